@@ -1,0 +1,37 @@
+import { fileTypeFromBuffer } from 'file-type';
+
+/** What the first bytes of a file show. */
+export interface DetectedType {
+  /** The media type, e.g. `image/png`. */
+  readonly contentType: string;
+  /** The usual extension, without the dot. */
+  readonly extension: string;
+}
+
+/** What an object is stored as when nothing better is known. */
+export const UNKNOWN_CONTENT_TYPE = 'application/octet-stream';
+
+/** Finds the type that the first bytes show; undefined when they show none, as with any text format. */
+export async function detectContentType(head: Uint8Array): Promise<DetectedType | undefined> {
+  // A hostile file may make a parser inside the detector fail: such a file has no recognisable type.
+  const found = await fileTypeFromBuffer(head).catch(() => undefined);
+  return found === undefined ? undefined : { contentType: found.mime, extension: found.ext };
+}
+
+/** Whether a media type is among accepted ones: exact, with a wildcard (`image/*`), or `*` for any. Parameters are ignored. */
+export function isAcceptedType(
+  contentType: string | undefined,
+  accepted: readonly string[],
+): boolean {
+  if (contentType === undefined) return false;
+  const type = withoutParameters(contentType);
+  return accepted.some(pattern => {
+    const wanted = withoutParameters(pattern);
+    if (wanted === '*/*' || wanted === '*') return true;
+    return wanted.endsWith('/*') ? type.startsWith(wanted.slice(0, -1)) : type === wanted;
+  });
+}
+
+function withoutParameters(contentType: string): string {
+  return (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
+}

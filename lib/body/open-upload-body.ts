@@ -1,0 +1,161 @@
+import { open, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { WxCloudStorageError } from '../errors/index.js';
+import type { ResolvedUpload } from '../options/index.js';
+import type { MemoryBudget } from './memory-budget.js';
+import { readPieces } from './read-pieces.js';
+import { spool } from './spool.js';
+import { exactly, streamBody } from './stream-body.js';
+import { bufferBody, HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
+
+/** What can be uploaded. Text is sent as UTF-8. A stream is read once and destroyed when the upload fails. */
+export type UploadSource =
+  Uint8Array | string | Blob | Readable | ReadableStream | AsyncIterable<Uint8Array | string>;
+
+/** What opening a body takes. */
+export interface OpenBodyContext {
+  /** The size, when the caller knows it: a stream is then not kept. */
+  readonly size: number | undefined;
+  /** Limits for bodies of unknown length. */
+  readonly limits: ResolvedUpload;
+  /** What all spooled bodies together may hold in memory. */
+  readonly budget: MemoryBudget;
+  /** How long a piece of a stream may take, in milliseconds. */
+  readonly idleMs: number;
+  /** Ends the reading, for as long as the body is used. */
+  readonly signal: AbortSignal;
+  /** Looks at the first bytes before anything else happens; what it throws refuses the body. */
+  readonly inspectHead: (head: Uint8Array) => Promise<void>;
+}
+
+/**
+ * Makes a body of known length from whatever was given. Dispose of it when it has been sent or given up.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when it is nothing that can be uploaded, or its size
+ * is wrong; `WX_CLOUD_BODY_FAILED`; `WX_CLOUD_SPOOL_FAILED`; whatever `inspectHead` throws
+ */
+export async function openUploadBody(
+  source: UploadSource,
+  context: OpenBodyContext,
+): Promise<UploadBody> {
+  assertSize(context.size);
+  const body = await openKnown(source, context);
+  if (body === undefined) return openStream(source, context);
+  if (context.size !== undefined && context.size !== body.size) throw wrongSize(body.size);
+  await context.inspectHead(body.head);
+  return body;
+}
+
+async function openKnown(
+  source: UploadSource,
+  { idleMs }: OpenBodyContext,
+): Promise<UploadBody | undefined> {
+  if (typeof source === 'string') return bufferBody(Buffer.from(source));
+  if (source instanceof Uint8Array) return bufferBody(source);
+  if (!(source instanceof Blob)) return undefined;
+  return replayableBody({
+    size: source.size,
+    head: new Uint8Array(await source.slice(0, HEAD_BYTES).arrayBuffer()),
+    open: signal =>
+      exactly(readPieces(source.stream() as ReadableStream, { idleMs, signal }), source.size),
+  });
+}
+
+async function openStream(source: UploadSource, context: OpenBodyContext): Promise<UploadBody> {
+  if (!isAsyncIterable(source)) throw notABody(source);
+  const pieces = readPieces(source, context);
+  if (context.size === undefined) return spool(pieces, context);
+  const body = await streamBody(pieces, context.size);
+  await context.inspectHead(body.head).catch(async (error: unknown) => {
+    await body.dispose();
+    throw error;
+  });
+  return body;
+}
+
+/** Makes a body from a local file, which is read again for every attempt. @throws {@link WxCloudStorageError} `WX_CLOUD_BODY_FAILED` */
+export async function openFileBody(
+  localPath: string,
+  context: OpenBodyContext,
+): Promise<UploadBody> {
+  const size = await fileSize(localPath);
+  const { idleMs } = context;
+  const body = replayableBody({
+    size,
+    head: await readHead(localPath),
+    open: signal => exactly(readPieces(readFile(localPath), { idleMs, signal }), size),
+  });
+  await context.inspectHead(body.head);
+  return body;
+}
+
+async function fileSize(localPath: string): Promise<number> {
+  const found = await stat(localPath).catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  if (found.isFile()) return found.size;
+  throw unreadable(new Error('not a regular file'));
+}
+
+async function readHead(localPath: string): Promise<Uint8Array> {
+  const handle = await open(localPath, 'r').catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* readFile(localPath: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const handle = await open(localPath, 'r');
+  try {
+    for (;;) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(262_144));
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+function assertSize(size: number | undefined): void {
+  if (size === undefined || (Number.isSafeInteger(size) && size >= 0)) return;
+  throw invalidArgument('size must be a whole number of bytes from 0');
+}
+
+function wrongSize(found: number): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_SIZE_MISMATCHED',
+    message: `The body to upload has ${found} bytes, not the size that was declared. Declare its exact size, or none.`,
+  });
+}
+
+function notABody(value: unknown): WxCloudStorageError {
+  const found = value === null ? 'null' : typeof value;
+  return invalidArgument(
+    `the body is ${found}, not bytes, text, a Blob, a stream or an async iterable. Pass one of these`,
+  );
+}
+
+function invalidArgument(what: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: `upload: ${what}.`,
+  });
+}
+
+function unreadable(cause: unknown): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_BODY_FAILED',
+    message: 'The local file to upload could not be read; nothing was stored. See the cause.',
+    cause,
+  });
+}

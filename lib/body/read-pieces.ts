@@ -1,0 +1,84 @@
+import { Readable } from 'node:stream';
+import { RequestTimedOutError, WxCloudStorageError } from '../errors/index.js';
+
+/** How a source is read. */
+export interface ReadContext {
+  /** How long one piece may take to arrive, in milliseconds. */
+  readonly idleMs: number;
+  /** Ends the reading, also while it waits for a piece. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads a source piece by piece as bytes. Ends with a typed error when the source fails, stalls or yields something
+ * else than bytes or text, and when the signal is aborted; a Node stream is then destroyed.
+ */
+export async function* readPieces(
+  source: AsyncIterable<unknown>,
+  context: ReadContext,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const iterator = source[Symbol.asyncIterator]();
+  let isDone = false;
+  try {
+    for (;;) {
+      const result = await nextPiece(iterator, context);
+      if (result.done === true) {
+        isDone = true;
+        return;
+      }
+      yield toBytes(result.value);
+    }
+  } finally {
+    if (!isDone) abandon(source, iterator);
+  }
+}
+
+/** Does not wait: the source may be stalled. What it still throws concerns nobody, as the reading has ended already. */
+function abandon(source: AsyncIterable<unknown>, iterator: AsyncIterator<unknown>): void {
+  if (source instanceof Readable) source.destroy();
+  iterator.return?.().catch(() => {});
+}
+
+function nextPiece(
+  iterator: AsyncIterator<unknown>,
+  { idleMs, signal }: ReadContext,
+): Promise<IteratorResult<unknown>> {
+  return new Promise((resolve, reject) => {
+    const settle = (finish: () => void): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      finish();
+    };
+    const onAbort = (): void => settle(() => reject(signal.reason as Error));
+    const timer = setTimeout(() => settle(() => reject(stalled(idleMs))), idleMs);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort);
+    iterator.next().then(
+      result => settle(() => resolve(result)),
+      (error: unknown) => settle(() => reject(sourceFailed(error))),
+    );
+  });
+}
+
+function stalled(timeoutMs: number): WxCloudStorageError {
+  return new RequestTimedOutError({ phase: 'idle', endpoint: 'reading the upload', timeoutMs });
+}
+
+/** The caller's own error is kept as the cause: it is theirs, not the cloud's. */
+function sourceFailed(error: unknown): WxCloudStorageError {
+  if (error instanceof WxCloudStorageError) return error;
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_BODY_FAILED',
+    message: 'The body to upload could not be read to its end; nothing was stored. See the cause.',
+    cause: error,
+  });
+}
+
+function toBytes(piece: unknown): Uint8Array {
+  if (piece instanceof Uint8Array) return piece;
+  if (typeof piece === 'string') return Buffer.from(piece);
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: `The body to upload yielded a ${typeof piece}; pieces must be Uint8Array or text. Encode it first.`,
+  });
+}

@@ -1,0 +1,96 @@
+import type { ResolvedUpload } from '../options/index.js';
+import { HeadCollector } from './head-collector.js';
+import type { MemoryBudget } from './memory-budget.js';
+import { TemporaryFile } from './temporary-file.js';
+import { bufferBody, replayableBody, type UploadBody } from './upload-body.js';
+
+/** Where a body of unknown length is kept until its end shows how long it is. */
+export interface SpoolContext {
+  /** The limits and the folder. */
+  readonly limits: Pick<ResolvedUpload, 'memoryLimitBytes' | 'spoolDirectory'>;
+  /** What all spooled bodies together may hold in memory. */
+  readonly budget: MemoryBudget;
+  /** Looks at the first bytes as soon as they are there; what it throws ends the reading. */
+  readonly inspectHead: (head: Uint8Array) => Promise<void>;
+}
+
+/** Reads pieces to their end: into memory up to the limits, beyond that into a temporary file. */
+export async function spool(
+  pieces: AsyncIterable<Uint8Array>,
+  context: SpoolContext,
+): Promise<UploadBody> {
+  const kept = new Spool(context);
+  const head = new HeadCollector();
+  try {
+    for await (const piece of pieces) {
+      if (!head.isFull) {
+        head.add(piece);
+        if (head.isFull) await context.inspectHead(head.toBytes());
+      }
+      await kept.append(piece);
+    }
+    if (!head.isFull) await context.inspectHead(head.toBytes());
+    return kept.toBody(head.toBytes());
+  } catch (error) {
+    await kept.dispose();
+    throw error;
+  }
+}
+
+class Spool {
+  readonly #context: SpoolContext;
+  #pieces: Uint8Array[] = [];
+  #heldBytes = 0;
+  #file: TemporaryFile | undefined;
+
+  constructor(context: SpoolContext) {
+    this.#context = context;
+  }
+
+  async append(piece: Uint8Array): Promise<void> {
+    if (this.#file === undefined && this.#fits(piece)) {
+      this.#pieces.push(piece);
+      this.#heldBytes += piece.byteLength;
+      return;
+    }
+    this.#file ??= await this.#moveToFile();
+    await this.#file.append(piece);
+  }
+
+  toBody(head: Uint8Array): UploadBody {
+    const dispose = (): Promise<void> => this.dispose();
+    const file = this.#file;
+    if (file !== undefined) {
+      return replayableBody({ size: file.size, head, open: () => file.read(), dispose });
+    }
+    const { size, open } = bufferBody(Buffer.concat(this.#pieces));
+    this.#pieces = [];
+    return replayableBody({ size, head, open, dispose });
+  }
+
+  async dispose(): Promise<void> {
+    this.#release();
+    await this.#file?.dispose();
+  }
+
+  #fits(piece: Uint8Array): boolean {
+    const { limits, budget } = this.#context;
+    if (this.#heldBytes + piece.byteLength > limits.memoryLimitBytes) return false;
+    return budget.reserve(piece.byteLength);
+  }
+
+  async #moveToFile(): Promise<TemporaryFile> {
+    const file = await TemporaryFile.create(this.#context.limits.spoolDirectory);
+    // Known to this spool before anything can fail, so that dispose() removes it.
+    this.#file = file;
+    for (const piece of this.#pieces) await file.append(piece);
+    this.#release();
+    return file;
+  }
+
+  #release(): void {
+    this.#context.budget.release(this.#heldBytes);
+    this.#heldBytes = 0;
+    this.#pieces = [];
+  }
+}

@@ -1,0 +1,59 @@
+import { WxCloudStorageError } from '../errors/index.js';
+import { HeadCollector } from './head-collector.js';
+import type { UploadBody } from './upload-body.js';
+
+/**
+ * A body whose length is known beforehand and that streams through without being kept: it can be sent once. Reads
+ * the first bytes; the rest is read while it is sent, and must add up to `size`.
+ */
+export async function streamBody(
+  pieces: AsyncGenerator<Uint8Array, void, undefined>,
+  size: number,
+): Promise<UploadBody> {
+  const head = new HeadCollector();
+  const read: Uint8Array[] = [];
+  while (!head.isFull) {
+    const { done, value } = await pieces.next();
+    if (done === true) break;
+    head.add(value);
+    read.push(value);
+  }
+  return {
+    size,
+    head: head.toBytes(),
+    isReplayable: false,
+    open: () => exactly(chain(read, pieces), size),
+    dispose: async () => {
+      await pieces.return();
+    },
+  };
+}
+
+async function* chain(
+  first: Uint8Array[],
+  rest: AsyncGenerator<Uint8Array, void, undefined>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* first;
+  yield* rest;
+}
+
+/** Passes pieces on and ends with an error unless they have `size` bytes together; never yields a byte too many. */
+export async function* exactly(
+  pieces: AsyncIterable<Uint8Array>,
+  size: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let seen = 0;
+  for await (const piece of pieces) {
+    seen += piece.byteLength;
+    if (seen > size) throw mismatched(`more than the ${size} bytes declared`);
+    yield piece;
+  }
+  if (seen < size) throw mismatched(`${seen} bytes instead of the ${size} declared`);
+}
+
+function mismatched(found: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_SIZE_MISMATCHED',
+    message: `The body to upload has ${found}; nothing was stored. Declare its exact size, or none.`,
+  });
+}

@@ -1,0 +1,34 @@
+import type { ResolvedAuth } from '../options/index.js';
+import type { JsonApi } from '../transport/index.js';
+import {
+  CLASSIC_TOKEN_ENDPOINT,
+  decodeAccessToken,
+  STABLE_TOKEN_ENDPOINT,
+  type AccessToken,
+  type ClassicTokenQuery,
+} from '../wire/index.js';
+
+/** Makes one token call of the kind that `auth` names. @throws {@link WxCloudStorageError} as {@link JsonApi.call} does */
+export async function fetchAccessToken(
+  api: JsonApi,
+  auth: ResolvedAuth,
+  signal: AbortSignal,
+): Promise<AccessToken> {
+  const secret = auth.secret.reveal();
+  const request: ClassicTokenQuery = { grant_type: 'client_credential', appid: auth.appid, secret };
+  if (auth.type === 'access-token') {
+    const endpoint = CLASSIC_TOKEN_ENDPOINT;
+    const answer = await api.call({ endpoint, method: 'GET', query: { ...request }, signal });
+    return decodeAccessToken(answer, endpoint);
+  }
+  const endpoint = STABLE_TOKEN_ENDPOINT;
+  const answer = await api.call({
+    endpoint,
+    method: 'POST',
+    query: {},
+    body: request,
+    secrets: [secret],
+    signal,
+  });
+  return decodeAccessToken(answer, endpoint);
+}

@@ -1,0 +1,29 @@
+import type { AccessTokenCache } from './access-token-cache.js';
+
+/** Gives the access token of one instance, for calling any other WeChat API with it. Injectable. */
+export class WxAccessTokenProvider {
+  readonly #cache: AccessTokenCache;
+
+  /** Made by the module. */
+  constructor(cache: AccessTokenCache) {
+    this.#cache = cache;
+  }
+
+  /**
+   * An access token that is good now. Callers share one fetch; the token is renewed before it expires. Ask for it right
+   * before each use and do not keep it.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_REFUSED` when WeChat refuses the AppID, the AppSecret or
+   * this address; `WX_CLOUD_QUOTA_EXCEEDED`; `WX_CLOUD_CONNECTION_FAILED`; `WX_CLOUD_REQUEST_TIMED_OUT`
+   */
+  async getAccessToken(): Promise<string> {
+    return this.#cache.get();
+  }
+
+  /**
+   * Says that WeChat refused a token (40001, 40014 or 42001), so that the next call fetches another. A newer token that
+   * has taken its place meanwhile is kept: any number of callers may report the same token.
+   */
+  invalidate(rejected: string): void {
+    this.#cache.invalidate(rejected);
+  }
+}

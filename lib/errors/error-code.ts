@@ -1,0 +1,28 @@
+/**
+ * Every code a {@link WxCloudStorageError} can carry. Codes are stable: messages may be reworded, codes are not.
+ * The README lists what each means, its HTTP status at the edge, and the remedy.
+ */
+export type WxCloudStorageErrorCode =
+  | 'WX_CLOUD_OPTIONS_INVALID'
+  | 'WX_CLOUD_ARGUMENT_INVALID'
+  | 'WX_CLOUD_FILE_ID_INVALID'
+  | 'WX_CLOUD_PATH_INVALID'
+  | 'WX_CLOUD_FORM_INVALID'
+  | 'WX_CLOUD_FILE_REQUIRED'
+  | 'WX_CLOUD_FILE_TOO_LARGE'
+  | 'WX_CLOUD_TYPE_REFUSED'
+  | 'WX_CLOUD_SIZE_MISMATCHED'
+  | 'WX_CLOUD_BODY_FAILED'
+  | 'WX_CLOUD_SPOOL_FAILED'
+  | 'WX_CLOUD_FILE_NOT_FOUND'
+  | 'WX_CLOUD_TOKEN_REJECTED'
+  | 'WX_CLOUD_CREDENTIAL_REFUSED'
+  | 'WX_CLOUD_QUOTA_EXCEEDED'
+  | 'WX_CLOUD_API_FAILED'
+  | 'WX_CLOUD_UPLOAD_REJECTED'
+  | 'WX_CLOUD_DOWNLOAD_FAILED'
+  | 'WX_CLOUD_RESPONSE_MALFORMED'
+  | 'WX_CLOUD_CONNECTION_FAILED'
+  | 'WX_CLOUD_REQUEST_TIMED_OUT'
+  | 'WX_CLOUD_REQUEST_ABORTED'
+  | 'WX_CLOUD_STORAGE_CLOSED';

@@ -1,0 +1,26 @@
+import { WxCloudStorageError } from './wx-cloud-storage.error.js';
+
+/** The named parts of an {@link OptionsInvalidError}. */
+export interface OptionsInvalidErrorParts {
+  /** The option's path, e.g. `timeouts.totalMs`. */
+  readonly option: string;
+  /** What would be accepted. */
+  readonly expected: string;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+/** A module option is missing or wrong. Names the option, never its value. Code `WX_CLOUD_OPTIONS_INVALID`. */
+export class OptionsInvalidError extends WxCloudStorageError {
+  /** The option's path, e.g. `timeouts.totalMs`. */
+  readonly option: string;
+
+  /** Builds the error for one option. */
+  constructor({ option, expected, remedy }: OptionsInvalidErrorParts) {
+    super({
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      message: `WxCloudStorageModule: option "${option}" must be ${expected}. ${remedy}`,
+    });
+    this.option = option;
+  }
+}

@@ -1,0 +1,45 @@
+const MASK = '[redacted]';
+
+/** Names under which WeChat and COS carry a credential, in a query string, a form, a header or JSON. */
+const SECRET_NAMES =
+  'access_token|cloudbase_access_token|component_access_token|authorizer_access_token|appsecret|secret|' +
+  'authorization|signature|q-signature|q-ak|x-cos-security-token|x-cos-meta-fileid|cos_file_id|token|sign';
+
+const ASSIGNMENT = new RegExp(`(?<![\\w-])(${SECRET_NAMES})=([^&\\s"'<>]+)`, 'gi');
+const JSON_MEMBER = new RegExp(`("(?:${SECRET_NAMES})"\\s*:\\s*)"(?:[^"\\\\]|\\\\.)*"`, 'gi');
+
+/** Shorter values are not masked literally: they would blank out ordinary words. */
+const SHORTEST_LITERAL = 6;
+
+/**
+ * Masks credentials in a text: `name=value` pairs and JSON members with a credential's name, and every literal
+ * in `secrets` (those shorter than 6 characters are left, as they would mask ordinary words).
+ */
+export function redact(text: string, secrets: readonly string[] = []): string {
+  let result = text;
+  for (const secret of secrets) {
+    if (secret.length >= SHORTEST_LITERAL) result = result.replaceAll(secret, MASK);
+  }
+  return result.replace(JSON_MEMBER, `$1"${MASK}"`).replace(ASSIGNMENT, `$1=${MASK}`);
+}
+
+/** How deep a chain of causes is copied; a deeper one is cut, so that a cycle ends. */
+const DEEPEST_CAUSE = 4;
+
+/**
+ * A copy of a foreign error that is safe to keep as `cause`: its name, code, message and stack with credentials
+ * masked, and its own causes, but no other field. Foreign errors may carry whole requests (Node's "Invalid URL" keeps the URL
+ * in `input`), so their objects are never passed on.
+ */
+export function toSafeCause(error: unknown, secrets: readonly string[] = [], depth = 0): Error {
+  if (!(error instanceof Error)) return new Error(redact(String(error), secrets));
+  const safe = new Error(redact(error.message, secrets));
+  safe.name = error.name;
+  if (error.stack !== undefined) safe.stack = redact(error.stack, secrets);
+  if ('code' in error && typeof error.code === 'string') Object.assign(safe, { code: error.code });
+  const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
+  if (inner !== undefined && depth < DEEPEST_CAUSE) {
+    safe.cause = toSafeCause(inner, secrets, depth + 1);
+  }
+  return safe;
+}

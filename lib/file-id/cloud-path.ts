@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { WxCloudStorageError } from '../errors/index.js';
+
+/** The longest path, in bytes once percent-encoded. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html */
+export const MAX_ENCODED_PATH_BYTES = 850;
+
+/**
+ * Says what is wrong with a cloud path, as the end of a sentence; undefined when nothing is.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html
+ */
+export function findPathProblem(path: unknown): string | undefined {
+  if (typeof path !== 'string') return 'is not a text';
+  if (path === '') return 'is empty';
+  if (path.startsWith('/')) return 'starts with a slash';
+  if (path.includes('//')) return 'holds two slashes in a row';
+  if (path.split('/').some(segment => segment === '.' || segment === '..')) {
+    return 'holds a "." or ".." segment';
+  }
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(path)) return 'holds a control character';
+  if (!path.isWellFormed()) return 'is not well-formed Unicode';
+  if (countEncodedBytes(path) > MAX_ENCODED_PATH_BYTES) {
+    return `has more than ${MAX_ENCODED_PATH_BYTES} bytes once percent-encoded`;
+  }
+  return undefined;
+}
+
+/**
+ * Makes sure that an object can be stored under a path.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`
+ */
+export function assertCloudPath(path: unknown): asserts path is string {
+  const problem = findPathProblem(path);
+  if (problem === undefined) return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_PATH_INVALID',
+    message: `The cloud path ${problem}. Use a relative path such as photos/2026/cat.png.`,
+  });
+}
+
+/** How many bytes a path takes once percent-encoded, slashes left as they are. */
+export function countEncodedBytes(path: string): number {
+  return path.split('/').map(encodeURIComponent).join('/').length;
+}
+
+/** What a generated path is made of. */
+export interface GeneratedPathParts {
+  /** Put in front as it is; usually ends in a slash. */
+  readonly prefix: string;
+  /** Without the dot; undefined for none. */
+  readonly extension: string | undefined;
+  /** The day that the path names, in UTC. @defaultValue now */
+  readonly now?: Date;
+  /** The unguessable part. @defaultValue a random UUID */
+  readonly uuid?: string;
+}
+
+/** Makes the default path, `prefix/yyyy/mm/dd/<uuid>.<extension>`: unique, and free of anything a client sent. */
+export function generateCloudPath(parts: GeneratedPathParts): string {
+  const { prefix, extension, now = new Date(), uuid = randomUUID() } = parts;
+  const day = now.toISOString().slice(0, 10).replaceAll('-', '/');
+  const folder = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
+  return `${folder}${day}/${uuid}${extension === undefined ? '' : `.${extension}`}`;
+}

@@ -1,0 +1,2 @@
+export * from './cloud-path.js';
+export * from './file-id.js';

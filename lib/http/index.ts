@@ -1,0 +1,20 @@
+export { registrarProvider } from './application-instances.js';
+export { FileId, FileIds } from './file-id.decorator.js';
+export { toHttpException } from './http-exception.js';
+export { WxCloudExceptionFilter } from './wx-cloud-exception.filter.js';
+export { wxCloudUpload, type EngineFile, type WxCloudUploadEngine } from './upload-engine.js';
+export {
+  WxCloudAnyFilesInterceptor,
+  WxCloudFileFieldsInterceptor,
+  WxCloudFileInterceptor,
+  WxCloudFilesInterceptor,
+} from './upload-interceptors.js';
+export type {
+  WxCloudFileField,
+  WxCloudIncomingFile,
+  WxCloudPathFactory,
+  WxCloudUploadedFile,
+  WxCloudUploadEngineOptions,
+  WxCloudUploadInterceptorOptions,
+  WxCloudUploadLimits,
+} from './upload-options.js';

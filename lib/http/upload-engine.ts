@@ -1,0 +1,186 @@
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { callbackify } from 'node:util';
+import {
+  detectContentType,
+  isAcceptedType,
+  UNKNOWN_CONTENT_TYPE,
+  type DetectedType,
+} from '../body/index.js';
+import { FileTooLargeError, TypeRefusedError } from '../errors/index.js';
+import { assertCloudPath, generateCloudPath } from '../file-id/index.js';
+import {
+  storeSource,
+  type StorageContext,
+  type StoragePlan,
+  type StoredCloudFile,
+} from '../storage/index.js';
+import { findInstanceOfRequest } from './application-instances.js';
+import { storedFilesOf } from './stored-files.js';
+import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-options.js';
+
+/** What multer hands to a storage engine. */
+export interface EngineFile {
+  /** The name of the form field. */
+  readonly fieldname: string;
+  /** The name that the client gave. */
+  readonly originalname: string;
+  /** The type that the client claimed. */
+  readonly mimetype: string;
+  /** The content; `truncated` once it was cut off at `limits.fileSize`. */
+  readonly stream: Readable & { readonly truncated?: boolean };
+}
+
+/** multer's storage contract, which Nest's Fastify adapter shares. */
+export interface WxCloudUploadEngine {
+  /** Stores one file of a form. */
+  _handleFile(
+    request: IncomingMessage,
+    file: EngineFile,
+    callback: (error: unknown, info?: Partial<StoredCloudFile>) => void,
+  ): void;
+  /** Removes a file that was stored before the form failed. */
+  _removeFile(
+    request: IncomingMessage,
+    file: { readonly fileId?: string },
+    callback: (error: Error | null) => void,
+  ): void;
+}
+
+/** What the engine needs besides its options. */
+export interface EngineParts {
+  /** Types, paths and the instance. */
+  readonly options: WxCloudUploadEngineOptions;
+  /** Finds the instance that stores the files of a request. */
+  readonly findContext: (request: IncomingMessage) => StorageContext;
+  /** What `limits.fileSize` is, for the message. */
+  readonly fileSizeLimit?: number | undefined;
+}
+
+/**
+ * The storage engine alone, for Nest's own interceptors: `FileInterceptor('photo', { storage: wxCloudUpload() })`.
+ * Files of a request that is not answered with success are removed. Set `limits` there: multer has none by default.
+ */
+export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloudUploadEngine {
+  return createUploadEngine({
+    options,
+    findContext: request => findInstanceOfRequest(request, options.storage),
+  });
+}
+
+/** Makes an engine that works with the given parts. */
+export function createUploadEngine(parts: EngineParts): WxCloudUploadEngine {
+  return {
+    _handleFile: (request, file, callback) =>
+      callbackify(() => storeOrDrain(parts, request, file))(callback),
+    _removeFile: (request, { fileId }, callback) =>
+      callbackify(async () => {
+        if (fileId !== undefined) await storedFilesOf(request).remove(fileId);
+      })(callback),
+  };
+}
+
+async function storeOrDrain(
+  parts: EngineParts,
+  request: IncomingMessage,
+  file: EngineFile,
+): Promise<StoredCloudFile> {
+  try {
+    return await storeFile(parts, request, file);
+  } catch (error) {
+    // Parsers go on only when every file was read to its end; destroying the stream would stop them.
+    drain(file.stream);
+    await storedFilesOf(request).failWith(error);
+    throw error;
+  }
+}
+
+async function storeFile(
+  { options, findContext, fileSizeLimit }: EngineParts,
+  request: IncomingMessage,
+  file: EngineFile,
+): Promise<StoredCloudFile> {
+  const context = findContext(request);
+  const files = storedFilesOf(request);
+  const stored = await context.operations.run('uploading', { signal: files.signal }, signal => {
+    const intake = new FileIntake(options, request, file);
+    return storeSource(context, {
+      from: { source: file.stream.iterator({ destroyOnReturn: false }), size: undefined },
+      inspectHead: head => intake.inspect(head),
+      plan: ({ size }) => {
+        if (file.stream.truncated === true) throw tooLarge(fileSizeLimit);
+        return intake.plan(size);
+      },
+      signal,
+    });
+  });
+  await files.add(stored.fileId, context);
+  files.signal.throwIfAborted();
+  return stored;
+}
+
+/** Decides about one file: whether its type is wanted, and where it goes. */
+class FileIntake {
+  readonly #options: WxCloudUploadEngineOptions;
+  readonly #request: IncomingMessage;
+  readonly #file: EngineFile;
+  #type: Partial<DetectedType> = {};
+
+  constructor(options: WxCloudUploadEngineOptions, request: IncomingMessage, file: EngineFile) {
+    this.#options = options;
+    this.#request = request;
+    this.#file = file;
+  }
+
+  async inspect(head: Uint8Array): Promise<void> {
+    const { contentTypes, detectContentType: askApplication } = this.#options;
+    const detected = await detectContentType(head);
+    if (detected !== undefined) this.#type = detected;
+    else {
+      const contentType = await askApplication?.(head, this.#file);
+      if (contentType !== undefined) this.#type = { contentType };
+    }
+    const { contentType } = this.#type;
+    if (contentTypes !== undefined && !isAcceptedType(contentType, contentTypes)) {
+      throw new TypeRefusedError({ detectedType: contentType, accepted: contentTypes });
+    }
+  }
+
+  async plan(size: number): Promise<StoragePlan> {
+    const { path = '' } = this.#options;
+    const { contentType = UNKNOWN_CONTENT_TYPE, extension } = this.#type;
+    if (typeof path === 'string') {
+      return {
+        cloudPath: generateCloudPath({ prefix: path, extension }),
+        contentType,
+        isPathUnique: true,
+      };
+    }
+    const { fieldname, originalname, mimetype } = this.#file;
+    const file: WxCloudIncomingFile = {
+      fieldname,
+      originalname,
+      mimetype,
+      contentType,
+      extension,
+      size,
+    };
+    const cloudPath = await path(file, this.#request);
+    assertCloudPath(cloudPath);
+    return { cloudPath, contentType, isPathUnique: false };
+  }
+}
+
+function tooLarge(limitBytes: number | undefined): FileTooLargeError {
+  return new FileTooLargeError({ subject: 'The file', limitBytes: limitBytes ?? Number.NaN });
+}
+
+/** Works whatever else listens to the stream, unlike `resume()`, which a `readable` listener disables. */
+function drain(stream: Readable): void {
+  const discard = (): void => {
+    while (stream.read() !== null);
+  };
+  stream.on('readable', discard);
+  stream.on('error', () => {});
+  discard();
+}

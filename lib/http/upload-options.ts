@@ -1,0 +1,105 @@
+import type { IncomingMessage } from 'node:http';
+
+/** What is known of a file when its path is decided: nothing of it is stored yet. */
+export interface WxCloudIncomingFile {
+  /** The name of the form field. */
+  readonly fieldname: string;
+  /** The name that the client gave: never to be trusted as part of a path. */
+  readonly originalname: string;
+  /** The type that the client claimed; `contentType` is what the content shows. */
+  readonly mimetype: string;
+  /** The type found in the first bytes, else `application/octet-stream`. */
+  readonly contentType: string;
+  /** The usual extension of that type, without the dot; undefined when no type was found. */
+  readonly extension: string | undefined;
+  /** How many bytes the file has. */
+  readonly size: number;
+}
+
+/** Decides the whole cloud path of a file; it is validated. */
+export type WxCloudPathFactory = (
+  file: WxCloudIncomingFile,
+  request: IncomingMessage,
+) => string | Promise<string>;
+
+/** multer's limits, by multer's names. */
+export interface WxCloudUploadLimits {
+  /** Bytes of one file. @defaultValue 104857600 (100 MiB) */
+  readonly fileSize?: number | undefined;
+  /** How many files a form may have. @defaultValue what the interceptor's fields take together, else 10 */
+  readonly files?: number | undefined;
+  /** Bytes of one text field. @defaultValue 1048576 */
+  readonly fieldSize?: number | undefined;
+  /** Bytes of a field's name. @defaultValue 100 */
+  readonly fieldNameSize?: number | undefined;
+  /** How many text fields a form may have. @defaultValue no limit but `parts` */
+  readonly fields?: number | undefined;
+  /** How many fields and files a form may have together. @defaultValue 1000 */
+  readonly parts?: number | undefined;
+  /** How many header lines a part may have. @defaultValue 2000 */
+  readonly headerPairs?: number | undefined;
+}
+
+/** What becomes of the files of a form. */
+export interface WxCloudUploadEngineOptions {
+  /**
+   * Put in front of the generated `yyyy/mm/dd/<uuid>.<extension>`, e.g. `photos/`; or a function that returns the whole
+   * path. @defaultValue no prefix
+   */
+  readonly path?: string | WxCloudPathFactory | undefined;
+  /**
+   * The types that are accepted, e.g. `['image/*', 'application/pdf']`: the content decides, not the client. Text formats
+   * cannot be found in the content, so they need `detectContentType`. @defaultValue any
+   */
+  readonly contentTypes?: readonly string[] | undefined;
+  /**
+   * Names the type of a file in whose first bytes (up to 4100) none was found; undefined when it does not know either.
+   * @defaultValue none
+   */
+  readonly detectContentType?:
+    | ((
+        head: Uint8Array,
+        file: Pick<WxCloudIncomingFile, 'fieldname' | 'originalname' | 'mimetype'>,
+      ) => string | undefined | Promise<string | undefined>)
+    | undefined;
+  /** The name of the instance to store with. @defaultValue the default instance */
+  readonly storage?: string | undefined;
+}
+
+/** What an upload interceptor takes. */
+export interface WxCloudUploadInterceptorOptions extends WxCloudUploadEngineOptions {
+  /** Limits on the form and its files; a file over `fileSize` is answered with 413, the others with 400. */
+  readonly limits?: WxCloudUploadLimits | undefined;
+  /** Whether a request without any file is refused with 400. @defaultValue true */
+  readonly required?: boolean | undefined;
+}
+
+/** A field of a form that takes files. */
+export interface WxCloudFileField {
+  /** The field's name. */
+  readonly name: string;
+  /** How many files it takes. @defaultValue no limit but `limits.files` */
+  readonly maxCount?: number | undefined;
+}
+
+/** A file that was stored: multer's shape, and where it is. */
+export interface WxCloudUploadedFile {
+  /** The name of the form field. */
+  readonly fieldname: string;
+  /** The name that the client gave, in UTF-8. */
+  readonly originalname: string;
+  /** multer's name for the part's transfer encoding. */
+  readonly encoding: string;
+  /** The type that the client claimed; `contentType` is what the content shows. */
+  readonly mimetype: string;
+  /** How many bytes were stored. */
+  readonly size: number;
+  /** `cloud://env.bucket/path`. */
+  readonly fileId: string;
+  /** The object's path. */
+  readonly cloudPath: string;
+  /** The type it was stored with. */
+  readonly contentType: string;
+  /** The ETag that COS answered, without quotes: the MD5 of the content. */
+  readonly etag: string;
+}

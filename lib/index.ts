@@ -1,0 +1,69 @@
+export type { UploadSource } from './body/index.js';
+export { WxAccessTokenProvider } from './credentials/index.js';
+export {
+  FileTooLargeError,
+  OptionsInvalidError,
+  RequestTimedOutError,
+  TypeRefusedError,
+  UploadRejectedError,
+  WxCloudStorageError,
+  type OptionsInvalidErrorParts,
+  type TimeoutPhase,
+  type UploadRejectedErrorParts,
+  type WxCloudStorageErrorCode,
+  type WxCloudStorageErrorParts,
+} from './errors/index.js';
+export {
+  FileId,
+  FileIds,
+  toHttpException,
+  WxCloudAnyFilesInterceptor,
+  WxCloudExceptionFilter,
+  WxCloudFileFieldsInterceptor,
+  WxCloudFileInterceptor,
+  WxCloudFilesInterceptor,
+  wxCloudUpload,
+  type EngineFile,
+  type WxCloudFileField,
+  type WxCloudIncomingFile,
+  type WxCloudPathFactory,
+  type WxCloudUploadedFile,
+  type WxCloudUploadEngine,
+  type WxCloudUploadEngineOptions,
+  type WxCloudUploadInterceptorOptions,
+  type WxCloudUploadLimits,
+} from './http/index.js';
+export type {
+  AccessTokenAuth,
+  HttpDispatcher,
+  LinkOptions,
+  RetryOptions,
+  StableTokenAuth,
+  TimeoutOptions,
+  UploadOptions,
+  WxCloudAuth,
+  WxCloudStorageOptions,
+} from './options/index.js';
+export type {
+  CallOptions,
+  CloudDownload,
+  CloudFileStat,
+  DeleteOutcome,
+  DownloadBufferOptions,
+  DownloadUrlOptions,
+  DownloadUrlOutcome,
+  FileOutcome,
+  StoredCloudFile,
+  UploadBodyOptions,
+  UploadFileOptions,
+} from './storage/index.js';
+export { WxCloudFile } from './wx-cloud-file.js';
+export type { WxCloudStorageModuleExtras } from './wx-cloud-storage.module-definition.js';
+export { WxCloudStorageModule } from './wx-cloud-storage.module.js';
+export { WxCloudStorageService } from './wx-cloud-storage.service.js';
+export {
+  getWxAccessTokenProviderToken,
+  getWxCloudStorageToken,
+  InjectWxAccessTokenProvider,
+  InjectWxCloudStorage,
+} from './wx-cloud-storage.tokens.js';

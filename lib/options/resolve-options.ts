@@ -1,0 +1,203 @@
+import { accessSync, constants } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { OptionsInvalidError } from '../errors/index.js';
+import { resolveAuth, resolveEnv } from './resolve-auth.js';
+import type {
+  ResolvedOptions,
+  ResolvedRetry,
+  ResolvedTimeouts,
+  ResolvedUpload,
+} from './resolved-options.js';
+import { isLoopback, readBoolean, readGroup, readInteger, readName } from './validation.js';
+import type { WxCloudStorageOptions } from './wx-cloud-storage-options.js';
+
+const DEFAULTS = {
+  apiBaseUrl: 'https://api.weixin.qq.com',
+  connectMs: 10_000,
+  headersMs: 30_000,
+  idleMs: 30_000,
+  totalMs: 900_000,
+  attempts: 3,
+  minDelayMs: 200,
+  maxDelayMs: 5_000,
+  memoryLimitBytes: 1_048_576,
+  memoryBudgetBytes: 67_108_864,
+  verifyEtag: false,
+  maxAgeSeconds: 7_200,
+} as const;
+
+/** The longest time a Node timer can be set to. */
+const MAX_TIMER_MS = 2_147_483_647;
+const BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
+
+const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
+  'env',
+  'appid',
+  'secret',
+  'auth',
+  'apiBaseUrl',
+  'bucket',
+  'timeouts',
+  'retry',
+  'upload',
+  'links',
+  'onOrphan',
+  'dispatcher',
+];
+
+/**
+ * Checks what the user gave and completes it: the only place with defaults.
+ * @throws {@link OptionsInvalidError} naming the first option that is missing, wrong or unknown; never its value
+ */
+export function resolveOptions(options: WxCloudStorageOptions): ResolvedOptions {
+  const given = readGroup('options', options ?? {}, KNOWN_OPTIONS);
+  return Object.freeze({
+    env: resolveEnv(given['env']),
+    auth: resolveAuth(given),
+    apiBaseUrl: resolveApiBaseUrl(given['apiBaseUrl']),
+    bucket: resolveBucket(given['bucket']),
+    timeouts: resolveTimeouts(given['timeouts']),
+    retry: resolveRetry(given['retry']),
+    upload: resolveUpload(given['upload']),
+    links: resolveLinks(given['links']),
+    onOrphan: resolveOnOrphan(given['onOrphan']),
+    dispatcher: resolveDispatcher(given['dispatcher']),
+  });
+}
+
+function resolveApiBaseUrl(value: unknown = DEFAULTS.apiBaseUrl): string {
+  const option = 'apiBaseUrl';
+  const remedy = 'Leave it out for WeChat itself, or give e.g. https://gateway.example.';
+  // URL.canParse first: the error of new URL() would carry the value.
+  if (typeof value !== 'string' || !URL.canParse(value)) {
+    throw new OptionsInvalidError({ option, expected: 'an https: address', remedy });
+  }
+  const url = new URL(value);
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new OptionsInvalidError({
+      option,
+      expected: 'an address without user, query or fragment',
+      remedy,
+    });
+  }
+  if (url.protocol === 'http:' && !isLoopback(url)) {
+    throw new OptionsInvalidError({
+      option,
+      expected:
+        'an https: address, as the app secret and tokens travel to it (http: is for loopback only)',
+      remedy: 'Use https:.',
+    });
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new OptionsInvalidError({ option, expected: 'an https: address', remedy });
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function resolveBucket(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const remedy = 'Give it as 对象存储 → 存储配置 shows it, or leave it out.';
+  const bucket = readName('bucket', value, remedy);
+  if (/[./:]/.test(bucket)) {
+    throw new OptionsInvalidError({
+      option: 'bucket',
+      expected: 'a bucket name, not an address',
+      remedy,
+    });
+  }
+  return bucket;
+}
+
+function resolveTimeouts(value: unknown): ResolvedTimeouts {
+  const names = ['connectMs', 'headersMs', 'idleMs', 'totalMs'] as const;
+  const given = readGroup('timeouts', value, names);
+  const range = { min: 1, max: MAX_TIMER_MS, unit: 'milliseconds' };
+  const read = (name: (typeof names)[number]): number =>
+    readInteger(`timeouts.${name}`, given[name] ?? DEFAULTS[name], range);
+  return Object.freeze({
+    connectMs: read('connectMs'),
+    headersMs: read('headersMs'),
+    idleMs: read('idleMs'),
+    totalMs: read('totalMs'),
+  });
+}
+
+function resolveRetry(value: unknown): ResolvedRetry {
+  const given = readGroup('retry', value, ['attempts', 'minDelayMs', 'maxDelayMs']);
+  const attempts = readInteger('retry.attempts', given['attempts'] ?? DEFAULTS.attempts, {
+    min: 1,
+    max: 10,
+    unit: 'tries',
+  });
+  const minDelayMs = readInteger('retry.minDelayMs', given['minDelayMs'] ?? DEFAULTS.minDelayMs, {
+    min: 0,
+    max: 60_000,
+    unit: 'milliseconds',
+  });
+  const defaultMax = Math.max(DEFAULTS.maxDelayMs, minDelayMs);
+  const maxDelayMs = readInteger('retry.maxDelayMs', given['maxDelayMs'] ?? defaultMax, {
+    min: minDelayMs,
+    max: 600_000,
+    unit: 'milliseconds',
+  });
+  return Object.freeze({ attempts, minDelayMs, maxDelayMs });
+}
+
+function resolveUpload(value: unknown): ResolvedUpload {
+  const names = ['memoryLimitBytes', 'memoryBudgetBytes', 'spoolDirectory', 'verifyEtag'] as const;
+  const given = readGroup('upload', value, names);
+  const readBytes = (name: 'memoryLimitBytes' | 'memoryBudgetBytes'): number =>
+    readInteger(`upload.${name}`, given[name] ?? DEFAULTS[name], BYTES);
+  return Object.freeze({
+    memoryLimitBytes: readBytes('memoryLimitBytes'),
+    memoryBudgetBytes: readBytes('memoryBudgetBytes'),
+    spoolDirectory: resolveSpoolDirectory(given['spoolDirectory'] ?? tmpdir()),
+    verifyEtag: readBoolean('upload.verifyEtag', given['verifyEtag'] ?? DEFAULTS.verifyEtag),
+  });
+}
+
+function resolveSpoolDirectory(value: unknown): string {
+  try {
+    accessSync(value as string, constants.W_OK | constants.X_OK);
+  } catch {
+    throw new OptionsInvalidError({
+      option: 'upload.spoolDirectory',
+      expected: 'an existing folder that this process may write to',
+      remedy: 'Create it, or leave it out for the system folder for temporary files.',
+    });
+  }
+  return value as string;
+}
+
+function resolveLinks(value: unknown): ResolvedOptions['links'] {
+  const given = readGroup('links', value, ['maxAgeSeconds']);
+  const maxAgeSeconds = given['maxAgeSeconds'] ?? DEFAULTS.maxAgeSeconds;
+  return Object.freeze({
+    maxAgeSeconds: readInteger('links.maxAgeSeconds', maxAgeSeconds, MAX_AGE_RANGE),
+  });
+}
+
+/** What a link's life may be: 86400 is the ceiling on which all of WeChat's pages agree. */
+export const MAX_AGE_RANGE = { min: 1, max: 86_400, unit: 'seconds' } as const;
+
+function resolveOnOrphan(value: unknown): ResolvedOptions['onOrphan'] {
+  if (value === undefined || typeof value === 'function')
+    return value as ResolvedOptions['onOrphan'];
+  throw new OptionsInvalidError({
+    option: 'onOrphan',
+    expected: 'a function of a list of file IDs',
+    remedy: 'Leave it out to have a warning logged only.',
+  });
+}
+
+function resolveDispatcher(value: unknown): ResolvedOptions['dispatcher'] {
+  if (value === undefined) return undefined;
+  if (typeof value === 'object' && value !== null && 'dispatch' in value) {
+    return value as NonNullable<ResolvedOptions['dispatcher']>;
+  }
+  throw new OptionsInvalidError({
+    option: 'dispatcher',
+    expected: 'an undici Dispatcher, such as a ProxyAgent',
+    remedy: 'Leave it out for a direct connection.',
+  });
+}

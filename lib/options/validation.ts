@@ -1,0 +1,78 @@
+import { OptionsInvalidError } from '../errors/index.js';
+
+/** An object given by the user, of which nothing is known yet. */
+export type Given = Readonly<Record<string, unknown>>;
+
+/** Reads an object with none but the known members; undefined reads as an empty one. @throws {@link OptionsInvalidError} */
+export function readGroup(option: string, value: unknown, known: readonly string[]): Given {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new OptionsInvalidError({
+      option,
+      expected: 'an object',
+      remedy: `Its members are: ${known.join(', ')}.`,
+    });
+  }
+  for (const name of Object.keys(value)) {
+    if (!known.includes(name)) {
+      throw new OptionsInvalidError({
+        option: option === 'options' ? name : `${option}.${name}`,
+        expected: 'absent, as there is no such option',
+        remedy: `Known here: ${known.join(', ')}.`,
+      });
+    }
+  }
+  return value as Given;
+}
+
+/** Reads a text that is not empty and holds no white space or control character. @throws {@link OptionsInvalidError} */
+export function readName(option: string, value: unknown, remedy: string): string {
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (typeof value !== 'string' || value === '' || /[\s\u0000-\u001f\u007f]/.test(value)) {
+    throw new OptionsInvalidError({
+      option,
+      expected: 'a text that is not empty, without white space',
+      remedy,
+    });
+  }
+  return value;
+}
+
+/** A range of whole numbers, ends included. */
+export interface Range {
+  /** The least value. */
+  readonly min: number;
+  /** The greatest value. */
+  readonly max: number;
+  /** The unit, for the message. */
+  readonly unit: string;
+}
+
+/** Reads a whole number within a range. @throws {@link OptionsInvalidError} */
+export function readInteger(option: string, value: unknown, { min, max, unit }: Range): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    throw new OptionsInvalidError({
+      option,
+      expected: `a whole number of ${unit} from ${min} to ${max}`,
+      remedy: 'Leave it out for the default.',
+    });
+  }
+  return value;
+}
+
+/** Reads true or false. @throws {@link OptionsInvalidError} */
+export function readBoolean(option: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') {
+    throw new OptionsInvalidError({
+      option,
+      expected: 'true or false',
+      remedy: 'Leave it out for the default.',
+    });
+  }
+  return value;
+}
+
+/** Whether a URL's host is this machine, so that plain http does not expose anything. */
+export function isLoopback(url: URL): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
+}

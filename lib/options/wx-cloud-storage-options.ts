@@ -1,0 +1,108 @@
+/** Authenticates with a token from `POST /cgi-bin/stable_token`: safe with any number of replicas. */
+export interface StableTokenAuth {
+  /** Selects the stable token call. */
+  readonly type: 'stable-token';
+  /** The AppID, `wx` and 16 more characters. */
+  readonly appid: string;
+  /** The AppSecret. Never logged, never part of an error. */
+  readonly secret: string;
+}
+
+/** Authenticates with a token from `GET /cgi-bin/token`; every fetch voids the token before it. */
+export interface AccessTokenAuth {
+  /** Selects the classic token call. */
+  readonly type: 'access-token';
+  /** The AppID, `wx` and 16 more characters. */
+  readonly appid: string;
+  /** The AppSecret. Never logged, never part of an error. */
+  readonly secret: string;
+}
+
+/** The ways to authenticate. */
+export type WxCloudAuth = StableTokenAuth | AccessTokenAuth;
+
+/** How long remote calls may take, in milliseconds (whole numbers from 1 to 2147483647). */
+export interface TimeoutOptions {
+  /** To open a connection. @defaultValue 10000 */
+  readonly connectMs?: number | undefined;
+  /** From the last byte sent to the head of the answer. @defaultValue 30000 */
+  readonly headersMs?: number | undefined;
+  /** Between two pieces of a body, in either direction. @defaultValue 30000 */
+  readonly idleMs?: number | undefined;
+  /** One call of a service method, with all its attempts and transfers. @defaultValue 900000 (15 minutes) */
+  readonly totalMs?: number | undefined;
+}
+
+/** How transient failures are repeated: waits double from `minDelayMs` up to `maxDelayMs`, each with random jitter. */
+export interface RetryOptions {
+  /** Tries in all; 1 means none is repeated. From 1 to 10. @defaultValue 3 */
+  readonly attempts?: number | undefined;
+  /** The longest first wait in milliseconds. From 0 to 60000. @defaultValue 200 */
+  readonly minDelayMs?: number | undefined;
+  /** The longest wait in milliseconds. From `minDelayMs` to 600000. @defaultValue 5000 */
+  readonly maxDelayMs?: number | undefined;
+}
+
+/** How bodies are uploaded. */
+export interface UploadOptions {
+  /**
+   * How much of one body of unknown length is kept in memory; what goes beyond is kept in a temporary file.
+   * Bytes, from 0. @defaultValue 1048576 (1 MiB)
+   */
+  readonly memoryLimitBytes?: number | undefined;
+  /**
+   * How much of all bodies of unknown length together is kept in memory; what goes beyond goes to temporary files,
+   * however small. Bytes, from 0. @defaultValue 67108864 (64 MiB)
+   */
+  readonly memoryBudgetBytes?: number | undefined;
+  /** The folder for temporary files; it must exist and be writable. @defaultValue the system's temporary folder */
+  readonly spoolDirectory?: string | undefined;
+  /** Compares the ETag that COS answers with the MD5 of what was sent. @defaultValue false */
+  readonly verifyEtag?: boolean | undefined;
+}
+
+/** How temporary links are made. */
+export interface LinkOptions {
+  /** The life of a link when a call does not say, in seconds. From 1 to 86400. @defaultValue 7200 */
+  readonly maxAgeSeconds?: number | undefined;
+}
+
+/** What is used of an undici `Dispatcher` (`Agent`, `ProxyAgent`, …); given by shape, so that any undici 7 or 8 will do. */
+export interface HttpDispatcher {
+  /** Sends one request. */
+  dispatch(options: never, handler: never): boolean;
+}
+
+/** The options of one WeChat environment: `env` and one way to authenticate are required. */
+export interface WxCloudStorageOptions {
+  /** The environment ID, as the console shows it, e.g. `prod-8gtest`. */
+  readonly env: string;
+  /** With `secret`, short for `auth: { type: 'stable-token', appid, secret }`. */
+  readonly appid?: string | undefined;
+  /** With `appid`, short for `auth: { type: 'stable-token', appid, secret }`. */
+  readonly secret?: string | undefined;
+  /** How to authenticate, when not by `appid` and `secret` alone. */
+  readonly auth?: WxCloudAuth | undefined;
+  /**
+   * Where WeChat's API is: another address for a gateway or the emulator. `http:` is refused unless the host is
+   * loopback. @defaultValue https://api.weixin.qq.com
+   */
+  readonly apiBaseUrl?: string | undefined;
+  /** The bucket, e.g. `7072-prod-8gtest-1300000000`: file IDs of another are refused. @defaultValue learned from the first upload link */
+  readonly bucket?: string | undefined;
+  /** Time limits. */
+  readonly timeouts?: TimeoutOptions | undefined;
+  /** Repeats of transient failures. */
+  readonly retry?: RetryOptions | undefined;
+  /** Uploads. */
+  readonly upload?: UploadOptions | undefined;
+  /** Temporary links. */
+  readonly links?: LinkOptions | undefined;
+  /**
+   * Called with the file IDs of objects that a failed request left behind and that could not be removed. May be
+   * async; what it throws is logged. @defaultValue none; a warning is logged in any case
+   */
+  readonly onOrphan?: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
+  /** An undici dispatcher for every call: a proxy, a custom CA. It stays the caller's to close. @defaultValue an own agent */
+  readonly dispatcher?: HttpDispatcher | undefined;
+}

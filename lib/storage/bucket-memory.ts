@@ -1,0 +1,55 @@
+import { WxCloudStorageError } from '../errors/index.js';
+import { parseFileIdWithin, type ParsedFileId } from '../file-id/index.js';
+
+/** Knows which environment and bucket file IDs may belong to; learns the bucket from the first upload link. */
+export class BucketMemory {
+  readonly #env: string;
+  #bucket: string | undefined;
+
+  /** `bucket` is undefined when it is still to be learned. */
+  constructor(env: string, bucket: string | undefined) {
+    this.#env = env;
+    this.#bucket = bucket;
+  }
+
+  /** The bucket, once it is known. */
+  get bucket(): string | undefined {
+    return this.#bucket;
+  }
+
+  /** Takes a caller's file ID apart. @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is foreign or malformed */
+  accept(fileId: unknown): ParsedFileId {
+    return parseFileIdWithin(fileId, { env: this.#env, bucket: this.#bucket });
+  }
+
+  /**
+   * Checks the file ID of an upload link before anything is sent to it, and learns the bucket.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when the link is for another environment, bucket or path
+   */
+  learn(fileId: string, cloudPath: string): void {
+    const scope = { env: this.#env, bucket: this.#bucket };
+    const parsed = acceptLinked(fileId, scope);
+    if (parsed.cloudPath !== cloudPath) throw foreignLink('path', undefined);
+    this.#bucket = parsed.bucket;
+  }
+}
+
+function acceptLinked(
+  fileId: string,
+  scope: Parameters<typeof parseFileIdWithin>[1],
+): ParsedFileId {
+  try {
+    return parseFileIdWithin(fileId, scope);
+  } catch (error) {
+    throw foreignLink('environment or bucket', error);
+  }
+}
+
+function foreignLink(part: string, cause: unknown): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `/tcb/uploadfile: the link is for another ${part} than was asked for. Check the options env and bucket.`,
+    endpoint: '/tcb/uploadfile',
+    cause,
+  });
+}

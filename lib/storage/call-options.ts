@@ -1,0 +1,39 @@
+/** What every method of the service takes. */
+export interface CallOptions {
+  /** Ends the call; it then rejects with `WX_CLOUD_REQUEST_ABORTED`. @defaultValue none */
+  readonly signal?: AbortSignal | undefined;
+  /** The time for the whole call, in milliseconds, from 1. @defaultValue `timeouts.totalMs` */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What a link is asked for with. */
+export interface DownloadUrlOptions extends CallOptions {
+  /** The life of the link in seconds, from 1 to 86400; files that everybody may read get links without end. @defaultValue `links.maxAgeSeconds` */
+  readonly maxAgeSeconds?: number | undefined;
+}
+
+/** What a download into memory takes. */
+export interface DownloadBufferOptions extends CallOptions {
+  /** How many bytes the file may have; a larger one is refused before it is read. @defaultValue 104857600 (100 MiB) */
+  readonly maxBytes?: number | undefined;
+}
+
+/** What a local file is uploaded with. */
+export interface UploadFileOptions extends CallOptions {
+  /** The media type to store it with. @defaultValue what its first bytes show, else `application/octet-stream` */
+  readonly contentType?: string | undefined;
+}
+
+/** What a body is uploaded with. */
+export interface UploadBodyOptions extends CallOptions {
+  /**
+   * The media type to store it with. @defaultValue what its first bytes show, else a Blob's own type, `text/plain` for a
+   * string, `application/octet-stream`
+   */
+  readonly contentType?: string | undefined;
+  /**
+   * How many bytes the body has, when it is a stream and you know it: it then goes straight through, without being
+   * kept, and cannot be sent again when the upload fails. @defaultValue unknown: a stream is kept until its end
+   */
+  readonly size?: number | undefined;
+}

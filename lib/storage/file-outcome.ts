@@ -1,0 +1,64 @@
+import { WxCloudStorageError } from '../errors/index.js';
+import { inBatches } from './batches.js';
+import type { StorageContext } from './storage-context.js';
+
+/** What became of one file of a list: its result, or the error that concerns it alone. */
+export type FileOutcome<Result> =
+  | ({ readonly fileId: string; readonly ok: true } & Result)
+  | { readonly fileId: string; readonly ok: false; readonly error: WxCloudStorageError };
+
+/** The files of a list, and what ends the work on it. */
+export interface FileList {
+  /** In the order of the outcomes. */
+  readonly fileIds: readonly string[];
+  /** Ends the call. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Works through a list of files: one outcome each, in order. An ID that is not the instance's own fails by itself,
+ * before any call; a failed call fails the files that were in it. Only the end of the whole call rejects.
+ */
+export async function settleEach<Result>(
+  { bucket }: StorageContext,
+  { fileIds, signal }: FileList,
+  work: (batch: readonly string[]) => Promise<readonly FileOutcome<Result>[]>,
+): Promise<readonly FileOutcome<Result>[]> {
+  const outcomes = fileIds.map(fileId => refuse<Result>(fileId, () => bucket.accept(fileId)));
+  const accepted = fileIds.flatMap((_, index) => (outcomes[index] === undefined ? [index] : []));
+  const settled = await inBatches(accepted, async batch => {
+    const ids = batch.map(index => fileIds[index] ?? '');
+    return work(ids).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return ids.map(fileId => failure(fileId, error));
+    });
+  });
+  accepted.forEach((index, position) => (outcomes[index] = settled[position]));
+  return outcomes.filter(outcome => outcome !== undefined);
+}
+
+/** The result of the only outcome of a list of one. @throws {@link WxCloudStorageError} the file's error */
+export function unwrap<Result>(
+  outcomes: readonly FileOutcome<Result>[],
+): Extract<FileOutcome<Result>, { ok: true }> {
+  const [outcome] = outcomes as readonly [FileOutcome<Result>];
+  if (outcome.ok) return outcome as Extract<FileOutcome<Result>, { ok: true }>;
+  throw outcome.error;
+}
+
+function refuse<Result>(fileId: string, check: () => unknown): FileOutcome<Result> | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    return failure(fileId, error);
+  }
+}
+
+function failure(
+  fileId: string,
+  error: unknown,
+): { fileId: string; ok: false; error: WxCloudStorageError } {
+  if (error instanceof WxCloudStorageError) return { fileId, ok: false, error };
+  throw error;
+}

@@ -1,0 +1,24 @@
+export type {
+  CallOptions,
+  DownloadBufferOptions,
+  DownloadUrlOptions,
+  UploadBodyOptions,
+  UploadFileOptions,
+} from './call-options.js';
+export { deleteFiles, type DeleteOutcome } from './delete-files.js';
+export {
+  downloadToBuffer,
+  downloadToFile,
+  openDownload,
+  type CloudDownload,
+} from './download-object.js';
+export { requestDownloadLinks, type DownloadUrlOutcome } from './download-links.js';
+export { fetchObject, type CloudFileStat } from './fetch-object.js';
+export { unwrap, type FileOutcome } from './file-outcome.js';
+export { Operations } from './operations.js';
+export { reportOrphans } from './orphans.js';
+export { CLEANUP_MS } from './remove-leftover.js';
+export { createStorageContext, type StorageContext } from './storage-context.js';
+export type { StorageLogger } from './storage-logger.js';
+export { abandonSource, storeAtPath, storeSource, type StoragePlan } from './store-source.js';
+export type { StoredCloudFile } from './upload-object.js';

@@ -1,0 +1,89 @@
+import { Readable } from 'node:stream';
+import {
+  detectContentType,
+  openFileBody,
+  openUploadBody,
+  type OpenBodyContext,
+  type UploadBody,
+  type UploadSource,
+} from '../body/index.js';
+import { assertCloudPath } from '../file-id/index.js';
+import type { StorageContext } from './storage-context.js';
+import { uploadObject, type StoredCloudFile, type UploadObjectCall } from './upload-object.js';
+
+/** What is stored: bytes in some form, or a local file. */
+export type StoredSource =
+  | { readonly source: UploadSource; readonly size: number | undefined }
+  | { readonly localPath: string };
+
+/** Where and as what to store a body. */
+export type StoragePlan = Pick<UploadObjectCall, 'cloudPath' | 'contentType' | 'isPathUnique'>;
+
+/** One body on its way into the storage. */
+export interface StoreSourceCall {
+  /** What to store. */
+  readonly from: StoredSource;
+  /** Looks at the first bytes before anything is sent; what it throws refuses the body. */
+  readonly inspectHead: (head: Uint8Array) => Promise<void>;
+  /** Decides where it goes, once its first bytes and size are known; what it throws refuses the body. */
+  readonly plan: (body: UploadBody) => StoragePlan | Promise<StoragePlan>;
+  /** Ends the call. */
+  readonly signal: AbortSignal;
+}
+
+/** Opens a body, decides about it, uploads it, and lets go of it. */
+export async function storeSource(
+  context: StorageContext,
+  { from, inspectHead, plan, signal }: StoreSourceCall,
+): Promise<StoredCloudFile> {
+  const { upload, timeouts } = context.options;
+  const { budget } = context;
+  const open = { inspectHead, signal, limits: upload, budget, idleMs: timeouts.idleMs };
+  const body = await openSource(from, open);
+  try {
+    return await uploadObject(context, { ...(await plan(body)), body, signal });
+  } finally {
+    await body.dispose();
+  }
+}
+
+async function openSource(
+  from: StoredSource,
+  open: Omit<OpenBodyContext, 'size'>,
+): Promise<UploadBody> {
+  if ('localPath' in from) return openFileBody(from.localPath, { ...open, size: undefined });
+  return openUploadBody(from.source, { ...open, size: from.size });
+}
+
+/** Where a body goes whose path is known beforehand. */
+export interface StoreAtPathCall {
+  /** What to store. */
+  readonly from: StoredSource;
+  /** Where; checked before the body is touched. */
+  readonly cloudPath: string;
+  /** The media type; undefined takes what the first bytes show. */
+  readonly contentType: string | undefined;
+  /** The media type when the first bytes show none. */
+  readonly fallbackType: string;
+  /** Ends the call. */
+  readonly signal: AbortSignal;
+}
+
+/** Stores a body at a known path. @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`, and as {@link storeSource} does */
+export async function storeAtPath(
+  context: StorageContext,
+  { from, cloudPath, contentType, fallbackType, signal }: StoreAtPathCall,
+): Promise<StoredCloudFile> {
+  assertCloudPath(cloudPath);
+  const plan = async ({ head }: UploadBody): Promise<StoragePlan> => ({
+    cloudPath,
+    contentType: contentType ?? (await detectContentType(head))?.contentType ?? fallbackType,
+    isPathUnique: false,
+  });
+  return storeSource(context, { from, inspectHead: () => Promise.resolve(), plan, signal });
+}
+
+/** Destroys a stream that will not be read (any further). */
+export function abandonSource(source: unknown): void {
+  if (source instanceof Readable) source.destroy();
+}

@@ -1,0 +1,117 @@
+import { redact, WxCloudStorageError, type WxCloudStorageErrorCode } from '../errors/index.js';
+
+/** What an `errcode` means for the caller. */
+interface ApiErrorKind {
+  readonly code: WxCloudStorageErrorCode;
+  readonly retryable?: boolean;
+  readonly advice: string;
+}
+
+const TOKEN_REJECTED: ApiErrorKind = {
+  code: 'WX_CLOUD_TOKEN_REJECTED',
+  advice:
+    'A renewed token was refused as well: see that nothing else fetches classic tokens for this AppID.',
+};
+
+function refusedCredential(advice: string): ApiErrorKind {
+  return { code: 'WX_CLOUD_CREDENTIAL_REFUSED', advice };
+}
+
+function failed(advice: string, retryable = false): ApiErrorKind {
+  return { code: 'WX_CLOUD_API_FAILED', retryable, advice };
+}
+
+const WHITELIST_ADVICE =
+  "Add this machine's public address to the IP whitelist in the WeChat console.";
+const CONFIRMATION_ADVICE =
+  'The administrator has to confirm this address in WeChat; then try again.';
+
+/** @see https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html */
+const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
+  [-1, failed('WeChat is busy: try again later.', true)],
+  [40001, TOKEN_REJECTED],
+  [40014, TOKEN_REJECTED],
+  [42001, TOKEN_REJECTED],
+  [40013, refusedCredential('Check the AppID.')],
+  [40125, refusedCredential('Check the AppSecret.')],
+  [40164, refusedCredential(WHITELIST_ADVICE)],
+  [61004, refusedCredential(WHITELIST_ADVICE)],
+  [40243, refusedCredential('The AppSecret is frozen: unfreeze it in the WeChat console.')],
+  [41002, refusedCredential('Give the AppID.')],
+  [41004, refusedCredential('Give the AppSecret.')],
+  [
+    48001,
+    refusedCredential(
+      'This kind of account may not call the API: check the account in the console.',
+    ),
+  ],
+  [50002, refusedCredential('The account is restricted: see its notices in the WeChat console.')],
+  [50004, refusedCredential('The account is restricted: see its notices in the WeChat console.')],
+  [89503, refusedCredential(CONFIRMATION_ADVICE)],
+  [89506, refusedCredential('The administrator refused this address: ask again after 24 hours.')],
+  [89507, refusedCredential('The administrator refused this address: ask again after 1 hour.')],
+  [
+    45009,
+    { code: 'WX_CLOUD_QUOTA_EXCEEDED', advice: "The day's quota is used up: wait until tomorrow." },
+  ],
+  [
+    45011,
+    {
+      code: 'WX_CLOUD_QUOTA_EXCEEDED',
+      retryable: true,
+      advice: 'Too many calls a minute: wait one.',
+    },
+  ],
+  [85088, failed('This AppID has no cloud environment: check the AppID and env.')],
+  [-501001, failed('The cloud has a fault: try again later.', true)],
+  [-501002, failed('The cloud was too slow: try again later.', true)],
+  [-501004, failed('Too many calls at once: try again later.', true)],
+  [-501005, failed('The environment does not exist or is suspended: check env.')],
+  [-503003, { code: 'WX_CLOUD_FILE_NOT_FOUND', advice: 'Check the file ID.' }],
+]);
+
+const TOKEN_CALL = /^\/cgi-bin\/(?:stable_)?token$/;
+
+/** Where WeChat answered with an error. */
+export interface ApiFailure {
+  /** The path that was called. */
+  readonly endpoint: string;
+  /** WeChat's number. */
+  readonly errcode: number;
+  /** WeChat's text. */
+  readonly errmsg: string;
+  /** Literals that the call carried and that must not be shown. */
+  readonly secrets: readonly string[];
+}
+
+/** Turns an `errcode` into a typed error that says what to do. */
+export function toApiError({
+  endpoint,
+  errcode,
+  errmsg,
+  secrets,
+}: ApiFailure): WxCloudStorageError {
+  const kind = findKind(endpoint, errcode);
+  const text = redact(errmsg, secrets);
+  return new WxCloudStorageError({
+    code: kind.code,
+    message: `${endpoint}: WeChat answered ${errcode} (${text}). ${kind.advice}`,
+    retryable: kind.retryable,
+    errcode,
+    errmsg: text,
+    endpoint,
+    // WeChat ends its texts with the ID to be quoted to its support.
+    requestId: /rid:\s*([\w-]+)/.exec(errmsg)?.[1],
+    upstreamStatus: 200,
+  });
+}
+
+function findKind(endpoint: string, errcode: number): ApiErrorKind {
+  // On the token calls 40001 speaks of the AppSecret, as no token was sent.
+  if (errcode === 40001 && TOKEN_CALL.test(endpoint))
+    return refusedCredential('Check the AppSecret.');
+  return (
+    KINDS.get(errcode) ??
+    failed('See the number in the list of return codes of the WeChat documents.')
+  );
+}

@@ -1,0 +1,72 @@
+import {
+  RequestTimedOutError,
+  toSafeCause,
+  WxCloudStorageError,
+  type TimeoutPhase,
+} from '../errors/index.js';
+import type { ResolvedTimeouts } from '../options/index.js';
+
+/** undici's timeout codes and the phase each stands for. */
+const TIMEOUT_PHASES: Readonly<Record<string, Exclude<TimeoutPhase, 'total'>>> = {
+  UND_ERR_CONNECT_TIMEOUT: 'connect',
+  UND_ERR_HEADERS_TIMEOUT: 'headers',
+  UND_ERR_BODY_TIMEOUT: 'idle',
+};
+
+/** What a certificate that cannot be verified is reported as. */
+const CERTIFICATE_CODES =
+  /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_CERT_ALTNAME_INVALID)$/;
+
+/** Where a raw error happened. */
+export interface FailedCall {
+  /** The remote operation, for the message. */
+  readonly endpoint: string;
+  /** The limits that were in force. */
+  readonly timeouts: ResolvedTimeouts;
+  /** The call's signal: when it is aborted its reason is the error. */
+  readonly signal: AbortSignal;
+  /** Literals that the call carried and that must not be shown. */
+  readonly secrets: readonly string[];
+}
+
+/** Turns what undici, a socket or TLS threw into a {@link WxCloudStorageError}; one that is already is kept. */
+export function toConnectionError(error: unknown, call: FailedCall): WxCloudStorageError {
+  if (error instanceof WxCloudStorageError) return error;
+  if (call.signal.aborted && call.signal.reason instanceof WxCloudStorageError)
+    return call.signal.reason;
+  const { endpoint, timeouts, secrets } = call;
+  const cause = toSafeCause(error, secrets);
+  const code = findCode(error);
+  const phase = TIMEOUT_PHASES[code];
+  if (phase !== undefined) {
+    return new RequestTimedOutError({ phase, endpoint, timeoutMs: timeouts[`${phase}Ms`], cause });
+  }
+  const untrusted = CERTIFICATE_CODES.test(code);
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_CONNECTION_FAILED',
+    message: `${endpoint}: ${untrusted ? describeUntrusted(code) : describeBroken(code)}`,
+    retryable: !untrusted,
+    endpoint,
+    cause,
+  });
+}
+
+function describeUntrusted(code: string): string {
+  return (
+    `the server's certificate could not be verified (${code}). Inside WeChat Cloud Hosting this is the sidecar of the ` +
+    'open API service (开放接口服务): switch that service off and create a new version of your service, or trust the ' +
+    "platform's certificate with NODE_EXTRA_CA_CERTS. Do not turn verification off."
+  );
+}
+
+function describeBroken(code: string): string {
+  return `no answer, as the connection failed (${code}). Check the network, the proxy and apiBaseUrl; or try again.`;
+}
+
+/** The code of an error, or of the first error inside it (undici and dual-stack connects wrap the real one). */
+function findCode(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  const inner: unknown = error instanceof AggregateError ? error.errors[0] : error.cause;
+  return inner === undefined ? error.name : findCode(inner);
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+
+/** What a form upload sends. */
+export interface FormParts {
+  /** The fields, in order; they all come before the file. */
+  readonly fields: Readonly<Record<string, string>>;
+  /** How many bytes the file has. */
+  readonly size: number;
+  /** The file: at hand, or to be read once; it has to yield exactly `size` bytes. */
+  readonly file: Buffer | AsyncIterable<Uint8Array>;
+}
+
+/** A multipart form whose length is known before it is sent. */
+export interface FormBody {
+  /** `Content-Type` with the boundary, and the exact `Content-Length`. */
+  readonly headers: { readonly 'content-type': string; readonly 'content-length': string };
+  /** What to send. */
+  readonly body: Buffer | AsyncIterable<Uint8Array>;
+  /** Whether the last byte was handed to the connection, so that the other side may have acted on the form. */
+  readonly isSent: () => boolean;
+}
+
+/** Up to this size a copy into one buffer costs less than several writes. */
+const MAX_JOINED_BYTES = 65_536;
+/** A large buffer is sent in pieces, so that an abort takes effect between them. */
+const PIECE_BYTES = 262_144;
+
+/**
+ * Builds a `multipart/form-data` body with `file` as its last field, as COS demands, and its exact length, as COS
+ * does not accept chunked forms. Field values are sent as raw UTF-8.
+ * @see https://cloud.tencent.com/document/api/436/14690
+ */
+export function buildForm({ fields, size, file }: FormParts): FormBody {
+  const boundary = `----wx-cloud-storage-${randomBytes(18).toString('hex')}`;
+  const head = Buffer.from(
+    Object.entries(fields)
+      .map(
+        ([name, value]) =>
+          `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+      )
+      .join('') +
+      `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n` +
+      'Content-Type: application/octet-stream\r\n\r\n',
+  );
+  const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
+  const length = head.byteLength + size + tail.byteLength;
+  const headers = {
+    'content-type': `multipart/form-data; boundary=${boundary}`,
+    'content-length': String(length),
+  };
+  if (Buffer.isBuffer(file) && length <= MAX_JOINED_BYTES) {
+    return { headers, body: Buffer.concat([head, file, tail]), isSent: () => true };
+  }
+  let sent = false;
+  async function* join(): AsyncGenerator<Uint8Array> {
+    yield head;
+    yield* Buffer.isBuffer(file) ? cut(file) : file;
+    sent = true;
+    yield tail;
+  }
+  return { headers, body: join(), isSent: () => sent };
+}
+
+function* cut(buffer: Buffer): Generator<Uint8Array> {
+  for (let start = 0; start < buffer.byteLength; start += PIECE_BYTES) {
+    yield buffer.subarray(start, start + PIECE_BYTES);
+  }
+}

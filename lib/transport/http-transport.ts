@@ -1,0 +1,108 @@
+import { Agent, request, type Dispatcher } from 'undici';
+import type { Readable } from 'node:stream';
+import type { ResolvedOptions } from '../options/index.js';
+import { toConnectionError } from './connection-error.js';
+
+/** One HTTP request. */
+export interface HttpCall {
+  /** What is called, for errors: never the whole address, which may carry credentials. */
+  readonly endpoint: string;
+  /** The method. */
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  /** The whole address. */
+  readonly url: string;
+  /** Headers to send. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The body. An iterable is read once, with back-pressure. */
+  readonly body?: Buffer | AsyncIterable<Uint8Array> | undefined;
+  /** Ends the request, and the reading of its answer. */
+  readonly signal: AbortSignal;
+  /** Literals in the request that must not be shown. */
+  readonly secrets?: readonly string[];
+}
+
+/** The head of an answer, with its body still to be read. */
+export interface HttpAnswer {
+  /** The HTTP status. */
+  readonly status: number;
+  /** A header's value; the first one when it came several times. */
+  header(name: string): string | undefined;
+  /** The body. It has to be read to its end or destroyed, else its connection stays in use. */
+  readonly body: Readable;
+  /** Reads the body as UTF-8 text of at most `maxBytes`; more is cut off. */
+  readText(maxBytes: number): Promise<string>;
+  /** Turns what the body's stream threw into a typed error. */
+  toError(error: unknown): Error;
+}
+
+/** Sends HTTP requests on pooled connections with the instance's time limits: the only user of undici. */
+export class HttpTransport {
+  readonly #options: Pick<ResolvedOptions, 'timeouts'>;
+  readonly #dispatcher: Dispatcher;
+  readonly #ownAgent: Agent | undefined;
+
+  /** Opens no connection yet. A given dispatcher is used as it is and never closed. */
+  constructor(options: Pick<ResolvedOptions, 'timeouts' | 'dispatcher'>) {
+    this.#options = options;
+    this.#ownAgent =
+      options.dispatcher === undefined
+        ? new Agent({ connect: { timeout: options.timeouts.connectMs } })
+        : undefined;
+    // Given by shape, so that the application's undici may be another version than ours.
+    this.#dispatcher = this.#ownAgent ?? (options.dispatcher as unknown as Dispatcher);
+  }
+
+  /**
+   * Sends a request and resolves with the head of its answer, whatever its status.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CONNECTION_FAILED`, `WX_CLOUD_REQUEST_TIMED_OUT`, or the signal's reason
+   */
+  async send(call: HttpCall): Promise<HttpAnswer> {
+    const { timeouts } = this.#options;
+    const failed = { ...call, timeouts, secrets: call.secrets ?? [] };
+    try {
+      const { statusCode, headers, body } = await request(call.url, {
+        method: call.method,
+        headers: { ...call.headers },
+        // undici sends any async iterable; its types name only streams.
+        body: (call.body ?? null) as Buffer | Readable | null,
+        signal: call.signal,
+        dispatcher: this.#dispatcher,
+        headersTimeout: timeouts.headersMs,
+        bodyTimeout: timeouts.idleMs,
+      });
+      const toError = (error: unknown): Error => toConnectionError(error, failed);
+      return {
+        status: statusCode,
+        header: name => firstOf(headers[name]),
+        body,
+        readText: maxBytes =>
+          readText(body, maxBytes).catch((error: unknown) => {
+            throw toError(error);
+          }),
+        toError,
+      };
+    } catch (error) {
+      throw toConnectionError(error, failed);
+    }
+  }
+
+  /** Closes idle connections and cuts the others; a given dispatcher is left alone. */
+  async close(): Promise<void> {
+    await this.#ownAgent?.destroy();
+  }
+}
+
+function firstOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+async function readText(body: Readable, maxBytes: number): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    size += chunk.byteLength;
+    if (size >= maxBytes) break;
+  }
+  return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
+}

@@ -1,0 +1,123 @@
+import { redact, WxCloudStorageError } from '../errors/index.js';
+import { toApiError } from './api-error.js';
+import type { HttpAnswer, HttpTransport } from './http-transport.js';
+
+/** One call of a JSON API. */
+export interface JsonCall {
+  /** The path, e.g. `/tcb/uploadfile`. */
+  readonly endpoint: string;
+  /** The method; a body is sent with `POST` only. */
+  readonly method: 'GET' | 'POST';
+  /** The query; its values are treated as secrets. */
+  readonly query: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Further literals that must not be shown. */
+  readonly secrets?: readonly string[];
+  /** Ends the call. */
+  readonly signal: AbortSignal;
+}
+
+/** More than any documented answer: 50 links of 1 KiB each, twenty times over. */
+const MAX_ANSWER_BYTES = 1_048_576;
+/** How much of an answer that is not understood goes into an error's message. */
+const MAX_QUOTED_CHARACTERS = 200;
+
+/** Calls WeChat's JSON API on one base address. */
+export class JsonApi {
+  readonly #transport: HttpTransport;
+  readonly #baseUrl: string;
+
+  /** `baseUrl` has no trailing slash. */
+  constructor(transport: HttpTransport, baseUrl: string) {
+    this.#transport = transport;
+    this.#baseUrl = baseUrl;
+  }
+
+  /**
+   * Makes one call and resolves with the parsed answer, whose `errcode` is absent or 0. WeChat reports errors with
+   * HTTP 200 and an `errcode`; each becomes a typed error.
+   * @throws {@link WxCloudStorageError} by `errcode`; `WX_CLOUD_API_FAILED` for another HTTP status;
+   * `WX_CLOUD_RESPONSE_MALFORMED` for an answer that is no JSON object
+   */
+  async call(call: JsonCall): Promise<unknown> {
+    const secrets = [...Object.values(call.query), ...(call.secrets ?? [])];
+    const answer = await this.#transport.send({
+      endpoint: call.endpoint,
+      method: call.method,
+      url: this.#buildUrl(call),
+      headers: { accept: 'application/json', 'content-type': 'application/json' },
+      body: call.method === 'POST' ? Buffer.from(JSON.stringify(call.body)) : undefined,
+      signal: call.signal,
+      secrets,
+    });
+    const text = await answer.readText(MAX_ANSWER_BYTES);
+    return readAnswer({ answer, text, endpoint: call.endpoint, secrets });
+  }
+
+  #buildUrl({ endpoint, query }: JsonCall): string {
+    const search = new URLSearchParams(query).toString();
+    return `${this.#baseUrl}${endpoint}${search === '' ? '' : `?${search}`}`;
+  }
+}
+
+interface Answer {
+  readonly answer: HttpAnswer;
+  readonly text: string;
+  readonly endpoint: string;
+  readonly secrets: readonly string[];
+}
+
+function readAnswer(parts: Answer): unknown {
+  const { answer, text, endpoint, secrets } = parts;
+  const value = parseObject(text);
+  const { errcode, errmsg } = value ?? {};
+  // Absent on token answers; some gateways send it as a text.
+  const number = Number(errcode ?? 0);
+  if (number !== 0) {
+    throw toApiError({ endpoint, errcode: number, errmsg: String(errmsg ?? ''), secrets });
+  }
+  if (answer.status !== 200) throw unexpectedStatus(parts);
+  if (value === undefined) throw notJson(parts);
+  return value;
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Readonly<Record<string, unknown>>)
+      : undefined;
+  } catch {
+    // Not JSON: the caller reports it with the text's beginning.
+    return undefined;
+  }
+}
+
+function unexpectedStatus({ answer, text, endpoint, secrets }: Answer): WxCloudStorageError {
+  const transient = answer.status >= 500 || answer.status === 429;
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_API_FAILED',
+    message: `${endpoint}: the answer was HTTP ${answer.status} (${quote(text, secrets)}). ${
+      transient ? 'Try again later' : 'Check apiBaseUrl'
+    }; if a gateway or proxy stands between, check it.`,
+    retryable: transient,
+    endpoint,
+    upstreamStatus: answer.status,
+  });
+}
+
+function notJson({ answer, text, endpoint, secrets }: Answer): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `${endpoint}: the answer is not JSON (${quote(text, secrets)}). Check apiBaseUrl, and any gateway between.`,
+    retryable: true,
+    endpoint,
+    upstreamStatus: answer.status,
+  });
+}
+
+function quote(text: string, secrets: readonly string[]): string {
+  const masked = redact(text, secrets).trim();
+  return masked === '' ? 'empty' : JSON.stringify(masked.slice(0, MAX_QUOTED_CHARACTERS));
+}

@@ -1,0 +1,48 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { WxCloudStorageError } from '../errors/index.js';
+import type { ResolvedRetry } from '../options/index.js';
+
+/** What a run of tries needs. */
+export interface RetryContext {
+  /** How many tries, and how far apart. */
+  readonly policy: ResolvedRetry;
+  /** Ends the waiting; a try in progress has to watch it by itself. */
+  readonly signal: AbortSignal;
+  /** Says whether what failed may be tried again. @defaultValue the error's `retryable` */
+  readonly isRetryable?: ((error: unknown) => boolean) | undefined;
+  /** From 0 to below 1, for the jitter. @defaultValue Math.random */
+  readonly random?: () => number;
+}
+
+/** Whether an error says of itself that the same call may succeed later. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof WxCloudStorageError && error.retryable;
+}
+
+/**
+ * How long to wait after the given try (counted from 1), in milliseconds: anywhere from 0 to a ceiling that starts
+ * at `minDelayMs` and doubles up to `maxDelayMs`, so that callers who failed together do not come back together.
+ */
+export function retryDelayMs(policy: ResolvedRetry, attempt: number, random = Math.random): number {
+  return Math.min(policy.maxDelayMs, policy.minDelayMs * 2 ** (attempt - 1)) * random();
+}
+
+/** Runs `work` until it succeeds, fails for good, or the tries are used up; rejects with the last error. */
+export async function retry<T>(
+  work: (attempt: number) => Promise<T>,
+  { policy, signal, isRetryable: mayRetry = isRetryable, random }: RetryContext,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    try {
+      return await work(attempt);
+    } catch (error) {
+      if (attempt >= policy.attempts || signal.aborted || !mayRetry(error)) throw error;
+    }
+    await pause(retryDelayMs(policy, attempt, random), signal);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+}

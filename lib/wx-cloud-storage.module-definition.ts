@@ -1,0 +1,20 @@
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+import type { WxCloudStorageOptions } from './options/index.js';
+
+/** What may stand beside the options of `forRoot`, and beside the factory of `forRootAsync`. */
+export interface WxCloudStorageModuleExtras {
+  /** Whether every module of the application can inject the instance without importing this one. @defaultValue false */
+  isGlobal?: boolean | undefined;
+  /** The name of the instance, where an application uses several environments. @defaultValue none: the default instance */
+  name?: string | undefined;
+}
+
+const EXTRAS: WxCloudStorageModuleExtras = { isGlobal: false, name: undefined };
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<WxCloudStorageOptions>({
+    optionsInjectionToken: Symbol('wx-cloud-storage:options'),
+  })
+    .setClassMethodName('forRoot')
+    .setExtras(EXTRAS)
+    .build();

@@ -1,0 +1,86 @@
+import {
+  Logger,
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type Provider,
+} from '@nestjs/common';
+import { WxAccessTokenProvider } from './credentials/index.js';
+import { registrarProvider } from './http/index.js';
+import { resolveOptions, type WxCloudStorageOptions } from './options/index.js';
+import { createStorageContext, type StorageContext } from './storage/index.js';
+import {
+  ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  MODULE_OPTIONS_TOKEN,
+  OPTIONS_TYPE,
+  type WxCloudStorageModuleExtras,
+} from './wx-cloud-storage.module-definition.js';
+import { WxCloudStorageService } from './wx-cloud-storage.service.js';
+import {
+  getWxAccessTokenProviderToken,
+  getWxCloudStorageToken,
+} from './wx-cloud-storage.tokens.js';
+
+const CONTEXT = Symbol('wx-cloud-storage:context');
+
+/**
+ * Gives an application the storage of a WeChat environment: {@link WxCloudStorageService} and
+ * {@link WxAccessTokenProvider}, and what the interceptors work with. Wrong options stop the application at start-up
+ * with an error that names the option.
+ */
+@Module({})
+export class WxCloudStorageModule extends ConfigurableModuleClass {
+  /** Takes the options as they are. */
+  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    return complete(super.forRoot(options ?? {}), options ?? {});
+  }
+
+  /** Takes the options from a factory, a class with `create()`, or an existing provider of that shape. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return complete(super.forRootAsync(options), options);
+  }
+}
+
+function complete(
+  definition: DynamicModule,
+  { isGlobal, name }: WxCloudStorageModuleExtras,
+): DynamicModule {
+  const service = getWxCloudStorageToken(name);
+  const tokenProvider = getWxAccessTokenProviderToken(name);
+  const providers: Provider[] = [
+    ...(definition.providers ?? []).map(resolving),
+    {
+      provide: CONTEXT,
+      inject: [MODULE_OPTIONS_TOKEN],
+      useFactory: (options: Parameters<typeof createStorageContext>[0]) =>
+        createStorageContext(options, new Logger(WxCloudStorageModule.name)),
+    },
+    {
+      provide: service,
+      inject: [CONTEXT],
+      useFactory: (context: StorageContext) => new WxCloudStorageService(context),
+    },
+    {
+      provide: tokenProvider,
+      inject: [CONTEXT],
+      useFactory: ({ tokens }: StorageContext) => new WxAccessTokenProvider(tokens),
+    },
+    registrarProvider(CONTEXT, name),
+  ];
+  return { ...definition, global: isGlobal ?? false, providers, exports: [service, tokenProvider] };
+}
+
+/** Makes the options provider hold the checked options, whose secret is wrapped, instead of what the user gave. */
+function resolving(provider: Provider): Provider {
+  if (!('provide' in provider) || provider.provide !== MODULE_OPTIONS_TOKEN) return provider;
+  if ('useValue' in provider) {
+    const given = provider.useValue as WxCloudStorageOptions;
+    return { provide: MODULE_OPTIONS_TOKEN, useFactory: () => resolveOptions(given) };
+  }
+  const { useFactory, ...rest } = provider as FactoryProvider<WxCloudStorageOptions>;
+  return {
+    ...rest,
+    useFactory: async (...args) => resolveOptions(await useFactory(...(args as unknown[]))),
+  };
+}

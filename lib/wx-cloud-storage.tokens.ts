@@ -1,0 +1,34 @@
+import { Inject } from '@nestjs/common';
+import { WxAccessTokenProvider } from './credentials/index.js';
+import { WxCloudStorageService } from './wx-cloud-storage.service.js';
+
+/** What stands for the instance that has no name. */
+export const DEFAULT_INSTANCE = 'default';
+
+/** The injection token of an instance's service: the class itself for the default one. */
+export function getWxCloudStorageToken(name?: string): symbol | typeof WxCloudStorageService {
+  return isDefault(name) ? WxCloudStorageService : Symbol.for(`wx-cloud-storage:service:${name}`);
+}
+
+/** The injection token of an instance's access token provider: the class itself for the default one. */
+export function getWxAccessTokenProviderToken(
+  name?: string,
+): symbol | typeof WxAccessTokenProvider {
+  return isDefault(name)
+    ? WxAccessTokenProvider
+    : Symbol.for(`wx-cloud-storage:token-provider:${name}`);
+}
+
+/** Injects the service of a named instance; without a name the default one. */
+export function InjectWxCloudStorage(name?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getWxCloudStorageToken(name));
+}
+
+/** Injects the access token provider of a named instance; without a name the default one. */
+export function InjectWxAccessTokenProvider(name?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getWxAccessTokenProviderToken(name));
+}
+
+function isDefault(name: string | undefined): boolean {
+  return name === undefined || name === DEFAULT_INSTANCE;
+}

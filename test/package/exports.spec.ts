@@ -1,0 +1,192 @@
+import { describe, expect, it } from '@jest/globals';
+import { isBuiltin } from 'node:module';
+import { runToEnd } from './support/child.js';
+import { builtPackage, manifestOf, ROOT, sourcesBelow } from './support/files.js';
+import { importsOf, packageNameOf } from './support/imports.js';
+import {
+  parseSource,
+  type SourceFile,
+  type SyntaxNode,
+  withDescendants,
+} from './support/syntax-tree.js';
+
+/** What `import … from` finds at run time; a change here is a change of the public API. */
+const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
+  'nestjs-wx-cloud-storage': [
+    'FileId',
+    'FileIds',
+    'FileTooLargeError',
+    'InjectWxCloudStorage',
+    'OptionsInvalidError',
+    'RequestTimedOutError',
+    'TypeRefusedError',
+    'UploadRejectedError',
+    'WxAccessTokenProvider',
+    'WxCloudAnyFilesInterceptor',
+    'WxCloudFile',
+    'WxCloudFileFieldsInterceptor',
+    'WxCloudFileInterceptor',
+    'WxCloudFilesInterceptor',
+    'WxCloudStorageError',
+    'WxCloudStorageModule',
+    'WxCloudStorageService',
+    'wxCloudUpload',
+  ],
+  'nestjs-wx-cloud-storage/emulator': ['startWxCloudEmulator'],
+};
+
+const ENTRIES = Object.keys(RUNTIME_EXPORTS);
+
+/** Writes the URL of every module that `import` loads as a line on stderr. */
+const LOAD_LOGGER = `
+  import { writeSync } from 'node:fs';
+  export async function load(url, context, nextLoad) {
+    writeSync(2, 'loaded ' + url + '\\n');
+    return nextLoad(url, context);
+  }`;
+
+const REGISTER_LOAD_LOGGER = `data:text/javascript,${encodeURIComponent(
+  `import { register } from 'node:module';
+   register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(LOAD_LOGGER)}));`,
+)}`;
+
+/** Prints the names of a module that an application would see. */
+const PRINT_NAMES =
+  "names => console.log(JSON.stringify(Object.keys(names).filter(name => name !== '__esModule' && name !== 'module.exports').sort()))";
+
+describe('the built package', () => {
+  it.each(ENTRIES)('exports from %s exactly the names that are written down', async entry => {
+    const names = await evaluate(`import(${JSON.stringify(entry)}).then(${PRINT_NAMES})`);
+    expect(names).toEqual(RUNTIME_EXPORTS[entry]);
+  });
+
+  it.each(ENTRIES)('gives require(%s) the same names', async entry => {
+    const names = await evaluate(`(${PRINT_NAMES})(require(${JSON.stringify(entry)}))`);
+    expect(names).toEqual(RUNTIME_EXPORTS[entry]);
+  });
+
+  it('names only declared packages in its code', () => {
+    expect(undeclaredImportsOf(built(/\.js$/))).toEqual([]);
+  });
+
+  it('names only declared packages in its types', () => {
+    expect(undeclaredImportsOf(built(/\.d\.ts$/))).toEqual([]);
+  });
+
+  it('keeps its doc comments in the types', () => {
+    const documented = built(/\.d\.ts$/).filter(file => file.text.includes('/**'));
+    expect(documented).not.toEqual([]);
+  });
+
+  it('has no top-level await, so that require() can load it', () => {
+    expect(
+      built(/\.js$/)
+        .filter(hasTopLevelAwait)
+        .map(file => file.path),
+    ).toEqual([]);
+  });
+
+  it('loads neither an HTTP platform nor the emulator with its root entry', async () => {
+    const loaded = await modulesLoadedBy('nestjs-wx-cloud-storage');
+    expect(loaded).toContainEqual(expect.stringMatching(/\/dist\/index\.js$/));
+    expect(loaded.filter(isPlatformOrEmulator)).toEqual([]);
+  });
+});
+
+describe('the checker', () => {
+  it('sees the emulator when it is loaded', async () => {
+    const loaded = await modulesLoadedBy('nestjs-wx-cloud-storage/emulator');
+    expect(loaded.filter(isPlatformOrEmulator)).not.toEqual([]);
+  });
+
+  it('sees the HTTP platform and what it requires when they are loaded', async () => {
+    const loaded = await modulesLoadedBy('@nestjs/platform-express');
+    expect(loaded).toContainEqual(
+      expect.stringMatching(/node_modules\/@nestjs\/platform-express\//),
+    );
+    expect(loaded).toContainEqual(expect.stringMatching(/node_modules\/multer\//));
+  });
+
+  it.each([
+    ['const a = await b;', true],
+    ['for await (const a of b) c(a);', true],
+    ['if (a) { await b; }', true],
+    ['async function a() { await b; }', false],
+    ['const a = async () => { for await (const b of c) d(b); };', false],
+    ['class A { async b() { await c; } }', false],
+  ])('says whether "%s" awaits at top level', (text, expected) => {
+    expect(hasTopLevelAwait(parseSource('a.js', text))).toBe(expected);
+  });
+
+  it.each([
+    ['a.js', "import 'express';", 'express'],
+    ['a.js', "export * from '@nestjs/testing';", '@nestjs/testing'],
+    ['a.d.ts', "let a: import('multer').StorageEngine;", 'multer'],
+    ['a.d.ts', '/// <reference types="multer" />\nexport {};', 'multer'],
+  ])('finds in %s, holding %s, the undeclared package %s', (path, text, name) => {
+    expect(undeclaredImportsOf([parseSource(path, text)])).toEqual([`${path} names ${name}`]);
+  });
+});
+
+async function evaluate(code: string): Promise<unknown> {
+  builtPackage();
+  const { stdout } = await runToEnd(process.execPath, ['--input-type=commonjs', '-e', code], {
+    cwd: ROOT,
+  });
+  return JSON.parse(stdout) as unknown;
+}
+
+async function modulesLoadedBy(specifier: string): Promise<readonly string[]> {
+  builtPackage();
+  const code = `
+    import { createRequire } from 'node:module';
+    await import(${JSON.stringify(specifier)});
+    console.log(Object.keys(createRequire(import.meta.url).cache).join('\\n'));`;
+  const { stdout, stderr } = await runToEnd(
+    process.execPath,
+    ['--import', REGISTER_LOAD_LOGGER, '--input-type=module', '-e', code],
+    { cwd: ROOT },
+  );
+  const imported = stderr.split('\n').filter(line => line.startsWith('loaded '));
+  return [...imported.map(line => line.slice('loaded '.length)), ...stdout.split('\n')];
+}
+
+function isPlatformOrEmulator(url: string): boolean {
+  return /\/node_modules\/(@nestjs\/platform-|express\/|multer\/|fastify\/)|\/dist\/emulator\//.test(
+    url,
+  );
+}
+
+function built(pattern: RegExp): readonly SourceFile[] {
+  return sourcesBelow(builtPackage(), pattern);
+}
+
+function undeclaredImportsOf(files: readonly SourceFile[]): readonly string[] {
+  const { dependencies, peerDependencies } = manifestOf(ROOT);
+  const declared = new Set(Object.keys({ ...dependencies, ...peerDependencies }));
+  return files.flatMap(file =>
+    [
+      ...importsOf(file).map(({ specifier }) => specifier ?? 'something computed'),
+      ...referencesOf(file),
+    ]
+      .filter(specifier => !specifier.startsWith('.') && !isBuiltin(specifier))
+      .map(packageNameOf)
+      .filter(name => !declared.has(name))
+      .map(name => `${file.path} names ${name}`),
+  );
+}
+
+/** `/// <reference types="…" />`: the compiler writes one when a type comes from a global of that package. */
+function referencesOf(file: SourceFile): readonly string[] {
+  return [...file.text.matchAll(/^\/\/\/\s*<reference types="([^"]+)"/gm)]
+    .map(match => match[1] ?? '')
+    .filter(name => name !== 'node');
+}
+
+function hasTopLevelAwait(file: SourceFile): boolean {
+  const isFunction = (node: SyntaxNode) => /Function/.test(node.type);
+  return withDescendants(file.program, isFunction).some(
+    node =>
+      node.type === 'AwaitExpression' || (node.type === 'ForOfStatement' && node['await'] === true),
+  );
+}

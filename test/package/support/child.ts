@@ -1,0 +1,25 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** How a child process is run. */
+export interface ChildOptions {
+  /** Its working folder. */
+  readonly cwd: string;
+  /** After this many milliseconds it is killed and the call rejects. @defaultValue 60000 */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Runs a program to its end, without a shell and without what the test runner put into `NODE_OPTIONS`, and gives what
+ * it wrote. A code other than 0 rejects with all of its output in the message.
+ */
+export async function runToEnd(
+  program: string,
+  programArguments: readonly string[],
+  { cwd, timeoutMs = 60_000 }: ChildOptions,
+): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  const { NODE_OPTIONS: _ours, NODE_PATH: _path, ...env } = process.env;
+  return run(program, programArguments, { cwd, env, timeout: timeoutMs, maxBuffer: 64 << 20 });
+}
