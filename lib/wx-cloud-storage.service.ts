@@ -181,7 +181,7 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
   async stat(fileId: string, options: CallOptions = {}): Promise<CloudFileStat> {
     return this.#context.operations.run('reading headers', options, async signal => {
       const { answer, stat } = await fetchObject(this.#context, { fileId, method: 'HEAD', signal });
-      answer.body.destroy();
+      answer.discard();
       return stat;
     });
   }

@@ -33,7 +33,7 @@ export async function openDownload(
     const body = Readable.from(readContent(fetched, deadline.signal), { objectMode: false });
     // Also runs for a body that is destroyed before its first byte is read, when the generator never starts.
     body.once('close', () => {
-      fetched.answer.body.destroy();
+      fetched.answer.discard();
       deadline.dispose();
     });
     const { size, contentType, etag } = fetched.stat;

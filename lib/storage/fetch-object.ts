@@ -33,7 +33,7 @@ export interface FetchObjectCall {
 export interface FetchedObject {
   /** What the headers say. */
   readonly stat: CloudFileStat;
-  /** The answer with the body; has to be read to its end or destroyed. */
+  /** The answer with the body; has to be read to its end or discarded. */
   readonly answer: HttpAnswer;
 }
 
@@ -81,7 +81,7 @@ function readStat(
 ): CloudFileStat {
   const size = Number(answer.header('content-length') ?? Number.NaN);
   if (!Number.isSafeInteger(size)) {
-    answer.body.destroy();
+    answer.discard();
     throw new WxCloudStorageError({
       code: 'WX_CLOUD_RESPONSE_MALFORMED',
       message: `The answer for ${fileId} does not say its size. Check any proxy between.`,

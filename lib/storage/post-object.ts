@@ -147,6 +147,11 @@ async function exchange(
   }
 }
 
+/** COS confirms without a body, or with the document that 201 brings: anything else comes from something in between. */
+function isConfirmation(text: string): boolean {
+  return text.trim() === '' || /<PostResponse[\s>]/.test(text);
+}
+
 interface Verdict {
   readonly text: string;
   readonly cloudPath: string;
@@ -157,7 +162,7 @@ interface Verdict {
 
 function judge(answer: HttpAnswer, verdict: Verdict): PostObjectOutcome {
   const document = decodeCosError(verdict.text);
-  if (!SUCCESS.has(answer.status) || document !== undefined || !verdict.isSent) {
+  if (!SUCCESS.has(answer.status) || !isConfirmation(verdict.text) || !verdict.isSent) {
     const error = rejected(answer, document, verdict);
     return { isStored: false, error, mayExist: answer.status < 400 || answer.status >= 500 };
   }
@@ -180,8 +185,8 @@ function rejected(
     upstreamStatus: status,
     cosCode: document?.code,
     cloudPath,
-    answer: `HTTP ${status} ${document === undefined ? 'without an error document' : `${document.code} (${message})`}`,
-    retryable: status >= 500 || isExpired || TRANSIENT_CODES.has(document?.code ?? ''),
+    answer: `HTTP ${status} ${document === undefined ? 'without a confirmation' : `${document.code} (${message})`}`,
+    retryable: status >= 500 || status < 400 || isExpired || TRANSIENT_CODES.has(document?.code ?? ''),
     requestId: answer.header('x-cos-request-id') ?? document?.requestId,
   });
 }

@@ -57,7 +57,7 @@ async function findObject(
 ): Promise<{ readonly size: number; readonly etag: string } | undefined> {
   try {
     const { answer, stat } = await fetchObject(context, { fileId, method: 'HEAD', signal });
-    answer.body.destroy();
+    answer.discard();
     return stat;
   } catch (error) {
     if (error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_FILE_NOT_FOUND')

@@ -27,8 +27,10 @@ export interface HttpAnswer {
   readonly status: number;
   /** A header's value; the first one when it came several times. */
   header(name: string): string | undefined;
-  /** The body. It has to be read to its end or destroyed, else its connection stays in use. */
+  /** The body. It has to be read to its end or discarded, else its connection stays in use. */
   readonly body: Readable;
+  /** Gives the body up, so that its connection is free again. */
+  discard(): void;
   /** Reads the body as UTF-8 text of at most `maxBytes`; more is cut off. */
   readText(maxBytes: number): Promise<string>;
   /** Turns what the body's stream threw into a typed error. */
@@ -75,6 +77,7 @@ export class HttpTransport {
         status: statusCode,
         header: name => firstOf(headers[name]),
         body,
+        discard: () => discard(body, call.method),
         readText: maxBytes =>
           readText(body, maxBytes).catch((error: unknown) => {
             throw toError(error);
@@ -94,6 +97,14 @@ export class HttpTransport {
 
 function firstOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
+}
+
+function discard(body: Readable, method: HttpCall['method']): void {
+  // Cutting off an answer that nobody wants is no failure of anybody's.
+  body.on('error', () => {});
+  // The answer to HEAD has no body to wait for, and its connection can be used again.
+  if (method === 'HEAD') body.resume();
+  else body.destroy();
 }
 
 async function readText(body: Readable, maxBytes: number): Promise<string> {

@@ -1,0 +1,192 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
+import { Logger } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type EmulatorFault, type EmulatorOperation, type FaultEffect } from '../../lib/emulator/index.js';
+import { WxCloudStorageError } from '../../lib/index.js';
+import { FAST_RETRY, startApplication, type TestApplication } from '../support/application.js';
+import { pngOfSize } from '../support/forms.js';
+import { recordSecrets, type SecretRecorder } from '../support/secret-recorder.js';
+import { until } from '../support/until.js';
+
+const API: readonly EmulatorOperation[] = ['stable-token', 'upload-link', 'download-links', 'delete-files'];
+const OBJECTS: readonly EmulatorOperation[] = ['post-object', 'get-object', 'head-object'];
+const BATCHES: readonly EmulatorOperation[] = ['download-links', 'delete-files'];
+
+const EVERYWHERE: readonly FaultEffect[] = [
+  { kind: 'status', status: 502, body: 'Bad Gateway' },
+  { kind: 'status', status: 404, body: 'not here' },
+  { kind: 'reset', at: 'request' },
+  { kind: 'reset', at: 'answer' },
+  { kind: 'hang', at: 'request' },
+  { kind: 'hang', at: 'answer' },
+  { kind: 'delay', delayMs: 30 },
+  { kind: 'empty' },
+];
+const ON_API: readonly FaultEffect[] = [
+  { kind: 'errcode', errcode: -1 },
+  { kind: 'errcode', errcode: 40001 },
+  { kind: 'errcode', errcode: 42001 },
+  { kind: 'errcode', errcode: 45009 },
+  { kind: 'errcode', errcode: -501007 },
+  { kind: 'malformed-json' },
+  { kind: 'reset', at: 'answer', afterBytes: 10 },
+];
+const ON_OBJECTS: readonly FaultEffect[] = [
+  { kind: 'cos-error', cosCode: 'SlowDown' },
+  { kind: 'cos-error', cosCode: 'RequestTimeout' },
+  { kind: 'cos-error', cosCode: 'SignatureDoesNotMatch' },
+  { kind: 'cos-error', cosCode: 'AccessDenied', message: 'Request has expired' },
+];
+const ON_UPLOADS: readonly FaultEffect[] = [
+  { kind: 'reset', at: 'request', afterBytes: 50_000 },
+  { kind: 'malformed-json' },
+];
+const ON_DOWNLOADS: readonly FaultEffect[] = [{ kind: 'reset', at: 'answer', afterBytes: 50_000 }];
+const ON_BATCHES: readonly FaultEffect[] = [
+  { kind: 'item', status: 1, errmsg: 'STORAGE_FILE_NONEXIST' },
+  { kind: 'item', status: -503002, errmsg: 'no permission' },
+];
+
+const FAULTS: readonly (readonly [string, EmulatorFault])[] = [
+  ...pair([...API, ...OBJECTS], EVERYWHERE),
+  ...pair(API, ON_API),
+  ...pair(OBJECTS, ON_OBJECTS),
+  ...pair(['post-object'], ON_UPLOADS),
+  ...pair(['get-object'], ON_DOWNLOADS),
+  ...pair(BATCHES, ON_BATCHES),
+].flatMap(([operation, effect]) =>
+  [1, Infinity].map(times => {
+    const { kind, ...rest } = effect;
+    const how = Object.values(rest).join(' ');
+    return [`${operation}: ${kind} ${how}, ${times === 1 ? 'once' : 'for ever'}`, { operation, effect, times }] as const;
+  }),
+);
+
+function pair(
+  operations: readonly EmulatorOperation[],
+  effects: readonly FaultEffect[],
+): (readonly [EmulatorOperation, FaultEffect])[] {
+  return operations.flatMap(operation => effects.map(effect => [operation, effect] as const));
+}
+
+const CONTENT = pngOfSize(150_000);
+const logged: string[] = [];
+const orphans: string[] = [];
+let application: TestApplication;
+let recorder: SecretRecorder;
+let spoolDirectory: string;
+let timersBefore: number;
+
+beforeAll(async () => {
+  const log = (...parts: unknown[]): void => void logged.push(inspect(parts));
+  Logger.overrideLogger({ log, error: log, warn: log, debug: log, verbose: log, fatal: log });
+  spoolDirectory = await mkdtemp(join(tmpdir(), 'wx-cloud-faults-'));
+});
+
+afterAll(async () => {
+  Logger.overrideLogger(false);
+  await rm(spoolDirectory, { recursive: true });
+});
+
+beforeEach(async () => {
+  logged.length = 0;
+  orphans.length = 0;
+  timersBefore = countTimers();
+  recorder = recordSecrets();
+  application = await startApplication({
+    options: {
+      dispatcher: recorder.dispatcher,
+      upload: { spoolDirectory, memoryLimitBytes: 50_000 },
+      retry: FAST_RETRY,
+      timeouts: { connectMs: 1_000, headersMs: 60, idleMs: 60, totalMs: 2_000 },
+      onOrphan: fileIds => void orphans.push(...fileIds),
+    },
+  });
+});
+
+afterEach(async () => {
+  await application.close();
+  await recorder.close();
+});
+
+/** What became of a call. */
+type Settled<T> = { readonly value: T } | { readonly error: unknown };
+
+const settle = <T>(call: Promise<T>): Promise<Settled<T>> =>
+  call.then(
+    value => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+
+const errorsOf = (...results: Settled<unknown>[]): unknown[] =>
+  results.flatMap(result => ('error' in result ? [result.error] : []));
+
+function countTimers(): number {
+  return process.getActiveResourcesInfo().filter(name => name === 'Timeout').length;
+}
+
+function expectNoSecret(...shown: unknown[]): void {
+  const text = [...shown, ...logged, JSON.stringify(shown)]
+    .map(value => inspect(value, { depth: Infinity, showHidden: true }))
+    .join('\n');
+  const { secret } = application.emulator.options;
+  expect([secret, ...recorder.secrets].filter(value => text.includes(value))).toEqual([]);
+}
+
+async function expectNothingHeld(): Promise<void> {
+  application.emulator.faults.clear();
+  expect(await readdir(spoolDirectory)).toEqual([]);
+  await recorder.close();
+  await until(async () => (await application.emulator.openConnections()) === 0, 'no open connection');
+  await until(() => countTimers() <= timersBefore, 'no timer left');
+}
+
+describe('under every fault', () => {
+  it.each(FAULTS)('an upload is whole or leaves nothing — %s', async (_, fault) => {
+    const { emulator, storage } = application;
+    emulator.faults.add(fault);
+
+    const result = await settle(storage.upload('walk/a.png', Readable.from(inPieces())));
+
+    expect(errorsOf(result).every(error => error instanceof WxCloudStorageError)).toBe(true);
+    expect(emulator.objects.map(({ fileId }) => fileId)).toEqual(expectedIds(result));
+    expect(emulator.objects.every(({ fileIdAlive, size }) => fileIdAlive && size === CONTENT.byteLength)).toBe(true);
+    expectNoSecret(result, storage);
+    await expectNothingHeld();
+  });
+
+  it.each(FAULTS)('a download is whole or an error, and a delete tells the truth — %s', async (_, fault) => {
+    const { emulator, storage } = application;
+    const { fileId } = await storage.upload('walk/b.png', CONTENT);
+    emulator.faults.add(fault);
+
+    const link = await settle(storage.getDownloadUrl(fileId));
+    const content = await settle(storage.downloadBuffer(fileId));
+    const stat = await settle(storage.stat(fileId));
+    const deleted = await settle(storage.delete(fileId));
+
+    expect(errorsOf(link, content, stat, deleted).every(error => error instanceof WxCloudStorageError)).toBe(true);
+    expect(errorsOf(content).length === 1 || CONTENT.equals((content as { value: Buffer }).value)).toBe(true);
+    expect(errorsOf(deleted).length === 1 || isGone(fault)).toBe(true);
+    expectNoSecret(errorsOf(link, content, stat, deleted), storage);
+    await expectNothingHeld();
+  });
+});
+
+async function* inPieces(): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < CONTENT.byteLength; start += 10_000) yield CONTENT.subarray(start, start + 10_000);
+}
+
+/** A success has its object; after a failure there is none, unless it was reported as an orphan. */
+function expectedIds(result: Settled<{ readonly fileId: string }>): string[] {
+  return 'value' in result ? [result.value.fileId] : application.emulator.objects.map(o => o.fileId).filter(id => orphans.includes(id));
+}
+
+/** A faked "no such file" is taken at its word; otherwise a deleted object is not there. */
+function isGone({ effect }: EmulatorFault): boolean {
+  return application.emulator.objects.length === 0 || (effect.kind === 'item' && effect.status === 1);
+}

@@ -1,0 +1,177 @@
+import { inspect } from 'node:util';
+import { Inject, Injectable, Module } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
+import {
+  InjectWxCloudStorage,
+  WxAccessTokenProvider,
+  WxCloudStorageModule,
+  WxCloudStorageService,
+  type WxCloudStorageOptions,
+} from '../../lib/index.js';
+
+let emulator: WxCloudEmulator;
+let archive: WxCloudEmulator;
+beforeAll(async () => {
+  emulator = await startWxCloudEmulator();
+  archive = await startWxCloudEmulator({ env: 'archive-env' });
+});
+afterAll(async () => {
+  await emulator.close();
+  await archive.close();
+});
+
+@Injectable()
+class StorageConfig {
+  create(): WxCloudStorageOptions {
+    return emulator.options;
+  }
+}
+
+@Module({ providers: [StorageConfig], exports: [StorageConfig] })
+class ConfigModule {}
+
+const compile = (...imports: Parameters<typeof Test.createTestingModule>[0]['imports'] & object) =>
+  Test.createTestingModule({ imports }).compile();
+
+describe('WxCloudStorageModule', () => {
+  it.each([
+    ['forRoot', () => WxCloudStorageModule.forRoot(emulator.options)],
+    ['a factory', () => WxCloudStorageModule.forRootAsync({ useFactory: () => emulator.options })],
+    ['an async factory', () => WxCloudStorageModule.forRootAsync({ useFactory: async () => emulator.options })],
+    [
+      'a factory with dependencies',
+      () =>
+        WxCloudStorageModule.forRootAsync({
+          imports: [ConfigModule],
+          inject: [StorageConfig],
+          useFactory: (config: StorageConfig) => config.create(),
+        }),
+    ],
+    ['a class', () => WxCloudStorageModule.forRootAsync({ useClass: StorageConfig })],
+    [
+      'an existing provider',
+      () => WxCloudStorageModule.forRootAsync({ imports: [ConfigModule], useExisting: StorageConfig }),
+    ],
+  ])('takes its options from %s', async (_, makeModule) => {
+    const app = await compile(makeModule());
+    const stored = await app.get(WxCloudStorageService).upload('a.txt', 'x');
+    expect(stored.fileId).toBe(`cloud://${emulator.env}.${emulator.bucket}/a.txt`);
+    expect(await app.get(WxAccessTokenProvider).getAccessToken()).toEqual(expect.any(String));
+    await app.close();
+  });
+
+  it('is there for every module when it is global', async () => {
+    @Injectable()
+    class Album {
+      constructor(@Inject(WxCloudStorageService) readonly storage: WxCloudStorageService) {}
+    }
+    @Module({ providers: [Album] })
+    class AlbumModule {}
+    const app = await compile(WxCloudStorageModule.forRoot({ ...emulator.options, isGlobal: true }), AlbumModule);
+    expect(app.get(Album, { strict: false }).storage).toBeInstanceOf(WxCloudStorageService);
+    await app.close();
+  });
+
+  it('serves several environments by name', async () => {
+    @Injectable()
+    class Mover {
+      constructor(
+        @InjectWxCloudStorage() readonly current: WxCloudStorageService,
+        @InjectWxCloudStorage('archive') readonly old: WxCloudStorageService,
+      ) {}
+    }
+    @Module({
+      imports: [
+        WxCloudStorageModule.forRoot(emulator.options),
+        WxCloudStorageModule.forRootAsync({ name: 'archive', useFactory: () => archive.options }),
+      ],
+      providers: [Mover],
+    })
+    class MoverModule {}
+    const app = await compile(MoverModule);
+    const { current, old } = app.get(Mover, { strict: false });
+
+    expect((await current.upload('a', 'x')).fileId).toContain(emulator.env);
+    expect((await old.upload('a', 'x')).fileId).toContain('archive-env');
+    await app.close();
+  });
+
+  it.each([
+    ['a missing env', { env: undefined }, '"env"'],
+    ['a missing secret', { secret: '' }, '"secret"'],
+    ['a number that is none', { timeouts: { totalMs: Number.NaN } }, '"timeouts.totalMs"'],
+    ['a misspelt option', { timeout: 5 }, '"timeout"'],
+    ['plain http to another host', { apiBaseUrl: 'http://api.weixin.qq.com' }, '"apiBaseUrl"'],
+  ])('stops the start-up on %s, with one line that names it', async (_, change, name) => {
+    const options = { ...emulator.options, ...change } as WxCloudStorageOptions;
+    const start = compile(WxCloudStorageModule.forRootAsync({ useFactory: () => options }));
+    await expect(start).rejects.toMatchObject({
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      message: expect.stringMatching(new RegExp(`^[^\\n]*${name.replaceAll('.', '\\.')}[^\\n]*$`)),
+    });
+  });
+
+  it('stops the start-up when it is given no options', async () => {
+    await expect(compile(WxCloudStorageModule.forRoot(undefined as never))).rejects.toMatchObject({ option: 'env' });
+  });
+
+  it('shows the secret nowhere', async () => {
+    const dynamicModule = WxCloudStorageModule.forRoot(emulator.options);
+    const app = await compile(dynamicModule);
+    const token = await app.get(WxAccessTokenProvider).getAccessToken();
+    const shown = [dynamicModule, app, app.get(WxCloudStorageService), app.get(WxAccessTokenProvider)]
+      .map(value => inspect(value, { depth: Infinity, showHidden: true }))
+      .join();
+
+    expect(shown).not.toContain(emulator.options.secret);
+    expect(shown).not.toContain(token);
+    await app.close();
+  });
+
+  it('refuses calls once the application is closed', async () => {
+    const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
+    const storage = app.get(WxCloudStorageService);
+    await app.close();
+    await expect(storage.upload('a', 'x')).rejects.toMatchObject({ code: 'WX_CLOUD_STORAGE_CLOSED' });
+  });
+});
+
+describe('WxAccessTokenProvider', () => {
+  it('asks for one token when fifty callers arrive at once', async () => {
+    await emulator.reset();
+    const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
+    const provider = app.get(WxAccessTokenProvider);
+
+    const tokens = await Promise.all(Array.from({ length: 50 }, () => provider.getAccessToken()));
+
+    expect(new Set(tokens).size).toBe(1);
+    expect(emulator.journal).toMatchObject([{ operation: 'stable-token' }]);
+    await app.close();
+  });
+
+  it('gets classic tokens when told to', async () => {
+    await emulator.reset();
+    const { appid, secret, ...rest } = emulator.options;
+    const app = await compile(
+      WxCloudStorageModule.forRoot({ ...rest, auth: { type: 'access-token', appid, secret } }),
+    );
+    await app.get(WxCloudStorageService).upload('a', 'x');
+    expect(emulator.journal[0]).toMatchObject({ operation: 'token' });
+    await app.close();
+  });
+
+  it('lets the storage go on when tokens end early', async () => {
+    await emulator.reset();
+    const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
+    const storage = app.get(WxCloudStorageService);
+    await storage.upload('a', 'x');
+    emulator.expireTokens();
+
+    await Promise.all(Array.from({ length: 20 }, (_, index) => storage.upload(`b${index}`, 'x')));
+
+    expect(emulator.journal.filter(({ operation }) => operation === 'stable-token')).toHaveLength(2);
+    await app.close();
+  });
+});

@@ -1,0 +1,56 @@
+import 'reflect-metadata';
+import { Module, type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
+import { WxCloudStorageModule, WxCloudStorageService, type WxCloudStorageOptions } from '../../lib/index.js';
+
+/** An application on a free loopback port, with the emulator as its cloud. */
+export interface TestApplication {
+  readonly app: INestApplication;
+  readonly url: string;
+  readonly emulator: WxCloudEmulator;
+  readonly storage: WxCloudStorageService;
+  close(): Promise<void>;
+}
+
+/** What an application is made of. */
+export interface TestApplicationParts {
+  readonly controllers?: readonly Type[];
+  readonly imports?: readonly (Type | DynamicModule)[];
+  readonly providers?: readonly Type[];
+  /** Over the emulator's own options. */
+  readonly options?: Partial<WxCloudStorageOptions>;
+  /** Set up before the application listens. */
+  readonly configure?: (app: INestApplication) => void;
+}
+
+/** Retries at once, so that tests with faults do not wait. */
+export const FAST_RETRY = { attempts: 3, minDelayMs: 0, maxDelayMs: 0 } as const;
+
+/** Starts the emulator and an application that uses it. */
+export async function startApplication(parts: TestApplicationParts = {}): Promise<TestApplication> {
+  const emulator = await startWxCloudEmulator();
+  const options = { ...emulator.options, retry: FAST_RETRY, ...parts.options };
+
+  @Module({
+    imports: [WxCloudStorageModule.forRoot({ ...options, isGlobal: true }), ...(parts.imports ?? [])],
+    controllers: [...(parts.controllers ?? [])],
+    providers: [...(parts.providers ?? [])],
+  })
+  class ApplicationModule {}
+
+  const testing = await Test.createTestingModule({ imports: [ApplicationModule] }).compile();
+  const app = testing.createNestApplication({ logger: false });
+  parts.configure?.(app);
+  await app.listen(0, '127.0.0.1');
+  return {
+    app,
+    url: await app.getUrl(),
+    emulator,
+    storage: app.get(WxCloudStorageService, { strict: false }),
+    close: async () => {
+      await app.close();
+      await emulator.close();
+    },
+  };
+}

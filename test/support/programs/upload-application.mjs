@@ -1,0 +1,48 @@
+// An application of its own process, so that its memory can be measured: argv[2] holds the module's options as JSON.
+import 'reflect-metadata';
+import { Controller, Get, Module, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { WxCloudFileInterceptor, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+
+let peakBytes = 0;
+const watch = () => {
+  peakBytes = Math.max(peakBytes, process.memoryUsage.rss());
+};
+
+class UploadController {
+  create(file) {
+    return { fileId: file.fileId, size: file.size, cloudPath: file.cloudPath };
+  }
+
+  /** The peak since the last call, and a new start. */
+  memory() {
+    watch();
+    const answer = { peakBytes };
+    peakBytes = process.memoryUsage.rss();
+    return answer;
+  }
+}
+
+const describeMethod = name => Object.getOwnPropertyDescriptor(UploadController.prototype, name);
+const limits = { fileSize: 400 * 1024 * 1024 };
+Controller()(UploadController);
+Post('upload')(UploadController.prototype, 'create', describeMethod('create'));
+UseInterceptors(WxCloudFileInterceptor('file', { limits }))(
+  UploadController.prototype,
+  'create',
+  describeMethod('create'),
+);
+UploadedFile()(UploadController.prototype, 'create', 0);
+Get('memory')(UploadController.prototype, 'memory', describeMethod('memory'));
+
+class ApplicationModule {}
+Module({
+  imports: [WxCloudStorageModule.forRoot(JSON.parse(process.argv[2]))],
+  controllers: [UploadController],
+})(ApplicationModule);
+
+const app = await NestFactory.create(ApplicationModule, { logger: ['error', 'warn'] });
+await app.listen(0, '127.0.0.1');
+setInterval(watch, 10).unref();
+process.send({ url: await app.getUrl() });
+process.once('disconnect', () => void app.close());
