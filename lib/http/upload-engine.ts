@@ -27,8 +27,14 @@ export interface EngineFile {
   readonly originalname: string;
   /** The type that the client claimed. */
   readonly mimetype: string;
-  /** The content; `truncated` once it was cut off at `limits.fileSize`. */
-  readonly stream: Readable & { readonly truncated?: boolean };
+  /** The content. */
+  readonly stream: EngineStream;
+}
+
+/** The content of a file, as a form parser gives it. */
+export interface EngineStream extends Readable {
+  /** Whether it was cut off at `limits.fileSize`. */
+  readonly truncated?: boolean;
 }
 
 /** multer's storage contract, which Nest's Fastify adapter shares. */

@@ -3,9 +3,28 @@ import { inBatches } from './batches.js';
 import type { StorageContext } from './storage-context.js';
 
 /** What became of one file of a list: its result, or the error that concerns it alone. */
-export type FileOutcome<Result> =
-  | ({ readonly fileId: string; readonly ok: true } & Result)
-  | { readonly fileId: string; readonly ok: false; readonly error: WxCloudStorageError };
+export type FileOutcome<Result> = FileSuccess<Result> | FileFailure;
+
+/** One file of a list for which all went well, with its result. */
+export type FileSuccess<Result> = FileOk & Result;
+
+/** What says that all went well for one file. */
+export interface FileOk {
+  /** The file ID, as it was given. */
+  readonly fileId: string;
+  /** Tells a success from a failure. */
+  readonly ok: true;
+}
+
+/** One file of a list for which it did not go well. */
+export interface FileFailure {
+  /** The file ID, as it was given. */
+  readonly fileId: string;
+  /** Tells a success from a failure. */
+  readonly ok: false;
+  /** What went wrong with this file. */
+  readonly error: WxCloudStorageError;
+}
 
 /** The files of a list, and what ends the work on it. */
 export interface FileList {
@@ -38,11 +57,9 @@ export async function settleEach<Result>(
 }
 
 /** The result of the only outcome of a list of one. @throws {@link WxCloudStorageError} the file's error */
-export function unwrap<Result>(
-  outcomes: readonly FileOutcome<Result>[],
-): Extract<FileOutcome<Result>, { ok: true }> {
+export function unwrap<Result>(outcomes: readonly FileOutcome<Result>[]): FileSuccess<Result> {
   const [outcome] = outcomes as readonly [FileOutcome<Result>];
-  if (outcome.ok) return outcome as Extract<FileOutcome<Result>, { ok: true }>;
+  if (outcome.ok) return outcome;
   throw outcome.error;
 }
 
@@ -55,10 +72,7 @@ function refuse<Result>(fileId: string, check: () => unknown): FileOutcome<Resul
   }
 }
 
-function failure(
-  fileId: string,
-  error: unknown,
-): { fileId: string; ok: false; error: WxCloudStorageError } {
+function failure(fileId: string, error: unknown): FileFailure {
   if (error instanceof WxCloudStorageError) return { fileId, ok: false, error };
   throw error;
 }

@@ -14,7 +14,13 @@ export {
 } from './download-object.js';
 export { requestDownloadLinks, type DownloadUrlOutcome } from './download-links.js';
 export { fetchObject, type CloudFileStat } from './fetch-object.js';
-export { unwrap, type FileOutcome } from './file-outcome.js';
+export {
+  unwrap,
+  type FileFailure,
+  type FileOk,
+  type FileOutcome,
+  type FileSuccess,
+} from './file-outcome.js';
 export { Operations } from './operations.js';
 export { reportOrphans } from './orphans.js';
 export { CLEANUP_MS } from './remove-leftover.js';

@@ -186,7 +186,8 @@ function rejected(
     cosCode: document?.code,
     cloudPath,
     answer: `HTTP ${status} ${document === undefined ? 'without a confirmation' : `${document.code} (${message})`}`,
-    retryable: status >= 500 || status < 400 || isExpired || TRANSIENT_CODES.has(document?.code ?? ''),
+    retryable:
+      status >= 500 || status < 400 || isExpired || TRANSIENT_CODES.has(document?.code ?? ''),
     requestId: answer.header('x-cos-request-id') ?? document?.requestId,
   });
 }

@@ -5,14 +5,23 @@ import { Readable } from 'node:stream';
 import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type EmulatorFault, type EmulatorOperation, type FaultEffect } from '../../lib/emulator/index.js';
+import {
+  type EmulatorFault,
+  type EmulatorOperation,
+  type FaultEffect,
+} from '../../lib/emulator/index.js';
 import { WxCloudStorageError } from '../../lib/index.js';
 import { FAST_RETRY, startApplication, type TestApplication } from '../support/application.js';
 import { pngOfSize } from '../support/forms.js';
 import { recordSecrets, type SecretRecorder } from '../support/secret-recorder.js';
 import { until } from '../support/until.js';
 
-const API: readonly EmulatorOperation[] = ['stable-token', 'upload-link', 'download-links', 'delete-files'];
+const API: readonly EmulatorOperation[] = [
+  'stable-token',
+  'upload-link',
+  'download-links',
+  'delete-files',
+];
 const OBJECTS: readonly EmulatorOperation[] = ['post-object', 'get-object', 'head-object'];
 const BATCHES: readonly EmulatorOperation[] = ['download-links', 'delete-files'];
 
@@ -62,7 +71,10 @@ const FAULTS: readonly (readonly [string, EmulatorFault])[] = [
   [1, Infinity].map(times => {
     const { kind, ...rest } = effect;
     const how = Object.values(rest).join(' ');
-    return [`${operation}: ${kind} ${how}, ${times === 1 ? 'once' : 'for ever'}`, { operation, effect, times }] as const;
+    return [
+      `${operation}: ${kind} ${how}, ${times === 1 ? 'once' : 'for ever'}`,
+      { operation, effect, times },
+    ] as const;
   }),
 );
 
@@ -141,7 +153,10 @@ async function expectNothingHeld(): Promise<void> {
   application.emulator.faults.clear();
   expect(await readdir(spoolDirectory)).toEqual([]);
   await recorder.close();
-  await until(async () => (await application.emulator.openConnections()) === 0, 'no open connection');
+  await until(
+    async () => (await application.emulator.openConnections()) === 0,
+    'no open connection',
+  );
   await until(() => countTimers() <= timersBefore, 'no timer left');
 }
 
@@ -154,39 +169,53 @@ describe('under every fault', () => {
 
     expect(errorsOf(result).every(error => error instanceof WxCloudStorageError)).toBe(true);
     expect(emulator.objects.map(({ fileId }) => fileId)).toEqual(expectedIds(result));
-    expect(emulator.objects.every(({ fileIdAlive, size }) => fileIdAlive && size === CONTENT.byteLength)).toBe(true);
+    expect(
+      emulator.objects.every(({ fileIdAlive, size }) => fileIdAlive && size === CONTENT.byteLength),
+    ).toBe(true);
     expectNoSecret(result, storage);
     await expectNothingHeld();
   });
 
-  it.each(FAULTS)('a download is whole or an error, and a delete tells the truth — %s', async (_, fault) => {
-    const { emulator, storage } = application;
-    const { fileId } = await storage.upload('walk/b.png', CONTENT);
-    emulator.faults.add(fault);
+  it.each(FAULTS)(
+    'a download is whole or an error, and a delete tells the truth — %s',
+    async (_, fault) => {
+      const { emulator, storage } = application;
+      const { fileId } = await storage.upload('walk/b.png', CONTENT);
+      emulator.faults.add(fault);
 
-    const link = await settle(storage.getDownloadUrl(fileId));
-    const content = await settle(storage.downloadBuffer(fileId));
-    const stat = await settle(storage.stat(fileId));
-    const deleted = await settle(storage.delete(fileId));
+      const link = await settle(storage.getDownloadUrl(fileId));
+      const content = await settle(storage.downloadBuffer(fileId));
+      const stat = await settle(storage.stat(fileId));
+      const deleted = await settle(storage.delete(fileId));
 
-    expect(errorsOf(link, content, stat, deleted).every(error => error instanceof WxCloudStorageError)).toBe(true);
-    expect(errorsOf(content).length === 1 || CONTENT.equals((content as { value: Buffer }).value)).toBe(true);
-    expect(errorsOf(deleted).length === 1 || isGone(fault)).toBe(true);
-    expectNoSecret(errorsOf(link, content, stat, deleted), storage);
-    await expectNothingHeld();
-  });
+      expect(
+        errorsOf(link, content, stat, deleted).every(error => error instanceof WxCloudStorageError),
+      ).toBe(true);
+      expect(
+        errorsOf(content).length === 1 || CONTENT.equals((content as { value: Buffer }).value),
+      ).toBe(true);
+      expect(errorsOf(deleted).length === 1 || isGone(fault)).toBe(true);
+      expectNoSecret(errorsOf(link, content, stat, deleted), storage);
+      await expectNothingHeld();
+    },
+  );
 });
 
 async function* inPieces(): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < CONTENT.byteLength; start += 10_000) yield CONTENT.subarray(start, start + 10_000);
+  for (let start = 0; start < CONTENT.byteLength; start += 10_000)
+    yield CONTENT.subarray(start, start + 10_000);
 }
 
 /** A success has its object; after a failure there is none, unless it was reported as an orphan. */
 function expectedIds(result: Settled<{ readonly fileId: string }>): string[] {
-  return 'value' in result ? [result.value.fileId] : application.emulator.objects.map(o => o.fileId).filter(id => orphans.includes(id));
+  return 'value' in result
+    ? [result.value.fileId]
+    : application.emulator.objects.map(o => o.fileId).filter(id => orphans.includes(id));
 }
 
 /** A faked "no such file" is taken at its word; otherwise a deleted object is not there. */
 function isGone({ effect }: EmulatorFault): boolean {
-  return application.emulator.objects.length === 0 || (effect.kind === 'item' && effect.status === 1);
+  return (
+    application.emulator.objects.length === 0 || (effect.kind === 'item' && effect.status === 1)
+  );
 }

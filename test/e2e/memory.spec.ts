@@ -22,7 +22,9 @@ let url: string;
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'wx-cloud-memory-'));
   emulator = await startWxCloudEmulator({ dataDir });
-  application = fork('test/support/programs/upload-application.mjs', [JSON.stringify(emulator.options)]);
+  application = fork('test/support/programs/upload-application.mjs', [
+    JSON.stringify(emulator.options),
+  ]);
   const [message] = (await once(application, 'message')) as [{ url: string }];
   url = message.url;
 });
@@ -50,7 +52,9 @@ async function uploadMebibytes(count: number): Promise<{ size: number; cloudPath
   });
   const answered = once(outgoing, 'response') as Promise<[Readable]>;
   function* form(): Generator<Buffer> {
-    yield Buffer.from('--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n');
+    yield Buffer.from(
+      '--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n',
+    );
     yield* blocks(count);
     yield Buffer.from('\r\n--xyz--\r\n');
   }

@@ -39,7 +39,10 @@ describe('WxCloudStorageModule', () => {
   it.each([
     ['forRoot', () => WxCloudStorageModule.forRoot(emulator.options)],
     ['a factory', () => WxCloudStorageModule.forRootAsync({ useFactory: () => emulator.options })],
-    ['an async factory', () => WxCloudStorageModule.forRootAsync({ useFactory: async () => emulator.options })],
+    [
+      'an async factory',
+      () => WxCloudStorageModule.forRootAsync({ useFactory: async () => emulator.options }),
+    ],
     [
       'a factory with dependencies',
       () =>
@@ -52,7 +55,8 @@ describe('WxCloudStorageModule', () => {
     ['a class', () => WxCloudStorageModule.forRootAsync({ useClass: StorageConfig })],
     [
       'an existing provider',
-      () => WxCloudStorageModule.forRootAsync({ imports: [ConfigModule], useExisting: StorageConfig }),
+      () =>
+        WxCloudStorageModule.forRootAsync({ imports: [ConfigModule], useExisting: StorageConfig }),
     ],
   ])('takes its options from %s', async (_, makeModule) => {
     const app = await compile(makeModule());
@@ -69,7 +73,10 @@ describe('WxCloudStorageModule', () => {
     }
     @Module({ providers: [Album] })
     class AlbumModule {}
-    const app = await compile(WxCloudStorageModule.forRoot({ ...emulator.options, isGlobal: true }), AlbumModule);
+    const app = await compile(
+      WxCloudStorageModule.forRoot({ ...emulator.options, isGlobal: true }),
+      AlbumModule,
+    );
     expect(app.get(Album, { strict: false }).storage).toBeInstanceOf(WxCloudStorageService);
     await app.close();
   });
@@ -114,14 +121,21 @@ describe('WxCloudStorageModule', () => {
   });
 
   it('stops the start-up when it is given no options', async () => {
-    await expect(compile(WxCloudStorageModule.forRoot(undefined as never))).rejects.toMatchObject({ option: 'env' });
+    await expect(compile(WxCloudStorageModule.forRoot(undefined as never))).rejects.toMatchObject({
+      option: 'env',
+    });
   });
 
   it('shows the secret nowhere', async () => {
     const dynamicModule = WxCloudStorageModule.forRoot(emulator.options);
     const app = await compile(dynamicModule);
     const token = await app.get(WxAccessTokenProvider).getAccessToken();
-    const shown = [dynamicModule, app, app.get(WxCloudStorageService), app.get(WxAccessTokenProvider)]
+    const shown = [
+      dynamicModule,
+      app,
+      app.get(WxCloudStorageService),
+      app.get(WxAccessTokenProvider),
+    ]
       .map(value => inspect(value, { depth: Infinity, showHidden: true }))
       .join();
 
@@ -134,7 +148,9 @@ describe('WxCloudStorageModule', () => {
     const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
     const storage = app.get(WxCloudStorageService);
     await app.close();
-    await expect(storage.upload('a', 'x')).rejects.toMatchObject({ code: 'WX_CLOUD_STORAGE_CLOSED' });
+    await expect(storage.upload('a', 'x')).rejects.toMatchObject({
+      code: 'WX_CLOUD_STORAGE_CLOSED',
+    });
   });
 });
 
@@ -171,7 +187,9 @@ describe('WxAccessTokenProvider', () => {
 
     await Promise.all(Array.from({ length: 20 }, (_, index) => storage.upload(`b${index}`, 'x')));
 
-    expect(emulator.journal.filter(({ operation }) => operation === 'stable-token')).toHaveLength(2);
+    expect(emulator.journal.filter(({ operation }) => operation === 'stable-token')).toHaveLength(
+      2,
+    );
     await app.close();
   });
 });

@@ -2,7 +2,11 @@ import 'reflect-metadata';
 import { Module, type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
-import { WxCloudStorageModule, WxCloudStorageService, type WxCloudStorageOptions } from '../../lib/index.js';
+import {
+  WxCloudStorageModule,
+  WxCloudStorageService,
+  type WxCloudStorageOptions,
+} from '../../lib/index.js';
 
 /** An application on a free loopback port, with the emulator as its cloud. */
 export interface TestApplication {
@@ -33,7 +37,10 @@ export async function startApplication(parts: TestApplicationParts = {}): Promis
   const options = { ...emulator.options, retry: FAST_RETRY, ...parts.options };
 
   @Module({
-    imports: [WxCloudStorageModule.forRoot({ ...options, isGlobal: true }), ...(parts.imports ?? [])],
+    imports: [
+      WxCloudStorageModule.forRoot({ ...options, isGlobal: true }),
+      ...(parts.imports ?? []),
+    ],
     controllers: [...(parts.controllers ?? [])],
     providers: [...(parts.providers ?? [])],
   })

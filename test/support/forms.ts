@@ -12,7 +12,12 @@ export function pngOfSize(bytes: number): Buffer {
 /** One part of a form. */
 export type FormPart =
   | { readonly field: string; readonly text: string }
-  | { readonly field: string; readonly file: Buffer; readonly name?: string; readonly type?: string };
+  | {
+      readonly field: string;
+      readonly file: Buffer;
+      readonly name?: string;
+      readonly type?: string;
+    };
 
 /** Makes a form as a browser does. */
 export function makeForm(parts: readonly FormPart[]): FormData {

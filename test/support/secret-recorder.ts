@@ -40,7 +40,8 @@ class RecordingHandler extends DecoratorHandler {
       const value = new RegExp(`"${name}":\\s*"([^"]+)"`).exec(this.#text)?.[1];
       if (value !== undefined) this.#secrets.add(value);
     }
-    for (const [, value] of this.#text.matchAll(/[?&]sign=([\da-f]+)/g)) this.#secrets.add(value ?? '');
+    for (const [, value] of this.#text.matchAll(/[?&]sign=([\da-f]+)/g))
+      this.#secrets.add(value ?? '');
     const signature = /q-signature=([\da-f]+)/.exec(this.#text)?.[1];
     if (signature !== undefined) this.#secrets.add(signature);
     this.#handler.onResponseEnd?.(controller, trailers);
