@@ -24,31 +24,22 @@ export class BucketMemory {
 
   /**
    * Checks the file ID of an upload link before anything is sent to it, and learns the bucket.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when the link is for another environment, bucket or path
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when the link is for another environment or bucket
    */
-  learn(fileId: string, cloudPath: string): void {
-    const scope = { env: this.#env, bucket: this.#bucket };
-    const parsed = acceptLinked(fileId, scope);
-    if (parsed.cloudPath !== cloudPath) throw foreignLink('path', undefined);
-    this.#bucket = parsed.bucket;
+  learn(fileId: string): void {
+    try {
+      this.#bucket = this.accept(fileId).bucket;
+    } catch (error) {
+      throw foreignLink(error);
+    }
   }
 }
 
-function acceptLinked(
-  fileId: string,
-  scope: Parameters<typeof parseFileIdWithin>[1],
-): ParsedFileId {
-  try {
-    return parseFileIdWithin(fileId, scope);
-  } catch (error) {
-    throw foreignLink('environment or bucket', error);
-  }
-}
-
-function foreignLink(part: string, cause: unknown): WxCloudStorageError {
+function foreignLink(cause: unknown): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `/tcb/uploadfile: the link is for another ${part} than was asked for. Check the options env and bucket.`,
+    message:
+      '/tcb/uploadfile: the link is for another environment or bucket than was asked for. Check the options env and bucket.',
     endpoint: '/tcb/uploadfile',
     cause,
   });

@@ -43,21 +43,23 @@ const TRANSIENT_CODES = new Set([
   'IncompleteBody',
   'ExpiredToken',
 ]);
-/** Codes that speak of the form or its signature, and so perhaps of an extra field in it. */
-const FORM_CODES = new Set([
-  'AccessDenied',
-  'InvalidArgument',
-  'InvalidPolicyDocument',
-  'InvalidRequest',
-  'MalformedPOSTRequest',
-  'SignatureDoesNotMatch',
+/** 4xx codes that an extra form field cannot be the reason of. */
+const UNRELATED_CODES = new Set([
+  'BadDigest',
+  'EntityTooLarge',
+  'EntityTooSmall',
+  'InvalidAccessKeyId',
+  'InvalidDigest',
+  'InvalidURI',
+  'KeyTooLong',
+  'RequestTimeTooSkewed',
 ]);
 
-/** Whether COS refused a form for its shape or signature; a repeat without the extra field may be taken. */
+/** Whether COS refused a form perhaps for its shape or signature; a repeat without the extra field may be taken. */
 export function isFormRefusal(error: unknown): boolean {
-  return (
-    error instanceof UploadRejectedError && !error.retryable && FORM_CODES.has(error.cosCode ?? '')
-  );
+  if (!(error instanceof UploadRejectedError) || error.retryable) return false;
+  const isRefusal = error.upstreamStatus === 400 || error.upstreamStatus === 403;
+  return isRefusal && !UNRELATED_CODES.has(error.cosCode ?? '');
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { ReadableStream } from 'node:stream/web';
 import {
   detectContentType,
   openFileBody,
@@ -83,7 +84,9 @@ export async function storeAtPath(
   return storeSource(context, { from, inspectHead: () => Promise.resolve(), plan, signal });
 }
 
-/** Destroys a stream that will not be read (any further). */
+/** Lets go of a stream that will not be read (any further), so that what it holds open is closed. */
 export function abandonSource(source: unknown): void {
   if (source instanceof Readable) source.destroy();
+  // A stream that somebody is reading is closed by its reader. What closing throws concerns nobody any more.
+  else if (source instanceof ReadableStream && !source.locked) source.cancel().catch(() => {});
 }

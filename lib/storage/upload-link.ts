@@ -7,7 +7,7 @@ import {
 import type { StorageContext } from './storage-context.js';
 
 /**
- * Asks WeChat for a link to upload one object to, and makes sure that it is for that object.
+ * Asks WeChat for a link to upload one object to, and makes sure that it is for the instance's environment.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
  */
 export async function requestUploadLink(
@@ -17,6 +17,6 @@ export async function requestUploadLink(
 ): Promise<UploadLink> {
   const body: UploadLinkRequest = { env: options.env, path: cloudPath };
   const link = decodeUploadLink(await api.post({ endpoint: UPLOAD_LINK_ENDPOINT, body, signal }));
-  bucket.learn(link.fileId, cloudPath);
+  bucket.learn(link.fileId);
   return link;
 }

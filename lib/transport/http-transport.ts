@@ -72,6 +72,8 @@ export class HttpTransport {
         headersTimeout: timeouts.headersMs,
         bodyTimeout: timeouts.idleMs,
       });
+      // Whoever reads the body gets its errors; a body that is given up has nobody left to tell.
+      body.on('error', () => {});
       const toError = (error: unknown): Error => toConnectionError(error, failed);
       return {
         status: statusCode,
@@ -100,8 +102,6 @@ function firstOf(value: string | string[] | undefined): string | undefined {
 }
 
 function discard(body: Readable, method: HttpCall['method']): void {
-  // Cutting off an answer that nobody wants is no failure of anybody's.
-  body.on('error', () => {});
   // The answer to HEAD has no body to wait for, and its connection can be used again.
   if (method === 'HEAD') body.resume();
   else body.destroy();

@@ -46,7 +46,20 @@ export async function startApplication(parts: TestApplicationParts = {}): Promis
   })
   class ApplicationModule {}
 
-  const testing = await Test.createTestingModule({ imports: [ApplicationModule] }).compile();
+  try {
+    return await startWith(emulator, ApplicationModule, parts);
+  } catch (error) {
+    await emulator.close();
+    throw error;
+  }
+}
+
+async function startWith(
+  emulator: WxCloudEmulator,
+  module: Type,
+  parts: TestApplicationParts,
+): Promise<TestApplication> {
+  const testing = await Test.createTestingModule({ imports: [module] }).compile();
   const app = testing.createNestApplication({ logger: false });
   parts.configure?.(app);
   await app.listen(0, '127.0.0.1');
