@@ -61,7 +61,7 @@ export type {
   UploadBodyOptions,
   UploadFileOptions,
 } from './storage/index.js';
-export { WxCloudFile } from './wx-cloud-file.js';
+export { WxCloudFile, type WxCloudFileSource } from './wx-cloud-file.js';
 export type { WxCloudStorageModuleExtras } from './wx-cloud-storage.module-definition.js';
 export { WxCloudStorageModule } from './wx-cloud-storage.module.js';
 export { WxCloudStorageService } from './wx-cloud-storage.service.js';

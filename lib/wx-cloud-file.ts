@@ -1,23 +1,37 @@
 import type { Readable } from 'node:stream';
 import type {
   CallOptions,
+  CloudDownload,
   CloudFileStat,
   DownloadBufferOptions,
   DownloadUrlOptions,
 } from './storage/index.js';
-import type { WxCloudStorageService } from './wx-cloud-storage.service.js';
+
+/** What a handle needs of the storage; `WxCloudStorageService` is one. */
+export interface WxCloudFileSource {
+  /** A temporary link. */
+  getDownloadUrl(fileId: string, options?: DownloadUrlOptions): Promise<string>;
+  /** The content as a stream. */
+  download(fileId: string, options?: CallOptions): Promise<CloudDownload>;
+  /** The content in memory. */
+  downloadBuffer(fileId: string, options?: DownloadBufferOptions): Promise<Buffer>;
+  /** Size, type and ETag. */
+  stat(fileId: string, options?: CallOptions): Promise<CloudFileStat>;
+  /** Removes the file. */
+  delete(fileId: string, options?: CallOptions): Promise<void>;
+}
 
 /** A file in the storage, by its file ID. Making one fetches nothing. */
 export class WxCloudFile {
-  readonly #storage: WxCloudStorageService;
+  readonly #storage: WxCloudFileSource;
   /** `cloud://env.bucket/path`. */
   readonly fileId: string;
   /** The object's path. */
   readonly cloudPath: string;
 
-  /** Made by {@link WxCloudStorageService.file}. */
+  /** Made by `WxCloudStorageService.file`. */
   constructor(
-    storage: WxCloudStorageService,
+    storage: WxCloudFileSource,
     { fileId, cloudPath }: { readonly fileId: string; readonly cloudPath: string },
   ) {
     this.#storage = storage;
@@ -25,28 +39,28 @@ export class WxCloudFile {
     this.cloudPath = cloudPath;
   }
 
-  /** A temporary link: see {@link WxCloudStorageService.getDownloadUrl}. */
+  /** A temporary link: see {@link WxCloudFileSource.getDownloadUrl}. */
   async url(options?: DownloadUrlOptions): Promise<string> {
     return this.#storage.getDownloadUrl(this.fileId, options);
   }
 
-  /** The content as a stream, which belongs to the caller: see {@link WxCloudStorageService.download}. */
+  /** The content as a stream, which belongs to the caller: see {@link WxCloudFileSource.download}. */
   async stream(options?: CallOptions): Promise<Readable> {
     const { body } = await this.#storage.download(this.fileId, options);
     return body;
   }
 
-  /** The content in memory: see {@link WxCloudStorageService.downloadBuffer}. */
+  /** The content in memory: see {@link WxCloudFileSource.downloadBuffer}. */
   async buffer(options?: DownloadBufferOptions): Promise<Buffer> {
     return this.#storage.downloadBuffer(this.fileId, options);
   }
 
-  /** Size, type and ETag: see {@link WxCloudStorageService.stat}. */
+  /** Size, type and ETag: see {@link WxCloudFileSource.stat}. */
   async stat(options?: CallOptions): Promise<CloudFileStat> {
     return this.#storage.stat(this.fileId, options);
   }
 
-  /** Removes the file: see {@link WxCloudStorageService.delete}. */
+  /** Removes the file: see {@link WxCloudFileSource.delete}. */
   async delete(options?: CallOptions): Promise<void> {
     return this.#storage.delete(this.fileId, options);
   }

@@ -1,0 +1,130 @@
+import type { EmulatedCloud } from './emulated-cloud.js';
+import type { Exchange } from './exchange.js';
+import { ApiRefusal } from './refusals.js';
+import type { TokenState } from './token-issuer.js';
+
+/** A JSON object of which nothing is known yet. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+const MAX_JSON_BYTES = 1_048_576;
+const MAX_BATCH_ITEMS = 50;
+
+const TOKEN_REFUSALS: Readonly<Record<Exclude<TokenState, 'valid'>, readonly [number, string]>> = {
+  unknown: [40014, 'invalid access_token'],
+  replaced: [40001, 'invalid credential, access_token is invalid or not latest'],
+  expired: [42001, 'access_token expired'],
+};
+
+/** Makes sure of the method. @throws {@link ApiRefusal} 43001 or 43002 */
+export function assertMethod({ method }: Exchange, expected: 'GET' | 'POST'): void {
+  if (method === expected) return;
+  throw new ApiRefusal(expected === 'GET' ? 43001 : 43002, `require ${expected} method`);
+}
+
+/** Reads the JSON object that was sent. @throws {@link ApiRefusal} 44002 or 47001 */
+export async function readJson(exchange: Exchange): Promise<JsonObject> {
+  const text = await readText(exchange);
+  if (text.trim() === '') throw new ApiRefusal(44002, 'empty post data');
+  const value = parse(text);
+  if (!isObject(value)) throw unparsable();
+  return value;
+}
+
+/**
+ * Reads the body of a file API after checking its method and access token, and that it is for this environment.
+ * @throws {@link ApiRefusal}
+ */
+export async function readFileRequest(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+): Promise<JsonObject> {
+  assertMethod(exchange, 'POST');
+  assertToken(exchange.query.get('access_token') ?? '', cloud);
+  const request = await readJson(exchange);
+  if (readString(request, 'env') !== cloud.options.env) {
+    throw new ApiRefusal(-501005, 'env not exists or is abnormal');
+  }
+  return request;
+}
+
+/** Reads a text that is not empty. @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is no text */
+export function readString(from: JsonObject, name: string): string {
+  const value = readMember(from, name);
+  if (typeof value !== 'string') throw invalid(name);
+  if (value === '') throw missing(name);
+  return value;
+}
+
+/** Reads a whole number within a range. @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is wrong */
+export function readWhole(
+  from: JsonObject,
+  name: string,
+  [min, max]: readonly [number, number],
+): number {
+  const value = readMember(from, name);
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) {
+    return value;
+  }
+  throw invalid(name);
+}
+
+/** Reads a list of 1 to 50 items. @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is wrong */
+export function readBatch(from: JsonObject, name: string): readonly unknown[] {
+  const value = readMember(from, name);
+  if (!Array.isArray(value) || value.length === 0) throw invalid(name);
+  if (value.length > MAX_BATCH_ITEMS)
+    throw invalid(`${name} has more than ${MAX_BATCH_ITEMS} items`);
+  return value as readonly unknown[];
+}
+
+/** Reads an object of a list. @throws {@link ApiRefusal} 40097 when it is none */
+export function readItem(value: unknown, name: string): JsonObject {
+  if (!isObject(value)) throw invalid(name);
+  return value;
+}
+
+/** The refusal of a parameter. */
+export function invalid(what: string): ApiRefusal {
+  return new ApiRefusal(40097, `invalid args: ${what}`);
+}
+
+function missing(name: string): ApiRefusal {
+  return new ApiRefusal(40101, `missing parameter: ${name}`);
+}
+
+function unparsable(): ApiRefusal {
+  return new ApiRefusal(47001, 'data format error');
+}
+
+function assertToken(token: string, { tokens }: EmulatedCloud): void {
+  if (token === '') throw new ApiRefusal(41001, 'access_token missing');
+  const state = tokens.stateOf(token);
+  if (state !== 'valid') throw new ApiRefusal(...TOKEN_REFUSALS[state]);
+}
+
+async function readText(exchange: Exchange): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of exchange.body()) {
+    chunks.push(chunk);
+    if (exchange.requestBytes > MAX_JSON_BYTES) throw unparsable();
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unparsable();
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function readMember(from: JsonObject, name: string): unknown {
+  const value = from[name];
+  if (value === undefined || value === null) throw missing(name);
+  return value;
+}

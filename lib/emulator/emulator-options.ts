@@ -1,0 +1,112 @@
+/** How an emulated cloud is to be; all members are optional. */
+export interface WxCloudEmulatorOptions {
+  /** The port on 127.0.0.1; 0 takes a free one. @defaultValue 0 */
+  readonly port?: number;
+  /** A folder for the objects, made when missing; they survive a restart there. @defaultValue objects live in memory */
+  readonly dataDir?: string;
+  /** The AppID that the token endpoints accept. @defaultValue `'wx0e0e0e0e0e0e0e0e'` */
+  readonly appid?: string;
+  /** The AppSecret that goes with it; give none that is real. @defaultValue a fixed one that is obviously fake */
+  readonly secret?: string;
+  /** The environment ID. @defaultValue `'emulator-1a2b3c'` */
+  readonly env?: string;
+  /** The bucket's name. @defaultValue `'<4 hex>-<env>-1300000000'`, as WeChat names buckets */
+  readonly bucket?: string;
+  /** The life of access tokens in seconds, from 1 to 7200. @defaultValue 7200 */
+  readonly tokenTtlSeconds?: number;
+  /** Every answer waits this many milliseconds, up to 600000. @defaultValue 0 */
+  readonly latencyMs?: number;
+}
+
+/** The options, complete. */
+export interface ResolvedEmulatorOptions {
+  /** The port, or 0 for a free one. */
+  readonly port: number;
+  /** The folder for the objects; undefined for memory. */
+  readonly dataDir: string | undefined;
+  /** The AppID. */
+  readonly appid: string;
+  /** The AppSecret. */
+  readonly secret: string;
+  /** The environment ID. */
+  readonly env: string;
+  /** The bucket's name. */
+  readonly bucket: string;
+  /** The life of access tokens in seconds. */
+  readonly tokenTtlSeconds: number;
+  /** What every answer waits, in milliseconds. */
+  readonly latencyMs: number;
+}
+
+const DEFAULTS = {
+  port: 0,
+  appid: 'wx0e0e0e0e0e0e0e0e',
+  secret: '00000fa1e000000fa1e000000fa1e000',
+  env: 'emulator-1a2b3c',
+  bucketSuffix: '1300000000',
+  tokenTtlSeconds: 7_200,
+  latencyMs: 0,
+} as const;
+
+const KNOWN: readonly string[] = [
+  'port',
+  'dataDir',
+  'appid',
+  'secret',
+  'env',
+  'bucket',
+  'tokenTtlSeconds',
+  'latencyMs',
+] satisfies readonly (keyof WxCloudEmulatorOptions)[];
+
+/** Checks and completes the options. @throws {TypeError} naming the first that is wrong or unknown; never its value */
+export function resolveEmulatorOptions(
+  options: WxCloudEmulatorOptions = {},
+): ResolvedEmulatorOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError('startWxCloudEmulator: the options have to be an object.');
+  }
+  const unknown = Object.keys(options).find(name => !KNOWN.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `startWxCloudEmulator: there is no option ${unknown}; there are ${KNOWN.join(', ')}.`,
+    );
+  }
+  const { dataDir } = options;
+  const env = readName('env', options.env ?? DEFAULTS.env);
+  const hex = Buffer.from(env).subarray(0, 2).toString('hex').padEnd(4, '0');
+  return {
+    port: readWhole('port', options.port ?? DEFAULTS.port, [0, 65_535]),
+    dataDir: dataDir === undefined ? undefined : readText('dataDir', dataDir),
+    appid: readText('appid', options.appid ?? DEFAULTS.appid),
+    secret: readText('secret', options.secret ?? DEFAULTS.secret),
+    env,
+    bucket: readName('bucket', options.bucket ?? `${hex}-${env}-${DEFAULTS.bucketSuffix}`),
+    tokenTtlSeconds: readWhole(
+      'tokenTtlSeconds',
+      options.tokenTtlSeconds ?? DEFAULTS.tokenTtlSeconds,
+      [1, 7_200],
+    ),
+    latencyMs: readWhole('latencyMs', options.latencyMs ?? DEFAULTS.latencyMs, [0, 600_000]),
+  };
+}
+
+function readText(option: string, value: unknown): string {
+  if (typeof value === 'string' && value.trim() !== '') return value;
+  throw new TypeError(`startWxCloudEmulator: ${option} has to be a text that is not empty.`);
+}
+
+function readName(option: string, value: unknown): string {
+  if (typeof value === 'string' && /^[A-Za-z0-9][\w-]*$/.test(value)) return value;
+  throw new TypeError(
+    `startWxCloudEmulator: ${option} has to be a name of letters, digits, "-" and "_" that starts with a letter or digit.`,
+  );
+}
+
+function readWhole(option: string, value: unknown, [min, max]: readonly [number, number]): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max)
+    return value;
+  throw new TypeError(
+    `startWxCloudEmulator: ${option} has to be a whole number from ${min} to ${max}.`,
+  );
+}

@@ -1,0 +1,145 @@
+import type { EmulatorFault, FaultEffect, FaultKind } from './fault-effect.js';
+import {
+  BATCH_OPERATIONS,
+  JSON_OPERATIONS,
+  OBJECT_OPERATIONS,
+  OPERATIONS,
+  type EmulatorOperation,
+} from './operation.js';
+
+type Given = Readonly<Record<string, unknown>>;
+type Check = (value: unknown) => boolean;
+
+interface EffectRule {
+  readonly operations: readonly EmulatorOperation[];
+  readonly members: Readonly<Record<string, readonly [check: Check, expected: string]>>;
+}
+
+const isWhole: Check = value => Number.isSafeInteger(value);
+const isCount: Check = value => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText: Check = value => typeof value === 'string';
+const isStatusFrom =
+  (least: number): Check =>
+  value =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= 599;
+const optional =
+  (check: Check): Check =>
+  value =>
+    value === undefined || check(value);
+
+/** The longest time a Node timer can be set to. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+const AT = [
+  (value: unknown) => value === 'request' || value === 'answer',
+  "'request' or 'answer'",
+] as const;
+const COUNT = [optional(isCount), 'a whole number, 0 or more'] as const;
+const STATUS = 'a whole number from 200 to 599';
+
+const RULES: Readonly<Record<FaultKind, EffectRule>> = {
+  errcode: {
+    operations: JSON_OPERATIONS,
+    members: {
+      errcode: [value => isWhole(value) && value !== 0, 'a whole number other than 0'],
+      errmsg: [optional(isText), 'a text'],
+    },
+  },
+  status: {
+    operations: OPERATIONS,
+    members: { status: [isStatusFrom(200), STATUS], body: [optional(isText), 'a text'] },
+  },
+  'cos-error': {
+    operations: OBJECT_OPERATIONS,
+    members: {
+      cosCode: [
+        value => typeof value === 'string' && /^\w+$/.test(value),
+        'a code such as SlowDown',
+      ],
+      status: [optional(isStatusFrom(400)), 'a whole number from 400 to 599'],
+      message: [optional(isText), 'a text'],
+    },
+  },
+  reset: { operations: OPERATIONS, members: { at: AT, afterBytes: COUNT } },
+  hang: { operations: OPERATIONS, members: { at: AT } },
+  delay: {
+    operations: OPERATIONS,
+    members: {
+      delayMs: [
+        value => isCount(value) && (value as number) <= MAX_TIMER_MS,
+        `a whole number of milliseconds from 0 to ${MAX_TIMER_MS}`,
+      ],
+    },
+  },
+  'malformed-json': { operations: OPERATIONS, members: {} },
+  empty: { operations: OPERATIONS, members: { status: [optional(isStatusFrom(200)), STATUS] } },
+  item: {
+    operations: BATCH_OPERATIONS,
+    members: {
+      status: [value => isWhole(value) && value !== 0, 'a whole number other than 0'],
+      errmsg: [isText, 'a text'],
+      index: COUNT,
+    },
+  },
+};
+
+/** Whether an effect makes sense for an operation. */
+export function appliesTo(effect: FaultEffect, operation: EmulatorOperation): boolean {
+  return RULES[effect.kind].operations.includes(operation);
+}
+
+/** Makes sure that a fault is one. @throws {TypeError} naming the member at fault and what was expected */
+export function assertFault(fault: unknown): asserts fault is EmulatorFault {
+  const given = readMembers(fault, 'fault', ['operation', 'effect', 'after', 'times']);
+  const operations: readonly unknown[] = ['*', ...OPERATIONS];
+  if (!operations.includes(given['operation'])) {
+    throw new TypeError(`faults.add: operation has to be one of ${operations.join(', ')}.`);
+  }
+  const rule = assertEffect(given['effect']);
+  const operation = given['operation'] as EmulatorOperation | '*';
+  if (operation !== '*' && !rule.operations.includes(operation)) {
+    const { kind } = given['effect'] as FaultEffect;
+    throw new TypeError(
+      `faults.add: effect '${kind}' applies to ${rule.operations.join(', ')}, not to ${operation}.`,
+    );
+  }
+  assertMember(given, 'after', COUNT);
+  assertMember(given, 'times', [
+    optional(value => value === Infinity || (isCount(value) && value !== 0)),
+    'a whole number, 1 or more, or Infinity',
+  ]);
+}
+
+function assertEffect(value: unknown): EffectRule {
+  const kind = typeof value === 'object' && value !== null ? (value as Given)['kind'] : undefined;
+  if (typeof kind !== 'string' || !Object.hasOwn(RULES, kind)) {
+    throw new TypeError(
+      `faults.add: effect.kind has to be one of ${Object.keys(RULES).join(', ')}.`,
+    );
+  }
+  const rule = RULES[kind as FaultKind];
+  const given = readMembers(value, 'effect', ['kind', ...Object.keys(rule.members)]);
+  for (const [name, check] of Object.entries(rule.members)) assertMember(given, name, check);
+  return rule;
+}
+
+function assertMember(
+  given: Given,
+  name: string,
+  [check, expected]: readonly [Check, string],
+): void {
+  if (!check(given[name])) throw new TypeError(`faults.add: ${name} has to be ${expected}.`);
+}
+
+function readMembers(value: unknown, what: string, known: readonly string[]): Given {
+  if (typeof value !== 'object' || value === null) {
+    throw new TypeError(`faults.add: the ${what} has to be an object.`);
+  }
+  const unknown = Object.keys(value).find(name => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `faults.add: the ${what} has no member ${unknown}; it has ${known.join(', ')}.`,
+    );
+  }
+  return value as Given;
+}

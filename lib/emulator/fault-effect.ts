@@ -1,0 +1,112 @@
+import type { EmulatorOperation } from './operation.js';
+
+/** The JSON endpoints answer HTTP 200 with this error. Nothing is carried out. */
+export interface ErrcodeEffect {
+  /** Which effect. */
+  readonly kind: 'errcode';
+  /** A whole number, e.g. -1 or 45009. */
+  readonly errcode: number;
+  /** The text; a request ID is added as the real service does. @defaultValue `'injected fault'` */
+  readonly errmsg?: string;
+}
+
+/** Answers an HTTP status, as a gateway in between would. Nothing is carried out. */
+export interface StatusEffect {
+  /** Which effect. */
+  readonly kind: 'status';
+  /** From 200 to 599. */
+  readonly status: number;
+  /** Plain text. @defaultValue `''` */
+  readonly body?: string;
+}
+
+/** The object storage answers its XML error document. Nothing is carried out. */
+export interface CosErrorEffect {
+  /** Which effect. */
+  readonly kind: 'cos-error';
+  /** E.g. `SlowDown`. */
+  readonly cosCode: string;
+  /** From 400 to 599. @defaultValue the documented one of the code; 400 for an unknown code */
+  readonly status?: number;
+  /** The text. @defaultValue the code */
+  readonly message?: string;
+}
+
+/** Resets the connection (RST), so that the client sees `ECONNRESET`. */
+export interface ResetEffect {
+  /** Which effect. */
+  readonly kind: 'reset';
+  /** `request`: while the request is read, nothing is carried out. `answer`: after it was carried out. */
+  readonly at: 'request' | 'answer';
+  /** How many bytes of the request's or answer's body pass first. For an answer 0 means: not even its head. @defaultValue 0 */
+  readonly afterBytes?: number;
+}
+
+/** Reads the request and never answers; ends when the client gives up, or with `reset()` or `close()`. */
+export interface HangEffect {
+  /** Which effect. */
+  readonly kind: 'hang';
+  /** `request`: nothing is carried out. `answer`: the operation is. */
+  readonly at: 'request' | 'answer';
+}
+
+/** Carries the operation out and answers later. */
+export interface DelayEffect {
+  /** Which effect. */
+  readonly kind: 'delay';
+  /** Milliseconds, on top of `latencyMs`. */
+  readonly delayMs: number;
+}
+
+/** Answers 200 with a text that is no JSON, or, for the object storage, with an HTML page. Nothing is carried out. */
+export interface MalformedJsonEffect {
+  /** Which effect. */
+  readonly kind: 'malformed-json';
+}
+
+/** Answers without a body. Nothing is carried out. */
+export interface EmptyEffect {
+  /** Which effect. */
+  readonly kind: 'empty';
+  /** From 200 to 599. @defaultValue 500 */
+  readonly status?: number;
+}
+
+/** Of a batch, all items or one fail, while the outer `errcode` is 0. What fails is not carried out. */
+export interface ItemEffect {
+  /** Which effect. */
+  readonly kind: 'item';
+  /** The item's `status`, e.g. 1. */
+  readonly status: number;
+  /** The item's `errmsg`, e.g. `STORAGE_FILE_NONEXIST`. */
+  readonly errmsg: string;
+  /** The position of the one item that fails, from 0. @defaultValue all items fail */
+  readonly index?: number;
+}
+
+/** What goes wrong. */
+export type FaultEffect =
+  | ErrcodeEffect
+  | StatusEffect
+  | CosErrorEffect
+  | ResetEffect
+  | HangEffect
+  | DelayEffect
+  | MalformedJsonEffect
+  | EmptyEffect
+  | ItemEffect;
+
+/** The names of the effects. */
+export type FaultKind = FaultEffect['kind'];
+
+/** Something that is to go wrong. */
+export interface EmulatorFault {
+  /** The operation that it befalls; `*` for every one to which the effect applies. */
+  readonly operation: EmulatorOperation | '*';
+  /** What goes wrong. */
+  readonly effect: FaultEffect;
+  /** How many matching requests pass first. @defaultValue 0 */
+  readonly after?: number;
+  /** How many requests it then befalls; `Infinity` for all. @defaultValue 1 */
+  readonly times?: number;
+}

@@ -1,0 +1,138 @@
+import { CosRefusal } from './refusals.js';
+
+/** What comes out of a form, in its order. */
+export type FormEvent =
+  | { readonly type: 'field'; readonly name: string; readonly value: string }
+  | { readonly type: 'file' }
+  | { readonly type: 'data'; readonly chunk: Buffer };
+
+type State = 'preamble' | 'after-boundary' | 'headers' | 'field' | 'file' | 'epilogue';
+
+const EMPTY = Buffer.alloc(0);
+const CRLF = Buffer.from('\r\n');
+const END_OF_HEADERS = Buffer.from('\r\n\r\n');
+const MAX_PART_HEADER_BYTES = 8_192;
+/** All fields but the file together. */
+const MAX_FIELD_BYTES = 65_536;
+
+/** The boundary that a `Content-Type` header names; undefined when it is not a form's. */
+export function readBoundary(contentType: string | undefined): string | undefined {
+  const match =
+    /^multipart\/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^\s";]{1,70}))/i.exec(
+      contentType ?? '',
+    );
+  return match?.[1] ?? match?.[2];
+}
+
+/**
+ * Reads a `multipart/form-data` body as it comes: fields whole, the part named `file` chunk by chunk. Never holds more
+ * than the fields and one chunk.
+ */
+export class FormReader {
+  readonly #delimiter: Buffer;
+  #state: State = 'preamble';
+  /** The first delimiter may come without a line break before it. */
+  #pending: Buffer = CRLF;
+  #fieldName = '';
+  #fieldChunks: Buffer[] = [];
+  #fieldBytes = 0;
+
+  /** Expects a body with this boundary. */
+  constructor(boundary: string) {
+    this.#delimiter = Buffer.from(`\r\n--${boundary}`);
+  }
+
+  /** Reads on. @throws {@link CosRefusal} MalformedPOSTRequest */
+  *push(chunk: Buffer): Generator<FormEvent> {
+    this.#pending = this.#pending.byteLength === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    while (this.#state !== 'epilogue') {
+      const events = this.#advance();
+      if (events === undefined) return;
+      yield* events;
+    }
+    this.#pending = EMPTY;
+  }
+
+  /** Makes sure that the form was complete. @throws {@link CosRefusal} MalformedPOSTRequest */
+  end(): void {
+    if (this.#state !== 'epilogue') throw malformed();
+  }
+
+  /** Goes one step; undefined when that takes more bytes. */
+  #advance(): readonly FormEvent[] | undefined {
+    if (this.#state === 'after-boundary') return this.#readAfterBoundary();
+    if (this.#state === 'headers') return this.#readHeaders();
+    return this.#readContent();
+  }
+
+  #readAfterBoundary(): readonly FormEvent[] | undefined {
+    if (this.#pending.byteLength < 2) return undefined;
+    const next = this.#pending.toString('latin1', 0, 2);
+    if (next !== '--' && next !== '\r\n') throw malformed();
+    this.#state = next === '--' ? 'epilogue' : 'headers';
+    // The line break stays, so that a part without headers ends them at once.
+    return [];
+  }
+
+  #readHeaders(): readonly FormEvent[] | undefined {
+    const end = this.#pending.indexOf(END_OF_HEADERS);
+    if (end > MAX_PART_HEADER_BYTES) throw malformed();
+    if (end < 0) {
+      if (this.#pending.byteLength > MAX_PART_HEADER_BYTES) throw malformed();
+      return undefined;
+    }
+    const name = readPartName(this.#pending.toString('utf8', 0, end));
+    this.#pending = this.#pending.subarray(end + END_OF_HEADERS.byteLength);
+    this.#state = name === 'file' ? 'file' : 'field';
+    this.#fieldName = name;
+    this.#fieldChunks = [];
+    return name === 'file' ? [{ type: 'file' }] : [];
+  }
+
+  #readContent(): readonly FormEvent[] | undefined {
+    const at = this.#pending.indexOf(this.#delimiter);
+    const end = at < 0 ? this.#startOfPartialDelimiter() : at;
+    const chunk = this.#pending.subarray(0, end);
+    const state = this.#state;
+    this.#pending = this.#pending.subarray(at < 0 ? end : at + this.#delimiter.byteLength);
+    if (at >= 0) this.#state = 'after-boundary';
+    if (at < 0 && end === 0) return undefined;
+    if (state === 'file') return end === 0 ? [] : [{ type: 'data', chunk }];
+    return state === 'field' ? this.#collectField(chunk, at >= 0) : [];
+  }
+
+  #collectField(chunk: Buffer, isComplete: boolean): readonly FormEvent[] {
+    this.#fieldBytes += chunk.byteLength;
+    if (this.#fieldBytes > MAX_FIELD_BYTES) throw malformed();
+    this.#fieldChunks.push(chunk);
+    if (!isComplete) return [];
+    const value = Buffer.concat(this.#fieldChunks).toString('utf8');
+    return [{ type: 'field', name: this.#fieldName, value }];
+  }
+
+  /** Where the end of what is pending could be the beginning of a delimiter. */
+  #startOfPartialDelimiter(): number {
+    const { byteLength } = this.#pending;
+    let at = Math.max(0, byteLength - this.#delimiter.byteLength + 1);
+    for (; at < byteLength; at += 1) {
+      const tail = this.#pending.subarray(at);
+      if (this.#delimiter.subarray(0, tail.byteLength).equals(tail)) return at;
+    }
+    return byteLength;
+  }
+}
+
+function readPartName(headers: string): string {
+  const disposition = /\r\ncontent-disposition:[ \t]*form-data([^\r]*)/i.exec(headers)?.[1] ?? '';
+  const match = /;\s*name=(?:"((?:[^"\\]|\\.)*)"|([^\s";]+))/i.exec(disposition);
+  const name = match?.[1] ?? match?.[2];
+  if (name === undefined || name === '') throw malformed();
+  return name;
+}
+
+function malformed(): CosRefusal {
+  return new CosRefusal(
+    'MalformedPOSTRequest',
+    'The body of your POST request is not well-formed multipart/form-data.',
+  );
+}

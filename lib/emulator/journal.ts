@@ -1,0 +1,50 @@
+import type { FaultKind } from './fault-effect.js';
+import type { EmulatorOperation } from './operation.js';
+
+/** One request that has ended. Holds no token, signature, secret or query. */
+export interface JournalEntry {
+  /** What was asked for; `unknown` when no route fits. */
+  readonly operation: EmulatorOperation | 'unknown';
+  /** The HTTP method. */
+  readonly method: string;
+  /** The path as it was sent, percent-encoded, without the query. */
+  readonly path: string;
+  /** The HTTP status that was sent; 0 when the connection ended before one was. */
+  readonly status: number;
+  /** The `errcode` of a JSON answer, when it is not 0. */
+  readonly errcode?: number;
+  /** The `<Code>` of an XML error document. */
+  readonly cosCode?: string;
+  /** How many bytes of the request's body were read. */
+  readonly requestBytes: number;
+  /** How many bytes of the answer's body were written. */
+  readonly responseBytes: number;
+  /** The kind of the fault that took effect, when one did. */
+  readonly fault?: FaultKind;
+  /** True when the connection ended before the answer was complete, by the client or by a fault; else absent. */
+  readonly aborted?: true;
+}
+
+/** How many entries the journal keeps. */
+export const JOURNAL_LIMIT = 10_000;
+
+/** The newest requests, oldest first. */
+export class Journal {
+  #entries: JournalEntry[] = [];
+
+  /** A copy of the newest entries. */
+  get entries(): readonly JournalEntry[] {
+    return this.#entries.slice(-JOURNAL_LIMIT);
+  }
+
+  /** Appends an entry; the oldest are given up beyond the limit. */
+  add(entry: JournalEntry): void {
+    this.#entries.push(Object.freeze(entry));
+    if (this.#entries.length >= 2 * JOURNAL_LIMIT) this.#entries = [...this.entries];
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#entries = [];
+  }
+}

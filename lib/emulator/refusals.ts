@@ -1,0 +1,49 @@
+/** A JSON endpoint refuses a request: HTTP 200 with an `errcode`. */
+export class ApiRefusal extends Error {
+  /** The `errcode`. */
+  readonly errcode: number;
+
+  /** The text is the `errmsg`, without its request ID. */
+  constructor(errcode: number, errmsg: string) {
+    super(errmsg);
+    this.name = 'ApiRefusal';
+    this.errcode = errcode;
+  }
+}
+
+/** The documented codes and their statuses. @see https://cloud.tencent.com/document/api/436/7730 */
+const STATUSES: Readonly<Record<number, readonly string[]>> = {
+  402: ['PaymentRequired'],
+  403: ['AccessDenied', 'InvalidAccessKeyId', 'RequestTimeTooSkewed', 'SignatureDoesNotMatch'],
+  404: ['NoSuchBucket', 'NoSuchKey', 'NoSuchUpload'],
+  405: ['MethodNotAllowed'],
+  409: ['PathConflict'],
+  411: ['MissingContentLength'],
+  412: ['PreconditionFailed'],
+  416: ['InvalidRange'],
+  500: ['InternalError'],
+  501: ['NotImplemented'],
+  503: ['ServiceUnavailable', 'SlowDown'],
+};
+
+/** The HTTP status of a COS error code; 400 for all that have no other. */
+export function statusOfCosCode(cosCode: string): number {
+  const found = Object.entries(STATUSES).find(([, codes]) => codes.includes(cosCode));
+  return found === undefined ? 400 : Number(found[0]);
+}
+
+/** The object storage refuses a request with an XML error document. */
+export class CosRefusal extends Error {
+  /** The `<Code>`. */
+  readonly cosCode: string;
+  /** Headers that go with it. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** The text is the `<Message>`. */
+  constructor(cosCode: string, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.name = 'CosRefusal';
+    this.cosCode = cosCode;
+    this.headers = headers;
+  }
+}

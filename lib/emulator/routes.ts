@@ -1,0 +1,90 @@
+import { textAnswer, type Answer } from './answer.js';
+import { decodePath } from './cloud-paths.js';
+import type { EmulatedCloud } from './emulated-cloud.js';
+import type { Exchange } from './exchange.js';
+import type { FaultEffect } from './fault-effect.js';
+import { answerDeleteFiles, answerDownloadLinks, answerUploadLink } from './file-endpoints.js';
+import { answerGetObject } from './get-object-endpoint.js';
+import type { EmulatorOperation } from './operation.js';
+import { answerPostObject, type ObjectCall } from './post-object-endpoint.js';
+import { CosRefusal } from './refusals.js';
+import { answerStableToken, answerToken } from './token-endpoints.js';
+
+/** A request that is to be carried out. */
+export interface Call {
+  /** The request. */
+  readonly exchange: Exchange;
+  /** Where it goes. */
+  readonly cloud: EmulatedCloud;
+  /** The fault that befalls it, if any. */
+  readonly effect: FaultEffect | undefined;
+}
+
+/** What a request asks for, and what answers it. */
+export interface Route {
+  /** The operation. */
+  readonly operation: EmulatorOperation | 'unknown';
+  /** Carries it out. Throws an `ApiRefusal` or `CosRefusal` instead when it is not allowed. */
+  readonly handle: (call: Call) => Promise<Answer>;
+}
+
+const API_ROUTES: Readonly<Record<string, Route>> = {
+  '/cgi-bin/token': {
+    operation: 'token',
+    handle: ({ exchange, cloud }) => answerToken(exchange, cloud),
+  },
+  '/cgi-bin/stable_token': {
+    operation: 'stable-token',
+    handle: ({ exchange, cloud }) => answerStableToken(exchange, cloud),
+  },
+  '/tcb/uploadfile': {
+    operation: 'upload-link',
+    handle: ({ exchange, cloud }) => answerUploadLink(exchange, cloud),
+  },
+  '/tcb/batchdownloadfile': { operation: 'download-links', handle: answerDownloadLinks },
+  '/tcb/batchdeletefile': { operation: 'delete-files', handle: answerDeleteFiles },
+};
+
+/** `/<bucket>/<path>` and `/download/<bucket>/<path>`; a bucket's name ends in an account's number. */
+const OBJECT_ADDRESS = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
+
+const OBJECT_OPERATIONS: Readonly<Record<string, EmulatorOperation>> = {
+  'POST upload': 'post-object',
+  'GET download': 'get-object',
+  'HEAD download': 'head-object',
+};
+
+/** Finds what a request asks for. */
+export function findRoute({ method, path }: Exchange, { options }: EmulatedCloud): Route {
+  const apiRoute = Object.hasOwn(API_ROUTES, path) ? API_ROUTES[path] : undefined;
+  if (apiRoute !== undefined) return apiRoute;
+  const { download, bucket, path: encoded } = OBJECT_ADDRESS.exec(path)?.groups ?? {};
+  const isBucket = bucket === options.bucket || /-\d{10}$/.test(bucket ?? '');
+  if (encoded === undefined || !isBucket) return { operation: 'unknown', handle: answerNotFound };
+  const operation =
+    OBJECT_OPERATIONS[`${method} ${download === undefined ? 'upload' : 'download'}`];
+  if (operation === undefined) return { operation: 'unknown', handle: refuseMethod };
+  if (bucket !== options.bucket) return { operation, handle: refuseBucket };
+  const answer = operation === 'post-object' ? answerPostObject : answerGetObject;
+  return { operation, handle: call => answer(toObjectCall(call, encoded)) };
+}
+
+function toObjectCall({ exchange, cloud }: Call, encoded: string): ObjectCall {
+  return { exchange, cloud, cloudPath: decodePath(encoded) };
+}
+
+async function answerNotFound({ exchange }: Call): Promise<Answer> {
+  await exchange.drain();
+  return textAnswer(404, 'text/plain; charset=utf-8', 'The emulator has no such address.\n');
+}
+
+async function refuseMethod(): Promise<Answer> {
+  throw new CosRefusal(
+    'MethodNotAllowed',
+    'The specified method is not allowed against this resource.',
+  );
+}
+
+async function refuseBucket(): Promise<Answer> {
+  throw new CosRefusal('NoSuchBucket', 'The specified bucket does not exist.');
+}

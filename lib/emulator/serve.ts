@@ -1,0 +1,118 @@
+import { apiErrorAnswer, cosErrorAnswer, textAnswer, type Answer } from './answer.js';
+import { decodePath } from './cloud-paths.js';
+import type { EmulatedCloud } from './emulated-cloud.js';
+import type { Exchange } from './exchange.js';
+import { replacementFor } from './fault-answers.js';
+import type { FaultEffect } from './fault-effect.js';
+import { ApiRefusal, CosRefusal } from './refusals.js';
+import { findRoute, type Route } from './routes.js';
+
+/** A request on its way through the emulator. */
+interface Service {
+  readonly exchange: Exchange;
+  readonly cloud: EmulatedCloud;
+  readonly route: Route;
+  readonly effect: FaultEffect | undefined;
+  /** Adds the request to the journal, the first time that it is called. */
+  readonly record: (answer: Answer | undefined, isComplete: boolean) => void;
+}
+
+/** Answers one request; resolves once it has ended, and never rejects. */
+export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<void> {
+  const route = findRoute(exchange, cloud);
+  const effect = cloud.faults.take(route.operation);
+  const record = recorder({ exchange, cloud, route, effect });
+  const service = { exchange, cloud, route, effect, record };
+  let answer: Answer | undefined;
+  try {
+    answer = await prepare(service);
+    if (answer !== undefined) await deliver(service, answer);
+  } catch {
+    // Only a connection that ended gets here: there is nobody left to answer.
+    exchange.abort();
+  } finally {
+    record(answer, false);
+    await answer?.release?.();
+  }
+}
+
+/** Reads and carries out the request; undefined when there is to be no answer. */
+async function prepare(service: Service): Promise<Answer | undefined> {
+  const { exchange, effect } = service;
+  if (effect?.kind === 'hang' && effect.at === 'request') {
+    await exchange.drain();
+    await exchange.hang();
+    return undefined;
+  }
+  if (effect?.kind === 'reset' && effect.at === 'request') {
+    await exchange.readBytes(effect.afterBytes ?? 0);
+    service.record(undefined, false);
+    exchange.reset();
+    return undefined;
+  }
+  const { operation } = service.route;
+  const replacement = replacementFor(effect, { operation, resource: resourceOf(exchange) });
+  if (replacement === undefined) return carryOut(service);
+  await exchange.drain();
+  return replacement;
+}
+
+async function carryOut({ exchange, cloud, route, effect }: Service): Promise<Answer> {
+  try {
+    return await route.handle({ exchange, cloud, effect });
+  } catch (error) {
+    const answer = toErrorAnswer(error, exchange);
+    await exchange.drain();
+    return answer;
+  }
+}
+
+function toErrorAnswer(error: unknown, exchange: Exchange): Answer {
+  if (error instanceof ApiRefusal) return apiErrorAnswer(error);
+  if (error instanceof CosRefusal) {
+    const { cosCode, message, headers } = error;
+    return cosErrorAnswer({ cosCode, message, headers, resource: resourceOf(exchange) });
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return textAnswer(500, 'text/plain; charset=utf-8', `The emulator failed: ${reason}\n`);
+}
+
+async function deliver(
+  { exchange, cloud, effect, record }: Service,
+  answer: Answer,
+): Promise<void> {
+  if (effect?.kind === 'hang') return exchange.hang();
+  await exchange.pause(cloud.options.latencyMs + (effect?.kind === 'delay' ? effect.delayMs : 0));
+  exchange.signal.throwIfAborted();
+  if (effect?.kind !== 'reset') return exchange.send(answer, () => record(answer, true));
+  const { afterBytes = 0 } = effect;
+  if (afterBytes > 0) await exchange.sendFirst(answer, afterBytes);
+  record(answer, false);
+  exchange.reset();
+}
+
+function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): Service['record'] {
+  let isRecorded = false;
+  return (answer, isComplete) => {
+    if (isRecorded) return;
+    isRecorded = true;
+    // The head goes out with the end of the answer, if not before.
+    const sent = isComplete || exchange.hasAnswered ? answer : undefined;
+    cloud.journal.add({
+      operation: route.operation,
+      method: exchange.method,
+      path: exchange.path,
+      status: sent?.status ?? 0,
+      ...(sent?.errcode === undefined ? {} : { errcode: sent.errcode }),
+      ...(sent?.cosCode === undefined ? {} : { cosCode: sent.cosCode }),
+      requestBytes: exchange.requestBytes,
+      responseBytes: exchange.responseBytes,
+      ...(effect === undefined ? {} : { fault: effect.kind }),
+      ...(isComplete ? {} : { aborted: true as const }),
+    });
+  };
+}
+
+function resourceOf({ path }: Exchange): string {
+  return decodePath(path) ?? path;
+}

@@ -1,0 +1,60 @@
+import type { EmulatorFaults } from './faults.js';
+import type { JournalEntry } from './journal.js';
+
+/** What an application needs to reach the emulator. */
+export interface EmulatorClientOptions {
+  /** The environment ID. */
+  readonly env: string;
+  /** The AppID. */
+  readonly appid: string;
+  /** The AppSecret; fake. */
+  readonly secret: string;
+  /** `http://127.0.0.1:<port>`. */
+  readonly apiBaseUrl: string;
+}
+
+/** An object as the emulator holds it. */
+export interface EmulatorObject {
+  /** The object's path, without a leading slash. */
+  readonly cloudPath: string;
+  /** `cloud://<env>.<bucket>/<cloudPath>`. */
+  readonly fileId: string;
+  /** How many bytes it has. */
+  readonly size: number;
+  /** From the form field `Content-Type`; `application/octet-stream` without one. */
+  readonly contentType: string;
+  /** The MD5 of its content in hex, without quotes. */
+  readonly etag: string;
+  /** Whether the file ID works: false for an object stored without the right `x-cos-meta-fileid`. */
+  readonly fileIdAlive: boolean;
+}
+
+/** A running emulator. */
+export interface WxCloudEmulator {
+  /** `http://127.0.0.1:<port>`. */
+  readonly url: string;
+  /** To be passed to `WxCloudStorageModule.forRoot()` as it is, or with more options beside it. */
+  readonly options: EmulatorClientOptions;
+  /** The environment ID. */
+  readonly env: string;
+  /** The bucket's name. */
+  readonly bucket: string;
+  /** A snapshot of the newest 10,000 requests that have ended, oldest first. */
+  readonly journal: readonly JournalEntry[];
+  /** What is to go wrong. */
+  readonly faults: EmulatorFaults;
+  /** A snapshot of all objects, in no promised order. */
+  readonly objects: readonly EmulatorObject[];
+  /** An object's content; rejects when there is none of this path. */
+  readObject(cloudPath: string): Promise<Buffer>;
+  /** How many connections are open now, idle ones included. */
+  openConnections(): Promise<number>;
+  /** From now on every token issued so far answers 42001. */
+  expireTokens(): void;
+  /** From now on every upload and download link issued so far is expired. */
+  expireLinks(): void;
+  /** Cuts requests under way; then objects, tokens, links, journal and faults are back to the start. */
+  reset(): Promise<void>;
+  /** Cuts all connections; then the port is free. Objects in `dataDir` stay. Further calls do nothing. */
+  close(): Promise<void>;
+}
