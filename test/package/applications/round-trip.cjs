@@ -3,7 +3,10 @@
 const { randomBytes } = require('node:crypto');
 const { once } = require('node:events');
 
-const PNG_HEAD = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
+const PNG_HEAD = Buffer.from(
+  '89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489000493e049444154',
+  'hex',
+);
 
 /**
  * The smallest application that does the main job: a form with a file becomes a file ID through the interceptor, the
