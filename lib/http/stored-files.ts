@@ -1,13 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WxCloudStorageError } from '../errors/index.js';
 import { CLEANUP_MS, deleteFiles, reportOrphans, type StorageContext } from '../storage/index.js';
+import { createSharedController } from '../transport/index.js';
 
 /**
  * The files that one request has stored or is storing. They belong to the request until it is answered with success:
  * when it fails in any way, when its client goes away, or when the answer is an error, they are removed.
  */
 export class StoredFiles {
-  readonly #controller = new AbortController();
+  readonly #controller = createSharedController();
   readonly #files = new Map<string, StorageContext>();
   readonly #failures = new WeakSet<object>();
   #isSettled = false;

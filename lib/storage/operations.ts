@@ -1,12 +1,12 @@
 import { WxCloudStorageError } from '../errors/index.js';
 import type { CallOptions } from './call-options.js';
-import { startDeadline, type Deadline } from '../transport/index.js';
+import { createSharedController, startDeadline, type Deadline } from '../transport/index.js';
 
 /** Bounds operations in time, knows which are running, and ends them when the application shuts down. */
 export class Operations {
   readonly #totalMs: number;
   readonly #running = new Set<Promise<unknown>>();
-  readonly #shutdown = new AbortController();
+  readonly #shutdown = createSharedController();
 
   /** `totalMs` bounds an operation whose caller does not say. */
   constructor(totalMs: number) {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { RequestTimedOutError, WxCloudStorageError } from '../errors/index.js';
 
 /** What bounds one call of a service method. */
@@ -18,6 +19,16 @@ export interface Deadline {
   dispose(): void;
 }
 
+/**
+ * A controller whose signal any number of calls may listen to: Node warns of a leak beyond ten, but calls in parallel are
+ * none, as each lets go of the signal at its end.
+ */
+export function createSharedController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
 /** The error for a call that its caller ended; the caller's reason is kept as the cause. */
 export function abortedError(operation: string, reason: unknown): WxCloudStorageError {
   if (reason instanceof WxCloudStorageError) return reason;
@@ -33,7 +44,7 @@ export function abortedError(operation: string, reason: unknown): WxCloudStorage
  * Starts the clock of one call. Dispose of it when the call has ended.
  */
 export function startDeadline({ operation, timeoutMs, signals }: DeadlineParts): Deadline {
-  const controller = new AbortController();
+  const controller = createSharedController();
   const timer = setTimeout(() => {
     controller.abort(new RequestTimedOutError({ phase: 'total', endpoint: operation, timeoutMs }));
   }, timeoutMs);

@@ -1,4 +1,10 @@
-export { abortedError, startDeadline, untilAborted, type Deadline } from './deadline.js';
+export {
+  abortedError,
+  createSharedController,
+  startDeadline,
+  untilAborted,
+  type Deadline,
+} from './deadline.js';
 export { buildForm, type FormBody, type FormParts } from './form-body.js';
 export { HttpTransport, type HttpAnswer, type HttpCall } from './http-transport.js';
 export { JsonApi, type JsonCall } from './json-api.js';

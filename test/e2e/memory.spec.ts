@@ -1,4 +1,3 @@
-import { fork, type ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -10,28 +9,23 @@ import { json } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
+import { startUploadApplication, type UploadApplication } from '../support/upload-application.js';
 
 const MIB = 1024 * 1024;
 const BLOCK = randomBytes(MIB);
 
 let dataDir: string;
 let emulator: WxCloudEmulator;
-let application: ChildProcess;
-let url: string;
+let application: UploadApplication;
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'wx-cloud-memory-'));
   emulator = await startWxCloudEmulator({ dataDir });
-  application = fork('test/support/programs/upload-application.mjs', [
-    JSON.stringify(emulator.options),
-  ]);
-  const [message] = (await once(application, 'message')) as [{ url: string }];
-  url = message.url;
+  application = await startUploadApplication(emulator);
 });
 
 afterEach(async () => {
-  application.disconnect();
-  await once(application, 'exit');
+  await application.close();
   await emulator.close();
   await rm(dataDir, { recursive: true });
 });
@@ -46,7 +40,7 @@ function* blocks(count: number): Generator<Buffer> {
 }
 
 async function uploadMebibytes(count: number): Promise<{ size: number; cloudPath: string }> {
-  const outgoing = request(`${url}/upload`, {
+  const outgoing = request(`${application.url}/upload`, {
     method: 'POST',
     headers: { 'content-type': 'multipart/form-data; boundary=xyz' },
   });
@@ -63,7 +57,9 @@ async function uploadMebibytes(count: number): Promise<{ size: number; cloudPath
 }
 
 async function readPeakBytes(): Promise<number> {
-  const { peakBytes } = (await (await fetch(`${url}/memory`)).json()) as { peakBytes: number };
+  const { peakBytes } = (await (await fetch(`${application.url}/memory`)).json()) as {
+    peakBytes: number;
+  };
   return peakBytes;
 }
 
