@@ -1,0 +1,76 @@
+import { request, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+
+/** What came back. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly text: string;
+}
+
+/** What is sent. */
+export interface RawRequest {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | string;
+  readonly signal?: AbortSignal;
+}
+
+/** Sends a request on a connection of its own; rejects when that breaks before the answer's end. */
+export function send(url: string, init: RawRequest = {}): Promise<RawAnswer> {
+  const { method = 'GET', headers = {}, body = '', signal } = init;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    const fail = (error: Error): void =>
+      reject(Object.assign(error, { receivedBytes: Buffer.concat(chunks).byteLength }));
+    const options = { method, headers, agent: false, ...(signal === undefined ? {} : { signal }) };
+    const outgoing = request(url, options, incoming => {
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.once('error', fail);
+      incoming.once('end', () => {
+        const whole = Buffer.concat(chunks);
+        const { statusCode: status = 0, headers: answered } = incoming;
+        resolve({ status, headers: answered, body: whole, text: whole.toString() });
+      });
+    });
+    outgoing.once('error', fail);
+    outgoing.end(body);
+  });
+}
+
+/** How a request ends: `answered`, or the code of its error. Never rejects, so that it can be awaited later. */
+export function outcomeOf(sent: Promise<unknown>): Promise<unknown> {
+  return sent.then(
+    () => 'answered',
+    (error: NodeJS.ErrnoException) => error.code,
+  );
+}
+
+/** Sends JSON and reads the JSON that comes back. */
+export async function sendJson(url: string, value: unknown): Promise<Record<string, unknown>> {
+  const answer = await send(url, { method: 'POST', body: JSON.stringify(value) });
+  return JSON.parse(answer.text) as Record<string, unknown>;
+}
+
+/** Writes bytes to a connection, ends its sending half, and reads all that comes back. */
+export async function sendBytes(url: string, bytes: Buffer | string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.end(bytes);
+  await once(socket, 'close');
+  return Buffer.concat(chunks).toString();
+}
+
+/** The `<Code>` and `<Message>` of an error document. */
+export function readCosError({ text }: RawAnswer): {
+  code: string | undefined;
+  message: string | undefined;
+} {
+  const read = (name: string): string | undefined =>
+    new RegExp(`<${name}>(.*)</${name}>`).exec(text)?.[1];
+  return { code: read('Code'), message: read('Message') };
+}
