@@ -17,7 +17,7 @@ export async function* readPieces(
   source: AsyncIterable<unknown>,
   context: ReadContext,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const iterator = source[Symbol.asyncIterator]();
+  const iterator = openIterator(source);
   let isDone = false;
   try {
     for (;;) {
@@ -36,7 +36,23 @@ export async function* readPieces(
 /** Does not wait: the source may be stalled. What it still throws concerns nobody, as the reading has ended already. */
 function abandon(source: AsyncIterable<unknown>, iterator: AsyncIterator<unknown>): void {
   if (source instanceof Readable) source.destroy();
-  iterator.return?.().catch(() => {});
+  void (async () => iterator.return?.())().catch(() => {});
+}
+
+function openIterator(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
+  try {
+    return source[Symbol.asyncIterator]();
+  } catch (error) {
+    // E.g. a web stream that somebody else is reading.
+    throw sourceFailed(error);
+  }
+}
+
+/** Holds also with an iterator that throws at once, or answers no promise or no result. */
+async function takeNext(iterator: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
+  const result: unknown = await iterator.next();
+  if (typeof result === 'object' && result !== null) return result as IteratorResult<unknown>;
+  throw new TypeError('The iterator answered no result.');
 }
 
 function nextPiece(
@@ -53,7 +69,7 @@ function nextPiece(
     const timer = setTimeout(() => settle(() => reject(stalled(idleMs))), idleMs);
     if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort);
-    iterator.next().then(
+    takeNext(iterator).then(
       result => settle(() => resolve(result)),
       (error: unknown) => settle(() => reject(sourceFailed(error))),
     );

@@ -49,7 +49,8 @@ class Spool {
 
   async append(piece: Uint8Array): Promise<void> {
     if (this.#file === undefined && this.#fits(piece)) {
-      this.#pieces.push(piece);
+      // A copy: the source may fill its buffer again, or have cut the piece from a larger one.
+      this.#pieces.push(Buffer.from(piece));
       this.#heldBytes += piece.byteLength;
       return;
     }

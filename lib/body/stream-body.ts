@@ -16,7 +16,8 @@ export async function streamBody(
     const { done, value } = await pieces.next();
     if (done === true) break;
     head.add(value);
-    read.push(value);
+    // A copy, as the source may fill its buffer again.
+    read.push(Buffer.from(value));
   }
   return {
     size,

@@ -1,7 +1,7 @@
 export type { WxCloudStorageErrorCode } from './error-code.js';
 export { FileTooLargeError } from './file-too-large.error.js';
 export { OptionsInvalidError, type OptionsInvalidErrorParts } from './options-invalid.error.js';
-export { redact, toSafeCause } from './redaction.js';
+export { innerError, isError, redact, toSafeCause } from './redaction.js';
 export { RequestTimedOutError, type TimeoutPhase } from './request-timed-out.error.js';
 export { TypeRefusedError } from './type-refused.error.js';
 export { UploadRejectedError, type UploadRejectedErrorParts } from './upload-rejected.error.js';

@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types';
+
 const MASK = '[redacted]';
 
 /** Names under which WeChat and COS carry a credential, in a query string, a form, a header or JSON. */
@@ -6,7 +8,13 @@ const SECRET_NAMES =
   'authorization|signature|q-signature|q-ak|x-cos-security-token|x-cos-meta-fileid|cos_file_id|token|sign';
 
 const ASSIGNMENT = new RegExp(`(?<![\\w-])(${SECRET_NAMES})=([^&\\s"'<>]+)`, 'gi');
-const JSON_MEMBER = new RegExp(`("(?:${SECRET_NAMES})"\\s*:\\s*)"(?:[^"\\\\]|\\\\.)*"`, 'gi');
+/** In JSON (also within a JSON text) and in inspected objects; a value that is cut off ends with the text. */
+const MEMBER = new RegExp(
+  `(?<![\\w-])((?:${SECRET_NAMES})\\\\*["']?\\s*:\\s*\\\\*)(["'])(?:\\\\[^]|(?!\\2)[^\\\\])*(?:\\2|\\\\?$)`,
+  'gi',
+);
+const HEADER =
+  /(?<![\w-])((?:authorization|x-cos-security-token|x-cos-meta-fileid)\s*:[^\S\r\n]*)(?!\\*["'])[^\s][^\r\n]*/gi;
 
 /** Shorter values are not masked literally: they would blank out ordinary words. */
 const SHORTEST_LITERAL = 6;
@@ -20,7 +28,10 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   for (const secret of secrets) {
     if (secret.length >= SHORTEST_LITERAL) result = result.replaceAll(secret, MASK);
   }
-  return result.replace(JSON_MEMBER, `$1"${MASK}"`).replace(ASSIGNMENT, `$1=${MASK}`);
+  return result
+    .replace(MEMBER, `$1$2${MASK}$2`)
+    .replace(HEADER, `$1${MASK}`)
+    .replace(ASSIGNMENT, `$1=${MASK}`);
 }
 
 /** How deep a chain of causes is copied; a deeper one is cut, so that a cycle ends. */
@@ -32,14 +43,29 @@ const DEEPEST_CAUSE = 4;
  * in `input`), so their objects are never passed on.
  */
 export function toSafeCause(error: unknown, secrets: readonly string[] = [], depth = 0): Error {
-  if (!(error instanceof Error)) return new Error(redact(String(error), secrets));
+  if (!isError(error)) return new Error(redact(describeThrown(error), secrets));
   const safe = new Error(redact(error.message, secrets));
   safe.name = error.name;
   if (error.stack !== undefined) safe.stack = redact(error.stack, secrets);
   if ('code' in error && typeof error.code === 'string') Object.assign(safe, { code: error.code });
-  const inner = error instanceof AggregateError ? error.errors[0] : error.cause;
+  const inner = innerError(error);
   if (inner !== undefined && depth < DEEPEST_CAUSE) {
     safe.cause = toSafeCause(inner, secrets, depth + 1);
   }
   return safe;
+}
+
+/** Also recognises errors of another realm, such as Node's own within Jest. */
+export function isError(value: unknown): value is Error {
+  return isNativeError(value) || value instanceof Error;
+}
+
+/** The first error of an `AggregateError`, else the cause. */
+export function innerError(error: Error): unknown {
+  return 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : error.cause;
+}
+
+/** Objects are only named: turning them into text may show anything, or fail. */
+function describeThrown(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'an object that is no Error' : String(value);
 }

@@ -19,7 +19,7 @@ export interface UploadRejectedErrorParts {
 /** COS did not confirm that it stored the object. Code `WX_CLOUD_UPLOAD_REJECTED`. */
 export class UploadRejectedError extends WxCloudStorageError {
   /** The `<Code>` of COS's error document, e.g. `SlowDown`. @see https://cloud.tencent.com/document/api/436/7730 */
-  readonly cosCode?: string;
+  declare readonly cosCode?: string;
   /** The path the object would have had. */
   readonly cloudPath: string;
 
@@ -38,14 +38,17 @@ export class UploadRejectedError extends WxCloudStorageError {
   }
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
-  AccessDenied: 'Check that the environment is active, and that this machine has the right time.',
-  RequestTimeTooSkewed: 'Set this machine to the right time: it is more than 15 minutes off.',
-  EntityTooLarge: 'One object may have 5 GB at most.',
-  PaymentRequired: 'The environment is in arrears or suspended: check its billing.',
-};
+const ADVICE: ReadonlyMap<string | undefined, string> = new Map([
+  [
+    'AccessDenied',
+    'Check that the environment is active, and that this machine has the right time.',
+  ],
+  ['RequestTimeTooSkewed', 'Set this machine to the right time: it is more than 15 minutes off.'],
+  ['EntityTooLarge', 'One object may have 5 GB at most.'],
+  ['PaymentRequired', 'The environment is in arrears or suspended: check its billing.'],
+]);
 
 function adviceFor({ cosCode, retryable }: UploadRejectedErrorParts): string {
   if (retryable) return 'Try again later.';
-  return ADVICE[cosCode ?? ''] ?? 'Quote the request ID to Tencent Cloud support if it persists.';
+  return ADVICE.get(cosCode) ?? 'Quote the request ID to Tencent Cloud support if it persists.';
 }

@@ -33,15 +33,15 @@ export class WxCloudStorageError extends Error {
   /** Whether the same call may succeed when it is made again later. */
   readonly retryable: boolean;
   /** WeChat's `errcode`, when WeChat answered with one. */
-  readonly errcode?: number;
+  declare readonly errcode?: number;
   /** WeChat's `errmsg`, with credentials masked. */
-  readonly errmsg?: string;
+  declare readonly errmsg?: string;
   /** The remote operation, as a path without its query. */
-  readonly endpoint?: string;
+  declare readonly endpoint?: string;
   /** The ID to quote to WeChat's or Tencent Cloud's support. */
-  readonly requestId?: string;
+  declare readonly requestId?: string;
   /** The HTTP status of the remote answer. Not named `status`: Nest would answer clients with it. */
-  readonly upstreamStatus?: number;
+  declare readonly upstreamStatus?: number;
 
   /** Builds an error from its named parts; absent parts leave no field behind. */
   constructor(parts: WxCloudStorageErrorParts) {

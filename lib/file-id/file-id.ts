@@ -21,7 +21,7 @@ export interface FileIdScope {
   readonly bucket?: string | undefined;
 }
 
-const FORM = /^cloud:\/\/([^./\s]+)\.([^./\s]+)\/(.+)$/s;
+const FORM = /^cloud:\/\/([^./\s\p{C}]+)\.([^./\s\p{C}]+)\/(.+)$/su;
 
 /**
  * Takes a file ID apart. The short form without a bucket, which some documents show, is not accepted.

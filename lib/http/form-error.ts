@@ -26,7 +26,10 @@ export function toFormError(error: unknown, fileSizeLimit: number): unknown {
   if (code === 'LIMIT_FILE_SIZE') {
     return new FileTooLargeError({ subject: 'The file', limitBytes: fileSizeLimit });
   }
-  if (code !== undefined) return formInvalid(FORM_ADVICE[code] ?? 'it breaks a limit');
+  if (code !== undefined)
+    return formInvalid(
+      (Object.hasOwn(FORM_ADVICE, code) && FORM_ADVICE[code]) || 'it breaks a limit',
+    );
   const isRefusal = error instanceof HttpException && error.getStatus() < 500;
   if (isRefusal || isBrokenForm(error)) return formInvalid('it is no complete multipart/form-data');
   return error;

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { OptionsInvalidError } from '../errors/index.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
@@ -8,7 +8,14 @@ import type {
   ResolvedTimeouts,
   ResolvedUpload,
 } from './resolved-options.js';
-import { isLoopback, readBoolean, readGroup, readInteger, readName } from './validation.js';
+import {
+  isLoopback,
+  orDefault,
+  readBoolean,
+  readGroup,
+  readInteger,
+  readName,
+} from './validation.js';
 import type { WxCloudStorageOptions } from './wx-cloud-storage-options.js';
 
 const DEFAULTS = {
@@ -91,7 +98,7 @@ function resolveApiBaseUrl(value: unknown = DEFAULTS.apiBaseUrl): string {
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new OptionsInvalidError({ option, expected: 'an https: address', remedy });
   }
-  return url.href.replace(/\/+$/, '');
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }
 
 function resolveBucket(value: unknown): string | undefined {
@@ -113,7 +120,7 @@ function resolveTimeouts(value: unknown): ResolvedTimeouts {
   const given = readGroup('timeouts', value, names);
   const range = { min: 1, max: MAX_TIMER_MS, unit: 'milliseconds' };
   const read = (name: (typeof names)[number]): number =>
-    readInteger(`timeouts.${name}`, given[name] ?? DEFAULTS[name], range);
+    readInteger(`timeouts.${name}`, orDefault(given[name], DEFAULTS[name]), range);
   return Object.freeze({
     connectMs: read('connectMs'),
     headersMs: read('headersMs'),
@@ -124,18 +131,22 @@ function resolveTimeouts(value: unknown): ResolvedTimeouts {
 
 function resolveRetry(value: unknown): ResolvedRetry {
   const given = readGroup('retry', value, ['attempts', 'minDelayMs', 'maxDelayMs']);
-  const attempts = readInteger('retry.attempts', given['attempts'] ?? DEFAULTS.attempts, {
+  const attempts = readInteger('retry.attempts', orDefault(given['attempts'], DEFAULTS.attempts), {
     min: 1,
     max: 10,
     unit: 'tries',
   });
-  const minDelayMs = readInteger('retry.minDelayMs', given['minDelayMs'] ?? DEFAULTS.minDelayMs, {
-    min: 0,
-    max: 60_000,
-    unit: 'milliseconds',
-  });
+  const minDelayMs = readInteger(
+    'retry.minDelayMs',
+    orDefault(given['minDelayMs'], DEFAULTS.minDelayMs),
+    {
+      min: 0,
+      max: 60_000,
+      unit: 'milliseconds',
+    },
+  );
   const defaultMax = Math.max(DEFAULTS.maxDelayMs, minDelayMs);
-  const maxDelayMs = readInteger('retry.maxDelayMs', given['maxDelayMs'] ?? defaultMax, {
+  const maxDelayMs = readInteger('retry.maxDelayMs', orDefault(given['maxDelayMs'], defaultMax), {
     min: minDelayMs,
     max: 600_000,
     unit: 'milliseconds',
@@ -147,31 +158,39 @@ function resolveUpload(value: unknown): ResolvedUpload {
   const names = ['memoryLimitBytes', 'memoryBudgetBytes', 'spoolDirectory', 'verifyEtag'] as const;
   const given = readGroup('upload', value, names);
   const readBytes = (name: 'memoryLimitBytes' | 'memoryBudgetBytes'): number =>
-    readInteger(`upload.${name}`, given[name] ?? DEFAULTS[name], BYTES);
+    readInteger(`upload.${name}`, orDefault(given[name], DEFAULTS[name]), BYTES);
   return Object.freeze({
     memoryLimitBytes: readBytes('memoryLimitBytes'),
     memoryBudgetBytes: readBytes('memoryBudgetBytes'),
-    spoolDirectory: resolveSpoolDirectory(given['spoolDirectory'] ?? tmpdir()),
-    verifyEtag: readBoolean('upload.verifyEtag', given['verifyEtag'] ?? DEFAULTS.verifyEtag),
+    spoolDirectory: resolveSpoolDirectory(orDefault(given['spoolDirectory'], tmpdir())),
+    verifyEtag: readBoolean(
+      'upload.verifyEtag',
+      orDefault(given['verifyEtag'], DEFAULTS.verifyEtag),
+    ),
   });
 }
 
 function resolveSpoolDirectory(value: unknown): string {
+  if (typeof value === 'string' && isWritableFolder(value)) return value;
+  throw new OptionsInvalidError({
+    option: 'upload.spoolDirectory',
+    expected: 'an existing folder that this process may write to',
+    remedy: 'Create it, or leave it out for the system folder for temporary files.',
+  });
+}
+
+function isWritableFolder(path: string): boolean {
   try {
-    accessSync(value as string, constants.W_OK | constants.X_OK);
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return statSync(path).isDirectory();
   } catch {
-    throw new OptionsInvalidError({
-      option: 'upload.spoolDirectory',
-      expected: 'an existing folder that this process may write to',
-      remedy: 'Create it, or leave it out for the system folder for temporary files.',
-    });
+    return false;
   }
-  return value as string;
 }
 
 function resolveLinks(value: unknown): ResolvedOptions['links'] {
   const given = readGroup('links', value, ['maxAgeSeconds']);
-  const maxAgeSeconds = given['maxAgeSeconds'] ?? DEFAULTS.maxAgeSeconds;
+  const maxAgeSeconds = orDefault(given['maxAgeSeconds'], DEFAULTS.maxAgeSeconds);
   return Object.freeze({
     maxAgeSeconds: readInteger('links.maxAgeSeconds', maxAgeSeconds, MAX_AGE_RANGE),
   });
@@ -192,7 +211,12 @@ function resolveOnOrphan(value: unknown): ResolvedOptions['onOrphan'] {
 
 function resolveDispatcher(value: unknown): ResolvedOptions['dispatcher'] {
   if (value === undefined) return undefined;
-  if (typeof value === 'object' && value !== null && 'dispatch' in value) {
+  if (
+    typeof value === 'object' &&
+    value !== null &&
+    'dispatch' in value &&
+    typeof value.dispatch === 'function'
+  ) {
     return value as NonNullable<ResolvedOptions['dispatcher']>;
   }
   throw new OptionsInvalidError({

@@ -25,6 +25,11 @@ export function readGroup(option: string, value: unknown, known: readonly string
   return value as Given;
 }
 
+/** Only what is left out or undefined takes the default; null is a wrong value. */
+export function orDefault(value: unknown, fallback: unknown): unknown {
+  return value === undefined ? fallback : value;
+}
+
 /** Reads a text that is not empty and holds no white space or control character. @throws {@link OptionsInvalidError} */
 export function readName(option: string, value: unknown, remedy: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for

@@ -40,7 +40,8 @@ export class Operations {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const deadline = startDeadline({ operation, timeoutMs, signals: [] });
-    return this.#track(work(deadline.signal).finally(() => deadline.dispose()));
+    const running = (async () => work(deadline.signal))().finally(() => deadline.dispose());
+    return this.#track(running);
   }
 
   /** Waits until nothing runs, no longer than `graceMs`; then ends what still runs and waits for its clean-up. */

@@ -101,7 +101,7 @@ export function toApiError({
     errmsg: text,
     endpoint,
     // WeChat ends its texts with the ID to be quoted to its support.
-    requestId: /rid:\s*([\w-]+)/.exec(errmsg)?.[1],
+    requestId: /rid:\s*([\w-]+)/.exec(text)?.[1],
     upstreamStatus: 200,
   });
 }

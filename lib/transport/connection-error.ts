@@ -1,4 +1,6 @@
 import {
+  innerError,
+  isError,
   RequestTimedOutError,
   toSafeCause,
   WxCloudStorageError,
@@ -7,11 +9,11 @@ import {
 import type { ResolvedTimeouts } from '../options/index.js';
 
 /** undici's timeout codes and the phase each stands for. */
-const TIMEOUT_PHASES: Readonly<Record<string, Exclude<TimeoutPhase, 'total'>>> = {
-  UND_ERR_CONNECT_TIMEOUT: 'connect',
-  UND_ERR_HEADERS_TIMEOUT: 'headers',
-  UND_ERR_BODY_TIMEOUT: 'idle',
-};
+const TIMEOUT_PHASES: ReadonlyMap<string, Exclude<TimeoutPhase, 'total'>> = new Map([
+  ['UND_ERR_CONNECT_TIMEOUT', 'connect'],
+  ['UND_ERR_HEADERS_TIMEOUT', 'headers'],
+  ['UND_ERR_BODY_TIMEOUT', 'idle'],
+]);
 
 /** What a certificate that cannot be verified is reported as. */
 const CERTIFICATE_CODES =
@@ -37,7 +39,7 @@ export function toConnectionError(error: unknown, call: FailedCall): WxCloudStor
   const { endpoint, timeouts, secrets } = call;
   const cause = toSafeCause(error, secrets);
   const code = findCode(error);
-  const phase = TIMEOUT_PHASES[code];
+  const phase = TIMEOUT_PHASES.get(code);
   if (phase !== undefined) {
     return new RequestTimedOutError({ phase, endpoint, timeoutMs: timeouts[`${phase}Ms`], cause });
   }
@@ -63,10 +65,13 @@ function describeBroken(code: string): string {
   return `no answer, as the connection failed (${code}). Check the network, the proxy and apiBaseUrl; or try again.`;
 }
 
+/** How deep a chain of causes is followed, so that a cycle ends. */
+const DEEPEST_CAUSE = 4;
+
 /** The code of an error, or of the first error inside it (undici and dual-stack connects wrap the real one). */
-function findCode(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
+function findCode(error: unknown, depth = 0): string {
+  if (!isError(error)) return 'unknown error';
   if ('code' in error && typeof error.code === 'string') return error.code;
-  const inner: unknown = error instanceof AggregateError ? error.errors[0] : error.cause;
-  return inner === undefined ? error.name : findCode(inner);
+  const inner = innerError(error);
+  return inner === undefined || depth >= DEEPEST_CAUSE ? error.name : findCode(inner, depth + 1);
 }

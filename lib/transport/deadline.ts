@@ -71,6 +71,8 @@ export async function untilAborted<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   if (signal === undefined) return promise;
+  // Others may share it; should nobody, its failure is not to end the process.
+  promise.catch(() => {});
   signal.throwIfAborted();
   let onAbort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {

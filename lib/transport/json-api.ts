@@ -74,11 +74,11 @@ function readAnswer(parts: Answer): unknown {
   const { errcode, errmsg } = value ?? {};
   // Absent on token answers; some gateways send it as a text.
   const number = Number(errcode ?? 0);
-  if (number !== 0) {
+  if (number !== 0 && !Number.isNaN(number)) {
     throw toApiError({ endpoint, errcode: number, errmsg: String(errmsg ?? ''), secrets });
   }
   if (answer.status !== 200) throw unexpectedStatus(parts);
-  if (value === undefined) throw notJson(parts);
+  if (value === undefined || Number.isNaN(number)) throw notJson(parts);
   return value;
 }
 
@@ -110,7 +110,7 @@ function unexpectedStatus({ answer, text, endpoint, secrets }: Answer): WxCloudS
 function notJson({ answer, text, endpoint, secrets }: Answer): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `${endpoint}: the answer is not JSON (${quote(text, secrets)}). Check apiBaseUrl, and any gateway between.`,
+    message: `${endpoint}: the answer is not the JSON that WeChat documents (${quote(text, secrets)}). Check apiBaseUrl, and any gateway between.`,
     retryable: true,
     endpoint,
     upstreamStatus: answer.status,

@@ -41,7 +41,13 @@ export interface AccessToken {
 /** Reads the answer of either token call. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` */
 export function decodeAccessToken(value: unknown, endpoint: string): AccessToken {
   const reply = readObject(value, endpoint);
-  const expiresInSeconds = Number(reply['expires_in']);
-  if (!(expiresInSeconds > 0)) throw malformed(endpoint, 'expires_in is not a positive number');
+  const life = reply['expires_in'];
+  const expiresInSeconds = typeof life === 'string' ? Number(life) : life;
+  if (
+    typeof expiresInSeconds !== 'number' ||
+    !Number.isFinite(expiresInSeconds) ||
+    expiresInSeconds <= 0
+  )
+    throw malformed(endpoint, 'expires_in is not a positive number');
   return { accessToken: readText(reply, 'access_token', endpoint), expiresInSeconds };
 }

@@ -33,9 +33,16 @@ export function decodeBatchItem(value: unknown, endpoint: string, fileId: string
   const { status, errmsg } = raw;
   return {
     raw,
-    status: typeof status === 'number' ? status : Number(status ?? 0),
+    status: readStatus(status),
     errmsg: typeof errmsg === 'string' ? errmsg : '',
   };
+}
+
+/** Absent means 0; what is neither a number nor its text is NaN, and so no success. */
+function readStatus(status: unknown): number {
+  if (status === undefined) return 0;
+  if (typeof status === 'string' && status.trim() !== '') return Number(status);
+  return typeof status === 'number' ? status : NaN;
 }
 
 /** Whether an item says that there is no such file (or one whose `x-cos-meta-fileid` is dead, which WeChat reports alike). */

@@ -1,0 +1,240 @@
+import { mkdirSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { ReadableStream } from 'node:stream/web';
+import { describe, expect, it, jest } from '@jest/globals';
+import { openFileBody, openUploadBody, type UploadSource } from '../../../lib/body/index.js';
+import { until } from '../../support/until.js';
+import { leftIn, makeFolder, piecesOf, readAll, setUpBody } from '../support/bodies.js';
+import { failureOf } from '../support/failures.js';
+
+const TEXT = '内容 content 🐈';
+const BYTES = Buffer.from(TEXT);
+const SIZE = BYTES.byteLength;
+
+const kinds: readonly [string, boolean, () => UploadSource][] = [
+  ['a Buffer', true, () => BYTES],
+  ['a Uint8Array', true, () => new Uint8Array(BYTES)],
+  ['a part of a larger buffer', true, () => Buffer.concat([BYTES, BYTES]).subarray(0, SIZE)],
+  ['a text', true, () => TEXT],
+  ['a Blob', true, () => new Blob([BYTES])],
+  ['a File', true, () => new File([BYTES], 'a.txt')],
+  ['a Node stream', false, () => Readable.from([BYTES.subarray(0, 3), BYTES.subarray(3)])],
+  ['a web stream', false, () => ReadableStream.from([BYTES]) as ReadableStream],
+  ['an async generator', false, () => piecesOf(BYTES.subarray(0, 1), BYTES.subarray(1))],
+];
+
+describe('openUploadBody', () => {
+  it.each(kinds)('takes %s of unknown size, for any number of tries', async (_, __, open) => {
+    const setup = setUpBody();
+    const body = await openUploadBody(open(), setup.context);
+    expect(body).toMatchObject({ size: SIZE, isReplayable: true });
+    expect(Buffer.from(body.head)).toEqual(BYTES);
+    expect(await readAll(body)).toEqual(BYTES);
+    expect(await readAll(body)).toEqual(BYTES);
+    await body.dispose();
+    expect(leftIn(setup.folder)).toEqual([]);
+    expect(setup.free()).toBe(250);
+  });
+
+  it.each(kinds)('takes %s of a declared size', async (_, isReplayable, open) => {
+    const setup = setUpBody({ size: SIZE });
+    const body = await openUploadBody(open(), setup.context);
+    expect(body).toMatchObject({ size: SIZE, isReplayable });
+    expect(Buffer.from(body.head)).toEqual(BYTES);
+    expect(await readAll(body)).toEqual(BYTES);
+    await body.dispose();
+    expect(setup.free()).toBe(250);
+  });
+
+  it.each(
+    kinds.flatMap(([kind, , open]) => [
+      [`${kind} too small`, SIZE - 1, open] as const,
+      [`${kind} too large`, SIZE + 1, open] as const,
+      [`${kind} zero`, 0, open] as const,
+    ]),
+  )('refuses a declared size that is for %s', async (_, size, open) => {
+    const opened = async (): Promise<Buffer> =>
+      readAll(await openUploadBody(open(), setUpBody({ size }).context));
+    await expect(opened()).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
+  });
+
+  it.each<[string, () => UploadSource]>([
+    ['a Buffer', () => Buffer.alloc(0)],
+    ['a text', () => ''],
+    ['a Blob', () => new Blob([])],
+    ['a Node stream', () => Readable.from([])],
+    ['a web stream', () => ReadableStream.from([]) as ReadableStream],
+    ['an async generator', () => piecesOf()],
+  ])('takes %s that is empty, with and without its size', async (_, open) => {
+    for (const size of [undefined, 0]) {
+      const inspectHead = jest.fn(() => Promise.resolve());
+      const body = await openUploadBody(open(), setUpBody({ size, inspectHead }).context);
+      expect(body.size).toBe(0);
+      expect((await readAll(body)).byteLength).toBe(0);
+      expect(inspectHead).toHaveBeenCalledTimes(1);
+      await body.dispose();
+    }
+  });
+
+  it.each([
+    ['undefined', undefined],
+    ['null', null],
+    ['a number', 7],
+    ['true', true],
+    ['an object', {}],
+    ['a list of bytes', [1, 2, 3]],
+    ['an ArrayBuffer', new ArrayBuffer(3)],
+    ['a DataView', new DataView(new ArrayBuffer(3))],
+    ['a function', () => BYTES],
+    ['a promise of a Buffer', Promise.resolve(BYTES)],
+    ['a Map', new Map()],
+  ])('refuses %s', async (_, source) => {
+    const opening = openUploadBody(source as UploadSource, setUpBody().context);
+    await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
+  });
+
+  it.each([-1, 0.5, NaN, Infinity, 2 ** 53, '5', null, {}])(
+    'refuses the declared size %p',
+    async size => {
+      const stream = Readable.from([BYTES]);
+      const opening = openUploadBody(stream, setUpBody({ size: size as number }).context);
+      await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
+    },
+  );
+
+  it.each(
+    kinds.flatMap(([kind, , open]) => [
+      [`${kind} of unknown size`, undefined, open] as const,
+      [`${kind} of known size`, SIZE, open] as const,
+    ]),
+  )('lets inspectHead refuse %s', async (_, size, open) => {
+    const refusal = new Error('refused');
+    const source = open();
+    const setup = setUpBody({ size, inspectHead: () => Promise.reject(refusal) });
+    await expect(openUploadBody(source, setup.context)).rejects.toBe(refusal);
+    expect(setup.free()).toBe(250);
+    expect(leftIn(setup.folder)).toEqual([]);
+  });
+});
+
+describe('a stream of a declared size', () => {
+  it('is destroyed when its head is refused', async () => {
+    const stream = new Readable({ read: () => {} });
+    stream.push(Buffer.alloc(5_000));
+    const inspectHead = (): Promise<void> => Promise.reject(new Error('refused'));
+    const setup = setUpBody({ size: 10_000, inspectHead });
+    await failureOf(openUploadBody(stream, setup.context));
+    expect(stream.destroyed).toBe(true);
+  });
+
+  it('is destroyed when it is given up before it is sent', async () => {
+    const stream = Readable.from([Buffer.alloc(5_000), Buffer.alloc(5_000)]);
+    const body = await openUploadBody(stream, setUpBody({ size: 10_000 }).context);
+    await body.dispose();
+    expect(stream.destroyed).toBe(true);
+  });
+
+  it('never yields a byte too many', async () => {
+    const body = await openUploadBody(
+      piecesOf(Buffer.alloc(5_000), Buffer.alloc(5_000)),
+      setUpBody({ size: 9_999 }).context,
+    );
+    const seen: number[] = [];
+    const reading = (async () => {
+      const pieces = body.open(new AbortController().signal) as AsyncIterable<Uint8Array>;
+      for await (const piece of pieces) seen.push(piece.byteLength);
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
+    expect(seen).toEqual([5_000]);
+  });
+
+  it('is read no further than its head before it is sent', async () => {
+    let pulled = 0;
+    async function* source(): AsyncGenerator<Uint8Array> {
+      for (; pulled < 100; pulled += 1) yield Buffer.alloc(1_000, 'x');
+    }
+    const body = await openUploadBody(source(), setUpBody({ size: 100_000 }).context);
+    expect(pulled).toBeLessThanOrEqual(5);
+    expect(body.head.byteLength).toBe(4_100);
+    expect((await readAll(body)).byteLength).toBe(100_000);
+  });
+
+  it('is whole when its source fills one buffer again and again', async () => {
+    async function* reusing(): AsyncGenerator<Uint8Array> {
+      const one = Buffer.alloc(1);
+      for (let index = 0; index < 50; index += 1) {
+        one[0] = index;
+        yield one;
+      }
+    }
+    const body = await openUploadBody(reusing(), setUpBody({ size: 50 }).context);
+    expect([...(await readAll(body))]).toEqual(Array.from({ length: 50 }, (_, index) => index));
+  });
+
+  it('fails when its source fails while it is sent', async () => {
+    async function* source(): AsyncGenerator<Uint8Array> {
+      yield Buffer.alloc(5_000);
+      throw new Error('source failed');
+    }
+    const body = await openUploadBody(source(), setUpBody({ size: 10_000 }).context);
+    await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
+  });
+});
+
+describe('openFileBody', () => {
+  function makeFile(bytes: Buffer): string {
+    const path = join(makeFolder(), '文件.bin');
+    writeFileSync(path, bytes);
+    return path;
+  }
+
+  it.each([0, 1, 4_100, 600_000])('reads a file of %d bytes, again for every try', async size => {
+    const bytes = Buffer.alloc(size, 'abc');
+    const path = makeFile(bytes);
+    const body = await openFileBody(path, setUpBody().context);
+    expect(body).toMatchObject({ size, isReplayable: true });
+    expect(Buffer.from(body.head).equals(bytes.subarray(0, 4_100))).toBe(true);
+    expect((await readAll(body)).equals(bytes)).toBe(true);
+    expect((await readAll(body)).equals(bytes)).toBe(true);
+    await body.dispose();
+    expect(leftIn(join(path, '..'))).toEqual(['文件.bin']);
+  });
+
+  it.each([
+    ['shorter', 10],
+    ['longer', 20_000],
+  ])('fails when the file became %s since', async (_, size) => {
+    const path = makeFile(Buffer.alloc(10_000));
+    const body = await openFileBody(path, setUpBody().context);
+    truncateSync(path, size);
+    await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
+    await until(() => leftIn(join(path, '..')).join() === '文件.bin', 'the file is closed');
+  });
+
+  it('fails when the file is gone since', async () => {
+    const path = makeFile(Buffer.alloc(10));
+    const body = await openFileBody(path, setUpBody().context);
+    unlinkSync(path);
+    await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
+  });
+
+  it.each([
+    ['does not exist', 'missing'],
+    ['is a folder', 'folder'],
+    ['is no name at all', '\u0000'],
+  ])('fails when the file %s', async (_, name) => {
+    const folder = makeFolder();
+    mkdirSync(join(folder, 'folder'));
+    const opening = openFileBody(`${folder}/${name}`, setUpBody().context);
+    await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
+  });
+
+  it('lets inspectHead refuse the file', async () => {
+    const refusal = new Error('refused');
+    const setup = setUpBody({ inspectHead: () => Promise.reject(refusal) });
+    const path = makeFile(Buffer.alloc(10));
+    await expect(openFileBody(path, setup.context)).rejects.toBe(refusal);
+    expect(leftIn(join(path, '..'))).toEqual(['文件.bin']);
+  });
+});

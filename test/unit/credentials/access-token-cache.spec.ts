@@ -1,0 +1,198 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, it, jest } from '@jest/globals';
+import { AccessTokenCache, isTokenRejection } from '../../../lib/credentials/index.js';
+import { WxCloudStorageError } from '../../../lib/errors/index.js';
+import type { AccessToken } from '../../../lib/wire/index.js';
+
+interface Setup {
+  readonly cache: AccessTokenCache;
+  readonly fetchToken: jest.Mock<() => Promise<AccessToken>>;
+  /** Moves the clock to a second. */
+  at(second: number): void;
+}
+
+/** A cache whose fetches answer t1, t2, … on a clock that stands still. */
+function setUp(expiresInSeconds = 7_200): Setup {
+  let nowMs = 0;
+  let count = 0;
+  const fetchToken = jest.fn<() => Promise<AccessToken>>(() => {
+    count += 1;
+    return Promise.resolve({ accessToken: `t${count}`, expiresInSeconds });
+  });
+  const cache = new AccessTokenCache({ fetchToken, nowMs: () => nowMs });
+  return { cache, fetchToken, at: second => (nowMs = second * 1_000) };
+}
+
+const failed = new WxCloudStorageError({ code: 'WX_CLOUD_API_FAILED', message: 'busy' });
+
+describe('AccessTokenCache', () => {
+  it('fetches nothing before it is asked', () => {
+    expect(setUp().fetchToken).not.toHaveBeenCalled();
+  });
+
+  it('makes one fetch for fifty callers at once, and none for a later one', async () => {
+    const { cache, fetchToken } = setUp();
+    const tokens = await Promise.all(Array.from({ length: 50 }, () => cache.get()));
+    expect(new Set(tokens)).toEqual(new Set(['t1']));
+    await expect(cache.get()).resolves.toBe('t1');
+    expect(fetchToken).toHaveBeenCalledTimes(1);
+  });
+
+  it('hands a failed fetch to all who wait for it, and does not remember it', async () => {
+    const { cache, fetchToken } = setUp();
+    fetchToken.mockRejectedValueOnce(failed);
+    const settled = await Promise.allSettled([cache.get(), cache.get(), cache.get()]);
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    await expect(cache.get()).resolves.toBe('t1');
+    expect(fetchToken).toHaveBeenCalledTimes(2);
+  });
+
+  it('does not remember a fetch that throws at once', async () => {
+    const { cache, fetchToken } = setUp();
+    fetchToken.mockImplementationOnce(() => {
+      throw failed;
+    });
+    await expect(cache.get()).rejects.toBe(failed);
+    await expect(cache.get()).resolves.toBe('t1');
+  });
+
+  it.each([
+    [
+      'five minutes before the end of a long life',
+      { lifeSeconds: 7_200, before: 6_899, after: 6_900 },
+    ],
+    ['five minutes before the end of ten minutes', { lifeSeconds: 600, before: 299, after: 300 }],
+    ['half-way through a short life', { lifeSeconds: 300, before: 149, after: 150 }],
+    ['half-way through one second', { lifeSeconds: 1, before: 0.499, after: 0.5 }],
+  ])('renews a token %s', async (_, { lifeSeconds, before, after }) => {
+    const { cache, at } = setUp(lifeSeconds);
+    await cache.get();
+    at(before);
+    await expect(cache.get()).resolves.toBe('t1');
+    at(after);
+    await expect(cache.get()).resolves.toBe('t2');
+  });
+
+  it('makes one renewal for fifty callers at once', async () => {
+    const { cache, fetchToken, at } = setUp();
+    await cache.get();
+    at(7_000);
+    await Promise.all(Array.from({ length: 50 }, () => cache.get()));
+    expect(fetchToken).toHaveBeenCalledTimes(2);
+  });
+
+  it('counts the life of a token from its answer, not from the question', async () => {
+    const { cache, fetchToken, at } = setUp();
+    fetchToken.mockImplementationOnce(() => {
+      at(1_000);
+      return Promise.resolve({ accessToken: 'slow', expiresInSeconds: 600 });
+    });
+    await cache.get();
+    at(1_299);
+    await expect(cache.get()).resolves.toBe('slow');
+    at(1_300);
+    await expect(cache.get()).resolves.toBe('t1');
+  });
+
+  it('serves the old token while its renewal fails, until its end', async () => {
+    const { cache, fetchToken, at } = setUp();
+    await cache.get();
+    fetchToken.mockRejectedValue(failed);
+    at(7_000);
+    await expect(cache.get()).resolves.toBe('t1');
+    at(7_199);
+    await expect(cache.get()).resolves.toBe('t1');
+    at(7_200);
+    await expect(cache.get()).rejects.toBe(failed);
+  });
+
+  it('does not serve an old token that was refused while its renewal ran', async () => {
+    const { cache, fetchToken, at } = setUp();
+    await cache.get();
+    at(7_000);
+    fetchToken.mockRejectedValueOnce(failed);
+    const waiting = cache.get();
+    cache.invalidate('t1');
+    await expect(waiting).rejects.toBe(failed);
+  });
+
+  it('fetches another token after the held one was refused', async () => {
+    const { cache } = setUp();
+    cache.invalidate(await cache.get());
+    await expect(cache.get()).resolves.toBe('t2');
+  });
+
+  it.each(['t0', '', 'T1', 't1 '])(
+    'keeps its token when another one, %p, was refused',
+    async other => {
+      const { cache, fetchToken } = setUp();
+      await cache.get();
+      cache.invalidate(other);
+      await expect(cache.get()).resolves.toBe('t1');
+      expect(fetchToken).toHaveBeenCalledTimes(1);
+    },
+  );
+
+  it('renews once when fifty callers report the same token', async () => {
+    const { cache, fetchToken } = setUp();
+    await cache.get();
+    const report = async (): Promise<string> => {
+      cache.invalidate('t1');
+      return cache.get();
+    };
+    const tokens = await Promise.all(Array.from({ length: 50 }, report));
+    expect(new Set(tokens)).toEqual(new Set(['t2']));
+    cache.invalidate('t1');
+    await expect(cache.get()).resolves.toBe('t2');
+    expect(fetchToken).toHaveBeenCalledTimes(2);
+  });
+
+  it('ends the waiting of the caller who aborts, not the fetch of the others', async () => {
+    const { cache, fetchToken } = setUp();
+    const caller = new AbortController();
+    const [aborting, waiting] = [cache.get(caller.signal), cache.get()];
+    caller.abort(new Error('gave up'));
+    await expect(aborting).rejects.toThrow('gave up');
+    await expect(waiting).resolves.toBe('t1');
+    expect(fetchToken).toHaveBeenCalledTimes(1);
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
+  });
+
+  it('rejects a caller who aborts during a renewal, although an old token is there', async () => {
+    const { cache, at } = setUp();
+    await cache.get();
+    at(7_000);
+    const caller = new AbortController();
+    const waiting = cache.get(caller.signal);
+    caller.abort(new Error('gave up'));
+    await expect(waiting).rejects.toThrow('gave up');
+  });
+
+  it('shows no token to an inspection', async () => {
+    const { cache, fetchToken } = setUp();
+    fetchToken.mockResolvedValueOnce({ accessToken: 'a-hidden-token', expiresInSeconds: 60 });
+    await cache.get();
+    const { inspect } = await import('node:util');
+    expect(inspect(cache, { depth: Infinity, showHidden: false })).not.toContain('a-hidden-token');
+    expect(JSON.stringify(cache)).toBe('{}');
+  });
+});
+
+describe('isTokenRejection', () => {
+  const withCode = (errcode?: number): Error =>
+    new WxCloudStorageError({ code: 'WX_CLOUD_TOKEN_REJECTED', message: 'x', errcode });
+
+  it.each([
+    [withCode(40001), true],
+    [withCode(40014), true],
+    [withCode(42001), true],
+    [withCode(40013), false],
+    [withCode(42007), false],
+    [withCode(0), false],
+    [withCode(), false],
+    [Object.assign(new Error('x'), { errcode: 40001 }), false],
+    [undefined, false],
+  ])('row %#', (error, expected) => {
+    expect(isTokenRejection(error)).toBe(expected);
+  });
+});

@@ -1,0 +1,146 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  FileTooLargeError,
+  OptionsInvalidError,
+  RequestTimedOutError,
+  TypeRefusedError,
+  UploadRejectedError,
+  WxCloudStorageError,
+} from '../../../lib/errors/index.js';
+
+const rejected = {
+  upstreamStatus: 403,
+  cosCode: 'AccessDenied',
+  cloudPath: 'a/b.png',
+  answer: 'HTTP 403 (AccessDenied)',
+  retryable: false,
+  requestId: 'NjU=',
+};
+
+describe('WxCloudStorageError', () => {
+  it('leaves no field behind for what is not known', () => {
+    const error = new WxCloudStorageError({
+      code: 'WX_CLOUD_API_FAILED',
+      message: 'x',
+      errcode: undefined,
+      errmsg: undefined,
+      endpoint: undefined,
+      requestId: undefined,
+      upstreamStatus: undefined,
+      cause: undefined,
+      retryable: undefined,
+    });
+    expect(Object.keys(error).toSorted()).toEqual(['code', 'name', 'retryable']);
+    expect('cause' in error).toBe(false);
+    expect(error.retryable).toBe(false);
+  });
+
+  it('carries every part that is given, also zero and the empty text', () => {
+    const cause = new Error('why');
+    const parts = {
+      code: 'WX_CLOUD_API_FAILED',
+      message: 'x',
+      retryable: true,
+      errcode: 0,
+      errmsg: '',
+      endpoint: '/tcb/uploadfile',
+      requestId: 'rid-1',
+      upstreamStatus: 200,
+      cause,
+    } as const;
+    const error = new WxCloudStorageError(parts);
+    expect(error).toMatchObject({ ...parts, name: 'WxCloudStorageError' });
+    expect(error.cause).toBe(cause);
+  });
+
+  it('has no field named status, with which Nest would answer clients', () => {
+    expect('status' in new UploadRejectedError(rejected)).toBe(false);
+  });
+});
+
+describe('the classes of the family', () => {
+  it.each([
+    [
+      new FileTooLargeError({ subject: 'The file', limitBytes: 10 }),
+      { name: 'FileTooLargeError', code: 'WX_CLOUD_FILE_TOO_LARGE', limitBytes: 10 },
+    ],
+    [
+      new OptionsInvalidError({ option: 'timeouts.idleMs', expected: 'e', remedy: 'r' }),
+      { name: 'OptionsInvalidError', code: 'WX_CLOUD_OPTIONS_INVALID', option: 'timeouts.idleMs' },
+    ],
+    [
+      new TypeRefusedError({ detectedType: 'image/gif', accepted: ['image/png'] }),
+      {
+        name: 'TypeRefusedError',
+        code: 'WX_CLOUD_TYPE_REFUSED',
+        detectedType: 'image/gif',
+        accepted: ['image/png'],
+      },
+    ],
+    [
+      new UploadRejectedError(rejected),
+      {
+        name: 'UploadRejectedError',
+        code: 'WX_CLOUD_UPLOAD_REJECTED',
+        cosCode: 'AccessDenied',
+        cloudPath: 'a/b.png',
+        upstreamStatus: 403,
+        requestId: 'NjU=',
+      },
+    ],
+    [
+      new RequestTimedOutError({ phase: 'idle', endpoint: 'GET object', timeoutMs: 5 }),
+      {
+        name: 'RequestTimedOutError',
+        code: 'WX_CLOUD_REQUEST_TIMED_OUT',
+        phase: 'idle',
+        endpoint: 'GET object',
+      },
+    ],
+  ])('%p is one of the family with fields of its own', (error, fields) => {
+    expect(error).toBeInstanceOf(WxCloudStorageError);
+    expect(error).toMatchObject(fields);
+    expect(error.message.length).toBeGreaterThan(20);
+  });
+
+  it.each([
+    ['connect', true],
+    ['headers', true],
+    ['idle', true],
+    ['total', false],
+  ] as const)('a %s timeout is retryable: %p', (phase, retryable) => {
+    const error = new RequestTimedOutError({ phase, endpoint: '/x', timeoutMs: 5 });
+    expect(error.retryable).toBe(retryable);
+    expect(error.message).toContain(`timeouts.${phase}Ms`);
+  });
+
+  it('says that content of no known type was found', () => {
+    const error = new TypeRefusedError({ detectedType: undefined, accepted: ['image/*'] });
+    expect(error.message).toContain('no recognisable type');
+    expect(error.detectedType).toBeUndefined();
+  });
+
+  it('an upload refused without a COS code has no such field', () => {
+    const error = new UploadRejectedError({ ...rejected, cosCode: undefined });
+    expect('cosCode' in error).toBe(false);
+  });
+
+  it.each([
+    ['AccessDenied', 'right time'],
+    ['RequestTimeTooSkewed', '15 minutes'],
+    ['EntityTooLarge', '5 GB'],
+    ['PaymentRequired', 'billing'],
+    ['SomethingNew', 'request ID'],
+    ['constructor', 'request ID'],
+    ['toString', 'request ID'],
+    [undefined, 'request ID'],
+  ])('advises on %p', (cosCode, advice) => {
+    expect(new UploadRejectedError({ ...rejected, cosCode }).message).toContain(advice);
+  });
+
+  it('advises to try again when a repeat may help', () => {
+    const error = new UploadRejectedError({ ...rejected, cosCode: 'SlowDown', retryable: true });
+    expect(error.message).toContain('Try again later.');
+    expect(error.retryable).toBe(true);
+  });
+});

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { ForbiddenException, HttpException } from '@nestjs/common';
+import { describe, expect, it } from '@jest/globals';
+import {
+  TypeRefusedError,
+  WxCloudStorageError,
+  type WxCloudStorageErrorCode,
+} from '../../../lib/errors/index.js';
+import { HTTP_ANSWERS, toHttpException } from '../../../lib/http/http-exception.js';
+
+const UPSTREAM = 'upstream-text-not-for-clients';
+
+function answerFor(code: WxCloudStorageErrorCode): HttpException {
+  return toHttpException(new WxCloudStorageError({ code, message: UPSTREAM })) as HttpException;
+}
+
+const statuses: readonly [WxCloudStorageErrorCode, number, string][] = [
+  ['WX_CLOUD_OPTIONS_INVALID', 500, 'Internal Server Error'],
+  ['WX_CLOUD_ARGUMENT_INVALID', 500, 'Internal Server Error'],
+  ['WX_CLOUD_FILE_ID_INVALID', 400, 'Bad Request'],
+  ['WX_CLOUD_PATH_INVALID', 400, 'Bad Request'],
+  ['WX_CLOUD_FORM_INVALID', 400, 'Bad Request'],
+  ['WX_CLOUD_FILE_REQUIRED', 400, 'Bad Request'],
+  ['WX_CLOUD_FILE_TOO_LARGE', 413, 'Payload Too Large'],
+  ['WX_CLOUD_TYPE_REFUSED', 415, 'Unsupported Media Type'],
+  ['WX_CLOUD_SIZE_MISMATCHED', 400, 'Bad Request'],
+  ['WX_CLOUD_BODY_FAILED', 400, 'Bad Request'],
+  ['WX_CLOUD_SPOOL_FAILED', 507, 'Insufficient Storage'],
+  ['WX_CLOUD_FILE_NOT_FOUND', 404, 'Not Found'],
+  ['WX_CLOUD_TOKEN_REJECTED', 502, 'Bad Gateway'],
+  ['WX_CLOUD_CREDENTIAL_REFUSED', 502, 'Bad Gateway'],
+  ['WX_CLOUD_QUOTA_EXCEEDED', 503, 'Service Unavailable'],
+  ['WX_CLOUD_API_FAILED', 502, 'Bad Gateway'],
+  ['WX_CLOUD_UPLOAD_REJECTED', 502, 'Bad Gateway'],
+  ['WX_CLOUD_DOWNLOAD_FAILED', 502, 'Bad Gateway'],
+  ['WX_CLOUD_RESPONSE_MALFORMED', 502, 'Bad Gateway'],
+  ['WX_CLOUD_CONNECTION_FAILED', 502, 'Bad Gateway'],
+  ['WX_CLOUD_REQUEST_TIMED_OUT', 504, 'Gateway Timeout'],
+  ['WX_CLOUD_REQUEST_ABORTED', 400, 'Bad Request'],
+  ['WX_CLOUD_STORAGE_CLOSED', 503, 'Service Unavailable'],
+];
+
+/** Where the message is about what the client itself sent. */
+const SHOWN: readonly WxCloudStorageErrorCode[] = [
+  'WX_CLOUD_FILE_ID_INVALID',
+  'WX_CLOUD_PATH_INVALID',
+  'WX_CLOUD_FORM_INVALID',
+  'WX_CLOUD_FILE_REQUIRED',
+  'WX_CLOUD_FILE_TOO_LARGE',
+  'WX_CLOUD_TYPE_REFUSED',
+  'WX_CLOUD_SIZE_MISMATCHED',
+];
+
+describe('the table of statuses', () => {
+  it('has every code of the union, and so has this test', () => {
+    const source = readFileSync('lib/errors/error-code.ts', 'utf8');
+    const union = [...source.matchAll(/'(WX_CLOUD_\w+)'/g)].map(match => match[1]).toSorted();
+    expect(union.length).toBeGreaterThan(20);
+    expect(Object.keys(HTTP_ANSWERS).toSorted()).toEqual(union);
+    expect(statuses.map(([code]) => code).toSorted()).toEqual(union);
+  });
+
+  it.each(statuses)('answers %s with %d %s', (code, status, error) => {
+    const answer = answerFor(code);
+    expect(answer).toBeInstanceOf(HttpException);
+    expect(answer.getStatus()).toBe(status);
+    expect(answer.getResponse()).toEqual({
+      statusCode: status,
+      error,
+      errorCode: code,
+      message: expect.any(String),
+    });
+  });
+
+  it.each(statuses.map(([code]) => code).filter(code => !SHOWN.includes(code)))(
+    'shows clients no text of another system with %s',
+    code => {
+      expect(JSON.stringify(answerFor(code).getResponse())).not.toContain(UPSTREAM);
+    },
+  );
+
+  it.each(SHOWN)('tells clients what is wrong with what they sent: %s', code => {
+    expect(answerFor(code).getResponse()).toMatchObject({ message: UPSTREAM });
+  });
+});
+
+describe('toHttpException', () => {
+  it('takes the classes of the family, and keeps the error as the cause', () => {
+    const error = new TypeRefusedError({ detectedType: 'image/gif', accepted: ['image/png'] });
+    const answer = toHttpException(error) as HttpException;
+    expect(answer.getStatus()).toBe(415);
+    expect(answer.cause).toBe(error);
+    expect(answer.getResponse()).toMatchObject({ message: error.message });
+  });
+
+  it.each([
+    ['a plain error', new Error('x')],
+    ["Nest's own", new ForbiddenException()],
+    ['a look-alike', { code: 'WX_CLOUD_FILE_TOO_LARGE', message: 'x' }],
+    ['undefined', undefined],
+    ['null', null],
+    ['a text', 'thrown'],
+  ])('passes %s back as it is', (_, error) => {
+    expect(toHttpException(error)).toBe(error);
+  });
+});

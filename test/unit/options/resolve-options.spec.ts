@@ -1,0 +1,353 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { resolveOptions, type WxCloudStorageOptions } from '../../../lib/options/index.js';
+import { everythingShownBy, thrownBy } from '../support/failures.js';
+
+/** Part of every wrong value, to be found again if an error showed it. */
+const MARK = 'Rec0gn1sable-Va1ue';
+
+const given = { env: 'prod-8gtest', appid: 'wx0123456789abcdef', secret: `secret-${MARK}` };
+
+function resolve(options: object): ReturnType<typeof resolveOptions> {
+  return resolveOptions({ ...given, ...options } as WxCloudStorageOptions);
+}
+
+function failure(options: object): Error {
+  return thrownBy(() => resolve(options));
+}
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'resolve-options-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+const defaults = {
+  apiBaseUrl: 'https://api.weixin.qq.com',
+  bucket: undefined,
+  timeouts: { connectMs: 10_000, headersMs: 30_000, idleMs: 30_000, totalMs: 900_000 },
+  retry: { attempts: 3, minDelayMs: 200, maxDelayMs: 5_000 },
+  upload: {
+    memoryLimitBytes: 1_048_576,
+    memoryBudgetBytes: 67_108_864,
+    spoolDirectory: tmpdir(),
+    verifyEtag: false,
+  },
+  links: { maxAgeSeconds: 7_200 },
+  onOrphan: undefined,
+  dispatcher: undefined,
+};
+
+describe('defaults', () => {
+  it('complete the shortest options', () => {
+    const { env, auth, ...rest } = resolveOptions(given);
+    expect({ env, type: auth.type, appid: auth.appid }).toEqual({
+      env: given.env,
+      type: 'stable-token',
+      appid: given.appid,
+    });
+    expect(auth.secret.reveal()).toBe(given.secret);
+    expect(rest).toEqual(defaults);
+  });
+
+  it.each([
+    ['empty groups', { timeouts: {}, retry: {}, upload: {}, links: {} }],
+    [
+      'undefined groups',
+      {
+        auth: undefined,
+        apiBaseUrl: undefined,
+        bucket: undefined,
+        timeouts: undefined,
+        retry: undefined,
+        upload: undefined,
+        links: undefined,
+        onOrphan: undefined,
+        dispatcher: undefined,
+      },
+    ],
+    [
+      'undefined members',
+      {
+        timeouts: {
+          connectMs: undefined,
+          headersMs: undefined,
+          idleMs: undefined,
+          totalMs: undefined,
+        },
+        retry: { attempts: undefined, minDelayMs: undefined, maxDelayMs: undefined },
+        upload: {
+          memoryLimitBytes: undefined,
+          memoryBudgetBytes: undefined,
+          spoolDirectory: undefined,
+          verifyEtag: undefined,
+        },
+        links: { maxAgeSeconds: undefined },
+      },
+    ],
+  ])('stand in for %s', (_, options) => {
+    const { env, auth, ...rest } = resolve(options);
+    expect([env, auth.type]).toEqual([given.env, 'stable-token']);
+    expect(rest).toEqual(defaults);
+  });
+
+  it('let the longest wait grow with a shortest wait above it', () => {
+    expect(resolve({ retry: { minDelayMs: 60_000 } }).retry.maxDelayMs).toBe(60_000);
+  });
+});
+
+describe('given options', () => {
+  it('are taken at both ends of their ranges', () => {
+    const low = {
+      timeouts: { connectMs: 1, headersMs: 1, idleMs: 1, totalMs: 1 },
+      retry: { attempts: 1, minDelayMs: 0, maxDelayMs: 0 },
+      upload: {
+        memoryLimitBytes: 0,
+        memoryBudgetBytes: 0,
+        spoolDirectory: folder,
+        verifyEtag: true,
+      },
+      links: { maxAgeSeconds: 1 },
+    };
+    expect(resolve(low)).toMatchObject(low);
+    const timer = 2_147_483_647;
+    const high = {
+      timeouts: { connectMs: timer, headersMs: timer, idleMs: timer, totalMs: timer },
+      retry: { attempts: 10, minDelayMs: 60_000, maxDelayMs: 600_000 },
+      upload: { memoryLimitBytes: Number.MAX_SAFE_INTEGER },
+      links: { maxAgeSeconds: 86_400 },
+    };
+    expect(resolve(high)).toMatchObject(high);
+  });
+
+  it.each([
+    ['https://gateway.example', 'https://gateway.example'],
+    ['https://gateway.example/', 'https://gateway.example'],
+    ['https://gateway.example/wx//', 'https://gateway.example/wx'],
+    ['https://gateway.example:8443/wx', 'https://gateway.example:8443/wx'],
+    ['http://localhost:3000', 'http://localhost:3000'],
+    ['http://LOCALHOST:3000/', 'http://localhost:3000'],
+    ['http://127.0.0.1:3000', 'http://127.0.0.1:3000'],
+    ['http://127.1.2.3', 'http://127.1.2.3'],
+    ['http://[::1]:3000', 'http://[::1]:3000'],
+    ['https://gateway.example/?', 'https://gateway.example'],
+    ['https://gateway.example/#', 'https://gateway.example'],
+  ])('take %s as the base address %s', (apiBaseUrl, expected) => {
+    expect(resolve({ apiBaseUrl }).apiBaseUrl).toBe(expected);
+  });
+
+  it.each(['stable-token', 'access-token'])('take auth of the type %s', type => {
+    const { env, appid, secret } = given;
+    const auth = { type, appid, secret } as NonNullable<WxCloudStorageOptions['auth']>;
+    expect(resolveOptions({ env, auth }).auth).toMatchObject({ type, appid });
+    expect(resolve({ auth, appid: undefined, secret: undefined }).auth.type).toBe(type);
+  });
+
+  it('pass onOrphan and the dispatcher on as they are', () => {
+    const onOrphan = (): void => {};
+    const dispatcher = { dispatch: () => true };
+    const resolved = resolve({ onOrphan, dispatcher });
+    expect(resolved.onOrphan).toBe(onOrphan);
+    expect(resolved.dispatcher).toBe(dispatcher);
+  });
+});
+
+const auth = { type: 'stable-token', appid: given.appid, secret: given.secret };
+const withAuth = (part: object): object => ({
+  appid: undefined,
+  secret: undefined,
+  auth: { ...auth, ...part },
+});
+const wrongNumbers = (option: string, build: (value: unknown) => object): [string, object][] =>
+  [0.5, -1, NaN, Infinity, MARK, '5', {}, [MARK], true].map(value => [option, build(value)]);
+
+describe('wrong options', () => {
+  it.each<[string, object]>([
+    ['env', { env: undefined }],
+    ['env', { env: null }],
+    ['env', { env: '' }],
+    ['env', { env: ' ' }],
+    ['env', { env: `${MARK} b` }],
+    ['env', { env: `${MARK}\u0000` }],
+    ['env', { env: `cloud://${MARK}` }],
+    ['env', { env: `${MARK}.bucket` }],
+    ['env', { env: 7 }],
+    ['env', { env: [MARK] }],
+    ['appid', { appid: undefined }],
+    ['appid', { appid: '' }],
+    ['appid', { appid: `${MARK}\n` }],
+    ['appid', { appid: { MARK } }],
+    ['secret', { secret: undefined }],
+    ['secret', { secret: '' }],
+    ['secret', { secret: `${MARK} ` }],
+    ['secret', { secret: [MARK] }],
+    ['secret', { secret: 12345678 }],
+    ['auth', { auth }],
+    ['auth', { auth, appid: undefined }],
+    ['auth', { auth, secret: undefined }],
+    ['auth', { appid: undefined, secret: undefined, auth: null }],
+    ['auth', { appid: undefined, secret: undefined, auth: MARK }],
+    ['auth', { appid: undefined, secret: undefined, auth: [MARK] }],
+    ['auth.type', withAuth({ type: undefined })],
+    ['auth.type', withAuth({ type: MARK })],
+    ['auth.type', withAuth({ type: null })],
+    ['auth.appid', withAuth({ appid: undefined })],
+    ['auth.appid', withAuth({ appid: `${MARK}\t` })],
+    ['auth.secret', withAuth({ secret: undefined })],
+    ['auth.secret', withAuth({ secret: `${MARK} b` })],
+    ['apiBaseUrl', { apiBaseUrl: null }],
+    ['apiBaseUrl', { apiBaseUrl: '' }],
+    ['apiBaseUrl', { apiBaseUrl: MARK }],
+    ['apiBaseUrl', { apiBaseUrl: `http://[${MARK}` }],
+    ['apiBaseUrl', { apiBaseUrl: new URL(`https://${MARK}.example`) }],
+    ['apiBaseUrl', { apiBaseUrl: `ftp://${MARK}.example` }],
+    ['apiBaseUrl', { apiBaseUrl: `file:///${MARK}` }],
+    ['apiBaseUrl', { apiBaseUrl: `https://user:${MARK}@gateway.example` }],
+    ['apiBaseUrl', { apiBaseUrl: `https://gateway.example/?token=${MARK}` }],
+    ['apiBaseUrl', { apiBaseUrl: `https://gateway.example/#${MARK}` }],
+    ['apiBaseUrl', { apiBaseUrl: `http://${MARK}.example` }],
+    ['apiBaseUrl', { apiBaseUrl: 'http://api.weixin.qq.com' }],
+    ['apiBaseUrl', { apiBaseUrl: 'http://127.0.0.1.example' }],
+    ['apiBaseUrl', { apiBaseUrl: 'http://localhost.example' }],
+    ['apiBaseUrl', { apiBaseUrl: 'http://128.0.0.1' }],
+    ['apiBaseUrl', { apiBaseUrl: 'http://0.0.0.0' }],
+    ['apiBaseUrl', { apiBaseUrl: 'http://[::2]' }],
+    ['bucket', { bucket: null }],
+    ['bucket', { bucket: '' }],
+    ['bucket', { bucket: `${MARK} b` }],
+    ['bucket', { bucket: `https://${MARK}` }],
+    ['bucket', { bucket: `${MARK}/b` }],
+    ['bucket', { bucket: 7 }],
+    ['timeouts', { timeouts: MARK }],
+    ['timeouts', { timeouts: null }],
+    ['timeouts', { timeouts: [MARK] }],
+    ['timeouts', { timeouts: 1_000 }],
+    ['timeouts.totalMs', { timeouts: { totalMs: 0 } }],
+    ['timeouts.totalMs', { timeouts: { totalMs: 2_147_483_648 } }],
+    ...wrongNumbers('timeouts.connectMs', connectMs => ({ timeouts: { connectMs } })),
+    ...wrongNumbers('timeouts.headersMs', headersMs => ({ timeouts: { headersMs } })),
+    ...wrongNumbers('timeouts.idleMs', idleMs => ({ timeouts: { idleMs } })),
+    ...wrongNumbers('timeouts.totalMs', totalMs => ({ timeouts: { totalMs } })),
+    ['retry', { retry: MARK }],
+    ['retry.attempts', { retry: { attempts: 0 } }],
+    ['retry.attempts', { retry: { attempts: 11 } }],
+    ['retry.minDelayMs', { retry: { minDelayMs: 60_001 } }],
+    ['retry.maxDelayMs', { retry: { minDelayMs: 10, maxDelayMs: 9 } }],
+    ['retry.maxDelayMs', { retry: { maxDelayMs: 600_001 } }],
+    ...wrongNumbers('retry.attempts', attempts => ({ retry: { attempts } })),
+    ...wrongNumbers('retry.minDelayMs', minDelayMs => ({ retry: { minDelayMs } })),
+    ...wrongNumbers('retry.maxDelayMs', maxDelayMs => ({ retry: { maxDelayMs } })),
+    ['upload', { upload: MARK }],
+    ...wrongNumbers('upload.memoryLimitBytes', memoryLimitBytes => ({
+      upload: { memoryLimitBytes },
+    })),
+    ...wrongNumbers('upload.memoryBudgetBytes', memoryBudgetBytes => ({
+      upload: { memoryBudgetBytes },
+    })),
+    ['upload.spoolDirectory', { upload: { spoolDirectory: '' } }],
+    ['upload.spoolDirectory', { upload: { spoolDirectory: `/nowhere/${MARK}` } }],
+    ['upload.spoolDirectory', { upload: { spoolDirectory: `${MARK}\u0000` } }],
+    ['upload.spoolDirectory', { upload: { spoolDirectory: 7 } }],
+    ['upload.spoolDirectory', { upload: { spoolDirectory: Buffer.from(tmpdir()) } }],
+    ['upload.spoolDirectory', { upload: { spoolDirectory: pathToFileURL(tmpdir()) } }],
+    ['upload.verifyEtag', { upload: { verifyEtag: MARK } }],
+    ['upload.verifyEtag', { upload: { verifyEtag: 1 } }],
+    ['links', { links: MARK }],
+    ['links.maxAgeSeconds', { links: { maxAgeSeconds: 0 } }],
+    ['links.maxAgeSeconds', { links: { maxAgeSeconds: 86_401 } }],
+    ...wrongNumbers('links.maxAgeSeconds', maxAgeSeconds => ({ links: { maxAgeSeconds } })),
+    ['onOrphan', { onOrphan: MARK }],
+    ['onOrphan', { onOrphan: null }],
+    ['dispatcher', { dispatcher: MARK }],
+    ['dispatcher', { dispatcher: null }],
+    ['dispatcher', { dispatcher: {} }],
+    ['dispatcher', { dispatcher: { dispatch: MARK } }],
+  ])('are refused by name and without their value: %s, row %#', (option, options) => {
+    const error = failure(options);
+    expect(error).toMatchObject({
+      name: 'OptionsInvalidError',
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      option,
+    });
+    expect(error.message).toContain(`"${option}"`);
+    expect(everythingShownBy(error)).not.toContain(MARK);
+  });
+
+  it.each([
+    ['timeouts.totalMs', { timeouts: { totalMs: null } }],
+    ['retry.attempts', { retry: { attempts: null } }],
+    ['upload.memoryLimitBytes', { upload: { memoryLimitBytes: null } }],
+    ['upload.spoolDirectory', { upload: { spoolDirectory: null } }],
+    ['upload.verifyEtag', { upload: { verifyEtag: null } }],
+    ['links.maxAgeSeconds', { links: { maxAgeSeconds: null } }],
+  ])('null is not taken for "left out": %s', (option, options) => {
+    expect(failure(options)).toMatchObject({ option });
+  });
+
+  it.each([
+    ['apiBaseURL', { apiBaseURL: MARK }],
+    ['appId', { appId: MARK }],
+    ['timeout', { timeout: MARK }],
+    ['timeouts.totalMS', { timeouts: { totalMS: MARK } }],
+    ['retry.attempt', { retry: { attempt: MARK } }],
+    ['upload.memoryLimit', { upload: { memoryLimit: MARK } }],
+    ['links.maxAge', { links: { maxAge: MARK } }],
+    ['auth.appsecret', withAuth({ appsecret: MARK })],
+  ])('an unknown name is refused at every level: %s', (option, options) => {
+    const error = failure(options);
+    expect(error).toMatchObject({ option });
+    expect(error.message).toContain('no such option');
+    expect(everythingShownBy(error)).not.toContain(MARK);
+  });
+
+  it.each([
+    ['undefined', undefined, 'env'],
+    ['null', null, 'env'],
+    ['an empty object', {}, 'env'],
+    ['a text', MARK, 'options'],
+    ['a list', [MARK], 'options'],
+    ['a function', () => MARK, 'options'],
+  ])('%s instead of options is refused', (_, options, option) => {
+    const error = thrownBy(() => resolveOptions(options as unknown as WxCloudStorageOptions));
+    expect(error).toMatchObject({ code: 'WX_CLOUD_OPTIONS_INVALID', option });
+    expect(everythingShownBy(error)).not.toContain(MARK);
+  });
+
+  it('a regular file is no folder for temporary files', () => {
+    const spoolDirectory = join(folder, 'a-file');
+    writeFileSync(spoolDirectory, '', { mode: 0o700 });
+    expect(failure({ upload: { spoolDirectory } })).toMatchObject({
+      option: 'upload.spoolDirectory',
+    });
+  });
+});
+
+describe('resolved options', () => {
+  it('are frozen at every level', () => {
+    const resolved = resolve({});
+    const { auth: held, timeouts, retry, upload, links } = resolved;
+    expect([resolved, held, timeouts, retry, upload, links].map(Object.isFrozen)).toEqual(
+      Array<boolean>(6).fill(true),
+    );
+  });
+
+  it('do not follow later changes of what was given', () => {
+    const timeouts = { totalMs: 5 };
+    const resolved = resolve({ timeouts });
+    timeouts.totalMs = 6;
+    expect(resolved.timeouts.totalMs).toBe(5);
+  });
+
+  it('show the secret in no inspection, text or JSON', () => {
+    const resolved = resolve({});
+    expect(everythingShownBy(resolved)).not.toContain(MARK);
+    expect(`${String(resolved.auth.secret)}`).toBe('[secret]');
+    expect(JSON.stringify({ ...resolved.auth })).toContain('"secret":"[secret]"');
+    expect(Object.getOwnPropertyNames(resolved.auth.secret)).toEqual([]);
+  });
+});

@@ -1,0 +1,103 @@
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jest } from '@jest/globals';
+import { MemoryBudget, type OpenBodyContext, type UploadBody } from '../../../lib/body/index.js';
+import { afterThisTest } from './server.js';
+
+/** A folder of the running test's own. */
+export function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'unit-body-'));
+  afterThisTest(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** What of a folder is left: names in it, and files of it that this process holds open (Linux shows them). */
+export function leftIn(folder: string): readonly string[] {
+  const held = process.platform === 'linux' ? readdirSync('/proc/self/fd').map(readDescriptor) : [];
+  return [...readdirSync(folder), ...held.filter(path => path.startsWith(folder))];
+}
+
+function readDescriptor(descriptor: string): string {
+  try {
+    return readlinkSync(join('/proc/self/fd', descriptor));
+  } catch {
+    // The descriptor with which the list itself was read.
+    return '';
+  }
+}
+
+/** The parts of a context that tests look at. */
+export interface BodySetup {
+  /** What opening a body takes. */
+  readonly context: OpenBodyContext;
+  /** Where temporary files go. */
+  readonly folder: string;
+  /** Bytes of the budget that are free. */
+  readonly free: () => number;
+}
+
+/** A context with small limits: 100 bytes a body in memory, 250 together. */
+export function setUpBody(given: Partial<OpenBodyContext> = {}): BodySetup {
+  const folder = makeFolder();
+  const budget = new MemoryBudget(250);
+  const limits = {
+    memoryLimitBytes: 100,
+    memoryBudgetBytes: 250,
+    spoolDirectory: folder,
+    verifyEtag: false,
+  };
+  const context: OpenBodyContext = {
+    size: undefined,
+    limits,
+    budget,
+    idleMs: 5_000,
+    signal: new AbortController().signal,
+    inspectHead: () => Promise.resolve(),
+    ...given,
+  };
+  return { context, folder, free: () => freeBytes(budget) };
+}
+
+function freeBytes(budget: MemoryBudget): number {
+  for (let bytes = 250; bytes > 0; bytes -= 1) {
+    if (budget.reserve(bytes)) {
+      budget.release(bytes);
+      return bytes;
+    }
+  }
+  return 0;
+}
+
+/** Everything that a body yields. */
+export async function readAll(
+  body: Pick<UploadBody, 'open'>,
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  return joinPieces(body.open(signal ?? new AbortController().signal));
+}
+
+/** Everything that an iterable yields. */
+export async function joinPieces(pieces: Buffer | AsyncIterable<Uint8Array>): Promise<Buffer> {
+  if (Buffer.isBuffer(pieces)) return pieces;
+  const read: Buffer[] = [];
+  for await (const piece of pieces) read.push(Buffer.from(piece));
+  return Buffer.concat(read);
+}
+
+/** Yields the given pieces. */
+export async function* piecesOf(...pieces: unknown[]): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) yield piece as Uint8Array;
+}
+
+/** Makes a method of every file handle fail as it does when the disk is full, until the test ends. */
+export async function failFileHandles(method: 'appendFile' | 'read', code: string): Promise<void> {
+  const handle = await open(process.execPath, 'r');
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const spy = jest
+    .spyOn(prototype, method)
+    .mockRejectedValue(Object.assign(new Error(`${code}: ${method}`), { code }));
+  afterThisTest(() => spy.mockRestore());
+}

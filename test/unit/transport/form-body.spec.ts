@@ -1,0 +1,133 @@
+import { describe, expect, it } from '@jest/globals';
+import { buildForm } from '../../../lib/transport/index.js';
+import {
+  NEVER,
+  onlyOf,
+  openTransport,
+  readRequest,
+  serve,
+  type SeenRequest,
+} from '../support/server.js';
+
+const fields = {
+  key: '照片/🐈 1.png',
+  Signature: 'q-sign-algorithm=sha1&q-ak=x',
+  'x-cos-security-token': 'token',
+  'x-cos-meta-fileid': 'meta',
+  'Content-Type': 'image/png',
+};
+
+async function collect(body: Buffer | AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of Buffer.isBuffer(body) ? [body] : body) pieces.push(piece);
+  return pieces;
+}
+
+async function* inPieces(file: Buffer, size: number): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < file.byteLength; start += size) {
+    yield file.subarray(start, start + size);
+  }
+}
+
+/** Name, and raw text, of the parts of a form in their order. */
+function takeApart(form: Buffer, contentType: string): (readonly [string, string])[] {
+  const boundary = contentType.replace('multipart/form-data; boundary=', '');
+  const parts = form.toString('latin1').split(`--${boundary}`);
+  expect([parts[0], parts.at(-1)]).toEqual(['', '--\r\n']);
+  return parts.slice(1, -1).map(part => {
+    const [head = '', ...rest] = part.split('\r\n\r\n');
+    return [/ name="([^"]*)"/.exec(head)?.[1] ?? '', rest.join('\r\n\r\n').slice(0, -2)] as const;
+  });
+}
+
+describe('buildForm', () => {
+  it.each([
+    ['an empty buffer', 0, (bytes: Buffer) => bytes],
+    ['one byte', 1, (bytes: Buffer) => bytes],
+    ['a small buffer', 1_000, (bytes: Buffer) => bytes],
+    ['a large buffer', 1_000_000, (bytes: Buffer) => bytes],
+    ['a small stream', 1_000, (bytes: Buffer) => inPieces(bytes, 7)],
+    ['a large stream', 300_000, (bytes: Buffer) => inPieces(bytes, 65_536)],
+    ['an empty stream', 0, (bytes: Buffer) => inPieces(bytes, 10)],
+  ])('announces the exact length of %s', async (_, size, open) => {
+    const bytes = Buffer.alloc(size, 'x');
+    const file = open(bytes);
+    const { headers, body } = buildForm({ fields, size, file });
+    const sent = Buffer.concat(await collect(body));
+    expect(headers['content-length']).toBe(String(sent.byteLength));
+    const parts = takeApart(sent, headers['content-type']);
+    expect(parts.at(-1)).toEqual(['file', bytes.toString('latin1')]);
+  });
+
+  it('sends the fields in their order as raw UTF-8, and the file last', async () => {
+    const { headers, body } = buildForm({ fields, size: 2, file: Buffer.from('\r\n') });
+    const parts = takeApart(Buffer.concat(await collect(body)), headers['content-type']);
+    expect(parts.map(([name]) => name)).toEqual([...Object.keys(fields), 'file']);
+    expect(Buffer.from(String(parts[0]?.[1]), 'latin1').toString()).toBe(fields.key);
+    expect(parts.at(-1)?.[1]).toBe('\r\n');
+  });
+
+  it('makes a new boundary for every form', () => {
+    const types = Array.from(
+      { length: 20 },
+      () => buildForm({ fields, size: 0, file: Buffer.alloc(0) }).headers['content-type'],
+    );
+    expect(new Set(types).size).toBe(20);
+    expect(Math.max(...types.map(type => type.length))).toBeLessThan(130);
+  });
+
+  it('sends a large buffer in pieces, without copying it', async () => {
+    const file = Buffer.alloc(1_000_000);
+    const pieces = await collect(buildForm({ fields, size: file.byteLength, file }).body);
+    expect(pieces.length).toBeGreaterThan(4);
+    expect(Math.max(...pieces.map(piece => piece.byteLength))).toBeLessThanOrEqual(262_144);
+    expect(pieces.slice(1, -1).map(piece => piece.buffer === file.buffer)).not.toContain(false);
+  });
+
+  it('counts as sent only when its last piece was taken', async () => {
+    const file = Buffer.alloc(200_000);
+    const { body, isSent } = buildForm({ fields, size: file.byteLength, file });
+    const iterator = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    const seen: boolean[] = [isSent()];
+    await iterator.next();
+    seen.push(isSent());
+    await iterator.next();
+    seen.push(isSent());
+    expect(seen).toEqual([false, false, false]);
+    await iterator.next();
+    expect(isSent()).toBe(true);
+    await expect(iterator.next()).resolves.toMatchObject({ done: true });
+  });
+
+  it('is not sent when its source fails', async () => {
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('a');
+      throw new Error('source failed');
+    }
+    const { body, isSent } = buildForm({ fields, size: 5, file: broken() });
+    await expect(collect(body)).rejects.toThrow('source failed');
+    expect(isSent()).toBe(false);
+  });
+
+  it.each([
+    ['as one buffer', Buffer.from('hello')],
+    ['in pieces', inPieces(Buffer.from('hello'), 2)],
+  ])('travels with a length and never chunked, %s', async (_, file) => {
+    const requests: SeenRequest[] = [];
+    const url = await serve((request, response) => {
+      void readRequest(request).then(seen => {
+        requests.push(seen);
+        return response.writeHead(204).end();
+      });
+    });
+    const { headers, body } = buildForm({ fields, size: 5, file });
+    const call = { endpoint: 'POST object', method: 'POST', url, headers, body } as const;
+    const answer = await openTransport().send({ ...call, signal: NEVER });
+    answer.discard();
+    expect(answer.status).toBe(204);
+    const seen = onlyOf(requests);
+    expect(seen.headers).toMatchObject(headers);
+    expect(seen.headers).not.toHaveProperty('transfer-encoding');
+    expect(seen.body.byteLength).toBe(Number(headers['content-length']));
+  });
+});

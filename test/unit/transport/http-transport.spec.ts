@@ -1,0 +1,278 @@
+import { createServer as createTcpServer } from 'node:net';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createTlsServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getEventListeners } from 'node:events';
+import { describe, expect, it, jest } from '@jest/globals';
+import { Agent } from 'undici';
+import { HttpTransport, startDeadline, type HttpCall } from '../../../lib/transport/index.js';
+import { everythingShownBy, failureOf } from '../support/failures.js';
+import { afterThisTest, listen, NEVER, openTransport, serve } from '../support/server.js';
+
+const SECRET = 'a-s3cret-in-the-address';
+
+function get(url: string, call: Partial<HttpCall> = {}): HttpCall {
+  const query = `?access_token=${SECRET}`;
+  const common = { endpoint: 'GET x', method: 'GET', secrets: [SECRET], signal: NEVER } as const;
+  return { ...common, url: `${url}/x${query}`, ...call };
+}
+
+describe('an answer', () => {
+  it.each([200, 204, 301, 404, 500])('with the status %d is passed on', async code => {
+    const url = await serve((_, response) => response.writeHead(code).end());
+    const answer = await openTransport().send(get(url));
+    expect(answer.status).toBe(code);
+    await expect(answer.readText(10)).resolves.toBe('');
+  });
+
+  it('has headers by name, the first one when there are several', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(200, { ETag: '"1"', 'X-Twice': ['first', 'second'] }).end();
+    });
+    const answer = await openTransport().send(get(url));
+    expect(['etag', 'x-twice', 'x-none'].map(answer.header)).toEqual(['"1"', 'first', undefined]);
+    answer.discard();
+  });
+
+  it.each([
+    [0, ''],
+    [3, '中'],
+    [4, '中a'],
+    [100, '中abc'],
+  ])('is read as text up to %d bytes', async (maxBytes, expected) => {
+    const url = await serve((_, response) => response.end('中abc'));
+    const answer = await openTransport().send(get(url));
+    await expect(answer.readText(maxBytes)).resolves.toBe(expected);
+  });
+
+  it('that is discarded troubles nobody', async () => {
+    const url = await serve((_, response) => response.write('never ends'));
+    const answer = await openTransport().send(get(url));
+    answer.discard();
+    expect(answer.body.destroyed).toBe(true);
+  });
+});
+
+describe('a failure', () => {
+  it('of the connection is typed, retryable and without the address', async () => {
+    const server = createTcpServer();
+    const port = await listen(server);
+    await new Promise(resolve => server.close(resolve));
+    const error = await failureOf(openTransport().send(get(`http://127.0.0.1:${port}`)));
+    expect(error).toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+      retryable: true,
+      endpoint: 'GET x',
+      cause: { code: 'ECONNREFUSED' },
+    });
+    expect(error.message).toContain('ECONNREFUSED');
+    expect(everythingShownBy(error)).not.toContain(SECRET);
+  });
+
+  it('is a reset before the head of the answer', async () => {
+    const port = await listen(
+      createTcpServer(socket => socket.once('data', () => socket.destroy())),
+    );
+    const error = await failureOf(openTransport().send(get(`http://127.0.0.1:${port}`)));
+    expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
+  });
+
+  it('is an answer that is no HTTP', async () => {
+    const port = await listen(createTcpServer(socket => socket.end(`SSH-2.0-${SECRET}\r\n\r\n`)));
+    const error = await failureOf(openTransport().send(get(`http://127.0.0.1:${port}`)));
+    expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
+    expect(everythingShownBy(error)).not.toContain(SECRET);
+  });
+
+  it.each(['http://[bad', 'ftp://127.0.0.1', 'nonsense', ''])(
+    'is an address that is none, %p, and does not show it',
+    async url => {
+      const error = await failureOf(openTransport().send(get(url)));
+      expect(error).toMatchObject({ name: 'WxCloudStorageError' });
+      expect(everythingShownBy(error)).not.toContain(SECRET);
+    },
+  );
+
+  it('is the timeout of the head', async () => {
+    const url = await serve(() => {});
+    const error = await failureOf(openTransport({ headersMs: 20 }).send(get(url)));
+    expect(error).toMatchObject({
+      code: 'WX_CLOUD_REQUEST_TIMED_OUT',
+      phase: 'headers',
+      retryable: true,
+    });
+    expect(error.message).toContain('20 ms');
+  });
+
+  it('is the timeout of a body that stalls', async () => {
+    const url = await serve((_, response) => response.write('begin'));
+    const answer = await openTransport({ idleMs: 20 }).send(get(url));
+    const error = await failureOf(answer.readText(100));
+    expect(error).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'idle' });
+  });
+
+  it('is a body that breaks off', async () => {
+    const url = await serve((_, response) => {
+      response.writeHead(200, { 'content-length': '10' }).write('begin');
+      setImmediate(() => response.destroy());
+    });
+    const answer = await openTransport().send(get(url));
+    await expect(answer.readText(100)).rejects.toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+    });
+  });
+});
+
+describe('an abort', () => {
+  const operation = 'upload';
+
+  it('before the request sends nothing', async () => {
+    const seen = jest.fn();
+    const url = await serve(seen);
+    const { signal, dispose } = startDeadline({
+      operation,
+      timeoutMs: 5_000,
+      signals: [AbortSignal.abort()],
+    });
+    await expect(openTransport().send(get(url, { signal }))).rejects.toBe(signal.reason);
+    dispose();
+    expect(seen).not.toHaveBeenCalled();
+  });
+
+  it('ends the wait for the head with its reason, and lets go of the signal', async () => {
+    const caller = new AbortController();
+    const signals = [caller.signal];
+    const { signal, dispose } = startDeadline({ operation, timeoutMs: 5_000, signals });
+    const url = await serve(() => caller.abort());
+    await expect(openTransport().send(get(url, { signal }))).rejects.toMatchObject({
+      code: 'WX_CLOUD_REQUEST_ABORTED',
+    });
+    dispose();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  it('ends the reading of a body with its reason', async () => {
+    const caller = new AbortController();
+    const signals = [caller.signal];
+    const { signal, dispose } = startDeadline({ operation, timeoutMs: 5_000, signals });
+    const url = await serve((_, response) => response.write('begin'));
+    const answer = await openTransport().send(get(url, { signal }));
+    const reading = answer.readText(100);
+    caller.abort();
+    await expect(reading).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+    dispose();
+  });
+
+  it('by the total time is a timeout that no retry repeats', async () => {
+    const url = await serve(() => {});
+    const { signal } = startDeadline({ operation, timeoutMs: 20, signals: [] });
+    await expect(openTransport().send(get(url, { signal }))).rejects.toMatchObject({
+      code: 'WX_CLOUD_REQUEST_TIMED_OUT',
+      phase: 'total',
+      retryable: false,
+    });
+  });
+
+  it('closes the connection', async () => {
+    const caller = new AbortController();
+    const closed = new Promise<string>(resolve => {
+      void serve(request => {
+        request.socket.on('close', () => resolve('closed'));
+        caller.abort(new Error('gave up'));
+      }).then(url => failureOf(openTransport().send(get(url, { signal: caller.signal }))));
+    });
+    await expect(closed).resolves.toBe('closed');
+  });
+});
+
+describe('a body', () => {
+  it('of an iterable that fails is the error of the iterable', async () => {
+    const url = await serve(request => request.resume());
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      yield Buffer.from('a');
+      throw new Error('source failed');
+    }
+    const headers = { 'content-length': '10' };
+    const call = get(url, { method: 'POST', body: broken(), headers });
+    const error = await failureOf(openTransport().send(call));
+    expect(error).toMatchObject({ name: 'WxCloudStorageError' });
+    expect(everythingShownBy(error)).toContain('source failed');
+  });
+
+  it('of an iterable is returned when the connection breaks', async () => {
+    const port = await listen(
+      createTcpServer(socket => socket.once('data', () => socket.destroy())),
+    );
+    let returned = (): void => {};
+    const done = new Promise<void>(resolve => (returned = resolve));
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield Buffer.alloc(65_536);
+      } finally {
+        returned();
+      }
+    }
+    const headers = { 'content-length': '1000000000' };
+    const call = get(`http://127.0.0.1:${port}`, { method: 'POST', body: endless(), headers });
+    await expect(openTransport().send(call)).rejects.toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+    });
+    await expect(done).resolves.toBeUndefined();
+  });
+});
+
+describe('TLS', () => {
+  function makeCertificate(): { key: Buffer; cert: Buffer } {
+    const folder = mkdtempSync(join(tmpdir(), 'certificate-'));
+    afterThisTest(() => rmSync(folder, { recursive: true }));
+    const [keyFile, certFile] = [join(folder, 'key'), join(folder, 'cert')];
+    execFileSync(
+      'openssl',
+      `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ${keyFile} -out ${certFile} -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1`.split(
+        ' ',
+      ),
+      { stdio: 'ignore' },
+    );
+    return { key: readFileSync(keyFile), cert: readFileSync(certFile) };
+  }
+
+  it('with a self-signed certificate is refused for good, with advice and before a byte is sent', async () => {
+    const seen = jest.fn();
+    const port = await listen(createTlsServer(makeCertificate(), seen));
+    const error = await failureOf(openTransport().send(get(`https://127.0.0.1:${port}`)));
+    expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: false });
+    expect(error.message).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');
+    expect(error.message).toContain('NODE_EXTRA_CA_CERTS');
+    expect(error.message).toContain('Do not turn verification off');
+    expect(everythingShownBy(error)).not.toContain(SECRET);
+    expect(seen).not.toHaveBeenCalled();
+  });
+
+  it('with a certificate that the given dispatcher trusts is used', async () => {
+    const { key, cert } = makeCertificate();
+    const port = await listen(createTlsServer({ key, cert }, (_, response) => response.end('ok')));
+    const dispatcher = new Agent({ connect: { ca: cert } });
+    afterThisTest(() => dispatcher.destroy());
+    const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
+    const transport = new HttpTransport({ timeouts, dispatcher });
+    const answer = await transport.send(get(`https://127.0.0.1:${port}`));
+    await expect(answer.readText(10)).resolves.toBe('ok');
+    await transport.close();
+    expect(dispatcher.destroyed).toBe(false);
+  });
+});
+
+describe('close', () => {
+  it('cuts what is still running', async () => {
+    const transport = openTransport();
+    let arrived = (): void => {};
+    const arrival = new Promise<void>(resolve => (arrived = resolve));
+    const url = await serve(() => arrived());
+    const running = failureOf(transport.send(get(url)));
+    await arrival;
+    await transport.close();
+    expect(await running).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
+  });
+});
