@@ -1,0 +1,25 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+import { CLOUD, type Cloud } from './cloud/cloud.js';
+import { CloudModule } from './cloud/cloud.module.js';
+import { ImagesModule } from './images/images.module.js';
+
+/** The image lab. */
+@Module({})
+export class AppModule {
+  /** On the emulator or on WeChat. */
+  static on(cloud: Cloud): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        CloudModule.of(cloud),
+        WxCloudStorageModule.forRootAsync({
+          isGlobal: true,
+          inject: [CLOUD],
+          useFactory: ({ storageOptions }: Cloud) => storageOptions,
+        }),
+        ImagesModule,
+      ],
+    };
+  }
+}

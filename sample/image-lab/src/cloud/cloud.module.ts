@@ -1,0 +1,31 @@
+import {
+  Inject,
+  Injectable,
+  Module,
+  type DynamicModule,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { CLOUD, type Cloud } from './cloud.js';
+
+/** Closes the cloud when the application ends. */
+@Injectable()
+class CloudCloser implements OnApplicationShutdown {
+  constructor(@Inject(CLOUD) private readonly cloud: Cloud) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.cloud.close();
+  }
+}
+
+/** Lets everything inject the cloud. */
+@Module({})
+export class CloudModule {
+  static of(cloud: Cloud): DynamicModule {
+    return {
+      module: CloudModule,
+      global: true,
+      providers: [{ provide: CLOUD, useValue: cloud }, CloudCloser],
+      exports: [CLOUD],
+    };
+  }
+}

@@ -1,0 +1,28 @@
+import type { WxCloudStorageOptions } from 'nestjs-wx-cloud-storage';
+import type { WechatCredentials } from '../settings.js';
+import { openEmulatedCloud } from './emulated-cloud.js';
+import { openWechatCloud } from './wechat-cloud.js';
+
+/** The token that the {@link Cloud} is injected by. */
+export const CLOUD = Symbol('image-lab:cloud');
+
+/** Where the images are kept. */
+export interface Cloud {
+  /** Whether it is the emulator inside this process, or WeChat's own. */
+  readonly mode: 'emulator' | 'wechat';
+  /** The environment ID. */
+  readonly env: string;
+  /** One line for the log. */
+  readonly description: string;
+  /** Where temporary links lead to, as sources of a content security policy. */
+  readonly imageSources: readonly string[];
+  /** What the storage module is given. */
+  readonly storageOptions: WxCloudStorageOptions;
+  /** Ends what was started for it. Further calls do nothing. */
+  close(): Promise<void>;
+}
+
+/** Takes WeChat's cloud when there are credentials, else starts the emulator. */
+export async function openCloud(credentials: WechatCredentials | undefined): Promise<Cloud> {
+  return credentials === undefined ? openEmulatedCloud() : openWechatCloud(credentials);
+}

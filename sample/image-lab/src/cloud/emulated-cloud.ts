@@ -1,0 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
+import type { Cloud } from './cloud.js';
+
+/** Starts the emulator in this process; its objects are in a temporary folder that goes when it is closed. */
+export async function openEmulatedCloud(): Promise<Cloud> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'image-lab-'));
+  const emulator = await startWxCloudEmulator({ dataDir });
+  const close = async (): Promise<void> => {
+    await emulator.close();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  let closed: Promise<void> | undefined;
+  return {
+    mode: 'emulator',
+    env: emulator.options.env,
+    description: `No WX_APPID, WX_SECRET and WX_ENV_ID: using the emulator at ${emulator.url}; nothing leaves this machine.`,
+    imageSources: [emulator.url],
+    storageOptions: emulator.options,
+    close: () => (closed ??= close()),
+  };
+}

@@ -1,0 +1,15 @@
+import type { WechatCredentials } from '../settings.js';
+import type { Cloud } from './cloud.js';
+
+/** An environment of WeChat Cloud Hosting or WeChat CloudBase. Makes no call. */
+export function openWechatCloud(credentials: WechatCredentials): Cloud {
+  const { env } = credentials;
+  return {
+    mode: 'wechat',
+    env,
+    description: `Images go to the WeChat environment ${env}.`,
+    imageSources: ['https://*.tcb.qcloud.la', 'https://*.myqcloud.com'],
+    storageOptions: credentials,
+    close: () => Promise.resolve(),
+  };
+}

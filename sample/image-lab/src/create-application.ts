@@ -1,0 +1,33 @@
+import type { ServerResponse } from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { WxCloudExceptionFilter } from 'nestjs-wx-cloud-storage';
+import { AppModule } from './app.module.js';
+import type { Cloud } from './cloud/cloud.js';
+import { LabLogger } from './lab-logger.js';
+import { SameOriginGuard } from './same-origin.guard.js';
+import { securityHeaders } from './security-headers.js';
+
+const PUBLIC_FOLDER = fileURLToPath(new URL('../public/', import.meta.url));
+
+/** express would say `max-age=0` itself; what `securityHeaders` has said stands. */
+const keepPolicy = (response: ServerResponse): void => {
+  response.setHeader('Cache-Control', 'no-cache');
+};
+
+/** Builds the application on a cloud; it does not listen yet. It closes the cloud when it is closed. */
+export async function createApplication(cloud: Cloud): Promise<NestExpressApplication> {
+  const application = await NestFactory.create<NestExpressApplication>(AppModule.on(cloud), {
+    logger: new LabLogger(),
+    abortOnError: false,
+    forceCloseConnections: true,
+  });
+  application.disable('x-powered-by');
+  application.use(securityHeaders(cloud.imageSources));
+  application.useStaticAssets(PUBLIC_FOLDER, { setHeaders: keepPolicy });
+  application.useGlobalGuards(new SameOriginGuard());
+  application.useGlobalFilters(new WxCloudExceptionFilter(application.getHttpAdapter()));
+  application.enableShutdownHooks();
+  return application;
+}

@@ -1,0 +1,85 @@
+import sharp, { type Sharp } from 'sharp';
+import { ImageError } from './image-error.js';
+import { PIXELS, PROCESSING_SECONDS } from './limits.js';
+
+/** An image as a file. */
+export interface EncodedImage {
+  /** The file's content. */
+  readonly bytes: Buffer;
+  /** Its media type. */
+  readonly contentType: string;
+  /** Its usual extension, without the dot. */
+  readonly extension: string;
+}
+
+/** The formats that are decoded; sharp calls AVIF by its container's name. */
+export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'heif';
+
+/** An image that can be worked on. */
+export interface OpenImage {
+  /** The pipeline, turned the way the image is to be seen. */
+  readonly pipeline: Sharp;
+  /** What it was encoded as. */
+  readonly format: ImageFormat;
+  /** In pixels, as it is to be seen. */
+  readonly width: number;
+  /** In pixels, as it is to be seen. */
+  readonly height: number;
+}
+
+const FORMATS: readonly string[] = [
+  'png',
+  'jpeg',
+  'webp',
+  'gif',
+  'heif',
+] satisfies readonly ImageFormat[];
+const THUMBNAIL = { width: 640, height: 480, fit: 'cover', withoutEnlargement: true } as const;
+
+/** Reads an image's header. @throws {ImageError} `IMAGE_UNREADABLE`, `IMAGE_PIXELS_EXCEEDED` */
+export async function openImage(bytes: Buffer): Promise<OpenImage> {
+  const pipeline = sharp(bytes, { limitInputPixels: PIXELS, failOn: 'error', autoOrient: true });
+  const { format, autoOrient } = await orUnreadable(
+    sharp(bytes, { limitInputPixels: false }).metadata(),
+  );
+  const { width, height } = autoOrient;
+  if (!isImageFormat(format)) throw unreadable();
+  if (width * height > PIXELS) {
+    throw new ImageError(
+      'IMAGE_PIXELS_EXCEEDED',
+      `The image has ${width} × ${height} pixels; up to ${PIXELS / 1_000_000} million are taken.`,
+    );
+  }
+  return { pipeline: pipeline.timeout({ seconds: PROCESSING_SECONDS }), format, width, height };
+}
+
+/** Decodes a whole image, so that a damaged one is found out. @throws {ImageError} as {@link openImage} does */
+export async function inspectImage(
+  bytes: Buffer,
+): Promise<{ width: number; height: number; thumbnail: EncodedImage }> {
+  const { pipeline, width, height } = await openImage(bytes);
+  const small = pipeline.resize(THUMBNAIL).webp({ quality: 80 });
+  const thumbnail = await orUnreadable(small.toBuffer());
+  return {
+    width,
+    height,
+    thumbnail: { bytes: thumbnail, contentType: 'image/webp', extension: 'webp' },
+  };
+}
+
+/** Waits for sharp. @throws {ImageError} `IMAGE_UNREADABLE` for whatever it rejects with */
+export async function orUnreadable<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+function unreadable(cause?: unknown): ImageError {
+  return new ImageError('IMAGE_UNREADABLE', 'The image is damaged and cannot be read.', cause);
+}
+
+function isImageFormat(format: string | undefined): format is ImageFormat {
+  return format !== undefined && FORMATS.includes(format);
+}

@@ -1,0 +1,29 @@
+/** The types that are taken. */
+export const CONTENT_TYPES = [
+  'image/png',
+  'image/jpeg',
+  'image/webp',
+  'image/gif',
+  'image/avif',
+] as const;
+
+/** Bytes of an uploaded file. */
+export const FILE_SIZE_BYTES = 20 * 1024 * 1024;
+
+/** Bytes of a result, which can be larger than what it was made from. */
+export const RESULT_SIZE_BYTES = 40 * 1024 * 1024;
+
+/** Width times height of an image that is decoded: a small file can hold a very large one. */
+export const PIXELS = 40_000_000;
+
+/** How many images the gallery holds. */
+export const GALLERY_IMAGES = 60;
+
+/** How many images are decoded at once. */
+export const IMAGES_AT_ONCE = 2;
+
+/** Seconds that sharp may work on one image. */
+export const PROCESSING_SECONDS = 20;
+
+/** Seconds that a temporary link lives. */
+export const LINK_SECONDS = 3_600;

@@ -1,0 +1,27 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { CLOUD, type Cloud } from '../cloud/cloud.js';
+import { CONTENT_TYPES, FILE_SIZE_BYTES } from './limits.js';
+
+/** What a client has to know beforehand. */
+interface Mode {
+  /** Where images go. */
+  readonly mode: Cloud['mode'];
+  /** The environment ID. */
+  readonly env: string;
+  /** Bytes of an uploaded file. */
+  readonly fileSizeBytes: number;
+  /** The types that are taken. */
+  readonly contentTypes: readonly string[];
+}
+
+/** Says where images go, and what is taken. */
+@Controller('api/mode')
+export class ModeController {
+  constructor(@Inject(CLOUD) private readonly cloud: Cloud) {}
+
+  @Get()
+  read(): Mode {
+    const { mode, env } = this.cloud;
+    return { mode, env, fileSizeBytes: FILE_SIZE_BYTES, contentTypes: CONTENT_TYPES };
+  }
+}

@@ -1,0 +1,68 @@
+import { ImageError } from '../image-error.js';
+
+/** What a number may be. */
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** An object that is neither null nor a list. @throws {ImageError} `OPERATION_INVALID` */
+export function readObject(name: string, value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Readonly<Record<string, unknown>>;
+  }
+  throw new ImageError('OPERATION_INVALID', `${name} has to be a JSON object.`);
+}
+
+/** Reads the options of an operation one by one. Its methods throw {@link ImageError} `OPERATION_INVALID`. */
+export class OptionsReader {
+  readonly #unread: Map<string, unknown>;
+
+  constructor(options: Readonly<Record<string, unknown>>) {
+    this.#unread = new Map(Object.entries(options));
+  }
+
+  /** The names that nobody has asked for. */
+  unread(): readonly string[] {
+    return [...this.#unread.keys()];
+  }
+
+  number(name: string, { min, max }: Bounds): number {
+    const value = this.#take(name);
+    if (typeof value === 'number' && value >= min && value <= max) return value;
+    throw invalid(name, `a number from ${min} to ${max}`);
+  }
+
+  wholeNumber(name: string, bounds: Bounds): number {
+    const value = this.number(name, bounds);
+    if (Number.isInteger(value)) return value;
+    throw invalid(name, `a whole number from ${bounds.min} to ${bounds.max}`);
+  }
+
+  oneOf<Choice extends string>(name: string, choices: readonly Choice[]): Choice {
+    const value = this.#take(name);
+    const choice = choices.find(candidate => candidate === value);
+    if (choice !== undefined) return choice;
+    throw invalid(name, `one of ${choices.join(', ')}`);
+  }
+
+  /** A text on one line, without the blanks around it. */
+  line(name: string, longest: number): string {
+    const value = this.#take(name);
+    const text = typeof value === 'string' ? value.trim() : '';
+    if (text !== '' && text.length <= longest && text.isWellFormed() && !/\p{Cc}/u.test(text)) {
+      return text;
+    }
+    throw invalid(name, `a text on one line of 1 to ${longest} characters`);
+  }
+
+  #take(name: string): unknown {
+    const value = this.#unread.get(name);
+    this.#unread.delete(name);
+    return value;
+  }
+}
+
+function invalid(name: string, expected: string): ImageError {
+  return new ImageError('OPERATION_INVALID', `options.${name} has to be ${expected}.`);
+}

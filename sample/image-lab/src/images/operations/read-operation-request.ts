@@ -1,0 +1,61 @@
+import { ImageError } from '../image-error.js';
+import {
+  POSITIONS,
+  type Operation,
+  type OperationName,
+  type OperationRequest,
+} from './operation.js';
+import { OptionsReader, readObject } from './options-reader.js';
+
+const LONGEST_FILE_ID = 4_096;
+
+const READERS: Readonly<Record<OperationName, (options: OptionsReader) => Operation>> = {
+  grayscale: () => ({ name: 'grayscale' }),
+  blur: options => ({ name: 'blur', sigma: options.number('sigma', { min: 0.5, max: 40 }) }),
+  resize: options => ({
+    name: 'resize',
+    longestSide: options.wholeNumber('longestSide', { min: 16, max: 4_096 }),
+  }),
+  rotate: options => ({
+    name: 'rotate',
+    degrees: options.wholeNumber('degrees', { min: -180, max: 180 }),
+  }),
+  watermark: options => ({
+    name: 'watermark',
+    text: options.line('text', 60),
+    position: options.oneOf('position', POSITIONS),
+    sizePercent: options.wholeNumber('sizePercent', { min: 2, max: 20 }),
+    opacityPercent: options.wholeNumber('opacityPercent', { min: 10, max: 100 }),
+  }),
+};
+
+/** Reads the body of a request for an operation: every option is required, none unknown. @throws {ImageError} `OPERATION_INVALID` naming the member */
+export function readOperationRequest(body: unknown): OperationRequest {
+  const { fileId, operation, options = {}, ...unknown } = readObject('The body', body);
+  assertNothingElse(Object.keys(unknown));
+  const reader = new OptionsReader(readObject('options', options));
+  const request = { fileId: readFileId(fileId), operation: readerOf(operation)(reader) };
+  assertNothingElse(reader.unread().map(name => `options.${name}`));
+  return request;
+}
+
+/** A text that may be a file ID; the storage decides. @throws {ImageError} `OPERATION_INVALID` */
+export function readFileId(value: unknown): string {
+  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_FILE_ID) return value;
+  throw new ImageError('OPERATION_INVALID', 'fileId has to be a file ID, cloud://env.bucket/path.');
+}
+
+function readerOf(name: unknown): (options: OptionsReader) => Operation {
+  if (typeof name === 'string' && Object.hasOwn(READERS, name)) {
+    return READERS[name as OperationName];
+  }
+  throw new ImageError(
+    'OPERATION_INVALID',
+    `operation has to be one of ${Object.keys(READERS).join(', ')}.`,
+  );
+}
+
+function assertNothingElse([name]: readonly string[]): void {
+  if (name === undefined) return;
+  throw new ImageError('OPERATION_INVALID', `There is no ${name.slice(0, 80)}: leave it out.`);
+}

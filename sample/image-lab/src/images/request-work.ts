@@ -1,0 +1,50 @@
+import type { ServerResponse } from 'node:http';
+import { createParamDecorator, Logger, type ExecutionContext } from '@nestjs/common';
+
+type Undo = () => unknown;
+
+/**
+ * What a request has done so far. When it is answered with an error, or its client goes away before the answer has
+ * arrived, all of it is undone, the latest first.
+ */
+export class RequestWork {
+  readonly #controller = new AbortController();
+  readonly #undos: Undo[] = [];
+  #hasFailed = false;
+
+  constructor(response: ServerResponse) {
+    const end = (): void => {
+      if (!response.writableFinished || response.statusCode >= 400) void this.#fail();
+    };
+    if (response.closed) end();
+    else response.once('close', end);
+  }
+
+  /** Aborted when the request has failed. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Takes note of how to undo something that was just done. */
+  done(undo: Undo): void {
+    this.#undos.push(undo);
+    if (this.#hasFailed) void this.#fail();
+  }
+
+  async #fail(): Promise<void> {
+    this.#hasFailed = true;
+    this.#controller.abort();
+    for (let undo = this.#undos.pop(); undo !== undefined; undo = this.#undos.pop()) {
+      try {
+        await undo();
+      } catch (error) {
+        Logger.warn(`A failed request left something behind: ${String(error)}`, RequestWork.name);
+      }
+    }
+  }
+}
+
+/** Gives a handler the {@link RequestWork} of its request. */
+export const Work = createParamDecorator((_: unknown, context: ExecutionContext) => {
+  return new RequestWork(context.switchToHttp().getResponse<ServerResponse>());
+});

@@ -1,0 +1,47 @@
+import { StartError } from './start-error.js';
+
+/** What is needed to talk to WeChat. */
+export interface WechatCredentials {
+  /** `WX_APPID`. */
+  readonly appid: string;
+  /** `WX_SECRET`. */
+  readonly secret: string;
+  /** `WX_ENV_ID`. */
+  readonly env: string;
+}
+
+/** What the environment variables say. */
+export interface Settings {
+  /** The port on 127.0.0.1; 0 takes a free one. */
+  readonly port: number;
+  /** Undefined when none of the three variables is set: then the emulator is used. */
+  readonly wechat: WechatCredentials | undefined;
+}
+
+const DEFAULT_PORT = '3000';
+const HIGHEST_PORT = 65_535;
+const WECHAT_VARIABLES = ['WX_APPID', 'WX_SECRET', 'WX_ENV_ID'] as const;
+
+/** Reads the settings; an empty variable counts as not set. @throws {StartError} naming the variable and what to do */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  return { port: readPort(environment['PORT'] || DEFAULT_PORT), wechat: readWechat(environment) };
+}
+
+function readPort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= HIGHEST_PORT) return port;
+  throw new StartError(
+    `PORT is ${JSON.stringify(text)}, but has to be a whole number from 0 to ${HIGHEST_PORT}: set it to one, e.g. PORT=${DEFAULT_PORT}.`,
+  );
+}
+
+function readWechat(environment: NodeJS.ProcessEnv): WechatCredentials | undefined {
+  const { WX_APPID: appid, WX_SECRET: secret, WX_ENV_ID: env } = environment;
+  if (appid && secret && env) return { appid, secret, env };
+  const missing = WECHAT_VARIABLES.filter(name => !environment[name]);
+  const present = WECHAT_VARIABLES.filter(name => environment[name]);
+  if (present.length === 0) return undefined;
+  throw new StartError(
+    `${missing.join(' and ')} missing: set ${missing.length > 1 ? 'them' : 'it'} to use WeChat, or unset ${present.join(' and ')} to use the emulator.`,
+  );
+}
