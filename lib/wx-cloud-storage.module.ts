@@ -6,6 +6,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { WxAccessTokenProvider } from './credentials/index.js';
+import { OptionsInvalidError } from './errors/index.js';
 import { registrarProvider } from './http/index.js';
 import { resolveOptions, type WxCloudStorageOptions } from './options/index.js';
 import { createStorageContext, type StorageContext } from './storage/index.js';
@@ -38,6 +39,13 @@ export class WxCloudStorageModule extends ConfigurableModuleClass {
 
   /** Takes the options from a factory, a class with `create()`, or an existing provider of that shape. */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    if (!options?.useFactory && !options?.useClass && !options?.useExisting) {
+      throw new OptionsInvalidError({
+        option: 'useFactory',
+        expected: 'a function that returns the options, unless useClass or useExisting is given',
+        remedy: 'Use forRoot for options that are known beforehand.',
+      });
+    }
     return complete(super.forRootAsync(options), options);
   }
 }
@@ -64,7 +72,11 @@ function complete(
     {
       provide: tokenProvider,
       inject: [CONTEXT],
-      useFactory: ({ tokens }: StorageContext) => new WxAccessTokenProvider(tokens),
+      useFactory: ({ tokens, operations }: StorageContext) =>
+        new WxAccessTokenProvider({
+          get: () => operations.run('getting a token', {}, signal => tokens.get(signal)),
+          invalidate: rejected => tokens.invalidate(rejected),
+        }),
     },
     registrarProvider(CONTEXT, name),
   ];

@@ -1,13 +1,13 @@
 import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
-import { UNKNOWN_CONTENT_TYPE, type UploadSource } from './body/index.js';
+import { abandonSource, UNKNOWN_CONTENT_TYPE, type UploadSource } from './body/index.js';
 import { WxCloudStorageError } from './errors/index.js';
 import {
-  abandonSource,
   deleteFiles,
   downloadToBuffer,
   downloadToFile,
   fetchObject,
   openDownload,
+  readStat,
   requestDownloadLinks,
   storeAtPath,
   unwrap,
@@ -18,6 +18,7 @@ import {
   type DownloadBufferOptions,
   type DownloadUrlOptions,
   type DownloadUrlOutcome,
+  type FetchedObject,
   type StorageContext,
   type StoredCloudFile,
   type UploadBodyOptions,
@@ -165,7 +166,7 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
   /** Whether there is such a file. @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.stat} does, but for a missing file */
   async exists(fileId: string, options: CallOptions = {}): Promise<boolean> {
     try {
-      await this.stat(fileId, options);
+      await this.#readHeaders(fileId, options, () => true);
       return true;
     } catch (error) {
       if (error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_FILE_NOT_FOUND')
@@ -179,11 +180,7 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_FILE_NOT_FOUND`
    */
   async stat(fileId: string, options: CallOptions = {}): Promise<CloudFileStat> {
-    return this.#context.operations.run('reading headers', options, async signal => {
-      const { answer, stat } = await fetchObject(this.#context, { fileId, method: 'HEAD', signal });
-      answer.discard();
-      return stat;
-    });
+    return this.#readHeaders(fileId, options, readStat);
   }
 
   /** A handle for a file; makes no call. @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` */
@@ -196,10 +193,25 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
     await this.#context.operations.shutDown(SHUTDOWN_GRACE_MS);
   }
 
-  /** Closes all connections; calls are refused from then on. Called by Nest. */
+  /** Refuses calls from now on, waits for clean-ups, and closes all connections. Called by Nest. */
   async onApplicationShutdown(): Promise<void> {
-    this.#context.operations.close();
-    await this.#context.transport.close();
+    const { operations, transport } = this.#context;
+    operations.close();
+    // Requests that ended while the server closed may still be cleaning up.
+    await operations.shutDown(0);
+    await transport.close();
+  }
+
+  async #readHeaders<T>(
+    fileId: string,
+    options: CallOptions,
+    read: (fetched: FetchedObject) => T,
+  ): Promise<T> {
+    return this.#context.operations.run('reading headers', options, async signal => {
+      const fetched = await fetchObject(this.#context, { fileId, method: 'HEAD', signal });
+      fetched.answer.discard();
+      return read(fetched);
+    });
   }
 }
 

@@ -1,9 +1,7 @@
 import { Inject } from '@nestjs/common';
+import { DEFAULT_INSTANCE } from './http/index.js';
 import { WxAccessTokenProvider } from './credentials/index.js';
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
-
-/** What stands for the instance that has no name. */
-export const DEFAULT_INSTANCE = 'default';
 
 /** The injection token of an instance's service: the class itself for the default one. */
 export function getWxCloudStorageToken(name?: string): symbol | typeof WxCloudStorageService {

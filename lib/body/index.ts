@@ -11,4 +11,5 @@ export {
   type OpenBodyContext,
   type UploadSource,
 } from './open-upload-body.js';
+export { abandonSource } from './read-pieces.js';
 export type { UploadBody } from './upload-body.js';

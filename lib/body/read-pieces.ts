@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { RequestTimedOutError, WxCloudStorageError } from '../errors/index.js';
+import { ReadableStream } from 'node:stream/web';
+import { WxCloudStorageError } from '../errors/index.js';
 
 /** How a source is read. */
 export interface ReadContext {
@@ -33,19 +34,48 @@ export async function* readPieces(
   }
 }
 
-/** Does not wait: the source may be stalled. What it still throws concerns nobody, as the reading has ended already. */
+/** Does not wait: the source may be stalled. */
 function abandon(source: AsyncIterable<unknown>, iterator: AsyncIterator<unknown>): void {
-  if (source instanceof Readable) source.destroy();
+  abandonSource(source);
+  // What it still throws concerns nobody, as the reading has ended already.
   void (async () => iterator.return?.())().catch(() => {});
+}
+
+/** Lets go of a stream that will not be read (any further), so that what it holds open is closed. */
+export function abandonSource(source: unknown): void {
+  if (source instanceof Readable) {
+    // A stream may fail while it is being destroyed, or have failed before anybody listened.
+    source.on('error', () => {});
+    source.destroy();
+  } else if (source instanceof ReadableStream && !source.locked) {
+    source.cancel().catch(() => {});
+  }
 }
 
 function openIterator(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
   try {
-    return source[Symbol.asyncIterator]();
+    return source instanceof ReadableStream
+      ? readWebStream(source)
+      : source[Symbol.asyncIterator]();
   } catch (error) {
     // E.g. a web stream that somebody else is reading.
     throw sourceFailed(error);
   }
+}
+
+/** A web stream's own iterator cancels it only once the piece it waits for is there: never, when it is stalled. */
+function readWebStream(stream: ReadableStream<unknown>): AsyncIterator<unknown> {
+  const reader = stream.getReader();
+  return {
+    next: async () => {
+      const { done, value } = await reader.read();
+      return done ? { done: true, value: undefined } : { done: false, value };
+    },
+    return: async () => {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
 }
 
 /** Holds also with an iterator that throws at once, or answers no promise or no result. */
@@ -76,8 +106,11 @@ function nextPiece(
   });
 }
 
-function stalled(timeoutMs: number): WxCloudStorageError {
-  return new RequestTimedOutError({ phase: 'idle', endpoint: 'reading the upload', timeoutMs });
+function stalled(idleMs: number): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_BODY_STALLED',
+    message: `The body to upload did not go on for ${idleMs} ms; nothing was stored. Send it faster, or raise timeouts.idleMs.`,
+  });
 }
 
 /** The caller's own error is kept as the cause: it is theirs, not the cloud's. */

@@ -6,6 +6,9 @@ import type { AccessToken } from '../wire/index.js';
 /** A token is renewed this long before its end: for as long WeChat serves the old one beside the new. */
 const RENEWAL_MARGIN_MS = 300_000;
 
+/** How long a failed renewal keeps the next one waiting, so that an outage does not eat the day's quota. */
+const RENEWAL_PAUSE_MS = 30_000;
+
 interface HeldToken {
   readonly accessToken: string;
   readonly renewAtMs: number;
@@ -22,14 +25,15 @@ export interface AccessTokenCacheParts {
 
 /**
  * Holds one access token for any number of callers. They share one fetch; a fetch that failed is not remembered; the
- * token is renewed 5 minutes before its end (half-way when it lives less than 10 minutes), and while a renewal fails
- * the old one serves until its end.
+ * token is renewed in the background 5 minutes before its end (half-way when it lives less than 10 minutes), and serves
+ * until its end while that takes or fails.
  */
 export class AccessTokenCache {
   readonly #fetchToken: () => Promise<AccessToken>;
   readonly #nowMs: () => number;
   #held: HeldToken | undefined;
   #fetching: Promise<string> | undefined;
+  #nextRenewalAtMs = 0;
 
   /** Fetches nothing yet. */
   constructor({ fetchToken, nowMs = () => performance.now() }: AccessTokenCacheParts) {
@@ -37,23 +41,31 @@ export class AccessTokenCache {
     this.#nowMs = nowMs;
   }
 
-  /** A token that is good now. The signal ends this caller's waiting only. @throws {@link WxCloudStorageError} as the fetch does */
+  /**
+   * A token that is good now. While a good one is held, its renewal does not keep anybody waiting. The signal ends this
+   * caller's waiting only.
+   * @throws {@link WxCloudStorageError} as the fetch does
+   */
   async get(signal?: AbortSignal): Promise<string> {
+    signal?.throwIfAborted();
     const held = this.#held;
-    if (held !== undefined && this.#nowMs() < held.renewAtMs) return held.accessToken;
-    try {
-      return await untilAborted(this.#fetchOnce(), signal);
-    } catch (error) {
-      const isServing =
-        this.#held === held && held !== undefined && this.#nowMs() < held.expiresAtMs;
-      if (isServing && signal?.aborted !== true) return held.accessToken;
-      throw error;
-    }
+    const nowMs = this.#nowMs();
+    if (held === undefined || nowMs >= held.expiresAtMs)
+      return untilAborted(this.#fetchOnce(), signal);
+    if (nowMs >= held.renewAtMs && nowMs >= this.#nextRenewalAtMs) this.#renew();
+    return held.accessToken;
   }
 
   /** Drops a token that WeChat refused, unless a newer one has taken its place. */
   invalidate(rejected: string): void {
     if (this.#held?.accessToken === rejected) this.#held = undefined;
+  }
+
+  /** In the background; after a failure the old token serves, and the next renewal waits a little. */
+  #renew(): void {
+    this.#fetchOnce().catch(() => {
+      this.#nextRenewalAtMs = this.#nowMs() + RENEWAL_PAUSE_MS;
+    });
   }
 
   #fetchOnce(): Promise<string> {

@@ -1,3 +1,4 @@
+import { WxCloudStorageError } from '../errors/index.js';
 import type { ResolvedAuth } from '../options/index.js';
 import type { JsonApi } from '../transport/index.js';
 import {
@@ -31,4 +32,14 @@ export async function fetchAccessToken(
     signal,
   });
   return decodeAccessToken(answer, endpoint);
+}
+
+const TOKEN_ENDPOINTS: ReadonlySet<string | undefined> = new Set([
+  CLASSIC_TOKEN_ENDPOINT,
+  STABLE_TOKEN_ENDPOINT,
+]);
+
+/** Whether an error came from a token call, which has had its own tries already. */
+export function isTokenCallError(error: unknown): boolean {
+  return error instanceof WxCloudStorageError && TOKEN_ENDPOINTS.has(error.endpoint);
 }

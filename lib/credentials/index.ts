@@ -1,4 +1,4 @@
 export { AccessTokenCache, isTokenRejection } from './access-token-cache.js';
 export { AuthorizedApi, type AuthorizedCall } from './authorized-api.js';
-export { fetchAccessToken } from './fetch-access-token.js';
+export { fetchAccessToken, isTokenCallError } from './fetch-access-token.js';
 export { WxAccessTokenProvider } from './wx-access-token-provider.js';

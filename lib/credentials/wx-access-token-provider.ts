@@ -1,22 +1,29 @@
-import type { AccessTokenCache } from './access-token-cache.js';
+/** Where the tokens come from. */
+export interface AccessTokens {
+  /** A token that is good now. */
+  get(): Promise<string>;
+  /** Drops a token that was refused. */
+  invalidate(rejected: string): void;
+}
 
 /** Gives the access token of one instance, for calling any other WeChat API with it. Injectable. */
 export class WxAccessTokenProvider {
-  readonly #cache: AccessTokenCache;
+  readonly #tokens: AccessTokens;
 
   /** Made by the module. */
-  constructor(cache: AccessTokenCache) {
-    this.#cache = cache;
+  constructor(tokens: AccessTokens) {
+    this.#tokens = tokens;
   }
 
   /**
    * An access token that is good now. Callers share one fetch; the token is renewed before it expires. Ask for it right
    * before each use and do not keep it.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_REFUSED` when WeChat refuses the AppID, the AppSecret or
-   * this address; `WX_CLOUD_QUOTA_EXCEEDED`; `WX_CLOUD_CONNECTION_FAILED`; `WX_CLOUD_REQUEST_TIMED_OUT`
+   * this address; `WX_CLOUD_QUOTA_EXCEEDED`; `WX_CLOUD_CONNECTION_FAILED`; `WX_CLOUD_REQUEST_TIMED_OUT`; `WX_CLOUD_STORAGE_CLOSED` once the
+   * application is closed
    */
   async getAccessToken(): Promise<string> {
-    return this.#cache.get();
+    return this.#tokens.get();
   }
 
   /**
@@ -24,6 +31,6 @@ export class WxAccessTokenProvider {
    * has taken its place meanwhile is kept: any number of callers may report the same token.
    */
   invalidate(rejected: string): void {
-    this.#cache.invalidate(rejected);
+    this.#tokens.invalidate(rejected);
   }
 }

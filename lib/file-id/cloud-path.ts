@@ -18,6 +18,8 @@ export function findPathProblem(path: unknown): string | undefined {
   }
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f-\u009f]/.test(path)) return 'holds a control character';
+  // In the form field `key` COS would put the file's name in its place.
+  if (path.includes('${filename}')) return 'holds ${filename}';
   if (!path.isWellFormed()) return 'is not well-formed Unicode';
   if (countEncodedBytes(path) > MAX_ENCODED_PATH_BYTES) {
     return `has more than ${MAX_ENCODED_PATH_BYTES} bytes once percent-encoded`;

@@ -4,7 +4,7 @@ import { OptionsInvalidError } from '../errors/index.js';
 import type { StorageContext } from '../storage/index.js';
 
 /** The name under which the instance without one is kept. */
-const DEFAULT_INSTANCE = 'default';
+export const DEFAULT_INSTANCE = 'default';
 
 /** The instances of one application by their names. */
 type Instances = Map<string, StorageContext>;

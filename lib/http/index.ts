@@ -1,4 +1,4 @@
-export { registrarProvider } from './application-instances.js';
+export { DEFAULT_INSTANCE, registrarProvider } from './application-instances.js';
 export { FileId, FileIds } from './file-id.decorator.js';
 export { toHttpException } from './http-exception.js';
 export { WxCloudExceptionFilter } from './wx-cloud-exception.filter.js';

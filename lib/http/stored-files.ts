@@ -1,7 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WxCloudStorageError } from '../errors/index.js';
-import { CLEANUP_MS, deleteFiles, reportOrphans, type StorageContext } from '../storage/index.js';
+import { removeOwnObjects, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import { createSharedController } from '../transport/index.js';
+
+/** A file that a request has stored. */
+export interface StoredFile extends Pick<StoredCloudFile, 'fileId' | 'etag'> {
+  /** The instance that stored it. */
+  readonly context: StorageContext;
+  /** Whether nothing else can be stored at its path. */
+  readonly isPathUnique: boolean;
+}
 
 /**
  * The files that one request has stored or is storing. They belong to the request until it is answered with success:
@@ -9,9 +17,21 @@ import { createSharedController } from '../transport/index.js';
  */
 export class StoredFiles {
   readonly #controller = createSharedController();
-  readonly #files = new Map<string, StorageContext>();
+  readonly #files = new Map<string, StoredFile>();
   readonly #failures = new WeakSet<object>();
   #isSettled = false;
+  #reportStall: (error: unknown) => void = () => {};
+
+  /** Rejects when a client does not go on with a file; stays pending in all other cases. */
+  readonly stalled = new Promise<never>((_, reject) => {
+    this.#reportStall = reject;
+  });
+
+  /** Starts without files. */
+  constructor() {
+    // It may reject when nobody waits for it, as with the engine alone.
+    this.stalled.catch(() => {});
+  }
 
   /** Aborted when the request has failed, so that uploads in progress end. */
   get signal(): AbortSignal {
@@ -19,33 +39,35 @@ export class StoredFiles {
   }
 
   /** Takes note of a stored file. When the request has failed meanwhile, it is removed at once. */
-  async add(fileId: string, context: StorageContext): Promise<void> {
-    this.#files.set(fileId, context);
+  async add(file: StoredFile): Promise<void> {
+    this.#files.set(file.fileId, file);
     if (this.#controller.signal.aborted) await this.fail();
   }
 
   /** Removes one file, if that has not happened yet. */
   async remove(fileId: string): Promise<void> {
-    const context = this.#files.get(fileId);
-    if (context === undefined) return;
+    const file = this.#files.get(fileId);
+    if (file === undefined) return;
     this.#files.delete(fileId);
-    await removeFiles(context, [fileId]);
+    await removeFiles(file.context, [file]);
   }
 
   /** The request has failed: ends uploads in progress and removes what is stored. Can be called again. */
   async fail(): Promise<void> {
     this.#controller.abort(requestFailed());
-    const byContext = new Map<StorageContext, string[]>();
-    for (const [fileId, context] of this.#files) {
-      byContext.set(context, [...(byContext.get(context) ?? []), fileId]);
+    const byContext = new Map<StorageContext, StoredFile[]>();
+    for (const file of this.#files.values()) {
+      byContext.set(file.context, [...(byContext.get(file.context) ?? []), file]);
     }
     this.#files.clear();
-    await Promise.all([...byContext].map(([context, fileIds]) => removeFiles(context, fileIds)));
+    await Promise.all([...byContext].map(([context, files]) => removeFiles(context, files)));
   }
 
   /** One file failed: so does the request, and the parser will report this very error. */
   async failWith(error: unknown): Promise<void> {
     if (typeof error === 'object' && error !== null) this.#failures.add(error);
+    if (error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_BODY_STALLED')
+      this.#reportStall(error);
     await this.fail();
   }
 
@@ -88,14 +110,14 @@ function watch(response: ServerResponse, files: StoredFiles): void {
   response.on('close', settle);
 }
 
-async function removeFiles(context: StorageContext, fileIds: readonly string[]): Promise<void> {
-  const failed = await context.operations
-    .runCleanup('removing the files of a failed request', CLEANUP_MS, async signal => {
-      const outcomes = await deleteFiles(context, { fileIds, signal });
-      return outcomes.filter(outcome => !outcome.ok).map(outcome => outcome.fileId);
-    })
-    .catch(() => fileIds);
-  await reportOrphans(context, failed);
+async function removeFiles(context: StorageContext, files: readonly StoredFile[]): Promise<void> {
+  const objects = files.map(({ fileId, isPathUnique, etag }) => ({
+    fileId,
+    isPathUnique,
+    readEtag: () => Promise.resolve(etag),
+    storedSinceMs: undefined,
+  }));
+  await removeOwnObjects(context, objects);
 }
 
 function requestFailed(): WxCloudStorageError {

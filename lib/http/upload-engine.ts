@@ -7,14 +7,15 @@ import {
   UNKNOWN_CONTENT_TYPE,
   type DetectedType,
 } from '../body/index.js';
-import { FileTooLargeError, TypeRefusedError } from '../errors/index.js';
-import { assertCloudPath, generateCloudPath } from '../file-id/index.js';
+import { FileTooLargeError, OptionsInvalidError, TypeRefusedError } from '../errors/index.js';
+import { assertCloudPath, findPathProblem, generateCloudPath } from '../file-id/index.js';
 import {
   storeSource,
   type StorageContext,
   type StoragePlan,
   type StoredCloudFile,
 } from '../storage/index.js';
+import { toHttpException } from './http-exception.js';
 import { findInstanceOfRequest } from './application-instances.js';
 import { storedFilesOf } from './stored-files.js';
 import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-options.js';
@@ -61,6 +62,8 @@ export interface EngineParts {
   readonly findContext: (request: IncomingMessage) => StorageContext;
   /** What `limits.fileSize` is, for the message. */
   readonly fileSizeLimit?: number | undefined;
+  /** Turns what storing a file threw into what the parser is to report. */
+  readonly toError?: (error: unknown) => unknown;
 }
 
 /**
@@ -71,11 +74,14 @@ export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloud
   return createUploadEngine({
     options,
     findContext: request => findInstanceOfRequest(request, options.storage),
+    // Nobody else stands between this engine and the client.
+    toError: toHttpException,
   });
 }
 
-/** Makes an engine that works with the given parts. */
+/** Makes an engine that works with the given parts. @throws {@link OptionsInvalidError} when `path` is a prefix that no path may have */
 export function createUploadEngine(parts: EngineParts): WxCloudUploadEngine {
+  assertPathPrefix(parts.options.path);
   return {
     _handleFile: (request, file, callback) =>
       callbackify(() => storeOrDrain(parts, request, file))(callback),
@@ -96,8 +102,9 @@ async function storeOrDrain(
   } catch (error) {
     // Parsers go on only when every file was read to its end; destroying the stream would stop them.
     drain(file.stream);
-    await storedFilesOf(request).failWith(error);
-    throw error;
+    const reported = parts.toError?.(error) ?? error;
+    await storedFilesOf(request).failWith(reported);
+    throw reported;
   }
 }
 
@@ -108,21 +115,34 @@ async function storeFile(
 ): Promise<StoredCloudFile> {
   const context = findContext(request);
   const files = storedFilesOf(request);
-  const stored = await context.operations.run('uploading', { signal: files.signal }, signal => {
-    const intake = new FileIntake(options, request, file);
-    return storeSource(context, {
+  const intake = new FileIntake(options, request, file);
+  const stored = await context.operations.run('uploading', { signal: files.signal }, signal =>
+    storeSource(context, {
       from: { source: file.stream.iterator({ destroyOnReturn: false }), size: undefined },
       inspectHead: head => intake.inspect(head),
       plan: ({ size }) => {
-        if (file.stream.truncated === true) throw tooLarge(fileSizeLimit);
+        if (file.stream.truncated === true) throw tooLarge(fileSizeLimit ?? size);
         return intake.plan(size);
       },
       signal,
-    });
-  });
-  await files.add(stored.fileId, context);
+    }),
+  );
+  const { fileId, etag } = stored;
+  await files.add({ fileId, etag, context, isPathUnique: intake.isPathUnique });
   files.signal.throwIfAborted();
   return stored;
+}
+
+/** Checked once, as every path that is made with it would fail. */
+function assertPathPrefix(path: WxCloudUploadEngineOptions['path']): void {
+  if (typeof path !== 'string') return;
+  const problem = findPathProblem(generateCloudPath({ prefix: path, extension: undefined }));
+  if (problem === undefined) return;
+  throw new OptionsInvalidError({
+    option: 'path',
+    expected: `the beginning of a cloud path; a path with it ${problem}`,
+    remedy: 'Use a relative prefix such as photos/.',
+  });
 }
 
 /** Decides about one file: whether its type is wanted, and where it goes. */
@@ -131,6 +151,11 @@ class FileIntake {
   readonly #request: IncomingMessage;
   readonly #file: EngineFile;
   #type: Partial<DetectedType> = {};
+
+  /** Whether nobody else can have a file at this one's path. */
+  get isPathUnique(): boolean {
+    return typeof this.#options.path !== 'function';
+  }
 
   constructor(options: WxCloudUploadEngineOptions, request: IncomingMessage, file: EngineFile) {
     this.#options = options;
@@ -159,7 +184,7 @@ class FileIntake {
       return {
         cloudPath: generateCloudPath({ prefix: path, extension }),
         contentType,
-        isPathUnique: true,
+        isPathUnique: this.isPathUnique,
       };
     }
     const { fieldname, originalname, mimetype } = this.#file;
@@ -173,12 +198,12 @@ class FileIntake {
     };
     const cloudPath = await path(file, this.#request);
     assertCloudPath(cloudPath);
-    return { cloudPath, contentType, isPathUnique: false };
+    return { cloudPath, contentType, isPathUnique: this.isPathUnique };
   }
 }
 
-function tooLarge(limitBytes: number | undefined): FileTooLargeError {
-  return new FileTooLargeError({ subject: 'The file', limitBytes: limitBytes ?? Number.NaN });
+function tooLarge(limitBytes: number): FileTooLargeError {
+  return new FileTooLargeError({ subject: 'The file', limitBytes });
 }
 
 /** Works whatever else listens to the stream, unlike `resume()`, which a `readable` listener disables. */

@@ -16,7 +16,10 @@ export interface WxCloudIncomingFile {
   readonly size: number;
 }
 
-/** Decides the whole cloud path of a file; it is validated. */
+/**
+ * Decides the whole cloud path of a file; it is validated. Make it unique: at a path that is used again, an older file is
+ * replaced, and links may give the older content for a while, as they are cached.
+ */
 export type WxCloudPathFactory = (
   file: WxCloudIncomingFile,
   request: IncomingMessage,
@@ -38,6 +41,10 @@ export interface WxCloudUploadLimits {
   readonly parts?: number | undefined;
   /** How many header lines a part may have. @defaultValue 2000 */
   readonly headerPairs?: number | undefined;
+  /** How deep the name of a text field may be nested, as in `a[b][c]`. @defaultValue 32 */
+  readonly fieldNestingDepth?: number | undefined;
+  /** The largest index in the name of a text field, as in `a[3]`. @defaultValue 1000 */
+  readonly fieldArrayIndexLimit?: number | undefined;
 }
 
 /** What becomes of the files of a form. */

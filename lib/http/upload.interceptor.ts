@@ -69,7 +69,8 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
       };
       try {
         const parser = await this.#loadParser();
-        const result = await parser.intercept(context, checked);
+        // A parser waits for the end of the request before it reports anything: for ever, when the client has stalled.
+        const result = await Promise.race([parser.intercept(context, checked), files.stalled]);
         return result.pipe(keepOnSuccess(files, toHttpException));
       } catch (error) {
         await files.fail();

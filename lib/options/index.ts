@@ -6,5 +6,6 @@ export type {
   ResolvedUpload,
 } from './resolved-options.js';
 export { MAX_AGE_RANGE, resolveOptions } from './resolve-options.js';
+export { isLoopback, MAX_TIMER_MS } from './validation.js';
 export { Secret } from './secret.js';
 export type * from './wx-cloud-storage-options.js';

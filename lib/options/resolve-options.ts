@@ -10,6 +10,7 @@ import type {
 } from './resolved-options.js';
 import {
   isLoopback,
+  MAX_TIMER_MS,
   orDefault,
   readBoolean,
   readGroup,
@@ -33,8 +34,6 @@ const DEFAULTS = {
   maxAgeSeconds: 7_200,
 } as const;
 
-/** The longest time a Node timer can be set to. */
-const MAX_TIMER_MS = 2_147_483_647;
 const BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
 
 const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [

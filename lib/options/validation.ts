@@ -77,6 +77,9 @@ export function readBoolean(option: string, value: unknown): boolean {
   return value;
 }
 
+/** The longest time a Node timer can be set to, in milliseconds. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
 /** Whether a URL's host is this machine, so that plain http does not expose anything. */
 export function isLoopback(url: URL): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);

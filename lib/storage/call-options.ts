@@ -2,7 +2,10 @@
 export interface CallOptions {
   /** Ends the call; it then rejects with `WX_CLOUD_REQUEST_ABORTED`. @defaultValue none */
   readonly signal?: AbortSignal | undefined;
-  /** The time for the whole call, in milliseconds, from 1. @defaultValue `timeouts.totalMs` */
+  /**
+   * The time for the call, in milliseconds, from 1. An upload that has to be removed from the storage again takes up to
+   * 13 seconds more. @defaultValue `timeouts.totalMs`
+   */
   readonly timeoutMs?: number | undefined;
 }
 

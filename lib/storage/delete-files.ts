@@ -1,5 +1,4 @@
 import { WxCloudStorageError } from '../errors/index.js';
-import { retry } from '../transport/index.js';
 import {
   decodeDeleteFiles,
   DELETE_FILES_ENDPOINT,
@@ -8,6 +7,7 @@ import {
   type DeleteFilesRequest,
 } from '../wire/index.js';
 import { settleEach, type FileList, type FileOutcome } from './file-outcome.js';
+import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
 
 /** Whether one file is gone, or why not. */
@@ -25,15 +25,15 @@ export async function deleteFiles(
 }
 
 async function requestBatch(
-  { api, options }: StorageContext,
+  context: StorageContext,
   { fileIds, signal }: FileList,
 ): Promise<readonly BatchItemStatus[]> {
+  const { api, options } = context;
   const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
   const call = { endpoint: DELETE_FILES_ENDPOINT, body, signal };
-  return retry(async () => decodeDeleteFiles(await api.post(call), fileIds), {
-    policy: options.retry,
-    signal,
-  });
+  const work = async (): Promise<readonly BatchItemStatus[]> =>
+    decodeDeleteFiles(await api.post(call), fileIds);
+  return repeat(context, { work, signal });
 }
 
 function toOutcome(fileId: string, item: BatchItemStatus): DeleteOutcome {

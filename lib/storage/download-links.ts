@@ -1,6 +1,5 @@
 import { WxCloudStorageError } from '../errors/index.js';
 import { MAX_AGE_RANGE } from '../options/index.js';
-import { retry } from '../transport/index.js';
 import {
   decodeDownloadLinks,
   DOWNLOAD_LINKS_ENDPOINT,
@@ -9,6 +8,7 @@ import {
   type DownloadLinksRequest,
 } from '../wire/index.js';
 import { settleEach, type FileOutcome } from './file-outcome.js';
+import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
 
 /** One file's link, or why there is none. */
@@ -32,12 +32,11 @@ export async function requestDownloadLinks(
   context: StorageContext,
   call: DownloadLinksCall,
 ): Promise<readonly DownloadUrlOutcome[]> {
-  const { retry: policy, links } = context.options;
-  const maxAgeSeconds = call.maxAgeSeconds ?? links.maxAgeSeconds;
+  const maxAgeSeconds = call.maxAgeSeconds ?? context.options.links.maxAgeSeconds;
   assertMaxAge(maxAgeSeconds);
   return settleEach(context, call, batch => {
     const once = { ...call, fileIds: batch, maxAgeSeconds };
-    return retry(() => requestLinksOnce(context, once), { policy, signal: call.signal });
+    return repeat(context, { work: () => requestLinksOnce(context, once), signal: call.signal });
   });
 }
 

@@ -1,11 +1,12 @@
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { FileTooLargeError, WxCloudStorageError } from '../errors/index.js';
-import { fetchObject, type CloudFileStat, type FetchedObject } from './fetch-object.js';
+import { fetchObject, readStat, type CloudFileStat } from './fetch-object.js';
+import type { HttpAnswer } from '../transport/index.js';
 import type { CallOptions, DownloadBufferOptions } from './call-options.js';
 import type { StorageContext } from './storage-context.js';
 
@@ -27,16 +28,14 @@ export async function openDownload(
   options: CallOptions,
 ): Promise<CloudDownload> {
   const deadline = context.operations.start('downloading', options);
+  const { signal } = deadline;
   try {
-    deadline.signal.throwIfAborted();
-    const fetched = await fetchObject(context, { fileId, method: 'GET', signal: deadline.signal });
-    const body = Readable.from(readContent(fetched, deadline.signal), { objectMode: false });
-    // Also runs for a body that is destroyed before its first byte is read, when the generator never starts.
-    body.once('close', () => {
-      fetched.answer.discard();
-      deadline.dispose();
-    });
-    const { size, contentType, etag } = fetched.stat;
+    signal.throwIfAborted();
+    const fetched = await fetchObject(context, { fileId, method: 'GET', signal });
+    const stat = readStat(fetched);
+    const body = toBody(fetched.answer, stat, signal);
+    body.once('close', () => deadline.dispose());
+    const { size, contentType, etag } = stat;
     return { body, size, contentType, etag };
   } catch (error) {
     deadline.dispose();
@@ -44,8 +43,21 @@ export async function openDownload(
   }
 }
 
+function toBody(answer: HttpAnswer, stat: CloudFileStat, signal: AbortSignal): Readable {
+  const body = Readable.from(readContent(answer, stat, signal), { objectMode: false });
+  // Also holds for a body of which no byte is ever read, so that its generator never starts.
+  const onAbort = (): void => void body.destroy(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  body.once('close', () => {
+    signal.removeEventListener('abort', onAbort);
+    answer.discard();
+  });
+  return body;
+}
+
 async function* readContent(
-  { answer, stat }: FetchedObject,
+  answer: HttpAnswer,
+  stat: CloudFileStat,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let seen = 0;
@@ -93,15 +105,18 @@ export async function downloadToFile(
   { fileId, localPath }: { readonly fileId: string; readonly localPath: string },
   options: CallOptions,
 ): Promise<void> {
-  const { body } = await openDownload(context, fileId, options);
-  const partPath = join(dirname(localPath), `.${basename(localPath)}.${randomUUID()}.part`);
-  try {
-    await pipeline(body, createWriteStream(partPath, { flags: 'wx' }));
-    await rename(partPath, localPath);
-  } catch (error) {
-    await rm(partPath, { force: true });
-    throw toFileError(error);
-  }
+  await context.operations.run('downloading', options, async signal => {
+    const { body } = await openDownload(context, fileId, { signal });
+    // Not named after the target, whose name may be as long as a name can be.
+    const partPath = join(dirname(localPath), `.${randomUUID()}.part`);
+    try {
+      await pipeline(body, createWriteStream(partPath, { flags: 'wx' }));
+      await rename(partPath, localPath);
+    } catch (error) {
+      await rm(partPath, { force: true });
+      throw toFileError(error);
+    }
+  });
 }
 
 function toFileError(error: unknown): WxCloudStorageError {

@@ -1,8 +1,10 @@
+import { UNKNOWN_CONTENT_TYPE } from '../body/index.js';
 import { WxCloudStorageError } from '../errors/index.js';
-import { retry, type HttpAnswer } from '../transport/index.js';
-import { decodeCosError } from '../wire/index.js';
+import type { HttpAnswer } from '../transport/index.js';
+import { decodeCosError, decodeEtag } from '../wire/index.js';
 import { requestLinksOnce } from './download-links.js';
 import { unwrap } from './file-outcome.js';
+import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
 
 /** What the headers of an object say. */
@@ -29,10 +31,12 @@ export interface FetchObjectCall {
   readonly signal: AbortSignal;
 }
 
-/** An object's headers, and its body still to be read. */
+/** An object whose headers are there. */
 export interface FetchedObject {
-  /** What the headers say. */
-  readonly stat: CloudFileStat;
+  /** The file ID. */
+  readonly fileId: string;
+  /** The object's path. */
+  readonly cloudPath: string;
   /** The answer with the body; has to be read to its end or discarded. */
   readonly answer: HttpAnswer;
 }
@@ -49,16 +53,15 @@ export async function fetchObject(
   context: StorageContext,
   call: FetchObjectCall,
 ): Promise<FetchedObject> {
-  const { cloudPath } = context.bucket.accept(call.fileId);
-  const { retry: policy } = context.options;
-  return retry(() => attempt(context, call, cloudPath), { policy, signal: call.signal });
+  const { fileId, cloudPath } = context.bucket.accept(call.fileId);
+  const answer = await repeat(context, { work: () => attempt(context, call), signal: call.signal });
+  return { fileId, cloudPath, answer };
 }
 
 async function attempt(
   context: StorageContext,
   { fileId, method, signal }: FetchObjectCall,
-  cloudPath: string,
-): Promise<FetchedObject> {
+): Promise<HttpAnswer> {
   const list = { fileIds: [fileId], maxAgeSeconds: LINK_AGE_SECONDS, signal };
   const { url } = unwrap(await requestLinksOnce(context, list));
   const endpoint = `${method} object`;
@@ -72,13 +75,11 @@ async function attempt(
     secrets: [...new URL(url).searchParams.values()],
   });
   if (answer.status !== 200) throw await unexpectedAnswer(answer, { endpoint, fileId });
-  return { answer, stat: readStat(answer, { fileId, cloudPath }) };
+  return answer;
 }
 
-function readStat(
-  answer: HttpAnswer,
-  { fileId, cloudPath }: { readonly fileId: string; readonly cloudPath: string },
-): CloudFileStat {
+/** Reads what the headers say. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size */
+export function readStat({ fileId, cloudPath, answer }: FetchedObject): CloudFileStat {
   const size = Number(answer.header('content-length') ?? Number.NaN);
   if (!Number.isSafeInteger(size)) {
     answer.discard();
@@ -92,8 +93,8 @@ function readStat(
     fileId,
     cloudPath,
     size,
-    contentType: answer.header('content-type') ?? 'application/octet-stream',
-    etag: (answer.header('etag') ?? '').replaceAll('"', ''),
+    contentType: answer.header('content-type') ?? UNKNOWN_CONTENT_TYPE,
+    etag: decodeEtag(answer.header('etag')),
   };
 }
 

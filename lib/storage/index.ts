@@ -13,7 +13,7 @@ export {
   type CloudDownload,
 } from './download-object.js';
 export { requestDownloadLinks, type DownloadUrlOutcome } from './download-links.js';
-export { fetchObject, type CloudFileStat } from './fetch-object.js';
+export { fetchObject, readStat, type CloudFileStat, type FetchedObject } from './fetch-object.js';
 export {
   unwrap,
   type FileFailure,
@@ -22,9 +22,8 @@ export {
   type FileSuccess,
 } from './file-outcome.js';
 export { Operations } from './operations.js';
-export { reportOrphans } from './orphans.js';
-export { CLEANUP_MS } from './remove-leftover.js';
+export { removeOwnObjects, type OwnObject } from './own-objects.js';
 export { createStorageContext, type StorageContext } from './storage-context.js';
 export type { StorageLogger } from './storage-logger.js';
-export { abandonSource, storeAtPath, storeSource, type StoragePlan } from './store-source.js';
+export { storeAtPath, storeSource, type StoragePlan } from './store-source.js';
 export type { StoredCloudFile } from './upload-object.js';

@@ -1,4 +1,5 @@
 import { WxCloudStorageError } from '../errors/index.js';
+import { MAX_TIMER_MS } from '../options/index.js';
 import type { CallOptions } from './call-options.js';
 import { createSharedController, startDeadline, type Deadline } from '../transport/index.js';
 
@@ -13,10 +14,25 @@ export class Operations {
     this.#totalMs = totalMs;
   }
 
-  /** Starts the clock of an operation that outlives one promise, as a download does; dispose of it at its end. */
+  /** Starts an operation that outlives one promise, as a download does; it runs until it is disposed of. */
   start(operation: string, { signal, timeoutMs = this.#totalMs }: CallOptions): Deadline {
     assertTimeout(timeoutMs);
-    return startDeadline({ operation, timeoutMs, signals: [this.#shutdown.signal, signal] });
+    const deadline = startDeadline({
+      operation,
+      timeoutMs,
+      signals: [this.#shutdown.signal, signal],
+    });
+    let end = (): void => {};
+    const running = new Promise<void>(resolve => (end = resolve));
+    this.#running.add(running);
+    return {
+      signal: deadline.signal,
+      dispose: () => {
+        deadline.dispose();
+        this.#running.delete(running);
+        end();
+      },
+    };
   }
 
   /** Runs an operation within its time. @throws {@link WxCloudStorageError} `WX_CLOUD_STORAGE_CLOSED` after the shut-down */
@@ -26,11 +42,12 @@ export class Operations {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const deadline = this.start(operation, options);
-    const running = (async () => {
+    try {
       deadline.signal.throwIfAborted();
-      return work(deadline.signal);
-    })().finally(() => deadline.dispose());
-    return this.#track(running);
+      return await work(deadline.signal);
+    } finally {
+      deadline.dispose();
+    }
   }
 
   /** Runs a clean-up: within a time of its own, and also while the application shuts down. */
@@ -67,7 +84,7 @@ export class Operations {
 }
 
 function assertTimeout(timeoutMs: number): void {
-  if (Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= 2_147_483_647) return;
+  if (Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMER_MS) return;
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
     message:

@@ -1,5 +1,3 @@
-import { Readable } from 'node:stream';
-import { ReadableStream } from 'node:stream/web';
 import {
   detectContentType,
   openFileBody,
@@ -8,6 +6,7 @@ import {
   type UploadBody,
   type UploadSource,
 } from '../body/index.js';
+import { WxCloudStorageError } from '../errors/index.js';
 import { assertCloudPath } from '../file-id/index.js';
 import type { StorageContext } from './storage-context.js';
 import { uploadObject, type StoredCloudFile, type UploadObjectCall } from './upload-object.js';
@@ -76,6 +75,7 @@ export async function storeAtPath(
   { from, cloudPath, contentType, fallbackType, signal }: StoreAtPathCall,
 ): Promise<StoredCloudFile> {
   assertCloudPath(cloudPath);
+  assertContentType(contentType);
   const plan = async ({ head }: UploadBody): Promise<StoragePlan> => ({
     cloudPath,
     contentType: contentType ?? (await detectContentType(head))?.contentType ?? fallbackType,
@@ -84,9 +84,16 @@ export async function storeAtPath(
   return storeSource(context, { from, inspectHead: () => Promise.resolve(), plan, signal });
 }
 
-/** Lets go of a stream that will not be read (any further), so that what it holds open is closed. */
-export function abandonSource(source: unknown): void {
-  if (source instanceof Readable) source.destroy();
-  // A stream that somebody is reading is closed by its reader. What closing throws concerns nobody any more.
-  else if (source instanceof ReadableStream && !source.locked) source.cancel().catch(() => {});
+/** It becomes a header of every download, so it must be one. */
+function assertContentType(contentType: string | undefined): void {
+  if (
+    contentType === undefined ||
+    /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:;[\t\x20-\x7e]*)?$/.test(contentType)
+  )
+    return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message:
+      'upload: contentType must be a media type such as image/png. Leave it out to have it detected.',
+  });
 }

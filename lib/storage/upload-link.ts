@@ -1,3 +1,5 @@
+import { WxCloudStorageError } from '../errors/index.js';
+import { isLoopback } from '../options/index.js';
 import {
   decodeUploadLink,
   UPLOAD_LINK_ENDPOINT,
@@ -17,6 +19,18 @@ export async function requestUploadLink(
 ): Promise<UploadLink> {
   const body: UploadLinkRequest = { env: options.env, path: cloudPath };
   const link = decodeUploadLink(await api.post({ endpoint: UPLOAD_LINK_ENDPOINT, body, signal }));
+  assertPrivate(link.url);
   bucket.learn(link.fileId);
   return link;
+}
+
+/** The form carries a signature and a security token. */
+function assertPrivate(url: string): void {
+  const address = new URL(url);
+  if (address.protocol === 'https:' || isLoopback(address)) return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `${UPLOAD_LINK_ENDPOINT}: the link is not https:, so nothing was sent to it. Check any gateway between.`,
+    endpoint: UPLOAD_LINK_ENDPOINT,
+  });
 }

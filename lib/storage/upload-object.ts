@@ -1,8 +1,11 @@
-import type { UploadBody } from '../body/index.js';
-import { isRetryable, retry } from '../transport/index.js';
+import { createHash, type Hash } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { UNKNOWN_CONTENT_TYPE, type UploadBody } from '../body/index.js';
 import type { UploadLink } from '../wire/index.js';
-import { removeLeftover } from './remove-leftover.js';
-import { isFormRefusal, postObject } from './post-object.js';
+import { removeOwnObjects } from './own-objects.js';
+import { postObject } from './post-object.js';
+import type { PostObjectOutcome, PostObjectSuccess } from './post-object-verdict.js';
+import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
 import { requestUploadLink } from './upload-link.js';
 
@@ -57,67 +60,93 @@ export async function uploadObject(
 class ObjectUpload {
   readonly #context: StorageContext;
   readonly #call: UploadObjectCall;
+  readonly #startedAtMs = performance.now();
+  /** A body that cannot be read again is hashed while it is sent, where its object may have to be recognised. */
+  readonly #hash: Hash | undefined;
   #leftover: UploadLink | undefined;
   #isOpened = false;
 
   constructor(context: StorageContext, call: UploadObjectCall) {
     this.#context = context;
     this.#call = call;
+    const isRecognisable = call.body.isReplayable || call.isPathUnique;
+    this.#hash = isRecognisable ? undefined : createHash('md5');
   }
 
   async run(): Promise<StoredCloudFile> {
-    const { options } = this.#context;
-    return retry(() => this.#attempt(), {
-      policy: options.retry,
+    return repeat(this.#context, {
+      work: () => this.#attempt(),
       signal: this.#call.signal,
-      isRetryable: error => isRetryable(error) && this.#canSend(),
+      canRepeat: () => this.#canSend(),
     });
   }
 
   /** Removes what a try may have stored; what cannot be removed is reported. */
   async cleanUp(): Promise<void> {
-    if (this.#leftover !== undefined) {
-      await removeLeftover(this.#context, { ...this.#call, fileId: this.#leftover.fileId });
-    }
+    if (this.#leftover === undefined) return;
+    const { fileId } = this.#leftover;
+    const { body, isPathUnique } = this.#call;
+    const readEtag = async (signal: AbortSignal): Promise<string> =>
+      this.#hash?.digest('hex') ?? hashBody(body, signal);
+    await removeOwnObjects(this.#context, [
+      { fileId, isPathUnique, readEtag, storedSinceMs: this.#startedAtMs },
+    ]);
   }
 
   /** A repeat that only leaves the extra field out is not one of the tries: nothing was transient about the refusal. */
   async #attempt(): Promise<StoredCloudFile> {
     const { contentTypeField } = this.#context;
     const withType = contentTypeField.isSent;
-    try {
-      return await this.#send(withType);
-    } catch (error) {
-      if (!isFormRefusal(error) || !contentTypeField.suspect(withType) || !this.#canSend())
-        throw error;
-    }
-    return this.#send(false);
+    const outcome = await this.#send(withType);
+    if (outcome.isStored) return this.#finish(outcome, withType);
+    const repeats = outcome.isFormRefused && contentTypeField.suspect(withType) && this.#canSend();
+    if (!repeats) throw outcome.error;
+    const repeated = await this.#send(false);
+    if (repeated.isStored) return this.#finish(repeated, false);
+    if (repeated.isFormRefused) contentTypeField.suspect(false);
+    throw repeated.error;
   }
 
-  async #send(withType: boolean): Promise<StoredCloudFile> {
-    const { cloudPath, body, contentType, signal } = this.#call;
+  async #send(withType: boolean): Promise<PostObjectOutcome & { readonly fileId: string }> {
+    const { cloudPath, body, signal } = this.#call;
+    signal.throwIfAborted();
     const link = await requestUploadLink(this.#context, cloudPath, signal);
     this.#isOpened = true;
-    const sent = withType ? contentType : undefined;
+    const contentType = withType ? this.#call.contentType : undefined;
+    const hash = this.#hash;
     const outcome = await postObject(this.#context, {
       link,
       cloudPath,
       body,
-      contentType: sent,
+      contentType,
+      hash,
       signal,
     });
-    if (!outcome.isStored) {
-      if (outcome.mayExist) this.#leftover = link;
-      throw outcome.error;
-    }
-    this.#leftover = link;
-    signal.throwIfAborted();
+    if (outcome.isStored || outcome.mayExist) this.#leftover = link;
+    return { ...outcome, fileId: link.fileId };
+  }
+
+  /** The caller may have given up while the answer was on its way: then nobody would know of the object. */
+  #finish(
+    { etag, fileId }: PostObjectSuccess & { readonly fileId: string },
+    withType: boolean,
+  ): StoredCloudFile {
+    this.#call.signal.throwIfAborted();
     this.#context.contentTypeField.confirm(withType);
-    const { fileId } = link;
-    return { fileId, cloudPath, size: body.size, contentType, etag: outcome.etag };
+    const { cloudPath, body } = this.#call;
+    const contentType = withType ? this.#call.contentType : UNKNOWN_CONTENT_TYPE;
+    return { fileId, cloudPath, size: body.size, contentType, etag };
   }
 
   #canSend(): boolean {
     return this.#call.body.isReplayable || !this.#isOpened;
   }
+}
+
+async function hashBody(body: UploadBody, signal: AbortSignal): Promise<string> {
+  const hash = createHash('md5');
+  const bytes = body.open(signal);
+  if (Buffer.isBuffer(bytes)) return hash.update(bytes).digest('hex');
+  for await (const piece of bytes) hash.update(piece);
+  return hash.digest('hex');
 }

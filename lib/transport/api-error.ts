@@ -29,6 +29,9 @@ const CONFIRMATION_ADVICE =
 /** @see https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html */
 const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
   [-1, failed('WeChat is busy: try again later.', true)],
+  [-1000, failed('WeChat has a fault: try again later.', true)],
+  [-601001, failed('WeChat has a fault: try again later.', true)],
+  [-601003, failed('WeChat has a network fault: try again later.', true)],
   [40001, TOKEN_REJECTED],
   [40014, TOKEN_REJECTED],
   [42001, TOKEN_REJECTED],

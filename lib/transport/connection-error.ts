@@ -19,6 +19,18 @@ const TIMEOUT_PHASES: ReadonlyMap<string, Exclude<TimeoutPhase, 'total'>> = new 
 const CERTIFICATE_CODES =
   /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_CERT_ALTNAME_INVALID)$/;
 
+/** Codes of failures before the first byte could be sent. */
+const UNCONNECTED_CODES = /^(?:ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH)$/;
+
+/** Whether a call failed before there was a connection, so that nothing of it can have reached the other side. */
+export function neverConnected(error: unknown): boolean {
+  if (error instanceof RequestTimedOutError) return error.phase === 'connect';
+  if (!(error instanceof WxCloudStorageError) || error.code !== 'WX_CLOUD_CONNECTION_FAILED')
+    return false;
+  const code = findCode(error.cause);
+  return UNCONNECTED_CODES.test(code) || CERTIFICATE_CODES.test(code);
+}
+
 /** Where a raw error happened. */
 export interface FailedCall {
   /** The remote operation, for the message. */

@@ -5,6 +5,7 @@ export {
   untilAborted,
   type Deadline,
 } from './deadline.js';
+export { neverConnected } from './connection-error.js';
 export { buildForm, type FormBody, type FormParts } from './form-body.js';
 export { HttpTransport, type HttpAnswer, type HttpCall } from './http-transport.js';
 export { JsonApi, type JsonCall } from './json-api.js';

@@ -117,7 +117,10 @@ function notJson({ answer, text, endpoint, secrets }: Answer): WxCloudStorageErr
   });
 }
 
+/** Pages and plain texts of gateways tell what went wrong; anything like JSON may hold a token, so it is only named. */
 function quote(text: string, secrets: readonly string[]): string {
-  const masked = redact(text, secrets).trim();
-  return masked === '' ? 'empty' : JSON.stringify(masked.slice(0, MAX_QUOTED_CHARACTERS));
+  const trimmed = text.trim();
+  if (trimmed === '') return 'empty';
+  if (/^["[{]/.test(trimmed)) return `${trimmed.length} characters of JSON`;
+  return JSON.stringify(redact(trimmed, secrets).slice(0, MAX_QUOTED_CHARACTERS));
 }

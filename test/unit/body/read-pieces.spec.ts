@@ -156,8 +156,7 @@ describe('readPieces', () => {
     const { signal } = new AbortController();
     const reading = joinPieces(readPieces(stalling(onReturn), { idleMs: 20, signal }));
     await expect(reading).rejects.toMatchObject({
-      code: 'WX_CLOUD_REQUEST_TIMED_OUT',
-      phase: 'idle',
+      code: 'WX_CLOUD_BODY_STALLED',
     });
     expect(onReturn).toHaveBeenCalledTimes(1);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
