@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { Test } from '@nestjs/testing';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import {
+  WxAccessTokenProvider,
+  WxCloudStorageModule,
+  WxCloudStorageService,
+  type WxCloudStorageOptions,
+} from '../../../lib/index.js';
+import { FAST_RETRY, startApplication } from '../../support/application.js';
+import { makeLink, startScriptedCloud, type CloudScript } from '../../support/scripted-cloud.js';
+import { until } from '../../support/until.js';
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function startEmulated(options: Partial<WxCloudStorageOptions> = {}) {
+  const application = await startApplication({ options });
+  closing.push(() => application.close());
+  return application;
+}
+
+async function startScripted(script: CloudScript) {
+  const cloud = await startScriptedCloud(script);
+  const onOrphan = jest.fn<(fileIds: readonly string[]) => void>();
+  const options = { ...cloud.options, retry: FAST_RETRY, onOrphan };
+  const app = await Test.createTestingModule({
+    imports: [WxCloudStorageModule.forRoot(options)],
+  }).compile();
+  closing.push(
+    () => app.close(),
+    () => cloud.close(),
+  );
+  return { cloud, onOrphan, storage: app.get(WxCloudStorageService) };
+}
+
+async function* once(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+describe('a stream that is never read', () => {
+  it('does not end the process with an error of its own', async () => {
+    const { storage } = await startEmulated();
+    const stream = createReadStream('/there/is/no/such/file');
+
+    await expect(storage.upload('/refused', stream)).rejects.toMatchObject({
+      code: 'WX_CLOUD_PATH_INVALID',
+    });
+    await until(() => stream.closed, 'a closed stream');
+    expect(stream.destroyed).toBe(true);
+  });
+});
+
+describe('an object that was at the path before', () => {
+  it('survives a failed upload of a stream of the same size', async () => {
+    const { storage, emulator } = await startEmulated();
+    await storage.upload('kept.txt', 'older');
+    emulator.faults.add({ operation: 'post-object', effect: { kind: 'empty' } });
+
+    await expect(storage.upload('kept.txt', once('newer'), { size: 5 })).rejects.toMatchObject({
+      code: 'WX_CLOUD_UPLOAD_REJECTED',
+    });
+    expect((await emulator.readObject('kept.txt')).toString()).toBe('older');
+  });
+
+  it('is replaced by no trace of a stream whose answer was lost', async () => {
+    const { storage, emulator } = await startEmulated();
+    emulator.faults.add({ operation: 'post-object', effect: { kind: 'reset', at: 'answer' } });
+
+    await expect(storage.upload('new.txt', once('newer'), { size: 5 })).rejects.toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+    });
+    expect(emulator.objects).toEqual([]);
+  });
+
+  const headers = (content: string, ageSeconds: number) => ({
+    'content-length': String(content.length),
+    etag: `"${createHash('md5').update(content).digest('hex')}"`,
+    date: new Date('2026-01-01T12:00:00Z').toUTCString(),
+    'last-modified': new Date(Date.parse('2026-01-01T12:00:00Z') - ageSeconds * 1000).toUTCString(),
+  });
+
+  it('survives a failed upload of the same content, by its age', async () => {
+    const { storage, cloud } = await startScripted({
+      postObject: { status: 500 },
+      headObject: { headers: headers('same', 3600) },
+    });
+
+    await expect(storage.upload('kept.txt', 'same')).rejects.toMatchObject({
+      code: 'WX_CLOUD_UPLOAD_REJECTED',
+    });
+    expect(cloud.requests).toContain('HEAD /get');
+    expect(cloud.requests).not.toContain('POST /tcb/batchdeletefile');
+  });
+
+  it('is removed when the failed upload has stored it', async () => {
+    const { storage, cloud } = await startScripted({
+      postObject: { status: 500 },
+      headObject: { headers: headers('same', 0) },
+    });
+
+    await expect(storage.upload('kept.txt', 'same')).rejects.toMatchObject({
+      code: 'WX_CLOUD_UPLOAD_REJECTED',
+    });
+    expect(cloud.requests).toContain('POST /tcb/batchdeletefile');
+  });
+
+  it('is reported, not removed, when nothing tells whose it is', async () => {
+    const { storage, cloud, onOrphan } = await startScripted({
+      postObject: { status: 500 },
+      headObject: { headers: { 'content-length': '4' } },
+    });
+
+    await expect(storage.upload('kept.txt', 'same')).rejects.toMatchObject({
+      code: 'WX_CLOUD_UPLOAD_REJECTED',
+    });
+    expect(cloud.requests).not.toContain('POST /tcb/batchdeletefile');
+    expect(onOrphan).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('an upload whose server cannot be reached', () => {
+  it('is not followed by a search for what it left', async () => {
+    const { storage, cloud, onOrphan } = await startScripted({
+      uploadLink: { body: makeLink('http://127.0.0.1:1/cos/kept.txt') },
+    });
+
+    await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+    });
+    expect(cloud.requests).not.toContain('POST /tcb/batchdownloadfile');
+    expect(onOrphan).not.toHaveBeenCalled();
+  });
+});
+
+describe('an upload link without encryption', () => {
+  it('is refused before a credential is sent to it', async () => {
+    const { storage } = await startScripted({
+      uploadLink: { body: makeLink('http://192.0.2.1/cos/kept.txt') },
+    });
+    await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({
+      code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    });
+  });
+});
+
+describe("COS's confirmation", () => {
+  it.each<[string, CloudScript['postObject'] & object]>([
+    ['an empty 200', { status: 200 }],
+    ['a 200 with a word', { status: 200, body: 'OK' }],
+    [
+      'a 201 with its document',
+      { status: 201, body: '<PostResponse><Key>kept.txt</Key></PostResponse>' },
+    ],
+    ['a 204', { status: 204 }],
+  ])('is %s', async (_, postObject) => {
+    const { storage } = await startScripted({ postObject });
+    await expect(storage.upload('kept.txt', 'x')).resolves.toMatchObject({ size: 1 });
+  });
+
+  it.each<[string, CloudScript['postObject'] & object]>([
+    [
+      'a 200 with an error document',
+      { status: 200, body: '<Error><Code>InternalError</Code></Error>' },
+    ],
+    ['a page', { status: 200, headers: { 'content-type': 'text/html' }, body: 'please log in' }],
+    ['a page without a type', { status: 200, body: '<!DOCTYPE html><p>please log in' }],
+    ['a redirect', { status: 302, headers: { location: '/elsewhere' } }],
+    ['an empty 500', { status: 500 }],
+  ])('is not %s', async (_, postObject) => {
+    const { storage } = await startScripted({ postObject, headObject: { status: 404 } });
+    await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({
+      code: 'WX_CLOUD_UPLOAD_REJECTED',
+    });
+  });
+});
+
+describe('a token endpoint that keeps failing', () => {
+  it('is asked as often as one operation may try, not as often again for every try', async () => {
+    const { storage, emulator } = await startEmulated();
+    emulator.faults.add({
+      operation: 'stable-token',
+      effect: { kind: 'errcode', errcode: -1 },
+      times: Infinity,
+    });
+
+    await expect(storage.upload('a', 'x')).rejects.toMatchObject({ errcode: -1 });
+    expect(emulator.journal).toHaveLength(FAST_RETRY.attempts);
+  });
+});
+
+describe('a download', () => {
+  it('that nobody reads ends when its time is up', async () => {
+    const { storage } = await startEmulated();
+    const { fileId } = await storage.upload('a', Buffer.alloc(3_000_000));
+    const { body } = await storage.download(fileId, { timeoutMs: 100 });
+    const failed = new Promise(resolve => body.once('error', resolve));
+    expect(await failed).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'total' });
+  });
+
+  it('into a file leaves nothing when the application closes in the middle of it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'wx-cloud-close-'));
+    closing.push(() => rm(folder, { recursive: true }));
+    const { app, storage, emulator } = await startEmulated();
+    const { fileId } = await storage.upload('a', Buffer.alloc(3_000_000));
+    emulator.faults.add({ operation: 'get-object', effect: { kind: 'delay', delayMs: 300 } });
+    const download = storage.downloadToFile(fileId, join(folder, `${'n'.repeat(250)}.bin`));
+    await until(() => emulator.journal.some(({ operation }) => operation === 'download-links'));
+
+    await app.close();
+
+    await expect(download).resolves.toBeUndefined();
+    expect(await readdir(folder)).toEqual([`${'n'.repeat(250)}.bin`]);
+  });
+});
+
+describe('arguments', () => {
+  it.each(['', 'image', 'image/', 'image/png\r\nx: y', 'image/png;a=\u0000'])(
+    'may not hold the content type %j',
+    async contentType => {
+      const { storage, emulator } = await startEmulated();
+      await expect(storage.upload('a', 'x', { contentType })).rejects.toMatchObject({
+        code: 'WX_CLOUD_ARGUMENT_INVALID',
+      });
+      expect(emulator.journal).toEqual([]);
+    },
+  );
+
+  it.each([0, -1, 1.5, Number.NaN, 2 ** 31])('may not hold the time %d', async timeoutMs => {
+    const { storage } = await startEmulated();
+    await expect(storage.upload('a', 'x', { timeoutMs })).rejects.toMatchObject({
+      code: 'WX_CLOUD_ARGUMENT_INVALID',
+    });
+  });
+});
+
+describe('after the application has closed', () => {
+  it('there are no tokens any more', async () => {
+    const { app } = await startEmulated();
+    const provider = app.get(WxAccessTokenProvider);
+    await app.close();
+    await expect(provider.getAccessToken()).rejects.toMatchObject({
+      code: 'WX_CLOUD_STORAGE_CLOSED',
+    });
+  });
+});
+
+describe('verifyEtag', () => {
+  it.each([
+    ['a body at hand', () => Buffer.from('content')],
+    ['a stream', () => Readable.from([Buffer.from('content')])],
+  ])('takes %s whose ETag is right', async (_, make) => {
+    const { storage } = await startEmulated({ upload: { verifyEtag: true } });
+    await expect(storage.upload('a', make())).resolves.toMatchObject({ size: 7 });
+  });
+
+  it('refuses an object with other content', async () => {
+    const cloud = await startScriptedCloud({
+      postObject: { status: 204, headers: { etag: '"0"' } },
+      headObject: { status: 404 },
+    });
+    const options = { ...cloud.options, retry: FAST_RETRY, upload: { verifyEtag: true } };
+    const app = await Test.createTestingModule({
+      imports: [WxCloudStorageModule.forRoot(options)],
+    }).compile();
+    closing.push(
+      () => app.close(),
+      () => cloud.close(),
+    );
+    await expect(app.get(WxCloudStorageService).upload('a', 'x')).rejects.toMatchObject({
+      code: 'WX_CLOUD_UPLOAD_REJECTED',
+    });
+  });
+});

@@ -1,0 +1,110 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+/** What one route answers. */
+export interface ScriptedAnswer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | object;
+}
+
+/** What every route answers; a route that is not named answers as the real service does when all goes well. */
+export interface CloudScript {
+  readonly uploadLink?: ScriptedAnswer;
+  readonly postObject?: ScriptedAnswer;
+  readonly headObject?: ScriptedAnswer;
+}
+
+/** A cloud that answers what a test wants, where the emulator would be too true to life. */
+export interface ScriptedCloud {
+  readonly url: string;
+  readonly options: {
+    readonly env: string;
+    readonly appid: string;
+    readonly secret: string;
+    readonly apiBaseUrl: string;
+  };
+  /** `METHOD /path` of every request, in order. */
+  readonly requests: readonly string[];
+  close(): Promise<void>;
+}
+
+const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
+
+/** Starts one. */
+export async function startScriptedCloud(script: CloudScript): Promise<ScriptedCloud> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? '', 'http://localhost').pathname;
+    requests.push(`${request.method} ${path}`);
+    void read(request).then(() => {
+      const {
+        status = 200,
+        headers = {},
+        body = '',
+      } = answerTo(`${request.method} ${path}`, script, urlOf(server));
+      response.writeHead(status, headers);
+      response.end(typeof body === 'string' ? body : JSON.stringify(body));
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const url = urlOf(server);
+  return {
+    url,
+    requests,
+    options: {
+      env: 'scripted',
+      appid: 'wx1234567890abcdef',
+      secret: 'a-secret-of-the-script',
+      apiBaseUrl: url,
+    },
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise(resolve => server.close(resolve));
+    },
+  };
+}
+
+async function read(request: IncomingMessage): Promise<string> {
+  return text(request).catch(() => '');
+}
+
+function urlOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function answerTo(request: string, script: CloudScript, url: string): ScriptedAnswer {
+  switch (request) {
+    case 'POST /cgi-bin/stable_token':
+      return { body: { access_token: 'a-scripted-token', expires_in: 7200 } };
+    case 'POST /tcb/uploadfile':
+      return script.uploadLink ?? { body: makeLink(`${url}/cos/kept.txt`) };
+    case 'POST /tcb/batchdownloadfile':
+      return {
+        body: {
+          errcode: 0,
+          file_list: [{ fileid: FILE_ID, download_url: `${url}/get?sign=00&t=1`, status: 0 }],
+        },
+      };
+    case 'POST /tcb/batchdeletefile':
+      return { body: { errcode: 0, delete_list: [{ fileid: FILE_ID, status: 0 }] } };
+    case 'HEAD /get':
+      return script.headObject ?? {};
+    default:
+      return script.postObject ?? { status: 204 };
+  }
+}
+
+/** The answer of the upload link call with another address to post to. */
+export function makeLink(url: string): object {
+  return {
+    errcode: 0,
+    errmsg: 'ok',
+    url,
+    token: 'a-security-token',
+    authorization: 'q-sign-algorithm=sha1&q-signature=0000',
+    file_id: FILE_ID,
+    cos_file_id: 'a-meta-file-id',
+  };
+}
