@@ -143,6 +143,14 @@ class FailingController {
     return body;
   }
 
+  @Post('shared-path')
+  @UseInterceptors(WxCloudFileInterceptor('photo', { path: () => 'avatars/me.png' }))
+  async sharedPath(@Body('fails') fails?: string) {
+    if (fails === undefined) return { stored: true };
+    await slowHandler();
+    throw new Error('the handler failed');
+  }
+
   @Get('alive')
   alive() {
     return { alive: true };
@@ -159,7 +167,11 @@ beforeEach(async () => {
   spoolDirectory = await mkdtemp(join(tmpdir(), 'wx-cloud-spool-'));
   application = await startApplication({
     controllers: [FailingController],
-    options: { upload: { spoolDirectory, memoryLimitBytes: 65_536 }, onOrphan },
+    options: {
+      upload: { spoolDirectory, memoryLimitBytes: 65_536 },
+      timeouts: { idleMs: 1_000 },
+      onOrphan,
+    },
   });
 });
 
@@ -268,27 +280,27 @@ describe('a form of which a later file is refused', () => {
   });
 });
 
-describe('a form that breaks off', () => {
-  /** Sends the first bytes of a form over a bare socket and goes away. */
-  const sendPart = async (route: string, bytes: number, end: 'close' | 'complete') => {
-    const boundary = 'boundary';
-    const head = `--${boundary}\r\ncontent-disposition: form-data; name="photo"; filename="a.png"\r\n\r\n`;
-    const body = Buffer.concat([
-      Buffer.from(head),
-      pngOfSize(400_000),
-      Buffer.from(`\r\n--${boundary}--\r\n`),
-    ]);
-    const { port, hostname } = new URL(application.url);
-    const length = end === 'complete' ? bytes : body.byteLength;
-    const socket = connect(Number(port), hostname);
-    socket.write(
-      `POST /failing/${route} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n` +
-        `content-type: multipart/form-data; boundary=${boundary}\r\ncontent-length: ${length}\r\n\r\n`,
-    );
-    socket.write(body.subarray(0, bytes));
-    return socket;
-  };
+/** Sends the first bytes of a form over a bare socket and goes away. */
+const sendPart = async (route: string, bytes: number, end: 'close' | 'complete') => {
+  const boundary = 'boundary';
+  const head = `--${boundary}\r\ncontent-disposition: form-data; name="photo"; filename="a.png"\r\n\r\n`;
+  const body = Buffer.concat([
+    Buffer.from(head),
+    pngOfSize(400_000),
+    Buffer.from(`\r\n--${boundary}--\r\n`),
+  ]);
+  const { port, hostname } = new URL(application.url);
+  const length = end === 'complete' ? bytes : body.byteLength;
+  const socket = connect(Number(port), hostname);
+  socket.write(
+    `POST /failing/${route} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n` +
+      `content-type: multipart/form-data; boundary=${boundary}\r\ncontent-length: ${length}\r\n\r\n`,
+  );
+  socket.write(body.subarray(0, bytes));
+  return socket;
+};
 
+describe('a form that breaks off', () => {
   it('leaves nothing when the client goes away in the middle of a file', async () => {
     const socket = await sendPart('slow', 150_000, 'close');
     await until(async () => (await countSpoolHandles()) > 0, 'an open temporary file');
@@ -342,6 +354,67 @@ describe('a form that breaks off', () => {
     );
     finish();
     await expectNothingLeft();
+  });
+});
+
+describe('a client that does not go on', () => {
+  it('is answered with 408, and nothing is left', async () => {
+    const socket = await sendPart('slow', 150_000, 'close');
+    const answer = await new Promise<string>(resolve => {
+      let text = '';
+      socket.on('data', data => (text += data.toString()));
+      socket.on('close', () => resolve(text));
+    });
+
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('WX_CLOUD_BODY_STALLED');
+    await until(async () => (await countSpoolHandles()) === 0, 'no open temporary file');
+    await expectNothingLeft();
+  });
+});
+
+describe('a path that several requests share', () => {
+  it('keeps the file of a later request when an earlier one fails', async () => {
+    let finish = (): void => {};
+    slowHandler = () => new Promise(resolve => (finish = resolve));
+    const first = post('shared-path', [
+      { field: 'fails', text: 'yes' },
+      { field: 'photo', file: PNG },
+    ]);
+    await until(() => application.emulator.objects.length === 1, 'the first file');
+    const later = pngOfSize(1_000);
+    expect(await post('shared-path', [{ field: 'photo', file: later }])).toMatchObject({
+      status: 201,
+    });
+    finish();
+
+    expect(await first).toMatchObject({ status: 500 });
+    expect((await application.emulator.readObject('avatars/me.png')).equals(later)).toBe(true);
+  });
+
+  it('is free again when its only request fails', async () => {
+    slowHandler = async () => {};
+    await post('shared-path', [
+      { field: 'fails', text: 'yes' },
+      { field: 'photo', file: PNG },
+    ]);
+    await expectNothingLeft();
+  });
+});
+
+describe('an application that closes', () => {
+  it('removes the file of a request whose client leaves meanwhile', async () => {
+    let finish = (): void => {};
+    slowHandler = () => new Promise(resolve => (finish = resolve));
+    const socket = await sendPart('slow', 401_000, 'close');
+    await until(() => application.emulator.objects.length === 1, 'a stored file');
+
+    const closing = application.app.close();
+    socket.destroy();
+    await closing;
+
+    expect(application.emulator.objects).toEqual([]);
+    finish();
   });
 });
 

@@ -1,6 +1,6 @@
 import { Controller, Post, UseInterceptors } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
-import { WxCloudFileInterceptor, WxCloudStorageModule } from '../../../lib/index.js';
+import { WxCloudFileInterceptor, WxCloudStorageModule, wxCloudUpload } from '../../../lib/index.js';
 import { startWxCloudEmulator } from '../../../lib/emulator/index.js';
 import { startApplication } from '../../support/application.js';
 import { PNG, postForm } from '../../support/forms.js';
@@ -48,5 +48,31 @@ describe('two instances of the same name', () => {
       startApplication({ imports: [WxCloudStorageModule.forRoot(emulator.options)] }),
     ).rejects.toMatchObject({ option: 'name' });
     await emulator.close();
+  });
+});
+
+describe('a prefix that no path may have', () => {
+  it.each(['/photos/', '../photos/', 'a//b/', 'a\nb/'])('stops the start-up: %j', async path => {
+    @Controller()
+    class PrefixController {
+      @Post()
+      @UseInterceptors(WxCloudFileInterceptor('photo', { path }))
+      create() {
+        return {};
+      }
+    }
+    await expect(startApplication({ controllers: [PrefixController] })).rejects.toMatchObject({
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      option: 'path',
+    });
+    expect(() => wxCloudUpload({ path })).toThrow(expect.objectContaining({ option: 'path' }));
+  });
+});
+
+describe('forRootAsync', () => {
+  it('says what it wants when it is given nothing', () => {
+    expect(() => WxCloudStorageModule.forRootAsync({})).toThrow(
+      expect.objectContaining({ option: 'useFactory' }),
+    );
   });
 });

@@ -93,7 +93,11 @@ class UploadsController {
   }
 
   @Post('engine')
-  @UseInterceptors(FileInterceptor('photo', { storage: wxCloudUpload({ path: 'engine/' }) }))
+  @UseInterceptors(
+    FileInterceptor('photo', {
+      storage: wxCloudUpload({ path: 'engine/', contentTypes: ['image/*'] }),
+    }),
+  )
   engine(@UploadedFile() photo: WxCloudUploadedFile, @FileId() fileId: string) {
     return { photo, fileId };
   }
@@ -324,5 +328,13 @@ describe('wxCloudUpload', () => {
       fileId: expect.stringMatching(/\/engine\//),
     });
     expect(application.emulator.objects).toHaveLength(1);
+  });
+
+  it('has a refused type answered with 415', async () => {
+    expect(await post('engine', [{ field: 'photo', file: Buffer.from('text') }])).toMatchObject({
+      status: 415,
+      body: { errorCode: 'WX_CLOUD_TYPE_REFUSED' },
+    });
+    expect(application.emulator.journal).toEqual([]);
   });
 });
