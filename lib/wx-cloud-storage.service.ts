@@ -190,16 +190,16 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
 
   /** Lets running operations end, for 10 seconds at most, then ends them and waits for their clean-up. Called by Nest. */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.#context.operations.shutDown(SHUTDOWN_GRACE_MS);
+    await this.#context.operations.drain(SHUTDOWN_GRACE_MS);
   }
 
-  /** Refuses calls from now on, waits for clean-ups, and closes all connections. Called by Nest. */
+  /**
+   * Refuses calls from now on, waits for the clean-up of what the closing server cut off, and closes all connections.
+   * Called by Nest.
+   */
   async onApplicationShutdown(): Promise<void> {
-    const { operations, transport } = this.#context;
-    operations.close();
-    // Requests that ended while the server closed may still be cleaning up.
-    await operations.shutDown(0);
-    await transport.close();
+    await this.#context.operations.close();
+    await this.#context.transport.close();
   }
 
   async #readHeaders<T>(

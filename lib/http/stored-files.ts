@@ -19,6 +19,8 @@ export class StoredFiles {
   readonly #controller = createSharedController();
   readonly #files = new Map<string, StoredFile>();
   readonly #failures = new WeakSet<object>();
+  readonly #holds = new Map<StorageContext, () => void>();
+  readonly #isWatched: boolean;
   #isSettled = false;
   #reportStall: (error: unknown) => void = () => {};
 
@@ -27,8 +29,9 @@ export class StoredFiles {
     this.#reportStall = reject;
   });
 
-  /** Starts without files. */
-  constructor() {
+  /** Starts without files. `isWatched` says that the end of the response will settle their fate. */
+  constructor({ isWatched }: { readonly isWatched: boolean }) {
+    this.#isWatched = isWatched;
     // It may reject when nobody waits for it, as with the engine alone.
     this.stalled.catch(() => {});
   }
@@ -41,6 +44,10 @@ export class StoredFiles {
   /** Takes note of a stored file. When the request has failed meanwhile, it is removed at once. */
   async add(file: StoredFile): Promise<void> {
     this.#files.set(file.fileId, file);
+    const { context } = file;
+    // The instance is not to close before the file's fate is settled.
+    if (this.#isWatched && !this.#holds.has(context))
+      this.#holds.set(context, context.operations.hold());
     if (this.#controller.signal.aborted) await this.fail();
   }
 
@@ -82,6 +89,7 @@ export class StoredFiles {
     this.#isSettled = true;
     if (isSuccess) this.#files.clear();
     else await this.fail();
+    for (const release of this.#holds.values()) release();
   }
 }
 
@@ -91,9 +99,9 @@ const byRequest = new WeakMap<object, StoredFiles>();
 export function storedFilesOf(request: IncomingMessage): StoredFiles {
   const known = byRequest.get(request);
   if (known !== undefined) return known;
-  const files = new StoredFiles();
-  byRequest.set(request, files);
   const { res: response } = request as IncomingMessage & { readonly res?: ServerResponse };
+  const files = new StoredFiles({ isWatched: response !== undefined });
+  byRequest.set(request, files);
   if (response !== undefined) watch(response, files);
   return files;
 }

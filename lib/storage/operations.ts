@@ -1,12 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../errors/index.js';
 import { MAX_TIMER_MS } from '../options/index.js';
 import type { CallOptions } from './call-options.js';
 import { createSharedController, startDeadline, type Deadline } from '../transport/index.js';
 
+/** How long an operation that was ended may take to remove what it left: an awaited answer, then the removal. */
+const LONGEST_CLEANUP_MS = 15_000;
+
 /** Bounds operations in time, knows which are running, and ends them when the application shuts down. */
 export class Operations {
   readonly #totalMs: number;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #running: Pending = new Set();
+  readonly #held: Pending = new Set();
   readonly #shutdown = createSharedController();
 
   /** `totalMs` bounds an operation whose caller does not say. */
@@ -17,22 +22,21 @@ export class Operations {
   /** Starts an operation that outlives one promise, as a download does; it runs until it is disposed of. */
   start(operation: string, { signal, timeoutMs = this.#totalMs }: CallOptions): Deadline {
     assertTimeout(timeoutMs);
-    const deadline = startDeadline({
-      operation,
-      timeoutMs,
-      signals: [this.#shutdown.signal, signal],
-    });
-    let end = (): void => {};
-    const running = new Promise<void>(resolve => (end = resolve));
-    this.#running.add(running);
+    const signals = [this.#shutdown.signal, signal];
+    const deadline = startDeadline({ operation, timeoutMs, signals });
+    const end = addPending(this.#running);
     return {
       signal: deadline.signal,
       dispose: () => {
         deadline.dispose();
-        this.#running.delete(running);
         end();
       },
     };
+  }
+
+  /** Keeps {@link Operations.close} waiting until the returned function is called: for files still to be decided about. */
+  hold(): () => void {
+    return addPending(this.#held);
   }
 
   /** Runs an operation within its time. @throws {@link WxCloudStorageError} `WX_CLOUD_STORAGE_CLOSED` after the shut-down */
@@ -62,15 +66,17 @@ export class Operations {
   }
 
   /** Waits until nothing runs, no longer than `graceMs`; then ends what still runs and waits for its clean-up. */
-  async shutDown(graceMs: number): Promise<void> {
-    const timer = setTimeout(() => this.#shutdown.abort(closed()), graceMs);
-    while (this.#running.size > 0) await Promise.allSettled(this.#running);
-    clearTimeout(timer);
+  async drain(graceMs: number): Promise<void> {
+    await untilEmpty([this.#running], graceMs);
+    if (this.#running.size === 0) return;
+    this.#shutdown.abort(closed());
+    await untilEmpty([this.#running], LONGEST_CLEANUP_MS);
   }
 
-  /** Refuses every further operation. */
-  close(): void {
+  /** Refuses every further operation, ends the running ones, and waits for their clean-up and for what is held. */
+  async close(): Promise<void> {
     this.#shutdown.abort(closed());
+    await untilEmpty([this.#running, this.#held], LONGEST_CLEANUP_MS);
   }
 
   async #track<T>(running: Promise<T>): Promise<T> {
@@ -81,6 +87,30 @@ export class Operations {
       this.#running.delete(running);
     }
   }
+}
+
+type Pending = Set<Promise<unknown>>;
+
+/** Adds something that is over when the returned function is called. */
+function addPending(pending: Pending): () => void {
+  let end = (): void => {};
+  const promise = new Promise<void>(resolve => (end = resolve));
+  pending.add(promise);
+  return () => {
+    pending.delete(promise);
+    end();
+  };
+}
+
+async function untilEmpty(sets: readonly Pending[], longestMs: number): Promise<void> {
+  const clock = new AbortController();
+  const timeIsUp = delay(longestMs, true, { signal: clock.signal }).catch(() => true);
+  for (;;) {
+    const pending = sets.flatMap(set => [...set]);
+    if (pending.length === 0) break;
+    if ((await Promise.race([Promise.allSettled(pending), timeIsUp])) === true) break;
+  }
+  clock.abort();
 }
 
 function assertTimeout(timeoutMs: number): void {

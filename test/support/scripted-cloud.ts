@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -35,18 +35,21 @@ const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
 /** Starts one. */
 export async function startScriptedCloud(script: CloudScript): Promise<ScriptedCloud> {
   const requests: string[] = [];
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    await read(request);
+    const path = new URL(request.url ?? '', 'http://localhost').pathname;
+    const {
+      status = 200,
+      headers = {},
+      body = '',
+    } = answerTo(`${request.method} ${path}`, script, urlOf(server));
+    response.writeHead(status, headers);
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '', 'http://localhost').pathname;
     requests.push(`${request.method} ${path}`);
-    void read(request).then(() => {
-      const {
-        status = 200,
-        headers = {},
-        body = '',
-      } = answerTo(`${request.method} ${path}`, script, urlOf(server));
-      response.writeHead(status, headers);
-      response.end(typeof body === 'string' ? body : JSON.stringify(body));
-    });
+    void answer(request, response);
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const url = urlOf(server);

@@ -156,7 +156,7 @@ describe('close', () => {
 describe('shutDown', () => {
   it('ends at once when nothing runs, and leaves no timer', async () => {
     fakeTimers();
-    await new Operations(1_000).shutDown(500);
+    await new Operations(1_000).drain(500);
     expect(jest.getTimerCount()).toBe(0);
   });
 
@@ -166,7 +166,7 @@ describe('shutDown', () => {
     let finish: (value: string) => void = () => {};
     const running = operations.run('x', {}, () => new Promise<string>(done => (finish = done)));
     await settle();
-    const stopped = operations.shutDown(500);
+    const stopped = operations.drain(500);
     await settle();
     jest.advanceTimersByTime(499);
     finish('done');
@@ -186,7 +186,7 @@ describe('shutDown', () => {
       });
     const failure = failureOf(operations.run('x', {}, untilEnded(cleanUp)));
     await settle();
-    const stopped = operations.shutDown(500).then(() => events.push('stopped'));
+    const stopped = operations.drain(500).then(() => events.push('stopped'));
     jest.advanceTimersByTime(500);
     expect(await failure).toMatchObject(CLOSED);
     await stopped;
@@ -200,7 +200,7 @@ describe('shutDown', () => {
       await settle();
       events.push('cleaned');
     });
-    await operations.shutDown(500);
+    await operations.drain(500);
     events.push('stopped');
     await cleanUp;
     expect(events).toEqual(['cleaned', 'stopped']);
@@ -209,7 +209,7 @@ describe('shutDown', () => {
   it('is not troubled by work that fails', async () => {
     const operations = new Operations(1_000);
     const failure = failureOf(operations.run('x', {}, () => Promise.reject(new Error('x'))));
-    await expect(operations.shutDown(500)).resolves.toBeUndefined();
+    await expect(operations.drain(500)).resolves.toBeUndefined();
     await failure;
   });
 });
