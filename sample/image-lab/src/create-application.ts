@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { WxCloudExceptionFilter } from 'nestjs-wx-cloud-storage';
@@ -17,9 +18,12 @@ const keepPolicy = (response: ServerResponse): void => {
 };
 
 /** Builds the application on a cloud; it does not listen yet. It closes the cloud when it is closed. */
-export async function createApplication(cloud: Cloud): Promise<NestExpressApplication> {
+export async function createApplication(
+  cloud: Cloud,
+  logger: LoggerService | false = new LabLogger(),
+): Promise<NestExpressApplication> {
   const application = await NestFactory.create<NestExpressApplication>(AppModule.on(cloud), {
-    logger: new LabLogger(),
+    logger,
     abortOnError: false,
     forceCloseConnections: true,
   });

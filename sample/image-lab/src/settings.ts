@@ -42,6 +42,6 @@ function readWechat(environment: NodeJS.ProcessEnv): WechatCredentials | undefin
   const present = WECHAT_VARIABLES.filter(name => environment[name]);
   if (present.length === 0) return undefined;
   throw new StartError(
-    `${missing.join(' and ')} missing: set ${missing.length > 1 ? 'them' : 'it'} to use WeChat, or unset ${present.join(' and ')} to use the emulator.`,
+    `${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing: set ${missing.length > 1 ? 'them' : 'it'} to use WeChat, or unset ${present.join(' and ')} to use the emulator.`,
   );
 }

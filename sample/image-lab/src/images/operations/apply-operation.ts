@@ -18,7 +18,12 @@ const ENCODINGS: Readonly<Record<ImageFormat, 'png' | 'jpeg' | 'webp'>> = {
   heif: 'webp',
 };
 const EXTENSIONS = { png: 'png', jpeg: 'jpg', webp: 'webp' } as const;
-const TRANSPARENT = { r: 0, g: 0, b: 0, alpha: 0 };
+/** What a rotation uncovers; JPEG has no transparency. */
+const UNCOVERED = {
+  png: { r: 0, g: 0, b: 0, alpha: 0 },
+  webp: { r: 0, g: 0, b: 0, alpha: 0 },
+  jpeg: { r: 255, g: 255, b: 255, alpha: 1 },
+} as const;
 
 /** Makes a new image of one; metadata such as a place is not taken over. @throws {ImageError} `IMAGE_UNREADABLE`, `IMAGE_PIXELS_EXCEEDED` */
 export async function applyOperation(bytes: Buffer, operation: Operation): Promise<EncodedImage> {
@@ -43,7 +48,7 @@ async function change(image: OpenImage, operation: Operation): Promise<Sharp> {
     case 'resize':
       return pipeline.resize(operation.longestSide, operation.longestSide, { fit: 'inside' });
     case 'rotate':
-      return pipeline.rotate(operation.degrees, { background: TRANSPARENT });
+      return pipeline.rotate(operation.degrees, { background: UNCOVERED[ENCODINGS[image.format]] });
     case 'watermark':
       return pipeline.composite([await drawWatermark(operation, image)]);
   }
@@ -56,7 +61,6 @@ function encode(pipeline: Sharp, encoding: 'png' | 'jpeg' | 'webp'): Sharp {
     case 'webp':
       return pipeline.webp({ quality: 90 });
     case 'jpeg':
-      // JPEG has no transparency: what a rotation uncovers becomes white.
-      return pipeline.flatten({ background: 'white' }).jpeg({ quality: 90, mozjpeg: true });
+      return pipeline.jpeg({ quality: 90, mozjpeg: true });
   }
 }

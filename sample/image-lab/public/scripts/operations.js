@@ -1,0 +1,70 @@
+import { make } from './dom.js';
+import { label, say, translate } from './i18n.js';
+
+const POSITIONS = ['southeast', 'southwest', 'northeast', 'northwest', 'centre'];
+
+/** The operations and their options, with the bounds that the server holds them to. */
+export const OPERATIONS = {
+  grayscale: [],
+  blur: [{ name: 'sigma', min: 0.5, max: 40, step: 0.5, value: 8 }],
+  resize: [{ name: 'longestSide', min: 16, max: 4096, step: 1, value: 480 }],
+  rotate: [{ name: 'degrees', min: -180, max: 180, step: 1, value: 90 }],
+  watermark: [
+    { name: 'text', maxLength: 60 },
+    { name: 'position', choices: POSITIONS },
+    { name: 'sizePercent', min: 2, max: 20, step: 1, value: 6 },
+    { name: 'opacityPercent', min: 10, max: 100, step: 1, value: 80 },
+  ],
+};
+
+/** The controls of an operation's options, and a function that reads them. */
+export function makeOptions(operation) {
+  const controls = OPERATIONS[operation].map(makeControl);
+  const read = () => Object.fromEntries(controls.map(({ name, read: value }) => [name, value()]));
+  return { elements: controls.map(({ element }) => element), read };
+}
+
+function makeControl(option) {
+  if ('choices' in option) return makeChoice(option);
+  return 'maxLength' in option ? makeText(option) : makeNumber(option);
+}
+
+/** A slider for the hand and a field for an exact value; each follows the other. */
+function makeNumber({ name, min, max, step, value }) {
+  const slider = make('input', { type: 'range', min, max, step, value, id: `option-${name}` });
+  const field = make('input', { type: 'number', min, max, step, value });
+  label(field, `option.${name}`);
+  slider.addEventListener('input', () => (field.value = slider.value));
+  field.addEventListener('input', () => {
+    if (field.validity.valid && field.value !== '') slider.value = field.value;
+  });
+  field.addEventListener('change', () => (field.value = slider.value));
+  const element = make('div', { class: 'option' }, captionOf(name), slider, field);
+  return { name, element, read: () => Number(slider.value) };
+}
+
+function makeText({ name, maxLength }) {
+  const value = translate(`option.${name}Value`);
+  const field = make('input', { type: 'text', id: `option-${name}`, maxLength, value });
+  field.required = true;
+  field.autocomplete = 'off';
+  const element = make('div', { class: 'option' }, captionOf(name), field);
+  return { name, element, read: () => field.value };
+}
+
+function makeChoice({ name, choices }) {
+  const options = choices.map(choice => {
+    const option = make('option', { value: choice });
+    say(option, `position.${choice}`);
+    return option;
+  });
+  const field = make('select', { id: `option-${name}` }, ...options);
+  const element = make('div', { class: 'option' }, captionOf(name), field);
+  return { name, element, read: () => field.value };
+}
+
+function captionOf(name) {
+  const caption = make('label', { for: `option-${name}` });
+  say(caption, `option.${name}`);
+  return caption;
+}
