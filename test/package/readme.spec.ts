@@ -1,0 +1,330 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { HTTP_ANSWERS } from '../../lib/http/http-exception.js';
+import * as publicApi from '../../lib/index.js';
+import { resolveOptions, type WxCloudStorageOptions } from '../../lib/options/index.js';
+import { runToEnd } from './support/child.js';
+import { builtPackage, manifestOf, ROOT } from './support/files.js';
+import { nodeAt, nodesAt, parseSource, textAt, withDescendants } from './support/syntax-tree.js';
+
+const READMES = ['README.md', 'README.zh-CN.md'];
+const GUIDES = ['docs/architecture.md', 'docs/deployment.md', 'docs/deployment.zh-CN.md'];
+
+/** What the tests give to `resolveOptions`; everything else that comes out of it is a default. */
+const GIVEN = { env: 'given', appid: 'given', secret: 'given' };
+
+/** The cells of one line of a table, trimmed. */
+type Row = readonly string[];
+
+interface CodeBlock {
+  /** The file that its first line names. */
+  readonly file: string;
+  readonly text: string;
+}
+
+interface OptionRange {
+  readonly option: string;
+  readonly ends: readonly [number, number];
+}
+
+interface PageLink {
+  /** The page or file, from the repository's root. */
+  readonly target: string;
+  /** The heading on it, when one is named. */
+  readonly anchor: string | undefined;
+}
+
+const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+
+describe.each(READMES)('the options table of %s', path => {
+  const rows = rowsOf(path, '| `env`');
+  const defaults = defaultsByOption();
+
+  it('has every option, once, in the order of the types', () => {
+    expect(rows.map(([option]) => plain(option))).toEqual(optionNames());
+  });
+
+  it('gives every default as the code does', () => {
+    const documented = rows.map(([option, , , value]) => [plain(option), defaultOf(value)]);
+    expect(Object.fromEntries(documented)).toEqual(defaults);
+  });
+
+  it.each(rangesOf(rows))('gives the range of $option as the code has it', ({ option, ends }) => {
+    const [min, max] = ends;
+    const tried = [min - 1, min, max, max + 1].map(value => judge(option, value));
+    expect(tried).toEqual(['refused', 'accepted', 'accepted', 'refused']);
+  });
+});
+
+describe.each(READMES)('the errors table of %s', path => {
+  const rows = rowsOf(path, '| `WX_CLOUD_OPTIONS_INVALID`');
+
+  it('has every code once, in the order of the code, with its HTTP status', () => {
+    const documented = rows.map(([code, status]) => [plain(code), Number(status)]);
+    const answers = Object.entries(HTTP_ANSWERS).map(([code, { status }]) => [code, status]);
+    expect(documented.toSorted()).toEqual(answers.toSorted());
+    expect(documented.map(([code]) => code)).toEqual(errorCodes());
+  });
+
+  it('says for every code what it means, what to do, and whether to try again', () => {
+    expect(rows.map(row => row.filter(Boolean).length)).toEqual(rows.map(() => 5));
+  });
+});
+
+describe.each(READMES)('%s', path => {
+  it('names everything the package exports, and every method of the service', () => {
+    const text = textOf(path);
+    const names = [...Object.keys(publicApi), ...serviceMethods().map(method => `\`${method}(`)];
+    expect(names.filter(name => !text.includes(name))).toEqual([]);
+  });
+
+  it('has every option of an interceptor, and every limit', () => {
+    const options = rowsOf(path, '| `path`').map(([option]) => plain(option));
+    const limits = rowsOf(path, '| `fileSize`').map(([limit]) => plain(limit));
+    const engine = membersOf('lib/http/upload-options.ts', 'WxCloudUploadEngineOptions');
+    const more = membersOf('lib/http/upload-options.ts', 'WxCloudUploadInterceptorOptions');
+    expect(options.toSorted()).toEqual([...engine, ...more].toSorted());
+    expect(limits).toEqual(membersOf('lib/http/upload-options.ts', 'WxCloudUploadLimits'));
+  });
+
+  it('has every option of the emulator', () => {
+    const options = membersOf('lib/emulator/emulator-options.ts', 'WxCloudEmulatorOptions');
+    const text = textOf(path).replaceAll(/\s+/g, ' ');
+    expect(text).toContain(`\`startWxCloudEmulator({ ${options.join(', ')} })\``);
+  });
+
+  it('gives the two commands and the line that installs the package', () => {
+    const text = textOf(path);
+    expect(text).toMatch(/^npm ci && npm start .*http:\/\/127\.0\.0\.1:3000/m);
+    expect(text).toMatch(/^npm ci && npm test /m);
+    expect(text).toContain(`\nnpm install ${manifestOf(ROOT).name}\n`);
+  });
+
+  it('starts with a quick start of no more than 20 lines', () => {
+    const [quickStart] = blocksOf(path);
+    expect(quickStart).toMatchObject({ file: 'app.module.ts' });
+    expect(String(quickStart?.text).trim().split('\n').length).toBeLessThanOrEqual(20);
+  });
+});
+
+describe('the READMEs together', () => {
+  it('link each other at the top', () => {
+    expect(textOf('README.md').slice(0, 120)).toContain('](README.zh-CN.md)');
+    expect(textOf('README.zh-CN.md').slice(0, 120)).toContain('](README.md)');
+  });
+
+  it('hold the same code', () => {
+    expect(blocksOf('README.zh-CN.md')).toEqual(blocksOf('README.md'));
+  });
+
+  it('agree on which errors can be tried again', () => {
+    const chineseWords: Readonly<Record<string, string>> = { no: '否', sometimes: '视情况' };
+    const [english, chinese] = READMES.map(path =>
+      rowsOf(path, '| `WX_CLOUD_OPTIONS_INVALID`').map(row => String(row[4])),
+    );
+    expect(chinese).toEqual(english?.map(word => chineseWords[word]));
+  });
+
+  it('have the same headings and tables in the same order', () => {
+    expect(outlineOf('README.zh-CN.md')).toEqual(outlineOf('README.md'));
+  });
+});
+
+describe('the code in README.md', () => {
+  let workplace: string;
+
+  beforeAll(() => {
+    builtPackage();
+    workplace = mkdtempSync(join(tmpdir(), 'readme-'));
+    symlinkSync(join(ROOT, 'node_modules'), join(workplace, 'node_modules'));
+    writeFileSync(join(workplace, 'package.json'), '{ "private": true, "type": "module" }');
+    writeFileSync(join(workplace, 'tsconfig.json'), JSON.stringify(CONFIGURATION));
+    writeFileSync(join(workplace, 'control.ts'), 'export const wrong: string = 1;\n');
+    for (const { file, text } of blocksOf('README.md')) writeFileSync(join(workplace, file), text);
+  });
+
+  afterAll(() => {
+    rmSync(workplace, { recursive: true, force: true });
+  });
+
+  it('compiles, at the strict end', async () => {
+    // The one mistake, put there on purpose, proves that the compiler did look.
+    expect(await typeErrorsOf(workplace)).toEqual([
+      expect.stringMatching(/^control\.ts\(1,14\): /),
+    ]);
+  }, 60_000);
+});
+
+describe.each([...READMES, ...GUIDES])('the links of %s', path => {
+  it('lead to files and headings that exist', () => {
+    const links = linksOf(path);
+    expect(links.length).toBeGreaterThan(0);
+    expect(links.filter(link => isDead(link))).toEqual([]);
+  });
+});
+
+const CONFIGURATION = {
+  compilerOptions: {
+    target: 'ES2022',
+    module: 'NodeNext',
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    noPropertyAccessFromIndexSignature: true,
+    isolatedModules: true,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    skipLibCheck: true,
+    noEmit: true,
+    types: ['node', 'jest'],
+  },
+};
+
+async function typeErrorsOf(folder: string): Promise<readonly string[]> {
+  const compiler = join(ROOT, 'node_modules/typescript/lib/tsc.js');
+  const { stdout } = await runToEnd(process.execPath, [compiler, '--pretty', 'false'], {
+    cwd: folder,
+  }).catch((error: { stdout: string }) => error);
+  return stdout.split('\n').filter(line => line !== '' && !line.startsWith(' '));
+}
+
+/** The body rows of the one table in which a row starts so. */
+function rowsOf(path: string, start: string): readonly Row[] {
+  const tables = textOf(path)
+    .split(/\n\s*\n/)
+    .filter(paragraph => paragraph.includes(`\n${start}`));
+  if (tables.length !== 1) throw new Error(`${path}: ${tables.length} tables have ${start}`);
+  const lines = (tables[0] ?? '').trim().split('\n').slice(2);
+  return lines.map(line =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map(cell => cell.trim()),
+  );
+}
+
+function plain(cell: string | undefined): string {
+  return (cell ?? '').replaceAll('`', '');
+}
+
+/** The code that a cell begins with; undefined when it begins with words. */
+function defaultOf(cell: string | undefined): string | undefined {
+  return /^`([^`]+)`/.exec(cell ?? '')?.[1];
+}
+
+/** The TypeScript that is whole: its first line names its file. */
+function blocksOf(path: string): readonly CodeBlock[] {
+  return [...textOf(path).matchAll(/```ts\n(\/\/ (\S+\.ts)\n.*?)```/gs)].map(
+    ([, text = '', file = '']) => ({ file, text }),
+  );
+}
+
+/** The links of a page into the repository. */
+function linksOf(path: string): readonly PageLink[] {
+  return [...textOf(path).matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)].map(([, to = '', anchor]) => ({
+    target: to === '' ? path : join(dirname(path), to),
+    anchor,
+  }));
+}
+
+function isDead({ target, anchor }: PageLink): boolean {
+  if (!existsSync(join(ROOT, target))) return true;
+  return anchor !== undefined && !anchorsOf(target).includes(anchor);
+}
+
+/** The anchors of a page: of its headings, as forges make them, and its own. */
+function anchorsOf(path: string): readonly string[] {
+  const text = textOf(path);
+  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\s-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+  return [...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id)];
+}
+
+/** The levels of a page's headings, and its tables, in order. */
+function outlineOf(path: string): readonly string[] {
+  return textOf(path)
+    .split('\n')
+    .flatMap(line => /^(#+(?= )|\| -|```\w+)/.exec(line)?.[1] ?? []);
+}
+
+/** The ranges that have two ends; one end may be another option's default. */
+function rangesOf(rows: readonly Row[]): readonly OptionRange[] {
+  const defaults = defaultsByOption();
+  const toNumber = (end: string): number => Number(defaults[`retry.${end}`] ?? end);
+  return rows.flatMap(([option, , range]) => {
+    const [, min, max] = /^(\w+) … (\w+)$/.exec(plain(range)) ?? [];
+    if (min === undefined || max === undefined) return [];
+    return [{ option: plain(option), ends: [toNumber(min), toNumber(max)] }];
+  });
+}
+
+/** What `resolveOptions` says to a value of an option within a group. */
+function judge(option: string, value: number): 'accepted' | 'refused' {
+  const [group = '', name = ''] = option.split('.');
+  try {
+    resolveOptions({ ...GIVEN, [group]: { [name]: value } } as WxCloudStorageOptions);
+    return 'accepted';
+  } catch {
+    return 'refused';
+  }
+}
+
+/** What `resolveOptions` adds to what it is given, by the option's path, as text. */
+function defaultsByOption(): Readonly<Record<string, string>> {
+  const { env: _env, auth: _auth, ...resolved } = resolveOptions(GIVEN);
+  const leaves = Object.entries(resolved).flatMap(([name, value]) =>
+    typeof value === 'object'
+      ? Object.entries(value).map(([inner, leaf]) => [`${name}.${inner}`, leaf] as const)
+      : [[name, value] as const],
+  );
+  const given = leaves.filter(([, value]) => value !== undefined);
+  return Object.fromEntries(
+    given.map(([name, value]) => [name, value === tmpdir() ? 'os.tmpdir()' : String(value)]),
+  );
+}
+
+/** Every option by its path, groups taken apart, in the order of the types. */
+function optionNames(): readonly string[] {
+  const path = 'lib/options/wx-cloud-storage-options.ts';
+  const groups: Readonly<Record<string, string>> = {
+    timeouts: 'TimeoutOptions',
+    retry: 'RetryOptions',
+    upload: 'UploadOptions',
+    links: 'LinkOptions',
+  };
+  return membersOf(path, 'WxCloudStorageOptions').flatMap(name => {
+    const group = groups[name];
+    return group === undefined ? [name] : membersOf(path, group).map(inner => `${name}.${inner}`);
+  });
+}
+
+/** The names of an interface's own members, in order. */
+function membersOf(path: string, interfaceName: string): readonly string[] {
+  const { program } = parseSource(path, textOf(path));
+  const declaration = withDescendants(program).find(
+    node =>
+      node.type === 'TSInterfaceDeclaration' &&
+      textAt(nodeAt(node, 'id') ?? node, 'name') === interfaceName,
+  );
+  const body = declaration && nodeAt(declaration, 'body');
+  if (body === undefined) throw new Error(`${path} has no interface ${interfaceName}`);
+  return nodesAt(body, 'body').map(member => textAt(nodeAt(member, 'key') ?? member, 'name') ?? '');
+}
+
+/** The codes of the union, in its order. */
+function errorCodes(): readonly string[] {
+  const text = textOf('lib/errors/error-code.ts');
+  return [...text.matchAll(/'(WX_CLOUD_\w+)'/g)].map(([, code = '']) => code);
+}
+
+/** The methods for users: all but those that Nest calls. */
+function serviceMethods(): readonly string[] {
+  const methods = Object.getOwnPropertyNames(publicApi.WxCloudStorageService.prototype);
+  return methods.filter(name => !/^(constructor|.*[aA]pplicationShutdown)$/.test(name));
+}
