@@ -18,10 +18,10 @@ export interface StoredFile extends Pick<StoredCloudFile, 'fileId' | 'etag'> {
 export class StoredFiles {
   readonly #controller = createSharedController();
   readonly #files = new Map<string, StoredFile>();
-  readonly #failures = new WeakSet<object>();
   readonly #holds = new Map<StorageContext, () => void>();
   readonly #isWatched: boolean;
   #isSettled = false;
+  #failure: { readonly error: unknown } | undefined;
   #reportStall: (error: unknown) => void = () => {};
 
   /** Rejects when a client does not go on with a file; stays pending in all other cases. */
@@ -70,17 +70,22 @@ export class StoredFiles {
     await Promise.all([...byContext].map(([context, files]) => removeFiles(context, files)));
   }
 
-  /** One file failed: so does the request, and the parser will report this very error. */
-  async failWith(error: unknown): Promise<void> {
-    if (typeof error === 'object' && error !== null) this.#failures.add(error);
-    if (error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_BODY_STALLED')
-      this.#reportStall(error);
+  /**
+   * One file failed, and so does the request. Resolves with the failure that was first, which the parser is to report:
+   * the uploads that end because of it fail only afterwards.
+   */
+  async failWith(error: unknown): Promise<unknown> {
+    this.#failure ??= { error };
+    const { error: first } = this.#failure;
+    if (first instanceof WxCloudStorageError && first.code === 'WX_CLOUD_BODY_STALLED')
+      this.#reportStall(first);
     await this.fail();
+    return first;
   }
 
   /** Whether an error came from storing a file, not from parsing the form. */
   hasFailedWith(error: unknown): boolean {
-    return typeof error === 'object' && error !== null && this.#failures.has(error);
+    return this.#failure !== undefined && this.#failure.error === error;
   }
 
   /** Decides by the answer: a success that reached the client keeps the files, anything else removes them. */

@@ -102,9 +102,7 @@ async function storeOrDrain(
   } catch (error) {
     // Parsers go on only when every file was read to its end; destroying the stream would stop them.
     drain(file.stream);
-    const reported = parts.toError?.(error) ?? error;
-    await storedFilesOf(request).failWith(reported);
-    throw reported;
+    throw await storedFilesOf(request).failWith(parts.toError?.(error) ?? error);
   }
 }
 

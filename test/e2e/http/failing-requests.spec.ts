@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import {
   Body,
@@ -242,6 +244,18 @@ describe('a request that fails after its file was stored', () => {
   });
 });
 
+/** A form whose files are sent when the test wants; a file has ended only once the next one begins. */
+function openForm(route: string): {
+  outgoing: ClientRequest;
+  write: (...pieces: (Buffer | string)[]) => void;
+} {
+  const headers = { 'content-type': 'multipart/form-data; boundary=boundary' };
+  const outgoing = request(urlOf(route), { method: 'POST', headers });
+  return { outgoing, write: (...pieces) => pieces.forEach(piece => outgoing.write(piece)) };
+}
+const PART_HEAD =
+  '\r\n--boundary\r\ncontent-disposition: form-data; name="photos"; filename="a.png"\r\n\r\n';
+
 describe('a form of which a later file is refused', () => {
   it.each([
     ['of the wrong type', 415, Buffer.from('<html>')],
@@ -256,6 +270,28 @@ describe('a form of which a later file is refused', () => {
 
     expect(status).toBe(expectedStatus);
     expect(application.emulator.objects).toEqual([]);
+    await expectNothingLeft();
+  });
+
+  it('is answered for the file that was refused, not for those given up because of it', async () => {
+    const { emulator } = application;
+    emulator.faults.add({ operation: 'delete-files', effect: { kind: 'delay', delayMs: 200 } });
+    emulator.faults.add({
+      operation: 'upload-link',
+      effect: { kind: 'hang', at: 'request' },
+      after: 1,
+    });
+    const { outgoing, write } = openForm('mixed');
+    const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
+
+    write(PART_HEAD, PNG, PART_HEAD);
+    await until(() => emulator.objects.length === 1, 'a stored file');
+    write(PNG, PART_HEAD, '<html>');
+    outgoing.end('\r\n--boundary--\r\n');
+
+    const [response] = await answered;
+    expect(response.statusCode).toBe(415);
+    response.resume();
     await expectNothingLeft();
   });
 
