@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { isBuiltin } from 'node:module';
-import { runToEnd } from './support/child.js';
+import { runToEnd } from '../support/child.js';
 import { builtPackage, manifestOf, ROOT, sourcesBelow } from './support/files.js';
 import { importsOf, packageNameOf } from './support/imports.js';
 import {

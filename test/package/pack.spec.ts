@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runToEnd } from './support/child.js';
+import { runToEnd } from '../support/child.js';
 import { builtPackage, filesBelow, manifestOf, ROOT } from './support/files.js';
 import { copyPackages, installedClosureOf } from './support/installed-closure.js';
 

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { HTTP_ANSWERS } from '../../lib/http/http-exception.js';
 import * as publicApi from '../../lib/index.js';
 import { resolveOptions, type WxCloudStorageOptions } from '../../lib/options/index.js';
-import { runToEnd } from './support/child.js';
+import { runToEnd } from '../support/child.js';
 import { builtPackage, manifestOf, ROOT } from './support/files.js';
 import { nodeAt, nodesAt, parseSource, textAt, withDescendants } from './support/syntax-tree.js';
 
