@@ -103,7 +103,8 @@ function refuse(
     cosCode: document?.code,
     cloudPath,
     answer: `HTTP ${status} ${document === undefined ? 'without a confirmation' : `${document.code} (${message})`}`,
-    retryable: status >= 500 || status < 400 || isTransient,
+    // 501 says that COS will never do it.
+    retryable: (status >= 500 && status !== 501) || status < 400 || isTransient,
     requestId: answer.header('x-cos-request-id') ?? document?.requestId,
   });
   const isRefusal = (status === 400 || status === 403) && !isTransient && !isPage;

@@ -182,6 +182,17 @@ describe("COS's confirmation", () => {
   });
 });
 
+describe('a refusal for good', () => {
+  it('is not repeated: 501', async () => {
+    const { storage, cloud } = await startScripted({
+      postObject: { status: 501 },
+      headObject: { status: 404 },
+    });
+    await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({ retryable: false });
+    expect(cloud.requests.filter(request => request === 'POST /cos/kept.txt')).toHaveLength(1);
+  });
+});
+
 describe('a token endpoint that keeps failing', () => {
   it('is asked as often as one operation may try, not as often again for every try', async () => {
     const { storage, emulator } = await startEmulated();
