@@ -22,6 +22,7 @@ export class Operations {
   /** Starts an operation that outlives one promise, as a download does; it runs until it is disposed of. */
   start(operation: string, { signal, timeoutMs = this.#totalMs }: CallOptions): Deadline {
     assertTimeout(timeoutMs);
+    assertSignal(signal);
     const signals = [this.#shutdown.signal, signal];
     const deadline = startDeadline({ operation, timeoutMs, signals });
     const end = addPending(this.#running);
@@ -119,6 +120,15 @@ function assertTimeout(timeoutMs: number): void {
     code: 'WX_CLOUD_ARGUMENT_INVALID',
     message:
       'timeoutMs must be a whole number of milliseconds from 1 to 2147483647. Leave it out for the default.',
+  });
+}
+
+/** By its shape, as signals of another realm are as good. */
+function assertSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined || typeof signal?.addEventListener === 'function') return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: 'signal must be an AbortSignal. Leave it out for none.',
   });
 }
 

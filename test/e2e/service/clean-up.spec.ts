@@ -244,6 +244,13 @@ describe('arguments', () => {
     },
   );
 
+  it.each([null, {}, 'now'])('may not hold the signal %j', async signal => {
+    const { storage } = await startEmulated();
+    await expect(storage.upload('a', 'x', { signal: signal as never })).rejects.toMatchObject({
+      code: 'WX_CLOUD_ARGUMENT_INVALID',
+    });
+  });
+
   it.each([0, -1, 1.5, Number.NaN, 2 ** 31])('may not hold the time %d', async timeoutMs => {
     const { storage } = await startEmulated();
     await expect(storage.upload('a', 'x', { timeoutMs })).rejects.toMatchObject({
