@@ -8,6 +8,8 @@ export interface OptionsInvalidErrorParts {
   readonly expected: string;
   /** What to do about it. */
   readonly remedy: string;
+  /** What showed it, when something threw. */
+  readonly cause?: unknown;
 }
 
 /** A module option is missing or wrong. Names the option, never its value. Code `WX_CLOUD_OPTIONS_INVALID`. */
@@ -16,10 +18,11 @@ export class OptionsInvalidError extends WxCloudStorageError {
   readonly option: string;
 
   /** Builds the error for one option. */
-  constructor({ option, expected, remedy }: OptionsInvalidErrorParts) {
+  constructor({ option, expected, remedy, cause }: OptionsInvalidErrorParts) {
     super({
       code: 'WX_CLOUD_OPTIONS_INVALID',
       message: `WxCloudStorageModule: option "${option}" must be ${expected}. ${remedy}`,
+      cause,
     });
     this.option = option;
   }

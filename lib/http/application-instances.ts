@@ -1,7 +1,8 @@
 import type { FactoryProvider } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { OptionsInvalidError } from '../errors/index.js';
 import type { StorageContext } from '../storage/index.js';
+import { noteOrigins, originOf } from './request-origin.js';
 
 /** The name under which the instance without one is kept. */
 export const DEFAULT_INSTANCE = 'default';
@@ -11,7 +12,7 @@ type Instances = Map<string, StorageContext>;
 
 /** Keyed by the host that Nest injects everywhere, also before the adapter is there. */
 const byHost = new WeakMap<object, Instances>();
-/** Keyed by the adapter's application, `request.app` on Express: all that a storage engine gets to see. */
+/** Keyed by the adapter's application, to which a request leads: all that a storage engine gets to see. */
 const byApplication = new WeakMap<object, Instances>();
 
 /** Makes an instance known to its application, as soon as Nest initialises its module. */
@@ -36,8 +37,12 @@ class InstanceRegistrar {
   /** By now the adapter is there, which it is not while a testing module is compiled. */
   onModuleInit(): void {
     const instances = this.#host && byHost.get(this.#host);
-    const application: unknown = this.#host?.httpAdapter?.getInstance();
-    if (instances !== undefined && isKey(application)) byApplication.set(application, instances);
+    const adapter: AbstractHttpAdapter | undefined = this.#host?.httpAdapter;
+    // Without HTTP, as in a microservice, Nest's stand-in of an adapter has no application.
+    const application: unknown = adapter?.getInstance();
+    if (instances === undefined || adapter === undefined || !isKey(application)) return;
+    byApplication.set(application, instances);
+    noteOrigins(adapter);
   }
 }
 
@@ -57,10 +62,8 @@ export function findInstance(host: HttpAdapterHost, name = DEFAULT_INSTANCE): St
 }
 
 /** Finds an instance of the application that a request came to. @throws {@link OptionsInvalidError} when there is none */
-export function findInstanceOfRequest(request: unknown, name = DEFAULT_INSTANCE): StorageContext {
-  const application = (request as { readonly app?: unknown }).app;
-  const instances = isKey(application) ? byApplication.get(application) : undefined;
-  return instances?.get(name) ?? fail(name);
+export function findInstanceOfRequest(request: object, name = DEFAULT_INSTANCE): StorageContext {
+  return byApplication.get(originOf(request).application)?.get(name) ?? fail(name);
 }
 
 function isKey(value: unknown): value is object {

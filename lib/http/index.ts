@@ -15,7 +15,9 @@ export {
   WxCloudFilesInterceptor,
 } from './upload-interceptors.js';
 export type {
+  WxCloudDeclaredSize,
   WxCloudFileField,
+  WxCloudHttpRequest,
   WxCloudIncomingFile,
   WxCloudPathFactory,
   WxCloudUploadedFile,

@@ -14,6 +14,15 @@ export interface PlatformUploadOptions {
   readonly defParamCharset: 'utf8';
 }
 
+/** One of Nest's own upload interceptors; both adapters' host is optional to it. */
+export type ParserType = new (options: undefined, host: HttpAdapterHost) => FormParser;
+
+/** What parses a form: Nest's interceptor, which on Fastify also asks the adapter for its parser at start-up. */
+export interface FormParser extends NestInterceptor {
+  /** Called before the application starts. */
+  onModuleInit?(): void;
+}
+
 /** Nest's own upload interceptors, which every platform package exports under these names. */
 export interface UploadPlatform {
   /** One file in one field. */
@@ -33,15 +42,46 @@ export interface UploadPlatform {
   AnyFilesInterceptor(options: PlatformUploadOptions): Type<NestInterceptor>;
 }
 
-/** Loads the upload interceptors of the adapter that runs, and of no other. @throws {@link OptionsInvalidError} for an adapter without any */
-export async function loadUploadPlatform(host: HttpAdapterHost): Promise<UploadPlatform> {
-  const type = host.httpAdapter?.getType();
-  if (type === 'express') {
-    return (await import('@nestjs/platform-express')) as unknown as UploadPlatform;
-  }
-  throw new OptionsInvalidError({
+/** Where each adapter has its upload interceptors; imported only when it is the one that runs. */
+const PLATFORMS: Readonly<Record<string, () => Promise<unknown>>> = {
+  express: () => import('@nestjs/platform-express'),
+  fastify: () => import('@nestjs/platform-fastify/multipart'),
+};
+
+/**
+ * Makes the form parser of the adapter that runs, and of no other.
+ * @throws {@link OptionsInvalidError} for an adapter without any
+ */
+export async function createFormParser(
+  host: HttpAdapterHost,
+  select: (platform: UploadPlatform) => Type<NestInterceptor>,
+): Promise<FormParser> {
+  const type: string | undefined = host.httpAdapter?.getType();
+  const load = type === undefined ? undefined : PLATFORMS[type];
+  if (load === undefined) throw unsupported();
+  const platform = (await load().catch((error: unknown) => {
+    throw isNotFound(error) ? unsupported(error) : error;
+  })) as UploadPlatform;
+  const Parser = select(platform) as unknown as ParserType;
+  const parser = new Parser(undefined, host);
+  parser.onModuleInit?.();
+  return parser;
+}
+
+/** What Node says of a package, or of a subpath of one, that is not there. */
+function isNotFound(error: unknown): boolean {
+  const { code } = error as { readonly code?: unknown };
+  return /^(?:ERR_)?(?:MODULE_NOT_FOUND|PACKAGE_PATH_NOT_EXPORTED|UNSUPPORTED_DIR_IMPORT)$/.test(
+    String(code),
+  );
+}
+
+function unsupported(cause?: unknown): OptionsInvalidError {
+  return new OptionsInvalidError({
     option: 'HTTP adapter',
-    expected: 'that of @nestjs/platform-express for upload interceptors',
+    expected:
+      'that of @nestjs/platform-express, or of @nestjs/platform-fastify 12.1 or later, for upload interceptors',
     remedy: 'Create the application with it, or call WxCloudStorageService.upload in the handler.',
+    cause,
   });
 }

@@ -2,7 +2,7 @@ import { WxCloudStorageError } from '../errors/index.js';
 import { formInvalid } from './form-error.js';
 
 /** What a parsed request may hold. */
-interface ParsedRequest {
+export interface ParsedRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly file?: unknown;
   readonly files?: unknown;

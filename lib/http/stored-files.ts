@@ -1,7 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { WxCloudStorageError } from '../errors/index.js';
 import { removeOwnObjects, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import { createSharedController } from '../transport/index.js';
+import { onRequestEnd } from './request-end.js';
+import { originOf } from './request-origin.js';
 
 /** A file that a request has stored. */
 export interface StoredFile extends Pick<StoredCloudFile, 'fileId' | 'etag'> {
@@ -19,21 +21,23 @@ export class StoredFiles {
   readonly #controller = createSharedController();
   readonly #files = new Map<string, StoredFile>();
   readonly #holds = new Map<StorageContext, () => void>();
-  readonly #isWatched: boolean;
   #isSettled = false;
+  #fileCount = 0;
   #failure: { readonly error: unknown } | undefined;
-  #reportStall: (error: unknown) => void = () => {};
+  #giveUp: (error: unknown) => void = () => {};
 
-  /** Rejects when a client does not go on with a file; stays pending in all other cases. */
-  readonly stalled = new Promise<never>((_, reject) => {
-    this.#reportStall = reject;
+  /**
+   * Rejects when a form failed whose rest is not worth waiting for: its client does not go on, or the application
+   * closes. Stays pending in all other cases.
+   */
+  readonly givenUp = new Promise<never>((_, reject) => {
+    this.#giveUp = reject;
   });
 
-  /** Starts without files. `isWatched` says that the end of the response will settle their fate. */
-  constructor({ isWatched }: { readonly isWatched: boolean }) {
-    this.#isWatched = isWatched;
+  /** Starts without files. */
+  constructor() {
     // It may reject when nobody waits for it, as with the engine alone.
-    this.stalled.catch(() => {});
+    this.givenUp.catch(() => {});
   }
 
   /** Aborted when the request has failed, so that uploads in progress end. */
@@ -41,12 +45,17 @@ export class StoredFiles {
     return this.#controller.signal;
   }
 
+  /** Numbers the files of the form as they come, from 0. */
+  takeIndex(): number {
+    return this.#fileCount++;
+  }
+
   /** Takes note of a stored file. When the request has failed meanwhile, it is removed at once. */
   async add(file: StoredFile): Promise<void> {
     this.#files.set(file.fileId, file);
     const { context } = file;
     // The instance is not to close before the file's fate is settled.
-    if (this.#isWatched && !this.#holds.has(context))
+    if (!this.#isSettled && !this.#holds.has(context))
       this.#holds.set(context, context.operations.hold());
     if (this.#controller.signal.aborted) await this.fail();
   }
@@ -77,8 +86,7 @@ export class StoredFiles {
   async failWith(error: unknown): Promise<unknown> {
     this.#failure ??= { error };
     const { error: first } = this.#failure;
-    if (first instanceof WxCloudStorageError && first.code === 'WX_CLOUD_BODY_STALLED')
-      this.#reportStall(first);
+    if (isReasonToGiveUp(first)) this.#giveUp(first);
     await this.fail();
     return first;
   }
@@ -88,39 +96,41 @@ export class StoredFiles {
     return this.#failure !== undefined && this.#failure.error === error;
   }
 
-  /** Decides by the answer: a success that reached the client keeps the files, anything else removes them. */
+  /**
+   * Decides by the answer: a success that reached the client keeps the files, anything else removes them. A file that is
+   * still on its way cannot have been part of the answer, so it is given up either way.
+   */
   async settle(isSuccess: boolean): Promise<void> {
     if (this.#isSettled) return;
     this.#isSettled = true;
     if (isSuccess) this.#files.clear();
-    else await this.fail();
+    await this.fail();
     for (const release of this.#holds.values()) release();
   }
 }
 
+/** Whether an error makes it pointless to read the rest of the form. */
+export function isReasonToGiveUp(error: unknown): boolean {
+  if (!(error instanceof WxCloudStorageError)) return false;
+  return error.code === 'WX_CLOUD_BODY_STALLED' || error.code === 'WX_CLOUD_STORAGE_CLOSED';
+}
+
 const byRequest = new WeakMap<object, StoredFiles>();
 
-/** The files of a request; from the first call on, their fate hangs on its response. */
-export function storedFilesOf(request: IncomingMessage): StoredFiles {
+/** The files of a request whose response is known; from the first call on, their fate hangs on that. */
+export function watchStoredFiles(request: object, response: ServerResponse): StoredFiles {
   const known = byRequest.get(request);
   if (known !== undefined) return known;
-  const { res: response } = request as IncomingMessage & { readonly res?: ServerResponse };
-  const files = new StoredFiles({ isWatched: response !== undefined });
+  const files = new StoredFiles();
   byRequest.set(request, files);
-  if (response !== undefined) watch(response, files);
+  // Never rejects: what cannot be removed is reported.
+  onRequestEnd(response, isSuccess => void files.settle(isSuccess));
   return files;
 }
 
-function watch(response: ServerResponse, files: StoredFiles): void {
-  const settle = (): void => {
-    response.off('finish', settle);
-    response.off('close', settle);
-    // Never rejects: what cannot be removed is reported.
-    void files.settle(response.writableFinished && response.statusCode < 400);
-  };
-  if (response.closed) return settle();
-  response.on('finish', settle);
-  response.on('close', settle);
+/** The files of a request of which nothing else is known, as in a storage engine. @throws {@link OptionsInvalidError} when it is none of an application's that has this module */
+export function storedFilesOf(request: object): StoredFiles {
+  return byRequest.get(request) ?? watchStoredFiles(request, originOf(request).response);
 }
 
 async function removeFiles(context: StorageContext, files: readonly StoredFile[]): Promise<void> {

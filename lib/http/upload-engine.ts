@@ -1,24 +1,15 @@
-import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
-import {
-  detectContentType,
-  isAcceptedType,
-  UNKNOWN_CONTENT_TYPE,
-  type DetectedType,
-} from '../body/index.js';
-import { FileTooLargeError, OptionsInvalidError, TypeRefusedError } from '../errors/index.js';
-import { assertCloudPath, findPathProblem, generateCloudPath } from '../file-id/index.js';
-import {
-  storeSource,
-  type StorageContext,
-  type StoragePlan,
-  type StoredCloudFile,
-} from '../storage/index.js';
-import { toHttpException } from './http-exception.js';
+import { FileTooLargeError, OptionsInvalidError } from '../errors/index.js';
+import { findPathProblem, generateCloudPath } from '../file-id/index.js';
+import { storeSource, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
-import { storedFilesOf } from './stored-files.js';
-import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-options.js';
+import { assertDeclaredSize, readDeclaredSize } from './declared-size.js';
+import { FileIntake } from './file-intake.js';
+import { toHttpException } from './http-exception.js';
+import { originOf } from './request-origin.js';
+import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
+import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 
 /** What multer hands to a storage engine. */
 export interface EngineFile {
@@ -42,14 +33,14 @@ export interface EngineStream extends Readable {
 export interface WxCloudUploadEngine {
   /** Stores one file of a form. */
   _handleFile(
-    request: IncomingMessage,
+    request: WxCloudHttpRequest,
     file: EngineFile,
     callback: (error: unknown, info?: Partial<StoredCloudFile>) => void,
   ): void;
   /** Removes a file that was stored before the form failed. */
   _removeFile(
-    request: IncomingMessage,
-    file: { readonly fileId?: string },
+    request: WxCloudHttpRequest,
+    file: Pick<EngineFile, 'fieldname'> & { readonly fileId?: string },
     callback: (error: Error | null) => void,
   ): void;
 }
@@ -59,11 +50,11 @@ export interface EngineParts {
   /** Types, paths and the instance. */
   readonly options: WxCloudUploadEngineOptions;
   /** Finds the instance that stores the files of a request. */
-  readonly findContext: (request: IncomingMessage) => StorageContext;
+  readonly findContext: (request: WxCloudHttpRequest) => StorageContext;
   /** What `limits.fileSize` is, for the message. */
   readonly fileSizeLimit?: number | undefined;
-  /** Turns what storing a file threw into what the parser is to report. */
-  readonly toError?: (error: unknown) => unknown;
+  /** Whether nobody else of this package stands between the engine and the client. */
+  readonly standsAlone: boolean;
 }
 
 /**
@@ -74,14 +65,14 @@ export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloud
   return createUploadEngine({
     options,
     findContext: request => findInstanceOfRequest(request, options.storage),
-    // Nobody else stands between this engine and the client.
-    toError: toHttpException,
+    standsAlone: true,
   });
 }
 
-/** Makes an engine that works with the given parts. @throws {@link OptionsInvalidError} when `path` is a prefix that no path may have */
+/** Makes an engine that works with the given parts. @throws {@link OptionsInvalidError} when `path` is a prefix that no path may have, or `declaredSize` is wrong */
 export function createUploadEngine(parts: EngineParts): WxCloudUploadEngine {
   assertPathPrefix(parts.options.path);
+  assertDeclaredSize(parts.options.declaredSize);
   return {
     _handleFile: (request, file, callback) =>
       callbackify(() => storeOrDrain(parts, request, file))(callback),
@@ -94,7 +85,7 @@ export function createUploadEngine(parts: EngineParts): WxCloudUploadEngine {
 
 async function storeOrDrain(
   parts: EngineParts,
-  request: IncomingMessage,
+  request: WxCloudHttpRequest,
   file: EngineFile,
 ): Promise<StoredCloudFile> {
   try {
@@ -102,26 +93,31 @@ async function storeOrDrain(
   } catch (error) {
     // Parsers go on only when every file was read to its end; destroying the stream would stop them.
     drain(file.stream);
-    throw await storedFilesOf(request).failWith(parts.toError?.(error) ?? error);
+    const failure = await storedFilesOf(request).failWith(error);
+    if (!parts.standsAlone) throw failure;
+    // The parser would wait for the rest of the form, and an application that closes for the parser.
+    if (isReasonToGiveUp(failure)) originOf(request).response.req.destroy();
+    throw toHttpException(failure);
   }
 }
 
 async function storeFile(
-  { options, findContext, fileSizeLimit }: EngineParts,
-  request: IncomingMessage,
-  file: EngineFile,
+  { options, findContext, fileSizeLimit = Infinity }: EngineParts,
+  request: WxCloudHttpRequest,
+  { stream, ...claimed }: EngineFile,
 ): Promise<StoredCloudFile> {
   const context = findContext(request);
   const files = storedFilesOf(request);
-  const intake = new FileIntake(options, request, file);
+  const intake = new FileIntake(options, request, claimed);
+  const { declaredSize } = options;
+  const index = files.takeIndex();
+  const size = declaredSize && readDeclaredSize(declaredSize, request, index);
+  if (size !== undefined && size > fileSizeLimit) throw tooLarge(fileSizeLimit);
   const stored = await context.operations.run('uploading', { signal: files.signal }, signal =>
     storeSource(context, {
-      from: { source: file.stream.iterator({ destroyOnReturn: false }), size: undefined },
+      from: { source: contentOf(stream, fileSizeLimit), size },
       inspectHead: head => intake.inspect(head),
-      plan: ({ size }) => {
-        if (file.stream.truncated === true) throw tooLarge(fileSizeLimit ?? size);
-        return intake.plan(size);
-      },
+      plan: body => intake.plan(body.size),
       signal,
     }),
   );
@@ -129,6 +125,19 @@ async function storeFile(
   await files.add({ fileId, etag, context, isPathUnique: intake.isPathUnique });
   files.signal.throwIfAborted();
   return stored;
+}
+
+/** Reads a file without destroying its stream, which a parser would not survive; one that was cut off is none. */
+function contentOf(stream: EngineStream, fileSizeLimit: number): AsyncIterable<Uint8Array> {
+  const pieces: AsyncIterator<Uint8Array> = stream.iterator({ destroyOnReturn: false });
+  const next = async (): Promise<IteratorResult<Uint8Array>> => {
+    const result = await pieces.next();
+    if (result.done === true && stream.truncated === true) throw tooLarge(fileSizeLimit);
+    return result;
+  };
+  const end = async (): Promise<IteratorResult<Uint8Array>> =>
+    (await pieces.return?.()) ?? { done: true, value: undefined };
+  return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
 }
 
 /** Checked once, as every path that is made with it would fail. */
@@ -141,63 +150,6 @@ function assertPathPrefix(path: WxCloudUploadEngineOptions['path']): void {
     expected: `the beginning of a cloud path; a path with it ${problem}`,
     remedy: 'Use a relative prefix such as photos/.',
   });
-}
-
-/** Decides about one file: whether its type is wanted, and where it goes. */
-class FileIntake {
-  readonly #options: WxCloudUploadEngineOptions;
-  readonly #request: IncomingMessage;
-  readonly #file: EngineFile;
-  #type: Partial<DetectedType> = {};
-
-  /** Whether nobody else can have a file at this one's path. */
-  get isPathUnique(): boolean {
-    return typeof this.#options.path !== 'function';
-  }
-
-  constructor(options: WxCloudUploadEngineOptions, request: IncomingMessage, file: EngineFile) {
-    this.#options = options;
-    this.#request = request;
-    this.#file = file;
-  }
-
-  async inspect(head: Uint8Array): Promise<void> {
-    const { contentTypes, detectContentType: askApplication } = this.#options;
-    const detected = await detectContentType(head);
-    if (detected !== undefined) this.#type = detected;
-    else {
-      const contentType = await askApplication?.(head, this.#file);
-      if (contentType !== undefined) this.#type = { contentType };
-    }
-    const { contentType } = this.#type;
-    if (contentTypes !== undefined && !isAcceptedType(contentType, contentTypes)) {
-      throw new TypeRefusedError({ detectedType: contentType, accepted: contentTypes });
-    }
-  }
-
-  async plan(size: number): Promise<StoragePlan> {
-    const { path = '' } = this.#options;
-    const { contentType = UNKNOWN_CONTENT_TYPE, extension } = this.#type;
-    if (typeof path === 'string') {
-      return {
-        cloudPath: generateCloudPath({ prefix: path, extension }),
-        contentType,
-        isPathUnique: this.isPathUnique,
-      };
-    }
-    const { fieldname, originalname, mimetype } = this.#file;
-    const file: WxCloudIncomingFile = {
-      fieldname,
-      originalname,
-      mimetype,
-      contentType,
-      extension,
-      size,
-    };
-    const cloudPath = await path(file, this.#request);
-    assertCloudPath(cloudPath);
-    return { cloudPath, contentType, isPathUnique: this.isPathUnique };
-  }
 }
 
 function tooLarge(limitBytes: number): FileTooLargeError {

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 
 /** What is known of a file when its path is decided: nothing of it is stored yet. */
 export interface WxCloudIncomingFile {
@@ -16,14 +16,31 @@ export interface WxCloudIncomingFile {
   readonly size: number;
 }
 
+/** What the requests of all adapters have in common: Express' `Request` or Fastify's `FastifyRequest`, as it is. */
+export interface WxCloudHttpRequest {
+  /** The headers, by their names in lower case. */
+  readonly headers: IncomingHttpHeaders;
+  /** The text fields of the form that came before the file. */
+  readonly body?: unknown;
+}
+
 /**
  * Decides the whole cloud path of a file; it is validated. Make it unique: at a path that is used again, an older file is
- * replaced, and links may give the older content for a while, as they are cached.
+ * replaced, and links may give the older content for a while, as they are cached. The request may be typed as that of
+ * the adapter in use.
  */
-export type WxCloudPathFactory = (
-  file: WxCloudIncomingFile,
-  request: IncomingMessage,
-) => string | Promise<string>;
+export type WxCloudPathFactory = {
+  /** A method's parameters may be narrowed, here to Express' or Fastify's own request. */
+  decide(file: WxCloudIncomingFile, request: WxCloudHttpRequest): string | Promise<string>;
+}['decide'];
+
+/** Where a client says how many bytes a file has, in decimal digits: exactly one of the two. */
+export interface WxCloudDeclaredSize {
+  /** The name of a request header; with several files, their sizes in order, with commas between them. */
+  readonly header?: string | undefined;
+  /** The name of a text field before the file; with several files it is sent once for each. */
+  readonly field?: string | undefined;
+}
 
 /** multer's limits, by multer's names. */
 export interface WxCloudUploadLimits {
@@ -69,6 +86,12 @@ export interface WxCloudUploadEngineOptions {
         file: Pick<WxCloudIncomingFile, 'fieldname' | 'originalname' | 'mimetype'>,
       ) => string | undefined | Promise<string | undefined>)
     | undefined;
+  /**
+   * Where the client declares the size of a file, which then goes straight through instead of being kept until its end
+   * shows how long it is. It is sent once: what fails on the way is not repeated. A wrong size is answered with 400, one
+   * over `limits.fileSize` with 413; a file without a size is kept as usual. @defaultValue none
+   */
+  readonly declaredSize?: WxCloudDeclaredSize | undefined;
   /** The name of the instance to store with. @defaultValue the default instance */
   readonly storage?: string | undefined;
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import {
   Inject,
   mixin,
@@ -14,9 +14,15 @@ import { findInstance } from './application-instances.js';
 import { toFormError } from './form-error.js';
 import { toHttpException } from './http-exception.js';
 import { keepOnSuccess } from './keep-on-success.js';
-import { loadUploadPlatform, type PlatformUploadOptions, type UploadPlatform } from './platform.js';
-import { assertHasFile } from './required-files.js';
-import { storedFilesOf, type StoredFiles } from './stored-files.js';
+import {
+  createFormParser,
+  type FormParser,
+  type PlatformUploadOptions,
+  type UploadPlatform,
+} from './platform.js';
+import { rawResponseOf } from './request-origin.js';
+import { assertHasFile, type ParsedRequest } from './required-files.js';
+import { isReasonToGiveUp, watchStoredFiles, type StoredFiles } from './stored-files.js';
 import { createUploadEngine } from './upload-engine.js';
 import type { WxCloudUploadInterceptorOptions, WxCloudUploadLimits } from './upload-options.js';
 
@@ -33,9 +39,20 @@ export interface UploadInterceptorParts {
   ) => Type<NestInterceptor>;
 }
 
-/** 100 MiB: neither Express, which has no limit, nor Fastify, with 1 MiB, has a default that suits an upload. */
-const DEFAULT_FILE_SIZE = 104_857_600;
-const DEFAULT_FILE_COUNT = 10;
+/**
+ * All of them, so that they mean the same with every parser: for one file, Express has no limit and Fastify 1 MiB;
+ * names of fields and their shape are limited by some versions only.
+ */
+const DEFAULT_LIMITS = {
+  fileSize: 104_857_600,
+  files: 10,
+  fieldSize: 1_048_576,
+  fieldNameSize: 100,
+  parts: 1_000,
+  headerPairs: 2_000,
+  fieldNestingDepth: 32,
+  fieldArrayIndexLimit: 1_000,
+} as const;
 
 /**
  * Makes an interceptor that has Nest's own one parse the form and our engine store its files, and that removes them
@@ -47,7 +64,7 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
 
   class WxCloudUploadInterceptor implements NestInterceptor, OnModuleInit {
     readonly #host: HttpAdapterHost;
-    #parser: Promise<NestInterceptor> | undefined;
+    #parser: Promise<FormParser> | undefined;
 
     constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
       this.#host = host;
@@ -59,8 +76,10 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
     }
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-      const request = context.switchToHttp().getRequest<IncomingMessage>();
-      const files = storedFilesOf(request);
+      const http = context.switchToHttp();
+      const request = http.getRequest<ParsedRequest>();
+      const response = rawResponseOf(http.getResponse<ServerResponse>());
+      const files = watchStoredFiles(request, response);
       const checked: CallHandler = {
         handle: () => {
           if (required) assertHasFile(request);
@@ -70,15 +89,18 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
       try {
         const parser = await this.#loadParser();
         // A parser waits for the end of the request before it reports anything: for ever, when the client has stalled.
-        const result = await Promise.race([parser.intercept(context, checked), files.stalled]);
+        const result = await Promise.race([parser.intercept(context, checked), files.givenUp]);
         return result.pipe(keepOnSuccess(files, toHttpException));
       } catch (error) {
         await files.fail();
+        // What is left of the form stands in the way of a further request.
+        if (isReasonToGiveUp(error) && !response.headersSent)
+          response.setHeader('connection', 'close');
         throw toHttpException(explain(error, files, limits.fileSize));
       }
     }
 
-    #loadParser(): Promise<NestInterceptor> {
+    #loadParser(): Promise<FormParser> {
       this.#parser ??= makeParser(this.#host, parts, limits);
       return this.#parser;
     }
@@ -91,24 +113,25 @@ type CompleteLimits = WxCloudUploadLimits & { readonly fileSize: number };
 /** Key by key, so that a limit that is given as undefined keeps its default. */
 function completeLimits({ options, fileCount }: UploadInterceptorParts): CompleteLimits {
   const given = Object.entries(options.limits ?? {}).filter(([, value]) => value !== undefined);
-  const files = fileCount ?? DEFAULT_FILE_COUNT;
-  return { fileSize: DEFAULT_FILE_SIZE, files, ...Object.fromEntries(given) };
+  const files = fileCount ?? DEFAULT_LIMITS.files;
+  return { ...DEFAULT_LIMITS, files, ...Object.fromEntries(given) };
 }
 
 async function makeParser(
   host: HttpAdapterHost,
   { options, select }: UploadInterceptorParts,
   limits: CompleteLimits,
-): Promise<NestInterceptor> {
+): Promise<FormParser> {
   const context = findInstance(host, options.storage);
   const storage = createUploadEngine({
     options,
     findContext: () => context,
+    standsAlone: false,
     fileSizeLimit: limits.fileSize,
   });
-  const platform = await loadUploadPlatform(host);
-  const Parser = select(platform, { storage, limits, defParamCharset: 'utf8' });
-  return new Parser();
+  return createFormParser(host, platform =>
+    select(platform, { storage, limits, defParamCharset: 'utf8' }),
+  );
 }
 
 /** An error of the engine, or of a function it was given, says what it means; the others are the parser's. */

@@ -7,6 +7,7 @@ import {
   WxCloudStorageService,
   type WxCloudStorageOptions,
 } from '../../lib/index.js';
+import { EXPRESS, type Adapter } from './adapters.js';
 
 /** An application on a free loopback port, with the emulator as its cloud. */
 export interface TestApplication {
@@ -24,6 +25,8 @@ export interface TestApplicationParts {
   readonly providers?: readonly Type[];
   /** Over the emulator's own options. */
   readonly options?: Partial<WxCloudStorageOptions>;
+  /** What serves HTTP. @defaultValue Express */
+  readonly adapter?: Adapter;
   /** Set up before the application listens. */
   readonly configure?: (app: INestApplication) => void;
 }
@@ -60,7 +63,8 @@ async function startWith(
   parts: TestApplicationParts,
 ): Promise<TestApplication> {
   const testing = await Test.createTestingModule({ imports: [module] }).compile();
-  const app = testing.createNestApplication({ logger: false });
+  const { adapter = EXPRESS } = parts;
+  const app = testing.createNestApplication(adapter.create(), { logger: false });
   parts.configure?.(app);
   await app.listen(0, '127.0.0.1');
   return {

@@ -57,11 +57,39 @@ describe('toFormError', () => {
   });
 
   it.each([
+    ['Too many parts', 'too many parts'],
+    ['Too many files', 'too many files'],
+    ['Field name too long', 'too long'],
+    ['Field value too long - a', 'too long'],
+    ['Too many fields', 'too many text fields'],
+    ['Unexpected file field - <b>', 'takes none'],
+    ['Field name missing', 'no name'],
+    ['Field name nesting too deep - a', 'nested'],
+    ['Field name array index too large - a', 'index'],
+    ['Invalid field name - a', 'not acceptable'],
+    ['JSON field values too large - a', 'JSON'],
+    ['Too many partsetc', 'no complete'],
+  ])("explains %p, which is all that Nest's Fastify adapter says", (message, advice) => {
+    const found = toFormError(new BadRequestException(message), LIMIT) as Error;
+    expect(found).toMatchObject({ code: 'WX_CLOUD_FORM_INVALID' });
+    expect(found.message).toContain(advice);
+  });
+
+  it('takes a file over the limit for too large when only the text says so', () => {
+    expect(toFormError(new PayloadTooLargeException('File too large'), LIMIT)).toMatchObject({
+      code: 'WX_CLOUD_FILE_TOO_LARGE',
+    });
+  });
+
+  it.each([
     'Malformed part header',
     'Malformed content type',
     'Unexpected end of form',
     'Unexpected end of file',
     'Missing Content-Type',
+    'Unexpected end of multipart data',
+    'Unsupported Content-Type.',
+    'The needle cannot have a length bigger than 256.',
     'Multipart: Boundary not found',
     'Unsupported content type: text/plain',
     'Request aborted',

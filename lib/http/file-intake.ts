@@ -1,0 +1,75 @@
+import {
+  detectContentType,
+  isAcceptedType,
+  UNKNOWN_CONTENT_TYPE,
+  type DetectedType,
+} from '../body/index.js';
+import { TypeRefusedError } from '../errors/index.js';
+import { assertCloudPath, generateCloudPath } from '../file-id/index.js';
+import type { StoragePlan } from '../storage/index.js';
+import type {
+  WxCloudHttpRequest,
+  WxCloudIncomingFile,
+  WxCloudUploadEngineOptions,
+} from './upload-options.js';
+
+/** What a form tells of a file before its content. */
+export type ClaimedFile = Pick<WxCloudIncomingFile, 'fieldname' | 'originalname' | 'mimetype'>;
+
+/** Decides about one file: whether its type is wanted, and where it goes. */
+export class FileIntake {
+  readonly #options: WxCloudUploadEngineOptions;
+  readonly #request: WxCloudHttpRequest;
+  readonly #file: ClaimedFile;
+  #type: Partial<DetectedType> = {};
+
+  /** Whether nobody else can have a file at this one's path. */
+  get isPathUnique(): boolean {
+    return typeof this.#options.path !== 'function';
+  }
+
+  /** Takes what the application wants, and what the form says. */
+  constructor(options: WxCloudUploadEngineOptions, request: WxCloudHttpRequest, file: ClaimedFile) {
+    this.#options = options;
+    this.#request = request;
+    this.#file = file;
+  }
+
+  /** Finds the type in the first bytes. @throws {@link TypeRefusedError} when it is not accepted */
+  async inspect(head: Uint8Array): Promise<void> {
+    const { contentTypes, detectContentType: askApplication } = this.#options;
+    const detected = await detectContentType(head);
+    if (detected !== undefined) this.#type = detected;
+    else {
+      const contentType = await askApplication?.(head, this.#file);
+      if (contentType !== undefined) this.#type = { contentType };
+    }
+    const { contentType } = this.#type;
+    if (contentTypes !== undefined && !isAcceptedType(contentType, contentTypes)) {
+      throw new TypeRefusedError({ detectedType: contentType, accepted: contentTypes });
+    }
+  }
+
+  /** Decides where the file goes, now that its size is known too. */
+  async plan(size: number): Promise<StoragePlan> {
+    const { path = '' } = this.#options;
+    const { isPathUnique } = this;
+    const { contentType = UNKNOWN_CONTENT_TYPE, extension } = this.#type;
+    if (typeof path === 'string') {
+      const cloudPath = generateCloudPath({ prefix: path, extension });
+      return { cloudPath, contentType, isPathUnique };
+    }
+    const { fieldname, originalname, mimetype } = this.#file;
+    const file: WxCloudIncomingFile = {
+      fieldname,
+      originalname,
+      mimetype,
+      contentType,
+      extension,
+      size,
+    };
+    const cloudPath = await path(file, this.#request);
+    assertCloudPath(cloudPath);
+    return { cloudPath, contentType, isPathUnique };
+  }
+}

@@ -1,0 +1,202 @@
+import { Body, Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  WxCloudFileInterceptor,
+  wxCloudUpload,
+  type WxCloudUploadedFile,
+} from '../../../lib/index.js';
+import { ADAPTERS, type Adapter } from '../../support/adapters.js';
+import { PNG, pngOfSize } from '../../support/forms.js';
+import { until } from '../../support/until.js';
+import {
+  expectNothingLeft,
+  startEdgeApplication,
+  type EdgeApplication,
+} from './support/edge-application.js';
+import {
+  encodeForm,
+  headOf,
+  openConnection,
+  openRequest,
+  type RawRequest,
+} from './support/raw-request.js';
+
+let handle: () => Promise<void>;
+
+function photosController({ FileInterceptor }: Adapter) {
+  @Controller()
+  class PhotosController {
+    @Post('photos')
+    @UseInterceptors(WxCloudFileInterceptor('photo'))
+    async create(@UploadedFile() photo: WxCloudUploadedFile) {
+      await handle();
+      return { fileId: photo.fileId };
+    }
+
+    @Post('engine')
+    @UseInterceptors(FileInterceptor('photo', { storage: wxCloudUpload() }))
+    async engine(@UploadedFile() photo: WxCloudUploadedFile) {
+      await handle();
+      return { fileId: photo.fileId };
+    }
+
+    @Post('avatar')
+    @UseInterceptors(WxCloudFileInterceptor('photo', { path: () => 'avatars/me.png' }))
+    async avatar(@Body('fails') fails?: string) {
+      if (fails === undefined) return { stored: true };
+      await handle();
+      throw new Error('the handler failed');
+    }
+  }
+  return PhotosController;
+}
+
+const FORM = encodeForm([{ field: 'photo', content: pngOfSize(400_000), fileName: 'a.png' }]);
+const SMALL_FORM = encodeForm([{ field: 'photo', content: PNG, fileName: 'a.png' }]);
+const ROUTES = [
+  ['our interceptor', '/photos'],
+  ["Nest's own interceptor with our engine", '/engine'],
+] as const;
+
+describe.each(ADAPTERS)('on $name', adapter => {
+  let application: EdgeApplication;
+  let finish: () => void;
+  beforeEach(async () => {
+    const working = new Promise<void>(resolve => (finish = resolve));
+    handle = () => working;
+    application = await startEdgeApplication({
+      adapter,
+      controllers: [photosController(adapter)],
+    });
+  });
+  afterEach(async () => {
+    finish();
+    await application.close();
+  });
+
+  const open = (path: string): RawRequest =>
+    openRequest(application.url, { path, length: FORM.byteLength });
+
+  /** A client that stays but sends no more than a part of its file. */
+  const openStalled = (path: string): RawRequest => {
+    const request = openRequest(application.url, {
+      path,
+      length: FORM.byteLength,
+      connection: 'keep-alive',
+    });
+    request.send(FORM.subarray(0, 150_000));
+    return request;
+  };
+
+  describe.each(ROUTES)('behind %s, a client that goes away', (_, path) => {
+    it('in the middle of a file leaves nothing', async () => {
+      const request = open(path);
+      request.send(FORM.subarray(0, 150_000));
+      await until(async () => (await application.countSpoolHandles()) > 0, 'a temporary file');
+      request.leave();
+
+      await expectNothingLeft(application);
+      expect(application.emulator.journal).toEqual([]);
+    });
+
+    it('while the cloud receives the file leaves nothing', async () => {
+      application.emulator.faults.add({
+        operation: 'post-object',
+        effect: { kind: 'delay', delayMs: 300 },
+      });
+      const request = open(path);
+      request.send(FORM.subarray(0, -4));
+      await until(() => application.count('upload-link') > 0, 'the link');
+      request.leave();
+
+      await until(() => application.count('post-object') > 0, 'the answer of the cloud');
+      await expectNothingLeft(application);
+    });
+
+    it('while the handler works leaves nothing', async () => {
+      const request = open(path);
+      request.send(FORM);
+      await until(() => application.emulator.objects.length === 1, 'a stored file');
+      request.leave();
+
+      await until(() => application.count('delete-files') > 0, 'the removal');
+      finish();
+      await expectNothingLeft(application);
+    });
+
+    it('once it has its answer leaves the file it was told of', async () => {
+      finish();
+      const request = open(path);
+      request.send(FORM);
+      const answer = await request.answer;
+
+      expect(answer).toMatch(/^HTTP\/1\.1 201 /);
+      expect(application.emulator.objects).toHaveLength(1);
+      expect(answer).toContain(application.emulator.objects[0]?.fileId);
+      expect(application.count('delete-files')).toBe(0);
+    });
+
+    it('before its turn, after requests it did not wait for, leaves nothing', async () => {
+      const connection = openConnection(application.url);
+      const head = headOf({ path, length: SMALL_FORM.byteLength, connection: 'keep-alive' });
+      const requests = Array.from({ length: 15 }, () => [head, SMALL_FORM]).flat();
+      connection.send(...requests);
+      await until(() => application.emulator.objects.length === 15, 'all stored files');
+      connection.leave();
+
+      await until(() => application.emulator.objects.length === 0, 'an empty storage');
+      finish();
+      await expectNothingLeft(application);
+    });
+  });
+
+  it('answers a form that ends in the middle of a file with 400', async () => {
+    const request = openRequest(application.url, { path: '/photos', length: 150_000 });
+    request.send(FORM.subarray(0, 150_000));
+
+    const answer = await request.answer;
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('WX_CLOUD_FORM_INVALID');
+    await expectNothingLeft(application);
+  });
+
+  it('answers a client that does not go on with 408, and closes the connection', async () => {
+    const request = openStalled('/photos');
+
+    const answer = await request.answer;
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('WX_CLOUD_BODY_STALLED');
+    expect(answer).toMatch(/\r\nconnection: close/i);
+    await expectNothingLeft(application);
+  });
+
+  it("cuts a client off that does not go on behind Nest's own interceptor", async () => {
+    await openStalled('/engine').answer;
+    await expectNothingLeft(application);
+  });
+
+  it('keeps the file of a later request at the same path when an earlier one fails', async () => {
+    const first = application.post('avatar', [
+      { field: 'fails', text: 'yes' },
+      { field: 'photo', file: PNG },
+    ]);
+    await until(() => application.emulator.objects.length === 1, 'the first file');
+    const later = pngOfSize(1_000);
+    expect(await application.post('avatar', [{ field: 'photo', file: later }])).toMatchObject({
+      status: 201,
+    });
+    finish();
+
+    expect(await first).toMatchObject({ status: 500 });
+    expect((await application.emulator.readObject('avatars/me.png')).equals(later)).toBe(true);
+  });
+
+  it('frees a path again when the only request with a file there fails', async () => {
+    finish();
+    await application.post('avatar', [
+      { field: 'fails', text: 'yes' },
+      { field: 'photo', file: PNG },
+    ]);
+    await expectNothingLeft(application);
+  });
+});

@@ -1,0 +1,84 @@
+import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Controller, Get, type Type } from '@nestjs/common';
+import { expect, jest } from '@jest/globals';
+import type { WxCloudStorageOptions } from '../../../../lib/index.js';
+import type { Adapter } from '../../../support/adapters.js';
+import { startApplication, type TestApplication } from '../../../support/application.js';
+import { PNG, postForm, type Answer, type FormPart } from '../../../support/forms.js';
+import { until } from '../../../support/until.js';
+
+@Controller('alive')
+class AliveController {
+  @Get()
+  alive() {
+    return { alive: true };
+  }
+}
+
+/** An application of which all that a request may leave behind can be seen. */
+export interface EdgeApplication extends Pick<TestApplication, 'app' | 'emulator' | 'url'> {
+  readonly onOrphan: jest.Mock<(fileIds: readonly string[]) => void>;
+  readonly post: (path: string, parts?: readonly FormPart[]) => Promise<Answer>;
+  /** How many requests for an operation the cloud has answered. */
+  readonly count: (operation: string) => number;
+  /** How many temporary files are open; they have no name any more. */
+  readonly countSpoolHandles: () => Promise<number>;
+  /** The names of the temporary files that have one. */
+  readonly listSpool: () => Promise<string[]>;
+  readonly close: () => Promise<void>;
+}
+
+/** What such an application is made of. */
+export interface EdgeApplicationParts {
+  readonly adapter: Adapter;
+  readonly controllers: readonly Type[];
+  readonly options?: Partial<WxCloudStorageOptions>;
+}
+
+/** Starts one with a spool folder of its own, and limits that tests reach quickly. */
+export async function startEdgeApplication(parts: EdgeApplicationParts): Promise<EdgeApplication> {
+  const spoolDirectory = await mkdtemp(join(tmpdir(), 'wx-cloud-spool-'));
+  const onOrphan = jest.fn<(fileIds: readonly string[]) => void>();
+  const { app, emulator, url, close } = await startApplication({
+    ...parts,
+    controllers: [...parts.controllers, AliveController],
+    options: {
+      timeouts: { idleMs: 1_000 },
+      onOrphan,
+      ...parts.options,
+      upload: { spoolDirectory, memoryLimitBytes: 65_536, ...parts.options?.upload },
+    },
+  });
+  const countSpoolHandles = async (): Promise<number> => {
+    const handles = await readdir('/proc/self/fd');
+    const targets = await Promise.all(
+      handles.map(handle => readlink(`/proc/self/fd/${handle}`).catch(() => '')),
+    );
+    return targets.filter(target => target.startsWith(spoolDirectory)).length;
+  };
+  return {
+    app,
+    emulator,
+    url,
+    onOrphan,
+    countSpoolHandles,
+    post: (path, form = [{ field: 'photo', file: PNG }]) => postForm(`${url}/${path}`, form),
+    count: operation => emulator.journal.filter(entry => entry.operation === operation).length,
+    listSpool: () => readdir(spoolDirectory),
+    close: async () => {
+      await close();
+      await rm(spoolDirectory, { recursive: true });
+    },
+  };
+}
+
+/** Waits until there is no object and no temporary file, by name or handle; the application then still answers. */
+export async function expectNothingLeft(application: EdgeApplication): Promise<void> {
+  const { emulator, url, countSpoolHandles, listSpool } = application;
+  await until(() => emulator.objects.length === 0, 'an empty storage');
+  await until(async () => (await countSpoolHandles()) === 0, 'no open temporary file');
+  expect(await listSpool()).toEqual([]);
+  expect(await (await fetch(`${url}/alive`)).json()).toEqual({ alive: true });
+}

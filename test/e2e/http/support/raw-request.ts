@@ -1,0 +1,80 @@
+import { connect, type Socket } from 'node:net';
+
+/** The boundary of the forms that are made here. */
+const BOUNDARY = 'boundary';
+
+/** One part, as bytes. */
+export interface RawPart {
+  readonly field: string;
+  readonly content: Buffer | string;
+  /** Makes it a file. */
+  readonly fileName?: string;
+}
+
+/** A form as a client sends it, byte for byte. */
+export function encodeForm(parts: readonly RawPart[]): Buffer {
+  const pieces = parts.flatMap(({ field, content, fileName }) => {
+    const name = fileName === undefined ? '' : `; filename="${fileName}"`;
+    const head = `--${BOUNDARY}\r\ncontent-disposition: form-data; name="${field}"${name}\r\n\r\n`;
+    return [Buffer.from(head), Buffer.from(content), Buffer.from('\r\n')];
+  });
+  return Buffer.concat([...pieces, Buffer.from(`--${BOUNDARY}--\r\n`)]);
+}
+
+/** A request over a socket of its own, of which the test sends what it wants when it wants. */
+export interface RawRequest {
+  readonly socket: Socket;
+  /** All that was answered until the connection was closed. */
+  readonly answer: Promise<string>;
+  send(...pieces: readonly (Buffer | string)[]): void;
+  /** Cuts the connection. */
+  leave(): void;
+}
+
+/** What a raw request announces. */
+export interface RawRequestHead {
+  readonly path: string;
+  /** How many bytes its body is to have. */
+  readonly length: number;
+  /** @defaultValue close */
+  readonly connection?: 'close' | 'keep-alive';
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Opens a connection to an application. */
+export function openConnection(url: string): RawRequest {
+  const { port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let text = '';
+  socket.setEncoding('utf8').on('data', (data: string) => (text += data));
+  // A connection that is cut ends as well as one that is closed.
+  socket.on('error', () => {});
+  return {
+    socket,
+    answer: new Promise(resolve => socket.once('close', () => resolve(text))),
+    send: (...pieces) => pieces.forEach(piece => socket.write(piece)),
+    leave: () => void socket.destroy(),
+  };
+}
+
+/** The head of a request with a form. */
+export function headOf({
+  path,
+  length,
+  connection = 'close',
+  headers = {},
+}: RawRequestHead): string {
+  const more = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return (
+    `POST ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: ${connection}\r\n` +
+    `content-type: multipart/form-data; boundary=${BOUNDARY}\r\n` +
+    `content-length: ${length}\r\n${more.join('')}\r\n`
+  );
+}
+
+/** Sends the head of a request with a form. */
+export function openRequest(url: string, head: RawRequestHead): RawRequest {
+  const request = openConnection(url);
+  request.send(headOf(head));
+  return request;
+}
