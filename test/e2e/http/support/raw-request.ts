@@ -37,7 +37,7 @@ export interface RawRequestHead {
   /** How many bytes its body is to have. */
   readonly length: number;
   /** @defaultValue close */
-  readonly connection?: 'close' | 'keep-alive';
+  readonly connection?: 'close' | 'keep-alive' | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

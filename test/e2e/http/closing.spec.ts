@@ -1,0 +1,99 @@
+import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  WxCloudFileInterceptor,
+  wxCloudUpload,
+  type WxCloudUploadedFile,
+} from '../../../lib/index.js';
+import { ADAPTERS, type Adapter } from '../../support/adapters.js';
+import { pngOfSize } from '../../support/forms.js';
+import { until } from '../../support/until.js';
+import { startEdgeApplication, type EdgeApplication } from './support/edge-application.js';
+import { encodeForm, openRequest, type RawRequest } from './support/raw-request.js';
+
+let handle: () => Promise<void>;
+
+function photosController({ FileInterceptor }: Adapter) {
+  @Controller()
+  class PhotosController {
+    @Post('photos')
+    @UseInterceptors(WxCloudFileInterceptor('photo'))
+    async create(@UploadedFile() photo: WxCloudUploadedFile) {
+      await handle();
+      return { fileId: photo.fileId };
+    }
+
+    @Post('engine')
+    @UseInterceptors(FileInterceptor('photo', { storage: wxCloudUpload() }))
+    engine() {
+      return 'unreachable';
+    }
+  }
+  return PhotosController;
+}
+
+const FORM = encodeForm([{ field: 'photo', content: pngOfSize(400_000), fileName: 'a.png' }]);
+
+describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
+  let application: EdgeApplication;
+  beforeEach(async () => {
+    handle = async () => {};
+    application = await startEdgeApplication({
+      adapter,
+      controllers: [photosController(adapter)],
+      // Longer than an application waits for what is running.
+      options: { timeouts: { idleMs: 60_000 } },
+    });
+  });
+  afterEach(() => application.close());
+
+  const open = (path: string, connection?: 'close' | 'keep-alive'): RawRequest =>
+    openRequest(application.url, { path, length: FORM.byteLength, connection });
+
+  it('lets an upload in progress end', async () => {
+    application.emulator.faults.add({
+      operation: 'post-object',
+      effect: { kind: 'delay', delayMs: 500 },
+    });
+    const request = open('/photos');
+    request.send(FORM);
+    await until(() => application.count('upload-link') === 1, 'the link');
+
+    await application.app.close();
+
+    expect(await request.answer).toMatch(/^HTTP\/1\.1 201 /);
+    expect(application.emulator.objects).toHaveLength(1);
+  });
+
+  it('removes the file of a request whose client leaves meanwhile', async () => {
+    let finish = (): void => {};
+    handle = () => new Promise(resolve => (finish = resolve));
+    const request = open('/photos');
+    request.send(FORM);
+    await until(() => application.emulator.objects.length === 1, 'a stored file');
+
+    const closing = application.app.close();
+    request.leave();
+    await closing;
+
+    expect(application.emulator.objects).toEqual([]);
+    finish();
+  });
+
+  it('gives up uploads whose clients do not go on, and leaves nothing of them', async () => {
+    const ours = open('/photos', 'keep-alive');
+    const alone = open('/engine', 'keep-alive');
+    for (const request of [ours, alone]) request.send(FORM.subarray(0, 150_000));
+    await until(async () => (await application.countSpoolHandles()) === 2, 'temporary files');
+
+    await application.app.close();
+
+    const answer = await ours.answer;
+    expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+    expect(answer).toContain('WX_CLOUD_STORAGE_CLOSED');
+    await alone.answer;
+    expect(await application.countSpoolHandles()).toBe(0);
+    expect(await application.listSpool()).toEqual([]);
+    expect(application.emulator.journal).toEqual([]);
+  });
+});
