@@ -245,7 +245,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
 
     expect(await application.post('outer-timeout')).toMatchObject({ status: 500 });
 
-    await until(() => application.count('post-object') === 1, 'the answer of the cloud');
+    await until(() => application.count('post-object') > 0, 'the answer of the cloud');
     await expectNothingLeft(application);
   });
 
@@ -258,7 +258,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
       body: { early: true },
     });
 
-    await until(() => application.count('post-object') === 1, 'the answer of the cloud');
+    await until(() => application.count('post-object') > 0, 'the answer of the cloud');
     await expectNothingLeft(application);
   });
 

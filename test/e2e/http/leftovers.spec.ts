@@ -88,8 +88,10 @@ describe.each(ADAPTERS)('on $name, requests of every kind', adapter => {
       .getHttpServer()
       .on('connection', (socket: Socket) => void connections.push(socket));
   });
-  afterEach(() => {
+  afterEach(async () => {
     jest.restoreAllMocks();
+    agent.destroy();
+    await application.close();
   });
 
   const round = async (): Promise<number[]> => {

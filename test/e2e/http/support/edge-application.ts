@@ -69,7 +69,7 @@ export async function startEdgeApplication(parts: EdgeApplicationParts): Promise
     listSpool: () => readdir(spoolDirectory),
     close: async () => {
       await close();
-      await rm(spoolDirectory, { recursive: true });
+      await rm(spoolDirectory, { recursive: true, force: true });
     },
   };
 }
