@@ -1,8 +1,12 @@
 import type { ResolvedUpload } from '../options/index.js';
 import { HeadCollector } from './head-collector.js';
+import { KeptPieces } from './kept-pieces.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { TemporaryFile } from './temporary-file.js';
 import { bufferBody, replayableBody, type UploadBody } from './upload-body.js';
+
+/** Up to this size a body is sent as one buffer. */
+const MAX_JOINED_BYTES = 65_536;
 
 /** Where a body of unknown length is kept until its end shows how long it is. */
 export interface SpoolContext {
@@ -39,8 +43,7 @@ export async function spool(
 
 class Spool {
   readonly #context: SpoolContext;
-  #pieces: Uint8Array[] = [];
-  #heldBytes = 0;
+  #kept = new KeptPieces();
   #file: TemporaryFile | undefined;
 
   constructor(context: SpoolContext) {
@@ -49,9 +52,7 @@ class Spool {
 
   async append(piece: Uint8Array): Promise<void> {
     if (this.#file === undefined && this.#fits(piece)) {
-      // A copy: the source may fill its buffer again, or have cut the piece from a larger one.
-      this.#pieces.push(Buffer.from(piece));
-      this.#heldBytes += piece.byteLength;
+      this.#kept.append(piece);
       return;
     }
     this.#file ??= await this.#moveToFile();
@@ -64,9 +65,9 @@ class Spool {
     if (file !== undefined) {
       return replayableBody({ size: file.size, head, open: () => file.read(), dispose });
     }
-    const { size, open } = bufferBody(Buffer.concat(this.#pieces));
-    this.#pieces = [];
-    return replayableBody({ size, head, open, dispose });
+    const { blocks, size } = this.#kept;
+    if (size <= MAX_JOINED_BYTES) return { ...bufferBody(Buffer.concat(blocks)), head, dispose };
+    return replayableBody({ size, head, open: () => eachOf(blocks), dispose });
   }
 
   async dispose(): Promise<void> {
@@ -76,7 +77,7 @@ class Spool {
 
   #fits(piece: Uint8Array): boolean {
     const { limits, budget } = this.#context;
-    if (this.#heldBytes + piece.byteLength > limits.memoryLimitBytes) return false;
+    if (this.#kept.size + piece.byteLength > limits.memoryLimitBytes) return false;
     return budget.reserve(piece.byteLength);
   }
 
@@ -84,14 +85,17 @@ class Spool {
     const file = await TemporaryFile.create(this.#context.limits.spoolDirectory);
     // Known to this spool before anything can fail, so that dispose() removes it.
     this.#file = file;
-    for (const piece of this.#pieces) await file.append(piece);
+    for (const block of this.#kept.blocks) await file.append(block);
     this.#release();
     return file;
   }
 
   #release(): void {
-    this.#context.budget.release(this.#heldBytes);
-    this.#heldBytes = 0;
-    this.#pieces = [];
+    this.#context.budget.release(this.#kept.size);
+    this.#kept = new KeptPieces();
   }
+}
+
+async function* eachOf(blocks: readonly Buffer[]): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* blocks;
 }

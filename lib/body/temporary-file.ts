@@ -3,7 +3,7 @@ import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WxCloudStorageError } from '../errors/index.js';
 
-const PIECE_BYTES = 262_144;
+const PIECE_BYTES = 65_536;
 
 /**
  * A temporary file that only this process can reach: its name is removed as soon as it is open, so that even a killed

@@ -1,5 +1,7 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { OptionsInvalidError } from '../errors/index.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
 import type {
@@ -170,7 +172,7 @@ function resolveUpload(value: unknown): ResolvedUpload {
 }
 
 function resolveSpoolDirectory(value: unknown): string {
-  if (typeof value === 'string' && isWritableFolder(value)) return value;
+  if (typeof value === 'string' && value !== '' && isWritableFolder(value)) return value;
   throw new OptionsInvalidError({
     option: 'upload.spoolDirectory',
     expected: 'an existing folder that this process may write to',
@@ -178,10 +180,13 @@ function resolveSpoolDirectory(value: unknown): string {
   });
 }
 
+/** Tried, as permissions alone do not tell of a file system that is read-only or full. */
 function isWritableFolder(path: string): boolean {
+  const file = join(path, `wx-cloud-storage-${randomUUID()}.tmp`);
   try {
-    accessSync(path, constants.W_OK | constants.X_OK);
-    return statSync(path).isDirectory();
+    closeSync(openSync(file, 'wx', 0o600));
+    unlinkSync(file);
+    return true;
   } catch {
     return false;
   }

@@ -51,8 +51,8 @@ export interface UploadOptions {
    */
   readonly memoryLimitBytes?: number | undefined;
   /**
-   * How much of all bodies of unknown length together is kept in memory; what goes beyond goes to temporary files,
-   * however small. Bytes, from 0. @defaultValue 67108864 (64 MiB)
+   * How much of all bodies of unknown length together, over all instances of the process, is kept in memory; what goes
+   * beyond goes to temporary files, however small. Bytes, from 0. @defaultValue 67108864 (64 MiB)
    */
   readonly memoryBudgetBytes?: number | undefined;
   /** The folder for temporary files; it must exist and be writable. @defaultValue the system's temporary folder */

@@ -1,34 +1,24 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { request } from 'node:http';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { request, type ClientRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { json } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
+import { ADAPTERS } from '../support/adapters.js';
+import { until } from '../support/until.js';
 import { startUploadApplication, type UploadApplication } from '../support/upload-application.js';
 
 const MIB = 1024 * 1024;
 const BLOCK = randomBytes(MIB);
-
-let dataDir: string;
-let emulator: WxCloudEmulator;
-let application: UploadApplication;
-
-beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'wx-cloud-memory-'));
-  emulator = await startWxCloudEmulator({ dataDir });
-  application = await startUploadApplication(emulator);
-});
-
-afterEach(async () => {
-  await application.close();
-  await emulator.close();
-  await rm(dataDir, { recursive: true });
-});
+const FORM_HEAD = Buffer.from(
+  '--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n',
+);
+const FORM_TAIL = Buffer.from('\r\n--xyz--\r\n');
 
 /** No two blocks are the same, so that a block lost or doubled would show. */
 function* blocks(count: number): Generator<Buffer> {
@@ -39,38 +29,63 @@ function* blocks(count: number): Generator<Buffer> {
   }
 }
 
-async function uploadMebibytes(count: number): Promise<{ size: number; cloudPath: string }> {
-  const outgoing = request(`${application.url}/upload`, {
-    method: 'POST',
-    headers: { 'content-type': 'multipart/form-data; boundary=xyz' },
+function* wholeForm(count: number): Generator<Buffer> {
+  yield FORM_HEAD;
+  yield* blocks(count);
+  yield FORM_TAIL;
+}
+
+interface StoredAnswer {
+  readonly size: number;
+  readonly cloudPath: string;
+}
+
+describe.each(ADAPTERS)('on $name', ({ name: adapter }) => {
+  let dataDir: string;
+  let spoolDirectory: string;
+  let emulator: WxCloudEmulator;
+  let application: UploadApplication;
+
+  beforeEach(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'wx-cloud-memory-'));
+    spoolDirectory = await mkdtemp(join(tmpdir(), 'wx-cloud-spool-'));
+    emulator = await startWxCloudEmulator({ dataDir });
+    const upload = { spoolDirectory, memoryLimitBytes: 8 * MIB };
+    application = await startUploadApplication({
+      adapter,
+      options: { ...emulator.options, upload },
+    });
   });
-  const answered = once(outgoing, 'response') as Promise<[Readable]>;
-  function* form(): Generator<Buffer> {
-    yield Buffer.from(
-      '--xyz\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n',
-    );
-    yield* blocks(count);
-    yield Buffer.from('\r\n--xyz--\r\n');
-  }
-  await pipeline(Readable.from(form()), outgoing);
-  return (await json((await answered)[0])) as { size: number; cloudPath: string };
-}
 
-async function readPeakBytes(): Promise<number> {
-  const { peakBytes } = (await (await fetch(`${application.url}/memory`)).json()) as {
-    peakBytes: number;
+  afterEach(async () => {
+    await application.close();
+    await emulator.close();
+    await rm(dataDir, { recursive: true });
+    await rm(spoolDirectory, { recursive: true });
+  });
+
+  const openUpload = (): { outgoing: ClientRequest; answered: Promise<StoredAnswer> } => {
+    const outgoing = request(`${application.url}/upload`, {
+      method: 'POST',
+      headers: { 'content-type': 'multipart/form-data; boundary=xyz' },
+    });
+    const answered = once(outgoing, 'response').then(([response]) => json(response as Readable));
+    return { outgoing, answered: answered as Promise<StoredAnswer> };
   };
-  return peakBytes;
-}
 
-describe('an upload of 300 MiB', () => {
-  it('arrives byte for byte while the application grows by less than 64 MiB', async () => {
-    await uploadMebibytes(2);
-    await readPeakBytes();
-    const before = await readPeakBytes();
+  const uploadMebibytes = async (count: number): Promise<StoredAnswer> => {
+    const { outgoing, answered } = openUpload();
+    await pipeline(Readable.from(wholeForm(count)), outgoing);
+    return answered;
+  };
+
+  it('300 MiB arrive byte for byte while the application grows by less than 64 MiB', async () => {
+    await uploadMebibytes(9);
+    await application.readPeakBytes();
+    const before = await application.readPeakBytes();
 
     const { size, cloudPath } = await uploadMebibytes(300);
-    const grownBytes = (await readPeakBytes()) - before;
+    const grownBytes = (await application.readPeakBytes()) - before;
 
     expect(size).toBe(300 * MIB);
     const expected = createHash('sha256');
@@ -78,5 +93,38 @@ describe('an upload of 300 MiB', () => {
     const found = createHash('sha256').update(await emulator.readObject(cloudPath));
     expect(found.digest('hex')).toBe(expected.digest('hex'));
     expect(grownBytes).toBeLessThan(64 * MIB);
+  }, 120_000);
+
+  it('200 files of 5 MB at once share the memory budget, and the rest of them goes to disk', async () => {
+    const COUNT = 200;
+    await uploadMebibytes(9);
+    await application.readPeakBytes();
+    const before = await application.readPeakBytes();
+
+    const uploads = Array.from({ length: COUNT }, openUpload);
+    for (const { outgoing } of uploads) {
+      outgoing.write(FORM_HEAD);
+      for (const block of blocks(5)) outgoing.write(block);
+    }
+    // All are there but for their ends: none can have been sent on. A budget of 64 MiB holds twelve of them whole.
+    await until(
+      async () => (await application.countOpenFiles(spoolDirectory)) >= COUNT - 12,
+      'temporary files of all but twelve',
+    );
+    await Promise.all(
+      uploads.map(({ outgoing }) => {
+        outgoing.end(FORM_TAIL);
+        return finished(outgoing, { readable: false });
+      }),
+    );
+    const answers = await Promise.all(uploads.map(({ answered }) => answered));
+    const grownBytes = (await application.readPeakBytes()) - before;
+
+    expect(new Set(answers.map(({ size }) => size))).toEqual(new Set([5 * MIB]));
+    expect(emulator.objects).toHaveLength(COUNT + 1);
+    // The budget, and what the streams and buffers of so many connections take.
+    expect(grownBytes).toBeLessThan(256 * MIB);
+    expect(await application.countOpenFiles(spoolDirectory)).toBe(0);
+    expect(await readdir(spoolDirectory)).toEqual([]);
   }, 120_000);
 });

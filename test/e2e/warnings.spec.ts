@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { startWxCloudEmulator } from '../../lib/emulator/index.js';
+import { ADAPTERS } from '../support/adapters.js';
 import { pngOfSize, postForm } from '../support/forms.js';
 import { startUploadApplication } from '../support/upload-application.js';
 
-describe('an application under load', () => {
+describe.each(ADAPTERS)('on $name, an application under load', ({ name: adapter }) => {
   it('has nothing to warn of when 100 uploads arrive at once', async () => {
     const emulator = await startWxCloudEmulator();
-    const application = await startUploadApplication(emulator);
+    const application = await startUploadApplication({ adapter, options: emulator.options });
     const file = pngOfSize(100_000);
 
     const answers = await Promise.all(

@@ -1,27 +1,63 @@
-import { fork } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { WxCloudEmulator } from '../../lib/emulator/index.js';
+import { readdir, readlink } from 'node:fs/promises';
+import type { WxCloudStorageOptions } from '../../lib/index.js';
+import type { Adapter } from './adapters.js';
 
 /** An application in a process of its own, built from `dist`. */
 export interface UploadApplication {
   readonly url: string;
   /** All that the process has written to its standard error output. */
   readErrorOutput(): string;
+  /** The peak of its resident memory since the last call, in bytes. */
+  readPeakBytes(): Promise<number>;
+  /** How many files below a folder it has open, with a name or without. */
+  countOpenFiles(folder: string): Promise<number>;
   close(): Promise<void>;
 }
 
-/** Starts the application of `programs/upload-application.mjs` with the emulator as its cloud. */
-export async function startUploadApplication(
-  emulator: WxCloudEmulator,
-): Promise<UploadApplication> {
+/** How such an application runs. */
+export interface UploadApplicationParts {
+  /** @defaultValue express */
+  readonly adapter?: Adapter['name'];
+  /** The module's options, as far as JSON can hold them. */
+  readonly options: WxCloudStorageOptions;
+  /** The largest file that the process can write, in blocks of 512 bytes. @defaultValue no limit */
+  readonly fileBlocks?: number;
+}
+
+/** Starts the application of `programs/upload-application.mjs`, which has the route `upload` for the field `file`. */
+export async function startUploadApplication({
+  adapter = 'express',
+  options,
+  fileBlocks,
+}: UploadApplicationParts): Promise<UploadApplication> {
   const program = 'test/support/programs/upload-application.mjs';
-  const child = fork(program, [JSON.stringify(emulator.options)], { silent: true, execArgv: [] });
+  const limit = fileBlocks === undefined ? 'unlimited' : String(fileBlocks);
+  const script = `ulimit -f ${limit} && exec "$0" "$@"`;
+  const child = spawn(
+    '/bin/sh',
+    ['-c', script, process.execPath, program, adapter, JSON.stringify(options)],
+    { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] },
+  );
   let errorOutput = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (errorOutput += text));
   const [message] = (await once(child, 'message')) as [{ url: string }];
+  const handles = `/proc/${child.pid}/fd`;
   return {
     url: message.url,
     readErrorOutput: () => errorOutput,
+    readPeakBytes: async () => {
+      const answer = await fetch(`${message.url}/memory`);
+      return ((await answer.json()) as { peakBytes: number }).peakBytes;
+    },
+    countOpenFiles: async folder => {
+      const names = await readdir(handles);
+      const targets = await Promise.all(
+        names.map(name => readlink(`${handles}/${name}`).catch(() => '')),
+      );
+      return targets.filter(target => target.startsWith(folder)).length;
+    },
     close: async () => {
       child.disconnect();
       await once(child, 'exit');

@@ -1,8 +1,15 @@
-// An application of its own process, so that its memory can be measured: argv[2] holds the module's options as JSON.
+// An application of its own process, so that its memory can be measured. argv[2] is the adapter's name, argv[3] holds the
+// module's options as JSON.
 import 'reflect-metadata';
 import { Controller, Get, Module, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WxCloudFileInterceptor, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+
+const [, , adapterName, json] = process.argv;
+const adapters = {
+  express: async () => new (await import('@nestjs/platform-express')).ExpressAdapter(),
+  fastify: async () => new (await import('@nestjs/platform-fastify')).FastifyAdapter(),
+};
 
 let peakBytes = 0;
 const watch = () => {
@@ -37,11 +44,12 @@ Get('memory')(UploadController.prototype, 'memory', describeMethod('memory'));
 
 class ApplicationModule {}
 Module({
-  imports: [WxCloudStorageModule.forRoot(JSON.parse(process.argv[2]))],
+  imports: [WxCloudStorageModule.forRoot(JSON.parse(json))],
   controllers: [UploadController],
 })(ApplicationModule);
 
-const app = await NestFactory.create(ApplicationModule, { logger: ['error', 'warn'] });
+const adapter = await adapters[adapterName]();
+const app = await NestFactory.create(ApplicationModule, adapter, { logger: ['error', 'warn'] });
 await app.listen(0, '127.0.0.1');
 setInterval(watch, 10).unref();
 process.send({ url: await app.getUrl() });

@@ -223,13 +223,21 @@ describe('a spool that fails', () => {
 
 describe('MemoryBudget', () => {
   it('gives what is left and nothing more', () => {
-    const budget = new MemoryBudget(10);
+    const budget = new MemoryBudget(10, { usedBytes: 0 });
     expect([10, 1, 0].map(part => budget.reserve(part))).toEqual([true, false, true]);
     budget.release(4);
     expect([5, 4, 1].map(part => budget.reserve(part))).toEqual([false, true, false]);
   });
 
   it('of zero gives nothing', () => {
-    expect(new MemoryBudget(0).reserve(1)).toBe(false);
+    expect(new MemoryBudget(0, { usedBytes: 0 }).reserve(1)).toBe(false);
+  });
+
+  it('counts what all instances of the process hold', () => {
+    const [small, large] = [new MemoryBudget(10), new MemoryBudget(20)];
+    expect([large.reserve(11), small.reserve(1), large.reserve(9)]).toEqual([true, false, true]);
+    large.release(20);
+    expect(small.reserve(10)).toBe(true);
+    small.release(10);
   });
 });

@@ -252,6 +252,8 @@ describe('wrong options', () => {
     ['upload.spoolDirectory', { upload: { spoolDirectory: '' } }],
     ['upload.spoolDirectory', { upload: { spoolDirectory: `/nowhere/${MARK}` } }],
     ['upload.spoolDirectory', { upload: { spoolDirectory: `${MARK}\u0000` } }],
+    // Not even root can write there.
+    ['upload.spoolDirectory', { upload: { spoolDirectory: '/proc' } }],
     ['upload.spoolDirectory', { upload: { spoolDirectory: 7 } }],
     ['upload.spoolDirectory', { upload: { spoolDirectory: Buffer.from(tmpdir()) } }],
     ['upload.spoolDirectory', { upload: { spoolDirectory: pathToFileURL(tmpdir()) } }],

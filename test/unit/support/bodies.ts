@@ -41,7 +41,7 @@ export interface BodySetup {
 /** A context with small limits: 100 bytes a body in memory, 250 together. */
 export function setUpBody(given: Partial<OpenBodyContext> = {}): BodySetup {
   const folder = makeFolder();
-  const budget = new MemoryBudget(250);
+  const budget = new MemoryBudget(250, { usedBytes: 0 });
   const limits = {
     memoryLimitBytes: 100,
     memoryBudgetBytes: 250,

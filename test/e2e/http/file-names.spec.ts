@@ -1,0 +1,117 @@
+import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { WxCloudFileInterceptor, type WxCloudUploadedFile } from '../../../lib/index.js';
+import { ADAPTERS } from '../../support/adapters.js';
+import { PNG } from '../../support/forms.js';
+import {
+  expectNothingLeft,
+  startEdgeApplication,
+  type EdgeApplication,
+} from './support/edge-application.js';
+import { encodeForm, openRequest } from './support/raw-request.js';
+
+@Controller()
+class PhotosController {
+  @Post('generated')
+  @UseInterceptors(WxCloudFileInterceptor('photo', { path: '照片/' }))
+  generated(@UploadedFile() photo: WxCloudUploadedFile) {
+    return photo;
+  }
+
+  /** What nobody should do. */
+  @Post('by-name')
+  @UseInterceptors(WxCloudFileInterceptor('photo', { path: file => `names/${file.originalname}` }))
+  byName(@UploadedFile() photo: WxCloudUploadedFile) {
+    return photo;
+  }
+}
+
+interface NameAnswer {
+  readonly status: string;
+  readonly photo: Partial<WxCloudUploadedFile> & { readonly errorCode?: string };
+}
+
+describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
+  let application: EdgeApplication;
+  beforeAll(async () => {
+    application = await startEdgeApplication({ adapter, controllers: [PhotosController] });
+  });
+  afterEach(() => application.emulator.reset());
+  afterAll(() => application.close());
+
+  /** Sends a name as it stands in the header of a part. */
+  const send = async (path: string, fileName: string): Promise<NameAnswer> => {
+    const form = encodeForm([{ field: 'photo', content: PNG, fileName }]);
+    const request = openRequest(application.url, { path, length: form.byteLength });
+    request.send(form);
+    const answer = await request.answer;
+    const photo = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as NameAnswer['photo'];
+    return { status: answer.slice(9, 12), photo };
+  };
+
+  it.each([
+    ['Chinese', '猫的照片.png', '猫的照片.png'],
+    ['characters of four bytes', '😀𠮷👨‍👩‍👧.png', '😀𠮷👨‍👩‍👧.png'],
+    ['a script from right to left', 'صورة‮gnp.exe', 'صورة‮gnp.exe'],
+    ['a quote, as browsers write it', 'a%22b.png', 'a"b.png'],
+    ['a quote behind a backslash', 'a\\"b.png', 'a"b.png'],
+    ['a line break, as browsers write it', 'a%0D%0AX-Evil: 1.png', 'a\r\nX-Evil: 1.png'],
+    ['percent signs that are no escapes', '100%_%E7%8C%AB.png', '100%_%E7%8C%AB.png'],
+    ['a semicolon and an equals sign', "it's; x=1.png", "it's; x=1.png"],
+    ['three thousand characters', `${'长'.repeat(3_000)}.png`, `${'长'.repeat(3_000)}.png`],
+    ['folders', '../../etc/passwd', 'passwd'],
+    ['folders of Windows', 'C:\\photos\\a.png', 'a.png'],
+  ])('arrives with %s intact, and is no part of the path', async (_, sent, originalname) => {
+    const { status, photo } = await send('/generated', sent);
+
+    expect({ status, photo }).toMatchObject({ status: '201', photo: { originalname } });
+    expect(photo.cloudPath).toMatch(/^照片\/\d{4}\/\d\d\/\d\d\/[\da-f-]{36}\.png$/);
+    expect(application.emulator.objects).toMatchObject([
+      { cloudPath: photo.cloudPath, fileIdAlive: true },
+    ]);
+  });
+
+  it.each([
+    ['a quote that ends it early', 'a"b.png'],
+    ['a bare line feed', 'a\nX-Evil: 1.png'],
+    ['a bare carriage return', 'a\rb.png'],
+    ['a NUL', 'a\0b.png'],
+    ['nothing but dots', '..'],
+    ['nothing but a separator', '/'],
+  ])('does no harm with %s', async (_, sent) => {
+    const { status, photo } = await send('/generated', sent);
+
+    expect(['201', '400']).toContain(status);
+    expect(application.emulator.objects.map(({ cloudPath }) => cloudPath)).toEqual(
+      [photo.cloudPath].filter(path => path !== undefined),
+    );
+  });
+
+  it.each([
+    ['Chinese', '猫的照片.png'],
+    ['characters of four bytes', '😀𠮷.png'],
+    ['a quote', 'a%22b.png'],
+    ['a semicolon', 'a; name=key.png'],
+  ])('may be made part of a path with %s, and its file is found again', async (_, sent) => {
+    const { status, photo } = await send('/by-name', sent);
+
+    expect(status).toBe('201');
+    expect(photo.cloudPath).toBe(`names/${photo.originalname}`);
+    const stored = await application.emulator.readObject(String(photo.cloudPath));
+    expect(stored.equals(PNG)).toBe(true);
+  });
+
+  it.each([
+    ['a line break', 'a%0D%0Ab.png'],
+    ['a tab', 'a\tb.png'],
+    ['too many characters', `${'长'.repeat(300)}.png`],
+  ])('is refused as part of a path with %s', async (_, sent) => {
+    const { status, photo } = await send('/by-name', sent);
+
+    expect({ status, errorCode: photo.errorCode }).toEqual({
+      status: '400',
+      errorCode: 'WX_CLOUD_PATH_INVALID',
+    });
+    await expectNothingLeft(application);
+  });
+});
