@@ -93,9 +93,7 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
         return result.pipe(keepOnSuccess(files, toHttpException));
       } catch (error) {
         await files.fail();
-        // What is left of the form stands in the way of a further request.
-        if (isReasonToGiveUp(error) && !response.headersSent)
-          response.setHeader('connection', 'close');
+        if (isReasonToGiveUp(error)) closeConnection(response);
         throw toHttpException(explain(error, files, limits.fileSize));
       }
     }
@@ -132,6 +130,12 @@ async function makeParser(
   return createFormParser(host, platform =>
     select(platform, { storage, limits, defParamCharset: 'utf8' }),
   );
+}
+
+/** What is left of the form stands in the way of a further request; HTTP/2 has a stream for each. */
+function closeConnection(response: ServerResponse): void {
+  if (response.headersSent || response.req.httpVersionMajor !== 1) return;
+  response.setHeader('connection', 'close');
 }
 
 /** An error of the engine, or of a function it was given, says what it means; the others are the parser's. */
