@@ -38,8 +38,12 @@ export {
 } from './http/index.js';
 export type {
   AccessTokenAuth,
+  CloudbaseTokenAuth,
+  CustomAuth,
+  GivenAccessToken,
   HttpDispatcher,
   LinkOptions,
+  OpenApiServiceAuth,
   RetryOptions,
   StableTokenAuth,
   TimeoutOptions,

@@ -74,8 +74,8 @@ function complete(
       inject: [CONTEXT],
       useFactory: ({ tokens, operations }: StorageContext) =>
         new WxAccessTokenProvider({
-          get: () => operations.run('getting a token', {}, signal => tokens.get(signal)),
-          invalidate: rejected => tokens.invalidate(rejected),
+          get: () => operations.run('getting a token', {}, async signal => tokens?.get(signal)),
+          invalidate: rejected => tokens?.invalidate(rejected),
         }),
     },
     registrarProvider(CONTEXT, name),

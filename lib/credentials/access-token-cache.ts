@@ -2,63 +2,103 @@ import { performance } from 'node:perf_hooks';
 import { WxCloudStorageError } from '../errors/index.js';
 import { untilAborted } from '../transport/index.js';
 import type { AccessToken } from '../wire/index.js';
+import { FetchPace } from './fetch-pace.js';
+import type { TokenSource } from './token-source.js';
 
 /** A token is renewed this long before its end: for as long WeChat serves the old one beside the new. */
 const RENEWAL_MARGIN_MS = 300_000;
-
+/** Replicas that started together do not renew together: each is late by a random part of this share of the margin. */
+const RENEWAL_JITTER = 0.2;
 /** How long a failed renewal keeps the next one waiting, so that an outage does not eat the day's quota. */
 const RENEWAL_PAUSE_MS = 30_000;
+/** A token that is refused at this age or younger was of no use. */
+const YOUNG_MS = 600_000;
+
+/** How many failed fetches, and how many new tokens that are refused, may follow each other without a wait. */
+const FREE_FAILURES = 1;
+const FREE_REFUSALS = 3;
 
 interface HeldToken {
   readonly accessToken: string;
+  readonly fetchedAtMs: number;
   readonly renewAtMs: number;
   readonly expiresAtMs: number;
 }
 
 /** What an {@link AccessTokenCache} works with. */
 export interface AccessTokenCacheParts {
-  /** Asks WeChat for a token; it has to end by itself. */
-  readonly fetchToken: () => Promise<AccessToken>;
+  /** Asks for a token other than the one that was refused last, if any; it has to end by itself. */
+  readonly fetchToken: (rejected: string | undefined) => Promise<AccessToken>;
   /** Milliseconds on a clock that is never set. @defaultValue `performance.now` */
   readonly nowMs?: () => number;
+  /** From 0 to below 1, for the jitter. @defaultValue Math.random */
+  readonly random?: () => number;
 }
 
 /**
- * Holds one access token for any number of callers. They share one fetch; a fetch that failed is not remembered; the
- * token is renewed in the background 5 minutes before its end (half-way when it lives less than 10 minutes), and serves
- * until its end while that takes or fails.
+ * Holds one access token for any number of callers. They share one fetch; the token is renewed in the background 5 to 4
+ * minutes before its end (half-way when it lives less than 10 minutes), and serves until its end while that takes or
+ * fails. A fetch that failed is not remembered; after several in a row, further ones wait: see {@link FetchPace}.
  */
-export class AccessTokenCache {
-  readonly #fetchToken: () => Promise<AccessToken>;
+export class AccessTokenCache implements TokenSource {
+  readonly #fetchToken: AccessTokenCacheParts['fetchToken'];
   readonly #nowMs: () => number;
+  readonly #random: () => number;
+  readonly #failures: FetchPace;
+  readonly #refusals: FetchPace;
   #held: HeldToken | undefined;
+  #rejected: string | undefined;
+  #lastFailure: unknown;
   #fetching: Promise<string> | undefined;
-  #nextRenewalAtMs = 0;
+  #nextRenewalAtMs = -Infinity;
 
   /** Fetches nothing yet. */
-  constructor({ fetchToken, nowMs = () => performance.now() }: AccessTokenCacheParts) {
+  constructor({ fetchToken, nowMs, random }: AccessTokenCacheParts) {
     this.#fetchToken = fetchToken;
-    this.#nowMs = nowMs;
+    this.#nowMs = nowMs ?? (() => performance.now());
+    this.#random = random ?? Math.random;
+    this.#failures = new FetchPace(this.#nowMs, FREE_FAILURES);
+    this.#refusals = new FetchPace(this.#nowMs, FREE_REFUSALS);
   }
 
   /**
    * A token that is good now. While a good one is held, its renewal does not keep anybody waiting. The signal ends this
    * caller's waiting only.
-   * @throws {@link WxCloudStorageError} as the fetch does
+   * @throws {@link WxCloudStorageError} as the fetch does; `WX_CLOUD_TOKEN_REJECTED` when every new token is refused
    */
   async get(signal?: AbortSignal): Promise<string> {
     signal?.throwIfAborted();
     const held = this.#held;
     const nowMs = this.#nowMs();
-    if (held === undefined || nowMs >= held.expiresAtMs)
+    if (held === undefined || nowMs >= held.expiresAtMs) {
+      this.#assertPace();
       return untilAborted(this.#fetchOnce(), signal);
+    }
     if (nowMs >= held.renewAtMs && nowMs >= this.#nextRenewalAtMs) this.#renew();
     return held.accessToken;
   }
 
+  /** Takes note that WeChat let a token through. */
+  confirm(): void {
+    this.#refusals.succeeded();
+  }
+
   /** Drops a token that WeChat refused, unless a newer one has taken its place. */
   invalidate(rejected: string): void {
-    if (this.#held?.accessToken === rejected) this.#held = undefined;
+    const held = this.#held;
+    if (held?.accessToken !== rejected) return;
+    this.#held = undefined;
+    this.#rejected = rejected;
+    if (this.#nowMs() - held.fetchedAtMs <= YOUNG_MS) this.#refusals.failed();
+    else this.#refusals.succeeded();
+  }
+
+  /** Callers are not kept waiting for a fetch that is not even allowed to start. */
+  #assertPace(): void {
+    if (this.#fetching !== undefined) return;
+    const { waitMs } = this.#failures;
+    if (waitMs > 0) throw stillFailing(this.#lastFailure, waitMs);
+    if (this.#refusals.waitMs > 0) throw stillRefused(this.#refusals.waitMs);
   }
 
   /** In the background; after a failure the old token serves, and the next renewal waits a little. */
@@ -76,16 +116,54 @@ export class AccessTokenCache {
   }
 
   async #fetch(): Promise<string> {
-    const { accessToken, expiresInSeconds } = await this.#fetchToken();
+    try {
+      const token = await this.#fetchToken(this.#rejected);
+      this.#failures.succeeded();
+      return this.#hold(token);
+    } catch (error) {
+      this.#failures.failed();
+      this.#lastFailure = error;
+      throw error;
+    }
+  }
+
+  #hold({ accessToken, expiresInSeconds }: AccessToken): string {
     const lifeMs = expiresInSeconds * 1000;
-    const nowMs = this.#nowMs();
-    this.#held = {
-      accessToken,
-      renewAtMs: nowMs + lifeMs - Math.min(RENEWAL_MARGIN_MS, lifeMs / 2),
-      expiresAtMs: nowMs + lifeMs,
-    };
+    const marginMs = Math.min(RENEWAL_MARGIN_MS, lifeMs / 2);
+    const fetchedAtMs = this.#nowMs();
+    const expiresAtMs = fetchedAtMs + lifeMs;
+    const renewAtMs = expiresAtMs - marginMs * (1 - RENEWAL_JITTER * this.#random());
+    this.#held = { accessToken, fetchedAtMs, renewAtMs, expiresAtMs };
     return accessToken;
   }
+}
+
+/** What failed last is still known to fail; its code and numbers are what the caller has to act on. */
+function stillFailing(last: unknown, waitMs: number): unknown {
+  if (!(last instanceof WxCloudStorageError)) return last;
+  const { code, retryable, errcode, errmsg, endpoint, requestId, upstreamStatus } = last;
+  return new WxCloudStorageError({
+    code,
+    message: `${last.message} It failed several times in a row, so it is tried again in ${toSeconds(waitMs)}.`,
+    retryable,
+    errcode,
+    errmsg,
+    endpoint,
+    requestId,
+    upstreamStatus,
+    cause: last,
+  });
+}
+
+function stillRefused(waitMs: number): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_TOKEN_REJECTED',
+    message: `One new access token after the other was refused, so the next one is asked for in ${toSeconds(waitMs)}. See that nothing else fetches classic tokens for this AppID.`,
+  });
+}
+
+function toSeconds(ms: number): string {
+  return `${Math.ceil(ms / 1000)} s`;
 }
 
 /** The error codes with which WeChat refuses a token; one renewal may help. */

@@ -1,5 +1,6 @@
 import type { JsonApi } from '../transport/index.js';
-import { isTokenRejection, type AccessTokenCache } from './access-token-cache.js';
+import { isTokenRejection } from './access-token-cache.js';
+import type { Credential } from './credential.js';
 
 /** One call of a JSON API that wants a credential. */
 export interface AuthorizedCall {
@@ -14,12 +15,12 @@ export interface AuthorizedCall {
 /** Calls WeChat's JSON API with the instance's credential. */
 export class AuthorizedApi {
   readonly #api: JsonApi;
-  readonly #tokens: AccessTokenCache;
+  readonly #credential: Credential;
 
-  /** Puts a token into every call of `api`. */
-  constructor(api: JsonApi, tokens: AccessTokenCache) {
+  /** Puts the credential into every call of `api`. */
+  constructor(api: JsonApi, credential: Credential) {
     this.#api = api;
-    this.#tokens = tokens;
+    this.#credential = credential;
   }
 
   /**
@@ -27,23 +28,24 @@ export class AuthorizedApi {
    * @throws {@link WxCloudStorageError} as {@link JsonApi.call} does; `WX_CLOUD_TOKEN_REJECTED` when the renewed token is refused too
    */
   async post(call: AuthorizedCall): Promise<unknown> {
-    const token = await this.#tokens.get(call.signal);
+    const { tokens } = this.#credential;
+    if (tokens === undefined) return this.#send(call, '');
+    const token = await tokens.get(call.signal);
     try {
-      return await this.#send(call, token);
+      const answer = await this.#send(call, token);
+      tokens.confirm();
+      return answer;
     } catch (error) {
       if (!isTokenRejection(error)) throw error;
-      this.#tokens.invalidate(token);
+      tokens.invalidate(token);
     }
-    return this.#send(call, await this.#tokens.get(call.signal));
+    const answer = await this.#send(call, await tokens.get(call.signal));
+    tokens.confirm();
+    return answer;
   }
 
   #send({ endpoint, body, signal }: AuthorizedCall, token: string): Promise<unknown> {
-    return this.#api.call({
-      endpoint,
-      method: 'POST',
-      query: { access_token: token },
-      body,
-      signal,
-    });
+    const query = this.#credential.toQuery(token);
+    return this.#api.call({ endpoint, method: 'POST', query, body, signal });
   }
 }

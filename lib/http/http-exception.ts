@@ -31,6 +31,7 @@ export const HTTP_ANSWERS: Readonly<Record<WxCloudStorageErrorCode, HttpAnswerKi
   WX_CLOUD_FILE_NOT_FOUND: { status: 404, message: 'There is no such file.' },
   WX_CLOUD_TOKEN_REJECTED: { status: 502, message: UPSTREAM_FAILED },
   WX_CLOUD_CREDENTIAL_REFUSED: { status: 502, message: UPSTREAM_FAILED },
+  WX_CLOUD_CREDENTIAL_UNAVAILABLE: { status: 503, message: UNAVAILABLE },
   WX_CLOUD_QUOTA_EXCEEDED: { status: 503, message: UNAVAILABLE },
   WX_CLOUD_API_FAILED: { status: 502, message: UPSTREAM_FAILED },
   WX_CLOUD_UPLOAD_REJECTED: { status: 502, message: UPSTREAM_FAILED },

@@ -1,11 +1,14 @@
 export type {
   ResolvedAuth,
+  ResolvedCustomAuth,
   ResolvedOptions,
   ResolvedRetry,
   ResolvedTimeouts,
+  ResolvedTokenCallAuth,
   ResolvedUpload,
 } from './resolved-options.js';
 export { MAX_AGE_RANGE, resolveOptions } from './resolve-options.js';
 export { isLoopback, MAX_TIMER_MS } from './validation.js';
 export { Secret } from './secret.js';
+export type * from './access-token-store.js';
 export type * from './wx-cloud-storage-options.js';

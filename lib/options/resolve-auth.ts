@@ -1,7 +1,7 @@
 import { OptionsInvalidError } from '../errors/index.js';
-import type { ResolvedAuth } from './resolved-options.js';
+import type { ResolvedAuth, ResolvedTokenCallAuth } from './resolved-options.js';
 import { Secret } from './secret.js';
-import { readGroup, readName, type Given } from './validation.js';
+import { orDefault, readFunction, readGroup, readName, type Given } from './validation.js';
 
 /** Checks the environment ID. @throws {@link OptionsInvalidError} */
 export function resolveEnv(value: unknown): string {
@@ -20,6 +20,29 @@ export function resolveEnv(value: unknown): string {
   return env;
 }
 
+/** Where the platform mounts its token. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html */
+const TOKEN_FILE = '/.tencentcloudbase/wx/cloudbase_access_token';
+
+/** What each way to authenticate takes besides its type, and how that is read. */
+const AUTH_READERS: Readonly<Record<ResolvedAuth['type'], AuthReader>> = {
+  'stable-token': {
+    members: ['appid', 'secret'],
+    read: given => readCredentials('stable-token', given, 'auth.'),
+  },
+  'access-token': {
+    members: ['appid', 'secret'],
+    read: given => readCredentials('access-token', given, 'auth.'),
+  },
+  'open-api-service': { members: ['fromAppid'], read: readOpenApi },
+  'cloudbase-token': { members: ['file'], read: readTokenFile },
+  custom: { members: ['getToken'], read: readCustom },
+};
+
+interface AuthReader {
+  readonly members: readonly string[];
+  readonly read: (given: Given) => ResolvedAuth;
+}
+
 /** Checks how to authenticate: `appid` and `secret`, or `auth`. @throws {@link OptionsInvalidError} */
 export function resolveAuth(given: Given): ResolvedAuth {
   const { appid, secret, auth } = given;
@@ -31,21 +54,59 @@ export function resolveAuth(given: Given): ResolvedAuth {
       remedy: 'Put them into auth, or leave auth out.',
     });
   }
-  const group = readGroup('auth', auth, ['type', 'appid', 'secret']);
-  const type = group['type'];
-  if (type !== 'stable-token' && type !== 'access-token') {
-    throw new OptionsInvalidError({
-      option: 'auth.type',
-      expected: "'stable-token' or 'access-token'",
-      remedy: "Use 'stable-token' unless something else depends on the classic token.",
-    });
-  }
-  return readCredentials(type, group, 'auth.');
+  const { members, read } = findReader(auth);
+  return Object.freeze(read(readGroup('auth', auth, ['type', ...members])));
 }
 
-function readCredentials(type: ResolvedAuth['type'], given: Given, prefix: string): ResolvedAuth {
+function findReader(auth: unknown): AuthReader {
+  const isObject = typeof auth === 'object' && auth !== null && !Array.isArray(auth);
+  const type: unknown = isObject && 'type' in auth ? auth.type : undefined;
+  if (typeof type === 'string' && isAuthType(type)) return AUTH_READERS[type];
+  const types = Object.keys(AUTH_READERS).map(name => `'${name}'`);
+  throw new OptionsInvalidError({
+    option: isObject ? 'auth.type' : 'auth',
+    expected: isObject ? `one of ${types.join(', ')}` : `an object with a type`,
+    remedy:
+      "Use 'stable-token' outside WeChat Cloud Hosting; docs/deployment.md says what fits where.",
+  });
+}
+
+function isAuthType(type: string): type is ResolvedAuth['type'] {
+  return Object.hasOwn(AUTH_READERS, type);
+}
+
+function readCredentials(
+  type: ResolvedTokenCallAuth['type'],
+  given: Given,
+  prefix: string,
+): ResolvedAuth {
   const where = 'The WeChat console shows it under 开发管理 → 开发设置.';
   const appid = readName(`${prefix}appid`, given['appid'], where);
   const secret = readName(`${prefix}secret`, given['secret'], where);
-  return Object.freeze({ type, appid, secret: new Secret(secret) });
+  return Object.freeze({ type, appid, secret: new Secret(secret), store: undefined });
+}
+
+function readOpenApi({ fromAppid }: Given): ResolvedAuth {
+  const remedy =
+    'Give the AppID that calls, where several share one environment; else leave it out.';
+  return {
+    type: 'open-api-service',
+    fromAppid: fromAppid === undefined ? undefined : readName('auth.fromAppid', fromAppid, remedy),
+  };
+}
+
+function readTokenFile({ file }: Given): ResolvedAuth {
+  const remedy = 'Leave it out for the place where the platform mounts it.';
+  return {
+    type: 'cloudbase-token',
+    file: readName('auth.file', orDefault(file, TOKEN_FILE), remedy),
+  };
+}
+
+function readCustom({ getToken }: Given): ResolvedAuth {
+  const expected = 'a function that gives { accessToken, expiresInSeconds }, or a promise of it';
+  return {
+    type: 'custom',
+    getToken: readFunction('auth.getToken', getToken, expected),
+  };
 }

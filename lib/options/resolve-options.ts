@@ -3,6 +3,7 @@ import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OptionsInvalidError } from '../errors/index.js';
+import { resolveApiBaseUrl } from './resolve-api-base-url.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
 import type {
   ResolvedOptions,
@@ -11,7 +12,6 @@ import type {
   ResolvedUpload,
 } from './resolved-options.js';
 import {
-  isLoopback,
   MAX_TIMER_MS,
   orDefault,
   readBoolean,
@@ -22,7 +22,6 @@ import {
 import type { WxCloudStorageOptions } from './wx-cloud-storage-options.js';
 
 const DEFAULTS = {
-  apiBaseUrl: 'https://api.weixin.qq.com',
   connectMs: 10_000,
   headersMs: 30_000,
   idleMs: 30_000,
@@ -59,10 +58,12 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
  */
 export function resolveOptions(options: WxCloudStorageOptions): ResolvedOptions {
   const given = readGroup('options', options ?? {}, KNOWN_OPTIONS);
+  const env = resolveEnv(given['env']);
+  const auth = resolveAuth(given);
   return Object.freeze({
-    env: resolveEnv(given['env']),
-    auth: resolveAuth(given),
-    apiBaseUrl: resolveApiBaseUrl(given['apiBaseUrl']),
+    env,
+    auth,
+    apiBaseUrl: resolveApiBaseUrl(given['apiBaseUrl'], auth.type),
     bucket: resolveBucket(given['bucket']),
     timeouts: resolveTimeouts(given['timeouts']),
     retry: resolveRetry(given['retry']),
@@ -71,35 +72,6 @@ export function resolveOptions(options: WxCloudStorageOptions): ResolvedOptions 
     onOrphan: resolveOnOrphan(given['onOrphan']),
     dispatcher: resolveDispatcher(given['dispatcher']),
   });
-}
-
-function resolveApiBaseUrl(value: unknown = DEFAULTS.apiBaseUrl): string {
-  const option = 'apiBaseUrl';
-  const remedy = 'Leave it out for WeChat itself, or give e.g. https://gateway.example.';
-  // URL.canParse first: the error of new URL() would carry the value.
-  if (typeof value !== 'string' || !URL.canParse(value)) {
-    throw new OptionsInvalidError({ option, expected: 'an https: address', remedy });
-  }
-  const url = new URL(value);
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new OptionsInvalidError({
-      option,
-      expected: 'an address without user, query or fragment',
-      remedy,
-    });
-  }
-  if (url.protocol === 'http:' && !isLoopback(url)) {
-    throw new OptionsInvalidError({
-      option,
-      expected:
-        'an https: address, as the app secret and tokens travel to it (http: is for loopback only)',
-      remedy: 'Use https:.',
-    });
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new OptionsInvalidError({ option, expected: 'an https: address', remedy });
-  }
-  return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }
 
 function resolveBucket(value: unknown): string | undefined {

@@ -1,15 +1,46 @@
+import type { AccessTokenStore } from './access-token-store.js';
 import type { Secret } from './secret.js';
-import type { HttpDispatcher } from './wx-cloud-storage-options.js';
+import type { GivenAccessToken, HttpDispatcher } from './wx-cloud-storage-options.js';
 
-/** How to authenticate, decided. */
-export interface ResolvedAuth {
+/** A token from one of WeChat's token calls. */
+export interface ResolvedTokenCallAuth {
   /** Which token call is used. */
   readonly type: 'stable-token' | 'access-token';
   /** The AppID. */
   readonly appid: string;
   /** The AppSecret, wrapped. */
   readonly secret: Secret;
+  /** Where processes share the token; undefined when this one keeps it to itself. */
+  readonly store: AccessTokenStore | undefined;
 }
+
+/** No token: the sidecar of the open API service adds one. */
+export interface ResolvedOpenApiAuth {
+  /** Selects it. */
+  readonly type: 'open-api-service';
+  /** The AppID that calls, where several share one environment. */
+  readonly fromAppid: string | undefined;
+}
+
+/** The token that the platform mounts. */
+export interface ResolvedTokenFileAuth {
+  /** Selects it. */
+  readonly type: 'cloudbase-token';
+  /** Where it is mounted. */
+  readonly file: string;
+}
+
+/** A token from the application's own function. */
+export interface ResolvedCustomAuth {
+  /** Selects it. */
+  readonly type: 'custom';
+  /** Gives a token and its life. */
+  readonly getToken: () => GivenAccessToken | Promise<GivenAccessToken>;
+}
+
+/** How to authenticate, decided. */
+export type ResolvedAuth =
+  ResolvedTokenCallAuth | ResolvedOpenApiAuth | ResolvedTokenFileAuth | ResolvedCustomAuth;
 
 /** Time limits in milliseconds. */
 export interface ResolvedTimeouts {

@@ -77,6 +77,12 @@ export function readBoolean(option: string, value: unknown): boolean {
   return value;
 }
 
+/** Reads a function; what it takes and gives cannot be checked. @throws {@link OptionsInvalidError} */
+export function readFunction<T>(option: string, value: unknown, expected: string): T {
+  if (typeof value === 'function') return value as T;
+  throw new OptionsInvalidError({ option, expected, remedy: 'Give one.' });
+}
+
 /** The longest time a Node timer can be set to, in milliseconds. */
 export const MAX_TIMER_MS = 2_147_483_647;
 

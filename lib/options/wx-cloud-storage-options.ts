@@ -18,8 +18,51 @@ export interface AccessTokenAuth {
   readonly secret: string;
 }
 
+/**
+ * Authenticates inside WeChat Cloud Hosting by the open API service (开放接口服务): calls go over plain http to its sidecar,
+ * which adds the credential. Neither AppSecret nor token nor IP whitelist is needed.
+ * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html
+ */
+export interface OpenApiServiceAuth {
+  /** Selects the open API service. */
+  readonly type: 'open-api-service';
+  /** The AppID that calls, sent as `from_appid`, where several share one environment. @defaultValue none */
+  readonly fromAppid?: string | undefined;
+}
+
+/**
+ * Authenticates inside WeChat Cloud Hosting with the token that the platform mounts as a file (`cloudbase_access_token`).
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
+ */
+export interface CloudbaseTokenAuth {
+  /** Selects the mounted token. */
+  readonly type: 'cloudbase-token';
+  /** Where it is mounted. @defaultValue /.tencentcloudbase/wx/cloudbase_access_token */
+  readonly file?: string | undefined;
+}
+
+/** A token, and for how long it is good. */
+export interface GivenAccessToken {
+  /** The token; never logged, never part of an error. */
+  readonly accessToken: string;
+  /** Its life in seconds from now on, above 0. */
+  readonly expiresInSeconds: number;
+}
+
+/** Authenticates with a token of the application's: of a central token server, or a platform's `authorizer_access_token`. */
+export interface CustomAuth {
+  /** Selects the function. */
+  readonly type: 'custom';
+  /**
+   * Gives a token. It is called once for any number of callers, again before the token's life ends, and after WeChat
+   * refused the token: it should then give another one.
+   */
+  readonly getToken: () => GivenAccessToken | Promise<GivenAccessToken>;
+}
+
 /** The ways to authenticate. */
-export type WxCloudAuth = StableTokenAuth | AccessTokenAuth;
+export type WxCloudAuth =
+  StableTokenAuth | AccessTokenAuth | OpenApiServiceAuth | CloudbaseTokenAuth | CustomAuth;
 
 /** How long remote calls may take, in milliseconds (whole numbers from 1 to 2147483647). */
 export interface TimeoutOptions {
@@ -85,7 +128,8 @@ export interface WxCloudStorageOptions {
   readonly auth?: WxCloudAuth | undefined;
   /**
    * Where WeChat's API is: another address for a gateway or the emulator. `http:` is refused unless the host is
-   * loopback. @defaultValue https://api.weixin.qq.com
+   * loopback; for `open-api-service` it has to be `http:`. @defaultValue https://api.weixin.qq.com, or
+   * http://api.weixin.qq.com for `open-api-service`
    */
   readonly apiBaseUrl?: string | undefined;
   /** The bucket, e.g. `7072-prod-8gtest-1300000000`: file IDs of another are refused. @defaultValue learned from the first upload link */

@@ -1,7 +1,7 @@
 import { MemoryBudget } from '../body/index.js';
-import { AccessTokenCache, AuthorizedApi, fetchAccessToken } from '../credentials/index.js';
+import { AuthorizedApi, createCredential, type TokenSource } from '../credentials/index.js';
 import type { ResolvedOptions } from '../options/index.js';
-import { HttpTransport, JsonApi, retry, startDeadline } from '../transport/index.js';
+import { HttpTransport, JsonApi } from '../transport/index.js';
 import { BucketMemory } from './bucket-memory.js';
 import { ContentTypeField } from './content-type-field.js';
 import { Operations } from './operations.js';
@@ -15,8 +15,8 @@ export interface StorageContext {
   readonly transport: HttpTransport;
   /** Calls WeChat's API with the instance's credential. */
   readonly api: AuthorizedApi;
-  /** The access token of the instance. */
-  readonly tokens: AccessTokenCache;
+  /** The access tokens of the instance; undefined where calls go without. */
+  readonly tokens: TokenSource | undefined;
   /** Which file IDs are the instance's own. */
   readonly bucket: BucketMemory;
   /** Whether uploads carry the `Content-Type` field. */
@@ -36,35 +36,16 @@ export function createStorageContext(
 ): StorageContext {
   const transport = new HttpTransport(options);
   const api = new JsonApi(transport, options.apiBaseUrl);
-  const tokens = new AccessTokenCache({ fetchToken: () => fetchToken(api, options) });
+  const credential = createCredential(api, options);
   return {
     options,
     transport,
-    api: new AuthorizedApi(api, tokens),
-    tokens,
+    api: new AuthorizedApi(api, credential),
+    tokens: credential.tokens,
     bucket: new BucketMemory(options.env, options.bucket),
     contentTypeField: new ContentTypeField(logger),
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
     operations: new Operations(options.timeouts.totalMs),
     logger,
   };
-}
-
-/** Has a clock of its own: callers share it, so no single one may end it. */
-async function fetchToken(
-  api: JsonApi,
-  options: ResolvedOptions,
-): ReturnType<typeof fetchAccessToken> {
-  const { auth, retry: policy, timeouts } = options;
-  const deadline = startDeadline({
-    operation: 'fetching an access token',
-    timeoutMs: timeouts.totalMs,
-    signals: [],
-  });
-  const { signal } = deadline;
-  try {
-    return await retry(() => fetchAccessToken(api, auth, signal), { policy, signal });
-  } finally {
-    deadline.dispose();
-  }
 }

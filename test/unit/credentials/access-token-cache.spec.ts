@@ -6,7 +6,7 @@ import type { AccessToken } from '../../../lib/wire/index.js';
 
 interface Setup {
   readonly cache: AccessTokenCache;
-  readonly fetchToken: jest.Mock<() => Promise<AccessToken>>;
+  readonly fetchToken: jest.Mock<(rejected?: string) => Promise<AccessToken>>;
   /** Moves the clock to a second. */
   at(second: number): void;
 }
@@ -15,11 +15,11 @@ interface Setup {
 function setUp(expiresInSeconds = 7_200): Setup {
   let nowMs = 0;
   let count = 0;
-  const fetchToken = jest.fn<() => Promise<AccessToken>>(() => {
+  const fetchToken = jest.fn<(rejected?: string) => Promise<AccessToken>>(() => {
     count += 1;
     return Promise.resolve({ accessToken: `t${count}`, expiresInSeconds });
   });
-  const cache = new AccessTokenCache({ fetchToken, nowMs: () => nowMs });
+  const cache = new AccessTokenCache({ fetchToken, nowMs: () => nowMs, random: () => 0 });
   return { cache, fetchToken, at: second => (nowMs = second * 1_000) };
 }
 
@@ -193,6 +193,91 @@ describe('AccessTokenCache', () => {
     const { cache, fetchToken } = setUp();
     await expect(cache.get(AbortSignal.abort(new Error('gave up')))).rejects.toThrow('gave up');
     expect(fetchToken).not.toHaveBeenCalled();
+  });
+
+  it('renews up to a minute later than that, by chance, so that replicas do not renew together', async () => {
+    let nowMs = 0;
+    const fetchToken = jest.fn(() =>
+      Promise.resolve({ accessToken: 't', expiresInSeconds: 7_200 }),
+    );
+    const cache = new AccessTokenCache({ fetchToken, nowMs: () => nowMs, random: () => 0.5 });
+    await cache.get();
+    nowMs = 6_929_000;
+    await cache.get();
+    expect(fetchToken).toHaveBeenCalledTimes(1);
+    nowMs = 6_930_000;
+    await cache.get();
+    expect(fetchToken).toHaveBeenCalledTimes(2);
+  });
+
+  it('makes few fetches in an outage of ten minutes, however many calls arrive', async () => {
+    const { cache, fetchToken, at } = setUp();
+    fetchToken.mockRejectedValue(failed);
+    for (let second = 0; second < 600; second += 0.25) {
+      at(second);
+      await Promise.allSettled([cache.get(), cache.get()]);
+    }
+    expect(fetchToken.mock.calls.length).toBeGreaterThan(10);
+    expect(fetchToken.mock.calls.length).toBeLessThan(20);
+
+    fetchToken.mockResolvedValue({ accessToken: 'back', expiresInSeconds: 7_200 });
+    at(661);
+    await expect(cache.get()).resolves.toBe('back');
+  });
+
+  it('fails at once, with the code and numbers of the last failure, while the next fetch has to wait', async () => {
+    const { cache, fetchToken, at } = setUp();
+    const refused = new WxCloudStorageError({
+      code: 'WX_CLOUD_CREDENTIAL_REFUSED',
+      message: 'Check the AppSecret.',
+      errcode: 40125,
+      endpoint: '/cgi-bin/stable_token',
+    });
+    fetchToken.mockRejectedValue(refused);
+    await Promise.allSettled([cache.get()]);
+    await Promise.allSettled([cache.get()]);
+    await expect(cache.get()).rejects.toMatchObject({
+      code: 'WX_CLOUD_CREDENTIAL_REFUSED',
+      errcode: 40125,
+      endpoint: '/cgi-bin/stable_token',
+      message: expect.stringContaining('again in 1 s'),
+      cause: refused,
+    });
+    expect(fetchToken).toHaveBeenCalledTimes(2);
+    at(1);
+    await expect(cache.get()).rejects.toBe(refused);
+    expect(fetchToken).toHaveBeenCalledTimes(3);
+  });
+
+  it('asks for few tokens while every new one is refused', async () => {
+    const { cache, fetchToken, at } = setUp();
+    for (let second = 0; second < 600; second += 0.25) {
+      at(second);
+      const [result] = await Promise.allSettled([cache.get()]);
+      [result]
+        .filter(({ status }) => status === 'fulfilled')
+        .forEach(() => cache.invalidate(`t${fetchToken.mock.calls.length}`));
+    }
+    expect(fetchToken.mock.calls.length).toBeGreaterThan(10);
+    expect(fetchToken.mock.calls.length).toBeLessThan(25);
+    await expect(cache.get()).rejects.toMatchObject({ code: 'WX_CLOUD_TOKEN_REJECTED' });
+  });
+
+  it('is told which token was refused last when it fetches another', async () => {
+    const { cache, fetchToken } = setUp();
+    cache.invalidate(await cache.get());
+    await cache.get();
+    expect(fetchToken.mock.calls).toEqual([[undefined], ['t1']]);
+  });
+
+  it('starts counting refusals anew once a token was let through', async () => {
+    const { cache, fetchToken } = setUp();
+    for (let count = 0; count < 20; count += 1) {
+      cache.invalidate(await cache.get());
+      await cache.get();
+      cache.confirm();
+    }
+    expect(fetchToken).toHaveBeenCalledTimes(21);
   });
 
   it('shows no token to an inspection', async () => {

@@ -1,9 +1,14 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { AccessTokenCache, AuthorizedApi } from '../../../lib/credentials/index.js';
+import {
+  AccessTokenCache,
+  AuthorizedApi,
+  openApiCredential,
+  tokenCredential,
+} from '../../../lib/credentials/index.js';
 import { JsonApi } from '../../../lib/transport/index.js';
 import type { AccessToken } from '../../../lib/wire/index.js';
 import { everythingShownBy, failureOf } from '../support/failures.js';
-import { NEVER, openTransport, serve } from '../support/server.js';
+import { NEVER, onlyOf, openTransport, serve, serveAnswer } from '../support/server.js';
 
 const call = { endpoint: '/tcb/uploadfile', body: { env: 'e' }, signal: NEVER };
 
@@ -29,8 +34,12 @@ async function setUp(errcodes: Readonly<Record<string, number>>): Promise<Setup>
     count += 1;
     return Promise.resolve({ accessToken: `token-${count}`, expiresInSeconds: 7_200 });
   });
-  const tokens = new AccessTokenCache({ fetchToken });
-  return { api: new AuthorizedApi(new JsonApi(openTransport(), url), tokens), fetchToken, seen };
+  const credential = tokenCredential(new AccessTokenCache({ fetchToken }));
+  return {
+    api: new AuthorizedApi(new JsonApi(openTransport(), url), credential),
+    fetchToken,
+    seen,
+  };
 }
 
 describe('AuthorizedApi', () => {
@@ -97,5 +106,37 @@ describe('AuthorizedApi', () => {
     fetchToken.mockRejectedValueOnce(new Error('no renewal'));
     await expect(api.post(call)).rejects.toThrow('no renewal');
     expect(seen).toEqual(['token-1']);
+  });
+});
+
+describe('AuthorizedApi with another credential', () => {
+  const queryOf = async (
+    credential: ConstructorParameters<typeof AuthorizedApi>[1],
+  ): Promise<Record<string, string>> => {
+    const { url, requests } = await serveAnswer('{"errcode":0}');
+    const api = new AuthorizedApi(new JsonApi(openTransport(), url), credential);
+    await api.post(call);
+    const { searchParams } = new URL(onlyOf(requests).url, 'http://x');
+    return Object.fromEntries(searchParams);
+  };
+
+  it('sends the token of a container under its own name', async () => {
+    const tokens = new AccessTokenCache({
+      fetchToken: () => Promise.resolve({ accessToken: 'mounted', expiresInSeconds: 60 }),
+    });
+    const credential = tokenCredential(tokens, 'cloudbase_access_token');
+    expect(await queryOf(credential)).toEqual({ cloudbase_access_token: 'mounted' });
+  });
+
+  it('sends no token to the open API service, and the AppID only when one is named', async () => {
+    expect(await queryOf(openApiCredential(undefined))).toEqual({});
+    expect(await queryOf(openApiCredential('wx1'))).toEqual({ from_appid: 'wx1' });
+  });
+
+  it('asks the open API service once, even when it speaks of a token', async () => {
+    const { url, requests } = await serveAnswer('{"errcode":42001,"errmsg":"expired"}');
+    const api = new AuthorizedApi(new JsonApi(openTransport(), url), openApiCredential(undefined));
+    await expect(api.post(call)).rejects.toMatchObject({ errcode: 42001 });
+    expect(requests).toHaveLength(1);
   });
 });

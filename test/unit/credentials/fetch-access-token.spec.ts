@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { fetchAccessToken } from '../../../lib/credentials/index.js';
-import { Secret, type ResolvedAuth } from '../../../lib/options/index.js';
+import { Secret, type ResolvedTokenCallAuth } from '../../../lib/options/index.js';
 import { JsonApi } from '../../../lib/transport/index.js';
 import { everythingShownBy, failureOf } from '../support/failures.js';
 import { NEVER, onlyOf, openTransport, serveAnswer, type SeenRequest } from '../support/server.js';
@@ -8,18 +8,18 @@ import { NEVER, onlyOf, openTransport, serveAnswer, type SeenRequest } from '../
 const APP_SECRET = 'the/App+Secret&Va1ue';
 const kinds = ['stable-token', 'access-token'] as const;
 
-function authOf(type: ResolvedAuth['type']): ResolvedAuth {
-  return { type, appid: 'wx0123456789abcdef', secret: new Secret(APP_SECRET) };
+function authOf(type: ResolvedTokenCallAuth['type']): ResolvedTokenCallAuth {
+  return { type, appid: 'wx0123456789abcdef', secret: new Secret(APP_SECRET), store: undefined };
 }
 
 async function fetchAnswered(
-  type: ResolvedAuth['type'],
+  type: ResolvedTokenCallAuth['type'],
   body: string,
   status = 200,
 ): Promise<{ token: Promise<unknown>; requests: SeenRequest[] }> {
   const { url, requests } = await serveAnswer(body, { status });
   const api = new JsonApi(openTransport(), url);
-  return { token: fetchAccessToken(api, authOf(type), NEVER), requests };
+  return { token: fetchAccessToken(api, authOf(type), { signal: NEVER }), requests };
 }
 
 const GOOD = '{"access_token":"t","expires_in":7200}';
@@ -65,7 +65,7 @@ describe('fetchAccessToken', () => {
       [type, 'a list', `["${APP_SECRET}"]`],
     ]),
   )('a %s answer with %s is malformed and not shown', async (type, _, body) => {
-    const { token } = await fetchAnswered(type as ResolvedAuth['type'], String(body));
+    const { token } = await fetchAnswered(type as ResolvedTokenCallAuth['type'], String(body));
     const error = await failureOf(token);
     expect(error).toMatchObject({ code: 'WX_CLOUD_RESPONSE_MALFORMED' });
     expect(everythingShownBy(error)).not.toContain(APP_SECRET);

@@ -30,6 +30,7 @@ const statuses: readonly [WxCloudStorageErrorCode, number, string][] = [
   ['WX_CLOUD_FILE_NOT_FOUND', 404, 'Not Found'],
   ['WX_CLOUD_TOKEN_REJECTED', 502, 'Bad Gateway'],
   ['WX_CLOUD_CREDENTIAL_REFUSED', 502, 'Bad Gateway'],
+  ['WX_CLOUD_CREDENTIAL_UNAVAILABLE', 503, 'Service Unavailable'],
   ['WX_CLOUD_QUOTA_EXCEEDED', 503, 'Service Unavailable'],
   ['WX_CLOUD_API_FAILED', 502, 'Bad Gateway'],
   ['WX_CLOUD_UPLOAD_REJECTED', 502, 'Bad Gateway'],

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { resolveOptions, type WxCloudStorageOptions } from '../../../lib/options/index.js';
+import {
+  resolveOptions,
+  Secret,
+  type ResolvedAuth,
+  type ResolvedTokenCallAuth,
+  type WxCloudStorageOptions,
+} from '../../../lib/options/index.js';
 import { everythingShownBy, thrownBy } from '../support/failures.js';
 
 /** Part of every wrong value, to be found again if an error showed it. */
@@ -43,15 +49,16 @@ const defaults = {
   dispatcher: undefined,
 };
 
+const secretOf = (auth: ResolvedAuth): Secret => (auth as ResolvedTokenCallAuth).secret;
+
 describe('defaults', () => {
   it('complete the shortest options', () => {
     const { env, auth, ...rest } = resolveOptions(given);
-    expect({ env, type: auth.type, appid: auth.appid }).toEqual({
+    expect({ env, auth }).toEqual({
       env: given.env,
-      type: 'stable-token',
-      appid: given.appid,
+      auth: { type: 'stable-token', appid: given.appid, secret: expect.any(Secret) },
     });
-    expect(auth.secret.reveal()).toBe(given.secret);
+    expect(secretOf(auth).reveal()).toBe(given.secret);
     expect(rest).toEqual(defaults);
   });
 
@@ -157,12 +164,14 @@ describe('given options', () => {
   });
 });
 
-const auth = { type: 'stable-token', appid: given.appid, secret: given.secret };
+const stableToken = { type: 'stable-token', appid: given.appid, secret: given.secret };
 const withAuth = (part: object): object => ({
   appid: undefined,
   secret: undefined,
-  auth: { ...auth, ...part },
+  auth: { ...stableToken, ...part },
 });
+const withoutSecret = (auth: object): object => ({ appid: undefined, secret: undefined, auth });
+const OPEN_API = withoutSecret({ type: 'open-api-service' });
 const wrongNumbers = (option: string, build: (value: unknown) => object): [string, object][] =>
   [0.5, -1, NaN, Infinity, MARK, '5', {}, [MARK], true].map(value => [option, build(value)]);
 
@@ -187,9 +196,9 @@ describe('wrong options', () => {
     ['secret', { secret: `${MARK} ` }],
     ['secret', { secret: [MARK] }],
     ['secret', { secret: 12345678 }],
-    ['auth', { auth }],
-    ['auth', { auth, appid: undefined }],
-    ['auth', { auth, secret: undefined }],
+    ['auth', { auth: stableToken }],
+    ['auth', { auth: stableToken, appid: undefined }],
+    ['auth', { auth: stableToken, secret: undefined }],
     ['auth', { appid: undefined, secret: undefined, auth: null }],
     ['auth', { appid: undefined, secret: undefined, auth: MARK }],
     ['auth', { appid: undefined, secret: undefined, auth: [MARK] }],
@@ -200,6 +209,22 @@ describe('wrong options', () => {
     ['auth.appid', withAuth({ appid: `${MARK}\t` })],
     ['auth.secret', withAuth({ secret: undefined })],
     ['auth.secret', withAuth({ secret: `${MARK} b` })],
+    ['auth.fromAppid', withoutSecret({ type: 'open-api-service', fromAppid: `${MARK} b` })],
+    ['auth.fromAppid', withoutSecret({ type: 'open-api-service', fromAppid: '' })],
+    ['auth.secret', withoutSecret({ type: 'open-api-service', secret: MARK })],
+    ['auth.file', withoutSecret({ type: 'cloudbase-token', file: 7 })],
+    ['auth.file', withoutSecret({ type: 'cloudbase-token', file: '' })],
+    ['auth.appid', withoutSecret({ type: 'cloudbase-token', appid: MARK })],
+    ['auth.getToken', withoutSecret({ type: 'custom' })],
+    ['auth.getToken', withoutSecret({ type: 'custom', getToken: MARK })],
+    ['auth.fromAppid', withAuth({ fromAppid: MARK })],
+    ['apiBaseUrl', { ...OPEN_API, apiBaseUrl: `https://${MARK}.example` }],
+    ['apiBaseUrl', { ...OPEN_API, apiBaseUrl: `ftp://${MARK}.example` }],
+    ['apiBaseUrl', { ...OPEN_API, apiBaseUrl: `http://user:${MARK}@gateway.example` }],
+    [
+      'apiBaseUrl',
+      { ...withoutSecret({ type: 'cloudbase-token' }), apiBaseUrl: 'http://a.example' },
+    ],
     ['apiBaseUrl', { apiBaseUrl: null }],
     ['apiBaseUrl', { apiBaseUrl: '' }],
     ['apiBaseUrl', { apiBaseUrl: MARK }],
@@ -329,6 +354,52 @@ describe('wrong options', () => {
   });
 });
 
+describe('auth', () => {
+  const getToken = () => ({ accessToken: 't', expiresInSeconds: 1 });
+
+  it.each([
+    [{ type: 'open-api-service' }, { type: 'open-api-service', fromAppid: undefined }],
+    [
+      { type: 'open-api-service', fromAppid: 'wx1' },
+      { type: 'open-api-service', fromAppid: 'wx1' },
+    ],
+    [
+      { type: 'cloudbase-token' },
+      { type: 'cloudbase-token', file: '/.tencentcloudbase/wx/cloudbase_access_token' },
+    ],
+    [
+      { type: 'cloudbase-token', file: '/run/token' },
+      { type: 'cloudbase-token', file: '/run/token' },
+    ],
+    [
+      { type: 'custom', getToken },
+      { type: 'custom', getToken },
+    ],
+  ])('may be %j', (auth, expected) => {
+    expect(resolve(withoutSecret(auth)).auth).toEqual(expected);
+    expect(Object.isFrozen(resolve(withoutSecret(auth)).auth)).toBe(true);
+  });
+
+  it('decides how the API is called', () => {
+    expect(resolve(OPEN_API).apiBaseUrl).toBe('http://api.weixin.qq.com');
+    expect(resolve(withoutSecret({ type: 'cloudbase-token' })).apiBaseUrl).toBe(
+      'https://api.weixin.qq.com',
+    );
+  });
+
+  it('says why the open API service is not called over https', () => {
+    const { message } = failure({ ...OPEN_API, apiBaseUrl: 'https://api.weixin.qq.com' });
+    expect(message).toContain('certificate that cannot be verified');
+    expect(message).toContain('http://api.weixin.qq.com');
+  });
+
+  it('may name a plain address for the open API service alone', () => {
+    expect(resolve({ ...OPEN_API, apiBaseUrl: 'http://sidecar.example/' }).apiBaseUrl).toBe(
+      'http://sidecar.example',
+    );
+  });
+});
+
 describe('resolved options', () => {
   it('are frozen at every level', () => {
     const resolved = resolve({});
@@ -348,8 +419,8 @@ describe('resolved options', () => {
   it('show the secret in no inspection, text or JSON', () => {
     const resolved = resolve({});
     expect(everythingShownBy(resolved)).not.toContain(MARK);
-    expect(`${String(resolved.auth.secret)}`).toBe('[secret]');
+    expect(`${String(secretOf(resolved.auth))}`).toBe('[secret]');
     expect(JSON.stringify({ ...resolved.auth })).toContain('"secret":"[secret]"');
-    expect(Object.getOwnPropertyNames(resolved.auth.secret)).toEqual([]);
+    expect(Object.getOwnPropertyNames(secretOf(resolved.auth))).toEqual([]);
   });
 });

@@ -1,0 +1,39 @@
+import type { ResolvedTokenCallAuth } from '../options/index.js';
+import type { JsonApi } from '../transport/index.js';
+import type { AccessToken } from '../wire/index.js';
+import { fetchAccessToken } from './fetch-access-token.js';
+import { ForcedRefreshBudget } from './forced-refresh-budget.js';
+
+/** What a {@link TokenFetcher} works with. */
+export interface TokenFetcherParts {
+  /** WeChat's API. */
+  readonly api: JsonApi;
+  /** Which token call, and with what. */
+  readonly auth: ResolvedTokenCallAuth;
+  /** Milliseconds on a clock that is never set. */
+  readonly nowMs: () => number;
+}
+
+/** Fetches tokens with the instance's AppSecret. */
+export class TokenFetcher {
+  readonly #parts: TokenFetcherParts;
+  readonly #forced: ForcedRefreshBudget;
+
+  /** Fetches nothing yet. */
+  constructor(parts: TokenFetcherParts) {
+    this.#parts = parts;
+    this.#forced = new ForcedRefreshBudget(parts.nowMs);
+  }
+
+  /**
+   * Fetches a token. The stable call answers the same one while it is good; when that is the very token that was
+   * refused, a new one is forced, as far as the budget allows.
+   */
+  async fetch(rejected: string | undefined, signal: AbortSignal): Promise<AccessToken> {
+    const { api, auth } = this.#parts;
+    const token = await fetchAccessToken(api, auth, { signal });
+    const isUseless = token.accessToken === rejected;
+    if (!isUseless || auth.type !== 'stable-token' || !this.#forced.take()) return token;
+    return fetchAccessToken(api, auth, { signal, isForced: true });
+  }
+}
