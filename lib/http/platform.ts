@@ -21,6 +21,13 @@ export type ParserType = new (options: undefined, host: HttpAdapterHost) => Form
 export interface FormParser extends NestInterceptor {
   /** Called before the application starts. */
   onModuleInit?(): void;
+  /** The multer inside, on Express. */
+  readonly multer?: object;
+}
+
+/** Whether a parser knows nothing of `defParamCharset`, as the multer of early Nest 11: it takes names for Latin-1. */
+export function takesNamesForLatin1({ multer }: FormParser): boolean {
+  return multer !== undefined && !('defParamCharset' in multer);
 }
 
 /** Nest's own upload interceptors, which every platform package exports under these names. */

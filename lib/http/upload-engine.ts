@@ -6,6 +6,7 @@ import { storeSource, type StorageContext, type StoredCloudFile } from '../stora
 import { findInstanceOfRequest } from './application-instances.js';
 import { assertDeclaredSize, readDeclaredSize } from './declared-size.js';
 import { FileIntake } from './file-intake.js';
+import { decodeLatin1Name } from './file-name.js';
 import { toHttpException } from './http-exception.js';
 import { originOf } from './request-origin.js';
 import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
@@ -29,13 +30,16 @@ export interface EngineStream extends Readable {
   readonly truncated?: boolean;
 }
 
+/** What the parser adds to its own description of a file. */
+export type StoredUpload = StoredCloudFile & Pick<EngineFile, 'originalname'>;
+
 /** multer's storage contract, which Nest's Fastify adapter shares. */
 export interface WxCloudUploadEngine {
   /** Stores one file of a form. */
   _handleFile(
     request: WxCloudHttpRequest,
     file: EngineFile,
-    callback: (error: unknown, info?: Partial<StoredCloudFile>) => void,
+    callback: (error: unknown, info?: Partial<StoredUpload>) => void,
   ): void;
   /** Removes a file that was stored before the form failed. */
   _removeFile(
@@ -53,6 +57,8 @@ export interface EngineParts {
   readonly findContext: (request: WxCloudHttpRequest) => StorageContext;
   /** What `limits.fileSize` is, for the message. */
   readonly fileSizeLimit?: number | undefined;
+  /** Whether the parser takes the UTF-8 of names for Latin-1. */
+  readonly takesNamesForLatin1: (request: WxCloudHttpRequest) => boolean;
   /** Whether nobody else of this package stands between the engine and the client. */
   readonly standsAlone: boolean;
 }
@@ -65,6 +71,8 @@ export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloud
   return createUploadEngine({
     options,
     findContext: request => findInstanceOfRequest(request, options.storage),
+    // multer's default; whoever has set it to UTF-8 loses nothing, but for names that look like twice encoded.
+    takesNamesForLatin1: request => 'app' in request,
     standsAlone: true,
   });
 }
@@ -87,7 +95,7 @@ async function storeOrDrain(
   parts: EngineParts,
   request: WxCloudHttpRequest,
   file: EngineFile,
-): Promise<StoredCloudFile> {
+): Promise<StoredUpload> {
   try {
     return await storeFile(parts, request, file);
   } catch (error) {
@@ -102,11 +110,16 @@ async function storeOrDrain(
 }
 
 async function storeFile(
-  { options, findContext, fileSizeLimit = Infinity }: EngineParts,
+  { options, findContext, fileSizeLimit = Infinity, takesNamesForLatin1 }: EngineParts,
   request: WxCloudHttpRequest,
-  { stream, ...claimed }: EngineFile,
-): Promise<StoredCloudFile> {
+  { stream, ...given }: EngineFile,
+): Promise<StoredUpload> {
   const context = findContext(request);
+  const { originalname: name } = given;
+  const claimed = {
+    ...given,
+    originalname: takesNamesForLatin1(request) ? decodeLatin1Name(name) : name,
+  };
   const files = storedFilesOf(request);
   const intake = new FileIntake(options, request, claimed);
   const { declaredSize } = options;
@@ -124,15 +137,21 @@ async function storeFile(
   const { fileId, etag } = stored;
   await files.add({ fileId, etag, context, isPathUnique: intake.isPathUnique });
   files.signal.throwIfAborted();
-  return stored;
+  return { ...stored, originalname: claimed.originalname };
 }
 
-/** Reads a file without destroying its stream, which a parser would not survive; one that was cut off is none. */
+/**
+ * Reads a file without destroying its stream, which a parser would not survive. Its bytes are counted here, as parsers do
+ * not agree on whether a file may reach the limit; one that the parser has cut off is too large in any case.
+ */
 function contentOf(stream: EngineStream, fileSizeLimit: number): AsyncIterable<Uint8Array> {
   const pieces: AsyncIterator<Uint8Array> = stream.iterator({ destroyOnReturn: false });
+  let size = 0;
   const next = async (): Promise<IteratorResult<Uint8Array>> => {
     const result = await pieces.next();
-    if (result.done === true && stream.truncated === true) throw tooLarge(fileSizeLimit);
+    size += result.done === true ? 0 : result.value.byteLength;
+    const isCutOff = result.done === true && stream.truncated === true;
+    if (isCutOff || size > fileSizeLimit) throw tooLarge(fileSizeLimit);
     return result;
   };
   const end = async (): Promise<IteratorResult<Uint8Array>> =>

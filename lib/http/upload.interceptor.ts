@@ -16,6 +16,7 @@ import { toHttpException } from './http-exception.js';
 import { keepOnSuccess } from './keep-on-success.js';
 import {
   createFormParser,
+  takesNamesForLatin1,
   type FormParser,
   type PlatformUploadOptions,
   type UploadPlatform,
@@ -121,15 +122,21 @@ async function makeParser(
   limits: CompleteLimits,
 ): Promise<FormParser> {
   const context = findInstance(host, options.storage);
+  let namesAreLatin1 = false;
   const storage = createUploadEngine({
     options,
     findContext: () => context,
-    standsAlone: false,
     fileSizeLimit: limits.fileSize,
+    takesNamesForLatin1: () => namesAreLatin1,
+    standsAlone: false,
   });
-  return createFormParser(host, platform =>
-    select(platform, { storage, limits, defParamCharset: 'utf8' }),
+  // The engine counts by itself; one more lets a file reach the limit whatever the parser takes that for.
+  const parserLimits = { ...limits, fileSize: limits.fileSize + 1 };
+  const parser = await createFormParser(host, platform =>
+    select(platform, { storage, limits: parserLimits, defParamCharset: 'utf8' }),
   );
+  namesAreLatin1 = takesNamesForLatin1(parser);
+  return parser;
 }
 
 /** What is left of the form stands in the way of a further request; HTTP/2 has a stream for each. */

@@ -343,9 +343,9 @@ describe.each(ADAPTERS)('on $name', adapter => {
 
   describe('wxCloudUpload', () => {
     it("stores the files of Nest's own interceptor", async () => {
-      const { body } = await post('engine', [{ field: 'photo', file: PNG }]);
+      const { body } = await post('engine', [{ field: 'photo', file: PNG, name: '猫 😀.png' }]);
       expect(body).toMatchObject({
-        photo: { contentType: 'image/png' },
+        photo: { contentType: 'image/png', originalname: '猫 😀.png' },
         fileId: expect.stringMatching(/\/engine\//),
       });
       expect(application.emulator.objects).toHaveLength(1);

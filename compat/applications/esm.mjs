@@ -1,0 +1,24 @@
+import 'reflect-metadata';
+import * as common from '@nestjs/common';
+import * as core from '@nestjs/core';
+import * as storage from 'nestjs-wx-cloud-storage';
+import * as emulator from 'nestjs-wx-cloud-storage/emulator';
+import { runChecks } from './suite/run-checks.cjs';
+
+const [, , adapter, withInterceptors] = process.argv;
+const hasInterceptors = withInterceptors === 'true';
+const adapters = {
+  express: async () => {
+    const { ExpressAdapter, FileInterceptor } = await import('@nestjs/platform-express');
+    return { createAdapter: () => new ExpressAdapter(), FileInterceptor };
+  },
+  fastify: async () => {
+    const { FastifyAdapter } = await import('@nestjs/platform-fastify');
+    const { FileInterceptor } = hasInterceptors
+      ? await import('@nestjs/platform-fastify/multipart')
+      : {};
+    return { createAdapter: () => new FastifyAdapter(), FileInterceptor };
+  },
+};
+const platform = await adapters[adapter]();
+await runChecks({ common, core, storage, emulator, hasInterceptors, ...platform });
