@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from './until.js';
+
+const HOST = '127.0.0.1';
+
+/** A real `redis-server` with an empty database in memory, on a free port of this machine. */
+export interface RedisServer {
+  readonly port: number;
+  /** For clients: `redis://127.0.0.1:<port>`. */
+  readonly url: string;
+  /** Starts it on its port, and waits until it answers. Whatever it held is gone. */
+  start(): Promise<void>;
+  /** Ends it at once, as a crash would, and waits until it is gone. */
+  stop(): Promise<void>;
+  /** Stops and starts it on the same port. */
+  restart(): Promise<void>;
+  /** Keeps its connections open, but answers nothing until `resume`. */
+  pause(): void;
+  /** Lets it go on. */
+  resume(): void;
+  /** Ends it, if it still runs, and removes its folder. */
+  close(): Promise<void>;
+}
+
+/** Starts a server; whoever starts it closes it. `extra` goes onto its command line. */
+export async function startRedisServer(extra: readonly string[] = []): Promise<RedisServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'redis-server-'));
+  const port = await freePort();
+  let child: ChildProcess | undefined;
+
+  const start = async (): Promise<void> => {
+    child = run(port, folder, extra);
+    await answering(child, port);
+  };
+  const stop = async (): Promise<void> => {
+    const ending = child;
+    child = undefined;
+    if (ending !== undefined) await end(ending);
+  };
+  const restart = async (): Promise<void> => {
+    await stop();
+    await start();
+  };
+  const pause = (): void => void child?.kill('SIGSTOP');
+  const resume = (): void => void child?.kill('SIGCONT');
+  const close = async (): Promise<void> => {
+    await stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+
+  await start();
+  return { port, url: `redis://${HOST}:${port}`, start, stop, restart, pause, resume, close };
+}
+
+function run(port: number, folder: string, extra: readonly string[]): ChildProcess {
+  const options = ['--port', String(port), '--bind', HOST, '--save', '', '--appendonly', 'no'];
+  const child = spawn('redis-server', [...options, '--dir', folder, ...extra], { stdio: 'ignore' });
+  // Without a listener a missing program would end the tests with an uncaught error; `answering` tells it.
+  child.on('error', () => undefined);
+  return child;
+}
+
+async function answering(child: ChildProcess, port: number): Promise<void> {
+  await until(async () => {
+    if (child.pid === undefined || hasEnded(child)) {
+      throw new Error('redis-server did not start: is the package redis-server installed?');
+    }
+    return answersPing(port);
+  }, 'an answer of redis-server');
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || hasEnded(child)) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+function answersPing(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, HOST, () => socket.write('PING\r\n'));
+    socket.setTimeout(1_000, () => socket.destroy());
+    socket.once('data', data => {
+      // A server with a password answers too, with -NOAUTH.
+      resolve(/^(\+PONG|-NOAUTH)/.test(data.toString('latin1')));
+      socket.destroy();
+    });
+    socket.on('error', () => resolve(false));
+    socket.on('close', () => resolve(false));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, HOST);
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port was given');
+  return address.port;
+}
