@@ -43,7 +43,7 @@ interface StoreParts {
 
 /** When a lock was given out, on Redis's clock and on this process's. */
 interface Grant {
-  readonly redisTimeMs: number;
+  readonly redisTimeUs: number;
   readonly atMs: number;
 }
 
@@ -75,7 +75,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
     const reply = await this.#run({
       script: WRITE_TOKEN,
       keys: [name, this.#name(key, 'fence')],
-      values: [value, lock.fence, lifeMs, this.#redisTimeMs(lock)].map(String),
+      values: [value, lock.fence, lifeMs, this.#redisTimeUs(lock)].map(String),
       secrets: [token.accessToken, value],
     });
     return decodeWritten(reply);
@@ -94,20 +94,20 @@ class RedisAccessTokenStore implements AccessTokenStore {
     return taken === undefined ? undefined : this.#lockOf(taken, name, owner);
   }
 
-  #lockOf({ fence, redisTimeMs }: TakenLock, name: string, owner: string): AccessTokenLock {
+  #lockOf({ fence, redisTimeUs }: TakenLock, name: string, owner: string): AccessTokenLock {
     const release = async (): Promise<void> => {
       await this.#run({ script: RELEASE_LOCK, keys: [name], values: [owner] });
     };
     const lock = Object.freeze({ fence, release });
-    this.#grants.set(lock, { redisTimeMs, atMs: performance.now() });
+    this.#grants.set(lock, { redisTimeUs, atMs: performance.now() });
     return lock;
   }
 
-  /** What Redis's clock shows now, reckoned from when it gave the lock; 0 for a lock that is not of this store. */
-  #redisTimeMs(lock: AccessTokenLock): number {
+  /** What Redis's clock shows now, in microseconds, reckoned from when it gave the lock; 0 for a lock that is not of this store. */
+  #redisTimeUs(lock: AccessTokenLock): number {
     const grant = this.#grants.get(lock);
     if (grant === undefined) return 0;
-    return Math.floor(grant.redisTimeMs + performance.now() - grant.atMs);
+    return Math.floor(grant.redisTimeUs + (performance.now() - grant.atMs) * 1000);
   }
 
   /** The braces make Redis Cluster keep all keys of a token in one slot, so that a script may use them together. */

@@ -12,8 +12,8 @@ export interface ReadValue {
 export interface TakenLock {
   /** Its fence. */
   readonly fence: number;
-  /** Redis's time at that moment, in milliseconds. */
-  readonly redisTimeMs: number;
+  /** Redis's time at that moment, in microseconds. */
+  readonly redisTimeUs: number;
 }
 
 /** Reads the reply of `READ_TOKEN`; what never expires was not written by this store. */
@@ -26,10 +26,10 @@ export function decodeReadValue(reply: unknown): ReadValue | undefined {
 
 /** Reads the reply of `TAKE_LOCK`. */
 export function decodeTakenLock(reply: unknown): TakenLock | undefined {
-  const [fence, redisTimeMs] = listOf(reply);
+  const [fence, redisTimeUs] = listOf(reply);
   return fence === undefined
     ? undefined
-    : { fence: numberOf(fence), redisTimeMs: numberOf(redisTimeMs) };
+    : { fence: numberOf(fence), redisTimeUs: numberOf(redisTimeUs) };
 }
 
 /** Reads the reply of `WRITE_TOKEN`. */

@@ -1,7 +1,7 @@
-/** Redis's own clock in milliseconds: the clocks of the machines that share a token may differ. */
-const NOW_MS = `
+/** Redis's own clock in microseconds: the clocks of the machines that share a token may differ. */
+const NOW_US = `
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
+local now = time[1] * 1000000 + time[2]`;
 
 /** The newest fence that was given out. Another kind of value in its place is an error, before anything is written. */
 const NEWEST_FENCE = `
@@ -9,26 +9,27 @@ local newest = tonumber(redis.call('GET', fence_key) or 0) or 0`;
 
 /**
  * KEYS: token. Gives the value and its remaining milliseconds, or nil. What is no text is no token, so that the next one
- * may take its place.
+ * may take its place; any other error, as of a missing permission, is told.
  */
 export const READ_TOKEN = `
 local value = redis.pcall('GET', KEYS[1])
+if type(value) == 'table' and not string.find(value.err, 'WRONGTYPE') then return value end
 if type(value) ~= 'string' then return false end
 return { value, redis.call('PTTL', KEYS[1]) }`;
 
 /**
- * KEYS: token, fence. ARGV: value, fence of the writer, milliseconds to live, Redis's time when it was sent (0: unknown).
- * Gives 0 when a newer fence was given out, else 1. A client may have held the command back until Redis was there again,
- * so that time is taken off.
+ * KEYS: token, fence. ARGV: value, fence of the writer, milliseconds to live, Redis's time in microseconds when it was
+ * sent (0: unknown). Gives 0 when a newer fence was given out, else 1. A client may have held the command back until Redis
+ * was there again, so that time is taken off.
  */
 export const WRITE_TOKEN = `
 local fence_key = KEYS[2]
 ${NEWEST_FENCE}
 if newest > tonumber(ARGV[2]) then return 0 end
-${NOW_MS}
+${NOW_US}
 local left = tonumber(ARGV[3])
 local sent = tonumber(ARGV[4])
-if sent > 0 and now > sent then left = left - (now - sent) end
+if sent > 0 and now > sent then left = left - math.ceil((now - sent) / 1000) end
 if left < 1 then
   redis.call('DEL', KEYS[1])
 else
@@ -38,14 +39,14 @@ return 1`;
 
 /**
  * KEYS: lock, fence. ARGV: owner, milliseconds the lock lives, milliseconds the fence is remembered. Gives the fence and
- * Redis's time, or nil while the lock is held. A fence is never below the time, so that it goes on rising when Redis
- * forgot the last one (a restart without persistence, an eviction).
+ * Redis's time in microseconds, or nil while the lock is held. A fence is never below that time, so that it goes on rising
+ * when Redis forgot the last one (a restart without persistence, an eviction).
  */
 export const TAKE_LOCK = `
 local fence_key = KEYS[2]
 ${NEWEST_FENCE}
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
-${NOW_MS}
+${NOW_US}
 local fence = math.max(newest, now) + 1
 redis.call('SET', fence_key, string.format('%.0f', fence), 'PX', ARGV[3])
 return { fence, now }`;

@@ -15,7 +15,7 @@ export interface RedisServer {
   readonly url: string;
   /** Starts it on its port, and waits until it answers. Whatever it held is gone. */
   start(): Promise<void>;
-  /** Ends it at once, as a crash would, and waits until it is gone. */
+  /** Ends it in order, so that it listens no more before its connections end, and waits until it is gone. */
   stop(): Promise<void>;
   /** Stops and starts it on the same port. */
   restart(): Promise<void>;
@@ -77,7 +77,9 @@ async function answering(child: ChildProcess, port: number): Promise<void> {
 async function end(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || hasEnded(child)) return;
   const ended = once(child, 'exit');
-  child.kill('SIGKILL');
+  child.kill('SIGTERM');
+  // One that is paused would not see the signal.
+  child.kill('SIGCONT');
   await ended;
 }
 
@@ -99,7 +101,8 @@ function answersPing(port: number): Promise<boolean> {
   });
 }
 
-async function freePort(): Promise<number> {
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, HOST);
   await once(server, 'listening');
   const address = server.address();

@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { createClient } from 'redis';
+import { inspect } from 'node:util';
+import type { AccessTokenLock, AccessTokenStore } from '../../../lib/options/access-token-store.js';
+import { redisAccessTokenStore, type RedisClient } from '../../../lib/redis/index.js';
+import { freePort, type RedisServer, startRedisServer } from '../../support/redis-server.js';
+import { until } from '../../support/until.js';
+import { type ClientFlavour, CLUSTER_CLIENTS, OTHER_SETUPS } from './redis-clients.js';
+
+const KEY = 'prod-1:wx1234567890abcdef:access-token';
+const PASSWORD = 'pass-word-of-redis';
+const ENCRYPTION_KEY = 'encryption-key-of-redis';
+const TOKEN = '81_tokenThatNobodyMaySee';
+
+/** What both clients have for the application that owns them. */
+type OwnClient = RedisClient & { connect(): Promise<unknown>; quit(): Promise<unknown> };
+
+async function lockOf(store: AccessTokenStore): Promise<AccessTokenLock> {
+  const lock = await store.lock(KEY, 60_000);
+  if (lock === undefined) throw new Error('the lock is held');
+  return lock;
+}
+
+/** A store's whole life: lock, set, get, release, lock, and a writer that comes too late. */
+async function live({ open }: ClientFlavour, port: number): Promise<readonly unknown[]> {
+  const redis = await open(port);
+  const store = redisAccessTokenStore(redis.client, { encryptionKey: ENCRYPTION_KEY });
+  const first = await lockOf(store);
+  const blocked = await store.lock(KEY, 60_000);
+  await first.release();
+  const second = await lockOf(store);
+  const token = { accessToken: TOKEN, expiresInMs: 60_000 };
+  const kept = [await store.set(KEY, token, first), await store.set(KEY, token, second)];
+  const held = await store.get(KEY);
+  await second.release();
+  await redis.close();
+  return [blocked, typeof first.fence, second.fence > first.fence, ...kept, held];
+}
+
+const WHOLE_LIFE = [
+  undefined,
+  'number',
+  true,
+  false,
+  true,
+  { accessToken: TOKEN, expiresInMs: expect.any(Number) },
+];
+
+describe('a token store', () => {
+  let server: RedisServer;
+
+  beforeAll(async () => {
+    server = await startRedisServer(['--requirepass', PASSWORD]);
+  });
+
+  afterAll(() => server.close());
+
+  const secretClients: readonly (readonly [string, () => OwnClient])[] = [
+    ['node-redis', () => createClient({ url: server.url, password: PASSWORD })],
+    ['ioredis', () => new Redis(server.url, { password: PASSWORD, lazyConnect: true })],
+  ];
+
+  it.each(secretClients)('shows no secret on %s', async (_name, make) => {
+    const client = make();
+    await client.connect();
+    const store = redisAccessTokenStore(client, { encryptionKey: ENCRYPTION_KEY });
+    const lock = await lockOf(store);
+    await store.set(KEY, { accessToken: TOKEN, expiresInMs: 60_000 }, lock);
+    await lock.release();
+    const shown = [store, lock]
+      .flatMap(value => [
+        inspect(value, { depth: Infinity, showHidden: true, getters: true }),
+        JSON.stringify(value),
+        String(value),
+      ])
+      .join('\n');
+    await client.quit();
+    expect(shown).toContain('RedisAccessTokenStore');
+    expect(shown).not.toMatch(new RegExp(`${PASSWORD}|${ENCRYPTION_KEY}|${TOKEN}|eval`));
+  });
+});
+
+describe('a token store on clients set up in another way', () => {
+  let server: RedisServer;
+
+  beforeAll(async () => {
+    server = await startRedisServer();
+  });
+
+  afterAll(() => server.close());
+
+  it.each(OTHER_SETUPS)('works with $name', async flavour => {
+    await expect(live(flavour, server.port)).resolves.toEqual(WHOLE_LIFE);
+  });
+});
+
+describe('a token store on a cluster', () => {
+  let server: RedisServer;
+
+  beforeAll(async () => {
+    const bus = await freePort();
+    const place = ['--cluster-port', String(bus), '--cluster-announce-ip', '127.0.0.1'];
+    server = await startRedisServer(['--cluster-enabled', 'yes', ...place]);
+    const client = new Redis(server.url);
+    await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await until(async () => /cluster_state:ok/.test(String(await client.call('CLUSTER', 'INFO'))));
+    client.disconnect();
+  });
+
+  afterAll(() => server.close());
+
+  it.each(CLUSTER_CLIENTS)('works with $name', async flavour => {
+    await expect(live(flavour, server.port)).resolves.toEqual(WHOLE_LIFE);
+  });
+});

@@ -1,0 +1,132 @@
+import { Cluster, Redis } from 'ioredis';
+import { createClient, createClientPool, createCluster, RESP_TYPES } from 'redis';
+import type { RedisClient } from '../../../lib/redis/index.js';
+
+/** A client as an application makes it, with what a test does besides. */
+export interface OpenClient {
+  readonly client: RedisClient;
+  /** Sends any command past the store. */
+  command(...words: string[]): Promise<unknown>;
+  /** How many listeners it has. */
+  listeners(): number;
+  close(): Promise<void>;
+}
+
+/** A row of a table of clients. */
+export interface ClientFlavour {
+  readonly name: string;
+  open(port: number): Promise<OpenClient>;
+}
+
+const HOST = '127.0.0.1';
+
+const ignoreErrors = (): undefined => undefined;
+
+/** The two clients, as their manuals make them. */
+export const CLIENTS: readonly ClientFlavour[] = [
+  {
+    name: 'node-redis',
+    open: async port => {
+      const client = createClient({ socket: { host: HOST, port, reconnectStrategy: 20 } });
+      client.on('error', ignoreErrors);
+      await client.connect();
+      return {
+        client,
+        command: (...words) => client.sendCommand(words),
+        listeners: () => countListeners(client),
+        close: async () => client.destroy(),
+      };
+    },
+  },
+  {
+    name: 'ioredis',
+    open: async port => openIoRedis(new Redis({ host: HOST, port, retryStrategy: () => 20 })),
+  },
+];
+
+/** The same clients, set up in other ways; none of which the store may feel. */
+export const OTHER_SETUPS: readonly ClientFlavour[] = [
+  {
+    name: 'node-redis with RESP 3, buffers for texts and texts for numbers',
+    open: async port => {
+      const plain = createClient({ RESP: 3, socket: { host: HOST, port } });
+      await plain.connect();
+      const client = plain.withTypeMapping({
+        [RESP_TYPES.BLOB_STRING]: Buffer,
+        [RESP_TYPES.NUMBER]: String,
+      });
+      return {
+        client,
+        command: (...words) => plain.sendCommand(words),
+        listeners: () => countListeners(plain),
+        close: async () => plain.destroy(),
+      };
+    },
+  },
+  {
+    name: 'a pool of node-redis',
+    open: async port => {
+      const client = createClientPool({ socket: { host: HOST, port } });
+      await client.connect();
+      return {
+        client,
+        command: (...words) => client.sendCommand(words),
+        listeners: () => countListeners(client),
+        close: async () => client.destroy(),
+      };
+    },
+  },
+  {
+    name: 'ioredis with a key prefix, texts for numbers and automatic pipelines',
+    open: async port =>
+      openIoRedis(
+        new Redis({
+          host: HOST,
+          port,
+          keyPrefix: 'app:',
+          stringNumbers: true,
+          enableAutoPipelining: true,
+        }),
+      ),
+  },
+];
+
+/** Clients of a cluster. */
+export const CLUSTER_CLIENTS: readonly ClientFlavour[] = [
+  {
+    name: 'node-redis',
+    open: async port => {
+      const client = createCluster({ rootNodes: [{ socket: { host: HOST, port } }] });
+      await client.connect();
+      return {
+        client,
+        command: (...words) => client.sendCommand(words[1], false, words),
+        listeners: () => countListeners(client),
+        close: async () => client.destroy(),
+      };
+    },
+  },
+  {
+    name: 'ioredis',
+    open: async port => openIoRedis(new Cluster([{ host: HOST, port }])),
+  },
+];
+
+function openIoRedis(client: Redis | Cluster): OpenClient {
+  client.on('error', ignoreErrors);
+  return {
+    client,
+    command: (word = '', ...words) => client.call(word, ...words),
+    listeners: () => countListeners(client),
+    close: async () => client.disconnect(),
+  };
+}
+
+interface Emitter {
+  eventNames(): readonly (string | symbol)[];
+  listenerCount(name: string | symbol): number;
+}
+
+function countListeners(emitter: Emitter): number {
+  return emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0);
+}
