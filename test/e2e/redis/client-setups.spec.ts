@@ -76,7 +76,7 @@ describe('a token store', () => {
       ])
       .join('\n');
     await client.quit();
-    expect(shown).toContain('RedisAccessTokenStore');
+    expect(inspect(store, { depth: Infinity, showHidden: true })).toBe('RedisAccessTokenStore {}');
     expect(shown).not.toMatch(new RegExp(`${PASSWORD}|${ENCRYPTION_KEY}|${TOKEN}|eval`));
   });
 });
