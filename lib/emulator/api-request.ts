@@ -1,19 +1,13 @@
+import { assertAuthorized } from './authorization.js';
 import type { EmulatedCloud } from './emulated-cloud.js';
 import type { Exchange } from './exchange.js';
 import { ApiRefusal } from './refusals.js';
-import type { TokenState } from './token-issuer.js';
 
 /** A JSON object of which nothing is known yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 const MAX_JSON_BYTES = 1_048_576;
 const MAX_BATCH_ITEMS = 50;
-
-const TOKEN_REFUSALS: Readonly<Record<Exclude<TokenState, 'valid'>, readonly [number, string]>> = {
-  unknown: [40014, 'invalid access_token'],
-  replaced: [40001, 'invalid credential, access_token is invalid or not latest'],
-  expired: [42001, 'access_token expired'],
-};
 
 /** Makes sure of the method. @throws {@link ApiRefusal} 43001 or 43002 */
 export function assertMethod({ method }: Exchange, expected: 'GET' | 'POST'): void {
@@ -31,7 +25,7 @@ export async function readJson(exchange: Exchange): Promise<JsonObject> {
 }
 
 /**
- * Reads the body of a file API after checking its method and access token, and that it is for this environment.
+ * Reads the body of a file API after checking its method and authorization, and that it is for this environment.
  * @throws {@link ApiRefusal}
  */
 export async function readFileRequest(
@@ -39,7 +33,7 @@ export async function readFileRequest(
   cloud: EmulatedCloud,
 ): Promise<JsonObject> {
   assertMethod(exchange, 'POST');
-  assertToken(exchange.query.get('access_token') ?? '', cloud);
+  assertAuthorized(exchange, cloud);
   const request = await readJson(exchange);
   if (readString(request, 'env') !== cloud.options.env) {
     throw new ApiRefusal(-501005, 'env not exists or is abnormal');
@@ -94,12 +88,6 @@ function missing(name: string): ApiRefusal {
 
 function unparsable(): ApiRefusal {
   return new ApiRefusal(47001, 'data format error');
-}
-
-function assertToken(token: string, { tokens }: EmulatedCloud): void {
-  if (token === '') throw new ApiRefusal(41001, 'access_token missing');
-  const state = tokens.stateOf(token);
-  if (state !== 'valid') throw new ApiRefusal(...TOKEN_REFUSALS[state]);
 }
 
 async function readText(exchange: Exchange): Promise<string> {

@@ -16,6 +16,8 @@ export interface WxCloudEmulatorOptions {
   readonly tokenTtlSeconds?: number;
   /** Every answer waits this many milliseconds, up to 600000. @defaultValue 0 */
   readonly latencyMs?: number;
+  /** Further AppIDs that share the environment (资源复用): then every call by the open API service has to name its own with `from_appid`. @defaultValue none */
+  readonly reuseAppids?: readonly string[];
 }
 
 /** The options, complete. */
@@ -36,6 +38,8 @@ export interface ResolvedEmulatorOptions {
   readonly tokenTtlSeconds: number;
   /** What every answer waits, in milliseconds. */
   readonly latencyMs: number;
+  /** Further AppIDs that share the environment. */
+  readonly reuseAppids: readonly string[];
 }
 
 const DEFAULTS = {
@@ -46,6 +50,7 @@ const DEFAULTS = {
   bucketSuffix: '1300000000',
   tokenTtlSeconds: 7_200,
   latencyMs: 0,
+  reuseAppids: [],
 } as const;
 
 const KNOWN: readonly string[] = [
@@ -57,6 +62,7 @@ const KNOWN: readonly string[] = [
   'bucket',
   'tokenTtlSeconds',
   'latencyMs',
+  'reuseAppids',
 ] satisfies readonly (keyof WxCloudEmulatorOptions)[];
 
 /** Checks and completes the options. @throws {TypeError} naming the first that is wrong or unknown; never its value */
@@ -88,12 +94,20 @@ export function resolveEmulatorOptions(
       [1, 7_200],
     ),
     latencyMs: readWhole('latencyMs', options.latencyMs ?? DEFAULTS.latencyMs, [0, 600_000]),
+    reuseAppids: readList('reuseAppids', options.reuseAppids ?? DEFAULTS.reuseAppids),
   };
 }
 
 function readText(option: string, value: unknown): string {
   if (typeof value === 'string' && value.trim() !== '') return value;
   throw new TypeError(`startWxCloudEmulator: ${option} has to be a text that is not empty.`);
+}
+
+function readList(option: string, value: unknown): readonly string[] {
+  if (Array.isArray(value)) {
+    return Object.freeze(value.map((item, index) => readText(`${option}[${index}]`, item)));
+  }
+  throw new TypeError(`startWxCloudEmulator: ${option} has to be a list of texts.`);
 }
 
 function readName(option: string, value: unknown): string {

@@ -6,6 +6,9 @@ import type { Answer } from './answer.js';
 /** How long bytes before a reset get to arrive: a reset discards what is still on its way. */
 const RESET_GRACE_MS = 20;
 
+/** The address at which a request came in, when it is not the emulator's own. */
+export type Via = 'sidecar' | undefined;
+
 /** One request and its answer. */
 export class Exchange {
   /** The HTTP method. */
@@ -14,6 +17,8 @@ export class Exchange {
   readonly path: string;
   /** The query; may hold secrets. */
   readonly query: URLSearchParams;
+  /** Where it came in. */
+  readonly via: Via;
   /** Aborted when the connection ends before the answer was complete. */
   readonly signal: AbortSignal;
   /** How many bytes of the request's body were read. */
@@ -25,7 +30,8 @@ export class Exchange {
   readonly #response: ServerResponse;
 
   /** Neither reads nor writes yet. */
-  constructor(request: IncomingMessage, response: ServerResponse) {
+  constructor(request: IncomingMessage, response: ServerResponse, via?: Via) {
+    this.via = via;
     this.#request = request;
     this.#response = response;
     this.method = request.method ?? 'GET';

@@ -9,6 +9,8 @@ export interface JournalEntry {
   readonly method: string;
   /** The path as it was sent, percent-encoded, without the query. */
   readonly path: string;
+  /** `sidecar` when it came in at the open API service's address; else absent. */
+  readonly via?: 'sidecar';
   /** The HTTP status that was sent; 0 when the connection ended before one was. */
   readonly status: number;
   /** The `errcode` of a JSON answer, when it is not 0. */

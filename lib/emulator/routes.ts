@@ -8,6 +8,7 @@ import { answerGetObject } from './get-object-endpoint.js';
 import type { EmulatorOperation } from './operation.js';
 import { answerPostObject, type ObjectCall } from './post-object-endpoint.js';
 import { CosRefusal } from './refusals.js';
+import { answerUnlisted } from './sidecar.js';
 import { answerStableToken, answerToken } from './token-endpoints.js';
 
 /** A request that is to be carried out. */
@@ -45,6 +46,11 @@ const API_ROUTES: Readonly<Record<string, Route>> = {
   '/tcb/batchdeletefile': { operation: 'delete-files', handle: answerDeleteFiles },
 };
 
+const UNLISTED: Route = {
+  operation: 'unknown',
+  handle: ({ exchange }) => answerUnlisted(exchange),
+};
+
 /** `/<bucket>/<path>` and `/download/<bucket>/<path>`; a bucket's name ends in an account's number. */
 const OBJECT_ADDRESS = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
 
@@ -55,8 +61,9 @@ const OBJECT_OPERATIONS: Readonly<Record<string, EmulatorOperation>> = {
 };
 
 /** Finds what a request asks for. */
-export function findRoute({ method, path }: Exchange, { options }: EmulatedCloud): Route {
+export function findRoute({ method, path, via }: Exchange, { options }: EmulatedCloud): Route {
   const apiRoute = Object.hasOwn(API_ROUTES, path) ? API_ROUTES[path] : undefined;
+  if (via === 'sidecar') return path.startsWith('/tcb/') ? (apiRoute ?? UNLISTED) : UNLISTED;
   if (apiRoute !== undefined) return apiRoute;
   const { download, bucket, path: encoded } = OBJECT_ADDRESS.exec(path)?.groups ?? {};
   const isBucket = bucket === options.bucket || /-\d{10}$/.test(bucket ?? '');

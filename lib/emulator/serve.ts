@@ -6,6 +6,7 @@ import { replacementFor } from './fault-answers.js';
 import type { FaultEffect } from './fault-effect.js';
 import { ApiRefusal, CosRefusal } from './refusals.js';
 import { findRoute, type Route } from './routes.js';
+import { passSidecar } from './sidecar.js';
 
 /** A request on its way through the emulator. */
 interface Service {
@@ -26,7 +27,7 @@ export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<v
   let answer: Answer | undefined;
   try {
     answer = await prepare(service);
-    if (answer !== undefined) await deliver(service, answer);
+    if (answer !== undefined) await deliver(service, passSidecar(exchange, answer));
   } catch {
     // Only a connection that ended gets here: there is nobody left to answer.
     exchange.abort();
@@ -102,6 +103,7 @@ function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): 
       operation: route.operation,
       method: exchange.method,
       path: exchange.path,
+      ...(exchange.via === undefined ? {} : { via: exchange.via }),
       status: sent?.status ?? 0,
       ...(sent?.errcode === undefined ? {} : { errcode: sent.errcode }),
       ...(sent?.cosCode === undefined ? {} : { cosCode: sent.cosCode }),

@@ -7,7 +7,7 @@ import {
   type ResolvedEmulatorOptions,
   type WxCloudEmulatorOptions,
 } from './emulator-options.js';
-import { HttpFront } from './http-front.js';
+import { Fronts, type FrontAddresses } from './fronts.js';
 import { MemoryStore } from './memory-store.js';
 import type { ObjectStore } from './object-store.js';
 import type { EmulatorObject, WxCloudEmulator } from './wx-cloud-emulator.js';
@@ -23,9 +23,10 @@ export async function startWxCloudEmulator(
   const resolved = resolveEmulatorOptions(options);
   const store = await openStore(resolved);
   const cloud = new EmulatedCloud({ options: resolved, store, clock: monotonicClock });
-  const front = new HttpFront(cloud);
-  cloud.url = await front.listen(resolved.port);
-  return toEmulator(cloud, front);
+  const fronts = new Fronts(cloud);
+  const addresses = await fronts.listen(resolved.port);
+  cloud.url = addresses.url;
+  return toEmulator({ cloud, fronts, addresses });
 }
 
 async function openStore({ dataDir, bucket }: ResolvedEmulatorOptions): Promise<ObjectStore> {
@@ -38,13 +39,19 @@ async function openStore({ dataDir, bucket }: ResolvedEmulatorOptions): Promise<
   }
 }
 
+interface EmulatorParts {
+  readonly cloud: EmulatedCloud;
+  readonly fronts: Fronts;
+  readonly addresses: FrontAddresses;
+}
+
 /** State stays in closures: inspecting the emulator shows neither tokens nor keys. */
-function toEmulator(cloud: EmulatedCloud, front: HttpFront): WxCloudEmulator {
+function toEmulator({ cloud, fronts, addresses }: EmulatorParts): WxCloudEmulator {
   const { url, faults } = cloud;
   const { env, appid, secret, bucket } = cloud.options;
   let closed: Promise<void> | undefined;
   return Object.freeze({
-    url,
+    ...addresses,
     options: Object.freeze({ env, appid, secret, apiBaseUrl: url }),
     env,
     bucket,
@@ -59,17 +66,18 @@ function toEmulator(cloud: EmulatedCloud, front: HttpFront): WxCloudEmulator {
       return snapshotOf(cloud);
     },
     readObject: (cloudPath: string) => readObject(cloud, cloudPath),
-    openConnections: () => front.countConnections(),
+    openConnections: () => fronts.countConnections(),
+    issueCloudbaseToken: () => cloud.tokens.issueCloudbase(),
     expireTokens: () => cloud.tokens.expireAll(),
     expireLinks: () => {
       cloud.uploadLinks.expireAll();
       cloud.downloadLinks.expireAll();
     },
     reset: async () => {
-      await front.abortRequests();
+      await fronts.abortRequests();
       await cloud.clear();
     },
-    close: () => (closed ??= front.close()),
+    close: () => (closed ??= fronts.close()),
   });
 }
 

@@ -13,8 +13,12 @@ export interface IssuedToken {
 /** What an access token is worth. */
 export type TokenState = 'valid' | 'replaced' | 'expired' | 'unknown';
 
+/** By which parameter a token is sent. */
+export type TokenKind = 'access_token' | 'cloudbase_access_token';
+
 interface TokenRecord {
   readonly token: string;
+  readonly kind: TokenKind;
   expiresAtMs: number;
   /** From then on a newer token has taken its place. */
   voidAtMs: number;
@@ -22,24 +26,26 @@ interface TokenRecord {
 
 /** How long a classic token outlives its successor, and how early the platform renews a stable one. @see https://developers.weixin.qq.com/doc/service/guide/dev/api */
 const OVERLAP_MS = 300_000;
+/** @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html */
+const CLOUDBASE_LIFE_MS = 1_800_000;
 const FORCED_INTERVAL_MS = 30_000;
 const FORCED_PER_DAY = 20;
 const DAY_MS = 86_400_000;
 /** Older tokens are forgotten. */
 const MAX_RECORDS = 20_000;
 
-/** Hands out both kinds of access tokens, and knows what became of them. One kind never voids the other. */
+/** Hands out tokens of all kinds, and knows what became of them. One kind never voids another. */
 export class TokenIssuer {
   readonly #records = new Map<string, TokenRecord>();
   readonly #clock: Clock;
-  readonly #lifeMs: number;
+  readonly #accessToken: { readonly kind: TokenKind; readonly lifeMs: number };
   #classic: TokenRecord | undefined;
   #stable: TokenRecord | undefined;
   #forcedAtMs: number[] = [];
 
   /** Has issued no token yet. */
   constructor(ttlSeconds: number, clock: Clock) {
-    this.#lifeMs = ttlSeconds * 1_000;
+    this.#accessToken = { kind: 'access_token', lifeMs: ttlSeconds * 1_000 };
     this.#clock = clock;
   }
 
@@ -54,7 +60,7 @@ export class TokenIssuer {
   /** The same token while it is valid, until 5 minutes before it expires (half its life, if that is shorter). */
   issueStable(): IssuedToken {
     const now = this.#clock.now();
-    const margin = Math.min(OVERLAP_MS, this.#lifeMs / 2);
+    const margin = Math.min(OVERLAP_MS, this.#accessToken.lifeMs / 2);
     if (this.#stable === undefined || this.#stable.expiresAtMs - now < margin) {
       this.#stable = this.#create(now);
     }
@@ -79,11 +85,17 @@ export class TokenIssuer {
     return this.#toIssued(this.#stable, now);
   }
 
-  /** What a token is worth now. */
-  stateOf(token: string): TokenState {
+  /** A new token each time, as the platform writes it into a container's file; the ones before live on. */
+  issueCloudbase(): string {
+    const kind = 'cloudbase_access_token';
+    return this.#create(this.#clock.now(), { kind, lifeMs: CLOUDBASE_LIFE_MS }).token;
+  }
+
+  /** What a token is worth now, sent by this parameter. */
+  stateOf(token: string, kind: TokenKind): TokenState {
     const record = this.#records.get(token);
     const now = this.#clock.now();
-    if (record === undefined) return 'unknown';
+    if (record === undefined || record.kind !== kind) return 'unknown';
     if (now >= record.expiresAtMs) return 'expired';
     return now >= record.voidAtMs ? 'replaced' : 'valid';
   }
@@ -105,9 +117,12 @@ export class TokenIssuer {
     this.#forcedAtMs = [];
   }
 
-  #create(now: number): TokenRecord {
+  #create(
+    now: number,
+    { kind, lifeMs }: { readonly kind: TokenKind; readonly lifeMs: number } = this.#accessToken,
+  ): TokenRecord {
     const token = randomBytes(96).toString('base64url');
-    const record = { token, expiresAtMs: now + this.#lifeMs, voidAtMs: Infinity };
+    const record = { token, kind, expiresAtMs: now + lifeMs, voidAtMs: Infinity };
     this.#records.set(token, record);
     const [oldest] = this.#records.keys();
     if (this.#records.size > MAX_RECORDS && oldest !== undefined) this.#records.delete(oldest);

@@ -33,6 +33,13 @@ export interface EmulatorObject {
 export interface WxCloudEmulator {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
+  /**
+   * `http://127.0.0.1:<port>`: what `http://api.weixin.qq.com` is inside a container with the open API service (开放接口服务)
+   * switched on. File APIs only, without a token.
+   */
+  readonly sidecarUrl: string;
+  /** `https://127.0.0.1:<port>`: the same service with its self-signed certificate, which no client trusts. */
+  readonly sidecarTlsUrl: string;
   /** To be passed to `WxCloudStorageModule.forRoot()` as it is, or with more options beside it. */
   readonly options: EmulatorClientOptions;
   /** The environment ID. */
@@ -49,12 +56,17 @@ export interface WxCloudEmulator {
   readObject(cloudPath: string): Promise<Buffer>;
   /** How many connections are open now, idle ones included. */
   openConnections(): Promise<number>;
+  /**
+   * A token that is valid for 30 minutes, as the platform writes it into a container's
+   * `/.tencentcloudbase/wx/cloudbase_access_token`. File APIs take it as `cloudbase_access_token`.
+   */
+  issueCloudbaseToken(): string;
   /** From now on every token issued so far answers 42001. */
   expireTokens(): void;
   /** From now on every upload and download link issued so far is expired. */
   expireLinks(): void;
   /** Cuts requests under way; then objects, tokens, links, journal and faults are back to the start. */
   reset(): Promise<void>;
-  /** Cuts all connections; then the port is free. Objects in `dataDir` stay. Further calls do nothing. */
+  /** Cuts all connections; then the ports are free. Objects in `dataDir` stay. Further calls do nothing. */
   close(): Promise<void>;
 }

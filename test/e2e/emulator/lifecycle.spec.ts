@@ -70,6 +70,8 @@ describe('startWxCloudEmulator', () => {
     ['tokenTtlSeconds', 7201],
     ['latencyMs', -1],
     ['latencyMs', Number.NaN],
+    ['reuseAppids', 'wx1111111111111111'],
+    ['reuseAppids', ['wx1111111111111111', '']],
     ['host', '0.0.0.0'],
   ])('names the option %s when it is %j', async (option, value) => {
     const options = { [option]: value } as WxCloudEmulatorOptions;

@@ -1,4 +1,5 @@
 import { request, type IncomingHttpHeaders } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 
@@ -16,17 +17,20 @@ export interface RawRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | string;
   readonly signal?: AbortSignal;
+  /** A certificate to be trusted by a request to an https address. */
+  readonly ca?: string;
 }
 
 /** Sends a request on a connection of its own; rejects when that breaks before the answer's end. */
 export function send(url: string, init: RawRequest = {}): Promise<RawAnswer> {
-  const { method = 'GET', headers = {}, body = '', signal } = init;
+  const { method = 'GET', headers = {}, body = '', signal, ca } = init;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     const fail = (error: Error): void =>
       reject(Object.assign(error, { receivedBytes: Buffer.concat(chunks).byteLength }));
-    const options = { method, headers, agent: false, ...(signal === undefined ? {} : { signal }) };
-    const outgoing = request(url, options, incoming => {
+    const options = { method, headers, agent: false, ca, ...(signal && { signal }) };
+    const sendWith = url.startsWith('https:') ? requestTls : request;
+    const outgoing = sendWith(url, options, incoming => {
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.once('error', fail);
       incoming.once('end', () => {

@@ -1,14 +1,17 @@
 import { EmulatedCloud } from '../../../../lib/emulator/emulated-cloud.js';
 import { resolveEmulatorOptions } from '../../../../lib/emulator/emulator-options.js';
-import { HttpFront } from '../../../../lib/emulator/http-front.js';
+import { Fronts } from '../../../../lib/emulator/fronts.js';
 import { MemoryStore } from '../../../../lib/emulator/memory-store.js';
 
 /** An emulator whose time stands still until it is moved on. */
 export interface TimedCloud {
   readonly url: string;
+  readonly sidecarUrl: string;
   readonly options: { env: string; appid: string; secret: string; apiBaseUrl: string };
   /** Lets seconds pass. */
   pass(seconds: number): void;
+  issueCloudbaseToken(): string;
+  expireTokens(): void;
   close(): Promise<void>;
 }
 
@@ -21,15 +24,19 @@ export async function startTimedCloud(): Promise<TimedCloud> {
     store: new MemoryStore(),
     clock: { now: () => nowMs },
   });
-  const front = new HttpFront(cloud);
-  cloud.url = await front.listen(0);
+  const fronts = new Fronts(cloud);
+  const { url, sidecarUrl } = await fronts.listen(0);
+  cloud.url = url;
   const { env, appid, secret } = options;
   return {
-    url: cloud.url,
-    options: { env, appid, secret, apiBaseUrl: cloud.url },
+    url,
+    sidecarUrl,
+    options: { env, appid, secret, apiBaseUrl: url },
     pass: seconds => {
       nowMs += seconds * 1_000;
     },
-    close: () => front.close(),
+    issueCloudbaseToken: () => cloud.tokens.issueCloudbase(),
+    expireTokens: () => cloud.tokens.expireAll(),
+    close: () => fronts.close(),
   };
 }
