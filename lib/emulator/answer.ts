@@ -13,8 +13,8 @@ export interface Answer {
   readonly errcode?: number;
   /** The `<Code>` in the body. */
   readonly cosCode?: string;
-  /** True for an answer that the sidecar gives in place of the platform; else absent. */
-  readonly isSidecarsOwn?: true;
+  /** True for an answer at the sidecar's address that did not come from the platform; else absent. */
+  readonly isUnrelayed?: true;
   /** Gives up what the body holds open; called once, whether the body was read or not. */
   readonly release?: () => Promise<void>;
 }

@@ -3,6 +3,7 @@ import { DownloadLinks } from './download-links.js';
 import type { ResolvedEmulatorOptions } from './emulator-options.js';
 import { FaultList } from './faults.js';
 import { Journal } from './journal.js';
+import { MisconfigurationList } from './misconfigurations.js';
 import type { ObjectStore } from './object-store.js';
 import { TokenIssuer } from './token-issuer.js';
 import { UploadLinks } from './upload-links.js';
@@ -33,6 +34,8 @@ export class EmulatedCloud {
   readonly downloadLinks: DownloadLinks;
   /** What is to go wrong. */
   readonly faults = new FaultList();
+  /** What is set up wrongly. */
+  readonly misconfigurations = new MisconfigurationList();
   /** What was asked. */
   readonly journal = new Journal();
   /** The address at which it is reached; known once it listens. */
@@ -56,6 +59,7 @@ export class EmulatedCloud {
   /** Back to the start. */
   async clear(): Promise<void> {
     this.faults.clear();
+    this.misconfigurations.clear();
     this.tokens.clear();
     this.uploadLinks.clear();
     this.downloadLinks.clear();

@@ -7,6 +7,12 @@ export type {
 } from './wx-cloud-emulator.js';
 export type { JournalEntry } from './journal.js';
 export type { EmulatorOperation } from './operation.js';
+export type {
+  EmulatorMisconfiguration,
+  PlayedMisconfiguration,
+  SidecarMisconfiguration,
+  TokenMisconfiguration,
+} from './misconfigurations.js';
 export type { AddedFault, EmulatorFaults } from './faults.js';
 export type {
   CosErrorEffect,

@@ -8,7 +8,7 @@ import { answerGetObject } from './get-object-endpoint.js';
 import type { EmulatorOperation } from './operation.js';
 import { answerPostObject, type ObjectCall } from './post-object-endpoint.js';
 import { CosRefusal } from './refusals.js';
-import { answerUnlisted } from './sidecar.js';
+import { answerMisconfigured, answerUnlisted } from './sidecar.js';
 import { answerStableToken, answerToken } from './token-endpoints.js';
 
 /** A request that is to be carried out. */
@@ -63,7 +63,7 @@ const OBJECT_OPERATIONS: Readonly<Record<string, EmulatorOperation>> = {
 /** Finds what a request asks for. */
 export function findRoute({ method, path, via }: Exchange, { options }: EmulatedCloud): Route {
   const apiRoute = Object.hasOwn(API_ROUTES, path) ? API_ROUTES[path] : undefined;
-  if (via === 'sidecar') return path.startsWith('/tcb/') ? (apiRoute ?? UNLISTED) : UNLISTED;
+  if (via === 'sidecar') return toSidecarRoute(path.startsWith('/tcb/') ? apiRoute : undefined);
   if (apiRoute !== undefined) return apiRoute;
   const { download, bucket, path: encoded } = OBJECT_ADDRESS.exec(path)?.groups ?? {};
   const isBucket = bucket === options.bucket || /-\d{10}$/.test(bucket ?? '');
@@ -74,6 +74,14 @@ export function findRoute({ method, path, via }: Exchange, { options }: Emulated
   if (bucket !== options.bucket) return { operation, handle: refuseBucket };
   const answer = operation === 'post-object' ? answerPostObject : answerGetObject;
   return { operation, handle: call => answer(toObjectCall(call, encoded)) };
+}
+
+function toSidecarRoute({ operation, handle }: Route = UNLISTED): Route {
+  return {
+    operation,
+    handle: async call =>
+      (await answerMisconfigured(call.exchange, call.cloud)) ?? (await handle(call)),
+  };
 }
 
 function toObjectCall({ exchange, cloud }: Call, encoded: string): ObjectCall {

@@ -9,6 +9,7 @@ import {
 } from './emulator-options.js';
 import { Fronts, type FrontAddresses } from './fronts.js';
 import { MemoryStore } from './memory-store.js';
+import type { EmulatorMisconfiguration } from './misconfigurations.js';
 import type { ObjectStore } from './object-store.js';
 import type { EmulatorObject, WxCloudEmulator } from './wx-cloud-emulator.js';
 
@@ -47,7 +48,7 @@ interface EmulatorParts {
 
 /** State stays in closures: inspecting the emulator shows neither tokens nor keys. */
 function toEmulator({ cloud, fronts, addresses }: EmulatorParts): WxCloudEmulator {
-  const { url, faults } = cloud;
+  const { url, faults, misconfigurations } = cloud;
   const { env, appid, secret, bucket } = cloud.options;
   let closed: Promise<void> | undefined;
   return Object.freeze({
@@ -62,6 +63,7 @@ function toEmulator({ cloud, fronts, addresses }: EmulatorParts): WxCloudEmulato
       add: (fault: Parameters<typeof faults.add>[0]) => faults.add(fault),
       clear: () => faults.clear(),
     }),
+    misconfigure: (name: EmulatorMisconfiguration) => misconfigurations.add(name),
     get objects() {
       return snapshotOf(cloud);
     },

@@ -3,8 +3,28 @@ import { jsonAnswer, type Answer } from './answer.js';
 import { assertMethod, readJson } from './api-request.js';
 import type { EmulatedCloud } from './emulated-cloud.js';
 import type { Exchange } from './exchange.js';
+import type { TokenMisconfiguration } from './misconfigurations.js';
 import { ApiRefusal } from './refusals.js';
 import type { IssuedToken } from './token-issuer.js';
+
+const REFUSALS: Readonly<Record<TokenMisconfiguration, readonly [number, string]>> = {
+  'ip-not-whitelisted': [40164, 'invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist'],
+  'ip-not-registered': [61004, 'access clientip is not registered requestIP: 203.0.113.7'],
+  'wrong-secret': [40125, 'invalid appsecret'],
+  'secret-not-latest': [40001, 'invalid credential, access_token is invalid or not latest'],
+  'secret-frozen': [40243, 'appsecret is frozen'],
+  'confirmation-needed': [89503, 'this call needs the confirmation of an administrator'],
+  'confirmation-refused': [89506, 'an administrator refused this ip, retry after 24 hours'],
+  'confirmation-refused-for-an-hour': [
+    89507,
+    'an administrator refused this ip, retry after 1 hour',
+  ],
+  'quota-used-up': [
+    45009,
+    'reach max api daily quota limit, could get access_token by getStableAccessToken',
+  ],
+  'quota-of-the-minute': [45011, 'api minute-quota reach limit, must slower, retry next minute'],
+};
 
 type Credentials = Readonly<Partial<Record<keyof StableTokenRequest, unknown>>>;
 
@@ -26,12 +46,15 @@ export async function answerStableToken(exchange: Exchange, cloud: EmulatedCloud
   return toAnswer(isForced ? cloud.tokens.issueForced() : cloud.tokens.issueStable());
 }
 
-function assertCredentials(given: Credentials, { options }: EmulatedCloud): void {
+function assertCredentials(given: Credentials, cloud: EmulatedCloud): void {
+  const { options, misconfigurations } = cloud;
   if (given.grant_type !== 'client_credential') throw new ApiRefusal(40002, 'invalid grant_type');
   if (isMissing(given.appid)) throw new ApiRefusal(41002, 'appid missing');
   if (isMissing(given.secret)) throw new ApiRefusal(41004, 'appsecret missing');
   if (given.appid !== options.appid) throw new ApiRefusal(40013, 'invalid appid');
   if (given.secret !== options.secret) throw new ApiRefusal(40125, 'invalid appsecret');
+  const refusal = misconfigurations.firstIn(REFUSALS);
+  if (refusal !== undefined) throw new ApiRefusal(...refusal);
 }
 
 function isMissing(value: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { EmulatorFaults } from './faults.js';
 import type { JournalEntry } from './journal.js';
+import type { EmulatorMisconfiguration, PlayedMisconfiguration } from './misconfigurations.js';
 
 /** What an application needs to reach the emulator. */
 export interface EmulatorClientOptions {
@@ -50,6 +51,12 @@ export interface WxCloudEmulator {
   readonly journal: readonly JournalEntry[];
   /** What is to go wrong. */
   readonly faults: EmulatorFaults;
+  /**
+   * Plays a misconfiguration until it is removed, or the emulator reset; `faults.clear()` leaves it. Of several that befall a
+   * call, the one that was added first counts; a fault counts before them.
+   * @throws {TypeError} when there is none of this name, naming those that there are
+   */
+  misconfigure(name: EmulatorMisconfiguration): PlayedMisconfiguration;
   /** A snapshot of all objects, in no promised order. */
   readonly objects: readonly EmulatorObject[];
   /** An object's content; rejects when there is none of this path. */
@@ -65,7 +72,7 @@ export interface WxCloudEmulator {
   expireTokens(): void;
   /** From now on every upload and download link issued so far is expired. */
   expireLinks(): void;
-  /** Cuts requests under way; then objects, tokens, links, journal and faults are back to the start. */
+  /** Cuts requests under way; then objects, tokens, links, journal, faults and misconfigurations are back to the start. */
   reset(): Promise<void>;
   /** Cuts all connections; then the ports are free. Objects in `dataDir` stay. Further calls do nothing. */
   close(): Promise<void>;
