@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
 import {
   startWxCloudEmulator,
   type EmulatorMisconfiguration,
@@ -139,6 +140,22 @@ describe.each(SIDECAR_TROUBLES)('$name', ({ name, status, start, isRelayed, effe
     expect(await callApi(emulator, '/tcb/uploadfile', { path: 'a' })).toMatchObject({
       errcode: 0,
     });
+  });
+});
+
+describe.each(['docs/emulator.md', 'docs/emulator.zh-CN.md'])('the table of %s', page => {
+  it('has every misconfiguration with what it answers', async () => {
+    const text = await readFile(page, 'utf8');
+    const rows = [
+      ...text.matchAll(/^\| `([a-z-]+)` +\| (?:token|sidecar)[^|]*\| (?:HTTP )?(\d{3,5})\b/gm),
+    ];
+    const documented = rows.map(([, name, code]) => [name, Number(code)]);
+    const answers = SIDECAR_TROUBLES.map(({ name, status, start }) => [
+      name,
+      Number(/\d+/.exec(`${start} ${status}`)?.[0]),
+    ]);
+    const codes = TOKEN_CODES.map(([name, errcode]) => [name, errcode]);
+    expect(documented.toSorted()).toEqual([...codes, ...answers].toSorted());
   });
 });
 
