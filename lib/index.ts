@@ -38,6 +38,8 @@ export {
 } from './http/index.js';
 export type {
   AccessTokenAuth,
+  AccessTokenLock,
+  AccessTokenStore,
   CloudbaseTokenAuth,
   CustomAuth,
   GivenAccessToken,
@@ -46,6 +48,7 @@ export type {
   OpenApiServiceAuth,
   RetryOptions,
   StableTokenAuth,
+  StoredAccessToken,
   TimeoutOptions,
   UploadOptions,
   WxCloudAuth,

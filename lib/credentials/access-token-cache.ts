@@ -4,6 +4,7 @@ import { untilAborted } from '../transport/index.js';
 import type { AccessToken } from '../wire/index.js';
 import { FetchPace } from './fetch-pace.js';
 import type { TokenSource } from './token-source.js';
+import type { UnwantedTokens } from './unwanted-tokens.js';
 
 /** A token is renewed this long before its end: for as long WeChat serves the old one beside the new. */
 const RENEWAL_MARGIN_MS = 300_000;
@@ -14,9 +15,9 @@ const RENEWAL_PAUSE_MS = 30_000;
 /** A token that is refused at this age or younger was of no use. */
 const YOUNG_MS = 600_000;
 
-/** How many failed fetches, and how many new tokens that are refused, may follow each other without a wait. */
-const FREE_FAILURES = 1;
-const FREE_REFUSALS = 3;
+/** Failed fetches, and new tokens that are refused, are spaced out: 1 second, then 2, 4 and so on up to 60. */
+const FAILURE_PACING = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
+const REFUSAL_PACING = { ...FAILURE_PACING, free: 3 };
 
 interface HeldToken {
   readonly accessToken: string;
@@ -27,8 +28,8 @@ interface HeldToken {
 
 /** What an {@link AccessTokenCache} works with. */
 export interface AccessTokenCacheParts {
-  /** Asks for a token other than the one that was refused last, if any; it has to end by itself. */
-  readonly fetchToken: (rejected: string | undefined) => Promise<AccessToken>;
+  /** Asks for a token in place of the unwanted ones; it has to end by itself. */
+  readonly fetchToken: (unwanted: UnwantedTokens) => Promise<AccessToken>;
   /** Milliseconds on a clock that is never set. @defaultValue `performance.now` */
   readonly nowMs?: () => number;
   /** From 0 to below 1, for the jitter. @defaultValue Math.random */
@@ -57,8 +58,8 @@ export class AccessTokenCache implements TokenSource {
     this.#fetchToken = fetchToken;
     this.#nowMs = nowMs ?? (() => performance.now());
     this.#random = random ?? Math.random;
-    this.#failures = new FetchPace(this.#nowMs, FREE_FAILURES);
-    this.#refusals = new FetchPace(this.#nowMs, FREE_REFUSALS);
+    this.#failures = new FetchPace(this.#nowMs, FAILURE_PACING);
+    this.#refusals = new FetchPace(this.#nowMs, REFUSAL_PACING);
   }
 
   /**
@@ -117,7 +118,8 @@ export class AccessTokenCache implements TokenSource {
 
   async #fetch(): Promise<string> {
     try {
-      const token = await this.#fetchToken(this.#rejected);
+      const held = this.#held?.accessToken;
+      const token = await this.#fetchToken({ rejected: this.#rejected, held });
       this.#failures.succeeded();
       return this.#hold(token);
     } catch (error) {

@@ -1,20 +1,27 @@
-const FIRST_WAIT_MS = 1_000;
-const LONGEST_WAIT_MS = 60_000;
+/** How failures are spaced out. */
+export interface FetchPacing {
+  /** How many in a row are followed by no wait. */
+  readonly free: number;
+  /** The wait after the next one, in milliseconds; each further wait is twice as long. */
+  readonly firstWaitMs: number;
+  /** The longest wait in milliseconds. */
+  readonly longestWaitMs: number;
+}
 
 /**
  * Spaces out the fetches of a token that keeps failing, so that an outage, or a refusal that lasts, costs a bounded part of
- * the day's quota however many requests arrive: after the failures that are free 1 second, then 2, 4 and so on up to 60.
+ * the day's quota however many requests arrive.
  */
 export class FetchPace {
   readonly #nowMs: () => number;
-  readonly #freeFailures: number;
+  readonly #pacing: FetchPacing;
   #failures = 0;
   #nextAtMs = -Infinity;
 
-  /** `nowMs` is a clock that is never set; `freeFailures` in a row are followed by no wait. */
-  constructor(nowMs: () => number, freeFailures: number) {
+  /** `nowMs` is a clock that is never set. */
+  constructor(nowMs: () => number, pacing: FetchPacing) {
     this.#nowMs = nowMs;
-    this.#freeFailures = freeFailures;
+    this.#pacing = pacing;
   }
 
   /** How long the next fetch has to wait, in milliseconds; 0 when it may be made now. */
@@ -24,10 +31,11 @@ export class FetchPace {
 
   /** A fetch failed, or what it brought was of no use. */
   failed(): void {
+    const { free, firstWaitMs, longestWaitMs } = this.#pacing;
     this.#failures += 1;
-    const doublings = this.#failures - this.#freeFailures - 1;
+    const doublings = this.#failures - free - 1;
     if (doublings < 0) return;
-    this.#nextAtMs = this.#nowMs() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** doublings);
+    this.#nextAtMs = this.#nowMs() + Math.min(longestWaitMs, firstWaitMs * 2 ** doublings);
   }
 
   /** All is well again. */

@@ -3,6 +3,7 @@ import type { JsonApi } from '../transport/index.js';
 import type { AccessToken } from '../wire/index.js';
 import { fetchAccessToken } from './fetch-access-token.js';
 import { ForcedRefreshBudget } from './forced-refresh-budget.js';
+import type { UnwantedTokens } from './unwanted-tokens.js';
 
 /** What a {@link TokenFetcher} works with. */
 export interface TokenFetcherParts {
@@ -29,7 +30,7 @@ export class TokenFetcher {
    * Fetches a token. The stable call answers the same one while it is good; when that is the very token that was
    * refused, a new one is forced, as far as the budget allows.
    */
-  async fetch(rejected: string | undefined, signal: AbortSignal): Promise<AccessToken> {
+  async fetch({ rejected }: UnwantedTokens, signal: AbortSignal): Promise<AccessToken> {
     const { api, auth } = this.#parts;
     const token = await fetchAccessToken(api, auth, { signal });
     const isUseless = token.accessToken === rejected;

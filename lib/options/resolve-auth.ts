@@ -1,4 +1,5 @@
 import { OptionsInvalidError } from '../errors/index.js';
+import type { AccessTokenStore } from './access-token-store.js';
 import type { ResolvedAuth, ResolvedTokenCallAuth } from './resolved-options.js';
 import { Secret } from './secret.js';
 import { orDefault, readFunction, readGroup, readName, type Given } from './validation.js';
@@ -26,11 +27,11 @@ const TOKEN_FILE = '/.tencentcloudbase/wx/cloudbase_access_token';
 /** What each way to authenticate takes besides its type, and how that is read. */
 const AUTH_READERS: Readonly<Record<ResolvedAuth['type'], AuthReader>> = {
   'stable-token': {
-    members: ['appid', 'secret'],
+    members: ['appid', 'secret', 'store'],
     read: given => readCredentials('stable-token', given, 'auth.'),
   },
   'access-token': {
-    members: ['appid', 'secret'],
+    members: ['appid', 'secret', 'store'],
     read: given => readCredentials('access-token', given, 'auth.'),
   },
   'open-api-service': { members: ['fromAppid'], read: readOpenApi },
@@ -83,7 +84,20 @@ function readCredentials(
   const where = 'The WeChat console shows it under 开发管理 → 开发设置.';
   const appid = readName(`${prefix}appid`, given['appid'], where);
   const secret = readName(`${prefix}secret`, given['secret'], where);
-  return Object.freeze({ type, appid, secret: new Secret(secret), store: undefined });
+  const store = readStore(`${prefix}store`, given['store']);
+  return Object.freeze({ type, appid, secret: new Secret(secret), store });
+}
+
+function readStore(option: string, value: unknown): AccessTokenStore | undefined {
+  if (value === undefined) return undefined;
+  const store = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const methods = ['get', 'set', 'lock'] satisfies (keyof AccessTokenStore)[];
+  if (methods.every(name => typeof store[name] === 'function')) return value as AccessTokenStore;
+  throw new OptionsInvalidError({
+    option,
+    expected: `an AccessTokenStore, with the methods ${methods.join(', ')}`,
+    remedy: "Give e.g. redisAccessTokenStore(client) of 'nestjs-wx-cloud-storage/redis'.",
+  });
 }
 
 function readOpenApi({ fromAppid }: Given): ResolvedAuth {

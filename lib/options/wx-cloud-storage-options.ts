@@ -1,3 +1,5 @@
+import type { AccessTokenStore } from './access-token-store.js';
+
 /** Authenticates with a token from `POST /cgi-bin/stable_token`: safe with any number of replicas. */
 export interface StableTokenAuth {
   /** Selects the stable token call. */
@@ -6,6 +8,8 @@ export interface StableTokenAuth {
   readonly appid: string;
   /** The AppSecret. Never logged, never part of an error. */
   readonly secret: string;
+  /** Where processes share the token. Not needed, as WeChat gives all of them the same one. @defaultValue none */
+  readonly store?: AccessTokenStore | undefined;
 }
 
 /** Authenticates with a token from `GET /cgi-bin/token`; every fetch voids the token before it. */
@@ -16,6 +20,8 @@ export interface AccessTokenAuth {
   readonly appid: string;
   /** The AppSecret. Never logged, never part of an error. */
   readonly secret: string;
+  /** Where processes share the token: needed as soon as there are several. @defaultValue none */
+  readonly store?: AccessTokenStore | undefined;
 }
 
 /**

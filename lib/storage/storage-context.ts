@@ -36,7 +36,8 @@ export function createStorageContext(
 ): StorageContext {
   const transport = new HttpTransport(options);
   const api = new JsonApi(transport, options.apiBaseUrl);
-  const credential = createCredential(api, options);
+  const warn = (message: string): void => logger.warn(message);
+  const credential = createCredential({ api, options, warn });
   return {
     options,
     transport,

@@ -110,6 +110,7 @@ describe.each(ADAPTERS)('on $name', ({ name: adapter }) => {
     await until(
       async () => (await application.countOpenFiles(spoolDirectory)) >= COUNT - 12,
       'temporary files of all but twelve',
+      60,
     );
     await Promise.all(
       uploads.map(({ outgoing }) => {

@@ -30,6 +30,7 @@ const TABLE: ImportTable = {
     typesOnly: ['multer'],
   },
   '.': { folders: [...CORE, 'storage', 'http'], packages: ['@nestjs/common'] },
+  redis: { folders: ['errors', 'options'], packages: [] },
   emulator: { folders: ['wire'], packages: [], typesOnly: ['wire'] },
 };
 

@@ -10,7 +10,7 @@ import { parseSource } from './support/syntax-tree.js';
 
 const lib = new Map(sourcesBelow(join(ROOT, 'lib'), /\.ts$/).map(file => [file.path, file]));
 
-describe.each(['index.ts', 'emulator/index.ts'])('lib/%s', entry => {
+describe.each(['index.ts', 'emulator/index.ts', 'redis/index.ts'])('lib/%s', entry => {
   it('exports something', () => {
     expect(exportedNamesOf(lib, entry)).not.toEqual([]);
   });

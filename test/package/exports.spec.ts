@@ -37,6 +37,7 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
     'toHttpException',
     'wxCloudUpload',
   ],
+  'nestjs-wx-cloud-storage/redis': ['redisAccessTokenStore'],
   'nestjs-wx-cloud-storage/emulator': ['startWxCloudEmulator'],
 };
 

@@ -2,11 +2,12 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
 import { AccessTokenCache, isTokenRejection } from '../../../lib/credentials/index.js';
 import { WxCloudStorageError } from '../../../lib/errors/index.js';
+import type { UnwantedTokens } from '../../../lib/credentials/unwanted-tokens.js';
 import type { AccessToken } from '../../../lib/wire/index.js';
 
 interface Setup {
   readonly cache: AccessTokenCache;
-  readonly fetchToken: jest.Mock<(rejected?: string) => Promise<AccessToken>>;
+  readonly fetchToken: jest.Mock<(unwanted: UnwantedTokens) => Promise<AccessToken>>;
   /** Moves the clock to a second. */
   at(second: number): void;
 }
@@ -15,7 +16,7 @@ interface Setup {
 function setUp(expiresInSeconds = 7_200): Setup {
   let nowMs = 0;
   let count = 0;
-  const fetchToken = jest.fn<(rejected?: string) => Promise<AccessToken>>(() => {
+  const fetchToken = jest.fn<(unwanted: UnwantedTokens) => Promise<AccessToken>>(() => {
     count += 1;
     return Promise.resolve({ accessToken: `t${count}`, expiresInSeconds });
   });
@@ -267,7 +268,10 @@ describe('AccessTokenCache', () => {
     const { cache, fetchToken } = setUp();
     cache.invalidate(await cache.get());
     await cache.get();
-    expect(fetchToken.mock.calls).toEqual([[undefined], ['t1']]);
+    expect(fetchToken.mock.calls).toEqual([
+      [{ rejected: undefined, held: undefined }],
+      [{ rejected: 't1', held: undefined }],
+    ]);
   });
 
   it('starts counting refusals anew once a token was let through', async () => {

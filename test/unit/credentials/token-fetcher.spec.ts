@@ -32,13 +32,15 @@ describe('TokenFetcher', () => {
   it('does not force a token when the answer is another one than the refused', async () => {
     const { fetcher, calls } = await setUp('stable-token');
     for (const rejected of [undefined, 'older'])
-      expect(await fetcher.fetch(rejected, NEVER)).toMatchObject({ accessToken: 't1' });
+      expect(await fetcher.fetch({ rejected: rejected, held: undefined }, NEVER)).toMatchObject({
+        accessToken: 't1',
+      });
     expect(calls).toEqual([false, false]);
   });
 
   it('forces a new token when the stable call answers the refused one again', async () => {
     const { fetcher, calls } = await setUp('stable-token');
-    expect(await fetcher.fetch('t1', NEVER)).toEqual({
+    expect(await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER)).toEqual({
       accessToken: 't2',
       expiresInSeconds: 7_200,
     });
@@ -47,17 +49,23 @@ describe('TokenFetcher', () => {
 
   it('forces at most one in 30 seconds, and hands out the refused one meanwhile', async () => {
     const { fetcher, calls, pass } = await setUp('stable-token');
-    await fetcher.fetch('t1', NEVER);
+    await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER);
     pass(29_999);
-    expect(await fetcher.fetch('t2', NEVER)).toMatchObject({ accessToken: 't2' });
+    expect(await fetcher.fetch({ rejected: 't2', held: undefined }, NEVER)).toMatchObject({
+      accessToken: 't2',
+    });
     pass(1);
-    expect(await fetcher.fetch('t2', NEVER)).toMatchObject({ accessToken: 't3' });
+    expect(await fetcher.fetch({ rejected: 't2', held: undefined }, NEVER)).toMatchObject({
+      accessToken: 't3',
+    });
     expect(calls).toEqual([false, true, false, false, true]);
   });
 
   it('never forces a classic token, as each is a new one anyway', async () => {
     const { fetcher, calls } = await setUp('access-token');
-    expect(await fetcher.fetch('t1', NEVER)).toMatchObject({ accessToken: 't1' });
+    expect(await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER)).toMatchObject({
+      accessToken: 't1',
+    });
     expect(calls).toEqual([false]);
   });
 });

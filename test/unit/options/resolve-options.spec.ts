@@ -56,7 +56,12 @@ describe('defaults', () => {
     const { env, auth, ...rest } = resolveOptions(given);
     expect({ env, auth }).toEqual({
       env: given.env,
-      auth: { type: 'stable-token', appid: given.appid, secret: expect.any(Secret) },
+      auth: {
+        type: 'stable-token',
+        appid: given.appid,
+        secret: expect.any(Secret),
+        store: undefined,
+      },
     });
     expect(secretOf(auth).reveal()).toBe(given.secret);
     expect(rest).toEqual(defaults);
@@ -218,6 +223,9 @@ describe('wrong options', () => {
     ['auth.getToken', withoutSecret({ type: 'custom' })],
     ['auth.getToken', withoutSecret({ type: 'custom', getToken: MARK })],
     ['auth.fromAppid', withAuth({ fromAppid: MARK })],
+    ['auth.store', withAuth({ store: MARK })],
+    ['auth.store', withAuth({ store: null })],
+    ['auth.store', withAuth({ store: { get: () => {}, set: () => {} } })],
     ['apiBaseUrl', { ...OPEN_API, apiBaseUrl: `https://${MARK}.example` }],
     ['apiBaseUrl', { ...OPEN_API, apiBaseUrl: `ftp://${MARK}.example` }],
     ['apiBaseUrl', { ...OPEN_API, apiBaseUrl: `http://user:${MARK}@gateway.example` }],
