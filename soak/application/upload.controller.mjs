@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import {
+  Controller,
+  ParseFilePipeBuilder,
+  Post,
+  Req,
+  Res,
+  UploadedFile,
+  UploadedFiles,
+  UseInterceptors,
+} from '@nestjs/common';
+import {
+  WxCloudAnyFilesInterceptor,
+  WxCloudFileFieldsInterceptor,
+  WxCloudFileInterceptor,
+  WxCloudFilesInterceptor,
+} from 'nestjs-wx-cloud-storage';
+import { LIMIT_BYTES } from '../support/limits.mjs';
+import { decorate, decorateParameters } from './decorate.mjs';
+import { giveOrFail, ImpatientInterceptor } from './failing.mjs';
+import { noteFiles } from './request-log.mjs';
+
+/** Not random to the package, as the application decides: what fails there is looked at before it is removed. */
+const ownPath = () => `own/${randomUUID()}`;
+const limits = { fileSize: 8 * 1024 * 1024 };
+
+const REFUSING_PIPE = new ParseFilePipeBuilder()
+  .addMaxSizeValidator({ maxSize: 1 })
+  .build({ errorHttpStatusCode: 422 });
+
+const ROUTES = {
+  one: [WxCloudFileInterceptor('file', { limits, path: 'one/' }), UploadedFile()],
+  images: [WxCloudFileInterceptor('file', { limits, contentTypes: ['image/*'] }), UploadedFile()],
+  many: [WxCloudFilesInterceptor('file', 4, { limits }), UploadedFiles()],
+  album: [
+    WxCloudFilesInterceptor('file', 4, { limits, contentTypes: ['image/*'] }),
+    UploadedFiles(),
+  ],
+  fields: [
+    WxCloudFileFieldsInterceptor([{ name: 'file' }, { name: 'cover', maxCount: 1 }], {
+      limits,
+      path: ownPath,
+    }),
+    UploadedFiles(),
+  ],
+  declared: [
+    WxCloudAnyFilesInterceptor({ limits, path: ownPath, declaredSize: { header: 'x-soak-sizes' } }),
+    UploadedFiles(),
+  ],
+  archive: [WxCloudFileInterceptor('file', { limits, storage: 'archive' }), UploadedFile()],
+  limited: [WxCloudFileInterceptor('file', { limits: { fileSize: LIMIT_BYTES } }), UploadedFile()],
+  piped: [WxCloudFileInterceptor('file', { limits }), UploadedFile(REFUSING_PIPE)],
+};
+
+/** Uploads by every interceptor: a route for each. */
+export class UploadController {
+  answer(given, request, response) {
+    const files = given.fileId === undefined ? Object.values(given).flat() : [given];
+    noteFiles(request, files);
+    const stored = files.map(({ originalname, fileId, size }) => ({
+      name: originalname,
+      fileId,
+      size,
+    }));
+    return giveOrFail(request, response, { files: stored });
+  }
+}
+
+for (const [route, [interceptor, files]] of Object.entries(ROUTES)) {
+  UploadController.prototype[route] = function (...parameters) {
+    return this.answer(...parameters);
+  };
+  decorateParameters(UploadController, route, [[files], [Req()], [Res({ passthrough: true })]]);
+  decorate(UploadController, route, [
+    Post(route),
+    UseInterceptors(ImpatientInterceptor, interceptor),
+  ]);
+}
+Controller()(UploadController);

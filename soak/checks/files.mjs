@@ -1,0 +1,53 @@
+/** How long before its report a clean-up may have begun: the 10 seconds that it has, and some for a busy machine. */
+const LONGEST_CLEANUP_MS = 11_000;
+
+/** Files that are missing, changed, or left behind. */
+export function findMisplacedFiles(record) {
+  const { kept, objects, orphans } = record;
+  const keptById = new Map(kept.map(file => [file.fileId, file]));
+  const objectsById = new Map(objects.map(object => [object.fileId, object]));
+  const reported = new Set(orphans.map(({ fileId }) => fileId));
+  return [
+    ...kept.flatMap(file => checkKept(file, objectsById.get(file.fileId))),
+    ...record.promised.flatMap(promise => checkPromise(promise, keptById.get(promise.fileId))),
+    ...objects
+      .filter(({ fileId }) => !keptById.has(fileId) && !reported.has(fileId))
+      .map(({ fileId }) => `${fileId} is left in the cloud, and nobody was told of it`),
+    ...orphans.flatMap(orphan => checkOrphan(orphan, keptById.get(orphan.fileId), record.faults)),
+  ];
+}
+
+function checkKept({ id, fileId, fate, sha256, contentType }, object) {
+  if (object === undefined) {
+    return fate === 'kept' ? [`${fileId} of request ${id} was kept and is not in the cloud`] : [];
+  }
+  if (fate === 'deleted') return [`${fileId} was deleted with success and is still in the cloud`];
+  return [
+    ...(object.sha256 === sha256 ? [] : [`${fileId} of request ${id} has another content`]),
+    ...(object.isAlive ? [] : [`${fileId} of request ${id} is a dead file ID`]),
+    ...(object.contentType === contentType
+      ? []
+      : [`${fileId} of request ${id} is stored as ${object.contentType}, not as ${contentType}`]),
+  ];
+}
+
+/** A client has read a success to its end, so the application has sent it to its end. */
+function checkPromise({ id, fileId }, file) {
+  if (file?.id === id) return [];
+  return [`${fileId} was promised to request ${id}, which the application did not complete`];
+}
+
+function checkOrphan({ fileId, reportedAtMs }, file, { hitFileIds, commonFaultsAtMs }) {
+  const wasHit = hitFileIds.includes(fileId);
+  const wasHitWithOthers = commonFaultsAtMs.some(
+    atMs => atMs <= reportedAtMs && atMs >= reportedAtMs - LONGEST_CLEANUP_MS,
+  );
+  return [
+    ...(file === undefined
+      ? []
+      : [`${fileId} of request ${file.id} was kept and reported as an orphan`]),
+    ...(wasHit || wasHitWithOthers
+      ? []
+      : [`${fileId} was reported as an orphan, but no fault kept it from being removed`]),
+  ];
+}

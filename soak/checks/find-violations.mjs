@@ -1,0 +1,80 @@
+import { findMisplacedFiles } from './files.mjs';
+import { findSecrets } from './secrets.mjs';
+
+/** How much more memory than after the warm-up may be in use at the end. */
+const MOST_GROWTH = 0.1;
+
+/** All that is wrong with what a soak has recorded, in words; nothing when all is as it has to be. */
+export function findViolations(record) {
+  return [
+    ...findIdleness(record),
+    ...findUnexpectedAnswers(record),
+    ...findMisplacedFiles(record),
+    ...findLeftovers(record),
+    ...findGrowth(record),
+    ...findSecrets(record),
+    ...record.incidents.map(text => `incident in the application: ${text}`),
+    ...(record.errorOutput === '' ? [] : [`the application wrote errors: ${record.errorOutput}`]),
+    ...(record.exitCode === 0 ? [] : [`the application ended with ${record.exitCode}`]),
+  ];
+}
+
+/** A soak in which nothing happened would prove nothing. */
+function findIdleness({ promised, faults, faultShare }) {
+  const counted = new Set([...Object.keys(faults.injected), ...Object.keys(faults.tookEffect)]);
+  const lost = [...counted].filter(kind => faults.injected[kind] !== faults.tookEffect[kind]);
+  return [
+    ...(promised.length > 0 ? [] : ['no file was stored at all']),
+    ...(faultShare === 0 || counted.size > 0 ? [] : ['no fault was injected at all']),
+    ...lost.map(
+      kind =>
+        `of ${faults.injected[kind] ?? 0} faults "${kind}", ${faults.tookEffect[kind] ?? 0} took effect`,
+    ),
+  ];
+}
+
+function findUnexpectedAnswers({ requests, expected, examples, mismatches }) {
+  const unexpected = Object.entries(requests).flatMap(([kind, outcomes]) =>
+    Object.entries(outcomes)
+      .filter(([outcome]) => !expected[kind].map(String).includes(outcome))
+      .map(([outcome, count]) => {
+        const example = examples[kind]?.[outcome] ?? '';
+        return `"${kind}" ended with ${outcome}, ${count} times; the last one was ${example}`;
+      }),
+  );
+  const changed = mismatches.map(
+    ({ id, fileId }) => `request ${id} was given another content for ${fileId}`,
+  );
+  return [...unexpected, ...changed];
+}
+
+function findLeftovers({ isIdle, temporary, handles, connections }) {
+  const types = new Set([...Object.keys(handles.atStart), ...Object.keys(handles.atEnd)]);
+  const changed = [...types].filter(type => handles.atStart[type] !== handles.atEnd[type]);
+  const { names, openHandles } = temporary;
+  return [
+    ...(isIdle ? [] : ['the application did not become idle']),
+    ...(names === 0 ? [] : [`${names} temporary files are left`]),
+    ...(openHandles === 0 ? [] : [`${openHandles} temporary files without a name are still open`]),
+    ...(connections === 0 ? [] : [`${connections} connections to the cloud are still open`]),
+    ...changed.map(
+      type =>
+        `open handles "${type}": ${handles.atStart[type] ?? 0} at the start, ${handles.atEnd[type] ?? 0} at the end`,
+    ),
+  ];
+}
+
+/** Buffers are outside of the heap, so that they are looked at as well. */
+function findGrowth({ memory: { afterWarmUp, atEnd } }) {
+  const totalOf = ({ heapUsed, external }) => heapUsed + external;
+  const figures = [
+    ['heap', afterWarmUp.heapUsed, atEnd.heapUsed],
+    ['heap and buffers', totalOf(afterWarmUp), totalOf(atEnd)],
+  ];
+  return figures
+    .filter(([, before, after]) => after > before * (1 + MOST_GROWTH))
+    .map(
+      ([what, before, after]) =>
+        `${what} grew from ${before} bytes after the warm-up to ${after} bytes at the end`,
+    );
+}

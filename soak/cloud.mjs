@@ -1,0 +1,63 @@
+// The cloud of the soak, in a process of its own: the emulator, and faults by a seeded source.
+// Objects are in memory, so that they are stored as soon as they have arrived: on a busy disk one may be stored so late that
+// the application, which no longer waits, has looked for it in vain before.
+import { createHash } from 'node:crypto';
+import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
+import { Exchanges } from './cloud/exchanges.mjs';
+import { answerQuestions, readParameters } from './support/processes.mjs';
+import { Random } from './support/random.mjs';
+
+const { seed } = readParameters();
+const emulator = await startWxCloudEmulator();
+const exchanges = new Exchanges(emulator, new Random(seed));
+await exchanges.shortenKeepAlive();
+
+/** The journal keeps the newest entries only, so it is read again and again. */
+const JOURNAL_READ_MS = 250;
+const tookEffect = {};
+let lastEntry;
+const readJournal = () => {
+  const entries = emulator.journal;
+  for (const { fault } of entries.slice(entries.lastIndexOf(lastEntry) + 1)) {
+    if (fault !== undefined) tookEffect[fault] = (tookEffect[fault] ?? 0) + 1;
+  }
+  lastEntry = entries.at(-1);
+};
+const reading = setInterval(readJournal, JOURNAL_READ_MS);
+
+const describe = async ({ cloudPath, fileId, fileIdAlive, contentType }) => {
+  const content = await emulator.readObject(cloudPath);
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  return { fileId, sha256, contentType, isAlive: fileIdAlive };
+};
+
+answerQuestions({
+  ready: () => emulator.options,
+  setFaultShare: share => {
+    exchanges.faultShare = share;
+    emulator.faults.clear();
+  },
+  countConnections: () => emulator.openConnections(),
+  objects: async () => {
+    const objects = [];
+    for (const object of emulator.objects) objects.push(await describe(object));
+    return objects;
+  },
+  evidence: () => {
+    readJournal();
+    return {
+      operations: exchanges.operations,
+      injected: exchanges.injected,
+      tookEffect,
+      expiries: exchanges.expiries,
+      repeats: exchanges.repeats,
+      hitFileIds: [...exchanges.hitFileIds],
+      commonFaultsAtMs: exchanges.commonFaultsAtMs,
+      secrets: [emulator.options.secret, ...exchanges.secrets],
+    };
+  },
+});
+process.once('disconnect', async () => {
+  clearInterval(reading);
+  await emulator.close();
+});

@@ -1,0 +1,77 @@
+// What the cloud does wrong. It fails in every way the emulator knows, but it does not lie where nobody could tell: no
+// object is confirmed that was not stored, no file that exists is called missing, and no other content is passed off as a file.
+
+const BROKEN_ANYWHERE = [
+  { kind: 'status', status: 502, body: 'Bad Gateway' },
+  { kind: 'status', status: 429 },
+  { kind: 'status', status: 403, body: 'Forbidden' },
+  { kind: 'status', status: 302 },
+  { kind: 'reset', at: 'request' },
+  { kind: 'reset', at: 'request', afterBytes: 1_000 },
+  { kind: 'reset', at: 'answer' },
+  { kind: 'reset', at: 'answer', afterBytes: 10 },
+  { kind: 'hang', at: 'request' },
+  { kind: 'hang', at: 'answer' },
+  { kind: 'delay', delayMs: 30 },
+  { kind: 'delay', delayMs: 300 },
+  { kind: 'empty' },
+  { kind: 'empty', status: 503 },
+];
+const BROKEN_API = [
+  { kind: 'errcode', errcode: -1, errmsg: 'system error' },
+  { kind: 'errcode', errcode: 40001, errmsg: 'invalid credential' },
+  { kind: 'errcode', errcode: 40014, errmsg: 'invalid access_token' },
+  { kind: 'errcode', errcode: 42001, errmsg: 'access_token expired' },
+  { kind: 'errcode', errcode: 45009, errmsg: 'reach max api daily quota limit' },
+  { kind: 'errcode', errcode: 45011, errmsg: 'api minute-quota reach limit' },
+  { kind: 'errcode', errcode: -501001 },
+  { kind: 'errcode', errcode: -501007 },
+  { kind: 'malformed-json' },
+  { kind: 'empty', status: 200 },
+  { kind: 'status', status: 200, body: 'ok' },
+];
+const BROKEN_BATCH = [
+  { kind: 'item', status: -503002, errmsg: 'no permission' },
+  { kind: 'item', status: 1, errmsg: 'STORAGE_EXCEED_AUTHORITY', index: 0 },
+];
+const BROKEN_OBJECT = [
+  { kind: 'cos-error', cosCode: 'SlowDown' },
+  { kind: 'cos-error', cosCode: 'InternalError' },
+  { kind: 'cos-error', cosCode: 'RequestTimeout' },
+  { kind: 'cos-error', cosCode: 'SignatureDoesNotMatch' },
+  { kind: 'cos-error', cosCode: 'AccessDenied', message: 'Request has expired' },
+];
+const BROKEN_UPLOAD = [
+  { kind: 'reset', at: 'request', afterBytes: 50_000 },
+  { kind: 'reset', at: 'request', afterBytes: 500_000 },
+  { kind: 'malformed-json' },
+];
+const BROKEN_DOWNLOAD = [{ kind: 'reset', at: 'answer', afterBytes: 50_000 }];
+const BROKEN_HEAD = [{ kind: 'malformed-json' }, { kind: 'empty', status: 200 }];
+
+/** Every effect that may befall an operation. */
+export const EFFECTS = {
+  token: [...BROKEN_ANYWHERE, ...BROKEN_API],
+  'stable-token': [...BROKEN_ANYWHERE, ...BROKEN_API],
+  'upload-link': [...BROKEN_ANYWHERE, ...BROKEN_API],
+  'download-links': [...BROKEN_ANYWHERE, ...BROKEN_API, ...BROKEN_BATCH],
+  'delete-files': [...BROKEN_ANYWHERE, ...BROKEN_API, ...BROKEN_BATCH],
+  'post-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_UPLOAD],
+  'get-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_DOWNLOAD],
+  'head-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_HEAD],
+};
+
+const API_OPERATIONS = {
+  '/cgi-bin/token': 'token',
+  '/cgi-bin/stable_token': 'stable-token',
+  '/tcb/uploadfile': 'upload-link',
+  '/tcb/batchdownloadfile': 'download-links',
+  '/tcb/batchdeletefile': 'delete-files',
+};
+const OBJECT_OPERATIONS = { POST: 'post-object', GET: 'get-object', HEAD: 'head-object' };
+
+/** Names the operation that a request to the emulator asks for. */
+export function operationOf({ method, url }) {
+  const [path] = url.split('?');
+  return API_OPERATIONS[path] ?? OBJECT_OPERATIONS[method];
+}

@@ -1,0 +1,83 @@
+/** So many different texts are kept, to be searched for secrets. */
+const MOST_TEXTS = 100_000;
+
+/** What the runner knows of all requests, by what the clients saw and what the application told. */
+export class Book {
+  requests = {};
+  examples = {};
+  /** Files that clients were promised by a 2xx answer: file ID, name, request. */
+  promised = [];
+  mismatches = [];
+  orphans = [];
+  incidents = [];
+  logLines = 0;
+  longestMs = 0;
+  #texts = new Set();
+  #hashes = new Map();
+  #kept = new Map();
+
+  /** The contents of files that are going to be sent. */
+  announce(files) {
+    for (const { name, sha256 } of files) this.#hashes.set(name, sha256);
+  }
+
+  /** How a request ended. */
+  enter({ id, kind, outcome, answer, reason = '', ms }) {
+    const outcomes = (this.requests[kind] ??= {});
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+    this.longestMs = Math.max(this.longestMs, ms);
+    const text = answer === undefined || answer.byteLength > 4_096 ? '' : answer.toString();
+    (this.examples[kind] ??= {})[outcome] = `request ${id}: ${reason}${text.slice(0, 300)}`;
+    this.#keepText(text);
+  }
+
+  /** A client was answered that its files are stored. */
+  promise(id, files) {
+    for (const { name, fileId } of files) this.promised.push({ id, name, fileId });
+  }
+
+  /** A client was given another content than it had stored. */
+  mismatch(id, fileId) {
+    this.mismatches.push({ id, fileId });
+  }
+
+  /** News of the application. */
+  hear(news) {
+    if (news.type === 'kept') this.#keep(news);
+    else if (news.type === 'deleting') this.#decide(news.fileId, 'deleting');
+    else if (news.type === 'deleted') this.#decide(news.fileId, 'deleted');
+    else if (news.type === 'orphan') this.orphans.push(news);
+    else if (news.type === 'incident') this.incidents.push(news.text);
+    else if (news.type === 'log') {
+      this.logLines += 1;
+      this.#keepText(news.text);
+    }
+  }
+
+  /** Every file that is the application's by a response that was sent to its end, and what it did with it since. */
+  get kept() {
+    return [...this.#kept.values()];
+  }
+
+  /** What was logged or answered. */
+  get texts() {
+    return [...this.#texts];
+  }
+
+  #keep({ id, files }) {
+    for (const { name, fileId, contentType } of files) {
+      const sha256 = this.#hashes.get(name) ?? `nothing was sent under the name ${name}`;
+      this.#kept.set(fileId, { id, fileId, contentType, sha256, fate: 'kept' });
+    }
+  }
+
+  #decide(fileId, fate) {
+    const file = this.#kept.get(fileId);
+    if (file === undefined) this.incidents.push(`${fileId} was ${fate} before it was kept`);
+    else file.fate = fate;
+  }
+
+  #keepText(text) {
+    if (this.#texts.size < MOST_TEXTS) this.#texts.add(text);
+  }
+}

@@ -1,0 +1,20 @@
+/** Makes a form of text fields and files, in the given order. */
+export function makeForm(parts, boundary) {
+  const pieces = parts.flatMap(part => [
+    `--${boundary}\r\n${headOf(part)}\r\n\r\n`,
+    part.text ?? part.file.bytes,
+    '\r\n',
+  ]);
+  return Buffer.concat([...pieces, `--${boundary}--\r\n`].map(piece => Buffer.from(piece)));
+}
+
+function headOf({ field, file }) {
+  const disposition = `Content-Disposition: form-data; name="${field}"`;
+  if (file === undefined) return disposition;
+  return `${disposition}; filename="${file.name}"\r\nContent-Type: image/png`;
+}
+
+/** The header that goes with it. */
+export const formType = boundary => ({
+  'content-type': `multipart/form-data; boundary=${boundary}`,
+});

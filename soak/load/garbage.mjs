@@ -1,0 +1,51 @@
+import { makeFile } from './files.mjs';
+import { formType } from './forms.mjs';
+import { bare, CLOUD_FAILED, many, one } from './uploads.mjs';
+
+function randomBytes(client) {
+  const { bytes } = makeFile(client.random, { name: '', size: client.random.integer(1, 100_000) });
+  return { path: '/one', headers: formType('soak'), body: bytes };
+}
+
+function cut(client) {
+  const upload = client.random.pick([one, many])(client);
+  const length = client.random.integer(1, upload.body.byteLength - '--\r\n'.length - 1);
+  return { ...upload, body: upload.body.subarray(0, length) };
+}
+
+function wrongBoundary(client) {
+  return { ...one(client), headers: formType('another') };
+}
+
+function flipped(client) {
+  const upload = bare(client);
+  const body = Buffer.from(upload.body);
+  // The one that the only part begins with.
+  body[client.random.integer(2, 8)] ^= 1;
+  return { ...upload, body };
+}
+
+const notAForm = () => ({
+  path: '/one',
+  headers: { 'content-type': 'application/json' },
+  body: Buffer.from('{"file":"none"}'),
+});
+
+const withoutFile = () => ({
+  path: '/many',
+  headers: formType('soak'),
+  body: Buffer.from(
+    '--soak\r\nContent-Disposition: form-data; name="note"\r\n\r\nalone\r\n--soak--\r\n',
+  ),
+});
+
+/** What is no proper upload: each has to be refused as the client's mistake. */
+export const GARBAGE = [
+  { name: 'random bytes', weight: 2, expected: [400], plan: randomBytes },
+  // A file that is whole may have been on its way when the form ended too early.
+  { name: 'form cut short', weight: 3, expected: [400, ...CLOUD_FAILED], plan: cut },
+  { name: 'wrong boundary', weight: 1, expected: [400], plan: wrongBoundary },
+  { name: 'broken boundary', weight: 1, expected: [400], plan: flipped },
+  { name: 'no form', weight: 1, expected: [400], plan: notAForm },
+  { name: 'no file', weight: 1, expected: [400], plan: withoutFile },
+];

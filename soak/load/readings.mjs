@@ -1,0 +1,49 @@
+import { CLOUD_FAILED } from './uploads.mjs';
+
+const pathOf = (route, { fileId }) => `/files/${route}?fileId=${encodeURIComponent(fileId)}`;
+
+function fetching(client, route) {
+  const file = client.random.pick(client.own);
+  return { method: 'GET', path: pathOf(route, file), fetched: file };
+}
+
+function deleting(client) {
+  const files = Array.from({ length: client.random.integer(1, 3) }, () => client.takeOwn());
+  const fileIds = files.filter(file => file !== undefined).map(({ fileId }) => fileId);
+  return {
+    path: '/files/delete',
+    headers: { 'content-type': 'application/json' },
+    body: Buffer.from(JSON.stringify({ fileIds })),
+  };
+}
+
+/** What a client does with files that it has stored. */
+export const READINGS = [
+  // What has begun cannot be answered with an error any more: the connection is cut instead.
+  {
+    name: 'fetch as a stream',
+    weight: 5,
+    expected: [200, 'cut'],
+    plan: client => fetching(client, 'stream'),
+  },
+  { name: 'fetch as a buffer', weight: 4, expected: [200], plan: c => fetching(c, 'buffer') },
+  {
+    name: 'leaves in mid-fetch',
+    weight: 2,
+    expected: ['left', 200, 'cut'],
+    plan: client => ({ ...fetching(client, 'stream'), leave: { atAnswer: true } }),
+  },
+  {
+    name: 'stat',
+    weight: 3,
+    expected: [200],
+    plan: client => ({ ...fetching(client, 'stat'), fetched: undefined }),
+  },
+  { name: 'delete', weight: 12, expected: [200], plan: deleting },
+  {
+    name: 'leaves while deleting',
+    weight: 1,
+    expected: ['left', 200],
+    plan: client => ({ ...deleting(client), leave: { afterMs: client.random.integer(0, 5) } }),
+  },
+].map(kind => ({ ...kind, expected: [...kind.expected, ...CLOUD_FAILED] }));

@@ -1,0 +1,170 @@
+import { LIMIT_BYTES } from '../support/limits.mjs';
+import { makeFile, makeImage } from './files.mjs';
+import { formType, makeForm } from './forms.mjs';
+
+/** What an upload is answered with when the cloud fails for good. */
+export const CLOUD_FAILED = [502, 503, 504];
+
+const boundaryOf = random => `soak-${random.integer(1e9, 9e9)}`;
+const textsOf = random =>
+  Array.from({ length: random.integer(0, 2) }, (_, index) => ({
+    field: `note${index}`,
+    text: '文字 '.repeat(random.integer(0, 50)),
+  }));
+
+/** A form with text fields before and after its files, by chance. */
+function uploadOf({ random }, { path, files, headers = {}, hasText = true }) {
+  const texts = () => (hasText ? textsOf(random) : []);
+  const parts = files.map(file => ({ field: 'file', file }));
+  const boundary = boundaryOf(random);
+  return {
+    path,
+    files,
+    headers: { ...formType(boundary), ...headers },
+    body: makeForm([...texts(), ...parts, ...texts()], boundary),
+    pieceBytes: random.integer(1_000, 200_000),
+  };
+}
+
+const filesOf = (client, least, most) =>
+  Array.from({ length: client.random.integer(least, most) }, () =>
+    makeFile(client.random, { name: client.nextName() }),
+  );
+const imageOf = client => makeImage(client.random, client.nextName());
+const textFileOf = client => makeFile(client.random, { name: client.nextName(), size: 2_000 });
+
+const one = client => uploadOf(client, { path: '/one', files: filesOf(client, 1, 1) });
+const bare = client =>
+  uploadOf(client, { path: '/one', files: filesOf(client, 1, 1), hasText: false });
+const image = client => uploadOf(client, { path: '/images', files: [imageOf(client)] });
+const many = client => uploadOf(client, { path: '/many', files: filesOf(client, 2, 4) });
+const fields = client => uploadOf(client, { path: '/fields', files: filesOf(client, 1, 3) });
+const archive = client => uploadOf(client, { path: '/archive', files: filesOf(client, 1, 1) });
+const anyUpload = client =>
+  client.random.pick([one, image, many, fields, archive, declared])(client);
+
+function declared(client, addition = 0) {
+  const files = filesOf(client, 1, 2);
+  const sizes = files.map(({ bytes }) => bytes.byteLength + addition).join(',');
+  return uploadOf(client, { path: '/declared', files, headers: { 'x-soak-sizes': sizes } });
+}
+
+const leaving = (client, leave) => ({ ...anyUpload(client), leave });
+
+function failing(client, how) {
+  const upload = client.random.pick([one, many, fields])(client);
+  return { ...upload, headers: { ...upload.headers, 'x-soak-fail': how } };
+}
+
+/** On Express, Nest destroys a request that was answered before its end, so the connection is of no more use. */
+function impatient(client) {
+  const upload = failing(client, 'outer timeout');
+  return { ...upload, headers: { ...upload.headers, connection: 'close' } };
+}
+
+function limited(client) {
+  const size = LIMIT_BYTES + client.random.pick([1, 2, 65_536, 1_000_000]);
+  const file = makeFile(client.random, { name: client.nextName(), size });
+  return uploadOf(client, { path: '/limited', files: [file] });
+}
+
+function atLimit(client) {
+  const file = makeFile(client.random, { name: client.nextName(), size: LIMIT_BYTES });
+  return uploadOf(client, { path: '/limited', files: [file] });
+}
+
+/** Within a file: before and after it only the server's own limits apply, which are minutes. */
+function stalled(client) {
+  const file = makeFile(client.random, { name: client.nextName(), size: 20_000 });
+  const upload = uploadOf(client, { path: '/one', files: [file], hasText: false });
+  return { ...upload, stallAfter: client.random.integer(1_000, 19_000) };
+}
+
+/** The kinds of uploads: how often they come, what they may be answered with, and how they are made. */
+export const UPLOADS = [
+  { name: 'one file', weight: 16, expected: [201], plan: one },
+  { name: 'image', weight: 5, expected: [201], plan: image },
+  { name: 'many files', weight: 10, expected: [201], plan: many },
+  { name: 'fields, own paths', weight: 8, expected: [201], plan: fields },
+  { name: 'declared size', weight: 8, expected: [201], plan: client => declared(client) },
+  { name: 'archive', weight: 6, expected: [201], plan: archive },
+  { name: 'just within the limit', weight: 1, expected: [201], plan: atLimit },
+  {
+    name: 'leaves in mid-form',
+    weight: 6,
+    expected: ['left', 201, 400],
+    plan: client => {
+      const upload = anyUpload(client);
+      const afterBytes = client.random.integer(0, upload.body.byteLength - 1);
+      return { ...upload, leave: { afterBytes } };
+    },
+  },
+  {
+    name: 'leaves once all is sent',
+    weight: 3,
+    expected: ['left', 201],
+    plan: client => leaving(client, { afterMs: 0 }),
+  },
+  {
+    name: 'leaves while it waits',
+    weight: 5,
+    expected: ['left', 201],
+    plan: client => leaving(client, { afterMs: client.random.integer(1, 60) }),
+  },
+  {
+    name: 'leaves at the answer',
+    weight: 2,
+    expected: ['left', 201],
+    plan: client => leaving(client, { atAnswer: true }),
+  },
+  { name: 'handler throws', weight: 2, expected: [500], plan: c => failing(c, 'throws') },
+  { name: 'handler rejects', weight: 2, expected: [500], plan: c => failing(c, 'rejects') },
+  { name: 'handler refuses', weight: 1, expected: [409], plan: c => failing(c, 'refuses') },
+  { name: 'observable fails', weight: 1, expected: [410], plan: c => failing(c, 'observable') },
+  { name: 'handler answers 422', weight: 1, expected: [422], plan: c => failing(c, 'answers 422') },
+  {
+    name: 'outer timeout',
+    weight: 2,
+    expected: [201, 408],
+    plan: impatient,
+  },
+  {
+    name: 'pipe refuses',
+    weight: 1,
+    expected: [422],
+    plan: client => uploadOf(client, { path: '/piped', files: [textFileOf(client)] }),
+  },
+  { name: 'client stalls', weight: 0.5, expected: [408], plan: stalled },
+  {
+    name: 'second file refused',
+    weight: 2,
+    expected: [415],
+    plan: client =>
+      uploadOf(client, { path: '/album', files: [imageOf(client), textFileOf(client)] }),
+  },
+  {
+    name: 'too many files',
+    weight: 1,
+    expected: [400],
+    plan: client => uploadOf(client, { path: '/many', files: filesOf(client, 5, 6) }),
+  },
+  {
+    name: 'wrong size declared',
+    weight: 2,
+    expected: [400],
+    plan: client => declared(client, client.random.pick([-1, 1, 5_000])),
+  },
+].map(kind => ({ ...kind, expected: [...kind.expected, ...CLOUD_FAILED] }));
+
+/** Those that end before anything is sent to the cloud, so that its failures are no excuse. */
+export const REFUSED_UPLOADS = [
+  {
+    name: 'refused type',
+    weight: 2,
+    expected: [415],
+    plan: client => uploadOf(client, { path: '/images', files: [textFileOf(client)] }),
+  },
+  { name: 'over the limit', weight: 2, expected: [413], plan: limited },
+];
+
+export { bare, many, one };

@@ -1,0 +1,61 @@
+const MIB = 1024 * 1024;
+const sum = counts => Object.values(counts).reduce((total, count) => total + count, 0);
+const list = counts =>
+  Object.entries(counts)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+const mib = bytes => (bytes / MIB).toFixed(1);
+const memory = ({ heapUsed, external, rss }) =>
+  `heap ${mib(heapUsed)}, external ${mib(external)}, resident ${mib(rss)} MiB`;
+
+/** What one soak did, in lines. */
+export function describeFigures(record) {
+  const { requests, seconds, promised, kept, objects, orphans, faults, figures } = record;
+  const count = sum(Object.values(requests).map(sum));
+  const present = new Set(objects.map(({ fileId }) => fileId));
+  const fates = fate => kept.filter(file => file.fate === fate).length;
+  const left = orphans.filter(({ fileId }) => present.has(fileId)).length;
+  return [
+    `${record.adapter}: ${record.clients} clients for ${seconds} s, seed ${record.seed}`,
+    `  requests   ${count} (${(count / seconds).toFixed(0)}/s), the longest ${(figures.longestMs / 1000).toFixed(1)} s`,
+    `  files      ${kept.length} kept (${(kept.length / seconds).toFixed(0)}/s), ${promised.length} of them known to a client; ` +
+      `${fates('deleted')} deleted, ${fates('deleting')} perhaps; ${objects.length} in the cloud`,
+    `  exchanges  ${sum(figures.operations)}: ${list(figures.operations)}; uploads repeated ${figures.repeats}`,
+    `  faults     ${sum(faults.injected)}: ${list(faults.injected)}; ${list(figures.expiries)}`,
+    `  orphans    ${orphans.length} reported, ${left} of them in the cloud; log lines ${figures.logLines}`,
+    `  left       temporary files ${record.temporary.names} + ${record.temporary.openHandles} open, ` +
+      `connections ${record.connections}, handles ${list(record.handles.atEnd)}`,
+    `  memory     after the warm-up ${memory(record.memory.afterWarmUp)}`,
+    `             at the end        ${memory(record.memory.atEnd)}`,
+  ];
+}
+
+const show = outcomes =>
+  Object.entries(outcomes ?? {})
+    .map(([outcome, count]) => `${outcome}×${count}`)
+    .join(' ');
+
+/** How the requests of each kind ended, with a column for each soak. */
+export function describeRequests(records) {
+  const width = Math.max(
+    ...records.flatMap(({ expected }) => Object.keys(expected)).map(k => k.length),
+  );
+  const kinds = Object.keys(records[0].expected);
+  const columns = records.map(record => kinds.map(kind => show(record.requests[kind])));
+  const widths = columns.map(column => Math.max(...column.map(cell => cell.length)) + 3);
+  const line = (name, cells) =>
+    `  ${name.padEnd(width + 2)}${cells.map((cell, index) => cell.padEnd(widths[index])).join('')}`.trimEnd();
+  return [
+    line(
+      '',
+      records.map(({ adapter }) => adapter),
+    ),
+    ...kinds.map((kind, row) =>
+      line(
+        kind,
+        columns.map(column => column[row]),
+      ),
+    ),
+  ];
+}

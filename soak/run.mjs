@@ -1,0 +1,68 @@
+// The soak: see README.md for what it does and how to read what it prints.
+import { parseArgs } from 'node:util';
+import { findViolations } from './checks/find-violations.mjs';
+import { describeFigures, describeRequests } from './report.mjs';
+import { Soak } from './soak.mjs';
+
+const ADAPTERS = ['express', 'fastify'];
+/** So many violations are printed; the others are counted. */
+const MOST_PRINTED = 20;
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '60' },
+    clients: { type: 'string', default: '64' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
+    adapter: { type: 'string' },
+    'fault-share': { type: 'string', default: '0.1' },
+  },
+});
+
+function readNumber(name, isWanted, expected) {
+  const number = Number(values[name]);
+  if (isWanted(number)) return number;
+  throw new TypeError(`--${name} has to be ${expected}.`);
+}
+
+function readOptions() {
+  const { adapter } = values;
+  if (adapter !== undefined && !ADAPTERS.includes(adapter))
+    throw new TypeError(`--adapter has to be one of ${ADAPTERS.join(', ')}.`);
+  const isSeed = number => Number.isInteger(number) && number >= 0 && number < 2 ** 32;
+  return {
+    adapters: adapter === undefined ? ADAPTERS : [adapter],
+    seconds: readNumber('seconds', number => number > 0, 'a number of seconds above 0'),
+    clients: readNumber(
+      'clients',
+      number => Number.isInteger(number) && number > 0,
+      'a whole number from 1',
+    ),
+    seed: readNumber('seed', isSeed, 'a whole number from 0 to 4294967295'),
+    faultShare: readNumber('fault-share', share => share >= 0 && share <= 1, 'a share from 0 to 1'),
+  };
+}
+
+const print = line => process.stdout.write(`${line}\n`);
+
+function printViolations(violations, { adapter, seed }) {
+  for (const violation of violations.slice(0, MOST_PRINTED))
+    print(`VIOLATION (${adapter}): ${violation}`);
+  const hidden = violations.length - MOST_PRINTED;
+  if (hidden > 0) print(`and ${hidden} more`);
+  if (violations.length > 0) print(`Run it again with --adapter ${adapter} --seed ${seed}.`);
+}
+
+const { adapters, seconds, ...options } = readOptions();
+const records = [];
+for (const adapter of adapters) {
+  const soak = new Soak({ ...options, adapter, seconds: seconds / adapters.length });
+  const record = await soak.run();
+  for (const line of describeFigures(record)) print(line);
+  records.push(record);
+}
+for (const line of describeRequests(records)) print(line);
+const violations = records.map(findViolations);
+for (const [index, found] of violations.entries()) printViolations(found, records[index]);
+const total = violations.flat().length;
+print(total === 0 ? 'No violation.' : `${total} violations, seed ${options.seed}.`);
+process.exitCode = total === 0 ? 0 : 1;

@@ -1,0 +1,199 @@
+import { describe, expect, it } from '@jest/globals';
+import { findViolations, type SoakRecord } from '../../soak/checks/find-violations.mjs';
+import { ADAPTERS } from '../support/adapters.js';
+import { runToEnd } from '../support/child.js';
+
+const KEPT = {
+  id: 'c0-1',
+  fileId: 'cloud://e.b/kept',
+  sha256: 'aa',
+  contentType: 'image/png',
+  fate: 'kept',
+} as const;
+const STORED = { fileId: KEPT.fileId, sha256: 'aa', contentType: 'image/png', isAlive: true };
+const ORPHAN = { fileId: 'cloud://e.b/orphan', reportedAtMs: 20_000 };
+const LEFT = { ...STORED, fileId: ORPHAN.fileId };
+
+/** The record of a soak in which all went well, with an orphan that a fault explains. */
+const GOOD: SoakRecord = {
+  adapter: 'express',
+  faultShare: 0.1,
+  requests: { upload: { 201: 1, 502: 1, left: 1 }, throwing: { 500: 1 } },
+  expected: { upload: [201, 502, 'left'], throwing: [500] },
+  examples: {},
+  mismatches: [],
+  promised: [{ id: KEPT.id, fileId: KEPT.fileId }],
+  kept: [KEPT],
+  objects: [STORED, LEFT],
+  orphans: [ORPHAN],
+  faults: {
+    injected: { reset: 2 },
+    tookEffect: { reset: 2 },
+    hitFileIds: [ORPHAN.fileId],
+    commonFaultsAtMs: [],
+  },
+  isIdle: true,
+  connections: 0,
+  temporary: { names: 0, openHandles: 0 },
+  handles: { atStart: { PipeWrap: 1 }, atEnd: { PipeWrap: 1 } },
+  memory: {
+    afterWarmUp: { heapUsed: 1_000, external: 100 },
+    atEnd: { heapUsed: 1_050, external: 100 },
+  },
+  incidents: [],
+  texts: ['GET /tcb/uploadfile failed'],
+  secrets: ['a-secret-of-the-cloud'],
+  errorOutput: '',
+  exitCode: 0,
+};
+const { faults, memory } = GOOD;
+
+/** What is wrong in one respect, and the one sentence that is said about it. */
+const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
+  ['a kept file is missing', { objects: [LEFT] }, /kept and is not in the cloud/],
+  [
+    'a kept file has other bytes',
+    { objects: [{ ...STORED, sha256: 'bb' }, LEFT] },
+    /another content/,
+  ],
+  [
+    'a kept file has another type',
+    { objects: [{ ...STORED, contentType: 'text/html' }, LEFT] },
+    /stored as text\/html/,
+  ],
+  [
+    'a kept file has a dead file ID',
+    { objects: [{ ...STORED, isAlive: false }, LEFT] },
+    /dead file ID/,
+  ],
+  [
+    'a file is half deleted and has other bytes',
+    { kept: [{ ...KEPT, fate: 'deleting' }], objects: [{ ...STORED, sha256: 'bb' }, LEFT] },
+    /another content/,
+  ],
+  ['a deleted file is still there', { kept: [{ ...KEPT, fate: 'deleted' }] }, /still in the cloud/],
+  [
+    'a client was promised what the application did not complete',
+    { promised: [...GOOD.promised, { id: 'c0-2', fileId: 'cloud://e.b/other' }] },
+    /did not complete/,
+  ],
+  [
+    'an object belongs to nobody',
+    { objects: [STORED, LEFT, { ...STORED, fileId: 'cloud://e.b/stray' }] },
+    /stray is left in the cloud/,
+  ],
+  [
+    'an orphan has no excuse',
+    { faults: { ...faults, hitFileIds: [] } },
+    /no fault kept it from being removed/,
+  ],
+  [
+    'an orphan has a fault long before as its excuse',
+    { faults: { ...faults, hitFileIds: [], commonFaultsAtMs: [5_000, 20_001] } },
+    /no fault kept it from being removed/,
+  ],
+  [
+    'a kept file is reported as an orphan',
+    {
+      orphans: [ORPHAN, { ...ORPHAN, fileId: KEPT.fileId }],
+      faults: { ...faults, hitFileIds: [ORPHAN.fileId, KEPT.fileId] },
+    },
+    /kept and reported as an orphan/,
+  ],
+  [
+    'an upload is answered with a 500',
+    { requests: { ...GOOD.requests, upload: { 201: 1, 500: 2 } } },
+    /"upload" ended with 500, 2 times/,
+  ],
+  [
+    'a request hangs',
+    { requests: { ...GOOD.requests, throwing: { hung: 1 } } },
+    /"throwing" ended with hung/,
+  ],
+  [
+    'a download has other bytes',
+    { mismatches: [{ id: 'c0-3', fileId: KEPT.fileId }] },
+    /was given another content/,
+  ],
+  [
+    'a temporary file is left',
+    { temporary: { names: 1, openHandles: 0 } },
+    /1 temporary files are/,
+  ],
+  [
+    'a temporary file without a name is open',
+    { temporary: { names: 0, openHandles: 2 } },
+    /2 temporary files without a name/,
+  ],
+  ['a connection is open', { connections: 1 }, /1 connections to the cloud/],
+  [
+    'a handle is left',
+    { handles: { atStart: { PipeWrap: 1 }, atEnd: { PipeWrap: 1, Timeout: 3 } } },
+    /"Timeout": 0 at the start, 3 at the end/,
+  ],
+  ['work goes on for ever', { isIdle: false }, /did not become idle/],
+  [
+    'buffers are kept',
+    { memory: { ...memory, atEnd: { heapUsed: 1_000, external: 300 } } },
+    /heap and buffers grew/,
+  ],
+  ['a rejection is unhandled', { incidents: ['unhandled rejection: x'] }, /unhandled rejection/],
+  ['a secret is logged', { texts: ['the token was a-secret-of-the-cloud.'] }, /a secret was shown/],
+  ['the application writes errors', { errorOutput: 'oh no' }, /wrote errors: oh no/],
+  ['the application ends by a signal', { exitCode: 'SIGKILL' }, /ended with SIGKILL/],
+  ['nothing was stored', { promised: [] }, /no file was stored at all/],
+  [
+    'no fault was injected',
+    { faults: { ...faults, injected: {}, tookEffect: {} } },
+    /no fault was injected/,
+  ],
+  [
+    'a fault took no effect',
+    { faults: { ...faults, tookEffect: { reset: 1 } } },
+    /of 2 faults "reset", 1 took effect/,
+  ],
+];
+
+describe('the checks of the soak', () => {
+  it('find nothing wrong with a record in which all went well', () => {
+    expect(findViolations(GOOD)).toEqual([]);
+  });
+
+  it('excuse an orphan by a fault on a call that concerns every file', () => {
+    const common = { ...faults, hitFileIds: [], commonFaultsAtMs: [15_000] };
+    expect(findViolations({ ...GOOD, faults: common })).toEqual([]);
+  });
+
+  it('leave it open whether a file is there whose deletion failed', () => {
+    const kept = [{ ...KEPT, fate: 'deleting' as const }];
+    expect(findViolations({ ...GOOD, kept })).toEqual([]);
+    expect(findViolations({ ...GOOD, kept, objects: [LEFT] })).toEqual([]);
+  });
+
+  it.each(DOCTORED)('notice that %s', (_, change, sentence) => {
+    expect(findViolations({ ...GOOD, ...change })).toEqual([expect.stringMatching(sentence)]);
+  });
+
+  it('notice a heap that grows', () => {
+    const atEnd = { heapUsed: 1_200, external: 100 };
+    expect(findViolations({ ...GOOD, memory: { ...memory, atEnd } })).toEqual([
+      expect.stringMatching(/^heap grew from 1000/),
+      expect.stringMatching(/^heap and buffers grew/),
+    ]);
+  });
+});
+
+describe('the soak', () => {
+  it.each(ADAPTERS)(
+    'finds no violation in four seconds on $name',
+    async ({ name }) => {
+      const { stdout } = await runToEnd(
+        process.execPath,
+        ['soak/run.mjs', '--seconds', '4', '--clients', '8', '--adapter', name],
+        { cwd: process.cwd() },
+      );
+      expect(stdout).toMatch(/\nNo violation\.\n$/);
+    },
+    90_000,
+  );
+});
