@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../errors/index.js';
 import { untilAborted } from '../transport/index.js';
 import type { AccessToken } from '../wire/index.js';
@@ -19,6 +20,9 @@ const YOUNG_MS = 600_000;
 const FAILURE_PACING = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 const REFUSAL_PACING = { ...FAILURE_PACING, free: 3 };
 
+/** A wait of this length is worth it; a longer one only piles up requests. */
+const PATIENCE_MS = 4_000;
+
 interface HeldToken {
   readonly accessToken: string;
   readonly fetchedAtMs: number;
@@ -34,6 +38,8 @@ export interface AccessTokenCacheParts {
   readonly nowMs?: () => number;
   /** From 0 to below 1, for the jitter. @defaultValue Math.random */
   readonly random?: () => number;
+  /** How long a caller waits until a fetch may start, in milliseconds. @defaultValue 4000 */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -45,6 +51,7 @@ export class AccessTokenCache implements TokenSource {
   readonly #fetchToken: AccessTokenCacheParts['fetchToken'];
   readonly #nowMs: () => number;
   readonly #random: () => number;
+  readonly #patienceMs: number;
   readonly #failures: FetchPace;
   readonly #refusals: FetchPace;
   #held: HeldToken | undefined;
@@ -54,10 +61,11 @@ export class AccessTokenCache implements TokenSource {
   #nextRenewalAtMs = -Infinity;
 
   /** Fetches nothing yet. */
-  constructor({ fetchToken, nowMs, random }: AccessTokenCacheParts) {
+  constructor({ fetchToken, nowMs, random, patienceMs }: AccessTokenCacheParts) {
     this.#fetchToken = fetchToken;
     this.#nowMs = nowMs ?? (() => performance.now());
     this.#random = random ?? Math.random;
+    this.#patienceMs = patienceMs ?? PATIENCE_MS;
     this.#failures = new FetchPace(this.#nowMs, FAILURE_PACING);
     this.#refusals = new FetchPace(this.#nowMs, REFUSAL_PACING);
   }
@@ -71,10 +79,7 @@ export class AccessTokenCache implements TokenSource {
     signal?.throwIfAborted();
     const held = this.#held;
     const nowMs = this.#nowMs();
-    if (held === undefined || nowMs >= held.expiresAtMs) {
-      this.#assertPace();
-      return untilAborted(this.#fetchOnce(), signal);
-    }
+    if (held === undefined || nowMs >= held.expiresAtMs) return this.#getNew(signal);
     if (nowMs >= held.renewAtMs && nowMs >= this.#nextRenewalAtMs) this.#renew();
     return held.accessToken;
   }
@@ -94,12 +99,21 @@ export class AccessTokenCache implements TokenSource {
     else this.#refusals.succeeded();
   }
 
-  /** Callers are not kept waiting for a fetch that is not even allowed to start. */
-  #assertPace(): void {
-    if (this.#fetching !== undefined) return;
-    const { waitMs } = this.#failures;
-    if (waitMs > 0) throw stillFailing(this.#lastFailure, waitMs);
-    if (this.#refusals.waitMs > 0) throw stillRefused(this.#refusals.waitMs);
+  /** A fetch that may start soon is waited for; one that may not fails the call at once. */
+  async #getNew(signal?: AbortSignal): Promise<string> {
+    const waitMs = this.#fetching === undefined ? this.#paceMs() : 0;
+    if (waitMs > this.#patienceMs) {
+      throw this.#failures.waitMs > 0
+        ? stillFailing(this.#lastFailure, waitMs)
+        : stillRefused(waitMs);
+    }
+    if (waitMs === 0) return untilAborted(this.#fetchOnce(), signal);
+    await delay(waitMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    return this.get(signal);
+  }
+
+  #paceMs(): number {
+    return Math.max(this.#failures.waitMs, this.#refusals.waitMs);
   }
 
   /** In the background; after a failure the old token serves, and the next renewal waits a little. */

@@ -20,7 +20,12 @@ function setUp(expiresInSeconds = 7_200): Setup {
     count += 1;
     return Promise.resolve({ accessToken: `t${count}`, expiresInSeconds });
   });
-  const cache = new AccessTokenCache({ fetchToken, nowMs: () => nowMs, random: () => 0 });
+  const cache = new AccessTokenCache({
+    fetchToken,
+    nowMs: () => nowMs,
+    random: () => 0,
+    patienceMs: 0,
+  });
   return { cache, fetchToken, at: second => (nowMs = second * 1_000) };
 }
 
@@ -247,6 +252,21 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(2);
     at(1);
     await expect(cache.get()).rejects.toBe(refused);
+    expect(fetchToken).toHaveBeenCalledTimes(3);
+  });
+
+  it('lets callers wait out a short while, rather than fail', async () => {
+    const fetchToken = jest.fn(() => Promise.resolve({ accessToken: 't', expiresInSeconds: 60 }));
+    fetchToken.mockRejectedValueOnce(failed).mockRejectedValueOnce(failed);
+    const cache = new AccessTokenCache({ fetchToken });
+    await Promise.allSettled([cache.get()]);
+    await Promise.allSettled([cache.get()]);
+    const caller = new AbortController();
+    const [aborting, waiting, too] = [cache.get(caller.signal), cache.get(), cache.get()];
+    caller.abort(new Error('gave up'));
+    await expect(aborting).rejects.toThrow('gave up');
+    await expect(waiting).resolves.toBe('t');
+    await expect(too).resolves.toBe('t');
     expect(fetchToken).toHaveBeenCalledTimes(3);
   });
 
