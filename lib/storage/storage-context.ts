@@ -35,7 +35,10 @@ export function createStorageContext(
   logger: StorageLogger,
 ): StorageContext {
   const transport = new HttpTransport(options);
-  const api = new JsonApi(transport, options.apiBaseUrl);
+  const api = new JsonApi(transport, {
+    baseUrl: options.apiBaseUrl,
+    isSidecar: options.auth.type === 'open-api-service',
+  });
   const warn = (message: string): void => logger.warn(message);
   const credential = createCredential({ api, options, warn });
   return {

@@ -65,12 +65,50 @@ const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
       advice: 'Too many calls a minute: wait one.',
     },
   ],
+  // Of the sidecar, or the platform behind it: https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
+  [
+    85107,
+    refusedCredential(
+      'Add the path under 云调用 → 微信令牌权限配置 in the console, and create a new version of the service.',
+    ),
+  ],
+  [
+    85112,
+    refusedCredential('The platform has no cloudbase_secret for the account: ask its support.'),
+  ],
+  [
+    85113,
+    {
+      code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+      retryable: true,
+      advice: 'The platform has no token yet: try again in some minutes.',
+    },
+  ],
   [85088, failed('This AppID has no cloud environment: check the AppID and env.')],
   [-501001, failed('The cloud has a fault: try again later.', true)],
   [-501002, failed('The cloud was too slow: try again later.', true)],
   [-501004, failed('Too many calls at once: try again later.', true)],
   [-501005, failed('The environment does not exist or is suspended: check env.')],
   [-503003, { code: 'WX_CLOUD_FILE_NOT_FOUND', advice: 'Check the file ID.' }],
+]);
+
+/** What means something else when the sidecar says it, as calls to it carry no token. */
+const SIDECAR_KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
+  [
+    41001,
+    {
+      code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+      retryable: true,
+      advice:
+        'The sidecar of the open API service is not ready yet, as at the start of an instance: try again.',
+    },
+  ],
+  [
+    48001,
+    refusedCredential(
+      'Where several AppIDs share the environment, name the one that calls in auth.fromAppid; else check the kind of the account.',
+    ),
+  ],
 ]);
 
 const TOKEN_CALL = /^\/cgi-bin\/(?:stable_)?token$/;
@@ -85,6 +123,8 @@ export interface ApiFailure {
   readonly errmsg: string;
   /** Literals that the call carried and that must not be shown. */
   readonly secrets: readonly string[];
+  /** Whether the sidecar of the open API service answered. @defaultValue false */
+  readonly isSidecar?: boolean;
 }
 
 /** Turns an `errcode` into a typed error that says what to do. */
@@ -93,8 +133,9 @@ export function toApiError({
   errcode,
   errmsg,
   secrets,
+  isSidecar = false,
 }: ApiFailure): WxCloudStorageError {
-  const kind = findKind(endpoint, errcode);
+  const kind = (isSidecar ? SIDECAR_KINDS.get(errcode) : undefined) ?? findKind(endpoint, errcode);
   const text = redact(errmsg, secrets);
   return new WxCloudStorageError({
     code: kind.code,

@@ -68,8 +68,9 @@ export function toConnectionError(error: unknown, call: FailedCall): WxCloudStor
 function describeUntrusted(code: string): string {
   return (
     `the server's certificate could not be verified (${code}). Inside WeChat Cloud Hosting this is the sidecar of the ` +
-    'open API service (开放接口服务): switch that service off and create a new version of your service, or trust the ' +
-    "platform's certificate with NODE_EXTRA_CA_CERTS. Do not turn verification off."
+    "open API service (开放接口服务): use auth 'open-api-service', which calls it over plain http, or switch that service " +
+    'off and create a new version of yours. Elsewhere, trust a certificate of your own with NODE_EXTRA_CA_CERTS. Do not ' +
+    'turn verification off.'
   );
 }
 

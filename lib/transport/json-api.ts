@@ -1,5 +1,6 @@
 import { redact, WxCloudStorageError } from '../errors/index.js';
 import { toApiError } from './api-error.js';
+import { sidecarError } from './sidecar-error.js';
 import type { HttpAnswer, HttpTransport } from './http-transport.js';
 
 /** One call of a JSON API. */
@@ -23,15 +24,23 @@ const MAX_ANSWER_BYTES = 1_048_576;
 /** How much of an answer that is not understood goes into an error's message. */
 const MAX_QUOTED_CHARACTERS = 200;
 
-/** Calls WeChat's JSON API on one base address. */
+/** Where WeChat's API is. */
+export interface ApiAddress {
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+  /** Whether the sidecar of the open API service answers there, and adds the credential. @defaultValue false */
+  readonly isSidecar?: boolean;
+}
+
+/** Calls WeChat's JSON API at one address. */
 export class JsonApi {
   readonly #transport: HttpTransport;
-  readonly #baseUrl: string;
+  readonly #address: ApiAddress;
 
-  /** `baseUrl` has no trailing slash. */
-  constructor(transport: HttpTransport, baseUrl: string) {
+  /** Calls nothing yet. */
+  constructor(transport: HttpTransport, address: ApiAddress) {
     this.#transport = transport;
-    this.#baseUrl = baseUrl;
+    this.#address = address;
   }
 
   /**
@@ -52,12 +61,13 @@ export class JsonApi {
       secrets,
     });
     const text = await answer.readText(MAX_ANSWER_BYTES);
-    return readAnswer({ answer, text, endpoint: call.endpoint, secrets });
+    const { isSidecar = false } = this.#address;
+    return readAnswer({ answer, text, endpoint: call.endpoint, secrets, isSidecar });
   }
 
   #buildUrl({ endpoint, query }: JsonCall): string {
     const search = new URLSearchParams(query).toString();
-    return `${this.#baseUrl}${endpoint}${search === '' ? '' : `?${search}`}`;
+    return `${this.#address.baseUrl}${endpoint}${search === '' ? '' : `?${search}`}`;
   }
 }
 
@@ -66,16 +76,23 @@ interface Answer {
   readonly text: string;
   readonly endpoint: string;
   readonly secrets: readonly string[];
+  readonly isSidecar: boolean;
 }
 
 function readAnswer(parts: Answer): unknown {
-  const { answer, text, endpoint, secrets } = parts;
+  const { answer, text, endpoint, secrets, isSidecar } = parts;
   const value = parseObject(text);
   const { errcode, errmsg } = value ?? {};
   // Absent on token answers; some gateways send it as a text.
   const number = Number(errcode ?? 0);
   if (number !== 0 && !Number.isNaN(number)) {
-    throw toApiError({ endpoint, errcode: number, errmsg: String(errmsg ?? ''), secrets });
+    throw toApiError({
+      endpoint,
+      errcode: number,
+      errmsg: String(errmsg ?? ''),
+      secrets,
+      isSidecar,
+    });
   }
   if (answer.status !== 200) throw unexpectedStatus(parts);
   if (value === undefined || Number.isNaN(number)) throw notJson(parts);
@@ -94,7 +111,15 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-function unexpectedStatus({ answer, text, endpoint, secrets }: Answer): WxCloudStorageError {
+function unexpectedStatus({
+  answer,
+  text,
+  endpoint,
+  secrets,
+  isSidecar,
+}: Answer): WxCloudStorageError {
+  const missing = isSidecar ? sidecarError(endpoint, answer.status) : undefined;
+  if (missing !== undefined) return missing;
   const transient = answer.status >= 500 || answer.status === 429;
   return new WxCloudStorageError({
     code: 'WX_CLOUD_API_FAILED',

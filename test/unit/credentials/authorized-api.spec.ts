@@ -36,7 +36,7 @@ async function setUp(errcodes: Readonly<Record<string, number>>): Promise<Setup>
   });
   const credential = tokenCredential(new AccessTokenCache({ fetchToken }));
   return {
-    api: new AuthorizedApi(new JsonApi(openTransport(), url), credential),
+    api: new AuthorizedApi(new JsonApi(openTransport(), { baseUrl: url }), credential),
     fetchToken,
     seen,
   };
@@ -114,7 +114,7 @@ describe('AuthorizedApi with another credential', () => {
     credential: ConstructorParameters<typeof AuthorizedApi>[1],
   ): Promise<Record<string, string>> => {
     const { url, requests } = await serveAnswer('{"errcode":0}');
-    const api = new AuthorizedApi(new JsonApi(openTransport(), url), credential);
+    const api = new AuthorizedApi(new JsonApi(openTransport(), { baseUrl: url }), credential);
     await api.post(call);
     const { searchParams } = new URL(onlyOf(requests).url, 'http://x');
     return Object.fromEntries(searchParams);
@@ -135,7 +135,10 @@ describe('AuthorizedApi with another credential', () => {
 
   it('asks the open API service once, even when it speaks of a token', async () => {
     const { url, requests } = await serveAnswer('{"errcode":42001,"errmsg":"expired"}');
-    const api = new AuthorizedApi(new JsonApi(openTransport(), url), openApiCredential(undefined));
+    const api = new AuthorizedApi(
+      new JsonApi(openTransport(), { baseUrl: url }),
+      openApiCredential(undefined),
+    );
     await expect(api.post(call)).rejects.toMatchObject({ errcode: 42001 });
     expect(requests).toHaveLength(1);
   });

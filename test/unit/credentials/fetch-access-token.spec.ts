@@ -18,7 +18,7 @@ async function fetchAnswered(
   status = 200,
 ): Promise<{ token: Promise<unknown>; requests: SeenRequest[] }> {
   const { url, requests } = await serveAnswer(body, { status });
-  const api = new JsonApi(openTransport(), url);
+  const api = new JsonApi(openTransport(), { baseUrl: url });
   return { token: fetchAccessToken(api, authOf(type), { signal: NEVER }), requests };
 }
 

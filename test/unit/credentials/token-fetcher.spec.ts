@@ -23,7 +23,7 @@ async function setUp(type: ResolvedTokenCallAuth['type']): Promise<Setup> {
     response.end(JSON.stringify({ access_token: `t${current}`, expires_in: 7_200 }));
   });
   const auth = { type, appid: 'wx1', secret: new Secret('s'), store: undefined };
-  const api = new JsonApi(openTransport(), url);
+  const api = new JsonApi(openTransport(), { baseUrl: url });
   const fetcher = new TokenFetcher({ api, auth, nowMs: () => nowMs });
   return { fetcher, calls, pass: ms => void (nowMs += ms) };
 }

@@ -21,7 +21,7 @@ async function callAnswered(
   options: { status?: number; type?: string; call?: Partial<JsonCall> } = {},
 ): Promise<unknown> {
   const { url } = await serveAnswer(body, options);
-  return new JsonApi(openTransport(), url).call({ ...upload, ...options.call });
+  return new JsonApi(openTransport(), { baseUrl: url }).call({ ...upload, ...options.call });
 }
 
 /** The forms in which the secrets are shown. */
@@ -34,7 +34,7 @@ function secretsShownBy(error: unknown): readonly string[] {
 describe('the request', () => {
   it('posts JSON with the query encoded', async () => {
     const { url, requests } = await serveAnswer('{}');
-    await new JsonApi(openTransport(), url).call(upload);
+    await new JsonApi(openTransport(), { baseUrl: url }).call(upload);
     const seen = onlyOf(requests);
     expect(seen.method).toBe('POST');
     expect(new URL(seen.url, url).searchParams.get('access_token')).toBe(TOKEN);
@@ -45,7 +45,7 @@ describe('the request', () => {
 
   it('sends no body with GET and no question mark without a query', async () => {
     const { url, requests } = await serveAnswer('{}');
-    await new JsonApi(openTransport(), `${url}/base`).call({
+    await new JsonApi(openTransport(), { baseUrl: `${url}/base` }).call({
       endpoint: '/cgi-bin/token',
       method: 'GET',
       query: {},
@@ -221,7 +221,7 @@ describe('an answer that is not understood', () => {
       const write = (): void => void response.write(flood, () => setImmediate(write));
       write();
     });
-    const error = await failureOf(new JsonApi(openTransport(), url).call(upload));
+    const error = await failureOf(new JsonApi(openTransport(), { baseUrl: url }).call(upload));
     expect(error).toMatchObject({ code: 'WX_CLOUD_RESPONSE_MALFORMED' });
   });
 
@@ -230,7 +230,7 @@ describe('an answer that is not understood', () => {
       response.writeHead(200, { 'content-length': '100' }).write('{"errcode":0');
       setImmediate(() => response.destroy());
     });
-    const error = await failureOf(new JsonApi(openTransport(), url).call(upload));
+    const error = await failureOf(new JsonApi(openTransport(), { baseUrl: url }).call(upload));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
     expect(secretsShownBy(error)).toEqual([]);
   });
@@ -265,14 +265,14 @@ describe('a secret', () => {
     const server = createServer();
     const port = await listen(server);
     await new Promise(resolve => server.close(resolve));
-    const api = new JsonApi(openTransport(), `http://127.0.0.1:${port}`);
+    const api = new JsonApi(openTransport(), { baseUrl: `http://127.0.0.1:${port}` });
     const error = await failureOf(api.call(upload));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
     expect(secretsShownBy(error)).toEqual([]);
   });
 
   it('is not in the error when the address is unusable', async () => {
-    const api = new JsonApi(openTransport(), 'http://[broken');
+    const api = new JsonApi(openTransport(), { baseUrl: 'http://[broken' });
     const error = await failureOf(api.call(upload));
     expect(error).toMatchObject({ name: 'WxCloudStorageError' });
     expect(secretsShownBy(error)).toEqual([]);

@@ -1,0 +1,198 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Test } from '@nestjs/testing';
+import {
+  startWxCloudEmulator,
+  type EmulatorMisconfiguration,
+  type WxCloudEmulator,
+} from '../../../lib/emulator/index.js';
+import {
+  WxAccessTokenProvider,
+  WxCloudStorageModule,
+  WxCloudStorageService,
+  type WxCloudStorageOptions,
+} from '../../../lib/index.js';
+import { FAST_RETRY } from '../../support/application.js';
+
+let folder: string;
+let emulator: WxCloudEmulator;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wx-cloud-auth-'));
+  emulator = await startWxCloudEmulator({ reuseAppids: ['wx1111111111111111'] });
+});
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+  await emulator.close();
+  await rm(folder, { recursive: true });
+});
+
+interface Started {
+  readonly storage: WxCloudStorageService;
+  readonly tokens: WxAccessTokenProvider;
+}
+
+async function start(options: Partial<WxCloudStorageOptions>): Promise<Started> {
+  const { env, apiBaseUrl } = emulator.options;
+  const module = await Test.createTestingModule({
+    imports: [WxCloudStorageModule.forRoot({ env, apiBaseUrl, retry: FAST_RETRY, ...options })],
+  }).compile();
+  closing.push(() => module.close());
+  return { storage: module.get(WxCloudStorageService), tokens: module.get(WxAccessTokenProvider) };
+}
+
+const overSidecar = (fromAppid = emulator.options.appid): Partial<WxCloudStorageOptions> => ({
+  apiBaseUrl: emulator.sidecarUrl,
+  auth: { type: 'open-api-service', fromAppid },
+});
+
+/** Everything that a credential is needed for. */
+async function roundTrip({ storage }: Started): Promise<void> {
+  const { fileId } = await storage.upload('a/b.txt', '你好');
+  expect(String(await storage.downloadBuffer(fileId))).toBe('你好');
+  await storage.delete(fileId);
+  expect(emulator.objects).toEqual([]);
+}
+
+describe("auth 'open-api-service'", () => {
+  it('needs neither secret nor token', async () => {
+    await roundTrip(await start(overSidecar()));
+    expect(emulator.journal.map(({ operation }) => operation)).not.toContain('stable-token');
+    expect(new Set(emulator.journal.map(({ via }) => via))).toContain('sidecar');
+  });
+
+  it('names the AppID that calls', async () => {
+    await roundTrip(await start(overSidecar('wx1111111111111111')));
+    const { storage } = await start(overSidecar('wx2222222222222222'));
+    await expect(storage.upload('a', 'b')).rejects.toMatchObject({
+      code: 'WX_CLOUD_CREDENTIAL_REFUSED',
+      errcode: 48001,
+      message: expect.stringContaining('auth.fromAppid'),
+    });
+  });
+
+  it('has no token to give away', async () => {
+    const { tokens } = await start(overSidecar());
+    await expect(tokens.getAccessToken()).rejects.toMatchObject({
+      code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+      message: expect.stringContaining('http://api.weixin.qq.com'),
+    });
+    expect(() => tokens.invalidate('any')).not.toThrow();
+  });
+
+  it('waits for a sidecar that is not ready at the start', async () => {
+    const { storage } = await start({
+      ...overSidecar(),
+      retry: { attempts: 5, minDelayMs: 100, maxDelayMs: 400 },
+    });
+    const notReady = emulator.misconfigure('sidecar-not-ready');
+    const stored = storage.upload('a', 'b');
+    notReady.remove();
+    await expect(stored).resolves.toMatchObject({ size: 1 });
+  });
+
+  it('says what to do when https is called in a container', async () => {
+    const { appid, secret } = emulator.options;
+    const { storage } = await start({ appid, secret, apiBaseUrl: emulator.sidecarTlsUrl });
+    await expect(storage.upload('a', 'b')).rejects.toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+      retryable: false,
+      message: expect.stringMatching(/DEPTH_ZERO_SELF_SIGNED_CERT.*'open-api-service'.*switch/s),
+    });
+  });
+});
+
+describe("auth 'cloudbase-token'", () => {
+  it('sends what the file holds, and follows it', async () => {
+    const file = join(folder, 'token');
+    await writeFile(file, emulator.issueCloudbaseToken());
+    const started = await start({ auth: { type: 'cloudbase-token', file } });
+    await roundTrip(started);
+
+    emulator.expireTokens();
+    await writeFile(file, `${emulator.issueCloudbaseToken()}\n`);
+    await roundTrip(started);
+    expect(emulator.journal.filter(({ errcode }) => errcode !== undefined)).toEqual([]);
+  });
+
+  it('says what to do outside a container', async () => {
+    const { storage } = await start({ auth: { type: 'cloudbase-token', file: '/nowhere' } });
+    await expect(storage.upload('a', 'b')).rejects.toMatchObject({
+      code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+      message: expect.stringContaining('use another auth'),
+    });
+  });
+});
+
+describe("auth 'custom'", () => {
+  const centralToken = async (): Promise<{ accessToken: string; expiresInSeconds: number }> => {
+    const { appid, secret, apiBaseUrl } = emulator.options;
+    const query = new URLSearchParams({ grant_type: 'client_credential', appid, secret });
+    const answer = await (await fetch(`${apiBaseUrl}/cgi-bin/token?${query}`)).json();
+    const reply = answer as { access_token: string; expires_in: number };
+    return { accessToken: reply.access_token, expiresInSeconds: reply.expires_in };
+  };
+
+  it('asks the function once for many calls, and again after a refusal', async () => {
+    const getToken = jest.fn(centralToken);
+    const started = await start({ auth: { type: 'custom', getToken } });
+    await Promise.all([roundTrip(started), started.tokens.getAccessToken()]);
+    expect(getToken).toHaveBeenCalledTimes(1);
+
+    emulator.expireTokens();
+    await roundTrip(started);
+    expect(getToken).toHaveBeenCalledTimes(2);
+  });
+
+  it('asks the function again when it fails, as often as retry says', async () => {
+    const getToken = jest.fn(centralToken).mockRejectedValueOnce(new Error('central server down'));
+    await roundTrip(await start({ auth: { type: 'custom', getToken } }));
+    expect(getToken).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe('a misconfiguration', () => {
+  const byToken = (): Partial<WxCloudStorageOptions> => {
+    const { appid, secret } = emulator.options;
+    return { appid, secret };
+  };
+
+  it.each([
+    ['ip-not-whitelisted', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', 'IP whitelist'],
+    ['ip-not-registered', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', 'IP whitelist'],
+    ['wrong-secret', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', 'Check the AppSecret'],
+    ['secret-not-latest', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', 'Check the AppSecret'],
+    ['secret-frozen', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', 'unfreeze'],
+    ['confirmation-needed', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', 'confirm'],
+    ['confirmation-refused', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', '24 hours'],
+    ['confirmation-refused-for-an-hour', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', '1 hour'],
+    ['quota-used-up', byToken, 'WX_CLOUD_QUOTA_EXCEEDED', 'tomorrow'],
+    ['quota-of-the-minute', byToken, 'WX_CLOUD_QUOTA_EXCEEDED', 'wait one'],
+    ['path-not-listed', overSidecar, 'WX_CLOUD_API_FAILED', '云调用 → 微信令牌权限配置'],
+    ['path-refused', overSidecar, 'WX_CLOUD_CREDENTIAL_REFUSED', '云调用 → 微信令牌权限配置'],
+    ['no-sidecar', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', '开放接口服务'],
+    ['sidecar-not-ready', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', 'not ready yet'],
+    ['secret-missing', overSidecar, 'WX_CLOUD_CREDENTIAL_REFUSED', 'cloudbase_secret'],
+    ['token-not-ready', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', 'some minutes'],
+  ] satisfies [EmulatorMisconfiguration, () => object, string, string][])(
+    '%s becomes an error that says what to do, and ends with its cause',
+    async (...row) => {
+      const [name, options, code, advice] = row;
+      const { storage } = await start(options());
+      const played = emulator.misconfigure(name);
+
+      const error: unknown = await storage.upload('a', 'b').catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code, message: expect.stringContaining(advice) });
+      expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain(
+        emulator.options.secret,
+      );
+
+      played.remove();
+      await expect(storage.upload('a', 'b')).resolves.toMatchObject({ size: 1 });
+    },
+  );
+});
