@@ -1,0 +1,48 @@
+// A process that shares its classic token through Redis. argv[2] holds { options, redisUrl, fileId } as JSON; each message asks for
+// that many calls of the API, all at once, and is answered with how many succeeded and the codes of those that did not.
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { WxCloudStorageModule, WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+import { redisAccessTokenStore } from 'nestjs-wx-cloud-storage/redis';
+import { createClient } from 'redis';
+
+const { options, redisUrl, fileId } = JSON.parse(process.argv[2]);
+const { appid, secret, ...rest } = options;
+const client = createClient({ url: redisUrl });
+// A client without a listener ends the process when its server goes away.
+client.on('error', () => {});
+await client.connect();
+
+class ProcessModule {}
+Module({
+  imports: [
+    WxCloudStorageModule.forRoot({
+      ...rest,
+      auth: { type: 'access-token', appid, secret, store: redisAccessTokenStore(client) },
+    }),
+  ],
+})(ProcessModule);
+
+const app = await NestFactory.createApplicationContext(ProcessModule, { logger: false });
+const storage = app.get(WxCloudStorageService);
+
+async function call() {
+  try {
+    await storage.delete(fileId);
+    return 'ok';
+  } catch (error) {
+    return error.code;
+  }
+}
+
+process.on('message', async count => {
+  const codes = await Promise.all(Array.from({ length: count }, call));
+  const failed = codes.filter(code => code !== 'ok');
+  process.send({ succeeded: codes.length - failed.length, failed });
+});
+process.once('disconnect', async () => {
+  await app.close();
+  client.destroy();
+});
+process.send('ready');
