@@ -38,7 +38,7 @@ interface Next {
 @Injectable()
 class TimeoutInterceptor implements NestInterceptor {
   intercept(_: unknown, next: Next) {
-    return next.handle().pipe(timeout(50));
+    return next.handle().pipe(timeout(500));
   }
 }
 
@@ -57,7 +57,7 @@ class FailingAfterwards implements NestInterceptor {
 @Injectable()
 class AnsweringEarly implements NestInterceptor {
   intercept(_: unknown, next: Next) {
-    return race(next.handle(), timer(50).pipe(map(() => ({ early: true }))));
+    return race(next.handle(), timer(500).pipe(map(() => ({ early: true }))));
   }
 }
 
@@ -241,7 +241,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
 
   it('leaves no object behind when an outer interceptor times out while the cloud still takes the file', async () => {
     const { emulator } = application;
-    emulator.faults.add({ operation: 'post-object', effect: { kind: 'delay', delayMs: 300 } });
+    emulator.faults.add({ operation: 'post-object', effect: { kind: 'delay', delayMs: 1_500 } });
 
     expect(await application.post('outer-timeout')).toMatchObject({ status: 500 });
 
@@ -251,7 +251,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
 
   it('leaves no object behind when it is answered with success before the file was stored', async () => {
     const { emulator } = application;
-    emulator.faults.add({ operation: 'post-object', effect: { kind: 'delay', delayMs: 300 } });
+    emulator.faults.add({ operation: 'post-object', effect: { kind: 'delay', delayMs: 1_500 } });
 
     expect(await application.post('early-answer')).toMatchObject({
       status: 201,
