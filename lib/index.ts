@@ -56,6 +56,8 @@ export type {
 } from './options/index.js';
 export type {
   CallOptions,
+  CheckOptions,
+  CheckOutcome,
   CloudDownload,
   CloudFileStat,
   DeleteOutcome,
@@ -66,6 +68,7 @@ export type {
   FileOk,
   FileOutcome,
   FileSuccess,
+  StorageCheck,
   StoredCloudFile,
   UploadBodyOptions,
   UploadFileOptions,

@@ -2,6 +2,7 @@ import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/c
 import { abandonSource, UNKNOWN_CONTENT_TYPE, type UploadSource } from './body/index.js';
 import { WxCloudStorageError } from './errors/index.js';
 import {
+  checkStorage,
   deleteFiles,
   downloadToBuffer,
   downloadToFile,
@@ -12,6 +13,7 @@ import {
   storeAtPath,
   unwrap,
   type CallOptions,
+  type CheckOptions,
   type CloudDownload,
   type CloudFileStat,
   type DeleteOutcome,
@@ -19,6 +21,7 @@ import {
   type DownloadUrlOptions,
   type DownloadUrlOutcome,
   type FetchedObject,
+  type StorageCheck,
   type StorageContext,
   type StoredCloudFile,
   type UploadBodyOptions,
@@ -181,6 +184,16 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
    */
   async stat(fileId: string, options: CallOptions = {}): Promise<CloudFileStat> {
     return this.#readHeaders(fileId, options, readStat);
+  }
+
+  /**
+   * Tries what the storage needs to work: a credential, the environment and, on request, the bucket. What is wrong is part
+   * of the result, with an error that says what to do: for start-up, and for health checks.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED`, `WX_CLOUD_REQUEST_TIMED_OUT` or
+   * `WX_CLOUD_STORAGE_CLOSED` when the check itself was ended
+   */
+  async check(options: CheckOptions = {}): Promise<StorageCheck> {
+    return checkStorage(this.#context, options);
   }
 
   /** A handle for a file; makes no call. @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` */

@@ -23,6 +23,12 @@ export {
 } from './file-outcome.js';
 export { Operations } from './operations.js';
 export { removeOwnObjects, type OwnObject } from './own-objects.js';
+export {
+  checkStorage,
+  type CheckOptions,
+  type CheckOutcome,
+  type StorageCheck,
+} from './self-check.js';
 export { createStorageContext, type StorageContext } from './storage-context.js';
 export type { StorageLogger } from './storage-logger.js';
 export { storeAtPath, storeSource, type StoragePlan } from './store-source.js';

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { WxCloudStorageError } from '../errors/index.js';
+import type { CallOptions } from './call-options.js';
+import { deleteFiles } from './delete-files.js';
+import { downloadToBuffer } from './download-object.js';
+import { unwrap } from './file-outcome.js';
+import type { StorageContext } from './storage-context.js';
+import { storeAtPath } from './store-source.js';
+import { requestUploadLink } from './upload-link.js';
+
+/** What a self-check is asked for. */
+export interface CheckOptions extends CallOptions {
+  /** Whether a tiny object is written, read and deleted too, below `wx-cloud-storage-check/`. @defaultValue false */
+  readonly bucket?: boolean | undefined;
+}
+
+/** What came of one part of a self-check. */
+export interface CheckOutcome {
+  /** `skipped` when it was not asked for, or a part before it failed. */
+  readonly status: 'ok' | 'failed' | 'skipped';
+  /** Why it failed, and what to do. */
+  readonly error?: WxCloudStorageError;
+}
+
+/** What works and what does not, in the order in which it was tried. */
+export interface StorageCheck {
+  /** Whether nothing failed. */
+  readonly ok: boolean;
+  /** The credential: a token can be had. Always skipped with `open-api-service`, which has none. */
+  readonly credential: CheckOutcome;
+  /** The environment: WeChat gives an upload link for it. Nothing is stored by that. */
+  readonly environment: CheckOutcome;
+  /** The bucket takes an object. */
+  readonly write: CheckOutcome;
+  /** The bucket gives the object back, with the same bytes. */
+  readonly read: CheckOutcome;
+  /** The bucket deletes the object. */
+  readonly delete: CheckOutcome;
+}
+
+const SKIPPED: CheckOutcome = Object.freeze({ status: 'skipped' });
+
+/** Tries one part after the other; what is wrong is a value, so that all of it can be shown. */
+export async function checkStorage(
+  context: StorageContext,
+  options: CheckOptions,
+): Promise<StorageCheck> {
+  return context.operations.run('checking', options, signal =>
+    new SelfCheck(context, signal).run(options.bucket === true),
+  );
+}
+
+class SelfCheck {
+  readonly #context: StorageContext;
+  readonly #signal: AbortSignal;
+
+  constructor(context: StorageContext, signal: AbortSignal) {
+    this.#context = context;
+    this.#signal = signal;
+  }
+
+  async run(withBucket: boolean): Promise<StorageCheck> {
+    const cloudPath = `wx-cloud-storage-check/${randomUUID()}`;
+    const { tokens } = this.#context;
+    const credential =
+      tokens === undefined ? SKIPPED : await this.#settle(() => tokens.get(this.#signal));
+    const environment = await this.#after(credential, () =>
+      requestUploadLink(this.#context, cloudPath, this.#signal),
+    );
+    const isReached = withBucket && environment.status === 'ok';
+    const bucket = isReached ? await this.#checkBucket(cloudPath) : NOT_TRIED;
+    const outcomes = [credential, environment, ...Object.values(bucket)];
+    const ok = outcomes.every(({ status }) => status !== 'failed');
+    return { ok, credential, environment, ...bucket };
+  }
+
+  async #checkBucket(cloudPath: string): Promise<typeof NOT_TRIED> {
+    const signal = this.#signal;
+    const content = Buffer.from(cloudPath);
+    let fileId = '';
+    const write = await this.#settle(async () => {
+      const from = { source: content, size: undefined };
+      const contentType = 'text/plain';
+      const call = { from, cloudPath, contentType, fallbackType: contentType, signal };
+      ({ fileId } = await storeAtPath(this.#context, call));
+    });
+    const read = await this.#after(write, async () => {
+      const found = await downloadToBuffer(this.#context, fileId, { signal, maxBytes: 1_024 });
+      if (!found.equals(content)) throw otherContent();
+    });
+    const removal = await this.#after(write, async () => {
+      unwrap(await deleteFiles(this.#context, { fileIds: [fileId], signal }));
+    });
+    return { write, read, delete: removal };
+  }
+
+  async #after(before: CheckOutcome, work: () => Promise<unknown>): Promise<CheckOutcome> {
+    return before.status === 'failed' ? SKIPPED : this.#settle(work);
+  }
+
+  /** Only the end of the check itself rejects. */
+  async #settle(work: () => Promise<unknown>): Promise<CheckOutcome> {
+    try {
+      await work();
+      return { status: 'ok' };
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (error instanceof WxCloudStorageError) return { status: 'failed', error };
+      throw error;
+    }
+  }
+}
+
+const NOT_TRIED = { write: SKIPPED, read: SKIPPED, delete: SKIPPED };
+
+function otherContent(): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_DOWNLOAD_FAILED',
+    message:
+      'checking: the object came back with other bytes. See what stands between, e.g. a CDN or a proxy.',
+  });
+}

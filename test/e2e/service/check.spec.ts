@@ -1,0 +1,131 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { EmulatorFault } from '../../../lib/emulator/index.js';
+import type { StorageCheck } from '../../../lib/index.js';
+import { startApplication, type TestApplication } from '../../support/application.js';
+
+let application: TestApplication;
+beforeEach(async () => {
+  application = await startApplication();
+});
+afterEach(() => application.close());
+
+const statusesOf = ({ ok, ...parts }: StorageCheck): unknown => ({
+  ok,
+  ...Object.fromEntries(Object.entries(parts).map(([name, { status }]) => [name, status])),
+});
+const UNTRIED = { write: 'skipped', read: 'skipped', delete: 'skipped' };
+
+describe('check', () => {
+  it('looks at credential and environment, and stores nothing', async () => {
+    const { storage, emulator } = application;
+    expect(statusesOf(await storage.check())).toEqual({
+      ok: true,
+      credential: 'ok',
+      environment: 'ok',
+      ...UNTRIED,
+    });
+    expect(emulator.journal.map(({ operation }) => operation)).toEqual([
+      'stable-token',
+      'upload-link',
+    ]);
+  });
+
+  it('writes, reads and deletes a tiny object on request', async () => {
+    const { storage, emulator } = application;
+    const result = await storage.check({ bucket: true });
+    expect(new Set(Object.values(statusesOf(result) as object))).toEqual(new Set([true, 'ok']));
+    expect(emulator.objects).toEqual([]);
+    expect(emulator.journal.map(({ operation }) => operation)).toContain('delete-files');
+  });
+
+  it('says what is wrong with the credential, and tries nothing further', async () => {
+    application.emulator.misconfigure('ip-not-whitelisted');
+    const result = await application.storage.check({ bucket: true });
+    expect(statusesOf(result)).toEqual({
+      ok: false,
+      credential: 'failed',
+      environment: 'skipped',
+      ...UNTRIED,
+    });
+    expect(result.credential.error).toMatchObject({
+      code: 'WX_CLOUD_CREDENTIAL_REFUSED',
+      errcode: 40164,
+    });
+  });
+
+  it('says what is wrong with the environment', async () => {
+    await application.close();
+    application = await startApplication({ options: { env: 'another-env' } });
+    const result = await application.storage.check({ bucket: true });
+    expect(statusesOf(result)).toEqual({
+      ok: false,
+      credential: 'ok',
+      environment: 'failed',
+      ...UNTRIED,
+    });
+    expect(result.environment.error).toMatchObject({ errcode: -501005 });
+  });
+
+  it.each([
+    [
+      'write',
+      { operation: 'post-object', effect: { kind: 'cos-error', cosCode: 'AccessDenied' } },
+      { write: 'failed', read: 'skipped', delete: 'skipped' },
+    ],
+    [
+      'read',
+      { operation: 'get-object', effect: { kind: 'cos-error', cosCode: 'AccessDenied' } },
+      { write: 'ok', read: 'failed', delete: 'ok' },
+    ],
+    [
+      'delete',
+      { operation: 'delete-files', effect: { kind: 'item', status: -503002, errmsg: 'no' } },
+      { write: 'ok', read: 'ok', delete: 'failed' },
+    ],
+  ] satisfies [string, EmulatorFault, object][])(
+    'says that the bucket does not %s',
+    async (_, fault, expected) => {
+      application.emulator.faults.add({ ...fault, times: Infinity });
+      const result = await application.storage.check({ bucket: true });
+      expect(statusesOf(result)).toEqual({
+        ok: false,
+        credential: 'ok',
+        environment: 'ok',
+        ...expected,
+      });
+    },
+  );
+
+  it('skips the credential where there is none', async () => {
+    const { sidecarUrl, options } = application.emulator;
+    const other = await startApplication({
+      options: {
+        appid: undefined,
+        secret: undefined,
+        env: options.env,
+        apiBaseUrl: sidecarUrl,
+        auth: { type: 'open-api-service' },
+      },
+    });
+    expect(statusesOf(await other.storage.check())).toMatchObject({
+      ok: true,
+      credential: 'skipped',
+      environment: 'ok',
+    });
+    await other.close();
+  });
+
+  it('rejects when it is ended by its caller', async () => {
+    const signal = AbortSignal.abort();
+    await expect(application.storage.check({ signal })).rejects.toMatchObject({
+      code: 'WX_CLOUD_REQUEST_ABORTED',
+    });
+    application.emulator.faults.add({
+      operation: 'upload-link',
+      effect: { kind: 'hang', at: 'request' },
+    });
+    await expect(application.storage.check({ timeoutMs: 100 })).rejects.toMatchObject({
+      code: 'WX_CLOUD_REQUEST_TIMED_OUT',
+    });
+  });
+});
