@@ -1,3 +1,8 @@
+export type {
+  WxCloudRequestEvent,
+  WxCloudTokenEvent,
+  WxCloudUploadEvent,
+} from './diagnostics/index.js';
 export type { UploadSource } from './body/index.js';
 export { WxAccessTokenProvider } from './credentials/index.js';
 export {

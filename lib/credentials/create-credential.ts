@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { observed, tokenChannel, type WxCloudTokenEvent } from '../diagnostics/index.js';
 import type { ResolvedOptions, ResolvedTokenCallAuth } from '../options/index.js';
 import { retry, startDeadline, type JsonApi } from '../transport/index.js';
 import type { AccessToken } from '../wire/index.js';
@@ -60,10 +61,10 @@ function createFetch({ api, options, warn }: CredentialParts, auth: ResolvedToke
 }
 
 /** Has a clock of its own: callers share a fetch, so no single one may end it. */
-async function withTries<T>(
-  { retry: policy, timeouts }: ResolvedOptions,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
+async function withTries(
+  { env, auth, retry: policy, timeouts }: ResolvedOptions,
+  work: (signal: AbortSignal) => Promise<AccessToken>,
+): Promise<AccessToken> {
   const deadline = startDeadline({
     operation: 'fetching an access token',
     timeoutMs: timeouts.totalMs,
@@ -71,7 +72,15 @@ async function withTries<T>(
   });
   const { signal } = deadline;
   try {
-    return await retry(() => work(signal), { policy, signal });
+    return await observed<AccessToken, WxCloudTokenEvent>(
+      tokenChannel,
+      () => retry(() => work(signal), { policy, signal }),
+      token => ({
+        env,
+        type: auth.type,
+        ...(token && { expiresInSeconds: token.expiresInSeconds }),
+      }),
+    );
   } finally {
     deadline.dispose();
   }

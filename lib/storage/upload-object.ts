@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { UNKNOWN_CONTENT_TYPE, type UploadBody } from '../body/index.js';
+import { observed, uploadChannel, type WxCloudUploadEvent } from '../diagnostics/index.js';
 import type { UploadLink } from '../wire/index.js';
 import { removeOwnObjects } from './own-objects.js';
 import { postObject } from './post-object.js';
@@ -48,8 +49,14 @@ export async function uploadObject(
   call: UploadObjectCall,
 ): Promise<StoredCloudFile> {
   const upload = new ObjectUpload(context, call);
+  const { env } = context.options;
+  const { size } = call.body;
   try {
-    return await upload.run();
+    return await observed<StoredCloudFile, WxCloudUploadEvent>(
+      uploadChannel,
+      () => upload.run(),
+      () => ({ env, size, tries: upload.tries }),
+    );
   } catch (error) {
     await upload.cleanUp();
     throw error;
@@ -65,6 +72,12 @@ class ObjectUpload {
   readonly #hash: Hash | undefined;
   #leftover: UploadLink | undefined;
   #isOpened = false;
+  #tries = 0;
+
+  /** How often the object was to be sent. */
+  get tries(): number {
+    return this.#tries;
+  }
 
   constructor(context: StorageContext, call: UploadObjectCall) {
     this.#context = context;
@@ -110,6 +123,7 @@ class ObjectUpload {
   async #send(withType: boolean): Promise<PostObjectOutcome & { readonly fileId: string }> {
     const { cloudPath, body, signal } = this.#call;
     signal.throwIfAborted();
+    this.#tries += 1;
     const link = await requestUploadLink(this.#context, cloudPath, signal);
     this.#isOpened = true;
     const contentType = withType ? this.#call.contentType : undefined;

@@ -1,5 +1,6 @@
 import { Agent, request, type Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
+import { observed, requestChannel, type WxCloudRequestEvent } from '../diagnostics/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import { toConnectionError } from './connection-error.js';
 
@@ -59,6 +60,20 @@ export class HttpTransport {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_CONNECTION_FAILED`, `WX_CLOUD_REQUEST_TIMED_OUT`, or the signal's reason
    */
   async send(call: HttpCall): Promise<HttpAnswer> {
+    const { endpoint, method } = call;
+    return observed<HttpAnswer, WxCloudRequestEvent>(
+      requestChannel,
+      () => this.#send(call),
+      answer => ({ endpoint, method, ...(answer && { status: answer.status }) }),
+    );
+  }
+
+  /** Closes idle connections and cuts the others; a given dispatcher is left alone. */
+  async close(): Promise<void> {
+    await this.#ownAgent?.destroy();
+  }
+
+  async #send(call: HttpCall): Promise<HttpAnswer> {
     const { timeouts } = this.#options;
     const failed = { ...call, timeouts, secrets: call.secrets ?? [] };
     try {
@@ -89,11 +104,6 @@ export class HttpTransport {
     } catch (error) {
       throw toConnectionError(error, failed);
     }
-  }
-
-  /** Closes idle connections and cuts the others; a given dispatcher is left alone. */
-  async close(): Promise<void> {
-    await this.#ownAgent?.destroy();
   }
 }
 

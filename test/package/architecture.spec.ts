@@ -11,16 +11,29 @@ import {
 import { importsOf } from './support/imports.js';
 import { parseSource } from './support/syntax-tree.js';
 
-const CORE = ['errors', 'file-id', 'wire', 'options', 'transport', 'credentials', 'body'];
+const CORE = [
+  'errors',
+  'diagnostics',
+  'file-id',
+  'wire',
+  'options',
+  'transport',
+  'credentials',
+  'body',
+];
 
 /** The table "Where code lives" of docs/architecture.md. `node:*` and the own folder are open to all. */
 const TABLE: ImportTable = {
   errors: { folders: [], packages: [] },
+  diagnostics: { folders: ['errors'], packages: [] },
   'file-id': { folders: ['errors'], packages: [] },
   wire: { folders: ['errors'], packages: [] },
   options: { folders: ['errors'], packages: [] },
-  transport: { folders: ['errors', 'options'], packages: ['undici'] },
-  credentials: { folders: ['errors', 'options', 'transport', 'wire'], packages: [] },
+  transport: { folders: ['errors', 'diagnostics', 'options'], packages: ['undici'] },
+  credentials: {
+    folders: ['errors', 'diagnostics', 'options', 'transport', 'wire'],
+    packages: [],
+  },
   body: { folders: ['errors', 'options'], packages: ['file-type'] },
   storage: { folders: CORE, packages: [] },
   http: {

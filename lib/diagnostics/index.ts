@@ -1,0 +1,9 @@
+export {
+  observed,
+  requestChannel,
+  tokenChannel,
+  uploadChannel,
+  type WxCloudRequestEvent,
+  type WxCloudTokenEvent,
+  type WxCloudUploadEvent,
+} from './channels.js';
