@@ -38,6 +38,8 @@ export interface AccessTokenCacheParts {
   readonly nowMs?: () => number;
   /** From 0 to below 1, for the jitter. @defaultValue Math.random */
   readonly random?: () => number;
+  /** Told when a renewal failed, which no caller notices. @defaultValue nobody is told */
+  readonly onRenewalFailed?: (error: unknown) => void;
   /** How long a caller waits until a fetch may start, in milliseconds. @defaultValue 4000 */
   readonly patienceMs?: number;
 }
@@ -52,6 +54,7 @@ export class AccessTokenCache implements TokenSource {
   readonly #nowMs: () => number;
   readonly #random: () => number;
   readonly #patienceMs: number;
+  readonly #onRenewalFailed: AccessTokenCacheParts['onRenewalFailed'];
   readonly #failures: FetchPace;
   readonly #refusals: FetchPace;
   #held: HeldToken | undefined;
@@ -61,7 +64,8 @@ export class AccessTokenCache implements TokenSource {
   #nextRenewalAtMs = -Infinity;
 
   /** Fetches nothing yet. */
-  constructor({ fetchToken, nowMs, random, patienceMs }: AccessTokenCacheParts) {
+  constructor({ fetchToken, nowMs, random, patienceMs, onRenewalFailed }: AccessTokenCacheParts) {
+    this.#onRenewalFailed = onRenewalFailed;
     this.#fetchToken = fetchToken;
     this.#nowMs = nowMs ?? (() => performance.now());
     this.#random = random ?? Math.random;
@@ -118,8 +122,9 @@ export class AccessTokenCache implements TokenSource {
 
   /** In the background; after a failure the old token serves, and the next renewal waits a little. */
   #renew(): void {
-    this.#fetchOnce().catch(() => {
+    this.#fetchOnce().catch((error: unknown) => {
       this.#nextRenewalAtMs = this.#nowMs() + RENEWAL_PAUSE_MS;
+      this.#onRenewalFailed?.(error);
     });
   }
 

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { WxCloudStorageError } from '../errors/index.js';
 import { observed, tokenChannel, type WxCloudTokenEvent } from '../diagnostics/index.js';
 import type { ResolvedOptions, ResolvedTokenCallAuth } from '../options/index.js';
 import { retry, startDeadline, type JsonApi } from '../transport/index.js';
@@ -11,14 +12,22 @@ import { SharedTokenFetcher } from './shared-token-fetcher.js';
 import { TokenFetcher } from './token-fetcher.js';
 import type { UnwantedTokens } from './unwanted-tokens.js';
 
+/** Where lines for operators go. */
+export interface CredentialLogger {
+  /** Takes what an operator should look at. */
+  warn(message: string): void;
+  /** Takes what helps to follow what happened. */
+  debug(message: string): void;
+}
+
 /** What a credential is made with. */
 export interface CredentialParts {
   /** WeChat's API. */
   readonly api: JsonApi;
   /** The instance's options. */
   readonly options: ResolvedOptions;
-  /** Where warnings go. */
-  readonly warn: (message: string) => void;
+  /** Where lines for operators go. */
+  readonly logger: CredentialLogger;
 }
 
 /** Makes the credential that `auth` describes; fetches and reads nothing yet. */
@@ -30,31 +39,44 @@ export function createCredential(parts: CredentialParts): Credential {
       return openApiCredential(auth.fromAppid);
     case 'cloudbase-token':
       return tokenCredential(new CloudbaseTokenFile(auth), 'cloudbase_access_token');
-    case 'custom': {
-      const fetchToken = (): Promise<AccessToken> =>
-        withTries(options, signal => getCustomToken(auth, signal));
-      return tokenCredential(new AccessTokenCache({ fetchToken }));
-    }
-    default: {
-      const fetchToken = createFetch(parts, auth);
-      return tokenCredential(
-        new AccessTokenCache({
-          fetchToken: unwanted => withTries(options, signal => fetchToken(unwanted, signal)),
-        }),
-      );
-    }
+    case 'custom':
+      return tokenCredential(createCache(parts, (_, signal) => getCustomToken(auth, signal)));
+    default:
+      return tokenCredential(createCache(parts, createFetch(parts, auth)));
   }
+}
+
+function createCache({ options, logger }: CredentialParts, fetchToken: Fetch): AccessTokenCache {
+  return new AccessTokenCache({
+    fetchToken: async unwanted => {
+      const token = await withTries(options, signal => fetchToken(unwanted, signal));
+      logger.debug(`An access token was fetched; it lives for ${token.expiresInSeconds} s.`);
+      return token;
+    },
+    onRenewalFailed: error =>
+      logger.warn(
+        `The access token could not be renewed; the one at hand serves on, until its end at most. ${describe(error)}`,
+      ),
+  });
+}
+
+function describe(error: unknown): string {
+  return error instanceof WxCloudStorageError ? error.message : 'See that auth works.';
 }
 
 type Fetch = (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<AccessToken>;
 
 /** With a store, one of the processes that share it fetches for all. */
-function createFetch({ api, options, warn }: CredentialParts, auth: ResolvedTokenCallAuth): Fetch {
+function createFetch(
+  { api, options, logger }: CredentialParts,
+  auth: ResolvedTokenCallAuth,
+): Fetch {
   const nowMs = (): number => performance.now();
   const fetcher = new TokenFetcher({ api, auth, nowMs });
   const fetchToken: Fetch = (unwanted, signal) => fetcher.fetch(unwanted, signal);
   const { store, appid, type } = auth;
   if (store === undefined) return fetchToken;
+  const warn = (message: string): void => logger.warn(message);
   const key = `${options.env}:${appid}:${type}`;
   const shared = new SharedTokenFetcher({ store, key, fetchToken, nowMs, warn });
   return (unwanted, signal) => shared.fetch(unwanted, signal);

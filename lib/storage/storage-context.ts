@@ -39,8 +39,7 @@ export function createStorageContext(
     baseUrl: options.apiBaseUrl,
     isSidecar: options.auth.type === 'open-api-service',
   });
-  const warn = (message: string): void => logger.warn(message);
-  const credential = createCredential({ api, options, warn });
+  const credential = createCredential({ api, options, logger });
   return {
     options,
     transport,

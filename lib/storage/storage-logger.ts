@@ -1,5 +1,7 @@
-/** Where warnings go; Nest's `Logger` fits. */
+/** Where lines for operators go; Nest's `Logger` fits. */
 export interface StorageLogger {
-  /** Takes one line for an operator to read. */
+  /** Takes what an operator should look at. */
   warn(message: string): void;
+  /** Takes what helps to follow what happened. */
+  debug(message: string): void;
 }

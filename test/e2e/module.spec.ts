@@ -1,7 +1,10 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Inject, Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
 import {
   InjectWxCloudStorage,
@@ -144,6 +147,34 @@ describe('WxCloudStorageModule', () => {
     await app.close();
   });
 
+  it.each<[string, () => Promise<WxCloudStorageOptions['auth']>]>([
+    [
+      'custom',
+      async () => ({
+        type: 'custom',
+        getToken: () => ({ accessToken: 'a-hidden-token', expiresInSeconds: 60 }),
+      }),
+    ],
+    [
+      'cloudbase-token',
+      async () => {
+        const file = join(await mkdtemp(join(tmpdir(), 'wx-cloud-module-')), 'token');
+        await writeFile(file, 'a-hidden-token');
+        return { type: 'cloudbase-token', file };
+      },
+    ],
+  ])('shows no token of auth %s to an inspection', async (_, makeAuth) => {
+    const { env, apiBaseUrl } = emulator.options;
+    const dynamicModule = WxCloudStorageModule.forRoot({ env, apiBaseUrl, auth: await makeAuth() });
+    const app = await compile(dynamicModule);
+    expect(await app.get(WxAccessTokenProvider).getAccessToken()).toBe('a-hidden-token');
+    const shown = [app, app.get(WxCloudStorageService), app.get(WxAccessTokenProvider)]
+      .map(value => inspect(value, { depth: Infinity, showHidden: true }))
+      .join();
+    expect(shown).not.toContain('a-hidden-token');
+    await app.close();
+  });
+
   it('refuses calls once the application is closed', async () => {
     const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
     const storage = app.get(WxCloudStorageService);
@@ -177,6 +208,27 @@ describe('WxAccessTokenProvider', () => {
     expect(emulator.journal[0]).toMatchObject({ operation: 'token' });
     await app.close();
   });
+
+  it.each([3_600_000, -3_600_000])(
+    'keeps its token when the clock of the machine is set by %d ms',
+    async skewMs => {
+      await emulator.reset();
+      const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
+      const provider = app.get(WxAccessTokenProvider);
+      const token = await provider.getAccessToken();
+      const now = Date.now();
+      const clock = jest.spyOn(Date, 'now').mockReturnValue(now + skewMs);
+
+      expect(await provider.getAccessToken()).toBe(token);
+      await app.get(WxCloudStorageService).upload('a', 'x');
+
+      clock.mockRestore();
+      expect(emulator.journal.filter(({ operation }) => operation === 'stable-token')).toHaveLength(
+        1,
+      );
+      await app.close();
+    },
+  );
 
   it('lets the storage go on when tokens end early', async () => {
     await emulator.reset();

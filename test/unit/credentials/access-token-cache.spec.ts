@@ -108,6 +108,19 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(3);
   });
 
+  it('tells of a failed renewal, which no caller notices', async () => {
+    let nowMs = 0;
+    const onRenewalFailed = jest.fn<(error: unknown) => void>();
+    const fetchToken = jest.fn(() => Promise.resolve({ accessToken: 't', expiresInSeconds: 600 }));
+    const cache = new AccessTokenCache({ fetchToken, nowMs: () => nowMs, onRenewalFailed });
+    await cache.get();
+    fetchToken.mockRejectedValue(failed);
+    nowMs = 599_000;
+    await expect(cache.get()).resolves.toBe('t');
+    await backgroundWork();
+    expect(onRenewalFailed.mock.calls).toEqual([[failed]]);
+  });
+
   it('makes one renewal for fifty callers at once', async () => {
     const { cache, fetchToken, at } = setUp();
     await cache.get();
