@@ -46,7 +46,12 @@ async function remove(
   objects: readonly OwnObject[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const owners = await Promise.all(objects.map(object => findOwner(context, object, signal)));
+  const owners = await Promise.all(
+    objects.map(async object =>
+      // One object that cannot be looked at must not keep the others from being removed.
+      findOwner(context, object, signal).catch((): Owner => 'unknown'),
+    ),
+  );
   const idsOf = (owner: Owner): string[] =>
     objects.filter((_, index) => owners[index] === owner).map(({ fileId }) => fileId);
   const outcomes = await deleteFiles(context, { fileIds: idsOf('this call'), signal });

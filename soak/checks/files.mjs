@@ -13,7 +13,7 @@ export function findMisplacedFiles(record) {
     ...objects
       .filter(({ fileId }) => !keptById.has(fileId) && !reported.has(fileId))
       .map(({ fileId }) => `${fileId} is left in the cloud, and nobody was told of it`),
-    ...orphans.flatMap(orphan => checkOrphan(orphan, keptById.get(orphan.fileId), record.faults)),
+    ...orphans.flatMap(orphan => checkOrphan(orphan, keptById.get(orphan.fileId), record)),
   ];
 }
 
@@ -37,7 +37,8 @@ function checkPromise({ id, fileId }, file) {
   return [`${fileId} was promised to request ${id}, which the application did not complete`];
 }
 
-function checkOrphan({ fileId, reportedAtMs }, file, { hitFileIds, commonFaultsAtMs }) {
+function checkOrphan({ fileId, reportedAtMs }, file, { faults, texts }) {
+  const { hitFileIds, commonFaultsAtMs } = faults;
   const wasHit = hitFileIds.includes(fileId);
   const wasHitWithOthers = commonFaultsAtMs.some(
     atMs => atMs <= reportedAtMs && atMs >= reportedAtMs - LONGEST_CLEANUP_MS,
@@ -48,6 +49,9 @@ function checkOrphan({ fileId, reportedAtMs }, file, { hitFileIds, commonFaultsA
       : [`${fileId} of request ${file.id} was kept and reported as an orphan`]),
     ...(wasHit || wasHitWithOthers
       ? []
-      : [`${fileId} was reported as an orphan, but no fault kept it from being removed`]),
+      : [
+          `${fileId} was reported as an orphan, but no fault kept it from being removed; ` +
+            `the log says: ${texts.filter(text => text.includes(fileId)).join('; ')}`,
+        ]),
   ];
 }

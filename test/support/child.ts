@@ -21,5 +21,10 @@ export async function runToEnd(
   { cwd, timeoutMs = 60_000 }: ChildOptions,
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const { NODE_OPTIONS: _ours, NODE_PATH: _path, ...env } = process.env;
-  return run(program, programArguments, { cwd, env, timeout: timeoutMs, maxBuffer: 64 << 20 });
+  const options = { cwd, env, timeout: timeoutMs, maxBuffer: 64 << 20 };
+  return run(program, programArguments, options).catch((error: Error & { stdout?: string }) => {
+    // The message of Node has what went to the error output only.
+    error.message += `\n${error.stdout ?? ''}`;
+    throw error;
+  });
 }

@@ -19,6 +19,7 @@ import { IsInt } from 'class-validator';
 import { concat, map, NEVER, of, race, throwError, timeout, timer, type Observable } from 'rxjs';
 import {
   WxCloudFileInterceptor,
+  WxCloudFilesInterceptor,
   WxCloudStorageService,
   wxCloudUpload,
 } from '../../../lib/index.js';
@@ -172,6 +173,16 @@ function failingController({ FileInterceptor }: Adapter) {
       return 'unreachable';
     }
 
+    @Post('own-paths')
+    @UseInterceptors(
+      WxCloudFilesInterceptor('photo', 2, {
+        path: ({ originalname }) => `own/${originalname}`,
+      }),
+    )
+    ownPaths(): never {
+      throw new Error('the handler failed');
+    }
+
     @Post('engine-throws')
     @UseInterceptors(FileInterceptor('photo', { storage: wxCloudUpload(options) }))
     engineThrows(): never {
@@ -293,6 +304,24 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     });
 
     await application.post('throws', [{ field: 'photo', file: PNG }]);
+
+    const fileIds = emulator.objects.map(({ fileId }) => fileId);
+    expect(fileIds).toHaveLength(1);
+    expect(onOrphan.mock.calls).toEqual([[fileIds]]);
+  });
+
+  it('has only the file reported that cannot be looked at, where paths are not unique', async () => {
+    const { emulator, onOrphan } = application;
+    onOrphan.mockClear();
+    emulator.faults.add({
+      operation: 'download-links',
+      effect: { kind: 'item', status: -503002, errmsg: 'no permission' },
+    });
+
+    await application.post('own-paths', [
+      { field: 'photo', file: PNG, name: 'a.png' },
+      { field: 'photo', file: PNG, name: 'b.png' },
+    ]);
 
     const fileIds = emulator.objects.map(({ fileId }) => fileId);
     expect(fileIds).toHaveLength(1);
