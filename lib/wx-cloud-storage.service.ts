@@ -3,13 +3,11 @@ import { abandonSource, UNKNOWN_CONTENT_TYPE, type UploadSource } from './body/i
 import { WxCloudStorageError } from './errors/index.js';
 import {
   checkStorage,
-  deleteFiles,
   downloadToBuffer,
   downloadToFile,
   fetchObject,
   openDownload,
   readStat,
-  requestDownloadLinks,
   storeAtPath,
   unwrap,
   type CallOptions,
@@ -141,7 +139,7 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
   ): Promise<readonly DownloadUrlOutcome[]> {
     const { maxAgeSeconds } = options;
     return this.#context.operations.run('asking for links', options, signal =>
-      requestDownloadLinks(this.#context, { fileIds, maxAgeSeconds, signal }),
+      this.#context.links.get({ fileIds, maxAgeSeconds, signal }),
     );
   }
 
@@ -162,7 +160,7 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
     options: CallOptions = {},
   ): Promise<readonly DeleteOutcome[]> {
     return this.#context.operations.run('deleting', options, signal =>
-      deleteFiles(this.#context, { fileIds, signal }),
+      this.#context.deletions.delete({ fileIds, signal }),
     );
   }
 

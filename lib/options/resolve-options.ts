@@ -32,7 +32,9 @@ const DEFAULTS = {
   memoryLimitBytes: 1_048_576,
   memoryBudgetBytes: 67_108_864,
   verifyEtag: false,
+  cache: true,
   maxAgeSeconds: 7_200,
+  batchWindowMs: 0,
 } as const;
 
 const BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
@@ -165,10 +167,14 @@ function isWritableFolder(path: string): boolean {
 }
 
 function resolveLinks(value: unknown): ResolvedOptions['links'] {
-  const given = readGroup('links', value, ['maxAgeSeconds']);
+  const given = readGroup('links', value, ['cache', 'maxAgeSeconds', 'batchWindowMs']);
   const maxAgeSeconds = orDefault(given['maxAgeSeconds'], DEFAULTS.maxAgeSeconds);
+  const batchWindowMs = orDefault(given['batchWindowMs'], DEFAULTS.batchWindowMs);
+  const window = { min: 0, max: 1_000, unit: 'milliseconds' };
   return Object.freeze({
+    cache: readBoolean('links.cache', orDefault(given['cache'], DEFAULTS.cache)),
     maxAgeSeconds: readInteger('links.maxAgeSeconds', maxAgeSeconds, MAX_AGE_RANGE),
+    batchWindowMs: readInteger('links.batchWindowMs', batchWindowMs, window),
   });
 }
 

@@ -94,8 +94,12 @@ export interface ResolvedOptions {
   readonly upload: ResolvedUpload;
   /** Temporary links. */
   readonly links: {
+    /** Whether links are handed out again. */
+    readonly cache: boolean;
     /** The life of a link in seconds. */
     readonly maxAgeSeconds: number;
+    /** For how long calls are gathered, in milliseconds. */
+    readonly batchWindowMs: number;
   };
   /** Called with the file IDs of objects that could not be removed. */
   readonly onOrphan: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;

@@ -112,8 +112,19 @@ export interface UploadOptions {
 
 /** How temporary links are made. */
 export interface LinkOptions {
+  /**
+   * Whether a link is handed out again for the same file and life, until 5 minutes before its end (half of its life, when
+   * that is shorter). The links of the 10000 files asked for last are kept; a file that this process deletes or
+   * replaces leaves them at once. @defaultValue true
+   */
+  readonly cache?: boolean | undefined;
   /** The life of a link when a call does not say, in seconds. From 1 to 86400. @defaultValue 7200 */
   readonly maxAgeSeconds?: number | undefined;
+  /**
+   * For how long links and deletions are gathered into one call of up to 50 files, in milliseconds. From 0, which is one
+   * turn of the event loop, to 1000. @defaultValue 0
+   */
+  readonly batchWindowMs?: number | undefined;
 }
 
 /** What is used of an undici `Dispatcher` (`Agent`, `ProxyAgent`, …); given by shape, so that any undici 7 or 8 will do. */

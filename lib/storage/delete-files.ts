@@ -6,34 +6,62 @@ import {
   type BatchItemStatus,
   type DeleteFilesRequest,
 } from '../wire/index.js';
+import { BatchGatherer } from './batch-gatherer.js';
 import { settleEach, type FileList, type FileOutcome } from './file-outcome.js';
+import type { StorageFoundation } from './storage-foundation.js';
 import { repeat } from './repeat.js';
-import type { StorageContext } from './storage-context.js';
+import { requestBatch } from './request-batch.js';
 
 /** Whether one file is gone, or why not. */
 export type DeleteOutcome = FileOutcome<object>;
 
-/** Deletes files: one outcome a file, in order. A file that does not exist counts as deleted. */
-export async function deleteFiles(
-  context: StorageContext,
-  { fileIds, signal }: FileList,
-): Promise<readonly DeleteOutcome[]> {
-  return settleEach<object>(context, { fileIds, signal }, async batch => {
-    const items = await requestBatch(context, { fileIds: batch, signal });
-    return items.map((item, index) => toOutcome(batch[index] ?? '', item));
-  });
-}
+/** Deletes files; what is to be deleted at the same time shares calls. */
+export class FileDeletions {
+  readonly #foundation: StorageFoundation;
+  readonly #gatherer: BatchGatherer<string, DeleteOutcome>;
 
-async function requestBatch(
-  context: StorageContext,
-  { fileIds, signal }: FileList,
-): Promise<readonly BatchItemStatus[]> {
-  const { api, options } = context;
-  const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
-  const call = { endpoint: DELETE_FILES_ENDPOINT, body, signal };
-  const work = async (): Promise<readonly BatchItemStatus[]> =>
-    decodeDeleteFiles(await api.post(call), fileIds);
-  return repeat(context, { work, signal });
+  /** Makes no call yet. */
+  constructor(foundation: StorageFoundation) {
+    this.#foundation = foundation;
+    this.#gatherer = new BatchGatherer({
+      windowMs: foundation.options.links.batchWindowMs,
+      keyOf: fileId => fileId,
+      request: (fileIds, signal) => this.#request({ fileIds, signal }),
+    });
+  }
+
+  /** One outcome a file, in order. A file that does not exist counts as deleted. */
+  async delete({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
+    const { bucket, linkCache } = this.#foundation;
+    const forget = (list: readonly string[]): void =>
+      list.forEach(fileId => linkCache.forget(fileId));
+    return settleEach(bucket, fileIds, async accepted => {
+      forget(accepted);
+      const outcomes = await this.#gatherer.ask(accepted, signal);
+      // Once more: a link may have been handed out while the file was still there.
+      forget(accepted);
+      return outcomes;
+    });
+  }
+
+  async #request({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
+    return requestBatch({
+      items: fileIds,
+      fileIdOf: fileId => fileId,
+      signal,
+      send: items =>
+        repeat(this.#foundation, { work: () => this.#send({ fileIds: items, signal }), signal }),
+    });
+  }
+
+  async #send({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
+    const { api, options } = this.#foundation;
+    const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
+    const answer = await api.post({ endpoint: DELETE_FILES_ENDPOINT, body, signal });
+    return decodeDeleteFiles(answer, fileIds).map((item, index) =>
+      toOutcome(fileIds[index] ?? '', item),
+    );
+  }
 }
 
 function toOutcome(fileId: string, item: BatchItemStatus): DeleteOutcome {

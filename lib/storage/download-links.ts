@@ -7,9 +7,12 @@ import {
   type DownloadLinkItem,
   type DownloadLinksRequest,
 } from '../wire/index.js';
-import { settleEach, type FileOutcome } from './file-outcome.js';
+import { BatchGatherer } from './batch-gatherer.js';
+import { settleEach, unwrap, type FileList, type FileOutcome } from './file-outcome.js';
+import type { LinkCache } from './link-cache.js';
+import type { StorageFoundation } from './storage-foundation.js';
 import { repeat } from './repeat.js';
-import type { StorageContext } from './storage-context.js';
+import { requestBatch } from './request-batch.js';
 
 /** One file's link, or why there is none. */
 export type DownloadUrlOutcome = FileOutcome<{
@@ -18,42 +21,108 @@ export type DownloadUrlOutcome = FileOutcome<{
 }>;
 
 /** What a list of links is asked for with. */
-export interface DownloadLinksCall {
-  /** The files, in the order of the outcomes. */
-  readonly fileIds: readonly string[];
+export interface DownloadLinksCall extends FileList {
   /** The life of the links in seconds; undefined for the instance's default. */
   readonly maxAgeSeconds: number | undefined;
-  /** Ends the call. */
-  readonly signal: AbortSignal;
 }
 
-/** Asks for temporary links: one outcome a file, in order. Foreign and malformed IDs never reach the network. */
-export async function requestDownloadLinks(
-  context: StorageContext,
-  call: DownloadLinksCall,
-): Promise<readonly DownloadUrlOutcome[]> {
-  const maxAgeSeconds = call.maxAgeSeconds ?? context.options.links.maxAgeSeconds;
-  assertMaxAge(maxAgeSeconds);
-  return settleEach(context, call, batch => {
-    const once = { ...call, fileIds: batch, maxAgeSeconds };
-    return repeat(context, { work: () => requestLinksOnce(context, once), signal: call.signal });
-  });
+interface WantedLink {
+  readonly fileId: string;
+  readonly maxAgeSeconds: number;
 }
 
-/** One call for the links of at most 50 files of this instance, not repeated when it fails. */
-export async function requestLinksOnce(
-  { api, options }: StorageContext,
-  { fileIds, maxAgeSeconds, signal }: DownloadLinksCall & { readonly maxAgeSeconds: number },
-): Promise<readonly DownloadUrlOutcome[]> {
-  const body: DownloadLinksRequest = {
-    env: options.env,
-    file_list: fileIds.map(fileid => ({ fileid, max_age: maxAgeSeconds })),
-  };
-  const answer = await api.post({ endpoint: DOWNLOAD_LINKS_ENDPOINT, body, signal });
-  return decodeDownloadLinks(answer, fileIds).map((item, index) =>
-    toOutcome(fileIds[index] ?? '', item),
-  );
+/** Gets temporary links; what is asked for at the same time shares calls, and links are used again while they are good. */
+export class DownloadLinks {
+  readonly #foundation: StorageFoundation;
+  readonly #handedOut: BatchGatherer<WantedLink, DownloadUrlOutcome>;
+  readonly #usedAtOnce: BatchGatherer<WantedLink, DownloadUrlOutcome>;
+
+  /** Makes no call yet. */
+  constructor(foundation: StorageFoundation) {
+    this.#foundation = foundation;
+    const { options, linkCache } = foundation;
+    const gather = (send: (wanted: readonly WantedLink[], signal: AbortSignal) => Answered) =>
+      new BatchGatherer<WantedLink, DownloadUrlOutcome>({
+        windowMs: options.links.batchWindowMs,
+        keyOf: ({ fileId, maxAgeSeconds }) => `${maxAgeSeconds} ${fileId}`,
+        request: (wanted, signal) =>
+          requestBatch({
+            items: wanted,
+            fileIdOf: ({ fileId }) => fileId,
+            signal,
+            send: items => send(items, signal),
+          }),
+      });
+    this.#usedAtOnce = gather((wanted, signal) => this.#send(wanted, signal));
+    this.#handedOut = gather((wanted, signal) =>
+      repeat(foundation, { work: () => this.#sendAndKeep(wanted, linkCache, signal), signal }),
+    );
+  }
+
+  /**
+   * One outcome a file, in order; a link that was handed out before may come again. Foreign and malformed IDs never
+   * reach the network.
+   */
+  async get(call: DownloadLinksCall): Promise<readonly DownloadUrlOutcome[]> {
+    const { bucket, linkCache, options } = this.#foundation;
+    const maxAgeSeconds = call.maxAgeSeconds ?? options.links.maxAgeSeconds;
+    assertMaxAge(maxAgeSeconds);
+    return settleEach<{ readonly url: string }>(bucket, call.fileIds, async accepted => {
+      const known = accepted.map(fileId => linkCache.find(fileId, maxAgeSeconds));
+      const wanted = accepted
+        .filter((_, index) => known[index] === undefined)
+        .map(fileId => ({ fileId, maxAgeSeconds }));
+      const found = (await this.#handedOut.ask(wanted, call.signal)).values();
+      return accepted.map((fileId, index): DownloadUrlOutcome => {
+        const url = known[index];
+        return url === undefined
+          ? (found.next().value as DownloadUrlOutcome)
+          : { fileId, ok: true, url };
+      });
+    });
+  }
+
+  /** One try at a fresh link that is used at once; its failures are the caller's to repeat. */
+  async fetch({ fileId, maxAgeSeconds }: WantedLink, signal: AbortSignal): Promise<string> {
+    return unwrap(await this.#usedAtOnce.ask([{ fileId, maxAgeSeconds }], signal)).url;
+  }
+
+  async #sendAndKeep(
+    wanted: readonly WantedLink[],
+    cache: LinkCache,
+    signal: AbortSignal,
+  ): Answered {
+    const note = cache.beginRequest(wanted.map(({ fileId }) => fileId));
+    try {
+      const outcomes = await this.#send(wanted, signal);
+      outcomes.forEach((outcome, index) => {
+        const { maxAgeSeconds = 0 } = wanted[index] ?? {};
+        if (outcome.ok) cache.keep(note, { ...outcome, maxAgeSeconds });
+      });
+      return outcomes;
+    } finally {
+      cache.endRequest(note);
+    }
+  }
+
+  async #send(wanted: readonly WantedLink[], signal: AbortSignal): Answered {
+    const { api, options } = this.#foundation;
+    const body: DownloadLinksRequest = {
+      env: options.env,
+      file_list: wanted.map(({ fileId, maxAgeSeconds }) => ({
+        fileid: fileId,
+        max_age: maxAgeSeconds,
+      })),
+    };
+    const fileIds = wanted.map(({ fileId }) => fileId);
+    const answer = await api.post({ endpoint: DOWNLOAD_LINKS_ENDPOINT, body, signal });
+    return decodeDownloadLinks(answer, fileIds).map((item, index) =>
+      toOutcome(fileIds[index] ?? '', item),
+    );
+  }
 }
+
+type Answered = Promise<readonly DownloadUrlOutcome[]>;
 
 function toOutcome(fileId: string, item: DownloadLinkItem): DownloadUrlOutcome {
   if (item.status === 0 && item.url !== '') return { fileId, ok: true, url: item.url };

@@ -2,8 +2,6 @@ import { UNKNOWN_CONTENT_TYPE } from '../body/index.js';
 import { WxCloudStorageError } from '../errors/index.js';
 import type { HttpAnswer } from '../transport/index.js';
 import { decodeCosError, decodeEtag } from '../wire/index.js';
-import { requestLinksOnce } from './download-links.js';
-import { unwrap } from './file-outcome.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
 
@@ -62,8 +60,7 @@ async function attempt(
   context: StorageContext,
   { fileId, method, signal }: FetchObjectCall,
 ): Promise<HttpAnswer> {
-  const list = { fileIds: [fileId], maxAgeSeconds: LINK_AGE_SECONDS, signal };
-  const { url } = unwrap(await requestLinksOnce(context, list));
+  const url = await context.links.fetch({ fileId, maxAgeSeconds: LINK_AGE_SECONDS }, signal);
   const endpoint = `${method} object`;
   const answer = await context.transport.send({
     endpoint,

@@ -1,6 +1,5 @@
 import { WxCloudStorageError } from '../errors/index.js';
-import { inBatches } from './batches.js';
-import type { StorageContext } from './storage-context.js';
+import type { BucketMemory } from './bucket-memory.js';
 
 /** What became of one file of a list: its result, or the error that concerns it alone. */
 export type FileOutcome<Result> = FileSuccess<Result> | FileFailure;
@@ -35,23 +34,17 @@ export interface FileList {
 }
 
 /**
- * Works through a list of files: one outcome each, in order. An ID that is not the instance's own fails by itself,
- * before any call; a failed call fails the files that were in it. Only the end of the whole call rejects.
+ * Has a list of files worked on: one outcome each, in order. An ID that is not the instance's own fails by itself, before
+ * any call; `work` is given the others.
  */
 export async function settleEach<Result>(
-  { bucket }: StorageContext,
-  { fileIds, signal }: FileList,
-  work: (batch: readonly string[]) => Promise<readonly FileOutcome<Result>[]>,
+  bucket: BucketMemory,
+  fileIds: readonly string[],
+  work: (accepted: readonly string[]) => Promise<readonly FileOutcome<Result>[]>,
 ): Promise<readonly FileOutcome<Result>[]> {
   const outcomes = fileIds.map(fileId => refuse<Result>(fileId, () => bucket.accept(fileId)));
   const accepted = fileIds.flatMap((_, index) => (outcomes[index] === undefined ? [index] : []));
-  const settled = await inBatches(accepted, async batch => {
-    const ids = batch.map(index => fileIds[index] ?? '');
-    return work(ids).catch((error: unknown) => {
-      signal.throwIfAborted();
-      return ids.map(fileId => failure(fileId, error));
-    });
-  });
+  const settled = await work(accepted.map(index => fileIds[index] ?? ''));
   accepted.forEach((index, position) => (outcomes[index] = settled[position]));
   return outcomes.filter(outcome => outcome !== undefined);
 }
@@ -63,6 +56,12 @@ export function unwrap<Result>(outcomes: readonly FileOutcome<Result>[]): FileSu
   throw outcome.error;
 }
 
+/** The outcome of a file that something went wrong with. What is no error of this package is thrown. */
+export function failure(fileId: string, error: unknown): FileFailure {
+  if (error instanceof WxCloudStorageError) return { fileId, ok: false, error };
+  throw error;
+}
+
 function refuse<Result>(fileId: string, check: () => unknown): FileOutcome<Result> | undefined {
   try {
     check();
@@ -70,9 +69,4 @@ function refuse<Result>(fileId: string, check: () => unknown): FileOutcome<Resul
   } catch (error) {
     return failure(fileId, error);
   }
-}
-
-function failure(fileId: string, error: unknown): FileFailure {
-  if (error instanceof WxCloudStorageError) return { fileId, ok: false, error };
-  throw error;
 }

@@ -5,14 +5,14 @@ export type {
   UploadBodyOptions,
   UploadFileOptions,
 } from './call-options.js';
-export { deleteFiles, type DeleteOutcome } from './delete-files.js';
+export type { DeleteOutcome } from './delete-files.js';
 export {
   downloadToBuffer,
   downloadToFile,
   openDownload,
   type CloudDownload,
 } from './download-object.js';
-export { requestDownloadLinks, type DownloadUrlOutcome } from './download-links.js';
+export type { DownloadUrlOutcome } from './download-links.js';
 export { fetchObject, readStat, type CloudFileStat, type FetchedObject } from './fetch-object.js';
 export {
   unwrap,

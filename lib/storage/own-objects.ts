@@ -1,7 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { WxCloudStorageError } from '../errors/index.js';
 import { decodeEtag } from '../wire/index.js';
-import { deleteFiles } from './delete-files.js';
 import { fetchObject } from './fetch-object.js';
 import { reportOrphans } from './orphans.js';
 import type { StorageContext } from './storage-context.js';
@@ -54,7 +53,7 @@ async function remove(
   );
   const idsOf = (owner: Owner): string[] =>
     objects.filter((_, index) => owners[index] === owner).map(({ fileId }) => fileId);
-  const outcomes = await deleteFiles(context, { fileIds: idsOf('this call'), signal });
+  const outcomes = await context.deletions.delete({ fileIds: idsOf('this call'), signal });
   const failed = outcomes.filter(outcome => !outcome.ok).map(({ fileId }) => fileId);
   return [...failed, ...idsOf('unknown')];
 }

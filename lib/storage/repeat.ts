@@ -1,6 +1,6 @@
 import { isTokenCallError } from '../credentials/index.js';
 import { isRetryable, retry } from '../transport/index.js';
-import type { StorageContext } from './storage-context.js';
+import type { StorageFoundation } from './storage-foundation.js';
 
 /** What is repeated. */
 export interface RepeatedWork<T> {
@@ -17,7 +17,7 @@ export interface RepeatedWork<T> {
  * tries, which would be multiplied otherwise.
  */
 export async function repeat<T>(
-  { options }: Pick<StorageContext, 'options'>,
+  { options }: Pick<StorageFoundation, 'options'>,
   { work, signal, canRepeat = () => true }: RepeatedWork<T>,
 ): Promise<T> {
   return retry(work, {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { WxCloudStorageError } from '../errors/index.js';
 import type { CallOptions } from './call-options.js';
-import { deleteFiles } from './delete-files.js';
 import { downloadToBuffer } from './download-object.js';
 import { unwrap } from './file-outcome.js';
 import type { StorageContext } from './storage-context.js';
@@ -89,7 +88,7 @@ class SelfCheck {
       if (!found.equals(content)) throw otherContent();
     });
     const removal = await this.#after(write, async () => {
-      unwrap(await deleteFiles(this.#context, { fileIds: [fileId], signal }));
+      unwrap(await this.#context.deletions.delete({ fileIds: [fileId], signal }));
     });
     return { write, read, delete: removal };
   }

@@ -1,32 +1,25 @@
 import { MemoryBudget } from '../body/index.js';
-import { AuthorizedApi, createCredential, type TokenSource } from '../credentials/index.js';
+import { AuthorizedApi, createCredential } from '../credentials/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import { HttpTransport, JsonApi } from '../transport/index.js';
 import { BucketMemory } from './bucket-memory.js';
 import { ContentTypeField } from './content-type-field.js';
+import { FileDeletions } from './delete-files.js';
+import { DownloadLinks } from './download-links.js';
+import { LinkCache } from './link-cache.js';
 import { Operations } from './operations.js';
+import type { StorageFoundation } from './storage-foundation.js';
 import type { StorageLogger } from './storage-logger.js';
 
+/** The links of so many files are kept; one takes about half a KiB. */
+const MAX_CACHED_LINKS = 10_000;
+
 /** What the operations of one instance share. */
-export interface StorageContext {
-  /** The instance's options. */
-  readonly options: ResolvedOptions;
-  /** Sends requests to COS. */
-  readonly transport: HttpTransport;
-  /** Calls WeChat's API with the instance's credential. */
-  readonly api: AuthorizedApi;
-  /** The access tokens of the instance; undefined where calls go without. */
-  readonly tokens: TokenSource | undefined;
-  /** Which file IDs are the instance's own. */
-  readonly bucket: BucketMemory;
-  /** Whether uploads carry the `Content-Type` field. */
-  readonly contentTypeField: ContentTypeField;
-  /** What spooled bodies may hold in memory together. */
-  readonly budget: MemoryBudget;
-  /** Running operations. */
-  readonly operations: Operations;
-  /** Where warnings go. */
-  readonly logger: StorageLogger;
+export interface StorageContext extends StorageFoundation {
+  /** Gets temporary links. */
+  readonly links: DownloadLinks;
+  /** Deletes files. */
+  readonly deletions: FileDeletions;
 }
 
 /** Puts together what one instance needs; opens no connection yet. */
@@ -40,7 +33,7 @@ export function createStorageContext(
     isSidecar: options.auth.type === 'open-api-service',
   });
   const credential = createCredential({ api, options, logger });
-  return {
+  const foundation: StorageFoundation = {
     options,
     transport,
     api: new AuthorizedApi(api, credential),
@@ -48,7 +41,13 @@ export function createStorageContext(
     bucket: new BucketMemory(options.env, options.bucket),
     contentTypeField: new ContentTypeField(logger),
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
+    linkCache: new LinkCache(options.links.cache ? MAX_CACHED_LINKS : 0),
     operations: new Operations(options.timeouts.totalMs),
     logger,
+  };
+  return {
+    ...foundation,
+    links: new DownloadLinks(foundation),
+    deletions: new FileDeletions(foundation),
   };
 }

@@ -136,7 +136,11 @@ class ObjectUpload {
       hash,
       signal,
     });
-    if (outcome.isStored || outcome.mayExist) this.#leftover = link;
+    if (outcome.isStored || outcome.mayExist) {
+      this.#leftover = link;
+      // What links to the path give may have changed.
+      this.#context.linkCache.forget(link.fileId);
+    }
     return { ...outcome, fileId: link.fileId };
   }
 

@@ -416,16 +416,14 @@ describe('lists', () => {
     const { fileId } = await storage.upload('a', 'x');
     emulator.faults.add({
       operation: 'delete-files',
-      effect: { kind: 'errcode', errcode: -501007 },
+      effect: { kind: 'errcode', errcode: -501005 },
       times: 1,
     });
 
-    const outcomes = await storage.deleteMany(Array.from({ length: 51 }, () => fileId));
+    const outcomes = await storage.deleteMany(
+      Array.from({ length: 51 }, (_, index) => `${fileId}${index}`),
+    );
 
-    expect(outcomes.map(({ ok }) => ok).toSorted()).toEqual([
-      ...Array.from({ length: outcomes.filter(({ ok }) => !ok).length }, () => false),
-      ...Array.from({ length: outcomes.filter(({ ok }) => ok).length }, () => true),
-    ]);
     expect([1, 50]).toContain(outcomes.filter(({ ok }) => !ok).length);
   });
 });

@@ -44,7 +44,7 @@ const defaults = {
     spoolDirectory: tmpdir(),
     verifyEtag: false,
   },
-  links: { maxAgeSeconds: 7_200 },
+  links: { cache: true, maxAgeSeconds: 7_200, batchWindowMs: 0 },
   onOrphan: undefined,
   dispatcher: undefined,
 };
@@ -99,7 +99,7 @@ describe('defaults', () => {
           spoolDirectory: undefined,
           verifyEtag: undefined,
         },
-        links: { maxAgeSeconds: undefined },
+        links: { cache: undefined, maxAgeSeconds: undefined, batchWindowMs: undefined },
       },
     ],
   ])('stand in for %s', (_, options) => {
@@ -124,7 +124,7 @@ describe('given options', () => {
         spoolDirectory: folder,
         verifyEtag: true,
       },
-      links: { maxAgeSeconds: 1 },
+      links: { cache: false, maxAgeSeconds: 1, batchWindowMs: 0 },
     };
     expect(resolve(low)).toMatchObject(low);
     const timer = 2_147_483_647;
@@ -295,6 +295,9 @@ describe('wrong options', () => {
     ['links', { links: MARK }],
     ['links.maxAgeSeconds', { links: { maxAgeSeconds: 0 } }],
     ['links.maxAgeSeconds', { links: { maxAgeSeconds: 86_401 } }],
+    ['links.cache', { links: { cache: 1 } }],
+    ['links.batchWindowMs', { links: { batchWindowMs: 1_001 } }],
+    ...wrongNumbers('links.batchWindowMs', batchWindowMs => ({ links: { batchWindowMs } })),
     ...wrongNumbers('links.maxAgeSeconds', maxAgeSeconds => ({ links: { maxAgeSeconds } })),
     ['onOrphan', { onOrphan: MARK }],
     ['onOrphan', { onOrphan: null }],

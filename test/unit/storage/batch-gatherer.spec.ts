@@ -1,0 +1,93 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+import { BatchGatherer } from '../../../lib/storage/batch-gatherer.js';
+
+type Request = (items: readonly string[], signal: AbortSignal) => Promise<readonly string[]>;
+
+function gatherer(request: Request, windowMs = 0) {
+  const spy = jest.fn(request);
+  const gathered = new BatchGatherer({ windowMs, keyOf: (item: string) => item, request: spy });
+  return { gathered, sizes: () => spy.mock.calls.map(([items]) => items.length), spy };
+}
+
+const answer: Request = async items => items.map(item => `${item}!`);
+const never = new AbortController().signal;
+const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `f${index}`);
+
+describe('callers of one turn', () => {
+  it('share requests of up to 50 items, and each gets its own result', async () => {
+    const { gathered, sizes } = gatherer(answer);
+    const asked = names(120).map(async name => gathered.ask([name], never));
+    expect((await Promise.all(asked)).flat()).toEqual(names(120).map(name => `${name}!`));
+    expect(sizes()).toEqual([50, 50, 20]);
+  });
+
+  it('ask once for what several of them want', async () => {
+    const { gathered, sizes } = gatherer(answer);
+    const lists = [gathered.ask(['a', 'b', 'a'], never), gathered.ask(['b'], never)];
+    expect(await Promise.all(lists)).toEqual([['a!', 'b!', 'a!'], ['b!']]);
+    expect(sizes()).toEqual([2]);
+  });
+
+  it('do not share with those of a later turn', async () => {
+    const { gathered, sizes } = gatherer(answer);
+    await gathered.ask(['a'], never);
+    await gathered.ask(['a'], never);
+    expect(sizes()).toEqual([1, 1]);
+  });
+});
+
+it('a window gathers over several turns', async () => {
+  const { gathered, sizes } = gatherer(answer, 50);
+  const first = gathered.ask(['a'], never);
+  await delay(5);
+  await Promise.all([first, gathered.ask(['b'], never)]);
+  expect(sizes()).toEqual([2]);
+});
+
+it('an empty list asks for nothing', async () => {
+  const { gathered, spy } = gatherer(answer);
+  expect(await gathered.ask([], never)).toEqual([]);
+  await nextTurn();
+  expect(spy).not.toHaveBeenCalled();
+});
+
+describe('a caller who gives up', () => {
+  it('before the request is not part of it', async () => {
+    const { gathered, spy } = gatherer(answer);
+    const controller = new AbortController();
+    const givenUp = gathered.ask(['a'], controller.signal);
+    const other = gathered.ask(['b'], never);
+    controller.abort(new Error('enough'));
+    await expect(givenUp).rejects.toThrow('enough');
+    expect(await other).toEqual(['b!']);
+    expect(spy.mock.calls.map(([items]) => items)).toEqual([['b']]);
+  });
+
+  it('during the request leaves the others alone, and the last one ends it', async () => {
+    let ended: AbortSignal | undefined;
+    const { gathered } = gatherer(async (_, signal) => {
+      ended = signal;
+      await new Promise((_, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason as Error)),
+      );
+      return [];
+    });
+    const controllers = [new AbortController(), new AbortController()];
+    const asked = controllers.map(({ signal }, index) => gathered.ask([`f${index}`], signal));
+    await nextTurn();
+    controllers[0]?.abort(new Error('first'));
+    await expect(asked[0]).rejects.toThrow('first');
+    expect(ended?.aborted).toBe(false);
+    controllers[1]?.abort(new Error('second'));
+    await expect(asked[1]).rejects.toThrow('second');
+    expect(ended?.aborted).toBe(true);
+  });
+
+  it('beforehand asks for nothing', async () => {
+    const { gathered, spy } = gatherer(answer);
+    await expect(gathered.ask(['a'], AbortSignal.abort(new Error('no')))).rejects.toThrow('no');
+    await nextTurn();
+    expect(spy).not.toHaveBeenCalled();
+  });
+});
