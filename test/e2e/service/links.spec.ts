@@ -18,6 +18,7 @@ beforeEach(async () => {
   setUpEntries = emulator.journal.length;
 });
 
+const fileIdAt = (index: number): string => fileIds[index] ?? '';
 const foreign = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${fileIds[0]}-absent-${index}`);
 const calls = () => application.emulator.journal.slice(setUpEntries);
@@ -52,7 +53,7 @@ describe('links that are asked for at the same time', () => {
     const { storage } = application;
     const [list, single] = await Promise.all([
       storage.getDownloadUrls(fileIds.slice(0, 30)),
-      storage.getDownloadUrl(fileIds[3] ?? ''),
+      storage.getDownloadUrl(fileIdAt(3)),
     ]);
     expect(count('download-links')).toBe(1);
     expect(list[3]).toMatchObject({ ok: true, url: single });
@@ -61,8 +62,8 @@ describe('links that are asked for at the same time', () => {
   it('may have different lives in one call', async () => {
     const { storage } = application;
     await Promise.all([
-      storage.getDownloadUrl(fileIds[0] ?? '', { maxAgeSeconds: 60 }),
-      storage.getDownloadUrl(fileIds[1] ?? '', { maxAgeSeconds: 600 }),
+      storage.getDownloadUrl(fileIdAt(0), { maxAgeSeconds: 60 }),
+      storage.getDownloadUrl(fileIdAt(1), { maxAgeSeconds: 600 }),
     ]);
     expect(count('download-links')).toBe(1);
   });
@@ -85,8 +86,8 @@ describe('links that are asked for at the same time', () => {
       operation: 'download-links',
       effect: { kind: 'delay', delayMs: 300 },
     });
-    const impatient = storage.getDownloadUrl(fileIds[0] ?? '', { timeoutMs: 50 });
-    const patient = storage.getDownloadUrl(fileIds[1] ?? '');
+    const impatient = storage.getDownloadUrl(fileIdAt(0), { timeoutMs: 50 });
+    const patient = storage.getDownloadUrl(fileIdAt(1));
     await expect(impatient).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });
     expect(await read(await patient)).toBe('files/1');
     expect(count('download-links')).toBe(1);
@@ -113,7 +114,7 @@ describe('a link', () => {
     ['deleted', async (fileId: string) => application.storage.delete(fileId)],
     ['replaced', async () => application.storage.upload('files/0', 'other content')],
   ])('is asked for again once its file was %s', async (_, change) => {
-    const [fileId = ''] = fileIds;
+    const fileId = fileIdAt(0);
     await application.storage.getDownloadUrl(fileId);
     await change(fileId);
     await application.storage.getDownloadUrl(fileId).catch(() => '');
@@ -121,7 +122,7 @@ describe('a link', () => {
   });
 
   it('of another life is asked for', async () => {
-    const [fileId = ''] = fileIds;
+    const fileId = fileIdAt(0);
     await application.storage.getDownloadUrl(fileId, { maxAgeSeconds: 60 });
     await application.storage.getDownloadUrl(fileId, { maxAgeSeconds: 61 });
     expect(count('download-links')).toBe(2);
@@ -129,7 +130,7 @@ describe('a link', () => {
 
   it('that could not be had is asked for again', async () => {
     const { storage } = application;
-    const [absent = ''] = foreign(1);
+    const absent = `${fileIdAt(0)}-absent`;
     await expect(storage.getDownloadUrl(absent)).rejects.toThrow('There is no file');
     await storage.upload(absent.replace(/^cloud:\/\/[^/]+\//, ''), 'here now');
     expect(await read(await storage.getDownloadUrl(absent))).toBe('here now');
