@@ -60,6 +60,7 @@ export type {
   WxCloudStorageOptions,
 } from './options/index.js';
 export type {
+  ByteRange,
   CallOptions,
   CheckOptions,
   CheckOutcome,
@@ -67,14 +68,18 @@ export type {
   CloudFileStat,
   DeleteOutcome,
   DownloadBufferOptions,
+  DownloadFileOptions,
+  DownloadOptions,
   DownloadUrlOptions,
   DownloadUrlOutcome,
   FileFailure,
   FileOk,
   FileOutcome,
   FileSuccess,
+  ProgressOptions,
   StorageCheck,
   StoredCloudFile,
+  TransferProgress,
   UploadBodyOptions,
   UploadFileOptions,
 } from './storage/index.js';

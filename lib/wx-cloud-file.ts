@@ -4,6 +4,7 @@ import type {
   CloudDownload,
   CloudFileStat,
   DownloadBufferOptions,
+  DownloadOptions,
   DownloadUrlOptions,
 } from './storage/index.js';
 
@@ -12,7 +13,7 @@ export interface WxCloudFileSource {
   /** A temporary link. */
   getDownloadUrl(fileId: string, options?: DownloadUrlOptions): Promise<string>;
   /** The content as a stream. */
-  download(fileId: string, options?: CallOptions): Promise<CloudDownload>;
+  download(fileId: string, options?: DownloadOptions): Promise<CloudDownload>;
   /** The content in memory. */
   downloadBuffer(fileId: string, options?: DownloadBufferOptions): Promise<Buffer>;
   /** Size, type and ETag. */
@@ -45,7 +46,7 @@ export class WxCloudFile {
   }
 
   /** The content as a stream, which belongs to the caller: see {@link WxCloudFileSource.download}. */
-  async stream(options?: CallOptions): Promise<Readable> {
+  async stream(options?: DownloadOptions): Promise<Readable> {
     const { body } = await this.#storage.download(this.fileId, options);
     return body;
   }

@@ -16,6 +16,8 @@ import {
   type CloudFileStat,
   type DeleteOutcome,
   type DownloadBufferOptions,
+  type DownloadFileOptions,
+  type DownloadOptions,
   type DownloadUrlOptions,
   type DownloadUrlOutcome,
   type FetchedObject,
@@ -92,11 +94,13 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
   }
 
   /**
-   * Starts to download a file. Resolves once its headers are there; the body belongs to the caller, who reads it to its
-   * end or destroys it. It ends in an error when the content does not arrive whole.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_DOWNLOAD_FAILED`
+   * Starts to download a file, or a part of it. Resolves once its headers are there; the body belongs to the caller, who
+   * reads it to its end or destroys it. A connection that breaks is resumed from the byte reached, as long as the file is
+   * the same; the body ends in an error when the content does not arrive whole.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_FILE_NOT_FOUND`;
+   * `WX_CLOUD_RANGE_UNSATISFIABLE`; `WX_CLOUD_DOWNLOAD_FAILED`
    */
-  async download(fileId: string, options: CallOptions = {}): Promise<CloudDownload> {
+  async download(fileId: string, options: DownloadOptions = {}): Promise<CloudDownload> {
     return openDownload(this.#context, fileId, options);
   }
 
@@ -116,7 +120,7 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
   async downloadToFile(
     fileId: string,
     localPath: string,
-    options: CallOptions = {},
+    options: DownloadFileOptions = {},
   ): Promise<void> {
     return downloadToFile(this.#context, { fileId, localPath }, options);
   }

@@ -18,6 +18,11 @@ export interface WxCloudEmulatorOptions {
   readonly latencyMs?: number;
   /** Further AppIDs that share the environment (资源复用): then every call by the open API service has to name its own with `from_appid`. @defaultValue none */
   readonly reuseAppids?: readonly string[];
+  /**
+   * The web sites whose pages may send to the object storage and read its answers (安全域名), e.g.
+   * `['https://www.example.com']`. @defaultValue every site on a loopback host
+   */
+  readonly corsOrigins?: readonly string[];
 }
 
 /** The options, complete. */
@@ -40,6 +45,8 @@ export interface ResolvedEmulatorOptions {
   readonly latencyMs: number;
   /** Further AppIDs that share the environment. */
   readonly reuseAppids: readonly string[];
+  /** The web sites that may use the object storage; undefined for those on a loopback host. */
+  readonly corsOrigins: readonly string[] | undefined;
 }
 
 const DEFAULTS = {
@@ -63,6 +70,7 @@ const KNOWN: readonly string[] = [
   'tokenTtlSeconds',
   'latencyMs',
   'reuseAppids',
+  'corsOrigins',
 ] satisfies readonly (keyof WxCloudEmulatorOptions)[];
 
 /** Checks and completes the options. @throws {TypeError} naming the first that is wrong or unknown; never its value */
@@ -78,7 +86,7 @@ export function resolveEmulatorOptions(
       `startWxCloudEmulator: there is no option ${unknown}; there are ${KNOWN.join(', ')}.`,
     );
   }
-  const { dataDir } = options;
+  const { dataDir, corsOrigins } = options;
   const env = readName('env', options.env ?? DEFAULTS.env);
   const hex = Buffer.from(env).subarray(0, 2).toString('hex').padEnd(4, '0');
   return {
@@ -95,6 +103,7 @@ export function resolveEmulatorOptions(
     ),
     latencyMs: readWhole('latencyMs', options.latencyMs ?? DEFAULTS.latencyMs, [0, 600_000]),
     reuseAppids: readList('reuseAppids', options.reuseAppids ?? DEFAULTS.reuseAppids),
+    corsOrigins: corsOrigins === undefined ? undefined : readList('corsOrigins', corsOrigins),
   };
 }
 

@@ -6,6 +6,9 @@ import type { Answer } from './answer.js';
 /** How long bytes before a reset get to arrive: a reset discards what is still on its way. */
 const RESET_GRACE_MS = 20;
 
+/** How often a second a slow answer gives a piece. */
+const TRICKLES_PER_SECOND = 20;
+
 /** The address at which a request came in, when it is not the emulator's own. */
 export type Via = 'sidecar' | undefined;
 
@@ -49,6 +52,11 @@ export class Exchange {
   header(name: string): string | undefined {
     const value = this.#request.headers[name];
     return Array.isArray(value) ? value[0] : value;
+  }
+
+  /** The web site whose page sent the request; undefined when it was no page, or one of the same origin. */
+  get origin(): string | undefined {
+    return this.header('origin');
   }
 
   /** Whether the status has been sent. */
@@ -102,6 +110,25 @@ export class Exchange {
     beforeEnd();
     if (last === undefined) this.#response.end();
     else this.#response.end(last);
+  }
+
+  /** The same answer, with a body that takes its time. */
+  slowDown(answer: Answer, bytesPerSecond: number): Answer {
+    return { ...answer, body: this.#trickle(this.#chunksOf(answer), bytesPerSecond) };
+  }
+
+  async *#trickle(
+    chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
+    bytesPerSecond: number,
+  ): AsyncGenerator<Buffer> {
+    const step = Math.max(1, Math.round(bytesPerSecond / TRICKLES_PER_SECOND));
+    for await (const chunk of chunks) {
+      for (let start = 0; start < chunk.byteLength; start += step) {
+        const piece = chunk.subarray(start, start + step);
+        await this.pause((piece.byteLength / bytesPerSecond) * 1_000);
+        yield piece;
+      }
+    }
   }
 
   /** Sends the head and the first bytes of an answer's body. */

@@ -81,6 +81,12 @@ const RULES: Readonly<Record<FaultKind, EffectRule>> = {
       index: COUNT,
     },
   },
+  trickle: {
+    operations: OPERATIONS,
+    members: { bytesPerSecond: [value => isCount(value) && value !== 0, 'a whole number from 1'] },
+  },
+  'wrong-etag': { operations: OBJECT_OPERATIONS, members: {} },
+  'ignore-range': { operations: ['get-object'], members: {} },
 };
 
 /** Whether an effect makes sense for an operation. */

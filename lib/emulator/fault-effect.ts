@@ -84,6 +84,26 @@ export interface ItemEffect {
   readonly index?: number;
 }
 
+/** Carries the operation out and sends the answer's body slowly. */
+export interface TrickleEffect {
+  /** Which effect. */
+  readonly kind: 'trickle';
+  /** Bytes a second, from 1. */
+  readonly bytesPerSecond: number;
+}
+
+/** Answers another ETag than that of the content, as if the content had been damaged on the way. The operation is carried out. */
+export interface WrongEtagEffect {
+  /** Which effect. */
+  readonly kind: 'wrong-etag';
+}
+
+/** Answers the whole object, whatever part of it was asked for, as storages without ranges do. */
+export interface IgnoreRangeEffect {
+  /** Which effect. */
+  readonly kind: 'ignore-range';
+}
+
 /** What goes wrong. */
 export type FaultEffect =
   | ErrcodeEffect
@@ -94,7 +114,10 @@ export type FaultEffect =
   | DelayEffect
   | MalformedJsonEffect
   | EmptyEffect
-  | ItemEffect;
+  | ItemEffect
+  | TrickleEffect
+  | WrongEtagEffect
+  | IgnoreRangeEffect;
 
 /** The names of the effects. */
 export type FaultKind = FaultEffect['kind'];

@@ -7,7 +7,12 @@ import type { ObjectCall } from './post-object-endpoint.js';
 import { CosRefusal } from './refusals.js';
 
 /** `GET` and `HEAD` of a signed link. */
-export async function answerGetObject({ exchange, cloud, cloudPath }: ObjectCall): Promise<Answer> {
+export async function answerGetObject({
+  exchange,
+  cloud,
+  cloudPath,
+  effect,
+}: ObjectCall): Promise<Answer> {
   await exchange.drain();
   assertLink(exchange, cloud, cloudPath);
   const content = await cloud.store.open(cloudPath);
@@ -16,7 +21,8 @@ export async function answerGetObject({ exchange, cloud, cloudPath }: ObjectCall
   }
   const release = (): Promise<void> => content.close();
   try {
-    const { head, range } = describe(exchange, content.object);
+    const wanted = effect?.kind === 'ignore-range' ? undefined : exchange.header('range');
+    const { head, range } = describe(exchange, content.object, wanted);
     const body = range === undefined ? head.body : content.read(range.start, range.end);
     return { ...head, body, release };
   } catch (error) {
@@ -44,7 +50,11 @@ interface Description {
   readonly range?: ByteRange;
 }
 
-function describe(exchange: Exchange, object: StoredObject): Description {
+function describe(
+  exchange: Exchange,
+  object: StoredObject,
+  wanted: string | undefined,
+): Description {
   const etag = `"${object.etag}"`;
   const lastModified = new Date(object.lastModifiedMs).toUTCString();
   const headers = {
@@ -57,7 +67,7 @@ function describe(exchange: Exchange, object: StoredObject): Description {
     return { head: emptyAnswer(304, headers) };
   const condition = exchange.header('if-range');
   const isCurrent = condition === undefined || condition === etag || condition === lastModified;
-  const range = isCurrent ? readRange(exchange.header('range'), object.size) : undefined;
+  const range = isCurrent ? readRange(wanted, object.size) : undefined;
   if (range === null) {
     throw new CosRefusal('InvalidRange', 'The requested range is not satisfiable', {
       'Content-Range': `bytes */${object.size}`,

@@ -11,6 +11,8 @@ export interface JournalEntry {
   readonly path: string;
   /** `sidecar` when it came in at the open API service's address; else absent. */
   readonly via?: 'sidecar';
+  /** The `Origin` header: the web site whose page sent the request straight from a browser; absent for all others. */
+  readonly origin?: string;
   /** The HTTP status that was sent; 0 when the connection ended before one was. */
   readonly status: number;
   /** The `errcode` of a JSON answer, when it is not 0. */

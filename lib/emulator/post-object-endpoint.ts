@@ -2,6 +2,7 @@ import { cosHeaders, emptyAnswer, textAnswer, xmlDocument, type Answer } from '.
 import { encodePath } from './cloud-paths.js';
 import type { EmulatedCloud } from './emulated-cloud.js';
 import type { Exchange } from './exchange.js';
+import type { FaultEffect } from './fault-effect.js';
 import { readBoundary } from './form-reader.js';
 import type { StoredObject } from './object-store.js';
 import { ObjectReception } from './object-reception.js';
@@ -15,6 +16,8 @@ export interface ObjectCall {
   readonly cloud: EmulatedCloud;
   /** The object's path; undefined when the URL is not well encoded. */
   readonly cloudPath: string | undefined;
+  /** The fault that befalls it, if any. */
+  readonly effect: FaultEffect | undefined;
 }
 
 /** The form upload `POST /<bucket>/<path>`. @see https://cloud.tencent.com/document/api/436/14690 */

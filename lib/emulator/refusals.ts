@@ -14,7 +14,13 @@ export class ApiRefusal extends Error {
 /** The documented codes and their statuses. @see https://cloud.tencent.com/document/api/436/7730 */
 const STATUSES: Readonly<Record<number, readonly string[]>> = {
   402: ['PaymentRequired'],
-  403: ['AccessDenied', 'InvalidAccessKeyId', 'RequestTimeTooSkewed', 'SignatureDoesNotMatch'],
+  403: [
+    'AccessDenied',
+    'AccessForbidden',
+    'InvalidAccessKeyId',
+    'RequestTimeTooSkewed',
+    'SignatureDoesNotMatch',
+  ],
   404: ['NoSuchBucket', 'NoSuchKey', 'NoSuchUpload'],
   405: ['MethodNotAllowed'],
   409: ['PathConflict'],

@@ -1,5 +1,6 @@
 import { textAnswer, type Answer } from './answer.js';
 import { decodePath } from './cloud-paths.js';
+import { answerPreflight } from './cross-origin.js';
 import type { EmulatedCloud } from './emulated-cloud.js';
 import type { Exchange } from './exchange.js';
 import type { FaultEffect } from './fault-effect.js';
@@ -68,6 +69,7 @@ export function findRoute({ method, path, via }: Exchange, { options }: Emulated
   const { download, bucket, path: encoded } = OBJECT_ADDRESS.exec(path)?.groups ?? {};
   const isBucket = bucket === options.bucket || /-\d{10}$/.test(bucket ?? '');
   if (encoded === undefined || !isBucket) return { operation: 'unknown', handle: answerNotFound };
+  if (method === 'OPTIONS') return { operation: 'unknown', handle: answerPreflight };
   const operation =
     OBJECT_OPERATIONS[`${method} ${download === undefined ? 'upload' : 'download'}`];
   if (operation === undefined) return { operation: 'unknown', handle: refuseMethod };
@@ -84,8 +86,8 @@ function toSidecarRoute({ operation, handle }: Route = UNLISTED): Route {
   };
 }
 
-function toObjectCall({ exchange, cloud }: Call, encoded: string): ObjectCall {
-  return { exchange, cloud, cloudPath: decodePath(encoded) };
+function toObjectCall({ exchange, cloud, effect }: Call, encoded: string): ObjectCall {
+  return { exchange, cloud, effect, cloudPath: decodePath(encoded) };
 }
 
 async function answerNotFound({ exchange }: Call): Promise<Answer> {

@@ -2,11 +2,16 @@ import { apiErrorAnswer, cosErrorAnswer, textAnswer, type Answer } from './answe
 import { decodePath } from './cloud-paths.js';
 import type { EmulatedCloud } from './emulated-cloud.js';
 import type { Exchange } from './exchange.js';
+import { allowOrigin } from './cross-origin.js';
 import { replacementFor } from './fault-answers.js';
 import type { FaultEffect } from './fault-effect.js';
+import { OBJECT_OPERATIONS } from './operation.js';
 import { ApiRefusal, CosRefusal } from './refusals.js';
 import { findRoute, type Route } from './routes.js';
 import { passSidecar } from './sidecar.js';
+
+/** The MD5 of nothing that anybody stores. */
+const WRONG_ETAG = '"0123456789abcdef0123456789abcdef"';
 
 /** A request on its way through the emulator. */
 interface Service {
@@ -27,7 +32,7 @@ export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<v
   let answer: Answer | undefined;
   try {
     answer = await prepare(service);
-    if (answer !== undefined) await deliver(service, passSidecar(exchange, answer));
+    if (answer !== undefined) await deliver(service, complete(service, answer));
   } catch {
     // Only a connection that ended gets here: there is nobody left to answer.
     exchange.abort();
@@ -68,6 +73,16 @@ async function carryOut({ exchange, cloud, route, effect }: Service): Promise<An
   }
 }
 
+/** Adds what the way of an answer adds to it. */
+function complete({ exchange, cloud, route, effect }: Service, answer: Answer): Answer {
+  const { ETag } = answer.headers;
+  const isDamaged = effect?.kind === 'wrong-etag' && ETag !== undefined;
+  const headers = isDamaged ? { ...answer.headers, ETag: WRONG_ETAG } : answer.headers;
+  const passed = passSidecar(exchange, { ...answer, headers });
+  const isObject = OBJECT_OPERATIONS.some(operation => operation === route.operation);
+  return isObject ? allowOrigin(exchange, cloud, passed) : passed;
+}
+
 function toErrorAnswer(error: unknown, exchange: Exchange): Answer {
   if (error instanceof ApiRefusal) return apiErrorAnswer(error);
   if (error instanceof CosRefusal) {
@@ -85,6 +100,10 @@ async function deliver(
   if (effect?.kind === 'hang') return exchange.hang();
   await exchange.pause(cloud.options.latencyMs + (effect?.kind === 'delay' ? effect.delayMs : 0));
   exchange.signal.throwIfAborted();
+  if (effect?.kind === 'trickle') {
+    const { bytesPerSecond } = effect;
+    return exchange.send(exchange.slowDown(answer, bytesPerSecond), () => record(answer, true));
+  }
   if (effect?.kind !== 'reset') return exchange.send(answer, () => record(answer, true));
   const { afterBytes = 0 } = effect;
   if (afterBytes > 0) await exchange.sendFirst(answer, afterBytes);
@@ -104,6 +123,7 @@ function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): 
       method: exchange.method,
       path: exchange.path,
       ...(exchange.via === undefined ? {} : { via: exchange.via }),
+      ...(exchange.origin === undefined ? {} : { origin: exchange.origin }),
       status: sent?.status ?? 0,
       ...(sent?.errcode === undefined ? {} : { errcode: sent.errcode }),
       ...(sent?.cosCode === undefined ? {} : { cosCode: sent.cosCode }),

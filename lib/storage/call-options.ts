@@ -15,8 +15,48 @@ export interface DownloadUrlOptions extends CallOptions {
   readonly maxAgeSeconds?: number | undefined;
 }
 
+/** A part of a file, by its bytes. */
+export interface ByteRange {
+  /** The first byte, from 0. @defaultValue 0 */
+  readonly start?: number | undefined;
+  /** The last byte, included. One beyond the end of the file means its end. @defaultValue the end of the file */
+  readonly end?: number | undefined;
+}
+
+/** How far a transfer has got. */
+export interface TransferProgress {
+  /** How many bytes were handed over so far. */
+  readonly transferredBytes: number;
+  /** How many there are in all. */
+  readonly totalBytes: number;
+}
+
+/** What reports a transfer. */
+export interface ProgressOptions {
+  /**
+   * Called for every piece, some 64 KiB apart, from the first to the last one: keep it short. An upload that is repeated
+   * starts from 0 again. What it throws is logged, once. @defaultValue none
+   */
+  readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+}
+
+/** What a download into a local file takes. */
+export interface DownloadFileOptions extends CallOptions, ProgressOptions {
+  /**
+   * Whether the MD5 of what arrived is compared with the ETag, which fails the download when they differ. Needs an ETag that
+   * is an MD5, as that of every file uploaded in one piece, and the whole file. @defaultValue false
+   */
+  readonly verifyEtag?: boolean | undefined;
+}
+
+/** What a download takes. */
+export interface DownloadOptions extends DownloadFileOptions {
+  /** The part that is wanted. @defaultValue the whole file */
+  readonly range?: ByteRange | undefined;
+}
+
 /** What a download into memory takes. */
-export interface DownloadBufferOptions extends CallOptions {
+export interface DownloadBufferOptions extends DownloadOptions {
   /** How many bytes the file may have; a larger one is refused before it is read. @defaultValue 104857600 (100 MiB) */
   readonly maxBytes?: number | undefined;
 }

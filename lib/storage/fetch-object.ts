@@ -1,7 +1,7 @@
 import { UNKNOWN_CONTENT_TYPE } from '../body/index.js';
 import { WxCloudStorageError } from '../errors/index.js';
 import type { HttpAnswer } from '../transport/index.js';
-import { decodeCosError, decodeEtag } from '../wire/index.js';
+import { decodeCosError, decodeEtag, type CosError } from '../wire/index.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
 
@@ -17,6 +17,8 @@ export interface CloudFileStat {
   readonly contentType: string;
   /** The MD5 of its content for plain uploads, without quotes; empty when the storage names none. */
   readonly etag: string;
+  /** When it was stored, to the second; undefined when the storage does not say. */
+  readonly lastModified: Date | undefined;
 }
 
 /** One reading of an object, or of its headers only. */
@@ -25,6 +27,8 @@ export interface FetchObjectCall {
   readonly fileId: string;
   /** `HEAD` for the headers only. */
   readonly method: 'GET' | 'HEAD';
+  /** The part that is wanted, and what it has to be a part of. @defaultValue the whole object */
+  readonly headers?: { readonly range: string; readonly 'if-range'?: string } | undefined;
   /** Ends the call, and the reading of its body. */
   readonly signal: AbortSignal;
 }
@@ -35,7 +39,7 @@ export interface FetchedObject {
   readonly fileId: string;
   /** The object's path. */
   readonly cloudPath: string;
-  /** The answer with the body; has to be read to its end or discarded. */
+  /** The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded. */
   readonly answer: HttpAnswer;
 }
 
@@ -44,79 +48,119 @@ const LINK_AGE_SECONDS = 600;
 const MAX_ERROR_BYTES = 65_536;
 
 /**
- * Asks for a link and reads the object behind it. A transient failure is repeated with a fresh link.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`, `WX_CLOUD_FILE_NOT_FOUND`, `WX_CLOUD_DOWNLOAD_FAILED`, …
+ * Asks for a link and reads the object behind it. A transient failure is repeated with a fresh link; a link that is
+ * refused as expired is renewed once.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`, `WX_CLOUD_FILE_NOT_FOUND`, `WX_CLOUD_RANGE_UNSATISFIABLE`, `WX_CLOUD_DOWNLOAD_FAILED`, …
  */
 export async function fetchObject(
   context: StorageContext,
   call: FetchObjectCall,
 ): Promise<FetchedObject> {
   const { fileId, cloudPath } = context.bucket.accept(call.fileId);
-  const answer = await repeat(context, { work: () => attempt(context, call), signal: call.signal });
-  return { fileId, cloudPath, answer };
+  let isRenewed = false;
+  const work = async (): Promise<HttpAnswer> => {
+    for (;;) {
+      const { answer, document } = await attempt(context, call);
+      if (isWanted(answer, call)) return answer;
+      if (isRenewed || !isExpired(answer, document)) throw toReadError(answer, document, call);
+      isRenewed = true;
+    }
+  };
+  return { fileId, cloudPath, answer: await repeat(context, { work, signal: call.signal }) };
 }
 
-async function attempt(
-  context: StorageContext,
-  { fileId, method, signal }: FetchObjectCall,
-): Promise<HttpAnswer> {
+interface Attempt {
+  readonly answer: HttpAnswer;
+  /** What the storage says is wrong, if it says so. */
+  readonly document: CosError | undefined;
+}
+
+async function attempt(context: StorageContext, call: FetchObjectCall): Promise<Attempt> {
+  const { fileId, method, headers, signal } = call;
   const url = await context.links.fetch({ fileId, maxAgeSeconds: LINK_AGE_SECONDS }, signal);
-  const endpoint = `${method} object`;
   const answer = await context.transport.send({
-    endpoint,
+    endpoint: `${method} object`,
     method,
     url,
     // Compressed by a CDN, the answer would say neither the object's size nor its ETag.
-    headers: { 'accept-encoding': 'identity' },
+    headers: { 'accept-encoding': 'identity', ...headers },
     signal,
     secrets: [...new URL(url).searchParams.values()],
   });
-  if (answer.status !== 200) throw await unexpectedAnswer(answer, { endpoint, fileId });
-  return answer;
+  if (isWanted(answer, call)) return { answer, document: undefined };
+  return { answer, document: decodeCosError(await answer.readText(MAX_ERROR_BYTES)) };
 }
 
-/** Reads what the headers say. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size */
-export function readStat({ fileId, cloudPath, answer }: FetchedObject): CloudFileStat {
-  const size = Number(answer.header('content-length') ?? Number.NaN);
-  if (!Number.isSafeInteger(size)) {
-    answer.discard();
-    throw new WxCloudStorageError({
-      code: 'WX_CLOUD_RESPONSE_MALFORMED',
-      message: `The answer for ${fileId} does not say its size. Check any proxy between.`,
-      endpoint: 'GET object',
-    });
-  }
+function isWanted({ status }: HttpAnswer, { headers }: FetchObjectCall): boolean {
+  return status === 200 || (status === 206 && headers !== undefined);
+}
+
+function isExpired({ status }: HttpAnswer, document: CosError | undefined): boolean {
+  return status === 403 && /expired/i.test(document?.message ?? '');
+}
+
+/** Reads what the headers of a whole object say. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size */
+export function readStat(fetched: FetchedObject): CloudFileStat {
+  const size = Number(fetched.answer.header('content-length') ?? Number.NaN);
+  if (!Number.isSafeInteger(size)) throw malformedAnswer(fetched, 'does not say its size');
+  return describeObject(fetched, size);
+}
+
+/** What the headers of an object of known size say. */
+export function describeObject(
+  { fileId, cloudPath, answer }: FetchedObject,
+  size: number,
+): CloudFileStat {
+  const modifiedMs = Date.parse(answer.header('last-modified') ?? '');
   return {
     fileId,
     cloudPath,
     size,
     contentType: answer.header('content-type') ?? UNKNOWN_CONTENT_TYPE,
     etag: decodeEtag(answer.header('etag')),
+    lastModified: Number.isNaN(modifiedMs) ? undefined : new Date(modifiedMs),
   };
 }
 
-async function unexpectedAnswer(
+/** The error for an answer that makes no sense; gives its body up. */
+export function malformedAnswer(
+  { fileId, answer }: Pick<FetchedObject, 'fileId' | 'answer'>,
+  problem: string,
+): WxCloudStorageError {
+  answer.discard();
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `The answer for ${fileId} ${problem}. Check any proxy between.`,
+    endpoint: 'GET object',
+  });
+}
+
+function toReadError(
   answer: HttpAnswer,
-  { endpoint, fileId }: { readonly endpoint: string; readonly fileId: string },
-): Promise<WxCloudStorageError> {
+  document: CosError | undefined,
+  { method, fileId }: FetchObjectCall,
+): WxCloudStorageError {
   const { status } = answer;
-  const document = decodeCosError(await answer.readText(MAX_ERROR_BYTES));
-  const isExpired = status === 403 && /expired/i.test(document?.message ?? '');
+  const endpoint = `${method} object`;
   const said = `HTTP ${status}${document === undefined ? '' : ` ${document.code}`}`;
   return new WxCloudStorageError({
-    code: status === 404 ? 'WX_CLOUD_FILE_NOT_FOUND' : 'WX_CLOUD_DOWNLOAD_FAILED',
-    message: `${endpoint}: reading ${fileId} failed with ${said}. ${adviceFor(status)}`,
-    retryable: status >= 500 || status === 429 || isExpired,
+    code: CODES[status] ?? 'WX_CLOUD_DOWNLOAD_FAILED',
+    message: `${endpoint}: reading ${fileId} failed with ${said}. ${ADVICE[status] ?? 'Try again later.'}`,
+    retryable: status >= 500 || status === 429,
     endpoint,
     requestId: answer.header('x-cos-request-id') ?? document?.requestId,
     upstreamStatus: status,
   });
 }
 
-function adviceFor(status: number): string {
-  if (status === 404) return 'The file is gone: upload it again.';
-  if (status === 403)
-    return "Check the file's permissions, and that this machine has the right time.";
-  if (status === 451) return 'Content review has blocked it.';
-  return 'Try again later.';
-}
+const CODES: Readonly<Record<number, WxCloudStorageError['code']>> = {
+  404: 'WX_CLOUD_FILE_NOT_FOUND',
+  416: 'WX_CLOUD_RANGE_UNSATISFIABLE',
+};
+
+const ADVICE: Readonly<Record<number, string>> = {
+  403: "Check the file's permissions, and that this machine has the right time.",
+  404: 'The file is gone: upload it again.',
+  416: 'Ask for a part that the file has.',
+  451: 'Content review has blocked it.',
+};

@@ -1,17 +1,19 @@
 export type {
+  ByteRange,
   CallOptions,
   DownloadBufferOptions,
+  DownloadFileOptions,
+  DownloadOptions,
+  ProgressOptions,
+  TransferProgress,
   DownloadUrlOptions,
   UploadBodyOptions,
   UploadFileOptions,
 } from './call-options.js';
 export type { DeleteOutcome } from './delete-files.js';
-export {
-  downloadToBuffer,
-  downloadToFile,
-  openDownload,
-  type CloudDownload,
-} from './download-object.js';
+export { openDownload, type CloudDownload } from './download-object.js';
+export { downloadToBuffer } from './download-to-buffer.js';
+export { downloadToFile } from './download-to-file.js';
 export type { DownloadUrlOutcome } from './download-links.js';
 export { fetchObject, readStat, type CloudFileStat, type FetchedObject } from './fetch-object.js';
 export {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WxCloudStorageError } from '../errors/index.js';
 import type { CallOptions } from './call-options.js';
-import { downloadToBuffer } from './download-object.js';
+import { downloadToBuffer } from './download-to-buffer.js';
 import { unwrap } from './file-outcome.js';
 import type { StorageContext } from './storage-context.js';
 import { storeAtPath } from './store-source.js';

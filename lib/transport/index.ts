@@ -9,4 +9,4 @@ export { neverConnected } from './connection-error.js';
 export { buildForm, type FormBody, type FormParts } from './form-body.js';
 export { HttpTransport, type HttpAnswer, type HttpCall } from './http-transport.js';
 export { JsonApi, type JsonCall } from './json-api.js';
-export { isRetryable, retry, retryDelayMs } from './retry.js';
+export { isRetryable, pauseBeforeRetry, retry, retryDelayMs } from './retry.js';

@@ -11,7 +11,7 @@ export interface RetryContext {
   /** Says whether what failed may be tried again. @defaultValue the error's `retryable` */
   readonly isRetryable?: ((error: unknown) => boolean) | undefined;
   /** From 0 to below 1, for the jitter. @defaultValue Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /** Whether an error says of itself that the same call may succeed later. */
@@ -39,10 +39,15 @@ export async function retry<T>(
     } catch (error) {
       if (attempt >= policy.attempts || signal.aborted || !mayRetry(error)) throw error;
     }
-    await pause(retryDelayMs(policy, attempt, random), signal);
+    await pauseBeforeRetry({ policy, signal, random }, attempt);
   }
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Waits before the try after the given one; rejects with the signal's reason when it is aborted meanwhile. */
+export async function pauseBeforeRetry(
+  { policy, signal, random }: Omit<RetryContext, 'isRetryable'>,
+  attempt: number,
+): Promise<void> {
+  const ms = retryDelayMs(policy, attempt, random);
   await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

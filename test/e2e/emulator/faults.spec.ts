@@ -373,3 +373,39 @@ describe('faults', () => {
     expect(add).toThrow(message);
   });
 });
+
+describe('the content of a download', () => {
+  const content = Buffer.from('0123456789');
+
+  it('that trickles takes its time and is whole', async () => {
+    const url = await storeAndLink(emulator, 'a', content);
+    emulator.faults.add({
+      operation: 'get-object',
+      effect: { kind: 'trickle', bytesPerSecond: 100 },
+    });
+    const startMs = performance.now();
+    const answer = await send(url);
+    expect(answer.body.equals(content)).toBe(true);
+    expect(performance.now() - startMs).toBeGreaterThan(80);
+  });
+
+  it('may have a wrong ETag, on GET and HEAD', async () => {
+    const url = await storeAndLink(emulator, 'a', content);
+    const right = (await send(url)).headers['etag'];
+    emulator.faults.add({ operation: '*', effect: { kind: 'wrong-etag' }, times: 2 });
+    const answers = [await send(url), await send(url, { method: 'HEAD' }), await send(url)];
+    const wrong = '"0123456789abcdef0123456789abcdef"';
+    expect(answers.map(({ headers }) => headers['etag'])).toEqual([wrong, wrong, right]);
+  });
+
+  it('may be given whole where a part was asked for', async () => {
+    const url = await storeAndLink(emulator, 'a', content);
+    emulator.faults.add({ operation: 'get-object', effect: { kind: 'ignore-range' } });
+    const headers = { range: 'bytes=2-3' };
+    const answers = [await send(url, { headers }), await send(url, { headers })];
+    expect(answers.map(({ status, body }) => [status, body.toString()])).toEqual([
+      [200, '0123456789'],
+      [206, '23'],
+    ]);
+  });
+});

@@ -68,7 +68,7 @@ describe('a caller who gives up', () => {
     let ended: AbortSignal | undefined;
     const { gathered } = gatherer(async (_, signal) => {
       ended = signal;
-      await new Promise((_, reject) =>
+      await new Promise((_resolve, reject) =>
         signal.addEventListener('abort', () => reject(signal.reason as Error)),
       );
       return [];

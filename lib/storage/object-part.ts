@@ -1,0 +1,99 @@
+import { WxCloudStorageError } from '../errors/index.js';
+import type { ByteRange } from './call-options.js';
+import {
+  describeObject,
+  malformedAnswer,
+  readStat,
+  type CloudFileStat,
+  type FetchedObject,
+} from './fetch-object.js';
+
+/** A part of an object, or all of it, that an answer is about to give. */
+export interface ObjectPart {
+  /** What the headers say of the whole object. */
+  readonly stat: CloudFileStat;
+  /** The first byte. */
+  readonly start: number;
+  /** The byte after the last one. */
+  readonly end: number;
+  /** How many bytes of the answer come before the part, where the storage gave more than was asked for. */
+  readonly skippedBytes: number;
+  /** What tells later answers whether the object is still the same, for `If-Range`; undefined when nothing does. */
+  readonly validator: string | undefined;
+}
+
+/** The `Range` header for a part; undefined for a whole object. */
+export function toRangeHeader(
+  range: ByteRange | undefined,
+): { readonly range: string } | undefined {
+  const { start = 0, end } = range ?? {};
+  if (start === 0 && end === undefined) return undefined;
+  return { range: `bytes=${start}-${end ?? ''}` };
+}
+
+/**
+ * Reads which part of an object an answer gives, and makes sure that it is the one that was asked for. A storage may give
+ * the whole object instead.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED`; `WX_CLOUD_RANGE_UNSATISFIABLE`
+ */
+export function readPart(fetched: FetchedObject, range: ByteRange | undefined): ObjectPart {
+  const { start = 0, end: last = Infinity } = range ?? {};
+  const isPart = fetched.answer.status === 206;
+  const given = isPart ? readContentRange(fetched) : wholeOf(fetched);
+  const { stat } = given;
+  const end = Math.min(last + 1, stat.size);
+  if (start > 0 && start >= stat.size) throw unsatisfiable(fetched);
+  if (isPart && (given.start !== start || given.end !== end)) {
+    throw malformedAnswer(fetched, 'gives another part than was asked for');
+  }
+  const skippedBytes = start - given.start;
+  return { stat, start, end, skippedBytes, validator: readValidator(fetched) };
+}
+
+interface GivenPart {
+  readonly stat: CloudFileStat;
+  readonly start: number;
+  readonly end: number;
+}
+
+function wholeOf(fetched: FetchedObject): GivenPart {
+  const stat = readStat(fetched);
+  return { stat, start: 0, end: stat.size };
+}
+
+function readContentRange(fetched: FetchedObject): GivenPart {
+  const header = fetched.answer.header('content-range') ?? '';
+  const [first, last, total] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(header) ?? []).slice(1);
+  const size = Number(total ?? Number.NaN);
+  if (!Number.isSafeInteger(size)) {
+    throw malformedAnswer(fetched, 'does not say which part of the file it is');
+  }
+  return { stat: describeObject(fetched, size), start: Number(first), end: Number(last) + 1 };
+}
+
+/** A weak ETag says nothing of the bytes. @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5 */
+function readValidator({ answer }: FetchedObject): string | undefined {
+  const etag = answer.header('etag') ?? '';
+  return /^"[^"]+"$/.test(etag) ? etag : answer.header('last-modified');
+}
+
+function unsatisfiable({ fileId, answer }: FetchedObject): WxCloudStorageError {
+  answer.discard();
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
+    message: `GET object: ${fileId} ends before the part that was asked for. Ask for a part that the file has.`,
+    endpoint: 'GET object',
+  });
+}
+
+/** Makes sure that a range is one. @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` */
+export function assertRange(range: ByteRange | undefined): void {
+  const { start = 0, end = start } = range ?? {};
+  const isRange = Number.isSafeInteger(start) && Number.isSafeInteger(end);
+  if (isRange && start >= 0 && end >= start) return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message:
+      'range must be { start, end } in whole bytes from 0, with end not before start. Leave it out for the whole file.',
+  });
+}

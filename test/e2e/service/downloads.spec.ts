@@ -1,0 +1,361 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { EmulatorFault } from '../../../lib/emulator/index.js';
+import type { DownloadOptions, TransferProgress } from '../../../lib/index.js';
+import { startApplication, type TestApplication } from '../../support/application.js';
+import { until } from '../../support/until.js';
+
+const TENTH = 1_048_576;
+const content = randomBytes(10 * TENTH);
+const small = Buffer.from('0123456789');
+
+let application: TestApplication;
+let folder: string;
+let fileId: string;
+let smallId: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'wx-cloud-downloads-'));
+  application = await startApplication({ options: { timeouts: { idleMs: 500 } } });
+});
+afterAll(async () => {
+  await application.close();
+  await rm(folder, { recursive: true });
+});
+beforeEach(async () => {
+  const { emulator, storage } = application;
+  emulator.reset();
+  ({ fileId } = await storage.upload('large.bin', content));
+  ({ fileId: smallId } = await storage.upload('small.txt', small));
+});
+
+const read = async (options?: DownloadOptions, id = fileId): Promise<Buffer> =>
+  buffer((await application.storage.download(id, options)).body);
+const fault = (effect: EmulatorFault['effect'], more: Partial<EmulatorFault> = {}) =>
+  application.emulator.faults.add({ operation: 'get-object', effect, ...more });
+const statuses = (): number[] =>
+  application.emulator.journal
+    .filter(({ operation }) => operation === 'get-object')
+    .map(({ status }) => status);
+const cutAfter = (afterBytes: number) => ({ kind: 'reset', at: 'answer', afterBytes }) as const;
+/** The cloud sees that the rest of the file is not wanted. */
+const givenUp = () =>
+  until(
+    () =>
+      application.emulator.journal.some(
+        ({ operation, aborted }) => operation === 'get-object' && aborted === true,
+      ),
+    'an answer that was given up',
+  );
+
+describe('a broken connection', () => {
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])(
+    'after %d tenths is not seen by the reader',
+    async tenths => {
+      fault(cutAfter(tenths * TENTH + 1));
+      expect((await read()).equals(content)).toBe(true);
+      expect(statuses()).toEqual([200, 206]);
+    },
+  );
+
+  it('after every tenth is not seen by the reader, and asks for no byte twice', async () => {
+    fault(cutAfter(TENTH), { times: 9 });
+    expect((await read()).equals(content)).toBe(true);
+    expect(statuses()).toEqual([200, ...Array.from({ length: 9 }, () => 206)]);
+    const sent = application.emulator.journal
+      .filter(({ operation }) => operation === 'get-object')
+      .reduce((sum, { responseBytes }) => sum + responseBytes, 0);
+    expect(sent).toBe(content.byteLength);
+  });
+
+  it('is resumed through errors, expired links and refused connections', async () => {
+    fault(cutAfter(TENTH));
+    fault({ kind: 'status', status: 503 }, { after: 1 });
+    fault(cutAfter(0), { after: 2 });
+    fault(
+      { kind: 'cos-error', cosCode: 'AccessDenied', message: 'Request has expired' },
+      { after: 2 },
+    );
+    expect((await read()).equals(content)).toBe(true);
+  });
+
+  it('that stalls is left for another one', async () => {
+    fault({ kind: 'trickle', bytesPerSecond: 1 });
+    expect((await read({}, smallId)).equals(small)).toBe(true);
+  });
+
+  it('is resumed where the storage ignores ranges', async () => {
+    fault(cutAfter(TENTH));
+    fault({ kind: 'ignore-range' }, { after: 1 });
+    expect((await read()).equals(content)).toBe(true);
+    expect(statuses()).toEqual([200, 200]);
+  });
+
+  it('is resumed within a part', async () => {
+    fault(cutAfter(TENTH));
+    const range = { start: 5, end: 3 * TENTH };
+    expect((await read({ range })).equals(content.subarray(5, 3 * TENTH + 1))).toBe(true);
+    expect(statuses()).toEqual([206, 206]);
+  });
+
+  it('again and again without progress ends in an error, never short', async () => {
+    fault(cutAfter(100), { times: Infinity });
+    const { body, size } = await application.storage.download(fileId);
+    let seen = 0;
+    body.on('data', (piece: Buffer) => (seen += piece.byteLength));
+    await expect(
+      new Promise((resolve, reject) => body.on('error', reject).on('end', resolve)),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
+    expect(seen).toBeLessThan(size);
+    expect(statuses()).toHaveLength(3);
+  });
+
+  it.each([
+    [
+      'replaced',
+      () => application.storage.upload('large.bin', randomBytes(10 * TENTH)),
+      /replaced/,
+    ],
+    ['deleted', () => application.storage.delete(fileId), /no file|gone/],
+  ])('of a file that was %s meanwhile ends in an error', async (_, change, message) => {
+    const { emulator, storage } = application;
+    fault(cutAfter(TENTH));
+    const { body } = await storage.download(fileId);
+    // The rest is asked for only after the change: its link was good, but comes late.
+    const effect = { kind: 'delay', delayMs: 500 } as const;
+    emulator.faults.add({ operation: 'download-links', effect });
+    const changed = until(() => statuses().length === 1, 'the broken connection').then(
+      async () => void (await change()),
+    );
+    await expect(buffer(body)).rejects.toThrow(message);
+    await changed;
+  });
+
+  it('is not resumed where retries are off', async () => {
+    const other = await startApplication({ options: { retry: { attempts: 1 } } });
+    const stored = await other.storage.upload('a', content);
+    other.emulator.faults.add({ operation: 'get-object', effect: cutAfter(TENTH) });
+    await expect(other.storage.downloadBuffer(stored.fileId)).rejects.toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+    });
+    await other.close();
+  });
+});
+
+describe('a download', () => {
+  it('gives size, type, ETag and time', async () => {
+    const { body, ...rest } = await application.storage.download(smallId);
+    body.destroy();
+    expect(rest).toEqual({
+      size: 10,
+      totalSize: 10,
+      start: 0,
+      contentType: 'application/octet-stream',
+      etag: '781e5e245d69b566979b86e28d23f2c7',
+      lastModified: expect.any(Date),
+    });
+  });
+
+  it('of an empty file ends at once', async () => {
+    const { fileId: emptyId } = await application.storage.upload('empty', '');
+    expect(await read({}, emptyId)).toHaveLength(0);
+  });
+
+  it('renews a link that is refused as expired, once, also where retries are off', async () => {
+    const other = await startApplication({ options: { retry: { attempts: 1 } } });
+    const stored = await other.storage.upload('a', small);
+    const effect = {
+      kind: 'cos-error',
+      cosCode: 'AccessDenied',
+      message: 'Request has expired',
+    } as const;
+    other.emulator.faults.add({ operation: 'get-object', effect });
+    expect((await other.storage.downloadBuffer(stored.fileId)).equals(small)).toBe(true);
+    other.emulator.faults.add({ operation: 'get-object', effect, times: 2 });
+    await expect(other.storage.downloadBuffer(stored.fileId)).rejects.toMatchObject({
+      code: 'WX_CLOUD_DOWNLOAD_FAILED',
+      upstreamStatus: 403,
+    });
+    await other.close();
+  });
+
+  it('lets go of its connection when its reader goes away', async () => {
+    const { body } = await application.storage.download(fileId);
+    for await (const piece of body) {
+      expect(piece).toBeDefined();
+      break;
+    }
+    await givenUp();
+  });
+
+  it('reads no further ahead than a slow reader needs', async () => {
+    const { body } = await application.storage.download(fileId);
+    await body.iterator({ destroyOnReturn: false }).next();
+    await new Promise(resolve => setTimeout(resolve, 100));
+    expect(body.readableLength).toBeLessThan(1_000_000);
+    body.destroy();
+  });
+
+  it('ends when its signal is aborted in mid-file', async () => {
+    fault({ kind: 'trickle', bytesPerSecond: 100_000 });
+    const controller = new AbortController();
+    const { body } = await application.storage.download(fileId, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 50);
+    await expect(buffer(body)).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+    await givenUp();
+  });
+
+  it('that nobody reads does not end the process when its time is up', async () => {
+    const { body } = await application.storage.download(fileId, { timeoutMs: 50 });
+    await until(() => body.destroyed, 'the end of the download');
+    await expect(buffer(body)).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });
+    await givenUp();
+  });
+
+  it('ends when its time is up in mid-file', async () => {
+    fault({ kind: 'trickle', bytesPerSecond: 100_000 });
+    const { body } = await application.storage.download(fileId, { timeoutMs: 200 });
+    await expect(buffer(body)).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });
+    await givenUp();
+  });
+});
+
+describe('a part', () => {
+  it.each<[NonNullable<DownloadOptions['range']>, string, number]>([
+    [{ start: 0 }, '0123456789', 200],
+    [{}, '0123456789', 200],
+    [{ start: 3 }, '3456789', 206],
+    [{ end: 3 }, '0123', 206],
+    [{ start: 3, end: 3 }, '3', 206],
+    [{ start: 3, end: 5 }, '345', 206],
+    [{ start: 9, end: 100 }, '9', 206],
+  ])('%j is %s', async (range, expected, status) => {
+    const { body, size, start, totalSize } = await application.storage.download(smallId, { range });
+    expect((await buffer(body)).toString()).toBe(expected);
+    expect([size, totalSize]).toEqual([expected.length, 10]);
+    expect(small.subarray(start, start + size).toString()).toBe(expected);
+    expect(statuses()).toEqual([status]);
+  });
+
+  it('is cut out where the storage gives the whole file', async () => {
+    fault({ kind: 'ignore-range' });
+    expect((await read({ range: { start: 3, end: 5 } }, smallId)).toString()).toBe('345');
+    fault({ kind: 'ignore-range' });
+    const range = { start: TENTH + 3, end: 2 * TENTH };
+    expect((await read({ range })).equals(content.subarray(range.start, range.end + 1))).toBe(true);
+    await givenUp();
+  });
+
+  it.each([[{ start: 10 }], [{ start: 11, end: 12 }]])('%j is none of the file', async range => {
+    await expect(read({ range }, smallId)).rejects.toMatchObject({
+      code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
+      retryable: false,
+    });
+    fault({ kind: 'ignore-range' });
+    await expect(read({ range }, smallId)).rejects.toMatchObject({
+      code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
+    });
+  });
+
+  it.each([{ start: -1 }, { start: 1.5 }, { start: 3, end: 2 }, { end: Number.NaN }])(
+    '%j is no part, and makes no call',
+    async range => {
+      const calls = application.emulator.journal.length;
+      await expect(read({ range })).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
+      expect(application.emulator.journal).toHaveLength(calls);
+    },
+  );
+});
+
+describe('the ETag', () => {
+  it('is compared on request', async () => {
+    expect((await read({ verifyEtag: true })).equals(content)).toBe(true);
+    fault({ kind: 'wrong-etag' });
+    await expect(read({ verifyEtag: true })).rejects.toMatchObject({
+      code: 'WX_CLOUD_DOWNLOAD_FAILED',
+      message: expect.stringContaining('does not match its ETag'),
+    });
+    fault({ kind: 'wrong-etag' });
+    expect((await read()).equals(content)).toBe(true);
+  });
+
+  it('is compared over all connections of a download', async () => {
+    fault(cutAfter(TENTH));
+    expect((await read({ verifyEtag: true })).equals(content)).toBe(true);
+  });
+
+  it('of a part cannot be compared', async () => {
+    await expect(read({ verifyEtag: true, range: { start: 1 } })).rejects.toMatchObject({
+      code: 'WX_CLOUD_ARGUMENT_INVALID',
+    });
+  });
+});
+
+describe('a download into memory', () => {
+  it('of more than maxBytes is refused before it is read', async () => {
+    await expect(
+      application.storage.downloadBuffer(fileId, { maxBytes: content.byteLength - 1 }),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_FILE_TOO_LARGE' });
+    await givenUp();
+    const sent = application.emulator.journal.at(-1)?.responseBytes;
+    expect(sent).toBeLessThan(content.byteLength / 2);
+  });
+
+  it('takes a part that is small enough', async () => {
+    const part = await application.storage.downloadBuffer(fileId, {
+      maxBytes: 3,
+      range: { start: 0, end: 2 },
+    });
+    expect(part.equals(content.subarray(0, 3))).toBe(true);
+  });
+});
+
+describe('a download into a file', () => {
+  const target = () => join(folder, 'target.bin');
+
+  it('is whole after a broken connection, and verified', async () => {
+    fault(cutAfter(TENTH));
+    await application.storage.downloadToFile(fileId, target(), { verifyEtag: true });
+    expect((await readFile(target())).equals(content)).toBe(true);
+    expect(await readdir(folder)).toEqual(['target.bin']);
+  });
+
+  it('that fails leaves what was there, and nothing else', async () => {
+    await writeFile(target(), 'before');
+    fault({ kind: 'wrong-etag' });
+    await expect(
+      application.storage.downloadToFile(fileId, target(), { verifyEtag: true }),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_DOWNLOAD_FAILED' });
+    expect(await readFile(target(), 'utf8')).toBe('before');
+    expect(await readdir(folder)).toEqual(['target.bin']);
+  });
+});
+
+describe('progress', () => {
+  it('is reported from the first piece to the last, without going back', async () => {
+    const seen: TransferProgress[] = [];
+    fault(cutAfter(TENTH));
+    await read({ onProgress: progress => seen.push(progress) });
+    const bytes = seen.map(({ transferredBytes }) => transferredBytes);
+    expect(bytes).toEqual(bytes.toSorted((a, b) => a - b));
+    expect(seen.at(-1)).toEqual({ transferredBytes: 10 * TENTH, totalBytes: 10 * TENTH });
+    expect(seen.length).toBeGreaterThan(20);
+  });
+
+  it('of a part counts the part', async () => {
+    const onProgress = jest.fn();
+    await read({ range: { start: 4, end: 5 }, onProgress }, smallId);
+    expect(onProgress.mock.calls).toEqual([[{ transferredBytes: 2, totalBytes: 2 }]]);
+  });
+
+  it('may fail without harm', async () => {
+    const onProgress = (): never => {
+      throw new Error('a bug in the progress bar');
+    };
+    expect((await read({ onProgress })).equals(content)).toBe(true);
+  });
+});
