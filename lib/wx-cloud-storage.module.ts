@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { WxAccessTokenProvider } from './credentials/index.js';
 import { OptionsInvalidError } from './errors/index.js';
-import { registrarProvider } from './http/index.js';
+import { registrarProvider, WxUploadProgress } from './http/index.js';
 import { resolveOptions, type WxCloudStorageOptions } from './options/index.js';
 import { createStorageContext, type StorageContext } from './storage/index.js';
 import {
@@ -78,9 +78,15 @@ function complete(
           invalidate: rejected => tokens?.invalidate(rejected),
         }),
     },
-    registrarProvider(CONTEXT, name),
+    WxUploadProgress,
+    registrarProvider({ context: CONTEXT, service }, name),
   ];
-  return { ...definition, global: isGlobal ?? false, providers, exports: [service, tokenProvider] };
+  return {
+    ...definition,
+    global: isGlobal ?? false,
+    providers,
+    exports: [service, tokenProvider, WxUploadProgress],
+  };
 }
 
 /** Makes the options provider hold the checked options, whose secret is wrapped, instead of what the user gave. */

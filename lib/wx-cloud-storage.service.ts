@@ -1,14 +1,15 @@
-import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
-import { abandonSource, UNKNOWN_CONTENT_TYPE, type UploadSource } from './body/index.js';
-import { WxCloudStorageError } from './errors/index.js';
+import type { StreamableFile } from '@nestjs/common';
+import { answerWithFile, toStreamableFile } from './http/index.js';
+import type { ServedFileOptions, ServeOptions } from './http/index.js';
 import {
+  addImageRules,
+  assertImageRules,
   checkStorage,
   downloadToBuffer,
   downloadToFile,
-  fetchObject,
+  objectExists,
   openDownload,
-  readStat,
-  storeAtPath,
+  statObject,
   unwrap,
   type CallOptions,
   type CheckOptions,
@@ -20,77 +21,23 @@ import {
   type DownloadOptions,
   type DownloadUrlOptions,
   type DownloadUrlOutcome,
-  type FetchedObject,
   type StorageCheck,
   type StorageContext,
-  type StoredCloudFile,
-  type UploadBodyOptions,
-  type UploadFileOptions,
 } from './storage/index.js';
+import { StorageUploads } from './storage-uploads.js';
 import { WxCloudFile } from './wx-cloud-file.js';
-
-/** How long running operations may take to end by themselves when the application shuts down. */
-const SHUTDOWN_GRACE_MS = 10_000;
 
 /**
  * Stores, reads and removes files of one WeChat environment. Injectable. Every method takes `signal` and `timeoutMs`, and
  * throws nothing but {@link WxCloudStorageError}.
  */
-export class WxCloudStorageService implements BeforeApplicationShutdown, OnApplicationShutdown {
+export class WxCloudStorageService extends StorageUploads {
   readonly #context: StorageContext;
 
   /** Made by the module. */
   constructor(context: StorageContext) {
+    super(context);
     this.#context = context;
-  }
-
-  /**
-   * Stores a body under a path, replacing what is there. A body of unknown length is kept, in memory up to
-   * `upload.memoryLimitBytes` and beyond that in a temporary file, until its end shows its length, which COS wants to
-   * know first. A stream is read once; it is destroyed when the upload fails.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`; `WX_CLOUD_BODY_FAILED`
-   * when the body cannot be read to its end; `WX_CLOUD_SIZE_MISMATCHED`; `WX_CLOUD_SPOOL_FAILED`;
-   * `WX_CLOUD_UPLOAD_REJECTED`; and what every call to WeChat may throw. Nothing is stored then.
-   */
-  async upload(
-    cloudPath: string,
-    body: UploadSource,
-    options: UploadBodyOptions = {},
-  ): Promise<StoredCloudFile> {
-    try {
-      return await this.#context.operations.run('uploading', options, signal =>
-        storeAtPath(this.#context, {
-          from: { source: body, size: options.size },
-          cloudPath,
-          contentType: options.contentType,
-          fallbackType: typeOf(body),
-          signal,
-        }),
-      );
-    } catch (error) {
-      abandonSource(body);
-      throw error;
-    }
-  }
-
-  /**
-   * Stores a local file under a path. Read again for every try, never held in memory whole.
-   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.upload} does; `WX_CLOUD_BODY_FAILED` when the file cannot be read
-   */
-  async uploadFile(
-    localPath: string,
-    cloudPath: string,
-    options: UploadFileOptions = {},
-  ): Promise<StoredCloudFile> {
-    return this.#context.operations.run('uploading', options, signal =>
-      storeAtPath(this.#context, {
-        from: { localPath },
-        cloudPath,
-        contentType: options.contentType,
-        fallbackType: UNKNOWN_CONTENT_TYPE,
-        signal,
-      }),
-    );
   }
 
   /**
@@ -126,6 +73,26 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
   }
 
   /**
+   * Answers a request with a file: with its bytes, and all that HTTP has for that (parts, conditions, `HEAD`, the file's
+   * name), or with a redirect to a temporary link. Takes the request and response of Express or Fastify as a handler gets
+   * them from `@Req()` and `@Res()`, without `passthrough`, and resolves once the answer is sent or the client has gone.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does, while nothing is answered yet
+   */
+  serve(fileId: string, options: ServeOptions): Promise<void>;
+  /**
+   * The same without a request: a `StreamableFile` for a handler to return, with type, length and name, always whole.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does
+   */
+  serve(fileId: string, options?: ServedFileOptions): Promise<StreamableFile>;
+  async serve(
+    fileId: string,
+    options: ServeOptions | ServedFileOptions = {},
+  ): Promise<StreamableFile | void> {
+    if (!('response' in options)) return toStreamableFile(this, fileId, options);
+    return answerWithFile(this, fileId, options);
+  }
+
+  /**
    * A temporary link to a file, for whoever has no file IDs: a browser, another service.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_FILE_NOT_FOUND`
    */
@@ -141,9 +108,13 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
     fileIds: readonly string[],
     options: DownloadUrlOptions = {},
   ): Promise<readonly DownloadUrlOutcome[]> {
-    const { maxAgeSeconds } = options;
-    return this.#context.operations.run('asking for links', options, signal =>
+    const { maxAgeSeconds, imageRules } = options;
+    assertImageRules(imageRules);
+    const outcomes = await this.#context.operations.run('asking for links', options, signal =>
       this.#context.links.get({ fileIds, maxAgeSeconds, signal }),
+    );
+    return outcomes.map(outcome =>
+      outcome.ok ? { ...outcome, url: addImageRules(outcome.url, imageRules) } : outcome,
     );
   }
 
@@ -170,14 +141,7 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
 
   /** Whether there is such a file. @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.stat} does, but for a missing file */
   async exists(fileId: string, options: CallOptions = {}): Promise<boolean> {
-    try {
-      await this.#readHeaders(fileId, options, () => true);
-      return true;
-    } catch (error) {
-      if (error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_FILE_NOT_FOUND')
-        return false;
-      throw error;
-    }
+    return objectExists(this.#context, fileId, options);
   }
 
   /**
@@ -185,7 +149,7 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_FILE_NOT_FOUND`
    */
   async stat(fileId: string, options: CallOptions = {}): Promise<CloudFileStat> {
-    return this.#readHeaders(fileId, options, readStat);
+    return statObject(this.#context, fileId, options);
   }
 
   /**
@@ -202,35 +166,4 @@ export class WxCloudStorageService implements BeforeApplicationShutdown, OnAppli
   file(fileId: string): WxCloudFile {
     return new WxCloudFile(this, this.#context.bucket.accept(fileId));
   }
-
-  /** Lets running operations end, for 10 seconds at most, then ends them and waits for their clean-up. Called by Nest. */
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.#context.operations.drain(SHUTDOWN_GRACE_MS);
-  }
-
-  /**
-   * Refuses calls from now on, waits for the clean-up of what the closing server cut off, and closes all connections.
-   * Called by Nest.
-   */
-  async onApplicationShutdown(): Promise<void> {
-    await this.#context.operations.close();
-    await this.#context.transport.close();
-  }
-
-  async #readHeaders<T>(
-    fileId: string,
-    options: CallOptions,
-    read: (fetched: FetchedObject) => T,
-  ): Promise<T> {
-    return this.#context.operations.run('reading headers', options, async signal => {
-      const fetched = await fetchObject(this.#context, { fileId, method: 'HEAD', signal });
-      fetched.answer.discard();
-      return read(fetched);
-    });
-  }
-}
-
-function typeOf(body: UploadSource): string {
-  if (typeof body === 'string') return 'text/plain; charset=utf-8';
-  return body instanceof Blob && body.type !== '' ? body.type : UNKNOWN_CONTENT_TYPE;
 }

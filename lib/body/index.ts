@@ -8,8 +8,9 @@ export { MemoryBudget } from './memory-budget.js';
 export {
   openFileBody,
   openUploadBody,
+  typeOfSource,
   type OpenBodyContext,
   type UploadSource,
 } from './open-upload-body.js';
-export { abandonSource } from './read-pieces.js';
-export type { UploadBody } from './upload-body.js';
+export { abandonSource, readPieces } from './read-pieces.js';
+export { HEAD_BYTES, type UploadBody } from './upload-body.js';

@@ -4,6 +4,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/index.js';
 import type { ResolvedUpload } from '../options/index.js';
 import type { MemoryBudget } from './memory-budget.js';
+import { UNKNOWN_CONTENT_TYPE } from './detect-content-type.js';
 import { readPieces } from './read-pieces.js';
 import { spool } from './spool.js';
 import { exactly, streamBody } from './stream-body.js';
@@ -44,6 +45,12 @@ export async function openUploadBody(
   if (context.size !== undefined && context.size !== body.size) throw wrongSize(body.size);
   await context.inspectHead(body.head);
   return body;
+}
+
+/** The media type of a source whose first bytes show none. */
+export function typeOfSource(source: UploadSource): string {
+  if (typeof source === 'string') return 'text/plain; charset=utf-8';
+  return source instanceof Blob && source.type !== '' ? source.type : UNKNOWN_CONTENT_TYPE;
 }
 
 async function openKnown(

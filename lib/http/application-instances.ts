@@ -1,29 +1,43 @@
-import type { FactoryProvider } from '@nestjs/common';
+import type { FactoryProvider, Type } from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { OptionsInvalidError } from '../errors/index.js';
 import type { StorageContext } from '../storage/index.js';
+import type { WxCloudFileSource } from '../wx-cloud-file.js';
+import { UploadProgressHub } from './progress/upload-progress-hub.js';
 import { noteOrigins, originOf } from './request-origin.js';
 
 /** The name under which the instance without one is kept. */
 export const DEFAULT_INSTANCE = 'default';
 
-/** The instances of one application by their names. */
-type Instances = Map<string, StorageContext>;
+/** What is known of an instance. */
+export interface Instance {
+  /** What its operations share. */
+  readonly context: StorageContext;
+  /** What handles for its files work with. */
+  readonly files: WxCloudFileSource;
+}
+
+/** What an application has once. */
+interface ApplicationParts {
+  /** Its instances by their names. */
+  readonly instances: Map<string, Instance>;
+  /** Whom the progress of its uploads is told to. */
+  readonly progress: UploadProgressHub;
+}
 
 /** Keyed by the host that Nest injects everywhere, also before the adapter is there. */
-const byHost = new WeakMap<object, Instances>();
+const byHost = new WeakMap<object, ApplicationParts>();
 /** Keyed by the adapter's application, to which a request leads: all that a storage engine gets to see. */
-const byApplication = new WeakMap<object, Instances>();
+const byApplication = new WeakMap<object, ApplicationParts>();
 
 /** Makes an instance known to its application, as soon as Nest initialises its module. */
 class InstanceRegistrar {
   readonly #host: HttpAdapterHost | undefined;
 
-  constructor(host: HttpAdapterHost | undefined, name: string, context: StorageContext) {
+  constructor(host: HttpAdapterHost | undefined, name: string, instance: Instance) {
     this.#host = host;
     if (host === undefined) return;
-    const instances = byHost.get(host) ?? new Map<string, StorageContext>();
-    byHost.set(host, instances);
+    const { instances } = partsOf(host);
     if (instances.has(name)) {
       throw new OptionsInvalidError({
         option: 'name',
@@ -31,39 +45,72 @@ class InstanceRegistrar {
         remedy: 'Import one module in both places (isGlobal), or give one of them a name.',
       });
     }
-    instances.set(name, context);
+    instances.set(name, instance);
   }
 
   /** By now the adapter is there, which it is not while a testing module is compiled. */
   onModuleInit(): void {
-    const instances = this.#host && byHost.get(this.#host);
+    const parts = this.#host && byHost.get(this.#host);
     const adapter: AbstractHttpAdapter | undefined = this.#host?.httpAdapter;
     // Without HTTP, as in a microservice, Nest's stand-in of an adapter has no application.
     const application: unknown = adapter?.getInstance();
-    if (instances === undefined || adapter === undefined || !isKey(application)) return;
-    byApplication.set(application, instances);
+    if (parts === undefined || adapter === undefined || !isKey(application)) return;
+    byApplication.set(application, parts);
     noteOrigins(adapter);
   }
 }
 
+/** The tokens of what an instance is made of. */
+export interface InstanceTokens {
+  /** That of its context. */
+  readonly context: symbol;
+  /** That of its service. */
+  readonly service: symbol | Type<WxCloudFileSource>;
+}
+
 /** The provider that makes an instance known to its application. */
-export function registrarProvider(context: symbol, name = DEFAULT_INSTANCE): FactoryProvider {
+export function registrarProvider(
+  { context, service }: InstanceTokens,
+  name = DEFAULT_INSTANCE,
+): FactoryProvider {
   return {
     provide: InstanceRegistrar,
-    inject: [context, { token: HttpAdapterHost, optional: true }],
-    useFactory: (found: StorageContext, host?: HttpAdapterHost) =>
-      new InstanceRegistrar(host, name, found),
+    inject: [context, service, { token: HttpAdapterHost, optional: true }],
+    useFactory: (found: StorageContext, files: WxCloudFileSource, host?: HttpAdapterHost) =>
+      new InstanceRegistrar(host, name, { context: found, files }),
   };
 }
 
 /** Finds an instance of the application that a host belongs to. @throws {@link OptionsInvalidError} when there is none */
-export function findInstance(host: HttpAdapterHost, name = DEFAULT_INSTANCE): StorageContext {
-  return byHost.get(host)?.get(name) ?? fail(name);
+export function findInstance(host: HttpAdapterHost, name = DEFAULT_INSTANCE): Instance {
+  return byHost.get(host)?.instances.get(name) ?? fail(name);
 }
 
 /** Finds an instance of the application that a request came to. @throws {@link OptionsInvalidError} when there is none */
-export function findInstanceOfRequest(request: object, name = DEFAULT_INSTANCE): StorageContext {
-  return byApplication.get(originOf(request).application)?.get(name) ?? fail(name);
+export function findInstanceOfRequest(request: object, name = DEFAULT_INSTANCE): Instance {
+  return partsOfRequest(request)?.instances.get(name) ?? fail(name);
+}
+
+/** Whom the progress of an application's uploads is told to. */
+export function findProgressHub(host: HttpAdapterHost): UploadProgressHub {
+  return partsOf(host).progress;
+}
+
+/** The same, by a request that came to the application; undefined when it has no instance. */
+export function findProgressHubOfRequest(request: object): UploadProgressHub | undefined {
+  return partsOfRequest(request)?.progress;
+}
+
+function partsOf(host: HttpAdapterHost): ApplicationParts {
+  const known = byHost.get(host);
+  if (known !== undefined) return known;
+  const parts = { instances: new Map<string, Instance>(), progress: new UploadProgressHub() };
+  byHost.set(host, parts);
+  return parts;
+}
+
+function partsOfRequest(request: object): ApplicationParts | undefined {
+  return byApplication.get(originOf(request).application);
 }
 
 function isKey(value: unknown): value is object {

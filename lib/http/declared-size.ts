@@ -1,13 +1,10 @@
 import { OptionsInvalidError, WxCloudStorageError } from '../errors/index.js';
+import { findSent, isSentValue } from './sent-value.js';
 import type { WxCloudDeclaredSize, WxCloudHttpRequest } from './upload-options.js';
 
 /** Checks the option. @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both */
 export function assertDeclaredSize(option: WxCloudDeclaredSize | undefined): void {
-  if (option === undefined) return;
-  const names = Object.entries(option).filter(([, name]) => name !== undefined);
-  const [source, name] = names[0] ?? [];
-  const isKnown = source === 'header' || source === 'field';
-  if (names.length === 1 && isKnown && typeof name === 'string' && name !== '') return;
+  if (option === undefined || isSentValue(option)) return;
   throw new OptionsInvalidError({
     option: 'declaredSize',
     expected: '{ header } or { field } with the name of the one that holds the size in bytes',
@@ -37,16 +34,8 @@ export function readDeclaredSize(
   });
 }
 
-function findDeclaration(
-  { header, field }: WxCloudDeclaredSize,
-  { headers, body }: WxCloudHttpRequest,
-): unknown {
-  if (header !== undefined) {
-    return headers[header.toLowerCase()]
-      ?.toString()
-      .split(',')
-      .map(value => value.trim());
-  }
-  const fields: unknown = body ?? {};
-  return Object.entries(fields as object).find(([name]) => name === field)?.[1];
+function findDeclaration(option: WxCloudDeclaredSize, request: WxCloudHttpRequest): unknown {
+  const sent = findSent(option, request);
+  const isHeader = option.header !== undefined && typeof sent === 'string';
+  return isHeader ? sent.split(',').map(value => value.trim()) : sent;
 }

@@ -1,3 +1,13 @@
+export * from './pipes/index.js';
+export * from './reply/index.js';
+export * from './serve/index.js';
+export {
+  WxUploadProgress,
+  type WxFileProgressed,
+  type WxUploadEnded,
+  type WxUploadProgressEvent,
+  type WxUploadProgressMessage,
+} from './progress/index.js';
 export { DEFAULT_INSTANCE, registrarProvider } from './application-instances.js';
 export { FileId, FileIds } from './file-id.decorator.js';
 export { toHttpException } from './http-exception.js';
@@ -20,6 +30,7 @@ export type {
   WxCloudHttpRequest,
   WxCloudIncomingFile,
   WxCloudPathFactory,
+  WxCloudProgressId,
   WxCloudUploadedFile,
   WxCloudUploadEngineOptions,
   WxCloudUploadInterceptorOptions,

@@ -21,6 +21,7 @@ export class StoredFiles {
   readonly #controller = createSharedController();
   readonly #files = new Map<string, StoredFile>();
   readonly #holds = new Map<StorageContext, () => void>();
+  readonly #endListeners: ((isSuccess: boolean) => void)[] = [];
   #isSettled = false;
   #fileCount = 0;
   #failure: { readonly error: unknown } | undefined;
@@ -48,6 +49,11 @@ export class StoredFiles {
   /** Numbers the files of the form as they come, from 0. */
   takeIndex(): number {
     return this.#fileCount++;
+  }
+
+  /** Calls back once the request has ended, with whether its files are kept. */
+  onEnd(listener: (isSuccess: boolean) => void): void {
+    this.#endListeners.push(listener);
   }
 
   /** Takes note of a stored file. When the request has failed meanwhile, it is removed at once. */
@@ -104,6 +110,7 @@ export class StoredFiles {
     if (this.#isSettled) return;
     this.#isSettled = true;
     if (isSuccess) this.#files.clear();
+    for (const listener of this.#endListeners) listener(isSuccess);
     await this.fail();
     for (const release of this.#holds.values()) release();
   }

@@ -1,13 +1,14 @@
 import type { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
-import { FileTooLargeError, OptionsInvalidError } from '../errors/index.js';
-import { findPathProblem, generateCloudPath } from '../file-id/index.js';
+import { FileTooLargeError } from '../errors/index.js';
 import { storeSource, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
 import { assertDeclaredSize, readDeclaredSize } from './declared-size.js';
 import { FileIntake } from './file-intake.js';
 import { decodeLatin1Name } from './file-name.js';
 import { toHttpException } from './http-exception.js';
+import { assertPathPrefix } from './path-prefix.js';
+import { assertProgressIdOption, progressListenerOf } from './progress/index.js';
 import { originOf } from './request-origin.js';
 import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
@@ -70,7 +71,7 @@ export interface EngineParts {
 export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloudUploadEngine {
   return createUploadEngine({
     options,
-    findContext: request => findInstanceOfRequest(request, options.storage),
+    findContext: request => findInstanceOfRequest(request, options.storage).context,
     // multer's default; whoever has set it to UTF-8 loses nothing, but for names that look like twice encoded.
     takesNamesForLatin1: request => 'app' in request,
     standsAlone: true,
@@ -81,6 +82,7 @@ export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloud
 export function createUploadEngine(parts: EngineParts): WxCloudUploadEngine {
   assertPathPrefix(parts.options.path);
   assertDeclaredSize(parts.options.declaredSize);
+  assertProgressIdOption(parts.options.progressId);
   return {
     _handleFile: (request, file, callback) =>
       callbackify(() => storeOrDrain(parts, request, file))(callback),
@@ -122,15 +124,18 @@ async function storeFile(
   };
   const files = storedFilesOf(request);
   const intake = new FileIntake(options, request, claimed);
-  const { declaredSize } = options;
+  const { declaredSize, progressId } = options;
   const index = files.takeIndex();
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
   if (size !== undefined && size > fileSizeLimit) throw tooLarge(fileSizeLimit);
+  const { fieldname } = given;
+  const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
   const stored = await context.operations.run('uploading', { signal: files.signal }, signal =>
     storeSource(context, {
       from: { source: contentOf(stream, fileSizeLimit), size },
       inspectHead: head => intake.inspect(head),
       plan: body => intake.plan(body.size),
+      onProgress,
       signal,
     }),
   );
@@ -157,18 +162,6 @@ function contentOf(stream: EngineStream, fileSizeLimit: number): AsyncIterable<U
   const end = async (): Promise<IteratorResult<Uint8Array>> =>
     (await pieces.return?.()) ?? { done: true, value: undefined };
   return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
-}
-
-/** Checked once, as every path that is made with it would fail. */
-function assertPathPrefix(path: WxCloudUploadEngineOptions['path']): void {
-  if (typeof path !== 'string') return;
-  const problem = findPathProblem(generateCloudPath({ prefix: path, extension: undefined }));
-  if (problem === undefined) return;
-  throw new OptionsInvalidError({
-    option: 'path',
-    expected: `the beginning of a cloud path; a path with it ${problem}`,
-    remedy: 'Use a relative prefix such as photos/.',
-  });
 }
 
 function tooLarge(limitBytes: number): FileTooLargeError {

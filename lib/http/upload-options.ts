@@ -42,6 +42,14 @@ export interface WxCloudDeclaredSize {
   readonly field?: string | undefined;
 }
 
+/** Where a client says under which ID a page follows its upload: exactly one of the two. */
+export interface WxCloudProgressId {
+  /** The name of a request header. */
+  readonly header?: string | undefined;
+  /** The name of a text field before the file. */
+  readonly field?: string | undefined;
+}
+
 /** multer's limits, by multer's names. */
 export interface WxCloudUploadLimits {
   /** Bytes of one file. @defaultValue 104857600 (100 MiB) */
@@ -92,6 +100,11 @@ export interface WxCloudUploadEngineOptions {
    * over `limits.fileSize` with 413; a file without a size is kept as usual. @defaultValue none
    */
   readonly declaredSize?: WxCloudDeclaredSize | undefined;
+  /**
+   * Where a client sends an ID under which a page follows the upload, by `WxUploadProgress`; a field has to come before
+   * the file. Something that is no ID is answered with 400. @defaultValue none
+   */
+  readonly progressId?: WxCloudProgressId | undefined;
   /** The name of the instance to store with. @defaultValue the default instance */
   readonly storage?: string | undefined;
 }

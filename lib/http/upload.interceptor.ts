@@ -121,7 +121,7 @@ async function makeParser(
   { options, select }: UploadInterceptorParts,
   limits: CompleteLimits,
 ): Promise<FormParser> {
-  const context = findInstance(host, options.storage);
+  const { context } = findInstance(host, options.storage);
   let namesAreLatin1 = false;
   const storage = createUploadEngine({
     options,

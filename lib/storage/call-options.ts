@@ -13,6 +13,13 @@ export interface CallOptions {
 export interface DownloadUrlOptions extends CallOptions {
   /** The life of the link in seconds, from 1 to 86400; files that everybody may read get links without end. @defaultValue `links.maxAgeSeconds` */
   readonly maxAgeSeconds?: number | undefined;
+  /**
+   * Rules of Tencent Cloud's image processing, e.g. `imageMogr2/thumbnail/640x`: whoever opens the link gets the processed
+   * image. They stand in the link as they are; its signature stays good. The environment needs the image processing
+   * extension. @defaultValue none
+   * @see https://cloud.tencent.com/document/product/876/49182
+   */
+  readonly imageRules?: string | undefined;
 }
 
 /** A part of a file, by its bytes. */
@@ -62,13 +69,13 @@ export interface DownloadBufferOptions extends DownloadOptions {
 }
 
 /** What a local file is uploaded with. */
-export interface UploadFileOptions extends CallOptions {
+export interface UploadFileOptions extends CallOptions, ProgressOptions {
   /** The media type to store it with. @defaultValue what its first bytes show, else `application/octet-stream` */
   readonly contentType?: string | undefined;
 }
 
 /** What a body is uploaded with. */
-export interface UploadBodyOptions extends CallOptions {
+export interface UploadBodyOptions extends CallOptions, ProgressOptions {
   /**
    * The media type to store it with. @defaultValue what its first bytes show, else a Blob's own type, `text/plain` for a
    * string, `application/octet-stream`

@@ -10,12 +10,13 @@ export type {
   UploadBodyOptions,
   UploadFileOptions,
 } from './call-options.js';
+export { confirmUpload, type ConfirmUploadOptions } from './confirm-upload.js';
 export type { DeleteOutcome } from './delete-files.js';
 export { openDownload, type CloudDownload } from './download-object.js';
 export { downloadToBuffer } from './download-to-buffer.js';
 export { downloadToFile } from './download-to-file.js';
 export type { DownloadUrlOutcome } from './download-links.js';
-export { fetchObject, readStat, type CloudFileStat, type FetchedObject } from './fetch-object.js';
+export type { CloudFileStat } from './fetch-object.js';
 export {
   unwrap,
   type FileFailure,
@@ -23,6 +24,7 @@ export {
   type FileOutcome,
   type FileSuccess,
 } from './file-outcome.js';
+export { addImageRules, assertImageRules } from './image-rules.js';
 export { Operations } from './operations.js';
 export { removeOwnObjects, type OwnObject } from './own-objects.js';
 export {
@@ -32,6 +34,8 @@ export {
   type StorageCheck,
 } from './self-check.js';
 export { createStorageContext, type StorageContext } from './storage-context.js';
+export { objectExists, statObject } from './stat-object.js';
 export type { StorageLogger } from './storage-logger.js';
-export { storeAtPath, storeSource, type StoragePlan } from './store-source.js';
+export { assertContentType, storeAtPath, storeSource, type StoragePlan } from './store-source.js';
+export { createUploadForm, type UploadForm, type UploadFormOptions } from './upload-form.js';
 export type { StoredCloudFile } from './upload-object.js';

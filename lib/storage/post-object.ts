@@ -17,6 +17,8 @@ export interface PostObjectCall {
   readonly contentType: string | undefined;
   /** Given everything that is sent, so that the content can be recognised later; undefined for no hash. */
   readonly hash: Hash | undefined;
+  /** Told how many bytes of the body were handed to the connection; undefined for nobody. */
+  readonly onBytes: ((count: number) => void) | undefined;
   /** Ends the upload. Once the last byte is sent it takes effect only after a grace period: see {@link postObject}. */
   readonly signal: AbortSignal;
 }
@@ -41,6 +43,7 @@ export async function postObject(
     fields: toFields(call),
     size: body.size,
     file: hashed(body.open(signal), hash),
+    onFileBytes: call.onBytes,
   });
   const grace = abortWithGrace(signal, form.isSent);
   const md5 = (): string | undefined => (verifyEtag ? hash?.copy().digest('hex') : undefined);

@@ -8,6 +8,7 @@ import {
 } from '../body/index.js';
 import { WxCloudStorageError } from '../errors/index.js';
 import { assertCloudPath } from '../file-id/index.js';
+import type { ProgressOptions } from './call-options.js';
 import type { StorageContext } from './storage-context.js';
 import { uploadObject, type StoredCloudFile, type UploadObjectCall } from './upload-object.js';
 
@@ -27,6 +28,8 @@ export interface StoreSourceCall {
   readonly inspectHead: (head: Uint8Array) => Promise<void>;
   /** Decides where it goes, once its first bytes and size are known; what it throws refuses the body. */
   readonly plan: (body: UploadBody) => StoragePlan | Promise<StoragePlan>;
+  /** Told how far the transfer to the storage has got. @defaultValue nobody is */
+  readonly onProgress?: ProgressOptions['onProgress'];
   /** Ends the call. */
   readonly signal: AbortSignal;
 }
@@ -34,14 +37,14 @@ export interface StoreSourceCall {
 /** Opens a body, decides about it, uploads it, and lets go of it. */
 export async function storeSource(
   context: StorageContext,
-  { from, inspectHead, plan, signal }: StoreSourceCall,
+  { from, inspectHead, plan, onProgress, signal }: StoreSourceCall,
 ): Promise<StoredCloudFile> {
   const { upload, timeouts } = context.options;
   const { budget } = context;
   const open = { inspectHead, signal, limits: upload, budget, idleMs: timeouts.idleMs };
   const body = await openSource(from, open);
   try {
-    return await uploadObject(context, { ...(await plan(body)), body, signal });
+    return await uploadObject(context, { ...(await plan(body)), body, onProgress, signal });
   } finally {
     await body.dispose();
   }
@@ -65,6 +68,8 @@ export interface StoreAtPathCall {
   readonly contentType: string | undefined;
   /** The media type when the first bytes show none. */
   readonly fallbackType: string;
+  /** Told how far the transfer to the storage has got. @defaultValue nobody is */
+  readonly onProgress?: ProgressOptions['onProgress'];
   /** Ends the call. */
   readonly signal: AbortSignal;
 }
@@ -72,7 +77,7 @@ export interface StoreAtPathCall {
 /** Stores a body at a known path. @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`, and as {@link storeSource} does */
 export async function storeAtPath(
   context: StorageContext,
-  { from, cloudPath, contentType, fallbackType, signal }: StoreAtPathCall,
+  { from, cloudPath, contentType, fallbackType, onProgress, signal }: StoreAtPathCall,
 ): Promise<StoredCloudFile> {
   assertCloudPath(cloudPath);
   assertContentType(contentType);
@@ -81,11 +86,12 @@ export async function storeAtPath(
     contentType: contentType ?? (await detectContentType(head))?.contentType ?? fallbackType,
     isPathUnique: false,
   });
-  return storeSource(context, { from, inspectHead: () => Promise.resolve(), plan, signal });
+  const inspectHead = (): Promise<void> => Promise.resolve();
+  return storeSource(context, { from, inspectHead, plan, onProgress, signal });
 }
 
-/** It becomes a header of every download, so it must be one. */
-function assertContentType(contentType: string | undefined): void {
+/** Makes sure that a media type is one, as it becomes a header of every download. @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` */
+export function assertContentType(contentType: string | undefined): void {
   if (
     contentType === undefined ||
     /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:;[\t\x20-\x7e]*)?$/.test(contentType)

@@ -4,8 +4,10 @@ import { UNKNOWN_CONTENT_TYPE, type UploadBody } from '../body/index.js';
 import { observed, uploadChannel, type WxCloudUploadEvent } from '../diagnostics/index.js';
 import type { UploadLink } from '../wire/index.js';
 import { removeOwnObjects } from './own-objects.js';
+import type { ProgressOptions } from './call-options.js';
 import { postObject } from './post-object.js';
 import type { PostObjectOutcome, PostObjectSuccess } from './post-object-verdict.js';
+import { reportProgress } from './progress.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
 import { requestUploadLink } from './upload-link.js';
@@ -34,6 +36,8 @@ export interface UploadObjectCall {
   readonly contentType: string;
   /** Whether nothing else can have been stored at the path, as when it was made up at random. */
   readonly isPathUnique: boolean;
+  /** Told how far the transfer to the storage has got, by each try from 0. @defaultValue nobody is */
+  readonly onProgress?: ProgressOptions['onProgress'];
   /** Ends the upload. */
   readonly signal: AbortSignal;
 }
@@ -70,6 +74,7 @@ class ObjectUpload {
   readonly #startedAtMs = performance.now();
   /** A body that cannot be read again is hashed while it is sent, where its object may have to be recognised. */
   readonly #hash: Hash | undefined;
+  readonly #report: ((transferredBytes: number) => void) | undefined;
   #leftover: UploadLink | undefined;
   #isOpened = false;
   #tries = 0;
@@ -84,6 +89,9 @@ class ObjectUpload {
     this.#call = call;
     const isRecognisable = call.body.isReplayable || call.isPathUnique;
     this.#hash = isRecognisable ? undefined : createHash('md5');
+    const { onProgress, body } = call;
+    const transfer = { onProgress, totalBytes: body.size };
+    this.#report = onProgress && reportProgress(context, transfer);
   }
 
   async run(): Promise<StoredCloudFile> {
@@ -134,6 +142,7 @@ class ObjectUpload {
       body,
       contentType,
       hash,
+      onBytes: this.#countBytes(),
       signal,
     });
     if (outcome.isStored || outcome.mayExist) {
@@ -152,8 +161,21 @@ class ObjectUpload {
     this.#call.signal.throwIfAborted();
     this.#context.contentTypeField.confirm(withType);
     const { cloudPath, body } = this.#call;
+    this.#report?.(body.size);
     const contentType = withType ? this.#call.contentType : UNKNOWN_CONTENT_TYPE;
     return { fileId, cloudPath, size: body.size, contentType, etag };
+  }
+
+  /** Counts the bytes of one try; the last ones are reported once the storage has confirmed them. */
+  #countBytes(): ((count: number) => void) | undefined {
+    const report = this.#report;
+    if (report === undefined) return undefined;
+    let sent = 0;
+    report(0);
+    return count => {
+      sent += count;
+      if (sent < this.#call.body.size) report(sent);
+    };
   }
 
   #canSend(): boolean {

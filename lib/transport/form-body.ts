@@ -8,6 +8,8 @@ export interface FormParts {
   readonly size: number;
   /** The file: at hand, or to be read once; it has to yield exactly `size` bytes. */
   readonly file: Buffer | AsyncIterable<Uint8Array>;
+  /** Told how many bytes of the file were handed to the connection; not for a form that is sent in one piece. @defaultValue nobody is */
+  readonly onFileBytes?: ((count: number) => void) | undefined;
 }
 
 /** A multipart form whose length is known before it is sent. */
@@ -30,7 +32,7 @@ const PIECE_BYTES = 262_144;
  * does not accept chunked forms. Field values are sent as raw UTF-8.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
-export function buildForm({ fields, size, file }: FormParts): FormBody {
+export function buildForm({ fields, size, file, onFileBytes }: FormParts): FormBody {
   const boundary = `----wx-cloud-storage-${randomBytes(18).toString('hex')}`;
   const head = Buffer.from(
     Object.entries(fields)
@@ -54,11 +56,24 @@ export function buildForm({ fields, size, file }: FormParts): FormBody {
   let sent = false;
   async function* join(): AsyncGenerator<Uint8Array> {
     yield head;
-    yield* Buffer.isBuffer(file) ? cut(file) : file;
+    const pieces = Buffer.isBuffer(file) ? cut(file) : file;
+    if (onFileBytes === undefined) yield* pieces;
+    else yield* countPieces(pieces, onFileBytes);
     sent = true;
     yield tail;
   }
   return { headers, body: join(), isSent: () => sent };
+}
+
+async function* countPieces(
+  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  onFileBytes: (count: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    yield piece;
+    // Asked for the next piece, the connection has taken this one.
+    onFileBytes(piece.byteLength);
+  }
 }
 
 function* cut(buffer: Buffer): Generator<Uint8Array> {

@@ -34,6 +34,8 @@ export interface HttpAnswer {
   discard(): void;
   /** Reads the body as UTF-8 text of at most `maxBytes`; more is cut off. */
   readText(maxBytes: number): Promise<string>;
+  /** Reads the first bytes of the body, at most so many, and gives up the rest. */
+  readBytes(maxBytes: number): Promise<Buffer>;
   /** Turns what the body's stream threw into a typed error. */
   toError(error: unknown): Error;
 }
@@ -95,10 +97,8 @@ export class HttpTransport {
         header: name => firstOf(headers[name]),
         body,
         discard: () => discard(body, call.method),
-        readText: maxBytes =>
-          readText(body, maxBytes).catch((error: unknown) => {
-            throw toError(error);
-          }),
+        readText: async maxBytes => (await readBytes(body, maxBytes, toError)).toString('utf8'),
+        readBytes: maxBytes => readBytes(body, maxBytes, toError),
         toError,
       };
     } catch (error) {
@@ -117,13 +117,21 @@ function discard(body: Readable, method: HttpCall['method']): void {
   else body.destroy();
 }
 
-async function readText(body: Readable, maxBytes: number): Promise<string> {
+async function readBytes(
+  body: Readable,
+  maxBytes: number,
+  toError: HttpAnswer['toError'],
+): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    chunks.push(chunk);
-    size += chunk.byteLength;
-    if (size >= maxBytes) break;
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      chunks.push(chunk);
+      size += chunk.byteLength;
+      if (size > maxBytes) break;
+    }
+  } catch (error) {
+    throw toError(error);
   }
-  return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
+  return Buffer.concat(chunks).subarray(0, maxBytes);
 }

@@ -38,11 +38,11 @@ const TABLE: ImportTable = {
   storage: { folders: CORE, packages: [] },
   http: {
     folders: [...CORE, 'storage'],
-    files: ['wx-cloud-storage.service.ts'],
+    files: ['wx-cloud-file.ts'],
     packages: ['@nestjs/*', 'rxjs', 'multer'],
     typesOnly: ['multer'],
   },
-  '.': { folders: [...CORE, 'storage', 'http'], packages: ['@nestjs/common'] },
+  '.': { folders: [...CORE, 'storage', 'http'], packages: ['@nestjs/common', 'rxjs'] },
   redis: { folders: ['errors', 'options'], packages: [] },
   emulator: { folders: ['wire'], packages: [], typesOnly: ['wire'] },
 };
@@ -106,6 +106,7 @@ describe('the checker', () => {
     ['index.ts', "import { Controller } from '@nestjs/core';"],
     ['index.ts', "export * from './emulator/index.js';"],
     ['http/a.ts', "import { Module } from '../wx-cloud-storage.module.js';"],
+    ['http/a.ts', "import { Service } from '../wx-cloud-storage.service.js';"],
     ['http/a.ts', "import multer from 'multer';"],
     ['emulator/a.ts', "import { decode } from '../wire/b.js';"],
     ['emulator/a.ts', "import { type B, decode } from '../wire/b.js';"],
@@ -118,7 +119,7 @@ describe('the checker', () => {
   it.each([
     ['errors/a.ts', "import { b } from './b.js'; import { inspect } from 'node:util';"],
     ['transport/a.ts', "import { Agent } from 'undici';"],
-    ['http/a.ts', "import { Service } from '../wx-cloud-storage.service.js';"],
+    ['http/a.ts', "import { WxCloudFile } from '../wx-cloud-file.js';"],
     ['http/a.ts', "import type { StorageEngine } from 'multer';"],
     ['http/a.ts', "const express = await import('@nestjs/platform-express');"],
     ['emulator/a.ts', "import type { B } from '../wire/b.js';"],

@@ -315,7 +315,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     onOrphan.mockClear();
     emulator.faults.add({
       operation: 'download-links',
-      effect: { kind: 'item', status: -503002, errmsg: 'no permission' },
+      effect: { kind: 'item', status: -503002, errmsg: 'no permission', index: 0 },
     });
 
     await application.post('own-paths', [

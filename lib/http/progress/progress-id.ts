@@ -1,0 +1,27 @@
+import { OptionsInvalidError } from '../../errors/index.js';
+import { formInvalid } from '../form-error.js';
+import { findSent, isSentValue, type SentValue } from '../sent-value.js';
+import type { WxCloudHttpRequest } from '../upload-options.js';
+
+/** Whether a text can be an ID: hard to guess, and harmless wherever it is written. */
+export function isProgressId(id: unknown): id is string {
+  return typeof id === 'string' && /^[\w-]{16,128}$/.test(id);
+}
+
+/** Checks the option. @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both */
+export function assertProgressIdOption(option: SentValue | undefined): void {
+  if (option === undefined || isSentValue(option)) return;
+  throw new OptionsInvalidError({
+    option: 'progressId',
+    expected: '{ header } or { field } with the name of the one that holds the ID',
+    remedy: "Write progressId: { header: 'x-upload-id' }, or leave it out.",
+  });
+}
+
+/** The ID that a client sent; undefined when it sent none. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is none */
+export function readProgressId(option: SentValue, request: WxCloudHttpRequest): string | undefined {
+  const given = findSent(option, request);
+  if (given === undefined) return undefined;
+  if (isProgressId(given)) return given;
+  throw formInvalid('its progress ID is none');
+}

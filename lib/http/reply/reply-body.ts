@@ -1,0 +1,75 @@
+import { Readable } from 'node:stream';
+import { ReadableStream } from 'node:stream/web';
+import { StreamableFile } from '@nestjs/common';
+import type { UploadSource } from '../../body/index.js';
+
+/** Bytes that a handler returned. */
+export interface ReplyBody {
+  /** The bytes. */
+  readonly source: UploadSource;
+  /** How many there are, when that is known. */
+  readonly size: number | undefined;
+  /** The handler's type for them. */
+  readonly contentType: string | undefined;
+  /** The handler's name for them. */
+  readonly fileName: string | undefined;
+  /** The `Content-Disposition` of a `StreamableFile`. */
+  readonly disposition: string | undefined;
+}
+
+const MEMBERS: readonly string[] = ['body', 'fileName', 'contentType'];
+
+/**
+ * Recognises bytes in what a handler returned: a Buffer, Uint8Array, Blob, Node or web stream, `StreamableFile`, or one of
+ * them as `{ body, fileName, contentType }`. Undefined for all else, which is an answer as it is.
+ */
+export function readReplyBody(value: unknown): ReplyBody | undefined {
+  if (value instanceof StreamableFile) return ofStreamableFile(value);
+  const source = readSource(value);
+  if (source !== undefined) return plain(source);
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (!Object.keys(value).every(name => MEMBERS.includes(name))) return undefined;
+  const { body, fileName, contentType } = value as Partial<Record<string, unknown>>;
+  const inner = readReplyBody(body);
+  if (inner === undefined) return undefined;
+  return {
+    ...inner,
+    contentType: typeof contentType === 'string' ? contentType : inner.contentType,
+    fileName: typeof fileName === 'string' ? fileName : inner.fileName,
+  };
+}
+
+function ofStreamableFile(file: StreamableFile): ReplyBody {
+  const { type, disposition, length } = file.options;
+  return {
+    source: file.getStream(),
+    size: length,
+    contentType: type,
+    fileName: undefined,
+    disposition: Array.isArray(disposition) ? disposition[0] : disposition,
+  };
+}
+
+function readSource(value: unknown): UploadSource | undefined {
+  const isSource =
+    value instanceof Uint8Array ||
+    value instanceof Blob ||
+    value instanceof Readable ||
+    value instanceof ReadableStream;
+  return isSource ? value : undefined;
+}
+
+function plain(source: UploadSource): ReplyBody {
+  return {
+    source,
+    size: sizeOf(source),
+    contentType: source instanceof Blob && source.type !== '' ? source.type : undefined,
+    fileName: source instanceof File ? source.name : undefined,
+    disposition: undefined,
+  };
+}
+
+function sizeOf(source: UploadSource): number | undefined {
+  if (source instanceof Uint8Array) return source.byteLength;
+  return source instanceof Blob ? source.size : undefined;
+}

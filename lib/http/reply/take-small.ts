@@ -1,0 +1,48 @@
+import { readPieces, type UploadSource } from '../../body/index.js';
+import type { ReplyBody } from './reply-body.js';
+
+/** What is needed to read a stream. */
+export interface TakeContext {
+  /** The most bytes that count as few. */
+  readonly maxBytes: number;
+  /** How long a piece may take, in milliseconds. */
+  readonly idleMs: number;
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+}
+
+/** Few bytes, all of them; or more, to be read on from their beginning. */
+export type Taken = { readonly whole: Buffer } | { readonly source: UploadSource };
+
+/** Finds out whether there are few bytes, reading no more of a stream than it takes. */
+export async function takeSmall(
+  { source, size }: ReplyBody,
+  { maxBytes, idleMs, signal }: TakeContext,
+): Promise<Taken> {
+  if (size !== undefined && size > maxBytes) return { source };
+  if (source instanceof Uint8Array) return { whole: Buffer.from(source) };
+  const stream = source instanceof Blob ? source.stream() : source;
+  const pieces = readPieces(stream as AsyncIterable<unknown>, { idleMs, signal });
+  const taken: Uint8Array[] = [];
+  let takenBytes = 0;
+  for (;;) {
+    const { done, value } = await pieces.next();
+    if (done === true) return { whole: Buffer.concat(taken) };
+    taken.push(value);
+    takenBytes += value.byteLength;
+    if (takenBytes > maxBytes) return { source: readOn(taken, pieces) };
+  }
+}
+
+async function* readOn(
+  taken: readonly Uint8Array[],
+  pieces: AsyncGenerator<Uint8Array, void, undefined>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* taken;
+    yield* pieces;
+  } finally {
+    // Also when it ends before the pieces are reached.
+    await pieces.return();
+  }
+}

@@ -1,0 +1,109 @@
+import type { ServerResponse } from 'node:http';
+import {
+  HttpException,
+  Inject,
+  mixin,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+  type OnModuleInit,
+  type Type,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { concatMap, takeLast, type Observable } from 'rxjs';
+import { abandonSource } from '../../body/index.js';
+import { OptionsInvalidError, WxCloudStorageError } from '../../errors/index.js';
+import { findInstance } from '../application-instances.js';
+import { toHttpException } from '../http-exception.js';
+import { keepOnSuccess } from '../keep-on-success.js';
+import { assertPathPrefix } from '../path-prefix.js';
+import { rawResponseOf } from '../request-origin.js';
+import { watchStoredFiles } from '../stored-files.js';
+import type { WxCloudHttpRequest } from '../upload-options.js';
+import { readReplyBody } from './reply-body.js';
+import type { WxCloudReplyOptions } from './reply-options.js';
+import { storeReply, type ReplyContext } from './store-reply.js';
+
+interface ReplyRequest extends WxCloudHttpRequest {
+  readonly method: string;
+}
+
+/**
+ * Stores the bytes that a handler returns, and answers `{ fileId, cloudPath, size, contentType }` in their place: for a
+ * Buffer, Uint8Array, Blob, Node or web stream, `StreamableFile`, or one of them as `{ body, fileName, contentType }`. All
+ * other values, and errors, pass as they are. When the answer does not reach the client, the file is removed.
+ */
+export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type<NestInterceptor> {
+  assertPathPrefix(options.path);
+  assertWhenOverBytes(options.whenOverBytes);
+
+  class ReplyInterceptor implements NestInterceptor, OnModuleInit {
+    readonly #host: HttpAdapterHost;
+
+    constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
+      this.#host = host;
+    }
+
+    /** At start-up, so that a wrong name does not wait for the first request. */
+    onModuleInit(): void {
+      if (this.#host.httpAdapter !== undefined) findInstance(this.#host, options.storage);
+    }
+
+    intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+      const http = context.switchToHttp();
+      const request = http.getRequest<ReplyRequest>();
+      const files = watchStoredFiles(request, rawResponseOf(http.getResponse<ServerResponse>()));
+      const reply: ReplyContext = {
+        context: findInstance(this.#host, options.storage).context,
+        options,
+        request,
+        files,
+      };
+      return next.handle().pipe(
+        // Nest answers with the last value only, so the others are not worth storing.
+        takeLast(1),
+        concatMap(value => replaceBytes(value, reply)),
+        keepOnSuccess(files, error => error),
+      );
+    }
+  }
+  return mixin(ReplyInterceptor);
+}
+
+async function replaceBytes(value: unknown, reply: ReplyContext): Promise<unknown> {
+  const body = readReplyBody(value);
+  if (body === undefined) return value;
+  if ((reply.request as ReplyRequest).method === 'HEAD') {
+    // The answer has no body that could name a file.
+    abandonSource(body.source);
+    return undefined;
+  }
+  try {
+    return await storeReply(body, reply);
+  } catch (error) {
+    throw toReplyException(error);
+  }
+}
+
+/** What is wrong with an answer is never the client's doing. */
+function toReplyException(error: unknown): unknown {
+  const exception = toHttpException(error);
+  const isOurs = error instanceof WxCloudStorageError && exception instanceof HttpException;
+  if (!isOurs || exception.getStatus() >= 500) return exception;
+  const body = {
+    statusCode: 500,
+    message: 'The answer could not be stored.',
+    error: 'Internal Server Error',
+    errorCode: error.code,
+  };
+  return new HttpException(body, 500, { cause: error });
+}
+
+function assertWhenOverBytes(value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
+  throw new OptionsInvalidError({
+    option: 'whenOverBytes',
+    expected: 'a whole number of bytes from 0',
+    remedy: 'Leave it out to store every answer.',
+  });
+}

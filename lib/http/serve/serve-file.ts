@@ -1,0 +1,190 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { StreamableFile } from '@nestjs/common';
+import { WxCloudStorageError } from '../../errors/index.js';
+import type { ByteRange, CloudDownload, CloudFileStat } from '../../storage/index.js';
+import type { WxCloudFileSource } from '../../wx-cloud-file.js';
+import { rawOf, takeOver } from './answer-target.js';
+import { parseRange, resolveRange, type WantedRange } from './byte-range.js';
+import { formatDisposition, isHarmless } from './content-disposition.js';
+import { evaluateConditions, hasConditions, isRangeCurrent, quote } from './preconditions.js';
+import type { ServedFileOptions, ServeOptions } from './serve-options.js';
+
+const DEFAULT_CACHE_CONTROL = 'private, no-cache';
+/** For what may hold scripts and is shown all the same. */
+const SANDBOX = "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'";
+
+/** A file for a handler to return. */
+export async function toStreamableFile(
+  files: WxCloudFileSource,
+  fileId: string,
+  { signal, timeoutMs, ...options }: ServedFileOptions,
+): Promise<StreamableFile> {
+  const { body, size, contentType } = await files.download(fileId, { signal, timeoutMs });
+  const headers = describe({ contentType }, options);
+  return new StreamableFile(body, {
+    type: String(headers['content-type']),
+    disposition: String(headers['content-disposition']),
+    length: size,
+  });
+}
+
+/** Answers a request with a file, or with a redirect to it. */
+export async function answerWithFile(
+  files: WxCloudFileSource,
+  fileId: string,
+  options: ServeOptions,
+): Promise<void> {
+  const leaving = new AbortController();
+  const raw = rawOf(options.response);
+  const onClose = (): void => leaving.abort(new Error('The client has gone away.'));
+  raw.once('close', onClose);
+  const given = options.signal === undefined ? [] : [options.signal];
+  const signal = AbortSignal.any([leaving.signal, ...given]);
+  try {
+    await new FileAnswer(files, fileId, { ...options, signal }).send();
+  } catch (error) {
+    // Whoever has gone misses nothing; the storage's own failures are told in any case.
+    const hasFailed = error instanceof WxCloudStorageError && !isAborted(error);
+    if (hasFailed || !leaving.signal.aborted || options.signal?.aborted === true) throw error;
+  } finally {
+    raw.off('close', onClose);
+  }
+}
+
+function isAborted({ code }: WxCloudStorageError): boolean {
+  return code === 'WX_CLOUD_REQUEST_ABORTED';
+}
+
+/** One answer; nothing is sent before it is clear what. */
+class FileAnswer {
+  readonly #files: WxCloudFileSource;
+  readonly #fileId: string;
+  readonly #options: ServeOptions;
+
+  constructor(files: WxCloudFileSource, fileId: string, options: ServeOptions) {
+    this.#files = files;
+    this.#fileId = fileId;
+    this.#options = options;
+  }
+
+  async send(): Promise<void> {
+    const { request, redirect = false } = this.#options;
+    const range = request.method === 'GET' ? parseRange(request.headers.range) : undefined;
+    if (redirect !== false) return this.#redirect(redirect === true ? {} : redirect);
+    const needsState = request.method === 'HEAD' || hasConditions(request.headers);
+    if (needsState || (range !== undefined && 'lastBytes' in range))
+      return this.#sendByState(range);
+    return this.#sendBytes(range);
+  }
+
+  async #redirect(link: Exclude<ServeOptions['redirect'], boolean | undefined>): Promise<void> {
+    const { cacheControl = 'no-store' } = this.#options;
+    const location = await this.#files.getDownloadUrl(this.#fileId, { ...link, ...this.#call() });
+    this.#end(302, { location, 'cache-control': cacheControl });
+  }
+
+  /** Asks what the file is like first. */
+  async #sendByState(range: WantedRange | undefined): Promise<void> {
+    const { method, headers } = this.#options.request;
+    const stat = await this.#files.stat(this.#fileId, this.#call());
+    const status = evaluateConditions(headers, stat);
+    if (status !== undefined) return this.#end(status, stateHeaders(stat, this.#options));
+    if (method === 'HEAD') return this.#end(200, wholeHeaders(stat, stat.size, this.#options));
+    const isWanted = range !== undefined && isRangeCurrent(headers, stat);
+    if (!isWanted) return this.#sendBytes(undefined);
+    const resolved = resolveRange(range, stat.size);
+    return resolved === undefined ? this.#refuseRange(stat) : this.#sendBytes(resolved);
+  }
+
+  async #sendBytes(range: ByteRange | undefined): Promise<void> {
+    const call = { ...this.#call(), range };
+    const download = await this.#files.download(this.#fileId, call).catch((error: unknown) => {
+      if (isUnsatisfiable(error)) return undefined;
+      throw error;
+    });
+    if (download === undefined) {
+      return this.#refuseRange(await this.#files.stat(this.#fileId, this.#call()));
+    }
+    const { body, size, start, totalSize } = download;
+    if (range !== undefined && size === 0) {
+      body.destroy();
+      return this.#refuseRange({ size: totalSize });
+    }
+    const headers = wholeHeaders(download, size, this.#options);
+    if (range !== undefined) {
+      headers['content-range'] = `bytes ${start}-${start + size - 1}/${totalSize}`;
+    }
+    const response = takeOver(this.#options.response);
+    writeHead(response, range === undefined ? 200 : 206, headers);
+    // Cuts the connection when the bytes do not come: a client must not take a part for the whole.
+    await pipeline(body, response);
+  }
+
+  #refuseRange({ size }: Pick<CloudFileStat, 'size'>): void {
+    this.#end(416, { 'content-range': `bytes */${size}`, 'content-length': 0 });
+  }
+
+  #end(status: number, headers: OutgoingHttpHeaders): void {
+    const response = takeOver(this.#options.response);
+    writeHead(response, status, headers);
+    response.end();
+  }
+
+  #call(): Pick<ServeOptions, 'signal' | 'timeoutMs'> {
+    const { signal, timeoutMs } = this.#options;
+    return { signal, timeoutMs };
+  }
+}
+
+/** Header by header, as an adapter may have set others. */
+function writeHead(response: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) response.setHeader(name, value);
+  }
+}
+
+type ServedState = Pick<CloudFileStat, 'contentType' | 'etag' | 'lastModified'>;
+
+function wholeHeaders(
+  file: ServedState | CloudDownload,
+  size: number,
+  options: ServeOptions,
+): OutgoingHttpHeaders {
+  return {
+    ...stateHeaders(file, options),
+    ...describe(file, options),
+    'accept-ranges': 'bytes',
+    'content-length': size,
+  };
+}
+
+function stateHeaders(
+  { etag, lastModified }: ServedState,
+  { cacheControl = DEFAULT_CACHE_CONTROL }: ServeOptions,
+): OutgoingHttpHeaders {
+  return {
+    'cache-control': cacheControl,
+    ...(etag === '' ? {} : { etag: quote(etag) }),
+    'last-modified': lastModified?.toUTCString(),
+  };
+}
+
+function describe(
+  file: Pick<CloudFileStat, 'contentType'>,
+  { contentType = file.contentType, fileName, disposition }: ServedFileOptions,
+): OutgoingHttpHeaders {
+  const harmless = isHarmless(contentType);
+  const chosen = disposition ?? (harmless ? 'inline' : 'attachment');
+  return {
+    'content-type': contentType,
+    'content-disposition': formatDisposition(chosen, fileName),
+    'x-content-type-options': 'nosniff',
+    ...(harmless ? {} : { 'content-security-policy': SANDBOX }),
+  };
+}
+
+function isUnsatisfiable(error: unknown): boolean {
+  return error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_RANGE_UNSATISFIABLE';
+}

@@ -1,0 +1,29 @@
+import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
+import type { StorageContext } from './storage/index.js';
+
+/** How long running operations may take to end by themselves when the application shuts down. */
+const SHUTDOWN_GRACE_MS = 10_000;
+
+/** Ends an instance together with its application. */
+export abstract class StorageLifecycle implements BeforeApplicationShutdown, OnApplicationShutdown {
+  readonly #context: StorageContext;
+
+  /** Made by the module. */
+  constructor(context: StorageContext) {
+    this.#context = context;
+  }
+
+  /** Lets running operations end, for 10 seconds at most, then ends them and waits for their clean-up. Called by Nest. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#context.operations.drain(SHUTDOWN_GRACE_MS);
+  }
+
+  /**
+   * Refuses calls from now on, waits for the clean-up of what the closing server cut off, and closes all connections.
+   * Called by Nest.
+   */
+  async onApplicationShutdown(): Promise<void> {
+    await this.#context.operations.close();
+    await this.#context.transport.close();
+  }
+}
