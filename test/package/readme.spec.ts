@@ -10,7 +10,8 @@ import { builtPackage, manifestOf, ROOT } from './support/files.js';
 import { nodeAt, nodesAt, parseSource, textAt, withDescendants } from './support/syntax-tree.js';
 
 const READMES = ['README.md', 'README.zh-CN.md'];
-const GUIDES = ['docs/architecture.md', 'docs/deployment.md', 'docs/deployment.zh-CN.md'];
+const FLOWS = ['docs/flows.md', 'docs/flows.zh-CN.md'] as const;
+const GUIDES = ['docs/architecture.md', 'docs/deployment.md', 'docs/deployment.zh-CN.md', ...FLOWS];
 
 /** What the tests give to `resolveOptions`; everything else that comes out of it is a default. */
 const GIVEN = { env: 'given', appid: 'given', secret: 'given' };
@@ -119,6 +120,13 @@ describe('the READMEs together', () => {
     expect(blocksOf('README.zh-CN.md')).toEqual(blocksOf('README.md'));
   });
 
+  it('have the four flows beside them, in both languages, with a diagram and the same code', () => {
+    const [english, chinese] = FLOWS;
+    expect(blocksOf(chinese)).toEqual(blocksOf(english));
+    expect(outlineOf(chinese)).toEqual(outlineOf(english));
+    expect(outlineOf(english).filter(part => part === '```mermaid')).toHaveLength(4);
+  });
+
   it('agree on which errors can be tried again', () => {
     const chineseWords: Readonly<Record<string, string>> = { no: '否', sometimes: '视情况' };
     const [english, chinese] = READMES.map(path =>
@@ -132,7 +140,7 @@ describe('the READMEs together', () => {
   });
 });
 
-describe('the code in README.md', () => {
+describe.each(['README.md', 'docs/flows.md'])('the code in %s', path => {
   let workplace: string;
 
   beforeAll(() => {
@@ -142,7 +150,7 @@ describe('the code in README.md', () => {
     writeFileSync(join(workplace, 'package.json'), '{ "private": true, "type": "module" }');
     writeFileSync(join(workplace, 'tsconfig.json'), JSON.stringify(CONFIGURATION));
     writeFileSync(join(workplace, 'control.ts'), 'export const wrong: string = 1;\n');
-    for (const { file, text } of blocksOf('README.md')) writeFileSync(join(workplace, file), text);
+    for (const { file, text } of blocksOf(path)) writeFileSync(join(workplace, file), text);
   });
 
   afterAll(() => {
@@ -325,6 +333,8 @@ function errorCodes(): readonly string[] {
 
 /** The methods for users: all but those that Nest calls. */
 function serviceMethods(): readonly string[] {
-  const methods = Object.getOwnPropertyNames(publicApi.WxCloudStorageService.prototype);
+  const { prototype } = publicApi.WxCloudStorageService;
+  const parents = [prototype, Object.getPrototypeOf(prototype) as object];
+  const methods = parents.flatMap(parent => Object.getOwnPropertyNames(parent));
   return methods.filter(name => !/^(constructor|.*[aA]pplicationShutdown)$/.test(name));
 }

@@ -60,8 +60,6 @@ describe('a range', () => {
     [BEFORE, false],
     ['nonsense', false],
   ])('with If-Range %s counts: %s', (condition, expected) => {
-    expect(isRangeCurrent(condition === undefined ? {} : { 'if-range': condition }, state)).toBe(
-      expected,
-    );
+    expect(isRangeCurrent({ 'if-range': condition }, state)).toBe(expected);
   });
 });
