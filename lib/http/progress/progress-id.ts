@@ -5,7 +5,7 @@ import type { WxCloudHttpRequest } from '../upload-options.js';
 
 /** Whether a text can be an ID: hard to guess, and harmless wherever it is written. */
 export function isProgressId(id: unknown): id is string {
-  return typeof id === 'string' && /^[\w-]{16,128}$/.test(id);
+  return typeof id === 'string' && /^[\w-]{16,64}$/.test(id);
 }
 
 /** Checks the option. @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both */

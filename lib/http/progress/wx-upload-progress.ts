@@ -31,7 +31,7 @@ export class WxUploadProgress {
 
   /**
    * The events of the upload with this ID, for `@Sse()`: as they come, ten a second for a file at most, and one of the type
-   * `end` at last. May be called before the upload begins, which it waits for a minute for. The ID has 16 to 128 letters,
+   * `end` at last. May be called before the upload begins, which it waits for a minute for. The ID has 16 to 64 letters,
    * digits, `-` and `_`; make it up at random, as whoever knows it can watch.
    * @throws `HttpException` 400 when it is no such ID
    */

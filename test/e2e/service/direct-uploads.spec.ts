@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { UploadForm } from '../../../lib/index.js';
+import { startApplication, type TestApplication } from '../../support/application.js';
+import { PNG, pngOfSize } from '../../support/forms.js';
+
+const onOrphan = jest.fn<(fileIds: readonly string[]) => void>();
+let application: TestApplication;
+beforeAll(async () => {
+  application = await startApplication({ options: { onOrphan } });
+});
+afterAll(() => application.close());
+beforeEach(() => {
+  onOrphan.mockClear();
+  application.emulator.reset();
+});
+
+async function post({ url, fields }: UploadForm, file: Uint8Array): Promise<number> {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  form.append('file', new Blob([new Uint8Array(file)]));
+  return (await fetch(url, { method: 'POST', body: form })).status;
+}
+const paths = () => application.emulator.objects.map(({ cloudPath }) => cloudPath);
+const operations = () => application.emulator.journal.map(({ operation }) => operation);
+
+describe('a form', () => {
+  it('has the fields of the protocol in their order, and nothing of the file', async () => {
+    const form = await application.storage.createUploadForm('direct/a.png');
+    expect(Object.keys(form.fields)).toEqual([
+      'key',
+      'Signature',
+      'x-cos-security-token',
+      'x-cos-meta-fileid',
+    ]);
+    expect(form).toMatchObject({ cloudPath: 'direct/a.png', fields: { key: 'direct/a.png' } });
+    expect(form.fileId).toMatch(/^cloud:\/\/.+\/direct\/a\.png$/);
+    expect(paths()).toEqual([]);
+  });
+
+  it('says until when it is good', async () => {
+    const before = Math.floor(Date.now() / 1_000) * 1_000;
+    const { expiresAt, fields } = await application.storage.createUploadForm('a');
+    expect(fields['Signature']).toMatch(new RegExp(`;${expiresAt.getTime() / 1_000}&`));
+    expect(expiresAt.getTime() - before).toBeGreaterThanOrEqual(899_000);
+  });
+
+  it.each([[''], ['photos/']])('below %j has a path that nobody can guess', async prefix => {
+    const forms = [
+      await application.storage.createUploadForm(prefix, { extension: 'png' }),
+      await application.storage.createUploadForm(prefix, { extension: 'png' }),
+    ];
+    const keys = forms.map(({ fields }) => String(fields['key']));
+    expect(keys[0]).toMatch(new RegExp(`^${prefix}\\d{4}/\\d\\d/\\d\\d/[\\da-f-]{36}\\.png$`));
+    expect(new Set(keys).size).toBe(2);
+    expect(forms.map(({ cloudPath }) => cloudPath)).toEqual(keys);
+  });
+
+  it('without an argument is made for a path at random', async () => {
+    expect((await application.storage.createUploadForm()).cloudPath).toMatch(/^\d{4}\//);
+  });
+
+  it('stores what a client posts with it, with the type that it fixes', async () => {
+    const form = await application.storage.createUploadForm('a/', { contentType: 'image/png' });
+    expect(await post(form, PNG)).toBe(204);
+    expect(application.emulator.objects).toMatchObject([
+      { fileId: form.fileId, contentType: 'image/png', fileIdAlive: true },
+    ]);
+  });
+
+  it.each([
+    ['/a', {}, 'WX_CLOUD_PATH_INVALID'],
+    ['a/${filename}', {}, 'WX_CLOUD_PATH_INVALID'],
+    ['a', { contentType: 'no type' }, 'WX_CLOUD_ARGUMENT_INVALID'],
+  ])('for %j with %j is refused before any call', async (path, options, code) => {
+    await expect(application.storage.createUploadForm(path, options)).rejects.toMatchObject({
+      code,
+    });
+    expect(operations()).toEqual([]);
+  });
+
+  it('is asked for again when the cloud is busy', async () => {
+    application.emulator.faults.add({
+      operation: 'upload-link',
+      effect: { kind: 'errcode', errcode: -1 },
+    });
+    await expect(application.storage.createUploadForm('a')).resolves.toMatchObject({
+      cloudPath: 'a',
+    });
+  });
+});
+
+describe('the confirmation of an upload', () => {
+  async function upload(file: Uint8Array): Promise<string> {
+    const form = await application.storage.createUploadForm('direct/');
+    expect(await post(form, file)).toBe(204);
+    return form.fileId;
+  }
+
+  it('says what is there, by its first bytes, and reads no more than those', async () => {
+    const file = pngOfSize(500_000);
+    const fileId = await upload(file);
+    expect(
+      await application.storage.confirmUpload(fileId, { contentTypes: ['image/*'] }),
+    ).toMatchObject({
+      fileId,
+      size: 500_000,
+      contentType: 'image/png',
+      etag: createHash('md5').update(file).digest('hex'),
+    });
+    const reading = application.emulator.journal.find(
+      ({ operation }) => operation === 'get-object',
+    );
+    expect(reading).toMatchObject({ status: 206, responseBytes: 4_100 });
+    expect(paths()).toHaveLength(1);
+  });
+
+  it('holds where the storage ignores ranges', async () => {
+    const fileId = await upload(pngOfSize(500_000));
+    application.emulator.faults.add({
+      operation: 'get-object',
+      effect: { kind: 'ignore-range' },
+    });
+    expect(await application.storage.confirmUpload(fileId)).toMatchObject({
+      size: 500_000,
+      contentType: 'image/png',
+    });
+  });
+
+  it.each([[0], [1], [3], [4_099], [4_100], [4_101]])(
+    'holds for a file of %d bytes',
+    async size => {
+      const fileId = await upload(Buffer.alloc(size, 1));
+      expect(await application.storage.confirmUpload(fileId)).toMatchObject({
+        size,
+        contentType: 'application/octet-stream',
+      });
+    },
+  );
+
+  it('removes a file that is too large', async () => {
+    const fileId = await upload(pngOfSize(1_001));
+    await expect(
+      application.storage.confirmUpload(fileId, { maxBytes: 1_000 }),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_FILE_TOO_LARGE', limitBytes: 1_000 });
+    expect(paths()).toEqual([]);
+  });
+
+  it('removes a file of another type, whatever its name and claimed type are', async () => {
+    const form = await application.storage.createUploadForm('a.png', { contentType: 'image/png' });
+    await post(form, Buffer.from('<script>alert(1)</script>'));
+    await expect(
+      application.storage.confirmUpload(form.fileId, { contentTypes: ['image/*'] }),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_TYPE_REFUSED' });
+    expect(paths()).toEqual([]);
+  });
+
+  it('asks the application for the type of a text', async () => {
+    const fileId = await upload(Buffer.from('a,b\n1,2\n'));
+    const options = { contentTypes: ['text/csv'], detectContentType: () => 'text/csv' };
+    expect(await application.storage.confirmUpload(fileId, options)).toMatchObject({
+      contentType: 'text/csv',
+    });
+  });
+
+  it('of a file that never came is a 404', async () => {
+    const { fileId } = await application.storage.createUploadForm('never');
+    await expect(application.storage.confirmUpload(fileId)).rejects.toMatchObject({
+      code: 'WX_CLOUD_FILE_NOT_FOUND',
+    });
+  });
+
+  it('that fails for another reason removes nothing', async () => {
+    const fileId = await upload(PNG);
+    application.emulator.faults.add({
+      operation: 'get-object',
+      effect: { kind: 'status', status: 403 },
+    });
+    await expect(application.storage.confirmUpload(fileId)).rejects.toMatchObject({
+      code: 'WX_CLOUD_DOWNLOAD_FAILED',
+    });
+    const detectContentType = (): never => {
+      throw new TypeError('a bug');
+    };
+    const unknown = await upload(Buffer.from('text'));
+    await expect(application.storage.confirmUpload(unknown, { detectContentType })).rejects.toThrow(
+      'a bug',
+    );
+    expect(paths()).toHaveLength(2);
+  });
+
+  it('reports a bad file that cannot be removed', async () => {
+    const fileId = await upload(PNG);
+    application.emulator.faults.add({
+      operation: 'delete-files',
+      effect: { kind: 'item', status: -503002, errmsg: 'no permission' },
+    });
+    await expect(application.storage.confirmUpload(fileId, { maxBytes: 1 })).rejects.toMatchObject({
+      code: 'WX_CLOUD_FILE_TOO_LARGE',
+    });
+    expect(onOrphan.mock.calls).toEqual([[[fileId]]]);
+  });
+});
