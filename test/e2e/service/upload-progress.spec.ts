@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { firstValueFrom, lastValueFrom, take, toArray } from 'rxjs';
+import { lastValueFrom, take, toArray } from 'rxjs';
 import type { TransferProgress } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { until } from '../../support/until.js';
@@ -102,7 +102,7 @@ describe('watchUpload', () => {
       operation: 'post-object',
       effect: { kind: 'delay', delayMs: 200 },
     });
-    await firstValueFrom(application.storage.watchUpload('a', content).pipe(take(1)));
+    await lastValueFrom(application.storage.watchUpload('a', content).pipe(take(2)));
     const isPosted = () =>
       application.emulator.journal.some(({ operation }) => operation === 'post-object');
     await until(isPosted, 'the end of the upload');

@@ -1,9 +1,24 @@
 // An application of its own process, so that its memory can be measured. argv[2] is the adapter's name, argv[3] holds the
 // module's options as JSON.
 import 'reflect-metadata';
-import { Controller, Get, Module, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { pipeline } from 'node:stream/promises';
+import {
+  Controller,
+  Get,
+  Inject,
+  Module,
+  Post,
+  Query,
+  UploadedFile,
+  UseInterceptors,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { WxCloudFileInterceptor, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+import {
+  WxCloudFileInterceptor,
+  WxCloudStorageModule,
+  WxCloudStorageService,
+} from 'nestjs-wx-cloud-storage';
 
 const [, , adapterName, json] = process.argv;
 const adapters = {
@@ -17,8 +32,26 @@ const watch = () => {
 };
 
 class UploadController {
+  constructor(storage) {
+    this.storage = storage;
+  }
+
   create(file) {
     return { fileId: file.fileId, size: file.size, cloudPath: file.cloudPath };
+  }
+
+  /** Reads a file to its end, and answers the hash of its content. */
+  async hash({ fileId }) {
+    const { body, size } = await this.storage.download(fileId);
+    const hash = createHash('sha256');
+    await pipeline(body, hash);
+    return { size, sha256: hash.digest('hex') };
+  }
+
+  /** Downloads a file into a local one. */
+  async save({ fileId, localPath }) {
+    await this.storage.downloadToFile(fileId, localPath);
+    return { ok: true };
   }
 
   /** The peak since the last call, and a new start. */
@@ -33,6 +66,7 @@ class UploadController {
 const describeMethod = name => Object.getOwnPropertyDescriptor(UploadController.prototype, name);
 const limits = { fileSize: 400 * 1024 * 1024 };
 Controller()(UploadController);
+Inject(WxCloudStorageService)(UploadController, undefined, 0);
 Post('upload')(UploadController.prototype, 'create', describeMethod('create'));
 UseInterceptors(WxCloudFileInterceptor('file', { limits }))(
   UploadController.prototype,
@@ -40,6 +74,10 @@ UseInterceptors(WxCloudFileInterceptor('file', { limits }))(
   describeMethod('create'),
 );
 UploadedFile()(UploadController.prototype, 'create', 0);
+for (const name of ['hash', 'save']) {
+  Get(name)(UploadController.prototype, name, describeMethod(name));
+  Query()(UploadController.prototype, name, 0);
+}
 Get('memory')(UploadController.prototype, 'memory', describeMethod('memory'));
 
 class ApplicationModule {}
