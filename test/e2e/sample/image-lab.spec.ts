@@ -416,13 +416,17 @@ describe('the API of the image lab', () => {
       404,
       'IMAGE_UNKNOWN',
     ]);
-    expect(await operate(sample, { ...grayscale, fileId: 7 })).toEqual(invalid);
+    expect(await operate(sample, { ...grayscale, fileId: 7 })).toEqual([
+      400,
+      'WX_CLOUD_FILE_ID_INVALID',
+    ]);
     expect(await operate(sample, { fileId, operation: 'toString' })).toEqual(invalid);
     expect(await operate(sample, { fileId, operation: 'blur', options: { sigma: 99 } })).toEqual(
       invalid,
     );
     expect(await operate(sample, { ...grayscale, fileId, more: 1 })).toEqual(invalid);
-    expect(await operate(sample, [])).toEqual(invalid);
+    expect(await operate(sample, { fileId })).toEqual(invalid);
+    expect(await operate(sample, [])).toEqual([400, 'WX_CLOUD_FILE_ID_INVALID']);
   });
 
   it('refuses what another web site sends', async () => {

@@ -9,17 +9,34 @@ import {
   UploadedFile,
   UseInterceptors,
 } from '@nestjs/common';
-import { WxCloudFileInterceptor, type WxCloudUploadedFile } from 'nestjs-wx-cloud-storage';
-import { ImagesService, type ImageView } from './images.service.js';
-import { CONTENT_TYPES, FILE_SIZE_BYTES } from './limits.js';
-import { readFileId, readOperationRequest } from './operations/read-operation-request.js';
+import {
+  ParseFileIdPipe,
+  WxCloudFileInterceptor,
+  WxCloudFilePipe,
+  WxCloudReplyInterceptor,
+  type WxCloudFile,
+  type WxCloudUploadedFile,
+} from 'nestjs-wx-cloud-storage';
+import { ImagesService, type ImageView, type ResultFile } from './images.service.js';
+import {
+  CONTENT_TYPES,
+  FILE_SIZE_BYTES,
+  IMAGE_FOLDERS,
+  PROCESSED_FOLDER,
+  UPLOADED_FOLDER,
+} from './limits.js';
+import { readOperation } from './operations/read-operation.js';
 import { Work, type RequestWork } from './request-work.js';
+import { ResultInterceptor } from './result.interceptor.js';
 
 const upload = WxCloudFileInterceptor('image', {
-  path: 'images/',
+  path: UPLOADED_FOLDER,
   contentTypes: CONTENT_TYPES,
   limits: { fileSize: FILE_SIZE_BYTES },
+  progressId: { header: 'x-upload-id' },
 });
+
+const storeResult = WxCloudReplyInterceptor({ path: PROCESSED_FOLDER });
 
 /** What the page, or a mini program, calls. */
 @Controller('api')
@@ -38,18 +55,25 @@ export class ImagesController {
     @UploadedFile() file: WxCloudUploadedFile,
     @Work() work: RequestWork,
   ): Promise<ImageView> {
-    return this.images.add(file, work);
+    return this.images.add({ ...file, name: file.originalname }, work);
   }
 
-  /** A file ID comes in and a file ID goes out: small enough for `wx.cloud.callContainer`. */
+  /** A file ID comes in and a file ID goes out: small enough for `wx.cloud.callContainer`. The bytes are for the storage. */
   @Post('operations')
-  async process(@Body() body: unknown, @Work() work: RequestWork): Promise<ImageView> {
-    return this.images.process(readOperationRequest(body), work);
+  @UseInterceptors(ResultInterceptor, storeResult)
+  async process(
+    @Body('fileId', WxCloudFilePipe.with({ prefixes: IMAGE_FOLDERS })) file: WxCloudFile,
+    @Body() body: unknown,
+    @Work() work: RequestWork,
+  ): Promise<ResultFile> {
+    return this.images.process(file, readOperation(body), work);
   }
 
   @Delete('images')
   @HttpCode(204)
-  async remove(@Query('fileId') fileId: unknown): Promise<void> {
-    await this.images.remove(readFileId(fileId));
+  async remove(
+    @Query('fileId', ParseFileIdPipe.with({ prefixes: IMAGE_FOLDERS })) fileId: string,
+  ): Promise<void> {
+    await this.images.remove(fileId);
   }
 }

@@ -4,7 +4,8 @@ import {
   WxCloudStorageService,
   type DownloadUrlOutcome,
   type StoredCloudFile,
-  type WxCloudUploadedFile,
+  type WxCloudFile,
+  type WxCloudReply,
 } from 'nestjs-wx-cloud-storage';
 import { toDisplayName } from './display-name.js';
 import { Gallery, type GalleryImage } from './gallery.js';
@@ -12,7 +13,7 @@ import { ImageError } from './image-error.js';
 import { inspectImage, type EncodedImage } from './inspect-image.js';
 import { IMAGES_AT_ONCE, LINK_SECONDS, RESULT_SIZE_BYTES } from './limits.js';
 import { applyOperation } from './operations/apply-operation.js';
-import type { OperationRequest } from './operations/operation.js';
+import type { Operation } from './operations/operation.js';
 import type { RequestWork } from './request-work.js';
 import { Slots } from './slots.js';
 
@@ -24,10 +25,33 @@ export interface ImageView extends GalleryImage {
   readonly thumbnailUrl: string | null;
 }
 
+/** A new image, as the answer to the request that made it. */
+export type ResultView = ImageView & Pick<WxCloudReply, 'cloudPath'>;
+
+/** A file that is in the storage, and is to be in the gallery. */
+export interface StoredFile extends Pick<StoredCloudFile, 'fileId' | 'size' | 'contentType'> {
+  /** The name that the client gave it. */
+  readonly name: string;
+}
+
+/** A new image that is still to be stored: what `WxCloudReplyInterceptor` takes. */
+export interface ResultFile {
+  readonly body: Buffer;
+  readonly fileName: string;
+  readonly contentType: string;
+}
+
+/** What is known of a new image before it is stored. */
+interface Draft {
+  readonly image: Pick<GalleryImage, 'name' | 'width' | 'height' | 'operation'>;
+  readonly thumbnail: EncodedImage;
+}
+
 /** Adds images to the gallery, makes new ones of them, and removes them: always by file ID. */
 @Injectable()
 export class ImagesService {
   readonly #slots = new Slots(IMAGES_AT_ONCE);
+  readonly #drafts = new WeakMap<RequestWork, Draft>();
 
   constructor(
     private readonly storage: WxCloudStorageService,
@@ -39,75 +63,56 @@ export class ImagesService {
     return this.#withLinks(this.gallery.list(), work);
   }
 
-  /** Takes an uploaded file into the gallery. @throws {ImageError} when it holds no image that can be read */
-  async add(file: WxCloudUploadedFile, work: RequestWork): Promise<ImageView> {
+  /** Before something is begun that is to end in the gallery. @throws {ImageError} `GALLERY_FULL` */
+  assertHasRoom(): void {
     this.gallery.assertHasRoom();
-    const { fileId, size, contentType } = file;
-    const bytes = await this.#read(fileId, work);
-    const { thumbnail, ...dimensions } = await this.#slots.run(() => inspectImage(bytes));
-    return this.#register(
-      {
-        fileId,
-        name: toDisplayName(file.originalname),
-        ...dimensions,
-        size,
-        contentType,
-        operation: undefined,
-      },
-      thumbnail,
-      work,
-    );
   }
 
-  /** Makes a new image of one in the gallery. @throws {ImageError} `IMAGE_UNKNOWN`, `RESULT_TOO_LARGE` */
-  async process({ fileId, operation }: OperationRequest, work: RequestWork): Promise<ImageView> {
-    // The storage refuses what is no file ID of this environment; the gallery, what is not its own.
-    const source = this.gallery.get(this.storage.file(fileId).fileId);
+  /** Takes an uploaded file into the gallery. @throws {ImageError} when it holds no image that can be read */
+  async add(file: StoredFile, work: RequestWork): Promise<ImageView> {
     this.gallery.assertHasRoom();
-    const bytes = await this.#read(source.fileId, work);
-    const { result, thumbnail, width, height } = await this.#slots.run(async () => {
+    const { fileId, size, contentType } = file;
+    const bytes = await read(this.storage.file(fileId), work);
+    const { thumbnail, ...dimensions } = await this.#slots.run(() => inspectImage(bytes));
+    const name = toDisplayName(file.name);
+    const image = { fileId, name, ...dimensions, size, contentType, operation: undefined };
+    return this.#register(image, thumbnail, work);
+  }
+
+  /** Makes a new image of one in the gallery; {@link addResult} goes on with it. @throws {ImageError} `IMAGE_UNKNOWN`, `RESULT_TOO_LARGE` */
+  async process(file: WxCloudFile, operation: Operation, work: RequestWork): Promise<ResultFile> {
+    // The pipe refuses what is no file ID of this environment; the gallery, what is not its own.
+    const source = this.gallery.get(file.fileId);
+    this.gallery.assertHasRoom();
+    const bytes = await read(file, work);
+    const { result, thumbnail, ...dimensions } = await this.#slots.run(async () => {
       work.signal.throwIfAborted();
       const made = await applyOperation(bytes, operation);
       return { result: made, ...(await inspectImage(made.bytes)) };
     });
     assertResultSize(result);
-    const stored = await this.#store('processed', result, work);
-    const { size, contentType } = stored;
     const name = toDisplayName(source.name, result.extension);
-    return this.#register(
-      {
-        fileId: stored.fileId,
-        name,
-        width,
-        height,
-        size,
-        contentType,
-        operation: operation.name,
-      },
-      thumbnail,
-      work,
-    );
+    const image = { name, ...dimensions, operation: operation.name };
+    this.#drafts.set(work, { image, thumbnail });
+    return { body: result.bytes, fileName: name, contentType: result.contentType };
+  }
+
+  /** Takes what {@link process} made in the same request into the gallery, now that it is stored. */
+  async addResult(reply: WxCloudReply, work: RequestWork): Promise<ResultView> {
+    const draft = this.#drafts.get(work);
+    if (draft === undefined) throw new Error('There is no result: process() comes first.');
+    const { cloudPath, ...stored } = reply;
+    const view = await this.#register({ ...draft.image, ...stored }, draft.thumbnail, work);
+    return { ...view, cloudPath };
   }
 
   /** Removes an image and its thumbnail. */
   async remove(fileId: string): Promise<void> {
-    const image = this.gallery.get(this.storage.file(fileId).fileId);
+    const image = this.gallery.get(fileId);
     for (const outcome of await this.storage.deleteMany([image.fileId, image.thumbnailId])) {
       if (!outcome.ok) throw outcome.error;
     }
     this.gallery.remove(image.fileId);
-  }
-
-  async #read(fileId: string, { signal }: RequestWork): Promise<Buffer> {
-    return this.storage.file(fileId).buffer({ maxBytes: RESULT_SIZE_BYTES, signal });
-  }
-
-  async #store(folder: string, image: EncodedImage, work: RequestWork): Promise<StoredCloudFile> {
-    const { bytes, contentType, extension } = image;
-    const path = `${folder}/${randomUUID()}.${extension}`;
-    const stored = await this.storage.upload(path, bytes, { contentType, signal: work.signal });
-    work.done(() => this.storage.delete(stored.fileId));
-    return stored;
   }
 
   async #register(
@@ -115,7 +120,13 @@ export class ImagesService {
     thumbnail: EncodedImage,
     work: RequestWork,
   ): Promise<ImageView> {
-    const { fileId: thumbnailId } = await this.#store('thumbnails', thumbnail, work);
+    const { bytes, contentType, extension } = thumbnail;
+    const path = `thumbnails/${randomUUID()}.${extension}`;
+    const { fileId: thumbnailId } = await this.storage.upload(path, bytes, {
+      contentType,
+      signal: work.signal,
+    });
+    work.done(() => this.storage.delete(thumbnailId));
     const complete = { ...image, thumbnailId };
     this.gallery.add(complete);
     work.done(() => this.gallery.remove(image.fileId));
@@ -138,6 +149,10 @@ export class ImagesService {
       thumbnailUrl: toLink(outcomes[index * 2 + 1]),
     }));
   }
+}
+
+async function read(file: WxCloudFile, { signal }: RequestWork): Promise<Buffer> {
+  return file.buffer({ maxBytes: RESULT_SIZE_BYTES, signal });
 }
 
 /** Null for a file that was removed elsewhere; any other failure is the request's. */

@@ -7,6 +7,15 @@ export const CONTENT_TYPES = [
   'image/avif',
 ] as const;
 
+/** Where uploaded images are, and those that were made of them. Thumbnails are elsewhere: nobody works on them. */
+export const UPLOADED_FOLDER = 'images/';
+
+/** See {@link UPLOADED_FOLDER}. */
+export const PROCESSED_FOLDER = 'processed/';
+
+/** The folders of the file IDs that clients may send. */
+export const IMAGE_FOLDERS = [UPLOADED_FOLDER, PROCESSED_FOLDER] as const;
+
 /** Bytes of an uploaded file. */
 export const FILE_SIZE_BYTES = 20 * 1024 * 1024;
 

@@ -44,7 +44,17 @@ export class RequestWork {
   }
 }
 
+const works = new WeakMap<ServerResponse, RequestWork>();
+
+/** The {@link RequestWork} of a request: the same one for its interceptors and its handler. */
+export function workOf(context: ExecutionContext): RequestWork {
+  const response = context.switchToHttp().getResponse<ServerResponse>();
+  const work = works.get(response) ?? new RequestWork(response);
+  works.set(response, work);
+  return work;
+}
+
 /** Gives a handler the {@link RequestWork} of its request. */
 export const Work = createParamDecorator((_: unknown, context: ExecutionContext) => {
-  return new RequestWork(context.switchToHttp().getResponse<ServerResponse>());
+  return workOf(context);
 });

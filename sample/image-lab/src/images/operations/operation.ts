@@ -27,11 +27,3 @@ export interface Watermark {
 
 /** The names of the operations. */
 export type OperationName = Operation['name'];
-
-/** What a client asks for. */
-export interface OperationRequest {
-  /** The image to work on: not yet checked. */
-  readonly fileId: string;
-  /** What to do. */
-  readonly operation: Operation;
-}

@@ -1,13 +1,6 @@
 import { ImageError } from '../image-error.js';
-import {
-  POSITIONS,
-  type Operation,
-  type OperationName,
-  type OperationRequest,
-} from './operation.js';
+import { POSITIONS, type Operation, type OperationName } from './operation.js';
 import { OptionsReader, readObject } from './options-reader.js';
-
-const LONGEST_FILE_ID = 4_096;
 
 const READERS: Readonly<Record<OperationName, (options: OptionsReader) => Operation>> = {
   grayscale: () => ({ name: 'grayscale' }),
@@ -29,20 +22,17 @@ const READERS: Readonly<Record<OperationName, (options: OptionsReader) => Operat
   }),
 };
 
-/** Reads the body of a request for an operation: every option is required, none unknown. @throws {ImageError} `OPERATION_INVALID` naming the member */
-export function readOperationRequest(body: unknown): OperationRequest {
-  const { fileId, operation, options = {}, ...unknown } = readObject('The body', body);
+/**
+ * Reads what a request for an operation asks for: every option is required, none unknown. Its `fileId` is read by a pipe.
+ * @throws {ImageError} `OPERATION_INVALID` naming the member
+ */
+export function readOperation(body: unknown): Operation {
+  const { fileId: _, operation, options = {}, ...unknown } = readObject('The body', body);
   assertNothingElse(Object.keys(unknown));
   const reader = new OptionsReader(readObject('options', options));
-  const request = { fileId: readFileId(fileId), operation: readerOf(operation)(reader) };
+  const read = readerOf(operation)(reader);
   assertNothingElse(reader.unread().map(name => `options.${name}`));
-  return request;
-}
-
-/** A text that may be a file ID; the storage decides. @throws {ImageError} `OPERATION_INVALID` */
-export function readFileId(value: unknown): string {
-  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_FILE_ID) return value;
-  throw new ImageError('OPERATION_INVALID', 'fileId has to be a file ID, cloud://env.bucket/path.');
+  return read;
 }
 
 function readerOf(name: unknown): (options: OptionsReader) => Operation {
