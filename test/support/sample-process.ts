@@ -85,6 +85,7 @@ export async function startLabOn({ options, url }: WxCloudEmulator): Promise<Run
     env: options.env,
     description: '',
     imageSources: [url],
+    uploadTargets: [url],
     storageOptions: options,
     close: () => Promise.resolve(),
   };

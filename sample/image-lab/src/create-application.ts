@@ -28,7 +28,7 @@ export async function createApplication(
     forceCloseConnections: true,
   });
   application.disable('x-powered-by');
-  application.use(securityHeaders(cloud.imageSources));
+  application.use(securityHeaders(cloud));
   application.useStaticAssets(PUBLIC_FOLDER, { setHeaders: keepPolicy });
   application.useGlobalGuards(new SameOriginGuard());
   application.useGlobalFilters(new WxCloudExceptionFilter(application.getHttpAdapter()));

@@ -1,14 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Cloud } from './cloud/cloud.js';
 
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
-/** Lets the page load nothing but its own files, and images from the cloud. */
-export function securityHeaders(imageSources: readonly string[]): Middleware {
+/** Lets the page load nothing but its own files, and images from the cloud; and send to nobody else. */
+export function securityHeaders({
+  imageSources,
+  uploadTargets,
+}: Pick<Cloud, 'imageSources' | 'uploadTargets'>): Middleware {
   const policy = [
     "default-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
-    "connect-src 'self'",
+    `connect-src ${["'self'", ...uploadTargets].join(' ')}`,
     `img-src ${["'self'", 'blob:', ...imageSources].join(' ')}`,
     "base-uri 'none'",
     "form-action 'none'",

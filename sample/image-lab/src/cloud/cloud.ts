@@ -16,6 +16,8 @@ export interface Cloud {
   readonly description: string;
   /** Where temporary links lead to, as sources of a content security policy. */
   readonly imageSources: readonly string[];
+  /** Where forms are posted to, as sources of a content security policy. */
+  readonly uploadTargets: readonly string[];
   /** What the storage module is given. */
   readonly storageOptions: WxCloudStorageOptions;
   /** Ends what was started for it. Further calls do nothing. */

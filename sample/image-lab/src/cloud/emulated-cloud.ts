@@ -18,6 +18,7 @@ export async function openEmulatedCloud(): Promise<Cloud> {
     env: emulator.options.env,
     description: `No WX_APPID, WX_SECRET and WX_ENV_ID: using the emulator at ${emulator.url}; nothing leaves this machine.`,
     imageSources: [emulator.url],
+    uploadTargets: [emulator.url],
     storageOptions: emulator.options,
     close: () => (closed ??= close()),
   };

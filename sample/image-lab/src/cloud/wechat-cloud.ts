@@ -9,6 +9,7 @@ export function openWechatCloud(credentials: WechatCredentials): Cloud {
     env,
     description: `Images go to the WeChat environment ${env}.`,
     imageSources: ['https://*.tcb.qcloud.la', 'https://*.myqcloud.com'],
+    uploadTargets: ['https://cos.ap-shanghai.myqcloud.com', 'https://*.myqcloud.com'],
     storageOptions: credentials,
     close: () => Promise.resolve(),
   };

@@ -36,6 +36,11 @@ export class Gallery {
     return [...this.#images.values()].toReversed();
   }
 
+  /** Whether an image is in it. */
+  has(fileId: string): boolean {
+    return this.#images.has(fileId);
+  }
+
   /** @throws {ImageError} `IMAGE_UNKNOWN` */
   get(fileId: string): GalleryImage {
     const image = this.#images.get(fileId);

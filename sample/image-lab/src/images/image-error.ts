@@ -7,7 +7,9 @@ export type ImageErrorCode =
   | 'IMAGE_UNKNOWN'
   | 'IMAGE_UNREADABLE'
   | 'OPERATION_INVALID'
-  | 'RESULT_TOO_LARGE';
+  | 'RESULT_TOO_LARGE'
+  | 'UPLOAD_INVALID'
+  | 'UPLOAD_UNKNOWN';
 
 const STATUS: Readonly<Record<ImageErrorCode, HttpStatus>> = {
   GALLERY_FULL: HttpStatus.CONFLICT,
@@ -16,6 +18,8 @@ const STATUS: Readonly<Record<ImageErrorCode, HttpStatus>> = {
   IMAGE_UNREADABLE: HttpStatus.UNPROCESSABLE_ENTITY,
   OPERATION_INVALID: HttpStatus.BAD_REQUEST,
   RESULT_TOO_LARGE: HttpStatus.UNPROCESSABLE_ENTITY,
+  UPLOAD_INVALID: HttpStatus.BAD_REQUEST,
+  UPLOAD_UNKNOWN: HttpStatus.NOT_FOUND,
 };
 
 /** Answered with the status of its code; the body has the shape that the storage's own errors have. */

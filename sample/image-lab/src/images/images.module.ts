@@ -1,12 +1,16 @@
 import { Module } from '@nestjs/common';
+import { DirectUploadsController } from './direct/direct-uploads.controller.js';
+import { DirectUploadsService } from './direct/direct-uploads.service.js';
+import { PendingUploads } from './direct/pending-uploads.js';
 import { Gallery } from './gallery.js';
 import { ImagesController } from './images.controller.js';
 import { ImagesService } from './images.service.js';
 import { ModeController } from './mode.controller.js';
+import { ProgressController } from './progress.controller.js';
 
 /** The gallery and what can be done with its images. */
 @Module({
-  controllers: [ModeController, ImagesController],
-  providers: [Gallery, ImagesService],
+  controllers: [ModeController, ImagesController, DirectUploadsController, ProgressController],
+  providers: [Gallery, ImagesService, DirectUploadsService, PendingUploads],
 })
 export class ImagesModule {}

@@ -1,0 +1,29 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ParseFileIdPipe, type UploadForm } from 'nestjs-wx-cloud-storage';
+import type { ImageView } from '../images.service.js';
+import { UPLOADED_FOLDER } from '../limits.js';
+import { Work, type RequestWork } from '../request-work.js';
+import { DirectUploadsService } from './direct-uploads.service.js';
+import { readUploadRequest } from './read-upload-request.js';
+
+/** Uploads whose bytes do not come through here: the page posts them to the storage itself. */
+@Controller('api/direct-uploads')
+export class DirectUploadsController {
+  constructor(private readonly uploads: DirectUploadsService) {}
+
+  /** Hands out the form for one file. */
+  @Post()
+  async open(@Body() body: unknown, @Work() work: RequestWork): Promise<UploadForm> {
+    return this.uploads.open(readUploadRequest(body), work);
+  }
+
+  /** Called when the form was posted: checks what has arrived, and takes it into the gallery. */
+  @Post('confirm')
+  @HttpCode(200)
+  async confirm(
+    @Body('fileId', ParseFileIdPipe.with({ prefixes: [UPLOADED_FOLDER] })) fileId: string,
+    @Work() work: RequestWork,
+  ): Promise<ImageView> {
+    return this.uploads.confirm(fileId, work);
+  }
+}

@@ -1,0 +1,103 @@
+import {
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { WxCloudStorageService, type UploadForm } from 'nestjs-wx-cloud-storage';
+import { Gallery } from '../gallery.js';
+import { ImageError } from '../image-error.js';
+
+/** What became of a form so far. */
+type UploadState = 'open' | 'confirming' | 'confirmed';
+
+interface PendingUpload {
+  readonly name: string;
+  state: UploadState;
+  timer: NodeJS.Timeout;
+}
+
+/** How long after its form has expired a file may still be on its way: the storage looks at the time when it begins. */
+const GRACE_MS = 60_000;
+
+/**
+ * The forms that were handed out and can still be posted. When one has expired, its file is removed unless the gallery
+ * has it: it was never confirmed, was refused, or came once more after its image was deleted.
+ */
+@Injectable()
+export class PendingUploads implements BeforeApplicationShutdown, OnApplicationShutdown {
+  readonly #uploads = new Map<string, PendingUpload>();
+
+  constructor(
+    private readonly storage: WxCloudStorageService,
+    private readonly gallery: Gallery,
+  ) {}
+
+  /** Remembers a form, and the name of the file it is for. */
+  add({ fileId, expiresAt }: UploadForm, name: string): void {
+    const timer = this.#startTimer(fileId, expiresAt.getTime() - Date.now() + GRACE_MS);
+    this.#uploads.set(fileId, { name, state: 'open', timer });
+  }
+
+  /** Begins to confirm an upload, which {@link settle} ends; gives the file's name. @throws {ImageError} `UPLOAD_UNKNOWN` */
+  take(fileId: string): string {
+    const upload = this.#uploads.get(fileId);
+    if (upload?.state === 'open') {
+      upload.state = 'confirming';
+      return upload.name;
+    }
+    throw new ImageError(
+      'UPLOAD_UNKNOWN',
+      'No upload with this file ID is expected: its form was not handed out here, was used, or has expired.',
+    );
+  }
+
+  /** The upload is confirmed, or open again: as long as its form is good, another file can be posted with it. */
+  settle(fileId: string, state: Exclude<UploadState, 'confirming'>): void {
+    const upload = this.#uploads.get(fileId);
+    if (upload !== undefined) upload.state = state;
+  }
+
+  /** Nobody can confirm anything any more. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#removeUnwanted([...this.#uploads.keys()]);
+  }
+
+  /** The server takes no requests any more, so that no timer can be added. */
+  onApplicationShutdown(): void {
+    for (const { timer } of this.#uploads.values()) clearTimeout(timer);
+    this.#uploads.clear();
+  }
+
+  #startTimer(fileId: string, delayMs: number): NodeJS.Timeout {
+    return setTimeout(() => void this.#expire(fileId), delayMs).unref();
+  }
+
+  async #expire(fileId: string): Promise<void> {
+    const upload = this.#uploads.get(fileId);
+    if (upload?.state === 'confirming') {
+      // Its request decides; whatever it leaves is looked at again.
+      upload.timer = this.#startTimer(fileId, GRACE_MS);
+      return;
+    }
+    this.#uploads.delete(fileId);
+    await this.#removeUnwanted([fileId]);
+  }
+
+  async #removeUnwanted(fileIds: readonly string[]): Promise<void> {
+    const unwanted = fileIds.filter(
+      fileId => this.#uploads.get(fileId)?.state !== 'confirming' && !this.gallery.has(fileId),
+    );
+    if (unwanted.length === 0) return;
+    try {
+      for (const outcome of await this.storage.deleteMany(unwanted)) {
+        if (!outcome.ok) throw outcome.error;
+      }
+    } catch (error) {
+      Logger.warn(
+        `Files of unused forms could not be removed: ${String(error)}`,
+        PendingUploads.name,
+      );
+    }
+  }
+}
