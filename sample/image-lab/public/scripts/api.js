@@ -11,6 +11,7 @@ const BY_CODE = {
   IMAGE_PIXELS_EXCEEDED: 'error.pixels',
   GALLERY_FULL: 'error.full',
   IMAGE_UNKNOWN: 'error.unknown',
+  UPLOAD_UNKNOWN: 'error.form',
   RESULT_TOO_LARGE: 'error.resultSize',
   OPERATION_INVALID: 'error.options',
 };
@@ -25,6 +26,10 @@ export class Failure extends Error {
 
   static tooLarge() {
     return new Failure('error.tooLarge', { limit: formatBytes(limits.fileSizeBytes) });
+  }
+
+  static cancelled() {
+    return new Failure('upload.cancelled');
   }
 
   static offline() {
@@ -54,11 +59,7 @@ export async function readImages() {
 
 /** Has the server make a new image of one. */
 export async function runOperation(request) {
-  return call('/api/operations', {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(request),
-  });
+  return call('/api/operations', json(request));
 }
 
 /** Removes an image. */
@@ -66,28 +67,22 @@ export async function deleteImage(fileId) {
   await call(`/api/images?${new URLSearchParams({ fileId })}`, { method: 'DELETE' });
 }
 
-/** Sends a file; `XMLHttpRequest` is what reports the progress of a request's body. */
-export function sendImage(file, onProgress) {
-  const request = new XMLHttpRequest();
-  const answer = new Promise((resolve, reject) => {
-    request.responseType = 'json';
-    request.upload.addEventListener('progress', ({ loaded, total }) => onProgress(loaded / total));
-    request.addEventListener('load', () => {
-      setConnected(true);
-      if (request.status < 400) resolve(request.response);
-      else reject(Failure.of(request.status, request.response));
-    });
-    request.addEventListener('error', () => {
-      setConnected(false);
-      reject(Failure.offline());
-    });
-    request.addEventListener('abort', () => reject(new Failure('upload.cancelled')));
-  });
-  const form = new FormData();
-  form.set('image', file, file.name);
-  request.open('POST', '/api/images');
-  request.send(form);
-  return { answer, cancel: () => request.abort() };
+/** Asks for a form with which a file can be posted straight to the cloud. */
+export async function openDirectUpload({ name, type }, signal) {
+  return call('/api/direct-uploads', { ...json({ name, contentType: type }), signal });
+}
+
+/** Has the server check a file that was posted straight to the cloud, and take it into the gallery. */
+export async function confirmDirectUpload(fileId, signal) {
+  return call('/api/direct-uploads/confirm', { ...json({ fileId }), signal });
+}
+
+function json(body) {
+  return {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  };
 }
 
 async function call(url, options) {
@@ -103,6 +98,7 @@ async function reach(url, options) {
     setConnected(true);
     return response;
   } catch {
+    if (options?.signal?.aborted) throw Failure.cancelled();
     setConnected(false);
     throw Failure.offline();
   }

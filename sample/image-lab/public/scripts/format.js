@@ -8,6 +8,12 @@ export function formatBytes(bytes) {
   return `${amount.toFixed(digits)} ${UNITS[step]}`;
 }
 
+/** A time of day to the second, e.g. `14:05:09`. */
+export function formatTime(date) {
+  const parts = [date.getHours(), date.getMinutes(), date.getSeconds()];
+  return parts.map(part => String(part).padStart(2, '0')).join(':');
+}
+
 /** Width and height, e.g. `800 × 600`. */
 export function formatDimensions({ width, height }) {
   return `${width} × ${height}`;

@@ -1,10 +1,16 @@
-import { Failure, limits, sendImage } from './api.js';
+import { Failure, limits } from './api.js';
+import { sendThroughApplication } from './send-through-application.js';
+import { sendToCloud } from './send-to-cloud.js';
 
-const AT_ONCE = 3;
+/** A browser has six connections to a server, and an upload takes two: some are left for the rest of the page. */
+const AT_ONCE = 2;
+
+const AT_START = { application: 0, cloud: 0, expiresAt: undefined, failure: undefined };
 
 /**
- * Sends files, three at once. An upload is `{ file, state, percent, failure, cancel }`, where `state` is one of waiting,
- * sending, storing, stored, failed and cancelled.
+ * Sends files, two at once. An upload is `{ file, isDirect, state, application, cloud, expiresAt, failure, cancel }`:
+ * `state` is one of waiting, asking, sending, storing, checking, stored, failed and cancelled; `application` and `cloud` are
+ * the shares of the file that have got there.
  */
 export class UploadQueue {
   #waiting = [];
@@ -17,27 +23,20 @@ export class UploadQueue {
     this.#onStored = onStored;
   }
 
-  /** Takes a file; one that is too large is not even sent. */
-  add(file) {
-    const upload = { file, state: 'waiting', percent: 0, failure: undefined };
-    upload.cancel = () => this.#cancelWaiting(upload);
-    this.#enqueue(upload);
-    return upload;
+  /** Takes a file, to be sent through the application or straight to the cloud; one that is too large is not even sent. */
+  add(file, { isDirect }) {
+    this.retry({ file, isDirect });
   }
 
   /** Tries an upload again that failed or was cancelled. */
   retry(upload) {
     upload.cancel = () => this.#cancelWaiting(upload);
-    this.#enqueue(upload);
-  }
-
-  #enqueue(upload) {
     if (upload.file.size > limits.fileSizeBytes) {
-      this.#change(upload, { state: 'failed', failure: Failure.tooLarge() });
+      this.#change(upload, { ...AT_START, state: 'failed', failure: Failure.tooLarge() });
       return;
     }
     this.#waiting.push(upload);
-    this.#change(upload, { state: 'waiting', percent: 0, failure: undefined });
+    this.#change(upload, { ...AT_START, state: 'waiting' });
     this.#startNext();
   }
 
@@ -54,15 +53,14 @@ export class UploadQueue {
 
   async #send(upload) {
     this.#running += 1;
-    this.#change(upload, { state: 'sending', percent: 0 });
-    const { answer, cancel } = sendImage(upload.file, share => {
-      const percent = Math.round(share * 100);
-      this.#change(upload, { state: percent < 100 ? 'sending' : 'storing', percent });
-    });
-    upload.cancel = cancel;
+    this.#change(upload, { state: 'sending' });
+    const controller = new AbortController();
+    upload.cancel = () => controller.abort();
+    const send = upload.isDirect ? sendToCloud : sendThroughApplication;
+    const report = changes => this.#change(upload, changes);
     try {
-      const image = await answer;
-      this.#change(upload, { state: 'stored', percent: 100 });
+      const image = await send(upload.file, { signal: controller.signal, report });
+      this.#change(upload, { state: 'stored' });
       this.#onStored(image);
     } catch (failure) {
       const state = failure.key === 'upload.cancelled' ? 'cancelled' : 'failed';

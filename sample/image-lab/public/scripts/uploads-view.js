@@ -1,21 +1,36 @@
 import { icon, make, partsOf } from './dom.js';
 import { formatBytes } from './format.js';
 import { label, say } from './i18n.js';
+import { UploadLegs } from './upload-legs.js';
 import { UploadQueue } from './upload-queue.js';
 
 const ENDED = new Set(['stored', 'failed', 'cancelled']);
 
 /** What can go better the next time; a file of the wrong type, say, stays one. */
-const REPEATABLE = new Set(['error.offline', 'error.cloud', 'error.other', 'error.full']);
+const REPEATABLE = new Set([
+  'error.offline',
+  'error.cloud',
+  'error.cloudUnreachable',
+  'error.form',
+  'error.other',
+  'error.full',
+]);
 const region = document.getElementById('uploads');
 const news = document.getElementById('upload-news');
 const { list, clear } = partsOf(region);
 const rows = new Map();
 
+/** The newest files are on top, in the order they are sent in: each goes above those that were there before. */
+let earlier = null;
+
 /** Takes files that are chosen or dropped, and shows what becomes of each. */
 export function startUploads(onStored) {
   const queue = new UploadQueue({ onStored, onChange: upload => show(upload, queue) });
-  const addAll = files => [...files].forEach(file => queue.add(file));
+  const direct = document.getElementById('direct');
+  const addAll = files => {
+    earlier = list.firstElementChild;
+    for (const file of files) queue.add(file, { isDirect: direct.checked });
+  };
   const input = document.getElementById('files');
   input.addEventListener('change', () => {
     addAll(input.files);
@@ -51,11 +66,11 @@ function acceptDrops(addAll) {
 
 function show(upload, queue) {
   const row = rows.get(upload) ?? addRow(upload, queue);
-  const { state, percent, failure, file } = upload;
+  const { state, failure, file } = upload;
   row.item.dataset.state = state;
-  row.progress.value = percent;
+  row.legs.show(upload);
   if (state === 'failed') say(row.status, failure.key, failure.parameters);
-  else say(row.status, `upload.${state}`, { percent });
+  else say(row.status, `upload.${state}`);
   row.again.hidden = state !== 'cancelled' && !(state === 'failed' && REPEATABLE.has(failure.key));
   const verb = ENDED.has(state) ? 'upload.dismiss' : 'upload.cancel';
   label(row.end, verb, { name: file.name });
@@ -71,8 +86,7 @@ function show(upload, queue) {
 
 function addRow(upload, queue) {
   const { file } = upload;
-  const progress = make('progress', { max: 100, value: 0 });
-  label(progress, 'upload.progress', { name: file.name });
+  const legs = new UploadLegs(upload);
   const status = make('span', { class: 'upload-status' });
   const again = make('button', { type: 'button', class: 'icon-button' }, icon('retry'));
   label(again, 'upload.again', { name: file.name });
@@ -88,18 +102,20 @@ function addRow(upload, queue) {
     make('span', { class: 'upload-name', title: file.name }, file.name),
     make('span', { class: 'upload-size' }, formatBytes(file.size)),
     make('span', { class: 'upload-buttons' }, again, end),
-    progress,
+    legs.element,
     status,
   );
-  const row = { item, progress, status, again, end };
+  const row = { item, legs, status, again, end };
   rows.set(upload, row);
-  list.prepend(item);
+  list.insertBefore(item, earlier);
   region.hidden = false;
   return row;
 }
 
 function dismiss(upload) {
-  rows.get(upload).item.remove();
+  const { item } = rows.get(upload);
+  if (earlier === item) earlier = item.nextElementSibling;
+  item.remove();
   rows.delete(upload);
   region.hidden = rows.size === 0;
   clear.hidden = ![...rows.keys()].some(other => ENDED.has(other.state));

@@ -6,7 +6,7 @@ export const en = {
   skip: 'Skip to the images',
   close: 'Close',
   heading: 'Drop an image. Get a file ID.',
-  lead: 'The bytes go straight to WeChat cloud storage. From then on every request carries nothing but the file ID.',
+  lead: 'The bytes go to WeChat cloud storage once. From then on every request carries nothing but the file ID.',
   footer:
     'Each image is one object in cloud storage. Links to it are temporary; its file ID stays.',
 
@@ -27,16 +27,29 @@ export const en = {
   'upload.list': 'Uploads',
   'upload.clear': 'Clear finished',
   'upload.waiting': 'Waiting',
-  'upload.sending': '{percent}%',
+  'upload.asking': 'Asking the application for a form…',
+  'upload.sending': 'Sending…',
   'upload.storing': 'Storing…',
+  'upload.checking': 'The application checks what has arrived…',
   'upload.stored': 'Stored',
   'upload.cancelled': 'Cancelled',
   'upload.cancel': 'Cancel the upload of {name}',
   'upload.again': 'Upload {name} again',
   'upload.dismiss': 'Remove {name} from the list',
-  'upload.progress': 'Upload of {name}',
+  'upload.percent': '{percent}%',
   'upload.newsStored': '{name} is stored.',
   'upload.newsFailed': '{name}: {reason}',
+
+  'direct.label': 'Straight to the cloud',
+  'direct.hint':
+    'The browser posts the file to cloud storage itself. The application only hands out the form and checks the result.',
+  'leg.application': 'Browser → app',
+  'leg.applicationProgress': '{name}: from the browser to the application',
+  'leg.cloud': 'App → cloud',
+  'leg.cloudProgress': '{name}: from the application to cloud storage',
+  'leg.direct': 'Browser → cloud',
+  'leg.directProgress': '{name}: from the browser straight to cloud storage',
+  'leg.directUntil': 'Browser → cloud · form good until {time}',
 
   'gallery.title': 'Images',
   'gallery.empty': 'No images yet',
@@ -96,5 +109,8 @@ export const en = {
   'error.resultSize': 'The result would be too large. Choose a smaller size.',
   'error.options': 'The server refused these settings. Check the values.',
   'error.cloud': 'Cloud storage did not answer as it should. Try again in a moment.',
+  'error.cloudUnreachable':
+    'The browser cannot reach cloud storage. Check the network; with WeChat, also check that this site is among the secure domains of the environment.',
+  'error.form': 'The upload form has expired. Upload the file again.',
   'error.other': 'The server answered with an error ({status}).',
 };

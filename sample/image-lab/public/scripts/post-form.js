@@ -1,0 +1,25 @@
+/**
+ * Posts a form, and gives `{ status, body }`, or undefined when there was no answer; `XMLHttpRequest` is what reports the
+ * progress of a request's body, as a share of 1. An aborted one gives undefined, too.
+ */
+export function postForm(url, form, { headers = {}, signal, onProgress }) {
+  const request = new XMLHttpRequest();
+  const abort = () => request.abort();
+  return new Promise(resolve => {
+    if (signal.aborted) {
+      resolve(undefined);
+      return;
+    }
+    signal.addEventListener('abort', abort);
+    request.responseType = 'json';
+    request.upload.addEventListener('progress', ({ loaded, total }) => onProgress(loaded / total));
+    request.addEventListener('load', () => {
+      resolve({ status: request.status, body: request.response });
+    });
+    request.addEventListener('error', () => resolve(undefined));
+    request.addEventListener('abort', () => resolve(undefined));
+    request.open('POST', url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.send(form);
+  }).finally(() => signal.removeEventListener('abort', abort));
+}

@@ -1,0 +1,47 @@
+import { Failure } from './api.js';
+import { setConnected } from './connection.js';
+import { postForm } from './post-form.js';
+
+/**
+ * Sends a file to the application, which stores it. Both legs are reported: the first one by the request itself, the
+ * second one by the application, under an ID that is made up here.
+ */
+export async function sendThroughApplication(file, { signal, report }) {
+  const id = crypto.randomUUID();
+  const second = await watch(id, { signal, onProgress: cloud => report({ cloud }) });
+  const form = new FormData();
+  form.set('image', file, file.name);
+  try {
+    const answer = await postForm('/api/images', form, {
+      headers: { 'X-Upload-Id': id },
+      signal,
+      onProgress: share => {
+        report({ application: share, state: share < 1 ? 'sending' : 'storing' });
+      },
+    });
+    if (answer === undefined && signal.aborted) throw Failure.cancelled();
+    setConnected(answer !== undefined);
+    if (answer === undefined) throw Failure.offline();
+    if (answer.status >= 400) throw Failure.of(answer.status, answer.body);
+    report({ application: 1, cloud: 1 });
+    return answer.body;
+  } finally {
+    second.close();
+  }
+}
+
+/** Resolves when events can come, so that none is missed; or cannot, which is no reason not to send the file. */
+async function watch(id, { signal, onProgress }) {
+  const events = new EventSource(`/api/progress/${id}`);
+  events.addEventListener('message', ({ data }) => {
+    const { type, transferredBytes, totalBytes } = JSON.parse(data);
+    if (type === 'end') events.close();
+    else onProgress(totalBytes === 0 ? 1 : transferredBytes / totalBytes);
+  });
+  await new Promise(resolve => {
+    events.addEventListener('open', resolve, { once: true });
+    events.addEventListener('error', resolve, { once: true });
+    signal.addEventListener('abort', resolve, { once: true });
+  });
+  return events;
+}
