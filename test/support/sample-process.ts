@@ -65,6 +65,8 @@ export async function runSample(variables: Readonly<Record<string, string>>): Pr
 export interface RunningLab {
   /** `http://127.0.0.1:<port>`. */
   getUrl(): Promise<string>;
+  /** The HTTP server of Node. */
+  getHttpServer(): unknown;
   /** Ends it; the cloud stays. */
   close(): Promise<void>;
 }

@@ -8,7 +8,10 @@ import { postForm } from './post-form.js';
  */
 export async function sendThroughApplication(file, { signal, report }) {
   const id = crypto.randomUUID();
-  const second = await watch(id, { signal, onProgress: cloud => report({ cloud }) });
+  const second = await watch(id, {
+    signal,
+    onProgress: cloud => report({ cloud, state: 'storing' }),
+  });
   const form = new FormData();
   form.set('image', file, file.name);
   try {

@@ -1,0 +1,83 @@
+import { describe, expect, it } from '@jest/globals';
+import { CONTROLS, pick, uploadAll, useLabPages } from './support/lab-page.js';
+import { makeImage } from './support/pictures.js';
+
+const { openLab } = useLabPages();
+
+describe('the page of the image lab, for everybody', () => {
+  it('speaks the language of the browser, and remembers another choice', async () => {
+    const { page } = await openLab({ locale: 'zh-CN' });
+    const html = page.locator('html');
+
+    await page.getByText('数据不会离开本机').waitFor();
+    expect(await html.getAttribute('lang')).toBe('zh-CN');
+    await page.getByRole('button', { name: 'English' }).click();
+    await page.getByText('Nothing leaves this machine.').waitFor();
+    await page.reload();
+    await page.getByText('Nothing leaves this machine.').waitFor();
+
+    expect(await html.getAttribute('lang')).toBe('en');
+  });
+
+  it('explains a refusal in Chinese, and follows a change of language', async () => {
+    const { page } = await openLab({ locale: 'zh-CN' });
+
+    await pick(page, { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('a text') });
+    await page.locator('.upload').getByText('不支持的文件类型').waitFor();
+    await page.getByRole('button', { name: 'English' }).click();
+
+    await page.locator('.upload').getByText('Not an image this lab takes').waitFor();
+    expect(await page.locator('main').textContent()).not.toMatch(/\p{Script=Han}/u);
+  });
+
+  it.each(['en-US', 'zh-CN'])('fits a screen of 360 pixels in %s', async locale => {
+    const { page } = await openLab({ locale, viewport: { width: 360, height: 740 } });
+    await uploadAll(page, await makeImage('png', `${'a-long-name-'.repeat(9)}.png`));
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
+
+    await page.locator('.thumbnail').click();
+    await page.locator('.operation').last().click();
+    await page.locator('#workbench [type=submit]').click();
+    await page.locator('[data-part=after] img').waitFor();
+
+    expect(await page.evaluate('document.getElementById("workbench").scrollWidth')).toBe(360);
+  });
+
+  it('reaches every control by the Tab key', async () => {
+    const { page } = await openLab();
+    await uploadAll(page, await makeImage('png', 'a.png'));
+    const count = await page.evaluate<number>(`${CONTROLS}.length`);
+
+    await page.evaluate('window.reached = new Set(), document.activeElement.blur()');
+    for (let step = 0; step < count + 3; step += 1) {
+      await page.keyboard.press('Tab');
+      await page.evaluate('reached.add(document.activeElement)');
+    }
+
+    expect(count).toBeGreaterThan(6);
+    expect(
+      await page.evaluate(`${CONTROLS}.filter(c => !reached.has(c)).map(c => c.outerHTML)`),
+    ).toEqual([]);
+  });
+
+  it('uploads and operates by keyboard alone', async () => {
+    const { page } = await openLab();
+    const chooser = page.waitForEvent('filechooser');
+    await page.locator('#files').focus();
+    await page.keyboard.press('Enter');
+    await (await chooser).setFiles([await makeImage('png', 'keys.png')]);
+    const edit = page.getByRole('button', { name: 'Edit keys.png' });
+    await edit.waitFor();
+
+    await edit.focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    await page.locator('[data-part=after] img').waitFor();
+    expect(await page.locator('[data-part=request]').textContent()).toContain('"blur"');
+
+    await page.keyboard.press('Escape');
+    await page.locator('#workbench').waitFor({ state: 'hidden' });
+    expect(await page.evaluate('document.activeElement.ariaLabel')).toBe('Edit keys.png');
+  });
+});

@@ -1,0 +1,160 @@
+import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { cleanUpSamples, startSample } from '../../support/sample-process.js';
+import { until } from '../../support/until.js';
+import { useLabServer } from './support/lab-server.js';
+import { makeImage } from './support/pictures.js';
+
+const lab = useLabServer();
+let fileId: unknown;
+
+beforeEach(async () => {
+  const { body } = await lab.upload(await makeImage('png', 'a.png'));
+  fileId = body['fileId'];
+});
+
+afterAll(cleanUpSamples);
+
+const blur = { operation: 'blur', options: { sigma: 2 } };
+
+describe('an operation of the image lab', () => {
+  it('answers the new image as it is stored and as it is in the gallery', async () => {
+    const { status, body } = await lab.post('/api/operations', { fileId, ...blur });
+
+    expect(status).toBe(201);
+    expect(body).toMatchObject({
+      fileId: expect.stringMatching(/^cloud:\/\/.+\/processed\/\d{4}\/.+\.png$/),
+      cloudPath: expect.stringMatching(/^processed\//),
+      contentType: 'image/png',
+      name: 'a.png',
+      width: 400,
+      height: 300,
+      operation: 'blur',
+      url: expect.stringMatching(/^http:/),
+      thumbnailUrl: expect.stringMatching(/^http:/),
+    });
+    expect(await lab.listImages()).toEqual([body['fileId'], fileId]);
+  });
+
+  it('goes on with a result of an earlier one', async () => {
+    const { body } = await lab.post('/api/operations', { fileId, ...blur });
+
+    const { status } = await lab.post('/api/operations', { fileId: body['fileId'], ...blur });
+
+    expect(status).toBe(201);
+    expect(await lab.listImages()).toHaveLength(3);
+  });
+
+  it.each([
+    { what: 'of another environment', toId: () => 'cloud://other.b-1/images/a.png' },
+    { what: 'of another folder', toId: (id: string) => id.replace('/images/', '/thumbnails/') },
+    { what: 'that is none', toId: () => 7 },
+  ])('refuses a file ID $what before any call', async ({ toId }) => {
+    const calls = lab.emulator.journal.length;
+
+    const { status, body } = await lab.post('/api/operations', {
+      ...blur,
+      fileId: toId(String(fileId)),
+    });
+
+    expect([status, body['errorCode']]).toEqual([400, 'WX_CLOUD_FILE_ID_INVALID']);
+    expect(lab.emulator.journal).toHaveLength(calls);
+  });
+
+  it('refuses a file ID that is not in its gallery, and a list', async () => {
+    const other = await lab.post('/api/operations', { ...blur, fileId: `${String(fileId)}x` });
+    const list = await lab.post('/api/operations', { ...blur, fileId: [fileId] });
+
+    expect([other.status, other.body['errorCode']]).toEqual([404, 'IMAGE_UNKNOWN']);
+    expect([list.status, list.body['errorCode']]).toEqual([404, 'IMAGE_UNKNOWN']);
+  });
+
+  it.each([
+    { operation: 'toString' },
+    { operation: 'blur', options: { sigma: 99 } },
+    { operation: 'grayscale', options: {}, more: 1 },
+    {},
+  ])('refuses %j', async body => {
+    const answer = await lab.post('/api/operations', { fileId, ...body });
+
+    expect([answer.status, answer.body['errorCode']]).toEqual([400, 'OPERATION_INVALID']);
+  });
+});
+
+describe('the API of the image lab', () => {
+  it('removes an image with its thumbnail, by a file ID of its gallery alone', async () => {
+    const foreign = String(fileId).replace('/images/', '/thumbnails/');
+
+    expect(await lab.remove(`fileId=${encodeURIComponent(foreign)}`)).toBe(400);
+    expect(await lab.remove('')).toBe(400);
+    expect(await lab.remove(`fileId=${encodeURIComponent(String(fileId))}`)).toBe(204);
+    expect(await lab.remove(`fileId=${encodeURIComponent(String(fileId))}`)).toBe(404);
+    expect(lab.emulator.objects).toEqual([]);
+  });
+
+  it('refuses what another web site sends', async () => {
+    const response = await fetch(`${lab.url}/api/images`, {
+      headers: { 'Sec-Fetch-Site': 'cross-site' },
+    });
+
+    expect(response.status).toBe(403);
+  });
+
+  it('lets the page load its own files and images of the cloud alone, and send to these two', async () => {
+    const { url } = await startSample();
+
+    const { headers } = await fetch(url);
+
+    const policy = headers.get('content-security-policy');
+    expect(policy).toMatch(/^default-src 'none'; script-src 'self';/);
+    expect(policy).toMatch(/; connect-src 'self' http:\/\/127\.0\.0\.1:\d+;/);
+    expect(policy).toMatch(/; img-src 'self' blob: http:\/\/127\.0\.0\.1:\d+;/);
+  });
+});
+
+describe('a failing request to the image lab', () => {
+  const quotaUsedUp = { kind: 'errcode', errcode: 45_009 } as const;
+  const operate = (signal?: AbortSignal) => {
+    return lab.post('/api/operations', { fileId, ...blur }, signal);
+  };
+
+  it('keeps no result when its thumbnail cannot be stored', async () => {
+    const before = lab.emulator.objects.length;
+    lab.emulator.faults.add({ operation: 'upload-link', effect: quotaUsedUp, after: 1 });
+
+    expect((await operate()).status).toBe(503);
+
+    await until(() => lab.emulator.objects.length === before, 'the removal of the result');
+    expect(await lab.listImages()).toEqual([fileId]);
+  });
+
+  it.each([
+    { what: 'an upload', call: async () => lab.upload(await makeImage('png', 'b.png')) },
+    { what: 'an operation', call: () => operate() },
+  ])('keeps nothing of $what for which there are no links', async ({ call }) => {
+    const before = lab.emulator.objects.length;
+    lab.emulator.faults.add({ operation: 'download-links', effect: quotaUsedUp, after: 1 });
+
+    expect((await call()).status).toBe(503);
+
+    await until(() => lab.emulator.objects.length === before, 'the removal of the files');
+    expect(await lab.listImages()).toEqual([fileId]);
+  });
+
+  it('keeps nothing when its client goes away', async () => {
+    const before = lab.emulator.objects.length;
+    const client = new AbortController();
+    lab.emulator.faults.add({
+      operation: 'post-object',
+      effect: { kind: 'hang', at: 'request' },
+      after: 1,
+    });
+
+    const call = operate(client.signal);
+    await until(() => lab.emulator.objects.length > before, 'the result');
+    client.abort();
+
+    await expect(call).rejects.toThrow('aborted');
+    await until(() => lab.emulator.objects.length === before, 'the removal of the result');
+    expect(await lab.listImages()).toEqual([fileId]);
+  });
+});

@@ -1,0 +1,53 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { cleanUpSamples, runSample, startSample } from '../../support/sample-process.js';
+
+afterAll(cleanUpSamples);
+
+describe('the start and end of the image lab', () => {
+  it('ends on Ctrl-C without a word and without a file left', async () => {
+    const sample = await startSample();
+
+    expect(await sample.stop()).toEqual({ code: null, stderr: '', leftovers: [] });
+  });
+
+  it.each([
+    { variables: { PORT: 'http' }, line: /^PORT is "http", .+ PORT=3000\.\n$/ },
+    { variables: { PORT: '65536' }, line: /^PORT is "65536", .+\n$/ },
+    { variables: { PORT: '-1' }, line: /^PORT is "-1", .+\n$/ },
+    {
+      variables: { WX_APPID: 'wx1', WX_ENV_ID: 'prod-1' },
+      line: /^WX_SECRET is missing: .+ unset WX_APPID and WX_ENV_ID .+\n$/,
+    },
+    {
+      variables: { WX_SECRET: 'hidden' },
+      line: /^WX_APPID and WX_ENV_ID are missing: (?!.*hidden).+\n$/,
+    },
+    {
+      variables: { WX_APPID: 'wx1', WX_SECRET: 'hidden', WX_ENV_ID: 'two words' },
+      line: /^The image lab could not start: (?!.*hidden).*env.*\n$/,
+    },
+  ])('says in one line what is wrong with $variables', async ({ variables, line }) => {
+    expect(await runSample(variables)).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(line),
+      leftovers: [],
+    });
+  });
+
+  it('says in one line that its port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+
+    const end = await runSample({ PORT: String(port) });
+    server.close();
+
+    expect(end).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(new RegExp(`^Port ${port} on 127.0.0.1 is taken: .+\\n$`)),
+      leftovers: [],
+    });
+  });
+});

@@ -1,0 +1,129 @@
+import { afterAll, afterEach, beforeAll } from '@jest/globals';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import { launchBrowser } from '../../../support/browser.js';
+import {
+  cleanUpSamples,
+  startSample,
+  type SampleProcess,
+} from '../../../support/sample-process.js';
+import { until } from '../../../support/until.js';
+import type { PickedFile } from './pictures.js';
+
+/** Keeps every value that a progress bar shows, as `{ leg, value }`. */
+const RECORD_PROGRESS = `
+  window.seenProgress = [];
+  new MutationObserver(changes => {
+    for (const { target } of changes) {
+      if (target.localName === 'progress') seenProgress.push({ leg: target.dataset.leg, value: target.value });
+    }
+  }).observe(document, { subtree: true, attributes: true, attributeFilter: ['value'] });
+`;
+
+/** What a Tab key has to be able to reach: all controls that can be seen. */
+export const CONTROLS = `[...document.querySelectorAll('a[href], button, input, select')].filter(
+  element => element.checkVisibility() && !element.disabled,
+)`;
+
+/** Whether all thumbnails are loaded. */
+export const ALL_THUMBNAILS_SHOW = `[...document.querySelectorAll('.thumbnail img')].every(
+  image => image.complete && image.naturalWidth > 0,
+)`;
+
+/** A page of the image lab. */
+export interface LabPage {
+  readonly page: Page;
+  /** What went wrong in the page. */
+  readonly problems: readonly string[];
+}
+
+/** A page of an image lab that runs as a process of its own. */
+export interface Lab extends LabPage {
+  readonly sample: SampleProcess;
+}
+
+/** How a spec opens pages; what it has opened ends with its tests. */
+export interface LabPages {
+  /** Opens a lab of its own, on the emulator. */
+  openLab(options?: BrowserContextOptions): Promise<Lab>;
+  /** Opens a lab that runs already. */
+  openPage(url: string, options?: BrowserContextOptions): Promise<LabPage>;
+}
+
+/** Starts a browser for the tests of a spec. */
+export function useLabPages(): LabPages {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+  afterEach(async () => {
+    await Promise.all(browser?.contexts().map(context => context.close()) ?? []);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await cleanUpSamples();
+  });
+  const openPage: LabPages['openPage'] = async (url, options = {}) => {
+    const context = await browser.newContext({ locale: 'en-US', ...options });
+    return openOn(await context.newPage(), url);
+  };
+  return {
+    openPage,
+    openLab: async options => {
+      const sample = await startSample();
+      return { sample, ...(await openPage(sample.url, options)) };
+    },
+  };
+}
+
+async function openOn(page: Page, url: string): Promise<LabPage> {
+  const problems: string[] = [];
+  page.on('pageerror', error => problems.push(String(error)));
+  page.on('console', message => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  await page.addInitScript(RECORD_PROGRESS);
+  await page.goto(url);
+  await page.locator('[data-part=cards]:not([aria-busy])').waitFor({ state: 'attached' });
+  return { page, problems };
+}
+
+/** Chooses files to be uploaded. */
+export async function pick(page: Page, ...files: readonly PickedFile[]): Promise<void> {
+  await page.locator('#files').setInputFiles([...files]);
+}
+
+/** Uploads files, and waits until they are shown. */
+export async function uploadAll(page: Page, ...files: readonly PickedFile[]): Promise<void> {
+  await pick(page, ...files);
+  await cardsOf(page)
+    .nth(files.length - 1)
+    .waitFor();
+  await untilTrue(page, ALL_THUMBNAILS_SHOW);
+}
+
+/** The page's policy lets nothing be evaluated inside it, so that it is asked again and again from here. */
+export async function untilTrue(page: Page, expression: string): Promise<void> {
+  await until(() => page.evaluate<boolean>(expression), expression);
+}
+
+/** Lets requests through at so many bytes a second. */
+export async function slowDown(page: Page, uploadThroughput: number): Promise<void> {
+  const devTools = await page.context().newCDPSession(page);
+  await devTools.send('Network.enable');
+  await devTools.send('Network.emulateNetworkConditions', {
+    offline: false,
+    latency: 0,
+    downloadThroughput: -1,
+    uploadThroughput,
+  });
+}
+
+/** The cards of the gallery. */
+export function cardsOf(page: Page): Locator {
+  return page.locator('.card:not(.skeleton)');
+}
+
+/** The link of a figure's image. */
+export async function linkOf(figure: Locator): Promise<string> {
+  return (await figure.locator('img').getAttribute('src')) ?? '';
+}

@@ -1,0 +1,141 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { afterEach, beforeEach } from '@jest/globals';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../../../lib/emulator/index.js';
+import { startLabOn, type RunningLab } from '../../../support/sample-process.js';
+import type { PickedFile } from './pictures.js';
+
+/** What a request was answered with. */
+export interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** A form as the lab hands it out. */
+export interface HandedOutForm {
+  readonly url: string;
+  readonly fields: Readonly<Record<string, string>>;
+  readonly fileId: string;
+  readonly expiresAt: string;
+}
+
+/** The image lab within this process, on an emulator of its own: new for each test. */
+export class LabServer {
+  #emulator: WxCloudEmulator | undefined;
+  #lab: RunningLab | undefined;
+  #url = '';
+  #sockets: Socket[] = [];
+
+  /** Where the lab listens. */
+  get url(): string {
+    return this.#url;
+  }
+
+  /** The lab's cloud. */
+  get emulator(): WxCloudEmulator {
+    if (this.#emulator === undefined) throw new Error('There is an emulator in tests only.');
+    return this.#emulator;
+  }
+
+  /** How many bytes the lab's server has received so far. */
+  get receivedBytes(): number {
+    return this.#sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+  }
+
+  async start(): Promise<void> {
+    this.#emulator = await startWxCloudEmulator();
+    const lab = await startLabOn(this.#emulator);
+    this.#lab = lab;
+    this.#url = await lab.getUrl();
+    this.#sockets = [];
+    const server = lab.getHttpServer() as Server;
+    server.on('connection', (socket: Socket) => this.#sockets.push(socket));
+  }
+
+  /** Ends the lab; its cloud stays. */
+  async close(): Promise<void> {
+    await this.#lab?.close();
+    this.#lab = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.close();
+    await this.#emulator?.close();
+  }
+
+  /** Sends JSON. */
+  async post(path: string, body: unknown, signal?: AbortSignal): Promise<Answer> {
+    const response = await fetch(`${this.#url}${path}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+      ...(signal && { signal }),
+    });
+    return readAnswer(response);
+  }
+
+  /** Uploads a file through the application. */
+  async upload(file: PickedFile, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+    const form = new FormData();
+    form.set('image', toBlob(file), file.name);
+    return readAnswer(
+      await fetch(`${this.#url}/api/images`, { method: 'POST', body: form, headers }),
+    );
+  }
+
+  /** Asks for a form. */
+  async openDirectUpload({ name, mimeType }: PickedFile): Promise<HandedOutForm> {
+    const { body } = await this.post('/api/direct-uploads', { name, contentType: mimeType });
+    return body as unknown as HandedOutForm;
+  }
+
+  /** Asks for a form, and posts a file with it; gives the file ID. */
+  async postDirectly(file: PickedFile): Promise<string> {
+    const form = await this.openDirectUpload(file);
+    await postWith(form, file);
+    return form.fileId;
+  }
+
+  /** Says that a form was posted. */
+  async confirm(fileId: unknown): Promise<Answer> {
+    return this.post('/api/direct-uploads/confirm', { fileId });
+  }
+
+  /** Removes an image; the status. */
+  async remove(query: string): Promise<number> {
+    const response = await fetch(`${this.#url}/api/images?${query}`, { method: 'DELETE' });
+    return response.status;
+  }
+
+  /** The file IDs of the gallery. */
+  async listImages(): Promise<readonly unknown[]> {
+    const response = await fetch(`${this.#url}/api/images`);
+    const { images } = (await response.json()) as { images: { fileId: unknown }[] };
+    return images.map(({ fileId }) => fileId);
+  }
+}
+
+/** Starts and ends a lab with each test. */
+export function useLabServer(): LabServer {
+  const server = new LabServer();
+  beforeEach(() => server.start());
+  afterEach(() => server.stop());
+  return server;
+}
+
+/** Posts a file as the page does. @throws {Error} when the cloud does not take it */
+export async function postWith({ url, fields }: HandedOutForm, file: PickedFile): Promise<void> {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.set(name, value);
+  form.set('file', toBlob(file), file.name);
+  const { status } = await fetch(url, { method: 'POST', body: form });
+  if (status >= 300) throw new Error(`The cloud answered ${status}.`);
+}
+
+async function readAnswer(response: Response): Promise<Answer> {
+  return { status: response.status, body: (await response.json()) as Answer['body'] };
+}
+
+function toBlob({ mimeType, buffer }: PickedFile): Blob {
+  return new Blob([new Uint8Array(buffer)], { type: mimeType });
+}
