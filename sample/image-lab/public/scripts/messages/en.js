@@ -49,7 +49,7 @@ export const en = {
   'leg.cloudProgress': '{name}: from the application to cloud storage',
   'leg.direct': 'Browser → cloud',
   'leg.directProgress': '{name}: from the browser straight to cloud storage',
-  'leg.directUntil': 'Browser → cloud · form good until {time}',
+  'leg.directUntil': 'Browser → cloud · form valid until {time}',
 
   'gallery.title': 'Images',
   'gallery.empty': 'No images yet',
