@@ -46,7 +46,7 @@ describe('the page of the image lab with uploads straight to the cloud', () => {
     await slowDown(page, 400_000);
 
     await pick(page, await makeImage('png', 'slow.png', 1_200));
-    await page.getByText(/form good until \d\d:\d\d:\d\d/).waitFor();
+    await page.getByText(/form valid until \d\d:\d\d:\d\d/).waitFor();
     await untilTrue(
       page,
       "seenProgress.some(({ leg, value }) => leg === 'cloud' && value > 0 && value < 100)",

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { Request } from 'playwright-core';
+import { until } from '../../support/until.js';
 import { cardsOf, pick, slowDown, untilTrue, useLabPages } from './support/lab-page.js';
 import { useLabServer, type LabServer } from './support/lab-server.js';
 import { makeImage } from './support/pictures.js';
@@ -90,15 +91,16 @@ describe('the page of the image lab', () => {
   it('follows an upload under an ID that it makes up, and no longer than it takes', async () => {
     const { page } = await openPage(lab.url);
     const watched = page.waitForEvent('request', isProgress);
-    const ended = page.waitForEvent('requestfinished', isProgress);
     const sent = page.waitForEvent('request', request => request.method() === 'POST');
 
     await pick(page, await makeImage('png', 'a.png'));
-    await ended;
+    await cardsOf(page).getByText('a.png').waitFor();
+    await until(() => lab.streams.open === 0, 'the end of the events');
 
     const { 'x-upload-id': id } = await (await sent).allHeaders();
     expect(id).toMatch(/^[\da-f-]{36}$/);
     expect((await watched).url()).toBe(`${lab.url}/api/progress/${id}`);
+    expect(lab.streams.asked).toBe(1);
   });
 
   it('sends a file also when nothing is told of its way', async () => {

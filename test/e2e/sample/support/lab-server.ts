@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../../lib/emulator/index.js';
@@ -25,6 +25,7 @@ export class LabServer {
   #lab: RunningLab | undefined;
   #url = '';
   #sockets: Socket[] = [];
+  #streams: ServerResponse[] = [];
 
   /** Where the lab listens. */
   get url(): string {
@@ -42,14 +43,24 @@ export class LabServer {
     return this.#sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
   }
 
+  /** How many streams of progress were asked for so far, and how many of them are open now. */
+  get streams(): { readonly asked: number; readonly open: number } {
+    const open = this.#streams.filter(response => !response.closed);
+    return { asked: this.#streams.length, open: open.length };
+  }
+
   async start(): Promise<void> {
     this.#emulator = await startWxCloudEmulator();
     const lab = await startLabOn(this.#emulator);
     this.#lab = lab;
     this.#url = await lab.getUrl();
     this.#sockets = [];
+    this.#streams = [];
     const server = lab.getHttpServer() as Server;
     server.on('connection', (socket: Socket) => this.#sockets.push(socket));
+    server.on('request', ({ url }: IncomingMessage, response: ServerResponse) => {
+      if (url?.startsWith('/api/progress/')) this.#streams.push(response);
+    });
   }
 
   /** Ends the lab; its cloud stays. */
