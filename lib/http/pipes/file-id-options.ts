@@ -1,3 +1,4 @@
+import type { ArgumentMetadata } from '@nestjs/common';
 import { OptionsInvalidError, WxCloudStorageError } from '../../errors/index.js';
 import { findPathProblem, type ParsedFileId } from '../../file-id/index.js';
 import type { Instance } from '../application-instances.js';
@@ -10,6 +11,23 @@ export interface WxCloudFileIdOptions {
   readonly prefixes?: readonly string[] | undefined;
   /** Whether nothing at all is let through, as `undefined`. @defaultValue false */
   readonly optional?: boolean | undefined;
+  /**
+   * Whether a list is expected: a single file ID, as a query with one has it, then becomes a list of one. Otherwise a list is
+   * refused. @defaultValue what the parameter's type says; where that says nothing (`unknown`, or a compiler that emits no
+   * decorator metadata), both are let through
+   */
+  readonly many?: boolean | undefined;
+}
+
+/** Types that say nothing of whether a list is meant. */
+const VAGUE_TYPES: readonly unknown[] = [undefined, Object];
+
+/** Whether a parameter takes a list; undefined when nothing tells. */
+export function takesMany(
+  { many }: WxCloudFileIdOptions,
+  { metatype }: Partial<ArgumentMetadata> = {},
+): boolean | undefined {
+  return many ?? (VAGUE_TYPES.includes(metatype) ? undefined : metatype === Array);
 }
 
 /** Checks the options of a pipe. @throws {@link OptionsInvalidError} */
@@ -33,8 +51,12 @@ export function readFileIds<T>(
   toResult: (fileId: ParsedFileId) => T,
   check: FileIdCheck,
 ): T | T[] {
-  if (!Array.isArray(value)) return toResult(checkFileId(value, check));
-  return value.map((item, index) => {
+  const isList = Array.isArray(value);
+  // A handler that expects one must not be given several: what it does with them nobody has thought of.
+  if (check.many === false || !(isList || check.many === true)) {
+    return toResult(checkFileId(value, check));
+  }
+  return (isList ? value : [value]).map((item, index) => {
     try {
       return toResult(checkFileId(item, check));
     } catch (error) {
@@ -49,9 +71,14 @@ export interface FileIdCheck {
   readonly instance: Instance;
   /** The folders that it may be below; undefined for any. */
   readonly prefixes: readonly string[] | undefined;
+  /** Whether a list is expected; undefined for both. */
+  readonly many: boolean | undefined;
 }
 
-function checkFileId(value: unknown, { instance, prefixes }: FileIdCheck): ParsedFileId {
+function checkFileId(
+  value: unknown,
+  { instance, prefixes }: Omit<FileIdCheck, 'many'>,
+): ParsedFileId {
   const parsed = instance.context.bucket.accept(value);
   const folders = prefixes?.map(prefix => (prefix.endsWith('/') ? prefix : `${prefix}/`));
   if (folders === undefined || folders.some(folder => parsed.cloudPath.startsWith(folder))) {

@@ -1,8 +1,20 @@
-import { Inject, Injectable, mixin, type PipeTransform, type Type } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  mixin,
+  type ArgumentMetadata,
+  type PipeTransform,
+  type Type,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { findInstance } from '../application-instances.js';
 import { toHttpException } from '../http-exception.js';
-import { assertFileIdOptions, readFileIds, type WxCloudFileIdOptions } from './file-id-options.js';
+import {
+  assertFileIdOptions,
+  readFileIds,
+  takesMany,
+  type WxCloudFileIdOptions,
+} from './file-id-options.js';
 
 /**
  * Lets through what is a file ID of the instance's environment and bucket, as it is, or a list of them; anything else is
@@ -35,10 +47,11 @@ export class ParseFileIdPipe implements PipeTransform<unknown, string | string[]
   }
 
   /** Called by Nest. */
-  transform(value: unknown): string | string[] | undefined {
+  transform(value: unknown, metadata?: Partial<ArgumentMetadata>): string | string[] | undefined {
     const { storage, prefixes, optional = false } = this.options;
     if (optional && value === undefined) return undefined;
-    const check = { instance: findInstance(this.#host, storage), prefixes };
+    const many = takesMany(this.options, metadata);
+    const check = { instance: findInstance(this.#host, storage), prefixes, many };
     try {
       return readFileIds(value, ({ fileId }) => fileId, check);
     } catch (error) {

@@ -1,9 +1,21 @@
-import { Inject, Injectable, mixin, type PipeTransform, type Type } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  mixin,
+  type ArgumentMetadata,
+  type PipeTransform,
+  type Type,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { WxCloudFile } from '../../wx-cloud-file.js';
 import { findInstance } from '../application-instances.js';
 import { toHttpException } from '../http-exception.js';
-import { assertFileIdOptions, readFileIds, type WxCloudFileIdOptions } from './file-id-options.js';
+import {
+  assertFileIdOptions,
+  readFileIds,
+  takesMany,
+  type WxCloudFileIdOptions,
+} from './file-id-options.js';
 
 /**
  * Turns a file ID of the instance's environment and bucket, or a list of them, into handles; nothing is fetched yet.
@@ -38,7 +50,10 @@ export class WxCloudFilePipe implements PipeTransform<
   }
 
   /** Called by Nest. */
-  transform(value: unknown): WxCloudFile | WxCloudFile[] | undefined {
+  transform(
+    value: unknown,
+    metadata?: Partial<ArgumentMetadata>,
+  ): WxCloudFile | WxCloudFile[] | undefined {
     const { storage, prefixes, optional = false } = this.options;
     if (optional && value === undefined) return undefined;
     const instance = findInstance(this.#host, storage);
@@ -46,6 +61,7 @@ export class WxCloudFilePipe implements PipeTransform<
       return readFileIds(value, parsed => new WxCloudFile(instance.files, parsed), {
         instance,
         prefixes,
+        many: takesMany(this.options, metadata),
       });
     } catch (error) {
       throw toHttpException(error) as Error;

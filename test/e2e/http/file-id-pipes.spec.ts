@@ -62,6 +62,31 @@ class PipesController {
     return { fileId };
   }
 
+  @Post('typed-one')
+  typedOne(@Body('fileId', ParseFileIdPipe) fileId: string) {
+    return { fileId };
+  }
+
+  @Post('typed-handle')
+  typedHandle(@Body('fileId', WxCloudFilePipe) file: WxCloudFile) {
+    return { fileId: file };
+  }
+
+  @Get('typed-many')
+  typedMany(@Query('fileId', ParseFileIdPipe) fileIds: string[]) {
+    return { fileId: fileIds };
+  }
+
+  @Get('many')
+  many(@Query('fileId', WxCloudFilePipe.with({ many: true })) files: unknown) {
+    return { fileId: files };
+  }
+
+  @Post('one')
+  one(@Body('fileId', ParseFileIdPipe.with({ many: false })) fileId: unknown) {
+    return { fileId };
+  }
+
   @Post('optional')
   optional(@Body('fileId', WxCloudFilePipe.with({ optional: true })) file: unknown) {
     return { has: file !== undefined };
@@ -185,6 +210,26 @@ describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
   ])('below %s is answered with %d where folders are given', async (path, status) => {
     expect(await send('prefixes', `${prefix}${path}`)).toMatchObject({ status });
     expect(await send('handle-prefixes', `${prefix}${path}`)).toMatchObject({ status });
+  });
+
+  it.each(['typed-one', 'typed-handle', 'one'])(
+    'is one for %s, never a list that its handler does not expect',
+    async path => {
+      const fileId = `${prefix}photos/a.txt`;
+      expect(await send(path, fileId)).toEqual({ status: 201, body: { fileId } });
+      expect(await send(path, [fileId])).toMatchObject({ status: 400 });
+    },
+  );
+
+  it.each(['typed-many', 'many'])('is a list for %s, also when there is one', async path => {
+    const fileId = `${prefix}photos/a.txt`;
+    const query = `fileId=${encodeURIComponent(fileId)}`;
+    expect(await get(`${path}?${query}`)).toEqual({ status: 200, body: { fileId: [fileId] } });
+    expect(await get(`${path}?${query}&${query}`)).toEqual({
+      status: 200,
+      body: { fileId: [fileId, fileId] },
+    });
+    expect(await get(path)).toMatchObject({ status: 400 });
   });
 
   it('is judged by the instance that the pipe names', async () => {

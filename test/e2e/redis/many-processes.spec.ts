@@ -59,7 +59,7 @@ describe('processes that share a token through Redis', () => {
     const answers = await Promise.all(processes.map(({ call }) => call(200)));
 
     expect(answers).toEqual(answers.map(() => ({ succeeded: 200, failed: [] })));
-    expect(emulator.journal.filter(({ operation }) => operation === 'delete-files')).toHaveLength(
+    expect(emulator.journal.filter(({ operation }) => operation === 'upload-link')).toHaveLength(
       1_600,
     );
     expect(countTokenCalls()).toBe(1);

@@ -1,0 +1,20 @@
+// This package, as it is by default.
+import { WxCloudFilesInterceptor, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+import { answerFor, LIMITS, startNest } from './nest.mjs';
+
+/** Starts it with more options of the interceptor. */
+export function startWith(cloud, options) {
+  const module = WxCloudStorageModule.forRoot({
+    env: 'bench',
+    appid: 'wx-bench',
+    secret: 'bench',
+    apiBaseUrl: cloud,
+  });
+  const interceptor = WxCloudFilesInterceptor('file', 100, { limits: LIMITS, ...options });
+  return startNest({ interceptor, imports: [module], store: answerFor });
+}
+
+/** See above. */
+export function start(cloud) {
+  return startWith(cloud, {});
+}
