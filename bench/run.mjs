@@ -2,11 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { DOWNLOAD } from './cases/download.mjs';
+import { FORM_OF_FILES, LINKS } from './cases/latency.mjs';
+import { START_UP } from './cases/start-up.mjs';
 import { HARD_UPLOADS, UPLOADS } from './cases/uploads.mjs';
+import { installPeers, OWN } from './support/peers.mjs';
 import { Program } from './support/processes.mjs';
 import { show, summarize } from './support/statistics.mjs';
 
-const CASES = [...UPLOADS, HARD_UPLOADS];
+const CASES = [...UPLOADS, HARD_UPLOADS, FORM_OF_FILES, LINKS, DOWNLOAD, START_UP];
 
 const { values } = parseArgs({
   options: {
@@ -19,15 +23,15 @@ const { values } = parseArgs({
   },
 });
 const isSmoke = values.smoke;
-const execArgv = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${values.profile}`] : [];
 const rounds = Number(values.rounds ?? (isSmoke ? 1 : 3));
-const isChosen = (chosen, name) => chosen === undefined || chosen.some(part => name.includes(part));
+const execArgv = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${values.profile}`] : [];
+const cases = CASES.filter(({ name }) => values.case?.some(part => name.includes(part)) ?? true);
+const contestantsOf = ({ contestants }) =>
+  contestants.filter(name => values.contestant?.includes(name) ?? true);
 
 /** Round by round, so that what else the machine does befalls all contestants alike. */
 async function runCase(one, tools) {
-  const contestants = one.contestants.filter(
-    name => values.contestant === undefined || values.contestant.includes(name),
-  );
+  const contestants = contestantsOf(one);
   const measured = Object.fromEntries(contestants.map(name => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (const contestant of contestants) {
@@ -48,11 +52,12 @@ function print(name, results) {
   console.table(Object.fromEntries(rows));
 }
 
+if (cases.flatMap(contestantsOf).some(name => !OWN.includes(name))) installPeers();
 const cloud = await Program.start('cloud');
 const load = await Program.start('load');
 const results = {};
 try {
-  for (const one of CASES.filter(({ name }) => isChosen(values.case, name))) {
+  for (const one of cases) {
     results[one.name] = await runCase(one, { cloud, load, isSmoke, execArgv });
     print(one.name, results[one.name]);
   }

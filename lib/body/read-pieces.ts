@@ -19,10 +19,11 @@ export async function* readPieces(
   context: ReadContext,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = openIterator(source);
+  const watch = new PieceWatch(context);
   let isDone = false;
   try {
     for (;;) {
-      const result = await nextPiece(iterator, context);
+      const result = await watch.next(iterator);
       if (result.done === true) {
         isDone = true;
         return;
@@ -30,7 +31,40 @@ export async function* readPieces(
       yield toBytes(result.value);
     }
   } finally {
+    watch.dispose();
     if (!isDone) abandon(source, iterator);
+  }
+}
+
+/** Waits for one piece at a time, no longer than it may take. One timer and one listener serve all pieces of a source. */
+class PieceWatch {
+  readonly #context: ReadContext;
+  readonly #timer: NodeJS.Timeout;
+  readonly #onAbort: () => void;
+  /** Ends the waiting for the piece that is awaited; undefined while none is. */
+  #giveUp: ((error: unknown) => void) | undefined;
+
+  constructor(context: ReadContext) {
+    this.#context = context;
+    const { signal, idleMs } = context;
+    this.#onAbort = () => this.#giveUp?.(signal.reason);
+    signal.addEventListener('abort', this.#onAbort);
+    this.#timer = setTimeout(() => this.#giveUp?.(stalled(idleMs)), idleMs);
+  }
+
+  next(iterator: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
+    const { signal } = this.#context;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason as Error);
+      this.#giveUp = reject;
+      this.#timer.refresh();
+      takeNext(iterator).then(resolve, (error: unknown) => reject(sourceFailed(error)));
+    });
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#context.signal.removeEventListener('abort', this.#onAbort);
   }
 }
 
@@ -83,27 +117,6 @@ async function takeNext(iterator: AsyncIterator<unknown>): Promise<IteratorResul
   const result: unknown = await iterator.next();
   if (typeof result === 'object' && result !== null) return result as IteratorResult<unknown>;
   throw new TypeError('The iterator answered no result.');
-}
-
-function nextPiece(
-  iterator: AsyncIterator<unknown>,
-  { idleMs, signal }: ReadContext,
-): Promise<IteratorResult<unknown>> {
-  return new Promise((resolve, reject) => {
-    const settle = (finish: () => void): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      finish();
-    };
-    const onAbort = (): void => settle(() => reject(signal.reason as Error));
-    const timer = setTimeout(() => settle(() => reject(stalled(idleMs))), idleMs);
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort);
-    takeNext(iterator).then(
-      result => settle(() => resolve(result)),
-      (error: unknown) => settle(() => reject(sourceFailed(error))),
-    );
-  });
 }
 
 function stalled(idleMs: number): WxCloudStorageError {

@@ -34,7 +34,7 @@ export async function spool(
       await kept.append(piece);
     }
     if (!head.isFull) await context.inspectHead(head.toBytes());
-    return kept.toBody(head.toBytes());
+    return await kept.toBody(head.toBytes());
   } catch (error) {
     await kept.dispose();
     throw error;
@@ -59,10 +59,11 @@ class Spool {
     await this.#file.append(piece);
   }
 
-  toBody(head: Uint8Array): UploadBody {
+  async toBody(head: Uint8Array): Promise<UploadBody> {
     const dispose = (): Promise<void> => this.dispose();
     const file = this.#file;
     if (file !== undefined) {
+      await file.flush();
       return replayableBody({ size: file.size, head, open: () => file.read(), dispose });
     }
     const { blocks, size } = this.#kept;

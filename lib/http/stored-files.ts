@@ -23,6 +23,7 @@ export class StoredFiles {
   readonly #holds = new Map<StorageContext, () => void>();
   readonly #endListeners: ((isSuccess: boolean) => void)[] = [];
   #isSettled = false;
+  #uploadsUnderWay = 0;
   #fileCount = 0;
   #failure: { readonly error: unknown } | undefined;
   #giveUp: (error: unknown) => void = () => {};
@@ -51,6 +52,18 @@ export class StoredFiles {
     return this.#fileCount++;
   }
 
+  /** Runs an upload that the end of the request ends. */
+  async run<T>(upload: () => Promise<T>): Promise<T> {
+    // An answer that was sent before cannot speak of this file.
+    if (this.#isSettled) await this.fail();
+    this.#uploadsUnderWay += 1;
+    try {
+      return await upload();
+    } finally {
+      this.#uploadsUnderWay -= 1;
+    }
+  }
+
   /** Calls back once the request has ended, with whether its files are kept. */
   onEnd(listener: (isSuccess: boolean) => void): void {
     this.#endListeners.push(listener);
@@ -63,7 +76,7 @@ export class StoredFiles {
     // The instance is not to close before the file's fate is settled.
     if (!this.#isSettled && !this.#holds.has(context))
       this.#holds.set(context, context.operations.hold());
-    if (this.#controller.signal.aborted) await this.fail();
+    if (this.#isSettled || this.#controller.signal.aborted) await this.fail();
   }
 
   /** Removes one file, if that has not happened yet. */
@@ -109,9 +122,10 @@ export class StoredFiles {
   async settle(isSuccess: boolean): Promise<void> {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    if (isSuccess) this.#files.clear();
     for (const listener of this.#endListeners) listener(isSuccess);
-    await this.fail();
+    if (isSuccess) this.#files.clear();
+    // After a success there is, as a rule, nothing left to end.
+    if (!isSuccess || this.#uploadsUnderWay > 0) await this.fail();
     for (const release of this.#holds.values()) release();
   }
 }

@@ -11,6 +11,7 @@ import { assertPathPrefix } from './path-prefix.js';
 import { assertProgressIdOption, progressListenerOf } from './progress/index.js';
 import { originOf } from './request-origin.js';
 import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
+import { StreamPieces } from './stream-pieces.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 
 /** What multer hands to a storage engine. */
@@ -112,45 +113,45 @@ async function storeOrDrain(
 }
 
 async function storeFile(
-  { options, findContext, fileSizeLimit = Infinity, takesNamesForLatin1 }: EngineParts,
+  parts: EngineParts,
   request: WxCloudHttpRequest,
   { stream, ...given }: EngineFile,
 ): Promise<StoredUpload> {
+  const { options, findContext, fileSizeLimit = Infinity, takesNamesForLatin1 } = parts;
   const context = findContext(request);
-  const { originalname: name } = given;
-  const claimed = {
-    ...given,
-    originalname: takesNamesForLatin1(request) ? decodeLatin1Name(name) : name,
-  };
+  const { originalname: name, fieldname } = given;
+  const originalname = takesNamesForLatin1(request) ? decodeLatin1Name(name) : name;
   const files = storedFilesOf(request);
-  const intake = new FileIntake(options, request, claimed);
+  const intake = new FileIntake(options, request, { ...given, originalname });
   const { declaredSize, progressId } = options;
   const index = files.takeIndex();
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
   if (size !== undefined && size > fileSizeLimit) throw tooLarge(fileSizeLimit);
-  const { fieldname } = given;
   const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
-  const stored = await context.operations.run('uploading', { signal: files.signal }, signal =>
+  const store = async (signal: AbortSignal): Promise<StoredCloudFile> =>
     storeSource(context, {
       from: { source: contentOf(stream, fileSizeLimit), size },
       inspectHead: head => intake.inspect(head),
       plan: body => intake.plan(body.size),
       onProgress,
       signal,
-    }),
-  );
-  const { fileId, etag } = stored;
-  await files.add({ fileId, etag, context, isPathUnique: intake.isPathUnique });
-  files.signal.throwIfAborted();
-  return { ...stored, originalname: claimed.originalname };
+    });
+  return files.run(async () => {
+    const { signal } = files;
+    const stored = await context.operations.run('uploading', { signal }, store);
+    const { fileId, etag } = stored;
+    await files.add({ fileId, etag, context, isPathUnique: intake.isPathUnique });
+    signal.throwIfAborted();
+    return { ...stored, originalname };
+  });
 }
 
 /**
- * Reads a file without destroying its stream, which a parser would not survive. Its bytes are counted here, as parsers do
- * not agree on whether a file may reach the limit; one that the parser has cut off is too large in any case.
+ * Reads a file. Its bytes are counted here, as parsers do not agree on whether a file may reach the limit; one that the
+ * parser has cut off is too large in any case.
  */
 function contentOf(stream: EngineStream, fileSizeLimit: number): AsyncIterable<Uint8Array> {
-  const pieces: AsyncIterator<Uint8Array> = stream.iterator({ destroyOnReturn: false });
+  const pieces = new StreamPieces(stream);
   let size = 0;
   const next = async (): Promise<IteratorResult<Uint8Array>> => {
     const result = await pieces.next();
@@ -159,9 +160,7 @@ function contentOf(stream: EngineStream, fileSizeLimit: number): AsyncIterable<U
     if (isCutOff || size > fileSizeLimit) throw tooLarge(fileSizeLimit);
     return result;
   };
-  const end = async (): Promise<IteratorResult<Uint8Array>> =>
-    (await pieces.return?.()) ?? { done: true, value: undefined };
-  return { [Symbol.asyncIterator]: () => ({ next, return: end }) };
+  return { [Symbol.asyncIterator]: () => ({ next, return: () => pieces.return() }) };
 }
 
 function tooLarge(limitBytes: number): FileTooLargeError {

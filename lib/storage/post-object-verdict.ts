@@ -1,5 +1,5 @@
 import { redact, UploadRejectedError, WxCloudStorageError } from '../errors/index.js';
-import type { HttpAnswer } from '../transport/index.js';
+import type { HttpReply } from '../transport/index.js';
 import { decodeCosError, decodeEtag, type CosError } from '../wire/index.js';
 
 /** How a form upload ended. */
@@ -27,8 +27,6 @@ export interface PostObjectFailure {
 
 /** What an answer is judged by, besides itself. */
 export interface PostObjectEvidence {
-  /** The answer's body. */
-  readonly text: string;
   /** The path of the object. */
   readonly cloudPath: string;
   /** Literals that must not be shown. */
@@ -67,11 +65,11 @@ const UNRELATED_CODES = new Set([
  * document after all bytes were sent, and named the MD5 of what was sent if that was asked for.
  */
 export function judgePostObject(
-  answer: HttpAnswer,
+  answer: HttpReply,
   evidence: PostObjectEvidence,
 ): PostObjectOutcome {
-  const document = decodeCosError(evidence.text);
-  const isPage = looksLikePage(answer, evidence.text);
+  const document = decodeCosError(answer.text);
+  const isPage = looksLikePage(answer);
   if (!SUCCESS.has(answer.status) || document !== undefined || isPage || !evidence.isSent) {
     return refuse(answer, document, { ...evidence, isPage });
   }
@@ -82,15 +80,15 @@ export function judgePostObject(
 }
 
 /** A page comes from something in between, such as a proxy that wants a login, whatever its status. */
-function looksLikePage(answer: HttpAnswer, text: string): boolean {
+function looksLikePage(answer: HttpReply): boolean {
   return (
     /^text\/html\b/i.test(answer.header('content-type') ?? '') ||
-    /^\s*<(?:!doctype|html)/i.test(text)
+    /^\s*<(?:!doctype|html)/i.test(answer.text)
   );
 }
 
 function refuse(
-  answer: HttpAnswer,
+  answer: HttpReply,
   document: CosError | undefined,
   { cloudPath, secrets, isPage }: PostObjectEvidence & { readonly isPage: boolean },
 ): PostObjectFailure {

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { UploadBody } from '../body/index.js';
-import { buildForm, neverConnected, type FormBody } from '../transport/index.js';
+import { buildForm, neverConnected, type FormBody, type HttpCall } from '../transport/index.js';
 import type { UploadLink } from '../wire/index.js';
 import { judgePostObject, type PostObjectOutcome } from './post-object-verdict.js';
 import type { StorageContext } from './storage-context.js';
@@ -96,7 +96,7 @@ async function exchange(
 ): Promise<PostObjectOutcome> {
   const secrets = [link.signature, link.securityToken, link.metaFileId];
   try {
-    const answer = await transport.send({
+    const request: HttpCall = {
       endpoint: 'POST object',
       method: 'POST',
       url: link.url,
@@ -104,9 +104,9 @@ async function exchange(
       body: form.body,
       signal,
       secrets,
-    });
-    const text = await answer.readText(MAX_ANSWER_BYTES);
-    return judgePostObject(answer, { text, cloudPath, secrets, md5: md5(), isSent: form.isSent() });
+    };
+    const answer = await transport.exchange(request, MAX_ANSWER_BYTES);
+    return judgePostObject(answer, { cloudPath, secrets, md5: md5(), isSent: form.isSent() });
   } catch (error) {
     const mayExist = form.isSent() && !neverConnected(error);
     return { isStored: false, error: error as Error, mayExist, isFormRefused: false };

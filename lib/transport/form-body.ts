@@ -33,7 +33,7 @@ const PIECE_BYTES = 262_144;
  * @see https://cloud.tencent.com/document/api/436/14690
  */
 export function buildForm({ fields, size, file, onFileBytes }: FormParts): FormBody {
-  const boundary = `----wx-cloud-storage-${randomBytes(18).toString('hex')}`;
+  const boundary = nextBoundary();
   const head = Buffer.from(
     Object.entries(fields)
       .map(
@@ -74,6 +74,15 @@ async function* countPieces(
     // Asked for the next piece, the connection has taken this one.
     onFileBytes(piece.byteLength);
   }
+}
+
+/** Nobody outside of the process sees it, so that no file can hold the next one. */
+const BOUNDARY_PREFIX = `----wx-cloud-storage-${randomBytes(18).toString('hex')}-`;
+let formCount = 0;
+
+function nextBoundary(): string {
+  formCount += 1;
+  return `${BOUNDARY_PREFIX}${formCount.toString(36)}`;
 }
 
 function* cut(buffer: Buffer): Generator<Uint8Array> {

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { observed, requestChannel, type WxCloudRequestEvent } from '../diagnostics/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import { toConnectionError } from './connection-error.js';
+import { firstOf, ReplyCollector, type HttpReply } from './reply-collector.js';
 
 /** One HTTP request. */
 export interface HttpCall {
@@ -70,9 +71,50 @@ export class HttpTransport {
     );
   }
 
+  /**
+   * Sends a request and resolves with its whole answer, whatever its status; of the body, `maxBytes` are kept.
+   * @throws {@link WxCloudStorageError} as {@link HttpTransport.send} does
+   */
+  async exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
+    const { endpoint, method } = call;
+    return observed<HttpReply, WxCloudRequestEvent>(
+      requestChannel,
+      () => this.#exchange(call, maxBytes),
+      reply => ({ endpoint, method, ...(reply && { status: reply.status }) }),
+    );
+  }
+
   /** Closes idle connections and cuts the others; a given dispatcher is left alone. */
   async close(): Promise<void> {
     await this.#ownAgent?.destroy();
+  }
+
+  #exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
+    const { timeouts } = this.#options;
+    const { signal } = call;
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void =>
+        reject(toConnectionError(error, { ...call, timeouts, secrets: call.secrets ?? [] }));
+      const collector = new ReplyCollector({ maxBytes, signal, resolve, reject: fail });
+      try {
+        const { origin, pathname, search } = new URL(call.url);
+        this.#dispatcher.dispatch(
+          {
+            origin,
+            path: `${pathname}${search}`,
+            method: call.method,
+            headers: call.headers ?? {},
+            // undici sends any async iterable; its types name only streams.
+            body: (call.body ?? null) as Buffer | Readable | null,
+            headersTimeout: timeouts.headersMs,
+            bodyTimeout: timeouts.idleMs,
+          },
+          collector,
+        );
+      } catch (error) {
+        collector.onResponseError(undefined, error);
+      }
+    });
   }
 
   async #send(call: HttpCall): Promise<HttpAnswer> {
@@ -105,10 +147,6 @@ export class HttpTransport {
       throw toConnectionError(error, failed);
     }
   }
-}
-
-function firstOf(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value[0] : value;
 }
 
 function discard(body: Readable, method: HttpCall['method']): void {

@@ -8,5 +8,6 @@ export {
 export { neverConnected } from './connection-error.js';
 export { buildForm, type FormBody, type FormParts } from './form-body.js';
 export { HttpTransport, type HttpAnswer, type HttpCall } from './http-transport.js';
+export type { HttpReply } from './reply-collector.js';
 export { JsonApi, type JsonCall } from './json-api.js';
 export { isRetryable, pauseBeforeRetry, retry, retryDelayMs } from './retry.js';

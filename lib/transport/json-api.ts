@@ -1,7 +1,8 @@
 import { redact, WxCloudStorageError } from '../errors/index.js';
 import { toApiError } from './api-error.js';
 import { sidecarError } from './sidecar-error.js';
-import type { HttpAnswer, HttpTransport } from './http-transport.js';
+import type { HttpCall, HttpTransport } from './http-transport.js';
+import type { HttpReply } from './reply-collector.js';
 
 /** One call of a JSON API. */
 export interface JsonCall {
@@ -51,7 +52,7 @@ export class JsonApi {
    */
   async call(call: JsonCall): Promise<unknown> {
     const secrets = [...Object.values(call.query), ...(call.secrets ?? [])];
-    const answer = await this.#transport.send({
+    const request: HttpCall = {
       endpoint: call.endpoint,
       method: call.method,
       url: this.#buildUrl(call),
@@ -59,10 +60,10 @@ export class JsonApi {
       body: call.method === 'POST' ? Buffer.from(JSON.stringify(call.body)) : undefined,
       signal: call.signal,
       secrets,
-    });
-    const text = await answer.readText(MAX_ANSWER_BYTES);
+    };
+    const answer = await this.#transport.exchange(request, MAX_ANSWER_BYTES);
     const { isSidecar = false } = this.#address;
-    return readAnswer({ answer, text, endpoint: call.endpoint, secrets, isSidecar });
+    return readAnswer({ answer, endpoint: call.endpoint, secrets, isSidecar });
   }
 
   #buildUrl({ endpoint, query }: JsonCall): string {
@@ -72,16 +73,15 @@ export class JsonApi {
 }
 
 interface Answer {
-  readonly answer: HttpAnswer;
-  readonly text: string;
+  readonly answer: HttpReply;
   readonly endpoint: string;
   readonly secrets: readonly string[];
   readonly isSidecar: boolean;
 }
 
 function readAnswer(parts: Answer): unknown {
-  const { answer, text, endpoint, secrets, isSidecar } = parts;
-  const value = parseObject(text);
+  const { answer, endpoint, secrets, isSidecar } = parts;
+  const value = parseObject(answer.text);
   const { errcode, errmsg } = value ?? {};
   // Absent on token answers; some gateways send it as a text.
   const number = Number(errcode ?? 0);
@@ -111,19 +111,13 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-function unexpectedStatus({
-  answer,
-  text,
-  endpoint,
-  secrets,
-  isSidecar,
-}: Answer): WxCloudStorageError {
+function unexpectedStatus({ answer, endpoint, secrets, isSidecar }: Answer): WxCloudStorageError {
   const missing = isSidecar ? sidecarError(endpoint, answer.status) : undefined;
   if (missing !== undefined) return missing;
   const transient = answer.status >= 500 || answer.status === 429;
   return new WxCloudStorageError({
     code: 'WX_CLOUD_API_FAILED',
-    message: `${endpoint}: the answer was HTTP ${answer.status} (${quote(text, secrets)}). ${
+    message: `${endpoint}: the answer was HTTP ${answer.status} (${quote(answer.text, secrets)}). ${
       transient ? 'Try again later' : 'Check apiBaseUrl'
     }; if a gateway or proxy stands between, check it.`,
     retryable: transient,
@@ -132,10 +126,10 @@ function unexpectedStatus({
   });
 }
 
-function notJson({ answer, text, endpoint, secrets }: Answer): WxCloudStorageError {
+function notJson({ answer, endpoint, secrets }: Answer): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `${endpoint}: the answer is not the JSON that WeChat documents (${quote(text, secrets)}). Check apiBaseUrl, and any gateway between.`,
+    message: `${endpoint}: the answer is not the JSON that WeChat documents (${quote(answer.text, secrets)}). Check apiBaseUrl, and any gateway between.`,
     retryable: true,
     endpoint,
     upstreamStatus: answer.status,

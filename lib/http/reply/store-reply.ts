@@ -41,7 +41,7 @@ export async function storeReply(
 ): Promise<WxCloudReply | StreamableFile> {
   const { operations, options: instance } = context;
   try {
-    return await operations.run('storing an answer', { signal: files.signal }, async signal => {
+    const store = async (signal: AbortSignal): Promise<WxCloudReply | StreamableFile> => {
       const { idleMs } = instance.timeouts;
       const { whenOverBytes: maxBytes } = options;
       const taken =
@@ -49,7 +49,9 @@ export async function storeReply(
       if ('whole' in taken) return toStreamableFile(taken.whole, reply);
       const { source } = taken;
       return new ReplyUpload(reply, { context, options, request, files }).store(source, signal);
-    });
+    };
+    const { signal } = files;
+    return await files.run(() => operations.run('storing an answer', { signal }, store));
   } catch (error) {
     abandonSource(reply.source);
     throw error;

@@ -65,7 +65,7 @@ describe('an operation of the image lab', () => {
     const list = await lab.post('/api/operations', { ...blur, fileId: [fileId] });
 
     expect([other.status, other.body['errorCode']]).toEqual([404, 'IMAGE_UNKNOWN']);
-    expect([list.status, list.body['errorCode']]).toEqual([404, 'IMAGE_UNKNOWN']);
+    expect([list.status, list.body['errorCode']]).toEqual([400, 'WX_CLOUD_FILE_ID_INVALID']);
   });
 
   it.each([

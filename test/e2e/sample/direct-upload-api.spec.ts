@@ -107,7 +107,7 @@ describe('a direct upload', () => {
     const list = await lab.confirm([fileId]);
 
     expect([unknown.status, unknown.body['errorCode']]).toEqual([404, 'UPLOAD_UNKNOWN']);
-    expect([list.status, list.body['errorCode']]).toEqual([404, 'UPLOAD_UNKNOWN']);
+    expect([list.status, list.body['errorCode']]).toEqual([400, 'WX_CLOUD_FILE_ID_INVALID']);
   });
 });
 
