@@ -4,11 +4,13 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { DOWNLOAD } from './cases/download.mjs';
 import { FORM_OF_FILES, LINKS } from './cases/latency.mjs';
+import { measureScaling, SCALED, SCALING } from './cases/scaling.mjs';
 import { START_UP } from './cases/start-up.mjs';
 import { HARD_UPLOADS, UPLOADS } from './cases/uploads.mjs';
 import { installPeers, OWN } from './support/peers.mjs';
 import { Program } from './support/processes.mjs';
 import { show, summarize } from './support/statistics.mjs';
+import { drawScaling } from './support/svg.mjs';
 
 const CASES = [...UPLOADS, HARD_UPLOADS, FORM_OF_FILES, LINKS, DOWNLOAD, START_UP];
 
@@ -25,7 +27,8 @@ const { values } = parseArgs({
 const isSmoke = values.smoke;
 const rounds = Number(values.rounds ?? (isSmoke ? 1 : 3));
 const execArgv = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${values.profile}`] : [];
-const cases = CASES.filter(({ name }) => values.case?.some(part => name.includes(part)) ?? true);
+const isChosen = name => values.case?.some(part => name.includes(part)) ?? true;
+const cases = CASES.filter(({ name }) => isChosen(name));
 const contestantsOf = ({ contestants }) =>
   contestants.filter(name => values.contestant?.includes(name) ?? true);
 
@@ -52,6 +55,8 @@ function print(name, results) {
   console.table(Object.fromEntries(rows));
 }
 
+const plots = SCALING.filter(({ name }) => !isSmoke && isChosen(name));
+
 if (cases.flatMap(contestantsOf).some(name => !OWN.includes(name))) installPeers();
 const cloud = await Program.start('cloud');
 const load = await Program.start('load');
@@ -60,6 +65,12 @@ try {
   for (const one of cases) {
     results[one.name] = await runCase(one, { cloud, load, isSmoke, execArgv });
     print(one.name, results[one.name]);
+  }
+  for (const plot of plots) {
+    console.log(`\n${plot.name}: ${SCALED.join(', ')}`);
+    const series = await measureScaling(plot, { cloud, load, isSmoke, execArgv });
+    results[plot.name] = series;
+    writeFileSync(new URL(plot.file, import.meta.url), drawScaling({ ...plot, series }));
   }
 } finally {
   await load.stop();

@@ -4,6 +4,7 @@ import { HEAD_BYTES } from './upload-body.js';
 export class HeadCollector {
   readonly #pieces: Uint8Array[] = [];
   #size = 0;
+  #whole: Uint8Array | undefined;
 
   /** Whether further pieces would add nothing. */
   get isFull(): boolean {
@@ -15,10 +16,12 @@ export class HeadCollector {
     const part = Buffer.from(piece.subarray(0, HEAD_BYTES - this.#size));
     this.#pieces.push(part);
     this.#size += part.byteLength;
+    this.#whole = undefined;
   }
 
   /** The bytes gathered so far. */
   toBytes(): Uint8Array {
-    return Buffer.concat(this.#pieces);
+    this.#whole ??= this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces);
+    return this.#whole ?? Buffer.alloc(0);
   }
 }

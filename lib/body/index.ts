@@ -13,4 +13,4 @@ export {
   type UploadSource,
 } from './open-upload-body.js';
 export { abandonSource, readPieces } from './read-pieces.js';
-export { HEAD_BYTES, type UploadBody } from './upload-body.js';
+export { HEAD_BYTES, type BodyBytes, type UploadBody } from './upload-body.js';

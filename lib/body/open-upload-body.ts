@@ -18,6 +18,8 @@ export type UploadSource =
 export interface OpenBodyContext {
   /** The size, when the caller knows it: a stream is then not kept. */
   readonly size: number | undefined;
+  /** Whether the source does not touch a piece again once it has given it. @defaultValue false */
+  readonly areGivenAway?: boolean | undefined;
   /** Limits for bodies of unknown length. */
   readonly limits: ResolvedUpload;
   /** What all spooled bodies together may hold in memory. */
@@ -72,7 +74,8 @@ async function openStream(source: UploadSource, context: OpenBodyContext): Promi
   if (!isAsyncIterable(source)) throw notABody(source);
   const pieces = readPieces(source, context);
   if (context.size === undefined) return spool(pieces, context);
-  const body = await streamBody(pieces, context.size);
+  const { size, areGivenAway } = context;
+  const body = await streamBody(pieces, { size, areGivenAway });
   await context.inspectHead(body.head).catch(async (error: unknown) => {
     await body.dispose();
     throw error;

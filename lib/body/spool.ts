@@ -3,10 +3,7 @@ import { HeadCollector } from './head-collector.js';
 import { KeptPieces } from './kept-pieces.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { TemporaryFile } from './temporary-file.js';
-import { bufferBody, replayableBody, type UploadBody } from './upload-body.js';
-
-/** Up to this size a body is sent as one buffer. */
-const MAX_JOINED_BYTES = 65_536;
+import { replayableBody, type UploadBody } from './upload-body.js';
 
 /** Where a body of unknown length is kept until its end shows how long it is. */
 export interface SpoolContext {
@@ -14,6 +11,8 @@ export interface SpoolContext {
   readonly limits: Pick<ResolvedUpload, 'memoryLimitBytes' | 'spoolDirectory'>;
   /** What all spooled bodies together may hold in memory. */
   readonly budget: MemoryBudget;
+  /** Whether the source does not touch a piece again. @defaultValue false */
+  readonly areGivenAway?: boolean | undefined;
   /** Looks at the first bytes as soon as they are there; what it throws ends the reading. */
   readonly inspectHead: (head: Uint8Array) => Promise<void>;
 }
@@ -43,11 +42,12 @@ export async function spool(
 
 class Spool {
   readonly #context: SpoolContext;
-  #kept = new KeptPieces();
+  #kept: KeptPieces;
   #file: TemporaryFile | undefined;
 
   constructor(context: SpoolContext) {
     this.#context = context;
+    this.#kept = new KeptPieces(context.areGivenAway);
   }
 
   async append(piece: Uint8Array): Promise<void> {
@@ -67,8 +67,7 @@ class Spool {
       return replayableBody({ size: file.size, head, open: () => file.read(), dispose });
     }
     const { blocks, size } = this.#kept;
-    if (size <= MAX_JOINED_BYTES) return { ...bufferBody(Buffer.concat(blocks)), head, dispose };
-    return replayableBody({ size, head, open: () => eachOf(blocks), dispose });
+    return replayableBody({ size, head, open: () => blocks, dispose });
   }
 
   async dispose(): Promise<void> {
@@ -95,8 +94,4 @@ class Spool {
     this.#context.budget.release(this.#kept.size);
     this.#kept = new KeptPieces();
   }
-}
-
-async function* eachOf(blocks: readonly Buffer[]): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* blocks;
 }

@@ -2,13 +2,21 @@ import { WxCloudStorageError } from '../errors/index.js';
 import { HeadCollector } from './head-collector.js';
 import type { UploadBody } from './upload-body.js';
 
+/** What is known of a stream. */
+export interface StreamBodyParts {
+  /** How many bytes it has. */
+  readonly size: number;
+  /** Whether its source does not touch a piece again; otherwise what is read ahead is copied. @defaultValue false */
+  readonly areGivenAway?: boolean | undefined;
+}
+
 /**
  * A body whose length is known beforehand and that streams through without being kept: it can be sent once. Reads
  * the first bytes; the rest is read while it is sent, and must add up to `size`.
  */
 export async function streamBody(
   pieces: AsyncGenerator<Uint8Array, void, undefined>,
-  size: number,
+  { size, areGivenAway = false }: StreamBodyParts,
 ): Promise<UploadBody> {
   const head = new HeadCollector();
   const read: Uint8Array[] = [];
@@ -16,8 +24,7 @@ export async function streamBody(
     const { done, value } = await pieces.next();
     if (done === true) break;
     head.add(value);
-    // A copy, as the source may fill its buffer again.
-    read.push(Buffer.from(value));
+    read.push(areGivenAway ? value : Buffer.from(value));
   }
   return {
     size,

@@ -130,7 +130,8 @@ async function storeFile(
   const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
   const store = async (signal: AbortSignal): Promise<StoredCloudFile> =>
     storeSource(context, {
-      from: { source: contentOf(stream, fileSizeLimit), size },
+      // A parser never fills a buffer again.
+      from: { source: contentOf(stream, fileSizeLimit), size, areGivenAway: true },
       inspectHead: head => intake.inspect(head),
       plan: body => intake.plan(body.size),
       onProgress,

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { UploadBody } from '../body/index.js';
+import type { BodyBytes, UploadBody } from '../body/index.js';
 import { buildForm, neverConnected, type FormBody, type HttpCall } from '../transport/index.js';
 import type { UploadLink } from '../wire/index.js';
 import { judgePostObject, type PostObjectOutcome } from './post-object-verdict.js';
@@ -45,13 +45,8 @@ export async function postObject(
     file: hashed(body.open(signal), hash),
     onFileBytes: call.onBytes,
   });
-  const grace = abortWithGrace(signal, form.isSent);
   const md5 = (): string | undefined => (verifyEtag ? hash?.copy().digest('hex') : undefined);
-  try {
-    return await exchange(context, { ...call, form, signal: grace.signal, md5 });
-  } finally {
-    grace.dispose();
-  }
+  return exchange(context, { ...call, form, md5 });
 }
 
 function toFields({ link, cloudPath, contentType }: PostObjectCall): Record<string, string> {
@@ -65,18 +60,17 @@ function toFields({ link, cloudPath, contentType }: PostObjectCall): Record<stri
   };
 }
 
-function hashed(
-  file: Buffer | AsyncIterable<Uint8Array>,
-  hash: Hash | undefined,
-): Buffer | AsyncIterable<Uint8Array> {
+function hashed(file: BodyBytes, hash: Hash | undefined): BodyBytes {
   if (hash === undefined) return file;
-  if (!Buffer.isBuffer(file)) return hashPieces(file, hash);
-  hash.update(file);
-  return file;
+  if (Buffer.isBuffer(file)) {
+    hash.update(file);
+    return file;
+  }
+  return hashPieces(file, hash);
 }
 
 async function* hashPieces(
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: Exclude<BodyBytes, Buffer>,
   hash: Hash,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const piece of pieces) {
@@ -103,6 +97,8 @@ async function exchange(
       headers: form.headers,
       body: form.body,
       signal,
+      // At once while bytes are still to be sent, later when only the answer is to come.
+      abortDelayMs: () => (form.isSent() ? ANSWER_GRACE_MS : 0),
       secrets,
     };
     const answer = await transport.exchange(request, MAX_ANSWER_BYTES);
@@ -111,27 +107,4 @@ async function exchange(
     const mayExist = form.isSent() && !neverConnected(error);
     return { isStored: false, error: error as Error, mayExist, isFormRefused: false };
   }
-}
-
-/** Passes an abort on: at once while bytes are still to be sent, after a grace period when only the answer is. */
-function abortWithGrace(
-  signal: AbortSignal,
-  isSent: () => boolean,
-): { readonly signal: AbortSignal; dispose(): void } {
-  const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const onAbort = (): void => {
-    const abort = (): void => controller.abort(signal.reason);
-    if (isSent()) timer = setTimeout(abort, ANSWER_GRACE_MS);
-    else abort();
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  return {
-    signal: controller.signal,
-    dispose: () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    },
-  };
 }

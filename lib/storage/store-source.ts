@@ -14,7 +14,12 @@ import { uploadObject, type StoredCloudFile, type UploadObjectCall } from './upl
 
 /** What is stored: bytes in some form, or a local file. */
 export type StoredSource =
-  | { readonly source: UploadSource; readonly size: number | undefined }
+  | {
+      readonly source: UploadSource;
+      readonly size: number | undefined;
+      /** Whether the source does not touch a piece again once it has given it. @defaultValue false */
+      readonly areGivenAway?: boolean;
+    }
   | { readonly localPath: string };
 
 /** Where and as what to store a body. */
@@ -55,7 +60,8 @@ async function openSource(
   open: Omit<OpenBodyContext, 'size'>,
 ): Promise<UploadBody> {
   if ('localPath' in from) return openFileBody(from.localPath, { ...open, size: undefined });
-  return openUploadBody(from.source, { ...open, size: from.size });
+  const { source, size, areGivenAway } = from;
+  return openUploadBody(source, { ...open, size, areGivenAway });
 }
 
 /** Where a body goes whose path is known beforehand. */

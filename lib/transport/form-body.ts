@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto';
 
+/** A file: at hand, whole or in pieces, or to be read once. */
+export type FileBytes = Buffer | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+
 /** What a form upload sends. */
 export interface FormParts {
   /** The fields, in order; they all come before the file. */
@@ -7,7 +10,7 @@ export interface FormParts {
   /** How many bytes the file has. */
   readonly size: number;
   /** The file: at hand, or to be read once; it has to yield exactly `size` bytes. */
-  readonly file: Buffer | AsyncIterable<Uint8Array>;
+  readonly file: FileBytes;
   /** Told how many bytes of the file were handed to the connection; not for a form that is sent in one piece. @defaultValue nobody is */
   readonly onFileBytes?: ((count: number) => void) | undefined;
 }
@@ -23,7 +26,7 @@ export interface FormBody {
 }
 
 /** Up to this size a copy into one buffer costs less than several writes. */
-const MAX_JOINED_BYTES = 65_536;
+const MAX_JOINED_BYTES = 262_144;
 /** A large buffer is sent in pieces, so that an abort takes effect between them. */
 const PIECE_BYTES = 262_144;
 
@@ -50,8 +53,9 @@ export function buildForm({ fields, size, file, onFileBytes }: FormParts): FormB
     'content-type': `multipart/form-data; boundary=${boundary}`,
     'content-length': String(length),
   };
-  if (Buffer.isBuffer(file) && length <= MAX_JOINED_BYTES) {
-    return { headers, body: Buffer.concat([head, file, tail]), isSent: () => true };
+  if (isAtHand(file) && length <= MAX_JOINED_BYTES) {
+    const pieces = Buffer.isBuffer(file) ? [file] : file;
+    return { headers, body: Buffer.concat([head, ...pieces, tail], length), isSent: () => true };
   }
   let sent = false;
   async function* join(): AsyncGenerator<Uint8Array> {
@@ -74,6 +78,10 @@ async function* countPieces(
     // Asked for the next piece, the connection has taken this one.
     onFileBytes(piece.byteLength);
   }
+}
+
+function isAtHand(file: FileBytes): file is Buffer | readonly Uint8Array[] {
+  return Buffer.isBuffer(file) || Array.isArray(file);
 }
 
 /** Nobody outside of the process sees it, so that no file can hold the next one. */

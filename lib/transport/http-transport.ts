@@ -19,6 +19,8 @@ export interface HttpCall {
   readonly body?: Buffer | AsyncIterable<Uint8Array> | undefined;
   /** Ends the request, and the reading of its answer. */
   readonly signal: AbortSignal;
+  /** How long an abort is to wait, in milliseconds, asked for when it comes; of {@link HttpTransport.exchange} only. @defaultValue 0 */
+  readonly abortDelayMs?: () => number;
   /** Literals in the request that must not be shown. */
   readonly secrets?: readonly string[];
 }
@@ -91,11 +93,17 @@ export class HttpTransport {
 
   #exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
     const { timeouts } = this.#options;
-    const { signal } = call;
+    const { signal, abortDelayMs } = call;
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void =>
         reject(toConnectionError(error, { ...call, timeouts, secrets: call.secrets ?? [] }));
-      const collector = new ReplyCollector({ maxBytes, signal, resolve, reject: fail });
+      const collector = new ReplyCollector({
+        maxBytes,
+        signal,
+        abortDelayMs,
+        resolve,
+        reject: fail,
+      });
       try {
         const { origin, pathname, search } = new URL(call.url);
         this.#dispatcher.dispatch(

@@ -17,6 +17,8 @@ export interface ReplyCollectorParts {
   readonly maxBytes: number;
   /** Ends the request. */
   readonly signal: AbortSignal;
+  /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
+  readonly abortDelayMs?: (() => number) | undefined;
   /** Called once with the reply. */
   readonly resolve: (reply: HttpReply) => void;
   /** Called once, when there is to be no reply. */
@@ -28,6 +30,7 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
   readonly #parts: ReplyCollectorParts;
   readonly #pieces: Buffer[] = [];
   readonly #onAbort: () => void;
+  #timer: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
@@ -37,14 +40,14 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
   constructor(parts: ReplyCollectorParts) {
     this.#parts = parts;
     const { signal } = parts;
-    this.#onAbort = () => this.#controller?.abort(signal.reason as Error);
+    this.#onAbort = () => this.#abortLater();
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Called by undici, perhaps several times before the request is sent. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#parts.signal.aborted) this.#onAbort();
+    if (this.#parts.signal.aborted) this.#abort();
   }
 
   /** Called by undici. */
@@ -73,13 +76,28 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
 
   /** Called by undici, and by whoever could not send the request at all. */
   onResponseError(_controller: unknown, error: unknown): void {
-    this.#parts.signal.removeEventListener('abort', this.#onAbort);
+    this.#dispose();
     this.#parts.reject(error);
   }
 
+  #abortLater(): void {
+    const delayMs = this.#parts.abortDelayMs?.() ?? 0;
+    if (delayMs === 0) this.#abort();
+    else this.#timer = setTimeout(() => this.#abort(), delayMs);
+  }
+
+  #abort(): void {
+    this.#controller?.abort(this.#parts.signal.reason as Error);
+  }
+
+  #dispose(): void {
+    clearTimeout(this.#timer);
+    this.#parts.signal.removeEventListener('abort', this.#onAbort);
+  }
+
   #finish(): void {
-    const { maxBytes, signal, resolve } = this.#parts;
-    signal.removeEventListener('abort', this.#onAbort);
+    const { maxBytes, resolve } = this.#parts;
+    this.#dispose();
     const headers = this.#headers;
     const text = Buffer.concat(this.#pieces).subarray(0, maxBytes).toString('utf8');
     resolve({ status: this.#status, header: name => firstOf(headers[name]), text });

@@ -3,7 +3,12 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
-import { MemoryBudget, type OpenBodyContext, type UploadBody } from '../../../lib/body/index.js';
+import {
+  MemoryBudget,
+  type BodyBytes,
+  type OpenBodyContext,
+  type UploadBody,
+} from '../../../lib/body/index.js';
 import { afterThisTest } from './server.js';
 
 /** A folder of the running test's own. */
@@ -79,7 +84,7 @@ export async function readAll(
 }
 
 /** Everything that an iterable yields. */
-export async function joinPieces(pieces: Buffer | AsyncIterable<Uint8Array>): Promise<Buffer> {
+export async function joinPieces(pieces: BodyBytes): Promise<Buffer> {
   if (Buffer.isBuffer(pieces)) return pieces;
   const read: Buffer[] = [];
   for await (const piece of pieces) read.push(Buffer.from(piece));
