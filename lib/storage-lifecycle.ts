@@ -1,16 +1,29 @@
-import type { BeforeApplicationShutdown, OnApplicationShutdown } from '@nestjs/common';
+import { setImmediate } from 'node:timers';
+import type {
+  BeforeApplicationShutdown,
+  OnApplicationBootstrap,
+  OnApplicationShutdown,
+} from '@nestjs/common';
 import type { StorageContext } from './storage/index.js';
 
 /** How long running operations may take to end by themselves when the application shuts down. */
 const SHUTDOWN_GRACE_MS = 10_000;
 
-/** Ends an instance together with its application. */
-export abstract class StorageLifecycle implements BeforeApplicationShutdown, OnApplicationShutdown {
+/** Starts and ends an instance together with its application. */
+export abstract class StorageLifecycle
+  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
   readonly #context: StorageContext;
 
   /** Made by the module. */
   constructor(context: StorageContext) {
     this.#context = context;
+  }
+
+  /** Once the application has started, loads what the first request would have to wait for. Called by Nest. */
+  onApplicationBootstrap(): void {
+    // What is wrong with that shows with the first request.
+    setImmediate(() => void this.#context.transport.prepare().catch(() => {}));
   }
 
   /** Lets running operations end, for 10 seconds at most, then ends them and waits for their clean-up. Called by Nest. */

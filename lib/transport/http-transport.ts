@@ -1,4 +1,4 @@
-import { Agent, request, type Dispatcher } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
 import { observed, requestChannel, type WxCloudRequestEvent } from '../diagnostics/index.js';
 import type { ResolvedOptions } from '../options/index.js';
@@ -43,21 +43,25 @@ export interface HttpAnswer {
   toError(error: unknown): Error;
 }
 
+/** Takes as long to load as all else together, and is not needed while an application starts. */
+const loadUndici = (): Promise<typeof import('undici')> => import('undici');
+
 /** Sends HTTP requests on pooled connections with the instance's time limits: the only user of undici. */
 export class HttpTransport {
   readonly #options: Pick<ResolvedOptions, 'timeouts'>;
-  readonly #dispatcher: Dispatcher;
-  readonly #ownAgent: Agent | undefined;
+  readonly #givenDispatcher: Dispatcher | undefined;
+  #ownAgent: Agent | undefined;
 
   /** Opens no connection yet. A given dispatcher is used as it is and never closed. */
   constructor(options: Pick<ResolvedOptions, 'timeouts' | 'dispatcher'>) {
     this.#options = options;
-    this.#ownAgent =
-      options.dispatcher === undefined
-        ? new Agent({ connect: { timeout: options.timeouts.connectMs } })
-        : undefined;
     // Given by shape, so that the application's undici may be another version than ours.
-    this.#dispatcher = this.#ownAgent ?? (options.dispatcher as unknown as Dispatcher);
+    this.#givenDispatcher = options.dispatcher as unknown as Dispatcher | undefined;
+  }
+
+  /** Loads what the first request would have to wait for. */
+  async prepare(): Promise<void> {
+    await this.#getDispatcher();
   }
 
   /**
@@ -91,8 +95,18 @@ export class HttpTransport {
     await this.#ownAgent?.destroy();
   }
 
-  #exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
+  async #getDispatcher(): Promise<Dispatcher> {
+    if (this.#givenDispatcher !== undefined) return this.#givenDispatcher;
+    if (this.#ownAgent !== undefined) return this.#ownAgent;
+    const { Agent: AgentType } = await loadUndici();
+    const { connectMs } = this.#options.timeouts;
+    this.#ownAgent ??= new AgentType({ connect: { timeout: connectMs } });
+    return this.#ownAgent;
+  }
+
+  async #exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
     const { timeouts } = this.#options;
+    const dispatcher = await this.#getDispatcher();
     const { signal, abortDelayMs } = call;
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void =>
@@ -106,7 +120,7 @@ export class HttpTransport {
       });
       try {
         const { origin, pathname, search } = new URL(call.url);
-        this.#dispatcher.dispatch(
+        dispatcher.dispatch(
           {
             origin,
             path: `${pathname}${search}`,
@@ -128,6 +142,8 @@ export class HttpTransport {
   async #send(call: HttpCall): Promise<HttpAnswer> {
     const { timeouts } = this.#options;
     const failed = { ...call, timeouts, secrets: call.secrets ?? [] };
+    const dispatcher = await this.#getDispatcher();
+    const { request } = await loadUndici();
     try {
       const { statusCode, headers, body } = await request(call.url, {
         method: call.method,
@@ -135,7 +151,7 @@ export class HttpTransport {
         // undici sends any async iterable; its types name only streams.
         body: (call.body ?? null) as Buffer | Readable | null,
         signal: call.signal,
-        dispatcher: this.#dispatcher,
+        dispatcher,
         headersTimeout: timeouts.headersMs,
         bodyTimeout: timeouts.idleMs,
       });

@@ -336,5 +336,5 @@ function serviceMethods(): readonly string[] {
   const { prototype } = publicApi.WxCloudStorageService;
   const parents = [prototype, Object.getPrototypeOf(prototype) as object];
   const methods = parents.flatMap(parent => Object.getOwnPropertyNames(parent));
-  return methods.filter(name => !/^(constructor|.*[aA]pplicationShutdown)$/.test(name));
+  return methods.filter(name => !/^(constructor|.*Application(Bootstrap|Shutdown))$/.test(name));
 }

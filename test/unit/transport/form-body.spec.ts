@@ -85,7 +85,7 @@ describe('buildForm', () => {
   });
 
   it('counts as sent only when its last piece was taken', async () => {
-    const file = Buffer.alloc(200_000);
+    const file = Buffer.alloc(262_144);
     const { body, isSent } = buildForm({ fields, size: file.byteLength, file });
     const iterator = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
     const seen: boolean[] = [isSent()];
