@@ -1,5 +1,6 @@
 'use strict';
 
+const bytesOut = require('./bytes-out.cjs');
 const uploads = require('./uploads.cjs');
 const failures = require('./failures.cjs');
 const service = require('./service.cjs');
@@ -9,8 +10,14 @@ exports.runChecks = async modules => {
   const warnings = [];
   process.on('warning', warning => void warnings.push(String(warning)));
   const checks = modules.hasInterceptors
-    ? { ...uploads.checks, ...failures.checks, ...service.checks }
-    : service.checksWithoutInterceptors;
+    ? {
+        ...uploads.checks,
+        ...failures.checks,
+        ...service.checks,
+        ...bytesOut.checks,
+        ...bytesOut.checksWithForms,
+      }
+    : { ...service.checksWithoutInterceptors, ...bytesOut.checks };
   const failed = [];
   for (const [name, check] of Object.entries(checks)) {
     try {
