@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { WxCloudStorageError } from '../errors/index.js';
 
 /** Each transfer to or from the disk costs as much as its first 100 KiB or so. */
-const LARGEST_TRANSFER_BYTES = 262_144;
+const LARGEST_TRANSFER_BYTES = 524_288;
 const LEAST_TRANSFER_BYTES = 65_536;
 /** What the transfers of all temporary files of the process may take together, as long as each has the least. */
-const ALL_TRANSFERS_BYTES = 8_388_608;
+const ALL_TRANSFERS_BYTES = 4_194_304;
 
 let openFiles = 0;
 
