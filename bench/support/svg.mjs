@@ -1,7 +1,7 @@
 // Plots without a library: two panels with a logarithmic axis each, readable in light and dark pages.
 const WIDTH = 760;
 const PANEL = { left: 64, width: 660, height: 190 };
-const TOPS = [48, 296];
+const TOPS = [68, 316];
 const COLOURS = ['#6b7280', '#059669', '#2563eb'];
 
 const escapeXml = text => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
@@ -58,7 +58,7 @@ export function drawScaling({ name, axis, series }) {
     (contestant, index) =>
       `<circle cx="${300 + index * 140}" cy="20" r="4" fill="${COLOURS[index]}"/><text x="${310 + index * 140}" y="24">${escapeXml(contestant)}</text>`,
   );
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} 540" role="img" aria-label="${escapeXml(name)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} 560" role="img" aria-label="${escapeXml(name)}">
 <style>text{font:12px sans-serif;fill:#374151}.title{font-weight:600}.grid{stroke:#9ca3af;stroke-opacity:.35}.curve{fill:none;stroke-width:2}@media(prefers-color-scheme:dark){text{fill:#d1d5db}}</style>
 <text class="title" x="16" y="24">${escapeXml(name)}</text>
 ${legend.join('')}
