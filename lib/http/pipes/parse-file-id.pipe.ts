@@ -1,20 +1,7 @@
-import {
-  Inject,
-  Injectable,
-  mixin,
-  type ArgumentMetadata,
-  type PipeTransform,
-  type Type,
-} from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
-import { findInstance } from '../application-instances.js';
-import { toHttpException } from '../http-exception.js';
-import {
-  assertFileIdOptions,
-  readFileIds,
-  takesMany,
-  type WxCloudFileIdOptions,
-} from './file-id-options.js';
+import { Injectable, mixin, type Type } from '@nestjs/common';
+import type { ParsedFileId } from '../../file-id/index.js';
+import { assertFileIdOptions, type WxCloudFileIdOptions } from './file-id-options.js';
+import { FileIdPipe } from './file-id-pipe.js';
 
 /**
  * Lets through what is a file ID of the instance's environment and bucket, as it is, or a list of them; anything else is
@@ -22,19 +9,7 @@ import {
  * `@Body('fileId', ParseFileIdPipe)`. Whether the file exists is not looked at.
  */
 @Injectable()
-export class ParseFileIdPipe implements PipeTransform<unknown, string | string[] | undefined> {
-  readonly #host: HttpAdapterHost;
-
-  /** The options of this kind of pipe. */
-  protected get options(): WxCloudFileIdOptions {
-    return {};
-  }
-
-  /** Injected by Nest. */
-  constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
-    this.#host = host;
-  }
-
+export class ParseFileIdPipe extends FileIdPipe<string> {
   /** Makes a pipe with options, to be used in the same way. @throws {@link OptionsInvalidError} */
   static with(options: WxCloudFileIdOptions): Type<ParseFileIdPipe> {
     assertFileIdOptions(options);
@@ -46,16 +21,8 @@ export class ParseFileIdPipe implements PipeTransform<unknown, string | string[]
     return mixin(ConfiguredPipe);
   }
 
-  /** Called by Nest. */
-  transform(value: unknown, metadata?: Partial<ArgumentMetadata>): string | string[] | undefined {
-    const { storage, prefixes, optional = false } = this.options;
-    if (optional && value === undefined) return undefined;
-    const many = takesMany(this.options, metadata);
-    const check = { instance: findInstance(this.#host, storage), prefixes, many };
-    try {
-      return readFileIds(value, ({ fileId }) => fileId, check);
-    } catch (error) {
-      throw toHttpException(error) as Error;
-    }
+  /** The file ID as it is. */
+  protected convert({ fileId }: ParsedFileId): string {
+    return fileId;
   }
 }

@@ -1,0 +1,37 @@
+import { Inject, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { ParsedFileId } from '../../file-id/index.js';
+import { findInstance, type Instance } from '../application-instances.js';
+import { toHttpException } from '../http-exception.js';
+import { readFileIds, takesMany, type WxCloudFileIdOptions } from './file-id-options.js';
+
+/** What the pipes for file IDs have in common; they differ in what they make of one. */
+export abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefined> {
+  readonly #host: HttpAdapterHost;
+
+  /** The options of this kind of pipe. */
+  protected get options(): WxCloudFileIdOptions {
+    return {};
+  }
+
+  /** Injected by Nest. */
+  constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
+    this.#host = host;
+  }
+
+  /** Called by Nest. */
+  transform(value: unknown, metadata?: Partial<ArgumentMetadata>): T | T[] | undefined {
+    const { storage, prefixes, optional = false } = this.options;
+    if (optional && value === undefined) return undefined;
+    const instance = findInstance(this.#host, storage);
+    const check = { instance, prefixes, many: takesMany(this.options, metadata) };
+    try {
+      return readFileIds(value, fileId => this.convert(fileId, instance), check);
+    } catch (error) {
+      throw toHttpException(error) as Error;
+    }
+  }
+
+  /** What a handler gets for a file ID that is let through. */
+  protected abstract convert(fileId: ParsedFileId, instance: Instance): T;
+}
