@@ -64,9 +64,10 @@ export class StoredFiles {
     }
   }
 
-  /** Calls back once the request has ended, with whether its files are kept. */
+  /** Calls back once the request has ended, with whether its files are kept: at once, and with no, when it has already. */
   onEnd(listener: (isSuccess: boolean) => void): void {
-    this.#endListeners.push(listener);
+    if (this.#isSettled) listener(false);
+    else this.#endListeners.push(listener);
   }
 
   /** Takes note of a stored file. When the request has failed meanwhile, it is removed at once. */

@@ -145,10 +145,10 @@ export class ObjectBody extends Readable {
   /** Asks for the bytes that are missing, of the object as it was. */
   async #fetchRest(): Promise<{ readonly fetched: FetchedObject; readonly skippedBytes: number }> {
     const { context, part } = this.#parts;
-    const { fileId, validator = '' } = { ...part.stat, ...part };
+    const { validator = '' } = part;
     const rest = { start: this.#reached, end: part.end - 1 };
     const fetched = await fetchObject(context, {
-      fileId,
+      fileId: part.stat.fileId,
       method: 'GET',
       headers: { range: `bytes=${rest.start}-${rest.end}`, 'if-range': validator },
       signal: this.#controller.signal,

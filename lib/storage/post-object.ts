@@ -1,20 +1,14 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { BodyBytes, UploadBody } from '../body/index.js';
 import { buildForm, neverConnected, type FormBody, type HttpCall } from '../transport/index.js';
-import type { UploadLink } from '../wire/index.js';
+import { toFormFields, type FormSubject } from './form-fields.js';
 import { judgePostObject, type PostObjectOutcome } from './post-object-verdict.js';
 import type { StorageContext } from './storage-context.js';
 
 /** One form upload. */
-export interface PostObjectCall {
-  /** Where and with which credentials; for one path only. */
-  readonly link: UploadLink;
-  /** The path, sent as the raw UTF-8 field `key`. */
-  readonly cloudPath: string;
+export interface PostObjectCall extends FormSubject {
   /** What to send. */
   readonly body: UploadBody;
-  /** Sent as the form field `Content-Type`; undefined leaves the field out. */
-  readonly contentType: string | undefined;
   /** Given everything that is sent, so that the content can be recognised later; undefined for no hash. */
   readonly hash: Hash | undefined;
   /** Told how many bytes of the body were handed to the connection; undefined for nobody. */
@@ -40,24 +34,13 @@ export async function postObject(
   const { verifyEtag } = context.options.upload;
   const hash = call.hash ?? (verifyEtag ? createHash('md5') : undefined);
   const form = buildForm({
-    fields: toFields(call),
+    fields: toFormFields(call),
     size: body.size,
     file: hashed(body.open(signal), hash),
     onFileBytes: call.onBytes,
   });
   const md5 = (): string | undefined => (verifyEtag ? hash?.copy().digest('hex') : undefined);
   return exchange(context, { ...call, form, md5 });
-}
-
-function toFields({ link, cloudPath, contentType }: PostObjectCall): Record<string, string> {
-  return {
-    key: cloudPath,
-    Signature: link.signature,
-    'x-cos-security-token': link.securityToken,
-    'x-cos-meta-fileid': link.metaFileId,
-    // COS ignores the type on the file's own part.
-    ...(contentType === undefined ? {} : { 'Content-Type': contentType }),
-  };
 }
 
 function hashed(file: BodyBytes, hash: Hash | undefined): BodyBytes {

@@ -1,5 +1,6 @@
 import { assertCloudPath, generateCloudPath } from '../file-id/index.js';
 import type { CallOptions } from './call-options.js';
+import { toFormFields } from './form-fields.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
 import { assertContentType } from './store-source.js';
@@ -54,16 +55,10 @@ export async function createUploadForm(
   const link = await operations.run('creating a form', options, signal =>
     repeat(context, { work: () => requestUploadLink(context, cloudPath, signal), signal }),
   );
-  const type = contentTypeField.isSent && contentType !== undefined;
+  const sentType = contentTypeField.isSent ? contentType : undefined;
   return {
     url: link.url,
-    fields: {
-      key: cloudPath,
-      Signature: link.signature,
-      'x-cos-security-token': link.securityToken,
-      'x-cos-meta-fileid': link.metaFileId,
-      ...(type ? { 'Content-Type': contentType } : {}),
-    },
+    fields: toFormFields({ link, cloudPath, contentType: sentType }),
     fileId: link.fileId,
     cloudPath,
     expiresAt: readExpiry(link.signature),

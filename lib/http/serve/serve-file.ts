@@ -14,14 +14,16 @@ const DEFAULT_CACHE_CONTROL = 'private, no-cache';
 /** For what may hold scripts and is shown all the same. */
 const SANDBOX = "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'";
 
-/** A file for a handler to return. */
+/** A file for a handler to return. It cannot carry the sandbox, so what may hold scripts is never shown. */
 export async function toStreamableFile(
   files: WxCloudFileSource,
   fileId: string,
   { signal, timeoutMs, ...options }: ServedFileOptions,
 ): Promise<StreamableFile> {
   const { body, size, contentType } = await files.download(fileId, { signal, timeoutMs });
-  const headers = describe({ contentType }, options);
+  const isShown = isHarmless(options.contentType ?? contentType);
+  const disposition = isShown ? options.disposition : 'attachment';
+  const headers = describe({ contentType }, { ...options, disposition });
   return new StreamableFile(body, {
     type: String(headers['content-type']),
     disposition: String(headers['content-disposition']),

@@ -9,7 +9,8 @@ export interface ServedFileOptions extends CallOptions {
   readonly fileName?: string | undefined;
   /**
    * Whether a browser shows the file or saves it. Only give `inline` when you know what is in it: a page or an SVG of a
-   * stranger would run in your origin, so those are shown without scripts even then. @defaultValue `inline` for images
+   * stranger would run in your origin, so those are shown without scripts even then, and a `StreamableFile` of them is
+   * always saved. @defaultValue `inline` for images
    * (but SVG), audio, video, plain text and PDF, else `attachment`
    */
   readonly disposition?: Disposition | undefined;

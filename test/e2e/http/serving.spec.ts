@@ -35,6 +35,11 @@ class ServingController {
   async streamable(@Query('fileId') fileId: string) {
     return this.storage.serve(fileId, { fileName: '照片.png' });
   }
+
+  @Get('streamable-page')
+  async page(@Query('fileId') fileId: string) {
+    return this.storage.serve(fileId, { disposition: 'inline', contentType: 'text/html' });
+  }
 }
 
 describe.each(ADAPTERS)('on $name, a served file', adapter => {
@@ -248,6 +253,13 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
       application.emulator.journal.find(({ operation }) => operation === 'get-object');
     await until(() => reading() !== undefined, 'the end of the answer');
     expect(reading()).toMatchObject({ aborted: true });
+  });
+
+  it('that may hold scripts is saved when a handler returns it, as nothing would hold them back', async () => {
+    const query = new URLSearchParams({ fileId: textId });
+    const response = await fetch(`${application.url}/streamable-page?${query}`);
+    expect(await response.text()).toBe(TEXT);
+    expect(response.headers.get('content-disposition')).toBe('attachment');
   });
 
   it('may be returned by a handler', async () => {
