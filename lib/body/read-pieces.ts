@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/index.js';
+import { NO_PIECE, type PieceResult, type Pieces } from './pieces.js';
 
 /** How a source is read. */
 export interface ReadContext {
@@ -14,65 +15,110 @@ export interface ReadContext {
  * Reads a source piece by piece as bytes. Ends with a typed error when the source fails, stalls or yields something
  * else than bytes or text, and when the signal is aborted; a Node stream is then destroyed.
  */
-export async function* readPieces(
-  source: AsyncIterable<unknown>,
-  context: ReadContext,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const iterator = openIterator(source);
-  const watch = new PieceWatch(context);
-  let isDone = false;
-  try {
-    for (;;) {
-      const result = await watch.next(iterator);
-      if (result.done === true) {
-        isDone = true;
-        return;
-      }
-      yield toBytes(result.value);
-    }
-  } finally {
-    watch.dispose();
-    if (!isDone) abandon(source, iterator);
-  }
+export function readPieces(source: AsyncIterable<unknown>, context: ReadContext): Pieces {
+  return new PieceReader(source, context);
+}
+
+/** Whoever waits for the next piece. */
+interface WaitingReader {
+  readonly resolve: (result: PieceResult) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Waits for one piece at a time, no longer than it may take. One timer and one listener serve all pieces of a source. */
-class PieceWatch {
+class PieceReader implements Pieces {
+  readonly #source: AsyncIterable<unknown>;
   readonly #context: ReadContext;
-  readonly #timer: NodeJS.Timeout;
-  readonly #onAbort: () => void;
-  /** Ends the waiting for the piece that is awaited; undefined while none is. */
-  #giveUp: ((error: unknown) => void) | undefined;
+  /** Between two pieces it is the reader that takes its time, and the next call tells it. */
+  readonly #onAbort = (): void => {
+    if (this.#waiting !== undefined) this.#fail(this.#context.signal.reason);
+  };
+  readonly #onIdle = (): void => {
+    if (this.#waiting !== undefined) this.#fail(stalled(this.#context.idleMs));
+  };
+  /** Undefined until the first piece is asked for, as a reading that is never begun has nothing to let go of. */
+  #iterator: AsyncIterator<unknown> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
+  #waiting: WaitingReader | undefined;
 
-  constructor(context: ReadContext) {
+  constructor(source: AsyncIterable<unknown>, context: ReadContext) {
+    this.#source = source;
     this.#context = context;
-    const { signal, idleMs } = context;
-    this.#onAbort = () => this.#giveUp?.(signal.reason);
-    signal.addEventListener('abort', this.#onAbort);
-    this.#timer = setTimeout(() => this.#giveUp?.(stalled(idleMs)), idleMs);
   }
 
-  next(iterator: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
-    const { signal } = this.#context;
+  next(): Promise<PieceResult> {
     return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(signal.reason as Error);
-      this.#giveUp = reject;
-      this.#timer.refresh();
-      takeNext(iterator).then(resolve, (error: unknown) => reject(sourceFailed(error)));
+      if (this.#isOver) return resolve(NO_PIECE);
+      this.#waiting = { resolve, reject };
+      try {
+        const iterator = this.#iterator ?? this.#begin();
+        this.#context.signal.throwIfAborted();
+        this.#timer?.refresh();
+        // Holds also with an iterator that answers no promise.
+        Promise.resolve(iterator.next()).then(this.#onResult, this.#onSourceFailure);
+      } catch (error) {
+        this.#fail(error === this.#context.signal.reason ? error : sourceFailed(error));
+      }
     });
   }
 
-  dispose(): void {
+  /** Lets go of the source; whoever waits for a piece gets none. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#end(false);
+    this.#settle()?.resolve(NO_PIECE);
+    return Promise.resolve(NO_PIECE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #begin(): AsyncIterator<unknown> {
+    const { signal, idleMs } = this.#context;
+    this.#iterator = openIterator(this.#source);
+    signal.addEventListener('abort', this.#onAbort);
+    this.#timer = setTimeout(this.#onIdle, idleMs);
+    return this.#iterator;
+  }
+
+  readonly #onResult = (result: unknown): void => {
+    if (this.#isOver) return;
+    try {
+      const { done, value } = asResult(result);
+      const piece = done === true ? undefined : toBytes(value);
+      if (piece === undefined) this.#end(true);
+      this.#settle()?.resolve(piece === undefined ? NO_PIECE : { done: false, value: piece });
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  readonly #onSourceFailure = (error: unknown): void => this.#fail(sourceFailed(error));
+
+  #fail(error: unknown): void {
+    this.#end(false);
+    this.#settle()?.reject(error);
+  }
+
+  #settle(): WaitingReader | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting;
+  }
+
+  /** Does not wait for the source when that has not ended: it may be stalled. */
+  #end(hasEnded: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     clearTimeout(this.#timer);
     this.#context.signal.removeEventListener('abort', this.#onAbort);
+    if (hasEnded) return;
+    const iterator = this.#iterator;
+    abandonSource(this.#source);
+    // What it still throws concerns nobody, as the reading has ended already.
+    void (async () => iterator?.return?.())().catch(() => {});
   }
-}
-
-/** Does not wait: the source may be stalled. */
-function abandon(source: AsyncIterable<unknown>, iterator: AsyncIterator<unknown>): void {
-  abandonSource(source);
-  // What it still throws concerns nobody, as the reading has ended already.
-  void (async () => iterator.return?.())().catch(() => {});
 }
 
 /** Lets go of a stream that will not be read (any further), so that what it holds open is closed. */
@@ -112,11 +158,9 @@ function readWebStream(stream: ReadableStream<unknown>): AsyncIterator<unknown> 
   };
 }
 
-/** Holds also with an iterator that throws at once, or answers no promise or no result. */
-async function takeNext(iterator: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
-  const result: unknown = await iterator.next();
+function asResult(result: unknown): IteratorResult<unknown> {
   if (typeof result === 'object' && result !== null) return result as IteratorResult<unknown>;
-  throw new TypeError('The iterator answered no result.');
+  throw sourceFailed(new TypeError('The iterator answered no result.'));
 }
 
 function stalled(idleMs: number): WxCloudStorageError {

@@ -23,7 +23,7 @@ export async function spool(
   context: SpoolContext,
 ): Promise<UploadBody> {
   const kept = new Spool(context);
-  const head = new HeadCollector();
+  const head = new HeadCollector(context.areGivenAway);
   try {
     for await (const piece of pieces) {
       if (!head.isFull) {

@@ -1,5 +1,6 @@
 import { WxCloudStorageError } from '../errors/index.js';
 import { HeadCollector } from './head-collector.js';
+import { checkPieces, resumePieces, type Pieces } from './pieces.js';
 import type { UploadBody } from './upload-body.js';
 
 /** What is known of a stream. */
@@ -15,10 +16,10 @@ export interface StreamBodyParts {
  * the first bytes; the rest is read while it is sent, and must add up to `size`.
  */
 export async function streamBody(
-  pieces: AsyncGenerator<Uint8Array, void, undefined>,
+  pieces: Pieces,
   { size, areGivenAway = false }: StreamBodyParts,
 ): Promise<UploadBody> {
-  const head = new HeadCollector();
+  const head = new HeadCollector(areGivenAway);
   const read: Uint8Array[] = [];
   while (!head.isFull) {
     const { done, value } = await pieces.next();
@@ -30,33 +31,23 @@ export async function streamBody(
     size,
     head: head.toBytes(),
     isReplayable: false,
-    open: () => exactly(chain(read, pieces), size),
+    open: () => exactly(resumePieces(read, pieces), size),
     dispose: async () => {
       await pieces.return();
     },
   };
 }
 
-async function* chain(
-  first: Uint8Array[],
-  rest: AsyncGenerator<Uint8Array, void, undefined>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  yield* first;
-  yield* rest;
-}
-
 /** Passes pieces on and ends with an error unless they have `size` bytes together; never yields a byte too many. */
-export async function* exactly(
-  pieces: AsyncIterable<Uint8Array>,
-  size: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
+export function exactly(pieces: Pieces, size: number): Pieces {
   let seen = 0;
-  for await (const piece of pieces) {
-    seen += piece.byteLength;
+  return checkPieces(pieces, ({ done, value }) => {
+    seen += done === true ? 0 : value.byteLength;
     if (seen > size) throw mismatched(`more than the ${size} bytes declared`);
-    yield piece;
-  }
-  if (seen < size) throw mismatched(`${seen} bytes instead of the ${size} declared`);
+    if (done === true && seen < size) {
+      throw mismatched(`${seen} bytes instead of the ${size} declared`);
+    }
+  });
 }
 
 function mismatched(found: string): WxCloudStorageError {

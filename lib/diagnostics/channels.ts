@@ -48,12 +48,19 @@ export const tokenChannel = channel('wx-cloud-storage:token');
 export const uploadChannel = channel('wx-cloud-storage:upload');
 
 /** Does some work, and tells the subscribers of a channel how it went; costs nothing without any. */
-export async function observed<T, Event extends TimedEvent>(
+export function observed<T, Event extends TimedEvent>(
   to: Channel,
   work: () => Promise<T>,
   describe: (result: T | undefined) => Omit<Event, keyof TimedEvent>,
 ): Promise<T> {
-  if (!to.hasSubscribers) return work();
+  return to.hasSubscribers ? publishing(to, work, describe) : work();
+}
+
+async function publishing<T, Event extends TimedEvent>(
+  to: Channel,
+  work: () => Promise<T>,
+  describe: (result: T | undefined) => Omit<Event, keyof TimedEvent>,
+): Promise<T> {
   const startedAtMs = performance.now();
   const publish = (result: T | undefined, failure: object): void =>
     to.publish({ ...describe(result), ...failure, durationMs: performance.now() - startedAtMs });

@@ -60,7 +60,20 @@ export interface GeneratedPathParts {
 /** Makes the default path, `prefix/yyyy/mm/dd/<uuid>.<extension>`: unique, and free of anything a client sent. */
 export function generateCloudPath(parts: GeneratedPathParts): string {
   const { prefix, extension, now = new Date(), uuid = randomUUID() } = parts;
-  const day = now.toISOString().slice(0, 10).replaceAll('-', '/');
   const folder = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
-  return `${folder}${day}/${uuid}${extension === undefined ? '' : `.${extension}`}`;
+  return `${folder}${dayFolder(now)}/${uuid}${extension === undefined ? '' : `.${extension}`}`;
+}
+
+const DAY_MS = 86_400_000;
+let lastDay = -1;
+let lastFolder = '';
+
+/** `yyyy/mm/dd` in UTC; it is the same for all files of a day. */
+function dayFolder(now: Date): string {
+  const day = Math.floor(now.getTime() / DAY_MS);
+  if (day !== lastDay) {
+    lastDay = day;
+    lastFolder = now.toISOString().slice(0, 10).replaceAll('-', '/');
+  }
+  return lastFolder;
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { NO_PIECE, type PieceResult, type Pieces } from '../body/index.js';
 
 /** So much is taken ahead, which saves stopping the stream after every piece. */
 const AHEAD_BYTES = 65_536;
@@ -7,14 +8,14 @@ const AHEAD_BYTES = 65_536;
  * Reads a stream piece by piece and leaves it as it is when the reading ends early: form parsers do not survive that one of
  * their streams is destroyed. Costs less than the stream's own iterator, and joins no pieces.
  */
-export class StreamPieces implements AsyncIterableIterator<Uint8Array> {
+export class StreamPieces implements Pieces {
   readonly #stream: Readable;
   readonly #pieces: Uint8Array[] = [];
   #bytes = 0;
   #isOver = false;
   #error: unknown;
   /** Whoever waits for the next piece. */
-  #wake: (() => void) | undefined;
+  #waiting: { resolve(result: PieceResult): void; reject(error: unknown): void } | undefined;
 
   /** Starts to read. */
   constructor(stream: Readable) {
@@ -28,29 +29,22 @@ export class StreamPieces implements AsyncIterableIterator<Uint8Array> {
   }
 
   /** Gives the next piece, as soon as there is one. */
-  async next(): Promise<IteratorResult<Uint8Array>> {
-    while (this.#pieces.length === 0 && !this.#isOver) {
-      await new Promise<void>(resolve => (this.#wake = resolve));
-    }
-    const piece = this.#pieces.shift();
-    if (piece !== undefined) {
-      this.#bytes -= piece.byteLength;
-      if (this.#stream.isPaused() && this.#bytes < AHEAD_BYTES) this.#stream.resume();
-      return { done: false, value: piece };
-    }
-    if (this.#error !== undefined) throw this.#error;
-    return { done: true, value: undefined };
+  next(): Promise<PieceResult> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#serve();
+    });
   }
 
   /** Ends the reading; what is left of the stream is nobody's any more. */
-  return(): Promise<IteratorResult<Uint8Array>> {
+  return(): Promise<IteratorReturnResult<undefined>> {
     this.#stream.off('data', this.#onData);
     this.#stream.off('end', this.#onEnd);
     this.#stream.off('error', this.#onError);
     this.#stream.off('close', this.#onClose);
     this.#pieces.length = 0;
     this.#finish(undefined);
-    return Promise.resolve({ done: true, value: undefined });
+    return Promise.resolve(NO_PIECE);
   }
 
   [Symbol.asyncIterator](): this {
@@ -61,7 +55,7 @@ export class StreamPieces implements AsyncIterableIterator<Uint8Array> {
     this.#pieces.push(piece);
     this.#bytes += piece.byteLength;
     if (this.#bytes >= AHEAD_BYTES) this.#stream.pause();
-    this.#wake?.();
+    this.#serve();
   };
 
   readonly #onEnd = (): void => this.#finish(undefined);
@@ -75,6 +69,20 @@ export class StreamPieces implements AsyncIterableIterator<Uint8Array> {
   #finish(error: unknown): void {
     if (!this.#isOver) this.#error = error;
     this.#isOver = true;
-    this.#wake?.();
+    this.#serve();
+  }
+
+  /** Gives whoever waits what there is. */
+  #serve(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined || (this.#pieces.length === 0 && !this.#isOver)) return;
+    this.#waiting = undefined;
+    const value = this.#pieces.shift();
+    if (value !== undefined) {
+      this.#bytes -= value.byteLength;
+      if (this.#stream.isPaused() && this.#bytes < AHEAD_BYTES) this.#stream.resume();
+      waiting.resolve({ done: false, value });
+    } else if (this.#error !== undefined) waiting.reject(this.#error);
+    else waiting.resolve(NO_PIECE);
   }
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
+import { checkPieces } from '../body/index.js';
 import { FileTooLargeError } from '../errors/index.js';
 import { storeSource, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
@@ -85,13 +86,19 @@ export function createUploadEngine(parts: EngineParts): WxCloudUploadEngine {
   assertDeclaredSize(parts.options.declaredSize);
   assertProgressIdOption(parts.options.progressId);
   return {
-    _handleFile: (request, file, callback) =>
-      callbackify(() => storeOrDrain(parts, request, file))(callback),
-    _removeFile: (request, { fileId }, callback) =>
-      callbackify(async () => {
-        if (fileId !== undefined) await storedFilesOf(request).remove(fileId);
-      })(callback),
+    _handleFile: (request, file, callback) => storeWithCallback(parts, request, file, callback),
+    _removeFile: (request, file, callback) => removeWithCallback(request, file, callback),
   };
+}
+
+const storeWithCallback = callbackify(storeOrDrain);
+const removeWithCallback = callbackify(removeFile);
+
+async function removeFile(
+  request: WxCloudHttpRequest,
+  { fileId }: { readonly fileId?: string },
+): Promise<void> {
+  if (fileId !== undefined) await storedFilesOf(request).remove(fileId);
 }
 
 async function storeOrDrain(
@@ -152,16 +159,12 @@ async function storeFile(
  * parser has cut off is too large in any case.
  */
 function contentOf(stream: EngineStream, fileSizeLimit: number): AsyncIterable<Uint8Array> {
-  const pieces = new StreamPieces(stream);
   let size = 0;
-  const next = async (): Promise<IteratorResult<Uint8Array>> => {
-    const result = await pieces.next();
-    size += result.done === true ? 0 : result.value.byteLength;
-    const isCutOff = result.done === true && stream.truncated === true;
+  return checkPieces(new StreamPieces(stream), ({ done, value }) => {
+    size += done === true ? 0 : value.byteLength;
+    const isCutOff = done === true && stream.truncated === true;
     if (isCutOff || size > fileSizeLimit) throw tooLarge(fileSizeLimit);
-    return result;
-  };
-  return { [Symbol.asyncIterator]: () => ({ next, return: () => pieces.return() }) };
+  });
 }
 
 function tooLarge(limitBytes: number): FileTooLargeError {

@@ -1,6 +1,6 @@
 import { UNKNOWN_CONTENT_TYPE } from '../body/index.js';
 import { WxCloudStorageError } from '../errors/index.js';
-import type { HttpAnswer } from '../transport/index.js';
+import { toTarget, type HttpAnswer } from '../transport/index.js';
 import { decodeCosError, decodeEtag, type CosError } from '../wire/index.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
@@ -77,15 +77,16 @@ interface Attempt {
 
 async function attempt(context: StorageContext, call: FetchObjectCall): Promise<Attempt> {
   const { fileId, method, headers, signal } = call;
-  const url = await context.links.fetch({ fileId, maxAgeSeconds: LINK_AGE_SECONDS }, signal);
+  const link = await context.links.fetch({ fileId, maxAgeSeconds: LINK_AGE_SECONDS }, signal);
+  const url = new URL(link);
   const answer = await context.transport.send({
     endpoint: `${method} object`,
     method,
-    url,
+    target: toTarget(url),
     // Compressed by a CDN, the answer would say neither the object's size nor its ETag.
     headers: { 'accept-encoding': 'identity', ...headers },
     signal,
-    secrets: [...new URL(url).searchParams.values()],
+    secrets: [...url.searchParams.values()],
   });
   if (isWanted(answer, call)) return { answer, document: undefined };
   return { answer, document: decodeCosError(await answer.readText(MAX_ERROR_BYTES)) };

@@ -1,6 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { BodyBytes, UploadBody } from '../body/index.js';
-import { buildForm, neverConnected, type FormBody, type HttpCall } from '../transport/index.js';
+import {
+  buildForm,
+  neverConnected,
+  toTarget,
+  type FormBody,
+  type HttpCall,
+} from '../transport/index.js';
 import { toFormFields, type FormSubject } from './form-fields.js';
 import { judgePostObject, type PostObjectOutcome } from './post-object-verdict.js';
 import type { StorageContext } from './storage-context.js';
@@ -76,7 +82,7 @@ async function exchange(
     const request: HttpCall = {
       endpoint: 'POST object',
       method: 'POST',
-      url: link.url,
+      target: toTarget(link.address),
       headers: form.headers,
       body: form.body,
       signal,

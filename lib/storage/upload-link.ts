@@ -19,14 +19,13 @@ export async function requestUploadLink(
 ): Promise<UploadLink> {
   const body: UploadLinkRequest = { env: options.env, path: cloudPath };
   const link = decodeUploadLink(await api.post({ endpoint: UPLOAD_LINK_ENDPOINT, body, signal }));
-  assertPrivate(link.url);
+  assertPrivate(link.address);
   bucket.learn(link.fileId);
   return link;
 }
 
 /** The form carries a signature and a security token. */
-function assertPrivate(url: string): void {
-  const address = new URL(url);
+function assertPrivate(address: URL): void {
   if (address.protocol === 'https:' || isLoopback(address)) return;
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',

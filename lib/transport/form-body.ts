@@ -57,27 +57,65 @@ export function buildForm({ fields, size, file, onFileBytes }: FormParts): FormB
     const pieces = Buffer.isBuffer(file) ? [file] : file;
     return { headers, body: Buffer.concat([head, ...pieces, tail], length), isSent: () => true };
   }
-  let sent = false;
-  async function* join(): AsyncGenerator<Uint8Array> {
-    yield head;
-    const pieces = Buffer.isBuffer(file) ? cut(file) : file;
-    if (onFileBytes === undefined) yield* pieces;
-    else yield* countPieces(pieces, onFileBytes);
-    sent = true;
-    yield tail;
-  }
-  return { headers, body: join(), isSent: () => sent };
+  const form = new FormPieces({ head, file, tail }, onFileBytes);
+  return { headers, body: form, isSent: () => form.isSent };
 }
 
-async function* countPieces(
-  pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-  onFileBytes: (count: number) => void,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
-    yield piece;
-    // Asked for the next piece, the connection has taken this one.
-    onFileBytes(piece.byteLength);
+interface FormSections {
+  readonly head: Buffer;
+  readonly file: FileBytes;
+  readonly tail: Buffer;
+}
+
+type FileIterator = Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
+
+/** The pieces of a form, in order. An iterator of its own, as every piece of a file comes through it. */
+class FormPieces implements AsyncIterableIterator<Uint8Array> {
+  readonly #sections: FormSections;
+  readonly #onFileBytes: ((count: number) => void) | undefined;
+  #file: FileIterator | undefined;
+  /** Of the piece that was given last. */
+  #takenBytes = 0;
+  isSent = false;
+  #isOver = false;
+
+  constructor(sections: FormSections, onFileBytes: ((count: number) => void) | undefined) {
+    this.#sections = sections;
+    this.#onFileBytes = onFileBytes;
   }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#isOver) return { done: true, value: undefined };
+    if (this.#file === undefined) {
+      this.#file = iterate(this.#sections.file);
+      return { done: false, value: this.#sections.head };
+    }
+    // Asked for the next piece, the connection has taken the last one.
+    if (this.#takenBytes > 0) this.#onFileBytes?.(this.#takenBytes);
+    const result = await this.#file.next();
+    if (result.done !== true) {
+      this.#takenBytes = result.value.byteLength;
+      return result;
+    }
+    this.#isOver = true;
+    this.isSent = true;
+    return { done: false, value: this.#sections.tail };
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.#isOver = true;
+    await this.#file?.return?.();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+function iterate(file: FileBytes): FileIterator {
+  if (Buffer.isBuffer(file)) return cut(file);
+  return Symbol.asyncIterator in file ? file[Symbol.asyncIterator]() : file[Symbol.iterator]();
 }
 
 function isAtHand(file: FileBytes): file is Buffer | readonly Uint8Array[] {

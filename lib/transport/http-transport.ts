@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { observed, requestChannel, type WxCloudRequestEvent } from '../diagnostics/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import { toConnectionError } from './connection-error.js';
+import type { RequestTarget } from './request-target.js';
 import { firstOf, ReplyCollector, type HttpReply } from './reply-collector.js';
 
 /** One HTTP request. */
@@ -11,8 +12,8 @@ export interface HttpCall {
   readonly endpoint: string;
   /** The method. */
   readonly method: 'GET' | 'HEAD' | 'POST';
-  /** The whole address. */
-  readonly url: string;
+  /** Where it goes. */
+  readonly target: RequestTarget;
   /** Headers to send. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The body. An iterable is read once, with back-pressure. */
@@ -119,11 +120,10 @@ export class HttpTransport {
         reject: fail,
       });
       try {
-        const { origin, pathname, search } = new URL(call.url);
         dispatcher.dispatch(
           {
-            origin,
-            path: `${pathname}${search}`,
+            origin: call.target.origin,
+            path: call.target.path,
             method: call.method,
             headers: call.headers ?? {},
             // undici sends any async iterable; its types name only streams.
@@ -141,11 +141,12 @@ export class HttpTransport {
 
   async #send(call: HttpCall): Promise<HttpAnswer> {
     const { timeouts } = this.#options;
+    const { target } = call;
     const failed = { ...call, timeouts, secrets: call.secrets ?? [] };
     const dispatcher = await this.#getDispatcher();
     const { request } = await loadUndici();
     try {
-      const { statusCode, headers, body } = await request(call.url, {
+      const { statusCode, headers, body } = await request(`${target.origin}${target.path}`, {
         method: call.method,
         headers: { ...call.headers },
         // undici sends any async iterable; its types name only streams.

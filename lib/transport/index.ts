@@ -7,6 +7,7 @@ export {
 } from './deadline.js';
 export { neverConnected } from './connection-error.js';
 export { buildForm, type FormBody, type FormParts } from './form-body.js';
+export { toTarget, type RequestTarget } from './request-target.js';
 export { HttpTransport, type HttpAnswer, type HttpCall } from './http-transport.js';
 export type { HttpReply } from './reply-collector.js';
 export { JsonApi, type JsonCall } from './json-api.js';

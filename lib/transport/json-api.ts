@@ -3,6 +3,7 @@ import { toApiError } from './api-error.js';
 import { sidecarError } from './sidecar-error.js';
 import type { HttpCall, HttpTransport } from './http-transport.js';
 import type { HttpReply } from './reply-collector.js';
+import { toTarget, type RequestTarget } from './request-target.js';
 
 /** One call of a JSON API. */
 export interface JsonCall {
@@ -36,12 +37,14 @@ export interface ApiAddress {
 /** Calls WeChat's JSON API at one address. */
 export class JsonApi {
   readonly #transport: HttpTransport;
-  readonly #address: ApiAddress;
+  readonly #base: RequestTarget;
+  readonly #isSidecar: boolean;
 
   /** Calls nothing yet. */
-  constructor(transport: HttpTransport, address: ApiAddress) {
+  constructor(transport: HttpTransport, { baseUrl, isSidecar = false }: ApiAddress) {
     this.#transport = transport;
-    this.#address = address;
+    this.#base = toTarget(new URL(baseUrl));
+    this.#isSidecar = isSidecar;
   }
 
   /**
@@ -55,20 +58,22 @@ export class JsonApi {
     const request: HttpCall = {
       endpoint: call.endpoint,
       method: call.method,
-      url: this.#buildUrl(call),
+      target: this.#targetOf(call),
       headers: { accept: 'application/json', 'content-type': 'application/json' },
       body: call.method === 'POST' ? Buffer.from(JSON.stringify(call.body)) : undefined,
       signal: call.signal,
       secrets,
     };
     const answer = await this.#transport.exchange(request, MAX_ANSWER_BYTES);
-    const { isSidecar = false } = this.#address;
+    const isSidecar = this.#isSidecar;
     return readAnswer({ answer, endpoint: call.endpoint, secrets, isSidecar });
   }
 
-  #buildUrl({ endpoint, query }: JsonCall): string {
+  #targetOf({ endpoint, query }: JsonCall): RequestTarget {
+    const { origin, path } = this.#base;
     const search = new URLSearchParams(query).toString();
-    return `${this.#address.baseUrl}${endpoint}${search === '' ? '' : `?${search}`}`;
+    const prefix = path === '/' ? '' : path;
+    return { origin, path: `${prefix}${endpoint}${search === '' ? '' : `?${search}`}` };
   }
 }
 

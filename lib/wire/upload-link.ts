@@ -27,8 +27,10 @@ export interface UploadLinkReply {
 
 /** Everything that one form upload to COS needs. Valid for one path and, as observed, 900 seconds. */
 export interface UploadLink {
-  /** Where to `POST` the form. */
+  /** Where to `POST` the form, as WeChat says it. */
   readonly url: string;
+  /** The same, taken apart. */
+  readonly address: URL;
   /** Sent as `Signature`; a secret. */
   readonly signature: string;
   /** Sent as `x-cos-security-token`; a secret. */
@@ -44,14 +46,22 @@ export function decodeUploadLink(value: unknown): UploadLink {
   const reply = readObject(value, UPLOAD_LINK_ENDPOINT);
   const text = (name: keyof UploadLinkReply): string => readText(reply, name, UPLOAD_LINK_ENDPOINT);
   const url = text('url');
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    throw malformed(UPLOAD_LINK_ENDPOINT, 'url is not an http(s) address');
-  }
   return {
     url,
+    address: readAddress(url),
     signature: text('authorization'),
     securityToken: text('token'),
     metaFileId: text('cos_file_id'),
     fileId: text('file_id'),
   };
+}
+
+function readAddress(text: string): URL {
+  try {
+    const url = new URL(text);
+    if (url.protocol === 'https:' || url.protocol === 'http:') return url;
+  } catch {
+    // Reported below: the error of new URL() would carry the text.
+  }
+  throw malformed(UPLOAD_LINK_ENDPOINT, 'url is not an http(s) address');
 }

@@ -1,4 +1,4 @@
-import { readPieces, type UploadSource } from '../../body/index.js';
+import { readPieces, resumePieces, type UploadSource } from '../../body/index.js';
 import type { ReplyBody } from './reply-body.js';
 
 /** What is needed to read a stream. */
@@ -30,19 +30,6 @@ export async function takeSmall(
     if (done === true) return { whole: Buffer.concat(taken) };
     taken.push(value);
     takenBytes += value.byteLength;
-    if (takenBytes > maxBytes) return { source: readOn(taken, pieces) };
-  }
-}
-
-async function* readOn(
-  taken: readonly Uint8Array[],
-  pieces: AsyncGenerator<Uint8Array, void, undefined>,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield* taken;
-    yield* pieces;
-  } finally {
-    // Also when it ends before the pieces are reached.
-    await pieces.return();
+    if (takenBytes > maxBytes) return { source: resumePieces(taken, pieces) };
   }
 }

@@ -215,6 +215,41 @@ describe('readPieces', () => {
     expect(cancel).toHaveBeenCalledTimes(1);
   });
 
+  it('takes a reader that is slower than a piece may be for no stall', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
+    const pieces = readPieces(piecesOf('a', 'b'), { idleMs: 100, signal: NEVER });
+    await pieces.next();
+    jest.advanceTimersByTime(1_000);
+    await expect(joinPieces(pieces)).resolves.toEqual(Buffer.from('b'));
+  });
+
+  it('never takes an abort between two pieces for the end', async () => {
+    const controller = new AbortController();
+    const reason = new Error('between');
+    const pieces = readPieces(piecesOf('a', 'b'), { idleMs, signal: controller.signal });
+    await pieces.next();
+    controller.abort(reason);
+    await expect(pieces.next()).rejects.toBe(reason);
+    await expect(pieces.next()).resolves.toEqual({ done: true, value: undefined });
+  });
+
+  it('lets whoever waits for a piece go when the reading is left', async () => {
+    const onReturn = jest.fn();
+    const pieces = readPieces(stalling(onReturn), { idleMs, signal: NEVER });
+    await pieces.next();
+    const waiting = pieces.next();
+    await pieces.return();
+    await expect(waiting).resolves.toEqual({ done: true, value: undefined });
+    expect(onReturn).toHaveBeenCalledTimes(1);
+  });
+
+  it('opens no source that is not read', async () => {
+    const open = jest.fn(() => ({ next: () => new Promise<never>(() => {}) }));
+    const source = { [Symbol.asyncIterator]: open };
+    await readPieces(source, { idleMs, signal: NEVER }).return();
+    expect(open).not.toHaveBeenCalled();
+  });
+
   it('counts the idle time anew for every piece', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
     async function* slow(): AsyncGenerator<string> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { buildForm } from '../../../lib/transport/index.js';
+import { buildForm, toTarget } from '../../../lib/transport/index.js';
 import {
   NEVER,
   onlyOf,
@@ -121,7 +121,8 @@ describe('buildForm', () => {
       });
     });
     const { headers, body } = buildForm({ fields, size: 5, file });
-    const call = { endpoint: 'POST object', method: 'POST', url, headers, body } as const;
+    const target = toTarget(new URL(url));
+    const call = { endpoint: 'POST object', method: 'POST', target, headers, body } as const;
     const answer = await openTransport().send({ ...call, signal: NEVER });
     answer.discard();
     expect(answer.status).toBe(204);

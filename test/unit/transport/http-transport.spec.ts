@@ -16,7 +16,7 @@ const SECRET = 'a-s3cret-in-the-address';
 function get(url: string, call: Partial<HttpCall> = {}): HttpCall {
   const query = `?access_token=${SECRET}`;
   const common = { endpoint: 'GET x', method: 'GET', secrets: [SECRET], signal: NEVER } as const;
-  return { ...common, url: `${url}/x${query}`, ...call };
+  return { ...common, target: { origin: url, path: `/x${query}` }, ...call };
 }
 
 describe('an answer', () => {

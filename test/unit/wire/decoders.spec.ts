@@ -99,6 +99,7 @@ describe('decodeUploadLink', () => {
   it('reads every field of the documented sample', () => {
     expect(decodeUploadLink(reply)).toEqual({
       url: reply.url,
+      address: new URL(reply.url),
       signature: reply.authorization,
       securityToken: reply.token,
       metaFileId: reply.cos_file_id,

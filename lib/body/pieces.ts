@@ -1,0 +1,55 @@
+/** What comes of asking for a piece. */
+export type PieceResult = IteratorResult<Uint8Array, undefined>;
+
+/**
+ * Bytes that come piece by piece; a reader that leaves before their end calls `return`. Plain iterators: an async generator
+ * for every step between a form and the storage would take more of the processor than what the steps do.
+ */
+export interface Pieces extends AsyncIterable<Uint8Array> {
+  /** The next piece; one call at a time. */
+  next(): Promise<PieceResult>;
+  /** Lets go of what the pieces come from. Can be called again, also behind the end. */
+  return(): Promise<IteratorReturnResult<undefined>>;
+}
+
+/** What comes behind the last piece. */
+export const NO_PIECE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/** Passes pieces on, after a look at each result; what `check` throws ends the reading. */
+export function checkPieces(pieces: Pieces, check: (result: PieceResult) => void): Pieces {
+  const onResult = (result: PieceResult): PieceResult => {
+    try {
+      check(result);
+    } catch (error) {
+      void pieces.return();
+      throw error;
+    }
+    return result;
+  };
+  return {
+    next: () => pieces.next().then(onResult),
+    return: () => pieces.return(),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** Pieces that were read already, and then those that are still to come. */
+export function resumePieces(read: readonly Uint8Array[], rest: Pieces): Pieces {
+  let index = 0;
+  return {
+    next: () => {
+      const value = read[index];
+      index += 1;
+      return value === undefined ? rest.next() : Promise.resolve({ done: false, value });
+    },
+    return: () => {
+      index = read.length;
+      return rest.return();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
