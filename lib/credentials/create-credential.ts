@@ -90,7 +90,6 @@ async function withTries(
   const deadline = startDeadline({
     operation: 'fetching an access token',
     timeoutMs: timeouts.totalMs,
-    signals: [],
   });
   const { signal } = deadline;
   try {

@@ -14,7 +14,7 @@ export interface ParsedRequest {
  */
 export function assertHasFile(request: ParsedRequest): void {
   const { file, files } = request;
-  if (file !== undefined || Object.values(files ?? {}).flat().length > 0) return;
+  if (file !== undefined || hasAny(files)) return;
   const contentType = String(request.headers['content-type'] ?? '');
   if (!/^multipart\/form-data\b/i.test(contentType)) {
     throw formInvalid('it is not multipart/form-data');
@@ -23,4 +23,10 @@ export function assertHasFile(request: ParsedRequest): void {
     code: 'WX_CLOUD_FILE_REQUIRED',
     message: 'The form has no file. Send one in the expected field.',
   });
+}
+
+/** A list, or a list for every field. */
+function hasAny(files: unknown): boolean {
+  if (Array.isArray(files)) return files.length > 0;
+  return Object.values(files ?? {}).some(list => hasAny(list));
 }

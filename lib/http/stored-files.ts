@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { WxCloudStorageError } from '../errors/index.js';
 import { removeOwnObjects, type StorageContext, type StoredCloudFile } from '../storage/index.js';
-import { createSharedController } from '../transport/index.js';
+import type { Deadline } from '../transport/index.js';
 import { onRequestEnd } from './request-end.js';
 import { originOf } from './request-origin.js';
 
@@ -18,12 +18,12 @@ export interface StoredFile extends Pick<StoredCloudFile, 'fileId' | 'etag'> {
  * when it fails in any way, when its client goes away, or when the answer is an error, they are removed.
  */
 export class StoredFiles {
-  readonly #controller = createSharedController();
+  readonly #running = new Set<Deadline>();
   readonly #files = new Map<string, StoredFile>();
   readonly #holds = new Map<StorageContext, () => void>();
   readonly #endListeners: ((isSuccess: boolean) => void)[] = [];
   #isSettled = false;
-  #uploadsUnderWay = 0;
+  #hasFailed = false;
   #fileCount = 0;
   #failure: { readonly error: unknown } | undefined;
   #giveUp: (error: unknown) => void = () => {};
@@ -42,25 +42,27 @@ export class StoredFiles {
     this.givenUp.catch(() => {});
   }
 
-  /** Aborted when the request has failed, so that uploads in progress end. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
   /** Numbers the files of the form as they come, from 0. */
   takeIndex(): number {
     return this.#fileCount++;
   }
 
-  /** Runs an upload that the end of the request ends. */
-  async run<T>(upload: () => Promise<T>): Promise<T> {
-    // An answer that was sent before cannot speak of this file.
-    if (this.#isSettled) await this.fail();
-    this.#uploadsUnderWay += 1;
+  /** Runs an upload within the time that the instance gives it; it ends sooner when the request fails. */
+  async run<T>(
+    { operations }: Pick<StorageContext, 'operations'>,
+    operation: string,
+    upload: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const deadline = operations.start(operation, {});
+    this.#running.add(deadline);
     try {
-      return await upload();
+      // An answer that was sent before cannot speak of this file.
+      if (this.#isSettled || this.#hasFailed) await this.fail();
+      deadline.signal.throwIfAborted();
+      return await upload(deadline.signal);
     } finally {
-      this.#uploadsUnderWay -= 1;
+      this.#running.delete(deadline);
+      deadline.dispose();
     }
   }
 
@@ -77,7 +79,7 @@ export class StoredFiles {
     // The instance is not to close before the file's fate is settled.
     if (!this.#isSettled && !this.#holds.has(context))
       this.#holds.set(context, context.operations.hold());
-    if (this.#isSettled || this.#controller.signal.aborted) await this.fail();
+    if (this.#isSettled || this.#hasFailed) await this.fail();
   }
 
   /** Removes one file, if that has not happened yet. */
@@ -90,7 +92,8 @@ export class StoredFiles {
 
   /** The request has failed: ends uploads in progress and removes what is stored. Can be called again. */
   async fail(): Promise<void> {
-    this.#controller.abort(requestFailed());
+    this.#hasFailed = true;
+    for (const { end } of this.#running) end(requestFailed());
     const byContext = new Map<StorageContext, StoredFile[]>();
     for (const file of this.#files.values()) {
       byContext.set(file.context, [...(byContext.get(file.context) ?? []), file]);
@@ -126,7 +129,7 @@ export class StoredFiles {
     for (const listener of this.#endListeners) listener(isSuccess);
     if (isSuccess) this.#files.clear();
     // After a success there is, as a rule, nothing left to end.
-    if (!isSuccess || this.#uploadsUnderWay > 0) await this.fail();
+    if (!isSuccess || this.#running.size > 0) await this.fail();
     for (const release of this.#holds.values()) release();
   }
 }

@@ -135,8 +135,8 @@ async function storeFile(
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
   if (size !== undefined && size > fileSizeLimit) throw tooLarge(fileSizeLimit);
   const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
-  const store = async (signal: AbortSignal): Promise<StoredCloudFile> =>
-    storeSource(context, {
+  return files.run(context, 'uploading', async signal => {
+    const stored = await storeSource(context, {
       // A parser never fills a buffer again.
       from: { source: contentOf(stream, fileSizeLimit), size, areGivenAway: true },
       inspectHead: head => intake.inspect(head),
@@ -144,9 +144,6 @@ async function storeFile(
       onProgress,
       signal,
     });
-  return files.run(async () => {
-    const { signal } = files;
-    const stored = await context.operations.run('uploading', { signal }, store);
     const { fileId, etag } = stored;
     await files.add({ fileId, etag, context, isPathUnique: intake.isPathUnique });
     signal.throwIfAborted();

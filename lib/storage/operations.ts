@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../errors/index.js';
 import { MAX_TIMER_MS } from '../options/index.js';
 import type { CallOptions } from './call-options.js';
-import { createSharedController, startDeadline, type Deadline } from '../transport/index.js';
+import { startDeadline, type Deadline } from '../transport/index.js';
+import { PendingSet } from './pending-set.js';
 
 /** How long an operation that was ended may take to remove what it left: an awaited answer, then the removal. */
 const LONGEST_CLEANUP_MS = 15_000;
@@ -10,9 +11,11 @@ const LONGEST_CLEANUP_MS = 15_000;
 /** Bounds operations in time, knows which are running, and ends them when the application shuts down. */
 export class Operations {
   readonly #totalMs: number;
-  readonly #running: Pending = new Set();
-  readonly #held: Pending = new Set();
-  readonly #shutdown = createSharedController();
+  readonly #running = new PendingSet<Deadline>();
+  readonly #cleanups = new PendingSet<Deadline>();
+  readonly #held = new PendingSet<object>();
+  /** Why nothing may run any more. */
+  #closed: WxCloudStorageError | undefined;
 
   /** `totalMs` bounds an operation whose caller does not say. */
   constructor(totalMs: number) {
@@ -23,21 +26,21 @@ export class Operations {
   start(operation: string, { signal, timeoutMs = this.#totalMs }: CallOptions): Deadline {
     assertTimeout(timeoutMs);
     assertSignal(signal);
-    const signals = [this.#shutdown.signal, signal];
-    const deadline = startDeadline({ operation, timeoutMs, signals });
-    const end = addPending(this.#running);
-    return {
-      signal: deadline.signal,
-      dispose: () => {
-        deadline.dispose();
-        end();
-      },
+    const deadline = startDeadline({ operation, timeoutMs, signal });
+    if (this.#closed !== undefined) deadline.end(this.#closed);
+    this.#running.add(deadline);
+    const dispose = (): void => {
+      deadline.dispose();
+      this.#running.delete(deadline);
     };
+    return { signal: deadline.signal, end: deadline.end, dispose };
   }
 
   /** Keeps {@link Operations.close} waiting until the returned function is called: for files still to be decided about. */
   hold(): () => void {
-    return addPending(this.#held);
+    const held = {};
+    this.#held.add(held);
+    return () => this.#held.delete(held);
   }
 
   /** Runs an operation within its time. @throws {@link WxCloudStorageError} `WX_CLOUD_STORAGE_CLOSED` after the shut-down */
@@ -61,55 +64,44 @@ export class Operations {
     timeoutMs: number,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const deadline = startDeadline({ operation, timeoutMs, signals: [] });
-    const running = (async () => work(deadline.signal))().finally(() => deadline.dispose());
-    return this.#track(running);
+    const deadline = startDeadline({ operation, timeoutMs });
+    this.#cleanups.add(deadline);
+    try {
+      return await work(deadline.signal);
+    } finally {
+      deadline.dispose();
+      this.#cleanups.delete(deadline);
+    }
   }
 
   /** Waits until nothing runs, no longer than `graceMs`; then ends what still runs and waits for its clean-up. */
   async drain(graceMs: number): Promise<void> {
-    await untilEmpty([this.#running], graceMs);
-    if (this.#running.size === 0) return;
-    this.#shutdown.abort(closed());
-    await untilEmpty([this.#running], LONGEST_CLEANUP_MS);
+    const all = [this.#running, this.#cleanups];
+    await untilEmpty(all, graceMs);
+    if (all.every(({ size }) => size === 0)) return;
+    this.#end();
+    await untilEmpty(all, LONGEST_CLEANUP_MS);
   }
 
   /** Refuses every further operation, ends the running ones, and waits for their clean-up and for what is held. */
   async close(): Promise<void> {
-    this.#shutdown.abort(closed());
-    await untilEmpty([this.#running, this.#held], LONGEST_CLEANUP_MS);
+    this.#end();
+    await untilEmpty([this.#running, this.#cleanups, this.#held], LONGEST_CLEANUP_MS);
   }
 
-  async #track<T>(running: Promise<T>): Promise<T> {
-    this.#running.add(running);
-    try {
-      return await running;
-    } finally {
-      this.#running.delete(running);
-    }
+  #end(): void {
+    this.#closed ??= closed();
+    for (const { end } of this.#running) end(this.#closed);
   }
 }
 
-type Pending = Set<Promise<unknown>>;
-
-/** Adds something that is over when the returned function is called. */
-function addPending(pending: Pending): () => void {
-  let end = (): void => {};
-  const promise = new Promise<void>(resolve => (end = resolve));
-  pending.add(promise);
-  return () => {
-    pending.delete(promise);
-    end();
-  };
-}
-
-async function untilEmpty(sets: readonly Pending[], longestMs: number): Promise<void> {
+async function untilEmpty(sets: readonly PendingSet<unknown>[], longestMs: number): Promise<void> {
   const clock = new AbortController();
   const timeIsUp = delay(longestMs, true, { signal: clock.signal }).catch(() => true);
-  for (;;) {
-    const pending = sets.flatMap(set => [...set]);
-    if (pending.length === 0) break;
-    if ((await Promise.race([Promise.allSettled(pending), timeIsUp])) === true) break;
+  // What ends may have begun something else.
+  while (sets.some(({ size }) => size > 0)) {
+    const empty = Promise.all(sets.map(set => set.whenEmpty()));
+    if ((await Promise.race([empty, timeIsUp])) === true) break;
   }
   clock.abort();
 }

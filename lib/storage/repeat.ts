@@ -16,7 +16,7 @@ export interface RepeatedWork<T> {
  * Runs the tries of one operation. A failed token call does not count as transient here: all operations share its own
  * tries, which would be multiplied otherwise.
  */
-export async function repeat<T>(
+export function repeat<T>(
   { options }: Pick<StorageFoundation, 'options'>,
   { work, signal, canRepeat = () => true }: RepeatedWork<T>,
 ): Promise<T> {

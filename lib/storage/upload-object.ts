@@ -94,7 +94,7 @@ class ObjectUpload {
     this.#report = onProgress && reportProgress(context, transfer);
   }
 
-  async run(): Promise<StoredCloudFile> {
+  run(): Promise<StoredCloudFile> {
     return repeat(this.#context, {
       work: () => this.#attempt(),
       signal: this.#call.signal,

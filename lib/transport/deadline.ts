@@ -7,15 +7,17 @@ export interface DeadlineParts {
   readonly operation: string;
   /** The bound in milliseconds. */
   readonly timeoutMs: number;
-  /** The caller's own signals; any of them ends the call. */
-  readonly signals: readonly (AbortSignal | undefined)[];
+  /** The caller's own signal, which ends the call too. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A signal that ends a call when its time is up or its caller gave up. */
 export interface Deadline {
   /** Aborted with a {@link WxCloudStorageError} as its reason. */
   readonly signal: AbortSignal;
-  /** Stops the timer and lets go of the caller's signals. */
+  /** Ends the call at once. */
+  end(reason: WxCloudStorageError): void;
+  /** Stops the timer and lets go of the caller's signal. */
   dispose(): void;
 }
 
@@ -43,24 +45,21 @@ export function abortedError(operation: string, reason: unknown): WxCloudStorage
 /**
  * Starts the clock of one call. Dispose of it when the call has ended.
  */
-export function startDeadline({ operation, timeoutMs, signals }: DeadlineParts): Deadline {
+export function startDeadline({ operation, timeoutMs, signal: given }: DeadlineParts): Deadline {
   const controller = createSharedController();
+  const end = (reason: WxCloudStorageError): void => controller.abort(reason);
   const timer = setTimeout(() => {
-    controller.abort(new RequestTimedOutError({ phase: 'total', endpoint: operation, timeoutMs }));
+    end(new RequestTimedOutError({ phase: 'total', endpoint: operation, timeoutMs }));
   }, timeoutMs);
-  const given = signals.filter(signal => signal !== undefined);
-  const onAbort = (event: Event): void => {
-    controller.abort(abortedError(operation, (event.target as AbortSignal).reason));
-  };
-  for (const signal of given) {
-    if (signal.aborted) controller.abort(abortedError(operation, signal.reason));
-    signal.addEventListener('abort', onAbort, { once: true });
-  }
+  const onAbort = (): void => end(abortedError(operation, given?.reason));
+  if (given?.aborted === true) onAbort();
+  given?.addEventListener('abort', onAbort, { once: true });
   return {
     signal: controller.signal,
+    end,
     dispose: () => {
       clearTimeout(timer);
-      for (const signal of given) signal.removeEventListener('abort', onAbort);
+      given?.removeEventListener('abort', onAbort);
     },
   };
 }

@@ -69,7 +69,7 @@ export class HttpTransport {
    * Sends a request and resolves with the head of its answer, whatever its status.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_CONNECTION_FAILED`, `WX_CLOUD_REQUEST_TIMED_OUT`, or the signal's reason
    */
-  async send(call: HttpCall): Promise<HttpAnswer> {
+  send(call: HttpCall): Promise<HttpAnswer> {
     const { endpoint, method } = call;
     return observed<HttpAnswer, WxCloudRequestEvent>(
       requestChannel,
@@ -82,7 +82,7 @@ export class HttpTransport {
    * Sends a request and resolves with its whole answer, whatever its status; of the body, `maxBytes` are kept.
    * @throws {@link WxCloudStorageError} as {@link HttpTransport.send} does
    */
-  async exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
+  exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
     const { endpoint, method } = call;
     return observed<HttpReply, WxCloudRequestEvent>(
       requestChannel,
@@ -96,9 +96,12 @@ export class HttpTransport {
     await this.#ownAgent?.destroy();
   }
 
+  get #dispatcher(): Dispatcher | undefined {
+    return this.#givenDispatcher ?? this.#ownAgent;
+  }
+
   async #getDispatcher(): Promise<Dispatcher> {
-    if (this.#givenDispatcher !== undefined) return this.#givenDispatcher;
-    if (this.#ownAgent !== undefined) return this.#ownAgent;
+    if (this.#dispatcher !== undefined) return this.#dispatcher;
     const { Agent: AgentType } = await loadUndici();
     const { connectMs } = this.#options.timeouts;
     this.#ownAgent ??= new AgentType({ connect: { timeout: connectMs } });
@@ -107,7 +110,7 @@ export class HttpTransport {
 
   async #exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
     const { timeouts } = this.#options;
-    const dispatcher = await this.#getDispatcher();
+    const dispatcher = this.#dispatcher ?? (await this.#getDispatcher());
     const { signal, abortDelayMs } = call;
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void =>

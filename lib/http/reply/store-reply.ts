@@ -39,19 +39,16 @@ export async function storeReply(
   reply: ReplyBody,
   { context, options, request, files }: ReplyContext,
 ): Promise<WxCloudReply | StreamableFile> {
-  const { operations, options: instance } = context;
   try {
-    const store = async (signal: AbortSignal): Promise<WxCloudReply | StreamableFile> => {
-      const { idleMs } = instance.timeouts;
+    return await files.run(context, 'storing an answer', async signal => {
+      const { idleMs } = context.options.timeouts;
       const { whenOverBytes: maxBytes } = options;
       const taken =
         maxBytes === undefined ? reply : await takeSmall(reply, { maxBytes, idleMs, signal });
       if ('whole' in taken) return toStreamableFile(taken.whole, reply);
       const { source } = taken;
       return new ReplyUpload(reply, { context, options, request, files }).store(source, signal);
-    };
-    const { signal } = files;
-    return await files.run(() => operations.run('storing an answer', { signal }, store));
+    });
   } catch (error) {
     abandonSource(reply.source);
     throw error;
@@ -98,7 +95,7 @@ class ReplyUpload {
     const { fileId, cloudPath, size, contentType, etag } = stored;
     const isPathUnique = typeof options.path !== 'function';
     await files.add({ fileId, etag, context, isPathUnique });
-    files.signal.throwIfAborted();
+    signal.throwIfAborted();
     return { fileId, cloudPath, size, contentType, ...(await this.#link(fileId, signal)) };
   }
 

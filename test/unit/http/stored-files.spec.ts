@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { Operations } from '../../../lib/storage/index.js';
 import { StoredFiles } from '../../../lib/http/stored-files.js';
 
 describe('whoever waits for the end of a request', () => {
@@ -21,9 +22,32 @@ describe('whoever waits for the end of a request', () => {
   });
 });
 
-it('an upload that begins behind the answer is ended', async () => {
-  const files = new StoredFiles();
-  await files.settle(true);
-  const upload = files.run(async () => files.signal.throwIfAborted());
-  await expect(upload).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+const OVER = { code: 'WX_CLOUD_REQUEST_ABORTED' };
+
+describe('an upload', () => {
+  const instance = { operations: new Operations(5_000) };
+  const endless = (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    });
+
+  it.each([true, false])('that begins behind the answer does not run: %s', async isSuccess => {
+    const files = new StoredFiles();
+    await files.settle(isSuccess);
+    const upload = jest.fn(endless);
+    await expect(files.run(instance, 'x', upload)).rejects.toMatchObject(OVER);
+    expect(upload).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, (files: StoredFiles) => Promise<unknown>]>([
+    ['another file fails', files => files.failWith(new Error('x'))],
+    ['the request fails', files => files.fail()],
+    ['the answer was sent', files => files.settle(true)],
+  ])('ends when %s', async (_, act) => {
+    const files = new StoredFiles();
+    const upload = files.run(instance, 'x', endless);
+    await act(files);
+    await expect(upload).rejects.toMatchObject(OVER);
+    await instance.operations.drain(5_000);
+  });
 });

@@ -12,7 +12,7 @@ const operation = 'upload';
 describe('startDeadline', () => {
   it('aborts with a total timeout when its time is up', () => {
     jest.useFakeTimers();
-    const deadline = startDeadline({ operation, timeoutMs: 100, signals: [] });
+    const deadline = startDeadline({ operation, timeoutMs: 100 });
     jest.advanceTimersByTime(99);
     expect(deadline.signal.aborted).toBe(false);
     jest.advanceTimersByTime(1);
@@ -24,12 +24,11 @@ describe('startDeadline', () => {
     });
   });
 
-  it('aborts when any of its callers does, and keeps the reason as the cause', () => {
-    const callers = [new AbortController(), new AbortController()];
-    const signals = [undefined, ...callers.map(caller => caller.signal)];
-    const deadline = startDeadline({ operation, timeoutMs: 100, signals });
+  it('aborts when its caller does, and keeps the reason as the cause', () => {
+    const caller = new AbortController();
+    const deadline = startDeadline({ operation, timeoutMs: 100, signal: caller.signal });
     const reason = new Error('closed the page');
-    callers[1]?.abort(reason);
+    caller.abort(reason);
     deadline.dispose();
     expect(deadline.signal.reason).toMatchObject({
       code: 'WX_CLOUD_REQUEST_ABORTED',
@@ -38,7 +37,7 @@ describe('startDeadline', () => {
   });
 
   it('is aborted from the start by a signal that is aborted already', () => {
-    const deadline = startDeadline({ operation, timeoutMs: 100, signals: [AbortSignal.abort()] });
+    const deadline = startDeadline({ operation, timeoutMs: 100, signal: AbortSignal.abort() });
     deadline.dispose();
     expect(deadline.signal.aborted).toBe(true);
     expect(deadline.signal.reason).toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
@@ -46,8 +45,8 @@ describe('startDeadline', () => {
 
   it('keeps a reason that is an error of this package', () => {
     const reason = new WxCloudStorageError({ code: 'WX_CLOUD_STORAGE_CLOSED', message: 'closed' });
-    const signals = [AbortSignal.abort(reason)];
-    const deadline = startDeadline({ operation, timeoutMs: 100, signals });
+    const signal = AbortSignal.abort(reason);
+    const deadline = startDeadline({ operation, timeoutMs: 100, signal });
     deadline.dispose();
     expect(deadline.signal.reason).toBe(reason);
   });
@@ -55,28 +54,36 @@ describe('startDeadline', () => {
   it('keeps its first reason', () => {
     jest.useFakeTimers();
     const caller = new AbortController();
-    const deadline = startDeadline({ operation, timeoutMs: 100, signals: [caller.signal] });
+    const deadline = startDeadline({ operation, timeoutMs: 100, signal: caller.signal });
     caller.abort();
     jest.advanceTimersByTime(1_000);
     expect(deadline.signal.reason).toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
   });
 
-  it('lets go of the timer and of every signal when it is disposed of', () => {
+  it('can be ended, with a reason', () => {
+    const reason = new WxCloudStorageError({ code: 'WX_CLOUD_STORAGE_CLOSED', message: 'closed' });
+    const deadline = startDeadline({ operation, timeoutMs: 100 });
+    deadline.end(reason);
+    deadline.dispose();
+    expect(deadline.signal.reason).toBe(reason);
+  });
+
+  it.each([
+    ['live', new AbortController().signal],
+    ['aborted', AbortSignal.abort()],
+  ])('lets go of the timer and of a signal that is %s when it is disposed of', (_, signal) => {
     jest.useFakeTimers();
-    const caller = new AbortController();
-    const aborted = AbortSignal.abort();
-    const signals = [caller.signal, aborted];
-    const deadline = startDeadline({ operation, timeoutMs: 100, signals });
+    const deadline = startDeadline({ operation, timeoutMs: 100, signal });
     expect(jest.getTimerCount()).toBe(1);
     deadline.dispose();
     deadline.dispose();
     expect(jest.getTimerCount()).toBe(0);
-    expect(signals.flatMap(signal => getEventListeners(signal, 'abort'))).toEqual([]);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('ignores its callers once it is disposed of', () => {
     const caller = new AbortController();
-    const deadline = startDeadline({ operation, timeoutMs: 100, signals: [caller.signal] });
+    const deadline = startDeadline({ operation, timeoutMs: 100, signal: caller.signal });
     deadline.dispose();
     caller.abort();
     expect(deadline.signal.aborted).toBe(false);

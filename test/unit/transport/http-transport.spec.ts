@@ -134,7 +134,7 @@ describe('an abort', () => {
     const { signal, dispose } = startDeadline({
       operation,
       timeoutMs: 5_000,
-      signals: [AbortSignal.abort()],
+      signal: AbortSignal.abort(),
     });
     await expect(openTransport().send(get(url, { signal }))).rejects.toBe(signal.reason);
     dispose();
@@ -143,8 +143,8 @@ describe('an abort', () => {
 
   it('ends the wait for the head with its reason, and lets go of the signal', async () => {
     const caller = new AbortController();
-    const signals = [caller.signal];
-    const { signal, dispose } = startDeadline({ operation, timeoutMs: 5_000, signals });
+    const deadline = { operation, timeoutMs: 5_000, signal: caller.signal };
+    const { signal, dispose } = startDeadline(deadline);
     const url = await serve(() => caller.abort());
     await expect(openTransport().send(get(url, { signal }))).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_ABORTED',
@@ -155,8 +155,8 @@ describe('an abort', () => {
 
   it('ends the reading of a body with its reason', async () => {
     const caller = new AbortController();
-    const signals = [caller.signal];
-    const { signal, dispose } = startDeadline({ operation, timeoutMs: 5_000, signals });
+    const deadline = { operation, timeoutMs: 5_000, signal: caller.signal };
+    const { signal, dispose } = startDeadline(deadline);
     const url = await serve((_, response) => response.write('begin'));
     const answer = await openTransport().send(get(url, { signal }));
     const reading = answer.readText(100);
@@ -167,7 +167,7 @@ describe('an abort', () => {
 
   it('by the total time is a timeout that no retry repeats', async () => {
     const url = await serve(() => {});
-    const { signal } = startDeadline({ operation, timeoutMs: 20, signals: [] });
+    const { signal } = startDeadline({ operation, timeoutMs: 20 });
     await expect(openTransport().send(get(url, { signal }))).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_TIMED_OUT',
       phase: 'total',
