@@ -82,7 +82,8 @@ class Spool {
   }
 
   async #moveToFile(): Promise<TemporaryFile> {
-    const file = await TemporaryFile.create(this.#context.limits.spoolDirectory);
+    const { limits, areGivenAway } = this.#context;
+    const file = await TemporaryFile.create(limits.spoolDirectory, areGivenAway);
     // Known to this spool before anything can fail, so that dispose() removes it.
     this.#file = file;
     for (const block of this.#kept.blocks) await file.append(block);

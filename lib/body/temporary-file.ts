@@ -2,19 +2,29 @@ import { randomUUID } from 'node:crypto';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WxCloudStorageError } from '../errors/index.js';
+import { KeptPieces } from './kept-pieces.js';
 
 /** Each transfer to or from the disk costs as much as its first 100 KiB or so. */
 const LARGEST_TRANSFER_BYTES = 524_288;
 const LEAST_TRANSFER_BYTES = 65_536;
 /** What the transfers of all temporary files of the process may take together, as long as each has the least. */
-const ALL_TRANSFERS_BYTES = 4_194_304;
+const ALL_WRITES_BYTES = 4_194_304;
+/** Less than of writes, as every reading needs a new buffer, which stays until the next garbage collection. */
+const ALL_READS_BYTES = 1_048_576;
 
 let openFiles = 0;
 
 /** The more files are open, the less each of them moves at a time. */
-function transferBytes(): number {
-  const share = Math.floor(ALL_TRANSFERS_BYTES / Math.max(1, openFiles));
+function shareOf(allBytes: number): number {
+  const share = Math.floor(allBytes / Math.max(1, openFiles));
   return Math.min(LARGEST_TRANSFER_BYTES, Math.max(LEAST_TRANSFER_BYTES, share));
+}
+
+interface TemporaryFileParts {
+  readonly handle: FileHandle;
+  /** Where its name could not be removed. */
+  readonly leftoverPath: string | undefined;
+  readonly areGivenAway: boolean;
 }
 
 /**
@@ -26,29 +36,34 @@ function transferBytes(): number {
 export class TemporaryFile {
   readonly #handle: FileHandle;
   readonly #leftoverPath: string | undefined;
-  /** Where bytes are gathered. */
-  #batch = Buffer.alloc(0);
-  #batchBytes = 0;
+  readonly #areGivenAway: boolean;
+  /** What the next transfer takes. */
+  #gathered: KeptPieces;
   /** The transfer under way; rejects when it failed, which the next call reports. */
   #writing: Promise<void> = Promise.resolve();
   #size = 0;
   #isDisposed = false;
 
-  private constructor(handle: FileHandle, leftoverPath: string | undefined) {
+  private constructor({ handle, leftoverPath, areGivenAway }: TemporaryFileParts) {
     this.#handle = handle;
     this.#leftoverPath = leftoverPath;
+    this.#areGivenAway = areGivenAway;
+    this.#gathered = new KeptPieces(areGivenAway);
     openFiles += 1;
   }
 
-  /** Creates an empty one, readable by this user only. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
-  static async create(directory: string): Promise<TemporaryFile> {
+  /**
+   * Creates an empty one, readable by this user only. `areGivenAway` says that nobody touches appended bytes again, so
+   * that they need no copy. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
+   */
+  static async create(directory: string, areGivenAway = false): Promise<TemporaryFile> {
     const path = join(directory, `wx-cloud-storage-${randomUUID()}.tmp`);
     const handle = await spooling(open(path, 'wx+', 0o600));
     const isGone = await unlink(path).then(
       () => true,
       () => false,
     );
-    return new TemporaryFile(handle, isGone ? undefined : path);
+    return new TemporaryFile({ handle, leftoverPath: isGone ? undefined : path, areGivenAway });
   }
 
   /** How many bytes were appended. */
@@ -56,26 +71,17 @@ export class TemporaryFile {
     return this.#size;
   }
 
-  /** Appends a copy of bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`, e.g. when the disk is full */
+  /** Appends bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`, e.g. when the disk is full */
   async append(bytes: Uint8Array): Promise<void> {
-    for (let start = 0; start < bytes.byteLength;) {
-      if (this.#batchBytes === this.#batch.byteLength) {
-        await this.#write();
-        this.#batch = Buffer.allocUnsafeSlow(transferBytes());
-      }
-      const part = bytes.subarray(start, start + this.#batch.byteLength - this.#batchBytes);
-      this.#batch.set(part, this.#batchBytes);
-      this.#batchBytes += part.byteLength;
-      start += part.byteLength;
-    }
+    this.#gathered.append(bytes);
     this.#size += bytes.byteLength;
+    if (this.#gathered.size >= shareOf(ALL_WRITES_BYTES)) await this.#write();
   }
 
   /** Has all that was appended written. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
   async flush(): Promise<void> {
     await this.#write();
     await this.#writing;
-    this.#batch = Buffer.alloc(0);
   }
 
   /** Reads it from the start, once it is flushed; can be called again. */
@@ -103,12 +109,21 @@ export class TemporaryFile {
   /** Starts to write what is gathered, once the transfer before has ended. */
   async #write(): Promise<void> {
     await this.#writing;
-    const batch = this.#batch.subarray(0, this.#batchBytes);
-    this.#batchBytes = 0;
-    if (batch.byteLength === 0) return;
-    this.#writing = spooling(this.#handle.appendFile(batch));
+    const { blocks, size } = this.#gathered;
+    if (size === 0) return;
+    this.#gathered = new KeptPieces(this.#areGivenAway);
+    this.#writing = spooling(this.#writeAll(blocks, size));
     // Reported by whoever awaits it next.
     this.#writing.catch(() => {});
+  }
+
+  /** The system may take a part of what it is given. */
+  async #writeAll(blocks: readonly Uint8Array[], size: number): Promise<void> {
+    const { bytesWritten } = await this.#handle.writev(blocks);
+    if (bytesWritten < size) {
+      const rest = Buffer.concat(blocks).subarray(bytesWritten);
+      await this.#handle.appendFile(rest);
+    }
   }
 
   #readAhead(position: number): Promise<Buffer> {
@@ -119,7 +134,7 @@ export class TemporaryFile {
   }
 
   async #readAt(position: number): Promise<Buffer> {
-    const bytes = Math.min(transferBytes(), this.#size - position);
+    const bytes = Math.min(shareOf(ALL_READS_BYTES), this.#size - position);
     if (bytes === 0) return Buffer.alloc(0);
     const piece = Buffer.allocUnsafeSlow(bytes);
     const { bytesRead } = await spooling(this.#handle.read(piece, 0, bytes, position));

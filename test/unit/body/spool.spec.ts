@@ -7,6 +7,7 @@ import {
   piecesOf,
   readAll,
   setUpBody,
+  shortenWrites,
   type BodySetup,
 } from '../support/bodies.js';
 
@@ -43,6 +44,29 @@ describe('a body of unknown length', () => {
     await body.dispose();
     await body.dispose();
     expectNothingLeft(setup);
+  });
+
+  it.each([1, 100, 5_000])('is whole when the disk takes %d bytes at a time', async mostBytes => {
+    await shortenWrites(mostBytes);
+    const pieces = ['a', 'b', 'c'].map(fill => bytes(5_000, fill));
+    const body = await openUploadBody(piecesOf(...pieces), setUpBody().context);
+    expect((await readAll(body)).equals(Buffer.concat(pieces))).toBe(true);
+    await body.dispose();
+  });
+
+  it.each<[string, boolean, (buffer: Buffer) => Buffer]>([
+    ['copies of pieces that their source fills again', false, buffer => buffer],
+    ['pieces that were given away', true, buffer => Buffer.from(buffer)],
+  ])('is whole of %s', async (_, areGivenAway, give) => {
+    const buffer = bytes(100_000);
+    const fills = Array.from({ length: 20 }, (__, index) => String(index));
+    async function* source(): AsyncGenerator<Uint8Array> {
+      for (const fill of fills) yield give(buffer.fill(fill));
+    }
+    const body = await openUploadBody(source(), setUpBody({ areGivenAway }).context);
+    const expected = Buffer.concat(fills.map(fill => bytes(100_000, fill)));
+    expect((await readAll(body)).equals(expected)).toBe(true);
+    await body.dispose();
   });
 
   it('holds its part of the budget until it is disposed of', async () => {
@@ -197,7 +221,7 @@ describe('a spool that fails', () => {
 
   it('for want of room on the disk says so, and leaves nothing', async () => {
     const setup = setUpBody();
-    await failFileHandles('appendFile', 'ENOSPC');
+    await failFileHandles('writev', 'ENOSPC');
     await expect(
       openUploadBody(piecesOf(bytes(90), bytes(90)), setup.context),
     ).rejects.toMatchObject({ code: 'WX_CLOUD_SPOOL_FAILED', cause: { code: 'ENOSPC' } });

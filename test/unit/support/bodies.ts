@@ -96,13 +96,30 @@ export async function* piecesOf(...pieces: unknown[]): AsyncGenerator<Uint8Array
   for (const piece of pieces) yield piece as Uint8Array;
 }
 
-/** Makes a method of every file handle fail as it does when the disk is full, until the test ends. */
-export async function failFileHandles(method: 'appendFile' | 'read', code: string): Promise<void> {
+/** What all file handles have in common. */
+async function fileHandlePrototype(): Promise<FileHandle> {
   const handle = await open(process.execPath, 'r');
-  const prototype = Object.getPrototypeOf(handle) as FileHandle;
   await handle.close();
+  return Object.getPrototypeOf(handle) as FileHandle;
+}
+
+/** Makes a method of every file handle fail as it does when the disk is full, until the test ends. */
+export async function failFileHandles(method: 'writev' | 'read', code: string): Promise<void> {
   const spy = jest
-    .spyOn(prototype, method)
+    .spyOn(await fileHandlePrototype(), method)
     .mockRejectedValue(Object.assign(new Error(`${code}: ${method}`), { code }));
+  afterThisTest(() => spy.mockRestore());
+}
+
+/** Makes every transfer to a file take no more than `mostBytes` of what it is given, until the test ends. */
+export async function shortenWrites(mostBytes: number): Promise<void> {
+  const spy = jest.spyOn(await fileHandlePrototype(), 'writev').mockImplementation(async function (
+    this: FileHandle,
+    buffers,
+  ) {
+    const part = Buffer.concat(buffers as readonly Uint8Array[]).subarray(0, mostBytes);
+    const { bytesWritten } = await this.write(part);
+    return { bytesWritten, buffers: [...buffers] };
+  });
   afterThisTest(() => spy.mockRestore());
 }
