@@ -4,6 +4,7 @@ import type {
   OnApplicationBootstrap,
   OnApplicationShutdown,
 } from '@nestjs/common';
+import { loadDetector } from './body/index.js';
 import type { StorageContext } from './storage/index.js';
 
 /** How long running operations may take to end by themselves when the application shuts down. */
@@ -23,7 +24,9 @@ export abstract class StorageLifecycle
   /** Once the application has started, loads what the first request would have to wait for. Called by Nest. */
   onApplicationBootstrap(): void {
     // What is wrong with that shows with the first request.
-    setImmediate(() => void this.#context.transport.prepare().catch(() => {}));
+    setImmediate(() => {
+      Promise.all([this.#context.transport.prepare(), loadDetector()]).catch(() => {});
+    });
   }
 
   /** Lets running operations end, for 10 seconds at most, then ends them and waits for their clean-up. Called by Nest. */

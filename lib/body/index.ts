@@ -1,6 +1,7 @@
 export {
   detectContentType,
   isAcceptedType,
+  loadDetector,
   UNKNOWN_CONTENT_TYPE,
   type DetectedType,
 } from './detect-content-type.js';
