@@ -12,4 +12,4 @@ export function installPeers() {
 }
 
 /** Contestants that need nothing but the repository itself. */
-export const OWN = ['raw', 'noop', 'ours', 'ours-declared', 'undici', 'one by one'];
+export const OWN = ['raw', 'noop', 'bare', 'ours', 'ours-declared', 'undici', 'one by one'];

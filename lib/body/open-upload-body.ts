@@ -42,8 +42,8 @@ export async function openUploadBody(
   context: OpenBodyContext,
 ): Promise<UploadBody> {
   assertSize(context.size);
+  if (isAsyncIterable(source)) return openStream(source, context);
   const body = await openKnown(source, context);
-  if (body === undefined) return openStream(source, context);
   if (context.size !== undefined && context.size !== body.size) throw wrongSize(body.size);
   await context.inspectHead(body.head);
   return body;
@@ -55,13 +55,10 @@ export function typeOfSource(source: UploadSource): string {
   return source instanceof Blob && source.type !== '' ? source.type : UNKNOWN_CONTENT_TYPE;
 }
 
-async function openKnown(
-  source: UploadSource,
-  { idleMs }: OpenBodyContext,
-): Promise<UploadBody | undefined> {
+async function openKnown(source: UploadSource, { idleMs }: OpenBodyContext): Promise<UploadBody> {
   if (typeof source === 'string') return bufferBody(Buffer.from(source));
   if (source instanceof Uint8Array) return bufferBody(source);
-  if (!(source instanceof Blob)) return undefined;
+  if (!(source instanceof Blob)) throw notABody(source);
   return replayableBody({
     size: source.size,
     head: new Uint8Array(await source.slice(0, HEAD_BYTES).arrayBuffer()),
@@ -70,8 +67,10 @@ async function openKnown(
   });
 }
 
-async function openStream(source: UploadSource, context: OpenBodyContext): Promise<UploadBody> {
-  if (!isAsyncIterable(source)) throw notABody(source);
+async function openStream(
+  source: AsyncIterable<unknown>,
+  context: OpenBodyContext,
+): Promise<UploadBody> {
   const pieces = readPieces(source, context);
   if (context.size === undefined) return spool(pieces, context);
   const { size, areGivenAway } = context;
