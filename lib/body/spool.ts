@@ -30,7 +30,8 @@ export async function spool(
         head.add(piece);
         if (head.isFull) await context.inspectHead(head.toBytes());
       }
-      await kept.append(piece);
+      const appending = kept.append(piece);
+      if (appending !== undefined) await appending;
     }
     if (!head.isFull) await context.inspectHead(head.toBytes());
     return await kept.toBody(head.toBytes());
@@ -50,13 +51,12 @@ class Spool {
     this.#kept = new KeptPieces(context.areGivenAway);
   }
 
-  async append(piece: Uint8Array): Promise<void> {
-    if (this.#file === undefined && this.#fits(piece)) {
-      this.#kept.append(piece);
-      return;
-    }
-    this.#file ??= await this.#moveToFile();
-    await this.#file.append(piece);
+  /** Undefined when nothing has to be waited for. */
+  append(piece: Uint8Array): Promise<void> | undefined {
+    if (this.#file !== undefined) return this.#file.append(piece);
+    if (!this.#fits(piece)) return this.#moveToFile().then(file => file.append(piece));
+    this.#kept.append(piece);
+    return undefined;
   }
 
   async toBody(head: Uint8Array): Promise<UploadBody> {
@@ -70,9 +70,9 @@ class Spool {
     return replayableBody({ size, head, open: () => blocks, dispose });
   }
 
-  async dispose(): Promise<void> {
+  dispose(): Promise<void> {
     this.#release();
-    await this.#file?.dispose();
+    return this.#file?.dispose() ?? Promise.resolve();
   }
 
   #fits(piece: Uint8Array): boolean {

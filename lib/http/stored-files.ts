@@ -29,17 +29,14 @@ export class StoredFiles {
   #giveUp: (error: unknown) => void = () => {};
 
   /**
-   * Rejects when a form failed whose rest is not worth waiting for: its client does not go on, or the application
-   * closes. Stays pending in all other cases.
+   * Waits for whoever reads the form, but not for the rest of one that is not worth it: when its client does not go on, or
+   * the application closes, it rejects at once.
    */
-  readonly givenUp = new Promise<never>((_, reject) => {
-    this.#giveUp = reject;
-  });
-
-  /** Starts without files. */
-  constructor() {
-    // It may reject when nobody waits for it, as with the engine alone.
-    this.givenUp.catch(() => {});
+  untilGivenUp<T>(reading: T | Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#giveUp = reject;
+      Promise.resolve(reading).then(resolve, reject);
+    });
   }
 
   /** Numbers the files of the form as they come, from 0. */

@@ -4,22 +4,29 @@ import { NO_PIECE, type PieceResult, type Pieces } from '../body/index.js';
 /** So much is taken ahead, which saves stopping the stream after every piece. */
 const AHEAD_BYTES = 65_536;
 
+interface WaitingReader {
+  readonly resolve: (result: PieceResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * Reads a stream piece by piece and leaves it as it is when the reading ends early: form parsers do not survive that one of
  * their streams is destroyed. Costs less than the stream's own iterator, and joins no pieces.
  */
 export class StreamPieces implements Pieces {
   readonly #stream: Readable;
+  readonly #check: (result: PieceResult) => void;
   readonly #pieces: Uint8Array[] = [];
   #bytes = 0;
   #isOver = false;
   #error: unknown;
   /** Whoever waits for the next piece. */
-  #waiting: { resolve(result: PieceResult): void; reject(error: unknown): void } | undefined;
+  #waiting: WaitingReader | undefined;
 
-  /** Starts to read. */
-  constructor(stream: Readable) {
+  /** Starts to read. Every result is looked at before it is given; what `check` throws ends the reading. */
+  constructor(stream: Readable, check: (result: PieceResult) => void = () => {}) {
     this.#stream = stream;
+    this.#check = check;
     stream.on('data', this.#onData);
     stream.once('end', this.#onEnd);
     stream.once('error', this.#onError);
@@ -81,8 +88,18 @@ export class StreamPieces implements Pieces {
     if (value !== undefined) {
       this.#bytes -= value.byteLength;
       if (this.#stream.isPaused() && this.#bytes < AHEAD_BYTES) this.#stream.resume();
-      waiting.resolve({ done: false, value });
+      this.#give(waiting, { done: false, value });
     } else if (this.#error !== undefined) waiting.reject(this.#error);
-    else waiting.resolve(NO_PIECE);
+    else this.#give(waiting, NO_PIECE);
+  }
+
+  #give({ resolve, reject }: WaitingReader, result: PieceResult): void {
+    try {
+      this.#check(result);
+      resolve(result);
+    } catch (error) {
+      void this.return();
+      reject(error);
+    }
   }
 }

@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
-import { checkPieces } from '../body/index.js';
 import { FileTooLargeError } from '../errors/index.js';
 import { storeSource, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
@@ -119,7 +118,7 @@ async function storeOrDrain(
   }
 }
 
-async function storeFile(
+function storeFile(
   parts: EngineParts,
   request: WxCloudHttpRequest,
   { stream, ...given }: EngineFile,
@@ -157,7 +156,7 @@ async function storeFile(
  */
 function contentOf(stream: EngineStream, fileSizeLimit: number): AsyncIterable<Uint8Array> {
   let size = 0;
-  return checkPieces(new StreamPieces(stream), ({ done, value }) => {
+  return new StreamPieces(stream, ({ done, value }) => {
     size += done === true ? 0 : value.byteLength;
     const isCutOff = done === true && stream.truncated === true;
     if (isCutOff || size > fileSizeLimit) throw tooLarge(fileSizeLimit);

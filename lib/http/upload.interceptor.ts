@@ -90,7 +90,7 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
       try {
         const parser = await this.#loadParser();
         // A parser waits for the end of the request before it reports anything: for ever, when the client has stalled.
-        const result = await Promise.race([parser.intercept(context, checked), files.givenUp]);
+        const result = await files.untilGivenUp(parser.intercept(context, checked));
         return result.pipe(keepOnSuccess(files, toHttpException));
       } catch (error) {
         await files.fail();

@@ -108,9 +108,14 @@ export class HttpTransport {
     return this.#ownAgent;
   }
 
-  async #exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
+  #exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
+    const dispatcher = this.#dispatcher;
+    if (dispatcher !== undefined) return this.#exchangeBy(dispatcher, call, maxBytes);
+    return this.#getDispatcher().then(loaded => this.#exchangeBy(loaded, call, maxBytes));
+  }
+
+  #exchangeBy(dispatcher: Dispatcher, call: HttpCall, maxBytes: number): Promise<HttpReply> {
     const { timeouts } = this.#options;
-    const dispatcher = this.#dispatcher ?? (await this.#getDispatcher());
     const { signal, abortDelayMs } = call;
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void =>
