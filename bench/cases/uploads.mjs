@@ -22,14 +22,14 @@ export const UPLOADS = [
   { name: '4 KiB, 32 at a time', bytes: 4 * KIB, parallel: 32, count: 6_000, warmUp: 3_000 },
 ].map(one => ({ ...one, contestants: ALL, measure: measureUploads }));
 
-/** Data that multipart parsers find hard: one byte value, which looks like the start of a boundary over and over. */
+/** Data that multipart parsers find hard: the byte that the boundary ends with, at which their search cannot skip far. */
 export const HARD_UPLOADS = {
   name: '100 MB of one byte value, one at a time',
   bytes: 100 * MB,
   parallel: 1,
   count: 6,
   warmUp: 1,
-  fill: 0x2d,
+  fill: 'W',
   contestants: ['raw', 'noop', 'bare', 'ours-declared'],
   measure: measureUploads,
 };

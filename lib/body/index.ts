@@ -14,5 +14,11 @@ export {
   type UploadSource,
 } from './open-upload-body.js';
 export { abandonSource, readPieces } from './read-pieces.js';
-export { checkPieces, NO_PIECE, resumePieces, type PieceResult, type Pieces } from './pieces.js';
+export {
+  NO_PIECE,
+  resumePieces,
+  type PieceResult,
+  type Pieces,
+  type WaitingReader,
+} from './pieces.js';
 export { HEAD_BYTES, type BodyBytes, type UploadBody } from './upload-body.js';

@@ -12,6 +12,14 @@ export interface Pieces extends AsyncIterable<Uint8Array> {
   return(): Promise<IteratorReturnResult<undefined>>;
 }
 
+/** Whoever waits for the next piece. */
+export interface WaitingReader {
+  /** Gives it. */
+  readonly resolve: (result: PieceResult) => void;
+  /** Tells why there is none. */
+  readonly reject: (error: unknown) => void;
+}
+
 /** What comes behind the last piece. */
 export const NO_PIECE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 

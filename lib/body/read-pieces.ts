@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/index.js';
-import { NO_PIECE, type PieceResult, type Pieces } from './pieces.js';
+import { NO_PIECE, type PieceResult, type Pieces, type WaitingReader } from './pieces.js';
 
 /** How a source is read. */
 export interface ReadContext {
@@ -17,12 +17,6 @@ export interface ReadContext {
  */
 export function readPieces(source: AsyncIterable<unknown>, context: ReadContext): Pieces {
   return new PieceReader(source, context);
-}
-
-/** Whoever waits for the next piece. */
-interface WaitingReader {
-  readonly resolve: (result: PieceResult) => void;
-  readonly reject: (error: unknown) => void;
 }
 
 /** Waits for one piece at a time, no longer than it may take. One timer and one listener serve all pieces of a source. */

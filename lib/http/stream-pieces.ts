@@ -1,13 +1,8 @@
 import type { Readable } from 'node:stream';
-import { NO_PIECE, type PieceResult, type Pieces } from '../body/index.js';
+import { NO_PIECE, type PieceResult, type Pieces, type WaitingReader } from '../body/index.js';
 
 /** So much is taken ahead, which saves stopping the stream after every piece. */
 const AHEAD_BYTES = 65_536;
-
-interface WaitingReader {
-  readonly resolve: (result: PieceResult) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 /**
  * Reads a stream piece by piece and leaves it as it is when the reading ends early: form parsers do not survive that one of
