@@ -207,6 +207,8 @@ describe('the life of the sidecar', () => {
     emulator.faults.add({ operation: 'upload-link', effect: { kind: 'hang', at: 'request' } });
     const hanging = outcomeOf(askLink());
     await until(async () => (await emulator.openConnections()) === 1);
+    // A connection may be open before its request has come; one that is answered came behind it.
+    await send(`${emulator.sidecarUrl}/nothing`);
     await emulator.reset();
     expect(await hanging).toBe('ECONNRESET');
     expect(emulator.journal).toEqual([]);
