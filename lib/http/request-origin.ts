@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { OptionsInvalidError } from '../errors/index.js';
+import { RequestNote } from './request-note.js';
 
 /** Where a request came to, and where its answer goes: a storage engine gets the request alone, and needs both. */
 export interface RequestOrigin {
@@ -18,7 +19,8 @@ interface HookedApplication {
   ): unknown;
 }
 
-const byFastifyRequest = new WeakMap<object, RequestOrigin>();
+/** Of Fastify's requests. */
+const notedOrigin = new RequestNote<RequestOrigin>('origin');
 const hooked = new WeakSet<object>();
 
 /**
@@ -30,14 +32,14 @@ export function noteOrigins(adapter: AbstractHttpAdapter): void {
   if (adapter.getType() !== 'fastify' || hooked.has(application)) return;
   hooked.add(application);
   application.addHook('onRequest', (request, reply, done) => {
-    byFastifyRequest.set(request, { application, response: reply.raw });
+    notedOrigin.write(request, { application, response: reply.raw });
     done();
   });
 }
 
 /** Finds out where a request came to. @throws {@link OptionsInvalidError} when its application does not have this module */
 export function originOf(request: object): RequestOrigin {
-  const known = byFastifyRequest.get(request);
+  const known = notedOrigin.read(request);
   if (known !== undefined) return known;
   const { app, res } = request as { readonly app?: object; readonly res?: ServerResponse };
   if (app !== undefined && res !== undefined) return { application: app, response: res };

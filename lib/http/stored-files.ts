@@ -3,6 +3,7 @@ import { WxCloudStorageError } from '../errors/index.js';
 import { removeOwnObjects, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import type { Deadline } from '../transport/index.js';
 import { onRequestEnd } from './request-end.js';
+import { RequestNote } from './request-note.js';
 import { originOf } from './request-origin.js';
 
 /** A file that a request has stored. */
@@ -137,14 +138,14 @@ export function isReasonToGiveUp(error: unknown): boolean {
   return error.code === 'WX_CLOUD_BODY_STALLED' || error.code === 'WX_CLOUD_STORAGE_CLOSED';
 }
 
-const byRequest = new WeakMap<object, StoredFiles>();
+const notedFiles = new RequestNote<StoredFiles>('storedFiles');
 
 /** The files of a request whose response is known; from the first call on, their fate hangs on that. */
 export function watchStoredFiles(request: object, response: ServerResponse): StoredFiles {
-  const known = byRequest.get(request);
+  const known = notedFiles.read(request);
   if (known !== undefined) return known;
   const files = new StoredFiles();
-  byRequest.set(request, files);
+  notedFiles.write(request, files);
   // Never rejects: what cannot be removed is reported.
   onRequestEnd(response, isSuccess => void files.settle(isSuccess));
   return files;
@@ -152,7 +153,7 @@ export function watchStoredFiles(request: object, response: ServerResponse): Sto
 
 /** The files of a request of which nothing else is known, as in a storage engine. @throws {@link OptionsInvalidError} when it is none of an application's that has this module */
 export function storedFilesOf(request: object): StoredFiles {
-  return byRequest.get(request) ?? watchStoredFiles(request, originOf(request).response);
+  return notedFiles.read(request) ?? watchStoredFiles(request, originOf(request).response);
 }
 
 async function removeFiles(context: StorageContext, files: readonly StoredFile[]): Promise<void> {

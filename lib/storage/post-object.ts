@@ -46,7 +46,7 @@ export async function postObject(
     onFileBytes: call.onBytes,
   });
   const md5 = (): string | undefined => (verifyEtag ? hash?.copy().digest('hex') : undefined);
-  return exchange(context, { ...call, form, md5 });
+  return exchange(context, call, { form, md5 });
 }
 
 function hashed(file: BodyBytes, hash: Hash | undefined): BodyBytes {
@@ -68,14 +68,15 @@ async function* hashPieces(
   }
 }
 
-interface Exchange extends PostObjectCall {
+interface SentForm {
   readonly form: FormBody;
   readonly md5: () => string | undefined;
 }
 
 async function exchange(
   { transport }: StorageContext,
-  { link, cloudPath, form, signal, md5 }: Exchange,
+  { link, cloudPath, signal }: PostObjectCall,
+  { form, md5 }: SentForm,
 ): Promise<PostObjectOutcome> {
   const secrets = [link.signature, link.securityToken, link.metaFileId];
   try {

@@ -44,24 +44,32 @@ export async function storeSource(
   context: StorageContext,
   { from, inspectHead, plan, onProgress, signal }: StoreSourceCall,
 ): Promise<StoredCloudFile> {
-  const { upload, timeouts } = context.options;
-  const { budget } = context;
-  const open = { inspectHead, signal, limits: upload, budget, idleMs: timeouts.idleMs };
-  const body = await openSource(from, open);
+  const body = await openSource(context, from, { inspectHead, signal });
   try {
-    return await uploadObject(context, { ...(await plan(body)), body, onProgress, signal });
+    const { cloudPath, contentType, isPathUnique } = await plan(body);
+    const planned = { cloudPath, contentType, isPathUnique, body, onProgress, signal };
+    return await uploadObject(context, planned);
   } finally {
     await body.dispose();
   }
 }
 
-async function openSource(
+function openSource(
+  { options, budget }: StorageContext,
   from: StoredSource,
-  open: Omit<OpenBodyContext, 'size'>,
+  { inspectHead, signal }: Pick<OpenBodyContext, 'inspectHead' | 'signal'>,
 ): Promise<UploadBody> {
-  if ('localPath' in from) return openFileBody(from.localPath, { ...open, size: undefined });
-  const { source, size, areGivenAway } = from;
-  return openUploadBody(source, { ...open, size, areGivenAway });
+  const isLocal = 'localPath' in from;
+  const open: OpenBodyContext = {
+    size: isLocal ? undefined : from.size,
+    areGivenAway: isLocal ? undefined : from.areGivenAway,
+    limits: options.upload,
+    budget,
+    idleMs: options.timeouts.idleMs,
+    inspectHead,
+    signal,
+  };
+  return isLocal ? openFileBody(from.localPath, open) : openUploadBody(from.source, open);
 }
 
 /** Where a body goes whose path is known beforehand. */

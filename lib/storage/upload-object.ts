@@ -6,7 +6,7 @@ import type { UploadLink } from '../wire/index.js';
 import { removeOwnObjects } from './own-objects.js';
 import type { ProgressOptions } from './call-options.js';
 import { postObject } from './post-object.js';
-import type { PostObjectOutcome, PostObjectSuccess } from './post-object-verdict.js';
+import type { PostObjectOutcome } from './post-object-verdict.js';
 import { reportProgress } from './progress.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
@@ -67,6 +67,12 @@ export async function uploadObject(
   }
 }
 
+interface SentObject {
+  readonly outcome: PostObjectOutcome;
+  /** What the link said. */
+  readonly fileId: string;
+}
+
 /** The tries of one upload, and what they may have left in the storage. */
 class ObjectUpload {
   readonly #context: StorageContext;
@@ -118,17 +124,17 @@ class ObjectUpload {
   async #attempt(): Promise<StoredCloudFile> {
     const { contentTypeField } = this.#context;
     const withType = contentTypeField.isSent;
-    const outcome = await this.#send(withType);
-    if (outcome.isStored) return this.#finish(outcome, withType);
+    const { outcome, fileId } = await this.#send(withType);
+    if (outcome.isStored) return this.#finish({ fileId, etag: outcome.etag }, withType);
     const repeats = outcome.isFormRefused && contentTypeField.suspect(withType) && this.#canSend();
     if (!repeats) throw outcome.error;
-    const repeated = await this.#send(false);
-    if (repeated.isStored) return this.#finish(repeated, false);
+    const { outcome: repeated, fileId: repeatedId } = await this.#send(false);
+    if (repeated.isStored) return this.#finish({ fileId: repeatedId, etag: repeated.etag }, false);
     if (repeated.isFormRefused) contentTypeField.suspect(false);
     throw repeated.error;
   }
 
-  async #send(withType: boolean): Promise<PostObjectOutcome & { readonly fileId: string }> {
+  async #send(withType: boolean): Promise<SentObject> {
     const { cloudPath, body, signal } = this.#call;
     signal.throwIfAborted();
     this.#tries += 1;
@@ -150,12 +156,12 @@ class ObjectUpload {
       // What links to the path give may have changed.
       this.#context.linkCache.forget(link.fileId);
     }
-    return { ...outcome, fileId: link.fileId };
+    return { outcome, fileId: link.fileId };
   }
 
   /** The caller may have given up while the answer was on its way: then nobody would know of the object. */
   #finish(
-    { etag, fileId }: PostObjectSuccess & { readonly fileId: string },
+    { fileId, etag }: Pick<StoredCloudFile, 'fileId' | 'etag'>,
     withType: boolean,
   ): StoredCloudFile {
     this.#call.signal.throwIfAborted();
