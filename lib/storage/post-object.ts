@@ -78,6 +78,7 @@ async function exchange(
   { link, cloudPath, signal }: PostObjectCall,
   { form, md5 }: SentForm,
 ): Promise<PostObjectOutcome> {
+  let isUnsent = false;
   const secrets = [link.signature, link.securityToken, link.metaFileId];
   try {
     const request: HttpCall = {
@@ -89,12 +90,15 @@ async function exchange(
       signal,
       // At once while bytes are still to be sent, later when only the answer is to come.
       abortDelayMs: () => (form.isSent() ? ANSWER_GRACE_MS : 0),
+      onUnsent: () => {
+        isUnsent = true;
+      },
       secrets,
     };
     const answer = await transport.exchange(request, MAX_ANSWER_BYTES);
     return judgePostObject(answer, { cloudPath, secrets, md5: md5(), isSent: form.isSent() });
   } catch (error) {
-    const mayExist = form.isSent() && !neverConnected(error);
+    const mayExist = form.isSent() && !isUnsent && !neverConnected(error);
     return { isStored: false, error: error as Error, mayExist, isFormRefused: false };
   }
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { observed, requestChannel, type WxCloudRequestEvent } from '../diagnostics/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import { toConnectionError } from './connection-error.js';
+import { untilAborted } from './deadline.js';
 import type { RequestTarget } from './request-target.js';
 import { firstOf, ReplyCollector, type HttpReply } from './reply-collector.js';
 
@@ -22,6 +23,8 @@ export interface HttpCall {
   readonly signal: AbortSignal;
   /** How long an abort is to wait, in milliseconds, asked for when it comes; of {@link HttpTransport.exchange} only. @defaultValue 0 */
   readonly abortDelayMs?: () => number;
+  /** Told when it is aborted before there is a connection, so that nothing of it can have arrived; of {@link HttpTransport.exchange} only. */
+  readonly onUnsent?: () => void;
   /** Literals in the request that must not be shown. */
   readonly secrets?: readonly string[];
 }
@@ -116,7 +119,7 @@ export class HttpTransport {
 
   #exchangeBy(dispatcher: Dispatcher, call: HttpCall, maxBytes: number): Promise<HttpReply> {
     const { timeouts } = this.#options;
-    const { signal, abortDelayMs } = call;
+    const { signal, abortDelayMs, onUnsent } = call;
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void =>
         reject(toConnectionError(error, { ...call, timeouts, secrets: call.secrets ?? [] }));
@@ -124,9 +127,12 @@ export class HttpTransport {
         maxBytes,
         signal,
         abortDelayMs,
+        onUnsent,
         resolve,
         reject: fail,
       });
+      // The collector has refused it already.
+      if (signal.aborted) return;
       try {
         dispatcher.dispatch(
           {
@@ -154,7 +160,7 @@ export class HttpTransport {
     const dispatcher = await this.#getDispatcher();
     const { request } = await loadUndici();
     try {
-      const { statusCode, headers, body } = await request(`${target.origin}${target.path}`, {
+      const sent = request(`${target.origin}${target.path}`, {
         method: call.method,
         headers: { ...call.headers },
         // undici sends any async iterable; its types name only streams.
@@ -164,6 +170,8 @@ export class HttpTransport {
         headersTimeout: timeouts.headersMs,
         bodyTimeout: timeouts.idleMs,
       });
+      // undici itself waits for the connection before it takes notice of an abort.
+      const { statusCode, headers, body } = await untilAborted(sent, call.signal);
       // Whoever reads the body gets its errors; a body that is given up has nobody left to tell.
       body.on('error', () => {});
       const toError = (error: unknown): Error => toConnectionError(error, failed);

@@ -19,6 +19,8 @@ export interface ReplyCollectorParts {
   readonly signal: AbortSignal;
   /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
   readonly abortDelayMs?: (() => number) | undefined;
+  /** Called when it is aborted before there is a connection. */
+  readonly onUnsent?: (() => void) | undefined;
   /** Called once with the reply. */
   readonly resolve: (reply: HttpReply) => void;
   /** Called once, when there is to be no reply. */
@@ -41,7 +43,8 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
     this.#parts = parts;
     const { signal } = parts;
     this.#onAbort = () => this.#abortLater();
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal.aborted) this.#giveUp();
+    else signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Called by undici, perhaps several times before the request is sent. */
@@ -81,9 +84,17 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
   }
 
   #abortLater(): void {
+    if (this.#controller === undefined) return this.#giveUp();
     const delayMs = this.#parts.abortDelayMs?.() ?? 0;
     if (delayMs === 0) this.#abort();
     else this.#timer = setTimeout(() => this.#abort(), delayMs);
+  }
+
+  /** undici cannot be told before it has a connection, which may take long; it is when it has. */
+  #giveUp(): void {
+    const { onUnsent, signal } = this.#parts;
+    onUnsent?.();
+    this.onResponseError(undefined, signal.reason);
   }
 
   #abort(): void {

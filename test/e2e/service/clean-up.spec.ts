@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -27,10 +28,13 @@ async function startEmulated(options: Partial<WxCloudStorageOptions> = {}) {
   return application;
 }
 
-async function startScripted(script: CloudScript) {
+async function startScripted(
+  script: CloudScript,
+  timeouts: WxCloudStorageOptions['timeouts'] = {},
+) {
   const cloud = await startScriptedCloud(script);
   const onOrphan = jest.fn<(fileIds: readonly string[]) => void>();
-  const options = { ...cloud.options, retry: FAST_RETRY, onOrphan };
+  const options = { ...cloud.options, retry: FAST_RETRY, onOrphan, timeouts };
   const app = await Test.createTestingModule({
     imports: [WxCloudStorageModule.forRoot(options)],
   }).compile();
@@ -267,6 +271,27 @@ describe('after the application has closed', () => {
     await expect(provider.getAccessToken()).rejects.toMatchObject({
       code: 'WX_CLOUD_STORAGE_CLOSED',
     });
+  });
+});
+
+describe('an upload that is given up before there is a connection to the storage', () => {
+  it('ends at once, and nothing has to be removed', async () => {
+    const caller = new AbortController();
+    // Takes the connection, and says nothing to the beginning of TLS.
+    const silent = createServer(socket => {
+      closing.push(async () => socket.destroy());
+      caller.abort();
+    });
+    await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve));
+    closing.push(async () => silent.close());
+    const { port } = silent.address() as AddressInfo;
+    const uploadLink = { body: makeLink(`https://127.0.0.1:${port}/kept.txt`) };
+    const { cloud, storage } = await startScripted({ uploadLink }, { connectMs: 60_000 });
+
+    await expect(storage.upload('a', 'x', { signal: caller.signal })).rejects.toMatchObject({
+      code: 'WX_CLOUD_REQUEST_ABORTED',
+    });
+    expect(cloud.requests).toEqual(['POST /cgi-bin/stable_token', 'POST /tcb/uploadfile']);
   });
 });
 

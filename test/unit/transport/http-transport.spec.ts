@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
 import { Agent } from 'undici';
-import { HttpTransport, startDeadline, type HttpCall } from '../../../lib/transport/index.js';
+import {
+  abortedError,
+  HttpTransport,
+  startDeadline,
+  type HttpCall,
+} from '../../../lib/transport/index.js';
 import { everythingShownBy, failureOf } from '../support/failures.js';
 import { afterThisTest, listen, NEVER, openTransport, serve } from '../support/server.js';
 
@@ -173,6 +178,48 @@ describe('an abort', () => {
       phase: 'total',
       retryable: false,
     });
+  });
+
+  it.each<[string, (transport: HttpTransport, call: HttpCall) => Promise<unknown>]>([
+    ['of a request', (transport, call) => transport.send(call)],
+    ['of an exchange', (transport, call) => transport.exchange(call, 10)],
+  ])('does not wait for the connection %s', async (_, begin) => {
+    const caller = new AbortController();
+    // Takes the connection, and says nothing to the beginning of TLS.
+    const port = await listen(createTcpServer(() => caller.abort(reason)));
+    const reason = abortedError(operation, 'left');
+    const onUnsent = jest.fn();
+    const call = get(`https://127.0.0.1:${port}`, { signal: caller.signal, onUnsent });
+    const transport = openTransport({ connectMs: 60_000 });
+    await expect(begin(transport, call)).rejects.toBe(reason);
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
+  });
+
+  it('before there is a connection says so, and later sends nothing', async () => {
+    const seen = jest.fn();
+    const caller = new AbortController();
+    const onUnsent = jest.fn();
+    const call = get(await serve(seen), { signal: caller.signal, onUnsent });
+    const transport = openTransport();
+    await transport.prepare();
+    const exchange = transport.exchange(call, 10);
+    caller.abort(abortedError(operation, 'left'));
+    await expect(exchange).rejects.toBe(caller.signal.reason);
+    const answered = serve((_, response) => response.end('ok')).then(url =>
+      transport.exchange(get(url), 10),
+    );
+    await expect(answered).resolves.toMatchObject({ text: 'ok' });
+    expect(onUnsent).toHaveBeenCalledTimes(1);
+    expect(seen).not.toHaveBeenCalled();
+  });
+
+  it('of a request that is on its way does not call it unsent', async () => {
+    const caller = new AbortController();
+    const onUnsent = jest.fn();
+    const url = await serve(() => caller.abort(abortedError(operation, 'left')));
+    const call = get(url, { signal: caller.signal, onUnsent });
+    await failureOf(openTransport().exchange(call, 10));
+    expect(onUnsent).not.toHaveBeenCalled();
   });
 
   it('closes the connection', async () => {
