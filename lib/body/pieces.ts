@@ -43,6 +43,19 @@ export function checkPieces(pieces: Pieces, check: (result: PieceResult) => void
   };
 }
 
+/** Copies every piece, for whoever still needs one when the source already fills its buffer again. */
+export function copyPieces(pieces: Pieces): Pieces {
+  const copy = (result: PieceResult): PieceResult =>
+    result.done === true ? result : { done: false, value: Buffer.from(result.value) };
+  return {
+    next: () => pieces.next().then(copy),
+    return: () => pieces.return(),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
 /** Pieces that were read already, and then those that are still to come. */
 export function resumePieces(read: readonly Uint8Array[], rest: Pieces): Pieces {
   let index = 0;

@@ -3,6 +3,9 @@ import { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/index.js';
 import { NO_PIECE, type PieceResult, type Pieces, type WaitingReader } from './pieces.js';
 
+/** A larger piece is given in parts, so that whoever keeps, copies or sends one never has much at a time. */
+const LARGEST_PIECE_BYTES = 262_144;
+
 /** How a source is read. */
 export interface ReadContext {
   /** How long one piece may take to arrive, in milliseconds. */
@@ -30,8 +33,10 @@ class PieceReader implements Pieces {
   readonly #onIdle = (): void => {
     if (this.#waiting !== undefined) this.#fail(stalled(this.#context.idleMs));
   };
-  /** Undefined until the first piece is asked for, as a reading that is never begun has nothing to let go of. */
+  /** Undefined until the first piece is asked for. */
   #iterator: AsyncIterator<unknown> | undefined;
+  /** What is left of a piece that is given in parts. */
+  #rest: Uint8Array | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
   #waiting: WaitingReader | undefined;
@@ -47,12 +52,14 @@ class PieceReader implements Pieces {
       this.#waiting = { resolve, reject };
       try {
         const iterator = this.#iterator ?? this.#begin();
-        this.#context.signal.throwIfAborted();
+        const { signal } = this.#context;
+        if (signal.aborted) return this.#fail(signal.reason);
+        if (this.#rest !== undefined) return this.#give(this.#rest);
         this.#timer?.refresh();
         // Holds also with an iterator that answers no promise.
         Promise.resolve(iterator.next()).then(this.#onResult, this.#onSourceFailure);
       } catch (error) {
-        this.#fail(error === this.#context.signal.reason ? error : sourceFailed(error));
+        this.#fail(sourceFailed(error));
       }
     });
   }
@@ -80,13 +87,20 @@ class PieceReader implements Pieces {
     if (this.#isOver) return;
     try {
       const { done, value } = asResult(result);
-      const piece = done === true ? undefined : toBytes(value);
-      if (piece === undefined) this.#end(true);
-      this.#settle()?.resolve(piece === undefined ? NO_PIECE : { done: false, value: piece });
+      if (done !== true) return this.#give(toBytes(value));
+      this.#end(true);
+      this.#settle()?.resolve(NO_PIECE);
     } catch (error) {
       this.#fail(error);
     }
   };
+
+  #give(piece: Uint8Array): void {
+    const isLarge = piece.byteLength > LARGEST_PIECE_BYTES;
+    this.#rest = isLarge ? piece.subarray(LARGEST_PIECE_BYTES) : undefined;
+    const value = isLarge ? piece.subarray(0, LARGEST_PIECE_BYTES) : piece;
+    this.#settle()?.resolve({ done: false, value });
+  }
 
   readonly #onSourceFailure = (error: unknown): void => this.#fail(sourceFailed(error));
 
@@ -105,6 +119,7 @@ class PieceReader implements Pieces {
   #end(hasEnded: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#rest = undefined;
     clearTimeout(this.#timer);
     this.#context.signal.removeEventListener('abort', this.#onAbort);
     if (hasEnded) return;

@@ -1,13 +1,13 @@
 import { WxCloudStorageError } from '../errors/index.js';
 import { HeadCollector } from './head-collector.js';
-import { checkPieces, resumePieces, type Pieces } from './pieces.js';
+import { checkPieces, copyPieces, resumePieces, type Pieces } from './pieces.js';
 import type { UploadBody } from './upload-body.js';
 
 /** What is known of a stream. */
 export interface StreamBodyParts {
   /** How many bytes it has. */
   readonly size: number;
-  /** Whether its source does not touch a piece again; otherwise what is read ahead is copied. @defaultValue false */
+  /** Whether its source does not touch a piece again; otherwise each is copied. @defaultValue false */
   readonly areGivenAway?: boolean | undefined;
 }
 
@@ -16,16 +16,18 @@ export interface StreamBodyParts {
  * the first bytes; the rest is read while it is sent, and must add up to `size`.
  */
 export async function streamBody(
-  pieces: Pieces,
+  source: Pieces,
   { size, areGivenAway = false }: StreamBodyParts,
 ): Promise<UploadBody> {
-  const head = new HeadCollector(areGivenAway);
+  // A connection may still hold a piece when it asks for the next one.
+  const pieces = areGivenAway ? source : copyPieces(source);
+  const head = new HeadCollector(true);
   const read: Uint8Array[] = [];
   while (!head.isFull) {
     const { done, value } = await pieces.next();
     if (done === true) break;
     head.add(value);
-    read.push(areGivenAway ? value : Buffer.from(value));
+    read.push(value);
   }
   return {
     size,

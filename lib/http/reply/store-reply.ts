@@ -40,6 +40,8 @@ export async function storeReply(
   { context, options, request, files }: ReplyContext,
 ): Promise<WxCloudReply | StreamableFile> {
   try {
+    // Before anything of it is read, as then it would have to be let go of.
+    assertContentType(reply.contentType);
     return await files.run(context, 'storing an answer', async signal => {
       const { idleMs } = context.options.timeouts;
       const { whenOverBytes: maxBytes } = options;
@@ -83,7 +85,6 @@ class ReplyUpload {
 
   async store(source: UploadSource, signal: AbortSignal): Promise<WxCloudReply> {
     const { context, options, files } = this.#parts;
-    assertContentType(this.#reply.contentType);
     const stored = await storeSource(context, {
       from: { source, size: this.#reply.size },
       inspectHead: async head => {

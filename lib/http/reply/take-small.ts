@@ -28,7 +28,8 @@ export async function takeSmall(
   for (;;) {
     const { done, value } = await pieces.next();
     if (done === true) return { whole: Buffer.concat(taken) };
-    taken.push(value);
+    // The source may fill its buffer again.
+    taken.push(Buffer.from(value));
     takenBytes += value.byteLength;
     if (takenBytes > maxBytes) return { source: resumePieces(taken, pieces) };
   }

@@ -11,7 +11,7 @@ import {
   UseInterceptors,
   type Type,
 } from '@nestjs/common';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { concat, of, throwError } from 'rxjs';
 import {
   OptionsInvalidError,
@@ -31,6 +31,10 @@ import {
 const TEXT = 'some text';
 const large = pngOfSize(300_000);
 const pieces = () => Readable.from([large.subarray(0, 1_000), large.subarray(1_000)]);
+
+const onCancel = jest.fn<() => void>();
+const cancelled = (): ReadableStream =>
+  new ReadableStream({ start: controller => controller.enqueue(large), cancel: onCancel });
 
 /** What a handler returns, by the name of its route. */
 const ANSWERS: Readonly<Record<string, () => unknown>> = {
@@ -61,6 +65,7 @@ const ANSWERS: Readonly<Record<string, () => unknown>> = {
     ),
   'wrong-length': () => new StreamableFile(pieces(), { length: 5 }),
   'wrong-type': () => ({ body: PNG, contentType: 'no type' }),
+  'wrong-type-stream': () => ({ body: cancelled(), contentType: 'no type' }),
   'broken-stream': () =>
     Readable.from(
       (async function* () {
@@ -287,6 +292,15 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
     });
     await expectNothingLeft(application);
   });
+
+  it.each(['wrong-type-stream', 'small-wrong-type-stream'])(
+    'of %s lets go of its stream',
+    async path => {
+      onCancel.mockClear();
+      expect((await get(path)).status).toBe(500);
+      expect(onCancel).toHaveBeenCalledTimes(1);
+    },
+  );
 
   it('whose link cannot be had is removed again', async () => {
     application.emulator.faults.add({

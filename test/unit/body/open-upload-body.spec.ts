@@ -7,6 +7,7 @@ import { openFileBody, openUploadBody, type UploadSource } from '../../../lib/bo
 import { until } from '../../support/until.js';
 import { leftIn, makeFolder, piecesOf, readAll, setUpBody } from '../support/bodies.js';
 import { failureOf } from '../support/failures.js';
+import { NEVER } from '../support/server.js';
 
 const TEXT = '内容 content 🐈';
 const BYTES = Buffer.from(TEXT);
@@ -170,6 +171,18 @@ describe('a stream of a declared size', () => {
     }
     const body = await openUploadBody(reusing(), setUpBody({ size: 50 }).context);
     expect([...(await readAll(body))]).toEqual(Array.from({ length: 50 }, (_, index) => index));
+  });
+
+  it('gives pieces that stay as they are when its source fills one buffer again', async () => {
+    async function* reusing(): AsyncGenerator<Uint8Array> {
+      const buffer = Buffer.alloc(3_000);
+      for (const fill of ['a', 'b', 'c', 'd', 'e']) yield buffer.fill(fill);
+    }
+    const body = await openUploadBody(reusing(), setUpBody({ size: 15_000 }).context);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of body.open(NEVER) as AsyncIterable<Uint8Array>) pieces.push(piece);
+    const fills = pieces.map(piece => [...new Set(piece)]);
+    expect(fills).toEqual([[97], [98], [99], [100], [101]]);
   });
 
   it('fails when its source fails while it is sent', async () => {

@@ -47,6 +47,36 @@ describe('readPieces', () => {
     expect((await joinPieces(pieces)).toString()).toBe('中🐈');
   });
 
+  it('gives a large piece in parts, so that nobody has to hold a copy of the whole', async () => {
+    const large = Buffer.alloc(600_000, 'x');
+    const pieces = readPieces(piecesOf(large, 'y'), { idleMs, signal: NEVER });
+    const sizes: number[] = [];
+    for await (const piece of pieces) sizes.push(piece.byteLength);
+    expect(sizes).toEqual([262_144, 262_144, 75_712, 1]);
+    const again = readPieces(piecesOf(large, 'y'), { idleMs, signal: NEVER });
+    expect((await joinPieces(again)).equals(Buffer.concat([large, Buffer.from('y')]))).toBe(true);
+  });
+
+  it('ends between the parts of a large piece when it is aborted, and leaves the source', async () => {
+    const caller = new AbortController();
+    const stream = Readable.from([Buffer.alloc(600_000)]);
+    const pieces = readPieces(stream, { idleMs, signal: caller.signal });
+    await pieces.next();
+    caller.abort(new Error('enough'));
+    await expect(pieces.next()).rejects.toBe(caller.signal.reason);
+    await expect(pieces.next()).resolves.toEqual({ done: true, value: undefined });
+    expect(stream.destroyed).toBe(true);
+  });
+
+  it('takes nothing for the reason of an abort that has not come', async () => {
+    const throwing = (): never => {
+      throw undefined;
+    };
+    const source = { [Symbol.asyncIterator]: () => ({ next: throwing }) };
+    const error = await failureOf(readPieces(source, { idleMs, signal: NEVER }).next());
+    expect(error).toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
+  });
+
   it.each([
     ['a number', 7],
     ['an object', { a: 1 }],
