@@ -41,7 +41,8 @@ export class FileIntake {
     const detected = await detectContentType(head);
     if (detected !== undefined) this.#type = detected;
     else {
-      const contentType = await askApplication?.(head, this.#file);
+      // A copy, as these are the very bytes that are stored.
+      const contentType = await askApplication?.(Buffer.from(head), this.#file);
       if (contentType !== undefined) this.#type = { contentType };
     }
     const { contentType } = this.#type;

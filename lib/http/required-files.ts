@@ -25,8 +25,8 @@ export function assertHasFile(request: ParsedRequest): void {
   });
 }
 
-/** A list, or a list for every field. */
+/** A list, or something for every field: a list too, or what another parser puts there. */
 function hasAny(files: unknown): boolean {
   if (Array.isArray(files)) return files.length > 0;
-  return Object.values(files ?? {}).some(list => hasAny(list));
+  return Object.values(files ?? {}).some(found => !Array.isArray(found) || found.length > 0);
 }

@@ -57,11 +57,8 @@ export function decodeUploadLink(value: unknown): UploadLink {
 }
 
 function readAddress(text: string): URL {
-  try {
-    const url = new URL(text);
-    if (url.protocol === 'https:' || url.protocol === 'http:') return url;
-  } catch {
-    // Reported below: the error of new URL() would carry the text.
-  }
+  // The text itself is given to clients, who may not read a sloppy one as `URL` does.
+  const address = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
+  if (address !== undefined) return address;
   throw malformed(UPLOAD_LINK_ENDPOINT, 'url is not an http(s) address');
 }

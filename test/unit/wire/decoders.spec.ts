@@ -128,6 +128,8 @@ describe('decodeUploadLink', () => {
     'a',
     'https://',
     'http://[bad',
+    'https:host/a',
+    ' https://host/a',
     'javascript:1',
   ])('refuses %p as the address', url => {
     expect(refusalOf(() => decodeUploadLink({ ...reply, url }))).toEqual(
