@@ -5,7 +5,7 @@ import { WxCloudStorageError } from '../errors/index.js';
 import type { ResolvedUpload } from '../options/index.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { UNKNOWN_CONTENT_TYPE } from './detect-content-type.js';
-import { readPieces } from './read-pieces.js';
+import { readPieces, sourceFailed } from './read-pieces.js';
 import { spool } from './spool.js';
 import { exactly, streamBody } from './stream-body.js';
 import { bufferBody, HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
@@ -59,9 +59,10 @@ async function openKnown(source: UploadSource, { idleMs }: OpenBodyContext): Pro
   if (typeof source === 'string') return bufferBody(Buffer.from(source));
   if (source instanceof Uint8Array) return bufferBody(source);
   if (!(source instanceof Blob)) throw notABody(source);
+  const head = source.slice(0, HEAD_BYTES).arrayBuffer();
   return replayableBody({
     size: source.size,
-    head: new Uint8Array(await source.slice(0, HEAD_BYTES).arrayBuffer()),
+    head: new Uint8Array(await head.catch(throwSourceFailed)),
     open: signal =>
       exactly(readPieces(source.stream() as ReadableStream, { idleMs, signal }), source.size),
   });
@@ -111,7 +112,8 @@ async function readHead(localPath: string): Promise<Uint8Array> {
     throw unreadable(error);
   });
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    const reading = handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    const { buffer, bytesRead } = await reading.catch(throwSourceFailed);
     return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
@@ -159,6 +161,11 @@ function invalidArgument(what: string): WxCloudStorageError {
     code: 'WX_CLOUD_ARGUMENT_INVALID',
     message: `upload: ${what}.`,
   });
+}
+
+/** As a Blob may be a file, which can be gone or changed. */
+function throwSourceFailed(error: unknown): never {
+  throw sourceFailed(error);
 }
 
 function unreadable(cause: unknown): WxCloudStorageError {

@@ -180,7 +180,7 @@ function stalled(idleMs: number): WxCloudStorageError {
 }
 
 /** The caller's own error is kept as the cause: it is theirs, not the cloud's. */
-function sourceFailed(error: unknown): WxCloudStorageError {
+export function sourceFailed(error: unknown): WxCloudStorageError {
   if (error instanceof WxCloudStorageError) return error;
   return new WxCloudStorageError({
     code: 'WX_CLOUD_BODY_FAILED',

@@ -96,14 +96,14 @@ export class TemporaryFile {
     }
   }
 
-  /** Closes and removes it. Can be called again. */
+  /** Closes and removes it. Can be called again. Never rejects, as by then its bytes are where they belong: a failure is a warning. */
   async dispose(): Promise<void> {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     openFiles -= 1;
     await this.#writing.catch(() => {});
-    await this.#handle.close();
-    if (this.#leftoverPath !== undefined) await unlink(this.#leftoverPath);
+    await this.#handle.close().catch(warn);
+    if (this.#leftoverPath !== undefined) await unlink(this.#leftoverPath).catch(warn);
   }
 
   /** Starts to write what is gathered, once the transfer before has ended. */
@@ -140,6 +140,10 @@ export class TemporaryFile {
     const { bytesRead } = await spooling(this.#handle.read(piece, 0, bytes, position));
     return piece.subarray(0, bytesRead);
   }
+}
+
+function warn(error: Error): void {
+  process.emitWarning(`A temporary file could not be removed: ${error.message}`);
 }
 
 async function spooling<T>(work: Promise<T>): Promise<T> {

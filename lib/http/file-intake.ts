@@ -7,6 +7,7 @@ import {
 import { TypeRefusedError } from '../errors/index.js';
 import { assertCloudPath, generateCloudPath } from '../file-id/index.js';
 import type { StoragePlan } from '../storage/index.js';
+import { askApplication } from './ask-application.js';
 import type {
   WxCloudHttpRequest,
   WxCloudIncomingFile,
@@ -36,13 +37,14 @@ export class FileIntake {
   }
 
   /** Finds the type in the first bytes. @throws {@link TypeRefusedError} when it is not accepted */
-  async inspect(head: Uint8Array): Promise<void> {
-    const { contentTypes, detectContentType: askApplication } = this.#options;
+  async inspect(head: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { contentTypes, detectContentType: detectOwn } = this.#options;
     const detected = await detectContentType(head);
     if (detected !== undefined) this.#type = detected;
     else {
       // A copy, as these are the very bytes that are stored.
-      const contentType = await askApplication?.(Buffer.from(head), this.#file);
+      const own = detectOwn?.(Buffer.from(head), this.#file);
+      const contentType = own && (await askApplication(own, signal));
       if (contentType !== undefined) this.#type = { contentType };
     }
     const { contentType } = this.#type;
@@ -52,7 +54,7 @@ export class FileIntake {
   }
 
   /** Decides where the file goes, now that its size is known too. */
-  async plan(size: number): Promise<StoragePlan> {
+  async plan(size: number, signal: AbortSignal): Promise<StoragePlan> {
     const { path = '' } = this.#options;
     const { isPathUnique } = this;
     const { contentType = UNKNOWN_CONTENT_TYPE, extension } = this.#type;
@@ -69,7 +71,7 @@ export class FileIntake {
       extension,
       size,
     };
-    const cloudPath = await path(file, this.#request);
+    const cloudPath = await askApplication(path(file, this.#request), signal);
     assertCloudPath(cloudPath);
     return { cloudPath, contentType, isPathUnique };
   }

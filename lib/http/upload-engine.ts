@@ -138,8 +138,8 @@ function storeFile(
     const stored = await storeSource(context, {
       // A parser never fills a buffer again.
       from: { source: contentOf(stream, fileSizeLimit), size, areGivenAway: true },
-      inspectHead: head => intake.inspect(head),
-      plan: body => intake.plan(body.size),
+      inspectHead: head => intake.inspect(head, signal),
+      plan: body => intake.plan(body.size, signal),
       onProgress,
       signal,
     });

@@ -15,6 +15,7 @@ import {
   type StorageContext,
   type StoragePlan,
 } from '../../storage/index.js';
+import { askApplication } from '../ask-application.js';
 import { formatDisposition } from '../serve/index.js';
 import type { StoredFiles } from '../stored-files.js';
 import type { WxCloudHttpRequest } from '../upload-options.js';
@@ -90,7 +91,7 @@ class ReplyUpload {
       inspectHead: async head => {
         this.#detected = await detectContentType(head);
       },
-      plan: body => this.#plan(body.size),
+      plan: body => this.#plan(body.size, signal),
       signal,
     });
     const { fileId, cloudPath, size, contentType, etag } = stored;
@@ -109,7 +110,7 @@ class ReplyUpload {
     return { url: unwrap(outcomes).url };
   }
 
-  async #plan(size: number): Promise<StoragePlan> {
+  async #plan(size: number, signal: AbortSignal): Promise<StoragePlan> {
     const { options, request } = this.#parts;
     const { path = '' } = options;
     const { fileName, contentType: given } = this.#reply;
@@ -119,7 +120,8 @@ class ReplyUpload {
       const cloudPath = generateCloudPath({ prefix: path, extension });
       return { cloudPath, contentType, isPathUnique: true };
     }
-    const cloudPath = await path({ fileName, contentType, extension, size }, request);
+    const file = { fileName, contentType, extension, size };
+    const cloudPath = await askApplication(path(file, request), signal);
     assertCloudPath(cloudPath);
     return { cloudPath, contentType, isPathUnique: false };
   }

@@ -20,7 +20,7 @@ import {
   type WxCloudReply,
 } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
-import { PNG, pngOfSize } from '../../support/forms.js';
+import { makeForm, PNG, pngOfSize } from '../../support/forms.js';
 import { getAndLeave } from '../../support/impatient-client.js';
 import {
   expectNothingLeft,
@@ -320,6 +320,41 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
     await getAndLeave(`${application.url}/${path}`, 100);
     await delay(300);
     await expectNothingLeft(application);
+  });
+});
+
+describe.each(ADAPTERS)('on $name, a path that never comes', adapter => {
+  const path = (): Promise<string> => new Promise(() => {});
+
+  @Controller('endless')
+  class EndlessController {
+    @Get()
+    @UseInterceptors(WxCloudReplyInterceptor({ path }))
+    give() {
+      return PNG;
+    }
+
+    @Post()
+    @UseInterceptors(WxCloudFileInterceptor('photo', { path }))
+    take() {}
+  }
+
+  it.each<[string, RequestInit]>([
+    ['an answer', {}],
+    ['a form', { method: 'POST', body: makeForm([{ field: 'photo', file: PNG }]) }],
+  ])('ends with the time of the upload of %s', async (_, init) => {
+    const application = await startEdgeApplication({
+      adapter,
+      controllers: [EndlessController],
+      options: { timeouts: { totalMs: 300 } },
+    });
+    const response = await fetch(`${application.url}/endless`, init);
+    const body = await response.json();
+    await application.close();
+    expect([response.status, body]).toMatchObject([
+      504,
+      { errorCode: 'WX_CLOUD_REQUEST_TIMED_OUT' },
+    ]);
   });
 });
 

@@ -1,11 +1,18 @@
-import { mkdirSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openAsBlob, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { describe, expect, it, jest } from '@jest/globals';
 import { openFileBody, openUploadBody, type UploadSource } from '../../../lib/body/index.js';
 import { until } from '../../support/until.js';
-import { leftIn, makeFolder, piecesOf, readAll, setUpBody } from '../support/bodies.js';
+import {
+  failFileHandles,
+  leftIn,
+  makeFolder,
+  piecesOf,
+  readAll,
+  setUpBody,
+} from '../support/bodies.js';
 import { failureOf } from '../support/failures.js';
 import { NEVER } from '../support/server.js';
 
@@ -223,6 +230,24 @@ describe('openFileBody', () => {
     truncateSync(path, size);
     await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
     await until(() => leftIn(join(path, '..')).join() === '文件.bin', 'the file is closed');
+  });
+
+  it('fails when its first bytes cannot be read', async () => {
+    const path = makeFile(Buffer.alloc(10));
+    await failFileHandles('read', 'EIO');
+    await expect(openFileBody(path, setUpBody().context)).rejects.toMatchObject({
+      code: 'WX_CLOUD_BODY_FAILED',
+      cause: { code: 'EIO' },
+    });
+  });
+
+  it('fails as a Blob when its file has changed since', async () => {
+    const path = makeFile(Buffer.alloc(10));
+    const blob = await openAsBlob(path);
+    writeFileSync(path, Buffer.alloc(20));
+    await expect(openUploadBody(blob, setUpBody().context)).rejects.toMatchObject({
+      code: 'WX_CLOUD_BODY_FAILED',
+    });
   });
 
   it('fails when the file is gone since', async () => {

@@ -1,7 +1,9 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it, jest } from '@jest/globals';
 import { MemoryBudget, openUploadBody, type OpenBodyContext } from '../../../lib/body/index.js';
+import { afterThisTest } from '../support/server.js';
 import {
+  failClosing,
   failFileHandles,
   leftIn,
   piecesOf,
@@ -234,6 +236,17 @@ describe('a spool that fails', () => {
     await failFileHandles('read', 'EIO');
     await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_SPOOL_FAILED' });
     await body.dispose();
+    expectNothingLeft(setup);
+  });
+
+  it('to close its file troubles nobody but with a warning', async () => {
+    const setup = setUpBody();
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    afterThisTest(() => warn.mockRestore());
+    await failClosing('EIO');
+    const body = await openUploadBody(piecesOf(bytes(500)), setup.context);
+    await expect(body.dispose()).resolves.toBeUndefined();
+    expect(warn.mock.calls).toEqual([['A temporary file could not be removed: EIO: close']]);
     expectNothingLeft(setup);
   });
 

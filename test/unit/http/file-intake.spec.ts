@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { FileIntake } from '../../../lib/http/file-intake.js';
+import { NEVER } from '../support/server.js';
 import type { WxCloudHttpRequest } from '../../../lib/http/upload-options.js';
 
+const request = {} as WxCloudHttpRequest;
 const file = { fieldname: 'photo', originalname: 'a.bin', mimetype: 'image/png' };
 
 describe("an application's own detection", () => {
@@ -11,9 +13,29 @@ describe("an application's own detection", () => {
       seen.fill(0);
       return 'application/x-own';
     };
-    const intake = new FileIntake({ detectContentType }, {} as WxCloudHttpRequest, file);
-    await intake.inspect(head);
+    const intake = new FileIntake({ detectContentType }, request, file);
+    await intake.inspect(head, NEVER);
     expect(head.toString()).toBe('first bytes of no known type');
-    await expect(intake.plan(5)).resolves.toMatchObject({ contentType: 'application/x-own' });
+    await expect(intake.plan(5, NEVER)).resolves.toMatchObject({
+      contentType: 'application/x-own',
+    });
+  });
+});
+
+describe('a function of the application that does not answer', () => {
+  const endless = (): Promise<never> => new Promise(() => {});
+
+  it.each<[string, (signal: AbortSignal) => Promise<unknown>]>([
+    [
+      'detectContentType',
+      signal =>
+        new FileIntake({ detectContentType: endless }, request, file).inspect(Buffer.of(1), signal),
+    ],
+    ['path', signal => new FileIntake({ path: endless }, request, file).plan(5, signal)],
+  ])('is not waited for when the upload ends: %s', async (_, ask) => {
+    const caller = new AbortController();
+    const asking = ask(caller.signal);
+    caller.abort(new Error('ended'));
+    await expect(asking).rejects.toBe(caller.signal.reason);
   });
 });

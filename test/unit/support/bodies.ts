@@ -111,6 +111,24 @@ export async function failFileHandles(method: 'writev' | 'read', code: string): 
   afterThisTest(() => spy.mockRestore());
 }
 
+/** Makes the closing of every file fail although it is closed, as a network disk may, until the test ends. */
+export async function failClosing(code: string): Promise<void> {
+  const handle = await open(process.execPath, 'r');
+  // Every handle has a `close` of its own; what they share is the binding behind them.
+  const key = Object.getOwnPropertySymbols(handle).find(
+    ({ description }) => description === 'kHandle',
+  );
+  const { [key as keyof FileHandle]: binding } = handle;
+  await handle.close();
+  const shared = Object.getPrototypeOf(binding) as { close: () => Promise<void> };
+  const { close } = shared;
+  const spy = jest.spyOn(shared, 'close').mockImplementation(async function (this: typeof shared) {
+    await close.call(this);
+    throw Object.assign(new Error(`${code}: close`), { code });
+  });
+  afterThisTest(() => spy.mockRestore());
+}
+
 /** Makes every transfer to a file take no more than `mostBytes` of what it is given, until the test ends. */
 export async function shortenWrites(mostBytes: number): Promise<void> {
   const spy = jest.spyOn(await fileHandlePrototype(), 'writev').mockImplementation(async function (
