@@ -26,11 +26,7 @@ const { values } = parseArgs({
 });
 const isSmoke = values.smoke;
 const rounds = Number(values.rounds ?? (isSmoke ? 1 : 3));
-const execArgv = process.env.EA
-  ? process.env.EA.split(' ')
-  : values.profile
-    ? ['--cpu-prof', `--cpu-prof-dir=${values.profile}`]
-    : [];
+const execArgv = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${values.profile}`] : [];
 const isChosen = name => values.case?.some(part => name.includes(part)) ?? true;
 const cases = CASES.filter(({ name }) => isChosen(name));
 const contestantsOf = ({ contestants }) =>
