@@ -15,8 +15,8 @@ import { encryptedTokens, plainTokens, type TokenCipher } from './token-cipher.j
 const FENCE_MEMORY_MS = 2_592_000_000;
 
 /**
- * A store in which processes share access tokens through the application's own Redis client: `redis` (node-redis 5;
- * client, pool, cluster or sentinel) or `ioredis` (`Redis` or `Cluster`). The client stays the application's: the store
+ * A store in which processes share access tokens through the application's own Redis client: `redis` (node-redis 5
+ * or 6; client, pool, cluster or sentinel) or `ioredis` (5 or 6; `Redis` or `Cluster`). The client stays the application's: the store
  * neither connects nor closes it, sets no timer and listens to nothing. Needs Redis 6 or newer, and the right to run `EVAL`
  * with `GET`, `SET`, `DEL`, `PTTL` and `TIME`. Three keys belong to a token, `<prefix>{<key>}:token`, `:lock` and `:fence`,
  * all with an expiry.

@@ -1,6 +1,6 @@
 import { OptionsInvalidError, toSafeCause } from '../errors/index.js';
 
-/** What is used of a client of `ioredis`: a `Redis` or a `Cluster`. */
+/** What is used of a client of `ioredis` (5 or 6): a `Redis` or a `Cluster`. */
 export interface IoRedisClient {
   /** The state of the connection; only its presence is looked at. */
   readonly status: string;
@@ -10,7 +10,7 @@ export interface IoRedisClient {
   eval(script: string, keyCount: number, ...keysAndValues: string[]): Promise<unknown>;
 }
 
-/** What is used of a client of `redis` (node-redis 5): of a client, a pool, a cluster or a sentinel. */
+/** What is used of a client of `redis` (node-redis 5 or 6): of a client, a pool, a cluster or a sentinel. */
 export interface NodeRedisClient {
   /** Whether the client was told to connect; only its presence is looked at. */
   readonly isOpen: boolean;
@@ -53,7 +53,7 @@ export function scriptRunner(client: unknown): RunScript {
   }
   throw new OptionsInvalidError({
     option: 'redisAccessTokenStore.client',
-    expected: 'a client of ioredis or of redis (node-redis 5)',
+    expected: 'a client of ioredis or of redis (node-redis from 5 on)',
     remedy:
       'Pass what new Redis() or createClient() returned: no options, no legacy(), no multi().',
   });

@@ -1,5 +1,7 @@
 import { Cluster, Redis } from 'ioredis';
+import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
 import { createClient, createClientPool, createCluster, RESP_TYPES } from 'redis';
+import { createClient as createClient5, createCluster as createCluster5 } from 'redis-5';
 import type { RedisClient } from '../../../lib/redis/index.js';
 
 /** A client as an application makes it, with what a test does besides. */
@@ -28,14 +30,7 @@ export const CLIENTS: readonly ClientFlavour[] = [
     name: 'node-redis',
     open: async port => {
       const client = createClient({ socket: { host: HOST, port, reconnectStrategy: 20 } });
-      client.on('error', ignoreErrors);
-      await client.connect();
-      return {
-        client,
-        command: (...words) => client.sendCommand(words),
-        listeners: () => countListeners(client),
-        close: async () => client.destroy(),
-      };
+      return openNodeRedis(client);
     },
   },
   {
@@ -46,6 +41,14 @@ export const CLIENTS: readonly ClientFlavour[] = [
 
 /** The same clients, set up in other ways; none of which the store may feel. */
 export const OTHER_SETUPS: readonly ClientFlavour[] = [
+  {
+    name: 'node-redis 5',
+    open: async port => openNodeRedis(createClient5({ socket: { host: HOST, port } })),
+  },
+  {
+    name: 'ioredis 5',
+    open: async port => openIoRedis(new Redis5({ host: HOST, port })),
+  },
   {
     name: 'node-redis with RESP 3, buffers for texts and texts for numbers',
     open: async port => {
@@ -95,24 +98,72 @@ export const OTHER_SETUPS: readonly ClientFlavour[] = [
 export const CLUSTER_CLIENTS: readonly ClientFlavour[] = [
   {
     name: 'node-redis',
-    open: async port => {
-      const client = createCluster({ rootNodes: [{ socket: { host: HOST, port } }] });
-      await client.connect();
-      return {
-        client,
-        command: (...words) => client.sendCommand(words[1], false, words),
-        listeners: () => countListeners(client),
-        close: async () => client.destroy(),
-      };
-    },
+    open: async port => openNodeRedisCluster(createCluster(rootNodes(port))),
+  },
+  {
+    name: 'node-redis 5',
+    open: async port => openNodeRedisCluster(createCluster5(rootNodes(port))),
   },
   {
     name: 'ioredis',
     open: async port => openIoRedis(new Cluster([{ host: HOST, port }])),
   },
+  {
+    name: 'ioredis 5',
+    open: async port => openIoRedis(new Cluster5([{ host: HOST, port }])),
+  },
 ];
 
-function openIoRedis(client: Redis | Cluster): OpenClient {
+function rootNodes(port: number): {
+  readonly rootNodes: { socket: { host: string; port: number } }[];
+} {
+  return { rootNodes: [{ socket: { host: HOST, port } }] };
+}
+
+/** What the versions of node-redis have in common. */
+type NodeRedis = RedisClient &
+  Emitter & {
+    on(event: 'error', listener: () => void): unknown;
+    connect(): Promise<unknown>;
+    destroy(): void;
+  };
+
+async function openNodeRedis(
+  client: NodeRedis & { sendCommand(words: string[]): Promise<unknown> },
+): Promise<OpenClient> {
+  client.on('error', ignoreErrors);
+  await client.connect();
+  return {
+    client,
+    command: (...words) => client.sendCommand(words),
+    listeners: () => countListeners(client),
+    close: async () => client.destroy(),
+  };
+}
+
+async function openNodeRedisCluster(
+  client: NodeRedis & {
+    sendCommand(key: string | undefined, isReadonly: boolean, words: string[]): Promise<unknown>;
+  },
+): Promise<OpenClient> {
+  await client.connect();
+  return {
+    client,
+    command: (...words) => client.sendCommand(words[1], false, words),
+    listeners: () => countListeners(client),
+    close: async () => client.destroy(),
+  };
+}
+
+/** What the versions of ioredis have in common. */
+type IoRedis = RedisClient &
+  Emitter & {
+    on(event: 'error', listener: () => void): unknown;
+    call(command: string, ...words: string[]): Promise<unknown>;
+    disconnect(): void;
+  };
+
+function openIoRedis(client: IoRedis): OpenClient {
   client.on('error', ignoreErrors);
   return {
     client,
