@@ -34,6 +34,8 @@ const NESTS = [
   },
 ];
 const NODES = ['20', '22', '24', '26'];
+/** As an application may bring its own dispatcher. */
+const UNDICIS = { 'undici-7': 'npm:undici@7.30.2', 'undici-8': 'npm:undici@8.12.4' };
 const MODULE_SYSTEMS = { ESM: 'esm.mjs', CommonJS: 'commonjs.cjs' };
 
 const { values: only } = parseArgs({
@@ -72,6 +74,7 @@ async function installApplication(workplace, tarball, { nest, platforms, more = 
       Object.entries(platforms).map(([name, version]) => [`@nestjs/platform-${name}`, version]),
     ),
     ...more,
+    ...UNDICIS,
     'nestjs-wx-cloud-storage': `file:${tarball}`,
     'reflect-metadata': '0.2.2',
     rxjs: '7.8.2',

@@ -1,6 +1,7 @@
 'use strict';
 
 const bytesOut = require('./bytes-out.cjs');
+const dispatchers = require('./dispatchers.cjs');
 const uploads = require('./uploads.cjs');
 const failures = require('./failures.cjs');
 const service = require('./service.cjs');
@@ -14,6 +15,7 @@ exports.runChecks = async modules => {
         ...uploads.checks,
         ...failures.checks,
         ...service.checks,
+        ...dispatchers.checks,
         ...bytesOut.checks,
         ...bytesOut.checksWithForms,
       }

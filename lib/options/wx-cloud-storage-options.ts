@@ -127,7 +127,7 @@ export interface LinkOptions {
   readonly batchWindowMs?: number | undefined;
 }
 
-/** What is used of an undici `Dispatcher` (`Agent`, `ProxyAgent`, …); given by shape, so that any undici 7 or 8 will do. */
+/** What is used of an undici `Dispatcher` (`Agent`, `ProxyAgent`, …); given by shape, so that any of undici 7 or 8 will do. */
 export interface HttpDispatcher {
   /** Sends one request. */
   dispatch(options: never, handler: never): boolean;
@@ -164,6 +164,6 @@ export interface WxCloudStorageOptions {
    * async; what it throws is logged. @defaultValue none; a warning is logged in any case
    */
   readonly onOrphan?: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
-  /** An undici dispatcher for every call: a proxy, a custom CA. It stays the caller's to close. @defaultValue an own agent */
+  /** A dispatcher of undici 7 or 8 for every call: a proxy, a custom CA. It stays the caller's to close. @defaultValue an own agent */
   readonly dispatcher?: HttpDispatcher | undefined;
 }

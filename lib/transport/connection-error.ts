@@ -1,6 +1,7 @@
 import {
   innerError,
   isError,
+  OptionsInvalidError,
   RequestTimedOutError,
   toSafeCause,
   WxCloudStorageError,
@@ -62,6 +63,20 @@ export function toConnectionError(error: unknown, call: FailedCall): WxCloudStor
     retryable: !untrusted,
     endpoint,
     cause,
+  });
+}
+
+/**
+ * Explains what a dispatcher threw at once: those before undici 7 ask for other handlers, by name. It cannot be seen of a
+ * dispatcher before it is used.
+ */
+export function toDispatchError(error: unknown): unknown {
+  if (!isError(error) || !/\bon[A-Z]\w+ (?:method|is not a function)/.test(error.message))
+    return error;
+  return new OptionsInvalidError({
+    option: 'dispatcher',
+    expected: 'a dispatcher of undici 7 or 8; this one is of another version',
+    remedy: 'Install undici 7 or 8 in the application, and make it with that.',
   });
 }
 

@@ -2,10 +2,11 @@ import type { Agent, Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
 import { observed, requestChannel, type WxCloudRequestEvent } from '../diagnostics/index.js';
 import type { ResolvedOptions } from '../options/index.js';
-import { toConnectionError } from './connection-error.js';
-import { untilAborted } from './deadline.js';
+import { AnswerReader, type HttpAnswer } from './answer-reader.js';
+import { toConnectionError, toDispatchError } from './connection-error.js';
+import { ReplyCollector, type HttpReply } from './reply-collector.js';
+import type { RequestHandler, RequestHandlerParts } from './request-handler.js';
 import type { RequestTarget } from './request-target.js';
-import { firstOf, ReplyCollector, type HttpReply } from './reply-collector.js';
 
 /** One HTTP request. */
 export interface HttpCall {
@@ -21,30 +22,12 @@ export interface HttpCall {
   readonly body?: Buffer | AsyncIterable<Uint8Array> | undefined;
   /** Ends the request, and the reading of its answer. */
   readonly signal: AbortSignal;
-  /** How long an abort is to wait, in milliseconds, asked for when it comes; of {@link HttpTransport.exchange} only. @defaultValue 0 */
+  /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
   readonly abortDelayMs?: () => number;
-  /** Told when it is aborted before there is a connection, so that nothing of it can have arrived; of {@link HttpTransport.exchange} only. */
+  /** Told when it is aborted before there is a connection, so that nothing of it can have arrived. */
   readonly onUnsent?: () => void;
   /** Literals in the request that must not be shown. */
   readonly secrets?: readonly string[];
-}
-
-/** The head of an answer, with its body still to be read. */
-export interface HttpAnswer {
-  /** The HTTP status. */
-  readonly status: number;
-  /** A header's value; the first one when it came several times. */
-  header(name: string): string | undefined;
-  /** The body. It has to be read to its end or discarded, else its connection stays in use. */
-  readonly body: Readable;
-  /** Gives the body up, so that its connection is free again. */
-  discard(): void;
-  /** Reads the body as UTF-8 text of at most `maxBytes`; more is cut off. */
-  readText(maxBytes: number): Promise<string>;
-  /** Reads the first bytes of the body, at most so many, and gives up the rest. */
-  readBytes(maxBytes: number): Promise<Buffer>;
-  /** Turns what the body's stream threw into a typed error. */
-  toError(error: unknown): Error;
 }
 
 /** Takes as long to load as all else together, and is not needed while an application starts. */
@@ -76,7 +59,7 @@ export class HttpTransport {
     const { endpoint, method } = call;
     return observed<HttpAnswer, WxCloudRequestEvent>(
       requestChannel,
-      () => this.#send(call),
+      () => this.#start(call, parts => new AnswerReader({ ...parts, isHead: method === 'HEAD' })),
       answer => ({ endpoint, method, ...(answer && { status: answer.status }) }),
     );
   }
@@ -89,7 +72,7 @@ export class HttpTransport {
     const { endpoint, method } = call;
     return observed<HttpReply, WxCloudRequestEvent>(
       requestChannel,
-      () => this.#exchange(call, maxBytes),
+      () => this.#start(call, parts => new ReplyCollector({ ...parts, maxBytes })),
       reply => ({ endpoint, method, ...(reply && { status: reply.status }) }),
     );
   }
@@ -111,28 +94,31 @@ export class HttpTransport {
     return this.#ownAgent;
   }
 
-  #exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
+  #start<T>(call: HttpCall, handlerFor: MakeHandler<T>): Promise<T> {
     const dispatcher = this.#dispatcher;
-    if (dispatcher !== undefined) return this.#exchangeBy(dispatcher, call, maxBytes);
-    return this.#getDispatcher().then(loaded => this.#exchangeBy(loaded, call, maxBytes));
+    if (dispatcher !== undefined) return this.#startOn(dispatcher, call, handlerFor);
+    return this.#getDispatcher().then(loaded => this.#startOn(loaded, call, handlerFor));
   }
 
-  #exchangeBy(dispatcher: Dispatcher, call: HttpCall, maxBytes: number): Promise<HttpReply> {
+  #startOn<T>(dispatcher: Dispatcher, call: HttpCall, handlerFor: MakeHandler<T>): Promise<T> {
     const { timeouts } = this.#options;
     const { signal, abortDelayMs, onUnsent } = call;
+    const failed = { ...call, timeouts, secrets: call.secrets ?? [] };
+    const toError = (error: unknown): Error => toConnectionError(error, failed);
     return new Promise((resolve, reject) => {
-      const fail = (error: unknown): void =>
-        reject(toConnectionError(error, { ...call, timeouts, secrets: call.secrets ?? [] }));
-      const collector = new ReplyCollector({
-        maxBytes,
+      const fail = (error: unknown): void => reject(toError(error));
+      if (signal.aborted) {
+        onUnsent?.();
+        return fail(signal.reason);
+      }
+      const handler = handlerFor({
         signal,
         abortDelayMs,
         onUnsent,
+        toError,
         resolve,
         reject: fail,
       });
-      // The collector has refused it already.
-      if (signal.aborted) return;
       try {
         dispatcher.dispatch(
           {
@@ -145,72 +131,19 @@ export class HttpTransport {
             headersTimeout: timeouts.headersMs,
             bodyTimeout: timeouts.idleMs,
           },
-          collector,
+          handler,
         );
       } catch (error) {
-        collector.onResponseError(undefined, error);
+        handler.onResponseError(undefined, toDispatchError(error));
       }
     });
   }
-
-  async #send(call: HttpCall): Promise<HttpAnswer> {
-    const { timeouts } = this.#options;
-    const { target } = call;
-    const failed = { ...call, timeouts, secrets: call.secrets ?? [] };
-    const dispatcher = await this.#getDispatcher();
-    const { request } = await loadUndici();
-    try {
-      const sent = request(`${target.origin}${target.path}`, {
-        method: call.method,
-        headers: { ...call.headers },
-        // undici sends any async iterable; its types name only streams.
-        body: (call.body ?? null) as Buffer | Readable | null,
-        signal: call.signal,
-        dispatcher,
-        headersTimeout: timeouts.headersMs,
-        bodyTimeout: timeouts.idleMs,
-      });
-      // undici itself waits for the connection before it takes notice of an abort.
-      const { statusCode, headers, body } = await untilAborted(sent, call.signal);
-      // Whoever reads the body gets its errors; a body that is given up has nobody left to tell.
-      body.on('error', () => {});
-      const toError = (error: unknown): Error => toConnectionError(error, failed);
-      return {
-        status: statusCode,
-        header: name => firstOf(headers[name]),
-        body,
-        discard: () => discard(body, call.method),
-        readText: async maxBytes => (await readBytes(body, maxBytes, toError)).toString('utf8'),
-        readBytes: maxBytes => readBytes(body, maxBytes, toError),
-        toError,
-      };
-    } catch (error) {
-      throw toConnectionError(error, failed);
-    }
-  }
 }
 
-function discard(body: Readable, method: HttpCall['method']): void {
-  // The answer to HEAD has no body to wait for, and its connection can be used again.
-  if (method === 'HEAD') body.resume();
-  else body.destroy();
+/** What a handler of any kind is made with. */
+interface HandlerParts<T> extends RequestHandlerParts {
+  readonly toError: (error: unknown) => Error;
+  readonly resolve: (answer: T) => void;
 }
 
-async function readBytes(
-  body: Readable,
-  maxBytes: number,
-  toError: HttpAnswer['toError'],
-): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      chunks.push(chunk);
-      size += chunk.byteLength;
-      if (size > maxBytes) break;
-    }
-  } catch (error) {
-    throw toError(error);
-  }
-  return Buffer.concat(chunks).subarray(0, maxBytes);
-}
+type MakeHandler<T> = (parts: HandlerParts<T>) => RequestHandler;

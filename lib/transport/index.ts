@@ -8,7 +8,8 @@ export {
 export { neverConnected } from './connection-error.js';
 export { buildForm, type FormBody, type FormParts } from './form-body.js';
 export { toTarget, type RequestTarget } from './request-target.js';
-export { HttpTransport, type HttpAnswer, type HttpCall } from './http-transport.js';
+export type { HttpAnswer } from './answer-reader.js';
+export { HttpTransport, type HttpCall } from './http-transport.js';
 export type { HttpReply } from './reply-collector.js';
 export { JsonApi, type JsonCall } from './json-api.js';
 export { isRetryable, pauseBeforeRetry, retry, retryDelayMs } from './retry.js';

@@ -15,6 +15,7 @@ import {
 } from '../../../lib/transport/index.js';
 import { everythingShownBy, failureOf } from '../support/failures.js';
 import { afterThisTest, listen, NEVER, openTransport, serve } from '../support/server.js';
+import { until } from '../../support/until.js';
 
 const SECRET = 'a-s3cret-in-the-address';
 
@@ -168,6 +169,15 @@ describe('an abort', () => {
     caller.abort();
     await expect(reading).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
     dispose();
+  });
+
+  it('ends the reading of a body that has come whole, too', async () => {
+    const caller = new AbortController();
+    const url = await serve((_, response) => response.end('whole'));
+    const answer = await openTransport().send(get(url, { signal: caller.signal }));
+    await until(() => answer.body.readableLength === 5);
+    caller.abort(abortedError(operation, 'enough'));
+    await expect(answer.readText(100)).rejects.toBe(caller.signal.reason);
   });
 
   it('by the total time is a timeout that no retry repeats', async () => {

@@ -1,0 +1,94 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Dispatcher } from 'undici';
+
+/** What a handler is made with. */
+export interface RequestHandlerParts {
+  /** Ends the request. */
+  readonly signal: AbortSignal;
+  /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
+  readonly abortDelayMs?: (() => number) | undefined;
+  /** Called when it is aborted before there is a connection. */
+  readonly onUnsent?: (() => void) | undefined;
+  /** Called once, when there is to be no answer. */
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * What undici tells of one request, and what ends it. All that is asked of a dispatcher is to tell it, so that one of undici 8,
+ * or Node's own, will do: undici 7's `request` puts something into its options that undici 8 refuses.
+ */
+export abstract class RequestHandler implements Dispatcher.DispatchHandler {
+  readonly #parts: RequestHandlerParts;
+  readonly #onAbort: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #controller: Dispatcher.DispatchController | undefined;
+
+  /** Made for one request, whose signal is not aborted yet. */
+  constructor(parts: RequestHandlerParts) {
+    this.#parts = parts;
+    this.#onAbort = () => this.#abortLater();
+    parts.signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** Called by undici, perhaps several times before the request is sent. */
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#parts.signal.aborted) this.abort(this.#parts.signal.reason as Error);
+  }
+
+  /** Called by undici, for each head: interim ones (1xx) too. */
+  abstract onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void;
+
+  /** Called by undici. */
+  abstract onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void;
+
+  /** Called by undici. */
+  abstract onResponseEnd(): void;
+
+  /** Called by undici, and by whoever could not send the request at all. */
+  onResponseError(_controller: unknown, error: unknown): void {
+    this.letGo();
+    this.fail(error);
+  }
+
+  /** There is to be no answer, or no more of it. */
+  protected fail(error: unknown): void {
+    this.#parts.reject(error);
+  }
+
+  /** Has undici end the request; it reports the reason back. */
+  protected abort(reason: Error): void {
+    this.#controller?.abort(reason);
+  }
+
+  /** The signal no longer concerns the request. */
+  protected letGo(): void {
+    clearTimeout(this.#timer);
+    this.#parts.signal.removeEventListener('abort', this.#onAbort);
+  }
+
+  #abortLater(): void {
+    if (this.#controller === undefined) return this.#giveUp();
+    const { signal, abortDelayMs } = this.#parts;
+    const delayMs = abortDelayMs?.() ?? 0;
+    const reason = signal.reason as Error;
+    if (delayMs === 0) this.abort(reason);
+    else this.#timer = setTimeout(() => this.abort(reason), delayMs);
+  }
+
+  /** undici cannot be told before it has a connection, which may take long; it is when it has. */
+  #giveUp(): void {
+    const { onUnsent, signal } = this.#parts;
+    onUnsent?.();
+    this.onResponseError(undefined, signal.reason);
+  }
+}
+
+/** A header may come several times. */
+export function firstOf(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}

@@ -1,0 +1,156 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { Agent, RetryAgent, type Dispatcher } from 'undici';
+import { Agent as Agent6 } from 'undici-6';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { HttpTransport, type HttpCall } from '../../../lib/transport/index.js';
+import type { HttpDispatcher } from '../../../lib/options/index.js';
+import { failureOf } from '../support/failures.js';
+import { afterThisTest, NEVER, serve } from '../support/server.js';
+import { until } from '../../support/until.js';
+
+const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
+
+/** What undici 8 asks of options and handlers, and undici 7 does not. */
+const KNOWN_OPTIONS = /^(?:origin|path|method|headers|body|headersTimeout|bodyTimeout)$/;
+const NEEDED_METHODS = [
+  'onRequestStart',
+  'onResponseStart',
+  'onResponseData',
+  'onResponseEnd',
+  'onResponseError',
+] as const;
+
+/** A dispatcher of undici 8, which does not load on Node 20: it has nothing but `dispatch`, and is strict. */
+function strictDispatcher(agent: Dispatcher): HttpDispatcher {
+  const dispatch: Dispatcher['dispatch'] = (options, handler) => {
+    const unknown = Object.keys(options).filter(name => !KNOWN_OPTIONS.test(name));
+    const missing = NEEDED_METHODS.filter(name => typeof handler[name] !== 'function');
+    expect([...unknown, ...missing]).toEqual([]);
+    return agent.dispatch(options, handler);
+  };
+  return { dispatch };
+}
+
+function own<T extends { destroy(): Promise<void> }>(dispatcher: T): T {
+  afterThisTest(() => dispatcher.destroy());
+  return dispatcher;
+}
+
+function callOf(origin: string): HttpCall {
+  return { endpoint: 'GET x', method: 'GET', target: { origin, path: '/' }, signal: NEVER };
+}
+
+/** Breaks the connection after a quarter; gives the rest when it is asked for. */
+function giveInTwoParts(
+  content: Buffer,
+  { headers: { range } }: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const size = content.byteLength;
+  response.setHeader('etag', '"1"');
+  if (range === undefined) {
+    response.writeHead(200, { 'content-length': size });
+    response.write(content.subarray(0, size / 4), () => response.destroy());
+    return;
+  }
+  const start = Number(/\d+/.exec(range));
+  response.setHeader('content-range', `bytes ${start}-${size - 1}/${size}`);
+  response.writeHead(206, { 'content-length': size - start }).end(content.subarray(start));
+}
+
+const ways: readonly (readonly [
+  string,
+  (transport: HttpTransport, url: string) => Promise<string>,
+])[] = [
+  ['a request', async (transport, url) => (await transport.send(callOf(url))).readText(100)],
+  ['an exchange', async (transport, url) => (await transport.exchange(callOf(url), 100)).text],
+];
+
+describe.each(ways)('%s', (_name, read) => {
+  it('asks of a dispatcher what undici 8 knows too, and nothing but to dispatch', async () => {
+    const url = await serve((_, response) => response.end('answer'));
+    const dispatcher = strictDispatcher(own(new Agent()));
+    await expect(read(new HttpTransport({ timeouts, dispatcher }), url)).resolves.toBe('answer');
+  });
+
+  it('on a dispatcher of undici 6 fails with what to do', async () => {
+    const url = await serve((_, response) => response.end('answer'));
+    const dispatcher: HttpDispatcher = own(new Agent6());
+    const error = await failureOf(read(new HttpTransport({ timeouts, dispatcher }), url));
+    expect(error).toMatchObject({
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      option: 'dispatcher',
+      message: expect.stringContaining('Install undici 7 or 8'),
+    });
+  });
+});
+
+const fakeController = () => ({
+  pause: jest.fn(),
+  resume: jest.fn(),
+  abort: jest.fn(),
+  aborted: false,
+  paused: false,
+  reason: null,
+  rawHeaders: [],
+  rawTrailers: [],
+});
+
+/** A dispatcher that tells a handler whatever a test wants it to, in one go, as a connection does. */
+function fakeDispatcher(tell: (handler: Dispatcher.DispatchHandler) => void): HttpDispatcher {
+  const dispatch: Dispatcher['dispatch'] = (_options, handler) => {
+    setImmediate(tell, handler);
+    return true;
+  };
+  return { dispatch };
+}
+
+describe('a body', () => {
+  it('that a dispatcher takes up again on another connection is read on', async () => {
+    const content = Buffer.alloc(2_000_000, 'content');
+    const ranges: (string | undefined)[] = [];
+    const url = await serve((request, response) => {
+      ranges.push(request.headers.range);
+      giveInTwoParts(content, request, response);
+    });
+    const dispatcher = new RetryAgent(own(new Agent()), { minTimeout: 1, throwOnError: false });
+    const answer = await new HttpTransport({ timeouts, dispatcher }).send(callOf(url));
+    const pieces: Buffer[] = [];
+    // Slowly, so that the connection is paused.
+    for await (const piece of answer.body as AsyncIterable<Buffer>) {
+      pieces.push(piece);
+      await delay(1);
+    }
+    expect(ranges).toHaveLength(2);
+    expect(Buffer.concat(pieces).equals(content)).toBe(true);
+  });
+
+  it('pauses and resumes the connection that it comes from', async () => {
+    const [first, second] = [fakeController(), fakeController()];
+    const dispatcher = fakeDispatcher(handler => {
+      handler.onRequestStart?.(first, {});
+      handler.onResponseStart?.(first, 200, {});
+      handler.onResponseData?.(second, Buffer.alloc(200_000));
+    });
+    const { body } = await new HttpTransport({ timeouts, dispatcher }).send(callOf('http://x'));
+    expect(second.pause).toHaveBeenCalledTimes(1);
+    expect(second.resume).not.toHaveBeenCalled();
+    body.resume();
+    await until(() => second.resume.mock.calls.length > 0);
+    expect(first.pause).not.toHaveBeenCalled();
+  });
+
+  it('that breaks off at once tells it to whoever has just been given its head', async () => {
+    const failure = new Error('broken off');
+    const dispatcher = fakeDispatcher(handler => {
+      const controller = fakeController();
+      handler.onRequestStart?.(controller, {});
+      handler.onResponseStart?.(controller, 200, {});
+      handler.onResponseError?.(controller, failure);
+    });
+    const { body } = await new HttpTransport({ timeouts, dispatcher }).send(callOf('http://x'));
+    const failed = new Promise(resolve => body.once('error', resolve));
+    await expect(failed).resolves.toBe(failure);
+  });
+});
