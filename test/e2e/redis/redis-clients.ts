@@ -68,16 +68,7 @@ export const OTHER_SETUPS: readonly ClientFlavour[] = [
   },
   {
     name: 'a pool of node-redis',
-    open: async port => {
-      const client = createClientPool({ socket: { host: HOST, port } });
-      await client.connect();
-      return {
-        client,
-        command: (...words) => client.sendCommand(words),
-        listeners: () => countListeners(client),
-        close: async () => client.destroy(),
-      };
-    },
+    open: async port => openNodeRedis(createClientPool({ socket: { host: HOST, port } })),
   },
   {
     name: 'ioredis with a key prefix, texts for numbers and automatic pipelines',
