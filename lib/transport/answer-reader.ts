@@ -21,28 +21,18 @@ export interface HttpAnswer {
   toError(error: unknown): Error;
 }
 
-/** What an answer is read with. */
-export interface AnswerReaderParts extends RequestHandlerParts {
-  /** Whether the request is a `HEAD`, whose answer has no body. */
-  readonly isHead: boolean;
-  /** Turns what the body's stream threw into a typed error. */
-  readonly toError: (error: unknown) => Error;
-  /** Called once with the head of the answer. */
-  readonly resolve: (answer: HttpAnswer) => void;
-}
-
 /** So much of a body is read ahead, which is one piece from the connection. */
 const AHEAD_BYTES = 65_536;
 
 /** Gives the head of an answer as soon as it is there, and its body as a stream that the connection waits for. */
-export class AnswerReader extends RequestHandler {
-  readonly #parts: AnswerReaderParts;
+export class AnswerReader extends RequestHandler<HttpAnswer> {
+  readonly #isHead: boolean;
   #body: AnswerBody | undefined;
 
-  /** Made for one request. */
-  constructor(parts: AnswerReaderParts) {
+  /** Made for one request; the answer to a `HEAD` has no body. */
+  constructor(parts: RequestHandlerParts<HttpAnswer>, isHead: boolean) {
     super(parts);
-    this.#parts = parts;
+    this.#isHead = isHead;
   }
 
   /** Called by undici. */
@@ -57,13 +47,13 @@ export class AnswerReader extends RequestHandler {
     // Whoever reads the body gets its errors; a body that is given up has nobody left to tell.
     body.on('error', () => {});
     body.once('close', () => this.letGo());
-    const { isHead, toError, resolve } = this.#parts;
+    const { toError, resolve } = this.parts;
     resolve({
       status,
       header: name => firstOf(headers[name]),
       body,
       // The answer to HEAD has no body to wait for, and its connection can be used again.
-      discard: () => void (isHead ? body.resume() : body.destroy()),
+      discard: () => void (this.#isHead ? body.resume() : body.destroy()),
       readText: async maxBytes => (await readBytes(body, maxBytes, toError)).toString('utf8'),
       readBytes: maxBytes => readBytes(body, maxBytes, toError),
       toError,

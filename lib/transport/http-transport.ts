@@ -59,7 +59,7 @@ export class HttpTransport {
     const { endpoint, method } = call;
     return observed<HttpAnswer, WxCloudRequestEvent>(
       requestChannel,
-      () => this.#start(call, parts => new AnswerReader({ ...parts, isHead: method === 'HEAD' })),
+      () => this.#start(call, parts => new AnswerReader(parts, method === 'HEAD')),
       answer => ({ endpoint, method, ...(answer && { status: answer.status }) }),
     );
   }
@@ -72,7 +72,7 @@ export class HttpTransport {
     const { endpoint, method } = call;
     return observed<HttpReply, WxCloudRequestEvent>(
       requestChannel,
-      () => this.#start(call, parts => new ReplyCollector({ ...parts, maxBytes })),
+      () => this.#start(call, parts => new ReplyCollector(parts, maxBytes)),
       reply => ({ endpoint, method, ...(reply && { status: reply.status }) }),
     );
   }
@@ -103,22 +103,14 @@ export class HttpTransport {
   #startOn<T>(dispatcher: Dispatcher, call: HttpCall, handlerFor: MakeHandler<T>): Promise<T> {
     const { timeouts } = this.#options;
     const { signal, abortDelayMs, onUnsent } = call;
-    const failed = { ...call, timeouts, secrets: call.secrets ?? [] };
-    const toError = (error: unknown): Error => toConnectionError(error, failed);
+    const toError = (error: unknown): Error =>
+      toConnectionError(error, { ...call, timeouts, secrets: call.secrets ?? [] });
     return new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => reject(toError(error));
       if (signal.aborted) {
         onUnsent?.();
-        return fail(signal.reason);
+        return reject(toError(signal.reason));
       }
-      const handler = handlerFor({
-        signal,
-        abortDelayMs,
-        onUnsent,
-        toError,
-        resolve,
-        reject: fail,
-      });
+      const handler = handlerFor({ signal, abortDelayMs, onUnsent, toError, resolve, reject });
       try {
         dispatcher.dispatch(
           {
@@ -140,10 +132,4 @@ export class HttpTransport {
   }
 }
 
-/** What a handler of any kind is made with. */
-interface HandlerParts<T> extends RequestHandlerParts {
-  readonly toError: (error: unknown) => Error;
-  readonly resolve: (answer: T) => void;
-}
-
-type MakeHandler<T> = (parts: HandlerParts<T>) => RequestHandler;
+type MakeHandler<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;

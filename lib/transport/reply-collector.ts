@@ -12,28 +12,18 @@ export interface HttpReply {
   readonly text: string;
 }
 
-/** What a reply is collected with. */
-export interface ReplyCollectorParts extends RequestHandlerParts {
-  /** How many bytes of the body are kept; the rest is not waited for. */
-  readonly maxBytes: number;
-  /** Called once with the reply. */
-  readonly resolve: (reply: HttpReply) => void;
-}
-
 /** Collects the answer to one request without a stream in between, which for a short answer would cost more than the answer. */
-export class ReplyCollector extends RequestHandler {
+export class ReplyCollector extends RequestHandler<HttpReply> {
   readonly #maxBytes: number;
-  readonly #resolve: (reply: HttpReply) => void;
   readonly #pieces: Buffer[] = [];
   #status = 0;
   #headers: IncomingHttpHeaders = {};
   #bytes = 0;
 
-  /** Made for one request. */
-  constructor({ maxBytes, resolve, ...parts }: ReplyCollectorParts) {
+  /** Made for one request. Of the body, `maxBytes` are kept; the rest is not waited for. */
+  constructor(parts: RequestHandlerParts<HttpReply>, maxBytes: number) {
     super(parts);
     this.#maxBytes = maxBytes;
-    this.#resolve = resolve;
   }
 
   /** Called by undici. */
@@ -64,6 +54,6 @@ export class ReplyCollector extends RequestHandler {
     this.letGo();
     const headers = this.#headers;
     const text = Buffer.concat(this.#pieces).subarray(0, this.#maxBytes).toString('utf8');
-    this.#resolve({ status: this.#status, header: name => firstOf(headers[name]), text });
+    this.parts.resolve({ status: this.#status, header: name => firstOf(headers[name]), text });
   }
 }

@@ -1,31 +1,36 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 
-/** What a handler is made with. */
-export interface RequestHandlerParts {
+/** What a handler of answers `T` is made with. */
+export interface RequestHandlerParts<T> {
   /** Ends the request. */
   readonly signal: AbortSignal;
   /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
   readonly abortDelayMs?: (() => number) | undefined;
   /** Called when it is aborted before there is a connection. */
   readonly onUnsent?: (() => void) | undefined;
+  /** Turns what undici or a stream threw into a typed error. */
+  readonly toError: (error: unknown) => Error;
+  /** Called once with the answer. */
+  readonly resolve: (answer: T) => void;
   /** Called once, when there is to be no answer. */
-  readonly reject: (error: unknown) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /**
  * What undici tells of one request, and what ends it. All that is asked of a dispatcher is to tell it, so that one of undici 8,
  * or Node's own, will do: undici 7's `request` puts something into its options that undici 8 refuses.
  */
-export abstract class RequestHandler implements Dispatcher.DispatchHandler {
-  readonly #parts: RequestHandlerParts;
+export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
+  /** See {@link RequestHandlerParts}. */
+  protected readonly parts: RequestHandlerParts<T>;
   readonly #onAbort: () => void;
   #timer: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
 
   /** Made for one request, whose signal is not aborted yet. */
-  constructor(parts: RequestHandlerParts) {
-    this.#parts = parts;
+  constructor(parts: RequestHandlerParts<T>) {
+    this.parts = parts;
     this.#onAbort = () => this.#abortLater();
     parts.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -33,7 +38,7 @@ export abstract class RequestHandler implements Dispatcher.DispatchHandler {
   /** Called by undici, perhaps several times before the request is sent. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#parts.signal.aborted) this.abort(this.#parts.signal.reason as Error);
+    if (this.parts.signal.aborted) this.abort(this.parts.signal.reason as Error);
   }
 
   /** Called by undici, for each head: interim ones (1xx) too. */
@@ -57,7 +62,7 @@ export abstract class RequestHandler implements Dispatcher.DispatchHandler {
 
   /** There is to be no answer, or no more of it. */
   protected fail(error: unknown): void {
-    this.#parts.reject(error);
+    this.parts.reject(this.parts.toError(error));
   }
 
   /** Has undici end the request; it reports the reason back. */
@@ -68,12 +73,12 @@ export abstract class RequestHandler implements Dispatcher.DispatchHandler {
   /** The signal no longer concerns the request. */
   protected letGo(): void {
     clearTimeout(this.#timer);
-    this.#parts.signal.removeEventListener('abort', this.#onAbort);
+    this.parts.signal.removeEventListener('abort', this.#onAbort);
   }
 
   #abortLater(): void {
     if (this.#controller === undefined) return this.#giveUp();
-    const { signal, abortDelayMs } = this.#parts;
+    const { signal, abortDelayMs } = this.parts;
     const delayMs = abortDelayMs?.() ?? 0;
     const reason = signal.reason as Error;
     if (delayMs === 0) this.abort(reason);
@@ -82,7 +87,7 @@ export abstract class RequestHandler implements Dispatcher.DispatchHandler {
 
   /** undici cannot be told before it has a connection, which may take long; it is when it has. */
   #giveUp(): void {
-    const { onUnsent, signal } = this.#parts;
+    const { onUnsent, signal } = this.parts;
     onUnsent?.();
     this.onResponseError(undefined, signal.reason);
   }
