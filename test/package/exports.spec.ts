@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { isBuiltin } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { runToEnd } from '../support/child.js';
 import { builtPackage, manifestOf, ROOT, sourcesBelow } from './support/files.js';
 import { importsOf, packageNameOf } from './support/imports.js';
@@ -94,6 +95,18 @@ describe('the built package', () => {
         .filter(hasTopLevelAwait)
         .map(file => file.path),
     ).toEqual([]);
+  });
+
+  it.each([
+    ['nestjs-wx-cloud-storage', 'index.js'],
+    ['nestjs-wx-cloud-storage/redis', 'redis/index.js'],
+    ['nestjs-wx-cloud-storage/emulator', 'emulator/index.js'],
+  ])('loads for %s no file but %s, and what it shares with others', async (entry, file) => {
+    const folder = `${pathToFileURL(builtPackage()).href}/`;
+    const own = (await modulesLoadedBy(entry))
+      .filter(url => url.startsWith(folder))
+      .map(url => url.slice(folder.length));
+    expect(own.filter(path => !path.startsWith('shared/'))).toEqual([file]);
   });
 
   it('loads neither an HTTP platform nor the emulator with its root entry', async () => {

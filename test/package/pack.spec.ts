@@ -1,10 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { runToEnd } from '../support/child.js';
-import { builtPackage, filesBelow, manifestOf, ROOT } from './support/files.js';
+import {
+  builtPackage,
+  filesBelow,
+  manifestOf,
+  type PackageManifest,
+  ROOT,
+} from './support/files.js';
+import { importsOf } from './support/imports.js';
 import { copyPackages, installedClosureOf } from './support/installed-closure.js';
+import { parseSource } from './support/syntax-tree.js';
 
 /** What the tarball may hold; everything else is a mistake. */
 const PACKED_FILE =
@@ -115,11 +131,20 @@ describe('the tarball', () => {
     expect(paths.filter(path => !path.startsWith('dist/')).toSorted()).toEqual(TOP_FILES);
   });
 
-  it('holds exactly what lib compiles to: nothing left over, nothing missing', () => {
-    const expected = filesBelow(join(ROOT, 'lib'))
-      .map(path => path.replace(/\.ts$/, ''))
-      .flatMap(path => [`dist/${path}.d.ts`, `dist/${path}.js`]);
-    expect(paths.filter(path => path.startsWith('dist/')).toSorted()).toEqual(expected.toSorted());
+  it('holds the types of every file of lib: nothing left over, nothing missing', () => {
+    const expected = filesBelow(join(ROOT, 'lib')).map(
+      path => `dist/${path.replace(/\.ts$/, '.d.ts')}`,
+    );
+    expect(paths.filter(path => path.endsWith('.d.ts')).toSorted()).toEqual(expected.toSorted());
+  });
+
+  it('holds one file of code for each entry, what they share, and no other code', () => {
+    const entries = entryFilesOf(manifestOf(ROOT));
+    const shared = entries.flatMap(sharedFilesOf);
+    const code = paths.filter(path => path.endsWith('.js'));
+    expect(code.toSorted()).toEqual([...new Set([...entries, ...shared])].toSorted());
+    expect(shared).not.toEqual([]);
+    expect(shared.filter(path => !path.startsWith('dist/shared/'))).toEqual([]);
   });
 
   it('stays small', () => {
@@ -170,6 +195,21 @@ describe('the tarball in a fresh folder, with the declared dependencies and peer
     90_000,
   );
 });
+
+/** What the entries of the package lead to. */
+function entryFilesOf({ exports = {} }: PackageManifest): readonly string[] {
+  return Object.values(exports)
+    .flatMap(target => (typeof target === 'string' ? [] : [target.default]))
+    .map(path => posix.normalize(path));
+}
+
+/** The files of this package that a built file imports. */
+function sharedFilesOf(path: string): readonly string[] {
+  return importsOf(parseSource(path, readFileSync(join(ROOT, path), 'utf8')))
+    .map(({ specifier }) => specifier ?? 'something computed')
+    .filter(specifier => specifier.startsWith('.'))
+    .map(specifier => posix.join(posix.dirname(path), specifier));
+}
 
 async function typeErrorsOf(folder: string): Promise<readonly string[]> {
   const compiler = join(ROOT, 'node_modules/typescript/lib/tsc.js');

@@ -33,6 +33,7 @@ export function builtPackage(): string {
 export interface PackageManifest {
   readonly name: string;
   readonly version: string;
+  readonly exports?: Readonly<Record<string, string | { readonly default: string }>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;

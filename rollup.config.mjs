@@ -1,0 +1,22 @@
+// Joins what the compiler wrote to build/ into one file for each entry, and what entries share into files of
+// their own: docs/decisions/0010-one-file-for-each-entry.md.
+import { isAbsolute } from 'node:path';
+
+const ENTRIES = ['index', 'emulator/index', 'redis/index'];
+
+const isOfThisPackage = id => id.startsWith('.') || isAbsolute(id);
+
+export default {
+  input: Object.fromEntries(ENTRIES.map(entry => [entry, `build/${entry}.js`])),
+  external: id => !isOfThisPackage(id),
+  output: {
+    dir: 'dist',
+    format: 'es',
+    chunkFileNames: 'shared/[name].js',
+  },
+  onLog(level, log, handler) {
+    // The compiler's decorator helpers look for `this.__decorate` of a script first, and cope without it.
+    if (log.code === 'THIS_IS_UNDEFINED') return;
+    handler(level === 'warn' ? 'error' : level, log);
+  },
+};
