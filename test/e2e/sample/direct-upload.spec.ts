@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { until } from '../../support/until.js';
 import {
   ALL_THUMBNAILS_SHOW,
+  cardNamed,
   cardsOf,
   pick,
   slowDown,
@@ -28,7 +29,7 @@ describe('the page of the image lab with uploads straight to the cloud', () => {
     await page.getByRole('switch', { name: 'Straight to the cloud' }).check();
 
     await pick(page, image);
-    await cardsOf(page).getByText('straight.png').waitFor();
+    await cardNamed(page, 'straight.png').waitFor();
     await untilTrue(page, ALL_THUMBNAILS_SHOW);
 
     const posts = lab.emulator.journal.filter(({ operation }) => operation === 'post-object');
@@ -79,7 +80,7 @@ describe('the page of the image lab with uploads straight to the cloud', () => {
     await page.locator('.upload').getByText('Cloud storage did not answer').waitFor();
     await page.getByRole('button', { name: 'Upload again.png again' }).click();
 
-    await cardsOf(page).getByText('again.png').waitFor();
+    await cardNamed(page, 'again.png').waitFor();
     expect(await page.locator('.upload').getAttribute('data-state')).toBe('stored');
   });
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { Request } from 'playwright-core';
 import { until } from '../../support/until.js';
-import { cardsOf, pick, slowDown, untilTrue, useLabPages } from './support/lab-page.js';
+import { cardNamed, pick, slowDown, untilTrue, useLabPages } from './support/lab-page.js';
 import { useLabServer, type LabServer } from './support/lab-server.js';
 import { makeImage } from './support/pictures.js';
 
@@ -84,7 +84,7 @@ describe('the page of the image lab', () => {
 
     expect(await page.locator('.upload').getAttribute('data-state')).toBe('storing');
     expect(await page.getByRole('progressbar').count()).toBe(2);
-    await cardsOf(page).getByText('legs.png').waitFor();
+    await cardNamed(page, 'legs.png').waitFor();
     expect(problems).toEqual([]);
   });
 
@@ -94,7 +94,7 @@ describe('the page of the image lab', () => {
     const sent = page.waitForEvent('request', request => request.method() === 'POST');
 
     await pick(page, await makeImage('png', 'a.png'));
-    await cardsOf(page).getByText('a.png').waitFor();
+    await cardNamed(page, 'a.png').waitFor();
     await until(() => lab.streams.open === 0, 'the end of the events');
 
     const { 'x-upload-id': id } = await (await sent).allHeaders();
@@ -109,7 +109,7 @@ describe('the page of the image lab', () => {
 
     await pick(page, await makeImage('png', 'quiet.png'));
 
-    await cardsOf(page).getByText('quiet.png').waitFor();
+    await cardNamed(page, 'quiet.png').waitFor();
     expect(await page.locator('.upload').getAttribute('data-state')).toBe('stored');
   });
 });

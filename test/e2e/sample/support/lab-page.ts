@@ -123,6 +123,11 @@ export function cardsOf(page: Page): Locator {
   return page.locator('.card:not(.skeleton)');
 }
 
+/** The card of a file by its whole name: the end of a path that was made up at random may look like a short one. */
+export function cardNamed(page: Page, name: string): Locator {
+  return cardsOf(page).getByRole('heading', { name, exact: true });
+}
+
 /** The link of a figure's image. */
 export async function linkOf(figure: Locator): Promise<string> {
   return (await figure.locator('img').getAttribute('src')) ?? '';
