@@ -1,13 +1,17 @@
 // Joins what the compiler wrote to build/ into one file for each entry, and what entries share into files of
 // their own: docs/decisions/0010-one-file-for-each-entry.md.
+import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 
-const ENTRIES = ['index', 'emulator/index', 'redis/index'];
+const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
+const entries = Object.values(manifest.exports)
+  .filter(target => typeof target !== 'string')
+  .map(target => target.default.replace(/^\.\/dist\/(.+)\.js$/, '$1'));
 
 const isOfThisPackage = id => id.startsWith('.') || isAbsolute(id);
 
 export default {
-  input: Object.fromEntries(ENTRIES.map(entry => [entry, `build/${entry}.js`])),
+  input: Object.fromEntries(entries.map(entry => [entry, `build/${entry}.js`])),
   external: id => !isOfThisPackage(id),
   output: {
     dir: 'dist',

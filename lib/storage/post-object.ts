@@ -5,7 +5,7 @@ import {
   neverConnected,
   toTarget,
   type FormBody,
-  type HttpCall,
+  type HttpExchange,
 } from '../transport/index.js';
 import { toFormFields, type FormSubject } from './form-fields.js';
 import { judgePostObject, type PostObjectOutcome } from './post-object-verdict.js';
@@ -81,7 +81,7 @@ async function exchange(
   let isUnsent = false;
   const secrets = [link.signature, link.securityToken, link.metaFileId];
   try {
-    const request: HttpCall = {
+    const request: HttpExchange = {
       endpoint: 'POST object',
       method: 'POST',
       target: toTarget(link.address),

@@ -1,14 +1,9 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { firstOf, RequestHandler, type RequestHandlerParts } from './request-handler.js';
+import { RequestHandler, type RequestHandlerParts, type ResponseHead } from './request-handler.js';
 
 /** The head of an answer, with its body still to be read. */
-export interface HttpAnswer {
-  /** The HTTP status. */
-  readonly status: number;
-  /** A header's value; the first one when it came several times. */
-  header(name: string): string | undefined;
+export interface HttpAnswer extends ResponseHead {
   /** The body. It has to be read to its end or discarded, else its connection stays in use. */
   readonly body: Readable;
   /** Gives the body up, so that its connection is free again. */
@@ -35,13 +30,7 @@ export class AnswerReader extends RequestHandler<HttpAnswer> {
     this.#isHead = isHead;
   }
 
-  /** Called by undici. */
-  override onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
-    if (status < 200) return;
+  protected override begin(head: ResponseHead, controller: Dispatcher.DispatchController): void {
     const body = new AnswerBody(controller);
     this.#body = body;
     // Whoever reads the body gets its errors; a body that is given up has nobody left to tell.
@@ -49,8 +38,7 @@ export class AnswerReader extends RequestHandler<HttpAnswer> {
     body.once('close', () => this.letGo());
     const { toError, resolve } = this.parts;
     resolve({
-      status,
-      header: name => firstOf(headers[name]),
+      ...head,
       body,
       // The answer to HEAD has no body to wait for, and its connection can be used again.
       discard: () => void (this.#isHead ? body.resume() : body.destroy()),
@@ -60,13 +48,11 @@ export class AnswerReader extends RequestHandler<HttpAnswer> {
     });
   }
 
-  /** Called by undici. */
-  override onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+  protected override add(piece: Buffer, controller: Dispatcher.DispatchController): void {
     this.#body?.receive(piece, controller);
   }
 
-  /** Called by undici. */
-  override onResponseEnd(): void {
+  protected override end(): void {
     this.#body?.complete();
   }
 

@@ -36,8 +36,10 @@ export function neverConnected(error: unknown): boolean {
 export interface FailedCall {
   /** The remote operation, for the message. */
   readonly endpoint: string;
-  /** The limits that were in force. */
-  readonly timeouts: ResolvedTimeouts;
+  /** The limits that were in force; a dispatcher of the application has its own for connecting. */
+  readonly timeouts: Pick<ResolvedTimeouts, 'headersMs' | 'idleMs'> & {
+    readonly connectMs: number | undefined;
+  };
   /** The call's signal: when it is aborted its reason is the error. */
   readonly signal: AbortSignal;
   /** Literals that the call carried and that must not be shown. */

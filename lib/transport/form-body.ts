@@ -20,7 +20,7 @@ export interface FormBody {
   /** `Content-Type` with the boundary, and the exact `Content-Length`. */
   readonly headers: { readonly 'content-type': string; readonly 'content-length': string };
   /** What to send. */
-  readonly body: Buffer | AsyncIterable<Uint8Array>;
+  readonly body: Buffer | AsyncIterableIterator<Uint8Array>;
   /** Whether the last byte was handed to the connection, so that the other side may have acted on the form. */
   readonly isSent: () => boolean;
 }
@@ -93,6 +93,8 @@ class FormPieces implements AsyncIterableIterator<Uint8Array> {
     // Asked for the next piece, the connection has taken the last one.
     if (this.#takenBytes > 0) this.#onFileBytes?.(this.#takenBytes);
     const result = await this.#file.next();
+    // Given back in the meantime, the file may have ended early.
+    if (this.#isOver) return { done: true, value: undefined };
     if (result.done !== true) {
       this.#takenBytes = result.value.byteLength;
       return result;
@@ -103,8 +105,10 @@ class FormPieces implements AsyncIterableIterator<Uint8Array> {
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
-    this.#isOver = true;
-    await this.#file?.return?.();
+    if (!this.#isOver) {
+      this.#isOver = true;
+      await this.#file?.return?.();
+    }
     return { done: true, value: undefined };
   }
 

@@ -18,8 +18,6 @@ export interface HttpCall {
   readonly target: RequestTarget;
   /** Headers to send. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** The body. An iterable is read once, with back-pressure. */
-  readonly body?: Buffer | AsyncIterable<Uint8Array> | undefined;
   /** Ends the request, and the reading of its answer. */
   readonly signal: AbortSignal;
   /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
@@ -28,6 +26,12 @@ export interface HttpCall {
   readonly onUnsent?: () => void;
   /** Literals in the request that must not be shown. */
   readonly secrets?: readonly string[];
+}
+
+/** One HTTP request that may have a body. */
+export interface HttpExchange extends HttpCall {
+  /** The body. An iterable is read once, with back-pressure, and returned when there is an answer or none is to come. */
+  readonly body?: Buffer | AsyncIterableIterator<Uint8Array> | undefined;
 }
 
 /** Takes as long to load as all else together, and is not needed while an application starts. */
@@ -68,11 +72,11 @@ export class HttpTransport {
    * Sends a request and resolves with its whole answer, whatever its status; of the body, `maxBytes` are kept.
    * @throws {@link WxCloudStorageError} as {@link HttpTransport.send} does
    */
-  exchange(call: HttpCall, maxBytes: number): Promise<HttpReply> {
+  exchange(call: HttpExchange, maxBytes: number): Promise<HttpReply> {
     const { endpoint, method } = call;
     return observed<HttpReply, WxCloudRequestEvent>(
       requestChannel,
-      () => this.#start(call, parts => new ReplyCollector(parts, maxBytes)),
+      () => this.#exchange(call, maxBytes),
       reply => ({ endpoint, method, ...(reply && { status: reply.status }) }),
     );
   }
@@ -94,17 +98,28 @@ export class HttpTransport {
     return this.#ownAgent;
   }
 
-  #start<T>(call: HttpCall, handlerFor: MakeHandler<T>): Promise<T> {
+  #exchange(call: HttpExchange, maxBytes: number): Promise<HttpReply> {
+    const { body } = call;
+    const reply = this.#start<HttpReply>(call, parts => new ReplyCollector(parts, maxBytes));
+    return isIterator(body) ? reply.finally(() => giveBack(body)) : reply;
+  }
+
+  #start<T>(call: HttpExchange, handlerFor: MakeHandler<T>): Promise<T> {
     const dispatcher = this.#dispatcher;
     if (dispatcher !== undefined) return this.#startOn(dispatcher, call, handlerFor);
     return this.#getDispatcher().then(loaded => this.#startOn(loaded, call, handlerFor));
   }
 
-  #startOn<T>(dispatcher: Dispatcher, call: HttpCall, handlerFor: MakeHandler<T>): Promise<T> {
+  #startOn<T>(dispatcher: Dispatcher, call: HttpExchange, handlerFor: MakeHandler<T>): Promise<T> {
     const { timeouts } = this.#options;
     const { signal, abortDelayMs, onUnsent } = call;
+    const connectMs = dispatcher === this.#givenDispatcher ? undefined : timeouts.connectMs;
     const toError = (error: unknown): Error =>
-      toConnectionError(error, { ...call, timeouts, secrets: call.secrets ?? [] });
+      toConnectionError(error, {
+        ...call,
+        timeouts: { ...timeouts, connectMs },
+        secrets: call.secrets ?? [],
+      });
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         onUnsent?.();
@@ -130,6 +145,15 @@ export class HttpTransport {
       }
     });
   }
+}
+
+function isIterator(body: HttpExchange['body']): body is AsyncIterableIterator<Uint8Array> {
+  return body !== undefined && !Buffer.isBuffer(body);
+}
+
+/** undici does that by itself over HTTP/1.1, but not over HTTP/2. What fails in it is no longer of the request. */
+function giveBack(body: AsyncIterableIterator<Uint8Array>): void {
+  body.return?.().catch(() => {});
 }
 
 type MakeHandler<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;

@@ -9,7 +9,7 @@ export { neverConnected } from './connection-error.js';
 export { buildForm, type FormBody, type FormParts } from './form-body.js';
 export { toTarget, type RequestTarget } from './request-target.js';
 export type { HttpAnswer } from './answer-reader.js';
-export { HttpTransport, type HttpCall } from './http-transport.js';
+export { HttpTransport, type HttpCall, type HttpExchange } from './http-transport.js';
 export type { HttpReply } from './reply-collector.js';
 export { JsonApi, type JsonCall } from './json-api.js';
 export { isRetryable, pauseBeforeRetry, retry, retryDelayMs } from './retry.js';

@@ -1,7 +1,7 @@
 import { redact, WxCloudStorageError } from '../errors/index.js';
 import { toApiError } from './api-error.js';
 import { sidecarError } from './sidecar-error.js';
-import type { HttpCall, HttpTransport } from './http-transport.js';
+import type { HttpExchange, HttpTransport } from './http-transport.js';
 import type { HttpReply } from './reply-collector.js';
 import { toTarget, type RequestTarget } from './request-target.js';
 
@@ -55,7 +55,7 @@ export class JsonApi {
    */
   async call(call: JsonCall): Promise<unknown> {
     const secrets = [...Object.values(call.query), ...(call.secrets ?? [])];
-    const request: HttpCall = {
+    const request: HttpExchange = {
       endpoint: call.endpoint,
       method: call.method,
       target: this.#targetOf(call),

@@ -1,13 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { firstOf, RequestHandler, type RequestHandlerParts } from './request-handler.js';
+import { RequestHandler, type RequestHandlerParts, type ResponseHead } from './request-handler.js';
 
 /** A whole answer, of whose body the beginning was kept. */
-export interface HttpReply {
-  /** The HTTP status. */
-  readonly status: number;
-  /** A header's value; the first one when it came several times. */
-  header(name: string): string | undefined;
+export interface HttpReply extends ResponseHead {
   /** The body as UTF-8 text. */
   readonly text: string;
 }
@@ -16,8 +11,6 @@ export interface HttpReply {
 export class ReplyCollector extends RequestHandler<HttpReply> {
   readonly #maxBytes: number;
   readonly #pieces: Buffer[] = [];
-  #status = 0;
-  #headers: IncomingHttpHeaders = {};
   #bytes = 0;
 
   /** Made for one request. Of the body, `maxBytes` are kept; the rest is not waited for. */
@@ -26,34 +19,17 @@ export class ReplyCollector extends RequestHandler<HttpReply> {
     this.#maxBytes = maxBytes;
   }
 
-  /** Called by undici. */
-  override onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
-    this.#status = status;
-    this.#headers = headers;
-  }
-
-  /** Called by undici. */
-  override onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+  protected override add(piece: Buffer, controller: Dispatcher.DispatchController): void {
     this.#pieces.push(piece);
     this.#bytes += piece.byteLength;
     if (this.#bytes <= this.#maxBytes) return;
-    this.#finish();
+    this.onResponseEnd();
     controller.abort(new Error('The rest of the answer is of no use.'));
   }
 
-  /** Called by undici. */
-  override onResponseEnd(): void {
-    this.#finish();
-  }
-
-  #finish(): void {
+  protected override end(head: ResponseHead): void {
     this.letGo();
-    const headers = this.#headers;
     const text = Buffer.concat(this.#pieces).subarray(0, this.#maxBytes).toString('utf8');
-    this.parts.resolve({ status: this.#status, header: name => firstOf(headers[name]), text });
+    this.parts.resolve({ ...head, text });
   }
 }

@@ -1,6 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 
+/** The head of an answer. */
+export interface ResponseHead {
+  /** The HTTP status. */
+  readonly status: number;
+  /** A header's value; the first one when it came several times. */
+  header(name: string): string | undefined;
+}
+
 /** What a handler of answers `T` is made with. */
 export interface RequestHandlerParts<T> {
   /** Ends the request. */
@@ -27,6 +35,8 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   readonly #onAbort: () => void;
   #timer: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
+  #head: ResponseHead | undefined;
+  #isOver = false;
 
   /** Made for one request, whose signal is not aborted yet. */
   constructor(parts: RequestHandlerParts<T>) {
@@ -41,18 +51,29 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     if (this.parts.signal.aborted) this.abort(this.parts.signal.reason as Error);
   }
 
-  /** Called by undici, for each head: interim ones (1xx) too. */
-  abstract onResponseStart(
+  /** Called by undici, for each head: interim ones (1xx) too, which are of no use here. */
+  onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
     headers: IncomingHttpHeaders,
-  ): void;
+  ): void {
+    if (this.#isOver) return controller.abort(unwanted());
+    if (status < 200) return;
+    this.#head = { status, header: name => firstOf(headers[name]) };
+    this.begin(this.#head, controller);
+  }
+
+  /** Called by undici; also for what comes on a connection that a dispatcher made after nobody waited any more. */
+  onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+    if (this.#isOver) controller.abort(unwanted());
+    else if (this.#head !== undefined) this.add(piece, controller);
+  }
 
   /** Called by undici. */
-  abstract onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void;
-
-  /** Called by undici. */
-  abstract onResponseEnd(): void;
+  onResponseEnd(): void {
+    if (this.#head === undefined) this.onResponseError(undefined, withoutHead());
+    else this.end(this.#head);
+  }
 
   /** Called by undici, and by whoever could not send the request at all. */
   onResponseError(_controller: unknown, error: unknown): void {
@@ -60,18 +81,29 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     this.fail(error);
   }
 
+  /** The answer begins with this head. */
+  protected begin(_head: ResponseHead, _controller: Dispatcher.DispatchController): void {}
+
+  /** The next bytes of its body have come. */
+  protected abstract add(piece: Buffer, controller: Dispatcher.DispatchController): void;
+
+  /** It is there as a whole. */
+  protected abstract end(head: ResponseHead): void;
+
   /** There is to be no answer, or no more of it. */
   protected fail(error: unknown): void {
     this.parts.reject(this.parts.toError(error));
   }
 
-  /** Has undici end the request; it reports the reason back. */
+  /** Ends the request at once. A dispatcher that is between two connections, to try again, would not report that back. */
   protected abort(reason: Error): void {
     this.#controller?.abort(reason);
+    this.onResponseError(undefined, reason);
   }
 
-  /** The signal no longer concerns the request. */
+  /** The signal no longer concerns the request, and nobody waits for more of its answer. */
   protected letGo(): void {
+    this.#isOver = true;
     clearTimeout(this.#timer);
     this.parts.signal.removeEventListener('abort', this.#onAbort);
   }
@@ -89,11 +121,18 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   #giveUp(): void {
     const { onUnsent, signal } = this.parts;
     onUnsent?.();
-    this.onResponseError(undefined, signal.reason);
+    this.abort(signal.reason as Error);
   }
 }
 
+const unwanted = (): Error => new Error('Nobody waits for this answer any more.');
+
+/** Some dispatchers lose the head that follows an interim one. */
+function withoutHead(): Error {
+  return Object.assign(new Error('The answer ended without a head.'), { code: 'NO_HEAD' });
+}
+
 /** A header may come several times. */
-export function firstOf(value: string | string[] | undefined): string | undefined {
+function firstOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }

@@ -114,6 +114,14 @@ describe('the classes of the family', () => {
     expect(error.message).toContain(`timeouts.${phase}Ms`);
   });
 
+  it('says of a timeout that is not its own where to raise it', () => {
+    const parts = { phase: 'connect', endpoint: '/x', timeoutMs: undefined } as const;
+    const { message } = new RequestTimedOutError(parts);
+    expect(message).toBe(
+      '/x: the connect timeout of the dispatcher was reached. Try again, or raise it there.',
+    );
+  });
+
   it('says that content of no known type was found', () => {
     const error = new TypeRefusedError({ detectedType: undefined, accepted: ['image/*'] });
     expect(error.message).toContain('no recognisable type');

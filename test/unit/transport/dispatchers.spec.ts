@@ -1,9 +1,10 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Agent, RetryAgent, type Dispatcher } from 'undici';
 import { Agent as Agent6 } from 'undici-6';
+import { getEventListeners, once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { HttpTransport, type HttpCall } from '../../../lib/transport/index.js';
+import { abortedError, HttpTransport, type HttpCall } from '../../../lib/transport/index.js';
 import type { HttpDispatcher } from '../../../lib/options/index.js';
 import { failureOf } from '../support/failures.js';
 import { afterThisTest, NEVER, serve } from '../support/server.js';
@@ -37,8 +38,8 @@ function own<T extends { destroy(): Promise<void> }>(dispatcher: T): T {
   return dispatcher;
 }
 
-function callOf(origin: string): HttpCall {
-  return { endpoint: 'GET x', method: 'GET', target: { origin, path: '/' }, signal: NEVER };
+function callOf(origin: string, signal = NEVER): HttpCall {
+  return { endpoint: 'GET x', method: 'GET', target: { origin, path: '/' }, signal };
 }
 
 /** Breaks the connection after a quarter; gives the rest when it is asked for. */
@@ -59,33 +60,6 @@ function giveInTwoParts(
   response.writeHead(206, { 'content-length': size - start }).end(content.subarray(start));
 }
 
-const ways: readonly (readonly [
-  string,
-  (transport: HttpTransport, url: string) => Promise<string>,
-])[] = [
-  ['a request', async (transport, url) => (await transport.send(callOf(url))).readText(100)],
-  ['an exchange', async (transport, url) => (await transport.exchange(callOf(url), 100)).text],
-];
-
-describe.each(ways)('%s', (_name, read) => {
-  it('asks of a dispatcher what undici 8 knows too, and nothing but to dispatch', async () => {
-    const url = await serve((_, response) => response.end('answer'));
-    const dispatcher = strictDispatcher(own(new Agent()));
-    await expect(read(new HttpTransport({ timeouts, dispatcher }), url)).resolves.toBe('answer');
-  });
-
-  it('on a dispatcher of undici 6 fails with what to do', async () => {
-    const url = await serve((_, response) => response.end('answer'));
-    const dispatcher: HttpDispatcher = own(new Agent6());
-    const error = await failureOf(read(new HttpTransport({ timeouts, dispatcher }), url));
-    expect(error).toMatchObject({
-      code: 'WX_CLOUD_OPTIONS_INVALID',
-      option: 'dispatcher',
-      message: expect.stringContaining('Install undici 7 or 8'),
-    });
-  });
-});
-
 const fakeController = () => ({
   pause: jest.fn(),
   resume: jest.fn(),
@@ -105,6 +79,97 @@ function fakeDispatcher(tell: (handler: Dispatcher.DispatchHandler) => void): Ht
   };
   return { dispatch };
 }
+
+const ways: readonly (readonly [
+  string,
+  (transport: HttpTransport, url: string, signal?: AbortSignal) => Promise<string>,
+])[] = [
+  [
+    'a request',
+    async (transport, url, signal) => (await transport.send(callOf(url, signal))).readText(100),
+  ],
+  [
+    'an exchange',
+    async (transport, url, signal) => (await transport.exchange(callOf(url, signal), 100)).text,
+  ],
+];
+
+describe.each(ways)('%s', (_name, read) => {
+  it('asks of a dispatcher what undici 8 knows too, and nothing but to dispatch', async () => {
+    const url = await serve((_, response) => response.end('answer'));
+    const dispatcher = strictDispatcher(own(new Agent()));
+    await expect(read(new HttpTransport({ timeouts, dispatcher }), url)).resolves.toBe('answer');
+  });
+
+  it('on a dispatcher of undici 6 fails with what to do', async () => {
+    const url = await serve((_, response) => response.end('answer'));
+    const dispatcher: HttpDispatcher = own(new Agent6());
+    const error = await failureOf(read(new HttpTransport({ timeouts, dispatcher }), url));
+    expect(error).toMatchObject({
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      option: 'dispatcher',
+      message: expect.stringContaining('Install undici 7 or 8'),
+    });
+  });
+
+  it('ends at once when it is aborted while its dispatcher makes a pause', async () => {
+    const controller = fakeController();
+    const dispatcher = fakeDispatcher(handler => handler.onRequestStart?.(controller, {}));
+    const caller = new AbortController();
+    const transport = new HttpTransport({ timeouts, dispatcher });
+    const reading = failureOf(read(transport, 'http://x', caller.signal));
+    await delay(10);
+    const reason = abortedError('GET x', 'left');
+    caller.abort(reason);
+    expect(await reading).toBe(reason);
+    expect(controller.abort).toHaveBeenCalledWith(reason);
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
+  });
+
+  it('ends what its dispatcher begins after nobody waits any more', async () => {
+    const [first, second] = [fakeController(), fakeController()];
+    let later = (): void => {};
+    const dispatcher = fakeDispatcher(handler => {
+      handler.onRequestStart?.(first, {});
+      later = () => {
+        handler.onResponseStart?.(second, 200, {});
+        handler.onResponseData?.(second, Buffer.from('answer'));
+      };
+    });
+    const caller = new AbortController();
+    const reading = failureOf(
+      read(new HttpTransport({ timeouts, dispatcher }), 'http://x', caller.signal),
+    );
+    await delay(10);
+    caller.abort(abortedError('GET x', 'left'));
+    await reading;
+    later();
+    expect(second.abort).toHaveBeenCalledTimes(2);
+    expect(second.pause).not.toHaveBeenCalled();
+  });
+
+  it('fails when it ends without a head, or with none but an interim one', async () => {
+    const dispatcher = fakeDispatcher(handler => {
+      const controller = fakeController();
+      handler.onRequestStart?.(controller, {});
+      handler.onResponseStart?.(controller, 103, {});
+      handler.onResponseData?.(controller, Buffer.from('answer'));
+      handler.onResponseEnd?.(controller, {});
+    });
+    const error = await failureOf(read(new HttpTransport({ timeouts, dispatcher }), 'http://x'));
+    expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
+    expect(error.message).toContain('NO_HEAD');
+  });
+
+  it('passes over an interim head', async () => {
+    const url = await serve((_, response) => {
+      response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+      response.end('answer');
+    });
+    const dispatcher = own(new Agent());
+    await expect(read(new HttpTransport({ timeouts, dispatcher }), url)).resolves.toBe('answer');
+  });
+});
 
 describe('a body', () => {
   it('that a dispatcher takes up again on another connection is read on', async () => {
@@ -139,6 +204,23 @@ describe('a body', () => {
     body.resume();
     await until(() => second.resume.mock.calls.length > 0);
     expect(first.pause).not.toHaveBeenCalled();
+  });
+
+  it('that was given up ends what its dispatcher takes up again', async () => {
+    const [first, second] = [fakeController(), fakeController()];
+    let later = (): void => {};
+    const dispatcher = fakeDispatcher(handler => {
+      handler.onRequestStart?.(first, {});
+      handler.onResponseStart?.(first, 200, {});
+      later = () => handler.onResponseData?.(second, Buffer.alloc(200_000));
+    });
+    const answer = await new HttpTransport({ timeouts, dispatcher }).send(callOf('http://x'));
+    answer.discard();
+    await once(answer.body, 'close');
+    later();
+    expect(first.abort).toHaveBeenCalledTimes(1);
+    expect(second.abort).toHaveBeenCalledTimes(1);
+    expect(second.pause).not.toHaveBeenCalled();
   });
 
   it('that breaks off at once tells it to whoever has just been given its head', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { buildForm, toTarget } from '../../../lib/transport/index.js';
 import {
   NEVER,
@@ -109,6 +109,44 @@ describe('buildForm', () => {
     expect(isSent()).toBe(false);
   });
 
+  it('is not sent when it is given back while its source is waited for', async () => {
+    let end = (_result: IteratorResult<Uint8Array>): void => {};
+    const waiting: AsyncIterableIterator<Uint8Array> = {
+      next: () => new Promise(resolve => (end = resolve)),
+      return: () => {
+        const result = { done: true, value: undefined } as const;
+        end(result);
+        return Promise.resolve(result);
+      },
+      [Symbol.asyncIterator]: () => waiting,
+    };
+    const { body, isSent } = buildForm({ fields, size: 500_000, file: waiting });
+    const iterator = body as AsyncIterableIterator<Uint8Array>;
+    await iterator.next();
+    const next = iterator.next();
+    await iterator.return?.();
+    await expect(next).resolves.toEqual({ done: true, value: undefined });
+    expect(isSent()).toBe(false);
+  });
+
+  it('gives its source back once, whoever asks for it', async () => {
+    const returned = jest.fn();
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield Buffer.from('a');
+      } finally {
+        returned();
+      }
+    }
+    const { body } = buildForm({ fields, size: 500_000, file: endless() });
+    const iterator = body as AsyncIterableIterator<Uint8Array>;
+    await iterator.next();
+    await iterator.next();
+    const ends = await Promise.all([iterator.return?.(), iterator.return?.(), iterator.next()]);
+    expect(ends.map(end => end?.done)).toEqual([true, true, true]);
+    expect(returned).toHaveBeenCalledTimes(1);
+  });
+
   it.each([
     ['as one buffer', Buffer.from('hello')],
     ['in pieces', inPieces(Buffer.from('hello'), 2)],
@@ -123,8 +161,7 @@ describe('buildForm', () => {
     const { headers, body } = buildForm({ fields, size: 5, file });
     const target = toTarget(new URL(url));
     const call = { endpoint: 'POST object', method: 'POST', target, headers, body } as const;
-    const answer = await openTransport().send({ ...call, signal: NEVER });
-    answer.discard();
+    const answer = await openTransport().exchange({ ...call, signal: NEVER }, 10);
     expect(answer.status).toBe(204);
     const seen = onlyOf(requests);
     expect(seen.headers).toMatchObject(headers);

@@ -2,6 +2,12 @@ import { createServer as createTcpServer } from 'node:net';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:https';
+import {
+  constants,
+  createSecureServer as createHttp2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getEventListeners } from 'node:events';
@@ -12,17 +18,20 @@ import {
   HttpTransport,
   startDeadline,
   type HttpCall,
+  type HttpExchange,
 } from '../../../lib/transport/index.js';
 import { everythingShownBy, failureOf } from '../support/failures.js';
 import { afterThisTest, listen, NEVER, openTransport, serve } from '../support/server.js';
 import { until } from '../../support/until.js';
 
+type RequestListener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+
 const SECRET = 'a-s3cret-in-the-address';
 
-function get(url: string, call: Partial<HttpCall> = {}): HttpCall {
+function get<T extends Partial<HttpExchange>>(url: string, call?: T): HttpCall & T {
   const query = `?access_token=${SECRET}`;
   const common = { endpoint: 'GET x', method: 'GET', secrets: [SECRET], signal: NEVER } as const;
-  return { ...common, target: { origin: url, path: `/x${query}` }, ...call };
+  return { ...common, target: { origin: url, path: `/x${query}` }, ...(call as T) };
 }
 
 describe('an answer', () => {
@@ -244,6 +253,21 @@ describe('an abort', () => {
   });
 });
 
+/** What to post without an end, and when it was given back. */
+function endlessPost() {
+  let returned = (): void => {};
+  const done = new Promise<void>(resolve => (returned = resolve));
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) yield Buffer.alloc(65_536);
+    } finally {
+      returned();
+    }
+  }
+  const headers = { 'content-length': '1000000000' };
+  return { post: { method: 'POST', body: endless(), headers } as const, done };
+}
+
 describe('a body', () => {
   it('of an iterable that fails is the error of the iterable', async () => {
     const url = await serve(request => request.resume());
@@ -253,7 +277,7 @@ describe('a body', () => {
     }
     const headers = { 'content-length': '10' };
     const call = get(url, { method: 'POST', body: broken(), headers });
-    const error = await failureOf(openTransport().send(call));
+    const error = await failureOf(openTransport().exchange(call, 10));
     expect(error).toMatchObject({ name: 'WxCloudStorageError' });
     expect(everythingShownBy(error)).toContain('source failed');
   });
@@ -262,18 +286,9 @@ describe('a body', () => {
     const port = await listen(
       createTcpServer(socket => socket.once('data', () => socket.destroy())),
     );
-    let returned = (): void => {};
-    const done = new Promise<void>(resolve => (returned = resolve));
-    async function* endless(): AsyncGenerator<Uint8Array> {
-      try {
-        for (;;) yield Buffer.alloc(65_536);
-      } finally {
-        returned();
-      }
-    }
-    const headers = { 'content-length': '1000000000' };
-    const call = get(`http://127.0.0.1:${port}`, { method: 'POST', body: endless(), headers });
-    await expect(openTransport().send(call)).rejects.toMatchObject({
+    const { post, done } = endlessPost();
+    const call = get(`http://127.0.0.1:${port}`, post);
+    await expect(openTransport().exchange(call, 10)).rejects.toMatchObject({
       code: 'WX_CLOUD_CONNECTION_FAILED',
     });
     await expect(done).resolves.toBeUndefined();
@@ -281,6 +296,8 @@ describe('a body', () => {
 });
 
 describe('TLS', () => {
+  const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
+
   function makeCertificate(): { key: Buffer; cert: Buffer } {
     const folder = mkdtempSync(join(tmpdir(), 'certificate-'));
     afterThisTest(() => rmSync(folder, { recursive: true }));
@@ -312,12 +329,50 @@ describe('TLS', () => {
     const port = await listen(createTlsServer({ key, cert }, (_, response) => response.end('ok')));
     const dispatcher = new Agent({ connect: { ca: cert } });
     afterThisTest(() => dispatcher.destroy());
-    const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
     const transport = new HttpTransport({ timeouts, dispatcher });
     const answer = await transport.send(get(`https://127.0.0.1:${port}`));
     await expect(answer.readText(10)).resolves.toBe('ok');
     await transport.close();
     expect(dispatcher.destroyed).toBe(false);
+  });
+
+  it.each<[string, RequestListener, object]>([
+    [
+      'is reset',
+      ({ stream }) => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
+      { reason: expect.objectContaining({ code: 'WX_CLOUD_CONNECTION_FAILED' }) },
+    ],
+    [
+      'is answered early',
+      (_, response) => response.writeHead(403).end(),
+      { value: expect.objectContaining({ status: 403 }) },
+    ],
+  ])('over HTTP/2 a body is given back when its request %s', async (_, answer, expected) => {
+    const { key, cert } = makeCertificate();
+    const server = createHttp2Server({ key, cert }, (request, response) => {
+      request.on('error', () => {});
+      // The client sends until the window is full, and waits then.
+      setTimeout(() => answer(request, response), 100);
+    });
+    const port = await listen(server);
+    const dispatcher = new Agent({ connect: { ca: cert }, allowH2: true });
+    afterThisTest(() => dispatcher.destroy());
+    const { post, done } = endlessPost();
+    const transport = new HttpTransport({ timeouts, dispatcher });
+    const exchange = transport.exchange(get(`https://127.0.0.1:${port}`, post), 10);
+    const [outcome] = await Promise.allSettled([exchange]);
+    expect(outcome).toMatchObject(expected);
+    await expect(done).resolves.toBeUndefined();
+  });
+
+  it('is not said to fail by a time limit of ours where the dispatcher has its own', async () => {
+    const port = await listen(createTcpServer());
+    const dispatcher = new Agent({ connect: { timeout: 1 } });
+    afterThisTest(() => dispatcher.destroy());
+    const transport = new HttpTransport({ timeouts, dispatcher });
+    const error = await failureOf(transport.send(get(`https://127.0.0.1:${port}`)));
+    expect(error).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'connect' });
+    expect(error.message).toContain('the connect timeout of the dispatcher');
   });
 });
 
