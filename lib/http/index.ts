@@ -12,12 +12,8 @@ export { DEFAULT_INSTANCE, registrarProvider } from './application-instances.js'
 export { FileId, FileIds } from './file-id.decorator.js';
 export { toHttpException } from './http-exception.js';
 export { WxCloudExceptionFilter } from './wx-cloud-exception.filter.js';
-export {
-  wxCloudUpload,
-  type EngineFile,
-  type EngineStream,
-  type WxCloudUploadEngine,
-} from './upload-engine.js';
+export type { EngineStream } from './stream-pieces.js';
+export { wxCloudUpload, type EngineFile, type WxCloudUploadEngine } from './upload-engine.js';
 export {
   WxCloudAnyFilesInterceptor,
   WxCloudFileFieldsInterceptor,

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { OptionsInvalidError } from '../errors/index.js';
 import { RequestNote } from './request-note.js';
@@ -55,4 +55,9 @@ export function rawResponseOf(
   response: ServerResponse | { readonly raw: ServerResponse },
 ): ServerResponse {
   return 'raw' in response ? response.raw : response;
+}
+
+/** Node's request behind an adapter's. */
+export function rawRequestOf(request: object): IncomingMessage {
+  return 'raw' in request ? (request.raw as IncomingMessage) : (request as IncomingMessage);
 }

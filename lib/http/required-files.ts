@@ -1,5 +1,5 @@
 import { WxCloudStorageError } from '../errors/index.js';
-import { formInvalid } from './form-error.js';
+import { formInvalid } from '../form/index.js';
 
 /** What a parsed request may hold. */
 export interface ParsedRequest {

@@ -112,9 +112,9 @@ export class StoredFiles {
     return first;
   }
 
-  /** Whether an error came from storing a file, not from parsing the form. */
-  hasFailedWith(error: unknown): boolean {
-    return this.#failure !== undefined && this.#failure.error === error;
+  /** Makes sure that there is still an answer to be given. @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED` */
+  throwIfOver(): void {
+    if (this.#isSettled || this.#hasFailed) throw requestFailed();
   }
 
   /**

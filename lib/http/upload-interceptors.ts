@@ -10,24 +10,18 @@ export function WxCloudFileInterceptor(
   field: string,
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  return createUploadInterceptor({
-    options,
-    fileCount: 1,
-    select: (platform, parserOptions) => platform.FileInterceptor(field, parserOptions),
-  });
+  const maxCounts = new Map([[field, 1]]);
+  return createUploadInterceptor({ options, selection: { maxCounts, shape: 'one' } });
 }
 
 /** Stores the files of one field, up to `maxCount`, as Nest's `FilesInterceptor` does: see `@UploadedFiles()` and `@FileIds()`. */
 export function WxCloudFilesInterceptor(
   field: string,
-  maxCount?: number,
+  maxCount = Infinity,
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  return createUploadInterceptor({
-    options,
-    fileCount: maxCount,
-    select: (platform, parserOptions) => platform.FilesInterceptor(field, maxCount, parserOptions),
-  });
+  const maxCounts = new Map([[field, maxCount]]);
+  return createUploadInterceptor({ options, selection: { maxCounts, shape: 'list' } });
 }
 
 /** Stores the files of several fields, as Nest's `FileFieldsInterceptor` does: see `@UploadedFiles()` and `@FileIds(field)`. */
@@ -35,26 +29,13 @@ export function WxCloudFileFieldsInterceptor(
   fields: readonly WxCloudFileField[],
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  return createUploadInterceptor({
-    options,
-    fileCount: sumOfCounts(fields),
-    select: (platform, parserOptions) => platform.FileFieldsInterceptor(fields, parserOptions),
-  });
+  const maxCounts = new Map(fields.map(({ name, maxCount = Infinity }) => [name, maxCount]));
+  return createUploadInterceptor({ options, selection: { maxCounts, shape: 'by-field' } });
 }
 
 /** Stores the files of any field, as Nest's `AnyFilesInterceptor` does: see `@UploadedFiles()` and `@FileIds()`. */
 export function WxCloudAnyFilesInterceptor(
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  return createUploadInterceptor({
-    options,
-    fileCount: undefined,
-    select: (platform, parserOptions) => platform.AnyFilesInterceptor(parserOptions),
-  });
-}
-
-/** How many files the fields take together; undefined when one of them has no limit. */
-function sumOfCounts(fields: readonly WxCloudFileField[]): number | undefined {
-  const sum = fields.reduce((total, { maxCount }) => total + (maxCount ?? Number.NaN), 0);
-  return Number.isNaN(sum) ? undefined : sum;
+  return createUploadInterceptor({ options, selection: { maxCounts: undefined, shape: 'list' } });
 }

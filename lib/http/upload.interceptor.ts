@@ -11,141 +11,95 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { findInstance } from './application-instances.js';
-import { toFormError } from './form-error.js';
+import { assertUploadOptions } from './assert-upload-options.js';
+import type { FileSelection } from './file-places.js';
+import { prepareForForms } from './form-adapters.js';
 import { toHttpException } from './http-exception.js';
 import { keepOnSuccess } from './keep-on-success.js';
-import {
-  createFormParser,
-  takesNamesForLatin1,
-  type FormParser,
-  type PlatformUploadOptions,
-  type UploadPlatform,
-} from './platform.js';
 import { rawResponseOf } from './request-origin.js';
-import { assertHasFile, type ParsedRequest } from './required-files.js';
-import { isReasonToGiveUp, watchStoredFiles, type StoredFiles } from './stored-files.js';
-import { createUploadEngine } from './upload-engine.js';
-import type { WxCloudUploadInterceptorOptions, WxCloudUploadLimits } from './upload-options.js';
+import { assertHasFile } from './required-files.js';
+import { watchStoredFiles } from './stored-files.js';
+import { receiveUploadForm, type UploadFormParts, type UploadRequest } from './upload-form.js';
+import { completeLimits } from './upload-limits.js';
+import type { WxCloudUploadInterceptorOptions } from './upload-options.js';
 
 /** What tells one upload interceptor from another. */
 export interface UploadInterceptorParts {
   /** What the user gave. */
   readonly options: WxCloudUploadInterceptorOptions;
-  /** How many files its fields take together; undefined when that is not limited. */
-  readonly fileCount: number | undefined;
-  /** Makes Nest's interceptor of the same shape. */
-  readonly select: (
-    platform: UploadPlatform,
-    options: PlatformUploadOptions,
-  ) => Type<NestInterceptor>;
+  /** Which files its forms may bring. */
+  readonly selection: FileSelection;
 }
 
 /**
- * All of them, so that they mean the same with every parser: for one file, Express has no limit and Fastify 1 MiB;
- * names of fields and their shape are limited by some versions only.
- */
-const DEFAULT_LIMITS = {
-  fileSize: 104_857_600,
-  files: 10,
-  fieldSize: 1_048_576,
-  fieldNameSize: 100,
-  parts: 1_000,
-  headerPairs: 2_000,
-  fieldNestingDepth: 32,
-  fieldArrayIndexLimit: 1_000,
-} as const;
-
-/**
- * Makes an interceptor that has Nest's own one parse the form and our engine store its files, and that removes them
- * unless the request is answered with success.
+ * Makes an interceptor that reads the form and stores its files, and that removes them unless the request is answered
+ * with success.
  */
 export function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterceptor> {
   const { required = true } = parts.options;
-  const limits = completeLimits(parts);
 
   class WxCloudUploadInterceptor implements NestInterceptor, OnModuleInit {
     readonly #host: HttpAdapterHost;
-    #parser: Promise<FormParser> | undefined;
+    #form: UploadFormParts | undefined;
 
     constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
       this.#host = host;
     }
 
-    /** At start-up, so that a wrong name or a missing package does not wait for the first request. */
-    async onModuleInit(): Promise<void> {
-      if (this.#host.httpAdapter !== undefined) await this.#loadParser();
+    /** At start-up, so that a wrong name does not wait for the first request. */
+    onModuleInit(): void {
+      if (this.#host.httpAdapter === undefined) return;
+      prepareForForms(this.#host);
+      this.#prepare();
     }
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
       const http = context.switchToHttp();
-      const request = http.getRequest<ParsedRequest>();
+      const request = http.getRequest<UploadRequest>();
       const response = rawResponseOf(http.getResponse<ServerResponse>());
       const files = watchStoredFiles(request, response);
-      const checked: CallHandler = {
-        handle: () => {
-          if (required) assertHasFile(request);
-          return next.handle();
-        },
-      };
       try {
-        const parser = await this.#loadParser();
-        // A parser waits for the end of the request before it reports anything: for ever, when the client has stalled.
-        const result = await files.untilGivenUp(parser.intercept(context, checked));
-        return result.pipe(keepOnSuccess(files, toHttpException));
+        // A client that has stalled is not waited for, nor is one when the application closes.
+        await files.untilGivenUp(receiveUploadForm(request, files, this.#prepare()));
+        if (required) assertHasFile(request);
+        return next.handle().pipe(keepOnSuccess(files, toHttpException));
       } catch (error) {
         await files.fail();
-        if (isReasonToGiveUp(error)) closeConnection(response);
-        throw toHttpException(explain(error, files, limits.fileSize));
+        closeUnlessRead(response);
+        throw toHttpException(error);
       }
     }
 
-    #loadParser(): Promise<FormParser> {
-      this.#parser ??= makeParser(this.#host, parts, limits);
-      return this.#parser;
+    #prepare(): UploadFormParts {
+      this.#form ??= prepareForm(this.#host, parts);
+      return this.#form;
     }
   }
   return mixin(WxCloudUploadInterceptor);
 }
 
-type CompleteLimits = WxCloudUploadLimits & { readonly fileSize: number };
-
-/** Key by key, so that a limit that is given as undefined keeps its default. */
-function completeLimits({ options, fileCount }: UploadInterceptorParts): CompleteLimits {
-  const given = Object.entries(options.limits ?? {}).filter(([, value]) => value !== undefined);
-  const files = fileCount ?? DEFAULT_LIMITS.files;
-  return { ...DEFAULT_LIMITS, files, ...Object.fromEntries(given) };
+function prepareForm(
+  host: HttpAdapterHost,
+  { options, selection }: UploadInterceptorParts,
+): UploadFormParts {
+  assertUploadOptions(options);
+  const { context } = findInstance(host, options.storage);
+  const limits = completeLimits(options.limits, sumOf(selection.maxCounts));
+  return { options, context, limits, selection };
 }
 
-async function makeParser(
-  host: HttpAdapterHost,
-  { options, select }: UploadInterceptorParts,
-  limits: CompleteLimits,
-): Promise<FormParser> {
-  const { context } = findInstance(host, options.storage);
-  let namesAreLatin1 = false;
-  const storage = createUploadEngine({
-    options,
-    findContext: () => context,
-    fileSizeLimit: limits.fileSize,
-    takesNamesForLatin1: () => namesAreLatin1,
-    standsAlone: false,
-  });
-  // The engine counts by itself; one more lets a file reach the limit whatever the parser takes that for.
-  const parserLimits = { ...limits, fileSize: limits.fileSize + 1 };
-  const parser = await createFormParser(host, platform =>
-    select(platform, { storage, limits: parserLimits, defParamCharset: 'utf8' }),
+/** How many files the fields take together; undefined when one of them has no limit. */
+function sumOf(maxCounts: FileSelection['maxCounts']): number | undefined {
+  const sum = [...(maxCounts ?? [['', Infinity] as const])].reduce(
+    (all, [, count]) => all + count,
+    0,
   );
-  namesAreLatin1 = takesNamesForLatin1(parser);
-  return parser;
+  return Number.isFinite(sum) ? sum : undefined;
 }
 
 /** What is left of the form stands in the way of a further request; HTTP/2 has a stream for each. */
-function closeConnection(response: ServerResponse): void {
-  if (response.headersSent || response.req.httpVersionMajor !== 1) return;
+function closeUnlessRead(response: ServerResponse): void {
+  const { req: request } = response;
+  if (request.complete || response.headersSent || request.httpVersionMajor !== 1) return;
   response.setHeader('connection', 'close');
-}
-
-/** An error of the engine, or of a function it was given, says what it means; the others are the parser's. */
-function explain(error: unknown, files: StoredFiles, fileSizeLimit: number): unknown {
-  return files.hasFailedWith(error) ? error : toFormError(error, fileSizeLimit);
 }

@@ -35,9 +35,10 @@ const TABLE: ImportTable = {
     packages: [],
   },
   body: { folders: ['errors', 'options'], packages: ['file-type'] },
+  form: { folders: ['errors'], packages: [] },
   storage: { folders: CORE, packages: [] },
   http: {
-    folders: [...CORE, 'storage'],
+    folders: [...CORE, 'form', 'storage'],
     files: ['wx-cloud-file.ts'],
     packages: ['@nestjs/*', 'rxjs', 'multer'],
     typesOnly: ['multer'],

@@ -1,5 +1,5 @@
 import { OptionsInvalidError } from '../../errors/index.js';
-import { formInvalid } from '../form-error.js';
+import { formInvalid } from '../../form/index.js';
 import { findSent, isSentValue, type SentValue } from '../sent-value.js';
 import type { WxCloudHttpRequest } from '../upload-options.js';
 

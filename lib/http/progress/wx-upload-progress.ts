@@ -2,7 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
 import { findProgressHub } from '../application-instances.js';
-import { formInvalid } from '../form-error.js';
+import { formInvalid } from '../../form/index.js';
 import { toHttpException } from '../http-exception.js';
 import { isProgressId } from './progress-id.js';
 import { UploadProgressHub, type WxUploadProgressEvent } from './upload-progress-hub.js';

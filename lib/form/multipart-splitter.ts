@@ -1,0 +1,143 @@
+import { formBroken, formInvalid } from './form-invalid.js';
+
+/** Takes the content of a part. */
+export interface PartSink {
+  /** The next bytes. They are a view of what was written to the form, and stay as they are. */
+  add(bytes: Buffer): void;
+  /** All of it has come. */
+  end(): void;
+  /** No more of it comes, and what has come is not all. */
+  fail(error: Error): void;
+}
+
+/** Takes what nobody wants. */
+export const NO_SINK: PartSink = { add: () => {}, end: () => {}, fail: () => {} };
+
+const NOTHING = Buffer.alloc(0);
+const CARRIAGE_RETURN = 0x0d;
+const LINE_END = Buffer.from('\r\n');
+const HEAD_END = Buffer.from('\r\n\r\n');
+const FORM_END = Buffer.from('--');
+/** What Node allows the head of a request to have. @see https://nodejs.org/api/cli.html#--max-http-header-sizesize */
+const LONGEST_HEAD_BYTES = 16_384;
+
+/**
+ * Splits the bytes of a form into its parts as they come, without keeping or copying them. The delimiter is found by the
+ * runtime's own search, which no choice of bytes makes slow: bench/README.md has figures.
+ * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
+ */
+export class MultipartSplitter {
+  readonly #delimiter: Buffer;
+  readonly #openPart: (head: Buffer) => PartSink;
+  #read: (bytes: Buffer) => Buffer = this.#readContent;
+  /** What comes before the first delimiter is nobody's. */
+  #sink = NO_SINK;
+  /** What may be the beginning of a delimiter, or of a head. The first delimiter need not have a line before it. */
+  #held: Buffer = LINE_END;
+
+  /** `openPart` is given the lines of a part's head, each with its end; what it throws is thrown by {@link write}. */
+  constructor(boundary: string, openPart: (head: Buffer) => PartSink) {
+    this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
+    this.#openPart = openPart;
+  }
+
+  /** Takes the next bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`; nothing may be written then */
+  write(bytes: Buffer): void {
+    let rest = bytes;
+    while (rest.byteLength > 0) rest = this.#read(rest);
+  }
+
+  /** There is no more. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended */
+  end(): void {
+    if (this.#read !== this.#readNothing) throw formBroken();
+  }
+
+  /** Gives the form up, and the part that is open. */
+  fail(error: Error): void {
+    this.#sink.fail(error);
+    this.#sink = NO_SINK;
+    this.#read = this.#readNothing;
+  }
+
+  /** Up to the next delimiter; gives back what comes behind it. */
+  #readContent(bytes: Buffer): Buffer {
+    const delimiter = this.#delimiter;
+    if (this.#held.byteLength > 0) return this.#readBehindHeld(bytes);
+    const at = bytes.indexOf(delimiter);
+    if (at === -1) return this.#holdBack(bytes);
+    return this.#closePart(bytes.subarray(0, at), bytes.subarray(at + delimiter.byteLength));
+  }
+
+  /** A delimiter may begin in what was held back; one that does not lies whole in what has come now. */
+  #readBehindHeld(bytes: Buffer): Buffer {
+    const { byteLength } = this.#delimiter;
+    const held = this.#held;
+    const seam = Buffer.concat([held, bytes.subarray(0, byteLength - 1)]);
+    this.#held = NOTHING;
+    const at = seam.indexOf(this.#delimiter);
+    if (at !== -1) {
+      const behind = at + byteLength - held.byteLength;
+      return this.#closePart(seam.subarray(0, at), bytes.subarray(behind));
+    }
+    if (bytes.byteLength < byteLength - 1) return this.#holdBack(seam);
+    this.#sink.add(held);
+    return bytes;
+  }
+
+  /** Passes on what cannot belong to a delimiter. That has one carriage return, its first byte. */
+  #holdBack(bytes: Buffer): Buffer {
+    const delimiter = this.#delimiter;
+    const tail = bytes.subarray(Math.max(0, bytes.byteLength - delimiter.byteLength + 1));
+    const at = tail.lastIndexOf(CARRIAGE_RETURN);
+    const last = at === -1 ? NOTHING : tail.subarray(at);
+    const isBeginning = delimiter.subarray(0, last.byteLength).equals(last);
+    this.#held = isBeginning ? last : NOTHING;
+    this.#addContent(bytes.subarray(0, bytes.byteLength - this.#held.byteLength));
+    return NOTHING;
+  }
+
+  #closePart(content: Buffer, rest: Buffer): Buffer {
+    this.#addContent(content);
+    const sink = this.#sink;
+    this.#sink = NO_SINK;
+    this.#read = this.#readHead;
+    sink.end();
+    return rest;
+  }
+
+  #addContent(bytes: Buffer): void {
+    if (bytes.byteLength > 0) this.#sink.add(bytes);
+  }
+
+  /** What follows a delimiter: two dashes, or the rest of its line and a head. */
+  #readHead(bytes: Buffer): Buffer {
+    const found = this.#held.byteLength === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    if (found.subarray(0, FORM_END.byteLength).equals(FORM_END)) {
+      this.#read = this.#readNothing;
+      return NOTHING;
+    }
+    const at = found.indexOf(HEAD_END);
+    if (at === -1 && found.byteLength <= LONGEST_HEAD_BYTES) {
+      this.#held = found;
+      return NOTHING;
+    }
+    if (at === -1 || at > LONGEST_HEAD_BYTES) throw formInvalid('the head of a part is too long');
+    this.#held = NOTHING;
+    this.#read = this.#readContent;
+    this.#sink = this.#openPart(linesOf(found.subarray(0, at + LINE_END.byteLength)));
+    return found.subarray(at + HEAD_END.byteLength);
+  }
+
+  /** What comes behind the last delimiter is nobody's. */
+  #readNothing(): Buffer {
+    return NOTHING;
+  }
+}
+
+/** The lines behind that of the delimiter, which may end in spaces and in nothing else. */
+function linesOf(block: Buffer): Buffer {
+  const end = block.indexOf(LINE_END);
+  const padding = block.subarray(0, end).toString('latin1');
+  if (!/^[ \t]*$/.test(padding)) throw formBroken();
+  return block.subarray(end + LINE_END.byteLength);
+}

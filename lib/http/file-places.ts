@@ -1,0 +1,58 @@
+import { formInvalid } from '../form/index.js';
+import type { WxCloudUploadedFile } from './upload-options.js';
+
+/** Where `@UploadedFile()` and `@UploadedFiles()` read, on every adapter. */
+export interface FileTarget {
+  file?: unknown;
+  files?: unknown;
+}
+
+/** Which files a form may bring, and in what shape they are handed over. */
+export interface FileSelection {
+  /** How many files each field takes; undefined when any field takes files. */
+  readonly maxCounts: ReadonlyMap<string, number> | undefined;
+  /** One file, a list of them, or a list for each field. */
+  readonly shape: 'one' | 'list' | 'by-field';
+}
+
+/** On Fastify, `@fastify/multipart` gives requests methods of these names, which are no files. */
+export function hideMethods(target: FileTarget): void {
+  if (typeof target.file === 'function') target.file = undefined;
+  if (typeof target.files === 'function') target.files = undefined;
+}
+
+/** Puts the files of a form where handlers look for them. */
+export class FilePlaces {
+  readonly #target: FileTarget;
+  readonly #selection: FileSelection;
+  readonly #counts = new Map<string, number>();
+
+  /** A form without files leaves nothing, an empty list, or no fields. */
+  constructor(target: FileTarget, selection: FileSelection) {
+    this.#target = target;
+    this.#selection = selection;
+    target.file = undefined;
+    target.files = { one: undefined, list: [], 'by-field': Object.create(null) }[selection.shape];
+  }
+
+  /** Adds a file, in the order of the form. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when its field does not take it */
+  add(file: Pick<WxCloudUploadedFile, 'fieldname'>): void {
+    const { fieldname } = file;
+    this.#count(fieldname);
+    const target = this.#target;
+    if (this.#selection.shape === 'one') target.file = file;
+    else if (Array.isArray(target.files)) target.files.push(file);
+    else ((target.files as Record<string, unknown[]>)[fieldname] ??= []).push(file);
+  }
+
+  #count(fieldname: string): void {
+    const { maxCounts } = this.#selection;
+    if (maxCounts === undefined) return;
+    const count = (this.#counts.get(fieldname) ?? 0) + 1;
+    this.#counts.set(fieldname, count);
+    if (count <= (maxCounts.get(fieldname) ?? 0)) return;
+    throw formInvalid(
+      'it has a file in a field that takes none, or more files than the field takes',
+    );
+  }
+}

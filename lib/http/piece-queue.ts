@@ -1,0 +1,121 @@
+import { NO_PIECE, type PieceResult, type Pieces, type WaitingReader } from '../body/index.js';
+import { FileTooLargeError } from '../errors/index.js';
+
+/** So much is taken ahead, which saves stopping the source after every piece. */
+const AHEAD_BYTES = 131_072;
+
+/** What pieces come from. */
+export interface PieceSource {
+  /** Gives no more for a while; a few that are on their way may still come. */
+  pause(): unknown;
+  /** Goes on. */
+  resume(): unknown;
+}
+
+/**
+ * The content of a file on its way from a form to whoever stores it. Bytes are counted here, as parsers do not agree on
+ * whether a file may reach its limit. A reader that leaves early does not stop the source: the form goes on.
+ */
+export class PieceQueue implements Pieces {
+  readonly #source: PieceSource;
+  readonly #limitBytes: number;
+  readonly #pieces: Uint8Array[] = [];
+  #seenBytes = 0;
+  #keptBytes = 0;
+  #isPaused = false;
+  #hasEnded = false;
+  #failure: { readonly error: unknown } | undefined;
+  /** Whoever waits for the next piece; there is none in the queue then. */
+  #waiting: WaitingReader | undefined;
+
+  /** A file of more than `limitBytes` ends with {@link FileTooLargeError}. */
+  constructor(source: PieceSource, limitBytes: number) {
+    this.#source = source;
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Puts a piece behind the others; passed over when nobody reads any more. */
+  add(piece: Uint8Array): void {
+    if (this.#hasEnded) return;
+    this.#seenBytes += piece.byteLength;
+    if (this.#seenBytes > this.#limitBytes) return this.failTooLarge();
+    const waiting = this.#takeWaiting();
+    if (waiting !== undefined) return waiting.resolve({ done: false, value: piece });
+    this.#pieces.push(piece);
+    this.#keptBytes += piece.byteLength;
+    if (this.#keptBytes >= AHEAD_BYTES && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#source.pause();
+    }
+  }
+
+  /** There are no more pieces. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#goOn();
+    this.#takeWaiting()?.resolve(NO_PIECE);
+  }
+
+  /** There are no more pieces, and those in the queue are of no use. */
+  fail(error: unknown): void {
+    if (this.#hasEnded) return;
+    this.#failure = { error };
+    this.#pieces.length = 0;
+    this.#hasEnded = true;
+    this.#goOn();
+    this.#takeWaiting()?.reject(error);
+  }
+
+  /** As {@link fail}, for a file that goes on behind its limit. */
+  failTooLarge(): void {
+    this.fail(this.#tooLarge(Math.min(this.#limitBytes, this.#seenBytes)));
+  }
+
+  /** Whether a file may have so many bytes. @throws {@link FileTooLargeError} */
+  assertMayHave(bytes: number): void {
+    if (bytes > this.#limitBytes) throw this.#tooLarge(this.#limitBytes);
+  }
+
+  /** Gives the next piece, as soon as there is one. */
+  next(): Promise<PieceResult> {
+    const value = this.#pieces.shift();
+    if (value !== undefined) {
+      this.#keptBytes -= value.byteLength;
+      if (this.#keptBytes < AHEAD_BYTES) this.#goOn();
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    if (this.#hasEnded) return Promise.resolve(NO_PIECE);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  /** Nobody reads any more. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#pieces.length = 0;
+    this.#failure = undefined;
+    this.end();
+    return Promise.resolve(NO_PIECE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #takeWaiting(): WaitingReader | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting;
+  }
+
+  #tooLarge(limitBytes: number): FileTooLargeError {
+    return new FileTooLargeError({ subject: 'The file', limitBytes });
+  }
+
+  #goOn(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#source.resume();
+  }
+}

@@ -1,0 +1,49 @@
+import { storeSource, type StorageContext, type StoredCloudFile } from '../storage/index.js';
+import { readDeclaredSize } from './declared-size.js';
+import { FileIntake, type ClaimedFile } from './file-intake.js';
+import type { PieceQueue } from './piece-queue.js';
+import { progressListenerOf } from './progress/index.js';
+import type { StoredFiles } from './stored-files.js';
+import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
+
+/** A file of a form, and what becomes of it. */
+export interface FormFileCall {
+  /** What the application wants. */
+  readonly options: WxCloudUploadEngineOptions;
+  /** The instance that stores it. */
+  readonly context: StorageContext;
+  /** What it came with. */
+  readonly request: WxCloudHttpRequest;
+  /** All files of the request. */
+  readonly files: StoredFiles;
+  /** What the form says of it. */
+  readonly file: ClaimedFile;
+  /** Its content. */
+  readonly pieces: PieceQueue;
+}
+
+/** Stores one file of a form; it belongs to the request until that is answered. */
+export async function storeFormFile(call: FormFileCall): Promise<StoredCloudFile> {
+  const { options, context, request, files, file, pieces } = call;
+  const { fieldname, originalname, mimetype } = file;
+  const intake = new FileIntake(options, request, { fieldname, originalname, mimetype });
+  const { declaredSize, progressId } = options;
+  const index = files.takeIndex();
+  const size = declaredSize && readDeclaredSize(declaredSize, request, index);
+  if (size !== undefined) pieces.assertMayHave(size);
+  const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
+  return files.run(context, 'uploading', async signal => {
+    const stored = await storeSource(context, {
+      // A parser never fills a buffer again.
+      from: { source: pieces, size, areGivenAway: true },
+      inspectHead: head => intake.inspect(head, signal),
+      plan: body => intake.plan(body.size, signal),
+      onProgress,
+      signal,
+    });
+    const { fileId, etag } = stored;
+    await files.add({ fileId, etag, context, isPathUnique: intake.isPathUnique });
+    signal.throwIfAborted();
+    return stored;
+  });
+}

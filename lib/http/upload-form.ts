@@ -1,0 +1,120 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { IncomingMessage } from 'node:http';
+import {
+  FormReader,
+  isMultipart,
+  readBoundary,
+  type FormBody,
+  type FormFile,
+  type FormLimits,
+  type PartSink,
+} from '../form/index.js';
+import type { StorageContext } from '../storage/index.js';
+import { FilePlaces, hideMethods, type FileSelection, type FileTarget } from './file-places.js';
+import { FormReception } from './form-reception.js';
+import { PieceQueue } from './piece-queue.js';
+import { rawRequestOf } from './request-origin.js';
+import { storeFormFile } from './store-form-file.js';
+import type { StoredFiles } from './stored-files.js';
+import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
+
+/** An adapter's request, which takes what its form brings. */
+export type UploadRequest = WxCloudHttpRequest & FileTarget & { body?: FormBody };
+
+/** What the forms of a route have in common. */
+export interface UploadFormParts {
+  /** What becomes of their files. */
+  readonly options: WxCloudUploadEngineOptions;
+  /** The instance that stores them. */
+  readonly context: StorageContext;
+  /** What a form may have. */
+  readonly limits: FormLimits & { readonly fileSize: number };
+  /** Which files it may bring. */
+  readonly selection: FileSelection;
+}
+
+/**
+ * Reads the form of a request and stores its files, several at a time where they come faster than they are stored. Resolves
+ * when all of it was read and stored, and with nothing done for a request without a form.
+ * @throws {@link WxCloudStorageError} what is wrong with the form or with storing a file, once all other files have ended
+ */
+export async function receiveUploadForm(
+  request: UploadRequest,
+  files: StoredFiles,
+  parts: UploadFormParts,
+): Promise<void> {
+  const contentType = request.headers['content-type'];
+  if (!isMultipart(contentType)) return hideMethods(request);
+  await new UploadForm(request, files, parts).receive(readBoundary(contentType));
+  files.throwIfOver();
+}
+
+class UploadForm {
+  readonly #request: UploadRequest;
+  readonly #raw: IncomingMessage;
+  readonly #files: StoredFiles;
+  readonly #parts: UploadFormParts;
+  readonly #places: FilePlaces;
+  /** What an application's functions find in `AsyncLocalStorage`: events of a request do not have it. */
+  readonly #scope = new AsyncResource('wx-cloud-storage:upload-form');
+  readonly #storing: Promise<void>[] = [];
+  #reception: FormReception | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(request: UploadRequest, files: StoredFiles, parts: UploadFormParts) {
+    this.#request = request;
+    this.#raw = rawRequestOf(request);
+    this.#files = files;
+    this.#parts = parts;
+    this.#places = new FilePlaces(request, parts.selection);
+  }
+
+  async receive(boundary: string): Promise<void> {
+    const { limits, context } = this.#parts;
+    const body = (this.#request.body = Object.create(null) as FormBody);
+    const onFile = (file: FormFile): PartSink => this.#take(file);
+    const reader = new FormReader({ boundary, limits, body, onFile });
+    const { idleMs } = context.options.timeouts;
+    this.#reception = new FormReception({ request: this.#raw, reader, idleMs });
+    await this.#reception.ended.catch((error: unknown) => this.#fail(error));
+    await Promise.all(this.#storing);
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** Begins to store a file while it comes. */
+  #take(file: FormFile): PartSink {
+    const uploaded = { ...file };
+    this.#places.add(uploaded);
+    const pieces = new PieceQueue(this.#raw, this.#parts.limits.fileSize);
+    this.#storing.push(
+      this.#store(file, pieces).then(
+        stored => void Object.assign(uploaded, stored),
+        (error: unknown) => {
+          void pieces.return();
+          return this.#fail(error);
+        },
+      ),
+    );
+    return pieces;
+  }
+
+  #store(file: FormFile, pieces: PieceQueue): ReturnType<typeof storeFormFile> {
+    const { options, context } = this.#parts;
+    const [request, files] = [this.#request, this.#files];
+    return this.#scope.runInAsyncScope(storeFormFile, undefined, {
+      options,
+      context,
+      request,
+      files,
+      file,
+      pieces,
+    });
+  }
+
+  /** What fails first fails the request: uploads on their way end, and what is left of the form is passed over. */
+  async #fail(error: unknown): Promise<void> {
+    this.#failure ??= { error };
+    this.#reception?.stop(this.#failure.error as Error);
+    await this.#files.failWith(error);
+  }
+}
