@@ -44,7 +44,7 @@ export async function openUploadBody(
   assertSize(context.size);
   if (isAsyncIterable(source)) return openStream(source, context);
   const body = await openKnown(source, context);
-  if (context.size !== undefined && context.size !== body.size) throw wrongSize(body.size);
+  assertWholeSize(body.size, context.size);
   await context.inspectHead(body.head);
   return body;
 }
@@ -142,8 +142,10 @@ function assertSize(size: number | undefined): void {
   throw invalidArgument('size must be a whole number of bytes from 0');
 }
 
-function wrongSize(found: number): WxCloudStorageError {
-  return new WxCloudStorageError({
+/** Makes sure that a body that is at hand is as large as was said. @throws {@link WxCloudStorageError} `WX_CLOUD_SIZE_MISMATCHED` */
+export function assertWholeSize(found: number, declared: number | undefined): void {
+  if (declared === undefined || declared === found) return;
+  throw new WxCloudStorageError({
     code: 'WX_CLOUD_SIZE_MISMATCHED',
     message: `The body to upload has ${found} bytes, not the size that was declared. Declare its exact size, or none.`,
   });

@@ -21,7 +21,7 @@ export function findPathProblem(path: unknown): string | undefined {
   // In the form field `key` COS would put the file's name in its place.
   if (path.includes('${filename}')) return 'holds ${filename}';
   if (!path.isWellFormed()) return 'is not well-formed Unicode';
-  if (countEncodedBytes(path) > MAX_ENCODED_PATH_BYTES) {
+  if (isTooLong(path)) {
     return `has more than ${MAX_ENCODED_PATH_BYTES} bytes once percent-encoded`;
   }
   return undefined;
@@ -43,6 +43,14 @@ export function assertCloudPath(path: unknown): asserts path is string {
 /** How many bytes a path takes once percent-encoded, slashes left as they are. */
 export function countEncodedBytes(path: string): number {
   return path.split('/').map(encodeURIComponent).join('/').length;
+}
+
+/** No character takes more than three bytes for each of its units, and no byte more than three once encoded. */
+const MOST_ENCODED_BYTES = 9;
+
+function isTooLong(path: string): boolean {
+  if (path.length * MOST_ENCODED_BYTES <= MAX_ENCODED_PATH_BYTES) return false;
+  return countEncodedBytes(path) > MAX_ENCODED_PATH_BYTES;
 }
 
 /** What a generated path is made of. */

@@ -32,7 +32,7 @@ export class FilePlaces {
     this.#target = target;
     this.#selection = selection;
     target.file = undefined;
-    target.files = { one: undefined, list: [], 'by-field': Object.create(null) }[selection.shape];
+    target.files = selection.shape === 'one' ? undefined : noFiles(selection.shape);
   }
 
   /** Adds a file, in the order of the form. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when its field does not take it */
@@ -55,4 +55,8 @@ export class FilePlaces {
       'it has a file in a field that takes none, or more files than the field takes',
     );
   }
+}
+
+function noFiles(shape: 'list' | 'by-field'): object {
+  return shape === 'list' ? [] : (Object.create(null) as object);
 }

@@ -3,6 +3,8 @@ import { FileTooLargeError } from '../errors/index.js';
 
 /** So much is taken ahead, which saves stopping the source after every piece. */
 const AHEAD_BYTES = 131_072;
+/** As a piece takes memory of its own, however small it is. */
+const AHEAD_PIECES = 256;
 
 /** What pieces come from. */
 export interface PieceSource {
@@ -12,16 +14,26 @@ export interface PieceSource {
   resume(): unknown;
 }
 
+/** What a queue is made for. */
+export interface PieceQueueParts {
+  /** Paused while the reader is behind. */
+  readonly source: PieceSource;
+  /** How many bytes the file may have. */
+  readonly limitBytes: number;
+  /** Called once: when the file is there as a whole, when so much of it is there that it should be read, or when it has failed. */
+  readonly onReady?: () => void;
+}
+
 /**
  * The content of a file on its way from a form to whoever stores it. Bytes are counted here, as parsers do not agree on
  * whether a file may reach its limit. A reader that leaves early does not stop the source: the form goes on.
  */
 export class PieceQueue implements Pieces {
-  readonly #source: PieceSource;
-  readonly #limitBytes: number;
-  readonly #pieces: Uint8Array[] = [];
+  readonly #parts: PieceQueueParts;
+  #pieces: Uint8Array[] = [];
   #seenBytes = 0;
   #keptBytes = 0;
+  #isReady = false;
   #isPaused = false;
   #hasEnded = false;
   #failure: { readonly error: unknown } | undefined;
@@ -29,24 +41,23 @@ export class PieceQueue implements Pieces {
   #waiting: WaitingReader | undefined;
 
   /** A file of more than `limitBytes` ends with {@link FileTooLargeError}. */
-  constructor(source: PieceSource, limitBytes: number) {
-    this.#source = source;
-    this.#limitBytes = limitBytes;
+  constructor(parts: PieceQueueParts) {
+    this.#parts = parts;
   }
 
   /** Puts a piece behind the others; passed over when nobody reads any more. */
   add(piece: Uint8Array): void {
     if (this.#hasEnded) return;
     this.#seenBytes += piece.byteLength;
-    if (this.#seenBytes > this.#limitBytes) return this.failTooLarge();
+    if (this.#seenBytes > this.#parts.limitBytes) return this.failTooLarge();
     const waiting = this.#takeWaiting();
     if (waiting !== undefined) return waiting.resolve({ done: false, value: piece });
     this.#pieces.push(piece);
     this.#keptBytes += piece.byteLength;
-    if (this.#keptBytes >= AHEAD_BYTES && !this.#isPaused) {
-      this.#isPaused = true;
-      this.#source.pause();
-    }
+    if (!this.#isFull || this.#isPaused) return;
+    this.#isPaused = true;
+    this.#parts.source.pause();
+    this.#setReady();
   }
 
   /** There are no more pieces. */
@@ -54,6 +65,7 @@ export class PieceQueue implements Pieces {
     this.#hasEnded = true;
     this.#goOn();
     this.#takeWaiting()?.resolve(NO_PIECE);
+    this.#setReady();
   }
 
   /** There are no more pieces, and those in the queue are of no use. */
@@ -64,16 +76,28 @@ export class PieceQueue implements Pieces {
     this.#hasEnded = true;
     this.#goOn();
     this.#takeWaiting()?.reject(error);
+    this.#setReady();
   }
 
   /** As {@link fail}, for a file that goes on behind its limit. */
   failTooLarge(): void {
-    this.fail(this.#tooLarge(Math.min(this.#limitBytes, this.#seenBytes)));
+    this.fail(this.#tooLarge(Math.min(this.#parts.limitBytes, this.#seenBytes)));
   }
 
   /** Whether a file may have so many bytes. @throws {@link FileTooLargeError} */
   assertMayHave(bytes: number): void {
-    if (bytes > this.#limitBytes) throw this.#tooLarge(this.#limitBytes);
+    const { limitBytes } = this.#parts;
+    if (bytes > limitBytes) throw this.#tooLarge(limitBytes);
+  }
+
+  /** Takes all pieces when the file is there as a whole; undefined when it is not. */
+  takeWhole(): readonly Uint8Array[] | undefined {
+    if (!this.#hasEnded || this.#failure !== undefined || this.#keptBytes < this.#seenBytes) {
+      return undefined;
+    }
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    return pieces;
   }
 
   /** Gives the next piece, as soon as there is one. */
@@ -81,7 +105,7 @@ export class PieceQueue implements Pieces {
     const value = this.#pieces.shift();
     if (value !== undefined) {
       this.#keptBytes -= value.byteLength;
-      if (this.#keptBytes < AHEAD_BYTES) this.#goOn();
+      if (!this.#isFull) this.#goOn();
       return Promise.resolve({ done: false, value });
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
@@ -103,6 +127,16 @@ export class PieceQueue implements Pieces {
     return this;
   }
 
+  get #isFull(): boolean {
+    return this.#keptBytes >= AHEAD_BYTES || this.#pieces.length >= AHEAD_PIECES;
+  }
+
+  #setReady(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#parts.onReady?.();
+  }
+
   #takeWaiting(): WaitingReader | undefined {
     const waiting = this.#waiting;
     this.#waiting = undefined;
@@ -116,6 +150,6 @@ export class PieceQueue implements Pieces {
   #goOn(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#source.resume();
+    this.#parts.source.resume();
   }
 }

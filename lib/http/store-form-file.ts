@@ -34,8 +34,7 @@ export async function storeFormFile(call: FormFileCall): Promise<StoredCloudFile
   const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
   return files.run(context, 'uploading', async signal => {
     const stored = await storeSource(context, {
-      // A parser never fills a buffer again.
-      from: { source: pieces, size, areGivenAway: true },
+      from: { queue: pieces, size },
       inspectHead: head => intake.inspect(head, signal),
       plan: body => intake.plan(body.size, signal),
       onProgress,

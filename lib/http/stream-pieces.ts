@@ -12,7 +12,7 @@ export interface EngineStream extends Readable {
  * their streams is destroyed. Costs less than the stream's own iterator, and joins no pieces.
  */
 export function readStream(stream: EngineStream, limitBytes: number): PieceQueue {
-  const pieces = new PieceQueue(stream, limitBytes);
+  const pieces = new PieceQueue({ source: stream, limitBytes });
   const onClose = (): void => pieces.fail(new Error('The stream was closed before its end.'));
   stream.on('data', (piece: Uint8Array) => pieces.add(piece));
   stream.once('end', () => (stream.truncated === true ? pieces.failTooLarge() : pieces.end()));

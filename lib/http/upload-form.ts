@@ -81,20 +81,24 @@ class UploadForm {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Begins to store a file while it comes. */
+  /** A file is stored while it comes, but for a small one: that is there as a whole before anything could be done with it. */
   #take(file: FormFile): PartSink {
     const uploaded = { ...file };
     this.#places.add(uploaded);
-    const pieces = new PieceQueue(this.#raw, this.#parts.limits.fileSize);
-    this.#storing.push(
-      this.#store(file, pieces).then(
-        stored => void Object.assign(uploaded, stored),
-        (error: unknown) => {
-          void pieces.return();
-          return this.#fail(error);
-        },
-      ),
-    );
+    const pieces = new PieceQueue({
+      source: this.#raw,
+      limitBytes: this.#parts.limits.fileSize,
+      onReady: () => {
+        const storing = this.#store(file, pieces).then(
+          stored => void Object.assign(uploaded, stored),
+          (error: unknown) => {
+            void pieces.return();
+            return this.#fail(error);
+          },
+        );
+        this.#storing.push(storing);
+      },
+    });
     return pieces;
   }
 

@@ -1,8 +1,10 @@
 import {
   detectContentType,
   openFileBody,
+  openQueuedBody,
   openUploadBody,
   type OpenBodyContext,
+  type QueuedSource,
   type UploadBody,
   type UploadSource,
 } from '../body/index.js';
@@ -17,8 +19,11 @@ export type StoredSource =
   | {
       readonly source: UploadSource;
       readonly size: number | undefined;
-      /** Whether the source does not touch a piece again once it has given it. @defaultValue false */
-      readonly areGivenAway?: boolean;
+    }
+  | {
+      /** A queue of pieces, which may be there as a whole already. */
+      readonly queue: QueuedSource;
+      readonly size: number | undefined;
     }
   | { readonly localPath: string };
 
@@ -59,17 +64,17 @@ function openSource(
   from: StoredSource,
   { inspectHead, signal }: Pick<OpenBodyContext, 'inspectHead' | 'signal'>,
 ): Promise<UploadBody> {
-  const isLocal = 'localPath' in from;
   const open: OpenBodyContext = {
-    size: isLocal ? undefined : from.size,
-    areGivenAway: isLocal ? undefined : from.areGivenAway,
+    size: 'size' in from ? from.size : undefined,
+    areGivenAway: 'queue' in from,
     limits: options.upload,
     budget,
     idleMs: options.timeouts.idleMs,
     inspectHead,
     signal,
   };
-  return isLocal ? openFileBody(from.localPath, open) : openUploadBody(from.source, open);
+  if ('localPath' in from) return openFileBody(from.localPath, open);
+  return 'queue' in from ? openQueuedBody(from.queue, open) : openUploadBody(from.source, open);
 }
 
 /** Where a body goes whose path is known beforehand. */

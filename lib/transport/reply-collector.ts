@@ -29,7 +29,12 @@ export class ReplyCollector extends RequestHandler<HttpReply> {
 
   protected override end(head: ResponseHead): void {
     this.letGo();
-    const text = Buffer.concat(this.#pieces).subarray(0, this.#maxBytes).toString('utf8');
-    this.parts.resolve({ ...head, text });
+    this.parts.resolve({ ...head, text: this.#bytes === 0 ? '' : this.#toText() });
+  }
+
+  #toText(): string {
+    const [first, ...others] = this.#pieces;
+    const bytes = first !== undefined && others.length === 0 ? first : Buffer.concat(this.#pieces);
+    return bytes.toString('utf8', 0, Math.min(bytes.byteLength, this.#maxBytes));
   }
 }

@@ -56,7 +56,15 @@ export function decodeUploadLink(value: unknown): UploadLink {
   };
 }
 
+/** The links of a bucket have one address. */
+let lastAddress: { readonly text: string; readonly address: URL } | undefined;
+
 function readAddress(text: string): URL {
+  if (lastAddress?.text !== text) lastAddress = { text, address: parseAddress(text) };
+  return lastAddress.address;
+}
+
+function parseAddress(text: string): URL {
   // The text itself is given to clients, who may not read a sloppy one as `URL` does.
   const address = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   if (address !== undefined) return address;
