@@ -13,14 +13,22 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LONGEST_RUN_MS = 120_000;
 const AT_ONCE = 2;
 
-/** Each Nest, with the platform packages to go with it; `hasInterceptors` says whether there are any on Fastify. */
+/** Each Nest, with the platform packages to go with it, and those of them that bring no upload interceptors of Nest's. */
 const NESTS = [
-  { nest: '11.1.0', platforms: { express: '11.1.0' } },
-  { nest: '11.1.29', platforms: { express: '11.1.29' } },
+  {
+    nest: '11.1.0',
+    platforms: { express: '11.1.0', fastify: '11.1.0' },
+    withoutNestInterceptors: ['fastify'],
+  },
+  {
+    nest: '11.1.29',
+    platforms: { express: '11.1.29', fastify: '11.1.29' },
+    withoutNestInterceptors: ['fastify'],
+  },
   {
     nest: '11.2.10',
     platforms: { express: '11.2.10', fastify: '11.2.8' },
-    withoutInterceptors: ['fastify'],
+    withoutNestInterceptors: ['fastify'],
   },
   {
     nest: '12.1.0',
@@ -88,10 +96,10 @@ async function installApplication(workplace, tarball, { nest, platforms, more = 
   return folder;
 }
 
-async function runCombination({ binary, folder, file, adapter, hasInterceptors }) {
+async function runCombination({ binary, folder, file, adapter, hasNestInterceptors }) {
   const { NODE_OPTIONS: _ours, ...env } = process.env;
   try {
-    const { stdout } = await run(binary, [file, adapter, String(hasInterceptors)], {
+    const { stdout } = await run(binary, [file, adapter, String(hasNestInterceptors)], {
       cwd: folder,
       env,
       timeout: LONGEST_RUN_MS,
@@ -102,7 +110,7 @@ async function runCombination({ binary, folder, file, adapter, hasInterceptors }
   }
 }
 
-function combinationsOf({ nest, platforms, withoutInterceptors = [] }, folder, binaries) {
+function combinationsOf({ nest, platforms, withoutNestInterceptors = [] }, folder, binaries) {
   return Object.keys(platforms).flatMap(adapter =>
     Object.entries(MODULE_SYSTEMS).flatMap(([modules, file]) =>
       [...binaries].map(([node, binary]) => ({
@@ -112,7 +120,7 @@ function combinationsOf({ nest, platforms, withoutInterceptors = [] }, folder, b
         folder,
         file,
         adapter,
-        hasInterceptors: !withoutInterceptors.includes(adapter),
+        hasNestInterceptors: !withoutNestInterceptors.includes(adapter),
       })),
     ),
   );

@@ -7,8 +7,8 @@ const storage = require('nestjs-wx-cloud-storage');
 const emulator = require('nestjs-wx-cloud-storage/emulator');
 const { runChecks } = require('./suite/run-checks.cjs');
 
-const [, , adapter, withInterceptors] = process.argv;
-const hasInterceptors = withInterceptors === 'true';
+const [, , adapter, withNestInterceptors] = process.argv;
+const hasNestInterceptors = withNestInterceptors === 'true';
 const adapters = {
   express: () => {
     const { ExpressAdapter, FileInterceptor } = require('@nestjs/platform-express');
@@ -16,10 +16,10 @@ const adapters = {
   },
   fastify: () => {
     const { FastifyAdapter } = require('@nestjs/platform-fastify');
-    const { FileInterceptor } = hasInterceptors
+    const { FileInterceptor } = hasNestInterceptors
       ? require('@nestjs/platform-fastify/multipart')
       : {};
     return { createAdapter: () => new FastifyAdapter(), FileInterceptor };
   },
 };
-void runChecks({ common, core, storage, emulator, hasInterceptors, ...adapters[adapter]() });
+void runChecks({ common, core, storage, emulator, ...adapters[adapter]() });

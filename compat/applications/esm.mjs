@@ -5,8 +5,8 @@ import * as storage from 'nestjs-wx-cloud-storage';
 import * as emulator from 'nestjs-wx-cloud-storage/emulator';
 import { runChecks } from './suite/run-checks.cjs';
 
-const [, , adapter, withInterceptors] = process.argv;
-const hasInterceptors = withInterceptors === 'true';
+const [, , adapter, withNestInterceptors] = process.argv;
+const hasNestInterceptors = withNestInterceptors === 'true';
 const adapters = {
   express: async () => {
     const { ExpressAdapter, FileInterceptor } = await import('@nestjs/platform-express');
@@ -14,11 +14,11 @@ const adapters = {
   },
   fastify: async () => {
     const { FastifyAdapter } = await import('@nestjs/platform-fastify');
-    const { FileInterceptor } = hasInterceptors
+    const { FileInterceptor } = hasNestInterceptors
       ? await import('@nestjs/platform-fastify/multipart')
       : {};
     return { createAdapter: () => new FastifyAdapter(), FileInterceptor };
   },
 };
 const platform = await adapters[adapter]();
-await runChecks({ common, core, storage, emulator, hasInterceptors, ...platform });
+await runChecks({ common, core, storage, emulator, ...platform });

@@ -107,10 +107,6 @@ exports.checks = {
       const known = await get({ 'if-none-match': whole.headers.get('etag') });
       assert.deepEqual([known.status, known.bytes.length], [304, 0]);
     }),
-};
-
-/** What needs a form besides. */
-exports.checksWithForms = {
   'the progress of an upload reaches who watches its ID': modules => {
     const { common, storage } = modules;
     const progressId = { header: 'x-upload-id' };

@@ -10,16 +10,15 @@ const service = require('./service.cjs');
 exports.runChecks = async modules => {
   const warnings = [];
   process.on('warning', warning => void warnings.push(String(warning)));
-  const checks = modules.hasInterceptors
-    ? {
-        ...uploads.checks,
-        ...failures.checks,
-        ...service.checks,
-        ...dispatchers.checks,
-        ...bytesOut.checks,
-        ...bytesOut.checksWithForms,
-      }
-    : { ...service.checksWithoutInterceptors, ...bytesOut.checks };
+  const checks = {
+    ...uploads.checks,
+    ...failures.checks,
+    ...service.checks,
+    ...dispatchers.checks,
+    ...bytesOut.checks,
+    // Nest's own interceptor, where the adapter has one.
+    ...(modules.FileInterceptor && { ...uploads.engineChecks, ...failures.engineChecks }),
+  };
   const failed = [];
   for (const [name, check] of Object.entries(checks)) {
     try {

@@ -3,7 +3,7 @@
 // The module and its service, without any form.
 const assert = require('node:assert/strict');
 const { Readable } = require('node:stream');
-const { controllerOf, PNG, withApplication } = require('./application.cjs');
+const { controllerOf, withApplication } = require('./application.cjs');
 
 const serviceOf = ({ storage }, app, name) =>
   app.get(storage.getWxCloudStorageToken(name), { strict: false });
@@ -92,22 +92,5 @@ exports.checks = {
       assert.equal(response.status, 400);
       assert.equal((await response.json()).errorCode, 'WX_CLOUD_FILE_ID_INVALID');
     });
-  },
-};
-
-/** What holds where the adapter has no upload interceptors of Nest's: Fastify before 12.1. */
-exports.checksWithoutInterceptors = {
-  'forRoot gives a working service': exports.checks['forRoot gives a working service'],
-  'an upload interceptor stops the start-up and says what it needs': async modules => {
-    const { storage } = modules;
-    const interceptors = [storage.WxCloudFileInterceptor('photo')];
-    const controllers = [controllerOf(modules, { interceptors, handle: () => PNG.length })];
-    await assert.rejects(
-      withApplication(modules, { controllers }, () => {}),
-      {
-        code: 'WX_CLOUD_OPTIONS_INVALID',
-        message: /platform-fastify 12\.1/,
-      },
-    );
   },
 };
