@@ -13,7 +13,7 @@ const VALUE = /[ \t]*([^;\s"]*)[ \t]*/y;
  * paths. There is one way to read each character, so that no text takes more than linear time.
  */
 const PARAMETER =
-  /;[ \t]*([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"|([^;\s"]+))[ \t]*/y;
+  /;[ \t]*([!#$%&'*+.^`|~\w-]+)=(?:"((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"|([^;\t-\r "]+))[ \t]*/y;
 
 /** Takes a header apart; undefined when it is malformed. @see https://www.rfc-editor.org/rfc/rfc2045#section-5.1 */
 export function parseHeaderValue(text: string): HeaderValue | undefined {

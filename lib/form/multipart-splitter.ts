@@ -117,7 +117,7 @@ export class MultipartSplitter {
       return NOTHING;
     }
     const at = found.indexOf(HEAD_END);
-    if (at === -1 && found.byteLength <= LONGEST_HEAD_BYTES) {
+    if (at === -1 && found.byteLength < LONGEST_HEAD_BYTES + HEAD_END.byteLength) {
       this.#held = found;
       return NOTHING;
     }

@@ -17,7 +17,7 @@ export interface PartHead {
   readonly encoding: string;
 }
 
-const LINE = /^([!#$%&'*+.^`|~\w-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
+const LINE = /^([!#$%&'*+.^`|~\w-]+):[ \t]*(?![ \t])([\t\x20-\x7e\x80-\xff]*)$/;
 
 /**
  * Reads the head of a part; undefined when the part is not one of a form's. Its text is UTF-8, as browsers send it.
@@ -73,6 +73,8 @@ function readContentType(text: string | undefined): Pick<PartHead, 'mimetype' | 
 function readFileName(parameters: HeaderValue['parameters']): string | undefined {
   const plain = parameters.get('filename');
   const name = decodeExtended(parameters.get('filename*')) ?? (plain && decodeName(plain));
+  // It is a file's all the same: its bytes are not to become text.
+  if (name === undefined && parameters.has('filename*')) return '';
   return name && withoutFolders(name);
 }
 

@@ -59,8 +59,11 @@ export function closeGaps(body: FormBody): void {
   const pending: unknown[] = [body];
   for (let holder = pending.pop(); holder !== undefined; holder = pending.pop()) {
     const values: unknown[] = Object.values(holder as object);
-    if (Array.isArray(holder)) holder.splice(0, holder.length, ...values);
-    pending.push(...values.filter(value => typeof value === 'object'));
+    if (Array.isArray(holder)) {
+      holder.length = 0;
+      for (const value of values) holder.push(value);
+    }
+    for (const value of values) if (typeof value === 'object') pending.push(value);
   }
 }
 
