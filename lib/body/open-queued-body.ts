@@ -1,4 +1,5 @@
 import { HeadCollector } from './head-collector.js';
+import { KeptPieces } from './kept-pieces.js';
 import { assertWholeSize, openUploadBody, type OpenBodyContext } from './open-upload-body.js';
 import { replayableBody, type UploadBody } from './upload-body.js';
 
@@ -34,14 +35,19 @@ export async function openQueuedBody(
 
 function keptBody(pieces: readonly Uint8Array[], size: number, release: () => void): UploadBody {
   const head = new HeadCollector(true);
-  for (const piece of pieces) if (!head.isFull) head.add(piece);
+  const kept = new KeptPieces(true);
+  for (const piece of pieces) {
+    if (!head.isFull) head.add(piece);
+    kept.append(piece);
+  }
+  const { blocks } = kept;
   let isHeld = true;
   const dispose = (): Promise<void> => {
     if (isHeld) release();
     isHeld = false;
     return Promise.resolve();
   };
-  return replayableBody({ size, head: head.toBytes(), open: () => pieces, dispose });
+  return replayableBody({ size, head: head.toBytes(), open: () => blocks, dispose });
 }
 
 async function* iterate(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,6 @@
 import { TextDecoder } from 'node:util';
 import { formInvalid } from './form-invalid.js';
+import { GrowingBuffer } from './growing-buffer.js';
 import { MultipartSplitter, NO_SINK, type PartSink } from './multipart-splitter.js';
 import { parsePartHead, type PartHead } from './part-head.js';
 import {
@@ -122,12 +123,11 @@ export class FormReader {
   }
 }
 
-/** Gathers the text of a field in one buffer, as pieces may be as small as a byte. */
+/** Gathers the text of a field. */
 class TextSink implements PartSink {
   readonly #limitBytes: number;
   readonly #onText: (bytes: Buffer) => void;
-  #buffer: Buffer = Buffer.alloc(0);
-  #size = 0;
+  readonly #text = new GrowingBuffer();
 
   constructor(limitBytes: number, onText: (bytes: Buffer) => void) {
     this.#limitBytes = limitBytes;
@@ -135,28 +135,16 @@ class TextSink implements PartSink {
   }
 
   add(bytes: Buffer): void {
-    const size = this.#size + bytes.byteLength;
-    if (size > this.#limitBytes) throw formInvalid('a text field is too long');
-    if (this.#size === 0) this.#buffer = bytes;
-    else this.#append(bytes, size);
-    this.#size = size;
+    this.#text.add(bytes);
+    if (this.#text.size > this.#limitBytes) throw formInvalid('a text field is too long');
   }
 
   end(): void {
-    this.#onText(this.#buffer.subarray(0, this.#size));
+    this.#onText(this.#text.bytes);
   }
 
   /** Nobody waits for a field that is not complete. */
   fail(): void {}
-
-  #append(bytes: Buffer, size: number): void {
-    if (size > this.#buffer.byteLength) {
-      const grown = Buffer.allocUnsafe(size * 2);
-      grown.set(this.#buffer.subarray(0, this.#size));
-      this.#buffer = grown;
-    }
-    this.#buffer.set(bytes, this.#size);
-  }
 }
 
 function assertNameSize(nameBytes: number, { fieldNameSize }: FormLimits): void {

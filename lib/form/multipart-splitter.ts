@@ -1,4 +1,5 @@
 import { formBroken, formInvalid } from './form-invalid.js';
+import { GrowingBuffer } from './growing-buffer.js';
 
 /** Takes the content of a part. */
 export interface PartSink {
@@ -20,6 +21,7 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const FORM_END = Buffer.from('--');
 /** What Node allows the head of a request to have. @see https://nodejs.org/api/cli.html#--max-http-header-sizesize */
 const LONGEST_HEAD_BYTES = 16_384;
+const MOST_HEAD_BYTES = LONGEST_HEAD_BYTES + HEAD_END.byteLength;
 
 /**
  * Splits the bytes of a form into its parts as they come, without keeping or copying them. The delimiter is found by the
@@ -32,8 +34,10 @@ export class MultipartSplitter {
   #read: (bytes: Buffer) => Buffer = this.#readContent;
   /** What comes before the first delimiter is nobody's. */
   #sink = NO_SINK;
-  /** What may be the beginning of a delimiter, or of a head. The first delimiter need not have a line before it. */
+  /** What may be the beginning of a delimiter. The first one need not have a line before it. */
   #held: Buffer = LINE_END;
+  /** What has come of a head. */
+  readonly #head = new GrowingBuffer();
 
   /** `openPart` is given the lines of a part's head, each with its end; what it throws is thrown by {@link write}. */
   constructor(boundary: string, openPart: (head: Buffer) => PartSink) {
@@ -111,21 +115,23 @@ export class MultipartSplitter {
 
   /** What follows a delimiter: two dashes, or the rest of its line and a head. */
   #readHead(bytes: Buffer): Buffer {
-    const found = this.#held.byteLength === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    const head = this.#head;
+    const before = head.size;
+    head.add(bytes.subarray(0, MOST_HEAD_BYTES - before));
+    const found = head.bytes;
     if (found.subarray(0, FORM_END.byteLength).equals(FORM_END)) {
       this.#read = this.#readNothing;
       return NOTHING;
     }
-    const at = found.indexOf(HEAD_END);
-    if (at === -1 && found.byteLength < LONGEST_HEAD_BYTES + HEAD_END.byteLength) {
-      this.#held = found;
+    const at = found.indexOf(HEAD_END, Math.max(0, before - HEAD_END.byteLength + 1));
+    if (at === -1) {
+      if (head.size === MOST_HEAD_BYTES) throw formInvalid('the head of a part is too long');
       return NOTHING;
     }
-    if (at === -1 || at > LONGEST_HEAD_BYTES) throw formInvalid('the head of a part is too long');
-    this.#held = NOTHING;
+    head.clear();
     this.#read = this.#readContent;
     this.#sink = this.#openPart(linesOf(found.subarray(0, at + LINE_END.byteLength)));
-    return found.subarray(at + HEAD_END.byteLength);
+    return bytes.subarray(at + HEAD_END.byteLength - before);
   }
 
   /** What comes behind the last delimiter is nobody's. */

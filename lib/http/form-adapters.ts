@@ -27,8 +27,9 @@ export function prepareForForms({ httpAdapter }: HttpAdapterHost): void {
   const application: ParsingApplication & object = httpAdapter.getInstance();
   if (prepared.has(application)) return;
   prepared.add(application);
-  application.addContentTypeParser(/^multipart\/form-data\b/i, (_request, _payload, done) =>
-    done(null),
+  application.addContentTypeParser(
+    /^multipart\/form-data[ \t]*(?:;|$)/i,
+    (_request, _payload, done) => done(null),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { WxCloudStorageError } from '../errors/index.js';
+import { OptionsInvalidError, WxCloudStorageError } from '../errors/index.js';
 import { formBroken, type FormReader } from '../form/index.js';
 
 /** What receiving a form takes. */
@@ -10,6 +10,8 @@ export interface FormReceptionParts {
   readonly reader: FormReader;
   /** How long the client may send nothing, in milliseconds. */
   readonly idleMs: number;
+  /** Told at once what is wrong with the form, or with its client. */
+  readonly onFailure: (error: Error) => unknown;
 }
 
 /**
@@ -18,37 +20,41 @@ export interface FormReceptionParts {
  */
 export class FormReception {
   readonly #parts: FormReceptionParts;
-  /** Resolves when the form was read, and rejects when it has failed and nothing more of it is to come. */
-  readonly ended: Promise<void>;
-  #settle: () => void = () => {};
-  #failure: { readonly error: Error } | undefined;
+  #setEnded: () => void = () => {};
+  /** Resolves when nothing more of the form is to come, whatever has come of it. */
+  readonly ended = new Promise<void>(resolve => (this.#setEnded = resolve));
+  #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Starts to receive. */
+  /** Takes a request whose form nobody has read. Nothing is called before {@link start}. */
   constructor(parts: FormReceptionParts) {
     this.#parts = parts;
-    this.ended = new Promise((resolve, reject) => {
-      this.#settle = () => (this.#failure === undefined ? resolve() : reject(this.#failure.error));
-    });
-    this.#listen();
   }
 
-  /** Gives the form up; what is left of it is passed over. Of several errors the first one counts. */
+  /** Gives the form up; what is left of it is passed over. */
   stop(error: Error): void {
-    if (this.#failure !== undefined) return;
-    this.#failure = { error };
+    if (this.#isStopped) return;
+    this.#isStopped = true;
     this.#parts.reader.fail(error);
     this.#parts.request.resume();
   }
 
-  #listen(): void {
+  #fail(error: Error): void {
+    if (this.#isStopped) return;
+    this.stop(error);
+    this.#parts.onFailure(error);
+  }
+
+  /** Starts to receive. */
+  start(): void {
     const { request, idleMs } = this.#parts;
     if (request.readableEnded || request.destroyed) {
-      // Something else has read it, or the client has left meanwhile.
-      this.stop(formBroken());
-      return this.#settle();
+      this.#fail(request.readableEnded ? readAlready() : formBroken());
+      return this.#setEnded();
     }
     request.on('data', this.#onData);
+    // Whoever has paused it before does not know when it is read. From now on it is only a file's queue that does so.
+    if (request.isPaused()) request.resume();
     request.once('end', this.#onEnd);
     request.once('close', this.#onBreak);
     request.once('error', this.#onBreak);
@@ -57,37 +63,37 @@ export class FormReception {
 
   readonly #onData = (bytes: Buffer): void => {
     this.#timer?.refresh();
-    if (this.#failure !== undefined) return;
+    if (this.#isStopped) return;
     try {
       this.#parts.reader.write(bytes);
     } catch (error) {
-      this.stop(error as Error);
+      this.#fail(error as Error);
     }
   };
 
   readonly #onEnd = (): void => {
-    if (this.#failure === undefined) {
+    if (!this.#isStopped) {
       try {
         this.#parts.reader.end();
       } catch (error) {
-        this.stop(error as Error);
+        this.#fail(error as Error);
       }
     }
     this.#finish();
   };
 
   readonly #onBreak = (): void => {
-    this.stop(formBroken());
+    this.#fail(formBroken());
     this.#finish();
   };
 
   /** While a file is waited for that is stored more slowly than it comes, it is not the client that stalls. */
   readonly #onIdle = (): void => {
-    if (this.#failure === undefined && this.#parts.request.isPaused()) {
+    if (!this.#isStopped && this.#parts.request.isPaused()) {
       this.#timer?.refresh();
       return;
     }
-    this.stop(stalled(this.#parts.idleMs));
+    this.#fail(stalled(this.#parts.idleMs));
     this.#finish();
   };
 
@@ -98,8 +104,17 @@ export class FormReception {
     request.off('end', this.#onEnd);
     request.off('close', this.#onBreak);
     request.off('error', this.#onBreak);
-    this.#settle();
+    this.#setEnded();
   }
+}
+
+/** The client has done nothing wrong. */
+function readAlready(): OptionsInvalidError {
+  return new OptionsInvalidError({
+    option: 'form',
+    expected: 'read by one upload interceptor; something else has read it before',
+    remedy: 'Use one on a route, and no other form parser before it.',
+  });
 }
 
 function stalled(idleMs: number): WxCloudStorageError {

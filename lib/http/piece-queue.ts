@@ -2,7 +2,7 @@ import { NO_PIECE, type PieceResult, type Pieces, type WaitingReader } from '../
 import { FileTooLargeError } from '../errors/index.js';
 
 /** So much is taken ahead, which saves stopping the source after every piece. */
-const AHEAD_BYTES = 131_072;
+const AHEAD_BYTES = 65_536;
 /** As a piece takes memory of its own, however small it is. */
 const AHEAD_PIECES = 256;
 
@@ -20,8 +20,6 @@ export interface PieceQueueParts {
   readonly source: PieceSource;
   /** How many bytes the file may have. */
   readonly limitBytes: number;
-  /** Called once: when the file is there as a whole, when so much of it is there that it should be read, or when it has failed. */
-  readonly onReady?: () => void;
 }
 
 /**
@@ -33,7 +31,9 @@ export class PieceQueue implements Pieces {
   #pieces: Uint8Array[] = [];
   #seenBytes = 0;
   #keptBytes = 0;
-  #isReady = false;
+  #setReady: () => void = () => {};
+  /** Resolves when the file is there as a whole, when so much of it is there that it should be read, or when it has failed. */
+  readonly ready = new Promise<void>(resolve => (this.#setReady = resolve));
   #isPaused = false;
   #hasEnded = false;
   #failure: { readonly error: unknown } | undefined;
@@ -79,7 +79,7 @@ export class PieceQueue implements Pieces {
     this.#setReady();
   }
 
-  /** As {@link fail}, for a file that goes on behind its limit. */
+  /** As {@link fail}, for a file that goes on behind its limit; a parser that has one of its own cuts the file off there. */
   failTooLarge(): void {
     this.fail(this.#tooLarge(Math.min(this.#parts.limitBytes, this.#seenBytes)));
   }
@@ -128,13 +128,7 @@ export class PieceQueue implements Pieces {
   }
 
   get #isFull(): boolean {
-    return this.#keptBytes >= AHEAD_BYTES || this.#pieces.length >= AHEAD_PIECES;
-  }
-
-  #setReady(): void {
-    if (this.#isReady) return;
-    this.#isReady = true;
-    this.#parts.onReady?.();
+    return this.#keptBytes > AHEAD_BYTES || this.#pieces.length >= AHEAD_PIECES;
   }
 
   #takeWaiting(): WaitingReader | undefined {

@@ -1,4 +1,5 @@
 import { storeSource, type StorageContext, type StoredCloudFile } from '../storage/index.js';
+import { untilAborted } from '../transport/index.js';
 import { readDeclaredSize } from './declared-size.js';
 import { FileIntake, type ClaimedFile } from './file-intake.js';
 import type { PieceQueue } from './piece-queue.js';
@@ -33,6 +34,8 @@ export async function storeFormFile(call: FormFileCall): Promise<StoredCloudFile
   if (size !== undefined) pieces.assertMayHave(size);
   const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
   return files.run(context, 'uploading', async signal => {
+    // A small file is there as a whole before anything could be done with it.
+    await untilAborted(pieces.ready, signal);
     const stored = await storeSource(context, {
       from: { queue: pieces, size },
       inspectHead: head => intake.inspect(head, signal),

@@ -75,30 +75,32 @@ class UploadForm {
     const onFile = (file: FormFile): PartSink => this.#take(file);
     const reader = new FormReader({ boundary, limits, body, onFile });
     const { idleMs } = context.options.timeouts;
-    this.#reception = new FormReception({ request: this.#raw, reader, idleMs });
-    await this.#reception.ended.catch((error: unknown) => this.#fail(error));
+    // Waited for like a file, as it removes those that are stored.
+    const onFailure = (error: Error): unknown => this.#storing.push(this.#fail(error));
+    const reception = new FormReception({ request: this.#raw, reader, idleMs, onFailure });
+    this.#reception = reception;
+    reception.start();
+    await reception.ended;
     await Promise.all(this.#storing);
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** A file is stored while it comes, but for a small one: that is there as a whole before anything could be done with it. */
+  /** Begins to store a file, which goes on while it comes. */
   #take(file: FormFile): PartSink {
     const uploaded = { ...file };
     this.#places.add(uploaded);
     const pieces = new PieceQueue({
       source: this.#raw,
       limitBytes: this.#parts.limits.fileSize,
-      onReady: () => {
-        const storing = this.#store(file, pieces).then(
-          stored => void Object.assign(uploaded, stored),
-          (error: unknown) => {
-            void pieces.return();
-            return this.#fail(error);
-          },
-        );
-        this.#storing.push(storing);
-      },
     });
+    const storing = this.#store(file, pieces).then(
+      stored => void Object.assign(uploaded, stored),
+      (error: unknown) => {
+        void pieces.return();
+        return this.#fail(error);
+      },
+    );
+    this.#storing.push(storing);
     return pieces;
   }
 

@@ -96,7 +96,7 @@ export interface WxCloudUploadEngineOptions {
     | undefined;
   /**
    * Where the client declares the size of a file, which then goes straight through instead of being kept until its end
-   * shows how long it is. One of more than 128 KiB is sent once: what fails on the way is not repeated. A wrong size is answered with 400, one
+   * shows how long it is. One of more than 64 KiB is sent once: what fails on the way is not repeated. A wrong size is answered with 400, one
    * over `limits.fileSize` with 413; a file without a size is kept as usual. @defaultValue none
    */
   readonly declaredSize?: WxCloudDeclaredSize | undefined;

@@ -101,5 +101,7 @@ function sumOf(maxCounts: FileSelection['maxCounts']): number | undefined {
 function closeUnlessRead(response: ServerResponse): void {
   const { req: request } = response;
   if (request.complete || response.headersSent || request.httpVersionMajor !== 1) return;
+  // Of a request that nobody has begun to read, Node passes over the rest by itself.
+  if (request.readableFlowing !== true) return;
   response.setHeader('connection', 'close');
 }

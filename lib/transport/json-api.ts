@@ -71,9 +71,7 @@ export class JsonApi {
 
   #targetOf({ endpoint, query }: JsonCall): RequestTarget {
     const { origin, path } = this.#base;
-    const search = Object.entries(query)
-      .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
-      .join('&');
+    const search = new URLSearchParams(query).toString();
     const prefix = path === '/' ? '' : path;
     return { origin, path: `${prefix}${endpoint}${search === '' ? '' : `?${search}`}` };
   }

@@ -5,7 +5,11 @@ import { Controller, Get, type Type } from '@nestjs/common';
 import { expect, jest } from '@jest/globals';
 import type { WxCloudStorageOptions } from '../../../../lib/index.js';
 import type { Adapter } from '../../../support/adapters.js';
-import { startApplication, type TestApplication } from '../../../support/application.js';
+import {
+  startApplication,
+  type TestApplication,
+  type TestApplicationParts,
+} from '../../../support/application.js';
 import { PNG, postForm, type Answer, type FormPart } from '../../../support/forms.js';
 import { until } from '../../../support/until.js';
 
@@ -31,7 +35,7 @@ export interface EdgeApplication extends Pick<TestApplication, 'app' | 'emulator
 }
 
 /** What such an application is made of. */
-export interface EdgeApplicationParts {
+export interface EdgeApplicationParts extends Pick<TestApplicationParts, 'imports' | 'configure'> {
   readonly adapter: Adapter;
   readonly controllers: readonly Type[];
   readonly options?: Partial<WxCloudStorageOptions>;

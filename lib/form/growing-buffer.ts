@@ -1,0 +1,38 @@
+/** Bytes that come piece by piece, in one buffer, as pieces may be as small as a byte. A single piece is kept as it is. */
+export class GrowingBuffer {
+  #buffer: Buffer = Buffer.alloc(0);
+  #size = 0;
+
+  /** How many bytes there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** All of them. A view, which holds until the next piece is added. */
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#size);
+  }
+
+  /** Adds a piece. */
+  add(piece: Buffer): void {
+    if (this.#size === 0) this.#buffer = piece;
+    else this.#append(piece);
+    this.#size += piece.byteLength;
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    this.#buffer = Buffer.alloc(0);
+    this.#size = 0;
+  }
+
+  #append(piece: Buffer): void {
+    const size = this.#size + piece.byteLength;
+    if (size > this.#buffer.byteLength) {
+      const grown = Buffer.allocUnsafe(size * 2);
+      grown.set(this.bytes);
+      this.#buffer = grown;
+    }
+    this.#buffer.set(piece, this.#size);
+  }
+}

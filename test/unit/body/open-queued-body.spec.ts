@@ -1,0 +1,111 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { MemoryBudget, openQueuedBody, type OpenBodyContext } from '../../../lib/body/index.js';
+
+const SIGNAL = new AbortController().signal;
+const PIECES = [Buffer.from('ab'), Buffer.from('cde')];
+
+/** A queue of these pieces, whole or still coming. */
+function queueOf(pieces: readonly Buffer[], isWhole = true) {
+  return {
+    takeWhole: () => (isWhole ? pieces : undefined),
+    async *[Symbol.asyncIterator]() {
+      yield* pieces;
+    },
+  };
+}
+
+function makeContext(parts: Partial<OpenBodyContext> = {}, budgetBytes = 1_000) {
+  const use = { usedBytes: 0 };
+  const context: OpenBodyContext = {
+    size: undefined,
+    areGivenAway: true,
+    limits: {
+      memoryLimitBytes: 100,
+      memoryBudgetBytes: budgetBytes,
+      spoolDirectory: '/dev/null/there-is-none',
+      verifyEtag: false,
+    },
+    budget: new MemoryBudget(budgetBytes, use),
+    idleMs: 1_000,
+    signal: SIGNAL,
+    inspectHead: jest.fn(() => Promise.resolve()),
+    ...parts,
+  };
+  return { context, use };
+}
+
+async function readAll(bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
+
+describe('a queue that is there as a whole', () => {
+  it('is a body that can be read again, and counts towards the budget until it is disposed of', async () => {
+    const { context, use } = makeContext();
+    const body = await openQueuedBody(queueOf(PIECES), context);
+    expect({ size: body.size, head: String(body.head), isReplayable: body.isReplayable }).toEqual({
+      size: 5,
+      head: 'abcde',
+      isReplayable: true,
+    });
+    for (const _ of [1, 2]) {
+      expect(await readAll(body.open(SIGNAL) as Iterable<Uint8Array>)).toBe('abcde');
+    }
+    expect(use.usedBytes).toBe(5);
+    await body.dispose();
+    await body.dispose();
+    expect(use.usedBytes).toBe(0);
+  });
+
+  it('may be empty', async () => {
+    const { context } = makeContext();
+    const body = await openQueuedBody(queueOf([]), context);
+    expect([body.size, body.head.byteLength]).toEqual([0, 0]);
+  });
+
+  it('gives its memory back when it is refused', async () => {
+    const refusal = new Error('refused');
+    const { context, use } = makeContext({ inspectHead: () => Promise.reject(refusal) });
+    await expect(openQueuedBody(queueOf(PIECES), context)).rejects.toBe(refusal);
+    expect(use.usedBytes).toBe(0);
+  });
+
+  it('is refused when another size was declared', async () => {
+    const { context } = makeContext({ size: 4 });
+    await expect(openQueuedBody(queueOf(PIECES), context)).rejects.toMatchObject({
+      code: 'WX_CLOUD_SIZE_MISMATCHED',
+    });
+    expect(context.inspectHead).not.toHaveBeenCalled();
+  });
+
+  it('does not hold a large buffer for a few bytes of it', async () => {
+    const { context } = makeContext();
+    const large = Buffer.alloc(65_536);
+    const body = await openQueuedBody(queueOf([large.subarray(0, 10)]), context);
+    const [piece] = body.open(SIGNAL) as readonly Uint8Array[];
+    expect(piece?.buffer).not.toBe(large.buffer);
+  });
+
+  it.each([
+    ['the budget is used up', {}, 4],
+    ['it is larger than may stay in memory', { memoryLimitBytes: 4 }, 1_000],
+  ])('goes to a temporary file when %s', async (_, limits, budgetBytes) => {
+    const { context, use } = makeContext({}, budgetBytes);
+    const limited = { ...context, limits: { ...context.limits, ...limits } };
+    await expect(openQueuedBody(queueOf(PIECES), limited)).rejects.toMatchObject({
+      code: 'WX_CLOUD_SPOOL_FAILED',
+    });
+    expect(use.usedBytes).toBe(0);
+  });
+});
+
+describe('a queue that is still coming', () => {
+  it('is read piece by piece', async () => {
+    const { context, use } = makeContext();
+    const body = await openQueuedBody(queueOf(PIECES, false), context);
+    expect(await readAll(body.open(SIGNAL) as Iterable<Uint8Array>)).toBe('abcde');
+    await body.dispose();
+    expect(use.usedBytes).toBe(0);
+  });
+});

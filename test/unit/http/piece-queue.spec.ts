@@ -1,0 +1,125 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { PieceQueue } from '../../../lib/http/piece-queue.js';
+
+const A = Buffer.from('a');
+const LARGE = Buffer.alloc(65_537);
+const NO_MORE = { done: true, value: undefined };
+
+function makeQueue(limitBytes = 1_000_000) {
+  const source = { pause: jest.fn(), resume: jest.fn() };
+  return { source, queue: new PieceQueue({ source, limitBytes }) };
+}
+
+/** Whether a promise has been settled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending');
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
+}
+
+describe('PieceQueue', () => {
+  it('gives pieces in their order, whoever is first', async () => {
+    const { queue } = makeQueue();
+    const early = queue.next();
+    queue.add(A);
+    queue.add(LARGE);
+    queue.end();
+    await expect(early).resolves.toEqual({ done: false, value: A });
+    await expect(queue.next()).resolves.toEqual({ done: false, value: LARGE });
+    await expect(queue.next()).resolves.toEqual(NO_MORE);
+    await expect(queue.next()).resolves.toEqual(NO_MORE);
+  });
+
+  it('tells whoever waits that there is no more', async () => {
+    const { queue } = makeQueue();
+    const waiting = queue.next();
+    queue.end();
+    await expect(waiting).resolves.toEqual(NO_MORE);
+  });
+
+  it.each([
+    ['more than 64 KiB are waiting', [LARGE]],
+    ['256 pieces are waiting', Array.from({ length: 256 }, () => A)],
+  ])('pauses its source once %s, and lets it go on when less are', async (_, pieces) => {
+    const { queue, source } = makeQueue();
+    for (const piece of pieces) queue.add(piece);
+    expect(source.pause).toHaveBeenCalledTimes(1);
+    expect(source.resume).not.toHaveBeenCalled();
+    await queue.next();
+    expect(source.resume).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['ends', (queue: PieceQueue) => queue.end()],
+    ['fails', (queue: PieceQueue) => queue.fail(new Error('broken'))],
+    ['is given up', (queue: PieceQueue) => queue.return()],
+  ])('lets its source go on when it %s', (_, finish) => {
+    const { queue, source } = makeQueue();
+    queue.add(LARGE);
+    finish(queue);
+    expect(source.resume).toHaveBeenCalledTimes(1);
+    queue.add(LARGE);
+    expect(source.pause).toHaveBeenCalledTimes(1);
+  });
+
+  it('does not pause its source while somebody waits', async () => {
+    const { queue, source } = makeQueue();
+    const waiting = queue.next();
+    queue.add(LARGE);
+    await waiting;
+    expect(source.pause).not.toHaveBeenCalled();
+  });
+
+  it('may reach its limit, and fails behind it', async () => {
+    const { queue } = makeQueue(2);
+    queue.add(A);
+    queue.add(A);
+    expect(() => queue.assertMayHave(2)).not.toThrow();
+    expect(() => queue.assertMayHave(3)).toThrow(expect.objectContaining({ limitBytes: 2 }));
+    queue.add(A);
+    await expect(queue.next()).rejects.toMatchObject({
+      code: 'WX_CLOUD_FILE_TOO_LARGE',
+      limitBytes: 2,
+    });
+  });
+
+  it('tells its failure once more, and keeps the first one', async () => {
+    const { queue } = makeQueue();
+    const first = new Error('first');
+    queue.fail(first);
+    queue.fail(new Error('second'));
+    await expect(queue.next()).rejects.toBe(first);
+    await expect(queue.next()).rejects.toBe(first);
+  });
+
+  it.each([
+    ['it has ended', (queue: PieceQueue) => queue.end()],
+    ['it has failed', (queue: PieceQueue) => queue.fail(new Error('broken'))],
+    ['much of it is waiting', (queue: PieceQueue) => queue.add(LARGE)],
+  ])('is ready when %s, and not before', async (_, finish) => {
+    const { queue } = makeQueue();
+    queue.add(A);
+    expect(await isSettled(queue.ready)).toBe(false);
+    finish(queue);
+    expect(await isSettled(queue.ready)).toBe(true);
+  });
+
+  it('gives itself as a whole when it has ended and nobody has taken a piece', () => {
+    const { queue } = makeQueue();
+    queue.add(A);
+    expect(queue.takeWhole()).toBeUndefined();
+    queue.add(LARGE);
+    queue.end();
+    expect(queue.takeWhole()).toEqual([A, LARGE]);
+  });
+
+  it('does not give itself as a whole when a piece is missing, or after a failure', async () => {
+    const read = makeQueue().queue;
+    read.add(A);
+    await read.next();
+    read.end();
+    expect(read.takeWhole()).toBeUndefined();
+    const failed = makeQueue().queue;
+    failed.fail(new Error('broken'));
+    expect(failed.takeWhole()).toBeUndefined();
+  });
+});
