@@ -17,8 +17,13 @@ export interface FileSelection {
 
 /** On Fastify, `@fastify/multipart` gives requests methods of these names, which are no files. */
 export function hideMethods(target: FileTarget): void {
-  if (typeof target.file === 'function') target.file = undefined;
-  if (typeof target.files === 'function') target.files = undefined;
+  if (typeof target.file === 'function') hide(target, 'file');
+  if (typeof target.files === 'function') hide(target, 'files');
+}
+
+/** A property more would make the request slower to use. */
+function hide(target: FileTarget, name: keyof FileTarget): void {
+  if (target[name] !== undefined) target[name] = undefined;
 }
 
 /** Puts the files of a form where handlers look for them. */
@@ -31,8 +36,9 @@ export class FilePlaces {
   constructor(target: FileTarget, selection: FileSelection) {
     this.#target = target;
     this.#selection = selection;
-    target.file = undefined;
-    target.files = selection.shape === 'one' ? undefined : noFiles(selection.shape);
+    hide(target, 'file');
+    if (selection.shape === 'one') hide(target, 'files');
+    else target.files = noFiles(selection.shape);
   }
 
   /** Adds a file, in the order of the form. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when its field does not take it */

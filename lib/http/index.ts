@@ -12,7 +12,7 @@ export { DEFAULT_INSTANCE, registrarProvider } from './application-instances.js'
 export { FileId, FileIds } from './file-id.decorator.js';
 export { toHttpException } from './http-exception.js';
 export { WxCloudExceptionFilter } from './wx-cloud-exception.filter.js';
-export type { EngineStream } from './stream-pieces.js';
+export type { EngineStream } from './engine-stream.js';
 export { wxCloudUpload, type EngineFile, type WxCloudUploadEngine } from './upload-engine.js';
 export {
   WxCloudAnyFilesInterceptor,

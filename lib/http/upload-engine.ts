@@ -7,7 +7,7 @@ import { toHttpException } from './http-exception.js';
 import { originOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
-import { readStream, type EngineStream } from './stream-pieces.js';
+import { readStream, type EngineStream } from './engine-stream.js';
 import { assertUploadOptions } from './assert-upload-options.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 

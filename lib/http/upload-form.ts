@@ -119,8 +119,7 @@ class UploadForm {
 
   /** What fails first fails the request: uploads on their way end, and what is left of the form is passed over. */
   async #fail(error: unknown): Promise<void> {
-    this.#failure ??= { error };
-    this.#reception?.stop(this.#failure.error as Error);
-    await this.#files.failWith(error);
+    this.#reception?.stop(error as Error);
+    this.#failure = { error: await this.#files.failWith(error) };
   }
 }

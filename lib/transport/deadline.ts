@@ -65,22 +65,19 @@ export function startDeadline({ operation, timeoutMs, signal: given }: DeadlineP
 }
 
 /** Waits for a promise that others may share, but no longer than the signal allows; the promise itself goes on. */
-export async function untilAborted<T>(
-  promise: Promise<T>,
-  signal: AbortSignal | undefined,
-): Promise<T> {
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
-  // Others may share it; should nobody, its failure is not to end the process.
-  promise.catch(() => {});
-  signal.throwIfAborted();
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const lettingGo =
+      <V>(settle: (value: V) => void) =>
+      (value: V): void => {
+        signal.removeEventListener('abort', onAbort);
+        settle(value);
+      };
+    // Also when nobody waits any more: its failure is not to end the process.
+    promise.then(lettingGo(resolve), lettingGo(reject));
   });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
