@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { DOWNLOAD } from './cases/download.mjs';
 import { FORM_OF_FILES, LINKS } from './cases/latency.mjs';
 import { measureScaling, SCALED, SCALING } from './cases/scaling.mjs';
+import { SEARCH } from './cases/search.mjs';
 import { START_UP } from './cases/start-up.mjs';
 import { HARD_UPLOADS, UPLOADS } from './cases/uploads.mjs';
 import { installPeers, OWN } from './support/peers.mjs';
@@ -12,7 +13,7 @@ import { Program } from './support/processes.mjs';
 import { show, summarize } from './support/statistics.mjs';
 import { drawScaling } from './support/svg.mjs';
 
-const CASES = [...UPLOADS, HARD_UPLOADS, FORM_OF_FILES, LINKS, DOWNLOAD, START_UP];
+const CASES = [...UPLOADS, HARD_UPLOADS, SEARCH, FORM_OF_FILES, LINKS, DOWNLOAD, START_UP];
 
 const { values } = parseArgs({
   options: {

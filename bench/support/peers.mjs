@@ -12,4 +12,15 @@ export function installPeers() {
 }
 
 /** Contestants that need nothing but the repository itself. */
-export const OWN = ['raw', 'noop', 'bare', 'ours', 'ours-declared', 'undici', 'one by one'];
+export const OWN = [
+  'raw',
+  'noop',
+  'bare',
+  'ours',
+  'ours-declared',
+  'undici',
+  'one by one',
+  'lib/form',
+  'busboy',
+  'four bytes first',
+];

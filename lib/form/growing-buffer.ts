@@ -1,6 +1,8 @@
+const NOTHING = Buffer.alloc(0);
+
 /** Bytes that come piece by piece, in one buffer, as pieces may be as small as a byte. A single piece is kept as it is. */
 export class GrowingBuffer {
-  #buffer: Buffer = Buffer.alloc(0);
+  #buffer: Buffer = NOTHING;
   #size = 0;
 
   /** How many bytes there are. */
@@ -22,7 +24,7 @@ export class GrowingBuffer {
 
   /** Forgets all of them. */
   clear(): void {
-    this.#buffer = Buffer.alloc(0);
+    this.#buffer = NOTHING;
     this.#size = 0;
   }
 

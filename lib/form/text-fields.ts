@@ -108,9 +108,8 @@ function pushValue(list: unknown[], value: string): void {
 /** What is there already stays, under another key where it has to. */
 function openHolder(holder: FormBody, key: string, isForIndex: boolean): FormBody {
   const known = holder[key];
-  if (known !== undefined && (isForIndex ? typeof known === 'object' : isPlainHolder(known))) {
-    return known as FormBody;
-  }
+  // A list of indices can be gone into by an index; an object by anything.
+  if (isHolder(known) && (isForIndex || !Array.isArray(known))) return known;
   const opened = (known === undefined && isForIndex ? [] : Object.create(null)) as FormBody;
   if (Array.isArray(known)) Object.assign(opened, known);
   else if (known !== undefined) opened[''] = known;
@@ -120,10 +119,6 @@ function openHolder(holder: FormBody, key: string, isForIndex: boolean): FormBod
 
 function isHolder(value: unknown): value is FormBody {
   return typeof value === 'object' && value !== null;
-}
-
-function isPlainHolder(value: unknown): value is FormBody {
-  return isHolder(value) && !Array.isArray(value);
 }
 
 function unacceptable(): WxCloudStorageError {

@@ -18,13 +18,12 @@ export interface PieceSource {
 export interface PieceQueueParts {
   /** Paused while the reader is behind. */
   readonly source: PieceSource;
-  /** How many bytes the file may have. */
+  /** How many bytes the file may have; Infinity where the source has a limit of its own. */
   readonly limitBytes: number;
 }
 
 /**
- * The content of a file on its way from a form to whoever stores it. Bytes are counted here, as parsers do not agree on
- * whether a file may reach its limit. A reader that leaves early does not stop the source: the form goes on.
+ * The content of a file on its way from a form to whoever stores it, up to the file's limit. A reader that leaves early does not stop the source: the form goes on.
  */
 export class PieceQueue implements Pieces {
   readonly #parts: PieceQueueParts;

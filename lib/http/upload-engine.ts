@@ -2,13 +2,13 @@ import type { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
 import type { StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
+import { assertUploadOptions } from './assert-upload-options.js';
+import { readStream, type EngineStream } from './engine-stream.js';
 import { decodeLatin1Name } from './file-name.js';
 import { toHttpException } from './http-exception.js';
 import { originOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
-import { readStream, type EngineStream } from './engine-stream.js';
-import { assertUploadOptions } from './assert-upload-options.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 
 /** What multer hands to a storage engine. */
@@ -96,8 +96,7 @@ async function storeFile(
     request,
     files: storedFilesOf(request),
     file: { fieldname, originalname, mimetype },
-    // The parser has the limit; it cuts off a file that reaches it.
-    pieces: readStream(stream, Infinity),
+    pieces: readStream(stream),
   });
   return { ...stored, originalname };
 }

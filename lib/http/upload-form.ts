@@ -6,7 +6,6 @@ import {
   readBoundary,
   type FormBody,
   type FormFile,
-  type FormLimits,
   type PartSink,
 } from '../form/index.js';
 import type { StorageContext } from '../storage/index.js';
@@ -16,6 +15,7 @@ import { PieceQueue } from './piece-queue.js';
 import { rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import type { StoredFiles } from './stored-files.js';
+import type { CompleteUploadLimits } from './upload-limits.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 
 /** An adapter's request, which takes what its form brings. */
@@ -28,7 +28,7 @@ export interface UploadFormParts {
   /** The instance that stores them. */
   readonly context: StorageContext;
   /** What a form may have. */
-  readonly limits: FormLimits & { readonly fileSize: number };
+  readonly limits: CompleteUploadLimits;
   /** Which files it may bring. */
   readonly selection: FileSelection;
 }
@@ -89,10 +89,8 @@ class UploadForm {
   #take(file: FormFile): PartSink {
     const uploaded = { ...file };
     this.#places.add(uploaded);
-    const pieces = new PieceQueue({
-      source: this.#raw,
-      limitBytes: this.#parts.limits.fileSize,
-    });
+    const { fileSize } = this.#parts.limits;
+    const pieces = new PieceQueue({ source: this.#raw, limitBytes: fileSize });
     const storing = this.#store(file, pieces).then(
       stored => void Object.assign(uploaded, stored),
       (error: unknown) => {
@@ -106,15 +104,8 @@ class UploadForm {
 
   #store(file: FormFile, pieces: PieceQueue): ReturnType<typeof storeFormFile> {
     const { options, context } = this.#parts;
-    const [request, files] = [this.#request, this.#files];
-    return this.#scope.runInAsyncScope(storeFormFile, undefined, {
-      options,
-      context,
-      request,
-      files,
-      file,
-      pieces,
-    });
+    const of = { options, context, request: this.#request, files: this.#files };
+    return this.#scope.runInAsyncScope(storeFormFile, undefined, { ...of, file, pieces });
   }
 
   /** What fails first fails the request: uploads on their way end, and what is left of the form is passed over. */

@@ -90,10 +90,8 @@ function prepareForm(
 
 /** How many files the fields take together; undefined when one of them has no limit. */
 function sumOf(maxCounts: FileSelection['maxCounts']): number | undefined {
-  const sum = [...(maxCounts ?? [['', Infinity] as const])].reduce(
-    (all, [, count]) => all + count,
-    0,
-  );
+  if (maxCounts === undefined) return undefined;
+  const sum = [...maxCounts.values()].reduce((all, count) => all + count, 0);
   return Number.isFinite(sum) ? sum : undefined;
 }
 
