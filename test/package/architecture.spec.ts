@@ -48,8 +48,6 @@ const TABLE: ImportTable = {
   emulator: { folders: ['wire'], packages: [], typesOnly: ['wire'] },
 };
 
-const MAX_LINES = 250;
-
 /** The TypeScript of a sample, not what is installed or built in its folder. */
 const SAMPLE_SOURCE = /^[^/]+\/(?!(node_modules|dist)\/).*(?<!\.d)\.ts$/;
 
@@ -75,11 +73,6 @@ describe('lib', () => {
 
   it('has no utils', () => {
     expect(files.map(file => file.path).filter(path => /(^|[/.-])utils?\b/.test(path))).toEqual([]);
-  });
-
-  it(`has no file of more than ${MAX_LINES} lines`, () => {
-    const long = files.filter(file => file.text.trimEnd().split('\n').length > MAX_LINES);
-    expect(long.map(file => file.path)).toEqual([]);
   });
 });
 
