@@ -1,3 +1,5 @@
+import { parseMediaType } from './media-type.js';
+
 /** What the first bytes of a file show. */
 export interface DetectedType {
   /** The media type, e.g. `image/png`. */
@@ -27,13 +29,16 @@ export async function detectContentType(head: Uint8Array): Promise<DetectedType 
   return found === undefined ? undefined : { contentType: found.mime, extension: found.ext };
 }
 
-/** Whether a media type is among accepted ones: exact, with a wildcard (`image/*`), or `*` for any. Parameters are ignored. */
+/**
+ * Whether a media type is among accepted ones: exact, with a wildcard (`image/*`), or `*` for any. Parameters are ignored;
+ * a text that is not one media type is never accepted.
+ */
 export function isAcceptedType(
   contentType: string | undefined,
   accepted: readonly string[],
 ): boolean {
-  if (contentType === undefined) return false;
-  const type = withoutParameters(contentType);
+  const type = parseMediaType(contentType?.trim() ?? '')?.essence;
+  if (type === undefined) return false;
   return accepted.some(pattern => {
     const wanted = withoutParameters(pattern);
     if (wanted === '*/*' || wanted === '*') return true;

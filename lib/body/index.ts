@@ -5,6 +5,7 @@ export {
   UNKNOWN_CONTENT_TYPE,
   type DetectedType,
 } from './detect-content-type.js';
+export { formatMediaType, parseMediaType, type MediaType } from './media-type.js';
 export { openQueuedBody, type QueuedSource } from './open-queued-body.js';
 export { MemoryBudget } from './memory-budget.js';
 export {

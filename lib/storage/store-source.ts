@@ -3,6 +3,7 @@ import {
   openFileBody,
   openQueuedBody,
   openUploadBody,
+  parseMediaType,
   type OpenBodyContext,
   type QueuedSource,
   type UploadBody,
@@ -109,13 +110,13 @@ export async function storeAtPath(
   return storeSource(context, { from, inspectHead, plan, onProgress, signal });
 }
 
-/** Makes sure that a media type is one, as it becomes a header of every download. @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` */
+/**
+ * Makes sure that a media type is one, as it becomes a header of every download.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
+ */
 export function assertContentType(contentType: string | undefined): void {
-  if (
-    contentType === undefined ||
-    /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:;[\t\x20-\x7e]*)?$/.test(contentType)
-  )
-    return;
+  if (contentType === undefined) return;
+  if (typeof contentType === 'string' && parseMediaType(contentType) !== undefined) return;
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
     message:

@@ -84,6 +84,9 @@ describe('isAcceptedType', () => {
     ['application/image/png', ['image/*'], false],
     ['image/png', ['im*/png'], false],
     ['', ['image/*'], false],
+    ['image/png;,text/html', ['image/*'], false],
+    ['image/png, text/html', ['image/*'], false],
+    ['image/png\r\nX-A: b', ['*/*'], false],
     [undefined, ['*/*'], false],
     [undefined, [], false],
   ])('%p among %p: %p', (contentType, accepted, expected) => {

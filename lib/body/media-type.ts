@@ -1,0 +1,66 @@
+/** A media type, taken apart. */
+export interface MediaType {
+  /** Type and subtype in lower case, e.g. `text/plain`. */
+  readonly essence: string;
+  /** The parameters, by their names in lower case; values as they are meant, without quotes. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/** The longest text that is read as a media type, in characters. */
+export const MAX_MEDIA_TYPE_LENGTH = 255;
+
+/**
+ * Printable ASCII without the comma. Browsers split the header at commas and take the last type, so that
+ * `image/png;,text/html` is a page for them.
+ */
+const CHARACTERS = /^[\x20-\x2b\x2d-\x7e]+$/;
+/** @see https://www.rfc-editor.org/rfc/rfc6838#section-4.2 */
+const ESSENCE = /[a-z\d][\w!#$&^.+-]{0,126}\/[a-z\d][\w!#$&^.+-]{0,126}/iy;
+/** A parameter may be empty. @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.6 */
+const PARAMETER =
+  / *; *(?:(?<name>[\w!#$%&'*+.^`|~-]+)=(?:(?<token>[\w!#$%&'*+.^`|~-]+)|"(?<quoted>(?:[^"\\]|\\.)*)"))?/y;
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
+/**
+ * Reads a media type strictly; undefined for all that is not exactly one: a comma, a control or non-ASCII character, a
+ * parameter given twice, more than 255 characters. Two readers of such a text may disagree, and one of them may be a browser.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
+ */
+export function parseMediaType(text: string): MediaType | undefined {
+  if (text.length > MAX_MEDIA_TYPE_LENGTH || !CHARACTERS.test(text)) return undefined;
+  const essence = matchAt(ESSENCE, text, 0)?.[0];
+  if (essence === undefined) return undefined;
+  const parameters = parseParameters(text, essence.length);
+  return parameters && { essence: essence.toLowerCase(), parameters };
+}
+
+/** Writes a media type in one form, whatever form it was read from. */
+export function formatMediaType({ essence, parameters }: MediaType): string {
+  const parts = [...parameters].map(([name, value]) => `${name}=${formatValue(value)}`);
+  return [essence, ...parts].join('; ');
+}
+
+function parseParameters(text: string, from: number): ReadonlyMap<string, string> | undefined {
+  const parameters = new Map<string, string>();
+  let position = from;
+  while (position < text.length) {
+    const match = matchAt(PARAMETER, text, position);
+    if (match === null) return undefined;
+    position += match[0].length;
+    const { name, token, quoted } = match.groups ?? {};
+    if (name === undefined) continue;
+    const key = name.toLowerCase();
+    if (parameters.has(key)) return undefined;
+    parameters.set(key, token ?? quoted?.replaceAll(/\\(.)/g, '$1') ?? '');
+  }
+  return parameters;
+}
+
+function matchAt(pattern: RegExp, text: string, position: number): RegExpExecArray | null {
+  pattern.lastIndex = position;
+  return pattern.exec(text);
+}
+
+function formatValue(value: string): string {
+  return TOKEN.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`;
+}
