@@ -1,4 +1,5 @@
 import { TextDecoder } from 'node:util';
+import { FormBudget, limitPassed, type FormLimits } from './form-budget.js';
 import { formInvalid } from './form-invalid.js';
 import { GrowingBuffer } from './growing-buffer.js';
 import { MultipartSplitter, NO_SINK, type PartSink } from './multipart-splitter.js';
@@ -10,26 +11,6 @@ import {
   nestingDepth,
   type FormBody,
 } from './text-fields.js';
-
-/** What a form may have. */
-export interface FormLimits {
-  /** Bytes of one text field. */
-  readonly fieldSize: number;
-  /** Bytes of a field's name. */
-  readonly fieldNameSize: number;
-  /** Text fields. */
-  readonly fields: number;
-  /** Files. */
-  readonly files: number;
-  /** Fields and files together. */
-  readonly parts: number;
-  /** Header lines of a part. */
-  readonly headerPairs: number;
-  /** Brackets in the name of a text field. */
-  readonly fieldNestingDepth: number;
-  /** The largest index in the name of a text field. */
-  readonly fieldArrayIndexLimit: number;
-}
 
 /** What a form says of a file before its content, by multer's names. */
 export interface FormFile {
@@ -62,14 +43,19 @@ export interface FormReaderParts {
 export class FormReader {
   readonly #parts: FormReaderParts;
   readonly #splitter: MultipartSplitter;
-  #partCount = 0;
-  #fieldCount = 0;
-  #fileCount = 0;
+  readonly #budget: FormBudget;
+  #hasFields = false;
 
   /** Reads one form. */
   constructor(parts: FormReaderParts) {
     this.#parts = parts;
+    this.#budget = new FormBudget(parts.limits);
     this.#splitter = new MultipartSplitter(parts.boundary, head => this.#openPart(head));
+  }
+
+  /** The bytes of all text that the form has brought so far, names included. */
+  get textBytes(): number {
+    return this.#budget.textBytes;
   }
 
   /** Takes the next bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`, and whatever `onFile` throws */
@@ -80,7 +66,7 @@ export class FormReader {
   /** There is no more. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended */
   end(): void {
     this.#splitter.end();
-    if (this.#fieldCount > 0) closeGaps(this.#parts.body);
+    if (this.#hasFields) closeGaps(this.#parts.body);
   }
 
   /** Gives the form up; a file that is not complete is told why. What is written afterwards is passed over. */
@@ -90,8 +76,7 @@ export class FormReader {
 
   #openPart(bytes: Buffer): PartSink {
     const { limits } = this.#parts;
-    this.#partCount += 1;
-    if (this.#partCount > limits.parts) throw formInvalid('it has too many parts');
+    this.#budget.takePart(bytes.byteLength);
     const head = parsePartHead(bytes, limits.headerPairs);
     if (head === undefined) return NO_SINK;
     if (head.name === undefined) throw formInvalid('a part has no name');
@@ -103,22 +88,19 @@ export class FormReader {
     fieldname: string,
     { fileName = '', encoding, mimetype, nameBytes }: PartHead,
   ): PartSink {
-    const { limits, onFile } = this.#parts;
     if (fileName === '') return NO_SINK;
-    this.#fileCount += 1;
-    if (this.#fileCount > limits.files) throw formInvalid('it has too many files');
-    assertNameSize(nameBytes, limits);
-    return onFile({ fieldname, originalname: fileName, encoding, mimetype });
+    this.#budget.takeFile(nameBytes);
+    return this.#parts.onFile({ fieldname, originalname: fileName, encoding, mimetype });
   }
 
   #openField(name: string, { nameBytes, charset }: PartHead): PartSink {
     const { limits, body } = this.#parts;
-    this.#fieldCount += 1;
-    if (this.#fieldCount > limits.fields) throw formInvalid('it has too many text fields');
-    assertNameSize(nameBytes, limits);
+    const budget = this.#budget;
+    budget.takeField(nameBytes);
+    this.#hasFields = true;
     assertNameShape(name, limits);
-    return new TextSink(limits.fieldSize, bytes => {
-      appendField(body, name, decodeText(bytes, charset));
+    return new TextSink(limits.fieldSize, budget, bytes => {
+      budget.takeEmptyPlaces(appendField(body, name, decodeText(bytes, charset)));
     });
   }
 }
@@ -126,17 +108,23 @@ export class FormReader {
 /** Gathers the text of a field. */
 class TextSink implements PartSink {
   readonly #limitBytes: number;
+  readonly #budget: FormBudget;
   readonly #onText: (bytes: Buffer) => void;
   readonly #text = new GrowingBuffer();
 
-  constructor(limitBytes: number, onText: (bytes: Buffer) => void) {
+  constructor(limitBytes: number, budget: FormBudget, onText: (bytes: Buffer) => void) {
     this.#limitBytes = limitBytes;
+    this.#budget = budget;
     this.#onText = onText;
   }
 
   add(bytes: Buffer): void {
+    const limit = this.#limitBytes;
+    if (this.#text.size + bytes.byteLength > limit) {
+      throw limitPassed('fieldSize', `a text field has more than ${limit} bytes`);
+    }
+    this.#budget.takeText(bytes.byteLength);
     this.#text.add(bytes);
-    if (this.#text.size > this.#limitBytes) throw formInvalid('a text field is too long');
   }
 
   end(): void {
@@ -147,17 +135,14 @@ class TextSink implements PartSink {
   fail(): void {}
 }
 
-function assertNameSize(nameBytes: number, { fieldNameSize }: FormLimits): void {
-  if (nameBytes > fieldNameSize) throw formInvalid('the name of a field is too long');
-}
-
 function assertNameShape(name: string, limits: FormLimits): void {
   if (!name.includes('[')) return;
-  if (nestingDepth(name) > limits.fieldNestingDepth) {
-    throw formInvalid('the name of a field is nested too deeply');
+  const { fieldNestingDepth: depth, fieldArrayIndexLimit: index } = limits;
+  if (nestingDepth(name) > depth) {
+    throw limitPassed('fieldNestingDepth', `the name of a field has more than ${depth} brackets`);
   }
-  if (largestIndex(name) > limits.fieldArrayIndexLimit) {
-    throw formInvalid('the name of a field holds too large an index');
+  if (largestIndex(name) > index) {
+    throw limitPassed('fieldArrayIndexLimit', `the name of a field has an index over ${index}`);
   }
 }
 

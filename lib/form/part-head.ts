@@ -1,4 +1,5 @@
-import { formBroken, formInvalid } from './form-invalid.js';
+import { limitPassed } from './form-budget.js';
+import { formBroken } from './form-invalid.js';
 import { parseHeaderValue, type HeaderValue } from './header-value.js';
 
 /** What a form says of one of its parts. */
@@ -45,7 +46,9 @@ export function parsePartHead(head: Buffer, headerPairs: number): PartHead | und
 function readHeaders(head: Buffer, headerPairs: number): ReadonlyMap<string, string> {
   const text = head.toString('latin1').replaceAll(/\r\n[\t ]+/g, ' ');
   const lines = text.split('\r\n').slice(0, -1);
-  if (lines.length > headerPairs) throw formInvalid('a part has too many headers');
+  if (lines.length > headerPairs) {
+    throw limitPassed('headerPairs', `a part has more than ${headerPairs} headers`);
+  }
   const headers = new Map<string, string>();
   for (const line of lines) {
     const [, name, value = ''] = LINE.exec(line) ?? [];

@@ -26,20 +26,33 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const FIRST_KEY = /^[^[]+/;
 const FURTHER_KEY = /\[([^\]]+)\]/y;
 
+/** The largest gap in front of an index that takes memory; V8 keeps a list with a larger one as a table. */
+const LARGEST_GAP = 1_024;
+
 /**
  * Puts a text field into the body where its name says: `a`, `a[]`, `a[0]`, `a[b][c]`. A name that is used again makes a list.
- * Objects have no prototype.
+ * Objects have no prototype. Returns the number of places that its indices leave empty in lists.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` for a name that no body may have
  */
-export function appendField(body: FormBody, name: string, value: string): void {
+export function appendField(body: FormBody, name: string, value: string): number {
   const { steps, isList } = parsePlace(name);
   if (steps.some(({ key }) => FORBIDDEN_KEYS.has(key))) throw unacceptable();
   let holder = body;
+  let emptyPlaces = 0;
   for (const [index, { key }] of steps.entries()) {
     const next = steps[index + 1];
+    emptyPlaces += gapBefore(holder, key);
     if (next === undefined) putValue(holder, key, { value, isList });
     else holder = openHolder(holder, key, next.isIndex);
   }
+  return emptyPlaces;
+}
+
+/** The places between the end of a list and the index that is to be filled. */
+function gapBefore(holder: FormBody, key: string): number {
+  if (!Array.isArray(holder)) return 0;
+  const gap = Number(key) - holder.length;
+  return gap > 0 ? Math.min(gap, LARGEST_GAP) : 0;
 }
 
 /** How deep a name is nested, as multer counts it. */

@@ -50,7 +50,7 @@ export interface WxCloudProgressId {
   readonly field?: string | undefined;
 }
 
-/** multer's limits, by multer's names. */
+/** multer's limits, by multer's names, and `textBytes`. */
 export interface WxCloudUploadLimits {
   /** Bytes of one file. @defaultValue 104857600 (100 MiB) */
   readonly fileSize?: number | undefined;
@@ -58,9 +58,15 @@ export interface WxCloudUploadLimits {
   readonly files?: number | undefined;
   /** Bytes of one text field. @defaultValue 1048576 */
   readonly fieldSize?: number | undefined;
+  /**
+   * Bytes of all text fields together, names included, counted as they are sent. The headers of all parts may take as much
+   * again, and 2 MiB at least; a place that an index leaves empty in a list counts as 8 bytes.
+   * @defaultValue 2097152 (2 MiB)
+   */
+  readonly textBytes?: number | undefined;
   /** Bytes of a field's name. @defaultValue 100 */
   readonly fieldNameSize?: number | undefined;
-  /** How many text fields a form may have. @defaultValue no limit but `parts` */
+  /** How many text fields a form may have. @defaultValue 256 */
   readonly fields?: number | undefined;
   /** How many fields and files a form may have together. @defaultValue 1000 */
   readonly parts?: number | undefined;

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HTTP_ANSWERS } from '../../lib/http/http-exception.js';
+import { completeLimits } from '../../lib/http/upload-limits.js';
 import * as publicApi from '../../lib/index.js';
 import { resolveOptions, type WxCloudStorageOptions } from '../../lib/options/index.js';
 import { runToEnd } from '../support/child.js';
@@ -15,6 +16,11 @@ const GUIDES = ['docs/architecture.md', 'docs/deployment.md', 'docs/deployment.z
 
 /** What the tests give to `resolveOptions`; everything else that comes out of it is a default. */
 const GIVEN = { env: 'given', appid: 'given', secret: 'given' };
+
+/** The whole numbers in the cell of a table. */
+function numbersIn(cell = ''): readonly string[] {
+  return cell.match(/\d+/g) ?? [];
+}
 
 /** The cells of one line of a table, trimmed. */
 type Row = readonly string[];
@@ -56,6 +62,23 @@ describe.each(READMES)('the options table of %s', path => {
     const [min, max] = ends;
     const tried = [min - 1, min, max, max + 1].map(value => judge(option, value));
     expect(tried).toEqual(['refused', 'accepted', 'accepted', 'refused']);
+  });
+});
+
+describe.each(READMES)('the limits table of %s', path => {
+  const rows = rowsOf(path, '| `fileSize`');
+  const limits = completeLimits();
+
+  it('has every limit, once', () => {
+    expect(rows.map(([limit]) => plain(limit)).toSorted()).toEqual(Object.keys(limits).toSorted());
+  });
+
+  it('gives every default as the code does', () => {
+    const documented = rows.flatMap(([limit, cell]) =>
+      numbersIn(cell).map(value => `${plain(limit)}: ${value}`),
+    );
+    const defaults = Object.entries(limits).map(([limit, value]) => `${limit}: ${value}`);
+    expect(documented).toEqual(expect.arrayContaining(defaults));
   });
 });
 

@@ -1,10 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import {
-  FormReader,
-  type FormFile,
-  type FormLimits,
-  type FormReaderParts,
-} from '../../../lib/form/form-reader.js';
+import { FormReader, type FormFile, type FormReaderParts } from '../../../lib/form/form-reader.js';
+import type { FormLimits } from '../../../lib/form/form-budget.js';
 import { readBoundary } from '../../../lib/form/boundary.js';
 import type { PartSink } from '../../../lib/form/multipart-splitter.js';
 import type { FormBody } from '../../../lib/form/text-fields.js';
@@ -21,6 +17,7 @@ import { Random } from '../../support/hostile-forms/random.js';
 const INVALID = expect.objectContaining({ code: 'WX_CLOUD_FORM_INVALID' });
 const NO_LIMITS: FormLimits = {
   fieldSize: Infinity,
+  textBytes: Infinity,
   fieldNameSize: Infinity,
   fields: Infinity,
   files: Infinity,
@@ -163,6 +160,12 @@ describe('a limit', () => {
     ['fieldSize', 5, count => [text('a', 'x'.repeat(count))]],
     ['fieldSize', 0, count => [text('a', 'x'.repeat(count))]],
     ['fieldSize', 6, count => [text('a', '猫'.repeat(2) + 'x'.repeat(count - 6))]],
+    ['textBytes', 10, count => [text('ab', 'x'.repeat(3)), text('c', 'x'.repeat(count - 6))]],
+    ['textBytes', 10, count => [text('ab', ''), file('f'), text('c'.repeat(count - 3), 'x')]],
+    ['textBytes', 10, count => [text('猫', '猫'), text('a'.repeat(count - 7), 'x')]],
+    ['textBytes', 10, count => [text('%22', 'x'.repeat(count - 3))]],
+    ['textBytes', 14, count => [text('a[1]', 'x'.repeat(count - 12))]],
+    ['textBytes', 1, count => [text('a'.repeat(count), '')]],
     ['fieldNameSize', 5, count => [text('a'.repeat(count))]],
     ['fieldNameSize', 5, count => [file('a'.repeat(count))]],
     ['fieldNameSize', 6, count => [text('猫'.repeat(2) + 'x'.repeat(count - 6))]],
@@ -208,12 +211,73 @@ describe('a limit', () => {
     expect(Object.keys(body)).toEqual(names);
   });
 
-  it('that is passed is told by what it is of, without what the form holds', () => {
-    expect(() => read([text('secret', 'secret')], { fieldSize: 3 })).toThrow(
-      /^(?!.*secret).*a text field is too long/,
+  it.each<[keyof FormLimits, number, readonly Part[]]>([
+    ['fieldSize', 3, [text('secret', 'secret')]],
+    ['textBytes', 8, [text('secret', 'secret')]],
+    ['fieldNameSize', 3, [text('secret')]],
+    ['fields', 0, [text('secret')]],
+    ['files', 0, [file('secret')]],
+    ['parts', 0, [text('secret')]],
+    ['headerPairs', 0, [text('secret')]],
+    ['fieldNestingDepth', 0, [text('secret[a]')]],
+    ['fieldArrayIndexLimit', 2, [text('secret[3]')]],
+  ])('%s of %d that is passed is named with its value, without the text', (name, limit, parts) => {
+    expect(() => read(parts, { [name]: limit })).toThrow(
+      new RegExp(`^(?!.*secret).* ${limit} .*\\(limits\\.${name}\\)`),
     );
-    expect(() => read([text('secret')], { fieldNameSize: 3 })).toThrow(
-      /^(?!.*secret).*name of a field is too long/,
+  });
+});
+
+describe('the text of a form', () => {
+  const MEBIBYTE = Buffer.alloc(1_048_576, 'é');
+
+  it('never builds up beyond textBytes, in however many fields it comes', () => {
+    const limits = { ...NO_LIMITS, textBytes: 2_097_152 };
+    const { reader, body } = makeReader({ limits });
+    const write = (): void => {
+      for (let field = 0; field < 1_000; field += 1) {
+        reader.write(Buffer.from(`--b\r\n${textHead(`t${field}`)}\r\n\r\n`));
+        for (let at = 0; at < MEBIBYTE.byteLength; at += 65_536)
+          reader.write(MEBIBYTE.subarray(at, at + 65_536));
+        reader.write(Buffer.from('\r\n'));
+      }
+    };
+    expect(write).toThrow(/2097152 bytes .*\(limits\.textBytes\)/);
+    expect(Object.keys(body)).toEqual(['t0']);
+  });
+
+  it('is refused before a byte beyond the limit is kept', () => {
+    const { reader } = makeReader({ limits: { ...NO_LIMITS, textBytes: 100 } });
+    const part = encodeParts('b', [text('a', 'x'.repeat(99)), text('b', '')]);
+    reader.write(part.subarray(0, 70));
+    expect(() => reader.write(part.subarray(70))).toThrow(INVALID);
+    expect(reader.textBytes).toBe(101);
+  });
+
+  it('counts the places that indices leave empty, so that a few bytes cannot take megabytes', () => {
+    const deep = (index: number): Part => text(`a${index}${'[1000]'.repeat(16)}`);
+    const parts = Array.from({ length: 256 }, (_, index) => deep(index));
+    const limits = { textBytes: 2_097_152, fieldArrayIndexLimit: 1_000 };
+    expect(() => read(parts.slice(0, 16), limits)).not.toThrow();
+    expect(() => read(parts, limits)).toThrow(/limits\.textBytes/);
+  });
+
+  it('counts an index far beyond the end of a list as no more than V8 keeps', () => {
+    const { body } = read([text('a[4294967294]')], { textBytes: 10_000 });
+    expect(body).toEqual({ a: ['x'] });
+  });
+});
+
+describe('the heads of all parts', () => {
+  const longHead = (): Part => file('f', '', `x: ${'y'.repeat(16_000)}`);
+
+  it.each([
+    [1, 130, 140],
+    [4_194_304, 260, 270],
+  ])('are bounded with textBytes of %d', (textBytes, accepted, refused) => {
+    expect(() => read(times(accepted, longHead()), { textBytes })).not.toThrow();
+    expect(() => read(times(refused, longHead()), { textBytes })).toThrow(
+      /headers of its parts .*\(limits\.textBytes\)/,
     );
   });
 });

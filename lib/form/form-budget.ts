@@ -1,0 +1,102 @@
+import type { WxCloudStorageError } from '../errors/index.js';
+import { formInvalid } from './form-invalid.js';
+
+/** The limits on a form. */
+export interface FormLimits {
+  /** Bytes of one text field. */
+  readonly fieldSize: number;
+  /** Bytes of all text fields together, names included. */
+  readonly textBytes: number;
+  /** Bytes of a field's name. */
+  readonly fieldNameSize: number;
+  /** Text fields. */
+  readonly fields: number;
+  /** Files. */
+  readonly files: number;
+  /** Fields and files together. */
+  readonly parts: number;
+  /** Header lines of a part. */
+  readonly headerPairs: number;
+  /** Brackets in the name of a text field. */
+  readonly fieldNestingDepth: number;
+  /** The largest index in the name of a text field. */
+  readonly fieldArrayIndexLimit: number;
+}
+
+/** A default form of 1,000 parts may have heads of 2 KiB each, ten times what browsers send. */
+const HEAD_BYTES = 2_097_152;
+/** The memory of a place in a list. */
+const PLACE_BYTES = 8;
+
+/** Counts what a form takes, before it is kept, and refuses what passes a limit. */
+export class FormBudget {
+  readonly #limits: FormLimits;
+  #parts = 0;
+  #fields = 0;
+  #files = 0;
+  #headBytes = 0;
+  #textBytes = 0;
+
+  /** Has all of the limits left. */
+  constructor(limits: FormLimits) {
+    this.#limits = limits;
+  }
+
+  /** The bytes of all text so far, names included. */
+  get textBytes(): number {
+    return this.#textBytes;
+  }
+
+  /** Takes the head of a part. All heads together may be as long as all text, and 2 MiB at least. */
+  takePart(headBytes: number): void {
+    const { parts, textBytes } = this.#limits;
+    this.#parts += 1;
+    if (this.#parts > parts) throw limitPassed('parts', `it has more than ${parts} parts`);
+    this.#headBytes += headBytes;
+    const limit = Math.max(HEAD_BYTES, textBytes);
+    if (this.#headBytes <= limit) return;
+    throw limitPassed('textBytes', `the headers of its parts take more than ${limit} bytes`);
+  }
+
+  /** Takes a file whose field's name takes so many bytes. */
+  takeFile(nameBytes: number): void {
+    const { files } = this.#limits;
+    this.#files += 1;
+    if (this.#files > files) throw limitPassed('files', `it has more than ${files} files`);
+    this.#assertName(nameBytes);
+  }
+
+  /** Takes a text field whose name takes so many bytes. */
+  takeField(nameBytes: number): void {
+    const { fields } = this.#limits;
+    this.#fields += 1;
+    if (this.#fields > fields)
+      throw limitPassed('fields', `it has more than ${fields} text fields`);
+    this.#assertName(nameBytes);
+    this.takeText(nameBytes);
+  }
+
+  /** Takes bytes of text. */
+  takeText(bytes: number): void {
+    const { textBytes } = this.#limits;
+    this.#textBytes += bytes;
+    if (this.#textBytes <= textBytes) return;
+    throw limitPassed('textBytes', `its text fields take more than ${textBytes} bytes together`);
+  }
+
+  /** Takes places that an index leaves empty in a list: they take memory, and no byte of the form. */
+  takeEmptyPlaces(count: number): void {
+    this.takeText(count * PLACE_BYTES);
+  }
+
+  #assertName(nameBytes: number): void {
+    const { fieldNameSize } = this.#limits;
+    if (nameBytes <= fieldNameSize) return;
+    throw limitPassed('fieldNameSize', `the name of a field has more than ${fieldNameSize} bytes`);
+  }
+}
+
+/** The error for a form that passes a limit, which it names for whoever can raise it. */
+export function limitPassed(limit: keyof FormLimits, problem: string): WxCloudStorageError {
+  return formInvalid(`${problem} (limits.${limit})`);
+}
