@@ -1,7 +1,14 @@
 import { UNKNOWN_CONTENT_TYPE } from '../body/index.js';
 import { WxCloudStorageError } from '../errors/index.js';
-import { toTarget, type HttpAnswer } from '../transport/index.js';
-import { decodeCosError, decodeEtag, type CosError } from '../wire/index.js';
+import { isTransientStatus, toTarget, type HttpAnswer } from '../transport/index.js';
+import {
+  decodeCosError,
+  decodeEtag,
+  isMessage,
+  isStrongEtag,
+  isTransientCosCode,
+  type CosError,
+} from '../wire/index.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
 
@@ -61,7 +68,10 @@ export async function fetchObject(
   const work = async (): Promise<HttpAnswer> => {
     for (;;) {
       const { answer, document } = await attempt(context, call);
-      if (isWanted(answer, call)) return answer;
+      if (isWanted(answer, call)) {
+        assertObject(answer, fileId);
+        return answer;
+      }
       if (isRenewed || !isExpired(answer, document)) throw toReadError(answer, document, call);
       isRenewed = true;
     }
@@ -94,6 +104,28 @@ async function attempt(context: StorageContext, call: FetchObjectCall): Promise<
 
 function isWanted({ status }: HttpAnswer, { headers }: FetchObjectCall): boolean {
   return status === 200 || (status === 206 && headers !== undefined);
+}
+
+const OBJECT_HEADERS = ['last-modified', 'x-cos-request-id', 'x-cos-hash-crc64ecma'] as const;
+
+/**
+ * Makes sure that a 200 is not a page or JSON of something in between, such as a login page. Storage and CDN name an
+ * ETag or the time of the last change for every object; a page that a server makes has neither, or a weak ETag.
+ */
+function assertObject(answer: HttpAnswer, fileId: string): void {
+  if (!isMessage(answer.header('content-type') ?? '')) return;
+  const isObject =
+    isStrongEtag(answer.header('etag')) ||
+    OBJECT_HEADERS.some(name => answer.header(name) !== undefined);
+  if (isObject) return;
+  answer.discard();
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `The answer for ${fileId} is a page, not the file. Check any proxy or gateway between.`,
+    retryable: true,
+    endpoint: 'GET object',
+    upstreamStatus: answer.status,
+  });
 }
 
 function isExpired({ status }: HttpAnswer, document: CosError | undefined): boolean {
@@ -147,7 +179,7 @@ function toReadError(
   return new WxCloudStorageError({
     code: CODES[status] ?? 'WX_CLOUD_DOWNLOAD_FAILED',
     message: `${endpoint}: reading ${fileId} failed with ${said}. ${ADVICE[status] ?? 'Try again later.'}`,
-    retryable: status >= 500 || status === 429,
+    retryable: isTransientStatus(status) || isTransientCosCode(document?.code ?? ''),
     endpoint,
     requestId: answer.header('x-cos-request-id') ?? document?.requestId,
     upstreamStatus: status,

@@ -1,6 +1,13 @@
 import { redact, UploadRejectedError, WxCloudStorageError } from '../errors/index.js';
-import type { HttpReply } from '../transport/index.js';
-import { decodeCosError, decodeEtag, type CosError } from '../wire/index.js';
+import { isTransientStatus, type HttpReply } from '../transport/index.js';
+import {
+  decodeCosError,
+  decodeEtag,
+  isMessage,
+  isStrongEtag,
+  isTransientCosCode,
+  type CosError,
+} from '../wire/index.js';
 
 /** How a form upload ended. */
 export type PostObjectOutcome = PostObjectSuccess | PostObjectFailure;
@@ -37,17 +44,6 @@ export interface PostObjectEvidence {
   readonly isSent: boolean;
 }
 
-/** COS confirms with 204, or with 200 or 201 when a gateway asks for it. */
-const SUCCESS = new Set([200, 201, 204]);
-
-/** 4xx codes that pass by themselves, or with a fresh link. @see https://cloud.tencent.com/document/api/436/7730 */
-const TRANSIENT_CODES = new Set([
-  'RequestTimeout',
-  'UserNetworkTooSlow',
-  'IncompleteBody',
-  'ExpiredToken',
-]);
-
 /** 4xx codes that an extra form field cannot be the reason of. */
 const UNRELATED_CODES = new Set([
   'BadDigest',
@@ -61,17 +57,17 @@ const UNRELATED_CODES = new Set([
 ]);
 
 /**
- * Decides what became of a form upload. It counts as stored only when COS answered 200, 201 or 204 without an error
- * document after all bytes were sent, and named the MD5 of what was sent if that was asked for.
+ * Decides what became of a form upload. It counts as stored only when COS answered 204, or 200 or 201 with the ETag of
+ * the object, without an error document, after all bytes were sent, and named the MD5 of what was sent if that was asked
+ * for. Any other 2xx comes from something in between, such as a gateway that blocks or a proxy that wants a login.
  */
 export function judgePostObject(
   answer: HttpReply,
   evidence: PostObjectEvidence,
 ): PostObjectOutcome {
   const document = decodeCosError(answer.text);
-  const isPage = looksLikePage(answer);
-  if (!SUCCESS.has(answer.status) || document !== undefined || isPage || !evidence.isSent) {
-    return refuse(answer, document, { ...evidence, isPage });
+  if (!evidence.isSent || document !== undefined || !isConfirmation(answer)) {
+    return refuse(answer, document, evidence);
   }
   const etag = decodeEtag(answer.header('etag'));
   if (evidence.md5 === undefined || etag === evidence.md5) return { isStored: true, etag };
@@ -79,39 +75,57 @@ export function judgePostObject(
   return { isStored: false, error, mayExist: true, isFormRefused: false };
 }
 
-/** A page comes from something in between, such as a proxy that wants a login, whatever its status. */
-function looksLikePage(answer: HttpReply): boolean {
+function isConfirmation(answer: HttpReply): boolean {
+  if (isForeign(answer)) return false;
+  if (answer.status === 204) return true;
+  const isSuccess = answer.status === 200 || answer.status === 201;
+  // A web framework gives a weak ETag to whatever it answers; that of a stored object is strong.
+  return isSuccess && isStrongEtag(answer.header('etag'));
+}
+
+/** COS answers with XML or nothing: a page or JSON comes from something in between, whatever its status. */
+function isForeign(answer: HttpReply): boolean {
   return (
-    /^text\/html\b/i.test(answer.header('content-type') ?? '') ||
-    /^\s*<(?:!doctype|html)/i.test(answer.text)
+    isMessage(answer.header('content-type') ?? '') ||
+    /^\s*(?:(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)|[{[])/i.test(answer.text)
   );
 }
 
 function refuse(
   answer: HttpReply,
   document: CosError | undefined,
-  { cloudPath, secrets, isPage }: PostObjectEvidence & { readonly isPage: boolean },
+  { cloudPath, secrets }: PostObjectEvidence,
 ): PostObjectFailure {
   const { status } = answer;
   const message = redact(document?.message ?? '', secrets);
   const isExpired = document?.code === 'AccessDenied' && /expired/i.test(message);
-  const isTransient = isExpired || TRANSIENT_CODES.has(document?.code ?? '');
+  const isTransient =
+    isTransientStatus(status) || isExpired || isTransientCosCode(document?.code ?? '');
   const error = new UploadRejectedError({
     upstreamStatus: status,
     cosCode: document?.code,
     cloudPath,
     answer: `HTTP ${status} ${document === undefined ? 'without a confirmation' : `${document.code} (${message})`}`,
-    // 501 says that COS will never do it.
-    retryable: (status >= 500 && status !== 501) || status < 400 || isTransient,
+    retryable: status < 400 || isTransient,
     requestId: answer.header('x-cos-request-id') ?? document?.requestId,
   });
-  const isRefusal = (status === 400 || status === 403) && !isTransient && !isPage;
   return {
     isStored: false,
     error,
-    mayExist: status < 400 || status >= 500,
-    isFormRefused: isRefusal && !UNRELATED_CODES.has(document?.code ?? ''),
+    mayExist: mayHaveStored(status, document),
+    isFormRefused: isFormRefusal(status, document) && !isTransient,
   };
+}
+
+/** A gateway's 408 says that an answer was late, and nothing of what COS did; the other 4xx say that nothing was stored. */
+function mayHaveStored(status: number, document: CosError | undefined): boolean {
+  return status < 400 || status >= 500 || (status === 408 && document === undefined);
+}
+
+/** Only COS judges a form; a 403 without its document is that of something in between. */
+function isFormRefusal(status: number, document: CosError | undefined): boolean {
+  const isRefusal = status === 400 || status === 403;
+  return isRefusal && document !== undefined && !UNRELATED_CODES.has(document.code);
 }
 
 function corrupted(cloudPath: string): WxCloudStorageError {

@@ -12,4 +12,4 @@ export type { HttpAnswer } from './answer-reader.js';
 export { HttpTransport, type HttpCall, type HttpExchange } from './http-transport.js';
 export type { HttpReply } from './reply-collector.js';
 export { JsonApi, type JsonCall } from './json-api.js';
-export { isRetryable, pauseBeforeRetry, retry, retryDelayMs } from './retry.js';
+export { isRetryable, isTransientStatus, pauseBeforeRetry, retry, retryDelayMs } from './retry.js';

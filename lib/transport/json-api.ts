@@ -4,6 +4,7 @@ import { sidecarError } from './sidecar-error.js';
 import type { HttpExchange, HttpTransport } from './http-transport.js';
 import type { HttpReply } from './reply-collector.js';
 import { toTarget, type RequestTarget } from './request-target.js';
+import { isTransientStatus } from './retry.js';
 
 /** One call of a JSON API. */
 export interface JsonCall {
@@ -119,7 +120,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 function unexpectedStatus({ answer, endpoint, secrets, isSidecar }: Answer): WxCloudStorageError {
   const missing = isSidecar ? sidecarError(endpoint, answer.status) : undefined;
   if (missing !== undefined) return missing;
-  const transient = answer.status >= 500 || answer.status === 429;
+  const transient = isTransientStatus(answer.status);
   return new WxCloudStorageError({
     code: 'WX_CLOUD_API_FAILED',
     message: `${endpoint}: the answer was HTTP ${answer.status} (${quote(answer.text, secrets)}). ${

@@ -14,6 +14,7 @@ export interface CloudScript {
   readonly uploadLink?: ScriptedAnswer;
   readonly postObject?: ScriptedAnswer;
   readonly headObject?: ScriptedAnswer;
+  readonly getObject?: ScriptedAnswer;
 }
 
 /** A cloud that answers what a test wants, where the emulator would be too true to life. */
@@ -92,6 +93,8 @@ function answerTo(request: string, script: CloudScript, url: string): ScriptedAn
       };
     case 'POST /tcb/batchdeletefile':
       return { body: { errcode: 0, delete_list: [{ fileid: FILE_ID, status: 0 }] } };
+    case 'GET /get':
+      return script.getObject ?? {};
     case 'HEAD /get':
       return script.headObject ?? {};
     default:

@@ -156,12 +156,20 @@ describe('an upload link without encryption', () => {
 });
 
 describe("COS's confirmation", () => {
+  const etag = `"${createHash('md5').update('x').digest('hex')}"`;
+  const weak = `W/${etag}`;
+  const json = { 'content-type': 'application/json; charset=utf-8' };
+
   it.each<[string, CloudScript['postObject'] & object]>([
-    ['an empty 200', { status: 200 }],
-    ['a 200 with a word', { status: 200, body: 'OK' }],
+    ['a 200 with the ETag', { status: 200, headers: { etag } }],
+    ['a 200 with the ETag and a word', { status: 200, headers: { etag }, body: 'OK' }],
     [
-      'a 201 with its document',
-      { status: 201, body: '<PostResponse><Key>kept.txt</Key></PostResponse>' },
+      'a 201 with the ETag and its document',
+      {
+        status: 201,
+        headers: { etag, 'content-type': 'application/xml' },
+        body: "<?xml version='1.0'?><PostResponse><Key>kept.txt</Key></PostResponse>",
+      },
     ],
     ['a 204', { status: 204 }],
   ])('is %s', async (_, postObject) => {
@@ -172,26 +180,65 @@ describe("COS's confirmation", () => {
   it.each<[string, CloudScript['postObject'] & object]>([
     [
       'a 200 with an error document',
-      { status: 200, body: '<Error><Code>InternalError</Code></Error>' },
+      { status: 200, headers: { etag }, body: '<Error><Code>InternalError</Code></Error>' },
     ],
-    ['a page', { status: 200, headers: { 'content-type': 'text/html' }, body: 'please log in' }],
-    ['a page without a type', { status: 200, body: '<!DOCTYPE html><p>please log in' }],
+    ['an empty 200 without an ETag', { status: 200 }],
+    ['an empty 200 with an empty ETag', { status: 200, headers: { etag: '""' } }],
+    ["an empty 200 with a framework's weak ETag", { status: 200, headers: { etag: weak } }],
+    ['a 200 with a word', { status: 200, body: 'OK' }],
+    ['a 201 without an ETag', { status: 201, body: '<PostResponse></PostResponse>' }],
+    ['a 202', { status: 202, headers: { etag } }],
+    ['a 203', { status: 203, headers: { etag } }],
+    ['a 206', { status: 206, headers: { etag } }],
+    ["a gateway's JSON", { status: 200, headers: json, body: { code: 1, message: 'blocked' } }],
+    [
+      "a gateway's JSON with an ETag",
+      { status: 200, headers: { ...json, etag }, body: '"blocked"' },
+    ],
+    ['JSON under another type', { status: 200, headers: { etag }, body: '{"message":"blocked"}' }],
+    [
+      'a page',
+      { status: 200, headers: { 'content-type': 'text/html', etag }, body: 'please log in' },
+    ],
+    ['a page without a type', { status: 200, headers: { etag }, body: '<!DOCTYPE html><p>please' }],
+    ['XHTML', { status: 200, headers: { etag }, body: '<?xml version="1.0"?><html></html>' }],
     ['a redirect', { status: 302, headers: { location: '/elsewhere' } }],
     ['an empty 500', { status: 500 }],
   ])('is not %s', async (_, postObject) => {
-    const { storage } = await startScripted({ postObject, headObject: { status: 404 } });
+    const { cloud, storage } = await startScripted({ postObject, headObject: { status: 404 } });
     await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({
       code: 'WX_CLOUD_UPLOAD_REJECTED',
+      retryable: true,
     });
+    expect(cloud.requests.filter(request => request === 'POST /cos/kept.txt')).toHaveLength(3);
+  });
+});
+
+describe('a refusal of a form that may pass', () => {
+  const document = (code: string): string =>
+    `<Error><Code>${code}</Code><Message>m</Message></Error>`;
+
+  it.each<[string, CloudScript['postObject'] & object]>([
+    ['429', { status: 429 }],
+    ['408', { status: 408 }],
+    ['425', { status: 425 }],
+    ['409 OperationAborted', { status: 409, body: document('OperationAborted') }],
+    ['400 RequestTimeout', { status: 400, body: document('RequestTimeout') }],
+    ['403 SlowDown', { status: 403, body: document('SlowDown') }],
+  ])('is repeated: %s', async (_, postObject) => {
+    const { storage, cloud } = await startScripted({ postObject, headObject: { status: 404 } });
+    await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({ retryable: true });
+    expect(cloud.requests.filter(request => request === 'POST /cos/kept.txt')).toHaveLength(3);
   });
 });
 
 describe('a refusal for good', () => {
-  it('is not repeated: 501', async () => {
-    const { storage, cloud } = await startScripted({
-      postObject: { status: 501 },
-      headObject: { status: 404 },
-    });
+  it.each<[string, CloudScript['postObject'] & object]>([
+    ['501', { status: 501 }],
+    ['409', { status: 409, body: '<Error><Code>PathConflict</Code></Error>' }],
+    ["a gateway's 403", { status: 403, body: 'blocked' }],
+  ])('is not repeated: %s', async (_, postObject) => {
+    const { storage, cloud } = await startScripted({ postObject, headObject: { status: 404 } });
     await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({ retryable: false });
     expect(cloud.requests.filter(request => request === 'POST /cos/kept.txt')).toHaveLength(1);
   });

@@ -1,0 +1,74 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Test } from '@nestjs/testing';
+import { WxCloudStorageModule, WxCloudStorageService } from '../../../lib/index.js';
+import { FAST_RETRY } from '../../support/application.js';
+import {
+  startScriptedCloud,
+  type CloudScript,
+  type ScriptedAnswer,
+} from '../../support/scripted-cloud.js';
+
+const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
+const MALFORMED = { code: 'WX_CLOUD_RESPONSE_MALFORMED', retryable: true };
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+async function start(script: CloudScript) {
+  const cloud = await startScriptedCloud(script);
+  const app = await Test.createTestingModule({
+    imports: [WxCloudStorageModule.forRoot({ ...cloud.options, retry: FAST_RETRY })],
+  }).compile();
+  closing.push(
+    () => app.close(),
+    () => cloud.close(),
+  );
+  return { cloud, storage: app.get(WxCloudStorageService) };
+}
+
+const typed = (type: string, headers: Readonly<Record<string, string>> = {}) => ({
+  'content-type': type,
+  'content-length': '7',
+  ...headers,
+});
+
+describe('a page with 200 in place of an object', () => {
+  it.each<[string, ScriptedAnswer]>([
+    ['HTML', { headers: typed('text/html; charset=utf-8'), body: '<p>logi' }],
+    ['JSON', { headers: typed('application/json'), body: '{"a":1}' }],
+    ['JSON of a problem', { headers: typed('application/problem+json'), body: '{"a":1}' }],
+    [
+      "JSON with a framework's weak ETag",
+      { headers: typed('application/json', { etag: 'W/"7-aa"' }), body: '{"a":1}' },
+    ],
+  ])('is no file: %s', async (_, answer) => {
+    const { storage, cloud } = await start({ getObject: answer, headObject: answer });
+
+    await expect(storage.downloadBuffer(FILE_ID)).rejects.toMatchObject(MALFORMED);
+    await expect(storage.confirmUpload(FILE_ID)).rejects.toMatchObject(MALFORMED);
+    await expect(storage.stat(FILE_ID)).rejects.toMatchObject(MALFORMED);
+    await expect(storage.exists(FILE_ID)).rejects.toMatchObject(MALFORMED);
+    const read = cloud.requests.filter(request => /^(?:GET|HEAD) \/get$/.test(request));
+    expect(read).toHaveLength(12);
+    expect(cloud.requests).not.toContain('POST /tcb/batchdeletefile');
+  });
+
+  it.each<[string, ScriptedAnswer]>([
+    ['a stored page', { headers: typed('text/html', { etag: '"0123"' }), body: '<p>hell' }],
+    [
+      'stored JSON whose storage names no ETag',
+      {
+        headers: typed('application/json', { 'last-modified': new Date(0).toUTCString() }),
+        body: '{"a":1}',
+      },
+    ],
+    ['a picture without an ETag', { headers: typed('image/png'), body: '1234567' }],
+  ])('differs from %s', async (_, answer) => {
+    const { storage } = await start({ getObject: answer, headObject: answer });
+
+    expect((await storage.downloadBuffer(FILE_ID)).byteLength).toBe(7);
+    expect(await storage.exists(FILE_ID)).toBe(true);
+  });
+});
