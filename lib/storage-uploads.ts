@@ -106,11 +106,13 @@ export abstract class StorageUploads extends StorageLifecycle {
   }
 
   /**
-   * Checks a file that a client has posted with a form: that it is there, its size, and its type by its first bytes. What
-   * breaks a rule is removed. Until the form's `expiresAt` its client can still replace the file: keep the ETag, and
-   * compare, or confirm once more after that.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_FILE_NOT_FOUND`;
-   * `WX_CLOUD_FILE_TOO_LARGE` and `WX_CLOUD_TYPE_REFUSED`, when the file is removed
+   * Checks a file that a client has posted with a form: that it is there, its size, and its type by its first bytes. A
+   * file that breaks a rule is refused, and deleted only if the form's `ticket` is given, is still good, and this instance
+   * has not confirmed the file before. Other processes do not know what this one has confirmed: pass the ticket only while
+   * your own records do not have the file yet. Until the form's `expiresAt` its client can still replace the file: keep the
+   * ETag, and compare, or confirm once more after that.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` and `WX_CLOUD_TICKET_REFUSED` before any call;
+   * `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_FILE_TOO_LARGE` and `WX_CLOUD_TYPE_REFUSED` for a file that breaks a rule
    */
   async confirmUpload(fileId: string, options: ConfirmUploadOptions = {}): Promise<CloudFileStat> {
     return confirmUpload(this.#context, fileId, options);

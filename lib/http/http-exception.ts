@@ -24,6 +24,7 @@ export const HTTP_ANSWERS: Readonly<Record<WxCloudStorageErrorCode, HttpAnswerKi
   WX_CLOUD_FILE_REQUIRED: { status: 400 },
   WX_CLOUD_FILE_TOO_LARGE: { status: 413 },
   WX_CLOUD_TYPE_REFUSED: { status: 415 },
+  WX_CLOUD_TICKET_REFUSED: { status: 400 },
   WX_CLOUD_SIZE_MISMATCHED: { status: 400 },
   WX_CLOUD_BODY_FAILED: { status: 400, message: 'The upload could not be read to its end.' },
   WX_CLOUD_BODY_STALLED: { status: 408, message: 'The upload did not go on in time.' },

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { OptionsInvalidError } from '../errors/index.js';
 import { resolveApiBaseUrl } from './resolve-api-base-url.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
+import { Secret } from './secret.js';
 import type {
   ResolvedOptions,
   ResolvedRetry,
@@ -37,6 +38,8 @@ const DEFAULTS = {
   batchWindowMs: 0,
 } as const;
 
+const SHORTEST_TICKET_KEY = 32;
+
 const BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
 
 const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
@@ -51,6 +54,7 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
   'upload',
   'links',
   'onOrphan',
+  'ticketKey',
   'dispatcher',
 ];
 
@@ -72,6 +76,7 @@ export function resolveOptions(options: WxCloudStorageOptions): ResolvedOptions 
     upload: resolveUpload(given['upload']),
     links: resolveLinks(given['links']),
     onOrphan: resolveOnOrphan(given['onOrphan']),
+    ticketKey: resolveTicketKey(given['ticketKey']),
     dispatcher: resolveDispatcher(given['dispatcher']),
   });
 }
@@ -188,6 +193,18 @@ function resolveOnOrphan(value: unknown): ResolvedOptions['onOrphan'] {
     option: 'onOrphan',
     expected: 'a function of a list of file IDs',
     remedy: 'Leave it out to have a warning logged only.',
+  });
+}
+
+function resolveTicketKey(value: unknown): Secret | undefined {
+  if (value === undefined) return undefined;
+  const remedy = 'Give e.g. what "openssl rand -base64 32" prints, the same to all processes.';
+  const key = readName('ticketKey', value, remedy);
+  if (key.length >= SHORTEST_TICKET_KEY) return new Secret(key);
+  throw new OptionsInvalidError({
+    option: 'ticketKey',
+    expected: `a text of ${SHORTEST_TICKET_KEY} characters or more`,
+    remedy,
   });
 }
 

@@ -103,6 +103,8 @@ export interface ResolvedOptions {
   };
   /** Called with the file IDs of objects that could not be removed. */
   readonly onOrphan: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
+  /** The key of upload tickets, wrapped; undefined when it is to be derived from the AppSecret. */
+  readonly ticketKey: Secret | undefined;
   /** The caller's undici dispatcher. */
   readonly dispatcher: HttpDispatcher | undefined;
 }

@@ -164,6 +164,12 @@ export interface WxCloudStorageOptions {
    * async; what it throws is logged. @defaultValue none; a warning is logged in any case
    */
   readonly onOrphan?: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
+  /**
+   * The key of the tickets of `createUploadForm`, without which `confirmUpload` deletes nothing: a random text of 32
+   * characters or more, the same in all processes. Never logged, never part of an error.
+   * @defaultValue derived from the AppSecret; none where there is none (`open-api-service`, `cloudbase-token`, `custom`)
+   */
+  readonly ticketKey?: string | undefined;
   /** A dispatcher of undici 7 or 8 for every call: a proxy, a custom CA. It stays the caller's to close. @defaultValue an own agent */
   readonly dispatcher?: HttpDispatcher | undefined;
 }

@@ -7,13 +7,20 @@ import {
 import { FileTooLargeError, TypeRefusedError, WxCloudStorageError } from '../errors/index.js';
 import type { CallOptions } from './call-options.js';
 import { assertMaxBytes } from './download-to-buffer.js';
-import { fetchObject, type CloudFileStat } from './fetch-object.js';
+import { fetchObject, type CloudFileStat, type FetchedObject } from './fetch-object.js';
 import { readPart, type ObjectPart } from './object-part.js';
 import { removeOwnObjects } from './own-objects.js';
 import type { StorageContext } from './storage-context.js';
+import { LONGEST_TICKET_MS, type UploadTicket } from './upload-tickets.js';
 
-/** What a file that a client has posted straight to the storage has to be like. */
+/** The rules for a file that a client has posted straight to the storage. */
 export interface ConfirmUploadOptions extends CallOptions {
+  /**
+   * The ticket of the form, as the client sends it back: only with it is a file deleted that breaks a rule. Pass it on
+   * unless your own records say that the file was confirmed before.
+   * @defaultValue none: a file that breaks a rule is refused, and stays
+   */
+  readonly ticket?: string | undefined;
   /** How many bytes it may have. @defaultValue 104857600 (100 MiB) */
   readonly maxBytes?: number | undefined;
   /** The types that are accepted, e.g. `['image/*']`: its first bytes decide. @defaultValue any */
@@ -24,55 +31,66 @@ export interface ConfirmUploadOptions extends CallOptions {
 }
 
 const DEFAULT_MAX_BYTES = 104_857_600;
+/** `Last-Modified` and `Date` name whole seconds. */
+const CLOCK_TOLERANCE_MS = 2_000;
 
-/** Checks a file that a client has posted straight to the storage; removes it when it breaks a rule. */
+/**
+ * Checks a file that a client has posted straight to the storage. One that breaks a rule is deleted if its ticket shows
+ * that it can only come from a form of this application, and it was never confirmed.
+ */
 export async function confirmUpload(
   context: StorageContext,
-  fileId: string,
+  givenId: string,
   options: ConfirmUploadOptions,
 ): Promise<CloudFileStat> {
-  const { maxBytes = DEFAULT_MAX_BYTES } = options;
-  assertMaxBytes(maxBytes);
-  return context.operations.run('confirming an upload', options, async signal => {
-    const { stat, head } = await readHead(context, fileId, signal);
-    try {
-      if (stat.size > maxBytes) {
-        throw new FileTooLargeError({ subject: fileId, limitBytes: maxBytes });
+  assertRules(options);
+  const { fileId } = context.bucket.accept(givenId);
+  const ticket = context.tickets.verify(fileId, options.ticket);
+  return context.operations.run('confirming an upload', options, signal =>
+    context.confirmed.inTurn(fileId, signal, async () => {
+      const object = await readHead(context, fileId, signal);
+      const { contentType, refusal } = await judge(object, options);
+      if (refusal === undefined) {
+        context.confirmed.add(fileId, lastTicketEnd(ticket));
+        return { ...object.stat, contentType };
       }
-      return { ...stat, contentType: await findType(head, options) };
-    } catch (error) {
-      // Other errors say nothing of the file.
-      if (error instanceof FileTooLargeError || error instanceof TypeRefusedError) {
-        await removeRefused(context, fileId);
-      }
-      throw error;
-    }
-  });
+      const isDeletable = ticket !== undefined && !context.confirmed.has(fileId);
+      if (isDeletable && isOfForm(object, ticket)) await removeRefused(context, fileId);
+      throw refusal;
+    }),
+  );
 }
 
-interface Head {
+/** The time after which no ticket of a file is good any more: a random path has one form, another one any number. */
+function lastTicketEnd(ticket: UploadTicket | undefined): number {
+  return ticket?.storedSinceMs === 0 ? ticket.expiresAtMs : Date.now() + LONGEST_TICKET_MS;
+}
+
+interface PostedObject {
   readonly stat: CloudFileStat;
+  /** Its first bytes. */
   readonly head: Buffer;
+  /** How long ago it was stored, by the storage's own clock; NaN when it does not say. */
+  readonly ageMs: number;
 }
 
 async function readHead(
   context: StorageContext,
   fileId: string,
   signal: AbortSignal,
-): Promise<Head> {
+): Promise<PostedObject> {
   const range = { start: 0, end: HEAD_BYTES - 1 };
   const headers = { range: `bytes=${range.start}-${range.end}` };
   try {
     const fetched = await fetchObject(context, { fileId, method: 'GET', headers, signal });
     const part: ObjectPart = readPart(fetched, range);
     const head = await fetched.answer.readBytes(part.end);
-    if (head.byteLength === part.end) return { stat: part.stat, head };
-    throw cutShort(fileId);
+    if (head.byteLength !== part.end) throw cutShort(fileId);
+    return { stat: part.stat, head, ageMs: readAge(fetched, part.stat) };
   } catch (error) {
     if (!isUnsatisfiable(error)) throw error;
     // An empty file has no first byte to ask for.
-    const { stat } = await readEmpty(context, fileId, signal);
-    return { stat, head: Buffer.alloc(0) };
+    return readEmpty(context, fileId, signal);
   }
 }
 
@@ -80,25 +98,46 @@ async function readEmpty(
   context: StorageContext,
   fileId: string,
   signal: AbortSignal,
-): Promise<ObjectPart> {
+): Promise<PostedObject> {
   const fetched = await fetchObject(context, { fileId, method: 'HEAD', signal });
-  const part = readPart(fetched, undefined);
+  const { stat } = readPart(fetched, undefined);
   fetched.answer.discard();
-  return part;
+  return { stat, head: Buffer.alloc(0), ageMs: readAge(fetched, stat) };
 }
 
-async function findType(
-  head: Buffer,
-  { contentTypes, detectContentType: askApplication }: ConfirmUploadOptions,
-): Promise<string> {
-  const found = (await detectContentType(head))?.contentType ?? (await askApplication?.(head));
-  if (contentTypes === undefined || isAcceptedType(found, contentTypes)) {
-    return found ?? UNKNOWN_CONTENT_TYPE;
+function readAge({ answer }: FetchedObject, { lastModified }: CloudFileStat): number {
+  return Date.parse(answer.header('date') ?? '') - (lastModified?.getTime() ?? Number.NaN);
+}
+
+interface Verdict {
+  /** The type that its first bytes show. */
+  readonly contentType: string;
+  /** The error for the rule that it breaks; what the application throws is none. */
+  readonly refusal?: FileTooLargeError | TypeRefusedError;
+}
+
+async function judge(
+  { stat, head }: PostedObject,
+  options: ConfirmUploadOptions,
+): Promise<Verdict> {
+  const { maxBytes = DEFAULT_MAX_BYTES, contentTypes, detectContentType: ask } = options;
+  if (stat.size > maxBytes) {
+    const refusal = new FileTooLargeError({ subject: stat.fileId, limitBytes: maxBytes });
+    return { contentType: UNKNOWN_CONTENT_TYPE, refusal };
   }
-  throw new TypeRefusedError({ detectedType: found, accepted: contentTypes });
+  const found = (await detectContentType(head))?.contentType ?? (await ask?.(head));
+  const contentType = found ?? UNKNOWN_CONTENT_TYPE;
+  if (contentTypes === undefined || isAcceptedType(found, contentTypes)) return { contentType };
+  const refusal = new TypeRefusedError({ detectedType: found, accepted: contentTypes });
+  return { contentType, refusal };
 }
 
-/** Without a look at what is there now: the file was named to be this upload's. */
+/** At a path that is not unique there may have been an object before the form was made. */
+function isOfForm({ ageMs }: PostedObject, { storedSinceMs }: UploadTicket): boolean {
+  return storedSinceMs === 0 || ageMs <= Date.now() - storedSinceMs + CLOCK_TOLERANCE_MS;
+}
+
+/** Removes the object that was just judged; what a client has stored there since with the same form goes with it. */
 async function removeRefused(context: StorageContext, fileId: string): Promise<void> {
   await removeOwnObjects(context, [
     {
@@ -108,6 +147,16 @@ async function removeRefused(context: StorageContext, fileId: string): Promise<v
       storedSinceMs: undefined,
     },
   ]);
+}
+
+function assertRules({ maxBytes = DEFAULT_MAX_BYTES, contentTypes }: ConfirmUploadOptions): void {
+  assertMaxBytes(maxBytes);
+  if (contentTypes === undefined) return;
+  if (Array.isArray(contentTypes) && contentTypes.every(type => typeof type === 'string')) return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: "contentTypes must be a list of media types, e.g. ['image/*']. Leave it out for any.",
+  });
 }
 
 function isUnsatisfiable(error: unknown): boolean {

@@ -3,6 +3,7 @@ import { AuthorizedApi, createCredential } from '../credentials/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import { HttpTransport, JsonApi } from '../transport/index.js';
 import { BucketMemory } from './bucket-memory.js';
+import { ConfirmedFiles } from './confirmed-files.js';
 import { ContentTypeField } from './content-type-field.js';
 import { FileDeletions } from './delete-files.js';
 import { DownloadLinks } from './download-links.js';
@@ -10,9 +11,13 @@ import { LinkCache } from './link-cache.js';
 import { Operations } from './operations.js';
 import type { StorageFoundation } from './storage-foundation.js';
 import type { StorageLogger } from './storage-logger.js';
+import { UploadTickets } from './upload-tickets.js';
 
 /** The links of so many files are kept; one takes about half a KiB. */
 const MAX_CACHED_LINKS = 10_000;
+
+const WITHOUT_TICKETS =
+  'Without ticketKey and AppSecret, createUploadForm gives no tickets, and confirmUpload deletes nothing: it refuses bad files, which stay. Set ticketKey for that.';
 
 /** What the operations of one instance share. */
 export interface StorageContext extends StorageFoundation {
@@ -43,8 +48,11 @@ export function createStorageContext(
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
     linkCache: new LinkCache(options.links.cache ? MAX_CACHED_LINKS : 0),
     operations: new Operations(options.timeouts.totalMs),
+    tickets: new UploadTickets(options),
+    confirmed: new ConfirmedFiles(),
     logger,
   };
+  if (!foundation.tickets.areMade) logger.log(WITHOUT_TICKETS);
   return {
     ...foundation,
     links: new DownloadLinks(foundation),

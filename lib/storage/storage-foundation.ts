@@ -2,11 +2,13 @@ import type { MemoryBudget } from '../body/index.js';
 import type { AuthorizedApi, TokenSource } from '../credentials/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import type { HttpTransport } from '../transport/index.js';
+import type { ConfirmedFiles } from './confirmed-files.js';
 import type { BucketMemory } from './bucket-memory.js';
 import type { ContentTypeField } from './content-type-field.js';
 import type { LinkCache } from './link-cache.js';
 import type { Operations } from './operations.js';
 import type { StorageLogger } from './storage-logger.js';
+import type { UploadTickets } from './upload-tickets.js';
 
 /** What the operations of one instance work with. */
 export interface StorageFoundation {
@@ -28,6 +30,10 @@ export interface StorageFoundation {
   readonly budget: MemoryBudget;
   /** Running operations. */
   readonly operations: Operations;
+  /** Makes and checks the tickets of forms for clients. */
+  readonly tickets: UploadTickets;
+  /** Files that no confirmation may delete. */
+  readonly confirmed: ConfirmedFiles;
   /** Where warnings go. */
   readonly logger: StorageLogger;
 }

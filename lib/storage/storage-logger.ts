@@ -1,5 +1,7 @@
 /** Where lines for operators go; Nest's `Logger` fits. */
 export interface StorageLogger {
+  /** Takes what an operator may want to know of the start. */
+  log(message: string): void;
   /** Takes what an operator should look at. */
   warn(message: string): void;
   /** Takes what helps to follow what happened. */

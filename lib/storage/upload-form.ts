@@ -32,10 +32,18 @@ export interface UploadForm {
   readonly cloudPath: string;
   /** Until when the storage takes the form, by its own clock. */
   readonly expiresAt: Date;
+  /**
+   * The proof that the file is of this form, for `confirmUpload`, which deletes a file that breaks a rule only with it. Give
+   * it to the client together with the form. It ends 15 minutes after `expiresAt`, and 2 hours after it was made at the
+   * latest. Undefined where there is neither `ticketKey` nor an AppSecret.
+   */
+  readonly ticket: string | undefined;
 }
 
 /** The window of a signature, where it names none: what all samples show. */
 const USUAL_WINDOW_MS = 900_000;
+/** The last time that a `Date` can hold. */
+const LAST_TIME_MS = 8.64e15;
 
 /**
  * Makes a form for one file. A path that is empty or ends in a slash is completed at random.
@@ -51,22 +59,25 @@ export async function createUploadForm(
   const isPrefix = path === '' || (typeof path === 'string' && path.endsWith('/'));
   const cloudPath = isPrefix ? generateCloudPath({ prefix: path, extension }) : path;
   assertCloudPath(cloudPath);
-  const { contentTypeField, operations } = context;
+  const { contentTypeField, operations, tickets } = context;
   const link = await operations.run('creating a form', options, signal =>
     repeat(context, { work: () => requestUploadLink(context, cloudPath, signal), signal }),
   );
+  const expiresAt = readExpiry(link.signature);
   const sentType = contentTypeField.isSent ? contentType : undefined;
   return {
     url: link.url,
     fields: toFormFields({ link, cloudPath, contentType: sentType }),
     fileId: link.fileId,
     cloudPath,
-    expiresAt: readExpiry(link.signature),
+    expiresAt,
+    ticket: tickets.issue(link.fileId, { formExpiresAt: expiresAt, isPathUnique: isPrefix }),
   };
 }
 
 /** `q-sign-time=<start>;<end>`, in seconds. @see https://cloud.tencent.com/document/product/436/7778 */
 function readExpiry(signature: string): Date {
   const [, end] = /[?&]?q-sign-time=\d+;(\d+)/.exec(signature) ?? [];
-  return new Date(end === undefined ? Date.now() + USUAL_WINDOW_MS : Number(end) * 1_000);
+  const endMs = Number(end ?? Number.NaN) * 1_000;
+  return new Date(endMs <= LAST_TIME_MS ? endMs : Date.now() + USUAL_WINDOW_MS);
 }

@@ -22,6 +22,8 @@ async function post({ url, fields }: UploadForm, file: Uint8Array): Promise<numb
   return (await fetch(url, { method: 'POST', body: form })).status;
 }
 const paths = () => application.emulator.objects.map(({ cloudPath }) => cloudPath);
+/** The same text but for its last character. */
+const flip = (text: string): string => text.slice(0, -1) + (text.endsWith('A') ? 'B' : 'A');
 const operations = () => application.emulator.journal.map(({ operation }) => operation);
 
 describe('a form', () => {
@@ -90,13 +92,17 @@ describe('a form', () => {
   });
 });
 
-describe('the confirmation of an upload', () => {
-  async function upload(file: Uint8Array): Promise<string> {
-    const form = await application.storage.createUploadForm('direct/');
-    expect(await post(form, file)).toBe(204);
-    return form.fileId;
-  }
+async function uploadForm(file: Uint8Array, path = 'direct/'): Promise<UploadForm> {
+  const form = await application.storage.createUploadForm(path);
+  expect(await post(form, file)).toBe(204);
+  return form;
+}
 
+async function upload(file: Uint8Array): Promise<string> {
+  return (await uploadForm(file)).fileId;
+}
+
+describe('the confirmation of an upload', () => {
   it('says what is there, by its first bytes, and reads no more than those', async () => {
     const file = pngOfSize(500_000);
     const fileId = await upload(file);
@@ -138,23 +144,6 @@ describe('the confirmation of an upload', () => {
     },
   );
 
-  it('removes a file that is too large', async () => {
-    const fileId = await upload(pngOfSize(1_001));
-    await expect(
-      application.storage.confirmUpload(fileId, { maxBytes: 1_000 }),
-    ).rejects.toMatchObject({ code: 'WX_CLOUD_FILE_TOO_LARGE', limitBytes: 1_000 });
-    expect(paths()).toEqual([]);
-  });
-
-  it('removes a file of another type, whatever its name and claimed type are', async () => {
-    const form = await application.storage.createUploadForm('a.png', { contentType: 'image/png' });
-    await post(form, Buffer.from('<script>alert(1)</script>'));
-    await expect(
-      application.storage.confirmUpload(form.fileId, { contentTypes: ['image/*'] }),
-    ).rejects.toMatchObject({ code: 'WX_CLOUD_TYPE_REFUSED' });
-    expect(paths()).toEqual([]);
-  });
-
   it('asks the application for the type of a text', async () => {
     const fileId = await upload(Buffer.from('a,b\n1,2\n'));
     const options = { contentTypes: ['text/csv'], detectContentType: () => 'text/csv' };
@@ -189,15 +178,128 @@ describe('the confirmation of an upload', () => {
     expect(paths()).toHaveLength(2);
   });
 
-  it('reports a bad file that cannot be removed', async () => {
+  it.each([['image/*'], [[7]], [null]])('refuses %j as a list of types', async contentTypes => {
     const fileId = await upload(PNG);
+    const options = { contentTypes } as never;
+    await expect(application.storage.confirmUpload(fileId, options)).rejects.toMatchObject({
+      code: 'WX_CLOUD_ARGUMENT_INVALID',
+    });
+    expect(paths()).toHaveLength(1);
+  });
+});
+
+describe('a file that breaks a rule', () => {
+  const TOO_LARGE = { code: 'WX_CLOUD_FILE_TOO_LARGE', limitBytes: 1_000 };
+  const SMALL = { maxBytes: 1_000 };
+
+  it('is deleted with the ticket of its form', async () => {
+    const { fileId, ticket } = await uploadForm(pngOfSize(1_001));
+    await expect(
+      application.storage.confirmUpload(fileId, { ...SMALL, ticket }),
+    ).rejects.toMatchObject(TOO_LARGE);
+    expect(paths()).toEqual([]);
+  });
+
+  it('is deleted for its type, whatever its name and claimed type are', async () => {
+    const form = await application.storage.createUploadForm('a.png', { contentType: 'image/png' });
+    await post(form, Buffer.from('<script>alert(1)</script>'));
+    const { fileId, ticket } = form;
+    await expect(
+      application.storage.confirmUpload(fileId, { ticket, contentTypes: ['image/*'] }),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_TYPE_REFUSED' });
+    expect(paths()).toEqual([]);
+  });
+
+  it('is refused without a ticket, and stays', async () => {
+    const { fileId } = await application.storage.upload('users/2/contract.pdf', '%PDF-1.7\n');
+    await expect(
+      application.storage.confirmUpload(fileId, { contentTypes: ['image/*'] }),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_TYPE_REFUSED' });
+    await expect(
+      application.storage.confirmUpload(fileId, { maxBytes: 1, ticket: undefined }),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_FILE_TOO_LARGE' });
+    expect(paths()).toEqual(['users/2/contract.pdf']);
+  });
+
+  it.each([
+    ['of another file', async () => (await uploadForm(PNG)).ticket],
+    ['with another character', async (own: string) => flip(own)],
+    ['cut short', async (own: string) => own.slice(0, -1)],
+    ['of nothing', async () => ''],
+    ['that is no text', async () => ({ length: 60 })],
+    ['that is null', async () => null],
+  ])('stays when its ticket is one %s, whatever it is', async (_, toTicket) => {
+    for (const file of [PNG, pngOfSize(1_001)]) {
+      const { fileId, ticket: own } = await uploadForm(file);
+      const ticket = (await toTicket(String(own))) as never;
+      const calls = operations().length;
+      await expect(
+        application.storage.confirmUpload(fileId, { ...SMALL, ticket }),
+      ).rejects.toMatchObject({ code: 'WX_CLOUD_TICKET_REFUSED' });
+      expect(operations()).toHaveLength(calls);
+      expect(paths()).toContain(fileId.split('/').slice(3).join('/'));
+    }
+  });
+
+  it('stays when its ticket is too old, which then counts as none', async () => {
+    const { fileId, ticket, expiresAt } = await uploadForm(pngOfSize(1_001));
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(expiresAt.getTime() + 900_000);
+    await expect(
+      application.storage.confirmUpload(fileId, { ...SMALL, ticket }),
+    ).rejects.toMatchObject(TOO_LARGE);
+    await expect(application.storage.confirmUpload(fileId, { ticket })).resolves.toMatchObject({
+      fileId,
+    });
+    clock.mockRestore();
+    expect(paths()).toHaveLength(1);
+  });
+
+  it('is deleted until a quarter of an hour after the end of its form', async () => {
+    const { fileId, ticket, expiresAt } = await uploadForm(pngOfSize(1_001));
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(expiresAt.getTime() + 899_000);
+    await expect(
+      application.storage.confirmUpload(fileId, { ...SMALL, ticket }),
+    ).rejects.toMatchObject(TOO_LARGE);
+    clock.mockRestore();
+    expect(paths()).toEqual([]);
+  });
+
+  it.each([
+    ['with its ticket', (ticket: string | undefined) => ({ ticket })],
+    ['without one', () => ({})],
+  ])('stays when it was confirmed before, %s', async (_, optionsWith) => {
+    const form = await uploadForm(PNG);
+    const { fileId, ticket } = form;
+    await application.storage.confirmUpload(fileId, optionsWith(ticket));
+    expect(await post(form, pngOfSize(1_001))).toBe(204);
+    await expect(
+      application.storage.confirmUpload(fileId, { ...SMALL, ticket }),
+    ).rejects.toMatchObject(TOO_LARGE);
+    expect(paths()).toHaveLength(1);
+  });
+
+  it.each([[[SMALL, {}]], [[{}, SMALL]], [[SMALL, SMALL, {}, SMALL]]])(
+    'is never both confirmed and deleted, by calls at the same time: %j',
+    async rules => {
+      const { fileId, ticket } = await uploadForm(pngOfSize(1_001));
+      const calls = rules.map(rule =>
+        application.storage.confirmUpload(fileId, { ...rule, ticket }),
+      );
+      const outcomes = await Promise.allSettled(calls);
+      const isConfirmed = outcomes.some(({ status }) => status === 'fulfilled');
+      expect(paths().length > 0).toBe(isConfirmed);
+    },
+  );
+
+  it('is reported when it cannot be removed', async () => {
+    const { fileId, ticket } = await uploadForm(PNG);
     application.emulator.faults.add({
       operation: 'delete-files',
       effect: { kind: 'item', status: -503002, errmsg: 'no permission' },
     });
-    await expect(application.storage.confirmUpload(fileId, { maxBytes: 1 })).rejects.toMatchObject({
-      code: 'WX_CLOUD_FILE_TOO_LARGE',
-    });
+    await expect(
+      application.storage.confirmUpload(fileId, { maxBytes: 1, ticket }),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_FILE_TOO_LARGE' });
     expect(onOrphan.mock.calls).toEqual([[[fileId]]]);
   });
 });

@@ -23,6 +23,7 @@ const statuses: readonly [WxCloudStorageErrorCode, number, string][] = [
   ['WX_CLOUD_FILE_REQUIRED', 400, 'Bad Request'],
   ['WX_CLOUD_FILE_TOO_LARGE', 413, 'Payload Too Large'],
   ['WX_CLOUD_TYPE_REFUSED', 415, 'Unsupported Media Type'],
+  ['WX_CLOUD_TICKET_REFUSED', 400, 'Bad Request'],
   ['WX_CLOUD_SIZE_MISMATCHED', 400, 'Bad Request'],
   ['WX_CLOUD_BODY_FAILED', 400, 'Bad Request'],
   ['WX_CLOUD_BODY_STALLED', 408, 'Request Timeout'],
@@ -51,6 +52,7 @@ const SHOWN: readonly WxCloudStorageErrorCode[] = [
   'WX_CLOUD_FILE_REQUIRED',
   'WX_CLOUD_FILE_TOO_LARGE',
   'WX_CLOUD_TYPE_REFUSED',
+  'WX_CLOUD_TICKET_REFUSED',
   'WX_CLOUD_SIZE_MISMATCHED',
 ];
 

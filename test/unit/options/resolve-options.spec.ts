@@ -46,6 +46,7 @@ const defaults = {
   },
   links: { cache: true, maxAgeSeconds: 7_200, batchWindowMs: 0 },
   onOrphan: undefined,
+  ticketKey: undefined,
   dispatcher: undefined,
 };
 
@@ -433,5 +434,27 @@ describe('resolved options', () => {
     expect(`${String(secretOf(resolved.auth))}`).toBe('[secret]');
     expect(JSON.stringify({ ...resolved.auth })).toContain('"secret":"[secret]"');
     expect(Object.getOwnPropertyNames(secretOf(resolved.auth))).toEqual([]);
+  });
+});
+
+describe('ticketKey', () => {
+  it('is wrapped, so that nothing shows it', () => {
+    const ticketKey = `${MARK}-of-32-characters-or-more`;
+    const resolved = resolve({ ticketKey });
+    expect(resolved.ticketKey?.reveal()).toBe(ticketKey);
+    expect(everythingShownBy(resolved)).not.toContain(MARK);
+  });
+
+  it.each([
+    ['too short', `${MARK}-short`],
+    ['of 31 characters', MARK.padEnd(31, 'x')],
+    ['with white space', `${MARK} with white space, but long enough`],
+    ['of bytes', Buffer.alloc(32)],
+    ['of nothing', ''],
+    ['null', null],
+  ])('is refused when it is %s', (_, ticketKey) => {
+    const error = failure({ ticketKey });
+    expect(error.message).toMatch(/ticketKey/);
+    expect(everythingShownBy(error)).not.toContain(MARK);
   });
 });

@@ -3,7 +3,7 @@ import { ContentTypeField } from '../../../lib/storage/content-type-field.js';
 
 function setUp(): { field: ContentTypeField; warn: jest.Mock<(message: string) => void> } {
   const warn = jest.fn<(message: string) => void>();
-  return { field: new ContentTypeField({ warn, debug: () => {} }), warn };
+  return { field: new ContentTypeField({ warn, log: () => {}, debug: () => {} }), warn };
 }
 
 describe('ContentTypeField', () => {

@@ -32,9 +32,10 @@ export class DirectUploadsService {
 
   /** Takes a file into the gallery, or removes it when it is refused. @throws {ImageError} `UPLOAD_UNKNOWN`, and as {@link ImagesService.add} does */
   async confirm(fileId: string, work: RequestWork): Promise<ImageView> {
-    const name = this.pending.take(fileId);
+    const { name, ticket } = this.pending.take(fileId);
     try {
       const { size, contentType } = await this.storage.confirmUpload(fileId, {
+        ticket,
         maxBytes: FILE_SIZE_BYTES,
         contentTypes: CONTENT_TYPES,
         signal: work.signal,

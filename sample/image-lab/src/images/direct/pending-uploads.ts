@@ -11,8 +11,15 @@ import { ImageError } from '../image-error.js';
 /** What became of a form so far. */
 type UploadState = 'open' | 'confirming' | 'confirmed';
 
-interface PendingUpload {
+/** The facts that confirming an upload needs. */
+export interface ExpectedUpload {
+  /** The name of its file, for people. */
   readonly name: string;
+  /** The form's ticket: with it, a file that breaks a rule is deleted. */
+  readonly ticket: string | undefined;
+}
+
+interface PendingUpload extends ExpectedUpload {
   state: UploadState;
   timer: NodeJS.Timeout;
 }
@@ -34,17 +41,17 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
   ) {}
 
   /** Remembers a form, and the name of the file it is for. */
-  add({ fileId, expiresAt }: UploadForm, name: string): void {
+  add({ fileId, expiresAt, ticket }: UploadForm, name: string): void {
     const timer = this.#startTimer(fileId, expiresAt.getTime() - Date.now() + GRACE_MS);
-    this.#uploads.set(fileId, { name, state: 'open', timer });
+    this.#uploads.set(fileId, { name, ticket, state: 'open', timer });
   }
 
-  /** Begins to confirm an upload, which {@link settle} ends; gives the file's name. @throws {ImageError} `UPLOAD_UNKNOWN` */
-  take(fileId: string): string {
+  /** Begins to confirm an upload, which {@link settle} ends. @throws {ImageError} `UPLOAD_UNKNOWN` */
+  take(fileId: string): ExpectedUpload {
     const upload = this.#uploads.get(fileId);
     if (upload?.state === 'open') {
       upload.state = 'confirming';
-      return upload.name;
+      return upload;
     }
     throw new ImageError(
       'UPLOAD_UNKNOWN',
