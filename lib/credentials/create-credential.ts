@@ -89,7 +89,8 @@ async function withTries(
 ): Promise<AccessToken> {
   const deadline = startDeadline({
     operation: 'fetching an access token',
-    timeoutMs: timeouts.totalMs,
+    timeoutMs: timeouts.tokenMs,
+    phase: 'token',
   });
   const { signal } = deadline;
   try {

@@ -1,7 +1,7 @@
 import { WxCloudStorageError } from './wx-cloud-storage.error.js';
 
 /** What a time limit was set on. */
-export type TimeoutPhase = 'connect' | 'headers' | 'idle' | 'total';
+export type TimeoutPhase = 'connect' | 'headers' | 'idle' | 'total' | 'token';
 
 /** What the error is made from. */
 interface RequestTimedOutParts {
@@ -22,8 +22,8 @@ export class RequestTimedOutError extends WxCloudStorageError {
     super({
       code: 'WX_CLOUD_REQUEST_TIMED_OUT',
       message: `${parts.endpoint}: ${describe(parts)}`,
-      // The total covers every attempt, so there is no time left for another.
-      retryable: parts.phase !== 'total',
+      // These cover every attempt, so there is no time left for another.
+      retryable: parts.phase !== 'total' && parts.phase !== 'token',
       endpoint: parts.endpoint,
       cause: parts.cause,
     });

@@ -27,6 +27,7 @@ const DEFAULTS = {
   headersMs: 30_000,
   idleMs: 30_000,
   totalMs: 900_000,
+  tokenMs: 20_000,
   attempts: 3,
   minDelayMs: 200,
   maxDelayMs: 5_000,
@@ -96,7 +97,7 @@ function resolveBucket(value: unknown): string | undefined {
 }
 
 function resolveTimeouts(value: unknown): ResolvedTimeouts {
-  const names = ['connectMs', 'headersMs', 'idleMs', 'totalMs'] as const;
+  const names = ['connectMs', 'headersMs', 'idleMs', 'totalMs', 'tokenMs'] as const;
   const given = readGroup('timeouts', value, names);
   const range = { min: 1, max: MAX_TIMER_MS, unit: 'milliseconds' };
   const read = (name: (typeof names)[number]): number =>
@@ -106,6 +107,7 @@ function resolveTimeouts(value: unknown): ResolvedTimeouts {
     headersMs: read('headersMs'),
     idleMs: read('idleMs'),
     totalMs: read('totalMs'),
+    tokenMs: read('tokenMs'),
   });
 }
 

@@ -52,6 +52,8 @@ export interface ResolvedTimeouts {
   readonly idleMs: number;
   /** One call of a service method. */
   readonly totalMs: number;
+  /** One fetch of an access token, with all its attempts. */
+  readonly tokenMs: number;
 }
 
 /** Repeats of transient failures. */

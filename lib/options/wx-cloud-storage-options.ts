@@ -72,7 +72,7 @@ export type WxCloudAuth =
 
 /** How long remote calls may take, in milliseconds (whole numbers from 1 to 2147483647). */
 export interface TimeoutOptions {
-  /** To open a connection. @defaultValue 10000 */
+  /** To open a connection; with a `dispatcher`, until a request is on one. @defaultValue 10000 */
   readonly connectMs?: number | undefined;
   /** From the last byte sent to the head of the answer. @defaultValue 30000 */
   readonly headersMs?: number | undefined;
@@ -80,6 +80,11 @@ export interface TimeoutOptions {
   readonly idleMs?: number | undefined;
   /** One call of a service method, with all its attempts and transfers. @defaultValue 900000 (15 minutes) */
   readonly totalMs?: number | undefined;
+  /**
+   * One fetch of an access token, with all its attempts; any number of calls wait for the same one.
+   * @defaultValue 20000
+   */
+  readonly tokenMs?: number | undefined;
 }
 
 /** How transient failures are repeated: waits double from `minDelayMs` up to `maxDelayMs`, each with random jitter. */

@@ -10,7 +10,7 @@ import {
 import type { ResolvedTimeouts } from '../options/index.js';
 
 /** undici's timeout codes and the phase each stands for. */
-const TIMEOUT_PHASES: ReadonlyMap<string, Exclude<TimeoutPhase, 'total'>> = new Map([
+const TIMEOUT_PHASES: ReadonlyMap<string, Exclude<TimeoutPhase, 'total' | 'token'>> = new Map([
   ['UND_ERR_CONNECT_TIMEOUT', 'connect'],
   ['UND_ERR_HEADERS_TIMEOUT', 'headers'],
   ['UND_ERR_BODY_TIMEOUT', 'idle'],

@@ -7,6 +7,8 @@ export interface DeadlineParts {
   readonly operation: string;
   /** The bound in milliseconds. */
   readonly timeoutMs: number;
+  /** The option that sets the bound, for the error. @defaultValue `total` */
+  readonly phase?: 'total' | 'token';
   /** The caller's own signal, which ends the call too. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -45,11 +47,12 @@ export function abortedError(operation: string, reason: unknown): WxCloudStorage
 /**
  * Starts the clock of one call. Dispose of it when the call has ended.
  */
-export function startDeadline({ operation, timeoutMs, signal: given }: DeadlineParts): Deadline {
+export function startDeadline(parts: DeadlineParts): Deadline {
+  const { operation, timeoutMs, phase = 'total', signal: given } = parts;
   const controller = createSharedController();
   const end = (reason: WxCloudStorageError): void => controller.abort(reason);
   const timer = setTimeout(() => {
-    end(new RequestTimedOutError({ phase: 'total', endpoint: operation, timeoutMs }));
+    end(new RequestTimedOutError({ phase, endpoint: operation, timeoutMs }));
   }, timeoutMs);
   const onAbort = (): void => end(abortedError(operation, given?.reason));
   if (given?.aborted === true) onAbort();

@@ -1,12 +1,18 @@
 import type { Agent, Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
 import { observed, requestChannel, type WxCloudRequestEvent } from '../diagnostics/index.js';
-import type { ResolvedOptions } from '../options/index.js';
+import type { ResolvedOptions, ResolvedTimeouts } from '../options/index.js';
 import { AnswerReader, type HttpAnswer } from './answer-reader.js';
 import { toConnectionError, toDispatchError } from './connection-error.js';
 import { ReplyCollector, type HttpReply } from './reply-collector.js';
 import type { RequestHandler, RequestHandlerParts } from './request-handler.js';
 import type { RequestTarget } from './request-target.js';
+
+/** The options that concern the transport. */
+export interface TransportOptions extends Pick<ResolvedOptions, 'dispatcher'> {
+  /** Time limits. */
+  readonly timeouts: Omit<ResolvedTimeouts, 'totalMs' | 'tokenMs'>;
+}
 
 /** One HTTP request. */
 export interface HttpCall {
@@ -39,12 +45,12 @@ const loadUndici = (): Promise<typeof import('undici')> => import('undici');
 
 /** Sends HTTP requests on pooled connections with the instance's time limits: the only user of undici. */
 export class HttpTransport {
-  readonly #options: Pick<ResolvedOptions, 'timeouts'>;
+  readonly #options: TransportOptions;
   readonly #givenDispatcher: Dispatcher | undefined;
   #ownAgent: Agent | undefined;
 
   /** Opens no connection yet. A given dispatcher is used as it is and never closed. */
-  constructor(options: Pick<ResolvedOptions, 'timeouts' | 'dispatcher'>) {
+  constructor(options: TransportOptions) {
     this.#options = options;
     // Given by shape, so that the application's undici may be another version than ours.
     this.#givenDispatcher = options.dispatcher as unknown as Dispatcher | undefined;

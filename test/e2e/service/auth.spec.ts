@@ -155,6 +155,40 @@ describe("auth 'custom'", () => {
   });
 });
 
+describe('a token fetch that hangs', () => {
+  it.each<[string, () => Partial<WxCloudStorageOptions>]>([
+    [
+      'in the application',
+      () => ({ auth: { type: 'custom', getToken: () => new Promise(() => {}) } }),
+    ],
+    [
+      'on the wire',
+      () => {
+        const { appid, secret } = emulator.options;
+        emulator.faults.add({
+          operation: 'stable-token',
+          effect: { kind: 'hang', at: 'request' },
+          times: 9,
+        });
+        return { appid, secret };
+      },
+    ],
+  ])(
+    '%s fails all its callers after timeouts.tokenMs, however long a call may take',
+    async (_, options) => {
+      const { storage } = await start({ ...options(), timeouts: { tokenMs: 200 } });
+      const calls = Array.from({ length: 20 }, (__, index) => storage.upload(`${index}`, 'x'));
+      const outcomes = await Promise.allSettled(calls);
+      const reason: unknown = expect.objectContaining({
+        code: 'WX_CLOUD_REQUEST_TIMED_OUT',
+        phase: 'token',
+        message: expect.stringContaining('timeouts.tokenMs'),
+      });
+      expect(outcomes).toEqual(calls.map(() => ({ status: 'rejected', reason })));
+    },
+  );
+});
+
 describe('a misconfiguration', () => {
   const byToken = (): Partial<WxCloudStorageOptions> => {
     const { appid, secret } = emulator.options;

@@ -108,6 +108,7 @@ describe('the classes of the family', () => {
     ['headers', true],
     ['idle', true],
     ['total', false],
+    ['token', false],
   ] as const)('a %s timeout is retryable: %p', (phase, retryable) => {
     const error = new RequestTimedOutError({ phase, endpoint: '/x', timeoutMs: 5 });
     expect(error.retryable).toBe(retryable);

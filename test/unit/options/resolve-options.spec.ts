@@ -36,7 +36,13 @@ afterAll(() => {
 const defaults = {
   apiBaseUrl: 'https://api.weixin.qq.com',
   bucket: undefined,
-  timeouts: { connectMs: 10_000, headersMs: 30_000, idleMs: 30_000, totalMs: 900_000 },
+  timeouts: {
+    connectMs: 10_000,
+    headersMs: 30_000,
+    idleMs: 30_000,
+    totalMs: 900_000,
+    tokenMs: 20_000,
+  },
   retry: { attempts: 3, minDelayMs: 200, maxDelayMs: 5_000 },
   upload: {
     memoryLimitBytes: 1_048_576,
@@ -117,7 +123,7 @@ describe('defaults', () => {
 describe('given options', () => {
   it('are taken at both ends of their ranges', () => {
     const low = {
-      timeouts: { connectMs: 1, headersMs: 1, idleMs: 1, totalMs: 1 },
+      timeouts: { connectMs: 1, headersMs: 1, idleMs: 1, totalMs: 1, tokenMs: 1 },
       retry: { attempts: 1, minDelayMs: 0, maxDelayMs: 0 },
       upload: {
         memoryLimitBytes: 0,
@@ -130,7 +136,13 @@ describe('given options', () => {
     expect(resolve(low)).toMatchObject(low);
     const timer = 2_147_483_647;
     const high = {
-      timeouts: { connectMs: timer, headersMs: timer, idleMs: timer, totalMs: timer },
+      timeouts: {
+        connectMs: timer,
+        headersMs: timer,
+        idleMs: timer,
+        totalMs: timer,
+        tokenMs: timer,
+      },
       retry: { attempts: 10, minDelayMs: 60_000, maxDelayMs: 600_000 },
       upload: { memoryLimitBytes: Number.MAX_SAFE_INTEGER },
       links: { maxAgeSeconds: 86_400 },
@@ -267,6 +279,7 @@ describe('wrong options', () => {
     ...wrongNumbers('timeouts.headersMs', headersMs => ({ timeouts: { headersMs } })),
     ...wrongNumbers('timeouts.idleMs', idleMs => ({ timeouts: { idleMs } })),
     ...wrongNumbers('timeouts.totalMs', totalMs => ({ timeouts: { totalMs } })),
+    ...wrongNumbers('timeouts.tokenMs', tokenMs => ({ timeouts: { tokenMs } })),
     ['retry', { retry: MARK }],
     ['retry.attempts', { retry: { attempts: 0 } }],
     ['retry.attempts', { retry: { attempts: 11 } }],
