@@ -9,7 +9,8 @@ import {
 import type { StorageContext } from './storage-context.js';
 
 /**
- * Asks WeChat for a link to upload one object to, and makes sure that it is for the instance's environment.
+ * Asks WeChat for a link to upload one object to, and makes sure that it is for this path, and
+ * for the instance's environment and bucket.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
  */
 export async function requestUploadLink(
@@ -20,7 +21,7 @@ export async function requestUploadLink(
   const body: UploadLinkRequest = { env: options.env, path: cloudPath };
   const link = decodeUploadLink(await api.post({ endpoint: UPLOAD_LINK_ENDPOINT, body, signal }));
   assertPrivate(link.address);
-  bucket.learn(link.fileId);
+  bucket.learn(link.fileId, cloudPath);
   return link;
 }
 

@@ -1,8 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
-import { WxCloudStorageModule, WxCloudStorageService } from '../../../lib/index.js';
+import {
+  WxCloudStorageModule,
+  WxCloudStorageService,
+  type WxCloudStorageOptions,
+} from '../../../lib/index.js';
 import { FAST_RETRY } from '../../support/application.js';
 import {
+  makeLink,
   startScriptedCloud,
   type CloudScript,
   type ScriptedAnswer,
@@ -16,10 +21,10 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-async function start(script: CloudScript) {
+async function start(script: CloudScript, more: Partial<WxCloudStorageOptions> = {}) {
   const cloud = await startScriptedCloud(script);
   const app = await Test.createTestingModule({
-    imports: [WxCloudStorageModule.forRoot({ ...cloud.options, retry: FAST_RETRY })],
+    imports: [WxCloudStorageModule.forRoot({ ...cloud.options, retry: FAST_RETRY, ...more })],
   }).compile();
   closing.push(
     () => app.close(),
@@ -70,5 +75,30 @@ describe('a page with 200 in place of an object', () => {
 
     expect((await storage.downloadBuffer(FILE_ID)).byteLength).toBe(7);
     expect(await storage.exists(FILE_ID)).toBe(true);
+  });
+});
+
+describe('a link for another path than was asked for', () => {
+  it.each<[string, (storage: WxCloudStorageService) => Promise<unknown>]>([
+    ['upload', storage => storage.upload('mine.txt', 'x')],
+    ['createUploadForm', storage => storage.createUploadForm('mine.txt')],
+    ['check', async storage => Promise.reject((await storage.check()).environment.error)],
+  ])('is used by no call: %s', async (_, call) => {
+    const { storage, cloud } = await start({});
+
+    await expect(call(storage)).rejects.toMatchObject(MALFORMED);
+    expect(cloud.requests).not.toContain('POST /cos/kept.txt');
+  });
+
+  it.each([
+    ['environment', 'cloud://another.7363-scripted-1300000000/kept.txt'],
+    ['bucket', 'cloud://scripted.another/kept.txt'],
+  ])('nor one for another %s', async (_, file_id) => {
+    const uploadLink = { body: { ...makeLink('https://127.0.0.1:1/kept.txt'), file_id } };
+    const { storage, cloud } = await start({ uploadLink }, { bucket: '7363-scripted-1300000000' });
+    await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({
+      code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    });
+    expect(cloud.requests).not.toContain('POST /kept.txt');
   });
 });

@@ -16,18 +16,18 @@ describe('BucketMemory', () => {
 
   it('learns the bucket from the first link, and then refuses others', () => {
     const memory = new BucketMemory('prod', undefined);
-    memory.learn('cloud://prod.b1/照片/a.png');
+    memory.learn('cloud://prod.b1/照片/a.png', '照片/a.png');
     expect(memory.bucket).toBe('b1');
     expect(memory.accept('cloud://prod.b1/x').cloudPath).toBe('x');
     expect(thrownBy(() => memory.accept('cloud://prod.b2/x'))).toMatchObject(INVALID);
-    expect(thrownBy(() => memory.learn('cloud://prod.b2/x'))).toMatchObject(MALFORMED);
+    expect(thrownBy(() => memory.learn('cloud://prod.b2/x', 'x'))).toMatchObject(MALFORMED);
     expect(memory.bucket).toBe('b1');
   });
 
   it('holds to the bucket that it was given', () => {
     const memory = new BucketMemory('prod', 'b1');
     expect(thrownBy(() => memory.accept('cloud://prod.b2/x'))).toMatchObject(INVALID);
-    expect(thrownBy(() => memory.learn('cloud://prod.b2/x'))).toMatchObject(MALFORMED);
+    expect(thrownBy(() => memory.learn('cloud://prod.b2/x', 'x'))).toMatchObject(MALFORMED);
   });
 
   it.each([
@@ -37,7 +37,20 @@ describe('BucketMemory', () => {
     ['the short form', 'cloud://prod/a.png'],
   ])('refuses a link for %s and learns nothing', (_, fileId) => {
     const memory = new BucketMemory('prod', undefined);
-    expect(thrownBy(() => memory.learn(fileId))).toMatchObject(MALFORMED);
+    expect(thrownBy(() => memory.learn(fileId, 'a.png'))).toMatchObject(MALFORMED);
+    expect(memory.bucket).toBeUndefined();
+  });
+
+  it.each([
+    ['another path', 'cloud://prod.b1/b.png'],
+    ['a path below', 'cloud://prod.b1/x/a b.png'],
+    ['the path encoded', 'cloud://prod.b1/a%20b.png'],
+    ['the path in another case', 'cloud://prod.b1/A b.png'],
+    ['the path with a space behind', 'cloud://prod.b1/a b.png '],
+  ])('refuses a link for %s, learns nothing, and lets it be asked for again', (_, fileId) => {
+    const memory = new BucketMemory('prod', undefined);
+    const error = thrownBy(() => memory.learn(fileId, 'a b.png'));
+    expect(error).toMatchObject({ ...MALFORMED, retryable: true });
     expect(memory.bucket).toBeUndefined();
   });
 
