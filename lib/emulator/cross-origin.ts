@@ -1,4 +1,5 @@
 import { cosHeaders, emptyAnswer, type Answer } from './answer.js';
+import { isAllowedOrigin } from './callers.js';
 import type { EmulatedCloud } from './emulated-cloud.js';
 import type { Exchange } from './exchange.js';
 import { CosRefusal } from './refusals.js';
@@ -48,17 +49,10 @@ function headersFor(
   { options }: EmulatedCloud,
 ): Readonly<Record<string, string>> | undefined {
   if (origin === undefined) return undefined;
-  const isAllowed = options.corsOrigins?.includes(origin) ?? isLoopback(origin);
-  if (!isAllowed) return undefined;
+  if (!isAllowedOrigin(origin, options)) return undefined;
   return {
     'Access-Control-Allow-Origin': origin,
     'Access-Control-Expose-Headers': EXPOSED,
     Vary: 'Origin',
   };
-}
-
-function isLoopback(origin: string): boolean {
-  if (!URL.canParse(origin)) return false;
-  const { hostname } = new URL(origin);
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
 }

@@ -23,6 +23,11 @@ export interface WxCloudEmulatorOptions {
    * `['https://www.example.com']`. @defaultValue every site on a loopback host
    */
   readonly corsOrigins?: readonly string[];
+  /**
+   * Further names under which it may be called, without a port, e.g. `['cloud.dev.example']`. Loopback names and names
+   * without a dot, as containers have them, are allowed anyway. @defaultValue none
+   */
+  readonly allowedHosts?: readonly string[];
 }
 
 /** The options, complete. */
@@ -47,6 +52,8 @@ export interface ResolvedEmulatorOptions {
   readonly reuseAppids: readonly string[];
   /** The web sites that may use the object storage; undefined for those on a loopback host. */
   readonly corsOrigins: readonly string[] | undefined;
+  /** Further names under which it may be called, in lower case. */
+  readonly allowedHosts: readonly string[];
 }
 
 const DEFAULTS = {
@@ -58,6 +65,7 @@ const DEFAULTS = {
   tokenTtlSeconds: 7_200,
   latencyMs: 0,
   reuseAppids: [],
+  allowedHosts: [],
 } as const;
 
 const KNOWN: readonly string[] = [
@@ -71,6 +79,7 @@ const KNOWN: readonly string[] = [
   'latencyMs',
   'reuseAppids',
   'corsOrigins',
+  'allowedHosts',
 ] satisfies readonly (keyof WxCloudEmulatorOptions)[];
 
 /** Checks and completes the options. @throws {TypeError} naming the first that is wrong or unknown; never its value */
@@ -104,6 +113,9 @@ export function resolveEmulatorOptions(
     latencyMs: readWhole('latencyMs', options.latencyMs ?? DEFAULTS.latencyMs, [0, 600_000]),
     reuseAppids: readList('reuseAppids', options.reuseAppids ?? DEFAULTS.reuseAppids),
     corsOrigins: corsOrigins === undefined ? undefined : readList('corsOrigins', corsOrigins),
+    allowedHosts: readList('allowedHosts', options.allowedHosts ?? DEFAULTS.allowedHosts).map(
+      host => host.toLowerCase(),
+    ),
   };
 }
 

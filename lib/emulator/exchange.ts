@@ -29,6 +29,8 @@ export class Exchange {
   /** How many bytes of the answer's body were written. */
   responseBytes = 0;
 
+  #bodyLimit = Infinity;
+  #isCutShort = false;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
 
@@ -73,10 +75,19 @@ export class Exchange {
     }
   }
 
+  /** Lets {@link Exchange.drain} stop after so many bytes of the body; the connection is then closed with the answer. */
+  limitBody(bytes: number): void {
+    this.#bodyLimit = bytes;
+  }
+
   /** Reads what is left of the request's body: an answer before its end may never reach the client. */
   async drain(): Promise<void> {
     if (this.#request.readableEnded) return;
-    for await (const chunk of this.body()) void chunk;
+    for await (const chunk of this.body()) {
+      void chunk;
+      this.#isCutShort = this.requestBytes > this.#bodyLimit;
+      if (this.#isCutShort) return;
+    }
   }
 
   /** Reads the request's body until so many bytes have come, or it ends. */
@@ -154,7 +165,8 @@ export class Exchange {
   }
 
   #writeHead({ status, headers }: Answer): void {
-    this.#response.writeHead(status, headers);
+    const closing = this.#isCutShort ? { Connection: 'close' } : {};
+    this.#response.writeHead(status, { ...headers, ...closing });
   }
 
   #chunksOf({ body }: Answer): Iterable<Buffer> | AsyncIterable<Buffer> {

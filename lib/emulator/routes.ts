@@ -1,4 +1,5 @@
 import { textAnswer, type Answer } from './answer.js';
+import { isAllowedOrigin, isCalledByName, refuseHost, refuseOrigin } from './callers.js';
 import { decodePath } from './cloud-paths.js';
 import { answerPreflight } from './cross-origin.js';
 import type { EmulatedCloud } from './emulated-cloud.js';
@@ -52,6 +53,16 @@ const UNLISTED: Route = {
   handle: ({ exchange }) => answerUnlisted(exchange),
 };
 
+const MISNAMED: Route = {
+  operation: 'unknown',
+  handle: ({ exchange }) => refuseHost(exchange),
+};
+
+const FROM_ELSEWHERE: Route = {
+  operation: 'unknown',
+  handle: ({ exchange }) => refuseOrigin(exchange),
+};
+
 /** `/<bucket>/<path>` and `/download/<bucket>/<path>`; a bucket's name ends in an account's number. */
 const OBJECT_ADDRESS = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
 
@@ -62,8 +73,12 @@ const OBJECT_OPERATIONS: Readonly<Record<string, EmulatorOperation>> = {
 };
 
 /** Finds what a request asks for. */
-export function findRoute({ method, path, via }: Exchange, { options }: EmulatedCloud): Route {
+export function findRoute(exchange: Exchange, { options }: EmulatedCloud): Route {
+  const { method, path, via, origin } = exchange;
+  if (!isCalledByName(exchange, options)) return MISNAMED;
   const apiRoute = Object.hasOwn(API_ROUTES, path) ? API_ROUTES[path] : undefined;
+  const isApi = via === 'sidecar' || apiRoute !== undefined;
+  if (isApi && origin !== undefined && !isAllowedOrigin(origin, options)) return FROM_ELSEWHERE;
   if (via === 'sidecar') return toSidecarRoute(path.startsWith('/tcb/') ? apiRoute : undefined);
   if (apiRoute !== undefined) return apiRoute;
   const { download, bucket, path: encoded } = OBJECT_ADDRESS.exec(path)?.groups ?? {};

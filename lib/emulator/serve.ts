@@ -13,6 +13,9 @@ import { passSidecar } from './sidecar.js';
 /** The MD5 of nothing that anybody stores. */
 const WRONG_ETAG = '"0123456789abcdef0123456789abcdef"';
 
+/** Beyond that, nothing more is read of a request that stores no object. */
+const MAX_API_BODY_BYTES = 16_777_216;
+
 /** A request on its way through the emulator. */
 interface Service {
   readonly exchange: Exchange;
@@ -26,6 +29,7 @@ interface Service {
 /** Answers one request; resolves once it has ended, and never rejects. */
 export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<void> {
   const route = findRoute(exchange, cloud);
+  if (!isObjectOperation(route)) exchange.limitBody(MAX_API_BODY_BYTES);
   const effect = cloud.faults.take(route.operation);
   const record = recorder({ exchange, cloud, route, effect });
   const service = { exchange, cloud, route, effect, record };
@@ -79,8 +83,11 @@ function complete({ exchange, cloud, route, effect }: Service, answer: Answer): 
   const isDamaged = effect?.kind === 'wrong-etag' && ETag !== undefined;
   const headers = isDamaged ? { ...answer.headers, ETag: WRONG_ETAG } : answer.headers;
   const passed = passSidecar(exchange, { ...answer, headers });
-  const isObject = OBJECT_OPERATIONS.some(operation => operation === route.operation);
-  return isObject ? allowOrigin(exchange, cloud, passed) : passed;
+  return isObjectOperation(route) ? allowOrigin(exchange, cloud, passed) : passed;
+}
+
+function isObjectOperation({ operation }: Route): boolean {
+  return OBJECT_OPERATIONS.some(candidate => candidate === operation);
 }
 
 function toErrorAnswer(error: unknown, exchange: Exchange): Answer {
