@@ -6,6 +6,7 @@ export {
   type DetectedType,
 } from './detect-content-type.js';
 export { formatMediaType, parseMediaType, type MediaType } from './media-type.js';
+export { fitsContent, toServedType } from './served-type.js';
 export { openQueuedBody, type QueuedSource } from './open-queued-body.js';
 export { MemoryBudget } from './memory-budget.js';
 export {

@@ -1,15 +1,6 @@
 /** How a browser treats a file: shows it, or saves it. */
 export type Disposition = 'inline' | 'attachment';
 
-/** Types that can do nothing in the page's origin; anything else may hold scripts, now or in some browser. */
-const HARMLESS =
-  /^(?:image\/(?!svg)[\w.+-]+|audio\/[\w.+-]+|video\/[\w.+-]+|text\/plain|application\/pdf)(?:\s*;|$)/i;
-
-/** Whether a file may be shown in the application's own origin. */
-export function isHarmless(contentType: string): boolean {
-  return HARMLESS.test(contentType);
-}
-
 /**
  * A `Content-Disposition` with a name in any language: plain for old clients, and in UTF-8. Nothing in a name can end the
  * header, or name a folder.

@@ -1,14 +1,20 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StreamableFile } from '@nestjs/common';
+import { toServedType, UNKNOWN_CONTENT_TYPE } from '../../body/index.js';
 import { WxCloudStorageError } from '../../errors/index.js';
 import type { ByteRange, CloudDownload, CloudFileStat } from '../../storage/index.js';
 import type { WxCloudFileSource } from '../../wx-cloud-file.js';
-import { rawOf, takeOver } from './answer-target.js';
+import { rawOf, takeOver, type AnswerHead } from './answer-target.js';
 import { parseRange, resolveRange, type WantedRange } from './byte-range.js';
-import { formatDisposition, isHarmless } from './content-disposition.js';
+import { formatDisposition } from './content-disposition.js';
 import { evaluateConditions, hasConditions, isRangeCurrent, quote } from './preconditions.js';
-import type { ServedFileOptions, ServeOptions } from './serve-options.js';
+import {
+  assertServedFileOptions,
+  type ServedFileOptions,
+  type ServeOptions,
+} from './serve-options.js';
 
 const DEFAULT_CACHE_CONTROL = 'private, no-cache';
 /** For what may hold scripts and is shown all the same. */
@@ -20,9 +26,10 @@ export async function toStreamableFile(
   fileId: string,
   { signal, timeoutMs, ...options }: ServedFileOptions,
 ): Promise<StreamableFile> {
+  assertServedFileOptions(options);
   const { body, size, contentType } = await files.download(fileId, { signal, timeoutMs });
-  const isShown = isHarmless(options.contentType ?? contentType);
-  const disposition = isShown ? options.disposition : 'attachment';
+  const { kind } = toServedType(options.contentType ?? contentType);
+  const disposition = kind === 'shown' ? options.disposition : 'attachment';
   const headers = describe({ contentType }, { ...options, disposition });
   return new StreamableFile(body, {
     type: String(headers['content-type']),
@@ -37,6 +44,7 @@ export async function answerWithFile(
   fileId: string,
   options: ServeOptions,
 ): Promise<void> {
+  assertServedFileOptions(options);
   const leaving = new AbortController();
   const raw = rawOf(options.response);
   const onClose = (): void => leaving.abort(new Error('The client has gone away.'));
@@ -117,10 +125,9 @@ class FileAnswer {
     if (range !== undefined) {
       headers['content-range'] = `bytes ${start}-${start + size - 1}/${totalSize}`;
     }
-    const response = takeOver(this.#options.response);
-    writeHead(response, range === undefined ? 200 : 206, headers);
+    const status = range === undefined ? 200 : 206;
     // Cuts the connection when the bytes do not come: a client must not take a part for the whole.
-    await pipeline(body, response);
+    await pipeline(body, this.#takeOver({ status, headers }, body));
   }
 
   #refuseRange({ size }: Pick<CloudFileStat, 'size'>): void {
@@ -128,22 +135,22 @@ class FileAnswer {
   }
 
   #end(status: number, headers: OutgoingHttpHeaders): void {
-    const response = takeOver(this.#options.response);
-    writeHead(response, status, headers);
-    response.end();
+    takeOver(this.#options.response, { status, headers }).end();
+  }
+
+  /** Lets go of the file when its answer cannot be begun. */
+  #takeOver(head: AnswerHead, body: Readable): ServerResponse {
+    try {
+      return takeOver(this.#options.response, head);
+    } catch (error) {
+      body.destroy();
+      throw error;
+    }
   }
 
   #call(): Pick<ServeOptions, 'signal' | 'timeoutMs'> {
     const { signal, timeoutMs } = this.#options;
     return { signal, timeoutMs };
-  }
-}
-
-/** Header by header, as an adapter may have set others. */
-function writeHead(response: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
-  response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) response.setHeader(name, value);
   }
 }
 
@@ -177,13 +184,13 @@ function describe(
   file: Pick<CloudFileStat, 'contentType'>,
   { contentType = file.contentType, fileName, disposition }: ServedFileOptions,
 ): OutgoingHttpHeaders {
-  const harmless = isHarmless(contentType);
-  const chosen = disposition ?? (harmless ? 'inline' : 'attachment');
+  const { kind, contentType: type } = toServedType(contentType);
+  const chosen = disposition ?? (kind === 'shown' ? 'inline' : 'attachment');
   return {
-    'content-type': contentType,
+    'content-type': kind === 'active' && chosen === 'attachment' ? UNKNOWN_CONTENT_TYPE : type,
     'content-disposition': formatDisposition(chosen, fileName),
     'x-content-type-options': 'nosniff',
-    ...(harmless ? {} : { 'content-security-policy': SANDBOX }),
+    ...(kind === 'shown' ? {} : { 'content-security-policy': SANDBOX }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { WxCloudStorageError } from '../../errors/index.js';
 import type { CallOptions, DownloadUrlOptions } from '../../storage/index.js';
 import type { AnswerTarget } from './answer-target.js';
 import type { Disposition } from './content-disposition.js';
@@ -9,12 +10,17 @@ export interface ServedFileOptions extends CallOptions {
   readonly fileName?: string | undefined;
   /**
    * Whether a browser shows the file or saves it. Only give `inline` when you know what is in it: a page or an SVG of a
-   * stranger would run in your origin, so those are shown without scripts even then, and a `StreamableFile` of them is
-   * always saved. @defaultValue `inline` for images
-   * (but SVG), audio, video, plain text and PDF, else `attachment`
+   * stranger would run in your origin, so all but the types below are shown without scripts even then, and a
+   * `StreamableFile` of them is always saved.
+   * @defaultValue `inline` for raster images, audio, video, plain text and PDF, else `attachment`
    */
   readonly disposition?: Disposition | undefined;
-  /** The media type. @defaultValue the one that the file was stored with */
+  /**
+   * The media type. It is written anew, from a list of types that cannot run scripts in your origin; others are sent as
+   * `application/octet-stream`, or as what they are in a sandbox when `disposition` is `inline`. Plain text is sent as
+   * UTF-8 unless the type says GBK, GB18030 or Big5.
+   * @defaultValue the one that the file was stored with
+   */
   readonly contentType?: string | undefined;
 }
 
@@ -40,4 +46,28 @@ export interface ServeOptions extends ServedFileOptions {
    */
   readonly redirect?:
     boolean | Pick<DownloadUrlOptions, 'maxAgeSeconds' | 'imageRules'> | undefined;
+}
+
+/**
+ * Makes sure that a file can be presented so, before anything is asked for.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
+ */
+export function assertServedFileOptions(options: ServedFileOptions & Partial<ServeOptions>): void {
+  for (const name of ['fileName', 'contentType', 'cacheControl'] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== 'string') throw invalid(`${name} must be a text`);
+  }
+  if (/[^\t\x20-\x7e]/.test(options.cacheControl ?? '')) {
+    throw invalid('cacheControl must be a header such as "private, max-age=60"');
+  }
+  const { disposition } = options;
+  if (disposition === undefined || disposition === 'inline' || disposition === 'attachment') return;
+  throw invalid('disposition must be "inline" or "attachment"');
+}
+
+function invalid(problem: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: `serve: ${problem}. Leave it out for the default.`,
+  });
 }
