@@ -1,0 +1,144 @@
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  WxCloudExceptionFilter,
+  WxCloudStorageService,
+  type AnswerTarget,
+  type ServedRequest,
+  type ServeOptions,
+} from '../../../lib/index.js';
+import { ADAPTERS } from '../../support/adapters.js';
+import { startApplication, type TestApplication } from '../../support/application.js';
+import { until } from '../../support/until.js';
+
+interface HeaderSetter {
+  header(name: string, value: string): unknown;
+}
+
+@Controller()
+class ServingController {
+  constructor(private readonly storage: WxCloudStorageService) {}
+
+  @Get('serve')
+  async serve(
+    @Query() { fileId, ...query }: Record<string, string>,
+    @Req() request: ServedRequest,
+    @Res() response: AnswerTarget,
+  ) {
+    const given = JSON.parse(query['options'] ?? '{}') as Partial<ServeOptions>;
+    await this.storage.serve(fileId ?? '', { ...given, request, response });
+  }
+
+  /** As a plug-in does that does not look at what it sets; Express refuses it at once. */
+  @Get('plugged')
+  async plugged(
+    @Query('fileId') fileId: string,
+    @Req() request: ServedRequest,
+    @Res() response: AnswerTarget & HeaderSetter,
+  ) {
+    response.header('x-name', '\u7167\u7247');
+    await this.storage.serve(fileId, { request, response });
+  }
+
+  @Get('twice')
+  async twice(
+    @Query('fileId') fileId: string,
+    @Req() request: ServedRequest,
+    @Res() response: AnswerTarget,
+  ) {
+    await this.storage.serve(fileId, { request, response });
+    failures.push(await this.storage.serve(fileId, { request, response }).catch(error => error));
+  }
+
+  @Get('streamable')
+  streamable(@Query() { fileId, ...query }: Record<string, string>) {
+    return this.storage.serve(
+      fileId ?? '',
+      JSON.parse(query['options'] ?? '{}') as Partial<ServeOptions>,
+    );
+  }
+}
+
+const failures: unknown[] = [];
+
+describe.each(ADAPTERS)('on $name, an answer whose head cannot be sent', adapter => {
+  let application: TestApplication;
+  let fileId: string;
+  beforeAll(async () => {
+    application = await startApplication({
+      adapter,
+      controllers: [ServingController],
+      configure: app =>
+        app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter())) && undefined,
+    });
+  });
+  beforeEach(async () => {
+    failures.length = 0;
+    application.emulator.reset();
+    ({ fileId } = await application.storage.upload('a.txt', '0123456789'));
+  });
+  afterAll(() => application.close());
+
+  async function get(path: string, options: object = {}, init: RequestInit = {}) {
+    const query = new URLSearchParams({ fileId, options: JSON.stringify(options) });
+    const response = await fetch(`${application.url}/${path}?${query}`, init);
+    return { status: response.status, headers: response.headers, body: await response.text() };
+  }
+
+  it.each([
+    ['cacheControl', 'private\r\nset-cookie: a=b'],
+    ['cacheControl', '\u7f13\u5b58'],
+    ['cacheControl', 7],
+    ['fileName', 7],
+    ['fileName', { toString: 'a' }],
+    ['contentType', ['image/png']],
+    ['disposition', 'inline\r\nset-cookie: a=b'],
+    ['disposition', 'form-data'],
+  ])('for its %s %j is a 500 that says so', async (name, value) => {
+    const answers = [
+      await get('serve', { [name]: value }),
+      await get('serve', { [name]: value }, { method: 'HEAD' }),
+      await get('serve', { [name]: value, redirect: true }),
+      await get('serve', { [name]: value }, { headers: { range: 'bytes=1-2' } }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([500, 500, 500, 500]);
+    expect(answers[0]?.body).toContain('WX_CLOUD_ARGUMENT_INVALID');
+    for (const { headers } of answers) expect(headers.get('accept-ranges')).toBeNull();
+    expect(application.emulator.journal.map(({ operation }) => operation)).not.toContain(
+      'get-object',
+    );
+  });
+
+  it.each([
+    ['fileName', 7],
+    ['contentType', ['image/png']],
+    ['disposition', 'inline\r\nset-cookie: a=b'],
+  ])('for its %s %j is a 500 where a handler returns the file', async (name, value) => {
+    expect(await get('streamable', { [name]: value })).toMatchObject({
+      status: 500,
+      body: expect.stringContaining('WX_CLOUD_ARGUMENT_INVALID'),
+    });
+  });
+
+  it.each(['text/plain\r\nset-cookie: a=b', 'text/\u7eaf', 'text/plain\u0000'])(
+    'for its type %j comes as a download',
+    async contentType => {
+      expect(await get('serve', { contentType })).toMatchObject({
+        status: 200,
+        body: '0123456789',
+      });
+      expect(await get('streamable', { contentType })).toMatchObject({ body: '0123456789' });
+    },
+  );
+
+  it('for what a plug-in has set is a 500, and lets go of the file', async () => {
+    const { status, body } = await get('plugged');
+    expect([status, body]).toEqual([500, expect.stringContaining('Internal')]);
+  });
+
+  it('as it has been sent already is an error', async () => {
+    expect(await get('twice')).toMatchObject({ status: 200, body: '0123456789' });
+    await until(() => failures.length > 0, 'the second answer');
+    expect(failures).toEqual([expect.objectContaining({ code: 'WX_CLOUD_ARGUMENT_INVALID' })]);
+  });
+});
