@@ -8,7 +8,15 @@ export {
 export { formatMediaType, parseMediaType, type MediaType } from './media-type.js';
 export { fitsContent, toServedType } from './served-type.js';
 export { openQueuedBody, type QueuedSource } from './open-queued-body.js';
-export { MemoryBudget } from './memory-budget.js';
+export { DiskBudget } from './disk-budget.js';
+export { KeptPieces } from './kept-pieces.js';
+export {
+  MemoryBudget,
+  MemoryShare,
+  startMemoryUse,
+  type MemoryUse,
+  type MovableMemory,
+} from './memory-budget.js';
 export {
   openFileBody,
   openUploadBody,

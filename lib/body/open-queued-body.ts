@@ -1,12 +1,17 @@
-import { HeadCollector } from './head-collector.js';
-import { KeptPieces } from './kept-pieces.js';
+import type { KeptPieces } from './kept-pieces.js';
 import { assertWholeSize, openUploadBody, type OpenBodyContext } from './open-upload-body.js';
-import { replayableBody, type UploadBody } from './upload-body.js';
+import { NO_PIECE, type Pieces } from './pieces.js';
+import { readPieces } from './read-pieces.js';
+import { spool } from './spool.js';
+import { exactly } from './stream-body.js';
+import { HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
 
 /** Pieces that come one after the other, and that their source does not touch again. */
 export interface QueuedSource extends AsyncIterable<Uint8Array> {
-  /** Takes all of them when none is to come any more and none was taken; undefined otherwise. */
-  takeWhole(): readonly Uint8Array[] | undefined;
+  /** Whether its memory is wanted for something else. */
+  readonly isAsked: boolean;
+  /** Takes all of them when none is to come any more and none was taken; undefined otherwise. They are the caller's to release. */
+  takeWhole(): KeptPieces | undefined;
 }
 
 /**
@@ -17,39 +22,45 @@ export async function openQueuedBody(
   queue: QueuedSource,
   context: OpenBodyContext,
 ): Promise<UploadBody> {
-  const pieces = queue.takeWhole();
-  if (pieces === undefined) return openUploadBody(queue, context);
-  const size = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  assertWholeSize(size, context.size);
-  const { limits, budget } = context;
-  if (size > limits.memoryLimitBytes || !budget.reserve(size)) {
-    return openUploadBody(iterate(pieces), context);
-  }
-  const body = keptBody(pieces, size, () => budget.release(size));
-  await context.inspectHead(body.head).catch(async (error: unknown) => {
-    await body.dispose();
+  const kept = queue.takeWhole();
+  if (kept === undefined) return openComing(queue, context);
+  try {
+    assertWholeSize(kept.size, context.size);
+    if (kept.isOverdrawn || kept.size > context.limits.memoryLimitBytes) {
+      return await openUploadBody(takeFrom(kept), { ...context, size: undefined });
+    }
+    await context.inspectHead(kept.head(HEAD_BYTES));
+  } catch (error) {
+    kept.release();
     throw error;
-  });
-  return body;
-}
-
-function keptBody(pieces: readonly Uint8Array[], size: number, release: () => void): UploadBody {
-  const head = new HeadCollector(true);
-  const kept = new KeptPieces(true);
-  for (const piece of pieces) {
-    if (!head.isFull) head.add(piece);
-    kept.append(piece);
   }
-  const { blocks } = kept;
-  let isHeld = true;
-  const dispose = (): Promise<void> => {
-    if (isHeld) release();
-    isHeld = false;
-    return Promise.resolve();
-  };
-  return replayableBody({ size, head: head.toBytes(), open: () => blocks, dispose });
+  const { size, blocks } = kept;
+  const dispose = async (): Promise<void> => kept.release();
+  return replayableBody({ size, open: () => blocks, dispose });
 }
 
-async function* iterate(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces;
+/** One of known length goes to disk all the same where it would wait in memory for its turn to be sent, and none is left. */
+function openComing(queue: QueuedSource, context: OpenBodyContext): Promise<UploadBody> {
+  const { size, diskBudget } = context;
+  if (size === undefined || !queue.isAsked || !diskBudget.fits(size)) {
+    return openUploadBody(queue, context);
+  }
+  return spool(exactly(readPieces(queue, context), size), { ...context, mostBytes: size });
+}
+
+/** Gives kept pieces one by one, and does not hold those that it has given. */
+function takeFrom(kept: KeptPieces): Pieces {
+  return {
+    next: async () => {
+      const value = kept.shift();
+      return value === undefined ? NO_PIECE : { done: false, value };
+    },
+    return: async () => {
+      kept.release();
+      return NO_PIECE;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }

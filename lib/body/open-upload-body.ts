@@ -3,12 +3,13 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/index.js';
 import type { ResolvedUpload } from '../options/index.js';
-import type { MemoryBudget } from './memory-budget.js';
 import { UNKNOWN_CONTENT_TYPE } from './detect-content-type.js';
+import type { DiskBudget } from './disk-budget.js';
+import type { MemoryBudget } from './memory-budget.js';
 import { readPieces, sourceFailed } from './read-pieces.js';
 import { spool } from './spool.js';
 import { exactly, streamBody } from './stream-body.js';
-import { bufferBody, HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
+import { HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
 
 /** What can be uploaded. Text is sent as UTF-8. A stream is read once and destroyed when the upload fails. */
 export type UploadSource =
@@ -22,8 +23,12 @@ export interface OpenBodyContext {
   readonly areGivenAway?: boolean | undefined;
   /** Limits for bodies of unknown length. */
   readonly limits: ResolvedUpload;
-  /** What all spooled bodies together may hold in memory. */
+  /** What all uploads together may hold in memory. */
   readonly budget: MemoryBudget;
+  /** What all temporary files together may take, and where they are. */
+  readonly diskBudget: DiskBudget;
+  /** The most bytes that a body of unknown length can have, where that is known. */
+  readonly mostBytes?: number | undefined;
   /** How long a piece of a stream may take, in milliseconds. */
   readonly idleMs: number;
   /** Ends the reading, for as long as the body is used. */
@@ -43,9 +48,9 @@ export async function openUploadBody(
 ): Promise<UploadBody> {
   assertSize(context.size);
   if (isAsyncIterable(source)) return openStream(source, context);
-  const body = await openKnown(source, context);
+  const { body, head } = await openKnown(source, context);
   assertWholeSize(body.size, context.size);
-  await context.inspectHead(body.head);
+  await context.inspectHead(head);
   return body;
 }
 
@@ -55,17 +60,29 @@ export function typeOfSource(source: UploadSource): string {
   return source instanceof Blob && source.type !== '' ? source.type : UNKNOWN_CONTENT_TYPE;
 }
 
-async function openKnown(source: UploadSource, { idleMs }: OpenBodyContext): Promise<UploadBody> {
+/** A body and its first bytes, up to {@link HEAD_BYTES}: fewer only when it is shorter. */
+interface KnownBody {
+  readonly body: UploadBody;
+  readonly head: Uint8Array;
+}
+
+async function openKnown(source: UploadSource, { idleMs }: OpenBodyContext): Promise<KnownBody> {
   if (typeof source === 'string') return bufferBody(Buffer.from(source));
   if (source instanceof Uint8Array) return bufferBody(source);
   if (!(source instanceof Blob)) throw notABody(source);
   const head = source.slice(0, HEAD_BYTES).arrayBuffer();
-  return replayableBody({
+  const body = replayableBody({
     size: source.size,
-    head: new Uint8Array(await head.catch(throwSourceFailed)),
     open: signal =>
       exactly(readPieces(source.stream() as ReadableStream, { idleMs, signal }), source.size),
   });
+  return { body, head: new Uint8Array(await head.catch(throwSourceFailed)) };
+}
+
+function bufferBody(bytes: Uint8Array): KnownBody {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const body = replayableBody({ size: buffer.byteLength, open: () => buffer });
+  return { body, head: buffer.subarray(0, HEAD_BYTES) };
 }
 
 async function openStream(
@@ -74,13 +91,7 @@ async function openStream(
 ): Promise<UploadBody> {
   const pieces = readPieces(source, context);
   if (context.size === undefined) return spool(pieces, context);
-  const { size, areGivenAway } = context;
-  const body = await streamBody(pieces, { size, areGivenAway });
-  await context.inspectHead(body.head).catch(async (error: unknown) => {
-    await body.dispose();
-    throw error;
-  });
-  return body;
+  return streamBody(pieces, { ...context, size: context.size });
 }
 
 /** Makes a body from a local file, which is read again for every attempt. @throws {@link WxCloudStorageError} `WX_CLOUD_BODY_FAILED` */
@@ -90,13 +101,11 @@ export async function openFileBody(
 ): Promise<UploadBody> {
   const size = await fileSize(localPath);
   const { idleMs } = context;
-  const body = replayableBody({
+  await context.inspectHead(await readHead(localPath));
+  return replayableBody({
     size,
-    head: await readHead(localPath),
     open: signal => exactly(readPieces(readFile(localPath), { idleMs, signal }), size),
   });
-  await context.inspectHead(body.head);
-  return body;
 }
 
 async function fileSize(localPath: string): Promise<number> {

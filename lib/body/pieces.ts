@@ -56,17 +56,26 @@ export function copyPieces(pieces: Pieces): Pieces {
   };
 }
 
-/** Pieces that were read already, and then those that are still to come. */
-export function resumePieces(read: readonly Uint8Array[], rest: Pieces): Pieces {
-  let index = 0;
+/**
+ * Pieces that were read already, and then those that are still to come. `onResumed` is called once none of those that were
+ * read is held any more.
+ */
+export function resumePieces(
+  read: readonly Uint8Array[],
+  rest: Pieces,
+  onResumed: () => void = () => {},
+): Pieces {
+  const held = [...read];
   return {
     next: () => {
-      const value = read[index];
-      index += 1;
-      return value === undefined ? rest.next() : Promise.resolve({ done: false, value });
+      const value = held.shift();
+      if (value !== undefined) return Promise.resolve({ done: false, value });
+      onResumed();
+      return rest.next();
     },
     return: () => {
-      index = read.length;
+      held.length = 0;
+      onResumed();
       return rest.return();
     },
     [Symbol.asyncIterator]() {

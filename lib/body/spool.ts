@@ -1,16 +1,20 @@
 import type { ResolvedUpload } from '../options/index.js';
-import { HeadCollector } from './head-collector.js';
+import type { DiskBudget } from './disk-budget.js';
 import { KeptPieces } from './kept-pieces.js';
-import type { MemoryBudget } from './memory-budget.js';
+import type { MemoryBudget, MovableMemory } from './memory-budget.js';
 import { TemporaryFile } from './temporary-file.js';
-import { replayableBody, type UploadBody } from './upload-body.js';
+import { HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
 
 /** Where a body of unknown length is kept until its end shows how long it is. */
 export interface SpoolContext {
-  /** The limits and the folder. */
-  readonly limits: Pick<ResolvedUpload, 'memoryLimitBytes' | 'spoolDirectory'>;
-  /** What all spooled bodies together may hold in memory. */
+  /** How much of it may stay in memory. */
+  readonly limits: Pick<ResolvedUpload, 'memoryLimitBytes'>;
+  /** What all uploads together may hold in memory. */
   readonly budget: MemoryBudget;
+  /** What all temporary files together may take, and where they are. */
+  readonly diskBudget: DiskBudget;
+  /** The most bytes that it can have, where that is known: with no room for so many, nothing is written. */
+  readonly mostBytes?: number | undefined;
   /** Whether the source does not touch a piece again. @defaultValue false */
   readonly areGivenAway?: boolean | undefined;
   /** Looks at the first bytes as soon as they are there; what it throws ends the reading. */
@@ -23,76 +27,130 @@ export async function spool(
   context: SpoolContext,
 ): Promise<UploadBody> {
   const kept = new Spool(context);
-  const head = new HeadCollector(context.areGivenAway);
   try {
     for await (const piece of pieces) {
-      if (!head.isFull) {
-        head.add(piece);
-        if (head.isFull) await context.inspectHead(head.toBytes());
-      }
       const appending = kept.append(piece);
       if (appending !== undefined) await appending;
     }
-    if (!head.isFull) await context.inspectHead(head.toBytes());
-    return await kept.toBody(head.toBytes());
+    return await kept.toBody();
   } catch (error) {
     await kept.dispose();
     throw error;
   }
 }
 
-class Spool {
+class Spool implements MovableMemory {
   readonly #context: SpoolContext;
   #kept: KeptPieces;
   #file: TemporaryFile | undefined;
+  #isInspected = false;
+  /** Whether the memory is wanted for something else. */
+  #isAsked = false;
+  /** A piece is being taken: whoever asks for the memory gets it afterwards. */
+  #isAppending = false;
+  /** What was asked for, under way; rejects when it failed, which the next call reports. */
+  #moving: Promise<void> | undefined;
 
   constructor(context: SpoolContext) {
     this.#context = context;
-    this.#kept = new KeptPieces(context.areGivenAway);
+    this.#kept = new KeptPieces(context.budget, context.areGivenAway);
+  }
+
+  get heldBytes(): number {
+    return this.#kept.size + (this.#file?.heldBytes ?? 0);
+  }
+
+  get #size(): number {
+    return this.#file?.size ?? this.#kept.size;
+  }
+
+  moveToDisk(): void {
+    this.#isAsked = true;
+    if (this.#isAppending || this.#moving !== undefined) return;
+    this.#moving = this.#move();
+    this.#moving.then(
+      () => (this.#moving = undefined),
+      // Reported by the next call.
+      () => {},
+    );
   }
 
   /** Undefined when nothing has to be waited for. */
   append(piece: Uint8Array): Promise<void> | undefined {
-    if (this.#file !== undefined) return this.#file.append(piece);
-    if (!this.#fits(piece)) return this.#moveToFile().then(file => file.append(piece));
-    this.#kept.append(piece);
-    return undefined;
+    if (this.#moving !== undefined) return this.#moving.then(() => this.append(piece));
+    const fits = this.#file === undefined && this.#fits(piece) && this.#kept.tryAppend(piece);
+    if (fits && (this.#isInspected || this.#size < HEAD_BYTES)) {
+      this.#context.budget.addMovable(this);
+      return undefined;
+    }
+    return this.#appendSlowly(piece, fits);
   }
 
-  async toBody(head: Uint8Array): Promise<UploadBody> {
+  async toBody(): Promise<UploadBody> {
+    await this.#moving;
+    this.#isAppending = true;
+    if (!this.#isInspected) await this.#inspect();
     const dispose = (): Promise<void> => this.dispose();
     const file = this.#file;
+    if (file !== undefined) await file.flush();
+    this.#context.budget.removeMovable(this);
     if (file !== undefined) {
-      await file.flush();
-      return replayableBody({ size: file.size, head, open: () => file.read(), dispose });
+      return replayableBody({ size: file.size, open: () => file.read(), dispose });
     }
     const { blocks, size } = this.#kept;
-    return replayableBody({ size, head, open: () => blocks, dispose });
+    return replayableBody({ size, open: () => blocks, dispose });
   }
 
-  dispose(): Promise<void> {
-    this.#release();
-    return this.#file?.dispose() ?? Promise.resolve();
+  async dispose(): Promise<void> {
+    this.#isAppending = true;
+    await this.#moving?.catch(() => {});
+    this.#context.budget.removeMovable(this);
+    this.#kept.release();
+    await this.#file?.dispose();
   }
 
-  #fits(piece: Uint8Array): boolean {
-    const { limits, budget } = this.#context;
-    if (this.#kept.size + piece.byteLength > limits.memoryLimitBytes) return false;
-    return budget.reserve(piece.byteLength);
+  async #appendSlowly(piece: Uint8Array, isKept: boolean): Promise<void> {
+    this.#isAppending = true;
+    if (this.#file !== undefined) await this.#file.append(piece);
+    else if (!isKept) this.#kept.append(piece);
+    this.#context.budget.addMovable(this);
+    if (!this.#isInspected && this.#size >= HEAD_BYTES) await this.#inspect();
+    if (this.#isAsked) await this.#move();
+    else if (this.#file === undefined && !isKept) await this.#openFile();
+    this.#isAppending = false;
   }
 
-  async #moveToFile(): Promise<TemporaryFile> {
-    const { limits, areGivenAway } = this.#context;
-    const file = await TemporaryFile.create(limits.spoolDirectory, areGivenAway);
+  #fits({ byteLength }: Uint8Array): boolean {
+    return this.#kept.size + byteLength <= this.#context.limits.memoryLimitBytes;
+  }
+
+  async #inspect(): Promise<void> {
+    this.#isInspected = true;
+    await this.#context.inspectHead(
+      (await this.#file?.readHead(HEAD_BYTES)) ?? this.#kept.head(HEAD_BYTES),
+    );
+  }
+
+  /** Makes memory free for others: with no room on the disk either, what fits stays. */
+  async #move(): Promise<void> {
+    this.#isAsked = false;
+    const { budget, diskBudget } = this.#context;
+    if (this.#file !== undefined) await this.#file.flush();
+    else if (this.#kept.isOverdrawn || diskBudget.fits(this.#kept.size)) {
+      await (await this.#openFile()).flush();
+    }
+    budget.removeMovable(this);
+  }
+
+  async #openFile(): Promise<TemporaryFile> {
+    const { budget, diskBudget, areGivenAway, mostBytes = 0 } = this.#context;
+    diskBudget.assertFits(Math.max(mostBytes, this.#kept.size));
+    const file = await TemporaryFile.create({ budget, diskBudget, areGivenAway });
     // Known to this spool before anything can fail, so that dispose() removes it.
     this.#file = file;
-    for (const block of this.#kept.blocks) await file.append(block);
-    this.#release();
+    const kept = this.#kept;
+    this.#kept = new KeptPieces(budget);
+    await file.adopt(kept);
     return file;
-  }
-
-  #release(): void {
-    this.#context.budget.release(this.#kept.size);
-    this.#kept = new KeptPieces();
   }
 }

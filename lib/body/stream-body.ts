@@ -1,7 +1,7 @@
 import { WxCloudStorageError } from '../errors/index.js';
-import { HeadCollector } from './head-collector.js';
+import { MemoryShare, type MemoryBudget } from './memory-budget.js';
 import { checkPieces, copyPieces, resumePieces, type Pieces } from './pieces.js';
-import type { UploadBody } from './upload-body.js';
+import { HEAD_BYTES, type UploadBody } from './upload-body.js';
 
 /** What is known of a stream. */
 export interface StreamBodyParts {
@@ -9,6 +9,10 @@ export interface StreamBodyParts {
   readonly size: number;
   /** Whether its source does not touch a piece again; otherwise each is copied. @defaultValue false */
   readonly areGivenAway?: boolean | undefined;
+  /** What all uploads together may hold in memory. */
+  readonly budget: MemoryBudget;
+  /** Looks at the first bytes; what it throws refuses the body. */
+  readonly inspectHead: (head: Uint8Array) => Promise<void>;
 }
 
 /**
@@ -17,27 +21,42 @@ export interface StreamBodyParts {
  */
 export async function streamBody(
   source: Pieces,
-  { size, areGivenAway = false }: StreamBodyParts,
+  { size, areGivenAway = false, budget, inspectHead }: StreamBodyParts,
 ): Promise<UploadBody> {
   // A connection may still hold a piece when it asks for the next one.
   const pieces = areGivenAway ? source : copyPieces(source);
-  const head = new HeadCollector(true);
+  const memory = new MemoryShare(budget);
+  const dispose = async (): Promise<void> => {
+    memory.release();
+    await pieces.return();
+  };
+  try {
+    const read = await readAhead(pieces, memory);
+    await inspectHead(headOf(read));
+    const all = resumePieces(read, pieces, () => memory.release());
+    return { size, isReplayable: false, open: () => exactly(all, size), dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/** So many pieces as the head takes. They are sent before long, whether the budget has room for them or not. */
+async function readAhead(pieces: Pieces, memory: MemoryShare): Promise<Uint8Array[]> {
   const read: Uint8Array[] = [];
-  while (!head.isFull) {
+  while (memory.heldBytes < HEAD_BYTES) {
     const { done, value } = await pieces.next();
     if (done === true) break;
-    head.add(value);
+    memory.count(value.byteLength);
     read.push(value);
   }
-  return {
-    size,
-    head: head.toBytes(),
-    isReplayable: false,
-    open: () => exactly(resumePieces(read, pieces), size),
-    dispose: async () => {
-      await pieces.return();
-    },
-  };
+  return read;
+}
+
+function headOf(read: readonly Uint8Array[]): Uint8Array {
+  const [first] = read;
+  const bytes = first !== undefined && read.length === 1 ? first : Buffer.concat(read);
+  return bytes.subarray(0, HEAD_BYTES);
 }
 
 /** Passes pieces on and ends with an error unless they have `size` bytes together; never yields a byte too many. */

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WxCloudStorageError } from '../errors/index.js';
+import type { DiskBudget } from './disk-budget.js';
 import { KeptPieces } from './kept-pieces.js';
+import { MemoryShare, type MemoryBudget } from './memory-budget.js';
 
 /** Each transfer to or from the disk costs as much as its first 100 KiB or so. */
 const LARGEST_TRANSFER_BYTES = 524_288;
@@ -11,6 +13,8 @@ const LEAST_TRANSFER_BYTES = 65_536;
 const ALL_WRITES_BYTES = 4_194_304;
 /** Less than of writes, as every reading needs a new buffer, which stays until the next garbage collection. */
 const ALL_READS_BYTES = 1_048_576;
+/** What is read at a time when the memory budget is used up: nothing could be sent without. */
+const LEAST_READ_BYTES = 16_384;
 
 let openFiles = 0;
 
@@ -20,50 +24,65 @@ function shareOf(allBytes: number): number {
   return Math.min(LARGEST_TRANSFER_BYTES, Math.max(LEAST_TRANSFER_BYTES, share));
 }
 
-interface TemporaryFileParts {
+/** Where a temporary file is, and what it counts towards. */
+export interface TemporaryFilePlace {
+  /** What all uploads together may hold in memory. */
+  readonly budget: MemoryBudget;
+  /** What all temporary files together may take, and their folder. */
+  readonly diskBudget: DiskBudget;
+  /** Whether nobody touches appended bytes again, so that they need no copy. @defaultValue false */
+  readonly areGivenAway?: boolean | undefined;
+}
+
+interface TemporaryFileParts extends TemporaryFilePlace {
   readonly handle: FileHandle;
   /** Where its name could not be removed. */
   readonly leftoverPath: string | undefined;
-  readonly areGivenAway: boolean;
+}
+
+/** A reading of a part. */
+interface PartRead {
+  readonly piece: Promise<Buffer>;
+  /** How many bytes it holds of the budget. */
+  readonly heldBytes: number;
+  /** Whether the budget had room for it, and so may have it for the next part. */
+  readonly isReserved: boolean;
 }
 
 /**
  * A temporary file that only this process can reach: its name is removed as soon as it is open, so that even a killed
  * process leaves nothing. Where the system does not allow that (Windows), it is removed with {@link TemporaryFile.dispose}.
  * What is appended is gathered and written in the background, one transfer at a time, while the next one is gathered; it
- * is read ahead by one transfer.
+ * is read ahead by one transfer. With no memory left for that, it is written and read without.
  */
 export class TemporaryFile {
-  readonly #handle: FileHandle;
-  readonly #leftoverPath: string | undefined;
-  readonly #areGivenAway: boolean;
+  readonly #parts: TemporaryFileParts;
   /** What the next transfer takes. */
   #gathered: KeptPieces;
+  /** What the transfer under way takes. */
+  #written: KeptPieces | undefined;
   /** The transfer under way; rejects when it failed, which the next call reports. */
   #writing: Promise<void> = Promise.resolve();
+  readonly #readMemory: MemoryShare;
   #size = 0;
   #isDisposed = false;
 
-  private constructor({ handle, leftoverPath, areGivenAway }: TemporaryFileParts) {
-    this.#handle = handle;
-    this.#leftoverPath = leftoverPath;
-    this.#areGivenAway = areGivenAway;
-    this.#gathered = new KeptPieces(areGivenAway);
+  private constructor(parts: TemporaryFileParts) {
+    this.#parts = parts;
+    this.#gathered = this.#newPieces();
+    this.#readMemory = new MemoryShare(parts.budget);
     openFiles += 1;
   }
 
-  /**
-   * Creates an empty one, readable by this user only. `areGivenAway` says that nobody touches appended bytes again, so
-   * that they need no copy. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
-   */
-  static async create(directory: string, areGivenAway = false): Promise<TemporaryFile> {
-    const path = join(directory, `wx-cloud-storage-${randomUUID()}.tmp`);
+  /** Creates an empty one, readable by this user only. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
+  static async create(place: TemporaryFilePlace): Promise<TemporaryFile> {
+    const path = join(place.diskBudget.directory, `wx-cloud-storage-${randomUUID()}.tmp`);
     const handle = await spooling(open(path, 'wx+', 0o600));
     const isGone = await unlink(path).then(
       () => true,
       () => false,
     );
-    return new TemporaryFile({ handle, leftoverPath: isGone ? undefined : path, areGivenAway });
+    return new TemporaryFile({ ...place, handle, leftoverPath: isGone ? undefined : path });
   }
 
   /** How many bytes were appended. */
@@ -71,11 +90,27 @@ export class TemporaryFile {
     return this.#size;
   }
 
+  /** How many bytes wait in memory to be written. */
+  get heldBytes(): number {
+    return this.#gathered.size + (this.#written?.size ?? 0);
+  }
+
   /** Appends bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`, e.g. when the disk is full */
   async append(bytes: Uint8Array): Promise<void> {
-    this.#gathered.append(bytes);
-    this.#size += bytes.byteLength;
+    this.#grow(bytes.byteLength);
+    if (!this.#gathered.tryAppend(bytes)) {
+      this.#gathered.append(bytes);
+      return this.flush();
+    }
     if (this.#gathered.size >= shareOf(ALL_WRITES_BYTES)) await this.#write();
+  }
+
+  /** Takes over what was kept in memory. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
+  async adopt(kept: KeptPieces): Promise<void> {
+    await this.#write();
+    this.#gathered = kept;
+    this.#grow(kept.size);
+    await this.#write();
   }
 
   /** Has all that was appended written. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
@@ -84,15 +119,32 @@ export class TemporaryFile {
     await this.#writing;
   }
 
+  /** Reads its first bytes, up to so many. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
+  async readHead(bytes: number): Promise<Buffer> {
+    await this.flush();
+    return this.#readAt(0, Math.min(bytes, this.#size));
+  }
+
   /** Reads it from the start, once it is flushed; can be called again. */
   async *read(): AsyncGenerator<Uint8Array, void, undefined> {
-    let next = this.#readAhead(0);
-    for (let position = 0; position < this.#size;) {
-      const piece = await next;
-      if (piece.byteLength === 0) throw spoolFailed(new Error('the temporary file became shorter'));
-      position += piece.byteLength;
-      next = this.#readAhead(position);
-      yield piece;
+    let ahead: PartRead | undefined;
+    let part: PartRead | undefined;
+    try {
+      for (let position = 0; position < this.#size;) {
+        part = ahead ?? this.#startReading(position);
+        ahead = undefined;
+        const piece = await part.piece;
+        if (piece.byteLength === 0) {
+          throw spoolFailed(new Error('the temporary file became shorter'));
+        }
+        position += piece.byteLength;
+        if (part.isReserved && position < this.#size) ahead = this.#startReading(position);
+        yield piece;
+        this.#readMemory.release(part.heldBytes);
+        part = undefined;
+      }
+    } finally {
+      for (const each of [part, ahead]) this.#readMemory.release(each?.heldBytes ?? 0);
     }
   }
 
@@ -102,42 +154,64 @@ export class TemporaryFile {
     this.#isDisposed = true;
     openFiles -= 1;
     await this.#writing.catch(() => {});
-    await this.#handle.close().catch(warn);
-    if (this.#leftoverPath !== undefined) await unlink(this.#leftoverPath).catch(warn);
+    this.#gathered.release();
+    this.#readMemory.release();
+    const { handle, leftoverPath, diskBudget } = this.#parts;
+    await handle.close().catch(warn);
+    if (leftoverPath !== undefined) await unlink(leftoverPath).catch(warn);
+    diskBudget.release(this.#size);
+  }
+
+  #newPieces(): KeptPieces {
+    return new KeptPieces(this.#parts.budget, this.#parts.areGivenAway);
+  }
+
+  #grow(bytes: number): void {
+    this.#parts.diskBudget.take(bytes);
+    this.#size += bytes;
   }
 
   /** Starts to write what is gathered, once the transfer before has ended. */
   async #write(): Promise<void> {
     await this.#writing;
-    const { blocks, size } = this.#gathered;
-    if (size === 0) return;
-    this.#gathered = new KeptPieces(this.#areGivenAway);
-    this.#writing = spooling(this.#writeAll(blocks, size));
+    const gathered = this.#gathered;
+    if (gathered.size === 0) return;
+    this.#gathered = this.#newPieces();
+    this.#written = gathered;
+    this.#writing = spooling(this.#writeAll(gathered));
     // Reported by whoever awaits it next.
     this.#writing.catch(() => {});
   }
 
   /** The system may take a part of what it is given. */
-  async #writeAll(blocks: readonly Uint8Array[], size: number): Promise<void> {
-    const { bytesWritten } = await this.#handle.writev(blocks);
-    if (bytesWritten < size) {
-      const rest = Buffer.concat(blocks).subarray(bytesWritten);
-      await this.#handle.appendFile(rest);
+  async #writeAll(gathered: KeptPieces): Promise<void> {
+    const { blocks, size } = gathered;
+    const { handle } = this.#parts;
+    try {
+      const { bytesWritten } = await handle.writev(blocks);
+      if (bytesWritten < size) {
+        const rest = Buffer.concat(blocks).subarray(bytesWritten);
+        await handle.appendFile(rest);
+      }
+    } finally {
+      gathered.release();
     }
   }
 
-  #readAhead(position: number): Promise<Buffer> {
-    const piece = this.#readAt(position);
+  #startReading(position: number): PartRead {
+    const wanted = Math.min(shareOf(ALL_READS_BYTES), this.#size - position);
+    const isReserved = this.#readMemory.reserve(wanted);
+    const heldBytes = isReserved ? wanted : Math.min(wanted, LEAST_READ_BYTES);
+    if (!isReserved) this.#readMemory.count(heldBytes);
+    const piece = this.#readAt(position, heldBytes);
     // Whoever stops reading does not learn of it.
     piece.catch(() => {});
-    return piece;
+    return { piece, heldBytes, isReserved };
   }
 
-  async #readAt(position: number): Promise<Buffer> {
-    const bytes = Math.min(shareOf(ALL_READS_BYTES), this.#size - position);
-    if (bytes === 0) return Buffer.alloc(0);
+  async #readAt(position: number, bytes: number): Promise<Buffer> {
     const piece = Buffer.allocUnsafeSlow(bytes);
-    const { bytesRead } = await spooling(this.#handle.read(piece, 0, bytes, position));
+    const { bytesRead } = await spooling(this.#parts.handle.read(piece, 0, bytes, position));
     return piece.subarray(0, bytesRead);
   }
 }

@@ -8,8 +8,6 @@ export type BodyBytes = Buffer | readonly Uint8Array[] | AsyncIterable<Uint8Arra
 export interface UploadBody {
   /** How many bytes it has. */
   readonly size: number;
-  /** Its first bytes, up to {@link HEAD_BYTES}: fewer only when it is shorter. */
-  readonly head: Uint8Array;
   /** Whether {@link UploadBody.open} can be called again, to send it once more. */
   readonly isReplayable: boolean;
   /** Starts one reading of all its bytes. A body that is not replayable can be opened once. */
@@ -20,17 +18,7 @@ export interface UploadBody {
 
 /** A body in memory, or on any medium that can be read again. */
 export function replayableBody(
-  parts: Pick<UploadBody, 'size' | 'head' | 'open'> & { readonly dispose?: () => Promise<void> },
+  parts: Pick<UploadBody, 'size' | 'open'> & { readonly dispose?: () => Promise<void> },
 ): UploadBody {
   return { isReplayable: true, dispose: () => Promise.resolve(), ...parts };
-}
-
-/** A body that is at hand as one buffer. */
-export function bufferBody(bytes: Uint8Array): UploadBody {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return replayableBody({
-    size: buffer.byteLength,
-    head: buffer.subarray(0, HEAD_BYTES),
-    open: () => buffer,
-  });
 }

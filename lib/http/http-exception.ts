@@ -29,6 +29,7 @@ export const HTTP_ANSWERS: Readonly<Record<WxCloudStorageErrorCode, HttpAnswerKi
   WX_CLOUD_BODY_FAILED: { status: 400, message: 'The upload could not be read to its end.' },
   WX_CLOUD_BODY_STALLED: { status: 408, message: 'The upload did not go on in time.' },
   WX_CLOUD_SPOOL_FAILED: { status: 507, message: 'The server has no room for the upload.' },
+  WX_CLOUD_CAPACITY_EXCEEDED: { status: 503, message: 'The server has too many uploads to take.' },
   WX_CLOUD_FILE_NOT_FOUND: { status: 404, message: 'There is no such file.' },
   WX_CLOUD_RANGE_UNSATISFIABLE: { status: 416, message: 'The file has no such part.' },
   WX_CLOUD_TOKEN_REJECTED: { status: 502, message: UPSTREAM_FAILED },

@@ -1,10 +1,17 @@
-import { NO_PIECE, type PieceResult, type Pieces, type WaitingReader } from '../body/index.js';
+import {
+  KeptPieces,
+  NO_PIECE,
+  type MemoryBudget,
+  type MovableMemory,
+  type PieceResult,
+  type Pieces,
+  type QueuedSource,
+  type WaitingReader,
+} from '../body/index.js';
 import { FileTooLargeError } from '../errors/index.js';
 
 /** So much is taken ahead, which saves stopping the source after every piece. */
 const AHEAD_BYTES = 65_536;
-/** As a piece takes memory of its own, however small it is. */
-const AHEAD_PIECES = 256;
 
 /** What pieces come from. */
 export interface PieceSource {
@@ -20,19 +27,24 @@ export interface PieceQueueParts {
   readonly source: PieceSource;
   /** How many bytes the file may have; Infinity where the source has a limit of its own. */
   readonly limitBytes: number;
+  /** What all uploads together may hold in memory. With nothing left, one piece is taken at a time. */
+  readonly budget: MemoryBudget;
 }
 
 /**
- * The content of a file on its way from a form to whoever stores it, up to the file's limit. A reader that leaves early does not stop the source: the form goes on.
+ * The content of a file on its way from a form to whoever stores it, up to the file's limit. A reader that leaves early does
+ * not stop the source: the form goes on. Until it is ready nobody reads it; when its memory is wanted for something else, it
+ * is ready at once, so that its reader may take it to disk.
  */
-export class PieceQueue implements Pieces {
+export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   readonly #parts: PieceQueueParts;
-  #pieces: Uint8Array[] = [];
+  #kept: KeptPieces;
   #seenBytes = 0;
-  #keptBytes = 0;
-  #setReady: () => void = () => {};
+  #resolveReady: () => void = () => {};
   /** Resolves when the file is there as a whole, when so much of it is there that it should be read, or when it has failed. */
-  readonly ready = new Promise<void>(resolve => (this.#setReady = resolve));
+  readonly ready = new Promise<void>(resolve => (this.#resolveReady = resolve));
+  #isReady = false;
+  #isAsked = false;
   #isPaused = false;
   #hasEnded = false;
   #failure: { readonly error: unknown } | undefined;
@@ -42,6 +54,24 @@ export class PieceQueue implements Pieces {
   /** A file of more than `limitBytes` ends with {@link FileTooLargeError}. */
   constructor(parts: PieceQueueParts) {
     this.#parts = parts;
+    this.#kept = new KeptPieces(parts.budget, true);
+  }
+
+  /** Whether its memory is wanted for something else. */
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  /** How many bytes it holds. */
+  get heldBytes(): number {
+    return this.#kept.size;
+  }
+
+  /** Has it read, and from now on takes one piece at a time. */
+  moveToDisk(): void {
+    this.#isAsked = true;
+    if (this.#kept.size > 0) this.#pause();
+    this.#setReady();
   }
 
   /** Puts a piece behind the others; passed over when nobody reads any more. */
@@ -51,12 +81,14 @@ export class PieceQueue implements Pieces {
     if (this.#seenBytes > this.#parts.limitBytes) return this.failTooLarge();
     const waiting = this.#takeWaiting();
     if (waiting !== undefined) return waiting.resolve({ done: false, value: piece });
-    this.#pieces.push(piece);
-    this.#keptBytes += piece.byteLength;
-    if (!this.#isFull || this.#isPaused) return;
-    this.#isPaused = true;
-    this.#parts.source.pause();
-    this.#setReady();
+    if (!this.#kept.tryAppend(piece)) {
+      this.#kept.append(piece);
+      this.#isAsked = true;
+    }
+    if (this.#isFull) {
+      this.#pause();
+      this.#setReady();
+    } else if (!this.#isReady) this.#parts.budget.addMovable(this);
   }
 
   /** There are no more pieces. */
@@ -71,7 +103,7 @@ export class PieceQueue implements Pieces {
   fail(error: unknown): void {
     if (this.#hasEnded) return;
     this.#failure = { error };
-    this.#pieces.length = 0;
+    this.#kept.release();
     this.#hasEnded = true;
     this.#goOn();
     this.#takeWaiting()?.reject(error);
@@ -90,20 +122,19 @@ export class PieceQueue implements Pieces {
   }
 
   /** Takes all pieces when the file is there as a whole; undefined when it is not. */
-  takeWhole(): readonly Uint8Array[] | undefined {
-    if (!this.#hasEnded || this.#failure !== undefined || this.#keptBytes < this.#seenBytes) {
+  takeWhole(): KeptPieces | undefined {
+    if (!this.#hasEnded || this.#failure !== undefined || this.#kept.size < this.#seenBytes) {
       return undefined;
     }
-    const pieces = this.#pieces;
-    this.#pieces = [];
-    return pieces;
+    const kept = this.#kept;
+    this.#kept = new KeptPieces(this.#parts.budget, true);
+    return kept;
   }
 
   /** Gives the next piece, as soon as there is one. */
   next(): Promise<PieceResult> {
-    const value = this.#pieces.shift();
+    const value = this.#kept.shift();
     if (value !== undefined) {
-      this.#keptBytes -= value.byteLength;
       if (!this.#isFull) this.#goOn();
       return Promise.resolve({ done: false, value });
     }
@@ -116,7 +147,7 @@ export class PieceQueue implements Pieces {
 
   /** Nobody reads any more. */
   return(): Promise<IteratorReturnResult<undefined>> {
-    this.#pieces.length = 0;
+    this.#kept.release();
     this.#failure = undefined;
     this.end();
     return Promise.resolve(NO_PIECE);
@@ -127,7 +158,7 @@ export class PieceQueue implements Pieces {
   }
 
   get #isFull(): boolean {
-    return this.#keptBytes > AHEAD_BYTES || this.#pieces.length >= AHEAD_PIECES;
+    return this.#kept.size > (this.#isAsked ? 0 : AHEAD_BYTES);
   }
 
   #takeWaiting(): WaitingReader | undefined {
@@ -138,6 +169,20 @@ export class PieceQueue implements Pieces {
 
   #tooLarge(limitBytes: number): FileTooLargeError {
     return new FileTooLargeError({ subject: 'The file', limitBytes });
+  }
+
+  /** Its reader takes over. */
+  #setReady(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#parts.budget.removeMovable(this);
+    this.#resolveReady();
+  }
+
+  #pause(): void {
+    if (this.#isPaused || this.#hasEnded) return;
+    this.#isPaused = true;
+    this.#parts.source.pause();
   }
 
   #goOn(): void {

@@ -25,6 +25,15 @@ export interface FormFileCall {
 
 /** Stores one file of a form; it belongs to the request until that is answered. */
 export async function storeFormFile(call: FormFileCall): Promise<StoredCloudFile> {
+  try {
+    return await storePieces(call);
+  } finally {
+    // What is left of them holds memory.
+    void call.pieces.return();
+  }
+}
+
+async function storePieces(call: FormFileCall): Promise<StoredCloudFile> {
   const { options, context, request, files, file, pieces } = call;
   const { fieldname, originalname, mimetype } = file;
   const intake = new FileIntake(options, request, { fieldname, originalname, mimetype });

@@ -90,13 +90,14 @@ async function storeFile(
   { stream, fieldname, originalname: given, mimetype }: EngineFile,
 ): Promise<StoredUpload> {
   const originalname = takesNamesForLatin1(request) ? decodeLatin1Name(given) : given;
+  const { context } = findInstanceOfRequest(request, options.storage);
   const stored = await storeFormFile({
     options,
-    context: findInstanceOfRequest(request, options.storage).context,
+    context,
     request,
     files: storedFilesOf(request),
     file: { fieldname, originalname, mimetype },
-    pieces: readStream(stream),
+    pieces: readStream(stream, context.budget),
   });
   return { ...stored, originalname };
 }

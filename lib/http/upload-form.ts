@@ -89,8 +89,9 @@ class UploadForm {
   #take(file: FormFile): PartSink {
     const uploaded = { ...file };
     this.#places.add(uploaded);
-    const { fileSize } = this.#parts.limits;
-    const pieces = new PieceQueue({ source: this.#raw, limitBytes: fileSize });
+    const { context, limits } = this.#parts;
+    const queue = { source: this.#raw, limitBytes: limits.fileSize, budget: context.budget };
+    const pieces = new PieceQueue(queue);
     const storing = this.#store(file, pieces).then(
       stored => void Object.assign(uploaded, stored),
       (error: unknown) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, openSync, statfsSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OptionsInvalidError } from '../errors/index.js';
@@ -33,6 +33,7 @@ const DEFAULTS = {
   maxDelayMs: 5_000,
   memoryLimitBytes: 1_048_576,
   memoryBudgetBytes: 67_108_864,
+  diskBudgetBytes: 8_589_934_592,
   verifyEtag: false,
   cache: true,
   maxAgeSeconds: 7_200,
@@ -60,10 +61,13 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
 ];
 
 /**
- * Checks what the user gave and completes it: the only place with defaults.
+ * Checks what the user gave and completes it: the only place with defaults. `freeBytesIn` asks the system by default.
  * @throws {@link OptionsInvalidError} naming the first option that is missing, wrong or unknown; never its value
  */
-export function resolveOptions(options: WxCloudStorageOptions): ResolvedOptions {
+export function resolveOptions(
+  options: WxCloudStorageOptions,
+  freeBytesIn: FreeBytesIn = freeDiskBytes,
+): ResolvedOptions {
   const given = readGroup('options', options ?? {}, KNOWN_OPTIONS);
   const env = resolveEnv(given['env']);
   const auth = resolveAuth(given);
@@ -74,7 +78,7 @@ export function resolveOptions(options: WxCloudStorageOptions): ResolvedOptions 
     bucket: resolveBucket(given['bucket']),
     timeouts: resolveTimeouts(given['timeouts']),
     retry: resolveRetry(given['retry']),
-    upload: resolveUpload(given['upload']),
+    upload: resolveUpload(given['upload'], freeBytesIn),
     links: resolveLinks(given['links']),
     onOrphan: resolveOnOrphan(given['onOrphan']),
     ticketKey: resolveTicketKey(given['ticketKey']),
@@ -136,20 +140,48 @@ function resolveRetry(value: unknown): ResolvedRetry {
   return Object.freeze({ attempts, minDelayMs, maxDelayMs });
 }
 
-function resolveUpload(value: unknown): ResolvedUpload {
-  const names = ['memoryLimitBytes', 'memoryBudgetBytes', 'spoolDirectory', 'verifyEtag'] as const;
+function resolveUpload(value: unknown, freeBytesIn: FreeBytesIn): ResolvedUpload {
+  const names = [
+    'memoryLimitBytes',
+    'memoryBudgetBytes',
+    'diskBudgetBytes',
+    'spoolDirectory',
+    'verifyEtag',
+  ] as const;
   const given = readGroup('upload', value, names);
   const readBytes = (name: 'memoryLimitBytes' | 'memoryBudgetBytes'): number =>
     readInteger(`upload.${name}`, orDefault(given[name], DEFAULTS[name]), BYTES);
+  const spoolDirectory = resolveSpoolDirectory(orDefault(given['spoolDirectory'], tmpdir()));
+  const diskBudgetBytes = orDefault(
+    given['diskBudgetBytes'],
+    defaultDiskBudget(freeBytesIn(spoolDirectory)),
+  );
   return Object.freeze({
     memoryLimitBytes: readBytes('memoryLimitBytes'),
     memoryBudgetBytes: readBytes('memoryBudgetBytes'),
-    spoolDirectory: resolveSpoolDirectory(orDefault(given['spoolDirectory'], tmpdir())),
+    diskBudgetBytes: readInteger('upload.diskBudgetBytes', diskBudgetBytes, BYTES),
+    spoolDirectory,
     verifyEtag: readBoolean(
       'upload.verifyEtag',
       orDefault(given['verifyEtag'], DEFAULTS.verifyEtag),
     ),
   });
+}
+
+/** Tells how many bytes a folder's disk has free; undefined where the system does not say. */
+export type FreeBytesIn = (directory: string) => number | undefined;
+
+function freeDiskBytes(directory: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
+}
+
+function defaultDiskBudget(freeBytes = Infinity): number {
+  return Math.min(DEFAULTS.diskBudgetBytes, Math.floor(freeBytes / 2));
 }
 
 function resolveSpoolDirectory(value: unknown): string {

@@ -70,8 +70,10 @@ export interface ResolvedRetry {
 export interface ResolvedUpload {
   /** Bytes of one body of unknown length kept in memory. */
   readonly memoryLimitBytes: number;
-  /** Bytes of all such bodies together kept in memory. */
+  /** Bytes that all uploads together hold in memory. */
   readonly memoryBudgetBytes: number;
+  /** Bytes that all temporary files together take. */
+  readonly diskBudgetBytes: number;
   /** The folder for temporary files. */
   readonly spoolDirectory: string;
   /** Whether COS's ETag is compared with the MD5 of what was sent. */

@@ -105,10 +105,20 @@ export interface UploadOptions {
    */
   readonly memoryLimitBytes?: number | undefined;
   /**
-   * How much of all bodies of unknown length together, over all instances of the process, is kept in memory; what goes
-   * beyond goes to temporary files, however small. Bytes, from 0. @defaultValue 67108864 (64 MiB)
+   * Memory that all uploads together hold, over all instances of the process: files on their way
+   * from a form, bodies of unknown length, text fields, small answers. Files beyond it go to
+   * temporary files, however small; text that does not fit, and a new form that finds no room, is
+   * refused with `WX_CLOUD_CAPACITY_EXCEEDED`. Bytes, from 0.
+   * @defaultValue 67108864 (64 MiB)
    */
   readonly memoryBudgetBytes?: number | undefined;
+  /**
+   * Disk that all temporary files together take, over all instances of the process with the same
+   * folder. An upload that needs more is refused with `WX_CLOUD_SPOOL_FAILED`: at once where its
+   * length is known. Bytes, from 0, which allows no temporary files.
+   * @defaultValue 8589934592 (8 GiB), or half of what the folder's disk has free at start, whichever is less
+   */
+  readonly diskBudgetBytes?: number | undefined;
   /** The folder for temporary files; it must exist and be writable. @defaultValue the system's temporary folder */
   readonly spoolDirectory?: string | undefined;
   /** Compares the ETag that COS answers with the MD5 of what was sent. @defaultValue false */

@@ -1,4 +1,4 @@
-import { MemoryBudget } from '../body/index.js';
+import { DiskBudget, MemoryBudget } from '../body/index.js';
 import { AuthorizedApi, createCredential } from '../credentials/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import { HttpTransport, JsonApi } from '../transport/index.js';
@@ -46,6 +46,7 @@ export function createStorageContext(
     bucket: new BucketMemory(options.env, options.bucket),
     contentTypeField: new ContentTypeField(logger),
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
+    diskBudget: new DiskBudget(options.upload.spoolDirectory, options.upload.diskBudgetBytes),
     linkCache: new LinkCache(options.links.cache ? MAX_CACHED_LINKS : 0),
     operations: new Operations(options.timeouts.totalMs),
     tickets: new UploadTickets(options),

@@ -1,4 +1,4 @@
-import type { MemoryBudget } from '../body/index.js';
+import type { DiskBudget, MemoryBudget } from '../body/index.js';
 import type { AuthorizedApi, TokenSource } from '../credentials/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import type { HttpTransport } from '../transport/index.js';
@@ -28,6 +28,8 @@ export interface StorageFoundation {
   readonly linkCache: LinkCache;
   /** What spooled bodies may hold in memory together. */
   readonly budget: MemoryBudget;
+  /** Limits the disk that temporary files take together, and says where they are. */
+  readonly diskBudget: DiskBudget;
   /** Running operations. */
   readonly operations: Operations;
   /** Makes and checks the tickets of forms for clients. */

@@ -25,6 +25,8 @@ export type StoredSource =
       /** A queue of pieces, which may be there as a whole already. */
       readonly queue: QueuedSource;
       readonly size: number | undefined;
+      /** The most bytes that it can have, where that is known. */
+      readonly mostBytes?: number | undefined;
     }
   | { readonly localPath: string };
 
@@ -61,7 +63,7 @@ export async function storeSource(
 }
 
 function openSource(
-  { options, budget }: StorageContext,
+  { options, budget, diskBudget }: StorageContext,
   from: StoredSource,
   { inspectHead, signal }: Pick<OpenBodyContext, 'inspectHead' | 'signal'>,
 ): Promise<UploadBody> {
@@ -70,6 +72,8 @@ function openSource(
     areGivenAway: 'queue' in from,
     limits: options.upload,
     budget,
+    diskBudget,
+    mostBytes: 'queue' in from ? from.mostBytes : undefined,
     idleMs: options.timeouts.idleMs,
     inspectHead,
     signal,
@@ -101,12 +105,15 @@ export async function storeAtPath(
 ): Promise<StoredCloudFile> {
   assertCloudPath(cloudPath);
   assertContentType(contentType);
-  const plan = async ({ head }: UploadBody): Promise<StoragePlan> => ({
+  let shownType: string | undefined;
+  const inspectHead = async (head: Uint8Array): Promise<void> => {
+    if (contentType === undefined) shownType = (await detectContentType(head))?.contentType;
+  };
+  const plan = (): StoragePlan => ({
     cloudPath,
-    contentType: contentType ?? (await detectContentType(head))?.contentType ?? fallbackType,
+    contentType: contentType ?? shownType ?? fallbackType,
     isPathUnique: false,
   });
-  const inspectHead = (): Promise<void> => Promise.resolve();
   return storeSource(context, { from, inspectHead, plan, onProgress, signal });
 }
 

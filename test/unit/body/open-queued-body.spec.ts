@@ -1,31 +1,53 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { MemoryBudget, openQueuedBody, type OpenBodyContext } from '../../../lib/body/index.js';
+import {
+  DiskBudget,
+  KeptPieces,
+  MemoryBudget,
+  openQueuedBody,
+  startMemoryUse,
+  type MemoryUse,
+  type OpenBodyContext,
+  type QueuedSource,
+} from '../../../lib/body/index.js';
+import { setUpBody, leftIn } from '../support/bodies.js';
 
 const SIGNAL = new AbortController().signal;
 const PIECES = [Buffer.from('ab'), Buffer.from('cde')];
 
 /** A queue of these pieces, whole or still coming. */
-function queueOf(pieces: readonly Buffer[], isWhole = true) {
+function queueOf(
+  pieces: readonly Buffer[],
+  budget: MemoryBudget,
+  { isWhole = true, isAsked = false } = {},
+): QueuedSource {
+  const kept = new KeptPieces(budget, true);
+  for (const piece of isWhole ? pieces : []) if (!kept.tryAppend(piece)) kept.append(piece);
   return {
-    takeWhole: () => (isWhole ? pieces : undefined),
+    isAsked,
+    takeWhole: () => (isWhole ? kept : undefined),
     async *[Symbol.asyncIterator]() {
       yield* pieces;
     },
   };
 }
 
-function makeContext(parts: Partial<OpenBodyContext> = {}, budgetBytes = 1_000) {
-  const use = { usedBytes: 0 };
+function makeContext(
+  parts: Partial<OpenBodyContext> = {},
+  budgetBytes = 1_000,
+): { context: OpenBodyContext; use: MemoryUse } {
+  const use = startMemoryUse();
   const context: OpenBodyContext = {
     size: undefined,
     areGivenAway: true,
     limits: {
       memoryLimitBytes: 100,
       memoryBudgetBytes: budgetBytes,
+      diskBudgetBytes: 1_000,
       spoolDirectory: '/dev/null/there-is-none',
       verifyEtag: false,
     },
     budget: new MemoryBudget(budgetBytes, use),
+    diskBudget: new DiskBudget('/dev/null/there-is-none', 1_000, { usedBytes: 0 }),
     idleMs: 1_000,
     signal: SIGNAL,
     inspectHead: jest.fn(() => Promise.resolve()),
@@ -43,12 +65,14 @@ async function readAll(bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>):
 describe('a queue that is there as a whole', () => {
   it('is a body that can be read again, and counts towards the budget until it is disposed of', async () => {
     const { context, use } = makeContext();
-    const body = await openQueuedBody(queueOf(PIECES), context);
-    expect({ size: body.size, head: String(body.head), isReplayable: body.isReplayable }).toEqual({
+    const body = await openQueuedBody(queueOf(PIECES, context.budget), context);
+    expect({ size: body.size, isReplayable: body.isReplayable }).toEqual({
       size: 5,
-      head: 'abcde',
       isReplayable: true,
     });
+    expect(jest.mocked(context.inspectHead).mock.calls.map(([head]) => String(head))).toEqual([
+      'abcde',
+    ]);
     for (const _ of [1, 2]) {
       expect(await readAll(body.open(SIGNAL) as Iterable<Uint8Array>)).toBe('abcde');
     }
@@ -60,29 +84,30 @@ describe('a queue that is there as a whole', () => {
 
   it('may be empty', async () => {
     const { context } = makeContext();
-    const body = await openQueuedBody(queueOf([]), context);
-    expect([body.size, body.head.byteLength]).toEqual([0, 0]);
+    const body = await openQueuedBody(queueOf([], context.budget), context);
+    expect(body.size).toBe(0);
   });
 
   it('gives its memory back when it is refused', async () => {
     const refusal = new Error('refused');
     const { context, use } = makeContext({ inspectHead: () => Promise.reject(refusal) });
-    await expect(openQueuedBody(queueOf(PIECES), context)).rejects.toBe(refusal);
+    await expect(openQueuedBody(queueOf(PIECES, context.budget), context)).rejects.toBe(refusal);
     expect(use.usedBytes).toBe(0);
   });
 
   it('is refused when another size was declared', async () => {
-    const { context } = makeContext({ size: 4 });
-    await expect(openQueuedBody(queueOf(PIECES), context)).rejects.toMatchObject({
+    const { context, use } = makeContext({ size: 4 });
+    await expect(openQueuedBody(queueOf(PIECES, context.budget), context)).rejects.toMatchObject({
       code: 'WX_CLOUD_SIZE_MISMATCHED',
     });
+    expect(use.usedBytes).toBe(0);
     expect(context.inspectHead).not.toHaveBeenCalled();
   });
 
   it('does not hold a large buffer for a few bytes of it', async () => {
     const { context } = makeContext();
     const large = Buffer.alloc(65_536);
-    const body = await openQueuedBody(queueOf([large.subarray(0, 10)]), context);
+    const body = await openQueuedBody(queueOf([large.subarray(0, 10)], context.budget), context);
     const [piece] = body.open(SIGNAL) as readonly Uint8Array[];
     expect(piece?.buffer).not.toBe(large.buffer);
   });
@@ -93,7 +118,7 @@ describe('a queue that is there as a whole', () => {
   ])('goes to a temporary file when %s', async (_, limits, budgetBytes) => {
     const { context, use } = makeContext({}, budgetBytes);
     const limited = { ...context, limits: { ...context.limits, ...limits } };
-    await expect(openQueuedBody(queueOf(PIECES), limited)).rejects.toMatchObject({
+    await expect(openQueuedBody(queueOf(PIECES, context.budget), limited)).rejects.toMatchObject({
       code: 'WX_CLOUD_SPOOL_FAILED',
     });
     expect(use.usedBytes).toBe(0);
@@ -103,9 +128,26 @@ describe('a queue that is there as a whole', () => {
 describe('a queue that is still coming', () => {
   it('is read piece by piece', async () => {
     const { context, use } = makeContext();
-    const body = await openQueuedBody(queueOf(PIECES, false), context);
+    const body = await openQueuedBody(queueOf(PIECES, context.budget, { isWhole: false }), context);
     expect(await readAll(body.open(SIGNAL) as Iterable<Uint8Array>)).toBe('abcde');
     await body.dispose();
     expect(use.usedBytes).toBe(0);
+  });
+
+  it.each([
+    ['goes to disk when its memory is wanted', true, 1_000, 3],
+    ['goes straight through when its memory is not wanted', false, 1_000, 0],
+    ['goes straight through when the disk has no room for it', true, 2, 0],
+  ])('and whose size is known %s', async (_, isAsked, diskBytes, onDisk) => {
+    const { context, folder, free, onDisk: takenBytes } = setUpBody({ size: 3 }, { diskBytes });
+    const queue = queueOf([Buffer.from('abc')], context.budget, { isWhole: false, isAsked });
+    const body = await openQueuedBody(queue, {
+      ...context,
+      limits: { ...context.limits, memoryLimitBytes: 0 },
+    });
+    expect([takenBytes(), body.isReplayable]).toEqual([onDisk, onDisk > 0]);
+    expect(await readAll(body.open(SIGNAL) as AsyncIterable<Uint8Array>)).toBe('abc');
+    await body.dispose();
+    expect([leftIn(folder), free(), takenBytes()]).toEqual([[], 250, 0]);
   });
 });

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it, jest } from '@jest/globals';
 import { MemoryBudget, openUploadBody, type OpenBodyContext } from '../../../lib/body/index.js';
+import { until } from '../../support/until.js';
 import { afterThisTest } from '../support/server.js';
 import {
   failClosing,
@@ -20,9 +21,9 @@ function isOnDisk({ folder }: BodySetup): boolean {
   return leftIn(folder).length > 0;
 }
 
-function expectNothingLeft({ folder, free }: BodySetup): void {
+function expectNothingLeft({ folder, free, onDisk }: BodySetup): void {
   expect(leftIn(folder)).toEqual([]);
-  expect(free()).toBe(250);
+  expect([free(), onDisk()]).toEqual([250, 0]);
 }
 
 describe('a body of unknown length', () => {
@@ -42,7 +43,7 @@ describe('a body of unknown length', () => {
     expect(isOnDisk(setup)).toBe(onDisk);
     expect((await readAll(body)).equals(expected)).toBe(true);
     expect((await readAll(body)).equals(expected)).toBe(true);
-    expect(Buffer.from(body.head).equals(expected.subarray(0, 4_100))).toBe(true);
+    expect(setup.head()?.equals(expected.subarray(0, 4_100))).toBe(true);
     await body.dispose();
     await body.dispose();
     expectNothingLeft(setup);
@@ -258,23 +259,185 @@ describe('a spool that fails', () => {
   });
 });
 
-describe('MemoryBudget', () => {
-  it('gives what is left and nothing more', () => {
-    const budget = new MemoryBudget(10, { usedBytes: 0 });
-    expect([10, 1, 0].map(part => budget.reserve(part))).toEqual([true, false, true]);
-    budget.release(4);
-    expect([5, 4, 1].map(part => budget.reserve(part))).toEqual([false, true, false]);
+/** Pieces that are given as they are asked for by the test. */
+function pushed(): { push: (piece?: Buffer) => void; pieces: AsyncIterable<Uint8Array> } {
+  const waiting: ((result: IteratorResult<Uint8Array>) => void)[] = [];
+  const ready: IteratorResult<Uint8Array>[] = [];
+  const next = (): Promise<IteratorResult<Uint8Array>> =>
+    new Promise(resolve => {
+      const result = ready.shift();
+      if (result === undefined) waiting.push(resolve);
+      else resolve(result);
+    });
+  return {
+    push: piece => {
+      const result: IteratorResult<Uint8Array> =
+        piece === undefined ? { done: true, value: undefined } : { done: false, value: piece };
+      const resolve = waiting.shift();
+      if (resolve === undefined) ready.push(result);
+      else resolve(result);
+    },
+    pieces: { [Symbol.asyncIterator]: () => ({ next }) },
+  };
+}
+
+describe('a body whose source has stopped, when its memory is wanted', () => {
+  const start = (
+    given: Partial<OpenBodyContext> = {},
+    more: Parameters<typeof setUpBody>[1] = {},
+  ) => {
+    const setup = setUpBody(given, more);
+    const { push, pieces } = pushed();
+    return { setup, push, opening: openUploadBody(pieces, setup.context) };
+  };
+  const holds = (setup: BodySetup, bytesHeld: number): Promise<void> =>
+    until(() => setup.free() === 250 - bytesHeld, `${bytesHeld} bytes held`);
+
+  it.each([
+    ['before its head is there', [90]],
+    ['behind its head', [4_100, 90]],
+  ])('goes to disk %s, and is whole', async (_, sizes) => {
+    const large = { memoryLimitBytes: 10_000, memoryBudgetBytes: 10_000 };
+    const given = setUpBody();
+    const { setup, push, opening } = start({
+      limits: { ...given.context.limits, ...large },
+      budget: new MemoryBudget(10_000, given.memory),
+    });
+    const pieces = sizes.map((size, index) => bytes(size, String(index)));
+    const sum = sizes.reduce((all, size) => all + size, 0);
+    for (const piece of pieces) push(piece);
+    await until(() => given.memory.usedBytes === sum, 'all of it');
+    expect(isOnDisk(setup)).toBe(false);
+
+    expect(setup.context.budget.reserve(10_000)).toBe(false);
+    await until(() => given.memory.usedBytes === 0, 'no memory held');
+    expect([isOnDisk(setup), setup.onDisk()]).toEqual([true, sum]);
+
+    push(bytes(20, 'z'));
+    push();
+    const body = await opening;
+    const expected = Buffer.concat([...pieces, bytes(20, 'z')]);
+    expect((await readAll(body)).equals(expected)).toBe(true);
+    expect(setup.head()?.equals(expected.subarray(0, 4_100))).toBe(true);
+    await body.dispose();
+    expect([leftIn(setup.folder), setup.onDisk(), given.memory.usedBytes]).toEqual([[], 0, 0]);
   });
 
-  it('of zero gives nothing', () => {
-    expect(new MemoryBudget(0, { usedBytes: 0 }).reserve(1)).toBe(false);
+  it('writes what it has gathered for the disk', async () => {
+    const given = setUpBody();
+    const budget = new MemoryBudget(100_000, given.memory);
+    const { setup, push, opening } = start({ budget });
+    push(bytes(5_000));
+    push(bytes(1_000));
+    await until(() => setup.onDisk() === 6_000, 'the second piece');
+    await until(() => given.memory.usedBytes === 1_000, 'the first transfer');
+    budget.reserve(100_000);
+    await until(() => given.memory.usedBytes === 0, 'no memory held');
+    push();
+    const body = await opening;
+    expect((await readAll(body)).byteLength).toBe(6_000);
+    await body.dispose();
+    expectNothingLeft(setup);
   });
 
-  it('counts what all instances of the process hold', () => {
-    const [small, large] = [new MemoryBudget(10), new MemoryBudget(20)];
-    expect([large.reserve(11), small.reserve(1), large.reserve(9)]).toEqual([true, false, true]);
-    large.release(20);
-    expect(small.reserve(10)).toBe(true);
-    small.release(10);
+  it('stays in memory where the disk has no room for it', async () => {
+    const { setup, push, opening } = start({}, { diskBytes: 0 });
+    push(bytes(90));
+    await holds(setup, 90);
+    setup.context.budget.reserve(1_000);
+    await holds(setup, 90);
+    push(bytes(5));
+    push();
+    const body = await opening;
+    expect((await readAll(body)).byteLength).toBe(95);
+    expect(isOnDisk(setup)).toBe(false);
+    await body.dispose();
+    expectNothingLeft(setup);
+  });
+
+  it('fails with its next piece when it cannot be written, and leaves nothing', async () => {
+    await failFileHandles('writev', 'ENOSPC');
+    const { setup, push, opening } = start();
+    push(bytes(90));
+    await holds(setup, 90);
+    setup.context.budget.reserve(1_000);
+    await holds(setup, 0);
+    push(bytes(1));
+    await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_SPOOL_FAILED' });
+    expectNothingLeft(setup);
+  });
+
+  it('stays where it is once it is there as a whole', async () => {
+    const setup = setUpBody();
+    const body = await openUploadBody(piecesOf(bytes(90)), setup.context);
+    setup.context.budget.reserve(1_000);
+    await holds(setup, 90);
+    expect(isOnDisk(setup)).toBe(false);
+    await body.dispose();
+    expectNothingLeft(setup);
+  });
+});
+
+describe('a body on disk', () => {
+  it('is read with little memory when none is left, and gives back what it takes', async () => {
+    const setup = setUpBody();
+    const body = await openUploadBody(piecesOf(bytes(100_000)), setup.context);
+    setup.context.budget.count(250);
+    const sizes: number[] = [];
+    for await (const piece of body.open(setup.context.signal) as AsyncIterable<Uint8Array>) {
+      sizes.push(piece.byteLength);
+      expect(setup.free()).toBe(-piece.byteLength);
+    }
+    expect(Math.max(...sizes)).toBe(16_384);
+    setup.context.budget.release(250);
+    await body.dispose();
+    expectNothingLeft(setup);
+  });
+
+  it.each<[string, (reading: AsyncIterator<Uint8Array>) => unknown]>([
+    ['is left early', reading => reading.return?.()],
+    ['is forgotten', () => {}],
+  ])('gives back what it was read ahead by when the reading %s', async (_, leave) => {
+    const given = setUpBody();
+    const budget = new MemoryBudget(10_000_000, given.memory);
+    const setup = setUpBody({ budget });
+    const body = await openUploadBody(piecesOf(bytes(2_000_000)), setup.context);
+    const source = body.open(setup.context.signal) as AsyncIterable<Uint8Array>;
+    const reading = source[Symbol.asyncIterator]();
+    await reading.next();
+    expect(given.memory.usedBytes).toBe(2 * 524_288);
+    await leave(reading);
+    await body.dispose();
+    expect([given.memory.usedBytes, leftIn(setup.folder)]).toEqual([0, []]);
+  });
+});
+
+describe('a disk budget', () => {
+  it.each([
+    ['that is passed', { mostBytes: undefined }, 150],
+    ['that a body may pass by what is known of it', { mostBytes: 151 }, 101],
+    ['of zero', { mostBytes: undefined, diskBytes: 0 }, 101],
+  ])(
+    '%s refuses the body, and leaves nothing',
+    async (
+      _,
+      { mostBytes, diskBytes = 150 }: { mostBytes: number | undefined; diskBytes?: number },
+      size,
+    ) => {
+      const setup = setUpBody({ mostBytes }, { diskBytes });
+      const source = piecesOf(...Array.from({ length: size + 1 }, () => bytes(1)));
+      await expect(openUploadBody(source, setup.context)).rejects.toMatchObject({
+        code: 'WX_CLOUD_SPOOL_FAILED',
+        message: expect.stringContaining('upload.diskBudgetBytes'),
+      });
+      expectNothingLeft(setup);
+    },
+  );
+
+  it('is not asked for a body that stays in memory', async () => {
+    const setup = setUpBody({ mostBytes: 1_000 }, { diskBytes: 0 });
+    const body = await openUploadBody(piecesOf(bytes(100)), setup.context);
+    await body.dispose();
+    expectNothingLeft(setup);
   });
 });

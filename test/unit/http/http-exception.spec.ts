@@ -28,6 +28,7 @@ const statuses: readonly [WxCloudStorageErrorCode, number, string][] = [
   ['WX_CLOUD_BODY_FAILED', 400, 'Bad Request'],
   ['WX_CLOUD_BODY_STALLED', 408, 'Request Timeout'],
   ['WX_CLOUD_SPOOL_FAILED', 507, 'Insufficient Storage'],
+  ['WX_CLOUD_CAPACITY_EXCEEDED', 503, 'Service Unavailable'],
   ['WX_CLOUD_FILE_NOT_FOUND', 404, 'Not Found'],
   ['WX_CLOUD_RANGE_UNSATISFIABLE', 416, 'Requested Range Not Satisfiable'],
   ['WX_CLOUD_TOKEN_REJECTED', 502, 'Bad Gateway'],

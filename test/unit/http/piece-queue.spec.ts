@@ -1,13 +1,16 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { MemoryBudget, startMemoryUse } from '../../../lib/body/index.js';
 import { PieceQueue } from '../../../lib/http/piece-queue.js';
 
 const A = Buffer.from('a');
 const LARGE = Buffer.alloc(65_537);
 const NO_MORE = { done: true, value: undefined };
 
-function makeQueue(limitBytes = 1_000_000) {
+function makeQueue({ limitBytes = 1_000_000, budgetBytes = 1_000_000 } = {}) {
   const source = { pause: jest.fn(), resume: jest.fn() };
-  return { source, queue: new PieceQueue({ source, limitBytes }) };
+  const use = startMemoryUse();
+  const budget = new MemoryBudget(budgetBytes, use);
+  return { source, use, budget, queue: new PieceQueue({ source, limitBytes, budget }) };
 }
 
 /** Whether a promise has been settled by now. */
@@ -36,12 +39,9 @@ describe('PieceQueue', () => {
     await expect(waiting).resolves.toEqual(NO_MORE);
   });
 
-  it.each([
-    ['more than 64 KiB are waiting', [LARGE]],
-    ['256 pieces are waiting', Array.from({ length: 256 }, () => A)],
-  ])('pauses its source once %s, and lets it go on when less are', async (_, pieces) => {
+  it('pauses its source once more than 64 KiB are waiting, and lets it go on when less are', async () => {
     const { queue, source } = makeQueue();
-    for (const piece of pieces) queue.add(piece);
+    queue.add(LARGE);
     expect(source.pause).toHaveBeenCalledTimes(1);
     expect(source.resume).not.toHaveBeenCalled();
     await queue.next();
@@ -70,7 +70,7 @@ describe('PieceQueue', () => {
   });
 
   it('may reach its limit, and fails behind it', async () => {
-    const { queue } = makeQueue(2);
+    const { queue } = makeQueue({ limitBytes: 2 });
     queue.add(A);
     queue.add(A);
     expect(() => queue.assertMayHave(2)).not.toThrow();
@@ -109,7 +109,7 @@ describe('PieceQueue', () => {
     expect(queue.takeWhole()).toBeUndefined();
     queue.add(LARGE);
     queue.end();
-    expect(queue.takeWhole()).toEqual([A, LARGE]);
+    expect(queue.takeWhole()?.blocks).toEqual([A, LARGE]);
   });
 
   it('does not give itself as a whole when a piece is missing, or after a failure', async () => {
@@ -121,5 +121,63 @@ describe('PieceQueue', () => {
     const failed = makeQueue().queue;
     failed.fail(new Error('broken'));
     expect(failed.takeWhole()).toBeUndefined();
+  });
+});
+
+describe('a queue and the memory budget', () => {
+  it.each<[string, (queue: PieceQueue) => unknown]>([
+    ['it is read', queue => Promise.all([queue.next(), queue.next()])],
+    ['it fails', queue => queue.fail(new Error('broken'))],
+    ['nobody reads it any more', queue => queue.return()],
+    ['it is taken as a whole and let go of', queue => (queue.end(), queue.takeWhole()?.release())],
+  ])('holds its part until %s', async (_, finish) => {
+    const { queue, use } = makeQueue();
+    queue.add(A);
+    queue.add(LARGE);
+    expect(use.usedBytes).toBe(65_538);
+    await finish(queue);
+    expect(use.usedBytes).toBe(0);
+    queue.end();
+    expect([use.movable.size, use.moving.size]).toEqual([0, 0]);
+  });
+
+  it('does not count what somebody waits for', async () => {
+    const { queue, use } = makeQueue();
+    const waiting = queue.next();
+    queue.add(LARGE);
+    expect(use.usedBytes).toBe(0);
+    await waiting;
+  });
+
+  it('takes one piece at a time and is ready at once when nothing is left', async () => {
+    const { queue, source } = makeQueue({ budgetBytes: 0 });
+    queue.add(A);
+    expect([source.pause.mock.calls.length, queue.isAsked]).toEqual([1, true]);
+    expect(await isSettled(queue.ready)).toBe(true);
+    expect(source.resume).not.toHaveBeenCalled();
+    await queue.next();
+    expect(source.resume).toHaveBeenCalledTimes(1);
+    queue.add(A);
+    expect(source.pause).toHaveBeenCalledTimes(2);
+  });
+
+  it('is ready as soon as another wants its memory, and counts until it has been read', async () => {
+    const { queue, source, use, budget } = makeQueue({ budgetBytes: 1_000 });
+    queue.add(A);
+    expect(budget.reserve(1_000)).toBe(false);
+    await queue.ready;
+    expect([source.pause.mock.calls.length, queue.isAsked, use.usedBytes]).toEqual([1, true, 1]);
+    await queue.next();
+    expect([source.resume.mock.calls.length, use.usedBytes]).toEqual([1, 0]);
+  });
+
+  it('gathers small pieces, and does not hold large buffers for them', async () => {
+    const { queue } = makeQueue();
+    const large = Buffer.alloc(60_000);
+    for (let index = 0; index < 1_000; index += 1) queue.add(large.subarray(0, 1));
+    queue.end();
+    const blocks = queue.takeWhole()?.blocks;
+    expect(blocks?.length).toBeLessThan(10);
+    expect(blocks?.filter(({ buffer }) => buffer === large.buffer)).toEqual([]);
   });
 });

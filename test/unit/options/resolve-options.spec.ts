@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,7 +18,7 @@ const MARK = 'Rec0gn1sable-Va1ue';
 const given = { env: 'prod-8gtest', appid: 'wx0123456789abcdef', secret: `secret-${MARK}` };
 
 function resolve(options: object): ReturnType<typeof resolveOptions> {
-  return resolveOptions({ ...given, ...options } as WxCloudStorageOptions);
+  return resolveOptions({ ...given, ...options } as WxCloudStorageOptions, () => Infinity);
 }
 
 function failure(options: object): Error {
@@ -47,6 +47,7 @@ const defaults = {
   upload: {
     memoryLimitBytes: 1_048_576,
     memoryBudgetBytes: 67_108_864,
+    diskBudgetBytes: 8_589_934_592,
     spoolDirectory: tmpdir(),
     verifyEtag: false,
   },
@@ -60,7 +61,7 @@ const secretOf = (auth: ResolvedAuth): Secret => (auth as ResolvedTokenCallAuth)
 
 describe('defaults', () => {
   it('complete the shortest options', () => {
-    const { env, auth, ...rest } = resolveOptions(given);
+    const { env, auth, ...rest } = resolve({});
     expect({ env, auth }).toEqual({
       env: given.env,
       auth: {
@@ -103,6 +104,7 @@ describe('defaults', () => {
         upload: {
           memoryLimitBytes: undefined,
           memoryBudgetBytes: undefined,
+          diskBudgetBytes: undefined,
           spoolDirectory: undefined,
           verifyEtag: undefined,
         },
@@ -113,6 +115,28 @@ describe('defaults', () => {
     const { env, auth, ...rest } = resolve(options);
     expect([env, auth.type]).toEqual([given.env, 'stable-token']);
     expect(rest).toEqual(defaults);
+  });
+
+  it.each([
+    ['half of what is free', 1_000_001, 500_000],
+    ['8 GiB of a large disk', 17_179_869_186, 8_589_934_592],
+    ['nothing of a full disk', 0, 0],
+    ['8 GiB where the system does not say', undefined, 8_589_934_592],
+  ])('give temporary files %s', (_, freeBytes, expected) => {
+    const asked: string[] = [];
+    const { upload } = resolveOptions({ ...given, upload: { spoolDirectory: folder } }, path => {
+      asked.push(path);
+      return freeBytes;
+    });
+    expect([upload.diskBudgetBytes, asked]).toEqual([expected, [folder]]);
+  });
+
+  it('ask the disk of the folder for what is free', () => {
+    const { diskBudgetBytes } = resolveOptions(given).upload;
+    const { bavail, bsize } = statfsSync(tmpdir());
+    // Others write to the disk meanwhile.
+    const nearHalf = (bavail * bsize) / 2 + 1_073_741_824;
+    expect(diskBudgetBytes).toBeLessThanOrEqual(Math.min(8_589_934_592, nearHalf));
   });
 
   it('let the longest wait grow with a shortest wait above it', () => {
@@ -128,6 +152,7 @@ describe('given options', () => {
       upload: {
         memoryLimitBytes: 0,
         memoryBudgetBytes: 0,
+        diskBudgetBytes: 0,
         spoolDirectory: folder,
         verifyEtag: true,
       },
@@ -295,6 +320,9 @@ describe('wrong options', () => {
     })),
     ...wrongNumbers('upload.memoryBudgetBytes', memoryBudgetBytes => ({
       upload: { memoryBudgetBytes },
+    })),
+    ...wrongNumbers('upload.diskBudgetBytes', diskBudgetBytes => ({
+      upload: { diskBudgetBytes },
     })),
     ['upload.spoolDirectory', { upload: { spoolDirectory: '' } }],
     ['upload.spoolDirectory', { upload: { spoolDirectory: `/nowhere/${MARK}` } }],

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import {
+  DiskBudget,
   MemoryBudget,
+  startMemoryUse,
+  type MemoryUse,
   type BodyBytes,
   type OpenBodyContext,
   type UploadBody,
@@ -39,40 +42,55 @@ export interface BodySetup {
   readonly context: OpenBodyContext;
   /** Where temporary files go. */
   readonly folder: string;
-  /** Bytes of the budget that are free. */
+  /** Bytes of the budget that are free: 250 when nothing is held. */
   readonly free: () => number;
+  /** What counts it. */
+  readonly memory: MemoryUse;
+  /** Bytes that temporary files take. */
+  readonly onDisk: () => number;
+  /** The first bytes that were looked at. */
+  readonly head: () => Buffer | undefined;
 }
 
-/** A context with small limits: 100 bytes a body in memory, 250 together. */
-export function setUpBody(given: Partial<OpenBodyContext> = {}): BodySetup {
+/** Files get seven eighths of it: 250 bytes. */
+const BUDGET_BYTES = 286;
+
+/** A context with small limits: 100 bytes a body in memory, 250 together, 16 MiB on disk. */
+export function setUpBody(
+  given: Partial<OpenBodyContext> = {},
+  { memory = startMemoryUse(), diskBytes = 16_777_216 } = {},
+): BodySetup {
   const folder = makeFolder();
-  const budget = new MemoryBudget(250, { usedBytes: 0 });
+  const budget = new MemoryBudget(BUDGET_BYTES, memory);
+  const diskUse = { usedBytes: 0 };
   const limits = {
     memoryLimitBytes: 100,
-    memoryBudgetBytes: 250,
+    memoryBudgetBytes: BUDGET_BYTES,
+    diskBudgetBytes: diskBytes,
     spoolDirectory: folder,
     verifyEtag: false,
   };
+  let seen: Buffer | undefined;
   const context: OpenBodyContext = {
     size: undefined,
     limits,
     budget,
+    diskBudget: new DiskBudget(folder, diskBytes, diskUse),
     idleMs: 5_000,
     signal: new AbortController().signal,
-    inspectHead: () => Promise.resolve(),
+    inspectHead: async head => {
+      seen = Buffer.from(head);
+    },
     ...given,
   };
-  return { context, folder, free: () => freeBytes(budget) };
-}
-
-function freeBytes(budget: MemoryBudget): number {
-  for (let bytes = 250; bytes > 0; bytes -= 1) {
-    if (budget.reserve(bytes)) {
-      budget.release(bytes);
-      return bytes;
-    }
-  }
-  return 0;
+  return {
+    context,
+    folder,
+    memory,
+    free: () => 250 - memory.usedBytes,
+    onDisk: () => diskUse.usedBytes,
+    head: () => seen,
+  };
 }
 
 /** Everything that a body yields. */
