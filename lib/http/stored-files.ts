@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { WxCloudStorageError } from '../errors/index.js';
 import { removeOwnObjects, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import type { Deadline } from '../transport/index.js';
-import { onRequestEnd } from './request-end.js';
+import { isAnswered, onRequestEnd } from './request-end.js';
 import { RequestNote } from './request-note.js';
 import { originOf } from './request-origin.js';
 
@@ -16,7 +16,7 @@ export interface StoredFile extends Pick<StoredCloudFile, 'fileId' | 'etag'> {
 
 /**
  * The files that one request has stored or is storing. They belong to the request until it is answered with success:
- * when it fails in any way, when its client goes away, or when the answer is an error, they are removed.
+ * when it fails in any way, when its client goes away before that, or when the answer is an error, they are removed.
  */
 export class StoredFiles {
   readonly #running = new Set<Deadline>();
@@ -28,6 +28,12 @@ export class StoredFiles {
   #fileCount = 0;
   #failure: { readonly error: unknown } | undefined;
   #giveUp: (error: unknown) => void = () => {};
+  readonly #hasAnswered: () => boolean;
+
+  /** The function tells of a success that has been answered before {@link StoredFiles.settle} is called for it. */
+  constructor(hasAnswered: () => boolean = () => false) {
+    this.#hasAnswered = hasAnswered;
+  }
 
   /**
    * Waits for whoever reads the form, but not for the rest of one that is not worth it: when its client does not go on, or
@@ -55,7 +61,7 @@ export class StoredFiles {
     this.#running.add(deadline);
     try {
       // An answer that was sent before cannot speak of this file.
-      if (this.#isSettled || this.#hasFailed) await this.fail();
+      if (this.#isOver()) await this.fail();
       deadline.signal.throwIfAborted();
       return await upload(deadline.signal);
     } finally {
@@ -72,24 +78,30 @@ export class StoredFiles {
 
   /** Takes note of a stored file. When the request has failed meanwhile, it is removed at once. */
   async add(file: StoredFile): Promise<void> {
+    const isOver = this.#isOver();
     this.#files.set(file.fileId, file);
     const { context } = file;
     // The instance is not to close before the file's fate is settled.
     if (!this.#isSettled && !this.#holds.has(context))
       this.#holds.set(context, context.operations.hold());
-    if (this.#isSettled || this.#hasFailed) await this.fail();
+    if (isOver) await this.fail();
   }
 
   /** Removes one file, if that has not happened yet. */
   async remove(fileId: string): Promise<void> {
+    this.#noticeAnswer();
     const file = this.#files.get(fileId);
     if (file === undefined) return;
     this.#files.delete(fileId);
     await removeFiles(file.context, [file]);
   }
 
-  /** The request has failed: ends uploads in progress and removes what is stored. Can be called again. */
+  /**
+   * The request has failed: ends uploads in progress and removes what is stored, but for files that were answered with
+   * success before. Can be called again.
+   */
   async fail(): Promise<void> {
+    this.#noticeAnswer();
     this.#hasFailed = true;
     for (const { end } of this.#running) end(requestFailed());
     const byContext = new Map<StorageContext, StoredFile[]>();
@@ -114,11 +126,11 @@ export class StoredFiles {
 
   /** Makes sure that there is still an answer to be given. @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED` */
   throwIfOver(): void {
-    if (this.#isSettled || this.#hasFailed) throw requestFailed();
+    if (this.#isOver()) throw requestFailed();
   }
 
   /**
-   * Decides by the answer: a success that reached the client keeps the files, anything else removes them. A file that is
+   * Decides by the answer: a success keeps the files, anything else removes them. A file that is
    * still on its way cannot have been part of the answer, so it is given up either way.
    */
   async settle(isSuccess: boolean): Promise<void> {
@@ -129,6 +141,16 @@ export class StoredFiles {
     // After a success there is, as a rule, nothing left to end.
     if (!isSuccess || this.#running.size > 0) await this.fail();
     for (const release of this.#holds.values()) release();
+  }
+
+  #isOver(): boolean {
+    this.#noticeAnswer();
+    return this.#isSettled || this.#hasFailed;
+  }
+
+  /** A handler may answer by itself, and fail before the response tells that it has ended. */
+  #noticeAnswer(): void {
+    if (!this.#isSettled && this.#hasAnswered()) void this.settle(true);
   }
 }
 
@@ -144,7 +166,7 @@ const notedFiles = new RequestNote<StoredFiles>('storedFiles');
 export function watchStoredFiles(request: object, response: ServerResponse): StoredFiles {
   const known = notedFiles.read(request);
   if (known !== undefined) return known;
-  const files = new StoredFiles();
+  const files = new StoredFiles(() => isAnswered(response));
   notedFiles.write(request, files);
   // Never rejects: what cannot be removed is reported.
   onRequestEnd(response, isSuccess => void files.settle(isSuccess));

@@ -6,7 +6,7 @@ import { assertUploadOptions } from './assert-upload-options.js';
 import { readStream, type EngineStream } from './engine-stream.js';
 import { decodeLatin1Name } from './file-name.js';
 import { toHttpException } from './http-exception.js';
-import { originOf } from './request-origin.js';
+import { rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
@@ -79,7 +79,7 @@ async function storeOrDrain(
     drain(file.stream);
     const failure = await storedFilesOf(request).failWith(error);
     // The parser would wait for the rest of the form, and an application that closes for the parser.
-    if (isReasonToGiveUp(failure)) originOf(request).response.req.destroy();
+    if (isReasonToGiveUp(failure)) rawRequestOf(request).destroy();
     throw toHttpException(failure);
   }
 }

@@ -97,8 +97,15 @@ function sumOf(maxCounts: FileSelection['maxCounts']): number | undefined {
 
 /** What is left of the form stands in the way of a further request; HTTP/2 has a stream for each. */
 function closeUnlessRead(response: ServerResponse): void {
-  const { req: request } = response;
-  if (request.complete || response.headersSent || request.httpVersionMajor !== 1) return;
+  // A bridge's response need not know its request.
+  const request = response.req as ServerResponse['req'] | undefined;
+  if (
+    request === undefined ||
+    request.complete ||
+    response.headersSent ||
+    request.httpVersionMajor !== 1
+  )
+    return;
   // Of a request that nobody has begun to read, Node passes over the rest by itself.
   if (request.readableFlowing !== true) return;
   response.setHeader('connection', 'close');
