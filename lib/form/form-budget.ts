@@ -1,4 +1,5 @@
 import type { WxCloudStorageError } from '../errors/index.js';
+import { quoteText } from './client-text.js';
 import { formInvalid } from './form-invalid.js';
 
 /** The limits on a form. */
@@ -51,28 +52,30 @@ export class FormBudget {
   takePart(headBytes: number): void {
     const { parts, textBytes } = this.#limits;
     this.#parts += 1;
-    if (this.#parts > parts) throw limitPassed('parts', `it has more than ${parts} parts`);
+    if (this.#parts > parts)
+      throw limitPassed('parts', `it has more than ${counted(parts, 'part')}`);
     this.#headBytes += headBytes;
     const limit = Math.max(HEAD_BYTES, textBytes);
     if (this.#headBytes <= limit) return;
     throw limitPassed('textBytes', `the headers of its parts take more than ${limit} bytes`);
   }
 
-  /** Takes a file whose field's name takes so many bytes. */
-  takeFile(nameBytes: number): void {
+  /** Takes a file of a field whose name takes so many bytes. */
+  takeFile(name: string, nameBytes: number): void {
     const { files } = this.#limits;
     this.#files += 1;
-    if (this.#files > files) throw limitPassed('files', `it has more than ${files} files`);
-    this.#assertName(nameBytes);
+    if (this.#files > files)
+      throw limitPassed('files', `it has more than ${counted(files, 'file')}`);
+    this.#assertName(name, nameBytes);
   }
 
   /** Takes a text field whose name takes so many bytes. */
-  takeField(nameBytes: number): void {
+  takeField(name: string, nameBytes: number): void {
     const { fields } = this.#limits;
     this.#fields += 1;
     if (this.#fields > fields)
-      throw limitPassed('fields', `it has more than ${fields} text fields`);
-    this.#assertName(nameBytes);
+      throw limitPassed('fields', `it has more than ${counted(fields, 'text field')}`);
+    this.#assertName(name, nameBytes);
     this.takeText(nameBytes);
   }
 
@@ -89,14 +92,19 @@ export class FormBudget {
     this.takeText(count * PLACE_BYTES);
   }
 
-  #assertName(nameBytes: number): void {
+  #assertName(name: string, nameBytes: number): void {
     const { fieldNameSize } = this.#limits;
     if (nameBytes <= fieldNameSize) return;
-    throw limitPassed('fieldNameSize', `the name of a field has more than ${fieldNameSize} bytes`);
+    const problem = `the field name ${quoteText(name)} has more than ${fieldNameSize} bytes`;
+    throw limitPassed('fieldNameSize', problem);
   }
 }
 
 /** The error for a form that passes a limit, which it names for whoever can raise it. */
 export function limitPassed(limit: keyof FormLimits, problem: string): WxCloudStorageError {
   return formInvalid(`${problem} (limits.${limit})`);
+}
+
+function counted(count: number, noun: string): string {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
 }

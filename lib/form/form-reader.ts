@@ -1,4 +1,5 @@
 import { TextDecoder } from 'node:util';
+import { quoteText } from './client-text.js';
 import { FormBudget, limitPassed, type FormLimits } from './form-budget.js';
 import { formInvalid } from './form-invalid.js';
 import { GrowingBuffer } from './growing-buffer.js';
@@ -16,7 +17,7 @@ import {
 export interface FormFile {
   /** The name of the field. */
   readonly fieldname: string;
-  /** The name that the client gave, without folders. */
+  /** The name that the client gave, without folders and control characters, at most 255 characters; never empty. */
   readonly originalname: string;
   /** The part's transfer encoding. */
   readonly encoding: string;
@@ -32,6 +33,8 @@ export interface FormReaderParts {
   readonly limits: FormLimits;
   /** Filled with the text fields, each as soon as it has come. */
   readonly body: FormBody;
+  /** Called before a file is counted, with the name of its field. What it throws refuses the form. */
+  readonly assertTakesFile?: (fieldname: string) => void;
   /** Called when a file begins; takes its content. What it throws refuses the form. */
   readonly onFile: (file: FormFile) => PartSink;
 }
@@ -45,17 +48,25 @@ export class FormReader {
   readonly #splitter: MultipartSplitter;
   readonly #budget: FormBudget;
   #hasFields = false;
+  #namelessField: string | undefined;
 
   /** Reads one form. */
   constructor(parts: FormReaderParts) {
     this.#parts = parts;
     this.#budget = new FormBudget(parts.limits);
-    this.#splitter = new MultipartSplitter(parts.boundary, head => this.#openPart(head));
+    this.#splitter = new MultipartSplitter(parts.boundary, (head, part) =>
+      this.#openPart(head, part),
+    );
   }
 
   /** The bytes of all text that the form has brought so far, names included. */
   get textBytes(): number {
     return this.#budget.textBytes;
+  }
+
+  /** The field of the first file that has content and no name, and so was passed over; undefined for none. */
+  get namelessField(): string | undefined {
+    return this.#namelessField;
   }
 
   /** Takes the next bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`, and whatever `onFile` throws */
@@ -74,12 +85,12 @@ export class FormReader {
     this.#splitter.fail(error);
   }
 
-  #openPart(bytes: Buffer): PartSink {
+  #openPart(bytes: Buffer, part: number): PartSink {
     const { limits } = this.#parts;
     this.#budget.takePart(bytes.byteLength);
-    const head = parsePartHead(bytes, limits.headerPairs);
+    const head = parsePartHead(bytes, limits.headerPairs, part);
     if (head === undefined) return NO_SINK;
-    if (head.name === undefined) throw formInvalid('a part has no name');
+    if (head.name === undefined) throw formInvalid(`part ${part} has no field name`);
     const isFile = head.fileName !== undefined || head.mimetype === 'application/octet-stream';
     return isFile ? this.#openFile(head.name, head) : this.#openField(head.name, head);
   }
@@ -88,18 +99,25 @@ export class FormReader {
     fieldname: string,
     { fileName = '', encoding, mimetype, nameBytes }: PartHead,
   ): PartSink {
-    if (fileName === '') return NO_SINK;
-    this.#budget.takeFile(nameBytes);
+    if (fileName === '') return this.#openNameless(fieldname);
+    this.#parts.assertTakesFile?.(fieldname);
+    this.#budget.takeFile(fieldname, nameBytes);
     return this.#parts.onFile({ fieldname, originalname: fileName, encoding, mimetype });
+  }
+
+  /** Without content it is a file input that was left empty. */
+  #openNameless(fieldname: string): PartSink {
+    return { ...NO_SINK, add: () => (this.#namelessField ??= fieldname) };
   }
 
   #openField(name: string, { nameBytes, charset }: PartHead): PartSink {
     const { limits, body } = this.#parts;
     const budget = this.#budget;
-    budget.takeField(nameBytes);
+    budget.takeField(name, nameBytes);
     this.#hasFields = true;
     assertNameShape(name, limits);
-    return new TextSink(limits.fieldSize, budget, bytes => {
+    const assertSize = (size: number): void => assertFieldSize(name, size, limits);
+    return new TextSink(assertSize, budget, bytes => {
       budget.takeEmptyPlaces(appendField(body, name, decodeText(bytes, charset)));
     });
   }
@@ -107,22 +125,23 @@ export class FormReader {
 
 /** Gathers the text of a field. */
 class TextSink implements PartSink {
-  readonly #limitBytes: number;
+  readonly #assertSize: (bytes: number) => void;
   readonly #budget: FormBudget;
   readonly #onText: (bytes: Buffer) => void;
   readonly #text = new GrowingBuffer();
 
-  constructor(limitBytes: number, budget: FormBudget, onText: (bytes: Buffer) => void) {
-    this.#limitBytes = limitBytes;
+  constructor(
+    assertSize: (bytes: number) => void,
+    budget: FormBudget,
+    onText: (bytes: Buffer) => void,
+  ) {
+    this.#assertSize = assertSize;
     this.#budget = budget;
     this.#onText = onText;
   }
 
   add(bytes: Buffer): void {
-    const limit = this.#limitBytes;
-    if (this.#text.size + bytes.byteLength > limit) {
-      throw limitPassed('fieldSize', `a text field has more than ${limit} bytes`);
-    }
+    this.#assertSize(this.#text.size + bytes.byteLength);
     this.#budget.takeText(bytes.byteLength);
     this.#text.add(bytes);
   }
@@ -135,14 +154,21 @@ class TextSink implements PartSink {
   fail(): void {}
 }
 
+function assertFieldSize(name: string, size: number, { fieldSize }: FormLimits): void {
+  if (size <= fieldSize) return;
+  const problem = `the text field ${quoteText(name)} has more than ${fieldSize} bytes`;
+  throw limitPassed('fieldSize', problem);
+}
+
 function assertNameShape(name: string, limits: FormLimits): void {
   if (!name.includes('[')) return;
   const { fieldNestingDepth: depth, fieldArrayIndexLimit: index } = limits;
+  const field = `the field name ${quoteText(name)}`;
   if (nestingDepth(name) > depth) {
-    throw limitPassed('fieldNestingDepth', `the name of a field has more than ${depth} brackets`);
+    throw limitPassed('fieldNestingDepth', `${field} has more than ${depth} brackets`);
   }
   if (largestIndex(name) > index) {
-    throw limitPassed('fieldArrayIndexLimit', `the name of a field has an index over ${index}`);
+    throw limitPassed('fieldArrayIndexLimit', `${field} has an index over ${index}`);
   }
 }
 

@@ -1,4 +1,5 @@
-export { isMultipart, readBoundary } from './boundary.js';
+export { assertNotEncoded, isMultipart, notAForm, readBoundary } from './boundary.js';
+export { quoteText, toFileName } from './client-text.js';
 export type { FormLimits } from './form-budget.js';
 export { formBroken, formInvalid } from './form-invalid.js';
 export { FormReader, type FormFile } from './form-reader.js';

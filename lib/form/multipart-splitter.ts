@@ -1,4 +1,4 @@
-import { formBroken, formInvalid } from './form-invalid.js';
+import { formBroken, formInvalid, headersMalformed } from './form-invalid.js';
 import { GrowingBuffer } from './growing-buffer.js';
 
 /** Takes the content of a part. */
@@ -30,17 +30,24 @@ const MOST_HEAD_BYTES = LONGEST_HEAD_BYTES + HEAD_END.byteLength;
  */
 export class MultipartSplitter {
   readonly #delimiter: Buffer;
-  readonly #openPart: (head: Buffer) => PartSink;
+  readonly #openPart: (head: Buffer, part: number) => PartSink;
   #read: (bytes: Buffer) => Buffer = this.#readContent;
   /** What comes before the first delimiter is nobody's. */
   #sink = NO_SINK;
   /** What may be the beginning of a delimiter. The first one need not have a line before it. */
   #held: Buffer = LINE_END;
+  /** How many of the next bytes of content are no content: the line end of a head can begin a delimiter as well. */
+  #borrowed = 0;
+  /** The number of the part that is read, from 1; 0 before the first one. */
+  #part = 0;
   /** What has come of a head. */
   readonly #head = new GrowingBuffer();
 
-  /** `openPart` is given the lines of a part's head, each with its end; what it throws is thrown by {@link write}. */
-  constructor(boundary: string, openPart: (head: Buffer) => PartSink) {
+  /**
+   * `openPart` is given the lines of a part's head, each with its end, and the number of the part; what it throws is thrown
+   * by {@link write}.
+   */
+  constructor(boundary: string, openPart: (head: Buffer, part: number) => PartSink) {
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
     this.#openPart = openPart;
   }
@@ -53,7 +60,10 @@ export class MultipartSplitter {
 
   /** There is no more. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended */
   end(): void {
-    if (this.#read !== this.#readNothing) throw formBroken();
+    if (this.#read === this.#readNothing) return;
+    if (this.#part === 0) throw formInvalid('the boundary of its Content-Type is nowhere in it');
+    const isInHead = this.#read === this.#readHead;
+    throw formBroken(isInHead ? ` in the headers of part ${this.#part}` : ` in part ${this.#part}`);
   }
 
   /** Gives the form up, and the part that is open. */
@@ -84,7 +94,7 @@ export class MultipartSplitter {
       return this.#closePart(seam.subarray(0, at), bytes.subarray(behind));
     }
     if (bytes.byteLength < byteLength - 1) return this.#holdBack(seam);
-    this.#sink.add(held);
+    this.#addContent(held);
     return bytes;
   }
 
@@ -104,13 +114,17 @@ export class MultipartSplitter {
     this.#addContent(content);
     const sink = this.#sink;
     this.#sink = NO_SINK;
+    this.#borrowed = 0;
+    this.#part += 1;
     this.#read = this.#readHead;
     sink.end();
     return rest;
   }
 
   #addContent(bytes: Buffer): void {
-    if (bytes.byteLength > 0) this.#sink.add(bytes);
+    const content = bytes.subarray(this.#borrowed);
+    this.#borrowed -= bytes.byteLength - content.byteLength;
+    if (content.byteLength > 0) this.#sink.add(content);
   }
 
   /** What follows a delimiter: two dashes, or the rest of its line and a head. */
@@ -124,14 +138,39 @@ export class MultipartSplitter {
       return NOTHING;
     }
     const at = found.indexOf(HEAD_END, Math.max(0, before - HEAD_END.byteLength + 1));
+    const next = found.indexOf(
+      this.#delimiter,
+      Math.max(0, before - this.#delimiter.byteLength + 1),
+    );
+    if (next !== -1 && (at === -1 || next < at)) {
+      this.#passOver(found.subarray(0, next + LINE_END.byteLength));
+      return bytes.subarray(next + this.#delimiter.byteLength - before);
+    }
     if (at === -1) {
-      if (head.size === MOST_HEAD_BYTES) throw formInvalid('the head of a part is too long');
-      return NOTHING;
+      if (head.size < MOST_HEAD_BYTES) return NOTHING;
+      throw formInvalid(
+        `the headers of part ${this.#part} take more than ${LONGEST_HEAD_BYTES} bytes`,
+      );
     }
     head.clear();
     this.#read = this.#readContent;
-    this.#sink = this.#openPart(linesOf(found.subarray(0, at + LINE_END.byteLength)));
+    this.#sink = this.#openPart(
+      linesOf(found.subarray(0, at + LINE_END.byteLength), this.#part),
+      this.#part,
+    );
+    // The empty line behind the head may be the one in front of the next delimiter: content can be missing altogether.
+    this.#held = LINE_END;
+    this.#borrowed = LINE_END.byteLength;
     return bytes.subarray(at + HEAD_END.byteLength - before);
+  }
+
+  /** A delimiter follows at once: a part of nothing. */
+  #passOver(block: Buffer): void {
+    const lines = linesOf(block, this.#part);
+    if (lines.byteLength > 0) throw headersMalformed(this.#part, 'no empty line ends them');
+    this.#head.clear();
+    this.#openPart(lines, this.#part).end();
+    this.#part += 1;
   }
 
   /** What comes behind the last delimiter is nobody's. */
@@ -141,9 +180,11 @@ export class MultipartSplitter {
 }
 
 /** The lines behind that of the delimiter, which may end in spaces and in nothing else. */
-function linesOf(block: Buffer): Buffer {
+function linesOf(block: Buffer, part: number): Buffer {
   const end = block.indexOf(LINE_END);
   const padding = block.subarray(0, end).toString('latin1');
-  if (!/^[ \t]*$/.test(padding)) throw formBroken();
+  if (!/^[ \t]*$/.test(padding)) {
+    throw formInvalid(`something stands behind the boundary in front of part ${part}, on its line`);
+  }
   return block.subarray(end + LINE_END.byteLength);
 }

@@ -1,5 +1,6 @@
+import { toFileName, withoutFolders } from './client-text.js';
 import { limitPassed } from './form-budget.js';
-import { formBroken } from './form-invalid.js';
+import { headersMalformed } from './form-invalid.js';
 import { parseHeaderValue, type HeaderValue } from './header-value.js';
 
 /** What a form says of one of its parts. */
@@ -8,9 +9,9 @@ export interface PartHead {
   readonly name: string | undefined;
   /** How many bytes the name takes in the form. */
   readonly nameBytes: number;
-  /** The name of the file, without folders; undefined when the part is a text field. */
+  /** The name of the file, safe to show; empty when it has none, undefined when the part is a text field. */
   readonly fileName: string | undefined;
-  /** The media type, without parameters. */
+  /** The media type, without parameters; `text/plain` when none is given, or a malformed one. */
   readonly mimetype: string;
   /** How text is encoded, as the part says; undefined when it says nothing. */
   readonly charset: string | undefined;
@@ -18,17 +19,27 @@ export interface PartHead {
   readonly encoding: string;
 }
 
-const LINE = /^([!#$%&'*+.^`|~\w-]+):[ \t]*(?![ \t])([\t\x20-\x7e\x80-\xff]*)$/;
+/** Browsers escape no control characters in names but line ends. */
+const LINE = /^([!#$%&'*+.^`|~\w-]+):[ \t]*(?![ \t])([^\r\n]*)$/;
+const MEDIA_TYPE = /^[!#$%&'*+.^`|~\w-]+\/[!#$%&'*+.^`|~\w-]+$/;
 
 /**
  * Reads the head of a part; undefined when the part is not one of a form's. Its text is UTF-8, as browsers send it.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is malformed, or has more than `headerPairs` lines
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is malformed, which tells the number of the
+ *   part, or has more than `headerPairs` lines
  * @see https://www.rfc-editor.org/rfc/rfc7578#section-4.2
  */
-export function parsePartHead(head: Buffer, headerPairs: number): PartHead | undefined {
-  const headers = readHeaders(head, headerPairs);
-  const disposition = headers.get('content-disposition');
-  const { value, parameters } = parse(disposition ?? '');
+export function parsePartHead(
+  head: Buffer,
+  headerPairs: number,
+  part: number,
+): PartHead | undefined {
+  const headers = readHeaders(head, headerPairs, part);
+  const disposition = parseHeaderValue(headers.get('content-disposition') ?? '');
+  if (disposition === undefined) {
+    throw headersMalformed(part, 'its Content-Disposition cannot be read');
+  }
+  const { value, parameters } = disposition;
   if (value !== 'form-data') return undefined;
   const name = parameters.get('name') ?? '';
   const { mimetype, charset } = readContentType(headers.get('content-type'));
@@ -43,33 +54,29 @@ export function parsePartHead(head: Buffer, headerPairs: number): PartHead | und
 }
 
 /** The headers by their names in lower case, one byte a character; the first one of a name counts. */
-function readHeaders(head: Buffer, headerPairs: number): ReadonlyMap<string, string> {
+function readHeaders(head: Buffer, headerPairs: number, part: number): ReadonlyMap<string, string> {
   const text = head.toString('latin1').replaceAll(/\r\n[\t ]+/g, ' ');
   const lines = text.split('\r\n').slice(0, -1);
   if (lines.length > headerPairs) {
     throw limitPassed('headerPairs', `a part has more than ${headerPairs} headers`);
   }
   const headers = new Map<string, string>();
-  for (const line of lines) {
+  for (const [index, line] of lines.entries()) {
     const [, name, value = ''] = LINE.exec(line) ?? [];
-    if (name === undefined) throw formBroken();
+    if (name === undefined) {
+      throw headersMalformed(part, `line ${index + 1} is not of the form "name: value"`);
+    }
     const key = name.toLowerCase();
     if (!headers.has(key)) headers.set(key, value);
   }
   return headers;
 }
 
-function parse(text: string): HeaderValue {
-  const parsed = parseHeaderValue(text);
-  if (parsed === undefined) throw formBroken();
-  return parsed;
-}
-
 /** A type that cannot be read is as good as none. */
 function readContentType(text: string | undefined): Pick<PartHead, 'mimetype' | 'charset'> {
   const parsed = text === undefined ? undefined : parseHeaderValue(text);
   const { value = '', parameters } = parsed ?? {};
-  const mimetype = /^[^/]+\/[^/]+$/.test(value) ? value : 'text/plain';
+  const mimetype = MEDIA_TYPE.test(value) ? value : 'text/plain';
   return { mimetype, charset: parameters?.get('charset') };
 }
 
@@ -78,7 +85,7 @@ function readFileName(parameters: HeaderValue['parameters']): string | undefined
   const name = decodeExtended(parameters.get('filename*')) ?? (plain && decodeName(plain));
   // It is a file's all the same: its bytes are not to become text.
   if (name === undefined && parameters.has('filename*')) return '';
-  return name && withoutFolders(name);
+  return name && withoutFolders(name) && toFileName(name);
 }
 
 /** `UTF-8''%E7%8C%AB.png`, which some clients send; undefined when it is none. @see https://www.rfc-editor.org/rfc/rfc5987 */
@@ -102,12 +109,7 @@ function toCharacter(_: string, digits: string): string {
  * @see https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
  */
 function decodeName(name: string): string {
-  const text = /[\x80-\xff]/.test(name) ? Buffer.from(name, 'latin1').toString('utf8') : name;
+  // A copy in any case: a part of a long head would keep all of it in memory.
+  const text = Buffer.from(name, 'latin1').toString('utf8');
   return text.includes('%') ? text.replaceAll(ESCAPE_IN_NAME, toCharacter) : text;
-}
-
-/** Some browsers send the whole path that a file has on the client. */
-function withoutFolders(name: string): string {
-  const last = name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
-  return last === '.' || last === '..' ? '' : last;
 }

@@ -1,4 +1,5 @@
 import type { WxCloudStorageError } from '../errors/index.js';
+import { quoteText } from './client-text.js';
 import { formInvalid } from './form-invalid.js';
 
 /** What is read of the text fields of a form, by the names that multer's notation gives their places. */
@@ -36,7 +37,7 @@ const LARGEST_GAP = 1_024;
  */
 export function appendField(body: FormBody, name: string, value: string): number {
   const { steps, isList } = parsePlace(name);
-  if (steps.some(({ key }) => FORBIDDEN_KEYS.has(key))) throw unacceptable();
+  if (steps.some(({ key }) => FORBIDDEN_KEYS.has(key))) throw unacceptable(name);
   let holder = body;
   let emptyPlaces = 0;
   for (const [index, { key }] of steps.entries()) {
@@ -114,7 +115,7 @@ function putValue(
 
 /** Behind the largest index that a list can have there is no place for another value. */
 function pushValue(list: unknown[], value: string): void {
-  if (list.length === 2 ** 32 - 1) throw unacceptable();
+  if (list.length === 2 ** 32 - 1) throw formInvalid('a list in it has no place for another value');
   list.push(value);
 }
 
@@ -134,6 +135,6 @@ function isHolder(value: unknown): value is FormBody {
   return typeof value === 'object' && value !== null;
 }
 
-function unacceptable(): WxCloudStorageError {
-  return formInvalid('the name of a field is not acceptable');
+function unacceptable(name: string): WxCloudStorageError {
+  return formInvalid(`the field name ${quoteText(name)} is not acceptable`);
 }

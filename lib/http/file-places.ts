@@ -1,4 +1,4 @@
-import { formInvalid } from '../form/index.js';
+import { formInvalid, quoteText } from '../form/index.js';
 import type { WxCloudUploadedFile } from './upload-options.js';
 
 /** Where `@UploadedFile()` and `@UploadedFiles()` read, on every adapter. */
@@ -14,6 +14,9 @@ export interface FileSelection {
   /** One file, a list of them, or a list for each field. */
   readonly shape: 'one' | 'list' | 'by-field';
 }
+
+/** How many fields a message names. */
+const MOST_NAMES = 10;
 
 /** On Fastify, `@fastify/multipart` gives requests methods of these names, which are no files. */
 export function hideMethods(target: FileTarget): void {
@@ -41,26 +44,40 @@ export class FilePlaces {
     else target.files = noFiles(selection.shape);
   }
 
-  /** Adds a file, in the order of the form. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when its field does not take it */
+  /**
+   * Makes sure that a field takes one more file.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it does not; the message names the fields that do
+   */
+  assertTakes(fieldname: string): void {
+    const { maxCounts } = this.#selection;
+    if (maxCounts === undefined) return;
+    const maxCount = maxCounts.get(fieldname) ?? 0;
+    if ((this.#counts.get(fieldname) ?? 0) < maxCount) return;
+    const field = quoteText(fieldname);
+    throw formInvalid(
+      maxCount === 0
+        ? `it has a file in the field ${field}; files are expected in ${listFields(maxCounts)}`
+        : `it has more files in the field ${field} than the ${maxCount} that the field takes`,
+    );
+  }
+
+  /** Adds a file, in the order of the form. @throws {@link WxCloudStorageError} as {@link assertTakes} does */
   add(file: Pick<WxCloudUploadedFile, 'fieldname'>): void {
     const { fieldname } = file;
-    this.#count(fieldname);
+    this.assertTakes(fieldname);
+    this.#counts.set(fieldname, (this.#counts.get(fieldname) ?? 0) + 1);
     const target = this.#target;
     if (this.#selection.shape === 'one') target.file = file;
     else if (Array.isArray(target.files)) target.files.push(file);
     else ((target.files as Record<string, unknown[]>)[fieldname] ??= []).push(file);
   }
+}
 
-  #count(fieldname: string): void {
-    const { maxCounts } = this.#selection;
-    if (maxCounts === undefined) return;
-    const count = (this.#counts.get(fieldname) ?? 0) + 1;
-    this.#counts.set(fieldname, count);
-    if (count <= (maxCounts.get(fieldname) ?? 0)) return;
-    throw formInvalid(
-      'it has a file in a field that takes none, or more files than the field takes',
-    );
-  }
+/** Names fields that take files, for a message. */
+export function listFields(maxCounts: ReadonlyMap<string, number>): string {
+  const names = [...maxCounts.keys()].map(quoteText);
+  const more = names.length - MOST_NAMES;
+  return more > 0 ? `${names.slice(0, MOST_NAMES).join(', ')} and ${more} more` : names.join(', ');
 }
 
 function noFiles(shape: 'list' | 'by-field'): object {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
+import { toFileName } from '../form/index.js';
 import type { StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
 import { assertUploadOptions } from './assert-upload-options.js';
@@ -89,7 +90,7 @@ async function storeFile(
   request: WxCloudHttpRequest,
   { stream, fieldname, originalname: given, mimetype }: EngineFile,
 ): Promise<StoredUpload> {
-  const originalname = takesNamesForLatin1(request) ? decodeLatin1Name(given) : given;
+  const originalname = toFileName(takesNamesForLatin1(request) ? decodeLatin1Name(given) : given);
   const { context } = findInstanceOfRequest(request, options.storage);
   const stored = await storeFormFile({
     options,

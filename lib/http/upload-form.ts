@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 import {
+  assertNotEncoded,
   FormReader,
   isMultipart,
   readBoundary,
@@ -13,6 +14,7 @@ import { FilePlaces, hideMethods, type FileSelection, type FileTarget } from './
 import { FormReception } from './form-reception.js';
 import { PieceQueue } from './piece-queue.js';
 import { rawRequestOf } from './request-origin.js';
+import type { MissingFileClues } from './required-files.js';
 import { storeFormFile } from './store-form-file.js';
 import type { StoredFiles } from './stored-files.js';
 import type { CompleteUploadLimits } from './upload-limits.js';
@@ -35,18 +37,23 @@ export interface UploadFormParts {
 
 /**
  * Reads the form of a request and stores its files, several at a time where they come faster than they are stored. Resolves
- * when all of it was read and stored, and with nothing done for a request without a form.
+ * when all of it was read and stored, with clues for a form without a file, and with nothing done for a request without a form.
  * @throws {@link WxCloudStorageError} what is wrong with the form or with storing a file, once all other files have ended
  */
 export async function receiveUploadForm(
   request: UploadRequest,
   files: StoredFiles,
   parts: UploadFormParts,
-): Promise<void> {
-  const contentType = request.headers['content-type'];
-  if (!isMultipart(contentType)) return hideMethods(request);
-  await new UploadForm(request, files, parts).receive(readBoundary(contentType));
+): Promise<MissingFileClues> {
+  const { 'content-type': contentType, 'content-encoding': contentEncoding } = request.headers;
+  if (!isMultipart(contentType)) {
+    hideMethods(request);
+    return {};
+  }
+  assertNotEncoded(contentEncoding);
+  const clues = await new UploadForm(request, files, parts).receive(readBoundary(contentType));
   files.throwIfOver();
+  return clues;
 }
 
 class UploadForm {
@@ -69,11 +76,12 @@ class UploadForm {
     this.#places = new FilePlaces(request, parts.selection);
   }
 
-  async receive(boundary: string): Promise<void> {
+  async receive(boundary: string): Promise<MissingFileClues> {
     const { limits, context } = this.#parts;
     const body = (this.#request.body = Object.create(null) as FormBody);
     const onFile = (file: FormFile): PartSink => this.#take(file);
-    const reader = new FormReader({ boundary, limits, body, onFile });
+    const assertTakesFile = (name: string): void => this.#places.assertTakes(name);
+    const reader = new FormReader({ boundary, limits, body, assertTakesFile, onFile });
     const { idleMs } = context.options.timeouts;
     // Waited for like a file, as it removes those that are stored.
     const onFailure = (error: Error): unknown => this.#storing.push(this.#fail(error));
@@ -83,6 +91,8 @@ class UploadForm {
     await reception.ended;
     await Promise.all(this.#storing);
     if (this.#failure !== undefined) throw this.#failure.error;
+    const { maxCounts } = this.#parts.selection;
+    return { maxCounts, namelessField: reader.namelessField };
   }
 
   /** Begins to store a file, which goes on while it comes. */

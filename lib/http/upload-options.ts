@@ -4,7 +4,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 export interface WxCloudIncomingFile {
   /** The name of the form field. */
   readonly fieldname: string;
-  /** The name that the client gave: never to be trusted as part of a path. */
+  /**
+   * The name that the client gave, without folders, control characters and marks that change the direction of text, at most
+   * 255 characters; never to be trusted as part of a path. A name of which nothing is left is `file`.
+   */
   readonly originalname: string;
   /** The type that the client claimed; `contentType` is what the content shows. */
   readonly mimetype: string;
@@ -135,7 +138,10 @@ export interface WxCloudFileField {
 export interface WxCloudUploadedFile {
   /** The name of the form field. */
   readonly fieldname: string;
-  /** The name that the client gave, in UTF-8. */
+  /**
+   * The name that the client gave, in UTF-8, without folders, control characters and marks that change the direction of text,
+   * at most 255 characters with the extension kept. A name of which nothing is left is `file`.
+   */
   readonly originalname: string;
   /** multer's name for the part's transfer encoding. */
   readonly encoding: string;

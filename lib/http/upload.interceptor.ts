@@ -60,8 +60,8 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
       const files = watchStoredFiles(request, response);
       try {
         // A client that has stalled is not waited for, nor is one when the application closes.
-        await files.untilGivenUp(receiveUploadForm(request, files, this.#prepare()));
-        if (required) assertHasFile(request);
+        const clues = await files.untilGivenUp(receiveUploadForm(request, files, this.#prepare()));
+        if (required) assertHasFile(request, clues);
         return next.handle().pipe(keepOnSuccess(files, toHttpException));
       } catch (error) {
         await files.fail();

@@ -52,13 +52,19 @@ describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
   it.each([
     ['Chinese', '猫的照片.png', '猫的照片.png'],
     ['characters of four bytes', '😀𠮷👨‍👩‍👧.png', '😀𠮷👨‍👩‍👧.png'],
-    ['a script from right to left', 'صورة‮gnp.exe', 'صورة‮gnp.exe'],
+    ['a script from right to left', 'صورة.png', 'صورة.png'],
+    ['an override of its direction', 'صورة\u202egnp.exe', 'صورةgnp.exe'],
+    ['a vertical tab, as Chromium writes it', 'a\u000bb.png', 'ab.png'],
+    ['other control characters', '\0a\u001b[0m\u007f\u0085.png', 'a[0m.png'],
+    ['nothing else', '\u202e\u0007', 'file'],
+    ['a raw quote', 'a"b.png', 'a"b.png'],
+    ['a raw quote and a semicolon', 'a"b;c.png', 'a"b;c.png'],
     ['a quote, as browsers write it', 'a%22b.png', 'a"b.png'],
     ['a quote behind a backslash', 'a\\"b.png', 'a"b.png'],
-    ['a line break, as browsers write it', 'a%0D%0AX-Evil: 1.png', 'a\r\nX-Evil: 1.png'],
+    ['a line break, as browsers write it', 'a%0D%0AX-Evil: 1.png', 'aX-Evil: 1.png'],
     ['percent signs that are no escapes', '100%_%E7%8C%AB.png', '100%_%E7%8C%AB.png'],
     ['a semicolon and an equals sign', "it's; x=1.png", "it's; x=1.png"],
-    ['three thousand characters', `${'长'.repeat(3_000)}.png`, `${'长'.repeat(3_000)}.png`],
+    ['three thousand characters', `${'长'.repeat(3_000)}.png`, `${'长'.repeat(251)}.png`],
     ['folders', '../../etc/passwd', 'passwd'],
     ['folders of Windows', 'C:\\photos\\a.png', 'a.png'],
   ])('arrives with %s intact, and is no part of the path', async (_, sent, originalname) => {
@@ -72,10 +78,8 @@ describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
   });
 
   it.each([
-    ['a quote that ends it early', 'a"b.png'],
     ['a bare line feed', 'a\nX-Evil: 1.png'],
     ['a bare carriage return', 'a\rb.png'],
-    ['a NUL', 'a\0b.png'],
     ['nothing but dots', '..'],
     ['nothing but a separator', '/'],
   ])('does no harm with %s', async (_, sent) => {
@@ -92,6 +96,8 @@ describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
     ['characters of four bytes', '😀𠮷.png'],
     ['a quote', 'a%22b.png'],
     ['a semicolon', 'a; name=key.png'],
+    ['a line break', 'a%0D%0Ab.png'],
+    ['a tab', 'a\tb.png'],
   ])('may be made part of a path with %s, and its file is found again', async (_, sent) => {
     const { status, photo } = await send('/by-name', sent);
 
@@ -102,8 +108,7 @@ describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
   });
 
   it.each([
-    ['a line break', 'a%0D%0Ab.png'],
-    ['a tab', 'a\tb.png'],
+    ['${filename}', 'a${filename}.png'],
     ['too many characters', `${'长'.repeat(300)}.png`],
   ])('is refused as part of a path with %s', async (_, sent) => {
     const { status, photo } = await send('/by-name', sent);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isMultipart, readBoundary } from '../../../lib/form/boundary.js';
+import { assertNotEncoded, isMultipart, readBoundary } from '../../../lib/form/boundary.js';
 import { hostileContentTypes } from '../../support/hostile-forms/broken.js';
 
 const HOSTILE = [...hostileContentTypes()].map(({ contentType }) => contentType);
@@ -24,6 +24,12 @@ const ACCEPTED: readonly (readonly [contentType: string, boundary: string])[] = 
   ['multipart/form-data; boundary=caf\xe9', 'caf\xe9'],
   [`multipart/form-data; boundary=${'x'.repeat(250)}`, 'x'.repeat(250)],
   [`multipart/form-data; ${'a=b; '.repeat(500)}boundary=b`, 'b'],
+  ['multipart/form-data;;; boundary=b', 'b'],
+  ['multipart/form-data; boundary=b;', 'b'],
+  ['multipart/form-data; boundary=b; ;', 'b'],
+  ['multipart/form-data; boundary="b" ; ', 'b'],
+  ['multipart/form-data; charset=; boundary=b', 'b'],
+  ['multipart/form-data; charset; boundary = b', 'b'],
 ];
 
 const REFUSED: readonly string[] = [
@@ -35,9 +41,8 @@ const REFUSED: readonly string[] = [
   'multipart/form-data; boundary=""',
   'multipart/form-data; boundary="b',
   'multipart/form-data; boundary="b"c',
-  'multipart/form-data; boundary=b;',
   'multipart/form-data; boundary=b c',
-  'multipart/form-data;;; boundary=b',
+  'multipart/form-data; boundary=b x; c',
   'multipart/form-data boundary=b',
   'multipart/form-data, multipart/form-data; boundary=b',
   'multipart/form-data; boundary=b, multipart/form-data; boundary=b',
@@ -76,10 +81,31 @@ describe('a boundary', () => {
     expect(known).toEqual(expect.arrayContaining(HOSTILE));
   });
 
+  it.each([
+    ['multipart/form-data', /names no boundary/],
+    ['multipart/form-data; boundary=', /names no boundary/],
+    ['multipart/form-data; boundary="b', /Content-Type is malformed/],
+    ['multipart/mixed; boundary=b', /"multipart\/mixed; boundary=b", and has to be multipart/],
+    [`multipart/${'x'.repeat(100)}`, /"multipart\/x{50}…"/],
+    [undefined, /Content-Type is missing/],
+  ])('is refused with the reason: %j', (contentType, reason) => {
+    expect(() => readBoundary(contentType)).toThrow(reason);
+  });
+
   it('is not named when it is refused', () => {
     const contentType = 'multipart/form-data; boundary="secret\0"';
     expect(() => readBoundary(contentType)).not.toThrow(/secret/);
-    expect(() => readBoundary(contentType)).toThrow(/complete multipart\/form-data/);
+    expect(() => readBoundary(contentType)).toThrow(/boundary in its Content-Type/);
+  });
+});
+
+describe('a body', () => {
+  it.each([undefined, '', 'identity', ' Identity '])('may have the encoding %j', encoding => {
+    expect(() => assertNotEncoded(encoding)).not.toThrow();
+  });
+
+  it.each(['gzip', 'br', 'gzip, identity', 'x'])('is refused with the encoding %j', encoding => {
+    expect(() => assertNotEncoded(encoding)).toThrow(`compressed (Content-Encoding "${encoding}")`);
   });
 });
 

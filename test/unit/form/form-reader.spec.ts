@@ -54,6 +54,10 @@ function makeReader(given: Partial<FormReaderParts> = {}) {
   return { reader, body, files };
 }
 
+function fail(error: Error): never {
+  throw error;
+}
+
 /** Reads a form in writes of so many bytes. */
 function read(parts: readonly Part[], limits: Partial<FormLimits> = {}, step = Infinity) {
   const { reader, body, files } = makeReader({ limits: { ...NO_LIMITS, ...limits } });
@@ -212,19 +216,57 @@ describe('a limit', () => {
   });
 
   it.each<[keyof FormLimits, number, readonly Part[]]>([
-    ['fieldSize', 3, [text('secret', 'secret')]],
-    ['textBytes', 8, [text('secret', 'secret')]],
-    ['fieldNameSize', 3, [text('secret')]],
+    ['fieldSize', 3, [text('name', 'secret')]],
+    ['textBytes', 8, [text('name', 'secret')]],
+    ['fieldNameSize', 3, [text('name', 'secret')]],
     ['fields', 0, [text('secret')]],
     ['files', 0, [file('secret')]],
     ['parts', 0, [text('secret')]],
     ['headerPairs', 0, [text('secret')]],
-    ['fieldNestingDepth', 0, [text('secret[a]')]],
-    ['fieldArrayIndexLimit', 2, [text('secret[3]')]],
+    ['fieldNestingDepth', 0, [text('name[a]', 'secret')]],
+    ['fieldArrayIndexLimit', 2, [text('name[3]', 'secret')]],
   ])('%s of %d that is passed is named with its value, without the text', (name, limit, parts) => {
     expect(() => read(parts, { [name]: limit })).toThrow(
       new RegExp(`^(?!.*secret).* ${limit} .*\\(limits\\.${name}\\)`),
     );
+  });
+});
+
+describe('a message', () => {
+  it.each<[readonly Part[], Partial<FormLimits>, RegExp]>([
+    [[text('a\u0001\u202eb', 'xx')], { fieldSize: 1 }, /the text field "ab" has more than 1 bytes/],
+    [[text('n'.repeat(101))], { fieldNameSize: 100 }, /the field name "n{60}…" has more than 100/],
+    [[text('a'), file('')], {}, /part 2 has no field name/],
+    [[text('a'), text('__proto__')], {}, /the field name "__proto__" is not acceptable/],
+    [[file('f'), file('g')], { files: 1 }, /it has more than 1 file \(limits\.files\)/],
+    [[text('a'), { head: 'x', content: Buffer.alloc(0) }], {}, /headers of part 2 are malformed/],
+  ])('says which part is wrong, and names it safely: %#', (parts, limits, says) => {
+    expect(() => read(parts, limits)).toThrow(says);
+  });
+});
+
+describe('a file without a name', () => {
+  it.each([
+    [[file('f', '')], 'f'],
+    [[text('f', 'x', 'content-type: application/octet-stream')], 'f'],
+    [[file('f', ''), file('g', '')], 'f'],
+    [[{ ...file('f', ''), content: Buffer.alloc(0) }, file('g', '../')], 'g'],
+    [[{ ...file('f', ''), content: Buffer.alloc(0) }, file('g')], undefined],
+  ])('is remembered by the field when it has content: %#', (parts, field) => {
+    const { reader } = makeReader();
+    reader.write(encodeParts('b', parts));
+    reader.end();
+    expect(reader.namelessField).toBe(field);
+  });
+});
+
+describe('a file in a field that takes none', () => {
+  it('is refused before files are counted', () => {
+    const error = new Error('no such field');
+    const takes: Record<string, () => void> = { f: () => {}, g: () => fail(error) };
+    const assertTakesFile = (name: string): void => takes[name]?.();
+    const { reader } = makeReader({ limits: { ...NO_LIMITS, files: 1 }, assertTakesFile });
+    expect(() => reader.write(encodeParts('b', [file('f'), file('g')]))).toThrow(error);
   });
 });
 

@@ -129,7 +129,6 @@ describe('content that looks like a delimiter', () => {
     '\r\n\r\n--boundar',
     '\r\n--boundar\r\n--boundar',
     '\r\n--\r\n--\r\n-\r\n\r',
-    '--boundary',
     '\n--boundary',
     '\r--boundary',
     '\r\n-boundary',
@@ -211,10 +210,13 @@ describe('a form', () => {
     ['empty content', `--boundary\r\n${HEAD}\r\n\r\n--boundary--`, [whole('')]],
     ['a part without a head', '--boundary\r\n\r\nx\r\n--boundary--', [whole('x', '')]],
     ['a part of nothing', '--boundary\r\n\r\n\r\n--boundary--', [whole('', '')]],
+    ['a part of nothing at all', '--boundary\r\n--boundary--', [whole('', '')]],
+    ['a part of an empty line', '--boundary\r\n\r\n--boundary--', [whole('', '')]],
+    ['a part without content', `--boundary\r\n${HEAD}\r\n--boundary--`, [whole('')]],
     [
-      'a boundary in a head',
-      '--boundary\r\nx: y\r\n--boundary: z\r\n\r\nx\r\n--boundary--',
-      [whole('x', 'x: y\r\n--boundary: z\r\n')],
+      'parts without content before others',
+      `--boundary\r\n${HEAD}\r\n--boundary\r\n--boundary\r\n${HEAD}\r\nx\r\n--boundary--`,
+      [whole(''), whole('', ''), whole('x')],
     ],
   ])('may have %s', (_, text, expected) => {
     const body = Buffer.from(text);
@@ -240,7 +242,28 @@ describe('a form', () => {
   });
 
   it.each([
+    ['', /boundary of its Content-Type is nowhere in it/],
+    ['--bound', /nowhere in it/],
+    ['--boundary', /cut off in the headers of part 1:/],
+    ['--boundary\r\n\r\nx\r\n--bound', /cut off in part 1:/],
+    ['--boundary\r\n\r\nx\r\n--boundary-', /cut off in the headers of part 2:/],
+    ['--boundary\r\n\r\nx\r\n--boundary\r\n\r\n', /cut off in part 2:/],
+  ])('is refused by the place where it ends: %j', (text, place) => {
+    const { splitter } = makeSplitter();
+    splitter.write(Buffer.from(text));
+    expect(() => splitter.end()).toThrow(place);
+  });
+
+  it('is refused by the part whose headers are not ended', () => {
+    const { splitter } = makeSplitter();
+    const form = `--boundary\r\n\r\nx\r\n--boundary\r\n${HEAD}--boundary--`;
+    expect(() => splitter.write(Buffer.from(form))).toThrow(/headers of part 2 .* no empty line/);
+  });
+
+  it.each([
     ['letters', '--boundaryX\r\n\r\n'],
+    ['letters in a head', '--boundary\r\nx: y\r\n--boundary: z\r\n\r\n'],
+    ['letters at the beginning of content', '--boundary\r\n\r\n--boundaryX\r\n\r\n'],
     ['one dash', '--boundary-\r\n\r\n'],
     ['one dash and a letter', '--boundary-x\r\n\r\n'],
     ['a dash behind a space', '--boundary --\r\n\r\n'],

@@ -6,7 +6,7 @@ const DISPOSITION = 'content-disposition: form-data; name="f"';
 
 /** Reads a head of the given lines, which are UTF-8. */
 function parse(...lines: readonly string[]) {
-  return parsePartHead(Buffer.from(lines.map(line => `${line}\r\n`).join('')), 2_000);
+  return parsePartHead(Buffer.from(lines.map(line => `${line}\r\n`).join('')), 2_000, 7);
 }
 
 /** What is read of one with a file's name as it stands in the form. */
@@ -47,6 +47,8 @@ describe('a head', () => {
     ['no line', []],
     ['no disposition', ['content-type: text/plain']],
     ['an empty disposition', ['content-disposition:']],
+    ['a disposition of semicolons', ['content-disposition: ;;;;']],
+    ['a disposition that is a parameter', ['content-disposition: ; form-data']],
     ['the disposition of an attachment', ['content-disposition: attachment; name="f"']],
     ['the disposition of a file', ['content-disposition: file; name="f"; filename="a"']],
     ['an empty disposition before a good one', ['content-disposition:', DISPOSITION]],
@@ -77,21 +79,22 @@ describe('a head', () => {
     ['a space behind a name', 'x : y'],
     ['a name beyond ASCII', 'ü: y'],
     ['a name in brackets', '(x): y'],
-    ['a NUL', 'x: a\0b'],
     ['a bare line feed', 'x: a\nb'],
     ['a bare carriage return', 'x: a\rb'],
-    ['an escape', 'x: \x1b[0m'],
-    ['a DEL', 'x: \x7f'],
     ['a NUL in the name of a header', 'x\0: y'],
-    ['a NUL in the name of a file', `${DISPOSITION}; filename="a\0b"`],
     ['a bare line feed in the name of a file', `${DISPOSITION}; filename="a\nb"`],
     ['a disposition that cannot be read', 'content-disposition: form-data; name="f'],
-    ['a disposition with more behind a quote', `${DISPOSITION}; filename="a"b"`],
-    ['a disposition of semicolons', 'content-disposition: ;;;;'],
-    ['a disposition that is a parameter', 'content-disposition: ; form-data'],
-    ['a file name of several words', `${DISPOSITION}; filename=a b c`],
+    ['a name with more behind a quote', 'content-disposition: form-data; name="f"g"'],
+    ['a name of several words', 'content-disposition: form-data; name=f g'],
   ])('is refused with %s', (_, line) => {
     expect(() => parse(line, DISPOSITION)).toThrow(INVALID);
+  });
+
+  it.each([
+    ['nonsense', /headers of part 7 are malformed: line 1 is not of the form "name: value"/],
+    ['content-disposition: form-data; name="f', /part 7 .* Content-Disposition cannot be read/],
+  ])('is refused by the number of its part, and with the reason: %s', (line, reason) => {
+    expect(() => parse(line, DISPOSITION)).toThrow(reason);
   });
 
   it('is refused when it begins with the end of a folded line', () => {
@@ -100,6 +103,7 @@ describe('a head', () => {
 
   it.each([
     ['a tab', 'x: a\tb'],
+    ['control characters', 'x: \0\x01\x0b\x1b[0m\x7f'],
     ['nothing', 'x:'],
     ['spaces', 'x:   '],
     ['a colon', 'x: a: b'],
@@ -112,19 +116,19 @@ describe('a head', () => {
   it('may have as many lines as are allowed, folded ones counted once, and not one more', () => {
     const head = (count: number): Buffer =>
       Buffer.from(`${DISPOSITION}\r\n${'x: y\r\n z\r\n'.repeat(count - 1)}`);
-    expect(parsePartHead(head(3), 3)).toMatchObject({ name: 'f' });
-    expect(() => parsePartHead(head(4), 3)).toThrow(INVALID);
-    expect(() => parsePartHead(head(1), 0)).toThrow(INVALID);
-    expect(parsePartHead(Buffer.alloc(0), 0)).toBeUndefined();
+    expect(parsePartHead(head(3), 3, 1)).toMatchObject({ name: 'f' });
+    expect(() => parsePartHead(head(4), 3, 1)).toThrow(INVALID);
+    expect(() => parsePartHead(head(1), 0, 1)).toThrow(INVALID);
+    expect(parsePartHead(Buffer.alloc(0), 0, 1)).toBeUndefined();
   });
 
   it.each([
-    ['spaces in front of a control character', `x:${' '.repeat(200_000)}\x01`],
-    ['spaces and tabs in front of one', `x:${' \t'.repeat(100_000)}\x01`],
-    ['folds in front of one', `x:${'\r\n '.repeat(70_000)}\x01`],
-    ['letters in front of one', `x:${'y'.repeat(200_000)}\x01`],
+    ['spaces in front of a line feed', `x:${' '.repeat(200_000)}\n`],
+    ['spaces and tabs in front of one', `x:${' \t'.repeat(100_000)}\n`],
+    ['folds in front of one', `x:${'\r\n '.repeat(70_000)}\n`],
+    ['letters in front of one', `x:${'y'.repeat(200_000)}\n`],
     ['letters without a colon', 'x'.repeat(200_000)],
-    ['colons in front of one', `x${':'.repeat(200_000)}\x01`],
+    ['colons in front of one', `x${':'.repeat(200_000)}\n`],
   ])(
     'is refused without trying in many ways to read %s',
     async (_, line) => {
@@ -165,7 +169,7 @@ describe('the name of a field', () => {
 
   it('is read also of bytes that are no UTF-8', () => {
     const head = Buffer.from('content-disposition: form-data; name="caf\xe9"\r\n', 'latin1');
-    expect(parsePartHead(head, 1)).toMatchObject({ name: 'caf\ufffd', nameBytes: 4 });
+    expect(parsePartHead(head, 1, 1)).toMatchObject({ name: 'caf\ufffd', nameBytes: 4 });
   });
 });
 
@@ -176,7 +180,21 @@ describe('the name of a file', () => {
     ['filename="猫的照片.png"', '猫的照片.png'],
     ['filename="😀𠮷.png"', '😀𠮷.png'],
     ['filename="a%22b.png"', 'a"b.png'],
-    ['filename="a%0d%0aX-Evil: 1"', 'a\r\nX-Evil: 1'],
+    ['filename="a%0d%0aX-Evil: 1"', 'aX-Evil: 1'],
+    ['filename="a\x0bb\0c\x7f.png"', 'abc.png'],
+    ['filename="\u202egnp.exe\u2066\u061c\u0085"', 'gnp.exe'],
+    ['filename="\u202e\x0b"', 'file'],
+    ['filename=".\u200e."', 'file'],
+    ['filename="a"b.png"', 'a"b.png'],
+    ['filename="a"', 'a'],
+    ['filename="a";', 'a'],
+    ['filename="a" ; ;', 'a'],
+    ['; filename="a"', 'a'],
+    ['filename = "a"', 'a'],
+    ['filename=a b c.png', 'a b c.png'],
+    ['filename=a;b.png', 'a;b.png'],
+    ['filename=a.png; x=y', 'a.png'],
+    ['filename=a.png ;', 'a.png'],
     ['filename="100%_%E7%8C%AB.png"', '100%_%E7%8C%AB.png'],
     [String.raw`filename="a\"b.png"`, 'a"b.png'],
     ['filename="it\'s; x=1.png"', "it's; x=1.png"],
@@ -223,6 +241,15 @@ describe('the name of a file', () => {
     ["filename*=UTF-8''C:%5Cdir%5Ca.png", 'a.png'],
     ["filename*=UTF-8''it's", "it's"],
     ["filename*=UTF-8''%FF", '\ufffd'],
+    ["filename*=utf-8''a;b%20c.png", 'a;b c.png'],
+    ["filename*=utf-8''a;b=c;.png", 'a;b=c;.png'],
+    ["filename*=utf-8''a.png;name=g", 'a.png'],
+    ["filename*=utf-8''a.png; x=y", 'a.png'],
+    ["filename*=utf-8''a.png;", 'a.png'],
+    ["filename*=utf-8''a b.png", 'a b.png'],
+    ['filename="a;b.png"; filename*=utf-8\'\'a;b.png', 'a;b.png'],
+    ['filename="a"b".png"; filename*=utf-8\'\'a%22b%22.png', 'a"b".png'],
+    ["filename*=UTF-8''a%0Ab%E2%80%AE.png", 'ab.png'],
     ['filename="plain"; filename*=UTF-8\'\'extended', 'extended'],
     ['filename*=UTF-8\'\'extended; filename="plain"', 'extended'],
     ['filename=""; filename*=UTF-8\'\'extended', 'extended'],
@@ -263,8 +290,12 @@ describe('the type of a part', () => {
     ['/png', 'text/plain', undefined],
     ['image/png/x', 'text/plain', undefined],
     [';;;', 'text/plain', undefined],
-    ['image/png;', 'text/plain', undefined],
-    ['image/png; charset', 'text/plain', undefined],
+    ['image/png;', 'image/png', undefined],
+    ['image/png; charset', 'image/png', ''],
+    ['image/png;;', 'image/png', undefined],
+    ['image/\xe9', 'text/plain', undefined],
+    ['image/p\x0bg', 'text/plain', undefined],
+    ['image/png,text', 'text/plain', undefined],
     ['image/png, text/html', 'text/plain', undefined],
     ['"image/png"', 'text/plain', undefined],
     ['; charset=gbk', 'text/plain', 'gbk'],

@@ -60,6 +60,31 @@ describe('FilePlaces', () => {
   });
 });
 
+describe('a file that a field does not take', () => {
+  const maxCounts = new Map([
+    ['photo', 2],
+    ['page', Infinity],
+  ]);
+
+  it.each([
+    ['avatar', /in the field "avatar"; files are expected in "photo", "page"/],
+    ['a\u202e"b\n', /in the field "a\\"b"; files/],
+    ['photo', /more files in the field "photo" than the 2/],
+  ])('is refused by names: %j', (fieldname, says) => {
+    const places = new FilePlaces({}, { maxCounts, shape: 'by-field' });
+    places.add(photo);
+    places.add(photo);
+    expect(() => places.assertTakes(fieldname)).toThrow(says);
+    expect(() => places.add({ fieldname })).toThrow(says);
+  });
+
+  it('is told no more than ten names', () => {
+    const many = new Map(Array.from({ length: 12 }, (_, index) => [`f${index}`, 1]));
+    const places = new FilePlaces({}, { maxCounts: many, shape: 'by-field' });
+    expect(() => places.assertTakes('x')).toThrow(/"f0", .*"f9" and 2 more/);
+  });
+});
+
 describe('hideMethods', () => {
   it('hides what another parser calls by these names, and keeps its files', () => {
     const target: FileTarget = { file: () => {}, files: [photo] };

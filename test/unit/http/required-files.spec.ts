@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { assertHasFile } from '../../../lib/http/required-files.js';
+import { assertHasFile, type MissingFileClues } from '../../../lib/http/required-files.js';
 
 const headers = { 'content-type': 'multipart/form-data; boundary=x' };
 const photo = { name: 'a.png', size: 3 };
@@ -24,5 +24,37 @@ describe('assertHasFile', () => {
     expect(() => assertHasFile({ headers, ...request })).toThrow(
       expect.objectContaining({ code: 'WX_CLOUD_FILE_REQUIRED' }),
     );
+  });
+
+  const maxCounts = new Map([['photo', 1]]);
+
+  it.each<[object, MissingFileClues, string]>([
+    [{}, {}, 'The form has no file. Send one in any field.'],
+    [
+      { body: { title: 'x' } },
+      { maxCounts },
+      'The form has no file. Send one in the field "photo".',
+    ],
+    [
+      { body: { photo: 'x' } },
+      { maxCounts },
+      'The form has no file. Send one in the field "photo". ' +
+        'The field "photo" was sent as text: a file has a file name, as in filename="a.png".',
+    ],
+    [
+      { body: {} },
+      { maxCounts, namelessField: 'photo' },
+      'The form has no file. Send one in the field "photo". ' +
+        'The field "photo" has content without a name: a file has a file name, as in filename="a.png".',
+    ],
+  ])('says where it misses one, and why: %#', (request, clues, message) => {
+    expect(() => assertHasFile({ headers, ...request }, clues)).toThrow(new Error(message));
+  });
+
+  it.each([
+    [{}, /Content-Type is missing, and has to be multipart\/form-data/],
+    [{ 'content-type': 'application/json' }, /Content-Type is "application\/json"/],
+  ])('says that a request is no form: %j', (sent, says) => {
+    expect(() => assertHasFile({ headers: sent })).toThrow(says);
   });
 });

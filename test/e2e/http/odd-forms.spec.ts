@@ -1,0 +1,237 @@
+import { Controller, Post, UploadedFile, UploadedFiles, UseInterceptors } from '@nestjs/common';
+import { FileInterceptor } from '@nestjs/platform-express';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  WxCloudFileFieldsInterceptor,
+  WxCloudFileInterceptor,
+  wxCloudUpload,
+  type WxCloudIncomingFile,
+  type WxCloudUploadedFile,
+} from '../../../lib/index.js';
+import { ADAPTERS, EXPRESS } from '../../support/adapters.js';
+import { PNG } from '../../support/forms.js';
+import {
+  expectNothingLeft,
+  startEdgeApplication,
+  type EdgeApplication,
+} from './support/edge-application.js';
+import { openConnection } from './support/raw-request.js';
+
+@Controller()
+class PhotosController {
+  @Post('photo')
+  @UseInterceptors(WxCloudFileInterceptor('photo'))
+  one(@UploadedFile() photo: WxCloudUploadedFile) {
+    return { name: photo.originalname };
+  }
+
+  @Post('fields')
+  @UseInterceptors(
+    WxCloudFileFieldsInterceptor([
+      { name: 'photo', maxCount: 2 },
+      { name: 'page', maxCount: 1 },
+    ]),
+  )
+  fields(@UploadedFiles() files: Record<string, WxCloudUploadedFile[]>) {
+    return Object.keys(files);
+  }
+}
+
+/** A request with a form, as text but for the picture that stands where `PNG` is written. */
+interface OddRequest {
+  readonly path?: string;
+  readonly contentType?: string;
+  readonly headers?: string;
+  readonly body: string;
+}
+
+const FILE = 'content-disposition: form-data; name="photo"; filename="a.png"';
+
+function bytesOf(body: string): Buffer {
+  return Buffer.concat(
+    body.split('PNG').flatMap((text, index) => [...(index > 0 ? [PNG] : []), Buffer.from(text)]),
+  );
+}
+
+async function send(application: EdgeApplication, request: OddRequest) {
+  const { path = 'photo', contentType = 'multipart/form-data; boundary=b', headers = '' } = request;
+  const body = bytesOf(request.body);
+  const connection = openConnection(application.url);
+  connection.send(
+    `POST /${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: ${contentType}\r\n` +
+      `${headers}content-length: ${body.byteLength}\r\n\r\n`,
+    body,
+  );
+  const answer = await connection.answer;
+  const json: unknown = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
+  return { status: Number(answer.slice(9, 12)), body: json };
+}
+
+/** A form of one part with a picture, and others around it. */
+function formWith(head: string, before = '', after = ''): string {
+  return `${before}--b\r\n${head}\r\n\r\nPNG\r\n${after}--b--\r\n`;
+}
+
+describe.each(ADAPTERS)('on $name, a form', adapter => {
+  let application: EdgeApplication;
+  beforeAll(async () => {
+    application = await startEdgeApplication({ adapter, controllers: [PhotosController] });
+  });
+  afterEach(() => application.emulator.reset());
+  afterAll(() => application.close());
+
+  it.each<[string, OddRequest, string?]>([
+    [
+      'a semicolon at the end of its Content-Type',
+      { contentType: 'multipart/form-data; boundary=b;', body: formWith(FILE) },
+    ],
+    [
+      'two semicolons in its Content-Type',
+      { contentType: 'multipart/form-data;; boundary=b', body: formWith(FILE) },
+    ],
+    [
+      'a character set without a value',
+      { contentType: 'multipart/form-data; charset=; boundary="b"', body: formWith(FILE) },
+    ],
+    ['a semicolon at the end of a part’s header', { body: formWith(`${FILE};`) }],
+    [
+      'two semicolons in a part’s header',
+      { body: formWith('content-disposition: form-data;; name="photo";; filename="a.png"; ') },
+    ],
+    ['a semicolon behind a type', { body: formWith(`${FILE}\r\ncontent-type: image/png;`) }],
+    ['an empty part of two lines', { body: formWith(FILE, '--b\r\n\r\n') }],
+    ['an empty part of no line', { body: formWith(FILE, '--b\r\n') }],
+    ['an empty part of three lines', { body: formWith(FILE, '--b\r\n\r\n\r\n') }],
+    ['an empty part at its end', { body: formWith(FILE, '', '--b\r\n\r\n') }],
+    [
+      'a field without content',
+      { body: formWith(FILE, '--b\r\ncontent-disposition: form-data; name="t"\r\n\r\n') },
+    ],
+    [
+      'a name as React Native 0.74 writes it',
+      {
+        body: formWith(
+          'content-disposition: form-data; name="photo"; filename="a;b.png"; filename*=utf-8\'\'a;b.png',
+        ),
+      },
+      'a;b.png',
+    ],
+    [
+      'a vertical tab in a name, as Chromium writes it',
+      { body: formWith(FILE.replace('a.png', 'a\u000bb.png')) },
+      'ab.png',
+    ],
+    [
+      'a name without quotes',
+      { body: formWith(FILE.replace('"a.png"', 'my photo.png')) },
+      'my photo.png',
+    ],
+    [
+      'an encoding of its own that is none',
+      { headers: 'content-encoding: identity\r\n', body: formWith(FILE) },
+    ],
+  ])('may have %s', async (_, request, name = 'a.png') => {
+    expect(await send(application, request)).toEqual({ status: 201, body: { name } });
+  });
+
+  const text = 'content-disposition: form-data; name="photo"';
+
+  it.each<[string, OddRequest, RegExp, string?]>([
+    [
+      'has no boundary',
+      { contentType: 'multipart/form-data', body: formWith(FILE) },
+      /names no boundary/,
+    ],
+    [
+      'has another boundary',
+      { contentType: 'multipart/form-data; boundary=c', body: formWith(FILE) },
+      /boundary of its Content-Type is nowhere in it/,
+    ],
+    [
+      'has a malformed header',
+      { body: formWith(FILE, `--b\r\n${text}2"\r\nnonsense\r\n\r\nx\r\n`) },
+      /the headers of part 1 are malformed: line 2 is not/,
+    ],
+    [
+      'is cut off',
+      { body: `--b\r\n${FILE}\r\n\r\nPNG\r\n--b\r\n${text}\r\n\r\nab` },
+      /cut off in part 2/,
+    ],
+    ['is empty', { body: '' }, /boundary of its Content-Type is nowhere in it/],
+    [
+      'is compressed',
+      { headers: 'content-encoding: gzip\r\n', body: formWith(FILE) },
+      /compressed \(Content-Encoding "gzip"\)/,
+    ],
+    [
+      'has a file in another field',
+      { body: formWith(FILE.replace('"photo"', '"avatar"')) },
+      /a file in the field "avatar"; files are expected in "photo"\./,
+    ],
+    [
+      'has a second file in a field that takes one',
+      { body: formWith(FILE, `--b\r\n${FILE}\r\n\r\nPNG\r\n`) },
+      /more files in the field "photo" than the 1/,
+    ],
+    [
+      'has a file in none of several fields',
+      { path: 'fields', body: formWith(FILE.replace('"photo"', '"avatar"')) },
+      /in the field "avatar"; files are expected in "photo", "page"\./,
+    ],
+    [
+      'has its file as text',
+      { body: formWith(`${text}\r\ncontent-type: image/png`) },
+      /"photo" was sent as text/,
+      'WX_CLOUD_FILE_REQUIRED',
+    ],
+    [
+      'has its file without a name',
+      { body: formWith(`${text}; filename=""`) },
+      /"photo" has content without a name/,
+      'WX_CLOUD_FILE_REQUIRED',
+    ],
+  ])('that %s is told so', async (_, request, says, errorCode = 'WX_CLOUD_FORM_INVALID') => {
+    expect(await send(application, request)).toMatchObject({
+      status: 400,
+      body: { errorCode, message: expect.stringMatching(says) },
+    });
+    await expectNothingLeft(application);
+  });
+});
+
+describe("behind Nest's own interceptor, the name of a file", () => {
+  const seen: WxCloudIncomingFile[] = [];
+  const storage = wxCloudUpload({
+    path: file => {
+      seen.push(file);
+      return 'a.png';
+    },
+  });
+
+  @Controller()
+  class EngineController {
+    @Post('photo')
+    @UseInterceptors(FileInterceptor('photo', { storage }))
+    one(@UploadedFile() photo: WxCloudUploadedFile) {
+      return { name: photo.originalname };
+    }
+  }
+
+  let application: EdgeApplication;
+  beforeAll(async () => {
+    const controllers = [EngineController];
+    application = await startEdgeApplication({ adapter: EXPRESS, controllers });
+  });
+  afterAll(() => application.close());
+
+  it.each([
+    ['a\u0085\u202eb.png', 'ab.png'],
+    [`${'长'.repeat(300)}.png`, `${'长'.repeat(251)}.png`],
+    ['\u202e', 'file'],
+  ])('is as safe as before our own: %j', async (sent, expected) => {
+    const answer = await send(application, { body: formWith(FILE.replace('a.png', sent)) });
+
+    expect(answer).toEqual({ status: 201, body: { name: expected } });
+    expect(seen.pop()).toMatchObject({ originalname: expected });
+  });
+});
