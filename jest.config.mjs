@@ -3,6 +3,10 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
+  // Those take minutes and gigabytes: `npm run test:long`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/long/'],
+  globalSetup: '<rootDir>/test/support/report-missing-programs.mjs',
+  reporters: [['summary', { summaryThreshold: 0 }]],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
@@ -18,6 +22,7 @@ export default {
       },
     ],
   },
-  testTimeout: 30_000,
+  // For tests that hang; no machine is to be so busy that it decides.
+  testTimeout: 180_000,
   maxWorkers: 2,
 };

@@ -1,22 +1,30 @@
-// Prints "N passed, N failed, N skipped" from the JSON result of Jest whose file is named on the command line.
-// A suite that could not run counts as one failure. Exits with 1 when no test ran or anything failed.
+// Prints "N passed, N failed, N skipped", added up over the JSON results of Jest whose files are named on the
+// command line. A suite that could not run counts as one failure, and so does a result that is missing. Exits with 1
+// when a command ran no test or anything failed.
 import { readFileSync } from 'node:fs';
 
-/** Reads the result; undefined when the test command ended before Jest wrote one. */
+/** Reads a result; undefined when the test command ended before Jest wrote one. */
 function readResult(file) {
   const text = readFileSync(file, 'utf8').trim();
   return text === '' ? undefined : JSON.parse(text);
 }
 
-const result = readResult(process.argv[2]);
-if (result === undefined) {
-  console.error('The test command ended before any test ran; it counts as one failure.');
+function countResult(file) {
+  const result = readResult(file);
+  if (result === undefined || result.numTotalTests === 0) {
+    console.error('A test command ended without running a test; it counts as one failure.');
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+  return {
+    passed: result.numPassedTests,
+    failed: result.numFailedTests + result.numRuntimeErrorTestSuites,
+    skipped: result.numPendingTests + result.numTodoTests,
+  };
 }
 
-const passed = result?.numPassedTests ?? 0;
-const failed = result === undefined ? 1 : result.numFailedTests + result.numRuntimeErrorTestSuites;
-const skipped = (result?.numPendingTests ?? 0) + (result?.numTodoTests ?? 0);
-if (result !== undefined && passed + failed === 0) console.error('No test was executed.');
+const counts = process.argv.slice(2).map(countResult);
+const sumOf = name => counts.reduce((sum, count) => sum + count[name], 0);
+const failed = counts.length === 0 ? 1 : sumOf('failed');
 
-console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-process.exitCode = failed > 0 || passed + failed === 0 ? 1 : 0;
+console.log(`${sumOf('passed')} passed, ${failed} failed, ${sumOf('skipped')} skipped`);
+process.exitCode = failed > 0 ? 1 : 0;

@@ -119,7 +119,7 @@ beforeAll(async () => {
   workplace = mkdtempSync(join(tmpdir(), 'packed-'));
   packed = await pack(workplace);
   paths = packed.files.map(file => file.path);
-}, 120_000);
+});
 
 afterAll(() => {
   rmSync(workplace, { recursive: true, force: true });
@@ -162,7 +162,7 @@ describe('the tarball in a fresh folder, with the declared dependencies and peer
     await runToEnd('tar', ['-xzf', archive, '-C', home, '--strip-components=1'], {
       cwd: workplace,
     });
-  }, 120_000);
+  });
 
   it('stands beside no development dependency', () => {
     const beside = readdirSync(join(workplace, 'node_modules'));

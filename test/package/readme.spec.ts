@@ -189,7 +189,7 @@ describe.each(['README.md', 'docs/flows.md'])('the code in %s', path => {
     expect(await typeErrorsOf(workplace)).toEqual([
       expect.stringMatching(/^control\.ts\(1,14\): /),
     ]);
-  }, 60_000);
+  });
 });
 
 describe.each([...READMES, ...GUIDES])('the links of %s', path => {

@@ -1,10 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Waits until a condition holds, and fails when it does not within some seconds. */
+/**
+ * Waits until a condition holds. The limit is for conditions that never will: no machine is to be so
+ * busy that it decides.
+ */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what = 'the condition',
-  longestSeconds = 5,
+  longestSeconds = 60,
 ): Promise<void> {
   const endMs = Date.now() + longestSeconds * 1_000;
   while (!(await condition())) {

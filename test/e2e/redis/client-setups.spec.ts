@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+// oxlint-disable jest/no-duplicate-hooks -- the rule takes no `describe` of ours for one
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { inspect } from 'node:util';
 import type { AccessTokenLock, AccessTokenStore } from '../../../lib/options/access-token-store.js';
 import { redisAccessTokenStore, type RedisClient } from '../../../lib/redis/index.js';
+import { describeWithRedis as describe } from '../../support/describe-with.js';
 import { freePort, type RedisServer, startRedisServer } from '../../support/redis-server.js';
 import { until } from '../../support/until.js';
 import { type ClientFlavour, CLUSTER_CLIENTS, OTHER_SETUPS } from './redis-clients.js';

@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { performance } from 'node:perf_hooks';
 import { inspect } from 'node:util';
 import type { AccessTokenLock, AccessTokenStore } from '../../../lib/options/access-token-store.js';
 import { redisAccessTokenStore } from '../../../lib/redis/index.js';
+import { describeWithRedis as describe } from '../../support/describe-with.js';
 import { type RedisServer, startRedisServer } from '../../support/redis-server.js';
 import { until } from '../../support/until.js';
 import { CLIENTS, type OpenClient } from './redis-clients.js';

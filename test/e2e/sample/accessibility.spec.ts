@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
+import { describeWithChromium as describe } from '../../support/describe-with.js';
 import { CONTROLS, pick, uploadAll, useLabPages } from './support/lab-page.js';
 import { makeImage } from './support/pictures.js';
 

@@ -1,5 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
+import { describeWithChromium as describe } from '../../support/describe-with.js';
 import { until } from '../../support/until.js';
 import {
   ALL_THUMBNAILS_SHOW,

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { describeWithChromium as describe } from '../../support/describe-with.js';
 import { until } from '../../support/until.js';
 import {
   ALL_THUMBNAILS_SHOW,

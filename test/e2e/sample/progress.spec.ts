@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { Request } from 'playwright-core';
+import { describeWithChromium } from '../../support/describe-with.js';
 import { until } from '../../support/until.js';
 import { cardNamed, pick, slowDown, untilTrue, useLabPages } from './support/lab-page.js';
 import { useLabServer, type LabServer } from './support/lab-server.js';
 import { makeImage } from './support/pictures.js';
 
 const lab = useLabServer();
-const { openPage } = useLabPages();
 
 const FIRST_LEG_UNDER_WAY = `seenProgress.some(
   ({ leg, value }) => leg === 'application' && value > 0 && value < 100,
@@ -66,7 +66,9 @@ describe('the progress of an upload to the image lab', () => {
   });
 });
 
-describe('the page of the image lab', () => {
+describeWithChromium('the page of the image lab', () => {
+  const { openPage } = useLabPages();
+
   it('shows both legs of an upload one after the other, before it is answered', async () => {
     const { page, problems } = await openPage(lab.url);
     await slowDown(page, 800_000);

@@ -15,6 +15,7 @@ import {
 } from '../../../lib/index.js';
 import { FAST_RETRY, startApplication } from '../../support/application.js';
 import { makeLink, startScriptedCloud, type CloudScript } from '../../support/scripted-cloud.js';
+import { withFakeTimeouts } from '../../support/fake-time.js';
 import { until } from '../../support/until.js';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -262,9 +263,12 @@ describe('a download', () => {
   it('that nobody reads ends when its time is up', async () => {
     const { storage } = await startEmulated();
     const { fileId } = await storage.upload('a', Buffer.alloc(3_000_000));
-    const { body } = await storage.download(fileId, { timeoutMs: 100 });
-    const failed = new Promise(resolve => body.once('error', resolve));
-    expect(await failed).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'total' });
+    await withFakeTimeouts(async pass => {
+      const { body } = await storage.download(fileId, { timeoutMs: 60_000 });
+      const failed = new Promise(resolve => body.once('error', resolve));
+      pass(60_000);
+      expect(await failed).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'total' });
+    });
   });
 
   it('into a file leaves nothing when the application closes in the middle of it', async () => {

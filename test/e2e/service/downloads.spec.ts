@@ -3,10 +3,16 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { Agent, type Dispatcher } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { EmulatorFault } from '../../../lib/emulator/index.js';
-import type { DownloadOptions, TransferProgress } from '../../../lib/index.js';
+import type {
+  DownloadOptions,
+  TransferProgress,
+  WxCloudStorageService,
+} from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
+import { withFakeTimeouts } from '../../support/fake-time.js';
 import { until } from '../../support/until.js';
 
 const TENTH = 1_048_576;
@@ -20,7 +26,7 @@ let smallId: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wx-cloud-downloads-'));
-  application = await startApplication({ options: { timeouts: { idleMs: 500 } } });
+  application = await startApplication();
 });
 afterAll(async () => {
   await application.close();
@@ -51,6 +57,38 @@ const givenUp = () =>
       ),
     'an answer that was given up',
   );
+
+/** A dispatcher that holds requests for some paths back while it is shut. */
+class Gate {
+  readonly #agent = new Agent();
+  readonly #paths: RegExp;
+  readonly #waiting: (() => unknown)[] = [];
+  #isShut = false;
+  #onWaiting: () => void = () => {};
+  /** Resolves when the first request is held back. */
+  readonly someoneWaits = new Promise<void>(resolve => (this.#onWaiting = resolve));
+
+  constructor(paths: RegExp) {
+    this.#paths = paths;
+  }
+
+  shut(): void {
+    this.#isShut = true;
+  }
+
+  open(): void {
+    this.#isShut = false;
+    for (const send of this.#waiting.splice(0)) send();
+  }
+
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const send = (): boolean => this.#agent.dispatch(options, handler);
+    if (!this.#isShut || !this.#paths.test(options.path)) return send();
+    this.#waiting.push(send);
+    this.#onWaiting();
+    return true;
+  }
+}
 
 describe('a broken connection', () => {
   it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])(
@@ -84,8 +122,12 @@ describe('a broken connection', () => {
   });
 
   it('that stalls is left for another one', async () => {
-    fault({ kind: 'trickle', bytesPerSecond: 1 });
-    expect((await read({}, smallId)).equals(small)).toBe(true);
+    const impatient = await startApplication({ options: { timeouts: { idleMs: 2_000 } } });
+    const stored = await impatient.storage.upload('small.txt', small);
+    const effect = { kind: 'trickle', bytesPerSecond: 1 } as const;
+    impatient.emulator.faults.add({ operation: 'get-object', effect });
+    expect((await impatient.storage.downloadBuffer(stored.fileId)).equals(small)).toBe(true);
+    await impatient.close();
   });
 
   it('is resumed where the storage ignores ranges', async () => {
@@ -114,25 +156,25 @@ describe('a broken connection', () => {
     expect(statuses()).toHaveLength(3);
   });
 
-  it.each([
-    [
-      'replaced',
-      () => application.storage.upload('large.bin', randomBytes(10 * TENTH)),
-      /replaced/,
-    ],
-    ['deleted', () => application.storage.delete(fileId), /no file|gone/],
+  it.each<[string, (storage: WxCloudStorageService, fileId: string) => Promise<unknown>, RegExp]>([
+    ['replaced', storage => storage.upload('large.bin', randomBytes(10 * TENTH)), /replaced/],
+    ['deleted', (storage, id) => storage.delete(id), /no file|gone/],
   ])('of a file that was %s meanwhile ends in an error', async (_, change, message) => {
-    const { emulator, storage } = application;
-    fault(cutAfter(TENTH));
-    const { body } = await storage.download(fileId);
-    // The rest is asked for only after the change: its link was good, but comes late.
-    const effect = { kind: 'delay', delayMs: 500 } as const;
-    emulator.faults.add({ operation: 'download-links', effect });
-    const changed = until(() => statuses().length === 1, 'the broken connection').then(
-      async () => void (await change()),
-    );
-    await expect(buffer(body)).rejects.toThrow(message);
-    await changed;
+    const gate = new Gate(/^\/tcb\/batchdownloadfile/);
+    const gated = await startApplication({ options: { dispatcher: gate } });
+    const { storage, emulator, close } = gated;
+    const stored = await storage.upload('large.bin', content);
+    emulator.faults.add({ operation: 'get-object', effect: cutAfter(TENTH) });
+    const { body } = await storage.download(stored.fileId);
+    // The rest is asked for with another link, which comes only after the change.
+    gate.shut();
+    const reading = buffer(body).catch((error: unknown) => error);
+    await gate.someoneWaits;
+    await change(storage, stored.fileId);
+    gate.open();
+
+    expect(await reading).toMatchObject({ message: expect.stringMatching(message) });
+    await close();
   });
 
   it('is not resumed where retries are off', async () => {
@@ -210,16 +252,23 @@ describe('a download', () => {
   });
 
   it('that nobody reads does not end the process when its time is up', async () => {
-    const { body } = await application.storage.download(fileId, { timeoutMs: 50 });
-    await until(() => body.destroyed, 'the end of the download');
-    await expect(buffer(body)).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });
+    await withFakeTimeouts(async pass => {
+      const { body } = await application.storage.download(fileId, { timeoutMs: 60_000 });
+      pass(60_000);
+      expect(body.destroyed).toBe(true);
+      await expect(buffer(body)).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });
+    });
     await givenUp();
   });
 
   it('ends when its time is up in mid-file', async () => {
     fault({ kind: 'trickle', bytesPerSecond: 100_000 });
-    const { body } = await application.storage.download(fileId, { timeoutMs: 200 });
-    await expect(buffer(body)).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });
+    await withFakeTimeouts(async pass => {
+      const { body } = await application.storage.download(fileId, { timeoutMs: 60_000 });
+      const reading = buffer(body).catch((error: unknown) => error);
+      pass(60_000);
+      expect(await reading).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });
+    });
     await givenUp();
   });
 });

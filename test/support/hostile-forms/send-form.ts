@@ -8,7 +8,7 @@ export interface FormAnswer {
 }
 
 /** An answer that takes longer does not come. */
-const LONGEST_ANSWER_MS = 10_000;
+const LONGEST_ANSWER_MS = 120_000;
 
 /** Sends a form as it is over a connection of its own, and waits until that is closed. */
 export async function sendForm(url: string, form: HostileForm): Promise<FormAnswer> {

@@ -2,9 +2,10 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
-import { startRedisServer } from '../../support/redis-server.js';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
+import { describeWithRedis as describe } from '../support/describe-with.js';
+import { startRedisServer } from '../support/redis-server.js';
 
 let redis: Awaited<ReturnType<typeof startRedisServer>>;
 let emulator: WxCloudEmulator;
@@ -63,7 +64,7 @@ describe('processes that share a token through Redis', () => {
       1_600,
     );
     expect(countTokenCalls()).toBe(1);
-  }, 60_000);
+  });
 
   it('make one token call when the token of all was refused', async () => {
     const processes = await startProcesses(3);
@@ -73,7 +74,7 @@ describe('processes that share a token through Redis', () => {
 
     expect(answers).toEqual(answers.map(() => ({ succeeded: 50, failed: [] })));
     expect(countTokenCalls()).toBe(2);
-  }, 60_000);
+  });
 
   it('go on when the one that fetches for all is killed', async () => {
     const silent = createServer().listen(0, '127.0.0.1');
@@ -93,7 +94,7 @@ describe('processes that share a token through Redis', () => {
     expect(countTokenCalls()).toBe(1);
     silent.closeAllConnections();
     silent.close();
-  }, 60_000);
+  });
 
   it('lose no call while Redis is gone and comes back', async () => {
     const processes = await startProcesses(2);
@@ -113,5 +114,5 @@ describe('processes that share a token through Redis', () => {
 
     expect(failed).toEqual([]);
     expect(countTokenCalls()).toBeLessThanOrEqual(5);
-  }, 60_000);
+  });
 });

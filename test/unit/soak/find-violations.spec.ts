@@ -1,7 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { findViolations, type SoakRecord } from '../../soak/checks/find-violations.mjs';
-import { ADAPTERS } from '../support/adapters.js';
-import { runToEnd } from '../support/child.js';
+import { findViolations, type SoakRecord } from '../../../soak/checks/find-violations.mjs';
 
 const KEPT = {
   id: 'c0-1',
@@ -154,7 +152,7 @@ const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
   ],
 ];
 
-describe('the checks of the soak', () => {
+describe('findViolations', () => {
   it('find nothing wrong with a record in which all went well', () => {
     expect(findViolations(GOOD)).toEqual([]);
   });
@@ -181,19 +179,4 @@ describe('the checks of the soak', () => {
       expect.stringMatching(/^heap and buffers grew/),
     ]);
   });
-});
-
-describe('the soak', () => {
-  it.each(ADAPTERS)(
-    'finds no violation in four seconds on $name',
-    async ({ name }) => {
-      const { stdout } = await runToEnd(
-        process.execPath,
-        ['soak/run.mjs', '--seconds', '4', '--clients', '8', '--adapter', name],
-        { cwd: process.cwd() },
-      );
-      expect(stdout).toMatch(/\nNo violation\.\n$/);
-    },
-    90_000,
-  );
 });

@@ -1,0 +1,29 @@
+import { jest } from '@jest/globals';
+
+/** Everything but `setTimeout`: sockets and streams go on as usual. */
+const REAL = [
+  'Date',
+  'hrtime',
+  'nextTick',
+  'performance',
+  'queueMicrotask',
+  'setImmediate',
+  'clearImmediate',
+  'setInterval',
+  'clearInterval',
+] as const;
+
+/**
+ * Starts something whose timers only the test lets pass, so that a time limit neither comes too early
+ * on a busy machine nor is waited for. `pass` lets time go by, in milliseconds.
+ */
+export async function withFakeTimeouts<T>(
+  work: (pass: (ms: number) => void) => Promise<T>,
+): Promise<T> {
+  jest.useFakeTimers({ doNotFake: [...REAL] });
+  try {
+    return await work(ms => void jest.advanceTimersByTime(ms));
+  } finally {
+    jest.useRealTimers();
+  }
+}

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { Controller, Post, UploadedFiles, UseInterceptors } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { WxCloudAnyFilesInterceptor, type WxCloudUploadedFile } from '../../../lib/index.js';
+import {
+  expectNothingLeft,
+  startEdgeApplication,
+  type EdgeApplication,
+} from '../../e2e/http/support/edge-application.js';
+import { ADAPTERS } from '../adapters.js';
+import { until } from '../until.js';
+import type { HostileForm } from './hostile-form.js';
+import { sendForm, type FormAnswer } from './send-form.js';
+
+@Controller()
+class FormsController {
+  @Post('forms')
+  @UseInterceptors(WxCloudAnyFilesInterceptor({ required: false }))
+  create(@UploadedFiles() files: WxCloudUploadedFile[] = []) {
+    return files.map(({ cloudPath }) => cloudPath);
+  }
+}
+
+/** More than a machine stands still that does much else. */
+const IDLE_MS = 600_000;
+const BATCH = 100;
+const AT_ONCE = 8;
+
+/** What was wrong with the answers to some forms. */
+type Problems = readonly string[];
+
+/** The forms that are sent, and what made them. */
+export interface HostileFormSet {
+  readonly forms: readonly HostileForm[];
+  /** Makes the same forms again; named with every problem. */
+  readonly seed: number;
+}
+
+/** Adds tests that send forms to an application on each adapter, and judge every answer. */
+export function describeHostileForms({ forms, seed }: HostileFormSet): void {
+  describe.each(ADAPTERS)('on $name, hostile forms', adapter => {
+    describeFormsOn(adapter, { forms, seed });
+  });
+}
+
+function describeFormsOn(
+  adapter: (typeof ADAPTERS)[number],
+  { forms, seed }: HostileFormSet,
+): void {
+  let application: EdgeApplication;
+  const statuses = new Map<string, Set<number | undefined>>();
+  beforeAll(async () => {
+    application = await startEdgeApplication({
+      adapter,
+      controllers: [FormsController],
+      options: { timeouts: { idleMs: IDLE_MS } },
+    });
+  });
+  afterAll(() => application.close());
+
+  /** Sends forms, some at a time, and checks each answer; then that only what was answered for is left. */
+  const sendBatch = async (first: number): Promise<Problems> => {
+    const { emulator } = application;
+    const waiting = [...forms.slice(first, first + BATCH).entries()];
+    const problems: string[] = [];
+    const stored: string[] = [];
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [index, form] = next;
+        const answer = await sendForm(`${application.url}/forms`, form);
+        const known = statuses.get(form.family) ?? new Set();
+        statuses.set(form.family, known.add(answer.status));
+        const where = `form ${first + index} of seed ${seed}, ${form.family}: `;
+        problems.push(...(await judge(form, answer)).map(problem => where + problem));
+        stored.push(...pathsOf(answer));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    const isSettled = (): boolean => emulator.objects.length === stored.length;
+    await until(isSettled, `${stored.length} objects after the forms from ${first} on`);
+    problems.push(...emulator.objects.map(o => o.cloudPath).filter(path => !stored.includes(path)));
+    await emulator.reset();
+    return problems;
+  };
+
+  const judge = async (form: HostileForm, answer: FormAnswer): Promise<Problems> => {
+    const { status } = answer;
+    if (form.isAbandoned === true) return [];
+    if (status === undefined || status >= 500) return [`answered ${status}: ${answer.body}`];
+    if (status >= 400) return form.files === undefined ? [] : [`refused: ${answer.body}`];
+    const contents = await Promise.all(
+      pathsOf(answer).map(path => application.emulator.readObject(path)),
+    );
+    if (form.files !== undefined)
+      return hashes(contents) === hashes(form.files) ? [] : ['other files'];
+    return contents.every(content => form.body.includes(content)) ? [] : ['bytes it does not hold'];
+  };
+
+  it('are of every family', () => {
+    expect(new Set(forms.map(({ family }) => family)).size).toBe(10);
+  });
+
+  it('each end in a success with the very files, or in a refusal that leaves nothing', async () => {
+    const problems: string[] = [];
+    for (let first = 0; first < forms.length; first += BATCH) {
+      problems.push(...(await sendBatch(first)));
+    }
+
+    expect(problems).toEqual([]);
+    await expectNothingLeft(application);
+  }, 900_000);
+
+  const seen = (family: string): (number | undefined)[] =>
+    [...(statuses.get(family) ?? [])].toSorted();
+
+  it('are accepted and refused in every family that may be either', () => {
+    expect(seen('well-formed')).toEqual([201]);
+    expect(seen('split')).toEqual([201]);
+    expect(seen('trickled')).toEqual([201]);
+    for (const family of ['mutated', 'heads', 'names', 'content types', 'truncated', 'oversized']) {
+      expect(seen(family)).toEqual(expect.arrayContaining([201, 400]));
+    }
+    expect(seen('abandoned')).toEqual([undefined]);
+  });
+}
+
+function pathsOf({ status, body }: FormAnswer): string[] {
+  return status === 201 ? (JSON.parse(body) as string[]) : [];
+}
+
+function hashes(contents: readonly Buffer[]): string {
+  return contents.map(content => createHash('sha1').update(content).digest('hex')).join();
+}
