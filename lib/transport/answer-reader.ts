@@ -53,6 +53,7 @@ export class AnswerReader extends RequestHandler<HttpAnswer> {
   }
 
   protected override end(): void {
+    this.parts.watcher?.ended();
     this.#body?.complete();
   }
 

@@ -8,6 +8,7 @@ import {
   type TimeoutPhase,
 } from '../errors/index.js';
 import type { ResolvedTimeouts } from '../options/index.js';
+import { CONNECT_DROPPED } from './connection-watch.js';
 
 /** undici's timeout codes and the phase each stands for. */
 const TIMEOUT_PHASES: ReadonlyMap<string, Exclude<TimeoutPhase, 'total' | 'token'>> = new Map([
@@ -29,6 +30,7 @@ export function neverConnected(error: unknown): boolean {
   if (!(error instanceof WxCloudStorageError) || error.code !== 'WX_CLOUD_CONNECTION_FAILED')
     return false;
   const code = findCode(error.cause);
+  if (code === CONNECT_DROPPED || proxyStatusOf(error.cause) !== undefined) return true;
   return UNCONNECTED_CODES.test(code) || CERTIFICATE_CODES.test(code);
 }
 
@@ -58,14 +60,51 @@ export function toConnectionError(error: unknown, call: FailedCall): WxCloudStor
   if (phase !== undefined) {
     return new RequestTimedOutError({ phase, endpoint, timeoutMs: timeouts[`${phase}Ms`], cause });
   }
-  const untrusted = CERTIFICATE_CODES.test(code);
+  const { what, retryable } = describeFailure(error, code);
   return new WxCloudStorageError({
     code: 'WX_CLOUD_CONNECTION_FAILED',
-    message: `${endpoint}: ${untrusted ? describeUntrusted(code) : describeBroken(code)}`,
-    retryable: !untrusted,
+    message: `${endpoint}: ${what}`,
+    retryable,
     endpoint,
     cause,
   });
+}
+
+interface Failure {
+  readonly what: string;
+  readonly retryable: boolean;
+}
+
+function describeFailure(error: unknown, code: string): Failure {
+  if (CERTIFICATE_CODES.test(code)) return { what: describeUntrusted(code), retryable: false };
+  const status = proxyStatusOf(error);
+  if (status !== undefined) return describeProxyRefusal(status);
+  return { what: code === CONNECT_DROPPED ? DROPPED : describeBroken(code), retryable: true };
+}
+
+/** The texts with which undici reports a proxy that refuses a tunnel; it has no code of its own for that. */
+const PROXY_REFUSAL = /^Proxy (?:response|Authentication Required) \((\d{3})\)/;
+
+/** The HTTP status with which a proxy refused to connect; undefined when it is no such failure. */
+function proxyStatusOf(error: unknown, depth = 0): number | undefined {
+  if (!isError(error)) return undefined;
+  const status = PROXY_REFUSAL.exec(error.message)?.[1];
+  if (status !== undefined) return Number(status);
+  return depth < DEEPEST_CAUSE ? proxyStatusOf(innerError(error), depth + 1) : undefined;
+}
+
+function describeProxyRefusal(status: number): Failure {
+  const what = `no connection, as the proxy answered with HTTP ${status}. `;
+  if (status === 407) {
+    return {
+      what: `${what}Give the dispatcher the user and password that the proxy wants, as in new ProxyAgent({ uri, token: 'Basic …' }).`,
+      retryable: false,
+    };
+  }
+  return {
+    what: `${what}See that it lets this host through; or try again.`,
+    retryable: status >= 500 || status === 429,
+  };
 }
 
 /**
@@ -94,6 +133,9 @@ function describeUntrusted(code: string): string {
 function describeBroken(code: string): string {
   return `no answer, as the connection failed (${code}). Check the network, the proxy and apiBaseUrl; or try again.`;
 }
+
+const DROPPED =
+  'no connection, as it was closed while it was being made. Check the proxy, and that it lets this host through; or try again.';
 
 /** How deep a chain of causes is followed, so that a cycle ends. */
 const DEEPEST_CAUSE = 4;

@@ -1,9 +1,11 @@
 import type { Agent, Dispatcher } from 'undici';
 import type { Readable } from 'node:stream';
 import { observed, requestChannel, type WxCloudRequestEvent } from '../diagnostics/index.js';
+import { RequestTimedOutError } from '../errors/index.js';
 import type { ResolvedOptions, ResolvedTimeouts } from '../options/index.js';
 import { AnswerReader, type HttpAnswer } from './answer-reader.js';
 import { toConnectionError, toDispatchError } from './connection-error.js';
+import { ConnectionWatch } from './connection-watch.js';
 import { ReplyCollector, type HttpReply } from './reply-collector.js';
 import type { RequestHandler, RequestHandlerParts } from './request-handler.js';
 import type { RequestTarget } from './request-target.js';
@@ -47,6 +49,7 @@ const loadUndici = (): Promise<typeof import('undici')> => import('undici');
 export class HttpTransport {
   readonly #options: TransportOptions;
   readonly #givenDispatcher: Dispatcher | undefined;
+  readonly #watch: ConnectionWatch;
   #ownAgent: Agent | undefined;
 
   /** Opens no connection yet. A given dispatcher is used as it is and never closed. */
@@ -54,6 +57,7 @@ export class HttpTransport {
     this.#options = options;
     // Given by shape, so that the application's undici may be another version than ours.
     this.#givenDispatcher = options.dispatcher as unknown as Dispatcher | undefined;
+    this.#watch = new ConnectionWatch(options.timeouts.connectMs);
   }
 
   /** Loads what the first request would have to wait for. */
@@ -118,12 +122,13 @@ export class HttpTransport {
 
   #startOn<T>(dispatcher: Dispatcher, call: HttpExchange, handlerFor: MakeHandler<T>): Promise<T> {
     const { timeouts } = this.#options;
-    const { signal, abortDelayMs, onUnsent } = call;
-    const connectMs = dispatcher === this.#givenDispatcher ? undefined : timeouts.connectMs;
+    const { endpoint, signal, abortDelayMs, onUnsent } = call;
+    const { connectMs } = timeouts;
+    const isGiven = dispatcher === this.#givenDispatcher;
     const toError = (error: unknown): Error =>
       toConnectionError(error, {
         ...call,
-        timeouts: { ...timeouts, connectMs },
+        timeouts: isGiven ? { ...timeouts, connectMs: undefined } : timeouts,
         secrets: call.secrets ?? [],
       });
     return new Promise((resolve, reject) => {
@@ -131,7 +136,9 @@ export class HttpTransport {
         onUnsent?.();
         return reject(toError(signal.reason));
       }
-      const handler = handlerFor({ signal, abortDelayMs, onUnsent, toError, resolve, reject });
+      const watched = isGiven ? this.#watch.add(call.target.origin) : undefined;
+      const parts = { signal, abortDelayMs, onUnsent, toError, resolve, reject, watcher: watched };
+      const handler = handlerFor(parts);
       try {
         dispatcher.dispatch(
           {
@@ -145,6 +152,11 @@ export class HttpTransport {
             bodyTimeout: timeouts.idleMs,
           },
           handler,
+        );
+        watched?.dispatched(() =>
+          handler.giveUpConnecting(
+            new RequestTimedOutError({ phase: 'connect', endpoint, timeoutMs: connectMs }),
+          ),
         );
       } catch (error) {
         handler.onResponseError(undefined, toDispatchError(error));

@@ -9,14 +9,24 @@ export interface ResponseHead {
   header(name: string): string | undefined;
 }
 
+/** A watcher of one request. */
+export interface RequestWatcher {
+  /** The request is on a connection. */
+  started(): void;
+  /** The request is over, or given up. */
+  ended(): void;
+}
+
 /** What a handler of answers `T` is made with. */
 export interface RequestHandlerParts<T> {
   /** Ends the request. */
   readonly signal: AbortSignal;
   /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
   readonly abortDelayMs?: (() => number) | undefined;
-  /** Called when it is aborted before there is a connection. */
+  /** Called when it is given up before there is a connection. */
   readonly onUnsent?: (() => void) | undefined;
+  /** Told what becomes of the request; each may be called several times. */
+  readonly watcher?: RequestWatcher | undefined;
   /** Turns what undici or a stream threw into a typed error. */
   readonly toError: (error: unknown) => Error;
   /** Called once with the answer. */
@@ -47,7 +57,10 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
 
   /** Called by undici, perhaps several times before the request is sent. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Given up while it waited in a dispatcher, which cannot be told.
+    if (this.#isOver) return controller.abort(unwanted());
     this.#controller = controller;
+    this.parts.watcher?.started();
     if (this.parts.signal.aborted) this.abort(this.parts.signal.reason as Error);
   }
 
@@ -81,6 +94,13 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     this.fail(error);
   }
 
+  /** Gives the request up because there is no connection within its time; nothing of it was sent. */
+  giveUpConnecting(reason: Error): void {
+    if (this.#controller !== undefined || this.#isOver) return;
+    this.parts.onUnsent?.();
+    this.abort(reason);
+  }
+
   /** The answer begins with this head. */
   protected begin(_head: ResponseHead, _controller: Dispatcher.DispatchController): void {}
 
@@ -106,6 +126,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.parts.signal.removeEventListener('abort', this.#onAbort);
+    this.parts.watcher?.ended();
   }
 
   #abortLater(): void {
