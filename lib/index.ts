@@ -12,6 +12,7 @@ export {
   TypeRefusedError,
   UploadRejectedError,
   WxCloudStorageError,
+  type FileTooLargeErrorParts,
   type OptionsInvalidErrorParts,
   type TimeoutPhase,
   type UploadRejectedErrorParts,

@@ -53,7 +53,8 @@ export class WxCloudStorageService extends StorageUploads {
 
   /**
    * Downloads a file into memory.
-   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does; `WX_CLOUD_FILE_TOO_LARGE` when it has more than `maxBytes`
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does; `WX_CLOUD_FILE_TOO_LARGE` when it has more than `maxBytes`, or
+   * than a buffer can have
    */
   async downloadBuffer(fileId: string, options: DownloadBufferOptions = {}): Promise<Buffer> {
     return downloadToBuffer(this.#context, fileId, options);

@@ -64,7 +64,11 @@ export interface DownloadOptions extends DownloadFileOptions {
 
 /** What a download into memory takes. */
 export interface DownloadBufferOptions extends DownloadOptions {
-  /** How many bytes the file may have; a larger one is refused before it is read. @defaultValue 104857600 (100 MiB) */
+  /**
+   * How many bytes the file may have; a larger one is refused before it is read. So is one that no buffer has room for,
+   * whatever is given here.
+   * @defaultValue 104857600 (100 MiB)
+   */
   readonly maxBytes?: number | undefined;
 }
 

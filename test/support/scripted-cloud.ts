@@ -7,6 +7,8 @@ export interface ScriptedAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | object;
+  /** Whether more of the body is to come, which never does. @defaultValue false */
+  readonly isUnfinished?: boolean;
 }
 
 /** What every route answers; a route that is not named answers as the real service does when all goes well. */
@@ -28,6 +30,8 @@ export interface ScriptedCloud {
   };
   /** `METHOD /path` of every request, in order. */
   readonly requests: readonly string[];
+  /** The same of those whose connection was closed before they were answered whole. */
+  readonly aborted: readonly string[];
   close(): Promise<void>;
 }
 
@@ -36,6 +40,7 @@ const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
 /** Starts one. */
 export async function startScriptedCloud(script: CloudScript): Promise<ScriptedCloud> {
   const requests: string[] = [];
+  const aborted: string[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     await read(request);
     const path = new URL(request.url ?? '', 'http://localhost').pathname;
@@ -43,13 +48,19 @@ export async function startScriptedCloud(script: CloudScript): Promise<ScriptedC
       status = 200,
       headers = {},
       body = '',
+      isUnfinished = false,
     } = answerTo(`${request.method} ${path}`, script, urlOf(server));
     response.writeHead(status, headers);
-    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+    const content = typeof body === 'string' ? body : JSON.stringify(body);
+    if (isUnfinished) response.write(content);
+    else response.end(content);
   };
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '', 'http://localhost').pathname;
     requests.push(`${request.method} ${path}`);
+    response.once('close', () => {
+      if (!response.writableFinished) aborted.push(`${request.method} ${path}`);
+    });
     void answer(request, response);
   });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -57,6 +68,7 @@ export async function startScriptedCloud(script: CloudScript): Promise<ScriptedC
   return {
     url,
     requests,
+    aborted,
     options: {
       env: 'scripted',
       appid: 'wx1234567890abcdef',

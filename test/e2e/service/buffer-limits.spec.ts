@@ -1,0 +1,71 @@
+import { constants } from 'node:buffer';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { Test } from '@nestjs/testing';
+import { WxCloudStorageModule, WxCloudStorageService } from '../../../lib/index.js';
+import { FAST_RETRY } from '../../support/application.js';
+import { startScriptedCloud } from '../../support/scripted-cloud.js';
+import { until } from '../../support/until.js';
+
+const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  jest.restoreAllMocks();
+  for (const close of closing.splice(0)) await close();
+});
+
+/** A storage whose file says that it has so many bytes, and gives some of them. */
+async function startWithFileOf(bytes: number) {
+  const headers = { 'content-length': String(bytes), etag: '"0"' };
+  const cloud = await startScriptedCloud({
+    getObject: { headers, body: 'some', isUnfinished: true },
+  });
+  const app = await Test.createTestingModule({
+    imports: [WxCloudStorageModule.forRoot({ ...cloud.options, retry: FAST_RETRY })],
+  }).compile();
+  closing.push(
+    () => app.close(),
+    () => cloud.close(),
+  );
+  return { cloud, storage: app.get(WxCloudStorageService) };
+}
+
+describe('downloadBuffer', () => {
+  it.each([
+    // From Node 22 on the first is the largest safe integer, which no machine has memory for.
+    ['as no buffer can be', Math.min(constants.MAX_LENGTH + 1, Number.MAX_SAFE_INTEGER)],
+    ['as no machine has memory for', Number.MAX_SAFE_INTEGER],
+  ])('of a file as large %s is a typed error, and lets go of the connection', async (_, bytes) => {
+    const { cloud, storage } = await startWithFileOf(bytes);
+    await expect(
+      storage.downloadBuffer(FILE_ID, { maxBytes: Number.MAX_SAFE_INTEGER }),
+    ).rejects.toMatchObject({
+      name: expect.stringMatching(/Error$/),
+      code: 'WX_CLOUD_FILE_TOO_LARGE',
+      message: expect.stringContaining('downloadToFile'),
+    });
+    await until(() => cloud.aborted.includes('GET /get'), 'a connection that is let go of');
+  });
+
+  it('that finds no memory is a typed error, and lets go of the connection', async () => {
+    const { cloud, storage } = await startWithFileOf(4_242);
+    jest.spyOn(Buffer, 'allocUnsafeSlow').mockImplementation(() => {
+      throw new RangeError('Array buffer allocation failed');
+    });
+    await expect(storage.downloadBuffer(FILE_ID)).rejects.toMatchObject({
+      code: 'WX_CLOUD_FILE_TOO_LARGE',
+      message: expect.stringContaining('4242 bytes'),
+      cause: expect.any(RangeError),
+    });
+    await until(() => cloud.aborted.includes('GET /get'), 'a connection that is let go of');
+  });
+
+  it('of more than maxBytes lets go of the connection', async () => {
+    const { cloud, storage } = await startWithFileOf(4_242);
+    await expect(storage.downloadBuffer(FILE_ID, { maxBytes: 4_241 })).rejects.toMatchObject({
+      code: 'WX_CLOUD_FILE_TOO_LARGE',
+      limitBytes: 4_241,
+    });
+    await until(() => cloud.aborted.includes('GET /get'), 'a connection that is let go of');
+  });
+});
