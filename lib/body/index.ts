@@ -8,6 +8,7 @@ export {
 export { formatMediaType, parseMediaType, type MediaType } from './media-type.js';
 export { fitsContent, toServedType } from './served-type.js';
 export { openQueuedBody, type QueuedSource } from './open-queued-body.js';
+export { IdleTimer } from './idle-timer.js';
 export { DiskBudget } from './disk-budget.js';
 export { KeptPieces } from './kept-pieces.js';
 export {

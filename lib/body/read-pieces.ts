@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/index.js';
+import { IdleTimer } from './idle-timer.js';
 import { NO_PIECE, type PieceResult, type Pieces, type WaitingReader } from './pieces.js';
 
 /** A larger piece is given in parts, so that whoever keeps, copies or sends one never has much at a time. */
@@ -30,14 +31,11 @@ class PieceReader implements Pieces {
   readonly #onAbort = (): void => {
     if (this.#waiting !== undefined) this.#fail(this.#context.signal.reason);
   };
-  readonly #onIdle = (): void => {
-    if (this.#waiting !== undefined) this.#fail(stalled(this.#context.idleMs));
-  };
   /** Undefined until the first piece is asked for. */
   #iterator: AsyncIterator<unknown> | undefined;
   /** What is left of a piece that is given in parts. */
   #rest: Uint8Array | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #idle: IdleTimer | undefined;
   #isOver = false;
   #waiting: WaitingReader | undefined;
 
@@ -55,7 +53,7 @@ class PieceReader implements Pieces {
         const { signal } = this.#context;
         if (signal.aborted) return this.#fail(signal.reason);
         if (this.#rest !== undefined) return this.#give(this.#rest);
-        this.#timer?.refresh();
+        this.#idle?.touch();
         // Holds also with an iterator that answers no promise.
         Promise.resolve(iterator.next()).then(this.#onResult, this.#onSourceFailure);
       } catch (error) {
@@ -79,8 +77,14 @@ class PieceReader implements Pieces {
     const { signal, idleMs } = this.#context;
     this.#iterator = openIterator(this.#source);
     signal.addEventListener('abort', this.#onAbort);
-    this.#timer = setTimeout(this.#onIdle, idleMs);
+    this.#idle = new IdleTimer(idleMs, () => this.#onIdle());
+    this.#idle.start();
     return this.#iterator;
+  }
+
+  #onIdle(): void {
+    if (this.#waiting === undefined) this.#idle?.start();
+    else this.#fail(stalled(this.#context.idleMs));
   }
 
   readonly #onResult = (result: unknown): void => {
@@ -120,7 +124,7 @@ class PieceReader implements Pieces {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#rest = undefined;
-    clearTimeout(this.#timer);
+    this.#idle?.stop();
     this.#context.signal.removeEventListener('abort', this.#onAbort);
     if (hasEnded) return;
     const iterator = this.#iterator;

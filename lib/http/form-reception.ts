@@ -1,69 +1,115 @@
 import type { IncomingMessage } from 'node:http';
-import { OptionsInvalidError, WxCloudStorageError } from '../errors/index.js';
+import { IdleTimer } from '../body/index.js';
+import { WxCloudStorageError } from '../errors/index.js';
 import { formBroken, type FormReader } from '../form/index.js';
+import { MAX_TIMER_MS } from '../options/index.js';
+import type { StorageContext } from '../storage/index.js';
+import type { Deadline } from '../transport/index.js';
+import type { PieceSource } from './piece-queue.js';
+
+/** While a file is waited for, the end of the time is looked at so often. */
+const RECHECK_MS = 1_000;
 
 /** What receiving a form takes. */
 export interface FormReceptionParts {
-  /** Node's request. */
+  /** Node's request, of which nothing was read. */
   readonly request: IncomingMessage;
   /** Given the bytes as they come. */
   readonly reader: FormReader;
-  /** How long the client may send nothing, in milliseconds. */
-  readonly idleMs: number;
+  /** The instance, whose operation the reception is and whose time limits it has. */
+  readonly context: Pick<StorageContext, 'operations' | 'options'>;
   /** Told at once what is wrong with the form, or with its client. */
   readonly onFailure: (error: Error) => unknown;
 }
 
 /**
- * Receives a form from a request to its end, also when it has failed: an answer that comes while the client still sends
- * is lost on many of them. Only a client that stalls, or has gone, is not waited for.
+ * Receives a form from a request until its end, or until something fails: the client has gone, sends nothing for too long or
+ * takes too long altogether, or the application closes. It is the source of the queues of its files: what they ask of it has no
+ * effect any more once it is over.
  */
-export class FormReception {
+export class FormReception implements PieceSource {
   readonly #parts: FormReceptionParts;
   #setEnded: () => void = () => {};
-  /** Resolves when nothing more of the form is to come, whatever has come of it. */
+  /** Resolves when nothing more of the form is read, whatever has come of it. */
   readonly ended = new Promise<void>(resolve => (this.#setEnded = resolve));
-  #isStopped = false;
-  #timer: NodeJS.Timeout | undefined;
+  #receivedBytes = 0;
+  #isPaused = false;
+  #isOver = false;
+  readonly #idle: IdleTimer;
+  readonly #total: IdleTimer;
+  #operation: Deadline | undefined;
 
-  /** Takes a request whose form nobody has read. Nothing is called before {@link start}. */
+  /** Nothing is called before {@link start}. */
   constructor(parts: FormReceptionParts) {
     this.#parts = parts;
+    const { idleMs, totalMs } = parts.context.options.timeouts;
+    this.#idle = new IdleTimer(idleMs, () => this.#onIdle());
+    this.#total = new IdleTimer(totalMs, () => this.#onTimeIsUp());
   }
 
-  /** Gives the form up; what is left of it is passed over. */
-  stop(error: Error): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    this.#parts.reader.fail(error);
-    this.#parts.request.resume();
-  }
-
-  #fail(error: Error): void {
-    if (this.#isStopped) return;
-    this.stop(error);
-    this.#parts.onFailure(error);
+  /** How many bytes of the body have come. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   /** Starts to receive. */
   start(): void {
-    const { request, idleMs } = this.#parts;
-    if (request.readableEnded || request.destroyed) {
-      this.#fail(request.readableEnded ? readAlready() : formBroken());
-      return this.#setEnded();
-    }
+    const { request, context } = this.#parts;
+    if (request.destroyed) return this.#fail(formBroken());
+    // Its time is told by a timer of its own, as it is the client that takes too long.
+    this.#operation = context.operations.start('receiving a form', { timeoutMs: MAX_TIMER_MS });
+    const { signal } = this.#operation;
+    if (signal.aborted) return this.#onClosed();
+    signal.addEventListener('abort', this.#onClosed);
+    this.#idle.start();
+    this.#total.start();
     request.on('data', this.#onData);
-    // Whoever has paused it before does not know when it is read. From now on it is only a file's queue that does so.
-    if (request.isPaused()) request.resume();
     request.once('end', this.#onEnd);
     request.once('close', this.#onBreak);
     request.once('error', this.#onBreak);
-    this.#timer = setTimeout(this.#onIdle, idleMs);
+    // Whoever has paused it before does not know when it is read. From now on it is only a file's queue that does so.
+    if (request.isPaused()) request.resume();
+  }
+
+  /** Has the client wait while a file is stored more slowly than it comes. */
+  pause(): void {
+    if (this.#isOver) return;
+    this.#isPaused = true;
+    this.#parts.request.pause();
+  }
+
+  /** Goes on. */
+  resume(): void {
+    if (this.#isOver) return;
+    this.#isPaused = false;
+    this.#idle.touch();
+    this.#parts.request.resume();
+  }
+
+  /** What is behind the failure of a file: one whose time was up while the form was still coming waited for the client. */
+  explain(error: unknown): unknown {
+    const isTimeUp =
+      error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_REQUEST_TIMED_OUT';
+    return isTimeUp && !this.#isOver && !this.#isPaused ? this.#tookTooLong() : error;
+  }
+
+  /** Gives the form up; nothing more of it is read. */
+  stop(error: Error): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#parts.request.pause();
+    this.#parts.reader.fail(error);
+  }
+
+  #fail(error: Error): void {
+    if (this.#isOver) return;
+    this.stop(error);
+    this.#parts.onFailure(error);
   }
 
   readonly #onData = (bytes: Buffer): void => {
-    this.#timer?.refresh();
-    if (this.#isStopped) return;
+    this.#idle.touch();
+    this.#receivedBytes += bytes.byteLength;
     try {
       this.#parts.reader.write(bytes);
     } catch (error) {
@@ -72,34 +118,43 @@ export class FormReception {
   };
 
   readonly #onEnd = (): void => {
-    if (!this.#isStopped) {
-      try {
-        this.#parts.reader.end();
-      } catch (error) {
-        this.#fail(error as Error);
-      }
+    try {
+      this.#parts.reader.end();
+      this.#finish();
+    } catch (error) {
+      this.#fail(error as Error);
     }
-    this.#finish();
   };
 
-  readonly #onBreak = (): void => {
-    this.#fail(formBroken());
-    this.#finish();
-  };
+  readonly #onBreak = (): void => this.#fail(formBroken());
+
+  readonly #onClosed = (): void => this.#fail(this.#operation?.signal.reason as Error);
 
   /** While a file is waited for that is stored more slowly than it comes, it is not the client that stalls. */
-  readonly #onIdle = (): void => {
-    if (!this.#isStopped && this.#parts.request.isPaused()) {
-      this.#timer?.refresh();
-      return;
-    }
-    this.#fail(stalled(this.#parts.idleMs));
-    this.#finish();
-  };
+  #onIdle(): void {
+    if (this.#isPaused) return this.#idle.start();
+    const { idleMs } = this.#parts.context.options.timeouts;
+    this.#fail(stalled(`did not go on for ${idleMs} ms`, 'idleMs'));
+  }
+
+  /** A file that is waited for has a time limit of its own. */
+  #onTimeIsUp(): void {
+    if (this.#isPaused) return this.#total.start(RECHECK_MS);
+    this.#fail(this.#tookTooLong());
+  }
+
+  #tookTooLong(): WxCloudStorageError {
+    const { totalMs } = this.#parts.context.options.timeouts;
+    return stalled(`took longer than ${totalMs} ms`, 'totalMs');
+  }
 
   #finish(): void {
+    this.#isOver = true;
     const { request } = this.#parts;
-    clearTimeout(this.#timer);
+    this.#idle.stop();
+    this.#total.stop();
+    this.#operation?.signal.removeEventListener('abort', this.#onClosed);
+    this.#operation?.dispose();
     request.off('data', this.#onData);
     request.off('end', this.#onEnd);
     request.off('close', this.#onBreak);
@@ -108,18 +163,9 @@ export class FormReception {
   }
 }
 
-/** The client has done nothing wrong. */
-function readAlready(): OptionsInvalidError {
-  return new OptionsInvalidError({
-    option: 'form',
-    expected: 'read by one upload interceptor; something else has read it before',
-    remedy: 'Use one on a route, and no other form parser before it.',
-  });
-}
-
-function stalled(idleMs: number): WxCloudStorageError {
+function stalled(what: string, limit: 'idleMs' | 'totalMs'): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_BODY_STALLED',
-    message: `The form did not go on for ${idleMs} ms; nothing was stored. Send it faster, or raise timeouts.idleMs.`,
+    message: `The form ${what}; nothing was stored. Send it faster, or raise timeouts.${limit}.`,
   });
 }

@@ -10,6 +10,7 @@ import { toHttpException } from './http-exception.js';
 import { rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
+import { assertBytes } from './unread-request.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 
 /** What multer hands to a storage engine. */
@@ -90,8 +91,9 @@ async function storeFile(
   request: WxCloudHttpRequest,
   { stream, fieldname, originalname: given, mimetype }: EngineFile,
 ): Promise<StoredUpload> {
-  const originalname = toFileName(takesNamesForLatin1(request) ? decodeLatin1Name(given) : given);
   const { context } = findInstanceOfRequest(request, options.storage);
+  assertBytes(rawRequestOf(request), context);
+  const originalname = toFileName(takesNamesForLatin1(request) ? decodeLatin1Name(given) : given);
   const stored = await storeFormFile({
     options,
     context,

@@ -13,10 +13,12 @@ import type { StorageContext } from '../storage/index.js';
 import { FilePlaces, hideMethods, type FileSelection, type FileTarget } from './file-places.js';
 import { FormReception } from './form-reception.js';
 import { PieceQueue } from './piece-queue.js';
+import { discardRest } from './refused-request.js';
 import { rawRequestOf } from './request-origin.js';
 import type { MissingFileClues } from './required-files.js';
 import { storeFormFile } from './store-form-file.js';
-import type { StoredFiles } from './stored-files.js';
+import { isReasonToGiveUp, type StoredFiles } from './stored-files.js';
+import { assertUnread } from './unread-request.js';
 import type { CompleteUploadLimits } from './upload-limits.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 
@@ -51,6 +53,7 @@ export async function receiveUploadForm(
     return {};
   }
   assertNotEncoded(contentEncoding);
+  assertUnread(rawRequestOf(request), parts.context);
   const clues = await new UploadForm(request, files, parts).receive(readBoundary(contentType));
   files.throwIfOver();
   return clues;
@@ -66,6 +69,7 @@ class UploadForm {
   readonly #scope = new AsyncResource('wx-cloud-storage:upload-form');
   readonly #storing: Promise<void>[] = [];
   #reception: FormReception | undefined;
+  #isFailing = false;
   #failure: { readonly error: unknown } | undefined;
 
   constructor(request: UploadRequest, files: StoredFiles, parts: UploadFormParts) {
@@ -82,10 +86,9 @@ class UploadForm {
     const onFile = (file: FormFile): PartSink => this.#take(file);
     const assertTakesFile = (name: string): void => this.#places.assertTakes(name);
     const reader = new FormReader({ boundary, limits, body, assertTakesFile, onFile });
-    const { idleMs } = context.options.timeouts;
     // Waited for like a file, as it removes those that are stored.
     const onFailure = (error: Error): unknown => this.#storing.push(this.#fail(error));
-    const reception = new FormReception({ request: this.#raw, reader, idleMs, onFailure });
+    const reception = new FormReception({ request: this.#raw, reader, context, onFailure });
     this.#reception = reception;
     reception.start();
     await reception.ended;
@@ -100,7 +103,8 @@ class UploadForm {
     const uploaded = { ...file };
     this.#places.add(uploaded);
     const { context, limits } = this.#parts;
-    const queue = { source: this.#raw, limitBytes: limits.fileSize, budget: context.budget };
+    const source = this.#reception ?? this.#raw;
+    const queue = { source, limitBytes: limits.fileSize, budget: context.budget };
     const pieces = new PieceQueue(queue);
     const storing = this.#store(file, pieces).then(
       stored => void Object.assign(uploaded, stored),
@@ -119,9 +123,14 @@ class UploadForm {
     return this.#scope.runInAsyncScope(storeFormFile, undefined, { ...of, file, pieces });
   }
 
-  /** What fails first fails the request: uploads on their way end, and what is left of the form is passed over. */
+  /** What fails first fails the request: uploads on their way end, and what is left of the form is discarded. */
   async #fail(error: unknown): Promise<void> {
-    this.#reception?.stop(error as Error);
-    this.#failure = { error: await this.#files.failWith(error) };
+    const reason = this.#reception?.explain(error) ?? error;
+    this.#reception?.stop(reason as Error);
+    if (!this.#isFailing && !isReasonToGiveUp(reason)) {
+      void discardRest(this.#raw, this.#parts.context, this.#reception?.receivedBytes);
+    }
+    this.#isFailing = true;
+    this.#failure = { error: await this.#files.failWith(reason) };
   }
 }

@@ -16,9 +16,10 @@ import type { FileSelection } from './file-places.js';
 import { prepareForForms } from './form-adapters.js';
 import { toHttpException } from './http-exception.js';
 import { keepOnSuccess } from './keep-on-success.js';
-import { rawResponseOf } from './request-origin.js';
+import { discardRest, closeAfterAnswer } from './refused-request.js';
+import { rawRequestOf, rawResponseOf } from './request-origin.js';
 import { assertHasFile } from './required-files.js';
-import { watchStoredFiles } from './stored-files.js';
+import { isReasonToGiveUp, watchStoredFiles } from './stored-files.js';
 import { receiveUploadForm, type UploadFormParts, type UploadRequest } from './upload-form.js';
 import { completeLimits } from './upload-limits.js';
 import type { WxCloudUploadInterceptorOptions } from './upload-options.js';
@@ -65,7 +66,11 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
         return next.handle().pipe(keepOnSuccess(files, toHttpException));
       } catch (error) {
         await files.fail();
-        closeUnlessRead(response);
+        const raw = rawRequestOf(request);
+        if (this.#form !== undefined && !isReasonToGiveUp(error)) {
+          await discardRest(raw, this.#form.context);
+        }
+        closeAfterAnswer(raw, response);
         throw toHttpException(error);
       }
     }
@@ -93,20 +98,4 @@ function sumOf(maxCounts: FileSelection['maxCounts']): number | undefined {
   if (maxCounts === undefined) return undefined;
   const sum = [...maxCounts.values()].reduce((all, count) => all + count, 0);
   return Number.isFinite(sum) ? sum : undefined;
-}
-
-/** What is left of the form stands in the way of a further request; HTTP/2 has a stream for each. */
-function closeUnlessRead(response: ServerResponse): void {
-  // A bridge's response need not know its request.
-  const request = response.req as ServerResponse['req'] | undefined;
-  if (
-    request === undefined ||
-    request.complete ||
-    response.headersSent ||
-    request.httpVersionMajor !== 1
-  )
-    return;
-  // Of a request that nobody has begun to read, Node passes over the rest by itself.
-  if (request.readableFlowing !== true) return;
-  response.setHeader('connection', 'close');
 }

@@ -2,6 +2,8 @@
 export interface StorageLogger {
   /** Takes what an operator may want to know of the start. */
   log(message: string): void;
+  /** Takes what makes requests fail until an operator changes something. */
+  error(message: string): void;
   /** Takes what an operator should look at. */
   warn(message: string): void;
   /** Takes what helps to follow what happened. */

@@ -25,7 +25,13 @@ import {
   startEdgeApplication,
   type EdgeApplication,
 } from './support/edge-application.js';
-import { encodeForm, headOf, openConnection, openRequest } from './support/raw-request.js';
+import {
+  encodeForm,
+  headOf,
+  openConnection,
+  openRequest,
+  type RawRequest,
+} from './support/raw-request.js';
 
 @Controller()
 class UploadsController {
@@ -59,6 +65,10 @@ class PausingModule implements NestModule {
 }
 
 const FORM = encodeForm([{ field: 'photo', content: PNG, fileName: 'a.png' }]);
+const SLOW_FORM = encodeForm([
+  { field: 'title', content: 'a slow text' },
+  { field: 'photo', content: PNG, fileName: 'a.png' },
+]);
 const TOO_LONG = 'n'.repeat(200);
 
 describe.each(ADAPTERS)('on $name', adapter => {
@@ -153,23 +163,51 @@ describe.each(ADAPTERS)('on $name', adapter => {
   });
 });
 
-describe.each(ADAPTERS)('on $name, a small file that comes too slowly', adapter => {
-  it('is bounded by timeouts.totalMs', async () => {
-    const application = await startEdgeApplication({
+/** Sends a byte at a time until the connection ends. */
+async function drip(request: RawRequest, bytes: Buffer): Promise<string> {
+  let index = 0;
+  const dripping = setInterval(() => request.send(bytes.subarray(index, ++index)), 20);
+  const answer = await request.answer;
+  clearInterval(dripping);
+  return answer;
+}
+
+/** Where a client begins to send a byte at a time. */
+const SLOW_FROM: readonly (readonly [string, number])[] = [
+  ['before its first part', 0],
+  ['in the head of a part', SLOW_FORM.indexOf('content-disposition')],
+  ['in a text', SLOW_FORM.indexOf('slow text')],
+  ['between two parts', SLOW_FORM.indexOf('--boundary', 20)],
+  ['in a file', SLOW_FORM.indexOf(PNG)],
+  ['behind its end', SLOW_FORM.byteLength],
+];
+
+describe.each(ADAPTERS)('on $name, a form that comes too slowly', adapter => {
+  let application: EdgeApplication;
+  beforeAll(async () => {
+    application = await startEdgeApplication({
       adapter,
       controllers: [UploadsController],
-      options: { timeouts: { idleMs: 5_000, totalMs: 300 } },
+      // No byte comes too late, but all of them together do.
+      options: { timeouts: { idleMs: 60_000, totalMs: 300 } },
     });
-    const request = openRequest(application.url, { path: '/any', length: FORM.byteLength });
-    request.send(FORM.subarray(0, -40));
-    for (const byte of FORM.subarray(-40)) {
-      await delay(20);
-      request.send(Buffer.of(byte));
-    }
+  });
+  afterAll(() => application.close());
 
-    expect(await request.answer).toContain('WX_CLOUD_REQUEST_TIMED_OUT');
+  it.each(SLOW_FROM)('%s is bounded by timeouts.totalMs', async (_, from) => {
+    const length = SLOW_FORM.byteLength + 1_000;
+    const request = openRequest(application.url, {
+      path: '/any',
+      length,
+      connection: 'keep-alive',
+    });
+    request.send(SLOW_FORM.subarray(0, from));
+    const rest = Buffer.concat([SLOW_FORM.subarray(from), Buffer.alloc(1_000)]);
+    const answer = await drip(request, rest);
+
+    expect(answer).toMatch(/^HTTP\/1\.1 408 .*WX_CLOUD_BODY_STALLED/s);
+    expect(answer).toMatch(/\r\nconnection: close/i);
     await expectNothingLeft(application);
-    await application.close();
   });
 });
 

@@ -3,7 +3,9 @@ import { ContentTypeField } from '../../../lib/storage/content-type-field.js';
 
 function setUp(): { field: ContentTypeField; warn: jest.Mock<(message: string) => void> } {
   const warn = jest.fn<(message: string) => void>();
-  return { field: new ContentTypeField({ warn, log: () => {}, debug: () => {} }), warn };
+  const quiet = (): void => {};
+  const logger = { warn, log: quiet, debug: quiet, error: quiet };
+  return { field: new ContentTypeField(logger), warn };
 }
 
 describe('ContentTypeField', () => {

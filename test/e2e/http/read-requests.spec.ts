@@ -1,0 +1,182 @@
+import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import {
+  Controller,
+  Logger,
+  Module,
+  Post,
+  UploadedFiles,
+  UseInterceptors,
+  type MiddlewareConsumer,
+  type NestModule,
+} from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  WxCloudAnyFilesInterceptor,
+  WxCloudFileInterceptor,
+  wxCloudUpload,
+  type WxCloudUploadedFile,
+} from '../../../lib/index.js';
+import { ADAPTERS, type Adapter } from '../../support/adapters.js';
+import { PNG, pngOfSize } from '../../support/forms.js';
+import {
+  expectNothingLeft,
+  startEdgeApplication,
+  type EdgeApplication,
+} from './support/edge-application.js';
+
+type NodeRequest = NodeJS.ReadableStream & NodeJS.EventEmitter;
+
+/** What a middleware does to a request before it is ours. */
+let touch: (request: NodeRequest) => unknown;
+
+@Module({})
+class TouchingModule implements NestModule {
+  configure(consumer: MiddlewareConsumer): void {
+    const middleware = async (
+      request: { readonly raw?: NodeRequest } & NodeRequest,
+      _: unknown,
+      next: () => void,
+    ): Promise<void> => {
+      const touched = touch(request.raw ?? request);
+      if (touched instanceof Promise) await touched;
+      next();
+    };
+    consumer.apply(middleware).forRoutes('any', 'engine');
+  }
+}
+
+function uploadsController({ FileInterceptor }: Adapter) {
+  @Controller()
+  class UploadsController {
+    @Post('any')
+    @UseInterceptors(WxCloudAnyFilesInterceptor({ required: false }))
+    any(@UploadedFiles() files: WxCloudUploadedFile[]) {
+      return { sizes: files.map(({ size }) => size) };
+    }
+
+    @Post('engine')
+    @UseInterceptors(FileInterceptor('photo', { storage: wxCloudUpload() }))
+    engine() {
+      return { stored: true };
+    }
+
+    @Post('twice')
+    @UseInterceptors(WxCloudFileInterceptor('photo'), WxCloudFileInterceptor('photo'))
+    twice() {
+      return 'unreachable';
+    }
+  }
+  return UploadsController;
+}
+
+/** Larger than what a connection gives at once, so that a form's end has not come with its beginning. */
+const PHOTOS = [
+  { field: 'photo', file: PNG },
+  { field: 'photo', file: pngOfSize(3_000_000) },
+];
+
+const firstPiece = (request: NodeRequest): Promise<unknown> => once(request, 'data');
+
+const READING: readonly [string, (request: NodeRequest) => unknown][] = [
+  ['listens to its first piece', firstPiece],
+  [
+    'listens to its first piece and pauses it',
+    async request => {
+      await firstPiece(request);
+      request.pause();
+    },
+  ],
+  [
+    'takes some bytes of it',
+    async request => {
+      await once(request, 'readable');
+      request.read(10);
+      request.removeAllListeners('readable');
+    },
+  ],
+  ['waits for it with a readable listener', request => void request.on('readable', () => {})],
+  [
+    'passes over its beginning',
+    async request => {
+      request.resume();
+      while (!(request as NodeRequest & { readableDidRead: boolean }).readableDidRead) {
+        await nextTurn();
+      }
+    },
+  ],
+  [
+    'reads all of it',
+    async request => {
+      request.resume();
+      await once(request, 'end');
+    },
+  ],
+  ['makes text of it', request => void request.setEncoding('utf8')],
+];
+
+const NOT_READING: readonly [string, (request: NodeRequest) => unknown][] = [
+  ['pauses it', request => void request.pause()],
+  [
+    'pauses it and waits',
+    async request => {
+      request.pause();
+      for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+    },
+  ],
+  ['listens to its end', request => void request.on('end', () => {})],
+];
+
+describe.each(ADAPTERS)('on $name, a middleware that', adapter => {
+  const lines: string[] = [];
+  let application: EdgeApplication;
+  beforeAll(async () => {
+    application = await startEdgeApplication({
+      adapter,
+      controllers: [uploadsController(adapter)],
+      imports: [TouchingModule],
+    });
+  });
+  beforeEach(() => {
+    touch = () => {};
+    lines.length = 0;
+    const error = (line: unknown): void => void lines.push(String(line));
+    Logger.overrideLogger({ log() {}, warn() {}, debug() {}, error });
+  });
+  afterEach(async () => {
+    Logger.overrideLogger(false);
+    await application.emulator.reset();
+  });
+  afterAll(() => application.close());
+
+  it.each(READING)('%s fails the request, and tells the operator', async (_, read) => {
+    touch = read;
+    const answer = await application.post('any?secret=1', PHOTOS);
+
+    expect(answer).toMatchObject({ status: 500, body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' } });
+    expect(lines).toEqual([expect.stringMatching(/^POST \/any was .*WX_CLOUD_OPTIONS_INVALID/)]);
+    await expectNothingLeft(application);
+  });
+
+  it.each(NOT_READING)('%s does no harm', async (_, look) => {
+    touch = look;
+    const answer = await application.post('any', PHOTOS);
+
+    expect(answer).toEqual({ status: 201, body: { sizes: [PNG.byteLength, 3_000_000] } });
+    expect(lines).toEqual([]);
+  });
+
+  it("makes text of it fails the request behind Nest's own interceptor as well", async () => {
+    touch = request => void request.setEncoding('utf8');
+    const answer = await application.post('engine');
+
+    expect(answer).toMatchObject({ status: 500, body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' } });
+    expect(lines).toEqual([expect.stringMatching(/^POST \/engine was .*setEncoding/)]);
+    await expectNothingLeft(application);
+  });
+
+  it('is none, but a second interceptor, is told of in the same way', async () => {
+    expect(await application.post('twice')).toMatchObject({ status: 500 });
+    expect(lines).toEqual([expect.stringContaining('POST /twice was')]);
+  });
+});
