@@ -1,15 +1,8 @@
-import { createHash, randomUUID } from 'node:crypto';
-import {
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-  type FileHandle,
-} from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { metadataFileOf, readRecord, type DiskRecord } from './disk-record.js';
+import { lockFolder } from './folder-lock.js';
 import {
   PIECE_BYTES,
   type IncomingObject,
@@ -18,15 +11,12 @@ import {
   type StoredObject,
 } from './object-store.js';
 
-/** What a metadata file holds. */
-interface DiskRecord {
-  readonly object: StoredObject;
-  /** The name of the file with the content. */
-  readonly contentFile: string;
-}
-
 const METADATA = /^[0-9a-f]{64}\.json$/;
-const OWN_FILE = /^(?:[0-9a-f]{64}\.json|[0-9a-f-]{36}\.(?:data|tmp))$/;
+const CONTENT = /^[0-9a-f-]{36}\.data$/;
+const UNFINISHED = /^[0-9a-f-]{36}\.tmp$/;
+/** The folder for files that belong to no object any more, but may be all that is left of one. */
+const BROKEN_FOLDER = 'broken';
+const NAMED_AT_MOST = 3;
 
 /**
  * Keeps objects in a folder: the content in a file of a random name, the metadata in a file named by the hash of the
@@ -34,20 +24,31 @@ const OWN_FILE = /^(?:[0-9a-f]{64}\.json|[0-9a-f-]{36}\.(?:data|tmp))$/;
  */
 export class DiskStore implements ObjectStore {
   readonly #folder: string;
+  readonly #unlock: () => Promise<void>;
   readonly #objects = new Map<string, StoredObject>();
   readonly #contentFiles = new Map<string, string>();
   #changes: Promise<unknown> = Promise.resolve();
 
-  private constructor(folder: string) {
+  private constructor(folder: string, unlock: () => Promise<void>) {
     this.#folder = folder;
+    this.#unlock = unlock;
   }
 
-  /** Makes the folder when it is missing, reads what is there, and removes what an earlier run left unfinished. */
+  /**
+   * Makes the folder when it is missing, reads what is there, and removes what an earlier run left unfinished. Files that
+   * cannot be an object's are set aside, with a warning of the process.
+   * @throws {Error} when another emulator uses the folder
+   */
   static async open(folder: string): Promise<DiskStore> {
-    const store = new DiskStore(folder);
     await mkdir(folder, { recursive: true });
-    await store.#load();
-    return store;
+    const store = new DiskStore(folder, await lockFolder(folder));
+    try {
+      await store.#load();
+      return store;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
   }
 
   /** See {@link ObjectStore.objects}. */
@@ -105,19 +106,42 @@ export class DiskStore implements ObjectStore {
     });
   }
 
+  /** See {@link ObjectStore.close}. */
+  async close(): Promise<void> {
+    await this.#serially(() => this.#unlock());
+  }
+
   async #load(): Promise<void> {
     const names = await readdir(this.#folder);
+    const problems = new Map<string, string>();
+    const inUse = new Set<string>();
     for (const name of names.filter(one => METADATA.test(one))) {
-      const text = await readFile(join(this.#folder, name), 'utf8');
-      const { object, contentFile } = JSON.parse(text) as DiskRecord;
-      this.#objects.set(object.cloudPath, object);
-      this.#contentFiles.set(object.cloudPath, contentFile);
+      try {
+        const record = await readRecord(this.#folder, name);
+        if (inUse.has(record.contentFile)) throw new Error('the content is that of another object');
+        inUse.add(record.contentFile);
+        this.#take(record);
+      } catch (error) {
+        problems.set(name, error instanceof Error ? error.message : String(error));
+      }
     }
-    const inUse = new Set(this.#contentFiles.values());
-    const left = names.filter(
-      name => OWN_FILE.test(name) && !METADATA.test(name) && !inUse.has(name),
-    );
-    await Promise.all(left.map(name => this.#remove(name)));
+    const unowned = names.filter(name => CONTENT.test(name) && !inUse.has(name));
+    await this.#removeAll(names.filter(name => UNFINISHED.test(name)));
+    if (problems.size === 0) return this.#removeAll(unowned);
+    // The content of a broken object may be among them.
+    await this.#setAside([...problems.keys(), ...unowned]);
+    process.emitWarning(describeProblems(problems, join(this.#folder, BROKEN_FOLDER)));
+  }
+
+  #take({ object, contentFile }: DiskRecord): void {
+    this.#objects.set(object.cloudPath, object);
+    this.#contentFiles.set(object.cloudPath, contentFile);
+  }
+
+  async #setAside(names: readonly string[]): Promise<void> {
+    const target = join(this.#folder, BROKEN_FOLDER);
+    await mkdir(target, { recursive: true });
+    for (const name of names) await rename(join(this.#folder, name), join(target, name));
   }
 
   async #put(record: DiskRecord): Promise<void> {
@@ -131,8 +155,7 @@ export class DiskStore implements ObjectStore {
       throw error;
     }
     const replaced = this.#contentFiles.get(cloudPath);
-    this.#objects.set(cloudPath, record.object);
-    this.#contentFiles.set(cloudPath, record.contentFile);
+    this.#take(record);
     if (replaced !== undefined) await this.#remove(replaced);
   }
 
@@ -143,6 +166,10 @@ export class DiskStore implements ObjectStore {
     this.#objects.delete(cloudPath);
     this.#contentFiles.delete(cloudPath);
     await this.#remove(contentFile);
+  }
+
+  async #removeAll(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map(name => this.#remove(name)));
   }
 
   #remove(name: string): Promise<void> {
@@ -157,8 +184,10 @@ export class DiskStore implements ObjectStore {
   }
 }
 
-function metadataFileOf(cloudPath: string): string {
-  return `${createHash('sha256').update(cloudPath).digest('hex')}.json`;
+function describeProblems(problems: ReadonlyMap<string, string>, folder: string): string {
+  const named = [...problems].slice(0, NAMED_AT_MOST).map(([name, why]) => `${name}: ${why}`);
+  const more = problems.size > named.length ? `; and ${problems.size - named.length} more` : '';
+  return `startWxCloudEmulator: ${problems.size} object(s) of dataDir could not be read (${named.join('; ')}${more}). They are missing now; their files are in ${folder}.`;
 }
 
 async function* readPieces(file: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {

@@ -60,6 +60,9 @@ export class MemoryStore implements ObjectStore {
     this.#objects.clear();
     this.#contents.clear();
   }
+
+  /** See {@link ObjectStore.close}. */
+  async close(): Promise<void> {}
 }
 
 async function* readChunks(

@@ -46,6 +46,8 @@ export interface ObjectStore {
   delete(cloudPath: string): Promise<void>;
   /** Removes all. */
   clear(): Promise<void>;
+  /** Gives up what the store holds, but not the objects; nothing may be called after that. */
+  close(): Promise<void>;
 }
 
 /** Content is read in pieces of at most this many bytes. */

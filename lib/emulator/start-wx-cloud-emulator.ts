@@ -16,7 +16,7 @@ import type { EmulatorObject, WxCloudEmulator } from './wx-cloud-emulator.js';
 /**
  * Starts a WeChat cloud on 127.0.0.1: access tokens, file APIs and object storage, as strict as the documents.
  * @throws {TypeError} when an option is wrong, naming it
- * @throws {Error} when the port is taken or the `dataDir` cannot be used
+ * @throws {Error} when the port is taken, or the `dataDir` cannot be used or is used by another emulator
  */
 export async function startWxCloudEmulator(
   options: WxCloudEmulatorOptions = {},
@@ -25,9 +25,18 @@ export async function startWxCloudEmulator(
   const store = await openStore(resolved);
   const cloud = new EmulatedCloud({ options: resolved, store, clock: monotonicClock });
   const fronts = new Fronts(cloud);
-  const addresses = await fronts.listen(resolved.port);
+  const addresses = await listen(fronts, resolved.port, store);
   cloud.url = addresses.url;
   return toEmulator({ cloud, fronts, addresses });
+}
+
+async function listen(fronts: Fronts, port: number, store: ObjectStore): Promise<FrontAddresses> {
+  try {
+    return await fronts.listen(port);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 async function openStore({ dataDir, bucket }: ResolvedEmulatorOptions): Promise<ObjectStore> {
@@ -79,7 +88,7 @@ function toEmulator({ cloud, fronts, addresses }: EmulatorParts): WxCloudEmulato
       await fronts.abortRequests();
       await cloud.clear();
     },
-    close: () => (closed ??= fronts.close()),
+    close: () => (closed ??= fronts.close().finally(() => cloud.store.close())),
   });
 }
 

@@ -1,8 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
 import { until } from '../../support/until.js';
 import {
@@ -18,12 +21,14 @@ import { outcomeOf, send } from './support/raw-http.js';
 let folder: string;
 let dataDir: string;
 let emulator: WxCloudEmulator;
+const children: ChildProcess[] = [];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wx-cloud-emulator-'));
   dataDir = join(folder, 'not', 'yet', 'there');
   emulator = await startWxCloudEmulator({ dataDir });
 });
 afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
   await emulator.close();
   await rm(folder, { recursive: true });
 });
@@ -160,4 +165,173 @@ describe('dataDir', () => {
     const start = startWxCloudEmulator({ dataDir: join(folder, 'file') });
     await expect(start).rejects.toThrow(/^startWxCloudEmulator: dataDir cannot be used: .+$/);
   });
+});
+
+/** Starts an emulator in a process of its own, on the test's folder. */
+async function startElsewhere(): Promise<ChildProcess> {
+  const program = `
+    const { startWxCloudEmulator } = await import('nestjs-wx-cloud-storage/emulator');
+    await startWxCloudEmulator({ dataDir: process.argv[1] });
+    process.stdout.write('started');
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program, '--', dataDir], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  await once(child.stdout as Readable, 'data');
+  return child;
+}
+
+describe('two emulators', () => {
+  const refusal =
+    /^startWxCloudEmulator: dataDir cannot be used: another emulator uses it \(process \d+\)\. .+ delete .+\.lock\.$/;
+
+  it('do not use one folder: the second one does not start, and touches nothing', async () => {
+    const unfinished = join(dataDir, emulator.bucket, '0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f.data');
+    await writeFile(unfinished, 'half');
+    await expect(startWxCloudEmulator({ dataDir })).rejects.toThrow(refusal);
+    expect(await filesOf()).toEqual([basename(unfinished)]);
+    await store(emulator, 'a', 'x');
+    await restart();
+    expect((await emulator.readObject('a')).toString()).toBe('x');
+  });
+
+  it('do not use one folder from two processes, until the other one has ended, in whatever way', async () => {
+    await emulator.close();
+    const child = await startElsewhere();
+    await expect(startWxCloudEmulator({ dataDir })).rejects.toThrow(refusal);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    emulator = await startWxCloudEmulator({ dataDir });
+    await restart();
+  });
+
+  it('of which one could not listen leave the folder free', async () => {
+    const other = await startWxCloudEmulator();
+    const port = Number(new URL(other.url).port);
+    await emulator.close();
+    await expect(startWxCloudEmulator({ dataDir, port })).rejects.toThrow(/is taken/);
+    await other.close();
+    emulator = await startWxCloudEmulator({ dataDir });
+    expect(await readdir(join(dataDir, emulator.bucket))).toHaveLength(1);
+  });
+
+  it('of a container that was restarted, whose processes have the same number, are told apart', async () => {
+    await emulator.close();
+    const sign = `emulator-${process.pid}-1700000000000-${randomUUID()}.lock`;
+    await mkdir(join(dataDir, emulator.bucket, sign));
+    emulator = await startWxCloudEmulator({ dataDir });
+    expect(await readdir(join(dataDir, emulator.bucket))).not.toContain(sign);
+  });
+
+  it('of different buckets may share a folder', async () => {
+    const other = await startWxCloudEmulator({ dataDir, env: 'other' });
+    await store(other, 'a', 'x');
+    await other.close();
+    expect([emulator.objects.length, other.objects.length]).toEqual([0, 1]);
+  });
+});
+
+describe('metadata in dataDir', () => {
+  type Broken = (text: string) => string;
+  const change =
+    (members: object, ofObject: object = {}): Broken =>
+    text => {
+      const record = JSON.parse(text) as { object: object };
+      return JSON.stringify({ ...record, ...members, object: { ...record.object, ...ofObject } });
+    };
+  const table: readonly (readonly [string, Broken])[] = [
+    ['that is empty', () => ''],
+    ['of white space', () => ' \n'],
+    ['cut short', text => text.slice(0, 20)],
+    ['that is null', () => 'null'],
+    ['of a list', () => '[]'],
+    ['of half a MiB', text => text + ' '.repeat(524_288)],
+    ['that names a file outside', change({ contentFile: '../../../outside.txt' })],
+    ['that names a file by its whole path', change({ contentFile: '/etc/hostname' })],
+    ['that names itself', change({ contentFile: '.' })],
+    ['that names no file', change({ contentFile: 7 })],
+    ['that names a file that is not there', change({ contentFile: `${randomUUID()}.data` })],
+    ['of another path', change({}, { cloudPath: 'b' })],
+    ['of a path that leads out', change({}, { cloudPath: '../a' })],
+    ['with another size', change({}, { size: 2 })],
+    ['with a size below 0', change({}, { size: -1 })],
+    ['with a type that is no header', change({}, { contentType: 'a\r\nX: y' })],
+    ['with an ETag that is none', change({}, { etag: '"' })],
+    ['without a time', change({}, { lastModifiedMs: 1e300 })],
+    ['without a life', change({}, { fileIdAlive: 'yes' })],
+  ];
+
+  it.each(table)(
+    '%s costs its own object, and no other, and its files are set aside',
+    async (_, breakUp) => {
+      await store(emulator, 'a', 'x');
+      await store(emulator, 'kept', 'y');
+      await emulator.close();
+      await writeFile(join(folder, 'outside.txt'), 'x');
+      const bucketFolder = join(dataDir, emulator.bucket);
+      const [name = ''] = await metadataOf('a');
+      await writeFile(
+        join(bucketFolder, name),
+        breakUp(await readFile(join(bucketFolder, name), 'utf8')),
+      );
+      const warn = jest.spyOn(process, 'emitWarning').mockReturnValue();
+      emulator = await startWxCloudEmulator({ dataDir });
+      const [[message] = []] = warn.mock.calls;
+      warn.mockRestore();
+      expect(message).toMatch(
+        /^startWxCloudEmulator: 1 object\(s\) of dataDir could not be read .+broken\.$/s,
+      );
+      expect(message).toContain(name);
+      expect(emulator.objects.map(({ cloudPath }) => cloudPath)).toEqual(['kept']);
+      expect((await readdir(join(bucketFolder, 'broken'))).toSorted()).toEqual([
+        expect.stringMatching(/\.(data|json)$/),
+        expect.stringMatching(/\.(data|json)$/),
+      ]);
+      await emulator.reset();
+      expect(await readFile(join(folder, 'outside.txt'), 'utf8')).toBe('x');
+    },
+  );
+
+  it('that names the content of another object does not get at it', async () => {
+    await store(emulator, 'a', 'x');
+    await store(emulator, 'b', 'y');
+    await emulator.close();
+    const bucketFolder = join(dataDir, emulator.bucket);
+    const files = [...(await metadataOf('a')), ...(await metadataOf('b'))];
+    const [ofA, ofB] = files.map(name => join(bucketFolder, name));
+    const { contentFile } = JSON.parse(await readFile(String(ofA), 'utf8')) as object & {
+      contentFile: string;
+    };
+    const text = await readFile(String(ofB), 'utf8');
+    await writeFile(String(ofB), change({ contentFile })(text));
+    const warn = jest.spyOn(process, 'emitWarning').mockReturnValue();
+    emulator = await startWxCloudEmulator({ dataDir });
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('that of another object')]]);
+    warn.mockRestore();
+    expect(emulator.objects).toHaveLength(1);
+  });
+
+  it('that leads to a link is taken for broken, so that nothing behind it is read', async () => {
+    await store(emulator, 'a', 'x');
+    await emulator.close();
+    const bucketFolder = join(dataDir, emulator.bucket);
+    const [name] = (await readdir(bucketFolder)).filter(one => one.endsWith('.data'));
+    const content = join(bucketFolder, String(name));
+    await writeFile(join(folder, 'outside.txt'), 'y');
+    await rm(content);
+    await symlink(join(folder, 'outside.txt'), content);
+    const warn = jest.spyOn(process, 'emitWarning').mockReturnValue();
+    emulator = await startWxCloudEmulator({ dataDir });
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('the content is not a file')]]);
+    warn.mockRestore();
+    expect(emulator.objects).toEqual([]);
+  });
+
+  async function metadataOf(cloudPath: string): Promise<string[]> {
+    const bucketFolder = join(dataDir, emulator.bucket);
+    const names = (await readdir(bucketFolder)).filter(name => name.endsWith('.json'));
+    const texts = await Promise.all(names.map(name => readFile(join(bucketFolder, name), 'utf8')));
+    return names.filter((_, index) => texts[index]?.includes(`"cloudPath":"${cloudPath}"`));
+  }
 });
