@@ -17,5 +17,6 @@ const isRare = new Map(
 
 describeHostileForms({
   seed: SEED,
+  isComplete: false,
   forms: FORMS.filter(({ family }, index) => isRare.get(family) === true || index % SHARE === 0),
 });
