@@ -17,7 +17,11 @@ export function parseRange(header: string | undefined): WantedRange | undefined 
 
 /** The range in a file of known size; undefined when nothing of it is there. */
 export function resolveRange(range: WantedRange, size: number): ByteRange | undefined {
-  if (!('lastBytes' in range)) return (range.start ?? 0) < size ? range : undefined;
+  if (!('lastBytes' in range)) {
+    const { start = 0, end } = range;
+    if (start >= size) return undefined;
+    return end === undefined ? { start } : { start, end: Math.min(end, size - 1) };
+  }
   if (range.lastBytes === 0 || size === 0) return undefined;
   return { start: Math.max(0, size - range.lastBytes) };
 }

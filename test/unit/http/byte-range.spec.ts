@@ -22,7 +22,8 @@ describe('a Range header', () => {
   });
 
   it.each([
-    [{ start: 0, end: 99 }, 10, { start: 0, end: 99 }],
+    [{ start: 0, end: 99 }, 10, { start: 0, end: 9 }],
+    [{ start: 3, end: 5 }, 10, { start: 3, end: 5 }],
     [{ start: 9 }, 10, { start: 9 }],
     [{ start: 10 }, 10, undefined],
     [{ lastBytes: 3 }, 10, { start: 7 }],
