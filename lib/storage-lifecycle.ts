@@ -7,9 +7,6 @@ import type {
 import { loadDetector } from './body/index.js';
 import type { StorageContext } from './storage/index.js';
 
-/** How long running operations may take to end by themselves when the application shuts down. */
-const SHUTDOWN_GRACE_MS = 10_000;
-
 /** Starts and ends an instance together with its application. */
 export abstract class StorageLifecycle
   implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
@@ -29,9 +26,9 @@ export abstract class StorageLifecycle
     });
   }
 
-  /** Lets running operations end, for 10 seconds at most, then ends them and waits for their clean-up. Called by Nest. */
+  /** Lets running operations end, for 9 seconds at most, then ends them and waits for their clean-up. Called by Nest. */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.#context.operations.drain(SHUTDOWN_GRACE_MS);
+    await this.#context.operations.drain();
   }
 
   /**

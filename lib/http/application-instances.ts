@@ -1,10 +1,19 @@
-import type { FactoryProvider, Type } from '@nestjs/common';
+import { Server } from 'node:net';
+import type {
+  BeforeApplicationShutdown,
+  FactoryProvider,
+  OnApplicationShutdown,
+  OnModuleDestroy,
+  OnModuleInit,
+  Type,
+} from '@nestjs/common';
 import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import { OptionsInvalidError } from '../errors/index.js';
 import type { StorageContext } from '../storage/index.js';
 import type { WxCloudFileSource } from '../wx-cloud-file.js';
 import { UploadProgressHub } from './progress/upload-progress-hub.js';
 import { noteOrigins, originOf } from './request-origin.js';
+import { ServerConnections } from './server-connections.js';
 
 /** The name under which the instance without one is kept. */
 export const DEFAULT_INSTANCE = 'default';
@@ -23,6 +32,8 @@ interface ApplicationParts {
   readonly instances: Map<string, Instance>;
   /** Whom the progress of its uploads is told to. */
   readonly progress: UploadProgressHub;
+  /** Those of its server; undefined where it has none. */
+  connections?: ServerConnections;
 }
 
 /** Keyed by the host that Nest injects everywhere, also before the adapter is there. */
@@ -30,8 +41,13 @@ const byHost = new WeakMap<object, ApplicationParts>();
 /** Keyed by the adapter's application, to which a request leads: all that a storage engine gets to see. */
 const byApplication = new WeakMap<object, ApplicationParts>();
 
-/** Makes an instance known to its application, as soon as Nest initialises its module. */
-class InstanceRegistrar {
+/**
+ * Makes an instance known to its application, as soon as Nest initialises its module. Of the shutdown it hears first, so that
+ * all instances of the application end what they do at the same time.
+ */
+class InstanceRegistrar
+  implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
+{
   readonly #host: HttpAdapterHost | undefined;
 
   constructor(host: HttpAdapterHost | undefined, name: string, instance: Instance) {
@@ -50,13 +66,39 @@ class InstanceRegistrar {
 
   /** By now the adapter is there, which it is not while a testing module is compiled. */
   onModuleInit(): void {
-    const parts = this.#host && byHost.get(this.#host);
+    const parts = this.#parts;
     const adapter: AbstractHttpAdapter | undefined = this.#host?.httpAdapter;
     // Without HTTP, as in a microservice, Nest's stand-in of an adapter has no application.
     const application: unknown = adapter?.getInstance();
     if (parts === undefined || adapter === undefined || !isKey(application)) return;
     byApplication.set(application, parts);
     noteOrigins(adapter);
+    const server: unknown = adapter.getHttpServer();
+    if (server instanceof Server) parts.connections ??= new ServerConnections(server);
+  }
+
+  /** The first of Nest's hooks of a shutdown; it is not waited for here. */
+  onModuleDestroy(): void {
+    const parts = this.#parts;
+    parts?.connections?.startClosing();
+    for (const { context } of parts?.instances.values() ?? []) context.operations.startClosing();
+  }
+
+  /** The last hook before Nest closes the server. */
+  async beforeApplicationShutdown(): Promise<void> {
+    const parts = this.#parts;
+    const instances = [...(parts?.instances.values() ?? [])];
+    await Promise.all(instances.map(({ context }) => context.operations.drain()));
+    parts?.connections?.closeSessions();
+  }
+
+  /** The server is closed. */
+  onApplicationShutdown(): void {
+    this.#parts?.connections?.stop();
+  }
+
+  get #parts(): ApplicationParts | undefined {
+    return this.#host && byHost.get(this.#host);
   }
 }
 

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../errors/index.js';
 import { MAX_TIMER_MS } from '../options/index.js';
@@ -8,12 +9,17 @@ import { PendingSet } from './pending-set.js';
 /** How long an operation that was ended may take to remove what it left: an awaited answer, then the removal. */
 const LONGEST_CLEANUP_MS = 15_000;
 
+/** How long running operations may take to end by themselves when the application shuts down, so that all of it takes 10 s. */
+const SHUTDOWN_GRACE_MS = 9_000;
+
 /** Bounds operations in time, knows which are running, and ends them when the application shuts down. */
 export class Operations {
   readonly #totalMs: number;
   readonly #running = new PendingSet<Deadline>();
   readonly #cleanups = new PendingSet<Deadline>();
   readonly #held = new PendingSet<object>();
+  #endsAtMs: number | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
   /** Why nothing may run any more. */
   #closed: WxCloudStorageError | undefined;
 
@@ -74,8 +80,17 @@ export class Operations {
     }
   }
 
-  /** Waits until nothing runs, no longer than `graceMs`; then ends what still runs and waits for its clean-up. */
-  async drain(graceMs: number): Promise<void> {
+  /** The shutdown begins: what still runs after `graceMs` is ended then, whatever else is waited for meanwhile. */
+  startClosing(graceMs = SHUTDOWN_GRACE_MS): void {
+    if (this.#endsAtMs !== undefined) return;
+    this.#endsAtMs = performance.now() + graceMs;
+    this.#endTimer = setTimeout(() => this.#end(), graceMs).unref();
+  }
+
+  /** Waits until nothing runs, no longer than the grace time; then ends what still runs and waits for its clean-up. */
+  async drain(): Promise<void> {
+    this.startClosing();
+    const graceMs = Math.max(0, (this.#endsAtMs ?? 0) - performance.now());
     const all = [this.#running, this.#cleanups];
     await untilEmpty(all, graceMs);
     if (all.every(({ size }) => size === 0)) return;
@@ -85,6 +100,7 @@ export class Operations {
 
   /** Refuses every further operation, ends the running ones, and waits for their clean-up and for what is held. */
   async close(): Promise<void> {
+    clearTimeout(this.#endTimer);
     this.#end();
     await untilEmpty([this.#running, this.#cleanups, this.#held], LONGEST_CLEANUP_MS);
   }

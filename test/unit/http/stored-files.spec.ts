@@ -48,6 +48,6 @@ describe('an upload', () => {
     const upload = files.run(instance, 'x', endless);
     await act(files);
     await expect(upload).rejects.toMatchObject(OVER);
-    await instance.operations.drain(5_000);
+    await instance.operations.drain();
   });
 });

@@ -153,10 +153,18 @@ describe('close', () => {
   });
 });
 
+/** As an application does that gives operations so much time to end. */
+async function drainWithin(operations: Operations, graceMs: number): Promise<void> {
+  operations.startClosing(graceMs);
+  await operations.drain();
+}
+
 describe('shutDown', () => {
   it('ends at once when nothing runs, and leaves no timer', async () => {
     fakeTimers();
-    await new Operations(1_000).drain(500);
+    const operations = new Operations(1_000);
+    await drainWithin(operations, 500);
+    await operations.close();
     expect(jest.getTimerCount()).toBe(0);
   });
 
@@ -166,13 +174,25 @@ describe('shutDown', () => {
     let finish: (value: string) => void = () => {};
     const running = operations.run('x', {}, () => new Promise<string>(done => (finish = done)));
     await settle();
-    const stopped = operations.drain(500);
+    const stopped = drainWithin(operations, 500);
     await settle();
     jest.advanceTimersByTime(499);
     finish('done');
     await expect(running).resolves.toBe('done');
     await stopped;
+    await operations.close();
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('ends what has begun while something else is waited for', async () => {
+    fakeTimers();
+    const operations = new Operations(10_000);
+    await drainWithin(operations, 500);
+    const failure = failureOf(operations.run('x', {}, untilEnded()));
+    await settle();
+    jest.advanceTimersByTime(500);
+    expect(await failure).toMatchObject(CLOSED);
+    await operations.close();
   });
 
   it('ends what still runs after the grace time and waits for its clean-up', async () => {
@@ -186,7 +206,7 @@ describe('shutDown', () => {
       });
     const failure = failureOf(operations.run('x', {}, untilEnded(cleanUp)));
     await settle();
-    const stopped = operations.drain(500).then(() => events.push('stopped'));
+    const stopped = drainWithin(operations, 500).then(() => events.push('stopped'));
     jest.advanceTimersByTime(500);
     expect(await failure).toMatchObject(CLOSED);
     await stopped;
@@ -200,7 +220,7 @@ describe('shutDown', () => {
       await settle();
       events.push('cleaned');
     });
-    await operations.drain(500);
+    await drainWithin(operations, 500);
     events.push('stopped');
     await cleanUp;
     expect(events).toEqual(['cleaned', 'stopped']);
@@ -209,7 +229,7 @@ describe('shutDown', () => {
   it('is not troubled by work that fails', async () => {
     const operations = new Operations(1_000);
     const failure = failureOf(operations.run('x', {}, () => Promise.reject(new Error('x'))));
-    await expect(operations.drain(500)).resolves.toBeUndefined();
+    await expect(drainWithin(operations, 500)).resolves.toBeUndefined();
     await failure;
   });
 });

@@ -1,0 +1,111 @@
+import type { ServerResponse } from 'node:http';
+import type { Http2ServerResponse, ServerHttp2Session } from 'node:http2';
+import type { Server, Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
+
+/** Connections that only wait for their client are cut so long after the shutdown has begun: within the 10 seconds it may take. */
+const CUT_AFTER_MS = 9_500;
+/** An answer may be given later, and then wait for its client. */
+const RECUT_MS = 500;
+
+/** A Node socket with what Node's HTTP/1.1 server keeps there until a connection is upgraded. */
+type HttpSocket = Socket & { readonly parser?: object | null };
+
+/**
+ * Ends the connections of a server that would keep it from closing. Node waits for all of them, with no limit once it closes:
+ * for heads and bodies that do not come, answers that are not read, and HTTP/2 sessions without a stream. Requests that
+ * the application still works on, and connections that it has upgraded, are left to it.
+ */
+export class ServerConnections {
+  /** TLS handshakes on their way, by the client's address. */
+  readonly #handshakes = new Map<string, Socket>();
+  readonly #sockets = new Set<HttpSocket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #responses = new Set<AnyResponse>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Watches a server that does not listen yet. */
+  constructor(server: Server) {
+    const isTls = server instanceof TlsServer;
+    server.on('connection', isTls ? this.#onHandshake : this.#onSocket);
+    if (isTls) server.on('secureConnection', this.#onSocket);
+    server.on('session', this.#onSession);
+    server.on('request', this.#onRequest);
+  }
+
+  /** The shutdown has begun: later, connections that wait for their client are cut. Can be called again. */
+  startClosing(): void {
+    this.#timer ??= setTimeout(() => this.#cutUntilStopped(), CUT_AFTER_MS).unref();
+  }
+
+  /** Has HTTP/2 clients open no further streams, and sessions end with their last one. */
+  closeSessions(): void {
+    for (const session of this.#sessions) session.close();
+  }
+
+  /** The server is closed. */
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #cutUntilStopped(): void {
+    this.#cut();
+    this.#timer = setTimeout(() => this.#cutUntilStopped(), RECUT_MS).unref();
+  }
+
+  #cut(): void {
+    const worked = new Set<object>();
+    for (const response of this.#responses) {
+      if (!waitsForClient(response)) worked.add(channelOf(response));
+      else if (isHttp2(response)) response.stream.destroy();
+    }
+    for (const session of this.#sessions) if (!worked.has(session)) session.destroy();
+    for (const socket of this.#sockets) {
+      const isHttp = socket.parser !== undefined && socket.parser !== null;
+      if (isHttp && !worked.has(socket)) socket.destroy();
+    }
+    for (const socket of this.#handshakes.values()) socket.destroy();
+  }
+
+  readonly #onHandshake = (socket: Socket): void => {
+    const address = addressOf(socket);
+    this.#handshakes.set(address, socket);
+    socket.once('close', () => this.#handshakes.delete(address));
+  };
+
+  readonly #onSocket = (socket: Socket): void => {
+    this.#handshakes.delete(addressOf(socket));
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  };
+
+  readonly #onSession = (session: ServerHttp2Session): void => {
+    this.#sessions.add(session);
+    session.once('close', () => this.#sessions.delete(session));
+  };
+
+  readonly #onRequest = (_: unknown, response: AnyResponse): void => {
+    this.#responses.add(response);
+    response.once('close', () => this.#responses.delete(response));
+  };
+}
+
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+type AnyResponse = ServerResponse | Http2ServerResponse;
+
+function isHttp2(response: AnyResponse): response is Http2ServerResponse {
+  return 'stream' in response;
+}
+
+/** What ends all responses of a client that are left: its socket, or its HTTP/2 session. */
+function channelOf(response: AnyResponse): object {
+  return (isHttp2(response) ? response.stream.session : response.req.socket) ?? response;
+}
+
+/** Either its request or its answer is not complete, and it is the client who does not go on. */
+function waitsForClient(response: AnyResponse): boolean {
+  return response.writableEnded || !response.req.complete;
+}
