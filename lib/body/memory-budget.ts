@@ -27,7 +27,7 @@ export function startMemoryUse(): MemoryUse {
 }
 
 /** Shared by all instances, as the memory is the process's. */
-const PROCESS_USE = startMemoryUse();
+export const PROCESS_USE = startMemoryUse();
 
 /**
  * Limits the memory that uploads of the process hold together, as far as one instance is concerned. A reservation never
@@ -82,6 +82,12 @@ export class MemoryBudget {
   /** Makes it known that what a holder has could be on disk. Can be called again. */
   addMovable(holder: MovableMemory): void {
     if (!this.#use.moving.has(holder)) this.#use.movable.add(holder);
+  }
+
+  /** Makes it known that a holder moves what it has to disk already, and need not be asked. Can be called again. */
+  addMoving(holder: MovableMemory): void {
+    this.#use.movable.delete(holder);
+    this.#use.moving.add(holder);
   }
 
   /** Forgets a holder that has nothing any more, or nothing that could be on disk. Can be called again. */
@@ -168,5 +174,42 @@ export class MemoryShare {
   #keep(bytes: number, isReserved: boolean): boolean {
     if (isReserved) this.#heldBytes += bytes;
     return isReserved;
+  }
+}
+
+/** Memory of bytes on their way to the storage: it becomes free as fast as that takes them, and keeps no form waiting. */
+export class PassingMemory implements MovableMemory {
+  readonly #budget: MemoryBudget;
+  readonly #share: MemoryShare;
+
+  /** Holds nothing yet. */
+  constructor(budget: MemoryBudget) {
+    this.#budget = budget;
+    this.#share = new MemoryShare(budget);
+  }
+
+  /** How many bytes it holds. */
+  get heldBytes(): number {
+    return this.#share.heldBytes;
+  }
+
+  /** Does nothing, as they are on their way. */
+  moveToDisk(): void {}
+
+  /** As {@link MemoryBudget.reserve}. */
+  reserve(bytes: number): boolean {
+    return this.#share.reserve(bytes);
+  }
+
+  /** As {@link MemoryBudget.count}. */
+  count(bytes: number): void {
+    this.#share.count(bytes);
+    this.#budget.addMoving(this);
+  }
+
+  /** Gives back so much, or all. Never more than it holds. */
+  release(bytes?: number): void {
+    this.#share.release(bytes);
+    if (this.heldBytes === 0) this.#budget.removeMovable(this);
   }
 }

@@ -10,7 +10,10 @@ import { HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
 export interface QueuedSource extends AsyncIterable<Uint8Array> {
   /** Whether its memory is wanted for something else. */
   readonly isAsked: boolean;
-  /** Takes all of them when none is to come any more and none was taken; undefined otherwise. They are the caller's to release. */
+  /**
+   * Takes all of them when none is to come any more, none was taken, and the budget has room for
+   * them; undefined otherwise. They are the caller's to release.
+   */
   takeWhole(): KeptPieces | undefined;
 }
 
@@ -26,7 +29,7 @@ export async function openQueuedBody(
   if (kept === undefined) return openComing(queue, context);
   try {
     assertWholeSize(kept.size, context.size);
-    if (kept.isOverdrawn || kept.size > context.limits.memoryLimitBytes) {
+    if (kept.size > context.limits.memoryLimitBytes) {
       return await openUploadBody(takeFrom(kept), { ...context, size: undefined });
     }
     await context.inspectHead(kept.head(HEAD_BYTES));

@@ -111,9 +111,9 @@ class Spool implements MovableMemory {
 
   async #appendSlowly(piece: Uint8Array, isKept: boolean): Promise<void> {
     this.#isAppending = true;
+    this.#context.budget.addMovable(this);
     if (this.#file !== undefined) await this.#file.append(piece);
     else if (!isKept) this.#kept.append(piece);
-    this.#context.budget.addMovable(this);
     if (!this.#isInspected && this.#size >= HEAD_BYTES) await this.#inspect();
     if (this.#isAsked) await this.#move();
     else if (this.#file === undefined && !isKept) await this.#openFile();

@@ -1,5 +1,5 @@
 import { WxCloudStorageError } from '../errors/index.js';
-import { MemoryShare, type MemoryBudget } from './memory-budget.js';
+import { PassingMemory, type MemoryBudget } from './memory-budget.js';
 import { checkPieces, copyPieces, resumePieces, type Pieces } from './pieces.js';
 import { HEAD_BYTES, type UploadBody } from './upload-body.js';
 
@@ -25,7 +25,7 @@ export async function streamBody(
 ): Promise<UploadBody> {
   // A connection may still hold a piece when it asks for the next one.
   const pieces = areGivenAway ? source : copyPieces(source);
-  const memory = new MemoryShare(budget);
+  const memory = new PassingMemory(budget);
   const dispose = async (): Promise<void> => {
     memory.release();
     await pieces.return();
@@ -42,7 +42,7 @@ export async function streamBody(
 }
 
 /** So many pieces as the head takes. They are sent before long, whether the budget has room for them or not. */
-async function readAhead(pieces: Pieces, memory: MemoryShare): Promise<Uint8Array[]> {
+async function readAhead(pieces: Pieces, memory: PassingMemory): Promise<Uint8Array[]> {
   const read: Uint8Array[] = [];
   while (memory.heldBytes < HEAD_BYTES) {
     const { done, value } = await pieces.next();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { WxCloudStorageError } from '../errors/index.js';
 import type { DiskBudget } from './disk-budget.js';
 import { KeptPieces } from './kept-pieces.js';
-import { MemoryShare, type MemoryBudget } from './memory-budget.js';
+import { PassingMemory, type MemoryBudget } from './memory-budget.js';
 
 /** Each transfer to or from the disk costs as much as its first 100 KiB or so. */
 const LARGEST_TRANSFER_BYTES = 524_288;
@@ -63,14 +63,14 @@ export class TemporaryFile {
   #written: KeptPieces | undefined;
   /** The transfer under way; rejects when it failed, which the next call reports. */
   #writing: Promise<void> = Promise.resolve();
-  readonly #readMemory: MemoryShare;
+  readonly #readMemory: PassingMemory;
   #size = 0;
   #isDisposed = false;
 
   private constructor(parts: TemporaryFileParts) {
     this.#parts = parts;
     this.#gathered = this.#newPieces();
-    this.#readMemory = new MemoryShare(parts.budget);
+    this.#readMemory = new PassingMemory(parts.budget);
     openFiles += 1;
   }
 
@@ -105,9 +105,8 @@ export class TemporaryFile {
     if (this.#gathered.size >= shareOf(ALL_WRITES_BYTES)) await this.#write();
   }
 
-  /** Takes over what was kept in memory. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
+  /** Takes over what was kept in memory, while nothing else is gathered. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
   async adopt(kept: KeptPieces): Promise<void> {
-    await this.#write();
     this.#gathered = kept;
     this.#grow(kept.size);
     await this.#write();

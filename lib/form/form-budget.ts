@@ -24,6 +24,22 @@ export interface FormLimits {
   readonly fieldArrayIndexLimit: number;
 }
 
+/** The memory that a form may take. */
+export interface FormMemory {
+  /** Takes so many bytes; what it throws, when there are not enough, refuses the form. */
+  take(bytes: number): void;
+  /** Counts bytes that are too few to refuse a form for. */
+  count(bytes: number): void;
+  /** Gives back so many bytes. */
+  release(bytes: number): void;
+}
+
+/** A form to which nothing else is said may take any. */
+const ANY_MEMORY: FormMemory = { take: () => {}, count: () => {}, release: () => {} };
+/** Until it is decoded, text may be in a buffer twice its size; then each byte may have become two. */
+const TEXT_COST = 2;
+/** A head that comes in two halves, as any may, is of such a size. */
+const USUAL_HEAD_BYTES = 1_024;
 /** A default form of 1,000 parts may have heads of 2 KiB each, ten times what browsers send. */
 const HEAD_BYTES = 2_097_152;
 /** The memory of a place in a list. */
@@ -37,10 +53,13 @@ export class FormBudget {
   #files = 0;
   #headBytes = 0;
   #textBytes = 0;
+  #heldBytes = 0;
+  readonly #memory: FormMemory;
 
-  /** Has all of the limits left. */
-  constructor(limits: FormLimits) {
+  /** Has all of the limits left. Text is taken from the memory for good; whoever gave that gets it back. */
+  constructor(limits: FormLimits, memory = ANY_MEMORY) {
     this.#limits = limits;
+    this.#memory = memory;
   }
 
   /** The bytes of all text so far, names included. */
@@ -83,8 +102,20 @@ export class FormBudget {
   takeText(bytes: number): void {
     const { textBytes } = this.#limits;
     this.#textBytes += bytes;
-    if (this.#textBytes <= textBytes) return;
-    throw limitPassed('textBytes', `its text fields take more than ${textBytes} bytes together`);
+    if (this.#textBytes > textBytes) {
+      throw limitPassed('textBytes', `its text fields take more than ${textBytes} bytes together`);
+    }
+    this.#memory.take(bytes * TEXT_COST);
+  }
+
+  /** Has so many bytes of a head in memory, until more of it comes. */
+  holdHead(bytes: number): void {
+    const growth = bytes - this.#heldBytes;
+    if (growth === 0) return;
+    if (growth < 0) this.#memory.release(-growth);
+    else if (bytes > USUAL_HEAD_BYTES) this.#memory.take(growth);
+    else this.#memory.count(growth);
+    this.#heldBytes = bytes;
   }
 
   /** Takes places that an index leaves empty in a list: they take memory, and no byte of the form. */

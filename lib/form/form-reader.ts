@@ -1,6 +1,6 @@
 import { TextDecoder } from 'node:util';
 import { quoteText } from './client-text.js';
-import { FormBudget, limitPassed, type FormLimits } from './form-budget.js';
+import { FormBudget, limitPassed, type FormLimits, type FormMemory } from './form-budget.js';
 import { formInvalid } from './form-invalid.js';
 import { GrowingBuffer } from './growing-buffer.js';
 import { MultipartSplitter, NO_SINK, type PartSink } from './multipart-splitter.js';
@@ -31,6 +31,8 @@ export interface FormReaderParts {
   readonly boundary: string;
   /** What the form may have. */
   readonly limits: FormLimits;
+  /** The memory that it may take. @defaultValue any */
+  readonly memory?: FormMemory | undefined;
   /** Filled with the text fields, each as soon as it has come. */
   readonly body: FormBody;
   /** Called before a file is counted, with the name of its field. What it throws refuses the form. */
@@ -49,11 +51,13 @@ export class FormReader {
   readonly #budget: FormBudget;
   #hasFields = false;
   #namelessField: string | undefined;
+  /** The text field that was begun last. */
+  #text: TextSink | undefined;
 
   /** Reads one form. */
   constructor(parts: FormReaderParts) {
     this.#parts = parts;
-    this.#budget = new FormBudget(parts.limits);
+    this.#budget = new FormBudget(parts.limits, parts.memory);
     this.#splitter = new MultipartSplitter(parts.boundary, (head, part) =>
       this.#openPart(head, part),
     );
@@ -69,9 +73,17 @@ export class FormReader {
     return this.#namelessField;
   }
 
+  /** The most bytes that the content which has just begun can have, in a form of so many bytes. */
+  mostContentBytes(formBytes: number): number {
+    const endBytes = `\r\n--${this.#parts.boundary}--\r\n`.length;
+    return Math.max(0, formBytes - this.#splitter.position - endBytes);
+  }
+
   /** Takes the next bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`, and whatever `onFile` throws */
   write(bytes: Buffer): void {
     this.#splitter.write(bytes);
+    this.#text?.compact();
+    this.#budget.holdHead(this.#splitter.headBytes);
   }
 
   /** There is no more. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended */
@@ -117,9 +129,10 @@ export class FormReader {
     this.#hasFields = true;
     assertNameShape(name, limits);
     const assertSize = (size: number): void => assertFieldSize(name, size, limits);
-    return new TextSink(assertSize, budget, bytes => {
+    this.#text = new TextSink(assertSize, budget, bytes => {
       budget.takeEmptyPlaces(appendField(body, name, decodeText(bytes, charset)));
     });
+    return this.#text;
   }
 }
 
@@ -146,8 +159,14 @@ class TextSink implements PartSink {
     this.#text.add(bytes);
   }
 
+  /** Before the next bytes are waited for. */
+  compact(): void {
+    this.#text.compact();
+  }
+
   end(): void {
     this.#onText(this.#text.bytes);
+    this.#text.clear();
   }
 
   /** Nobody waits for a field that is not complete. */

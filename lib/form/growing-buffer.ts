@@ -22,6 +22,11 @@ export class GrowingBuffer {
     this.#size += piece.byteLength;
   }
 
+  /** Makes sure that the bytes do not hold a much larger buffer: before they wait for more. */
+  compact(): void {
+    if (this.#size * 2 < this.#buffer.buffer.byteLength) this.#buffer = copyOf(this.bytes);
+  }
+
   /** Forgets all of them. */
   clear(): void {
     this.#buffer = NOTHING;
@@ -31,10 +36,17 @@ export class GrowingBuffer {
   #append(piece: Buffer): void {
     const size = this.#size + piece.byteLength;
     if (size > this.#buffer.byteLength) {
-      const grown = Buffer.allocUnsafe(size * 2);
+      const grown = Buffer.allocUnsafeSlow(size * 2);
       grown.set(this.bytes);
       this.#buffer = grown;
     }
     this.#buffer.set(piece, this.#size);
   }
+}
+
+/** A copy that shares its buffer with nothing else. */
+export function copyOf(piece: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(piece.byteLength);
+  copy.set(piece);
+  return copy;
 }

@@ -1,6 +1,6 @@
 export { assertNotEncoded, isMultipart, notAForm, readBoundary } from './boundary.js';
 export { quoteText, toFileName } from './client-text.js';
-export type { FormLimits } from './form-budget.js';
+export type { FormLimits, FormMemory } from './form-budget.js';
 export { formBroken, formInvalid } from './form-invalid.js';
 export { FormReader, type FormFile } from './form-reader.js';
 export type { PartSink } from './multipart-splitter.js';

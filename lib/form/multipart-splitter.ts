@@ -1,5 +1,5 @@
 import { formBroken, formInvalid, headersMalformed } from './form-invalid.js';
-import { GrowingBuffer } from './growing-buffer.js';
+import { copyOf, GrowingBuffer } from './growing-buffer.js';
 
 /** Takes the content of a part. */
 export interface PartSink {
@@ -42,6 +42,8 @@ export class MultipartSplitter {
   #part = 0;
   /** What has come of a head. */
   readonly #head = new GrowingBuffer();
+  #writtenBytes = 0;
+  #position = 0;
 
   /**
    * `openPart` is given the lines of a part's head, each with its end, and the number of the part; what it throws is thrown
@@ -52,10 +54,22 @@ export class MultipartSplitter {
     this.#openPart = openPart;
   }
 
+  /** The number of bytes from the start of the form to the end of the last head. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The number of bytes that are held of a head, until more of it comes. */
+  get headBytes(): number {
+    return this.#head.size;
+  }
+
   /** Takes the next bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`; nothing may be written then */
   write(bytes: Buffer): void {
     let rest = bytes;
+    this.#writtenBytes += bytes.byteLength;
     while (rest.byteLength > 0) rest = this.#read(rest);
+    this.#head.compact();
   }
 
   /** There is no more. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended */
@@ -105,7 +119,8 @@ export class MultipartSplitter {
     const at = tail.lastIndexOf(CARRIAGE_RETURN);
     const last = at === -1 ? NOTHING : tail.subarray(at);
     const isBeginning = delimiter.subarray(0, last.byteLength).equals(last);
-    this.#held = isBeginning ? last : NOTHING;
+    // A copy, as the rest of its buffer would be held with it.
+    this.#held = isBeginning ? copyOf(last) : NOTHING;
     this.#addContent(bytes.subarray(0, bytes.byteLength - this.#held.byteLength));
     return NOTHING;
   }
@@ -134,6 +149,7 @@ export class MultipartSplitter {
     head.add(bytes.subarray(0, MOST_HEAD_BYTES - before));
     const found = head.bytes;
     if (found.subarray(0, FORM_END.byteLength).equals(FORM_END)) {
+      head.clear();
       this.#read = this.#readNothing;
       return NOTHING;
     }
@@ -154,6 +170,8 @@ export class MultipartSplitter {
     }
     head.clear();
     this.#read = this.#readContent;
+    const rest = bytes.subarray(at + HEAD_END.byteLength - before);
+    this.#position = this.#writtenBytes - rest.byteLength;
     this.#sink = this.#openPart(
       linesOf(found.subarray(0, at + LINE_END.byteLength), this.#part),
       this.#part,
@@ -161,7 +179,7 @@ export class MultipartSplitter {
     // The empty line behind the head may be the one in front of the next delimiter: content can be missing altogether.
     this.#held = LINE_END;
     this.#borrowed = LINE_END.byteLength;
-    return bytes.subarray(at + HEAD_END.byteLength - before);
+    return rest;
   }
 
   /** A delimiter follows at once: a part of nothing. */

@@ -84,6 +84,7 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
     if (!this.#kept.tryAppend(piece)) {
       this.#kept.append(piece);
       this.#isAsked = true;
+      this.#parts.budget.addMoving(this);
     }
     if (this.#isFull) {
       this.#pause();
@@ -103,7 +104,7 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   fail(error: unknown): void {
     if (this.#hasEnded) return;
     this.#failure = { error };
-    this.#kept.release();
+    this.#letGo();
     this.#hasEnded = true;
     this.#goOn();
     this.#takeWaiting()?.reject(error);
@@ -121,13 +122,13 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
     if (bytes > limitBytes) throw this.#tooLarge(limitBytes);
   }
 
-  /** Takes all pieces when the file is there as a whole; undefined when it is not. */
+  /** Takes all pieces when the file is there as a whole, and within the budget; undefined when it is not. */
   takeWhole(): KeptPieces | undefined {
-    if (!this.#hasEnded || this.#failure !== undefined || this.#kept.size < this.#seenBytes) {
-      return undefined;
-    }
+    const isWhole = this.#hasEnded && this.#kept.size === this.#seenBytes;
+    if (!isWhole || this.#failure !== undefined || this.#kept.isOverdrawn) return undefined;
     const kept = this.#kept;
     this.#kept = new KeptPieces(this.#parts.budget, true);
+    this.#letGo();
     return kept;
   }
 
@@ -135,6 +136,7 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   next(): Promise<PieceResult> {
     const value = this.#kept.shift();
     if (value !== undefined) {
+      if (this.#isAsked && this.#kept.size === 0) this.#letGo();
       if (!this.#isFull) this.#goOn();
       return Promise.resolve({ done: false, value });
     }
@@ -147,7 +149,7 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
 
   /** Nobody reads any more. */
   return(): Promise<IteratorReturnResult<undefined>> {
-    this.#kept.release();
+    this.#letGo();
     this.#failure = undefined;
     this.end();
     return Promise.resolve(NO_PIECE);
@@ -171,12 +173,17 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
     return new FileTooLargeError({ subject: 'The file', limitBytes });
   }
 
-  /** Its reader takes over. */
+  /** Its reader takes over, who sees to it that what was asked for goes to disk. */
   #setReady(): void {
     if (this.#isReady) return;
     this.#isReady = true;
-    this.#parts.budget.removeMovable(this);
+    if (!this.#isAsked) this.#parts.budget.removeMovable(this);
     this.#resolveReady();
+  }
+
+  #letGo(): void {
+    this.#kept.release();
+    this.#parts.budget.removeMovable(this);
   }
 
   #pause(): void {

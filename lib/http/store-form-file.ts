@@ -21,6 +21,8 @@ export interface FormFileCall {
   readonly file: ClaimedFile;
   /** Its content. */
   readonly pieces: PieceQueue;
+  /** The most bytes that it can have, where that is known. */
+  readonly mostBytes?: number | undefined;
 }
 
 /** Stores one file of a form; it belongs to the request until that is answered. */
@@ -46,7 +48,7 @@ async function storePieces(call: FormFileCall): Promise<StoredCloudFile> {
     // A small file is there as a whole before anything could be done with it.
     await untilAborted(pieces.ready, signal);
     const stored = await storeSource(context, {
-      from: { queue: pieces, size },
+      from: { queue: pieces, size, mostBytes: call.mostBytes },
       inspectHead: head => intake.inspect(head, signal),
       plan: body => intake.plan(body.size, signal),
       onProgress,

@@ -46,6 +46,11 @@ export class StoredFiles {
     });
   }
 
+  /** Whether a file of the form has come. */
+  get hasBegun(): boolean {
+    return this.#fileCount > 0;
+  }
+
   /** Numbers the files of the form as they come, from 0. */
   takeIndex(): number {
     return this.#fileCount++;

@@ -4,10 +4,11 @@ import { toFileName } from '../form/index.js';
 import type { StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
 import { assertUploadOptions } from './assert-upload-options.js';
+import { announceRetry, assertRoomForForm } from './capacity.js';
 import { readStream, type EngineStream } from './engine-stream.js';
 import { decodeLatin1Name } from './file-name.js';
 import { toHttpException } from './http-exception.js';
-import { rawRequestOf } from './request-origin.js';
+import { originOf, rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
 import { assertBytes } from './unread-request.js';
@@ -80,6 +81,7 @@ async function storeOrDrain(
     // Parsers go on only when every file was read to its end; destroying the stream would stop them.
     drain(file.stream);
     const failure = await storedFilesOf(request).failWith(error);
+    announceRetry(originOf(request).response, failure);
     // The parser would wait for the rest of the form, and an application that closes for the parser.
     if (isReasonToGiveUp(failure)) rawRequestOf(request).destroy();
     throw toHttpException(failure);
@@ -92,13 +94,15 @@ async function storeFile(
   { stream, fieldname, originalname: given, mimetype }: EngineFile,
 ): Promise<StoredUpload> {
   const { context } = findInstanceOfRequest(request, options.storage);
+  const files = storedFilesOf(request);
   assertBytes(rawRequestOf(request), context);
+  if (!files.hasBegun) assertRoomForForm(context.budget);
   const originalname = toFileName(takesNamesForLatin1(request) ? decodeLatin1Name(given) : given);
   const stored = await storeFormFile({
     options,
     context,
     request,
-    files: storedFilesOf(request),
+    files,
     file: { fieldname, originalname, mimetype },
     pieces: readStream(stream, context.budget),
   });

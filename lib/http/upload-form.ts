@@ -10,6 +10,7 @@ import {
   type PartSink,
 } from '../form/index.js';
 import type { StorageContext } from '../storage/index.js';
+import { assertRoomForForm, RequestMemory } from './capacity.js';
 import { FilePlaces, hideMethods, type FileSelection, type FileTarget } from './file-places.js';
 import { FormReception } from './form-reception.js';
 import { PieceQueue } from './piece-queue.js';
@@ -54,7 +55,9 @@ export async function receiveUploadForm(
   }
   assertNotEncoded(contentEncoding);
   assertUnread(rawRequestOf(request), parts.context);
-  const clues = await new UploadForm(request, files, parts).receive(readBoundary(contentType));
+  const boundary = readBoundary(contentType);
+  assertRoomForForm(parts.context.budget);
+  const clues = await new UploadForm(request, files, parts).receive(boundary);
   files.throwIfOver();
   return clues;
 }
@@ -68,6 +71,7 @@ class UploadForm {
   /** What an application's functions find in `AsyncLocalStorage`: events of a request do not have it. */
   readonly #scope = new AsyncResource('wx-cloud-storage:upload-form');
   readonly #storing: Promise<void>[] = [];
+  #reader: FormReader | undefined;
   #reception: FormReception | undefined;
   #isFailing = false;
   #failure: { readonly error: unknown } | undefined;
@@ -84,8 +88,12 @@ class UploadForm {
     const { limits, context } = this.#parts;
     const body = (this.#request.body = Object.create(null) as FormBody);
     const onFile = (file: FormFile): PartSink => this.#take(file);
+    const memory = new RequestMemory(context.budget);
+    // The text is there for as long as the request is.
+    this.#files.onEnd(() => memory.release());
     const assertTakesFile = (name: string): void => this.#places.assertTakes(name);
-    const reader = new FormReader({ boundary, limits, body, assertTakesFile, onFile });
+    const reader = new FormReader({ boundary, limits, memory, body, assertTakesFile, onFile });
+    this.#reader = reader;
     // Waited for like a file, as it removes those that are stored.
     const onFailure = (error: Error): unknown => this.#storing.push(this.#fail(error));
     const reception = new FormReception({ request: this.#raw, reader, context, onFailure });
@@ -120,7 +128,20 @@ class UploadForm {
   #store(file: FormFile, pieces: PieceQueue): ReturnType<typeof storeFormFile> {
     const { options, context } = this.#parts;
     const of = { options, context, request: this.#request, files: this.#files };
-    return this.#scope.runInAsyncScope(storeFormFile, undefined, { ...of, file, pieces });
+    const mostBytes = this.#mostBytes();
+    return this.#scope.runInAsyncScope(storeFormFile, undefined, {
+      ...of,
+      file,
+      pieces,
+      mostBytes,
+    });
+  }
+
+  /** The most bytes that the file which begins now can have, by the length of the request. */
+  #mostBytes(): number | undefined {
+    const length = this.#raw.headers['content-length'];
+    if (length === undefined || this.#reader === undefined) return undefined;
+    return Math.min(this.#reader.mostContentBytes(Number(length)), this.#parts.limits.fileSize);
   }
 
   /** What fails first fails the request: uploads on their way end, and what is left of the form is discarded. */

@@ -11,6 +11,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { findInstance } from './application-instances.js';
+import { announceRetry, isRefusedUnread } from './capacity.js';
 import { assertUploadOptions } from './assert-upload-options.js';
 import type { FileSelection } from './file-places.js';
 import { prepareForForms } from './form-adapters.js';
@@ -66,8 +67,9 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
         return next.handle().pipe(keepOnSuccess(files, toHttpException));
       } catch (error) {
         await files.fail();
+        announceRetry(response, error);
         const raw = rawRequestOf(request);
-        if (this.#form !== undefined && !isReasonToGiveUp(error)) {
+        if (this.#form !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(raw, error)) {
           await discardRest(raw, this.#form.context);
         }
         closeAfterAnswer(raw, response);

@@ -16,6 +16,7 @@ import {
   type StoragePlan,
 } from '../../storage/index.js';
 import { askApplication } from '../ask-application.js';
+import { RequestMemory } from '../capacity.js';
 import { formatDisposition } from '../serve/index.js';
 import type { StoredFiles } from '../stored-files.js';
 import type { WxCloudHttpRequest } from '../upload-options.js';
@@ -46,8 +47,12 @@ export async function storeReply(
     return await files.run(context, 'storing an answer', async signal => {
       const { idleMs } = context.options.timeouts;
       const { whenOverBytes: maxBytes } = options;
+      const memory = new RequestMemory(context.budget);
+      files.onEnd(() => memory.release());
       const taken =
-        maxBytes === undefined ? reply : await takeSmall(reply, { maxBytes, idleMs, signal });
+        maxBytes === undefined
+          ? reply
+          : await takeSmall(reply, { maxBytes, idleMs, signal, memory });
       if ('whole' in taken) return toStreamableFile(taken.whole, reply);
       const { source } = taken;
       return new ReplyUpload(reply, { context, options, request, files }).store(source, signal);

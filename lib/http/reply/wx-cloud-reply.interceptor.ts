@@ -14,6 +14,7 @@ import { concatMap, takeLast, type Observable } from 'rxjs';
 import { abandonSource } from '../../body/index.js';
 import { OptionsInvalidError, WxCloudStorageError } from '../../errors/index.js';
 import { findInstance } from '../application-instances.js';
+import { announceRetry } from '../capacity.js';
 import { toHttpException } from '../http-exception.js';
 import { keepOnSuccess } from '../keep-on-success.js';
 import { assertPathPrefix } from '../path-prefix.js';
@@ -52,7 +53,8 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
       const http = context.switchToHttp();
       const request = http.getRequest<ReplyRequest>();
-      const files = watchStoredFiles(request, rawResponseOf(http.getResponse<ServerResponse>()));
+      const response = rawResponseOf(http.getResponse<ServerResponse>());
+      const files = watchStoredFiles(request, response);
       const reply: ReplyContext = {
         context: findInstance(this.#host, options.storage).context,
         options,
@@ -62,7 +64,7 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
       return next.handle().pipe(
         // Nest answers with the last value only, so the others are not worth storing.
         takeLast(1),
-        concatMap(value => replaceBytes(value, reply)),
+        concatMap(value => replaceBytes(value, reply, response)),
         keepOnSuccess(files, error => error),
       );
     }
@@ -70,7 +72,11 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
   return mixin(ReplyInterceptor);
 }
 
-async function replaceBytes(value: unknown, reply: ReplyContext): Promise<unknown> {
+async function replaceBytes(
+  value: unknown,
+  reply: ReplyContext,
+  response: ServerResponse,
+): Promise<unknown> {
   const body = readReplyBody(value);
   if (body === undefined) return value;
   if ((reply.request as ReplyRequest).method === 'HEAD') {
@@ -81,6 +87,7 @@ async function replaceBytes(value: unknown, reply: ReplyContext): Promise<unknow
   try {
     return await storeReply(body, reply);
   } catch (error) {
+    announceRetry(response, error);
     throw toReplyException(error);
   }
 }

@@ -1,5 +1,10 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { MemoryBudget, MemoryShare, startMemoryUse } from '../../../lib/body/index.js';
+import {
+  MemoryBudget,
+  MemoryShare,
+  PassingMemory,
+  startMemoryUse,
+} from '../../../lib/body/memory-budget.js';
 
 const makeBudget = (limitBytes: number): MemoryBudget =>
   new MemoryBudget(limitBytes, startMemoryUse());
@@ -96,5 +101,23 @@ describe('MemoryShare', () => {
     share.release();
     share.release(7);
     expect([share.heldBytes, use.usedBytes]).toEqual([0, 5]);
+  });
+});
+
+describe('PassingMemory', () => {
+  it('keeps no form waiting, however much it is', () => {
+    const use = startMemoryUse();
+    const budget = new MemoryBudget(80, use);
+    const memory = new PassingMemory(budget);
+    memory.count(1_000);
+    expect([use.usedBytes, budget.hasRoomForForm(), budget.reserve(1)]).toEqual([
+      1_000,
+      true,
+      false,
+    ]);
+    memory.release(400);
+    expect([memory.heldBytes, use.moving.size]).toEqual([600, 1]);
+    memory.release();
+    expect([use.usedBytes, use.moving.size]).toEqual([0, 0]);
   });
 });

@@ -112,12 +112,9 @@ describe('a queue that is there as a whole', () => {
     expect(piece?.buffer).not.toBe(large.buffer);
   });
 
-  it.each([
-    ['the budget is used up', {}, 4],
-    ['it is larger than may stay in memory', { memoryLimitBytes: 4 }, 1_000],
-  ])('goes to a temporary file when %s', async (_, limits, budgetBytes) => {
-    const { context, use } = makeContext({}, budgetBytes);
-    const limited = { ...context, limits: { ...context.limits, ...limits } };
+  it('goes to a temporary file when it is larger than may stay in memory', async () => {
+    const { context, use } = makeContext();
+    const limited = { ...context, limits: { ...context.limits, memoryLimitBytes: 4 } };
     await expect(openQueuedBody(queueOf(PIECES, context.budget), limited)).rejects.toMatchObject({
       code: 'WX_CLOUD_SPOOL_FAILED',
     });

@@ -36,4 +36,15 @@ describe('GrowingBuffer', () => {
     expect(buffer.bytes.equals(Buffer.concat(pieces))).toBe(true);
     expect(buffer.size).toBe(buffer.bytes.byteLength);
   });
+
+  it('does not hold a large buffer for few bytes that wait', () => {
+    const large = Buffer.alloc(65_536, 'x');
+    const buffer = new GrowingBuffer();
+    buffer.add(large.subarray(0, 10));
+    buffer.compact();
+    expect(buffer.bytes.buffer.byteLength).toBe(10);
+    buffer.add(Buffer.from('y'));
+    buffer.compact();
+    expect(buffer.bytes.toString()).toBe(`${'x'.repeat(10)}y`);
+  });
 });

@@ -149,6 +149,16 @@ describe('a queue and the memory budget', () => {
     await waiting;
   });
 
+  it('does not give itself as a whole when the budget has no room for it', async () => {
+    const { queue, use } = makeQueue({ budgetBytes: 0 });
+    queue.add(A);
+    queue.end();
+    expect(queue.takeWhole()).toBeUndefined();
+    expect([use.usedBytes, use.moving.has(queue)]).toEqual([1, true]);
+    await expect(queue.next()).resolves.toEqual({ done: false, value: A });
+    expect([use.usedBytes, use.moving.size]).toEqual([0, 0]);
+  });
+
   it('takes one piece at a time and is ready at once when nothing is left', async () => {
     const { queue, source } = makeQueue({ budgetBytes: 0 });
     queue.add(A);
