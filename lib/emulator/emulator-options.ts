@@ -28,6 +28,12 @@ export interface WxCloudEmulatorOptions {
    * without a dot, as containers have them, are allowed anyway. @defaultValue none
    */
   readonly allowedHosts?: readonly string[];
+  /**
+   * The form of the paths in download links: percent-encoded, or `raw` as the object is called, which is what Tencent's own
+   * SDKs expect. No document says which one the real service answers.
+   * @defaultValue `'encoded'`
+   */
+  readonly downloadLinks?: 'encoded' | 'raw';
 }
 
 /** The options, complete. */
@@ -54,6 +60,8 @@ export interface ResolvedEmulatorOptions {
   readonly corsOrigins: readonly string[] | undefined;
   /** Further names under which it may be called, in lower case. */
   readonly allowedHosts: readonly string[];
+  /** The form of the paths in download links. */
+  readonly downloadLinks: 'encoded' | 'raw';
 }
 
 const DEFAULTS = {
@@ -66,6 +74,7 @@ const DEFAULTS = {
   latencyMs: 0,
   reuseAppids: [],
   allowedHosts: [],
+  downloadLinks: 'encoded',
 } as const;
 
 const KNOWN: readonly string[] = [
@@ -80,6 +89,7 @@ const KNOWN: readonly string[] = [
   'reuseAppids',
   'corsOrigins',
   'allowedHosts',
+  'downloadLinks',
 ] satisfies readonly (keyof WxCloudEmulatorOptions)[];
 
 /** Checks and completes the options. @throws {TypeError} naming the first that is wrong or unknown; never its value */
@@ -116,7 +126,13 @@ export function resolveEmulatorOptions(
     allowedHosts: readList('allowedHosts', options.allowedHosts ?? DEFAULTS.allowedHosts).map(
       host => host.toLowerCase(),
     ),
+    downloadLinks: readLinkForm(options.downloadLinks ?? DEFAULTS.downloadLinks),
   };
+}
+
+function readLinkForm(value: unknown): 'encoded' | 'raw' {
+  if (value === 'encoded' || value === 'raw') return value;
+  throw new TypeError("startWxCloudEmulator: downloadLinks has to be 'encoded' or 'raw'.");
 }
 
 function readText(option: string, value: unknown): string {

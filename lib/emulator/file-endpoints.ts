@@ -111,7 +111,9 @@ function toLink(
   const { cloudPath } = target;
   const isAlive = cloud.store.objects.get(cloudPath)?.fileIdAlive === true;
   if (!isAlive) return { fileid, download_url: '', ...MISSING_FILE };
-  const address = `${cloud.url}/download/${cloud.options.bucket}/${encodePath(cloudPath)}`;
+  const { bucket, downloadLinks } = cloud.options;
+  const path = downloadLinks === 'raw' ? cloudPath : encodePath(cloudPath);
+  const address = `${cloud.url}/download/${bucket}/${path}`;
   const query = cloud.downloadLinks.issue(cloudPath, maxAge);
   return { fileid, download_url: `${address}?${query}`, status: 0, errmsg: 'ok' };
 }

@@ -1,4 +1,5 @@
 import { WxCloudStorageError } from '../errors/index.js';
+import { parseFileId } from '../file-id/index.js';
 import { MAX_AGE_RANGE } from '../options/index.js';
 import {
   decodeDownloadLinks,
@@ -10,6 +11,7 @@ import {
 import { BatchGatherer } from './batch-gatherer.js';
 import { settleEach, unwrap, type FileList, type FileOutcome } from './file-outcome.js';
 import type { LinkCache } from './link-cache.js';
+import { toLinkUrl } from './link-url.js';
 import type { StorageFoundation } from './storage-foundation.js';
 import { repeat } from './repeat.js';
 import { requestBatch } from './request-batch.js';
@@ -117,12 +119,17 @@ export class DownloadLinks {
     const fileIds = wanted.map(({ fileId }) => fileId);
     const answer = await api.post({ endpoint: DOWNLOAD_LINKS_ENDPOINT, body, signal });
     return decodeDownloadLinks(answer, fileIds).map((item, index) =>
-      toOutcome(fileIds[index] ?? '', item),
+      toOutcome(fileIds[index] ?? '', item && withUsableLink(item, fileIds[index] ?? '')),
     );
   }
 }
 
 type Answered = Promise<readonly DownloadUrlOutcome[]>;
+
+/** The file ID has been accepted before it was asked for. */
+function withUsableLink(item: DownloadLinkItem, fileId: string): DownloadLinkItem {
+  return { ...item, url: toLinkUrl(item.url, parseFileId(fileId).cloudPath) };
+}
 
 function toOutcome(fileId: string, item: DownloadLinkItem): DownloadUrlOutcome {
   if (item.status === 0 && item.url !== '') return { fileId, ok: true, url: item.url };

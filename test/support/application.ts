@@ -1,7 +1,11 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule, type INestApplication, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
+import {
+  startWxCloudEmulator,
+  type WxCloudEmulator,
+  type WxCloudEmulatorOptions,
+} from '../../lib/emulator/index.js';
 import {
   WxCloudStorageModule,
   WxCloudStorageService,
@@ -25,6 +29,8 @@ export interface TestApplicationParts {
   readonly providers?: readonly Type[];
   /** Over the emulator's own options. */
   readonly options?: Partial<WxCloudStorageOptions>;
+  /** How the emulator is to be. */
+  readonly emulator?: WxCloudEmulatorOptions;
   /** What serves HTTP. @defaultValue Express */
   readonly adapter?: Adapter;
   /** Set up before the application listens. */
@@ -36,7 +42,7 @@ export const FAST_RETRY = { attempts: 3, minDelayMs: 0, maxDelayMs: 0 } as const
 
 /** Starts the emulator and an application that uses it. */
 export async function startApplication(parts: TestApplicationParts = {}): Promise<TestApplication> {
-  const emulator = await startWxCloudEmulator();
+  const emulator = await startWxCloudEmulator(parts.emulator);
   const options = { ...emulator.options, retry: FAST_RETRY, ...parts.options };
 
   @Module({

@@ -15,6 +15,8 @@ import { getAndLeave } from '../../support/impatient-client.js';
 import { until } from '../../support/until.js';
 
 const TEXT = '0123456789';
+/** The suite runs with both forms of links. */
+const LINKS = { express: 'encoded', fastify: 'raw' } as const;
 const large = randomBytes(3_000_000);
 
 @Controller()
@@ -52,6 +54,7 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     application = await startApplication({
       adapter,
       controllers: [ServingController],
+      emulator: { downloadLinks: LINKS[adapter.name] },
       configure: app => {
         app.enableCors({ origin: 'https://www.example.com' });
         app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter()));
@@ -61,9 +64,11 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
   beforeEach(async () => {
     const { storage, emulator } = application;
     emulator.reset();
-    ({ fileId: textId, etag } = await storage.upload('a.txt', TEXT, { contentType: 'text/plain' }));
-    ({ fileId: imageId } = await storage.upload('a.png', PNG));
-    ({ fileId: largeId } = await storage.upload('large.bin', large));
+    ({ fileId: textId, etag } = await storage.upload('a%20 \u6587.txt', TEXT, {
+      contentType: 'text/plain',
+    }));
+    ({ fileId: imageId } = await storage.upload('\u7167\u7247/a%20b.png', PNG));
+    ({ fileId: largeId } = await storage.upload('large #1?.bin', large));
   });
   afterAll(() => application.close());
 

@@ -26,7 +26,7 @@ let smallId: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wx-cloud-downloads-'));
-  application = await startApplication();
+  application = await startApplication({ emulator: { downloadLinks: 'raw' } });
 });
 afterAll(async () => {
   await application.close();
@@ -35,8 +35,8 @@ afterAll(async () => {
 beforeEach(async () => {
   const { emulator, storage } = application;
   emulator.reset();
-  ({ fileId } = await storage.upload('large.bin', content));
-  ({ fileId: smallId } = await storage.upload('small.txt', small));
+  ({ fileId } = await storage.upload('large%20 \u5927.bin', content));
+  ({ fileId: smallId } = await storage.upload('\u5c0f/small?#1.txt', small));
 });
 
 const read = async (options?: DownloadOptions, id = fileId): Promise<Buffer> =>
