@@ -37,7 +37,8 @@ export abstract class StorageUploads extends StorageLifecycle {
    * know first. A stream is read once; it is destroyed when the upload fails.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`; `WX_CLOUD_BODY_FAILED`
    * when the body cannot be read to its end; `WX_CLOUD_SIZE_MISMATCHED`; `WX_CLOUD_SPOOL_FAILED`;
-   * `WX_CLOUD_UPLOAD_REJECTED`; and what every call to WeChat may throw. Nothing is stored then.
+   * `WX_CLOUD_UPLOAD_REJECTED`; and what every call to WeChat may throw. Where it is not known then whether the storage has
+   * the object, it is deleted with `uniquePath`, and otherwise reported to `onOrphan`.
    */
   async upload(
     cloudPath: string,
@@ -51,6 +52,7 @@ export abstract class StorageUploads extends StorageLifecycle {
           cloudPath,
           contentType: options.contentType,
           fallbackType: typeOfSource(body),
+          uniquePath: options.uniquePath,
           onProgress: options.onProgress,
           signal,
         }),
@@ -76,6 +78,7 @@ export abstract class StorageUploads extends StorageLifecycle {
         cloudPath,
         contentType: options.contentType,
         fallbackType: UNKNOWN_CONTENT_TYPE,
+        uniquePath: options.uniquePath,
         onProgress: options.onProgress,
         signal,
       }),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   detectContentType,
   isAcceptedType,
@@ -5,9 +6,9 @@ import {
   type DetectedType,
 } from '../body/index.js';
 import { TypeRefusedError } from '../errors/index.js';
-import { assertCloudPath, generateCloudPath } from '../file-id/index.js';
 import type { StoragePlan } from '../storage/index.js';
 import { askApplication } from './ask-application.js';
+import { chooseCloudPath } from './cloud-path-option.js';
 import type {
   WxCloudHttpRequest,
   WxCloudIncomingFile,
@@ -22,12 +23,8 @@ export class FileIntake {
   readonly #options: WxCloudUploadEngineOptions;
   readonly #request: WxCloudHttpRequest;
   readonly #file: ClaimedFile;
+  readonly #uuid = randomUUID();
   #type: Partial<DetectedType> = {};
-
-  /** Whether nobody else can have a file at this one's path. */
-  get isPathUnique(): boolean {
-    return typeof this.#options.path !== 'function';
-  }
 
   /** Takes what the application wants, and what the form says. */
   constructor(options: WxCloudUploadEngineOptions, request: WxCloudHttpRequest, file: ClaimedFile) {
@@ -55,15 +52,10 @@ export class FileIntake {
 
   /** Decides where the file goes, now that its size is known too. */
   async plan(size: number, signal: AbortSignal): Promise<StoragePlan> {
-    const { path = '' } = this.#options;
-    const { isPathUnique } = this;
     const { contentType = UNKNOWN_CONTENT_TYPE, extension } = this.#type;
-    if (typeof path === 'string') {
-      const cloudPath = generateCloudPath({ prefix: path, extension });
-      return { cloudPath, contentType, isPathUnique };
-    }
     const { fieldname, originalname, mimetype } = this.#file;
     const file: WxCloudIncomingFile = {
+      uuid: this.#uuid,
       fieldname,
       originalname,
       mimetype,
@@ -71,8 +63,7 @@ export class FileIntake {
       extension,
       size,
     };
-    const cloudPath = await askApplication(path(file, this.#request), signal);
-    assertCloudPath(cloudPath);
-    return { cloudPath, contentType, isPathUnique };
+    const chosen = await chooseCloudPath(this.#options, file, this.#request, signal);
+    return { ...chosen, contentType };
   }
 }

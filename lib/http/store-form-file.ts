@@ -47,15 +47,14 @@ async function storePieces(call: FormFileCall): Promise<StoredCloudFile> {
   return files.run(context, 'uploading', async signal => {
     // A small file is there as a whole before anything could be done with it.
     await untilAborted(pieces.ready, signal);
-    const stored = await storeSource(context, {
+    const { stored, isPathUnique } = await storeSource(context, {
       from: { queue: pieces, size, mostBytes: call.mostBytes },
       inspectHead: head => intake.inspect(head, signal),
       plan: body => intake.plan(body.size, signal),
       onProgress,
       signal,
     });
-    const { fileId, etag } = stored;
-    await files.add({ fileId, etag, context, isPathUnique: intake.isPathUnique });
+    await files.add({ fileId: stored.fileId, context, isPathUnique });
     signal.throwIfAborted();
     return stored;
   });

@@ -1,16 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import { WxCloudStorageError } from '../errors/index.js';
-import { removeOwnObjects, type StorageContext, type StoredCloudFile } from '../storage/index.js';
+import { removeOwnObjects, type StorageContext } from '../storage/index.js';
 import type { Deadline } from '../transport/index.js';
 import { isAnswered, onRequestEnd } from './request-end.js';
 import { RequestNote } from './request-note.js';
 import { originOf } from './request-origin.js';
 
 /** A file that a request has stored. */
-export interface StoredFile extends Pick<StoredCloudFile, 'fileId' | 'etag'> {
+export interface StoredFile {
+  /** Its file ID. */
+  readonly fileId: string;
   /** The instance that stored it. */
   readonly context: StorageContext;
-  /** Whether nothing else can be stored at its path. */
+  /** Nothing else can be stored at its path. */
   readonly isPathUnique: boolean;
 }
 
@@ -98,7 +100,7 @@ export class StoredFiles {
     const file = this.#files.get(fileId);
     if (file === undefined) return;
     this.#files.delete(fileId);
-    await removeFiles(file.context, [file]);
+    await removeOwnObjects(file.context, [file]);
   }
 
   /**
@@ -114,7 +116,7 @@ export class StoredFiles {
       byContext.set(file.context, [...(byContext.get(file.context) ?? []), file]);
     }
     this.#files.clear();
-    await Promise.all([...byContext].map(([context, files]) => removeFiles(context, files)));
+    await Promise.all([...byContext].map(([context, files]) => removeOwnObjects(context, files)));
   }
 
   /**
@@ -181,16 +183,6 @@ export function watchStoredFiles(request: object, response: ServerResponse): Sto
 /** The files of a request of which nothing else is known, as in a storage engine. @throws {@link OptionsInvalidError} when it is none of an application's that has this module */
 export function storedFilesOf(request: object): StoredFiles {
   return notedFiles.read(request) ?? watchStoredFiles(request, originOf(request).response);
-}
-
-async function removeFiles(context: StorageContext, files: readonly StoredFile[]): Promise<void> {
-  const objects = files.map(({ fileId, isPathUnique, etag }) => ({
-    fileId,
-    isPathUnique,
-    readEtag: () => Promise.resolve(etag),
-    storedSinceMs: undefined,
-  }));
-  await removeOwnObjects(context, objects);
 }
 
 function requestFailed(): WxCloudStorageError {

@@ -2,6 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /** What is known of a file when its path is decided: nothing of it is stored yet. */
 export interface WxCloudIncomingFile {
+  /**
+   * A random ID that was made for this file alone. A path that holds it is unique, so that the object is deleted when the
+   * request fails.
+   */
+  readonly uuid: string;
   /** The name of the form field. */
   readonly fieldname: string;
   /**
@@ -28,9 +33,13 @@ export interface WxCloudHttpRequest {
 }
 
 /**
- * Decides the whole cloud path of a file; it is validated. Make it unique: at a path that is used again, an older file is
- * replaced, and links may give the older content for a while, as they are cached. The request may be typed as that of
- * the adapter in use.
+ * Decides the whole cloud path of a file; it is validated. Make it unique with `file.uuid`: at a path that is used again, an
+ * older file is replaced, links may give the older content for a while, as they are cached, and a failed request leaves
+ * its object there. The request may be typed as that of the adapter in use.
+ * @example
+ * ```ts
+ * path: file => `avatars/${file.uuid}.${file.extension ?? 'bin'}`
+ * ```
  */
 export type WxCloudPathFactory = {
   /** A method's parameters may be narrowed, here to Express' or Fastify's own request. */
@@ -88,6 +97,13 @@ export interface WxCloudUploadEngineOptions {
    * path. @defaultValue no prefix
    */
   readonly path?: string | WxCloudPathFactory | undefined;
+  /**
+   * Vouches that the function `path` never returns the path of another file, older or newer, where it does not use
+   * `file.uuid`: only then is the object deleted when the request fails. Elsewhere it is left alone and reported to
+   * `onOrphan`, as somebody else may have stored at its path. Generated paths are unique anyway.
+   * @defaultValue false
+   */
+  readonly uniquePath?: boolean | undefined;
   /**
    * The types that are accepted, e.g. `['image/*', 'application/pdf']`: the content decides, not the client. Text formats
    * cannot be found in the content, so they need `detectContentType`. @defaultValue any

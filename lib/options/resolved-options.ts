@@ -105,7 +105,7 @@ export interface ResolvedOptions {
     /** For how long calls are gathered, in milliseconds. */
     readonly batchWindowMs: number;
   };
-  /** Called with the file IDs of objects that could not be removed. */
+  /** Called with the file IDs of objects that failed calls may have left behind. */
   readonly onOrphan: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
   /** The key of upload tickets, wrapped; undefined when it is to be derived from the AppSecret. */
   readonly ticketKey: Secret | undefined;

@@ -175,7 +175,9 @@ export interface WxCloudStorageOptions {
   /** Temporary links. */
   readonly links?: LinkOptions | undefined;
   /**
-   * Called with the file IDs of objects that a failed request left behind and that could not be removed. May be
+   * Called with the file IDs of objects that a failed request or call may have left behind: they could not be deleted, or
+   * their paths are not unique. At such a path the object may be that of a later request by now, which is in use: look it
+   * up in your records before you delete it, and delete none that they know. Waited for 10 seconds at most. May be
    * async; what it throws is logged. @defaultValue none; a warning is logged in any case
    */
   readonly onOrphan?: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;

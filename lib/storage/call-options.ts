@@ -76,10 +76,17 @@ export interface DownloadBufferOptions extends DownloadOptions {
 export interface UploadFileOptions extends CallOptions, ProgressOptions {
   /** The media type to store it with. @defaultValue what its first bytes show, else `application/octet-stream` */
   readonly contentType?: string | undefined;
+  /**
+   * Vouches that nothing but this upload is ever stored at its path, as when the path holds a random ID that was made for
+   * it. Only then is the object deleted when the upload fails after it may have been stored.
+   * @defaultValue false: such an object is left alone and reported to `onOrphan`
+   */
+  readonly uniquePath?: boolean | undefined;
 }
 
 /** What a body is uploaded with. */
-export interface UploadBodyOptions extends CallOptions, ProgressOptions {
+export interface UploadBodyOptions
+  extends CallOptions, ProgressOptions, Pick<UploadFileOptions, 'uniquePath'> {
   /**
    * The media type to store it with. @defaultValue what its first bytes show, else a Blob's own type, `text/plain` for a
    * string, `application/octet-stream`

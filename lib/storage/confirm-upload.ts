@@ -139,14 +139,7 @@ function isOfForm({ ageMs }: PostedObject, { storedSinceMs }: UploadTicket): boo
 
 /** Removes the object that was just judged; what a client has stored there since with the same form goes with it. */
 async function removeRefused(context: StorageContext, fileId: string): Promise<void> {
-  await removeOwnObjects(context, [
-    {
-      fileId,
-      isPathUnique: true,
-      readEtag: () => Promise.resolve(''),
-      storedSinceMs: undefined,
-    },
-  ]);
+  await removeOwnObjects(context, [{ fileId, isPathUnique: true }]);
 }
 
 function assertRules({ maxBytes = DEFAULT_MAX_BYTES, contentTypes }: ConfirmUploadOptions): void {

@@ -26,7 +26,7 @@ export {
 } from './file-outcome.js';
 export { addImageRules, assertImageRules } from './image-rules.js';
 export { Operations } from './operations.js';
-export { removeOwnObjects, type OwnObject } from './own-objects.js';
+export { removeOwnObjects } from './own-objects.js';
 export {
   checkStorage,
   type CheckOptions,

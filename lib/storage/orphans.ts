@@ -1,19 +1,28 @@
+import { untilAborted } from '../transport/index.js';
 import type { StorageContext } from './storage-context.js';
 
+/** How long an application's `onOrphan` is waited for. */
+const REPORT_MS = 10_000;
+
 /**
- * Makes known which objects a failed request left behind: one warning with their file IDs, and the application's
- * `onOrphan`. What that throws is logged.
+ * Makes known which objects a failed call may have left behind: one warning with their file IDs, and the application's
+ * `onOrphan`. An error of that function is logged.
  */
 export async function reportOrphans(
-  { options, logger }: Pick<StorageContext, 'options' | 'logger'>,
+  { options, logger, operations }: Pick<StorageContext, 'options' | 'logger' | 'operations'>,
   fileIds: readonly string[],
 ): Promise<void> {
   if (fileIds.length === 0) return;
   logger.warn(
-    `Files of a failed request may remain in the storage and could not be removed: ${fileIds.join(', ')}`,
+    'Files of a failed call may remain in the storage: they could not be deleted, or are at paths where somebody else ' +
+      `may have stored a file. Look them up in your records before you delete them: ${fileIds.join(', ')}`,
   );
+  const { onOrphan } = options;
+  if (onOrphan === undefined) return;
   try {
-    await options.onOrphan?.(fileIds);
+    await operations.runCleanup('waiting for onOrphan', REPORT_MS, async signal =>
+      untilAborted(Promise.resolve(onOrphan(fileIds)), signal),
+    );
   } catch (error) {
     logger.warn(`onOrphan failed: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -15,8 +15,6 @@ import type { StorageContext } from './storage-context.js';
 export interface PostObjectCall extends FormSubject {
   /** What to send. */
   readonly body: UploadBody;
-  /** Given everything that is sent, so that the content can be recognised later; undefined for no hash. */
-  readonly hash: Hash | undefined;
   /** Told how many bytes of the body were handed to the connection; undefined for nobody. */
   readonly onBytes: ((count: number) => void) | undefined;
   /** Ends the upload. Once the last byte is sent it takes effect only after a grace period: see {@link postObject}. */
@@ -38,14 +36,14 @@ export async function postObject(
 ): Promise<PostObjectOutcome> {
   const { body, signal } = call;
   const { verifyEtag } = context.options.upload;
-  const hash = call.hash ?? (verifyEtag ? createHash('md5') : undefined);
+  const hash = verifyEtag ? createHash('md5') : undefined;
   const form = buildForm({
     fields: toFormFields(call),
     size: body.size,
     file: hashed(body.open(signal), hash),
     onFileBytes: call.onBytes,
   });
-  const md5 = (): string | undefined => (verifyEtag ? hash?.copy().digest('hex') : undefined);
+  const md5 = (): string | undefined => hash?.copy().digest('hex');
   return exchange(context, call, { form, md5 });
 }
 

@@ -80,7 +80,8 @@ class SelfCheck {
     const write = await this.#settle(async () => {
       const from = { source: content, size: undefined };
       const contentType = 'text/plain';
-      const call = { from, cloudPath, contentType, fallbackType: contentType, signal };
+      const fallbackType = contentType;
+      const call = { from, cloudPath, contentType, fallbackType, uniquePath: true, signal };
       ({ fileId } = await storeAtPath(this.#context, call));
     });
     const read = await this.#after(write, async () => {

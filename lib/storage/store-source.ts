@@ -47,16 +47,24 @@ export interface StoreSourceCall {
   readonly signal: AbortSignal;
 }
 
+/** A body that is in the storage. */
+export interface StoredBody {
+  /** Where and as what. */
+  readonly stored: StoredCloudFile;
+  /** Nothing else can be stored at its path. */
+  readonly isPathUnique: boolean;
+}
+
 /** Opens a body, decides about it, uploads it, and lets go of it. */
 export async function storeSource(
   context: StorageContext,
   { from, inspectHead, plan, onProgress, signal }: StoreSourceCall,
-): Promise<StoredCloudFile> {
+): Promise<StoredBody> {
   const body = await openSource(context, from, { inspectHead, signal });
   try {
     const { cloudPath, contentType, isPathUnique } = await plan(body);
     const planned = { cloudPath, contentType, isPathUnique, body, onProgress, signal };
-    return await uploadObject(context, planned);
+    return { stored: await uploadObject(context, planned), isPathUnique };
   } finally {
     await body.dispose();
   }
@@ -92,6 +100,8 @@ export interface StoreAtPathCall {
   readonly contentType: string | undefined;
   /** The media type when the first bytes show none. */
   readonly fallbackType: string;
+  /** The application vouches that nothing else is ever stored at the path. @defaultValue false */
+  readonly uniquePath?: boolean | undefined;
   /** Told how far the transfer to the storage has got. @defaultValue nobody is */
   readonly onProgress?: ProgressOptions['onProgress'];
   /** Ends the call. */
@@ -101,10 +111,19 @@ export interface StoreAtPathCall {
 /** Stores a body at a known path. @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`, and as {@link storeSource} does */
 export async function storeAtPath(
   context: StorageContext,
-  { from, cloudPath, contentType, fallbackType, onProgress, signal }: StoreAtPathCall,
+  {
+    from,
+    cloudPath,
+    contentType,
+    fallbackType,
+    uniquePath = false,
+    onProgress,
+    signal,
+  }: StoreAtPathCall,
 ): Promise<StoredCloudFile> {
   assertCloudPath(cloudPath);
   assertContentType(contentType);
+  assertUniquePath(uniquePath);
   let shownType: string | undefined;
   const inspectHead = async (head: Uint8Array): Promise<void> => {
     if (contentType === undefined) shownType = (await detectContentType(head))?.contentType;
@@ -112,9 +131,18 @@ export async function storeAtPath(
   const plan = (): StoragePlan => ({
     cloudPath,
     contentType: contentType ?? shownType ?? fallbackType,
-    isPathUnique: false,
+    isPathUnique: uniquePath,
   });
-  return storeSource(context, { from, inspectHead, plan, onProgress, signal });
+  const { stored } = await storeSource(context, { from, inspectHead, plan, onProgress, signal });
+  return stored;
+}
+
+function assertUniquePath(uniquePath: unknown): void {
+  if (typeof uniquePath === 'boolean') return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: 'upload: uniquePath must be true or false. Leave it out unless your paths are unique.',
+  });
 }
 
 /**

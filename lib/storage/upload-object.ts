@@ -1,5 +1,3 @@
-import { createHash, type Hash } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import { UNKNOWN_CONTENT_TYPE, type UploadBody } from '../body/index.js';
 import { observed, uploadChannel, type WxCloudUploadEvent } from '../diagnostics/index.js';
 import type { UploadLink } from '../wire/index.js';
@@ -34,7 +32,7 @@ export interface UploadObjectCall {
   readonly body: UploadBody;
   /** Its media type. */
   readonly contentType: string;
-  /** Whether nothing else can have been stored at the path, as when it was made up at random. */
+  /** Nothing but this upload can store at the path, as when it was made up at random. */
   readonly isPathUnique: boolean;
   /** Told how far the transfer to the storage has got, by each try from 0. @defaultValue nobody is */
   readonly onProgress?: ProgressOptions['onProgress'];
@@ -44,8 +42,8 @@ export interface UploadObjectCall {
 
 /**
  * Stores one object: a link, then the form. A transient failure is repeated with a fresh link as long as the body can be
- * read again; where it is not known what COS did, the object is uploaded again to the same path or, after the last
- * try, removed.
+ * read again; where it is not known what COS did, the object is uploaded again to the same path. After the last try it is
+ * removed where the path is unique, and reported elsewhere.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_UPLOAD_REJECTED` and all that calls and bodies throw
  */
 export async function uploadObject(
@@ -77,9 +75,6 @@ interface SentObject {
 class ObjectUpload {
   readonly #context: StorageContext;
   readonly #call: UploadObjectCall;
-  readonly #startedAtMs = performance.now();
-  /** A body that cannot be read again is hashed while it is sent, where its object may have to be recognised. */
-  readonly #hash: Hash | undefined;
   readonly #report: ((transferredBytes: number) => void) | undefined;
   #leftover: UploadLink | undefined;
   #isOpened = false;
@@ -93,8 +88,6 @@ class ObjectUpload {
   constructor(context: StorageContext, call: UploadObjectCall) {
     this.#context = context;
     this.#call = call;
-    const isRecognisable = call.body.isReplayable || call.isPathUnique;
-    this.#hash = isRecognisable ? undefined : createHash('md5');
     const { onProgress, body } = call;
     const transfer = { onProgress, totalBytes: body.size };
     this.#report = onProgress && reportProgress(context, transfer);
@@ -108,16 +101,12 @@ class ObjectUpload {
     });
   }
 
-  /** Removes what a try may have stored; what cannot be removed is reported. */
+  /** Removes or reports what a try may have stored. */
   async cleanUp(): Promise<void> {
     if (this.#leftover === undefined) return;
     const { fileId } = this.#leftover;
-    const { body, isPathUnique } = this.#call;
-    const readEtag = async (signal: AbortSignal): Promise<string> =>
-      this.#hash?.digest('hex') ?? hashBody(body, signal);
-    await removeOwnObjects(this.#context, [
-      { fileId, isPathUnique, readEtag, storedSinceMs: this.#startedAtMs },
-    ]);
+    const { isPathUnique } = this.#call;
+    await removeOwnObjects(this.#context, [{ fileId, isPathUnique }]);
   }
 
   /** A repeat that only leaves the extra field out is not one of the tries: nothing was transient about the refusal. */
@@ -141,13 +130,11 @@ class ObjectUpload {
     const link = await requestUploadLink(this.#context, cloudPath, signal);
     this.#isOpened = true;
     const contentType = withType ? this.#call.contentType : undefined;
-    const hash = this.#hash;
     const outcome = await postObject(this.#context, {
       link,
       cloudPath,
       body,
       contentType,
-      hash,
       onBytes: this.#countBytes(),
       signal,
     });
@@ -187,12 +174,4 @@ class ObjectUpload {
   #canSend(): boolean {
     return this.#call.body.isReplayable || !this.#isOpened;
   }
-}
-
-async function hashBody(body: UploadBody, signal: AbortSignal): Promise<string> {
-  const hash = createHash('md5');
-  const bytes = body.open(signal);
-  if (Buffer.isBuffer(bytes)) return hash.update(bytes).digest('hex');
-  for await (const piece of bytes) hash.update(piece);
-  return hash.digest('hex');
 }

@@ -3,6 +3,11 @@ import type { WxCloudHttpRequest } from '../upload-options.js';
 
 /** What is known of an answer when its path is decided. */
 export interface WxCloudOutgoingFile {
+  /**
+   * A random ID that was made for this answer alone. A path that holds it is unique, so that the object is deleted when the
+   * request fails.
+   */
+  readonly uuid: string;
   /** The name that the handler gave; never sent to the storage. */
   readonly fileName: string | undefined;
   /** The type it is stored with. */
@@ -26,6 +31,12 @@ export interface WxCloudReplyOptions {
    * path. @defaultValue no prefix
    */
   readonly path?: string | WxCloudReplyPathFactory | undefined;
+  /**
+   * Vouches that the function `path` never returns the path of another file, where it does not use `file.uuid`: only then is
+   * the object deleted when the request fails. Elsewhere it is left alone and reported to `onOrphan`.
+   * @defaultValue false
+   */
+  readonly uniquePath?: boolean | undefined;
   /**
    * Answers of up to so many bytes are sent as they are, with their type. `wx.cloud.callContainer` takes answers of up to
    * 1000 KiB. @defaultValue none: all are stored

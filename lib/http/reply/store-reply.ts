@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { StreamableFile } from '@nestjs/common';
 import {
   abandonSource,
@@ -7,7 +8,6 @@ import {
   type DetectedType,
   type UploadSource,
 } from '../../body/index.js';
-import { assertCloudPath, generateCloudPath } from '../../file-id/index.js';
 import {
   assertContentType,
   storeSource,
@@ -15,8 +15,8 @@ import {
   type StorageContext,
   type StoragePlan,
 } from '../../storage/index.js';
-import { askApplication } from '../ask-application.js';
 import { RequestMemory } from '../capacity.js';
+import { chooseCloudPath } from '../cloud-path-option.js';
 import { formatDisposition } from '../serve/index.js';
 import type { StoredFiles } from '../stored-files.js';
 import type { WxCloudHttpRequest } from '../upload-options.js';
@@ -82,6 +82,7 @@ async function toStreamableFile(
 class ReplyUpload {
   readonly #reply: ReplyBody;
   readonly #parts: ReplyContext;
+  readonly #uuid = randomUUID();
   #detected: DetectedType | undefined;
 
   constructor(reply: ReplyBody, parts: ReplyContext) {
@@ -90,8 +91,8 @@ class ReplyUpload {
   }
 
   async store(source: UploadSource, signal: AbortSignal): Promise<WxCloudReply> {
-    const { context, options, files } = this.#parts;
-    const stored = await storeSource(context, {
+    const { context, files } = this.#parts;
+    const { stored, isPathUnique } = await storeSource(context, {
       from: { source, size: this.#reply.size },
       inspectHead: async head => {
         this.#detected = await detectContentType(head);
@@ -99,9 +100,8 @@ class ReplyUpload {
       plan: body => this.#plan(body.size, signal),
       signal,
     });
-    const { fileId, cloudPath, size, contentType, etag } = stored;
-    const isPathUnique = typeof options.path !== 'function';
-    await files.add({ fileId, etag, context, isPathUnique });
+    const { fileId, cloudPath, size, contentType } = stored;
+    await files.add({ fileId, context, isPathUnique });
     signal.throwIfAborted();
     return { fileId, cloudPath, size, contentType, ...(await this.#link(fileId, signal)) };
   }
@@ -117,18 +117,11 @@ class ReplyUpload {
 
   async #plan(size: number, signal: AbortSignal): Promise<StoragePlan> {
     const { options, request } = this.#parts;
-    const { path = '' } = options;
     const { fileName, contentType: given } = this.#reply;
     const contentType = given ?? this.#detected?.contentType ?? UNKNOWN_CONTENT_TYPE;
     const extension = extensionOf(fileName) ?? this.#detected?.extension;
-    if (typeof path === 'string') {
-      const cloudPath = generateCloudPath({ prefix: path, extension });
-      return { cloudPath, contentType, isPathUnique: true };
-    }
-    const file = { fileName, contentType, extension, size };
-    const cloudPath = await askApplication(path(file, request), signal);
-    assertCloudPath(cloudPath);
-    return { cloudPath, contentType, isPathUnique: false };
+    const file = { uuid: this.#uuid, fileName, contentType, extension, size };
+    return { ...(await chooseCloudPath(options, file, request, signal)), contentType };
   }
 }
 

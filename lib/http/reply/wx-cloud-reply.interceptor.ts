@@ -15,9 +15,9 @@ import { abandonSource } from '../../body/index.js';
 import { OptionsInvalidError, WxCloudStorageError } from '../../errors/index.js';
 import { findInstance } from '../application-instances.js';
 import { announceRetry } from '../capacity.js';
+import { assertPathOptions } from '../cloud-path-option.js';
 import { toHttpException } from '../http-exception.js';
 import { keepOnSuccess } from '../keep-on-success.js';
-import { assertPathPrefix } from '../path-prefix.js';
 import { rawResponseOf } from '../request-origin.js';
 import { watchStoredFiles } from '../stored-files.js';
 import type { WxCloudHttpRequest } from '../upload-options.js';
@@ -35,7 +35,7 @@ interface ReplyRequest extends WxCloudHttpRequest {
  * other values, and errors, pass as they are. When the answer does not reach the client, the file is removed.
  */
 export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type<NestInterceptor> {
-  assertPathPrefix(options.path);
+  assertPathOptions(options);
   assertWhenOverBytes(options.whenOverBytes);
 
   class ReplyInterceptor implements NestInterceptor, OnModuleInit {

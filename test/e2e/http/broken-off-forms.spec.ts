@@ -190,13 +190,4 @@ describe.each(ADAPTERS)('on $name', adapter => {
     expect(await first).toMatchObject({ status: 500 });
     expect((await application.emulator.readObject('avatars/me.png')).equals(later)).toBe(true);
   });
-
-  it('frees a path again when the only request with a file there fails', async () => {
-    finish();
-    await application.post('avatar', [
-      { field: 'fails', text: 'yes' },
-      { field: 'photo', file: PNG },
-    ]);
-    await expectNothingLeft(application);
-  });
 });

@@ -1,7 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it, jest } from '@jest/globals';
 import { FileIntake } from '../../../lib/http/file-intake.js';
 import { NEVER } from '../support/server.js';
-import type { WxCloudHttpRequest } from '../../../lib/http/upload-options.js';
+import type { WxCloudHttpRequest, WxCloudIncomingFile } from '../../../lib/http/upload-options.js';
 
 const request = {} as WxCloudHttpRequest;
 const file = { fieldname: 'photo', originalname: 'a.bin', mimetype: 'image/png' };
@@ -19,6 +20,27 @@ describe("an application's own detection", () => {
     await expect(intake.plan(5, NEVER)).resolves.toMatchObject({
       contentType: 'application/x-own',
     });
+  });
+});
+
+describe('a path function', () => {
+  it('is given the same UUID for the same file, however often it is asked', async () => {
+    const path = jest.fn(({ uuid }: WxCloudIncomingFile) => `own/${uuid}`);
+    const intake = new FileIntake({ path }, request, file);
+    const plans = [await intake.plan(5, NEVER), await intake.plan(5, NEVER)];
+    expect(plans[0]).toEqual(plans[1]);
+  });
+
+  it.each<[string, (file: WxCloudIncomingFile) => string, boolean | undefined, boolean]>([
+    ['with the UUID', ({ uuid }) => `own/${uuid}.png`, undefined, true],
+    ['with the UUID in a folder', ({ uuid }) => `${uuid}/a.png`, false, true],
+    ['without it', () => 'own/a.png', undefined, false],
+    ['with a part of it', ({ uuid }) => `own/${uuid.slice(0, -1)}`, undefined, false],
+    ['with another one', () => `own/${randomUUID()}`, undefined, false],
+    ['that the application vouches for', () => 'own/a.png', true, true],
+  ])('returns a path %s', async (_, path, uniquePath, isPathUnique) => {
+    const intake = new FileIntake({ path, uniquePath }, request, file);
+    await expect(intake.plan(5, NEVER)).resolves.toMatchObject({ isPathUnique });
   });
 });
 
