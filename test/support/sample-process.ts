@@ -34,8 +34,10 @@ export interface SampleEnd {
 const cleanups = new Set<() => Promise<void>>();
 
 /** Starts the sample on a free port with the emulator; resolves when it listens. */
-export async function startSample(): Promise<SampleProcess> {
-  const { child, folder, end } = await spawnSample({ PORT: '0' });
+export async function startSample(
+  variables: Readonly<Record<string, string>> = {},
+): Promise<SampleProcess> {
+  const { child, folder, end } = await spawnSample({ PORT: '0', ...variables });
   const url = await Promise.race([
     readAddress(child),
     end.then(({ stderr }) => {

@@ -7,7 +7,7 @@ import { WxCloudExceptionFilter } from 'nestjs-wx-cloud-storage';
 import { AppModule } from './app.module.js';
 import type { Cloud } from './cloud/cloud.js';
 import { LabLogger } from './lab-logger.js';
-import { SameOriginGuard } from './same-origin.guard.js';
+import { refuseStrangers } from './refuse-strangers.js';
 import { securityHeaders } from './security-headers.js';
 
 const PUBLIC_FOLDER = fileURLToPath(new URL('../public/', import.meta.url));
@@ -21,6 +21,7 @@ const keepPolicy = (response: ServerResponse): void => {
 export async function createApplication(
   cloud: Cloud,
   logger: LoggerService | false = new LabLogger(),
+  allowedHosts: readonly string[] = [],
 ): Promise<NestExpressApplication> {
   const application = await NestFactory.create<NestExpressApplication>(AppModule.on(cloud), {
     logger,
@@ -29,8 +30,8 @@ export async function createApplication(
   });
   application.disable('x-powered-by');
   application.use(securityHeaders(cloud));
+  application.use(refuseStrangers(allowedHosts));
   application.useStaticAssets(PUBLIC_FOLDER, { setHeaders: keepPolicy });
-  application.useGlobalGuards(new SameOriginGuard());
   application.useGlobalFilters(new WxCloudExceptionFilter(application.getHttpAdapter()));
   application.enableShutdownHooks();
   return application;

@@ -14,6 +14,8 @@ export interface WechatCredentials {
 export interface Settings {
   /** The port on 127.0.0.1; 0 takes a free one. */
   readonly port: number;
+  /** Names under which the lab may be opened besides loopback ones, in lower case; from `ALLOWED_HOSTS`. */
+  readonly allowedHosts: readonly string[];
   /** Undefined when none of the three variables is set: then the emulator is used. */
   readonly wechat: WechatCredentials | undefined;
 }
@@ -24,7 +26,23 @@ const WECHAT_VARIABLES = ['WX_APPID', 'WX_SECRET', 'WX_ENV_ID'] as const;
 
 /** Reads the settings; an empty variable counts as not set. @throws {StartError} naming the variable and what to do */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
-  return { port: readPort(environment['PORT'] || DEFAULT_PORT), wechat: readWechat(environment) };
+  return {
+    port: readPort(environment['PORT'] || DEFAULT_PORT),
+    allowedHosts: readHosts(environment['ALLOWED_HOSTS'] ?? ''),
+    wechat: readWechat(environment),
+  };
+}
+
+function readHosts(text: string): readonly string[] {
+  const names = text
+    .toLowerCase()
+    .split(',')
+    .map(name => name.trim())
+    .filter(Boolean);
+  if (names.every(name => /^[a-z0-9.-]+$/.test(name))) return names;
+  throw new StartError(
+    `ALLOWED_HOSTS is ${JSON.stringify(text)}, but has to be a list of host names without ports: set it to e.g. ALLOWED_HOSTS=lab.example,other.example.`,
+  );
 }
 
 function readPort(text: string): number {

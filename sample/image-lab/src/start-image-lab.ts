@@ -2,16 +2,17 @@ import { Logger } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { openCloud, type Cloud } from './cloud/cloud.js';
 import { createApplication } from './create-application.js';
+import { LabLogger } from './lab-logger.js';
 import type { Settings } from './settings.js';
 import { StartError } from './start-error.js';
 
 const HOST = '127.0.0.1';
 
 /** Starts the image lab and says where it is. Nothing keeps running when it fails. @throws {StartError} when the port cannot be used */
-export async function startImageLab({ port, wechat }: Settings): Promise<void> {
+export async function startImageLab({ port, allowedHosts, wechat }: Settings): Promise<void> {
   const cloud = await openCloud(wechat);
   try {
-    const application = await createApplication(cloud);
+    const application = await createApplication(cloud, new LabLogger(), allowedHosts);
     await listen(application, port);
     announce(cloud, await application.getUrl());
   } catch (error) {

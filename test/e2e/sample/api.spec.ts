@@ -25,7 +25,7 @@ describe('an operation of the image lab', () => {
       fileId: expect.stringMatching(/^cloud:\/\/.+\/processed\/\d{4}\/.+\.png$/),
       cloudPath: expect.stringMatching(/^processed\//),
       contentType: 'image/png',
-      name: 'a.png',
+      name: 'a-blur-2.png',
       width: 400,
       height: 300,
       operation: 'blur',
@@ -68,6 +68,52 @@ describe('an operation of the image lab', () => {
     expect([list.status, list.body['errorCode']]).toEqual([400, 'WX_CLOUD_FILE_ID_INVALID']);
   });
 
+  it('gives every new image a name of its own', async () => {
+    const operations = [
+      { operation: 'resize', options: { longestSide: 64 } },
+      { operation: 'resize', options: { longestSide: 32 } },
+      { operation: 'resize', options: { longestSide: 32 } },
+      { operation: 'rotate', options: { degrees: -90 } },
+      { operation: 'grayscale' },
+    ];
+    const names: unknown[] = [];
+    for (const operation of operations) {
+      names.push((await lab.post('/api/operations', { fileId, ...operation })).body['name']);
+    }
+
+    expect(names).toEqual([
+      'a-64.png',
+      'a-32.png',
+      'a-32 (2).png',
+      'a-rotate--90.png',
+      'a-grayscale.png',
+    ]);
+  });
+
+  it('gives names of their own to new images that are made at the same time', async () => {
+    const body = { fileId, operation: 'grayscale' };
+    const answers = await Promise.all([1, 2, 3, 4].map(() => lab.post('/api/operations', body)));
+
+    const names = answers.map(answer => answer.body['name']);
+    expect(new Set(names).size).toBe(4);
+  });
+
+  it.each([
+    { operation: 'resize', options: { longestSide: 15 }, range: 'from 16 to 4096' },
+    { operation: 'resize', options: { longestSide: 4_097 }, range: 'from 16 to 4096' },
+    { operation: 'resize', options: { longestSide: 480.5 }, range: 'from 16 to 4096' },
+    { operation: 'resize', options: { longestSide: '480' }, range: 'from 16 to 4096' },
+    { operation: 'resize', options: { longestSide: null }, range: 'from 16 to 4096' },
+    { operation: 'resize', options: {}, range: 'from 16 to 4096' },
+    { operation: 'rotate', options: { degrees: 181 }, range: 'from -180 to 180' },
+    { operation: 'blur', options: { sigma: 0.4 }, range: 'from 0.5 to 40' },
+  ])('says the range to $operation with $options', async ({ range, ...operation }) => {
+    const answer = await lab.post('/api/operations', { fileId, ...operation });
+
+    expect([answer.status, answer.body['errorCode']]).toEqual([400, 'OPERATION_INVALID']);
+    expect(answer.body['message']).toContain(range);
+  });
+
   it.each([
     { operation: 'toString' },
     { operation: 'blur', options: { sigma: 99 } },
@@ -89,14 +135,6 @@ describe('the API of the image lab', () => {
     expect(await lab.remove(`fileId=${encodeURIComponent(String(fileId))}`)).toBe(204);
     expect(await lab.remove(`fileId=${encodeURIComponent(String(fileId))}`)).toBe(404);
     expect(lab.emulator.objects).toEqual([]);
-  });
-
-  it('refuses what another web site sends', async () => {
-    const response = await fetch(`${lab.url}/api/images`, {
-      headers: { 'Sec-Fetch-Site': 'cross-site' },
-    });
-
-    expect(response.status).toBe(403);
   });
 
   it('lets the page load its own files and images of the cloud alone, and send to these two', async () => {

@@ -113,6 +113,32 @@ describe('the page of the image lab', () => {
     expect((await fetchPixels(await linkOf(after))).equals(before)).toBe(false);
   });
 
+  it('says which sizes there are when another one is typed, and does not run', async () => {
+    const { page, problems } = await openLab();
+    await uploadAll(page, await makeImage('png', 'a.png'));
+    await page.getByRole('button', { name: 'Edit a.png' }).click();
+    await page.locator('.operation', { hasText: 'Resize' }).click();
+    const field = page.locator('[data-part=options] input[type=number]');
+    const problem = page.locator('#workbench [data-part=problem]');
+
+    for (const typed of ['5000', '15', '', '99.5']) {
+      await field.fill(typed);
+      await field.blur();
+      await page.getByRole('button', { name: 'Run' }).click();
+      expect(await problem.textContent()).toContain('from 16 to 4096');
+      expect(await field.inputValue()).toBe(typed);
+      expect(await field.getAttribute('aria-invalid')).toBe('true');
+    }
+    await field.fill('64');
+    await page.getByRole('button', { name: 'Run' }).click();
+    await page.locator('[data-part=after] img').waitFor();
+
+    expect(await problem.textContent()).toBe('');
+    expect(await page.locator('[data-part=after] figcaption').textContent()).toContain('64 × 48');
+    expect(await cardsOf(page).locator('h3').allTextContents()).toEqual(['a-64.png', 'a.png']);
+    expect(problems).toEqual([]);
+  });
+
   it('deletes an image after asking', async () => {
     const { page, sample } = await openLab();
     await uploadAll(page, await makeImage('png', 'old.png'));

@@ -16,6 +16,8 @@ describe('the start and end of the image lab', () => {
     { variables: { PORT: 'http' }, line: /^PORT is "http", .+ PORT=3000\.\n$/ },
     { variables: { PORT: '65536' }, line: /^PORT is "65536", .+\n$/ },
     { variables: { PORT: '-1' }, line: /^PORT is "-1", .+\n$/ },
+    { variables: { ALLOWED_HOSTS: 'http://a.example' }, line: /^ALLOWED_HOSTS is .+\n$/ },
+    { variables: { ALLOWED_HOSTS: 'a.example:80' }, line: /^ALLOWED_HOSTS is .+\n$/ },
     {
       variables: { WX_APPID: 'wx1', WX_ENV_ID: 'prod-1' },
       line: /^WX_SECRET is missing: .+ unset WX_APPID and WX_ENV_ID .+\n$/,

@@ -14,6 +14,7 @@ const BY_CODE = {
   UPLOAD_UNKNOWN: 'error.form',
   RESULT_TOO_LARGE: 'error.resultSize',
   OPERATION_INVALID: 'error.options',
+  LAB_BUSY: 'error.busy',
 };
 
 /** Something that failed, as a message that follows the language of the page. */

@@ -17,11 +17,15 @@ export const OPERATIONS = {
   ],
 };
 
-/** The controls of an operation's options, and a function that reads them. */
+/**
+ * The controls of an operation's options, a function that reads them, and one that gives the first value that is out of
+ * bounds, as a message.
+ */
 export function makeOptions(operation) {
   const controls = OPERATIONS[operation].map(makeControl);
   const read = () => Object.fromEntries(controls.map(({ name, read: value }) => [name, value()]));
-  return { elements: controls.map(({ element }) => element), read };
+  const findProblem = () => controls.map(({ check }) => check?.()).find(Boolean);
+  return { elements: controls.map(({ element }) => element), read, findProblem };
 }
 
 function makeControl(option) {
@@ -33,14 +37,20 @@ function makeControl(option) {
 function makeNumber({ name, min, max, step, value }) {
   const slider = make('input', { type: 'range', min, max, step, value, id: `option-${name}` });
   const field = make('input', { type: 'number', min, max, step, value });
+  field.required = true;
   label(field, `option.${name}`);
   slider.addEventListener('input', () => (field.value = slider.value));
   field.addEventListener('input', () => {
-    if (field.validity.valid && field.value !== '') slider.value = field.value;
+    if (field.validity.valid) slider.value = field.value;
   });
-  field.addEventListener('change', () => (field.value = slider.value));
   const element = make('div', { class: 'option' }, captionOf(name), slider, field);
-  return { name, element, read: () => Number(slider.value) };
+  const check = () => {
+    field.setAttribute('aria-invalid', String(!field.validity.valid));
+    if (field.validity.valid) return undefined;
+    const parameters = { name: { key: `option.${name}` }, min, max, step };
+    return { key: 'error.range', parameters, field };
+  };
+  return { name, element, check, read: () => (field.value === '' ? null : Number(field.value)) };
 }
 
 function makeText({ name, maxLength }) {

@@ -10,7 +10,13 @@ const parts = partsOf(dialog);
 const title = document.getElementById('workbench-title');
 
 /** What is open: the image, the operation, how to read its options, and the number of the newest run. */
-const state = { image: undefined, operation: 'grayscale', read: () => ({}), run: 0 };
+const state = {
+  image: undefined,
+  operation: 'grayscale',
+  read: () => ({}),
+  findProblem: () => undefined,
+  run: 0,
+};
 let onResult = () => {};
 
 /** Gets the workbench ready; `callback` is given every result. */
@@ -53,8 +59,9 @@ function makeOperation(name) {
 
 function choose(name) {
   state.operation = name;
-  const { elements, read } = makeOptions(name);
+  const { elements, read, findProblem } = makeOptions(name);
   state.read = read;
+  state.findProblem = findProblem;
   if (elements.length === 0) {
     const nothing = make('p', { class: 'no-options' });
     say(nothing, 'operation.noOptions');
@@ -77,6 +84,12 @@ function showRequest() {
 
 async function run() {
   if (parts.run.getAttribute('aria-disabled') === 'true') return;
+  const problem = state.findProblem();
+  if (problem !== undefined) {
+    say(parts.problem, problem.key, problem.parameters);
+    problem.field.focus();
+    return;
+  }
   state.run += 1;
   const current = state.run;
   setBusy(true);

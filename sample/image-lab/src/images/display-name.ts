@@ -1,8 +1,48 @@
+import type { Operation } from './operations/operation.js';
+
 const LONGEST = 120;
 
-/** A file's name for people to read: no folders, no control characters, not too long; with another extension if given. */
-export function toDisplayName(name: string, extension?: string): string {
+/** A file's name for people to read: no folders, no control characters, not too long. */
+export function toDisplayName(name: string): string {
   const base = name.split(/[/\\]/).at(-1) ?? '';
-  const readable = base.replaceAll(/\p{C}/gu, '').slice(0, LONGEST).trim() || 'image';
-  return extension === undefined ? readable : `${readable.replace(/\.[^.]*$/, '')}.${extension}`;
+  return base.slice(0, LONGEST).replaceAll(/\p{C}/gu, '').trim() || 'image';
+}
+
+/** The name of a new image: that of its source, what was done with it, and its own extension, e.g. `cat-480.png`. */
+export function nameResult(source: string, operation: Operation, extension: string): string {
+  return insertBeforeExtension(withExtension(source, extension), `-${describe(operation)}`);
+}
+
+/** The name itself while it is free, else the first free one of `cat (2).png`, `cat (3).png` and so on. */
+export function toFreeName(name: string, isTaken: (name: string) => boolean): string {
+  for (let count = 1; ; count += 1) {
+    const candidate = count === 1 ? name : insertBeforeExtension(name, ` (${count})`);
+    if (!isTaken(candidate)) return candidate;
+  }
+}
+
+function describe(operation: Operation): string {
+  switch (operation.name) {
+    case 'resize':
+      return String(operation.longestSide);
+    case 'blur':
+      return `blur-${operation.sigma}`;
+    case 'rotate':
+      return `rotate-${operation.degrees}`;
+    case 'grayscale':
+    case 'watermark':
+      return operation.name;
+  }
+}
+
+function withExtension(name: string, extension: string): string {
+  return `${name.replace(/\.[^.]*$/, '')}.${extension}`;
+}
+
+/** What does not fit is taken from the end of the base, so that the addition is always there. */
+function insertBeforeExtension(name: string, addition: string): string {
+  const extension = /\.[^.]*$/.exec(name)?.[0] ?? '';
+  const base = name.slice(0, name.length - extension.length);
+  const room = LONGEST - extension.length - addition.length;
+  return `${base.slice(0, Math.max(1, room)).toWellFormed()}${addition}${extension}`;
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { toFreeName } from './display-name.js';
 import { ImageError } from './image-error.js';
 import { GALLERY_IMAGES } from './limits.js';
 import type { OperationName } from './operations/operation.js';
@@ -57,10 +58,15 @@ export class Gallery {
     );
   }
 
-  /** @throws {ImageError} `GALLERY_FULL` */
-  add(image: GalleryImage): void {
+  /** Gives the image as it is kept: a result has a name of its own. @throws {ImageError} `GALLERY_FULL` */
+  add(image: GalleryImage): GalleryImage {
     this.assertHasRoom();
-    this.#images.set(image.fileId, image);
+    const names = new Set([...this.#images.values()].map(({ name }) => name));
+    const isResult = image.operation !== undefined;
+    const name = isResult ? toFreeName(image.name, taken => names.has(taken)) : image.name;
+    const kept = { ...image, name };
+    this.#images.set(image.fileId, kept);
+    return kept;
   }
 
   /** Forgets an image; its files are not touched. */

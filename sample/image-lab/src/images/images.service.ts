@@ -7,11 +7,11 @@ import {
   type WxCloudFile,
   type WxCloudReply,
 } from 'nestjs-wx-cloud-storage';
-import { toDisplayName } from './display-name.js';
+import { nameResult, toDisplayName } from './display-name.js';
 import { Gallery, type GalleryImage } from './gallery.js';
 import { ImageError } from './image-error.js';
 import { inspectImage, type EncodedImage } from './inspect-image.js';
-import { IMAGES_AT_ONCE, LINK_SECONDS, RESULT_SIZE_BYTES } from './limits.js';
+import { IMAGES_AT_ONCE, IMAGES_WAITING, LINK_SECONDS, RESULT_SIZE_BYTES } from './limits.js';
 import { applyOperation } from './operations/apply-operation.js';
 import type { Operation } from './operations/operation.js';
 import type { RequestWork } from './request-work.js';
@@ -47,10 +47,16 @@ interface Draft {
   readonly thumbnail: EncodedImage;
 }
 
+/** A new image, and what is to be known of it. */
+interface MadeImage extends Pick<GalleryImage, 'width' | 'height'> {
+  readonly result: EncodedImage;
+  readonly thumbnail: EncodedImage;
+}
+
 /** Adds images to the gallery, makes new ones of them, and removes them: always by file ID. */
 @Injectable()
 export class ImagesService {
-  readonly #slots = new Slots(IMAGES_AT_ONCE);
+  readonly #slots = new Slots(IMAGES_AT_ONCE, IMAGES_WAITING);
   readonly #drafts = new WeakMap<RequestWork, Draft>();
 
   constructor(
@@ -72,8 +78,10 @@ export class ImagesService {
   async add(file: StoredFile, work: RequestWork): Promise<ImageView> {
     this.gallery.assertHasRoom();
     const { fileId, size, contentType } = file;
-    const bytes = await read(this.storage.file(fileId), work);
-    const { thumbnail, ...dimensions } = await this.#slots.run(() => inspectImage(bytes));
+    const { thumbnail, ...dimensions } = await this.#slots.run(
+      async () => inspectImage(await read(this.storage.file(fileId), work)),
+      work.signal,
+    );
     const name = toDisplayName(file.name);
     const image = { fileId, name, ...dimensions, size, contentType, operation: undefined };
     return this.#register(image, thumbnail, work);
@@ -84,14 +92,11 @@ export class ImagesService {
     // The pipe refuses what is no file ID of this environment; the gallery, what is not its own.
     const source = this.gallery.get(file.fileId);
     this.gallery.assertHasRoom();
-    const bytes = await read(file, work);
-    const { result, thumbnail, ...dimensions } = await this.#slots.run(async () => {
-      work.signal.throwIfAborted();
-      const made = await applyOperation(bytes, operation);
-      return { result: made, ...(await inspectImage(made.bytes)) };
-    });
-    assertResultSize(result);
-    const name = toDisplayName(source.name, result.extension);
+    const leave = await this.#slots.enter(work.signal);
+    // The result is in memory until it is stored: the next one waits for the end of this request.
+    const made = await this.#make(file, operation, work).finally(() => work.whenOver(leave));
+    const { result, thumbnail, ...dimensions } = made;
+    const name = nameResult(source.name, operation, result.extension);
     const image = { name, ...dimensions, operation: operation.name };
     this.#drafts.set(work, { image, thumbnail });
     return { body: result.bytes, fileName: name, contentType: result.contentType };
@@ -115,6 +120,12 @@ export class ImagesService {
     this.gallery.remove(image.fileId);
   }
 
+  async #make(file: WxCloudFile, operation: Operation, work: RequestWork): Promise<MadeImage> {
+    const result = await applyOperation(await read(file, work), operation);
+    assertResultSize(result);
+    return { result, ...(await inspectImage(result.bytes)) };
+  }
+
   async #register(
     image: Omit<GalleryImage, 'thumbnailId'>,
     thumbnail: EncodedImage,
@@ -127,8 +138,7 @@ export class ImagesService {
       signal: work.signal,
     });
     work.done(() => this.storage.delete(thumbnailId));
-    const complete = { ...image, thumbnailId };
-    this.gallery.add(complete);
+    const complete = this.gallery.add({ ...image, thumbnailId });
     work.done(() => this.gallery.remove(image.fileId));
     const [view] = await this.#withLinks([complete], work);
     return view as ImageView;

@@ -28,8 +28,17 @@ export const PIXELS = 40_000_000;
 /** How many images the gallery holds. */
 export const GALLERY_IMAGES = 60;
 
-/** How many images are decoded at once. */
+/** How many images are in memory at once, decoded or as a result that is being stored. */
 export const IMAGES_AT_ONCE = 2;
+
+/** How many requests wait for that, without their images. */
+export const IMAGES_WAITING = 30;
+
+/** How many forms are handed out and not expired or confirmed. */
+export const OPEN_FORMS = 200;
+
+/** How many uploads are watched at once. */
+export const WATCHERS = 200;
 
 /** Seconds that sharp may work on one image. */
 export const PROCESSING_SECONDS = 20;

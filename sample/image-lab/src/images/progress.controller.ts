@@ -1,15 +1,26 @@
 import { Controller, Param, Sse, type MessageEvent } from '@nestjs/common';
 import { WxUploadProgress } from 'nestjs-wx-cloud-storage';
-import type { Observable } from 'rxjs';
+import { defer, finalize, type Observable } from 'rxjs';
+import { ImageError } from './image-error.js';
+import { WATCHERS } from './limits.js';
 
 /** How far uploads have got on their way from here to the storage. */
 @Controller('api/progress')
 export class ProgressController {
+  #watchers = 0;
+
   constructor(private readonly progress: WxUploadProgress) {}
 
-  /** For an `EventSource`; the ID is the one that the page sends with its form. */
+  /** For an `EventSource`; the ID is the one that the page sends with its form. @throws {ImageError} `LAB_BUSY` */
   @Sse(':id')
   watch(@Param('id') id: string): Observable<MessageEvent> {
-    return this.progress.watch(id);
+    if (this.#watchers >= WATCHERS) {
+      throw new ImageError('LAB_BUSY', 'Too many uploads are watched. Try again in a moment.');
+    }
+    const events = this.progress.watch(id);
+    return defer(() => {
+      this.#watchers += 1;
+      return events;
+    }).pipe(finalize(() => (this.#watchers -= 1)));
   }
 }

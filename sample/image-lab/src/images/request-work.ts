@@ -10,12 +10,18 @@ type Undo = () => unknown;
 export class RequestWork {
   readonly #controller = new AbortController();
   readonly #undos: Undo[] = [];
+  readonly #callbacks: (() => void)[] = [];
   #hasFailed = false;
+  #isOver = false;
 
   constructor(response: ServerResponse) {
+    let isSent = response.writableFinished;
     const end = (): void => {
-      if (!response.writableFinished || response.statusCode >= 400) void this.#fail();
+      if (!isSent || response.statusCode >= 400) void this.#fail();
+      this.#isOver = true;
+      for (const callback of this.#callbacks.splice(0)) callback();
     };
+    response.once('finish', () => (isSent = true));
     if (response.closed) end();
     else response.once('close', end);
   }
@@ -29,6 +35,12 @@ export class RequestWork {
   done(undo: Undo): void {
     this.#undos.push(undo);
     if (this.#hasFailed) void this.#fail();
+  }
+
+  /** Calls a function when the request has been answered, or its client has gone. */
+  whenOver(callback: () => void): void {
+    if (this.#isOver) callback();
+    else this.#callbacks.push(callback);
   }
 
   async #fail(): Promise<void> {

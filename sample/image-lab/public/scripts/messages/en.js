@@ -108,6 +108,8 @@ export const en = {
   'error.unknown': 'This image is no longer in the gallery. Reload the page.',
   'error.resultSize': 'The result would be too large. Choose a smaller size.',
   'error.options': 'The server refused these settings. Check the values.',
+  'error.range': '{name}: enter a number from {min} to {max}, in steps of {step}.',
+  'error.busy': 'The lab has too much to do at the moment. Try again in a moment.',
   'error.cloud': 'Cloud storage did not answer as it should. Try again in a moment.',
   'error.cloudUnreachable':
     'The browser cannot reach cloud storage. Check the network; with WeChat, also check that this site is among the secure domains of the environment.',

@@ -104,6 +104,8 @@ export const zh = {
   'error.unknown': '这张图片已不在列表中，请刷新页面。',
   'error.resultSize': '处理结果过大，请缩小尺寸后重试。',
   'error.options': '服务器拒绝了这些参数，请检查后重试。',
+  'error.range': '{name}：请输入 {min} 到 {max} 之间的数，步长 {step}。',
+  'error.busy': '当前任务过多，请稍后再试。',
   'error.cloud': '云存储响应异常，请稍后重试。',
   'error.cloudUnreachable':
     '浏览器无法连接云存储，请检查网络；使用微信云环境时，还需确认已将本页面的域名添加到安全域名。',

@@ -13,7 +13,10 @@ export class DirectUploadsController {
 
   /** Hands out the form for one file. */
   @Post()
-  async open(@Body() body: unknown, @Work() work: RequestWork): Promise<UploadForm> {
+  async open(
+    @Body() body: unknown,
+    @Work() work: RequestWork,
+  ): Promise<Omit<UploadForm, 'ticket'>> {
     return this.uploads.open(readUploadRequest(body), work);
   }
 

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { WxCloudStorageService, type UploadForm } from 'nestjs-wx-cloud-storage';
+import { toDisplayName } from '../display-name.js';
 import { ImagesService, type ImageView } from '../images.service.js';
 import { CONTENT_TYPES, FILE_SIZE_BYTES, UPLOADED_FOLDER } from '../limits.js';
 import type { RequestWork } from '../request-work.js';
@@ -19,14 +20,12 @@ export class DirectUploadsService {
   async open(
     { name, contentType, extension }: UploadRequest,
     { signal }: RequestWork,
-  ): Promise<UploadForm> {
+  ): Promise<Omit<UploadForm, 'ticket'>> {
     this.images.assertHasRoom();
-    const form = await this.storage.createUploadForm(UPLOADED_FOLDER, {
-      contentType,
-      extension,
-      signal,
-    });
-    this.pending.add(form, name);
+    const { ticket: _, ...form } = await this.pending.open(toDisplayName(name), () =>
+      this.storage.createUploadForm(UPLOADED_FOLDER, { contentType, extension, signal }),
+    );
+    // The ticket stays here, beside the form's name: the client has no need of it.
     return form;
   }
 

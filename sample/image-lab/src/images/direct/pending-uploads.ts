@@ -7,6 +7,7 @@ import {
 import { WxCloudStorageService, type UploadForm } from 'nestjs-wx-cloud-storage';
 import { Gallery } from '../gallery.js';
 import { ImageError } from '../image-error.js';
+import { OPEN_FORMS } from '../limits.js';
 
 /** What became of a form so far. */
 type UploadState = 'open' | 'confirming' | 'confirmed';
@@ -27,6 +28,9 @@ interface PendingUpload extends ExpectedUpload {
 /** How long after its form has expired a file may still be on its way: the storage looks at the time when it begins. */
 const GRACE_MS = 60_000;
 
+/** No form is remembered for longer, whatever end it names. */
+const LONGEST_FORM_MS = 3_600_000;
+
 /**
  * The forms that were handed out and can still be posted. When one has expired, its file is removed unless the gallery
  * has it: it was never confirmed, was refused, or came once more after its image was deleted.
@@ -34,16 +38,26 @@ const GRACE_MS = 60_000;
 @Injectable()
 export class PendingUploads implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly #uploads = new Map<string, PendingUpload>();
+  #opening = 0;
 
   constructor(
     private readonly storage: WxCloudStorageService,
     private readonly gallery: Gallery,
   ) {}
 
-  /** Remembers a form, and the name of the file it is for. */
-  add({ fileId, expiresAt, ticket }: UploadForm, name: string): void {
-    const timer = this.#startTimer(fileId, expiresAt.getTime() - Date.now() + GRACE_MS);
-    this.#uploads.set(fileId, { name, ticket, state: 'open', timer });
+  /** Has a form made, and remembers it with the name of the file it is for. @throws {ImageError} `LAB_BUSY` */
+  async open(name: string, makeForm: () => Promise<UploadForm>): Promise<UploadForm> {
+    if (this.#uploads.size + this.#opening >= OPEN_FORMS) {
+      throw new ImageError('LAB_BUSY', 'Too many uploads are open. Try again in some minutes.');
+    }
+    this.#opening += 1;
+    try {
+      const form = await makeForm();
+      this.#add(form, name);
+      return form;
+    } finally {
+      this.#opening -= 1;
+    }
   }
 
   /** Begins to confirm an upload, which {@link settle} ends. @throws {ImageError} `UPLOAD_UNKNOWN` */
@@ -74,6 +88,12 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
   onApplicationShutdown(): void {
     for (const { timer } of this.#uploads.values()) clearTimeout(timer);
     this.#uploads.clear();
+  }
+
+  #add({ fileId, expiresAt, ticket }: UploadForm, name: string): void {
+    const leftMs = Math.min(expiresAt.getTime() - Date.now(), LONGEST_FORM_MS);
+    const timer = this.#startTimer(fileId, leftMs + GRACE_MS);
+    this.#uploads.set(fileId, { name, ticket, state: 'open', timer });
   }
 
   #startTimer(fileId: string, delayMs: number): NodeJS.Timeout {

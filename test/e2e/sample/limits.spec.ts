@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import { until } from '../../support/until.js';
+import { postWith, useLabServer } from './support/lab-server.js';
+import { makeImage } from './support/pictures.js';
+
+const lab = useLabServer();
+
+describe('operations that wait for others', () => {
+  it('hold no image, and are refused beyond 30', async () => {
+    const uploaded = await lab.upload(await makeImage('png', 'a.png', 40));
+    const call = { fileId: uploaded.body['fileId'], operation: 'grayscale' };
+    const clients = [new AbortController(), new AbortController()];
+    lab.emulator.faults.add({
+      operation: 'post-object',
+      effect: { kind: 'hang', at: 'request' },
+      times: 2,
+    });
+    const reads = () =>
+      lab.emulator.journal.filter(entry => entry.operation === 'get-object').length;
+    const readsBefore = reads();
+
+    const running = Promise.allSettled(
+      clients.map(({ signal }) => lab.post('/api/operations', call, signal)),
+    );
+    await until(() => reads() === readsBefore + 2, 'two operations');
+    let refused = 0;
+    const waiting = Array.from({ length: 40 }, async () => {
+      const answer = await lab.post('/api/operations', call);
+      refused += Number(answer.status === 503);
+      return answer;
+    });
+    await until(() => refused === 10, 'ten refusals');
+    expect(reads()).toBe(readsBefore + 2);
+
+    for (const client of clients) client.abort();
+    const answers = await Promise.all(waiting);
+    await running;
+    expect(answers.filter(({ body }) => body['errorCode'] === 'LAB_BUSY')).toHaveLength(10);
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(30);
+  });
+});
+
+describe('forms that are not used', () => {
+  const open = async () => lab.post('/api/direct-uploads', { name: 'a.png' });
+
+  it('are handed out up to 200, also when they are asked for at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 210 }, open));
+
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(200);
+    expect(answers.filter(({ body }) => body['errorCode'] === 'LAB_BUSY')).toHaveLength(10);
+  });
+
+  it('are not counted when the cloud gave none', async () => {
+    lab.emulator.faults.add({
+      operation: 'upload-link',
+      effect: { kind: 'errcode', errcode: 45_009 },
+      times: 210,
+    });
+    const failed = await Promise.all(Array.from({ length: 210 }, open));
+
+    expect(failed.filter(({ status }) => status === 201)).toEqual([]);
+    lab.emulator.faults.clear();
+    expect((await open()).status).toBe(201);
+  });
+
+  it('hold a name of 120 characters at most, and no ticket goes out', async () => {
+    const image = await makeImage('png', 'a.png');
+    const form = await lab.openDirectUpload({ ...image, name: `${'长'.repeat(30_000)}.png` });
+    await postWith(form, image);
+    const { body } = await lab.confirm(form.fileId);
+
+    expect(body['name']).toBe('长'.repeat(120));
+    expect(form).not.toHaveProperty('ticket');
+  });
+});
+
+describe('the progress of uploads', () => {
+  it('is told to 200 at once, and to another one when one has gone', async () => {
+    const clients = Array.from({ length: 200 }, () => new AbortController());
+    const watch = async (options: RequestInit = {}) =>
+      fetch(`${lab.url}/api/progress/${randomUUID()}`, options);
+    const answers = await Promise.all(clients.map(({ signal }) => watch({ signal })));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(200);
+
+    const refused = await watch();
+    expect([refused.status, await refused.json()]).toEqual([
+      503,
+      expect.objectContaining({ errorCode: 'LAB_BUSY' }),
+    ]);
+    const [first, ...others] = clients;
+    first?.abort();
+    await until(() => lab.streams.open === 199, 'the end of one');
+    const last = new AbortController();
+    expect((await watch({ signal: last.signal })).status).toBe(200);
+    for (const client of [...others, last]) client.abort();
+  });
+});

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { cleanUpSamples, startSample } from '../../support/sample-process.js';
+import { send } from '../emulator/support/raw-http.js';
+import { useLabServer } from './support/lab-server.js';
+
+const lab = useLabServer();
+const portOf = (url: string): string => new URL(url).port;
+
+afterAll(cleanUpSamples);
+
+const ADDRESSES: readonly (readonly [string, string])[] = [
+  ['GET', '/'],
+  ['GET', '/scripts/app.js'],
+  ['HEAD', '/styles.css'],
+  ['GET', '/api/mode'],
+  ['GET', '/api/images'],
+  ['GET', `/api/progress/${randomUUID()}`],
+  ['POST', '/api/direct-uploads'],
+  ['DELETE', '/api/images?fileId=x'],
+  ['OPTIONS', '/api/images'],
+  ['GET', '/nowhere'],
+];
+
+async function statusesOf(headers: Record<string, string>): Promise<readonly number[]> {
+  const answers = await Promise.all(
+    ADDRESSES.map(([method, path]) => send(`${lab.url}${path}`, { method, headers })),
+  );
+  return answers.map(({ status }) => status);
+}
+
+const REFUSED = ADDRESSES.map(() => 403);
+
+describe('the image lab', () => {
+  it.each([
+    'evil.example',
+    'evil.example:{port}',
+    '127.0.0.1.evil.example:{port}',
+    'localhost.evil.example:{port}',
+    'evil:{port}',
+    '192.168.0.7:{port}',
+    '127.0.0.1@evil.example:{port}',
+    'xlocalhost:{port}',
+    '[::2]:{port}',
+  ])('answers nothing under another name: %s', async template => {
+    const host = template.replace('{port}', portOf(lab.url));
+
+    expect(await statusesOf({ host })).toEqual(REFUSED);
+    expect(await statusesOf({ host, origin: `http://${host}` })).toEqual(REFUSED);
+    expect(lab.emulator.journal).toEqual([]);
+  });
+
+  it.each(['http://evil.example', 'null', 'http://127.0.0.1:1', 'http://localhost', 'https://x'])(
+    'answers nothing to a page of %s',
+    async origin => {
+      expect(await statusesOf({ origin })).toEqual(REFUSED);
+    },
+  );
+
+  it('names neither the host nor the site that it refuses', async () => {
+    const marked = { host: 'evil.example', origin: 'http://evil.example' };
+    const answer = await send(`${lab.url}/api/mode`, { headers: marked });
+    expect(JSON.parse(answer.text)).toMatchObject({ statusCode: 403, error: 'Forbidden' });
+    expect(answer.text).not.toContain('evil');
+    expect(answer.headers['content-security-policy']).toMatch(/^default-src 'none'/);
+  });
+
+  it.each(['127.0.0.1', 'localhost', 'LOCALHOST', '[::1]'])('answers as %s', async name => {
+    const host = `${name}:${portOf(lab.url)}`;
+    const headers = { host, origin: `http://${host.toLowerCase()}` };
+    expect((await send(`${lab.url}/api/mode`, { headers })).status).toBe(200);
+    expect((await send(lab.url, { headers })).status).toBe(200);
+  });
+
+  it('answers under names that it was given', async () => {
+    const { url } = await startSample({ ALLOWED_HOSTS: 'lab.example, Other.Example' });
+    const hosts = ['lab.example', `other.example:${portOf(url)}`, 'third.example'];
+    const answers = await Promise.all(hosts.map(host => send(url, { headers: { host } })));
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 403]);
+  });
+
+  it('lets a link on another web site lead to its page, but not into its API', async () => {
+    const headers = { 'sec-fetch-site': 'cross-site' };
+    const paths = ['/', '/api/images', '//api/images', '/API/images'];
+    const answers = await Promise.all(paths.map(path => send(`${lab.url}${path}`, { headers })));
+    expect(answers.map(({ status }) => status)).toEqual([200, 403, 403, 403]);
+  });
+});
