@@ -112,7 +112,8 @@ function isOver({ complete, readableEnded, destroyed }: RefusedRequest): boolean
 function endStreamAfter(response: ServerResponse): void {
   const { stream } = response as unknown as Http2ServerResponse;
   // The code NO_ERROR says that the answer is whole: https://www.rfc-editor.org/rfc/rfc9113#section-8.1
-  response.once('finish', () => stream?.close());
+  // The response itself tells that it has finished only when the stream is closed.
+  stream?.once('finish', () => stream.destroy());
 }
 
 /** Node closes the connection with this method after an answer that says so. */

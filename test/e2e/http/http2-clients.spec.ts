@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { Controller, Post, UploadedFiles, UseInterceptors } from '@nestjs/common';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  WxCloudAnyFilesInterceptor,
+  wxCloudUpload,
+  type WxCloudUploadedFile,
+} from '../../../lib/index.js';
+import { FASTIFY, type Adapter } from '../../support/adapters.js';
+import { pngOfSize } from '../../support/forms.js';
+import { until } from '../../support/until.js';
+import {
+  startEdgeApplication,
+  type EdgeApplication,
+  type EdgeApplicationParts,
+} from './support/edge-application.js';
+import { encodeForm } from './support/raw-request.js';
+
+/** The types of Nest's adapter know no HTTP/2, but its options are Fastify's. */
+const HTTP2: Adapter = {
+  ...FASTIFY,
+  create: () => new FastifyAdapter({ http2: true } as object),
+};
+
+@Controller()
+class UploadsController {
+  @Post('any')
+  @UseInterceptors(WxCloudAnyFilesInterceptor({ limits: { fileSize: 200_000 } }))
+  any(@UploadedFiles() files: WxCloudUploadedFile[]) {
+    return { sizes: files.map(({ size }) => size) };
+  }
+
+  @Post('engine')
+  @UseInterceptors(FASTIFY.FileInterceptor('photo', { storage: wxCloudUpload() }))
+  engine() {
+    return { stored: true };
+  }
+}
+
+const GOOD = encodeForm([{ field: 'photo', content: pngOfSize(150_000), fileName: 'a.png' }]);
+const TOO_LARGE = encodeForm([{ field: 'photo', content: pngOfSize(900_000), fileName: 'a.png' }]);
+
+let application: EdgeApplication;
+let session: ClientHttp2Session;
+/** How many streams the server has open. */
+let openStreams: number;
+
+async function start(options: EdgeApplicationParts['options']): Promise<void> {
+  application = await startEdgeApplication({
+    adapter: HTTP2,
+    controllers: [UploadsController],
+    options: { ...options },
+  });
+  openStreams = 0;
+  const server = application.app.getHttpServer() as NodeJS.EventEmitter;
+  server.on('stream', (stream: NodeJS.EventEmitter) => {
+    openStreams += 1;
+    stream.once('close', () => (openStreams -= 1));
+  });
+  session = connect(application.url);
+}
+
+afterEach(async () => {
+  session.destroy();
+  await application.close();
+});
+
+interface Http2Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly rstCode: number;
+}
+
+function open(path: string, type = 'multipart/form-data; boundary=boundary'): ClientHttp2Stream {
+  const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': type });
+  stream.on('error', () => {});
+  return stream;
+}
+
+/** Resolves when no more of the answer comes. */
+async function answerOf(stream: ClientHttp2Stream): Promise<Http2Answer> {
+  let status = 0;
+  let text = '';
+  stream.on('response', headers => (status = headers[':status'] ?? 0));
+  stream.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  await new Promise(resolve => stream.once('end', resolve).once('close', resolve));
+  return { status, text, rstCode: stream.rstCode ?? 0 };
+}
+
+describe('over HTTP/2', () => {
+  it('a form is taken', async () => {
+    await start({});
+    const stream = open('/any');
+    stream.end(GOOD);
+
+    expect(await answerOf(stream)).toMatchObject({ status: 201, text: '{"sizes":[150000]}' });
+  });
+
+  it('forms that stall are answered with 408, and leave no stream open', async () => {
+    await start({ timeouts: { idleMs: 500 } });
+    const streams = Array.from({ length: 90 }, (_, index) => {
+      const stream = open('/any');
+      stream.write(GOOD.subarray(0, 20 + index));
+      return answerOf(stream);
+    });
+
+    for (const answer of await Promise.all(streams)) {
+      expect(answer).toMatchObject({ status: 408, rstCode: 0 });
+      expect(answer.text).toContain('WX_CLOUD_BODY_STALLED');
+    }
+    await until(() => openStreams === 0, 'no open stream');
+  });
+
+  it.each([
+    ['for a file that is too large', undefined, 413, 'WX_CLOUD_FILE_TOO_LARGE'],
+    ['for its boundary', 'multipart/form-data', 400, 'WX_CLOUD_FORM_INVALID'],
+  ])('a form that is refused %s and goes on is answered at once', async (_, type, status, code) => {
+    await start({ timeouts: { idleMs: 60_000 } });
+    const stream = open('/any', type);
+    stream.write(TOO_LARGE.subarray(0, 600_000));
+
+    const answer = await answerOf(stream);
+    expect(answer).toMatchObject({ status, rstCode: 0 });
+    expect(answer.text).toContain(code);
+    await until(() => openStreams === 0, 'no open stream');
+  });
+
+  it('an application that closes ends stalled forms and idle sessions', async () => {
+    await start({ timeouts: { idleMs: 60_000 } });
+    const idle = connect(application.url);
+    await once(idle, 'connect');
+    const stalled = ['/any', '/engine'].map(path => {
+      const stream = open(path);
+      stream.write(GOOD.subarray(0, 100_000));
+      return answerOf(stream);
+    });
+    await until(() => openStreams === 2, 'both streams');
+
+    await Promise.all([application.app.close(), once(idle, 'close'), ...stalled]);
+
+    expect(openStreams).toBe(0);
+    expect(application.emulator.objects).toEqual([]);
+  }, 25_000);
+});
