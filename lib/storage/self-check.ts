@@ -3,6 +3,8 @@ import { WxCloudStorageError } from '../errors/index.js';
 import type { CallOptions } from './call-options.js';
 import { downloadToBuffer } from './download-to-buffer.js';
 import { unwrap } from './file-outcome.js';
+import { reportOrphans } from './orphans.js';
+import { removeOwnObjects } from './own-objects.js';
 import type { StorageContext } from './storage-context.js';
 import { storeAtPath } from './store-source.js';
 import { requestUploadLink } from './upload-link.js';
@@ -33,7 +35,7 @@ export interface StorageCheck {
   readonly write: CheckOutcome;
   /** The bucket gives the object back, with the same bytes. */
   readonly read: CheckOutcome;
-  /** The bucket deletes the object. */
+  /** The bucket deletes the object. An object that remains is named by the error, and reported to `onOrphan`. */
   readonly delete: CheckOutcome;
 }
 
@@ -84,14 +86,28 @@ class SelfCheck {
       const call = { from, cloudPath, contentType, fallbackType, uniquePath: true, signal };
       ({ fileId } = await storeAtPath(this.#context, call));
     });
-    const read = await this.#after(write, async () => {
-      const found = await downloadToBuffer(this.#context, fileId, { signal, maxBytes: 1_024 });
-      if (!found.equals(content)) throw otherContent();
+    if (write.status === 'failed') return { write, read: SKIPPED, delete: SKIPPED };
+    try {
+      const read = await this.#settle(async () => {
+        const found = await downloadToBuffer(this.#context, fileId, { signal, maxBytes: 1_024 });
+        if (!found.equals(content)) throw otherContent();
+      });
+      return { write, read, delete: await this.#delete(fileId) };
+    } catch (error) {
+      // The check was ended: its object must not be left by that.
+      await removeOwnObjects(this.#context, [{ fileId, isPathUnique: true }]);
+      throw error;
+    }
+  }
+
+  async #delete(fileId: string): Promise<CheckOutcome> {
+    const outcome = await this.#settle(async () => {
+      const call = { fileIds: [fileId], signal: this.#signal };
+      unwrap(await this.#context.deletions.delete(call));
     });
-    const removal = await this.#after(write, async () => {
-      unwrap(await this.#context.deletions.delete({ fileIds: [fileId], signal }));
-    });
-    return { write, read, delete: removal };
+    if (outcome.error === undefined) return outcome;
+    await reportOrphans(this.#context, [fileId]);
+    return { ...outcome, error: notDeleted(fileId, outcome.error) };
   }
 
   async #after(before: CheckOutcome, work: () => Promise<unknown>): Promise<CheckOutcome> {
@@ -112,6 +128,13 @@ class SelfCheck {
 }
 
 const NOT_TRIED = { write: SKIPPED, read: SKIPPED, delete: SKIPPED };
+
+function notDeleted(fileId: string, cause: WxCloudStorageError): WxCloudStorageError {
+  const { code, retryable, errcode, errmsg, endpoint, requestId, upstreamStatus } = cause;
+  const message = `checking: the object ${fileId} may remain, as its deletion failed. ${cause.message} Then delete it.`;
+  const origin = { errcode, errmsg, endpoint, requestId, upstreamStatus };
+  return new WxCloudStorageError({ code, message, retryable, ...origin, cause });
+}
 
 function otherContent(): WxCloudStorageError {
   return new WxCloudStorageError({

@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { EmulatorFault } from '../../../lib/emulator/index.js';
 import type { StorageCheck } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
+import { until } from '../../support/until.js';
 
 let application: TestApplication;
 beforeEach(async () => {
@@ -95,6 +96,67 @@ describe('check', () => {
       });
     },
   );
+
+  describe('leaves no object without a word', () => {
+    const onOrphan = jest.fn<(fileIds: readonly string[]) => void>();
+    beforeEach(async () => {
+      onOrphan.mockClear();
+      await application.close();
+      application = await startApplication({ options: { onOrphan } });
+    });
+    const idsAtCloud = () => application.emulator.objects.map(({ fileId }) => fileId);
+    const isStored = () => idsAtCloud().length > 0;
+
+    it.each<[string, EmulatorFault['effect'], number]>([
+      ['for the file', { kind: 'item', status: -503002, errmsg: 'no' }, -503002],
+      ['for the whole call', { kind: 'errcode', errcode: -501007 }, -501007],
+    ])('when its deletion fails %s', async (_, effect, errcode) => {
+      application.emulator.faults.add({ operation: 'delete-files', effect, times: Infinity });
+
+      const result = await application.storage.check({ bucket: true });
+
+      const [fileId = 'none'] = idsAtCloud();
+      expect(result.delete).toMatchObject({
+        status: 'failed',
+        error: { code: 'WX_CLOUD_API_FAILED', errcode, message: expect.stringContaining(fileId) },
+      });
+      expect(onOrphan.mock.calls).toEqual([[[fileId]]]);
+    });
+
+    it.each<[EmulatorFault['operation'], string, EmulatorFault['effect']]>([
+      ['get-object', 'download-links', { kind: 'hang', at: 'request' }],
+      ['delete-files', 'get-object', { kind: 'delay', delayMs: 300 }],
+    ])('when it is ended while %s is awaited, after %s', async (operation, before, effect) => {
+      const { emulator, storage } = application;
+      emulator.faults.add({ operation, effect });
+      const caller = new AbortController();
+      const checking = storage.check({ bucket: true, signal: caller.signal });
+      await until(() => emulator.journal.some(entry => entry.operation === before), before);
+      caller.abort();
+
+      await expect(checking).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+      expect(idsAtCloud()).toEqual([]);
+      expect(onOrphan).not.toHaveBeenCalled();
+    });
+
+    it('when it is ended, and the object cannot be deleted either', async () => {
+      const { emulator, storage } = application;
+      emulator.faults.add({ operation: 'get-object', effect: { kind: 'hang', at: 'request' } });
+      emulator.faults.add({
+        operation: 'delete-files',
+        effect: { kind: 'item', status: -503002, errmsg: 'no' },
+        times: Infinity,
+      });
+      const caller = new AbortController();
+      const checking = storage.check({ bucket: true, signal: caller.signal });
+      await until(isStored, 'the object');
+      caller.abort();
+
+      await expect(checking).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+      expect(onOrphan.mock.calls).toEqual([[idsAtCloud()]]);
+      expect(idsAtCloud()).toHaveLength(1);
+    });
+  });
 
   it('skips the credential where there is none', async () => {
     const { sidecarUrl, options } = application.emulator;
