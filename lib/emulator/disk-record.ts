@@ -70,14 +70,17 @@ function isStoredObject(value: unknown): value is StoredObject {
     typeof object.cloudPath === 'string' &&
     isCloudPath(object.cloudPath) &&
     Number.isSafeInteger(object.size) &&
-    typeof object.contentType === 'string' &&
-    // It is sent as a header.
-    /^[\t\u0020-\u007e]+$/.test(object.contentType) &&
+    isHeaderValue(object.contentType) &&
+    (object.contentEncoding === undefined || isHeaderValue(object.contentEncoding)) &&
     typeof object.etag === 'string' &&
     /^[0-9a-f]{32}$/.test(object.etag) &&
     isTime(object.lastModifiedMs) &&
     typeof object.fileIdAlive === 'boolean'
   );
+}
+
+function isHeaderValue(value: unknown): boolean {
+  return typeof value === 'string' && /^[\t\u0020-\u007e]+$/.test(value);
 }
 
 function isTime(value: unknown): boolean {

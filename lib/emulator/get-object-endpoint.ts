@@ -80,6 +80,7 @@ function describe(
     ...headers,
     ...partly,
     'Content-Type': object.contentType,
+    ...(object.contentEncoding === undefined ? {} : { 'Content-Encoding': object.contentEncoding }),
     'Content-Length': String(end - start),
   });
   return { head, range: { start, end } };

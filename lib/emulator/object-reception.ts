@@ -91,7 +91,7 @@ export class ObjectReception {
     const key = this.#assertField('key', 'InvalidArgument');
     const signature = this.#assertField('signature', 'AccessDenied');
     const securityToken = this.#assertField('x-cos-security-token', 'InvalidAccessKeyId');
-    this.#assertContentType();
+    this.#assertHeaderFields();
     this.#cloud.uploadLinks.verify({ key, signature, securityToken });
     if (key !== this.#cloudPath) {
       throw new CosRefusal('SignatureDoesNotMatch', 'The key and the URL name different objects.');
@@ -99,10 +99,13 @@ export class ObjectReception {
     this.#incoming = await this.#cloud.store.create();
   }
 
-  /** It will have to be sent as a header. */
-  #assertContentType(): void {
-    if (/^[\t\u0020-\u007e]*$/.test(this.#fields.get('content-type') ?? '')) return;
-    throw new CosRefusal('InvalidArgument', 'The field "Content-Type" is no header value.');
+  /** They will have to be sent as headers. */
+  #assertHeaderFields(): void {
+    for (const name of ['Content-Type', 'Content-Encoding']) {
+      const value = this.#fields.get(name.toLowerCase()) ?? '';
+      if (/^[\t\u0020-\u007e]*$/.test(value)) continue;
+      throw new CosRefusal('InvalidArgument', `The field "${name}" is no header value.`);
+    }
   }
 
   #assertField(name: string, cosCode: string): string {
@@ -138,6 +141,7 @@ export class ObjectReception {
       size: this.#size,
       // COS looks at this field only, never at the type on the file's part.
       contentType: this.#fields.get('content-type') || 'application/octet-stream',
+      contentEncoding: this.#fields.get('content-encoding') || undefined,
       etag,
       lastModifiedMs: Math.floor(clock.now()),
       fileIdAlive: uploadLinks.isMetaFileIdOf(cloudPath, this.#fields.get('x-cos-meta-fileid')),

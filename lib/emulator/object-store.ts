@@ -6,6 +6,8 @@ export interface StoredObject {
   readonly size: number;
   /** The media type from the form field `Content-Type`. */
   readonly contentType: string;
+  /** The encoding from the form field `Content-Encoding`; undefined for none. */
+  readonly contentEncoding?: string | undefined;
   /** The MD5 of its content in hex, without quotes. */
   readonly etag: string;
   /** Milliseconds since 1970. */

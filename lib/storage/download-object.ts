@@ -54,8 +54,9 @@ export async function openDownload(
 }
 
 function describeDownload({ stat, start, end }: ObjectPart, body: Readable): CloudDownload {
-  const { contentType, etag, lastModified, size: totalSize } = stat;
-  return { body, size: end - start, contentType, etag, lastModified, start, totalSize };
+  const { contentType, contentEncoding, etag, lastModified, size: totalSize } = stat;
+  const described = { contentType, contentEncoding, etag, lastModified, totalSize };
+  return { body, size: end - start, start, ...described };
 }
 
 function partialEtag(): WxCloudStorageError {

@@ -22,6 +22,11 @@ export interface CloudFileStat {
   readonly size: number;
   /** Its media type. */
   readonly contentType: string;
+  /**
+   * The encoding that a browser undoes before it reads the file, e.g. `gzip`; undefined for none. Size, ETag and content
+   * are always those of the encoded bytes, as they are stored.
+   */
+  readonly contentEncoding: string | undefined;
   /** The MD5 of its content for plain uploads, without quotes; empty when the storage names none. */
   readonly etag: string;
   /** When it was stored, to the second; undefined when the storage does not say. */
@@ -150,9 +155,15 @@ export function describeObject(
     cloudPath,
     size,
     contentType: answer.header('content-type') ?? UNKNOWN_CONTENT_TYPE,
+    contentEncoding: readContentEncoding(answer),
     etag: decodeEtag(answer.header('etag')),
     lastModified: Number.isNaN(modifiedMs) ? undefined : new Date(modifiedMs),
   };
+}
+
+function readContentEncoding(answer: HttpAnswer): string | undefined {
+  const encoding = answer.header('content-encoding')?.trim().toLowerCase() ?? '';
+  return encoding === '' || encoding === 'identity' ? undefined : encoding;
 }
 
 /** The error for an answer that makes no sense; gives its body up. */

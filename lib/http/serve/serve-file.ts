@@ -8,6 +8,7 @@ import type { ByteRange, CloudDownload, CloudFileStat } from '../../storage/inde
 import type { WxCloudFileSource } from '../../wx-cloud-file.js';
 import { rawOf, takeOver, type AnswerHead } from './answer-target.js';
 import { parseRange, resolveRange, type WantedRange } from './byte-range.js';
+import { decodeBody, toEncodingHeader } from './content-encoding.js';
 import { formatDisposition } from './content-disposition.js';
 import { evaluateConditions, hasConditions, isRangeCurrent, quote } from './preconditions.js';
 import {
@@ -27,14 +28,20 @@ export async function toStreamableFile(
   { signal, timeoutMs, ...options }: ServedFileOptions,
 ): Promise<StreamableFile> {
   assertServedFileOptions(options);
-  const { body, size, contentType } = await files.download(fileId, { signal, timeoutMs });
-  const { kind } = toServedType(options.contentType ?? contentType);
-  const disposition = kind === 'shown' ? options.disposition : 'attachment';
-  const headers = describe({ contentType }, { ...options, disposition });
-  return new StreamableFile(body, {
+  const { body, size, ...file } = await files.download(fileId, { signal, timeoutMs });
+  const { contentEncoding } = file;
+  const decoded = contentEncoding === undefined ? body : decodeBody(body, contentEncoding);
+  // Nothing would tell a browser that such bytes are still to be decoded.
+  const contentType =
+    decoded === undefined ? UNKNOWN_CONTENT_TYPE : (options.contentType ?? file.contentType);
+  const isShown = toServedType(contentType).kind === 'shown';
+  const disposition = isShown ? options.disposition : 'attachment';
+  const headers = describe({ contentType }, { fileName: options.fileName, disposition });
+  return new StreamableFile(decoded ?? body, {
     type: String(headers['content-type']),
     disposition: String(headers['content-disposition']),
-    length: size,
+    // The length of what is decoded on the way is not known.
+    ...(decoded === undefined || decoded === body ? { length: size } : {}),
   });
 }
 
@@ -99,7 +106,10 @@ class FileAnswer {
     const { method, headers } = this.#options.request;
     const stat = await this.#files.stat(this.#fileId, this.#call());
     const status = evaluateConditions(headers, stat);
-    if (status !== undefined) return this.#end(status, stateHeaders(stat, this.#options));
+    if (status !== undefined) {
+      const encoded = status === 304 ? encodingHeaders(stat) : {};
+      return this.#end(status, { ...stateHeaders(stat, this.#options), ...encoded });
+    }
     if (method === 'HEAD') return this.#end(200, wholeHeaders(stat, stat.size, this.#options));
     const isWanted = range !== undefined && isRangeCurrent(headers, stat);
     if (!isWanted) return this.#sendBytes(undefined);
@@ -154,7 +164,7 @@ class FileAnswer {
   }
 }
 
-type ServedState = Pick<CloudFileStat, 'contentType' | 'etag' | 'lastModified'>;
+type ServedState = Pick<CloudFileStat, 'contentType' | 'contentEncoding' | 'etag' | 'lastModified'>;
 
 function wholeHeaders(
   file: ServedState | CloudDownload,
@@ -164,6 +174,7 @@ function wholeHeaders(
   return {
     ...stateHeaders(file, options),
     ...describe(file, options),
+    ...encodingHeaders(file),
     'accept-ranges': 'bytes',
     'content-length': size,
   };
@@ -178,6 +189,11 @@ function stateHeaders(
     ...(etag === '' ? {} : { etag: quote(etag) }),
     'last-modified': lastModified?.toUTCString(),
   };
+}
+
+/** The bytes go out as they are stored, so a part or a condition is about the encoded ones. */
+function encodingHeaders({ contentEncoding }: ServedState): OutgoingHttpHeaders {
+  return { 'content-encoding': toEncodingHeader(contentEncoding) };
 }
 
 function describe(

@@ -1,0 +1,153 @@
+import { buffer } from 'node:stream/consumers';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { request as send } from 'undici';
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  WxCloudStorageService,
+  type AnswerTarget,
+  type ServedRequest,
+} from '../../../lib/index.js';
+import { ADAPTERS } from '../../support/adapters.js';
+import { startApplication, type TestApplication } from '../../support/application.js';
+import { storeWithField } from '../../support/direct-upload.js';
+
+const TEXT = 'The same line again.\n'.repeat(500);
+const ENCODED = [
+  ['gzip', gzipSync(TEXT)],
+  ['deflate', deflateSync(TEXT)],
+  ['br', brotliCompressSync(TEXT)],
+] as const;
+
+@Controller()
+class ServingController {
+  constructor(private readonly storage: WxCloudStorageService) {}
+
+  @Get('serve')
+  async serve(
+    @Query('fileId') fileId: string,
+    @Req() request: ServedRequest,
+    @Res() response: AnswerTarget,
+  ) {
+    await this.storage.serve(fileId, { request, response });
+  }
+
+  @Get('streamable')
+  streamable(@Query('fileId') fileId: string) {
+    return this.storage.serve(fileId);
+  }
+}
+
+describe.each(ADAPTERS)('on $name, a file that is stored encoded', adapter => {
+  let application: TestApplication;
+  beforeAll(async () => {
+    application = await startApplication({ adapter, controllers: [ServingController] });
+  });
+  afterAll(() => application.close());
+
+  async function store(encoding: string, body: Uint8Array) {
+    const { fileId } = await storeWithField(application.storage, {
+      body: new Uint8Array(body),
+      fields: { 'Content-Type': 'text/plain', 'Content-Encoding': encoding },
+    });
+    return { fileId, query: new URLSearchParams({ fileId }).toString() };
+  }
+  /** As they are on the wire. */
+  async function getRaw(
+    path: string,
+    { method = 'GET', ...headers }: Record<string, string> & { method?: 'GET' | 'HEAD' } = {},
+  ) {
+    const answer = await send(`${application.url}/${path}`, { method, headers });
+    const body = Buffer.from(await answer.body.arrayBuffer());
+    return { status: answer.statusCode, headers: answer.headers, body };
+  }
+
+  it.each(ENCODED)('as %s says so in every answer', async (encoding, bytes) => {
+    const { query } = await store(encoding, bytes);
+    const whole = await getRaw(`serve?${query}`);
+    expect([whole.status, whole.body.equals(bytes)]).toEqual([200, true]);
+    const etag = String(whole.headers.etag);
+    const part = await getRaw(`serve?${query}`, { range: 'bytes=3-9' });
+    expect([part.status, part.body.equals(bytes.subarray(3, 10))]).toEqual([206, true]);
+    const answers = [
+      whole,
+      part,
+      await getRaw(`serve?${query}`, { method: 'HEAD' }),
+      await getRaw(`serve?${query}`, { 'if-none-match': etag }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 206, 200, 304]);
+    for (const { headers } of answers) expect(headers['content-encoding']).toBe(encoding);
+    expect(await (await fetch(`${application.url}/serve?${query}`)).text()).toBe(TEXT);
+  });
+
+  it.each(ENCODED)('as %s is decoded where a handler returns it', async (encoding, bytes) => {
+    const { query } = await store(encoding, bytes);
+    const { headers, body } = await getRaw(`streamable?${query}`);
+    expect(headers).not.toHaveProperty('content-encoding');
+    expect(headers).not.toHaveProperty('content-length');
+    expect(headers).toMatchObject({
+      'content-type': 'text/plain; charset=utf-8',
+      'content-disposition': 'inline',
+    });
+    expect(body.toString()).toBe(TEXT);
+  });
+
+  it.each(['zstd', 'gzip, br', 'x-own'])(
+    'as %s is saved as it is where a handler returns it',
+    async encoding => {
+      const { query } = await store(encoding, Buffer.from(TEXT));
+      const { headers, body } = await getRaw(`streamable?${query}`);
+      expect(body.toString()).toBe(TEXT);
+      expect(headers).toMatchObject({
+        'content-type': 'application/octet-stream',
+        'content-disposition': 'attachment',
+      });
+    },
+  );
+
+  it.each([
+    ['identity', undefined],
+    ['no token', undefined],
+    ['GZIP', 'gzip'],
+    ['gzip, br', 'gzip, br'],
+  ])('as %j is served as %j', async (encoding, expected) => {
+    const { query } = await store(encoding, Buffer.from(TEXT));
+    const { headers } = await getRaw(`serve?${query}`);
+    expect(headers['content-encoding']).toBe(expected);
+  });
+
+  it('that is not what it says fails where it is decoded, and is never taken for whole', async () => {
+    const { query } = await store('gzip', Buffer.from(TEXT));
+    const outcome = await getRaw(`streamable?${query}`).catch(() => ({ status: 0, body: '' }));
+    expect(outcome.status).not.toBe(200);
+  });
+});
+
+describe('the encoding of a file', () => {
+  let application: TestApplication;
+  beforeAll(async () => {
+    application = await startApplication();
+  });
+  afterAll(() => application.close());
+
+  it('is told by all that describes it, and its bytes come as they are stored', async () => {
+    const { storage } = application;
+    const bytes = gzipSync(TEXT);
+    const { fileId } = await storeWithField(storage, {
+      body: new Uint8Array(bytes),
+      fields: { 'Content-Encoding': 'gzip' },
+    });
+    const encoded = { size: bytes.byteLength, contentEncoding: 'gzip' };
+    expect(await storage.stat(fileId)).toMatchObject(encoded);
+    expect(await storage.confirmUpload(fileId)).toMatchObject(encoded);
+    const { body, ...download } = await storage.download(fileId);
+    expect(download).toMatchObject(encoded);
+    expect((await buffer(body)).equals(bytes)).toBe(true);
+    expect((await storage.downloadBuffer(fileId)).equals(bytes)).toBe(true);
+  });
+
+  it('is undefined for all others', async () => {
+    const { fileId } = await application.storage.upload('plain.txt', TEXT);
+    expect(await application.storage.stat(fileId)).toHaveProperty('contentEncoding', undefined);
+  });
+});
