@@ -2,6 +2,7 @@ import type { ResolvedUpload } from '../options/index.js';
 import type { DiskBudget } from './disk-budget.js';
 import { KeptPieces } from './kept-pieces.js';
 import type { MemoryBudget, MovableMemory } from './memory-budget.js';
+import type { PieceResult, Pieces } from './pieces.js';
 import { TemporaryFile } from './temporary-file.js';
 import { HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
 
@@ -22,21 +23,26 @@ export interface SpoolContext {
 }
 
 /** Reads pieces to their end: into memory up to the limits, beyond that into a temporary file. */
-export async function spool(
-  pieces: AsyncIterable<Uint8Array>,
-  context: SpoolContext,
-): Promise<UploadBody> {
+export async function spool(pieces: Pieces, context: SpoolContext): Promise<UploadBody> {
   const kept = new Spool(context);
+  const take = takeInto(kept);
   try {
-    for await (const piece of pieces) {
-      const appending = kept.append(piece);
-      if (appending !== undefined) await appending;
-    }
+    // A loop over the pieces would hold the last one for as long as it waits for the next.
+    while (await pieces.next().then(take));
     return await kept.toBody();
   } catch (error) {
+    await pieces.return();
     await kept.dispose();
     throw error;
   }
+}
+
+/** Tells whether there may be more. */
+function takeInto(kept: Spool): (result: PieceResult) => boolean | Promise<boolean> {
+  return ({ done, value }) => {
+    if (done === true) return false;
+    return kept.append(value)?.then(() => true) ?? true;
+  };
 }
 
 class Spool implements MovableMemory {

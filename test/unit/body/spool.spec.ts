@@ -1,4 +1,6 @@
 import { rmSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it, jest } from '@jest/globals';
 import { MemoryBudget, openUploadBody, type OpenBodyContext } from '../../../lib/body/index.js';
 import { until } from '../../support/until.js';
@@ -13,6 +15,12 @@ import {
   shortenWrites,
   type BodySetup,
 } from '../support/bodies.js';
+
+/** Node's own, which is there behind a flag only. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 const bytes = (size: number, fill = 'x'): Buffer => Buffer.alloc(size, fill);
 
@@ -374,6 +382,29 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
     await holds(setup, 90);
     expect(isOnDisk(setup)).toBe(false);
     await body.dispose();
+    expectNothingLeft(setup);
+  });
+});
+
+describe('a piece that has gone to disk', () => {
+  it('is held by nothing, however long the next one takes', async () => {
+    const setup = setUpBody({ areGivenAway: true });
+    const { push, pieces } = pushed();
+    const opening = openUploadBody(pieces, setup.context);
+    const pushOne = (): WeakRef<Buffer> => {
+      const piece = Buffer.allocUnsafeSlow(100_000);
+      push(piece);
+      return new WeakRef(piece);
+    };
+    const written = pushOne();
+    await until(() => setup.onDisk() === 100_000, 'the piece on its way');
+    await until(() => setup.free() === 250, 'the piece on disk');
+    await until(() => {
+      collectGarbage();
+      return written.deref() === undefined;
+    }, 'the piece gone');
+    push();
+    await (await opening).dispose();
     expectNothingLeft(setup);
   });
 });
