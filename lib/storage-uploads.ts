@@ -109,11 +109,12 @@ export abstract class StorageUploads extends StorageLifecycle {
   }
 
   /**
-   * Checks a file that a client has posted with a form: that it is there, its size, and its type by its first bytes. A
-   * file that breaks a rule is refused, and deleted only if the form's `ticket` is given, is still good, and this instance
-   * has not confirmed the file before. Other processes do not know what this one has confirmed: pass the ticket only while
-   * your own records do not have the file yet. Until the form's `expiresAt` its client can still replace the file: keep the
-   * ETag, and compare, or confirm once more after that.
+   * Checks a file that a client has posted with a form: that it is there, its size, its type by its first bytes, and
+   * that it was stored with that type, which a client could have changed. A file that breaks a rule is
+   * refused, and deleted only if the form's `ticket` is given, is still good, and this instance has not
+   * confirmed the file before. Other processes do not know what this one has confirmed: pass the ticket
+   * only while your own records do not have the file yet. Until the form's `expiresAt` its client can
+   * still replace the file: keep the ETag, and compare, or confirm once more after that.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` and `WX_CLOUD_TICKET_REFUSED` before any call;
    * `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_FILE_TOO_LARGE` and `WX_CLOUD_TYPE_REFUSED` for a file that breaks a rule
    */

@@ -1,21 +1,31 @@
 import { WxCloudStorageError } from './wx-cloud-storage.error.js';
 
-/** The type found in a file's first bytes is not among the accepted ones. Code `WX_CLOUD_TYPE_REFUSED`. */
+/**
+ * The type found in a file's first bytes is not among the accepted ones, or not the one that the file was stored with.
+ * Code `WX_CLOUD_TYPE_REFUSED`.
+ */
 export class TypeRefusedError extends WxCloudStorageError {
   /** The type found, or undefined when the bytes show none. */
   readonly detectedType: string | undefined;
   /** The types that are accepted, wildcards included. */
   readonly accepted: readonly string[];
 
-  /** Builds the error from what was found and what is accepted. */
+  /** Builds the error from the type found, and the accepted ones or the one the file was stored with. */
   constructor(parts: {
     readonly detectedType: string | undefined;
     readonly accepted: readonly string[];
+    /** The type that the file was stored with, if that is what does not fit; in words when it is none. */
+    readonly storedAs?: string;
   }) {
-    const found = parts.detectedType ?? 'of no recognisable type';
+    const { detectedType, accepted, storedAs } = parts;
+    const found = detectedType ?? 'of no recognisable type';
+    const problem =
+      storedAs === undefined
+        ? `accepted: ${accepted.join(', ')}. Send a file of an accepted type.`
+        : `${storedAs}. Post the form with the fields it was given, for a file of their type.`;
     super({
       code: 'WX_CLOUD_TYPE_REFUSED',
-      message: `The file's content is ${found}; accepted: ${parts.accepted.join(', ')}. Send a file of an accepted type.`,
+      message: `The file's content is ${found}; ${problem}`,
     });
     this.detectedType = parts.detectedType;
     this.accepted = parts.accepted;

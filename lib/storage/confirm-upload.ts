@@ -1,7 +1,9 @@
 import {
   detectContentType,
+  fitsContent,
   HEAD_BYTES,
   isAcceptedType,
+  toServedType,
   UNKNOWN_CONTENT_TYPE,
 } from '../body/index.js';
 import { FileTooLargeError, TypeRefusedError, WxCloudStorageError } from '../errors/index.js';
@@ -125,11 +127,28 @@ async function judge(
     const refusal = new FileTooLargeError({ subject: stat.fileId, limitBytes: maxBytes });
     return { contentType: UNKNOWN_CONTENT_TYPE, refusal };
   }
-  const found = (await detectContentType(head))?.contentType ?? (await ask?.(head));
+  const shown = (await detectContentType(head))?.contentType;
+  const found = shown ?? (await ask?.(head));
   const contentType = found ?? UNKNOWN_CONTENT_TYPE;
-  if (contentTypes === undefined || isAcceptedType(found, contentTypes)) return { contentType };
-  const refusal = new TypeRefusedError({ detectedType: found, accepted: contentTypes });
-  return { contentType, refusal };
+  const parts = { detectedType: found, accepted: contentTypes ?? ['*/*'] };
+  if (contentTypes !== undefined && !isAcceptedType(found, contentTypes)) {
+    return { contentType, refusal: new TypeRefusedError(parts) };
+  }
+  // Where the bytes show nothing, the application may know better.
+  const isFit =
+    fitsContent(stat.contentType, shown) ||
+    (shown === undefined && found !== undefined && fitsContent(stat.contentType, found));
+  if (isFit) return { contentType };
+  const storedAs = describeStoredType(stat.contentType);
+  return { contentType, refusal: new TypeRefusedError({ ...parts, storedAs }) };
+}
+
+/** The client may have chosen the stored type, so that its text is not repeated. */
+function describeStoredType(storedType: string): string {
+  const { kind, contentType } = toServedType(storedType);
+  return kind === 'unreadable'
+    ? 'the type it was stored with is none'
+    : `it was stored as ${contentType}`;
 }
 
 /** At a path that is not unique there may have been an object before the form was made. */

@@ -21,6 +21,7 @@ async function post({ url, fields }: UploadForm, file: Uint8Array): Promise<numb
   form.append('file', new Blob([new Uint8Array(file)]));
   return (await fetch(url, { method: 'POST', body: form })).status;
 }
+const GIF = Buffer.from('R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=', 'base64');
 const paths = () => application.emulator.objects.map(({ cloudPath }) => cloudPath);
 /** The same text but for its last character. */
 const flip = (text: string): string => text.slice(0, -1) + (text.endsWith('A') ? 'B' : 'A');
@@ -209,6 +210,43 @@ describe('a file that breaks a rule', () => {
     ).rejects.toMatchObject({ code: 'WX_CLOUD_TYPE_REFUSED' });
     expect(paths()).toEqual([]);
   });
+
+  it.each([
+    ['image/png;,text/html', PNG, 'the type it was stored with is none'],
+    ['text/html', PNG, 'stored as text/html'],
+    ['image/svg+xml', PNG, 'stored as image/svg+xml'],
+    ['text/html', Buffer.from('<script>'), 'stored as text/html'],
+    ['application/pdf', PNG, 'stored as application/pdf'],
+    ['image/png', GIF, 'stored as image/png'],
+  ])('is deleted when a client has it stored as %s', async (type, file, said) => {
+    const form = await application.storage.createUploadForm('a/', { contentType: 'image/png' });
+    const { ticket, fileId, fields } = form;
+    expect(await post({ ...form, fields: { ...fields, 'Content-Type': type } }, file)).toBe(204);
+    const confirming = application.storage.confirmUpload(fileId, { ticket });
+    await expect(confirming).rejects.toMatchObject({
+      code: 'WX_CLOUD_TYPE_REFUSED',
+      message: expect.stringContaining(said),
+    });
+    expect(paths()).toEqual([]);
+  });
+
+  it.each([
+    ['application/octet-stream', PNG, undefined],
+    ['image/png; charset=x', PNG, undefined],
+    ['text/csv', Buffer.from('a,b'), undefined],
+    ['text/html', Buffer.from('<p>'), () => 'text/html'],
+    ['text/plain', Buffer.from('a,b'), () => 'text/csv'],
+  ])(
+    'is not one that fits the type it is stored with: %s',
+    async (type, file, detectContentType) => {
+      const form = await application.storage.createUploadForm('a/', { contentType: 'image/png' });
+      const fields = { ...form.fields, 'Content-Type': type };
+      expect(await post({ ...form, fields }, file)).toBe(204);
+      const { ticket, fileId } = form;
+      const confirming = application.storage.confirmUpload(fileId, { ticket, detectContentType });
+      await expect(confirming).resolves.toMatchObject({ fileId });
+    },
+  );
 
   it('is refused without a ticket, and stays', async () => {
     const { fileId } = await application.storage.upload('users/2/contract.pdf', '%PDF-1.7\n');
