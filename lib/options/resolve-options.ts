@@ -38,10 +38,12 @@ const DEFAULTS = {
   cache: true,
   maxAgeSeconds: 7_200,
   batchWindowMs: 0,
+  maxConnections: 256,
 } as const;
 
 const SHORTEST_TICKET_KEY = 32;
 
+const CONNECTIONS = { min: 1, max: 65_535, unit: 'connections' };
 const BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
 
 const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
@@ -55,6 +57,7 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
   'retry',
   'upload',
   'links',
+  'maxConnections',
   'onOrphan',
   'ticketKey',
   'dispatcher',
@@ -80,6 +83,11 @@ export function resolveOptions(
     retry: resolveRetry(given['retry']),
     upload: resolveUpload(given['upload'], freeBytesIn),
     links: resolveLinks(given['links']),
+    maxConnections: readInteger(
+      'maxConnections',
+      orDefault(given['maxConnections'], DEFAULTS.maxConnections),
+      CONNECTIONS,
+    ),
     onOrphan: resolveOnOrphan(given['onOrphan']),
     ticketKey: resolveTicketKey(given['ticketKey']),
     dispatcher: resolveDispatcher(given['dispatcher']),

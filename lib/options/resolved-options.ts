@@ -105,6 +105,8 @@ export interface ResolvedOptions {
     /** For how long calls are gathered, in milliseconds. */
     readonly batchWindowMs: number;
   };
+  /** Requests of the instance that are on a connection at the same time. */
+  readonly maxConnections: number;
   /** Called with the file IDs of objects that failed calls may have left behind. */
   readonly onOrphan: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
   /** The key of upload tickets, wrapped; undefined when it is to be derived from the AppSecret. */

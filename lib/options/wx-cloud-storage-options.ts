@@ -175,6 +175,14 @@ export interface WxCloudStorageOptions {
   /** Temporary links. */
   readonly links?: LinkOptions | undefined;
   /**
+   * Requests of the instance that may be on a connection at the same time; further ones wait, within their
+   * `timeouts.totalMs`. An eighth is kept for calls of WeChat's API, for uploads and for downloads each, so that none of
+   * them waits behind the others. Connections that are kept for the next request (4 seconds) count only per host. From 1
+   * to 65535; at least 3, or the kinds wait for each other.
+   * @defaultValue 256
+   */
+  readonly maxConnections?: number | undefined;
+  /**
    * Called with the file IDs of objects that a failed request or call may have left behind: they could not be deleted, or
    * their paths are not unique. At such a path the object may be that of a later request by now, which is in use: look it
    * up in your records before you delete it, and delete none that they know. Waited for 10 seconds at most. May be

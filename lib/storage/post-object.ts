@@ -82,6 +82,7 @@ async function exchange(
     const request: HttpExchange = {
       endpoint: 'POST object',
       method: 'POST',
+      lane: 'upload',
       target: toTarget(link.address),
       headers: form.headers,
       body: form.body,

@@ -5,13 +5,14 @@ import { RequestTimedOutError } from '../errors/index.js';
 import type { ResolvedOptions, ResolvedTimeouts } from '../options/index.js';
 import { AnswerReader, type HttpAnswer } from './answer-reader.js';
 import { toConnectionError, toDispatchError } from './connection-error.js';
-import { ConnectionWatch } from './connection-watch.js';
+import { ConnectionSlots, type ConnectionLane } from './connection-slots.js';
+import { ConnectionWatch, type WatchedRequest } from './connection-watch.js';
 import { ReplyCollector, type HttpReply } from './reply-collector.js';
-import type { RequestHandler, RequestHandlerParts } from './request-handler.js';
+import type { RequestHandler, RequestHandlerParts, RequestWatcher } from './request-handler.js';
 import type { RequestTarget } from './request-target.js';
 
 /** The options that concern the transport. */
-export interface TransportOptions extends Pick<ResolvedOptions, 'dispatcher'> {
+export interface TransportOptions extends Pick<ResolvedOptions, 'dispatcher' | 'maxConnections'> {
   /** Time limits. */
   readonly timeouts: Omit<ResolvedTimeouts, 'totalMs' | 'tokenMs'>;
 }
@@ -40,6 +41,8 @@ export interface HttpCall {
 export interface HttpExchange extends HttpCall {
   /** The body. An iterable is read once, with back-pressure, and returned when there is an answer or none is to come. */
   readonly body?: Buffer | AsyncIterableIterator<Uint8Array> | undefined;
+  /** The kind of request, for its place among the connections. @defaultValue `api` */
+  readonly lane?: ConnectionLane;
 }
 
 /** Takes as long to load as all else together, and is not needed while an application starts. */
@@ -49,6 +52,7 @@ const loadUndici = (): Promise<typeof import('undici')> => import('undici');
 export class HttpTransport {
   readonly #options: TransportOptions;
   readonly #givenDispatcher: Dispatcher | undefined;
+  readonly #slots: ConnectionSlots;
   readonly #watch: ConnectionWatch;
   #ownAgent: Agent | undefined;
 
@@ -57,6 +61,7 @@ export class HttpTransport {
     this.#options = options;
     // Given by shape, so that the application's undici may be another version than ours.
     this.#givenDispatcher = options.dispatcher as unknown as Dispatcher | undefined;
+    this.#slots = new ConnectionSlots(options.maxConnections);
     this.#watch = new ConnectionWatch(options.timeouts.connectMs);
   }
 
@@ -73,7 +78,7 @@ export class HttpTransport {
     const { endpoint, method } = call;
     return observed<HttpAnswer, WxCloudRequestEvent>(
       requestChannel,
-      () => this.#start(call, parts => new AnswerReader(parts, method === 'HEAD')),
+      () => this.#start(call, 'download', parts => new AnswerReader(parts, method === 'HEAD')),
       answer => ({ endpoint, method, ...(answer && { status: answer.status }) }),
     );
   }
@@ -103,42 +108,65 @@ export class HttpTransport {
   async #getDispatcher(): Promise<Dispatcher> {
     if (this.#dispatcher !== undefined) return this.#dispatcher;
     const { Agent: AgentType } = await loadUndici();
-    const { connectMs } = this.#options.timeouts;
-    this.#ownAgent ??= new AgentType({ connect: { timeout: connectMs } });
+    const { timeouts, maxConnections } = this.#options;
+    this.#ownAgent ??= new AgentType({
+      connect: { timeout: timeouts.connectMs },
+      // Per host; else a connection that is not yet free again would have another one opened beside it.
+      connections: maxConnections,
+    });
     return this.#ownAgent;
   }
 
   #exchange(call: HttpExchange, maxBytes: number): Promise<HttpReply> {
-    const { body } = call;
-    const reply = this.#start<HttpReply>(call, parts => new ReplyCollector(parts, maxBytes));
+    const { body, lane = 'api' } = call;
+    const reply = this.#start<HttpReply>(call, lane, parts => new ReplyCollector(parts, maxBytes));
     return isIterator(body) ? reply.finally(() => giveBack(body)) : reply;
   }
 
-  #start<T>(call: HttpExchange, handlerFor: MakeHandler<T>): Promise<T> {
+  #start<T>(call: HttpExchange, lane: ConnectionLane, handlerFor: MakeHandler<T>): Promise<T> {
     const dispatcher = this.#dispatcher;
-    if (dispatcher !== undefined) return this.#startOn(dispatcher, call, handlerFor);
-    return this.#getDispatcher().then(loaded => this.#startOn(loaded, call, handlerFor));
+    const isFree = dispatcher !== undefined && !call.signal.aborted && this.#slots.tryTake(lane);
+    if (!isFree) return this.#startLater(call, lane, handlerFor);
+    return this.#startOn(dispatcher, { call, lane, handlerFor });
   }
 
-  #startOn<T>(dispatcher: Dispatcher, call: HttpExchange, handlerFor: MakeHandler<T>): Promise<T> {
+  async #startLater<T>(
+    call: HttpExchange,
+    lane: ConnectionLane,
+    handlerFor: MakeHandler<T>,
+  ): Promise<T> {
+    const dispatcher = await this.#getDispatcher();
+    try {
+      call.signal.throwIfAborted();
+      await this.#slots.take(lane, call.signal);
+    } catch (reason) {
+      call.onUnsent?.();
+      throw this.#toError(call, reason);
+    }
+    return this.#startOn(dispatcher, { call, lane, handlerFor });
+  }
+
+  /** Needs a connection that was taken from the slots, and sees that it is given back. */
+  #startOn<T>(dispatcher: Dispatcher, { call, lane, handlerFor }: StartParts<T>): Promise<T> {
     const { timeouts } = this.#options;
     const { endpoint, signal, abortDelayMs, onUnsent } = call;
-    const { connectMs } = timeouts;
-    const isGiven = dispatcher === this.#givenDispatcher;
-    const toError = (error: unknown): Error =>
-      toConnectionError(error, {
-        ...call,
-        timeouts: isGiven ? { ...timeouts, connectMs: undefined } : timeouts,
-        secrets: call.secrets ?? [],
-      });
+    const toError = (error: unknown): Error => this.#toError(call, error);
+    const watcher = this.#watcherFor(call, lane);
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
+        watcher.ended();
         onUnsent?.();
         return reject(toError(signal.reason));
       }
-      const watched = isGiven ? this.#watch.add(call.target.origin) : undefined;
-      const parts = { signal, abortDelayMs, onUnsent, toError, resolve, reject, watcher: watched };
-      const handler = handlerFor(parts);
+      const handler = handlerFor({
+        signal,
+        abortDelayMs,
+        onUnsent,
+        toError,
+        resolve,
+        reject,
+        watcher,
+      });
       try {
         dispatcher.dispatch(
           {
@@ -153,16 +181,78 @@ export class HttpTransport {
           },
           handler,
         );
-        watched?.dispatched(() =>
-          handler.giveUpConnecting(
-            new RequestTimedOutError({ phase: 'connect', endpoint, timeoutMs: connectMs }),
-          ),
-        );
+        watcher.dispatched(() => handler.giveUpConnecting(connectTimeout(endpoint, timeouts)));
       } catch (error) {
         handler.onResponseError(undefined, toDispatchError(error));
       }
     });
   }
+
+  #toError(call: HttpExchange, error: unknown): Error {
+    const { timeouts } = this.#options;
+    const isGiven = this.#givenDispatcher !== undefined;
+    return toConnectionError(error, {
+      ...call,
+      // What undici itself reports is the limit of the dispatcher.
+      timeouts: isGiven ? { ...timeouts, connectMs: undefined } : timeouts,
+      secrets: call.secrets ?? [],
+    });
+  }
+
+  #watcherFor({ target }: HttpExchange, lane: ConnectionLane): ConnectionHold {
+    const release = (): void => this.#slots.release(lane);
+    if (this.#givenDispatcher === undefined) return new ConnectionHold(release, undefined);
+    return new ConnectionHold(() => afterDrain(release), this.#watch.add(target.origin));
+  }
+}
+
+interface StartParts<T> {
+  readonly call: HttpExchange;
+  readonly lane: ConnectionLane;
+  readonly handlerFor: MakeHandler<T>;
+}
+
+/** The place of one request among the connections, from its dispatch on. */
+class ConnectionHold implements RequestWatcher {
+  #release: (() => void) | undefined;
+  readonly #watched: WatchedRequest | undefined;
+
+  /** `watched` bounds the time until it is on a connection, where the dispatcher does not. */
+  constructor(release: () => void, watched: WatchedRequest | undefined) {
+    this.#release = release;
+    this.#watched = watched;
+  }
+
+  dispatched(onTimeout: () => void): void {
+    this.#watched?.dispatched(onTimeout);
+  }
+
+  started(): void {
+    this.#watched?.started();
+  }
+
+  /** An agent of ours goes on connecting, and tells when it has ended; another dispatcher may never do so. */
+  abandoned(): void {
+    if (this.#watched !== undefined) this.ended();
+  }
+
+  ended(): void {
+    this.#watched?.ended();
+    this.#release?.();
+    this.#release = undefined;
+  }
+}
+
+/** A connection is free a turn of the event loop after its answer has ended; until then undici would open another one. */
+function afterDrain(work: () => void): void {
+  setImmediate(() => setImmediate(work));
+}
+
+function connectTimeout(
+  endpoint: string,
+  { connectMs }: Pick<ResolvedTimeouts, 'connectMs'>,
+): RequestTimedOutError {
+  return new RequestTimedOutError({ phase: 'connect', endpoint, timeoutMs: connectMs });
 }
 
 function isIterator(body: HttpExchange['body']): body is AsyncIterableIterator<Uint8Array> {

@@ -13,7 +13,9 @@ export interface ResponseHead {
 export interface RequestWatcher {
   /** The request is on a connection. */
   started(): void;
-  /** The request is over, or given up. */
+  /** The request was given up before it was on a connection; the dispatcher may still have it. */
+  abandoned(): void;
+  /** The request is over, and the dispatcher has it no more. */
   ended(): void;
 }
 
@@ -46,6 +48,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   #timer: NodeJS.Timeout | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #head: ResponseHead | undefined;
+  #isAbandoned = false;
   #isOver = false;
 
   /** Made for one request, whose signal is not aborted yet. */
@@ -58,7 +61,10 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   /** Called by undici, perhaps several times before the request is sent. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // Given up while it waited in a dispatcher, which cannot be told.
-    if (this.#isOver) return controller.abort(unwanted());
+    if (this.#isOver) {
+      this.parts.watcher?.ended();
+      return controller.abort(unwanted());
+    }
     this.#controller = controller;
     this.parts.watcher?.started();
     if (this.parts.signal.aborted) this.abort(this.parts.signal.reason as Error);
@@ -94,9 +100,10 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     this.fail(error);
   }
 
-  /** Gives the request up because there is no connection within its time; nothing of it was sent. */
+  /** Gives the request up while it is not on a connection, so that nothing of it is sent. */
   giveUpConnecting(reason: Error): void {
     if (this.#controller !== undefined || this.#isOver) return;
+    this.#isAbandoned = true;
     this.parts.onUnsent?.();
     this.abort(reason);
   }
@@ -123,26 +130,22 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
 
   /** The signal no longer concerns the request, and nobody waits for more of its answer. */
   protected letGo(): void {
+    const isLeft = this.#isAbandoned && !this.#isOver;
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.parts.signal.removeEventListener('abort', this.#onAbort);
-    this.parts.watcher?.ended();
+    if (isLeft) this.parts.watcher?.abandoned();
+    else this.parts.watcher?.ended();
   }
 
   #abortLater(): void {
-    if (this.#controller === undefined) return this.#giveUp();
     const { signal, abortDelayMs } = this.parts;
-    const delayMs = abortDelayMs?.() ?? 0;
     const reason = signal.reason as Error;
+    // undici cannot be told before it has a connection, which may take long; it is when it has.
+    if (this.#controller === undefined) return this.giveUpConnecting(reason);
+    const delayMs = abortDelayMs?.() ?? 0;
     if (delayMs === 0) this.abort(reason);
     else this.#timer = setTimeout(() => this.abort(reason), delayMs);
-  }
-
-  /** undici cannot be told before it has a connection, which may take long; it is when it has. */
-  #giveUp(): void {
-    const { onUnsent, signal } = this.parts;
-    onUnsent?.();
-    this.abort(signal.reason as Error);
   }
 }
 

@@ -303,7 +303,8 @@ function rangesOf(rows: readonly Row[]): readonly OptionRange[] {
 function judge(option: string, value: number): 'accepted' | 'refused' {
   const [group = '', name = ''] = option.split('.');
   try {
-    resolveOptions({ ...GIVEN, [group]: { [name]: value } } as WxCloudStorageOptions);
+    const given = { ...GIVEN, [group]: name === '' ? value : { [name]: value } };
+    resolveOptions(given as WxCloudStorageOptions);
     return 'accepted';
   } catch {
     return 'refused';

@@ -52,6 +52,7 @@ const defaults = {
     verifyEtag: false,
   },
   links: { cache: true, maxAgeSeconds: 7_200, batchWindowMs: 0 },
+  maxConnections: 256,
   onOrphan: undefined,
   ticketKey: undefined,
   dispatcher: undefined,
@@ -157,6 +158,7 @@ describe('given options', () => {
         verifyEtag: true,
       },
       links: { cache: false, maxAgeSeconds: 1, batchWindowMs: 0 },
+      maxConnections: 1,
     };
     expect(resolve(low)).toMatchObject(low);
     const timer = 2_147_483_647;
@@ -171,6 +173,7 @@ describe('given options', () => {
       retry: { attempts: 10, minDelayMs: 60_000, maxDelayMs: 600_000 },
       upload: { memoryLimitBytes: Number.MAX_SAFE_INTEGER },
       links: { maxAgeSeconds: 86_400 },
+      maxConnections: 65_535,
     };
     expect(resolve(high)).toMatchObject(high);
   });
@@ -305,6 +308,9 @@ describe('wrong options', () => {
     ...wrongNumbers('timeouts.idleMs', idleMs => ({ timeouts: { idleMs } })),
     ...wrongNumbers('timeouts.totalMs', totalMs => ({ timeouts: { totalMs } })),
     ...wrongNumbers('timeouts.tokenMs', tokenMs => ({ timeouts: { tokenMs } })),
+    ...wrongNumbers('maxConnections', maxConnections => ({ maxConnections })),
+    ['maxConnections', { maxConnections: 0 }],
+    ['maxConnections', { maxConnections: 65_536 }],
     ['retry', { retry: MARK }],
     ['retry.attempts', { retry: { attempts: 0 } }],
     ['retry.attempts', { retry: { attempts: 11 } }],

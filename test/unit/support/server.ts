@@ -70,10 +70,14 @@ export async function readRequest(request: IncomingMessage): Promise<SeenRequest
 const TIMEOUTS = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
 
 /** A transport that is closed when the test ends. */
-export function openTransport(timeouts: Partial<typeof TIMEOUTS> = {}): HttpTransport {
+export function openTransport(
+  timeouts: Partial<typeof TIMEOUTS> = {},
+  maxConnections = 256,
+): HttpTransport {
   const transport = new HttpTransport({
     timeouts: { ...TIMEOUTS, ...timeouts },
     dispatcher: undefined,
+    maxConnections,
   });
   afterThisTest(() => transport.close());
   return transport;

@@ -10,6 +10,7 @@ import { failureOf } from '../support/failures.js';
 import { afterThisTest, NEVER, serve } from '../support/server.js';
 import { until } from '../../support/until.js';
 
+const maxConnections = 256;
 const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
 
 /** What undici 8 asks of options and handlers, and undici 7 does not. */
@@ -98,13 +99,17 @@ describe.each(ways)('%s', (_name, read) => {
   it('asks of a dispatcher what undici 8 knows too, and nothing but to dispatch', async () => {
     const url = await serve((_, response) => response.end('answer'));
     const dispatcher = strictDispatcher(own(new Agent()));
-    await expect(read(new HttpTransport({ timeouts, dispatcher }), url)).resolves.toBe('answer');
+    await expect(
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), url),
+    ).resolves.toBe('answer');
   });
 
   it('on a dispatcher of undici 6 fails with what to do', async () => {
     const url = await serve((_, response) => response.end('answer'));
     const dispatcher: HttpDispatcher = own(new Agent6());
-    const error = await failureOf(read(new HttpTransport({ timeouts, dispatcher }), url));
+    const error = await failureOf(
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), url),
+    );
     expect(error).toMatchObject({
       code: 'WX_CLOUD_OPTIONS_INVALID',
       option: 'dispatcher',
@@ -116,7 +121,7 @@ describe.each(ways)('%s', (_name, read) => {
     const controller = fakeController();
     const dispatcher = fakeDispatcher(handler => handler.onRequestStart?.(controller, {}));
     const caller = new AbortController();
-    const transport = new HttpTransport({ timeouts, dispatcher });
+    const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
     const reading = failureOf(read(transport, 'http://x', caller.signal));
     await delay(10);
     const reason = abortedError('GET x', 'left');
@@ -138,7 +143,7 @@ describe.each(ways)('%s', (_name, read) => {
     });
     const caller = new AbortController();
     const reading = failureOf(
-      read(new HttpTransport({ timeouts, dispatcher }), 'http://x', caller.signal),
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), 'http://x', caller.signal),
     );
     await delay(10);
     caller.abort(abortedError('GET x', 'left'));
@@ -156,7 +161,9 @@ describe.each(ways)('%s', (_name, read) => {
       handler.onResponseData?.(controller, Buffer.from('answer'));
       handler.onResponseEnd?.(controller, {});
     });
-    const error = await failureOf(read(new HttpTransport({ timeouts, dispatcher }), 'http://x'));
+    const error = await failureOf(
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), 'http://x'),
+    );
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
     expect(error.message).toContain('NO_HEAD');
   });
@@ -167,7 +174,9 @@ describe.each(ways)('%s', (_name, read) => {
       response.end('answer');
     });
     const dispatcher = own(new Agent());
-    await expect(read(new HttpTransport({ timeouts, dispatcher }), url)).resolves.toBe('answer');
+    await expect(
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), url),
+    ).resolves.toBe('answer');
   });
 });
 
@@ -180,7 +189,9 @@ describe('a body', () => {
       giveInTwoParts(content, request, response);
     });
     const dispatcher = new RetryAgent(own(new Agent()), { minTimeout: 1, throwOnError: false });
-    const answer = await new HttpTransport({ timeouts, dispatcher }).send(callOf(url));
+    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+      callOf(url),
+    );
     const pieces: Buffer[] = [];
     // Slowly, so that the connection is paused.
     for await (const piece of answer.body as AsyncIterable<Buffer>) {
@@ -198,7 +209,9 @@ describe('a body', () => {
       handler.onResponseStart?.(first, 200, {});
       handler.onResponseData?.(second, Buffer.alloc(200_000));
     });
-    const { body } = await new HttpTransport({ timeouts, dispatcher }).send(callOf('http://x'));
+    const { body } = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+      callOf('http://x'),
+    );
     expect(second.pause).toHaveBeenCalledTimes(1);
     expect(second.resume).not.toHaveBeenCalled();
     body.resume();
@@ -214,7 +227,9 @@ describe('a body', () => {
       handler.onResponseStart?.(first, 200, {});
       later = () => handler.onResponseData?.(second, Buffer.alloc(200_000));
     });
-    const answer = await new HttpTransport({ timeouts, dispatcher }).send(callOf('http://x'));
+    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+      callOf('http://x'),
+    );
     answer.discard();
     await once(answer.body, 'close');
     later();
@@ -231,7 +246,9 @@ describe('a body', () => {
       handler.onResponseStart?.(controller, 200, {});
       handler.onResponseError?.(controller, failure);
     });
-    const { body } = await new HttpTransport({ timeouts, dispatcher }).send(callOf('http://x'));
+    const { body } = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+      callOf('http://x'),
+    );
     const failed = new Promise(resolve => body.once('error', resolve));
     await expect(failed).resolves.toBe(failure);
   });

@@ -296,6 +296,7 @@ describe('a body', () => {
 });
 
 describe('TLS', () => {
+  const maxConnections = 256;
   const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
 
   function makeCertificate(): { key: Buffer; cert: Buffer } {
@@ -329,7 +330,7 @@ describe('TLS', () => {
     const port = await listen(createTlsServer({ key, cert }, (_, response) => response.end('ok')));
     const dispatcher = new Agent({ connect: { ca: cert } });
     afterThisTest(() => dispatcher.destroy());
-    const transport = new HttpTransport({ timeouts, dispatcher });
+    const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
     const answer = await transport.send(get(`https://127.0.0.1:${port}`));
     await expect(answer.readText(10)).resolves.toBe('ok');
     await transport.close();
@@ -358,7 +359,7 @@ describe('TLS', () => {
     const dispatcher = new Agent({ connect: { ca: cert }, allowH2: true });
     afterThisTest(() => dispatcher.destroy());
     const { post, done } = endlessPost();
-    const transport = new HttpTransport({ timeouts, dispatcher });
+    const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
     const exchange = transport.exchange(get(`https://127.0.0.1:${port}`, post), 10);
     const [outcome] = await Promise.allSettled([exchange]);
     expect(outcome).toMatchObject(expected);
@@ -369,7 +370,7 @@ describe('TLS', () => {
     const port = await listen(createTcpServer());
     const dispatcher = new Agent({ connect: { timeout: 1 } });
     afterThisTest(() => dispatcher.destroy());
-    const transport = new HttpTransport({ timeouts, dispatcher });
+    const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
     const error = await failureOf(transport.send(get(`https://127.0.0.1:${port}`)));
     expect(error).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'connect' });
     expect(error.message).toContain('the connect timeout of the dispatcher');

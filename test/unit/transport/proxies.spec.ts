@@ -52,7 +52,11 @@ const proxiedByEnvironment = (uri: string): Dispatcher =>
   own(new EnvHttpProxyAgent({ httpProxy: uri, httpsProxy: uri, noProxy: '' }));
 
 function open(dispatcher: HttpDispatcher, connectMs = timeouts.connectMs): HttpTransport {
-  return new HttpTransport({ timeouts: { ...timeouts, connectMs }, dispatcher });
+  return new HttpTransport({
+    timeouts: { ...timeouts, connectMs },
+    dispatcher,
+    maxConnections: 256,
+  });
 }
 
 function callOf(origin: string, more: Partial<HttpExchange> = {}): HttpExchange {
