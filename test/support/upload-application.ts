@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { WxCloudStorageOptions } from '../../lib/index.js';
 import type { Adapter } from './adapters.js';
+import { until } from './until.js';
 
 /** An application in a process of its own, built from `dist`. */
 export interface UploadApplication {
@@ -13,6 +14,10 @@ export interface UploadApplication {
   readPeakBytes(): Promise<number>;
   /** How many files below a folder it has open, with a name or without. */
   countOpenFiles(folder: string): Promise<number>;
+  /** Has the process stand still, as a container does that is frozen. */
+  freeze(): Promise<void>;
+  /** Has it go on. */
+  thaw(): void;
   close(): Promise<void>;
 }
 
@@ -58,6 +63,14 @@ export async function startUploadApplication({
       );
       return targets.filter(target => target.startsWith(folder)).length;
     },
+    freeze: async () => {
+      child.kill('SIGSTOP');
+      // The state stands behind the name of the program, which is in brackets.
+      const isStopped = async (): Promise<boolean> =>
+        /\) T /.test(await readFile(`/proc/${child.pid}/stat`, 'utf8'));
+      await until(isStopped, 'a process that stands still');
+    },
+    thaw: () => void child.kill('SIGCONT'),
     close: async () => {
       child.disconnect();
       await once(child, 'exit');
