@@ -5,7 +5,7 @@ export {
   UNKNOWN_CONTENT_TYPE,
   type DetectedType,
 } from './detect-content-type.js';
-export { formatMediaType, parseMediaType, type MediaType } from './media-type.js';
+export { formatMediaType, parseMediaType, readMediaType, type MediaType } from './media-type.js';
 export { fitsContent, toServedType } from './served-type.js';
 export { openQueuedBody, type QueuedSource } from './open-queued-body.js';
 export { IdleTimer } from './idle-timer.js';

@@ -34,6 +34,15 @@ export function parseMediaType(text: string): MediaType | undefined {
   return parameters && { essence: essence.toLowerCase(), parameters };
 }
 
+/**
+ * Reads what somebody else says of a file's type, such as a client or a function of the application: the media type,
+ * without spaces around it; undefined for anything that is not one.
+ */
+export function readMediaType(value: unknown): string | undefined {
+  const text = typeof value === 'string' ? value.trim() : '';
+  return parseMediaType(text) === undefined ? undefined : text;
+}
+
 /** Writes a media type in one form, whatever form it was read from. */
 export function formatMediaType({ essence, parameters }: MediaType): string {
   const parts = [...parameters].map(([name, value]) => `${name}=${formatValue(value)}`);

@@ -5,6 +5,7 @@ import { WxCloudStorageError } from '../errors/index.js';
 import type { ResolvedUpload } from '../options/index.js';
 import { UNKNOWN_CONTENT_TYPE } from './detect-content-type.js';
 import type { DiskBudget } from './disk-budget.js';
+import { readMediaType } from './media-type.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { readPieces, sourceFailed } from './read-pieces.js';
 import { spool } from './spool.js';
@@ -57,7 +58,7 @@ export async function openUploadBody(
 /** The media type of a source whose first bytes show none. */
 export function typeOfSource(source: UploadSource): string {
   if (typeof source === 'string') return 'text/plain; charset=utf-8';
-  return source instanceof Blob && source.type !== '' ? source.type : UNKNOWN_CONTENT_TYPE;
+  return (source instanceof Blob && readMediaType(source.type)) || UNKNOWN_CONTENT_TYPE;
 }
 
 /** A body and its first bytes, up to {@link HEAD_BYTES}: fewer only when it is shorter. */

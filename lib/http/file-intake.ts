@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   detectContentType,
   isAcceptedType,
+  readMediaType,
   UNKNOWN_CONTENT_TYPE,
   type DetectedType,
 } from '../body/index.js';
@@ -41,7 +42,8 @@ export class FileIntake {
     else {
       // A copy, as these are the very bytes that are stored.
       const own = detectOwn?.(Buffer.from(head), this.#file);
-      const contentType = own && (await askApplication(own, signal));
+      // It may be the client's own word, handed on: no upload is to be refused for that.
+      const contentType = readMediaType(own && (await askApplication(own, signal)));
       if (contentType !== undefined) this.#type = { contentType };
     }
     const { contentType } = this.#type;

@@ -111,6 +111,7 @@ export interface WxCloudUploadEngineOptions {
   readonly contentTypes?: readonly string[] | undefined;
   /**
    * Names the type of a file in whose first bytes (up to 4100) none was found; undefined when it does not know either.
+   * A text that is no media type counts as that.
    * @defaultValue none
    */
   readonly detectContentType?:

@@ -3,6 +3,7 @@ import {
   fitsContent,
   HEAD_BYTES,
   isAcceptedType,
+  readMediaType,
   toServedType,
   UNKNOWN_CONTENT_TYPE,
 } from '../body/index.js';
@@ -27,7 +28,10 @@ export interface ConfirmUploadOptions extends CallOptions {
   readonly maxBytes?: number | undefined;
   /** The types that are accepted, e.g. `['image/*']`: its first bytes decide. @defaultValue any */
   readonly contentTypes?: readonly string[] | undefined;
-  /** Names the type of a file in whose first bytes (up to 4100) none was found. @defaultValue none */
+  /**
+   * Names the type of a file in whose first bytes (up to 4100) none was found; a text that is no media type names none.
+   * @defaultValue none
+   */
   readonly detectContentType?:
     ((head: Uint8Array) => string | undefined | Promise<string | undefined>) | undefined;
 }
@@ -128,7 +132,7 @@ async function judge(
     return { contentType: UNKNOWN_CONTENT_TYPE, refusal };
   }
   const shown = (await detectContentType(head))?.contentType;
-  const found = shown ?? (await ask?.(head));
+  const found = shown ?? readMediaType(await ask?.(head));
   const contentType = found ?? UNKNOWN_CONTENT_TYPE;
   const parts = { detectedType: found, accepted: contentTypes ?? ['*/*'] };
   if (contentTypes !== undefined && !isAcceptedType(found, contentTypes)) {

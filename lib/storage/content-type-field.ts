@@ -1,42 +1,68 @@
+import { performance } from 'node:perf_hooks';
 import type { StorageLogger } from './storage-logger.js';
 
+/** So many paths have to show that the storage refuses the field. */
+const NEEDED_PATHS = 3;
+/** How long the field is left out before one upload tries it again. */
+const LEFT_OUT_MS = 600_000;
+
 /**
- * Whether uploads send the extra form field `Content-Type`. Without it COS stores every object as
- * `application/octet-stream`; but no document says that WeChat's signature permits it. So it is sent until COS refuses a
- * form; the next one then goes without it, and if that is taken, all later ones do.
+ * Decides whether uploads send the extra form field `Content-Type`. Without it COS stores every object as
+ * `application/octet-stream`; but no document says that WeChat's signature permits it. So it is sent, and a form that is
+ * refused goes once more without it. Only when that was taken at several paths, and no form with the field ever was, is
+ * the field left out, and tried again every 10 minutes: one odd answer changes one upload at most.
  */
 export class ContentTypeField {
   readonly #logger: StorageLogger;
-  #state: 'sent' | 'suspected' | 'left-out' = 'sent';
+  readonly #now: () => number;
+  readonly #paths = new Set<string>();
+  #isAccepted = false;
+  #leftOutUntilMs: number | undefined;
 
-  /** Sent at first. */
-  constructor(logger: StorageLogger) {
+  /** Sent at first. `now` is a monotonic clock in milliseconds. */
+  constructor(logger: StorageLogger, now = (): number => performance.now()) {
     this.#logger = logger;
+    this.#now = now;
   }
 
-  /** Whether the next form is to carry it. */
+  /** Whether forms carry it as a rule; for those that are given away and whose end is not seen. */
   get isSent(): boolean {
-    return this.#state === 'sent';
+    return this.#leftOutUntilMs === undefined;
   }
 
-  /** COS refused a form for its shape or signature. Says whether it is worth repeating it without the field. */
-  suspect(wasSent: boolean): boolean {
-    if (this.#state === 'left-out') return false;
-    this.#state = wasSent ? 'suspected' : 'sent';
-    return wasSent;
+  /** Whether a form with the field was ever taken, so that the field is no reason for a refusal. */
+  get isAccepted(): boolean {
+    return this.#isAccepted;
   }
 
-  /** COS took a form: one without the field, while it is suspected, proves the suspicion. */
-  confirm(wasSent: boolean): void {
-    if (this.#state !== 'suspected') return;
-    if (wasSent) {
-      this.#state = 'sent';
-      return;
-    }
-    this.#state = 'left-out';
+  /** Says whether the next upload sends it. While it is left out, one upload in 10 minutes does, as a trial. */
+  decide(): boolean {
+    if (this.#leftOutUntilMs === undefined) return true;
+    const now = this.#now();
+    if (now < this.#leftOutUntilMs) return false;
+    this.#leftOutUntilMs = now + LEFT_OUT_MS;
+    return true;
+  }
+
+  /** COS took a form with the field. */
+  accept(): void {
+    this.#isAccepted = true;
+    this.#paths.clear();
+    if (this.#leftOutUntilMs === undefined) return;
+    this.#leftOutUntilMs = undefined;
+    this.#logger.warn('The storage takes uploads that carry a content type again.');
+  }
+
+  /** COS refused the form with the field for a path, and took the one without it. */
+  blame(cloudPath: string): void {
+    if (this.#isAccepted || this.#leftOutUntilMs !== undefined) return;
+    this.#paths.add(cloudPath);
+    if (this.#paths.size < NEEDED_PATHS) return;
+    this.#paths.clear();
+    this.#leftOutUntilMs = this.#now() + LEFT_OUT_MS;
     this.#logger.warn(
-      'The storage refuses uploads that carry a content type, so they go without one from now on; ' +
-        'files will be served as application/octet-stream.',
+      `The storage refuses uploads that carry a content type (the last ${NEEDED_PATHS} of them), so they go without one, ` +
+        'and files will be served as application/octet-stream. It is tried again every 10 minutes.',
     );
   }
 }

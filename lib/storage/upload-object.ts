@@ -109,18 +109,18 @@ class ObjectUpload {
     await removeOwnObjects(this.#context, [{ fileId, isPathUnique }]);
   }
 
-  /** A repeat that only leaves the extra field out is not one of the tries: nothing was transient about the refusal. */
+  /** The repeat of a refused form is not one of the tries: nothing was transient about the refusal. */
   async #attempt(): Promise<StoredCloudFile> {
-    const { contentTypeField } = this.#context;
-    const withType = contentTypeField.isSent;
-    const { outcome, fileId } = await this.#send(withType);
-    if (outcome.isStored) return this.#finish({ fileId, etag: outcome.etag }, withType);
-    const repeats = outcome.isFormRefused && contentTypeField.suspect(withType) && this.#canSend();
-    if (!repeats) throw outcome.error;
-    const { outcome: repeated, fileId: repeatedId } = await this.#send(false);
-    if (repeated.isStored) return this.#finish({ fileId: repeatedId, etag: repeated.etag }, false);
-    if (repeated.isFormRefused) contentTypeField.suspect(false);
-    throw repeated.error;
+    const { contentTypeField: field } = this.#context;
+    const withType = field.decide();
+    const first = await this.#send(withType);
+    const isWorthIt = !first.outcome.isStored && first.outcome.isFormRefused && withType;
+    if (!isWorthIt || !this.#canSend()) return this.#finish(first, withType);
+    // Where the storage is known to take the field, the refusal has another reason: the file keeps its type.
+    const repeatsWithType = field.isAccepted;
+    const stored = this.#finish(await this.#send(repeatsWithType), repeatsWithType);
+    if (!repeatsWithType) field.blame(this.#call.cloudPath);
+    return stored;
   }
 
   async #send(withType: boolean): Promise<SentObject> {
@@ -147,16 +147,14 @@ class ObjectUpload {
   }
 
   /** The caller may have given up while the answer was on its way: then nobody would know of the object. */
-  #finish(
-    { fileId, etag }: Pick<StoredCloudFile, 'fileId' | 'etag'>,
-    withType: boolean,
-  ): StoredCloudFile {
+  #finish({ outcome, fileId }: SentObject, withType: boolean): StoredCloudFile {
+    if (!outcome.isStored) throw outcome.error;
     this.#call.signal.throwIfAborted();
-    this.#context.contentTypeField.confirm(withType);
+    if (withType) this.#context.contentTypeField.accept();
     const { cloudPath, body } = this.#call;
     this.#report?.(body.size);
     const contentType = withType ? this.#call.contentType : UNKNOWN_CONTENT_TYPE;
-    return { fileId, cloudPath, size: body.size, contentType, etag };
+    return { fileId, cloudPath, size: body.size, contentType, etag: outcome.etag };
   }
 
   /** Counts the bytes of one try; the last ones are reported once the storage has confirmed them. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { StreamableFile } from '@nestjs/common';
-import type { UploadSource } from '../../body/index.js';
+import { readMediaType, type UploadSource } from '../../body/index.js';
 
 /** Bytes that a handler returned. */
 export interface ReplyBody {
@@ -63,7 +63,7 @@ function plain(source: UploadSource): ReplyBody {
   return {
     source,
     size: sizeOf(source),
-    contentType: source instanceof Blob && source.type !== '' ? source.type : undefined,
+    contentType: source instanceof Blob ? readMediaType(source.type) : undefined,
     fileName: source instanceof File ? source.name : undefined,
     disposition: undefined,
   };

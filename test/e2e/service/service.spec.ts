@@ -266,23 +266,6 @@ describe('a transient failure of an upload', () => {
   });
 });
 
-describe('the Content-Type field', () => {
-  it('is left out for good, with one warning, once COS refuses forms that carry it', async () => {
-    const { emulator, storage } = application;
-    const refusal = { kind: 'cos-error', cosCode: 'SignatureDoesNotMatch', status: 403 } as const;
-    emulator.faults.add({ operation: 'post-object', effect: refusal });
-
-    expect(await storage.upload('first.png', PNG)).toMatchObject({ size: PNG.byteLength });
-    await storage.upload('second.png', PNG);
-
-    expect(operations().filter(operation => operation === 'post-object')).toHaveLength(3);
-    expect(emulator.objects.map(({ contentType }) => contentType)).toEqual([
-      'application/octet-stream',
-      'application/octet-stream',
-    ]);
-  });
-});
-
 describe('downloads', () => {
   it('give the content as a stream with its size, type and ETag', async () => {
     const { fileId, etag } = await application.storage.upload('a.png', PNG);

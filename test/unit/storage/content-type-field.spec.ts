@@ -1,78 +1,95 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import * as fc from 'fast-check';
 import { ContentTypeField } from '../../../lib/storage/content-type-field.js';
 
-function setUp(): { field: ContentTypeField; warn: jest.Mock<(message: string) => void> } {
+const TEN_MINUTES_MS = 600_000;
+
+function setUp() {
   const warn = jest.fn<(message: string) => void>();
+  const clock = { nowMs: 1_000 };
   const quiet = (): void => {};
   const logger = { warn, log: quiet, debug: quiet, error: quiet };
-  return { field: new ContentTypeField(logger), warn };
+  const field = new ContentTypeField(logger, () => clock.nowMs);
+  return { field, warn, clock };
+}
+
+/** Leaves the field out, as three different uploads have shown that it is refused. */
+function setUpLeftOut() {
+  const all = setUp();
+  for (const path of ['a', 'b', 'c']) all.field.blame(path);
+  return all;
 }
 
 describe('ContentTypeField', () => {
   it('is sent at first, and after any number of successes', () => {
     const { field, warn } = setUp();
-    expect(field.isSent).toBe(true);
-    field.confirm(true);
-    field.confirm(true);
-    expect(field.isSent).toBe(true);
+    expect([field.decide(), field.isSent, field.isAccepted]).toEqual([true, true, false]);
+    field.accept();
+    field.accept();
+    expect([field.decide(), field.isSent, field.isAccepted]).toEqual([true, true, true]);
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it('is left out of the form after a refused one', () => {
+  it('is sent on after refusals at fewer than three paths', () => {
     const { field, warn } = setUp();
-    expect(field.suspect(true)).toBe(true);
-    expect(field.isSent).toBe(false);
+    for (const path of ['a', 'a', 'a', 'b', 'a', 'b']) field.blame(path);
+    expect([field.decide(), field.isSent]).toEqual([true, true]);
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it('is left out for good, with one warning, once a form without it was taken', () => {
-    const { field, warn } = setUp();
-    field.suspect(true);
-    field.confirm(false);
-    field.confirm(false);
-    expect(field.isSent).toBe(false);
+  it('is left out, with one warning, once refused at three paths', () => {
+    const { field, warn } = setUpLeftOut();
+    for (const path of ['d', 'e', 'f']) field.blame(path);
+    expect([field.decide(), field.isSent]).toEqual([false, false]);
     expect(warn).toHaveBeenCalledTimes(1);
     expect(warn.mock.calls[0]?.[0]).toContain('application/octet-stream');
   });
 
-  it('is sent again when a form without it is refused as well', () => {
+  it('is never left out once a form with it was taken', () => {
     const { field, warn } = setUp();
-    field.suspect(true);
-    expect(field.suspect(false)).toBe(false);
-    expect(field.isSent).toBe(true);
+    field.blame('a');
+    field.accept();
+    for (const path of ['b', 'c', 'd', 'e']) field.blame(path);
+    expect([field.decide(), field.isSent]).toEqual([true, true]);
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it('is sent again when a form with it is taken meanwhile', () => {
-    const { field, warn } = setUp();
-    field.suspect(true);
-    field.confirm(true);
-    expect(field.isSent).toBe(true);
-    expect(warn).not.toHaveBeenCalled();
+  it('that is left out is tried by one upload in ten minutes', () => {
+    const { field, clock } = setUpLeftOut();
+    clock.nowMs += TEN_MINUTES_MS - 1;
+    expect(field.decide()).toBe(false);
+    clock.nowMs += 1;
+    expect([field.decide(), field.decide(), field.isSent]).toEqual([true, false, false]);
+    clock.nowMs += TEN_MINUTES_MS;
+    expect([field.decide(), field.decide()]).toEqual([true, false]);
   });
 
-  it('is suspected once by two forms that are refused at once', () => {
-    const { field, warn } = setUp();
-    expect([field.suspect(true), field.suspect(true)]).toEqual([true, true]);
-    field.confirm(false);
-    field.confirm(false);
-    expect(warn).toHaveBeenCalledTimes(1);
+  it('is sent again by all once a trial was taken', () => {
+    const { field, warn, clock } = setUpLeftOut();
+    clock.nowMs += TEN_MINUTES_MS;
+    field.decide();
+    field.accept();
+    for (const path of ['a', 'b', 'c']) field.blame(path);
+    expect([field.decide(), field.decide(), field.isSent]).toEqual([true, true, true]);
+    expect(warn).toHaveBeenCalledTimes(2);
   });
 
-  it('that is left out is no reason for a repeat, and stays left out', () => {
-    const { field, warn } = setUp();
-    field.suspect(true);
-    field.confirm(false);
-    expect([field.suspect(false), field.suspect(true)]).toEqual([false, false]);
-    field.confirm(true);
-    expect(field.isSent).toBe(false);
-    expect(warn).toHaveBeenCalledTimes(1);
-  });
-
-  it('is not given up for a form that was taken without it before any suspicion', () => {
-    const { field, warn } = setUp();
-    field.confirm(false);
-    expect(field.isSent).toBe(true);
-    expect(warn).not.toHaveBeenCalled();
+  it('is never left out longer than ten minutes, whatever happens', () => {
+    const step = fc.constantFrom('accept', 'blame', 'decide', 'wait');
+    fc.assert(
+      fc.property(fc.array(fc.tuple(step, fc.nat(5))), steps => {
+        const { field, clock } = setUp();
+        const acts = {
+          accept: () => field.accept(),
+          blame: (path: number) => field.blame(String(path)),
+          decide: () => void field.decide(),
+          wait: (minutes: number) => void (clock.nowMs += minutes * 60_000),
+        };
+        for (const [act, value] of steps) acts[act](value);
+        expect([field.isAccepted, field.isSent]).not.toEqual([true, false]);
+        clock.nowMs += TEN_MINUTES_MS;
+        expect(field.decide()).toBe(true);
+      }),
+    );
   });
 });
