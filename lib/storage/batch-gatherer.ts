@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers';
 import { createSharedController, untilAborted } from '../transport/index.js';
-import { inBatches } from './batches.js';
+import { inBatches, toBatches } from './batches.js';
 
 /** What tells one kind of batch from another. */
 export interface BatchGathererParts<Item, Result> {
@@ -8,8 +8,22 @@ export interface BatchGathererParts<Item, Result> {
   readonly windowMs: number;
   /** Items with the same key are asked for once. */
   readonly keyOf: (item: Item) => string;
+  /** Items of one group are never in one request. */
+  readonly groupOf: (item: Item) => string;
   /** Asks for at most 50 items; resolves with a result for each, in order. Rejects only when it was aborted. */
   readonly request: (items: readonly Item[], signal: AbortSignal) => Promise<readonly Result[]>;
+  /** Has items asked for again whose result may pass. @defaultValue none is */
+  readonly repeats?: BatchRepeats<Result>;
+}
+
+/** When items are asked for again. */
+export interface BatchRepeats<Result> {
+  /** Whether another request may bring a better result. */
+  readonly isTransient: (result: Result) => boolean;
+  /** How many requests there are for an item in all. */
+  readonly attempts: number;
+  /** Waits before the request after the given one, counted from 1; rejects when it is aborted. */
+  readonly pause: (attempt: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Something that callers wait for. */
@@ -75,10 +89,8 @@ export class BatchGatherer<Item, Result> {
   #flush(): void {
     const entries = [...this.#gathered.values()];
     this.#gathered = new Map();
-    void inBatches(entries, async batch => {
-      await this.#request(batch.filter(({ waiting }) => waiting > 0));
-      return [];
-    });
+    const batches = toBatches(entries, ({ item }) => this.#parts.groupOf(item));
+    void inBatches(batches, batch => this.#request(batch.filter(isAwaited)));
   }
 
   /** Never rejects: how it ended is each entry's own result. */
@@ -91,16 +103,39 @@ export class BatchGatherer<Item, Result> {
       if (awaited === 0) controller.abort(new Error('Nobody waits for the answer any more.'));
     };
     for (const entry of entries) entry.leave = leave;
-    const items = entries.map(({ item }) => item);
-    const answered = this.#parts.request(items, controller.signal);
-    await answered.catch(() => {});
-    entries.forEach((entry, index) =>
-      entry.settle(answered.then(results => results[index] as Result)),
-    );
+    const { signal } = controller;
+    const settled = this.#settle(entries, signal);
+    await settled.catch(() => {});
+    // Takes effect where there is no result yet: it has ended early, and each caller is told why.
+    for (const { settle } of entries) settle(settled as Promise<never>);
+  }
+
+  /** Settles every entry as soon as its result is final; only the others are asked for again. */
+  async #settle(entries: readonly Entry<Item, Result>[], signal: AbortSignal): Promise<void> {
+    const { request, repeats } = this.#parts;
+    let pending = entries;
+    for (let attempt = 1; pending.length > 0; attempt += 1) {
+      const asked = pending;
+      const items = asked.map(({ item }) => item);
+      const results = await request(items, signal);
+      const isLast = repeats === undefined || attempt >= repeats.attempts;
+      const isFinal = (result: Result): boolean => isLast || !repeats.isTransient(result);
+      asked.forEach(({ settle }, index) => {
+        const result = results[index] as Result;
+        if (isFinal(result)) settle(result);
+      });
+      pending = asked.filter((_, index) => !isFinal(results[index] as Result));
+      if (pending.length > 0) await repeats?.pause(attempt, signal);
+      pending = pending.filter(isAwaited);
+    }
   }
 
   #leave(entry: Entry<Item, Result>): void {
     entry.waiting -= 1;
     if (entry.waiting === 0) entry.leave?.();
   }
+}
+
+function isAwaited({ waiting }: { readonly waiting: number }): boolean {
+  return waiting > 0;
 }

@@ -1,4 +1,4 @@
-import { WxCloudStorageError } from '../errors/index.js';
+import type { WxCloudStorageError } from '../errors/index.js';
 import {
   decodeDeleteFiles,
   DELETE_FILES_ENDPOINT,
@@ -6,11 +6,10 @@ import {
   type BatchItemStatus,
   type DeleteFilesRequest,
 } from '../wire/index.js';
-import { BatchGatherer } from './batch-gatherer.js';
-import { settleEach, type FileList, type FileOutcome } from './file-outcome.js';
+import type { BatchGatherer } from './batch-gatherer.js';
+import { itemFailure, settleEach, type FileList, type FileOutcome } from './file-outcome.js';
+import { gatherFiles } from './gather-files.js';
 import type { StorageFoundation } from './storage-foundation.js';
-import { repeat } from './repeat.js';
-import { requestBatch } from './request-batch.js';
 
 /** Whether one file is gone, or why not. */
 export type DeleteOutcome = FileOutcome<object>;
@@ -23,10 +22,11 @@ export class FileDeletions {
   /** Makes no call yet. */
   constructor(foundation: StorageFoundation) {
     this.#foundation = foundation;
-    this.#gatherer = new BatchGatherer({
-      windowMs: foundation.options.links.batchWindowMs,
+    this.#gatherer = gatherFiles(foundation, {
       keyOf: fileId => fileId,
-      request: (fileIds, signal) => this.#request({ fileIds, signal }),
+      fileIdOf: fileId => fileId,
+      send: (fileIds, signal) => this.#send({ fileIds, signal }),
+      isRepeated: true,
     });
   }
 
@@ -44,35 +44,32 @@ export class FileDeletions {
     });
   }
 
-  async #request({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
-    return requestBatch({
-      items: fileIds,
-      fileIdOf: fileId => fileId,
-      signal,
-      send: items =>
-        repeat(this.#foundation, { work: () => this.#send({ fileIds: items, signal }), signal }),
-    });
-  }
-
   async #send({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
     const { api, options } = this.#foundation;
     const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
-    const answer = await api.post({ endpoint: DELETE_FILES_ENDPOINT, body, signal });
-    return decodeDeleteFiles(answer, fileIds).map((item, index) =>
-      toOutcome(fileIds[index] ?? '', item),
-    );
+    try {
+      const answer = await api.post({ endpoint: DELETE_FILES_ENDPOINT, body, signal });
+      return decodeDeleteFiles(answer, fileIds).map((item, index) =>
+        toOutcome(fileIds[index] ?? '', item),
+      );
+    } catch (error) {
+      const [fileId = '', ...others] = fileIds;
+      // Of several files it is not known which one is missing, and the others may still be there.
+      if (others.length === 0 && isOfMissingFile(error)) return [{ fileId, ok: true }];
+      throw error;
+    }
   }
 }
 
-function toOutcome(fileId: string, item: BatchItemStatus): DeleteOutcome {
+function isOfMissingFile(error: unknown): boolean {
+  const { errcode: status, errmsg = '' } = error as Partial<WxCloudStorageError>;
+  return status !== undefined && saysFileIsMissing({ status, errmsg });
+}
+
+function toOutcome(fileId: string, item: BatchItemStatus | undefined): DeleteOutcome {
   // What WeChat answers for a missing file is not documented; either way the file is gone.
-  if (item.status === 0 || saysFileIsMissing(item)) return { fileId, ok: true };
-  const error = new WxCloudStorageError({
-    code: 'WX_CLOUD_API_FAILED',
-    message: `${DELETE_FILES_ENDPOINT}: ${fileId} was not deleted: ${item.status} (${item.errmsg}). Check its permissions.`,
-    errcode: item.status,
-    errmsg: item.errmsg,
-    endpoint: DELETE_FILES_ENDPOINT,
-  });
-  return { fileId, ok: false, error };
+  if (item !== undefined && (item.status === 0 || saysFileIsMissing(item)))
+    return { fileId, ok: true };
+  const attempted = `${fileId} was not deleted`;
+  return itemFailure({ endpoint: DELETE_FILES_ENDPOINT, fileId, attempted }, item);
 }

@@ -5,16 +5,22 @@ import {
   decodeDownloadLinks,
   DOWNLOAD_LINKS_ENDPOINT,
   saysFileIsMissing,
+  type BatchItemStatus,
   type DownloadLinkItem,
   type DownloadLinksRequest,
 } from '../wire/index.js';
-import { BatchGatherer } from './batch-gatherer.js';
-import { settleEach, unwrap, type FileList, type FileOutcome } from './file-outcome.js';
+import type { BatchGatherer } from './batch-gatherer.js';
+import {
+  itemFailure,
+  settleEach,
+  unwrap,
+  type FileList,
+  type FileOutcome,
+} from './file-outcome.js';
+import { gatherFiles } from './gather-files.js';
 import type { LinkCache } from './link-cache.js';
 import { toLinkUrl } from './link-url.js';
 import type { StorageFoundation } from './storage-foundation.js';
-import { repeat } from './repeat.js';
-import { requestBatch } from './request-batch.js';
 
 /** One file's link, or why there is none. */
 export type DownloadUrlOutcome = FileOutcome<{
@@ -42,23 +48,21 @@ export class DownloadLinks {
   /** Makes no call yet. */
   constructor(foundation: StorageFoundation) {
     this.#foundation = foundation;
-    const { options, linkCache } = foundation;
-    const gather = (send: (wanted: readonly WantedLink[], signal: AbortSignal) => Answered) =>
-      new BatchGatherer<WantedLink, DownloadUrlOutcome>({
-        windowMs: options.links.batchWindowMs,
-        keyOf: ({ fileId, maxAgeSeconds }) => `${maxAgeSeconds} ${fileId}`,
-        request: (wanted, signal) =>
-          requestBatch({
-            items: wanted,
-            fileIdOf: ({ fileId }) => fileId,
-            signal,
-            send: items => send(items, signal),
-          }),
-      });
-    this.#usedAtOnce = gather((wanted, signal) => this.#send(wanted, signal));
-    this.#handedOut = gather((wanted, signal) =>
-      repeat(foundation, { work: () => this.#sendAndKeep(wanted, linkCache, signal), signal }),
-    );
+    const { linkCache } = foundation;
+    const common = {
+      keyOf: ({ fileId, maxAgeSeconds }: WantedLink) => `${maxAgeSeconds} ${fileId}`,
+      fileIdOf: ({ fileId }: WantedLink) => fileId,
+    };
+    this.#usedAtOnce = gatherFiles(foundation, {
+      ...common,
+      send: (wanted, signal) => this.#send(wanted, signal),
+      isRepeated: false,
+    });
+    this.#handedOut = gatherFiles(foundation, {
+      ...common,
+      send: (wanted, signal) => this.#sendAndKeep(wanted, linkCache, signal),
+      isRepeated: true,
+    });
   }
 
   /**
@@ -131,17 +135,23 @@ function withUsableLink(item: DownloadLinkItem, fileId: string): DownloadLinkIte
   return { ...item, url: toLinkUrl(item.url, parseFileId(fileId).cloudPath) };
 }
 
-function toOutcome(fileId: string, item: DownloadLinkItem): DownloadUrlOutcome {
-  if (item.status === 0 && item.url !== '') return { fileId, ok: true, url: item.url };
-  const isMissing = saysFileIsMissing(item);
-  const said = `${item.status} (${item.errmsg || 'no link'})`;
+function toOutcome(fileId: string, item: DownloadLinkItem | undefined): DownloadUrlOutcome {
+  if (item?.status === 0 && item.url !== '') return { fileId, ok: true, url: item.url };
+  if (item !== undefined && saysFileIsMissing(item)) return missing(fileId, item);
+  // All went well, and yet there is no link: that is none of the documented answers.
+  const told = item?.status === 0 ? undefined : item;
+  return itemFailure(
+    { endpoint: DOWNLOAD_LINKS_ENDPOINT, fileId, attempted: `no link for ${fileId}` },
+    told,
+  );
+}
+
+function missing(fileId: string, { status, errmsg }: BatchItemStatus): DownloadUrlOutcome {
   const error = new WxCloudStorageError({
-    code: isMissing ? 'WX_CLOUD_FILE_NOT_FOUND' : 'WX_CLOUD_API_FAILED',
-    message: isMissing
-      ? `There is no file ${fileId}, or it was stored without its metadata: ${said}. Upload it again.`
-      : `${DOWNLOAD_LINKS_ENDPOINT}: no link for ${fileId}: ${said}. Check the file's permissions.`,
-    errcode: item.status,
-    errmsg: item.errmsg,
+    code: 'WX_CLOUD_FILE_NOT_FOUND',
+    message: `There is no file ${fileId}, or it was stored without its metadata: ${status} (${errmsg}). Upload it again.`,
+    errcode: status,
+    errmsg,
     endpoint: DOWNLOAD_LINKS_ENDPOINT,
   });
   return { fileId, ok: false, error };

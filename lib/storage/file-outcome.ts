@@ -1,4 +1,6 @@
 import { WxCloudStorageError } from '../errors/index.js';
+import { judgeItemStatus } from '../transport/index.js';
+import { malformed, type BatchItemStatus } from '../wire/index.js';
 import type { BucketMemory } from './bucket-memory.js';
 
 /** What became of one file of a list: its result, or the error that concerns it alone. */
@@ -60,6 +62,41 @@ export function unwrap<Result>(outcomes: readonly FileOutcome<Result>[]): FileSu
 export function failure(fileId: string, error: unknown): FileFailure {
   if (error instanceof WxCloudStorageError) return { fileId, ok: false, error };
   throw error;
+}
+
+/** A file that a batch was asked about. */
+export interface AskedFile {
+  /** The call. */
+  readonly endpoint: string;
+  /** The file. */
+  readonly fileId: string;
+  /** What did not happen, as the beginning of a sentence. */
+  readonly attempted: string;
+}
+
+/**
+ * The outcome of a file whose item in a batch answer says that it went wrong, or of which the answer says nothing that can
+ * be told to be about it: another answer may.
+ */
+export function itemFailure(
+  { endpoint, fileId, attempted }: AskedFile,
+  item: BatchItemStatus | undefined,
+): FileFailure {
+  if (item === undefined || Number.isNaN(item.status)) {
+    const error = malformed(endpoint, `${attempted}, as no item of the list can be told to be its`);
+    return { fileId, ok: false, error };
+  }
+  const { status, errmsg } = item;
+  const { code, retryable, advice } = judgeItemStatus(status);
+  const error = new WxCloudStorageError({
+    code,
+    message: `${endpoint}: ${attempted}: ${status} (${errmsg}). ${advice}`,
+    retryable,
+    errcode: status,
+    errmsg,
+    endpoint,
+  });
+  return { fileId, ok: false, error };
 }
 
 function refuse<Result>(fileId: string, check: () => unknown): FileOutcome<Result> | undefined {

@@ -13,9 +13,14 @@ export interface RepeatedWork<T> {
 }
 
 /**
- * Runs the tries of one operation. A failed token call does not count as transient here: all operations share its own
- * tries, which would be multiplied otherwise.
+ * Tells whether an operation is to be tried again. A failed token call does not count as transient: all operations share
+ * its own tries, which would be multiplied otherwise.
  */
+export function isTransient(error: unknown): boolean {
+  return isRetryable(error) && !isTokenCallError(error);
+}
+
+/** Runs the tries of one operation. */
 export function repeat<T>(
   { options }: Pick<StorageFoundation, 'options'>,
   { work, signal, canRepeat = () => true }: RepeatedWork<T>,
@@ -23,6 +28,6 @@ export function repeat<T>(
   return retry(work, {
     policy: options.retry,
     signal,
-    isRetryable: error => isRetryable(error) && !isTokenCallError(error) && canRepeat(),
+    isRetryable: error => isTransient(error) && canRepeat(),
   });
 }

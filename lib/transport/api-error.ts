@@ -1,9 +1,12 @@
 import { redact, WxCloudStorageError, type WxCloudStorageErrorCode } from '../errors/index.js';
 
-/** What an `errcode` means for the caller. */
-interface ApiErrorKind {
+/** The meaning of an `errcode` for the caller. */
+export interface ApiErrorKind {
+  /** The code of the error. */
   readonly code: WxCloudStorageErrorCode;
+  /** Whether the same call may succeed later. @defaultValue false */
   readonly retryable?: boolean;
+  /** The end of its message. */
   readonly advice: string;
 }
 
@@ -148,6 +151,14 @@ export function toApiError({
     requestId: /rid:\s*([\w-]+)/.exec(text)?.[1],
     upstreamStatus: 200,
   });
+}
+
+/** What the status of one file in a batch answer means: transient, where the same number is so for a whole call. */
+export function judgeItemStatus(status: number): Required<ApiErrorKind> {
+  const kind = KINDS.get(status);
+  if (kind?.retryable === true) return { ...kind, retryable: true };
+  const advice = "Check the file's permissions.";
+  return { code: 'WX_CLOUD_API_FAILED', retryable: false, advice };
 }
 
 function findKind(endpoint: string, errcode: number): ApiErrorKind {

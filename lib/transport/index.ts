@@ -1,3 +1,4 @@
+export { judgeItemStatus } from './api-error.js';
 export {
   abortedError,
   createSharedController,

@@ -28,19 +28,9 @@ export function readText(from: JsonObject, name: string, endpoint: string): stri
   return value;
 }
 
-/** Reads a list of an exact length. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else */
-export function readList(
-  from: JsonObject,
-  name: string,
-  expected: { readonly endpoint: string; readonly length: number },
-): readonly unknown[] {
+/** Reads a list. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else */
+export function readList(from: JsonObject, name: string, endpoint: string): readonly unknown[] {
   const value = from[name];
-  if (!Array.isArray(value)) throw malformed(expected.endpoint, `${name} is not a list`);
-  if (value.length !== expected.length) {
-    throw malformed(
-      expected.endpoint,
-      `${name} has ${value.length} items instead of ${expected.length}`,
-    );
-  }
+  if (!Array.isArray(value)) throw malformed(endpoint, `${name} is not a list`);
   return value;
 }

@@ -1,4 +1,4 @@
-import { decodeBatchItem, type BatchItemStatus } from './batch-item.js';
+import { matchBatchItems, type BatchItemStatus } from './batch-item.js';
 import { readList, readObject } from './decoding.js';
 
 /** `POST` to this to delete files. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md */
@@ -25,16 +25,18 @@ export interface DeleteFilesReply {
   }[];
 }
 
-/** Reads the answer for the given file IDs, in their order. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` */
+/**
+ * Reads the answer for the given file IDs, in their order; undefined for a file of which the answer says nothing that can
+ * be told to be about it.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when there is no list
+ */
 export function decodeDeleteFiles(
   value: unknown,
   fileIds: readonly string[],
-): readonly BatchItemStatus[] {
-  const endpoint = DELETE_FILES_ENDPOINT;
-  const reply = readObject(value, endpoint);
-  const list = readList(reply, 'delete_list', { endpoint, length: fileIds.length });
-  return fileIds.map((fileId, index) => {
-    const { status, errmsg } = decodeBatchItem(list[index], endpoint, fileId);
-    return { status, errmsg };
-  });
+): readonly (BatchItemStatus | undefined)[] {
+  const reply = readObject(value, DELETE_FILES_ENDPOINT);
+  const list = readList(reply, 'delete_list', DELETE_FILES_ENDPOINT);
+  return matchBatchItems(list, fileIds).map(
+    item => item && { status: item.status, errmsg: item.errmsg },
+  );
 }

@@ -1,4 +1,4 @@
-import { decodeBatchItem, type BatchItemStatus } from './batch-item.js';
+import { matchBatchItems, type BatchItem, type BatchItemStatus } from './batch-item.js';
 import { readList, readObject } from './decoding.js';
 
 /** `POST` to this for temporary links. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html */
@@ -38,18 +38,24 @@ export interface DownloadLinkItem extends BatchItemStatus {
   readonly url: string;
 }
 
-/** Reads the answer for the given file IDs, in their order. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` */
+/**
+ * Reads the answer for the given file IDs, in their order; undefined for a file of which the answer says nothing that can
+ * be told to be about it.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when there is no list
+ */
 export function decodeDownloadLinks(
   value: unknown,
   fileIds: readonly string[],
-): readonly DownloadLinkItem[] {
-  const endpoint = DOWNLOAD_LINKS_ENDPOINT;
-  const reply = readObject(value, endpoint);
-  const list = readList(reply, 'file_list', { endpoint, length: fileIds.length });
-  return fileIds.map((fileId, index) => {
-    const { raw, status, errmsg } = decodeBatchItem(list[index], endpoint, fileId);
-    const url = raw['download_url'];
-    const isLink = typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url);
-    return { status, errmsg, url: isLink ? url : '' };
-  });
+): readonly (DownloadLinkItem | undefined)[] {
+  const reply = readObject(value, DOWNLOAD_LINKS_ENDPOINT);
+  const list = readList(reply, 'file_list', DOWNLOAD_LINKS_ENDPOINT);
+  return matchBatchItems(list, fileIds, readLink).map(
+    item => item && { status: item.status, errmsg: item.errmsg, url: readLink(item) ?? '' },
+  );
+}
+
+function readLink({ raw }: BatchItem): string | undefined {
+  const url = raw['download_url'];
+  const isLink = typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url);
+  return isLink ? url : undefined;
 }

@@ -5,4 +5,5 @@ export * from './decoding.js';
 export * from './delete-files.js';
 export * from './download-links.js';
 export * from './etag.js';
+export * from './file-id-form.js';
 export * from './upload-link.js';

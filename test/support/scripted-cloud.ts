@@ -17,6 +17,10 @@ export interface CloudScript {
   readonly postObject?: ScriptedAnswer;
   readonly headObject?: ScriptedAnswer;
   readonly getObject?: ScriptedAnswer;
+  /** Given what was asked for, and the address of the cloud. */
+  readonly downloadLinks?: (fileIds: readonly string[], url: string) => ScriptedAnswer;
+  /** Given what was asked for. */
+  readonly deleteFiles?: (fileIds: readonly string[]) => ScriptedAnswer;
 }
 
 /** A cloud that answers what a test wants, where the emulator would be too true to life. */
@@ -42,16 +46,14 @@ export async function startScriptedCloud(script: CloudScript): Promise<ScriptedC
   const requests: string[] = [];
   const aborted: string[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    await read(request);
+    const body = await read(request);
     const path = new URL(request.url ?? '', 'http://localhost').pathname;
-    const {
-      status = 200,
-      headers = {},
-      body = '',
-      isUnfinished = false,
-    } = answerTo(`${request.method} ${path}`, script, urlOf(server));
-    response.writeHead(status, headers);
-    const content = typeof body === 'string' ? body : JSON.stringify(body);
+    const answered =
+      answerBatch(path, { script, body, url: urlOf(server) }) ??
+      answerTo(`${request.method} ${path}`, script, urlOf(server));
+    response.writeHead(answered.status ?? 200, answered.headers ?? {});
+    const { body: given = '', isUnfinished = false } = answered;
+    const content = typeof given === 'string' ? given : JSON.stringify(given);
     if (isUnfinished) response.write(content);
     else response.end(content);
   };
@@ -88,6 +90,27 @@ async function read(request: IncomingMessage): Promise<string> {
 
 function urlOf(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+interface BatchRequest {
+  readonly script: CloudScript;
+  readonly body: string;
+  readonly url: string;
+}
+
+function answerBatch(
+  path: string,
+  { script, body, url }: BatchRequest,
+): ScriptedAnswer | undefined {
+  if (path === '/tcb/batchdownloadfile' && script.downloadLinks !== undefined) {
+    const { file_list } = JSON.parse(body) as { file_list: { fileid: string }[] };
+    return script.downloadLinks(
+      file_list.map(({ fileid }) => fileid),
+      url,
+    );
+  }
+  if (path !== '/tcb/batchdeletefile' || script.deleteFiles === undefined) return undefined;
+  return script.deleteFiles((JSON.parse(body) as { fileid_list: string[] }).fileid_list);
 }
 
 function answerTo(request: string, script: CloudScript, url: string): ScriptedAnswer {

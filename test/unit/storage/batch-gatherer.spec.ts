@@ -6,7 +6,8 @@ type Request = (items: readonly string[], signal: AbortSignal) => Promise<readon
 
 function gatherer(request: Request, windowMs = 0) {
   const spy = jest.fn(request);
-  const gathered = new BatchGatherer({ windowMs, keyOf: (item: string) => item, request: spy });
+  const keyOf = (item: string): string => item;
+  const gathered = new BatchGatherer({ windowMs, keyOf, groupOf: keyOf, request: spy });
   return { gathered, sizes: () => spy.mock.calls.map(([items]) => items.length), spy };
 }
 
@@ -50,6 +51,64 @@ it('an empty list asks for nothing', async () => {
   expect(await gathered.ask([], never)).toEqual([]);
   await nextTurn();
   expect(spy).not.toHaveBeenCalled();
+});
+
+describe('items whose result may pass', () => {
+  /** Every item is `busy` so often before it is answered. */
+  function busy(times: Readonly<Record<string, number>>, attempts = 3) {
+    const left = new Map(Object.entries(times));
+    const pauses: number[] = [];
+    const request = jest.fn(async (items: readonly string[]) =>
+      items.map(item => {
+        const count = left.get(item) ?? 0;
+        left.set(item, count - 1);
+        return count > 0 ? 'busy' : `${item}!`;
+      }),
+    );
+    const gathered = new BatchGatherer<string, string>({
+      windowMs: 0,
+      keyOf: item => item,
+      groupOf: item => item,
+      request,
+      repeats: {
+        attempts,
+        isTransient: result => result === 'busy',
+        pause: async attempt => void pauses.push(attempt),
+      },
+    });
+    return { gathered, pauses, asked: () => request.mock.calls.map(([items]) => items) };
+  }
+
+  it('alone are asked for again, and the others need not wait for them', async () => {
+    const { gathered, pauses, asked } = busy({ b: 2 });
+    const order: string[] = [];
+    const lists = ['a', 'b', 'c'].map(async item => {
+      const [result = ''] = await gathered.ask([item], never);
+      order.push(result);
+    });
+    await Promise.all(lists);
+    expect(order).toEqual(['a!', 'c!', 'b!']);
+    expect(asked()).toEqual([['a', 'b', 'c'], ['b'], ['b']]);
+    expect(pauses).toEqual([1, 2]);
+  });
+
+  it('are given as they are after the last try', async () => {
+    const { gathered, asked } = busy({ a: 9 });
+    expect(await gathered.ask(['a', 'b'], never)).toEqual(['busy', 'b!']);
+    expect(asked()).toEqual([['a', 'b'], ['a'], ['a']]);
+  });
+});
+
+it('items of one group are not asked for together', async () => {
+  const request = jest.fn(answer);
+  const gathered = new BatchGatherer({
+    windowMs: 0,
+    keyOf: (item: string) => item,
+    groupOf: item => item.toLowerCase(),
+    request,
+  });
+  expect(await gathered.ask(['a', 'A', 'b'], never)).toEqual(['a!', 'A!', 'b!']);
+  expect(request.mock.calls.map(([items]) => items)).toEqual([['a', 'b'], ['A']]);
 });
 
 describe('a caller who gives up', () => {

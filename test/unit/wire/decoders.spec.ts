@@ -182,14 +182,6 @@ describe('decodeDownloadLinks', () => {
     ['an object without the list', {}],
     ['a list that is an object', { file_list: {} }],
     ['a list that is null', { file_list: null }],
-    ['an empty list', { file_list: [] }],
-    ['one item too few', { file_list: [found] }],
-    ['one item too many', { file_list: [found, missing, missing] }],
-    ['another order', { file_list: [missing, found] }],
-    ['another order in the other spelling', { file_list: [{ file_id: ids[1] }, found] }],
-    ['an item that is null', { file_list: [found, null] }],
-    ['an item that is a number', { file_list: [1, missing] }],
-    ['an item that is a list', { file_list: [[found], missing] }],
   ])('refuses %s', (_, value) => {
     expect(refusalOf(() => decodeDownloadLinks(value, ids))).toEqual(
       malformedAt(DOWNLOAD_LINKS_ENDPOINT),
@@ -226,9 +218,6 @@ describe('decodeDeleteFiles', () => {
     ...NO_OBJECTS,
     ['no list', {}],
     ['a list under another name', { file_list: ids }],
-    ['one item too few', { delete_list: [ids[0]] }],
-    ['plain IDs in another order', { delete_list: ids.toReversed() }],
-    ['an item of another file', { delete_list: [{ fileid: 'cloud://e.b/x', status: 0 }, ids[1]] }],
   ])('refuses %s', (_, value) => {
     expect(refusalOf(() => decodeDeleteFiles(value, ids))).toEqual(
       malformedAt(DELETE_FILES_ENDPOINT),
@@ -240,8 +229,8 @@ describe('decodeBatchItem', () => {
   it.each([[null], [''], [[]], [{}], [true], [false]])(
     'does not take the status %p for success',
     status => {
-      const item = decodeBatchItem({ fileid: 'a', status }, DELETE_FILES_ENDPOINT, 'a');
-      expect(item.status).not.toBe(0);
+      const item = decodeBatchItem({ fileid: 'a', status });
+      expect(item?.status).toBeNaN();
     },
   );
 });

@@ -1,0 +1,205 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Test } from '@nestjs/testing';
+import { WxCloudStorageModule, WxCloudStorageService } from '../../../lib/index.js';
+import { FAST_RETRY } from '../../support/application.js';
+import {
+  startScriptedCloud,
+  type CloudScript,
+  type ScriptedAnswer,
+} from '../../support/scripted-cloud.js';
+
+const PREFIX = 'cloud://scripted.7363-scripted-1300000000/';
+const idsOf = (...paths: readonly string[]): string[] => paths.map(path => PREFIX + path);
+const fifty = idsOf(...Array.from({ length: 50 }, (_, index) => `f${index}`));
+const MALFORMED = { code: 'WX_CLOUD_RESPONSE_MALFORMED', retryable: true };
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+/** A service whose cloud answers batches as told; it notes what each call asked for. */
+async function start({ downloadLinks, deleteFiles }: CloudScript) {
+  const asked: (readonly string[])[] = [];
+  const note = <T>(fileIds: readonly string[], answer: T): T => {
+    asked.push(fileIds);
+    return answer;
+  };
+  const cloud = await startScriptedCloud({
+    ...(downloadLinks && {
+      downloadLinks: (ids, url) => note(ids, downloadLinks(ids, url)),
+    }),
+    ...(deleteFiles && { deleteFiles: ids => note(ids, deleteFiles(ids)) }),
+  });
+  const app = await Test.createTestingModule({
+    imports: [WxCloudStorageModule.forRoot({ ...cloud.options, retry: FAST_RETRY })],
+  }).compile();
+  closing.push(
+    () => app.close(),
+    () => cloud.close(),
+  );
+  return { asked, storage: app.get(WxCloudStorageService) };
+}
+
+const pathOf = (fileId: string): string => fileId.slice(PREFIX.length);
+const linkOf = (fileId: string): string => `https://cdn.example/${encodeURI(pathOf(fileId))}?t=1`;
+const found = (fileid: string): object => ({ fileid, download_url: linkOf(fileid), status: 0 });
+const links = (...file_list: readonly unknown[]): ScriptedAnswer => ({
+  body: { errcode: 0, file_list },
+});
+const deletions = (...delete_list: readonly unknown[]): ScriptedAnswer => ({
+  body: { errcode: 0, delete_list },
+});
+const refused = (errcode: number): ScriptedAnswer => ({ body: { errcode, errmsg: 'a reason' } });
+const firstOf = <T>(answers: readonly T[], last: T): (() => T) => {
+  const queue = [...answers];
+  return () => queue.shift() ?? last;
+};
+
+describe('links of one answer', () => {
+  it.each<[string, (ids: readonly string[]) => ScriptedAnswer]>([
+    ['in another order', ids => links(...ids.toReversed().map(found))],
+    ['with IDs encoded', ids => links(...ids.map(id => ({ ...found(id), fileid: encodeURI(id) })))],
+    ['with one twice', ids => links(...ids.map(found), ...ids.slice(0, 1).map(found))],
+    ['without IDs', ids => links(...ids.map(id => ({ download_url: linkOf(id), status: 0 })))],
+  ])('reach their callers: %s', async (_, downloadLinks) => {
+    const { storage, asked } = await start({ downloadLinks });
+    const ids = idsOf('a.png', '猫 2.png', 'x/a.png');
+    const got = await Promise.all(ids.map(id => storage.getDownloadUrl(id)));
+    expect(got).toEqual(ids.map(linkOf));
+    expect(asked).toEqual([ids]);
+  });
+
+  it('that leave one file out fail that caller alone, who is asked for again', async () => {
+    const downloadLinks = (ids: readonly string[]): ScriptedAnswer =>
+      links(...ids.filter(id => !id.endsWith('b')).map(found));
+    const { storage, asked } = await start({ downloadLinks });
+    const [a, b, c] = await storage.getDownloadUrls(idsOf('a', 'b', 'c'));
+    expect([a, c]).toMatchObject([{ ok: true }, { ok: true }]);
+    expect(b).toMatchObject({ ok: false, error: MALFORMED });
+    expect(asked).toEqual([idsOf('a', 'b', 'c'), idsOf('b'), idsOf('b')]);
+  });
+
+  it('for other files than were asked for reach nobody', async () => {
+    const { storage } = await start({
+      downloadLinks: ids => links(...ids.map(id => ({ ...found(id), fileid: `${id}-other` }))),
+    });
+    await expect(storage.getDownloadUrl(`${PREFIX}a`)).rejects.toMatchObject(MALFORMED);
+  });
+
+  it('are asked for in calls of their own where an answer could not tell the files apart', async () => {
+    const { storage, asked } = await start({
+      downloadLinks: ids => links(...ids.map(id => ({ ...found(id), fileid: decodeURI(id) }))),
+    });
+    const ids = idsOf('a b', 'a%20b', 'c', 'cafe\u0301', 'caf\u00e9');
+    const got = await storage.getDownloadUrls([...ids, ...ids]);
+    expect(got).toEqual(
+      [...ids, ...ids].map(fileId => ({ fileId, ok: true, url: linkOf(fileId) })),
+    );
+    expect(asked).toEqual([idsOf('a b', 'c', 'cafe\u0301'), idsOf('a%20b', 'caf\u00e9')]);
+  });
+
+  it('of one file with two lives are not asked for in one call', async () => {
+    const { storage, asked } = await start({ downloadLinks: ids => links(...ids.map(found)) });
+    await Promise.all([
+      storage.getDownloadUrl(`${PREFIX}a`, { maxAgeSeconds: 60 }),
+      storage.getDownloadUrl(`${PREFIX}a`, { maxAgeSeconds: 600 }),
+    ]);
+    expect(asked).toEqual([idsOf('a'), idsOf('a')]);
+  });
+});
+
+describe('an item that says what is transient', () => {
+  const TRANSIENT = [-1, -1000, 45011, -501001, -501002, -501004, -601001, -601003];
+
+  /** Items of which that of the file `b` is what `toStatus` says. */
+  const itemsOf = (ids: readonly string[], toStatus: () => object): object[] =>
+    ids.map(id => (id.endsWith('b') ? { ...found(id), ...toStatus() } : found(id)));
+
+  it.each(TRANSIENT)('is asked for again, alone, by links: %d', async status => {
+    const bad = firstOf([{ status, errmsg: 'busy' }], { status: 0 });
+    const { storage, asked } = await start({ downloadLinks: ids => links(...itemsOf(ids, bad)) });
+    const got = await storage.getDownloadUrls(idsOf('a', 'b'));
+    expect(got.map(({ ok }) => ok)).toEqual([true, true]);
+    expect(asked).toEqual([idsOf('a', 'b'), idsOf('b')]);
+  });
+
+  it.each(TRANSIENT)('is asked for again, alone, by deletions: %d', async status => {
+    const bad = firstOf([{ status, errmsg: 'busy' }], { status: 0 });
+    const { storage, asked } = await start({ deleteFiles: ids => deletions(...itemsOf(ids, bad)) });
+    await Promise.all(idsOf('a', 'b').map(id => storage.delete(id)));
+    expect(asked).toEqual([idsOf('a', 'b'), idsOf('b')]);
+  });
+
+  it('is asked for again by reads', async () => {
+    const bad = firstOf([{ status: -501001 }, { status: -501001 }], { status: 0 });
+    const { storage, asked } = await start({
+      downloadLinks: (ids, url) =>
+        links(...ids.map(fileid => ({ fileid, download_url: `${url}/get`, ...bad() }))),
+    });
+    expect(await storage.exists(`${PREFIX}a`)).toBe(true);
+    expect(asked).toHaveLength(3);
+  });
+
+  it('is an error that may pass, after all tries', async () => {
+    const { storage, asked } = await start({
+      deleteFiles: ids => deletions(...ids.map(fileid => ({ fileid, status: -501001 }))),
+    });
+    await expect(storage.delete(`${PREFIX}a`)).rejects.toMatchObject({
+      code: 'WX_CLOUD_API_FAILED',
+      errcode: -501001,
+      retryable: true,
+    });
+    expect(asked).toHaveLength(3);
+  });
+
+  it('for good is not asked for again', async () => {
+    const { storage, asked } = await start({
+      deleteFiles: ids => deletions(...ids.map(fileid => ({ fileid, status: -503002 }))),
+    });
+    await expect(storage.delete(`${PREFIX}a`)).rejects.toMatchObject({ retryable: false });
+    expect(asked).toHaveLength(1);
+  });
+});
+
+describe('a call that says -503003', () => {
+  const missing = idsOf('f3', 'f20', 'f49');
+  const present = fifty.filter(id => !missing.includes(id));
+  const refuses = (ids: readonly string[]): boolean => ids.some(id => missing.includes(id));
+  const deleteFiles = (ids: readonly string[]): ScriptedAnswer =>
+    refuses(ids) ? refused(-503003) : deletions(...ids);
+  const downloadLinks = (ids: readonly string[]): ScriptedAnswer =>
+    refuses(ids) ? refused(-503003) : links(...ids.map(found));
+
+  it('has deleted the file, when it was for one', async () => {
+    const { storage, asked } = await start({ deleteFiles });
+    await expect(storage.delete(`${PREFIX}f3`)).resolves.toBeUndefined();
+    expect(asked).toHaveLength(1);
+  });
+
+  it('is no deletion of the others: each of these is in a call that went well', async () => {
+    const { storage, asked } = await start({ deleteFiles });
+    const outcomes = await storage.deleteMany(fifty);
+    expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
+    const deleted = asked.filter(ids => !refuses(ids)).flat();
+    expect(present.filter(id => !deleted.includes(id))).toEqual([]);
+  });
+
+  it('is about each file, when all are missing', async () => {
+    const { storage, asked } = await start({ deleteFiles: () => refused(-503003) });
+    const outcomes = await storage.deleteMany(fifty);
+    expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
+    const alone = asked.filter(({ length }) => length === 1).flat();
+    expect(new Set(alone)).toEqual(new Set(fifty));
+  });
+
+  it('means for links that this file is missing, and no other', async () => {
+    const { storage } = await start({ downloadLinks });
+    const outcomes = await storage.getDownloadUrls(fifty);
+    const failed = outcomes.filter(({ ok }) => !ok);
+    expect(failed.map(({ fileId }) => fileId)).toEqual(missing);
+    expect(failed).toMatchObject(
+      failed.map(() => ({ error: { code: 'WX_CLOUD_FILE_NOT_FOUND' } })),
+    );
+  });
+});
