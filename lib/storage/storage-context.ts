@@ -35,7 +35,7 @@ export function createStorageContext(
   const transport = new HttpTransport(options);
   const api = new JsonApi(transport, {
     baseUrl: options.apiBaseUrl,
-    isSidecar: options.auth.type === 'open-api-service',
+    auth: options.auth.type,
   });
   const credential = createCredential({ api, options, logger });
   const foundation: StorageFoundation = {

@@ -1,4 +1,5 @@
 import { redact, WxCloudStorageError, type WxCloudStorageErrorCode } from '../errors/index.js';
+import type { ResolvedAuth } from '../options/index.js';
 
 /** The meaning of an `errcode` for the caller. */
 export interface ApiErrorKind {
@@ -10,10 +11,26 @@ export interface ApiErrorKind {
   readonly advice: string;
 }
 
-const TOKEN_REJECTED: ApiErrorKind = {
-  code: 'WX_CLOUD_TOKEN_REJECTED',
-  advice:
+/** A JSON object of which nothing is known yet. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The ways to authenticate, as the options name them. */
+export type AuthType = ResolvedAuth['type'];
+
+/** The numbers with which a token is refused: what is to be done depends on where the token comes from. */
+const TOKEN_REJECTIONS: ReadonlySet<number> = new Set([40001, 40014, 42001]);
+
+const TOKEN_ADVICE: Readonly<Record<AuthType, string>> = {
+  'access-token':
     'A renewed token was refused as well: see that nothing else fetches classic tokens for this AppID.',
+  'stable-token':
+    'A renewed token was refused as well: see that nothing else forces new stable tokens for this AppID.',
+  'cloudbase-token':
+    'The token that the platform mounts was refused, read anew as well: see that the service belongs to the environment of env, and create a new version of it.',
+  custom:
+    'A further token of auth.getToken was refused as well: see that the function gives the latest token of the AppID, and not one that it keeps.',
+  'open-api-service':
+    'The open API service adds the credential, and this package sends no token: see that no proxy between adds an access_token, and create a new version of the service. Ask the support of WeChat Cloud Hosting if it persists.',
 };
 
 function refusedCredential(advice: string): ApiErrorKind {
@@ -29,15 +46,17 @@ const WHITELIST_ADVICE =
 const CONFIRMATION_ADVICE =
   'The administrator has to confirm this address in WeChat; then try again.';
 
+/** The path is not on the list of the open API service. */
+const URL_REFUSED = 85107;
+/** As the open API service also says it, in an answer of another shape. */
+const URL_REFUSED_TYPE = 'SafeLinkError';
+
 /** @see https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html */
 const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
   [-1, failed('WeChat is busy: try again later.', true)],
   [-1000, failed('WeChat has a fault: try again later.', true)],
   [-601001, failed('WeChat has a fault: try again later.', true)],
   [-601003, failed('WeChat has a network fault: try again later.', true)],
-  [40001, TOKEN_REJECTED],
-  [40014, TOKEN_REJECTED],
-  [42001, TOKEN_REJECTED],
   [40013, refusedCredential('Check the AppID.')],
   [40125, refusedCredential('Check the AppSecret.')],
   [40164, refusedCredential(WHITELIST_ADVICE)],
@@ -51,8 +70,14 @@ const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
       'This kind of account may not call the API: check the account in the console.',
     ),
   ],
+  [48004, refusedCredential('The API is banned for the account: see its notices in the console.')],
   [50002, refusedCredential('The account is restricted: see its notices in the WeChat console.')],
   [50004, refusedCredential('The account is restricted: see its notices in the WeChat console.')],
+  [
+    61007,
+    refusedCredential('The account has not granted this API to the platform: authorise it again.'),
+  ],
+  [89501, refusedCredential(CONFIRMATION_ADVICE)],
   [89503, refusedCredential(CONFIRMATION_ADVICE)],
   [89506, refusedCredential('The administrator refused this address: ask again after 24 hours.')],
   [89507, refusedCredential('The administrator refused this address: ask again after 1 hour.')],
@@ -70,7 +95,11 @@ const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
   ],
   // Of the sidecar, or the platform behind it: https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
   [
-    85107,
+    85105,
+    refusedCredential('This kind of account may not call the API this way: check the account.'),
+  ],
+  [
+    URL_REFUSED,
     refusedCredential(
       'Add the path under 云调用 → 微信令牌权限配置 in the console, and create a new version of the service.',
     ),
@@ -116,18 +145,30 @@ const SIDECAR_KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
 
 const TOKEN_CALL = /^\/cgi-bin\/(?:stable_)?token$/;
 
-/** Where WeChat answered with an error. */
+/** An answer that says what went wrong. */
 export interface ApiFailure {
   /** The path that was called. */
   readonly endpoint: string;
-  /** WeChat's number. */
+  /** The number. */
   readonly errcode: number;
-  /** WeChat's text. */
+  /** The text. */
   readonly errmsg: string;
   /** Literals that the call carried and that must not be shown. */
   readonly secrets: readonly string[];
-  /** Whether the sidecar of the open API service answered. @defaultValue false */
-  readonly isSidecar?: boolean;
+  /** How the call was authenticated. */
+  readonly auth: AuthType;
+}
+
+/** The number and text of an answer that is an error, in either shape; undefined for any other. */
+export function readApiFailure(
+  value: JsonObject | undefined,
+): Pick<ApiFailure, 'errcode' | 'errmsg'> | undefined {
+  const { errcode, error_code, error_type, errmsg, error_message } = value ?? {};
+  // Absent on token answers; some gateways send it as a text.
+  const said = Number(errcode ?? error_code ?? 0);
+  const number = error_type === URL_REFUSED_TYPE ? URL_REFUSED : said;
+  if (number === 0 || Number.isNaN(number)) return undefined;
+  return { errcode: number, errmsg: String(errmsg ?? error_message ?? '') };
 }
 
 /** Turns an `errcode` into a typed error that says what to do. */
@@ -136,9 +177,9 @@ export function toApiError({
   errcode,
   errmsg,
   secrets,
-  isSidecar = false,
+  auth,
 }: ApiFailure): WxCloudStorageError {
-  const kind = (isSidecar ? SIDECAR_KINDS.get(errcode) : undefined) ?? findKind(endpoint, errcode);
+  const kind = findKind({ endpoint, errcode, auth });
   const text = redact(errmsg, secrets);
   return new WxCloudStorageError({
     code: kind.code,
@@ -161,11 +202,18 @@ export function judgeItemStatus(status: number): Required<ApiErrorKind> {
   return { code: 'WX_CLOUD_API_FAILED', retryable: false, advice };
 }
 
-function findKind(endpoint: string, errcode: number): ApiErrorKind {
+function findKind({
+  endpoint,
+  errcode,
+  auth,
+}: Pick<ApiFailure, 'endpoint' | 'errcode' | 'auth'>): ApiErrorKind {
   // On the token calls 40001 speaks of the AppSecret, as no token was sent.
   if (errcode === 40001 && TOKEN_CALL.test(endpoint))
     return refusedCredential('Check the AppSecret.');
+  if (TOKEN_REJECTIONS.has(errcode))
+    return { code: 'WX_CLOUD_TOKEN_REJECTED', advice: TOKEN_ADVICE[auth] };
   return (
+    (auth === 'open-api-service' ? SIDECAR_KINDS.get(errcode) : undefined) ??
     KINDS.get(errcode) ??
     failed('See the number in the list of return codes of the WeChat documents.')
   );

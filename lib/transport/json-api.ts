@@ -1,5 +1,5 @@
 import { redact, WxCloudStorageError } from '../errors/index.js';
-import { toApiError } from './api-error.js';
+import { readApiFailure, toApiError, type AuthType, type JsonObject } from './api-error.js';
 import { sidecarError } from './sidecar-error.js';
 import type { HttpExchange, HttpTransport } from './http-transport.js';
 import type { HttpReply } from './reply-collector.js';
@@ -31,21 +31,21 @@ const MAX_QUOTED_CHARACTERS = 200;
 export interface ApiAddress {
   /** Without a trailing slash. */
   readonly baseUrl: string;
-  /** Whether the sidecar of the open API service answers there, and adds the credential. @defaultValue false */
-  readonly isSidecar?: boolean;
+  /** How its calls are authenticated: errors say what to do accordingly. @defaultValue `stable-token` */
+  readonly auth?: AuthType;
 }
 
 /** Calls WeChat's JSON API at one address. */
 export class JsonApi {
   readonly #transport: HttpTransport;
   readonly #base: RequestTarget;
-  readonly #isSidecar: boolean;
+  readonly #auth: AuthType;
 
   /** Calls nothing yet. */
-  constructor(transport: HttpTransport, { baseUrl, isSidecar = false }: ApiAddress) {
+  constructor(transport: HttpTransport, { baseUrl, auth = 'stable-token' }: ApiAddress) {
     this.#transport = transport;
     this.#base = toTarget(new URL(baseUrl));
-    this.#isSidecar = isSidecar;
+    this.#auth = auth;
   }
 
   /**
@@ -66,8 +66,7 @@ export class JsonApi {
       secrets,
     };
     const answer = await this.#transport.exchange(request, MAX_ANSWER_BYTES);
-    const isSidecar = this.#isSidecar;
-    return readAnswer({ answer, endpoint: call.endpoint, secrets, isSidecar });
+    return readAnswer({ answer, endpoint: call.endpoint, secrets, auth: this.#auth });
   }
 
   #targetOf({ endpoint, query }: JsonCall): RequestTarget {
@@ -82,34 +81,24 @@ interface Answer {
   readonly answer: HttpReply;
   readonly endpoint: string;
   readonly secrets: readonly string[];
-  readonly isSidecar: boolean;
+  readonly auth: AuthType;
 }
 
 function readAnswer(parts: Answer): unknown {
-  const { answer, endpoint, secrets, isSidecar } = parts;
+  const { answer, endpoint, secrets, auth } = parts;
   const value = parseObject(answer.text);
-  const { errcode, errmsg } = value ?? {};
-  // Absent on token answers; some gateways send it as a text.
-  const number = Number(errcode ?? 0);
-  if (number !== 0 && !Number.isNaN(number)) {
-    throw toApiError({
-      endpoint,
-      errcode: number,
-      errmsg: String(errmsg ?? ''),
-      secrets,
-      isSidecar,
-    });
-  }
+  const failure = readApiFailure(value);
+  if (failure !== undefined) throw toApiError({ ...failure, endpoint, secrets, auth });
   if (answer.status !== 200) throw unexpectedStatus(parts);
-  if (value === undefined || Number.isNaN(number)) throw notJson(parts);
+  if (value === undefined || Number.isNaN(Number(value['errcode'] ?? 0))) throw notJson(parts);
   return value;
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+function parseObject(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Readonly<Record<string, unknown>>)
+      ? (value as JsonObject)
       : undefined;
   } catch {
     // Not JSON: the caller reports it with the text's beginning.
@@ -117,8 +106,8 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   }
 }
 
-function unexpectedStatus({ answer, endpoint, secrets, isSidecar }: Answer): WxCloudStorageError {
-  const missing = isSidecar ? sidecarError(endpoint, answer.status) : undefined;
+function unexpectedStatus({ answer, endpoint, secrets, auth }: Answer): WxCloudStorageError {
+  const missing = auth === 'open-api-service' ? sidecarError(endpoint, answer.status) : undefined;
   if (missing !== undefined) return missing;
   const transient = isTransientStatus(answer.status);
   return new WxCloudStorageError({

@@ -95,6 +95,54 @@ describe("auth 'open-api-service'", () => {
     await expect(stored).resolves.toMatchObject({ size: 1 });
   });
 
+  const asked = (): number =>
+    emulator.journal.filter(({ operation }) => operation === 'upload-link').length;
+
+  it.each([40001, 40014, 42001])(
+    'explains a refused credential without advice about tokens of its own: %d',
+    async errcode => {
+      const { storage } = await start(overSidecar());
+      const effect = { kind: 'errcode', errcode } as const;
+      emulator.faults.add({ operation: 'upload-link', effect });
+
+      const error = await storage.upload('a', 'b').catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'WX_CLOUD_TOKEN_REJECTED', retryable: false, errcode });
+      expect((error as Error).message).toMatch(/sends no token.*create a new version/s);
+      expect((error as Error).message).not.toMatch(/classic|renewed/);
+      expect(asked()).toBe(1);
+    },
+  );
+
+  it.each([41001, 85113])('repeats what passes by itself: %d', async errcode => {
+    const { storage } = await start(overSidecar());
+    const effect = { kind: 'errcode', errcode } as const;
+    emulator.faults.add({ operation: 'upload-link', effect, times: 2 });
+
+    await expect(storage.upload('a', 'b')).resolves.toMatchObject({ size: 1 });
+    expect(asked()).toBe(3);
+  });
+
+  it.each([
+    ['with its number', 200, { error_code: 85107, error_type: 'SafeLinkError' }],
+    ['with its number as a text', 200, { error_code: '85107', error_type: 'SafeLinkError' }],
+    ['without a number', 200, { error_type: 'SafeLinkError' }],
+    ['with another number', 200, { error_code: -1, error_type: 'SafeLinkError' }],
+    ['with an HTTP status', 403, { error_code: 85107, error_type: 'SafeLinkError' }],
+    ['without a type', 200, { error_code: 85107 }],
+  ])('reads a refused path in its other shape: %s', async (_, status, shape) => {
+    const { storage } = await start(overSidecar());
+    const body = JSON.stringify({ ...shape, error_message: 'URL不在白名单内' });
+    emulator.faults.add({ operation: 'upload-link', effect: { kind: 'status', status, body } });
+
+    await expect(storage.upload('a', 'b')).rejects.toMatchObject({
+      code: 'WX_CLOUD_CREDENTIAL_REFUSED',
+      errcode: 85107,
+      errmsg: 'URL不在白名单内',
+      message: expect.stringContaining('云调用 → 微信令牌权限配置'),
+    });
+    expect(asked()).toBe(1);
+  });
+
   it('says what to do when https is called in a container', async () => {
     const { appid, secret } = emulator.options;
     const { storage } = await start({ appid, secret, apiBaseUrl: emulator.sidecarTlsUrl });

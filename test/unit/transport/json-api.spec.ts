@@ -86,6 +86,11 @@ describe('an errcode', () => {
     [41002, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
     [41004, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
     [48001, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
+    [48004, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
+    [61007, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
+    [85105, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
+    [85107, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
+    [89501, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
     [50002, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
     [61004, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
     [89503, 'WX_CLOUD_CREDENTIAL_REFUSED', false],
@@ -117,6 +122,7 @@ describe('an errcode', () => {
   it.each([
     ['as a text', '{"errcode":"40014","errmsg":"x"}', 200],
     ['without an errmsg', '{"errcode":40014}', 200],
+    ['in the other shape', '{"error_code":40014,"error_message":"x"}', 200],
     ['with an HTTP error', '{"errcode":40014,"errmsg":"x"}', 500],
   ])('is recognised %s', async (_, body, status) => {
     const error = await failureOf(callAnswered(body, { status }));
@@ -141,6 +147,21 @@ describe('an errcode', () => {
       expect(error.message).toContain('AppSecret');
     },
   );
+
+  it.each([
+    ['access-token', 'nothing else fetches classic tokens'],
+    ['stable-token', 'nothing else forces new stable tokens'],
+    ['cloudbase-token', 'the platform mounts'],
+    ['custom', 'auth.getToken'],
+    ['open-api-service', 'sends no token'],
+  ] as const)('of a refused token says what to do with auth %s', async (auth, advice) => {
+    const { url } = await serveAnswer('{"errcode":42001,"errmsg":"access_token expired"}');
+    const api = new JsonApi(openTransport(), { baseUrl: url, auth });
+    const error = await failureOf(api.call(upload));
+    expect(error).toMatchObject({ code: 'WX_CLOUD_TOKEN_REJECTED', errcode: 42001 });
+    expect(error.message).toContain(advice);
+    expect(error.message.includes('classic')).toBe(auth === 'access-token');
+  });
 
   it('without a rid has no request ID', async () => {
     const error = await failureOf(callAnswered('{"errcode":-1,"errmsg":"busy"}'));
