@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { pipeline, Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { JsonApi, type JsonCall } from '../../../lib/transport/index.js';
 import { everythingShownBy, failureOf } from '../support/failures.js';
@@ -237,10 +238,11 @@ describe('an answer that is not understood', () => {
   });
 
   it('is not read beyond a bound', async () => {
+    const blanks = Buffer.alloc(65_536, ' ');
     const url = await serve((_, response) => {
-      const flood = Buffer.alloc(65_536, ' ');
-      const write = (): void => void response.write(flood, () => setImmediate(write));
-      write();
+      const flood = new Readable({ read: () => void flood.push(blanks) });
+      // Ends with its connection.
+      pipeline(flood, response, () => {});
     });
     const error = await failureOf(new JsonApi(openTransport(), { baseUrl: url }).call(upload));
     expect(error).toMatchObject({ code: 'WX_CLOUD_RESPONSE_MALFORMED' });
