@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { decodeDeleteFiles, decodeDownloadLinks } from '../../../lib/wire/index.js';
+import { checkProperty } from '../../support/properties.js';
 
 const PREFIX = 'cloud://prod.7072-prod-1';
 const HOST = 'https://7072-prod-1.tcb.qcloud.la';
@@ -161,8 +162,8 @@ describe('any answer', () => {
   const notFound = (fileIds: readonly string[], found: readonly unknown[]): string[] =>
     fileIds.filter((_, index) => found[index] === undefined);
 
-  it('gives each file its own link or none, and all that are named in full', () => {
-    fc.assert(
+  it('gives each file its own link or none, and all that are named in full', async () => {
+    await checkProperty(
       fc.property(answers, ({ fileIds, items, named }) => {
         const found = linksOf(fileIds, items);
         expect(foreignIn(found, fileIds)).toEqual([]);
