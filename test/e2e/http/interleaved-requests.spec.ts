@@ -1,0 +1,23 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { asyncProperty } from 'fast-check';
+import { ADAPTERS } from '../../support/adapters.js';
+import { checkProperty } from '../../support/properties.js';
+import { startEdgeApplication, type EdgeApplication } from './support/edge-application.js';
+import { FilesController, runSchedule, schedules } from './support/interleaved-requests.js';
+
+describe.each(ADAPTERS)('on $name, requests in any order', adapter => {
+  let application: EdgeApplication;
+  beforeAll(async () => {
+    application = await startEdgeApplication({
+      adapter,
+      controllers: [FilesController],
+      options: { timeouts: { idleMs: 600_000 } },
+    });
+  });
+  afterAll(() => application.close());
+
+  it('leave what was promised, and nothing else that is theirs alone', async () => {
+    const property = asyncProperty(schedules, schedule => runSchedule(application, schedule));
+    await expect(checkProperty(property, 40)).resolves.toBeUndefined();
+  });
+});
