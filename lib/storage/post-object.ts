@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { BodyBytes, UploadBody } from '../body/index.js';
+import { MemoryShare, type BodyBytes, type UploadBody } from '../body/index.js';
 import {
   buildForm,
   neverConnected,
@@ -37,14 +37,20 @@ export async function postObject(
   const { body, signal } = call;
   const { verifyEtag } = context.options.upload;
   const hash = verifyEtag ? createHash('md5') : undefined;
+  const memory = new MemoryShare(context.budget);
   const form = buildForm({
     fields: toFormFields(call),
     size: body.size,
     file: hashed(body.open(signal), hash),
     onFileBytes: call.onBytes,
+    canJoin: bytes => memory.reserve(bytes),
   });
   const md5 = (): string | undefined => hash?.copy().digest('hex');
-  return exchange(context, call, { form, md5 });
+  try {
+    return await exchange(context, call, { form, md5 });
+  } finally {
+    memory.release();
+  }
 }
 
 function hashed(file: BodyBytes, hash: Hash | undefined): BodyBytes {

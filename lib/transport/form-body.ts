@@ -13,6 +13,8 @@ export interface FormParts {
   readonly file: FileBytes;
   /** Told how many bytes of the file were handed to the connection; not for a form that is sent in one piece. @defaultValue nobody is */
   readonly onFileBytes?: ((count: number) => void) | undefined;
+  /** Asked for the memory of a copy of the whole form; without it the form is sent in pieces. @defaultValue there is enough */
+  readonly canJoin?: ((bytes: number) => boolean) | undefined;
 }
 
 /** A multipart form whose length is known before it is sent. */
@@ -35,7 +37,7 @@ const PIECE_BYTES = 262_144;
  * does not accept chunked forms. Field values are sent as raw UTF-8.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
-export function buildForm({ fields, size, file, onFileBytes }: FormParts): FormBody {
+export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormParts): FormBody {
   const boundary = nextBoundary();
   const head = Buffer.from(
     Object.entries(fields)
@@ -53,7 +55,7 @@ export function buildForm({ fields, size, file, onFileBytes }: FormParts): FormB
     'content-type': `multipart/form-data; boundary=${boundary}`,
     'content-length': String(length),
   };
-  if (isAtHand(file) && length <= MAX_JOINED_BYTES) {
+  if (isAtHand(file) && length <= MAX_JOINED_BYTES && canJoin?.(length) !== false) {
     const pieces = Buffer.isBuffer(file) ? [file] : file;
     return { headers, body: Buffer.concat([head, ...pieces, tail], length), isSent: () => true };
   }

@@ -41,6 +41,16 @@ function takeApart(form: Buffer, contentType: string): (readonly [string, string
 }
 
 describe('buildForm', () => {
+  it('makes no copy for which there is no memory', async () => {
+    const canJoin = jest.fn(() => false);
+    const file = [Buffer.from('ab'), Buffer.from('c')];
+    const { headers, body } = buildForm({ fields, size: 3, file, canJoin });
+    const sent = await collect(body);
+    expect(sent).toEqual(expect.arrayContaining(file));
+    expect(Buffer.concat(sent).byteLength).toBe(Number(headers['content-length']));
+    expect(canJoin.mock.calls).toEqual([[Number(headers['content-length'])]]);
+  });
+
   it.each([
     ['an empty buffer', 0, (bytes: Buffer) => bytes],
     ['one byte', 1, (bytes: Buffer) => bytes],
