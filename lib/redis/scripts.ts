@@ -1,11 +1,18 @@
+// Proxies of hosted services (Aliyun, Tencent Cloud) check scripts before they run them: in every call the command is a literal
+// and its key is written `KEYS[n]`, never a variable. Scripts do not roll back, so what may fail comes before the first write.
+
 /** Redis's own clock in microseconds: the clocks of the machines that share a token may differ. */
 const NOW_US = `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]`;
 
-/** The newest fence that was given out. Another kind of value in its place is an error, before anything is written. */
+/**
+ * The newest fence that was given out, which no text and no number beyond the whole ones is. Another kind of value in its place
+ * is an error, before anything is written.
+ */
 const NEWEST_FENCE = `
-local newest = tonumber(redis.call('GET', fence_key) or 0) or 0`;
+local newest = tonumber(redis.call('GET', KEYS[2]) or 0) or 0
+if not (newest > 0 and newest < ${Number.MAX_SAFE_INTEGER - 1}) then newest = 0 end`;
 
 /**
  * KEYS: token. Gives the value and its remaining milliseconds, or nil. What is no text is no token, so that the next one
@@ -22,9 +29,7 @@ return { value, redis.call('PTTL', KEYS[1]) }`;
  * sent (0: unknown). Gives 0 when a newer fence was given out, else 1. A client may have held the command back until Redis
  * was there again, so that time is taken off.
  */
-export const WRITE_TOKEN = `
-local fence_key = KEYS[2]
-${NEWEST_FENCE}
+export const WRITE_TOKEN = `${NEWEST_FENCE}
 if newest > tonumber(ARGV[2]) then return 0 end
 ${NOW_US}
 local left = tonumber(ARGV[3])
@@ -40,15 +45,16 @@ return 1`;
 /**
  * KEYS: lock, fence. ARGV: owner, milliseconds the lock lives, milliseconds the fence is remembered. Gives the fence and
  * Redis's time in microseconds, or nil while the lock is held. A fence is never below that time, so that it goes on rising
- * when Redis forgot the last one (a restart without persistence, an eviction).
+ * when Redis forgot the last one (a restart without persistence, an eviction). The lock is taken last, as one that was
+ * taken by a script that fails keeps everybody waiting. A lock without an end is none of this store's, and is replaced.
  */
 export const TAKE_LOCK = `
-local fence_key = KEYS[2]
+if redis.call('PTTL', KEYS[1]) >= 0 then return false end
 ${NEWEST_FENCE}
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
 ${NOW_US}
 local fence = math.max(newest, now) + 1
-redis.call('SET', fence_key, string.format('%.0f', fence), 'PX', ARGV[3])
+redis.call('SET', KEYS[2], string.format('%.0f', fence), 'PX', ARGV[3])
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return { fence, now }`;
 
 /** KEYS: lock. ARGV: owner. Removes the lock if it is still the owner's. */

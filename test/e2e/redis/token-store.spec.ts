@@ -284,6 +284,48 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     expect(failure).toMatchObject({ message: expect.stringContaining("can't run this command") });
   });
 
+  it.each(['time', 'get', 'pttl'])(
+    'takes no lock without the right to run %s, rather than one that nobody holds',
+    async command => {
+      await redis.command('ACL', 'SETUSER', 'default', `-${command}`);
+      const failure = await store.lock(KEY, HOUR_MS).catch((error: unknown) => error);
+      await redis.command('ACL', 'SETUSER', 'default', `+${command}`);
+      expect(failure).toBeInstanceOf(Error);
+      await expect(redis.command('EXISTS', LOCK_KEY)).resolves.toBe(0);
+      await expect(store.lock(KEY, HOUR_MS)).resolves.toBeDefined();
+    },
+  );
+
+  it.each([['a list in place of the fence', ['RPUSH', FENCE_KEY, 'a']]])(
+    'takes no lock with %s',
+    async (_what, words) => {
+      await redis.command(...words);
+      await expect(store.lock(KEY, HOUR_MS)).rejects.toThrow('WRONGTYPE');
+      await expect(redis.command('EXISTS', LOCK_KEY)).resolves.toBe(0);
+    },
+  );
+
+  it.each([
+    ['a lock without an end', ['SET', LOCK_KEY, 'somebody']],
+    ['a list without an end', ['RPUSH', LOCK_KEY, 'somebody']],
+  ])('does not wait for %s for ever', async (_what, words) => {
+    await redis.command(...words);
+    const lock = await lockOf(store);
+    await expect(redis.command('PTTL', LOCK_KEY)).resolves.toBeGreaterThan(0);
+    await lock.release();
+    await expect(redis.command('EXISTS', LOCK_KEY)).resolves.toBe(0);
+  });
+
+  it.each(['-1', 'inf', '9007199254740991', '1e300'])(
+    'lets fences rise when Redis holds %s in their place',
+    async held => {
+      await redis.command('SET', FENCE_KEY, held);
+      const lock = await lockOf(store);
+      expect(Number.isSafeInteger(lock.fence)).toBe(true);
+      await expect(store.set(KEY, tokenFor(HOUR_MS), lock)).resolves.toBe(true);
+    },
+  );
+
   it('leaves the client as it is: no listener, not closed', async () => {
     const before = redis.listeners();
     const used = redisAccessTokenStore(redis.client);
