@@ -1,10 +1,8 @@
-import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../errors/index.js';
-import { untilAborted } from '../transport/index.js';
-import type { AccessToken } from '../wire/index.js';
+import { elapsedMs, untilAborted } from '../transport/index.js';
 import { FetchPace } from './fetch-pace.js';
-import type { TokenSource } from './token-source.js';
+import type { FetchedToken, TokenSource } from './token-source.js';
 import type { UnwantedTokens } from './unwanted-tokens.js';
 
 /** A token is renewed this long before its end: for as long WeChat serves the old one beside the new. */
@@ -33,8 +31,8 @@ interface HeldToken {
 /** What an {@link AccessTokenCache} works with. */
 export interface AccessTokenCacheParts {
   /** Asks for a token in place of the unwanted ones; it has to end by itself. */
-  readonly fetchToken: (unwanted: UnwantedTokens) => Promise<AccessToken>;
-  /** Milliseconds on a clock that is never set. @defaultValue `performance.now` */
+  readonly fetchToken: (unwanted: UnwantedTokens) => Promise<FetchedToken>;
+  /** Milliseconds on a clock that is never set. @defaultValue `elapsedMs` */
   readonly nowMs?: () => number;
   /** From 0 to below 1, for the jitter. @defaultValue Math.random */
   readonly random?: () => number;
@@ -67,7 +65,7 @@ export class AccessTokenCache implements TokenSource {
   constructor({ fetchToken, nowMs, random, patienceMs, onRenewalFailed }: AccessTokenCacheParts) {
     this.#onRenewalFailed = onRenewalFailed;
     this.#fetchToken = fetchToken;
-    this.#nowMs = nowMs ?? (() => performance.now());
+    this.#nowMs = nowMs ?? elapsedMs;
     this.#random = random ?? Math.random;
     this.#patienceMs = patienceMs ?? PATIENCE_MS;
     this.#failures = new FetchPace(this.#nowMs, FAILURE_PACING);
@@ -148,10 +146,10 @@ export class AccessTokenCache implements TokenSource {
     }
   }
 
-  #hold({ accessToken, expiresInSeconds }: AccessToken): string {
+  #hold({ accessToken, expiresInSeconds, sinceMs }: FetchedToken): string {
     const lifeMs = expiresInSeconds * 1000;
     const marginMs = Math.min(RENEWAL_MARGIN_MS, lifeMs / 2);
-    const fetchedAtMs = this.#nowMs();
+    const fetchedAtMs = sinceMs ?? this.#nowMs();
     const expiresAtMs = fetchedAtMs + lifeMs;
     const renewAtMs = expiresAtMs - marginMs * (1 - RENEWAL_JITTER * this.#random());
     this.#held = { accessToken, fetchedAtMs, renewAtMs, expiresAtMs };

@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
-import { performance } from 'node:perf_hooks';
 import { WxCloudStorageError } from '../errors/index.js';
-import { untilAborted } from '../transport/index.js';
+import { elapsedMs, untilAborted } from '../transport/index.js';
 import type { TokenSource } from './token-source.js';
 
 /** The platform writes a new token this often. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html */
@@ -22,7 +21,7 @@ interface ReadToken {
 export interface CloudbaseTokenFileParts {
   /** Where the platform mounts the token. */
   readonly file: string;
-  /** Milliseconds on a clock that is never set. @defaultValue `performance.now` */
+  /** Milliseconds on a clock that is never set. @defaultValue `elapsedMs` */
   readonly nowMs?: () => number;
 }
 
@@ -38,7 +37,7 @@ export class CloudbaseTokenFile implements TokenSource {
   #reading: Promise<string> | undefined;
 
   /** Reads nothing yet. */
-  constructor({ file, nowMs = () => performance.now() }: CloudbaseTokenFileParts) {
+  constructor({ file, nowMs = elapsedMs }: CloudbaseTokenFileParts) {
     this.#file = file;
     this.#nowMs = nowMs;
   }

@@ -1,15 +1,14 @@
-import { performance } from 'node:perf_hooks';
 import { WxCloudStorageError } from '../errors/index.js';
 import { observed, tokenChannel, type WxCloudTokenEvent } from '../diagnostics/index.js';
 import type { ResolvedOptions, ResolvedTokenCallAuth } from '../options/index.js';
-import { retry, startDeadline, type JsonApi } from '../transport/index.js';
-import type { AccessToken } from '../wire/index.js';
+import { elapsedMs, retry, startDeadline, type JsonApi } from '../transport/index.js';
 import { AccessTokenCache } from './access-token-cache.js';
 import { CloudbaseTokenFile } from './cloudbase-token-file.js';
 import { openApiCredential, tokenCredential, type Credential } from './credential.js';
 import { getCustomToken } from './custom-token.js';
 import { SharedTokenFetcher } from './shared-token-fetcher.js';
 import { TokenFetcher } from './token-fetcher.js';
+import type { FetchedToken } from './token-source.js';
 import type { UnwantedTokens } from './unwanted-tokens.js';
 
 /** Where lines for operators go. */
@@ -64,14 +63,14 @@ function describe(error: unknown): string {
   return error instanceof WxCloudStorageError ? error.message : 'See that auth works.';
 }
 
-type Fetch = (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<AccessToken>;
+type Fetch = (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<FetchedToken>;
 
 /** With a store, one of the processes that share it fetches for all. */
 function createFetch(
   { api, options, logger }: CredentialParts,
   auth: ResolvedTokenCallAuth,
 ): Fetch {
-  const nowMs = (): number => performance.now();
+  const nowMs = elapsedMs;
   const fetcher = new TokenFetcher({ api, auth, nowMs });
   const fetchToken: Fetch = (unwanted, signal) => fetcher.fetch(unwanted, signal);
   const { store, appid, type } = auth;
@@ -85,8 +84,8 @@ function createFetch(
 /** Has a clock of its own: callers share a fetch, so no single one may end it. */
 async function withTries(
   { env, auth, retry: policy, timeouts }: ResolvedOptions,
-  work: (signal: AbortSignal) => Promise<AccessToken>,
-): Promise<AccessToken> {
+  work: (signal: AbortSignal) => Promise<FetchedToken>,
+): Promise<FetchedToken> {
   const deadline = startDeadline({
     operation: 'fetching an access token',
     timeoutMs: timeouts.tokenMs,
@@ -94,7 +93,7 @@ async function withTries(
   });
   const { signal } = deadline;
   try {
-    return await observed<AccessToken, WxCloudTokenEvent>(
+    return await observed<FetchedToken, WxCloudTokenEvent>(
       tokenChannel,
       () => retry(() => work(signal), { policy, signal }),
       token => ({

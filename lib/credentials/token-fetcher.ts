@@ -1,8 +1,8 @@
 import type { ResolvedTokenCallAuth } from '../options/index.js';
 import type { JsonApi } from '../transport/index.js';
-import type { AccessToken } from '../wire/index.js';
-import { fetchAccessToken } from './fetch-access-token.js';
+import { fetchAccessToken, type TokenCall } from './fetch-access-token.js';
 import { ForcedRefreshBudget } from './forced-refresh-budget.js';
+import type { FetchedToken } from './token-source.js';
 import type { UnwantedTokens } from './unwanted-tokens.js';
 
 /** What a {@link TokenFetcher} works with. */
@@ -30,11 +30,18 @@ export class TokenFetcher {
    * Fetches a token. The stable call answers the same one while it is good; when that is the very token that was
    * refused, a new one is forced, as far as the budget allows.
    */
-  async fetch({ rejected }: UnwantedTokens, signal: AbortSignal): Promise<AccessToken> {
-    const { api, auth } = this.#parts;
-    const token = await fetchAccessToken(api, auth, { signal });
+  async fetch({ rejected }: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
+    const { auth } = this.#parts;
+    const token = await this.#call({ signal });
     const isUseless = token.accessToken === rejected;
     if (!isUseless || auth.type !== 'stable-token' || !this.#forced.take()) return token;
-    return fetchAccessToken(api, auth, { signal, isForced: true });
+    return this.#call({ signal, isForced: true });
+  }
+
+  /** A process that is frozen while the answer waits for it reads it late, so the life is counted from the question. */
+  async #call(call: TokenCall): Promise<FetchedToken> {
+    const { api, auth, nowMs } = this.#parts;
+    const sinceMs = nowMs();
+    return { ...(await fetchAccessToken(api, auth, call)), sinceMs };
   }
 }

@@ -1,3 +1,11 @@
+import type { AccessToken } from '../wire/index.js';
+
+/** A token that was fetched. */
+export interface FetchedToken extends AccessToken {
+  /** The moment before which its life cannot have begun, by the clock of the cache. @defaultValue when it came */
+  readonly sinceMs?: number;
+}
+
 /** Where the tokens of one instance come from, for any number of callers. */
 export interface TokenSource {
   /** A token that is good now. The signal ends this caller's waiting only. */

@@ -1,4 +1,4 @@
-import { performance } from 'node:perf_hooks';
+import { elapsedMs } from '../transport/index.js';
 
 /** A link that may be handed out again. */
 interface KnownLink {
@@ -30,8 +30,8 @@ export class LinkCache {
   readonly #links = new Map<string, KnownLink>();
   readonly #notes = new Set<LinkRequestNote>();
 
-  /** With 0 entries nothing is kept. `now` is a monotonic clock in milliseconds. */
-  constructor(maxEntries: number, now = (): number => performance.now()) {
+  /** With 0 entries nothing is kept. `now` is a clock in milliseconds that is never set back, and that does not stand still. */
+  constructor(maxEntries: number, now = elapsedMs) {
     this.#maxEntries = maxEntries;
     this.#now = now;
   }

@@ -6,6 +6,7 @@ export {
   untilAborted,
   type Deadline,
 } from './deadline.js';
+export { elapsedMs } from './elapsed-clock.js';
 export { neverConnected } from './connection-error.js';
 export { buildForm, type FormBody, type FormParts } from './form-body.js';
 export { toTarget, type RequestTarget } from './request-target.js';

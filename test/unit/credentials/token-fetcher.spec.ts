@@ -40,7 +40,7 @@ describe('TokenFetcher', () => {
 
   it('forces a new token when the stable call answers the refused one again', async () => {
     const { fetcher, calls } = await setUp('stable-token');
-    expect(await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER)).toEqual({
+    expect(await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER)).toMatchObject({
       accessToken: 't2',
       expiresInSeconds: 7_200,
     });
