@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../errors/index.js';
 import type { AccessTokenLock, AccessTokenStore, StoredAccessToken } from '../options/index.js';
-import type { AccessToken } from '../wire/index.js';
 import { FetchPace } from './fetch-pace.js';
+import type { FetchedToken } from './token-source.js';
 import type { UnwantedTokens } from './unwanted-tokens.js';
 
 /** A store that takes longer is done without. */
@@ -22,10 +22,10 @@ const ALONE = { free: 3, firstWaitMs: 30_000, longestWaitMs: 300_000 };
 export interface SharedTokenFetcherParts {
   /** Where the token is shared. */
   readonly store: AccessTokenStore;
-  /** Under which name: environment, AppID and kind. */
+  /** Under which name: AppID, kind and a mark of the secret. */
   readonly key: string;
   /** Fetches a token from WeChat. */
-  readonly fetchToken: (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<AccessToken>;
+  readonly fetchToken: (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<FetchedToken>;
   /** Milliseconds on a clock that is never set. */
   readonly nowMs: () => number;
   /** Told when the store fails, once for every time it is left alone. */
@@ -48,7 +48,7 @@ export class SharedTokenFetcher {
   }
 
   /** A token other than the unwanted ones. The signal ends everything. */
-  async fetch(unwanted: UnwantedTokens, signal: AbortSignal): Promise<AccessToken> {
+  async fetch(unwanted: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
     if (this.#parts.nowMs() < this.#storeBackAtMs) return this.#fetchAlone(unwanted, signal);
     try {
       return await this.#fetchShared(unwanted, signal);
@@ -62,12 +62,22 @@ export class SharedTokenFetcher {
     }
   }
 
-  async #fetchShared(unwanted: UnwantedTokens, signal: AbortSignal): Promise<AccessToken> {
+  async #fetchShared(unwanted: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
+    let voided: FetchedToken | undefined;
     for (;;) {
-      const shared = await this.#take(unwanted);
-      if (shared !== undefined) return shared;
-      const lock = await this.#lock();
-      if (lock !== undefined) return this.#fetchLocked(lock, unwanted, signal);
+      try {
+        const shared = await this.#take(unwanted);
+        if (shared !== undefined) return shared;
+        const lock = await this.#lock();
+        const fetched = lock && (await this.#fetchLocked(lock, unwanted, signal));
+        // A store that refuses again and again is not to cost the day's quota.
+        if (fetched?.isCurrent === true || (fetched && voided)) return fetched.token;
+        voided ??= fetched?.token;
+      } catch (error) {
+        if (voided === undefined || !(error instanceof StoreFailure)) throw error;
+        // Better than another one, which would void that of the process with the newer lock.
+        return voided;
+      }
       await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
@@ -77,24 +87,25 @@ export class SharedTokenFetcher {
     lock: AccessTokenLock,
     unwanted: UnwantedTokens,
     signal: AbortSignal,
-  ): Promise<AccessToken> {
+  ): Promise<LockedFetch> {
     try {
       const shared = await this.#take(unwanted);
-      if (shared !== undefined) return shared;
+      if (shared !== undefined) return { token: shared, isCurrent: true };
       const token = await this.#parts.fetchToken(unwanted, signal);
-      await this.#share(token, lock);
-      return token;
+      return { token, isCurrent: await this.#share(token, lock) };
     } finally {
       // Its life is short: one that cannot be given back ends by itself.
       await within(lock.release()).catch(() => {});
     }
   }
 
-  async #take(unwanted: UnwantedTokens): Promise<AccessToken | undefined> {
-    const shared = await within(this.#parts.store.get(this.#parts.key));
+  async #take(unwanted: UnwantedTokens): Promise<FetchedToken | undefined> {
+    const { store, key, nowMs } = this.#parts;
+    const sinceMs = nowMs();
+    const shared = await within(store.get(key));
     this.#alone.succeeded();
     return isUsable(shared, unwanted)
-      ? { accessToken: shared.accessToken, expiresInSeconds: shared.expiresInMs / 1000 }
+      ? { accessToken: shared.accessToken, expiresInSeconds: shared.expiresInMs / 1000, sinceMs }
       : undefined;
   }
 
@@ -104,27 +115,41 @@ export class SharedTokenFetcher {
     return within(store.lock(key, LOCK_MS), late => void late?.release().catch(() => {}));
   }
 
-  /** The token is good even when it cannot be shared. */
+  /**
+   * Shares a new token, which is good even when that fails. False when another process has a newer lock: its token voids this
+   * one where the tokens are classic ones, and is the one that all others use in any case.
+   */
   async #share(
-    { accessToken, expiresInSeconds }: AccessToken,
+    { accessToken, expiresInSeconds, sinceMs }: FetchedToken,
     lock: AccessTokenLock,
-  ): Promise<void> {
-    const { store, key, warn } = this.#parts;
-    const token: StoredAccessToken = { accessToken, expiresInMs: expiresInSeconds * 1000 };
-    await within(store.set(key, token, lock)).catch((error: unknown) => {
+  ): Promise<boolean> {
+    const { store, key, warn, nowMs } = this.#parts;
+    const ageMs = sinceMs === undefined ? 0 : nowMs() - sinceMs;
+    const token: StoredAccessToken = { accessToken, expiresInMs: expiresInSeconds * 1000 - ageMs };
+    try {
+      return (await within(store.set(key, token, lock))) !== false;
+    } catch (error) {
       warn(
         `The store for access tokens ${String((error as Error).message)}; a new token was not shared.`,
       );
-    });
+      return true;
+    }
   }
 
-  async #fetchAlone(unwanted: UnwantedTokens, signal: AbortSignal): Promise<AccessToken> {
+  async #fetchAlone(unwanted: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
     const { waitMs } = this.#alone;
     if (waitMs > 0) throw waitingForStore(waitMs);
     const token = await this.#parts.fetchToken(unwanted, signal);
     this.#alone.failed();
     return token;
   }
+}
+
+/** A token that was fetched under the lock. */
+interface LockedFetch {
+  readonly token: FetchedToken;
+  /** False when another process had taken the lock meanwhile. */
+  readonly isCurrent: boolean;
 }
 
 function isUsable(

@@ -78,9 +78,11 @@ describe('with a store', () => {
 
   it('a token that another process fetched is taken over with what is left of its life', async () => {
     store.token = { accessToken: 'theirs', expiresInMs: 60_500 };
+    nowMs = 7;
     expect(await makeFetcher().fetch(NONE, NEVER)).toEqual({
       accessToken: 'theirs',
       expiresInSeconds: 60.5,
+      sinceMs: 7,
     });
     expect(store.lock).not.toHaveBeenCalled();
   });
@@ -128,6 +130,52 @@ describe('with a store', () => {
   });
 });
 
+describe('with a store that refuses a token, as another process has a newer lock', () => {
+  const refuseOnce = (): void => {
+    store.set.mockImplementationOnce(() => {
+      store.isLocked = true;
+      store.fence += 1;
+      return Promise.resolve(false);
+    });
+    store.lock.mockImplementationOnce(() =>
+      Promise.resolve({ fence: store.fence, release: () => Promise.resolve() }),
+    );
+  };
+
+  it('the token of that process is used, once it is there', async () => {
+    refuseOnce();
+    const waiting = fetchOne();
+    await until(() => store.lock.mock.calls.length > 1, 'a second look');
+    store.token = { accessToken: 'theirs', expiresInMs: LIFE_MS };
+    expect(await waiting).toBe('theirs');
+    expect(fetchToken).toHaveBeenCalledTimes(1);
+  });
+
+  it('another one is fetched when that process brings none', async () => {
+    refuseOnce();
+    const waiting = fetchOne();
+    await until(() => store.lock.mock.calls.length > 1, 'a second look');
+    store.isLocked = false;
+    expect(await waiting).toBe('fetched-2');
+    expect(store.token).toMatchObject({ accessToken: 'fetched-2' });
+  });
+
+  it.each(['get', 'lock'] as const)('the refused one is used when %s fails then', async method => {
+    refuseOnce();
+    const waiting = fetchOne();
+    await until(() => fetchToken.mock.calls.length === 1, 'the fetch');
+    store[method].mockRejectedValue(new Error('gone'));
+    expect(await waiting).toBe('fetched-1');
+    expect(fetchToken).toHaveBeenCalledTimes(1);
+  });
+
+  it('a second one is used although it is refused too', async () => {
+    store.set.mockResolvedValue(false);
+    expect(await fetchOne()).toBe('fetched-2');
+    expect(fetchToken).toHaveBeenCalledTimes(2);
+  });
+});
+
 describe('with a store that fails', () => {
   const failing = (): Promise<never> => Promise.reject(new Error('redis://user:hidden@host'));
 
@@ -152,7 +200,7 @@ describe('with a store that fails', () => {
 
   it.each(['set', 'release'])('in %s the token is good all the same', async method => {
     const { lock } = store;
-    const broken = { fence: 1, release: failing };
+    const broken = { fence: store.fence, release: failing };
     const breaks: Record<string, () => void> = {
       set: () => store.set.mockImplementation(failing),
       release: () => lock.mockResolvedValue(broken),
