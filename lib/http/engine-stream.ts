@@ -18,6 +18,8 @@ export function readStream(stream: EngineStream, budget: MemoryBudget): PieceQue
   const onClose = (): void => pieces.fail(new Error('The stream was closed before its end.'));
   stream.on('data', (piece: Uint8Array) => pieces.add(piece));
   stream.once('end', () => (stream.truncated === true ? pieces.failTooLarge() : pieces.end()));
+  // A part that is cut off there ends only with its content, if that has an end.
+  stream.once('limit', () => pieces.failTooLarge());
   stream.once('error', (error: unknown) => pieces.fail(error));
   stream.once('close', onClose);
   if (stream.readableEnded) pieces.end();

@@ -5,6 +5,7 @@ import { formBroken, type FormReader } from '../form/index.js';
 import { MAX_TIMER_MS } from '../options/index.js';
 import type { StorageContext } from '../storage/index.js';
 import type { Deadline } from '../transport/index.js';
+import { stalled, tookTooLong } from './form-stalled.js';
 import type { PieceSource } from './piece-queue.js';
 
 /** While a file is waited for, the end of the time is looked at so often. */
@@ -134,7 +135,7 @@ export class FormReception implements PieceSource {
   #onIdle(): void {
     if (this.#isPaused) return this.#idle.start();
     const { idleMs } = this.#parts.context.options.timeouts;
-    this.#fail(stalled(`did not go on for ${idleMs} ms`, 'idleMs'));
+    this.#fail(stalled(idleMs));
   }
 
   /** A file that is waited for has a time limit of its own. */
@@ -145,7 +146,7 @@ export class FormReception implements PieceSource {
 
   #tookTooLong(): WxCloudStorageError {
     const { totalMs } = this.#parts.context.options.timeouts;
-    return stalled(`took longer than ${totalMs} ms`, 'totalMs');
+    return tookTooLong(totalMs);
   }
 
   #finish(): void {
@@ -161,11 +162,4 @@ export class FormReception implements PieceSource {
     request.off('error', this.#onBreak);
     this.#setEnded();
   }
-}
-
-function stalled(what: string, limit: 'idleMs' | 'totalMs'): WxCloudStorageError {
-  return new WxCloudStorageError({
-    code: 'WX_CLOUD_BODY_STALLED',
-    message: `The form ${what}; nothing was stored. Send it faster, or raise timeouts.${limit}.`,
-  });
 }

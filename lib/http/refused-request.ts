@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { Socket } from 'node:net';
 import type { StorageContext } from '../storage/index.js';
 import { RequestNote } from './request-note.js';
 
 /** As much of a refused request is read, so that its connection can go on and clients that send before they read get an answer. */
-const MAX_DISCARDED_BYTES = 16_777_216;
+export const MAX_DISCARDED_BYTES = 16_777_216;
 /** The time that this may take. */
-const MAX_DISCARDING_MS = 5_000;
+export const MAX_DISCARDING_MS = 5_000;
 /** How long a connection stays after its last answer: unread bytes make the kernel reset it, which can overtake the answer. */
 const LINGER_MS = 2_000;
 
@@ -101,6 +101,21 @@ export function closeAfterAnswer(request: RefusedRequest, response: ServerRespon
   request.read();
   if (!response.headersSent) response.setHeader('connection', 'close');
   lingerAtEnd(response.socket);
+}
+
+/**
+ * Ends the body of a request for whoever reads it, though more of it may come: form parsers answer only once it has ended.
+ * Where it comes from is not read any more.
+ */
+export function endBody(request: IncomingMessage): void {
+  if (isOver(request)) return;
+  const { stream } = request as unknown as Partial<Http2ServerRequest>;
+  const source: { pause?(): unknown } | undefined = stream ?? request.socket;
+  source?.pause?.();
+  // Otherwise Node takes its end for an abort, and cuts the connection before there is an answer.
+  if (stream === undefined) request.complete = true;
+  request.push(null);
+  request.resume();
 }
 
 /** Whether nothing more of a request is to come. Bridges give requests that do not say whether they are complete. */

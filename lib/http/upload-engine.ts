@@ -1,16 +1,17 @@
 import type { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
 import { toFileName } from '../form/index.js';
-import type { StoredCloudFile } from '../storage/index.js';
+import type { StorageContext, StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
 import { assertUploadOptions } from './assert-upload-options.js';
 import { announceRetry, assertRoomForForm } from './capacity.js';
+import { boundEngineRequest, findEngineRequest, type EngineRequest } from './engine-request.js';
 import { readStream, type EngineStream } from './engine-stream.js';
 import { decodeLatin1Name } from './file-name.js';
 import { toHttpException } from './http-exception.js';
 import { originOf, rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
-import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
+import { storedFilesOf } from './stored-files.js';
 import { assertBytes } from './unread-request.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 
@@ -67,6 +68,8 @@ async function removeFile(
   request: WxCloudHttpRequest,
   { fileId }: { readonly fileId?: string },
 ): Promise<void> {
+  // Parsers remove files when a form has failed, and when their route refuses them.
+  findEngineRequest(request)?.refuse();
   if (fileId !== undefined) await storedFilesOf(request).remove(fileId);
 }
 
@@ -75,25 +78,30 @@ async function storeOrDrain(
   request: WxCloudHttpRequest,
   file: EngineFile,
 ): Promise<StoredUpload> {
+  let bounded: EngineRequest | undefined;
   try {
-    return await storeFile(options, request, file);
+    const { context } = findInstanceOfRequest(request, options.storage);
+    bounded = boundEngineRequest(request, context);
+    bounded.begin();
+    return await storeFile(options, context, request, file);
   } catch (error) {
     // Parsers go on only when every file was read to its end; destroying the stream would stop them.
     drain(file.stream);
+    bounded?.refuse(error);
     const failure = await storedFilesOf(request).failWith(error);
     announceRetry(originOf(request).response, failure);
-    // The parser would wait for the rest of the form, and an application that closes for the parser.
-    if (isReasonToGiveUp(failure)) rawRequestOf(request).destroy();
     throw toHttpException(failure);
+  } finally {
+    bounded?.finish();
   }
 }
 
 async function storeFile(
   options: WxCloudUploadEngineOptions,
+  context: StorageContext,
   request: WxCloudHttpRequest,
   { stream, fieldname, originalname: given, mimetype }: EngineFile,
 ): Promise<StoredUpload> {
-  const { context } = findInstanceOfRequest(request, options.storage);
   const files = storedFilesOf(request);
   assertBytes(rawRequestOf(request), context);
   if (!files.hasBegun) assertRoomForForm(context.budget);

@@ -170,8 +170,10 @@ describe.each(ADAPTERS)('on $name', adapter => {
     await expectNothingLeft(application);
   });
 
-  it("cuts a client off that does not go on behind Nest's own interceptor", async () => {
-    await openStalled('/engine').answer;
+  it("answers a client that does not go on behind Nest's own interceptor with 408 as well", async () => {
+    const answer = await openStalled('/engine').answer;
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('WX_CLOUD_BODY_STALLED');
     await expectNothingLeft(application);
   });
 

@@ -15,9 +15,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import {
   WxCloudAnyFilesInterceptor,
   WxCloudFileInterceptor,
+  wxCloudUpload,
   type WxCloudUploadedFile,
 } from '../../../lib/index.js';
-import { ADAPTERS, FASTIFY } from '../../support/adapters.js';
+import { ADAPTERS, FASTIFY, type Adapter } from '../../support/adapters.js';
 import { PNG, pngOfSize, postForm } from '../../support/forms.js';
 import { until } from '../../support/until.js';
 import {
@@ -46,6 +47,18 @@ class UploadsController {
   twice(@UploadedFile() photo: WxCloudUploadedFile) {
     return { fileId: photo.fileId };
   }
+}
+
+function engineController({ FileInterceptor }: Adapter) {
+  @Controller()
+  class EngineController {
+    @Post('engine')
+    @UseInterceptors(FileInterceptor('photo', { storage: wxCloudUpload() }))
+    engine() {
+      return { stored: true };
+    }
+  }
+  return EngineController;
 }
 
 /** Has every request stopped for a moment, as an application may that has to look something up. */
@@ -187,12 +200,28 @@ describe.each(ADAPTERS)('on $name, a form that comes too slowly', adapter => {
   beforeAll(async () => {
     application = await startEdgeApplication({
       adapter,
-      controllers: [UploadsController],
+      controllers: [UploadsController, engineController(adapter)],
       // No byte comes too late, but all of them together do.
       options: { timeouts: { idleMs: 60_000, totalMs: 300 } },
     });
   });
   afterAll(() => application.close());
+
+  it("in a text behind a file of Nest's own interceptor is ended", async () => {
+    const request = openRequest(application.url, {
+      path: '/engine',
+      length: SLOW_FORM.byteLength + 1_000,
+      connection: 'keep-alive',
+    });
+    const behindFile = SLOW_FORM.subarray(0, SLOW_FORM.lastIndexOf('--boundary--'));
+    const text = '--boundary\r\ncontent-disposition: form-data; name="text"\r\n\r\n';
+    request.send(behindFile, text);
+    const answer = await drip(request, Buffer.alloc(2_000, 'x'));
+
+    expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect(answer).toMatch(/\r\nconnection: close/i);
+    await expectNothingLeft(application);
+  });
 
   it.each(SLOW_FROM)('%s is bounded by timeouts.totalMs', async (_, from) => {
     const length = SLOW_FORM.byteLength + 1_000;
