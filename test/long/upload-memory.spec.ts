@@ -69,6 +69,8 @@ describe.each(ADAPTERS)('on $name', ({ name: adapter }) => {
     const outgoing = request(`${application.url}/upload`, {
       method: 'POST',
       headers: { 'content-type': 'multipart/form-data; boundary=xyz' },
+      // A connection of its own: one that is kept alive may be closed by a busy server before it sees the request.
+      agent: false,
     });
     const answered = once(outgoing, 'response').then(([response]) => json(response as Readable));
     return { outgoing, answered: answered as Promise<StoredAnswer> };
