@@ -37,6 +37,7 @@ export abstract class StorageLifecycle
    */
   async onApplicationShutdown(): Promise<void> {
     await this.#context.operations.close();
+    this.#context.tokens?.close?.();
     await this.#context.transport.close();
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../errors/index.js';
 import { elapsedMs, untilAborted } from '../transport/index.js';
 import { FetchPace } from './fetch-pace.js';
+import { TokenCell, type RunningFetch } from './token-cell.js';
 import type { FetchedToken, TokenSource } from './token-source.js';
 import type { UnwantedTokens } from './unwanted-tokens.js';
 
@@ -14,19 +15,11 @@ const RENEWAL_PAUSE_MS = 30_000;
 /** A token that is refused at this age or younger was of no use. */
 const YOUNG_MS = 600_000;
 
-/** Failed fetches, and new tokens that are refused, are spaced out: 1 second, then 2, 4 and so on up to 60. */
+/** Failed fetches are spaced out: 1 second, then 2, 4 and so on up to 60. */
 const FAILURE_PACING = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
-const REFUSAL_PACING = { ...FAILURE_PACING, free: 3 };
 
 /** A wait of this length is worth it; a longer one only piles up requests. */
 const PATIENCE_MS = 4_000;
-
-interface HeldToken {
-  readonly accessToken: string;
-  readonly fetchedAtMs: number;
-  readonly renewAtMs: number;
-  readonly expiresAtMs: number;
-}
 
 /** What an {@link AccessTokenCache} works with. */
 export interface AccessTokenCacheParts {
@@ -38,12 +31,16 @@ export interface AccessTokenCacheParts {
   readonly random?: () => number;
   /** Told when a renewal failed, which no caller notices. @defaultValue nobody is told */
   readonly onRenewalFailed?: (error: unknown) => void;
+  /** Holds the token, perhaps together with other instances. @defaultValue one of its own */
+  readonly cell?: TokenCell;
+  /** Gives up the place in the cell. @defaultValue nothing is given up */
+  readonly leaveCell?: () => void;
   /** How long a caller waits until a fetch may start, in milliseconds. @defaultValue 4000 */
   readonly patienceMs?: number;
 }
 
 /**
- * Holds one access token for any number of callers. They share one fetch; the token is renewed in the background 5 to 4
+ * Holds one access token for any number of callers, of one instance or several. They share one fetch; the token is renewed in the background 5 to 4
  * minutes before its end (half-way when it lives less than 10 minutes), and serves until its end while that takes or
  * fails. A fetch that failed is not remembered; after several in a row, further ones wait: see {@link FetchPace}.
  */
@@ -54,22 +51,21 @@ export class AccessTokenCache implements TokenSource {
   readonly #patienceMs: number;
   readonly #onRenewalFailed: AccessTokenCacheParts['onRenewalFailed'];
   readonly #failures: FetchPace;
-  readonly #refusals: FetchPace;
-  #held: HeldToken | undefined;
-  #rejected: string | undefined;
+  readonly #cell: TokenCell;
+  readonly #leaveCell: (() => void) | undefined;
   #lastFailure: unknown;
-  #fetching: Promise<string> | undefined;
-  #nextRenewalAtMs = -Infinity;
 
   /** Fetches nothing yet. */
-  constructor({ fetchToken, nowMs, random, patienceMs, onRenewalFailed }: AccessTokenCacheParts) {
+  constructor(parts: AccessTokenCacheParts) {
+    const { fetchToken, nowMs, random, patienceMs, onRenewalFailed, cell, leaveCell } = parts;
     this.#onRenewalFailed = onRenewalFailed;
     this.#fetchToken = fetchToken;
     this.#nowMs = nowMs ?? elapsedMs;
     this.#random = random ?? Math.random;
     this.#patienceMs = patienceMs ?? PATIENCE_MS;
     this.#failures = new FetchPace(this.#nowMs, FAILURE_PACING);
-    this.#refusals = new FetchPace(this.#nowMs, REFUSAL_PACING);
+    this.#cell = cell ?? new TokenCell(this.#nowMs);
+    this.#leaveCell = leaveCell;
   }
 
   /**
@@ -79,31 +75,38 @@ export class AccessTokenCache implements TokenSource {
    */
   async get(signal?: AbortSignal): Promise<string> {
     signal?.throwIfAborted();
-    const held = this.#held;
+    const { held, nextRenewalAtMs } = this.#cell;
     const nowMs = this.#nowMs();
     if (held === undefined || nowMs >= held.expiresAtMs) return this.#getNew(signal);
-    if (nowMs >= held.renewAtMs && nowMs >= this.#nextRenewalAtMs) this.#renew();
+    if (nowMs >= held.renewAtMs && nowMs >= nextRenewalAtMs) this.#renew();
     return held.accessToken;
   }
 
   /** Takes note that WeChat let a token through. */
   confirm(): void {
-    this.#refusals.succeeded();
+    this.#cell.refusals.succeeded();
   }
 
   /** Drops a token that WeChat refused, unless a newer one has taken its place. */
   invalidate(rejected: string): void {
-    const held = this.#held;
+    const { held, refusals } = this.#cell;
     if (held?.accessToken !== rejected) return;
-    this.#held = undefined;
-    this.#rejected = rejected;
-    if (this.#nowMs() - held.fetchedAtMs <= YOUNG_MS) this.#refusals.failed();
-    else this.#refusals.succeeded();
+    this.#cell.held = undefined;
+    this.#cell.rejected = rejected;
+    if (this.#nowMs() - held.fetchedAtMs <= YOUNG_MS) refusals.failed();
+    else refusals.succeeded();
+  }
+
+  /** Gives up the place among the instances that hold the token together. */
+  close(): void {
+    this.#leaveCell?.();
   }
 
   /** A fetch that may start soon is waited for; one that may not fails the call at once. */
   async #getNew(signal?: AbortSignal): Promise<string> {
-    const waitMs = this.#fetching === undefined ? this.#paceMs() : 0;
+    const running = this.#cell.fetching;
+    if (running !== undefined && running.by !== this) return this.#getFromOther(running, signal);
+    const waitMs = running === undefined ? this.#paceMs() : 0;
     if (waitMs > this.#patienceMs) {
       throw this.#failures.waitMs > 0
         ? stillFailing(this.#lastFailure, waitMs)
@@ -114,29 +117,47 @@ export class AccessTokenCache implements TokenSource {
     return this.get(signal);
   }
 
+  /**
+   * Another instance fetches with its own means, which may fail, or end with it, where these do not. What WeChat itself refuses it
+   * would refuse again.
+   */
+  async #getFromOther({ token }: RunningFetch, signal?: AbortSignal): Promise<string> {
+    try {
+      return await untilAborted(token, signal);
+    } catch (error) {
+      if (error instanceof WxCloudStorageError && error.errcode !== undefined) throw error;
+    }
+    return this.get(signal);
+  }
+
   #paceMs(): number {
-    return Math.max(this.#failures.waitMs, this.#refusals.waitMs);
+    return Math.max(this.#failures.waitMs, this.#cell.refusals.waitMs);
   }
 
   /** In the background; after a failure the old token serves, and the next renewal waits a little. */
   #renew(): void {
+    if (this.#cell.fetching !== undefined) return;
     this.#fetchOnce().catch((error: unknown) => {
-      this.#nextRenewalAtMs = this.#nowMs() + RENEWAL_PAUSE_MS;
+      this.#cell.nextRenewalAtMs = this.#nowMs() + RENEWAL_PAUSE_MS;
       this.#onRenewalFailed?.(error);
     });
   }
 
   #fetchOnce(): Promise<string> {
-    this.#fetching ??= this.#fetch().finally(() => {
-      this.#fetching = undefined;
-    });
-    return this.#fetching;
+    const cell = this.#cell;
+    cell.fetching ??= {
+      by: this,
+      token: this.#fetch().finally(() => {
+        cell.fetching = undefined;
+      }),
+    };
+    return cell.fetching.token;
   }
 
   async #fetch(): Promise<string> {
     try {
-      const held = this.#held?.accessToken;
-      const token = await this.#fetchToken({ rejected: this.#rejected, held });
+      const { held, rejected } = this.#cell;
+      const token = await this.#fetchToken({ rejected, held: held?.accessToken });
       this.#failures.succeeded();
       return this.#hold(token);
     } catch (error) {
@@ -152,7 +173,7 @@ export class AccessTokenCache implements TokenSource {
     const fetchedAtMs = sinceMs ?? this.#nowMs();
     const expiresAtMs = fetchedAtMs + lifeMs;
     const renewAtMs = expiresAtMs - marginMs * (1 - RENEWAL_JITTER * this.#random());
-    this.#held = { accessToken, fetchedAtMs, renewAtMs, expiresAtMs };
+    this.#cell.held = { accessToken, fetchedAtMs, renewAtMs, expiresAtMs };
     return accessToken;
   }
 }

@@ -8,6 +8,8 @@ import { openApiCredential, tokenCredential, type Credential } from './credentia
 import { getCustomToken } from './custom-token.js';
 import { SharedTokenFetcher } from './shared-token-fetcher.js';
 import { TokenFetcher } from './token-fetcher.js';
+import { joinCell, type CellMembership } from './token-cell.js';
+import { tokenOwner } from './token-owner.js';
 import type { FetchedToken } from './token-source.js';
 import type { UnwantedTokens } from './unwanted-tokens.js';
 
@@ -41,12 +43,22 @@ export function createCredential(parts: CredentialParts): Credential {
     case 'custom':
       return tokenCredential(createCache(parts, (_, signal) => getCustomToken(auth, signal)));
     default:
-      return tokenCredential(createCache(parts, createFetch(parts, auth)));
+      return tokenCredential(createCache(parts, createFetch(parts, auth), joinOthers(parts, auth)));
   }
 }
 
-function createCache({ options, logger }: CredentialParts, fetchToken: Fetch): AccessTokenCache {
+/** Tokens of another address of the API, as the emulator's, are other tokens. */
+function joinOthers({ options }: CredentialParts, auth: ResolvedTokenCallAuth): CellMembership {
+  return joinCell(`${options.apiBaseUrl} ${tokenOwner(auth)}`, elapsedMs);
+}
+
+function createCache(
+  { options, logger }: CredentialParts,
+  fetchToken: Fetch,
+  membership?: CellMembership,
+): AccessTokenCache {
   return new AccessTokenCache({
+    ...(membership && { cell: membership.cell, leaveCell: membership.leave }),
     fetchToken: async unwanted => {
       const token = await withTries(options, signal => fetchToken(unwanted, signal));
       logger.debug(`An access token was fetched; it lives for ${token.expiresInSeconds} s.`);
@@ -66,17 +78,14 @@ function describe(error: unknown): string {
 type Fetch = (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<FetchedToken>;
 
 /** With a store, one of the processes that share it fetches for all. */
-function createFetch(
-  { api, options, logger }: CredentialParts,
-  auth: ResolvedTokenCallAuth,
-): Fetch {
+function createFetch({ api, logger }: CredentialParts, auth: ResolvedTokenCallAuth): Fetch {
   const nowMs = elapsedMs;
   const fetcher = new TokenFetcher({ api, auth, nowMs });
   const fetchToken: Fetch = (unwanted, signal) => fetcher.fetch(unwanted, signal);
-  const { store, appid, type } = auth;
+  const { store } = auth;
   if (store === undefined) return fetchToken;
   const warn = (message: string): void => logger.warn(message);
-  const key = `${options.env}:${appid}:${type}`;
+  const key = tokenOwner(auth);
   const shared = new SharedTokenFetcher({ store, key, fetchToken, nowMs, warn });
   return (unwanted, signal) => shared.fetch(unwanted, signal);
 }

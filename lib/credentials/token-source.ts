@@ -14,4 +14,6 @@ export interface TokenSource {
   confirm(): void;
   /** Drops a token that WeChat refused, unless a newer one has taken its place. */
   invalidate(rejected: string): void;
+  /** The instance has ended: what it shares with others is left to them. */
+  close?(): void;
 }

@@ -10,7 +10,7 @@ import { freePort, type RedisServer, startRedisServer } from '../../support/redi
 import { until } from '../../support/until.js';
 import { type ClientFlavour, CLUSTER_CLIENTS, OTHER_SETUPS } from './redis-clients.js';
 
-const KEY = 'prod-1:wx1234567890abcdef:access-token';
+const KEY = 'wx1234567890abcdef:access-token:mark';
 const PASSWORD = 'pass-word-of-redis';
 const ENCRYPTION_KEY = 'encryption-key-of-redis';
 const TOKEN = '81_tokenThatNobodyMaySee';

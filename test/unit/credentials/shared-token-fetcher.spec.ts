@@ -6,7 +6,7 @@ import type { AccessToken } from '../../../lib/wire/index.js';
 import { until } from '../../support/until.js';
 import { NEVER } from '../support/server.js';
 
-const KEY = 'env:wx1:access-token';
+const KEY = 'wx1:access-token:mark';
 const NONE: UnwantedTokens = { rejected: undefined, held: undefined };
 const LIFE_MS = 7_200_000;
 

@@ -4,7 +4,7 @@ import { createClient, createCluster } from 'redis';
 import { inspect } from 'node:util';
 import { redisAccessTokenStore, type RedisClient } from '../../../lib/redis/index.js';
 
-const KEY = 'prod-1:wx1234567890abcdef:access-token';
+const KEY = 'wx1234567890abcdef:access-token:mark';
 const INVALID = 'WX_CLOUD_OPTIONS_INVALID';
 
 /** A client whose every script gives the same. */

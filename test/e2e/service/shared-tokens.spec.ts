@@ -1,0 +1,181 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { Test } from '@nestjs/testing';
+import { Agent } from 'undici';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
+import {
+  WxAccessTokenProvider,
+  WxCloudStorageModule,
+  WxCloudStorageService,
+  type AccessTokenStore,
+  type WxCloudStorageOptions,
+} from '../../../lib/index.js';
+import { FAST_RETRY } from '../../support/application.js';
+import { until } from '../../support/until.js';
+
+let emulator: WxCloudEmulator;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  emulator = await startWxCloudEmulator();
+});
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+  await emulator.close();
+});
+
+interface Instance {
+  readonly tokens: WxAccessTokenProvider;
+  readonly storage: WxCloudStorageService;
+  close(): Promise<void>;
+}
+
+async function start(options: Partial<WxCloudStorageOptions> = {}): Promise<Instance> {
+  const all = { ...emulator.options, retry: FAST_RETRY, ...options };
+  const module = await Test.createTestingModule({
+    imports: [WxCloudStorageModule.forRoot(all)],
+  }).compile();
+  closing.push(() => module.close());
+  return {
+    tokens: module.get(WxAccessTokenProvider),
+    storage: module.get(WxCloudStorageService),
+    close: () => module.close(),
+  };
+}
+
+const withAuth = (
+  type: 'access-token' | 'stable-token',
+  more: { secret?: string; store?: AccessTokenStore } = {},
+): Partial<WxCloudStorageOptions> => {
+  const { appid, secret } = emulator.options;
+  return { appid: undefined, secret: undefined, auth: { type, appid, secret, ...more } };
+};
+
+const tokenCalls = (): number =>
+  emulator.journal.filter(({ operation }) => /token/.test(operation)).length;
+
+/** A store that keeps nothing, and the keys that it was asked for. */
+function recordingStore(): { readonly store: AccessTokenStore; readonly keys: Set<string> } {
+  const keys = new Set<string>();
+  const store: AccessTokenStore = {
+    get: async key => void keys.add(key),
+    set: async () => true,
+    lock: async () => ({ fence: 1, release: async () => {} }),
+  };
+  return { store, keys };
+}
+
+describe('several instances of one AppID, type and secret', () => {
+  it.each(['stable-token', 'access-token'] as const)(
+    'share one token and one fetch over all environments: %s',
+    async type => {
+      const instances = await Promise.all(
+        ['env-a', 'env-b', emulator.options.env].map(env => start({ ...withAuth(type), env })),
+      );
+      const tokens = await Promise.all(
+        instances.flatMap(({ tokens: { getAccessToken }, tokens: source }) =>
+          Array.from({ length: 10 }, () => getAccessToken.call(source)),
+        ),
+      );
+      expect(new Set(tokens).size).toBe(1);
+      expect(tokenCalls()).toBe(1);
+    },
+  );
+
+  it('replace a token that one of them saw refused, once for all', async () => {
+    const [one, other] = [await start(), await start()];
+    const first = await one.tokens.getAccessToken();
+    emulator.expireTokens();
+    one.tokens.invalidate(first);
+    other.tokens.invalidate(first);
+    const second = await other.tokens.getAccessToken();
+    await expect(one.tokens.getAccessToken()).resolves.toBe(second);
+    expect(second).not.toBe(first);
+    expect(tokenCalls()).toBe(2);
+  });
+
+  it('go on with it when one of them is closed, and forget it with the last one', async () => {
+    const [one, other] = [await start(), await start()];
+    const first = await one.tokens.getAccessToken();
+    await one.close();
+    await expect(other.tokens.getAccessToken()).resolves.toBe(first);
+    expect(tokenCalls()).toBe(1);
+    await other.close();
+    await (await start()).tokens.getAccessToken();
+    expect(tokenCalls()).toBe(2);
+  });
+
+  it('fetch for themselves when the one that fetched is closed meanwhile', async () => {
+    const [one, other] = [await start(), await start()];
+    emulator.faults.add({ operation: 'stable-token', effect: { kind: 'hang', at: 'request' } });
+    const lost = one.tokens.getAccessToken().catch((error: unknown) => error);
+    await until(() => tokenCalls() === 1);
+    const waiting = other.tokens.getAccessToken();
+    await one.close();
+    await expect(waiting).resolves.toEqual(expect.any(String));
+    expect(await lost).toBeInstanceOf(Error);
+  });
+
+  it('fetch for themselves when the one that fetched has no way out', async () => {
+    const blocked = new Agent({ connect: (_, callback) => callback(new Error('no way'), null) });
+    closing.push(() => blocked.destroy());
+    const one = await start({ dispatcher: blocked });
+    const other = await start();
+    const failed = one.tokens.getAccessToken().catch((error: unknown) => error);
+    const works = other.tokens.getAccessToken();
+    await expect(works).resolves.toEqual(expect.any(String));
+    expect(await failed).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
+    await expect(one.tokens.getAccessToken()).resolves.toBe(await works);
+  });
+
+  it('use one key in a store, without the environment and the secret', async () => {
+    const { store, keys } = recordingStore();
+    for (const env of ['env-a', 'env-b']) {
+      const { tokens, close } = await start({ ...withAuth('access-token', { store }), env });
+      await tokens.getAccessToken();
+      await close();
+    }
+    expect(keys.size).toBe(1);
+    const [key = ''] = keys;
+    expect(key).toContain(emulator.options.appid);
+    expect(key).not.toMatch(/env-/);
+    expect(key).not.toContain(emulator.options.secret);
+    expect(key).toMatch(/^[\w:-]+$/);
+  });
+});
+
+describe('an instance with another secret or type', () => {
+  it('does not get the token of the right secret', async () => {
+    const right = await start();
+    await right.tokens.getAccessToken();
+    const wrong = await start({ secret: 'another-secret-that-is-wrong' });
+    await expect(wrong.tokens.getAccessToken()).rejects.toMatchObject({
+      code: 'WX_CLOUD_CREDENTIAL_REFUSED',
+    });
+    await expect(right.tokens.getAccessToken()).resolves.toEqual(expect.any(String));
+  });
+
+  it('has tokens and keys of its own', async () => {
+    const { store, keys } = recordingStore();
+    const seen = jest.fn<(token: string) => void>();
+    for (const type of ['access-token', 'stable-token'] as const) {
+      seen(await (await start(withAuth(type, { store }))).tokens.getAccessToken());
+    }
+    const wrong = await start(withAuth('access-token', { store, secret: 'wrong-secret-of-them' }));
+    await expect(wrong.tokens.getAccessToken()).rejects.toMatchObject({
+      code: 'WX_CLOUD_CREDENTIAL_REFUSED',
+    });
+    expect(new Set(seen.mock.calls.flat()).size).toBe(2);
+    expect(keys.size).toBe(3);
+  });
+
+  it('does not get the token of another address of the API', async () => {
+    const another = await startWxCloudEmulator();
+    closing.push(() => another.close());
+    const tokens = await Promise.all(
+      [emulator, another].map(async ({ options: { apiBaseUrl } }) =>
+        (await start({ apiBaseUrl })).tokens.getAccessToken(),
+      ),
+    );
+    expect(new Set(tokens).size).toBe(2);
+  });
+});
