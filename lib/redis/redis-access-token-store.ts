@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { Logger } from '@nestjs/common';
 import type {
   AccessTokenLock,
   AccessTokenStore,
@@ -22,7 +23,8 @@ const FENCE_MEMORY_MS = 2_592_000_000;
  * all with an expiry.
  *
  * Calls fail or wait as the client does; what fails shows no token. A command that the client held back while Redis was
- * gone does not prolong a token's life.
+ * gone does not prolong a token's life. A token that cannot be decrypted counts as none, and is replaced; the first one is
+ * logged as a warning.
  * @throws {@link OptionsInvalidError} `WX_CLOUD_OPTIONS_INVALID` at once, when the client or an option is wrong
  */
 export function redisAccessTokenStore(
@@ -53,6 +55,8 @@ class RedisAccessTokenStore implements AccessTokenStore {
   readonly #prefix: string;
   readonly #cipher: TokenCipher;
   readonly #grants = new WeakMap<AccessTokenLock, Grant>();
+  readonly #logger = new Logger(redisAccessTokenStore.name);
+  #hasWarned = false;
 
   constructor({ run, prefix, cipher }: StoreParts) {
     this.#run = run;
@@ -65,7 +69,17 @@ class RedisAccessTokenStore implements AccessTokenStore {
     const read = decodeReadValue(await this.#run({ script: READ_TOKEN, keys: [name], values: [] }));
     if (read === undefined) return undefined;
     const accessToken = this.#cipher.open(read.value, name);
-    return accessToken === undefined ? undefined : { accessToken, expiresInMs: read.expiresInMs };
+    if (accessToken !== undefined) return { accessToken, expiresInMs: read.expiresInMs };
+    this.#warnOnce();
+    return undefined;
+  }
+
+  #warnOnce(): void {
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
+    this.#logger.warn(
+      'An access token in Redis cannot be read with the encryptionKey of this process, so it is replaced. See that all processes that share a token have the same encryptionKey, or another prefix.',
+    );
   }
 
   async set(key: string, token: StoredAccessToken, lock: AccessTokenLock): Promise<boolean> {

@@ -44,7 +44,7 @@ const TABLE: ImportTable = {
     typesOnly: ['multer'],
   },
   '.': { folders: [...CORE, 'storage', 'http'], packages: ['@nestjs/common', 'rxjs'] },
-  redis: { folders: ['errors', 'options'], packages: [] },
+  redis: { folders: ['errors', 'options'], packages: ['@nestjs/common'] },
   emulator: { folders: ['wire'], packages: [], typesOnly: ['wire'] },
 };
 

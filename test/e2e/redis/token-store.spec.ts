@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import { performance } from 'node:perf_hooks';
 import { inspect } from 'node:util';
 import type { AccessTokenLock, AccessTokenStore } from '../../../lib/options/access-token-store.js';
@@ -8,9 +9,8 @@ import { type RedisServer, startRedisServer } from '../../support/redis-server.j
 import { until } from '../../support/until.js';
 import { CLIENTS, type OpenClient } from './redis-clients.js';
 
-const ENV = 'prod-7gx1a2b3';
 const APPID = 'wx1234567890abcdef';
-const KEY = `${ENV}:${APPID}:access-token`;
+const KEY = `${APPID}:access-token:markOfTheSecret`;
 const TOKEN_KEY = `wx-cloud-storage:{${KEY}}:token`;
 const LOCK_KEY = `wx-cloud-storage:{${KEY}}:lock`;
 const FENCE_KEY = `wx-cloud-storage:{${KEY}}:fence`;
@@ -223,7 +223,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(store.get(KEY)).resolves.toMatchObject({ accessToken: TOKEN });
   });
 
-  it('keeps three keys with environment and appid in their names, all with an end', async () => {
+  it('keeps three keys with the name of the token in theirs, all with an end', async () => {
     await store.set(KEY, tokenFor(HOUR_MS), await lockOf(store));
     const names = await redis.command('KEYS', '*');
     expect(names).toHaveLength(3);
@@ -258,6 +258,25 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(opened).resolves.toMatchObject({ accessToken: TOKEN });
     await expect(withKey('a key that is another one', other).get(KEY)).resolves.toBeUndefined();
     await expect(otherStore.get(KEY)).resolves.toBeUndefined();
+  });
+
+  it.each<[string, string | undefined, string | undefined]>([
+    ['was encrypted with another key', 'a key that is another one', 'the key of this process'],
+    ['was encrypted, where it is not', 'a key that is another one', undefined],
+    ['was not encrypted, where it is', undefined, 'the key of this process'],
+  ])('warns once of a token that %s, and replaces it', async (_what, theirs, ours) => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => {});
+    const written = redisAccessTokenStore(other.client, { encryptionKey: theirs });
+    await written.set(KEY, tokenFor(HOUR_MS), await lockOf(written, 1));
+    const own = redisAccessTokenStore(redis.client, { encryptionKey: ours });
+    for (let call = 0; call < 3; call += 1) await expect(own.get(KEY)).resolves.toBeUndefined();
+    await until(async () => (await redis.command('EXISTS', LOCK_KEY)) === 0);
+    await own.set(KEY, tokenFor(HOUR_MS), await lockOf(own));
+    await expect(own.get(KEY)).resolves.toMatchObject({ accessToken: TOKEN });
+    const lines = warn.mock.calls.flat().map(String);
+    warn.mockRestore();
+    expect(lines).toEqual([expect.stringContaining('encryptionKey')]);
+    expect(lines.join()).not.toContain(TOKEN);
   });
 
   it('takes a plain token for none when tokens are encrypted', async () => {
