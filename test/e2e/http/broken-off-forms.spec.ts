@@ -67,6 +67,8 @@ describe.each(ADAPTERS)('on $name', adapter => {
     application = await startEdgeApplication({
       adapter,
       controllers: [photosController(adapter)],
+      // Long enough for a busy machine, and some tests wait for it.
+      options: { timeouts: { idleMs: 2_000 } },
     });
   });
   afterEach(async () => {

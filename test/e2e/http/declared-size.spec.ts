@@ -63,6 +63,8 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
     application = await startEdgeApplication({
       adapter,
       controllers: [photosController(adapter)],
+      // Long enough for a busy machine, and some tests wait for it.
+      options: { timeouts: { idleMs: 2_000 } },
     });
   });
   afterEach(() => application.emulator.reset());

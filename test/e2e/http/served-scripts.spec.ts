@@ -1,5 +1,5 @@
 import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import {
   WxCloudStorageService,
@@ -8,6 +8,7 @@ import {
 } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { launchBrowser } from '../../support/browser.js';
+import { describeWithChromium as describe } from '../../support/describe-with.js';
 import { storeWithField } from '../../support/direct-upload.js';
 
 const TYPES = [

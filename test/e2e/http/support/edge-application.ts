@@ -49,7 +49,7 @@ export async function startEdgeApplication(parts: EdgeApplicationParts): Promise
     ...parts,
     controllers: [...parts.controllers, AliveController],
     options: {
-      timeouts: { idleMs: 1_000 },
+      timeouts: { idleMs: 60_000 },
       onOrphan,
       ...parts.options,
       upload: { spoolDirectory, memoryLimitBytes: 65_536, ...parts.options?.upload },
