@@ -28,8 +28,8 @@ const PACKED_FILE =
 
 const TOP_FILES = ['CHANGELOG.md', 'LICENSE', 'README.md', 'README.zh-CN.md', 'package.json'];
 
-const MAX_PACKED_BYTES = 256 * 1024;
-const MAX_UNPACKED_BYTES = 1024 * 1024;
+const MAX_PACKED_BYTES = 320 * 1024;
+const MAX_UNPACKED_BYTES = 1280 * 1024;
 
 /** The quick start, as users type it. */
 const TYPED_APPLICATION = `

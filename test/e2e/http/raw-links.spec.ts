@@ -131,7 +131,8 @@ describe.each([
       expect(await Promise.all(urls.map(readLink))).toEqual(PATHS.map(contentOf));
     }
     const calls = emulator.journal.slice(start).map(({ operation }) => operation);
-    expect(calls.filter(operation => operation === 'download-links')).toHaveLength(1);
+    // Three of the paths are one name in three spellings, which never share a call.
+    expect(calls.filter(operation => operation === 'download-links')).toHaveLength(3);
   });
 
   it('are answered by the reply interceptor', async () => {
