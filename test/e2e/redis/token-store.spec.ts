@@ -20,6 +20,8 @@ const HOUR_MS = 3_600_000;
 let server: RedisServer;
 
 beforeAll(async () => {
+  // Warnings are looked at where they are expected.
+  Logger.overrideLogger(false);
   server = await startRedisServer();
 });
 

@@ -122,7 +122,7 @@ describe('a broken connection', () => {
   });
 
   it('that stalls is left for another one', async () => {
-    const impatient = await startApplication({ options: { timeouts: { idleMs: 2_000 } } });
+    const impatient = await startApplication({ options: { timeouts: { idleMs: 700 } } });
     const stored = await impatient.storage.upload('small.txt', small);
     const effect = { kind: 'trickle', bytesPerSecond: 1 } as const;
     impatient.emulator.faults.add({ operation: 'get-object', effect });

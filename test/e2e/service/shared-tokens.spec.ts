@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Test } from '@nestjs/testing';
 import { Agent } from 'undici';
@@ -10,7 +11,6 @@ import {
   type WxCloudStorageOptions,
 } from '../../../lib/index.js';
 import { FAST_RETRY } from '../../support/application.js';
-import { until } from '../../support/until.js';
 
 let emulator: WxCloudEmulator;
 const closing: (() => Promise<unknown>)[] = [];
@@ -107,8 +107,16 @@ describe('several instances of one AppID, type and secret', () => {
   it('fetch for themselves when the one that fetched is closed meanwhile', async () => {
     const [one, other] = [await start(), await start()];
     emulator.faults.add({ operation: 'stable-token', effect: { kind: 'hang', at: 'request' } });
+    // The emulator tells of a request only once it has ended, which this one does not.
+    const sent = new Promise<void>(resolve => {
+      const onHeaders = (): void => {
+        unsubscribe('undici:client:sendHeaders', onHeaders);
+        resolve();
+      };
+      subscribe('undici:client:sendHeaders', onHeaders);
+    });
     const lost = one.tokens.getAccessToken().catch((error: unknown) => error);
-    await until(() => tokenCalls() === 1);
+    await sent;
     const waiting = other.tokens.getAccessToken();
     await one.close();
     await expect(waiting).resolves.toEqual(expect.any(String));

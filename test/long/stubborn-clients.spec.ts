@@ -6,12 +6,20 @@ import {
   wxCloudUpload,
   type AnswerTarget,
   type ServedRequest,
-} from '../../../lib/index.js';
-import { ADAPTERS, type Adapter } from '../../support/adapters.js';
-import { PNG, pngOfSize } from '../../support/forms.js';
-import { until } from '../../support/until.js';
-import { startEdgeApplication, type EdgeApplication } from './support/edge-application.js';
-import { encodeForm, headOf, openConnection, type RawRequest } from './support/raw-request.js';
+} from '../../lib/index.js';
+import { ADAPTERS, type Adapter } from '../support/adapters.js';
+import { PNG, pngOfSize } from '../support/forms.js';
+import { until } from '../support/until.js';
+import {
+  startEdgeApplication,
+  type EdgeApplication,
+} from '../e2e/http/support/edge-application.js';
+import {
+  encodeForm,
+  headOf,
+  openConnection,
+  type RawRequest,
+} from '../e2e/http/support/raw-request.js';
 
 /** More than what the connection to a client that does not read can hold. */
 const LARGE_BYTES = 30_000_000;

@@ -3,15 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
-import { ADAPTERS } from '../../support/adapters.js';
-import { pngOfSize } from '../../support/forms.js';
-import {
-  startUploadApplication,
-  type UploadApplication,
-} from '../../support/upload-application.js';
-import { until } from '../../support/until.js';
-import { encodeForm, openRequest, type RawRequest } from './support/raw-request.js';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
+import { ADAPTERS } from '../support/adapters.js';
+import { pngOfSize } from '../support/forms.js';
+import { startUploadApplication, type UploadApplication } from '../support/upload-application.js';
+import { until } from '../support/until.js';
+import { encodeForm, openRequest, type RawRequest } from '../e2e/http/support/raw-request.js';
 
 const IDLE_MS = 500;
 /** Longer than a client may be silent, also twice. */
