@@ -20,7 +20,8 @@ export class ServerConnections {
   /** TLS handshakes on their way, by the client's address. */
   readonly #handshakes = new Map<string, Socket>();
   readonly #sockets = new Set<HttpSocket>();
-  readonly #sessions = new Set<ServerHttp2Session>();
+  /** HTTP/2 sessions, by which their sockets are found: Node gives no access to a socket through its session. */
+  readonly #sessions = new Map<ServerHttp2Session, string>();
   readonly #responses = new Set<AnyResponse>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -40,7 +41,7 @@ export class ServerConnections {
 
   /** Has HTTP/2 clients open no further streams, and sessions end with their last one. */
   closeSessions(): void {
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
   }
 
   /** The server is closed. */
@@ -59,10 +60,14 @@ export class ServerConnections {
       if (!waitsForClient(response)) worked.add(channelOf(response));
       else if (isHttp2(response)) response.stream.destroy();
     }
-    for (const session of this.#sessions) if (!worked.has(session)) session.destroy();
+    const cutSessions = [...this.#sessions].filter(([session]) => !worked.has(session));
+    for (const [session] of cutSessions) session.destroy();
+    // A session that was closed before waits for its client to end the connection, even when it is destroyed.
+    const cutAddresses = new Set(cutSessions.map(([, address]) => address));
     for (const socket of this.#sockets) {
       const isHttp = socket.parser !== undefined && socket.parser !== null;
       if (isHttp && !worked.has(socket)) socket.destroy();
+      if (cutAddresses.has(addressOf(socket))) socket.destroy();
     }
     for (const socket of this.#handshakes.values()) socket.destroy();
   }
@@ -80,7 +85,7 @@ export class ServerConnections {
   };
 
   readonly #onSession = (session: ServerHttp2Session): void => {
-    this.#sessions.add(session);
+    this.#sessions.set(session, addressOf(session.socket));
     session.once('close', () => this.#sessions.delete(session));
   };
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect as openSocket, type Socket } from 'node:net';
 import { Controller, Post, UploadedFiles, UseInterceptors } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -42,8 +43,13 @@ class UploadsController {
 const GOOD = encodeForm([{ field: 'photo', content: pngOfSize(150_000), fileName: 'a.png' }]);
 const TOO_LARGE = encodeForm([{ field: 'photo', content: pngOfSize(900_000), fileName: 'a.png' }]);
 
+/** What a client of HTTP/2 begins a connection with, and its first frame. */
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+const EMPTY_SETTINGS = '\0\0\0\x04\0\0\0\0\0';
+
 let application: EdgeApplication;
 let session: ClientHttp2Session;
+let silent: Socket | undefined;
 /** How many streams the server has open. */
 let openStreams: number;
 
@@ -63,6 +69,7 @@ async function start(options: EdgeApplicationParts['options']): Promise<void> {
 }
 
 afterEach(async () => {
+  silent?.destroy();
   session.destroy();
   await application.close();
 });
@@ -143,4 +150,26 @@ describe('over HTTP/2', () => {
     expect(openStreams).toBe(0);
     expect(application.emulator.objects).toEqual([]);
   }, 25_000);
+
+  it.each([
+    ['send nothing', ''],
+    ['stop in the preface', PREFACE.slice(0, 10)],
+    ['do not end what the application has ended', `${PREFACE}${EMPTY_SETTINGS}`],
+  ])(
+    'an application that closes ends connections that %s',
+    async (_, sent) => {
+      await start({});
+      const { hostname, port } = new URL(application.url);
+      const server = application.app.getHttpServer() as NodeJS.EventEmitter;
+      await once(session, 'remoteSettings');
+      const begun = once(server, 'session');
+      silent = openSocket({ host: hostname, port: Number(port), allowHalfOpen: true });
+      silent.on('error', () => {});
+      silent.write(sent);
+      await begun;
+
+      await expect(application.app.close()).resolves.toBeUndefined();
+    },
+    25_000,
+  );
 });
