@@ -9,14 +9,18 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WxCloudExceptionFilter, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
 import { FilesController } from './application/files.controller.mjs';
-import { countActive, logRequest } from './application/request-log.mjs';
+import { inject } from './application/inject.mjs';
+import { listActive, logRequest } from './application/request-log.mjs';
 import { readHandles, readMemory, readTemporary } from './application/state.mjs';
+import { countStreams } from './application/streams.mjs';
 import { UploadController } from './application/upload.controller.mjs';
+import { TIMEOUTS } from './support/limits.mjs';
 import { answerQuestions, readParameters, tell } from './support/processes.mjs';
 
 const ADAPTERS = {
   express: async () => new (await import('@nestjs/platform-express')).ExpressAdapter(),
   fastify: async () => new (await import('@nestjs/platform-fastify')).FastifyAdapter(),
+  http2: async () => new (await import('@nestjs/platform-fastify')).FastifyAdapter({ http2: true }),
 };
 
 const report = kind => error => tell({ type: 'incident', text: `${kind}: ${inspect(error)}` });
@@ -28,9 +32,9 @@ const { adapter, cloud } = readParameters();
 const spoolDirectory = mkdtempSync(join(tmpdir(), 'wx-cloud-soak-spool-'));
 const options = {
   ...cloud,
-  timeouts: { connectMs: 1_000, headersMs: 800, idleMs: 1_500, totalMs: 2_500 },
+  timeouts: TIMEOUTS,
   retry: { attempts: 3, minDelayMs: 10, maxDelayMs: 50 },
-  upload: { spoolDirectory, memoryLimitBytes: 262_144, memoryBudgetBytes: 4 * 1024 * 1024 },
+  upload: { spoolDirectory, memoryLimitBytes: 262_144, memoryBudgetBytes: 16 * 1024 * 1024 },
   onOrphan: fileIds => {
     for (const fileId of fileIds) tell({ type: 'orphan', fileId, reportedAtMs: Date.now() });
   },
@@ -63,16 +67,24 @@ const app = await NestFactory.create(SoakModule, await ADAPTERS[adapter](), { lo
 app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter()));
 app.use(logRequest);
 await app.listen(0, '127.0.0.1');
+const readStreams = countStreams(app.getHttpServer());
 // Longer than the clients are ever silent, so that they do not use a connection that is being closed.
 app.getHttpServer().keepAliveTimeout = 60_000;
 
+let closing;
+const close = () => (closing ??= app.close());
+
 answerQuestions({
   ready: () => app.getUrl(),
+  activeIds: listActive,
+  inject: plan => inject(app, plan),
+  close,
   state: () => ({
-    active: countActive(),
+    active: listActive().length,
+    streams: readStreams(),
     handles: readHandles(),
     temporary: readTemporary(spoolDirectory),
   }),
   memory: readMemory,
 });
-process.once('disconnect', () => void app.close());
+process.once('disconnect', () => void close());

@@ -15,6 +15,8 @@ export function describeFigures(record) {
   const count = sum(Object.values(requests).map(sum));
   const present = new Set(objects.map(({ fileId }) => fileId));
   const fates = fate => kept.filter(file => file.fate === fate).length;
+  const { shared } = record;
+  const answeredTwice = shared.filter(({ answered }) => answered.length === 2).length;
   const left = orphans.filter(({ fileId }) => present.has(fileId)).length;
   return [
     `${record.adapter}: ${record.clients} clients for ${seconds} s, seed ${record.seed}`,
@@ -24,8 +26,10 @@ export function describeFigures(record) {
     `  exchanges  ${sum(figures.operations)}: ${list(figures.operations)}; uploads repeated ${figures.repeats}`,
     `  faults     ${sum(faults.injected)}: ${list(faults.injected)}; ${list(figures.expiries)}`,
     `  orphans    ${orphans.length} reported, ${left} of them in the cloud; log lines ${figures.logLines}`,
+    `  shared     ${shared.length} paths, ${answeredTwice} of them answered twice; ` +
+      `frozen ${record.freezes.count} times, with ${record.freezes.forms} forms half received`,
     `  left       temporary files ${record.temporary.names} + ${record.temporary.openHandles} open, ` +
-      `connections ${record.connections}, handles ${list(record.handles.atEnd)}`,
+      `connections ${record.connections}, streams ${record.openStreams}, handles ${list(record.handles.atEnd)}`,
     `  memory     after the warm-up ${memory(record.memory.afterWarmUp)}`,
     `             at the end        ${memory(record.memory.atEnd)}`,
   ];
@@ -38,10 +42,8 @@ const show = outcomes =>
 
 /** How the requests of each kind ended, with a column for each soak. */
 export function describeRequests(records) {
-  const width = Math.max(
-    ...records.flatMap(({ expected }) => Object.keys(expected)).map(k => k.length),
-  );
-  const kinds = Object.keys(records[0].expected);
+  const kinds = [...new Set(records.flatMap(({ expected }) => Object.keys(expected)))];
+  const width = Math.max(...kinds.map(kind => kind.length));
   const columns = records.map(record => kinds.map(kind => show(record.requests[kind])));
   const widths = columns.map(column => Math.max(...column.map(cell => cell.length)) + 3);
   const line = (name, cells) =>

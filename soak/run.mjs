@@ -4,7 +4,7 @@ import { findViolations } from './checks/find-violations.mjs';
 import { describeFigures, describeRequests } from './report.mjs';
 import { Soak } from './soak.mjs';
 
-const ADAPTERS = ['express', 'fastify'];
+const ADAPTERS = ['express', 'fastify', 'http2'];
 /** So many violations are printed; the others are counted. */
 const MOST_PRINTED = 20;
 
@@ -54,15 +54,20 @@ function printViolations(violations, { adapter, seed }) {
 
 const { adapters, seconds, ...options } = readOptions();
 const records = [];
+const broken = [];
 for (const adapter of adapters) {
   const soak = new Soak({ ...options, adapter, seconds: seconds / adapters.length });
-  const record = await soak.run();
+  // A process that ends in the midst, as for want of memory, leaves no record.
+  const record = await soak.run().catch(error => void broken.push({ adapter, error }));
+  if (record === undefined) continue;
   for (const line of describeFigures(record)) print(line);
   records.push(record);
 }
-for (const line of describeRequests(records)) print(line);
+if (records.length > 0) for (const line of describeRequests(records)) print(line);
 const violations = records.map(findViolations);
 for (const [index, found] of violations.entries()) printViolations(found, records[index]);
-const total = violations.flat().length;
+for (const { adapter, error } of broken)
+  printViolations([`the soak could not go on: ${error.stack}`], { adapter, seed: options.seed });
+const total = violations.flat().length + broken.length;
 print(total === 0 ? 'No violation.' : `${total} violations, seed ${options.seed}.`);
 process.exitCode = total === 0 ? 0 : 1;

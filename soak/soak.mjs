@@ -1,14 +1,21 @@
-import { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Book } from './load/book.mjs';
-import { Client, KINDS } from './load/client.mjs';
+import { Http1Channel, Http2Channel } from './load/channels.mjs';
+import { Client } from './load/client.mjs';
+import { Freezer } from './load/freezer.mjs';
+import { HOLDING, holdConnections } from './load/holding.mjs';
+import { expectationsOf, kindsOf } from './load/kinds.mjs';
 import { ChildProcess } from './support/processes.mjs';
 import { Random } from './support/random.mjs';
 
 /** Memory is measured once this part of the time is over. */
-const WARM_UP_PART = 0.15;
+const WARM_UP_PART = 0.25;
 const LONGEST_IDLE_WAIT_MS = 30_000;
 const LOOK_MS = 100;
+/** The application has to close within 10 seconds; only one that does not needs longer than this. */
+const LONGEST_CLOSE_MS = 40_000;
+/** As on a small machine, where what one request can make the process hold matters. */
+const HEAP_MIB = 256;
 /** So often in a row everything has to look the same. */
 const IDLE_LOOKS = 5;
 
@@ -17,15 +24,17 @@ export class Soak {
   #options;
   #random;
   #book = new Book();
-  #agent = new Agent({ keepAlive: true });
   #cloud;
   #application;
   #clients;
+  #kinds;
+  #freezer;
   #handlesAtStart;
 
   constructor(options) {
     this.#options = options;
     this.#random = new Random(options.seed);
+    this.#kinds = kindsOf(options.adapter);
   }
 
   /** Runs it to its end, and resolves with the record that the checks read. */
@@ -40,9 +49,10 @@ export class Soak {
       await this.#load(seconds * (1 - WARM_UP_PART));
       const end = await this.#becomeIdle();
       const atEnd = await this.#application.ask('memory');
-      return await this.#record({ end, memory: { afterWarmUp, atEnd } });
+      const hasClosed = await this.#close();
+      return await this.#record({ end, hasClosed, memory: { afterWarmUp, atEnd } });
     } finally {
-      this.#agent.destroy();
+      this.#disconnect();
       await this.#application.stop();
       await this.#cloud.stop();
     }
@@ -54,22 +64,46 @@ export class Soak {
     this.#cloud = await ChildProcess.start('cloud.mjs', { parameters: { seed: cloudSeed } });
     this.#application = await ChildProcess.start('application.mjs', {
       parameters: { adapter, cloud: this.#cloud.ready },
-      execArgv: ['--expose-gc'],
+      execArgv: ['--expose-gc', `--max-old-space-size=${HEAP_MIB}`],
       onNews: news => this.#book.hear(news),
     });
-    const target = { url: this.#application.ready, agent: this.#agent };
-    this.#clients = Array.from({ length: clients }, (_, index) => {
-      const random = this.#random.fork();
-      return new Client({ random, target, book: this.#book, name: `c${index}` });
-    });
+    this.#makeClients(adapter === 'http2' ? Http2Channel : Http1Channel, clients);
+  }
+
+  #makeClients(Channel, count) {
+    const shared = Channel.share();
+    const makeClient = name =>
+      new Client({
+        random: this.#random.fork(),
+        kinds: this.#kinds,
+        channel: new Channel(this.#application.ready, shared),
+        inject: plan => this.#inject(plan),
+        book: this.#book,
+        name,
+      });
+    this.#clients = Array.from({ length: count }, (_, index) => makeClient(`c${index}`));
+    this.#freezer = new Freezer(this.#application, makeClient('frozen'));
+  }
+
+  async #inject({ path, headers, body }) {
+    const startedAtMs = performance.now();
+    const plan = { path, headers, body: body.toString('base64') };
+    const { status, answer } = await this.#application.ask('inject', plan);
+    const ms = performance.now() - startedAtMs;
+    return { outcome: status, status, answer: Buffer.from(answer, 'base64'), ms };
+  }
+
+  #disconnect() {
+    for (const client of this.#clients) client.disconnect();
+    this.#freezer.disconnect();
   }
 
   /** One request of each kind, so that all code is loaded before anything is counted. */
   async #firstLight() {
     const [client] = this.#clients;
-    for (const kind of KINDS.filter(({ name }) => name !== 'client stalls')) {
-      await client.sendFirst(kind);
-    }
+    const kinds = this.#kinds.all.filter(({ isSlow }) => isSlow !== true);
+    for (const kind of kinds) await client.sendFirst(kind);
+    this.#disconnect();
     const { handles } = await this.#untilIdle(({ handles: { Timeout } }) => Timeout === undefined);
     this.#handlesAtStart = handles;
   }
@@ -77,19 +111,57 @@ export class Soak {
   async #load(seconds) {
     await this.#cloud.ask('setFaultShare', this.#options.faultShare);
     const endMs = performance.now() + seconds * 1_000;
-    const isOver = () => performance.now() >= endMs;
-    await Promise.all(this.#clients.map(client => client.run(isOver)));
+    const isOver = () => performance.now() >= endMs || this.#application.isGone;
+    await Promise.all([this.#freezer, ...this.#clients].map(one => one.run(isOver)));
     await this.#cloud.ask('setFaultShare', 0);
   }
 
   async #becomeIdle() {
+    const openStreams = await this.#untilNoStreams();
+    this.#disconnect();
     const start = JSON.stringify(this.#handlesAtStart);
-    return this.#untilIdle(({ handles }) => JSON.stringify(handles) === start);
+    const end = await this.#untilIdle(({ handles }) => JSON.stringify(handles) === start);
+    return { ...end, openStreams };
+  }
+
+  /** While the sessions of the clients are still there, as what they have open ends with them. */
+  async #untilNoStreams() {
+    const endMs = performance.now() + LONGEST_IDLE_WAIT_MS;
+    for (;;) {
+      const { streams } = await this.#application.ask('state');
+      if (streams === 0 || performance.now() > endMs) return streams;
+      await delay(LOOK_MS);
+    }
+  }
+
+  /** Has it close while clients are under way that would hold on for ever; resolves with whether it did. */
+  async #close() {
+    const [client] = this.#clients;
+    const sockets = await holdConnections(this.#options.adapter, this.#application.ready);
+    const requests = HOLDING.map(kind => client.begin(kind));
+    await this.#untilActive(requests);
+    const giveUp = new AbortController();
+    const hasClosed = await Promise.race([
+      this.#application.ask('close').then(() => true),
+      delay(LONGEST_CLOSE_MS, false, { signal: giveUp.signal }),
+    ]);
+    giveUp.abort();
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(requests.map(({ end }) => end));
+    return hasClosed;
+  }
+
+  /** The application has begun with each request, or has ended it by now. */
+  async #untilActive(requests) {
+    for (;;) {
+      const active = new Set(await this.#application.ask('activeIds'));
+      if (requests.every(({ id, isOver }) => isOver || active.has(id))) return;
+      await delay(LOOK_MS / 5);
+    }
   }
 
   /** Waits until nothing is under way in any process and nothing changes; no longer than half a minute. */
   async #untilIdle(isIdle) {
-    this.#agent.destroy();
     const endMs = performance.now() + LONGEST_IDLE_WAIT_MS;
     for (let looks = 0, before = ''; ;) {
       const connections = await this.#cloud.ask('countConnections');
@@ -104,25 +176,31 @@ export class Soak {
     }
   }
 
-  async #record({ end, memory }) {
+  async #record({ end, hasClosed, memory }) {
     const objects = await this.#cloud.ask('objects');
     const evidence = await this.#cloud.ask('evidence');
     const exitCode = await this.#application.stop();
     const { injected, tookEffect, hitFileIds, commonFaultsAtMs, secrets, ...figures } = evidence;
-    const { requests, examples, promised, mismatches, kept, orphans, incidents } = this.#book;
+    const { requests, examples, promised, mismatches, kept, shared, orphans, incidents } =
+      this.#book;
+    const { adapter } = this.#options;
     return {
       ...this.#options,
-      expected: Object.fromEntries(KINDS.map(({ name, expected }) => [name, expected])),
+      expected: expectationsOf(adapter),
       requests,
       examples,
       promised,
       mismatches,
       kept,
+      shared,
+      freezes: { count: this.#freezer.freezes, forms: this.#freezer.frozenForms },
       orphans,
       incidents,
       objects,
       faults: { injected, tookEffect, hitFileIds, commonFaultsAtMs },
       isIdle: end.isIdle,
+      hasClosed,
+      openStreams: end.openStreams,
       connections: end.connections,
       temporary: end.temporary,
       handles: { atStart: this.#handlesAtStart, atEnd: end.handles },

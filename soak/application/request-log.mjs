@@ -3,11 +3,12 @@ import { tell } from '../support/processes.mjs';
 /** The header by which the load generator names its requests. */
 const ID_HEADER = 'x-soak-id';
 
-/** How many requests are under way. */
-let active = 0;
+/** The requests that are under way. */
+const active = new Set();
 const filesOf = new Map();
 
-export const countActive = () => active;
+/** Names them. */
+export const listActive = () => [...active];
 
 /** Takes note of the files that a handler has got; what becomes of them is known when the response has ended. */
 export function noteFiles({ headers }, files) {
@@ -22,19 +23,20 @@ export function noteFiles({ headers }, files) {
 }
 
 /**
- * A middleware of both adapters: tells the runner how every response has ended. The files of one that was sent to its
- * end with a status below 400 are the application's, whether or not the client was there to read it.
+ * A middleware of all adapters: tells the runner how every response has ended. The files of one that was given its whole
+ * answer while it was open, with a status below 400, are the application's, whether or not the client was there to read
+ * it: what stands behind a bridge such as `inject()` does not tell what was sent.
  */
 export function logRequest(request, response, next) {
-  active += 1;
   const id = request.headers[ID_HEADER];
+  active.add(id);
   const end = () => {
     response.off('finish', end);
     response.off('close', end);
-    active -= 1;
+    active.delete(id);
     const files = filesOf.get(id) ?? [];
     filesOf.delete(id);
-    const isSuccess = response.writableFinished && response.statusCode < 400;
+    const isSuccess = response.writableEnded && response.statusCode < 400;
     if (isSuccess && files.length > 0) tell({ type: 'kept', id, files });
   };
   response.on('finish', end);

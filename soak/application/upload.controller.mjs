@@ -20,8 +20,12 @@ import { decorate, decorateParameters } from './decorate.mjs';
 import { giveOrFail, ImpatientInterceptor } from './failing.mjs';
 import { noteFiles } from './request-log.mjs';
 
-/** Not random to the package, as the application decides: what fails there is looked at before it is removed. */
+/** Not random to the package, so that the application has to vouch for it. */
 const ownPath = () => `own/${randomUUID()}`;
+/** A path with the package's own random ID needs no such word. */
+const pathOfFile = ({ uuid }) => `fields/${uuid}`;
+/** One that several requests may have: what fails there is left alone. */
+const sharedPath = (file, { headers }) => headers['x-soak-path'];
 const limits = { fileSize: 8 * 1024 * 1024 };
 
 const REFUSING_PIPE = new ParseFilePipeBuilder()
@@ -39,15 +43,21 @@ const ROUTES = {
   fields: [
     WxCloudFileFieldsInterceptor([{ name: 'file' }, { name: 'cover', maxCount: 1 }], {
       limits,
-      path: ownPath,
+      path: pathOfFile,
     }),
     UploadedFiles(),
   ],
   declared: [
-    WxCloudAnyFilesInterceptor({ limits, path: ownPath, declaredSize: { header: 'x-soak-sizes' } }),
+    WxCloudAnyFilesInterceptor({
+      limits,
+      path: ownPath,
+      uniquePath: true,
+      declaredSize: { header: 'x-soak-sizes' },
+    }),
     UploadedFiles(),
   ],
   archive: [WxCloudFileInterceptor('file', { limits, storage: 'archive' }), UploadedFile()],
+  shared: [WxCloudFileInterceptor('file', { limits, path: sharedPath }), UploadedFile()],
   limited: [WxCloudFileInterceptor('file', { limits: { fileSize: LIMIT_BYTES } }), UploadedFile()],
   piped: [WxCloudFileInterceptor('file', { limits }), UploadedFile(REFUSING_PIPE)],
 };

@@ -1,19 +1,30 @@
+import { pathOf } from '../support/paths.mjs';
+import { findMixedUpPaths } from './shared-paths.mjs';
+
 /** How long before its report a clean-up may have begun: the 10 seconds that it has, and some for a busy machine. */
 const LONGEST_CLEANUP_MS = 11_000;
 
 /** Files that are missing, changed, or left behind. */
 export function findMisplacedFiles(record) {
-  const { kept, objects, orphans } = record;
+  const { kept, objects, orphans, shared, promised } = record;
+  const sharedByPath = new Map(shared.map(use => [use.path, use]));
+  const isOwn = ({ fileId }) => !sharedByPath.has(pathOf(fileId));
   const keptById = new Map(kept.map(file => [file.fileId, file]));
   const objectsById = new Map(objects.map(object => [object.fileId, object]));
+  const requestsWith = fileId =>
+    sharedByPath.get(pathOf(fileId))?.answered ?? [keptById.get(fileId)];
   const reported = new Set(orphans.map(({ fileId }) => fileId));
   return [
     ...kept.flatMap(file => checkKept(file, objectsById.get(file.fileId))),
-    ...record.promised.flatMap(promise => checkPromise(promise, keptById.get(promise.fileId))),
+    ...promised.flatMap(promise => checkPromise(promise, requestsWith(promise.fileId))),
+    ...findMixedUpPaths(record),
     ...objects
+      .filter(isOwn)
       .filter(({ fileId }) => !keptById.has(fileId) && !reported.has(fileId))
       .map(({ fileId }) => `${fileId} is left in the cloud, and nobody was told of it`),
-    ...orphans.flatMap(orphan => checkOrphan(orphan, keptById.get(orphan.fileId), record)),
+    ...orphans
+      .filter(isOwn)
+      .flatMap(orphan => checkOrphan(orphan, keptById.get(orphan.fileId), record)),
   ];
 }
 
@@ -32,8 +43,8 @@ function checkKept({ id, fileId, fate, sha256, contentType }, object) {
 }
 
 /** A client has read a success to its end, so the application has sent it to its end. */
-function checkPromise({ id, fileId }, file) {
-  if (file?.id === id) return [];
+function checkPromise({ id, fileId }, requests) {
+  if (requests.some(request => request?.id === id)) return [];
   return [`${fileId} was promised to request ${id}, which the application did not complete`];
 }
 

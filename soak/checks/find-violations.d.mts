@@ -20,6 +20,22 @@ export interface SoakRecord {
     readonly contentType: string;
     readonly fate: 'kept' | 'deleting' | 'deleted';
   }[];
+  /** Paths at which several requests have stored. */
+  readonly shared: readonly {
+    readonly path: string;
+    /** All requests that were to store there. */
+    readonly requests: readonly string[];
+    /** What they sent, by its SHA-256. */
+    readonly contents: readonly string[];
+    /** Those whose answers with success the application has sent. */
+    readonly answered: readonly {
+      readonly id: string;
+      readonly fileId: string;
+      readonly contentType: string;
+    }[];
+  }[];
+  /** How often the application was frozen, and with how many forms that were half received. */
+  readonly freezes: { readonly count: number; readonly forms: number };
   /** What is in the cloud. */
   readonly objects: readonly {
     readonly fileId: string;
@@ -37,6 +53,10 @@ export interface SoakRecord {
     readonly commonFaultsAtMs: readonly number[];
   };
   readonly isIdle: boolean;
+  /** Whether the application closed although clients held on to it. */
+  readonly hasClosed: boolean;
+  /** Streams of HTTP/2 that were open when all clients had been answered. */
+  readonly openStreams: number;
   /** Open connections to the cloud. */
   readonly connections: number;
   readonly temporary: { readonly names: number; readonly openHandles: number };

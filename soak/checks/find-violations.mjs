@@ -20,11 +20,13 @@ export function findViolations(record) {
 }
 
 /** A soak in which nothing happened would prove nothing. */
-function findIdleness({ promised, faults, faultShare }) {
+function findIdleness({ promised, shared, freezes, faults, faultShare }) {
   const counted = new Set([...Object.keys(faults.injected), ...Object.keys(faults.tookEffect)]);
   const lost = [...counted].filter(kind => faults.injected[kind] !== faults.tookEffect[kind]);
   return [
     ...(promised.length > 0 ? [] : ['no file was stored at all']),
+    ...(shared.some(({ answered }) => answered.length > 0) ? [] : ['no path was stored at twice']),
+    ...(freezes.forms > 0 ? [] : ['the application was not frozen with a form half received']),
     ...(faultShare === 0 || counted.size > 0 ? [] : ['no fault was injected at all']),
     ...lost.map(
       kind =>
@@ -48,12 +50,14 @@ function findUnexpectedAnswers({ requests, expected, examples, mismatches }) {
   return [...unexpected, ...changed];
 }
 
-function findLeftovers({ isIdle, temporary, handles, connections }) {
+function findLeftovers({ isIdle, hasClosed, openStreams, temporary, handles, connections }) {
   const types = new Set([...Object.keys(handles.atStart), ...Object.keys(handles.atEnd)]);
   const changed = [...types].filter(type => handles.atStart[type] !== handles.atEnd[type]);
   const { names, openHandles } = temporary;
   return [
     ...(isIdle ? [] : ['the application did not become idle']),
+    ...(hasClosed ? [] : ['the application did not close while clients held on to it']),
+    ...(openStreams === 0 ? [] : [`${openStreams} HTTP/2 streams are still open`]),
     ...(names === 0 ? [] : [`${names} temporary files are left`]),
     ...(openHandles === 0 ? [] : [`${openHandles} temporary files without a name are still open`]),
     ...(connections === 0 ? [] : [`${connections} connections to the cloud are still open`]),

@@ -44,9 +44,20 @@ const BROKEN_OBJECT = [
 const BROKEN_UPLOAD = [
   { kind: 'reset', at: 'request', afterBytes: 50_000 },
   { kind: 'reset', at: 'request', afterBytes: 500_000 },
+];
+/** Something in between says yes where the storage was never asked. */
+const GATEWAY_UPLOAD = [
+  { kind: 'malformed-json' },
+  { kind: 'empty', status: 200 },
+  { kind: 'status', status: 200, body: '{"code":"blocked","message":"ok"}' },
+  { kind: 'status', status: 201, body: '{"success":true}' },
+  { kind: 'status', status: 200, body: '<!doctype html><title>Sign in</title>' },
+];
+const BROKEN_DOWNLOAD = [
+  { kind: 'reset', at: 'answer', afterBytes: 50_000 },
+  // A page of something in between.
   { kind: 'malformed-json' },
 ];
-const BROKEN_DOWNLOAD = [{ kind: 'reset', at: 'answer', afterBytes: 50_000 }];
 const BROKEN_HEAD = [{ kind: 'malformed-json' }, { kind: 'empty', status: 200 }];
 
 /** Every effect that may befall an operation. */
@@ -56,7 +67,7 @@ export const EFFECTS = {
   'upload-link': [...BROKEN_ANYWHERE, ...BROKEN_API],
   'download-links': [...BROKEN_ANYWHERE, ...BROKEN_API, ...BROKEN_BATCH],
   'delete-files': [...BROKEN_ANYWHERE, ...BROKEN_API, ...BROKEN_BATCH],
-  'post-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_UPLOAD],
+  'post-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_UPLOAD, ...GATEWAY_UPLOAD],
   'get-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_DOWNLOAD],
   'head-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_HEAD],
 };

@@ -1,5 +1,9 @@
+import { pathOf } from '../support/paths.mjs';
+
 /** So many different texts are kept, to be searched for secrets. */
 const MOST_TEXTS = 100_000;
+
+const newShared = path => ({ path, requests: [], contents: [], answered: [] });
 
 /** What the runner knows of all requests, by what the clients saw and what the application told. */
 export class Book {
@@ -15,10 +19,16 @@ export class Book {
   #texts = new Set();
   #hashes = new Map();
   #kept = new Map();
+  #shared = new Map();
 
-  /** The contents of files that are going to be sent. */
-  announce(files) {
+  /** The contents of files that are going to be sent, and the path where other requests store as well. */
+  announce(id, { files = [], sharedPath }) {
     for (const { name, sha256 } of files) this.#hashes.set(name, sha256);
+    if (sharedPath === undefined) return;
+    const shared = this.#shared.get(sharedPath) ?? newShared(sharedPath);
+    this.#shared.set(sharedPath, shared);
+    shared.requests.push(id);
+    shared.contents.push(...files.map(({ sha256 }) => sha256));
   }
 
   /** How a request ended. */
@@ -59,6 +69,11 @@ export class Book {
     return [...this.#kept.values()];
   }
 
+  /** Every path that several requests have stored at, and which of them were answered with success. */
+  get shared() {
+    return [...this.#shared.values()];
+  }
+
   /** What was logged or answered. */
   get texts() {
     return [...this.#texts];
@@ -66,6 +81,11 @@ export class Book {
 
   #keep({ id, files }) {
     for (const { name, fileId, contentType } of files) {
+      const shared = this.#shared.get(pathOf(fileId));
+      if (shared !== undefined) {
+        shared.answered.push({ id, fileId, contentType });
+        continue;
+      }
       const sha256 = this.#hashes.get(name) ?? `nothing was sent under the name ${name}`;
       this.#kept.set(fileId, { id, fileId, contentType, sha256, fate: 'kept' });
     }

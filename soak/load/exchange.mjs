@@ -1,63 +1,63 @@
-import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { TIMEOUTS } from '../support/limits.mjs';
+import { standstill } from './standstill.mjs';
 
-/** No request may take longer: its own time, that of the clean-up, and some for a busy machine. */
-const LONGEST_EXCHANGE_MS = 25_000;
+/** No request may take longer: its own time, that of the clean-up, and a lot for a busy machine. */
+const LONGEST_EXCHANGE_MS = 60_000;
+/** A dripping client is never silent for as long as the application waits. */
+const DRIP_MS = 250;
 
 /**
  * Sends one request and says how it ended: with a status; `left` when the client went away, as planned; `cut` when the
- * connection ended before the answer did; `hung` when nothing came.
+ * connection ended before the answer did; `hung` when nothing came; `slow` when it was refused for its slowness, and
+ * the load generator had indeed no time for it.
  */
-export async function exchange({ url, agent }, plan) {
+export async function exchange(channel, plan) {
   const startedAtMs = performance.now();
   const { method = 'POST', path, headers = {}, body = Buffer.alloc(0) } = plan;
-  const sent = request(`${url}${path}`, {
+  const sent = channel.open({
     method,
-    agent,
+    path,
     headers: { ...headers, 'content-length': body.byteLength },
   });
-  sent.setNoDelay(true);
-  const end = endOf(sent, plan);
-  void writeBody(sent, plan, body);
+  const end = endOf(channel, sent, plan);
+  const writing = writeBody({ channel, sent, plan, body, end });
   const outcome = await end;
   sent.destroy(outcome.status === undefined ? new Error('given up') : undefined);
-  return { ...outcome, ms: performance.now() - startedAtMs };
+  const ms = performance.now() - startedAtMs;
+  const { isHeldUp } = await writing;
+  const isSlow = isHeldUp || ms > TIMEOUTS.totalMs || standstill.hasHappenedSince(startedAtMs);
+  const isExcused = outcome.status === 408 && !wantsToBeSlow(plan) && isSlow;
+  return { ...outcome, ...(isExcused ? { outcome: 'slow' } : {}), ms };
 }
 
-function endOf(sent, plan) {
+const wantsToBeSlow = ({ stallAfter, drip }) => stallAfter !== undefined || drip !== undefined;
+
+function endOf(channel, sent, plan) {
   return new Promise(resolve => {
     const timer = setTimeout(() => resolve({ outcome: 'hung' }), LONGEST_EXCHANGE_MS);
     const settle = outcome => {
       clearTimeout(timer);
       resolve(outcome);
     };
-    const onEnd = error =>
-      settle({ outcome: sent.hasLeft === true ? 'left' : 'cut', reason: describe(sent, error) });
-    sent.on('error', onEnd);
-    sent.on('close', onEnd);
-    sent.on('response', response => {
-      const pieces = [];
-      response.on('data', piece => {
+    const pieces = [];
+    channel.listen(sent, {
+      onPiece: piece => {
         pieces.push(piece);
-        if (plan.leave?.atAnswer === true) leave(sent);
-      });
-      response.on('error', onEnd);
-      response.on('end', () => {
-        const { statusCode: status } = response;
-        if (response.complete) settle({ outcome: status, status, answer: Buffer.concat(pieces) });
-      });
+        if (plan.leave?.atAnswer === true) leave(channel, sent, plan.leave);
+      },
+      onEnd: status => settle({ outcome: status, status, answer: Buffer.concat(pieces) }),
+      onBreak: error => {
+        const reason = `${error?.code ?? error?.message ?? 'no error'} on ${channel.describe(sent)}`;
+        settle({ outcome: sent.hasLeft === true ? 'left' : 'cut', reason });
+      },
     });
   });
 }
 
-function describe(sent, error) {
-  const where = sent.reusedSocket ? 'a connection used before' : 'a new connection';
-  return `${error?.code ?? 'no error'} on ${where}`;
-}
-
-function leave(sent) {
+function leave(channel, sent, leaving) {
   sent.hasLeft = true;
-  sent.destroy();
+  channel.leave(sent, leaving);
 }
 
 function drained(sent) {
@@ -72,22 +72,54 @@ function drained(sent) {
   });
 }
 
-/** In pieces, as a network delivers; stops where the plan says that the client leaves or stalls. */
-async function writeBody(sent, { leave: leaving = {}, stallAfter, pieceBytes = 65_536 }, body) {
-  const last = Math.min(leaving.afterBytes ?? Infinity, stallAfter ?? Infinity, body.byteLength);
-  if (last === 0) sent.flushHeaders();
-  for (let start = 0; start < last && !sent.destroyed; start += pieceBytes) {
-    const isTaken = sent.write(body.subarray(start, Math.min(start + pieceBytes, last)));
-    if (!isTaken) await drained(sent);
+const isOver = sent => sent.destroyed || sent.closed === true;
+
+const ON_TIME = { isHeldUp: false };
+
+/** In pieces, as a network delivers. */
+async function writePieces(sent, bytes, pieceBytes = 65_536) {
+  for (let start = 0; start < bytes.byteLength && !isOver(sent); start += pieceBytes) {
+    if (!sent.write(bytes.subarray(start, start + pieceBytes))) await drained(sent);
   }
-  if (stallAfter !== undefined) return;
+}
+
+/**
+ * Stops where the plan says that the client leaves, stalls, drips or waits; resolves with whether it had to wait for longer
+ * than was planned.
+ */
+async function writeBody({ channel, sent, plan, body, end }) {
+  const { leave: leaving = {}, stallAfter, drip, hold, pieceBytes } = plan;
+  const first = leaving.afterBytes ?? stallAfter ?? drip?.afterBytes ?? hold?.afterBytes;
+  if (first === 0) sent.flushHeaders?.();
+  await writePieces(sent, body.subarray(0, first), pieceBytes);
+  if (stallAfter !== undefined) return ON_TIME;
+  if (drip !== undefined) return dripRest(sent, body.subarray(first));
   if (leaving.afterBytes !== undefined) {
     // What was written is to arrive before the connection ends.
     await delay(5);
-    return leave(sent);
+    leave(channel, sent, leaving);
+    return ON_TIME;
   }
-  if (!sent.destroyed) sent.end();
-  if (leaving.afterMs === undefined) return;
+  if (hold !== undefined) {
+    const heldAtMs = performance.now();
+    await Promise.race([hold.until, end]);
+    const heldMs = performance.now() - heldAtMs;
+    await writePieces(sent, body.subarray(first), pieceBytes);
+    if (!isOver(sent)) sent.end(hold.onSent);
+    return { isHeldUp: heldMs > TIMEOUTS.idleMs / 2 };
+  }
+  if (!isOver(sent)) sent.end();
+  if (leaving.afterMs === undefined) return ON_TIME;
   await delay(leaving.afterMs);
-  if (!sent.destroyed) leave(sent);
+  if (!isOver(sent)) leave(channel, sent, leaving);
+  return ON_TIME;
+}
+
+/** Byte by byte, until the application has had enough. */
+async function dripRest(sent, bytes) {
+  for (let at = 0; at < bytes.byteLength && !isOver(sent); at += 1) {
+    sent.write(bytes.subarray(at, at + 1));
+    await delay(DRIP_MS);
+  }
+  return ON_TIME;
 }

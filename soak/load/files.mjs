@@ -36,8 +36,8 @@ export function makeFile(
 }
 
 /** The same, with the beginning of an image. */
-export function makeImage(random, name) {
-  const { bytes } = makeFile(random, { name });
+export function makeImage(random, name, size) {
+  const { bytes } = makeFile(random, { name, size });
   return describe(name, Buffer.concat([PNG, bytes]));
 }
 

@@ -8,8 +8,9 @@ export function makeForm(parts, boundary) {
   return Buffer.concat([...pieces, `--${boundary}--\r\n`].map(piece => Buffer.from(piece)));
 }
 
-function headOf({ field, file }) {
+function headOf({ field, file, padding }) {
   const disposition = `Content-Disposition: form-data; name="${field}"`;
+  if (padding !== undefined) return `X-Soak: ${padding}\r\n${disposition}`;
   if (file === undefined) return disposition;
   return `${disposition}; filename="${file.name}"\r\nContent-Type: image/png`;
 }

@@ -1,6 +1,7 @@
 import { makeFile } from './files.mjs';
 import { formType } from './forms.mjs';
-import { bare, CLOUD_FAILED, many, one } from './uploads.mjs';
+import { CLOUD_FAILED, FULL } from './outcomes.mjs';
+import { bare, many, one } from './uploads.mjs';
 
 function randomBytes(client) {
   const { bytes } = makeFile(client.random, { name: '', size: client.random.integer(1, 100_000) });
@@ -48,4 +49,4 @@ export const GARBAGE = [
   { name: 'broken boundary', weight: 1, expected: [400], plan: flipped },
   { name: 'no form', weight: 1, expected: [400], plan: notAForm },
   { name: 'no file', weight: 1, expected: [400], plan: withoutFile },
-];
+].map(kind => ({ ...kind, expected: [...kind.expected, FULL] }));

@@ -1,4 +1,4 @@
-import { CLOUD_FAILED } from './uploads.mjs';
+import { CLOUD_FAILED } from './outcomes.mjs';
 
 const pathOf = (route, { fileId }) => `/files/${route}?fileId=${encodeURIComponent(fileId)}`;
 

@@ -1,9 +1,7 @@
 import { LIMIT_BYTES } from '../support/limits.mjs';
 import { makeFile, makeImage } from './files.mjs';
 import { formType, makeForm } from './forms.mjs';
-
-/** What an upload is answered with when the cloud fails for good. */
-export const CLOUD_FAILED = [502, 503, 504];
+import { CLOUD_FAILED, FULL } from './outcomes.mjs';
 
 const boundaryOf = random => `soak-${random.integer(1e9, 9e9)}`;
 const textsOf = random =>
@@ -73,13 +71,6 @@ function atLimit(client) {
   return uploadOf(client, { path: '/limited', files: [file] });
 }
 
-/** Within a file: before and after it only the server's own limits apply, which are minutes. */
-function stalled(client) {
-  const file = makeFile(client.random, { name: client.nextName(), size: 20_000 });
-  const upload = uploadOf(client, { path: '/one', files: [file], hasText: false });
-  return { ...upload, stallAfter: client.random.integer(1_000, 19_000) };
-}
-
 /** The kinds of uploads: how often they come, what they may be answered with, and how they are made. */
 export const UPLOADS = [
   { name: 'one file', weight: 16, expected: [201], plan: one },
@@ -96,7 +87,7 @@ export const UPLOADS = [
     plan: client => {
       const upload = anyUpload(client);
       const afterBytes = client.random.integer(0, upload.body.byteLength - 1);
-      return { ...upload, leave: { afterBytes } };
+      return { ...upload, leave: { afterBytes, withConnection: client.random.chance(0.3) } };
     },
   },
   {
@@ -134,7 +125,6 @@ export const UPLOADS = [
     expected: [422],
     plan: client => uploadOf(client, { path: '/piped', files: [textFileOf(client)] }),
   },
-  { name: 'client stalls', weight: 0.5, expected: [408], plan: stalled },
   {
     name: 'second file refused',
     weight: 2,
@@ -165,6 +155,6 @@ export const REFUSED_UPLOADS = [
     plan: client => uploadOf(client, { path: '/images', files: [textFileOf(client)] }),
   },
   { name: 'over the limit', weight: 2, expected: [413], plan: limited },
-];
+].map(kind => ({ ...kind, expected: [...kind.expected, FULL] }));
 
-export { bare, many, one };
+export { bare, failing, many, one };

@@ -55,6 +55,16 @@ export class ChildProcess {
     });
   }
 
+  /** Whether it has ended. */
+  get isGone() {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Sends it a signal. */
+  signal(name) {
+    this.#child.kill(name);
+  }
+
   /** Tells it to end; resolves with its exit code, or with the signal when it had to be ended. */
   async stop() {
     if (this.#child.connected) this.#child.disconnect();

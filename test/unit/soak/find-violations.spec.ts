@@ -11,6 +11,15 @@ const KEPT = {
 const STORED = { fileId: KEPT.fileId, sha256: 'aa', contentType: 'image/png', isAlive: true };
 const ORPHAN = { fileId: 'cloud://e.b/orphan', reportedAtMs: 20_000 };
 const LEFT = { ...STORED, fileId: ORPHAN.fileId };
+/** Two requests at one path, of which one has failed. */
+const TWICE = {
+  path: 'shared/c0-7',
+  requests: ['c0-8', 'c0-9'],
+  contents: ['cc', 'dd'],
+  answered: [{ id: 'c0-9', fileId: 'cloud://e.b/shared/c0-7', contentType: 'image/png' }],
+} as const;
+const SHARED = { ...STORED, fileId: 'cloud://e.b/shared/c0-7', sha256: 'cc' };
+const TWICE_REPORTED = { fileId: SHARED.fileId, reportedAtMs: 20_000 };
 
 /** The record of a soak in which all went well, with an orphan that a fault explains. */
 const GOOD: SoakRecord = {
@@ -20,10 +29,15 @@ const GOOD: SoakRecord = {
   expected: { upload: [201, 502, 'left'], throwing: [500] },
   examples: {},
   mismatches: [],
-  promised: [{ id: KEPT.id, fileId: KEPT.fileId }],
+  promised: [
+    { id: KEPT.id, fileId: KEPT.fileId },
+    { id: 'c0-9', fileId: SHARED.fileId },
+  ],
   kept: [KEPT],
-  objects: [STORED, LEFT],
-  orphans: [ORPHAN],
+  shared: [TWICE],
+  freezes: { count: 1, forms: 4 },
+  objects: [STORED, LEFT, SHARED],
+  orphans: [ORPHAN, TWICE_REPORTED],
   faults: {
     injected: { reset: 2 },
     tookEffect: { reset: 2 },
@@ -31,6 +45,8 @@ const GOOD: SoakRecord = {
     commonFaultsAtMs: [],
   },
   isIdle: true,
+  hasClosed: true,
+  openStreams: 0,
   connections: 0,
   temporary: { names: 0, openHandles: 0 },
   handles: { atStart: { PipeWrap: 1 }, atEnd: { PipeWrap: 1 } },
@@ -45,28 +61,35 @@ const GOOD: SoakRecord = {
   exitCode: 0,
 };
 const { faults, memory } = GOOD;
+/** Another shared path, with which all is well. */
+const ELSEWHERE = { ...SHARED, fileId: 'cloud://e.b/shared/c0-1' };
+const ANSWERED_ELSEWHERE = {
+  ...TWICE,
+  path: 'shared/c0-1',
+  answered: [{ id: 'c0-2', fileId: ELSEWHERE.fileId, contentType: 'image/png' }],
+};
 
 /** What is wrong in one respect, and the one sentence that is said about it. */
 const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
-  ['a kept file is missing', { objects: [LEFT] }, /kept and is not in the cloud/],
+  ['a kept file is missing', { objects: [LEFT, SHARED] }, /kept and is not in the cloud/],
   [
     'a kept file has other bytes',
-    { objects: [{ ...STORED, sha256: 'bb' }, LEFT] },
+    { objects: [{ ...STORED, sha256: 'bb' }, LEFT, SHARED] },
     /another content/,
   ],
   [
     'a kept file has another type',
-    { objects: [{ ...STORED, contentType: 'text/html' }, LEFT] },
+    { objects: [{ ...STORED, contentType: 'text/html' }, LEFT, SHARED] },
     /stored as text\/html/,
   ],
   [
     'a kept file has a dead file ID',
-    { objects: [{ ...STORED, isAlive: false }, LEFT] },
+    { objects: [{ ...STORED, isAlive: false }, LEFT, SHARED] },
     /dead file ID/,
   ],
   [
     'a file is half deleted and has other bytes',
-    { kept: [{ ...KEPT, fate: 'deleting' }], objects: [{ ...STORED, sha256: 'bb' }, LEFT] },
+    { kept: [{ ...KEPT, fate: 'deleting' }], objects: [{ ...STORED, sha256: 'bb' }, LEFT, SHARED] },
     /another content/,
   ],
   ['a deleted file is still there', { kept: [{ ...KEPT, fate: 'deleted' }] }, /still in the cloud/],
@@ -77,7 +100,7 @@ const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
   ],
   [
     'an object belongs to nobody',
-    { objects: [STORED, LEFT, { ...STORED, fileId: 'cloud://e.b/stray' }] },
+    { objects: [STORED, LEFT, SHARED, { ...STORED, fileId: 'cloud://e.b/stray' }] },
     /stray is left in the cloud/,
   ],
   [
@@ -93,10 +116,50 @@ const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
   [
     'a kept file is reported as an orphan',
     {
-      orphans: [ORPHAN, { ...ORPHAN, fileId: KEPT.fileId }],
+      orphans: [ORPHAN, TWICE_REPORTED, { ...ORPHAN, fileId: KEPT.fileId }],
       faults: { ...faults, hitFileIds: [ORPHAN.fileId, KEPT.fileId] },
     },
     /kept and reported as an orphan/,
+  ],
+  [
+    'what was answered at a shared path is missing',
+    { objects: [STORED, LEFT] },
+    /shared\/c0-7 of request c0-9 was kept and is not in the cloud/,
+  ],
+  [
+    'a shared path has bytes that nobody sent',
+    { objects: [STORED, LEFT, { ...SHARED, sha256: 'ee' }] },
+    /a content that nobody sent/,
+  ],
+  [
+    'a shared path has another type',
+    { objects: [STORED, LEFT, { ...SHARED, contentType: 'text/html' }] },
+    /stored as text\/html, not as image\/png/,
+  ],
+  [
+    'a shared path is a dead file ID',
+    { objects: [STORED, LEFT, { ...SHARED, isAlive: false }] },
+    /dead file ID/,
+  ],
+  [
+    'a shared path is reported although its request was answered',
+    { orphans: [ORPHAN, TWICE_REPORTED, TWICE_REPORTED] },
+    /reported as an orphan 2 times, and 1 of its requests failed/,
+  ],
+  [
+    'nobody is told of what is left at a shared path',
+    {
+      promised: [{ id: KEPT.id, fileId: KEPT.fileId }],
+      shared: [{ ...TWICE, answered: [] }, ANSWERED_ELSEWHERE],
+      objects: [STORED, LEFT, SHARED, ELSEWHERE],
+      orphans: [ORPHAN],
+    },
+    /shared\/c0-7 is left in the cloud/,
+  ],
+  [
+    'a client was promised a shared path by a request that failed',
+    { promised: [...GOOD.promised, { id: 'c0-8', fileId: SHARED.fileId }] },
+    /promised to request c0-8, which the application did not complete/,
   ],
   [
     'an upload is answered with a 500',
@@ -129,6 +192,8 @@ const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
     { handles: { atStart: { PipeWrap: 1 }, atEnd: { PipeWrap: 1, Timeout: 3 } } },
     /"Timeout": 0 at the start, 3 at the end/,
   ],
+  ['the application does not close', { hasClosed: false }, /did not close while clients held on/],
+  ['a stream is open', { openStreams: 90 }, /90 HTTP\/2 streams are still open/],
   ['work goes on for ever', { isIdle: false }, /did not become idle/],
   [
     'buffers are kept',
@@ -140,6 +205,21 @@ const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
   ['the application writes errors', { errorOutput: 'oh no' }, /wrote errors: oh no/],
   ['the application ends by a signal', { exitCode: 'SIGKILL' }, /ended with SIGKILL/],
   ['nothing was stored', { promised: [] }, /no file was stored at all/],
+  [
+    'nothing was stored twice',
+    {
+      shared: [],
+      promised: [{ id: KEPT.id, fileId: KEPT.fileId }],
+      objects: [STORED, LEFT],
+      orphans: [ORPHAN],
+    },
+    /no path was stored at twice/,
+  ],
+  [
+    'nothing was frozen',
+    { freezes: { count: 1, forms: 0 } },
+    /not frozen with a form half received/,
+  ],
   [
     'no fault was injected',
     { faults: { ...faults, injected: {}, tookEffect: {} } },
@@ -165,7 +245,7 @@ describe('findViolations', () => {
   it('leave it open whether a file is there whose deletion failed', () => {
     const kept = [{ ...KEPT, fate: 'deleting' as const }];
     expect(findViolations({ ...GOOD, kept })).toEqual([]);
-    expect(findViolations({ ...GOOD, kept, objects: [LEFT] })).toEqual([]);
+    expect(findViolations({ ...GOOD, kept, objects: [LEFT, SHARED] })).toEqual([]);
   });
 
   it.each(DOCTORED)('notice that %s', (_, change, sentence) => {

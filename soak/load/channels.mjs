@@ -1,0 +1,121 @@
+// The ways by which requests reach the application: each opens one request, and tells of its answer and of its end.
+import { Agent, request } from 'node:http';
+import { connect } from 'node:http2';
+
+const CLOSED_LOOK_MS = 20;
+
+/** HTTP/1.1: connections are shared by all clients, one request after the other. */
+export class Http1Channel {
+  #url;
+  #agent;
+
+  constructor(url, agent) {
+    this.#url = url;
+    this.#agent = agent;
+  }
+
+  /** What the channels of all clients have in common. */
+  static share() {
+    return new Agent({ keepAlive: true });
+  }
+
+  open({ method, path, headers }) {
+    const sent = request(`${this.#url}${path}`, { method, headers, agent: this.#agent });
+    sent.setNoDelay(true);
+    return sent;
+  }
+
+  /** Calls back with each piece of the answer, and at its end, which ends the exchange. */
+  listen(sent, { onPiece, onEnd, onBreak }) {
+    sent.on('error', onBreak);
+    sent.on('close', onBreak);
+    sent.on('response', response => {
+      response.on('data', onPiece);
+      response.on('error', onBreak);
+      response.on('end', () => {
+        if (response.complete) onEnd(response.statusCode);
+      });
+    });
+  }
+
+  leave(sent) {
+    sent.destroy();
+  }
+
+  describe(sent) {
+    return sent.reusedSocket ? 'a connection used before' : 'a new connection';
+  }
+
+  close() {
+    this.#agent.destroy();
+  }
+}
+
+/** Node's client emits no `close` for a stream that the server has closed while bytes waited to be sent. */
+function whenClosed(sent, callback) {
+  if (sent.closed || sent.destroyed) return callback();
+  setTimeout(() => whenClosed(sent, callback), CLOSED_LOOK_MS);
+}
+
+/** HTTP/2 without TLS: a session for each client. */
+export class Http2Channel {
+  #url;
+  #session;
+
+  constructor(url) {
+    this.#url = url;
+  }
+
+  static share() {
+    return undefined;
+  }
+
+  open({ method, path, headers: { connection: _none, ...headers } }) {
+    if (this.#session === undefined || this.#session.closed || this.#session.destroyed)
+      this.#session = this.#connect();
+    return this.#session.request({ ...headers, ':method': method, ':path': path });
+  }
+
+  /** The exchange ends with its stream, so that one which the application leaves open is noticed. */
+  listen(sent, { onPiece, onEnd, onBreak }) {
+    const answer = { status: undefined, length: undefined, received: 0 };
+    const settle = () => {
+      const { status, length, received } = answer;
+      const isWhole = status !== undefined && (length === undefined || received === length);
+      if (isWhole && sent.rstCode === 0) onEnd(status);
+      else onBreak(new Error(`stream closed with code ${sent.rstCode}`));
+    };
+    sent.on('response', ({ ':status': status, 'content-length': length }) =>
+      Object.assign(answer, { status, length: length && Number(length) }),
+    );
+    sent.on('data', piece => {
+      answer.received += piece.byteLength;
+      onPiece(piece);
+    });
+    sent.on('error', onBreak);
+    sent.on('close', settle);
+    sent.on('end', () => whenClosed(sent, settle));
+  }
+
+  /** A client closes a tab, which cancels one stream, or goes away with all that it has open. */
+  leave(sent, { withConnection = false }) {
+    if (withConnection) this.#session.destroy();
+    else sent.close(8);
+  }
+
+  describe() {
+    return 'a stream';
+  }
+
+  close() {
+    this.#session?.destroy();
+    this.#session = undefined;
+  }
+
+  #connect() {
+    const session = connect(this.#url);
+    // Its streams tell of it.
+    session.on('error', () => {});
+    return session;
+  }
+}

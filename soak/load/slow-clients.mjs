@@ -1,0 +1,81 @@
+import { makeFile, makeImage } from './files.mjs';
+import { formType, makeForm } from './forms.mjs';
+import { CLOUD_FAILED, FULL } from './outcomes.mjs';
+
+const BOUNDARY = 'soak-drips';
+/** More than a client can drip before it is ended. */
+const LONG = 20_000;
+
+const dripping = (body, afterBytes, rest = {}) => ({
+  path: '/one',
+  headers: formType(BOUNDARY),
+  body,
+  drip: { afterBytes },
+  ...rest,
+});
+
+export function intoText(client) {
+  const body = makeForm([{ field: 'note', text: 'x'.repeat(LONG) }], BOUNDARY);
+  return dripping(body, client.random.integer(100, 1_000));
+}
+
+const fileOf = (client, size) => makeFile(client.random, { name: client.nextName(), size });
+
+export function intoFile(client) {
+  const file = fileOf(client, client.random.pick([LONG, 400_000]));
+  const body = makeForm([{ field: 'file', file }], BOUNDARY);
+  return dripping(body, body.byteLength - LONG + client.random.integer(1_000, 9_000));
+}
+
+/** Before the first part, or in the head of one that comes behind a file. */
+export function betweenParts(client) {
+  const parts = [{ field: 'file', file: fileOf(client, 500) }];
+  const note = { field: 'note', text: '', padding: 'x'.repeat(2_000) };
+  if (client.random.chance(0.5))
+    return dripping(makeForm([...parts, note], BOUNDARY), makeForm(parts, BOUNDARY).byteLength);
+  const preamble = Buffer.alloc(LONG, 'x');
+  return dripping(Buffer.concat([preamble, Buffer.from('\r\n'), makeForm(parts, BOUNDARY)]), 10);
+}
+
+/** The form is whole, and its request is not. */
+function behindForm(client) {
+  const files = [fileOf(client, 500)];
+  const form = makeForm([{ field: 'file', file: files[0] }], BOUNDARY);
+  const body = Buffer.concat([form, Buffer.alloc(LONG, ' ')]);
+  return dripping(body, form.byteLength, { files });
+}
+
+/** Its file is refused by its type, and the rest of it never comes. */
+export function silent(client) {
+  const file = fileOf(client, 200_000);
+  const body = makeForm([{ field: 'file', file }], BOUNDARY);
+  return { ...dripping(body), path: '/images', drip: undefined, stallAfter: 100_000 };
+}
+
+/** Within a file. */
+function stalled(client) {
+  const file = fileOf(client, 20_000);
+  const body = makeForm([{ field: 'file', file }], BOUNDARY);
+  return { ...dripping(body), drip: undefined, stallAfter: client.random.integer(1_000, 19_000) };
+}
+
+/** Clients that do not go on, or as good as not: each has to be ended, and none may keep anything. */
+export const SLOW = [
+  { name: 'client stalls', weight: 0.4, expected: [408], plan: stalled },
+  { name: 'refused, then silent', weight: 0.4, expected: [415], plan: silent },
+  { name: 'drips into a text field', weight: 0.3, expected: [408], plan: intoText },
+  { name: 'drips into a file', weight: 0.3, expected: [408], plan: intoFile },
+  { name: 'drips between parts', weight: 0.3, expected: [408], plan: betweenParts },
+  { name: 'drips behind the form', weight: 0.3, expected: [201, 408], plan: behindForm },
+].map(kind => ({ ...kind, isSlow: true, expected: [...kind.expected, ...CLOUD_FAILED, FULL] }));
+
+/** A small form, of which the beginning comes, and the rest while the application is frozen: it waits in the kernel. */
+export const FROZEN = {
+  name: 'frozen in mid-form',
+  expected: [201, ...CLOUD_FAILED, FULL],
+  plan: client => {
+    const files = [makeImage(client.random, client.nextName(), client.random.integer(100, 4_000))];
+    const body = makeForm([{ field: 'file', file: files[0] }], BOUNDARY);
+    return { path: '/one', headers: formType(BOUNDARY), files, body };
+  },
+};

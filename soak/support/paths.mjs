@@ -1,0 +1,2 @@
+/** The path that a file ID names. */
+export const pathOf = fileId => fileId.replace(/^cloud:\/\/[^/]*\//, '');
