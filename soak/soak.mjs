@@ -12,7 +12,9 @@ import { Random } from './support/random.mjs';
 const WARM_UP_PART = 0.25;
 const LONGEST_IDLE_WAIT_MS = 30_000;
 const LOOK_MS = 100;
-/** The application has to close within 10 seconds; only one that does not needs longer than this. */
+/**
+ * The application has to close within 10 seconds; only one that does not needs longer than this.
+ */
 const LONGEST_CLOSE_MS = 40_000;
 /** As on a small machine, where what one request can make the process hold matters. */
 const HEAP_MIB = 256;
@@ -134,7 +136,10 @@ export class Soak {
     }
   }
 
-  /** Has it close while clients are under way that would hold on for ever; resolves with whether it did. */
+  /**
+   * Has it close while clients are under way that would hold on for ever; resolves with whether it
+   * did.
+   */
   async #close() {
     const [client] = this.#clients;
     const sockets = await holdConnections(this.#options.adapter, this.#application.ready);

@@ -23,9 +23,10 @@ export function noteFiles({ headers }, files) {
 }
 
 /**
- * A middleware of all adapters: tells the runner how every response has ended. The files of one that was given its whole
- * answer while it was open, with a status below 400, are the application's, whether or not the client was there to read
- * it: what stands behind a bridge such as `inject()` does not tell what was sent.
+ * A middleware of all adapters: tells the runner how every response has ended. The files of one
+ * that was given its whole answer while it was open, with a status below 400, are the
+ * application's, whether or not the client was there to read it: what stands behind a bridge such
+ * as `inject()` does not tell what was sent.
  */
 export function logRequest(request, response, next) {
   const id = request.headers[ID_HEADER];

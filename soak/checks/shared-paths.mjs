@@ -1,8 +1,9 @@
 import { pathOf } from '../support/paths.mjs';
 
 /**
- * What is wrong with paths at which several requests have stored. Which of them was the last decides on the bytes, and a request that
- * fails leaves its own there and is reported; but what was answered is there.
+ * What is wrong with paths at which several requests have stored. Which of them was the last
+ * decides on the bytes, and a request that fails leaves its own there and is reported; but what was
+ * answered is there.
  */
 export function findMixedUpPaths({ shared, objects, orphans }) {
   const objectsByPath = new Map(objects.map(object => [pathOf(object.fileId), object]));

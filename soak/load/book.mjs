@@ -21,7 +21,10 @@ export class Book {
   #kept = new Map();
   #shared = new Map();
 
-  /** The contents of files that are going to be sent, and the path where other requests store as well. */
+  /**
+   * The contents of files that are going to be sent, and the path where other requests store as
+   * well.
+   */
   announce(id, { files = [], sharedPath }) {
     for (const { name, sha256 } of files) this.#hashes.set(name, sha256);
     if (sharedPath === undefined) return;
@@ -69,7 +72,9 @@ export class Book {
     return [...this.#kept.values()];
   }
 
-  /** Every path that several requests have stored at, and which of them were answered with success. */
+  /**
+   * Every path that several requests have stored at, and which of them were answered with success.
+   */
   get shared() {
     return [...this.#shared.values()];
   }

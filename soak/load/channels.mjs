@@ -1,4 +1,5 @@
-// The ways by which requests reach the application: each opens one request, and tells of its answer and of its end.
+// The ways by which requests reach the application: each opens one request, and tells of its answer
+// and of its end.
 import { Agent, request } from 'node:http';
 import { connect } from 'node:http2';
 
@@ -51,7 +52,10 @@ export class Http1Channel {
   }
 }
 
-/** Node's client emits no `close` for a stream that the server has closed while bytes waited to be sent. */
+/**
+ * Node's client emits no `close` for a stream that the server has closed while bytes waited to be
+ * sent.
+ */
 function whenClosed(sent, callback) {
   if (sent.closed || sent.destroyed) return callback();
   setTimeout(() => whenClosed(sent, callback), CLOSED_LOOK_MS);
@@ -76,7 +80,9 @@ export class Http2Channel {
     return this.#session.request({ ...headers, ':method': method, ':path': path });
   }
 
-  /** The exchange ends with its stream, so that one which the application leaves open is noticed. */
+  /**
+   * The exchange ends with its stream, so that one which the application leaves open is noticed.
+   */
   listen(sent, { onPiece, onEnd, onBreak }) {
     const answer = { status: undefined, length: undefined, received: 0 };
     const settle = () => {

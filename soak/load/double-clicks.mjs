@@ -4,7 +4,10 @@ import { CLOUD_FAILED, FULL } from './outcomes.mjs';
 
 const BOUNDARY = 'soak-twice';
 
-/** Two uploads at once to one path, which the application takes from a header: the same file as a rule, else another. */
+/**
+ * Two uploads at once to one path, which the application takes from a header: the same file as a
+ * rule, else another.
+ */
 function twice(client, change = () => {}) {
   const path = `shared/${client.nextId()}`;
   const size = client.random.pick([1_000, 10_000, 300_000]);

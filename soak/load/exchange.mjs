@@ -8,9 +8,9 @@ const LONGEST_EXCHANGE_MS = 60_000;
 const DRIP_MS = 250;
 
 /**
- * Sends one request and says how it ended: with a status; `left` when the client went away, as planned; `cut` when the
- * connection ended before the answer did; `hung` when nothing came; `slow` when it was refused for its slowness, and
- * the load generator had indeed no time for it.
+ * Sends one request and says how it ended: with a status; `left` when the client went away, as
+ * planned; `cut` when the connection ended before the answer did; `hung` when nothing came; `slow`
+ * when it was refused for its slowness, and the load generator had indeed no time for it.
  */
 export async function exchange(channel, plan) {
   const startedAtMs = performance.now();
@@ -84,8 +84,8 @@ async function writePieces(sent, bytes, pieceBytes = 65_536) {
 }
 
 /**
- * Stops where the plan says that the client leaves, stalls, drips or waits; resolves with whether it had to wait for longer
- * than was planned.
+ * Stops where the plan says that the client leaves, stalls, drips or waits; resolves with whether
+ * it had to wait for longer than was planned.
  */
 async function writeBody({ channel, sent, plan, body, end }) {
   const { leave: leaving = {}, stallAfter, drip, hold, pieceBytes } = plan;

@@ -3,7 +3,9 @@ import { defer } from '../support/deferred.mjs';
 import { TIMEOUTS } from '../support/limits.mjs';
 import { FROZEN } from './slow-clients.mjs';
 
-/** So many forms are half received whenever the application freezes, besides those of all clients. */
+/**
+ * So many forms are half received whenever the application freezes, besides those of all clients.
+ */
 const FORMS = 4;
 /** Longer than the application waits for a client. */
 const FREEZE_MS = TIMEOUTS.idleMs + 500;
@@ -13,8 +15,8 @@ const LOOK_MS = 20;
 const BEGINNING_BYTES = 150;
 
 /**
- * Freezes the application, as a platform does with a container that it has no request for, and has clients send on: what they
- * have sent waits in the kernel, so none of them has stalled.
+ * Freezes the application, as a platform does with a container that it has no request for, and has
+ * clients send on: what they have sent waits in the kernel, so none of them has stalled.
  */
 export class Freezer {
   /** How often the application was frozen, and for how many forms that were half received. */

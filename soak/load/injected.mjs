@@ -1,7 +1,10 @@
 import { CLOUD_FAILED, FULL } from './outcomes.mjs';
 import { failing, many, one } from './uploads.mjs';
 
-/** Through Fastify's `inject()`, within the application's process: there is no connection, and a response of another kind. */
+/**
+ * Through Fastify's `inject()`, within the application's process: there is no connection, and a
+ * response of another kind.
+ */
 const injected = plan => client => ({ ...plan(client), isInjected: true });
 
 export const INJECTED = [

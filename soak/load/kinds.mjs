@@ -16,7 +16,10 @@ const WITHOUT_FILES = [
   ...SLOW,
 ];
 
-/** What clients of an adapter choose from: without files of their own, and with some; Express has no `inject()`. */
+/**
+ * What clients of an adapter choose from: without files of their own, and with some; Express has no
+ * `inject()`.
+ */
 export function kindsOf(adapter) {
   const withoutFiles = adapter === 'express' ? WITHOUT_FILES : [...WITHOUT_FILES, ...INJECTED];
   return { withoutFiles, readings: READINGS, all: [...withoutFiles, ...READINGS] };

@@ -59,7 +59,9 @@ function stalled(client) {
   return { ...dripping(body), drip: undefined, stallAfter: client.random.integer(1_000, 19_000) };
 }
 
-/** Clients that do not go on, or as good as not: each has to be ended, and none may keep anything. */
+/**
+ * Clients that do not go on, or as good as not: each has to be ended, and none may keep anything.
+ */
 export const SLOW = [
   { name: 'client stalls', weight: 0.4, expected: [408], plan: stalled },
   { name: 'refused, then silent', weight: 0.4, expected: [415], plan: silent },
@@ -69,7 +71,10 @@ export const SLOW = [
   { name: 'drips behind the form', weight: 0.3, expected: [201, 408], plan: behindForm },
 ].map(kind => ({ ...kind, isSlow: true, expected: [...kind.expected, ...CLOUD_FAILED, FULL] }));
 
-/** A small form, of which the beginning comes, and the rest while the application is frozen: it waits in the kernel. */
+/**
+ * A small form, of which the beginning comes, and the rest while the application is frozen: it
+ * waits in the kernel.
+ */
 export const FROZEN = {
   name: 'frozen in mid-form',
   expected: [201, ...CLOUD_FAILED, FULL],

@@ -3,8 +3,8 @@ import { TIMEOUTS } from '../support/limits.mjs';
 const TICK_MS = 50;
 
 /**
- * Notices when the load generator itself stood still, as on a machine that has other work: then it is not the application's
- * doing when a client was too slow.
+ * Notices when the load generator itself stood still, as on a machine that has other work: then it
+ * is not the application's doing when a client was too slow.
  */
 class Standstill {
   #stoodAtMs = -Infinity;
