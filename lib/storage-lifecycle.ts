@@ -26,7 +26,10 @@ export abstract class StorageLifecycle
     });
   }
 
-  /** Lets running operations end, for 9 seconds at most, then ends them and waits for their clean-up. Called by Nest. */
+  /**
+   * Lets running operations end, for 9 seconds at most, then ends them and waits for their
+   * clean-up. Called by Nest.
+   */
   async beforeApplicationShutdown(): Promise<void> {
     await this.#context.operations.drain();
   }

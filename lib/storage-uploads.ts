@@ -32,13 +32,15 @@ export abstract class StorageUploads extends StorageLifecycle {
   }
 
   /**
-   * Stores a body under a path, replacing what is there. A body of unknown length is kept, in memory up to
-   * `upload.memoryLimitBytes` and beyond that in a temporary file, until its end shows its length, which COS wants to
-   * know first. A stream is read once; it is destroyed when the upload fails.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`; `WX_CLOUD_BODY_FAILED`
-   * when the body cannot be read to its end; `WX_CLOUD_SIZE_MISMATCHED`; `WX_CLOUD_SPOOL_FAILED`;
-   * `WX_CLOUD_UPLOAD_REJECTED`; and what every call to WeChat may throw. Where it is not known then whether the storage has
-   * the object, it is deleted with `uniquePath`, and otherwise reported to `onOrphan`.
+   * Stores a body under a path, replacing what is there. A body of unknown length is kept, in
+   * memory up to `upload.memoryLimitBytes` and beyond that in a temporary file, until its end shows
+   * its length, which COS wants to know first. A stream is read once; it is destroyed when the
+   * upload fails.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`;
+   * `WX_CLOUD_BODY_FAILED` when the body cannot be read to its end; `WX_CLOUD_SIZE_MISMATCHED`;
+   * `WX_CLOUD_SPOOL_FAILED`; `WX_CLOUD_UPLOAD_REJECTED`; and what every call to WeChat may throw.
+   * Where it is not known then whether the storage has the object, it is deleted with `uniquePath`,
+   * and otherwise reported to `onOrphan`.
    */
   async upload(
     cloudPath: string,
@@ -109,14 +111,16 @@ export abstract class StorageUploads extends StorageLifecycle {
   }
 
   /**
-   * Checks a file that a client has posted with a form: that it is there, its size, its type by its first bytes, and
-   * that it was stored with that type, which a client could have changed. A file that breaks a rule is
-   * refused, and deleted only if the form's `ticket` is given, is still good, and this instance has not
-   * confirmed the file before. Other processes do not know what this one has confirmed: pass the ticket
-   * only while your own records do not have the file yet. Until the form's `expiresAt` its client can
-   * still replace the file: keep the ETag, and compare, or confirm once more after that.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` and `WX_CLOUD_TICKET_REFUSED` before any call;
-   * `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_FILE_TOO_LARGE` and `WX_CLOUD_TYPE_REFUSED` for a file that breaks a rule
+   * Checks a file that a client has posted with a form: that it is there, its size, its type by its
+   * first bytes, and that it was stored with that type, which a client could have changed. A file
+   * that breaks a rule is refused, and deleted only if the form's `ticket` is given, is still good,
+   * and this instance has not confirmed the file before. Other processes do not know what this one
+   * has confirmed: pass the ticket only while your own records do not have the file yet. Until the
+   * form's `expiresAt` its client can still replace the file: keep the ETag, and compare, or
+   * confirm once more after that.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` and `WX_CLOUD_TICKET_REFUSED`
+   * before any call; `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_FILE_TOO_LARGE` and
+   * `WX_CLOUD_TYPE_REFUSED` for a file that breaks a rule
    */
   async confirmUpload(fileId: string, options: ConfirmUploadOptions = {}): Promise<CloudFileStat> {
     return confirmUpload(this.#context, fileId, options);

@@ -52,10 +52,10 @@ export class WxCloudStorageService extends StorageUploads {
   }
 
   /**
-   * Downloads a file into memory, with its bytes as they are stored: one with a `contentEncoding`, which
-   * {@link WxCloudStorageService.stat} names, is not decoded.
-   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does; `WX_CLOUD_FILE_TOO_LARGE` when it has more than `maxBytes`, or
-   * than a buffer can have
+   * Downloads a file into memory, with its bytes as they are stored: one with a `contentEncoding`,
+   * which {@link WxCloudStorageService.stat} names, is not decoded.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does;
+   * `WX_CLOUD_FILE_TOO_LARGE` when it has more than `maxBytes`, or than a buffer can have
    */
   async downloadBuffer(fileId: string, options: DownloadBufferOptions = {}): Promise<Buffer> {
     return downloadToBuffer(this.#context, fileId, options);

@@ -33,17 +33,27 @@ export class DiskBudget {
     this.#use = use;
   }
 
-  /** Whether so many bytes more would fit at the moment; never any where there may be no temporary files. */
+  /**
+   * Whether so many bytes more would fit at the moment; never any where there may be no temporary
+   * files.
+   */
   fits(bytes: number): boolean {
     return this.#limitBytes > 0 && this.#use.usedBytes + bytes <= this.#limitBytes;
   }
 
-  /** Makes sure that so many bytes more would fit. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
+  /**
+   * Makes sure that so many bytes more would fit.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
+   */
   assertFits(bytes: number): void {
     if (!this.fits(bytes)) throw budgetPassed(this.#limitBytes, bytes);
   }
 
-  /** Takes a part. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` when not enough is left; nothing is taken then */
+  /**
+   * Takes a part.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` when not enough is left; nothing is
+   * taken then
+   */
   take(bytes: number): void {
     this.assertFits(bytes);
     this.#use.usedBytes += bytes;

@@ -1,13 +1,16 @@
 import { setImmediate } from 'node:timers';
 import { performance } from 'node:perf_hooks';
 
-/** A timer that fires later than this was held up: the process stood still, or was busy with something else. */
+/**
+ * A timer that fires later than this was held up: the process stood still, or was busy with
+ * something else.
+ */
 const HELD_UP_MS = 100;
 
 /**
- * Tells when something has not gone on for some time, and never because the process did not look: containers are frozen, and
- * what others send meanwhile waits in the kernel. So before it tells, it has the event loop ask the kernel, and the time
- * by which it fires late is given once more.
+ * Tells when something has not gone on for some time, and never because the process did not look:
+ * containers are frozen, and what others send meanwhile waits in the kernel. So before it tells, it
+ * has the event loop ask the kernel, and the time by which it fires late is given once more.
  */
 export class IdleTimer {
   readonly #limitMs: number;

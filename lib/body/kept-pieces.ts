@@ -2,14 +2,18 @@ import { MemoryShare, type MemoryBudget } from './memory-budget.js';
 
 /** Pieces smaller than this are gathered, as each piece costs more than its bytes. */
 const BLOCK_BYTES = 4_096;
-/** The first block of a few bytes; the next ones are as large as all before, so that no more than half is ever free. */
+/**
+ * The first block of a few bytes; the next ones are as large as all before, so that no more than
+ * half is ever free.
+ */
 const LEAST_BLOCK_BYTES = 64;
 
 /**
- * Bytes in memory, appended piece by piece, and counted towards the memory budget until they are taken or let go of. Pieces
- * are copied, as their source may fill its buffer again or have cut them from a larger one; small ones share a block, so
- * that a body that comes byte by byte takes hardly more than its bytes. A piece that its source has given away is kept as
- * it is when it is most of its buffer.
+ * Bytes in memory, appended piece by piece, and counted towards the memory budget until they are
+ * taken or let go of. Pieces are copied, as their source may fill its buffer again or have cut them
+ * from a larger one; small ones share a block, so that a body that comes byte by byte takes hardly
+ * more than its bytes. A piece that its source has given away is kept as it is when it is most of
+ * its buffer.
  */
 export class KeptPieces {
   readonly #areGivenAway: boolean;
@@ -53,7 +57,10 @@ export class KeptPieces {
     return true;
   }
 
-  /** Adds a piece, or a copy of it, that leaves memory soon, whether the budget has room for it or not. */
+  /**
+   * Adds a piece, or a copy of it, that leaves memory soon, whether the budget has room for it or
+   * not.
+   */
   append(piece: Uint8Array): void {
     this.#share.count(piece.byteLength);
     this.#isOverdrawn = true;

@@ -10,8 +10,8 @@ export interface MediaType {
 export const MAX_MEDIA_TYPE_LENGTH = 255;
 
 /**
- * Printable ASCII without the comma. Browsers split the header at commas and take the last type, so that
- * `image/png;,text/html` is a page for them.
+ * Printable ASCII without the comma. Browsers split the header at commas and take the last type, so
+ * that `image/png;,text/html` is a page for them.
  */
 const CHARACTERS = /^[\x20-\x2b\x2d-\x7e]+$/;
 /** @see https://www.rfc-editor.org/rfc/rfc6838#section-4.2 */
@@ -22,8 +22,9 @@ const PARAMETER =
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /**
- * Reads a media type strictly; undefined for all that is not exactly one: a comma, a control or non-ASCII character, a
- * parameter given twice, more than 255 characters. Two readers of such a text may disagree, and one of them may be a browser.
+ * Reads a media type strictly; undefined for all that is not exactly one: a comma, a control or
+ * non-ASCII character, a parameter given twice, more than 255 characters. Two readers of such a
+ * text may disagree, and one of them may be a browser.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
  */
 export function parseMediaType(text: string): MediaType | undefined {
@@ -35,8 +36,8 @@ export function parseMediaType(text: string): MediaType | undefined {
 }
 
 /**
- * Reads what somebody else says of a file's type, such as a client or a function of the application: the media type,
- * without spaces around it; undefined for anything that is not one.
+ * Reads what somebody else says of a file's type, such as a client or a function of the
+ * application: the media type, without spaces around it; undefined for anything that is not one.
  */
 export function readMediaType(value: unknown): string | undefined {
   const text = typeof value === 'string' ? value.trim() : '';

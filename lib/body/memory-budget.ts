@@ -1,13 +1,19 @@
 /** Of the budget, the part that files leave to what cannot go to disk instead. */
 const RESERVE_SHARE = 1 / 8;
-/** Room that a new form should find, as its first bytes are read in one go; less where the budget is small. */
+/**
+ * Room that a new form should find, as its first bytes are read in one go; less where the budget is
+ * small.
+ */
 const FORM_BYTES = 65_536;
 
 /** Memory that its holder can move to disk. */
 export interface MovableMemory {
   /** How many bytes of the budget it holds. */
   readonly heldBytes: number;
-  /** Asks the holder to move them, and to keep no further ones in memory. Does not wait for the disk. */
+  /**
+   * Asks the holder to move them, and to keep no further ones in memory. Does not wait for the
+   * disk.
+   */
   moveToDisk(): void;
 }
 
@@ -30,8 +36,8 @@ export function startMemoryUse(): MemoryUse {
 export const PROCESS_USE = startMemoryUse();
 
 /**
- * Limits the memory that uploads of the process hold together, as far as one instance is concerned. A reservation never
- * waits: what does not fit goes to disk, or is refused where it cannot.
+ * Limits the memory that uploads of the process hold together, as far as one instance is concerned.
+ * A reservation never waits: what does not fit goes to disk, or is refused where it cannot.
  */
 export class MemoryBudget {
   readonly #limitBytes: number;
@@ -44,8 +50,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Takes a part for something that could be on disk instead. Takes nothing and answers false when not enough is left;
-   * those that came first are then asked to move to disk.
+   * Takes a part for something that could be on disk instead. Takes nothing and answers false when
+   * not enough is left; those that came first are then asked to move to disk.
    */
   reserve(bytes: number): boolean {
     const isLeft = this.#use.usedBytes + bytes <= this.#limitBytes * (1 - RESERVE_SHARE);
@@ -55,8 +61,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Takes a part for something that cannot go to disk, as text. What can move makes room for it; answers false, and takes
-   * nothing, when even that would not be enough.
+   * Takes a part for something that cannot go to disk, as text. What can move makes room for it;
+   * answers false, and takes nothing, when even that would not be enough.
    */
   reserveFirmly(bytes: number): boolean {
     const { usedBytes } = this.#use;
@@ -69,7 +75,10 @@ export class MemoryBudget {
     return true;
   }
 
-  /** Counts what is in memory already and leaves it without waiting for anybody, as on its way to disk. */
+  /**
+   * Counts what is in memory already and leaves it without waiting for anybody, as on its way to
+   * disk.
+   */
   count(bytes: number): void {
     this.#use.usedBytes += bytes;
   }
@@ -84,13 +93,19 @@ export class MemoryBudget {
     if (!this.#use.moving.has(holder)) this.#use.movable.add(holder);
   }
 
-  /** Makes it known that a holder moves what it has to disk already, and need not be asked. Can be called again. */
+  /**
+   * Makes it known that a holder moves what it has to disk already, and need not be asked. Can be
+   * called again.
+   */
   addMoving(holder: MovableMemory): void {
     this.#use.movable.delete(holder);
     this.#use.moving.add(holder);
   }
 
-  /** Forgets a holder that has nothing any more, or nothing that could be on disk. Can be called again. */
+  /**
+   * Forgets a holder that has nothing any more, or nothing that could be on disk. Can be called
+   * again.
+   */
   removeMovable(holder: MovableMemory): void {
     this.#use.movable.delete(holder);
     this.#use.moving.delete(holder);
@@ -177,7 +192,10 @@ export class MemoryShare {
   }
 }
 
-/** Memory of bytes on their way to the storage: it becomes free as fast as that takes them, and keeps no form waiting. */
+/**
+ * Memory of bytes on their way to the storage: it becomes free as fast as that takes them, and
+ * keeps no form waiting.
+ */
 export class PassingMemory implements MovableMemory {
   readonly #budget: MemoryBudget;
   readonly #share: MemoryShare;

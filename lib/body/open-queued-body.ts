@@ -42,7 +42,10 @@ export async function openQueuedBody(
   return replayableBody({ size, open: () => blocks, dispose });
 }
 
-/** One of known length goes to disk all the same where it would wait in memory for its turn to be sent, and none is left. */
+/**
+ * One of known length goes to disk all the same where it would wait in memory for its turn to be
+ * sent, and none is left.
+ */
 function openComing(queue: QueuedSource, context: OpenBodyContext): Promise<UploadBody> {
   const { size, diskBudget } = context;
   if (size === undefined || !queue.isAsked || !diskBudget.fits(size)) {

@@ -57,8 +57,8 @@ export function copyPieces(pieces: Pieces): Pieces {
 }
 
 /**
- * Pieces that were read already, and then those that are still to come. `onResumed` is called once none of those that were
- * read is held any more.
+ * Pieces that were read already, and then those that are still to come. `onResumed` is called once
+ * none of those that were read is held any more.
  */
 export function resumePieces(
   read: readonly Uint8Array[],

@@ -4,8 +4,8 @@ import { formatMediaType, parseMediaType, type MediaType } from './media-type.js
 /** A stored type as it may be sent to a browser. */
 export interface ServedType {
   /**
-   * `shown`: can do nothing in the application's origin. `passive`: runs nowhere, but a browser may not know it. `active`:
-   * may run scripts or style pages. `unreadable`: is not one media type.
+   * `shown`: can do nothing in the application's origin. `passive`: runs nowhere, but a browser may
+   * not know it. `active`: may run scripts or style pages. `unreadable`: is not one media type.
    */
   readonly kind: 'shown' | 'passive' | 'active' | 'unreadable';
   /** The type written anew; never the text that was stored. */
@@ -60,9 +60,10 @@ export function toServedType(storedType: string): ServedType {
 }
 
 /**
- * Whether the type that a file is stored with fits the one that its content shows, where both say something. A client
- * that posts straight to the storage may change the form's field `Content-Type`. A type that may run scripts has to be
- * shown by the content; a container (ZIP, OLE, Ogg, MP4, XML) fits whatever is kept in it.
+ * Whether the type that a file is stored with fits the one that its content shows, where both say
+ * something. A client that posts straight to the storage may change the form's field
+ * `Content-Type`. A type that may run scripts has to be shown by the content; a container (ZIP,
+ * OLE, Ogg, MP4, XML) fits whatever is kept in it.
  */
 export function fitsContent(storedType: string, detectedType: string | undefined): boolean {
   const { kind } = toServedType(storedType);

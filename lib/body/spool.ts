@@ -14,7 +14,10 @@ export interface SpoolContext {
   readonly budget: MemoryBudget;
   /** What all temporary files together may take, and where they are. */
   readonly diskBudget: DiskBudget;
-  /** The most bytes that it can have, where that is known: with no room for so many, nothing is written. */
+  /**
+   * The most bytes that it can have, where that is known: with no room for so many, nothing is
+   * written.
+   */
   readonly mostBytes?: number | undefined;
   /** Whether the source does not touch a piece again. @defaultValue false */
   readonly areGivenAway?: boolean | undefined;

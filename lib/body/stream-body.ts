@@ -41,7 +41,10 @@ export async function streamBody(
   }
 }
 
-/** So many pieces as the head takes. They are sent before long, whether the budget has room for them or not. */
+/**
+ * So many pieces as the head takes. They are sent before long, whether the budget has room for them
+ * or not.
+ */
 async function readAhead(pieces: Pieces, memory: PassingMemory): Promise<Uint8Array[]> {
   const read: Uint8Array[] = [];
   while (memory.heldBytes < HEAD_BYTES) {

@@ -74,7 +74,10 @@ export class TemporaryFile {
     openFiles += 1;
   }
 
-  /** Creates an empty one, readable by this user only. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
+  /**
+   * Creates an empty one, readable by this user only.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
+   */
   static async create(place: TemporaryFilePlace): Promise<TemporaryFile> {
     const path = join(place.diskBudget.directory, `wx-cloud-storage-${randomUUID()}.tmp`);
     const handle = await spooling(open(path, 'wx+', 0o600));
@@ -105,7 +108,10 @@ export class TemporaryFile {
     if (this.#gathered.size >= shareOf(ALL_WRITES_BYTES)) await this.#write();
   }
 
-  /** Takes over what was kept in memory, while nothing else is gathered. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
+  /**
+   * Takes over what was kept in memory, while nothing else is gathered.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
+   */
   async adopt(kept: KeptPieces): Promise<void> {
     this.#gathered = kept;
     this.#grow(kept.size);
@@ -118,7 +124,10 @@ export class TemporaryFile {
     await this.#writing;
   }
 
-  /** Reads its first bytes, up to so many. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
+  /**
+   * Reads its first bytes, up to so many.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
+   */
   async readHead(bytes: number): Promise<Buffer> {
     await this.flush();
     return this.#readAt(0, Math.min(bytes, this.#size));

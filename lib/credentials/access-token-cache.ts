@@ -40,9 +40,10 @@ export interface AccessTokenCacheParts {
 }
 
 /**
- * Holds one access token for any number of callers, of one instance or several. They share one fetch; the token is renewed in the background 5 to 4
- * minutes before its end (half-way when it lives less than 10 minutes), and serves until its end while that takes or
- * fails. A fetch that failed is not remembered; after several in a row, further ones wait: see {@link FetchPace}.
+ * Holds one access token for any number of callers, of one instance or several. They share one
+ * fetch; the token is renewed in the background 5 to 4 minutes before its end (half-way when it
+ * lives less than 10 minutes), and serves until its end while that takes or fails. A fetch that
+ * failed is not remembered; after several in a row, further ones wait: see {@link FetchPace}.
  */
 export class AccessTokenCache implements TokenSource {
   readonly #fetchToken: AccessTokenCacheParts['fetchToken'];
@@ -118,8 +119,8 @@ export class AccessTokenCache implements TokenSource {
   }
 
   /**
-   * Another instance fetches with its own means, which may fail, or end with it, where these do not. What WeChat itself refuses it
-   * would refuse again.
+   * Another instance fetches with its own means, which may fail, or end with it, where these do
+   * not. What WeChat itself refuses it would refuse again.
    */
   async #getFromOther({ token }: RunningFetch, signal?: AbortSignal): Promise<string> {
     try {

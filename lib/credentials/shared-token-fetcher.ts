@@ -116,8 +116,9 @@ export class SharedTokenFetcher {
   }
 
   /**
-   * Shares a new token, which is good even when that fails. False when another process has a newer lock: its token voids this
-   * one where the tokens are classic ones, and is the one that all others use in any case.
+   * Shares a new token, which is good even when that fails. False when another process has a newer
+   * lock: its token voids this one where the tokens are classic ones, and is the one that all
+   * others use in any case.
    */
   async #share(
     { accessToken, expiresInSeconds, sinceMs }: FetchedToken,

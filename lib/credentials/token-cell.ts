@@ -1,6 +1,9 @@
 import { FetchPace } from './fetch-pace.js';
 
-/** New tokens that are refused one after the other are spaced out: 1 second, then 2, 4 and so on up to 60. */
+/**
+ * New tokens that are refused one after the other are spaced out: 1 second, then 2, 4 and so on up
+ * to 60.
+ */
 const REFUSAL_PACING = { free: 3, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 
 /** A token, and the times at which it is to be renewed and ends. */
@@ -62,7 +65,10 @@ export interface CellMembership {
   leave(): void;
 }
 
-/** Takes a place in the cell of an owner, which is made when there is none. All of an owner's members use one clock. */
+/**
+ * Takes a place in the cell of an owner, which is made when there is none. All of an owner's
+ * members use one clock.
+ */
 export function joinCell(owner: string, nowMs: () => number): CellMembership {
   const known = cells.get(owner);
   const cell = known?.cell.deref() ?? new TokenCell(nowMs);

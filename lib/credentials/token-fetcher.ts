@@ -38,7 +38,10 @@ export class TokenFetcher {
     return this.#call({ signal, isForced: true });
   }
 
-  /** A process that is frozen while the answer waits for it reads it late, so the life is counted from the question. */
+  /**
+   * A process that is frozen while the answer waits for it reads it late, so the life is counted
+   * from the question.
+   */
   async #call(call: TokenCall): Promise<FetchedToken> {
     const { api, auth, nowMs } = this.#parts;
     const sinceMs = nowMs();

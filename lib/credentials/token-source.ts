@@ -2,7 +2,10 @@ import type { AccessToken } from '../wire/index.js';
 
 /** A token that was fetched. */
 export interface FetchedToken extends AccessToken {
-  /** The moment before which its life cannot have begun, by the clock of the cache. @defaultValue when it came */
+  /**
+   * The moment before which its life cannot have begun, by the clock of the cache.
+   * @defaultValue when it came
+   */
   readonly sinceMs?: number;
 }
 

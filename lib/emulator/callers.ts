@@ -7,9 +7,9 @@ type Rules = Pick<ResolvedEmulatorOptions, 'allowedHosts' | 'corsOrigins'>;
 const HOST_HEADER = /^(?<name>\[[^\]]*\]|[^:]*)(?::\d*)?$/;
 
 /**
- * Whether a request was sent to a name that only this machine or its network can have given to the emulator. A web site
- * can make its own name lead to 127.0.0.1, and its pages would then count as the emulator's own; but no public name goes
- * without a dot, and no browser sends no name at all.
+ * Whether a request was sent to a name that only this machine or its network can have given to the
+ * emulator. A web site can make its own name lead to 127.0.0.1, and its pages would then count as
+ * the emulator's own; but no public name goes without a dot, and no browser sends no name at all.
  */
 export function isCalledByName(exchange: Exchange, { allowedHosts }: Rules): boolean {
   const host = exchange.header('host');
@@ -33,7 +33,10 @@ export async function refuseHost(exchange: Exchange): Promise<Answer> {
   );
 }
 
-/** The answer to a page of another web site that calls the API, which WeChat offers to servers alone. */
+/**
+ * The answer to a page of another web site that calls the API, which WeChat offers to servers
+ * alone.
+ */
 export async function refuseOrigin(exchange: Exchange): Promise<Answer> {
   await exchange.drain();
   return refuse(

@@ -35,8 +35,8 @@ export class DiskStore implements ObjectStore {
   }
 
   /**
-   * Makes the folder when it is missing, reads what is there, and removes what an earlier run left unfinished. Files that
-   * cannot be an object's are set aside, with a warning of the process.
+   * Makes the folder when it is missing, reads what is there, and removes what an earlier run left
+   * unfinished. Files that cannot be an object's are set aside, with a warning of the process.
    * @throws {Error} when another emulator uses the folder
    */
   static async open(folder: string): Promise<DiskStore> {

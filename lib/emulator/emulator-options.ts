@@ -24,13 +24,14 @@ export interface WxCloudEmulatorOptions {
    */
   readonly corsOrigins?: readonly string[];
   /**
-   * Further names under which it may be called, without a port, e.g. `['cloud.dev.example']`. Loopback names and names
-   * without a dot, as containers have them, are allowed anyway. @defaultValue none
+   * Further names under which it may be called, without a port, e.g. `['cloud.dev.example']`.
+   * Loopback names and names without a dot, as containers have them, are allowed anyway.
+   * @defaultValue none
    */
   readonly allowedHosts?: readonly string[];
   /**
-   * The form of the paths in download links: percent-encoded, or `raw` as the object is called, which is what Tencent's own
-   * SDKs expect. No document says which one the real service answers.
+   * The form of the paths in download links: percent-encoded, or `raw` as the object is called,
+   * which is what Tencent's own SDKs expect. No document says which one the real service answers.
    * @defaultValue `'encoded'`
    */
   readonly downloadLinks?: 'encoded' | 'raw';

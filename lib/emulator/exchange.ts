@@ -75,7 +75,10 @@ export class Exchange {
     }
   }
 
-  /** Lets {@link Exchange.drain} stop after so many bytes of the body; the connection is then closed with the answer. */
+  /**
+   * Lets {@link Exchange.drain} stop after so many bytes of the body; the connection is then closed
+   * with the answer.
+   */
   limitBody(bytes: number): void {
     this.#bodyLimit = bytes;
   }

@@ -2,16 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The sign that a process uses a folder: an empty folder in it, whose name says which process, started when. */
+/**
+ * The sign that a process uses a folder: an empty folder in it, whose name says which process,
+ * started when.
+ */
 const LOCK = /^emulator-(?<pid>\d{1,10})-(?<startedAt>\d{1,15})-[0-9a-f-]{36}\.lock$/;
 
 /** In containers, the process after a restart has the number of the one before. */
 const STARTED_AT = String(Math.floor(performance.timeOrigin));
 
 /**
- * Takes a folder for one emulator of this machine, and answers how to give it up. Each emulator first puts its sign and then
- * looks for others, so that of two which start at once none misses the other. Signs of processes that have ended are
- * removed.
+ * Takes a folder for one emulator of this machine, and answers how to give it up. Each emulator
+ * first puts its sign and then looks for others, so that of two which start at once none misses the
+ * other. Signs of processes that have ended are removed.
  * @throws {Error} naming the process that uses the folder
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {

@@ -14,9 +14,11 @@ import type { ObjectStore } from './object-store.js';
 import type { EmulatorObject, WxCloudEmulator } from './wx-cloud-emulator.js';
 
 /**
- * Starts a WeChat cloud on 127.0.0.1: access tokens, file APIs and object storage, as strict as the documents.
+ * Starts a WeChat cloud on 127.0.0.1: access tokens, file APIs and object storage, as strict as the
+ * documents.
  * @throws {TypeError} when an option is wrong, naming it
- * @throws {Error} when the port is taken, or the `dataDir` cannot be used or is used by another emulator
+ * @throws {Error} when the port is taken, or the `dataDir` cannot be used or is used by another
+ * emulator
  */
 export async function startWxCloudEmulator(
   options: WxCloudEmulatorOptions = {},

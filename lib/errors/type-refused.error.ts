@@ -1,8 +1,8 @@
 import { WxCloudStorageError } from './wx-cloud-storage.error.js';
 
 /**
- * The type found in a file's first bytes is not among the accepted ones, or not the one that the file was stored with.
- * Code `WX_CLOUD_TYPE_REFUSED`.
+ * The type found in a file's first bytes is not among the accepted ones, or not the one that the
+ * file was stored with. Code `WX_CLOUD_TYPE_REFUSED`.
  */
 export class TypeRefusedError extends WxCloudStorageError {
   /** The type found, or undefined when the bytes show none. */
@@ -10,11 +10,17 @@ export class TypeRefusedError extends WxCloudStorageError {
   /** The types that are accepted, wildcards included. */
   readonly accepted: readonly string[];
 
-  /** Builds the error from the type found, and the accepted ones or the one the file was stored with. */
+  /**
+   * Builds the error from the type found, and the accepted ones or the one the file was stored
+   * with.
+   */
   constructor(parts: {
     readonly detectedType: string | undefined;
     readonly accepted: readonly string[];
-    /** The type that the file was stored with, if that is what does not fit; in words when it is none. */
+    /**
+     * The type that the file was stored with, if that is what does not fit; in words when it is
+     * none.
+     */
     readonly storedAs?: string;
   }) {
     const { detectedType, accepted, storedAs } = parts;

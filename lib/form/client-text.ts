@@ -1,4 +1,6 @@
-/** Control characters (C0, C1, DEL), and those that change the direction of the text around them. */
+/**
+ * Control characters (C0, C1, DEL), and those that change the direction of the text around them.
+ */
 const UNSAFE =
   // eslint-disable-next-line no-control-regex -- control characters are what is removed
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -12,15 +14,19 @@ const NAMELESS = 'file';
 /** The length of a client's text in a message. */
 const LONGEST_QUOTE = 60;
 
-/** Leaves out the last part's folders: some clients send the whole path of a file. Empty for `.` and `..` too. */
+/**
+ * Leaves out the last part's folders: some clients send the whole path of a file. Empty for `.` and
+ * `..` too.
+ */
 export function withoutFolders(name: string): string {
   const last = name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
   return last === '.' || last === '..' ? '' : last;
 }
 
 /**
- * Makes a client's name of a file safe to show: no folders, no control characters, nothing that reverses the text, at most
- * 255 characters with the extension kept. It is never empty: a name of which nothing is left becomes `file`.
+ * Makes a client's name of a file safe to show: no folders, no control characters, nothing that
+ * reverses the text, at most 255 characters with the extension kept. It is never empty: a name of
+ * which nothing is left becomes `file`.
  */
 export function toFileName(name: string): string {
   const clean = withoutFolders(withoutUnsafe(name));

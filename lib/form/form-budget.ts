@@ -36,7 +36,9 @@ export interface FormMemory {
 
 /** A form to which nothing else is said may take any. */
 const ANY_MEMORY: FormMemory = { take: () => {}, count: () => {}, release: () => {} };
-/** Until it is decoded, text may be in a buffer twice its size; then each byte may have become two. */
+/**
+ * Until it is decoded, text may be in a buffer twice its size; then each byte may have become two.
+ */
 const TEXT_COST = 2;
 /** A head that comes in two halves, as any may, is of such a size. */
 const USUAL_HEAD_BYTES = 1_024;
@@ -56,7 +58,10 @@ export class FormBudget {
   #heldBytes = 0;
   readonly #memory: FormMemory;
 
-  /** Has all of the limits left. Text is taken from the memory for good; whoever gave that gets it back. */
+  /**
+   * Has all of the limits left. Text is taken from the memory for good; whoever gave that gets it
+   * back.
+   */
   constructor(limits: FormLimits, memory = ANY_MEMORY) {
     this.#limits = limits;
     this.#memory = memory;
@@ -67,7 +72,9 @@ export class FormBudget {
     return this.#textBytes;
   }
 
-  /** Takes the head of a part. All heads together may be as long as all text, and 2 MiB at least. */
+  /**
+   * Takes the head of a part. All heads together may be as long as all text, and 2 MiB at least.
+   */
   takePart(headBytes: number): void {
     const { parts, textBytes } = this.#limits;
     this.#parts += 1;
@@ -118,7 +125,9 @@ export class FormBudget {
     this.#heldBytes = bytes;
   }
 
-  /** Takes places that an index leaves empty in a list: they take memory, and no byte of the form. */
+  /**
+   * Takes places that an index leaves empty in a list: they take memory, and no byte of the form.
+   */
   takeEmptyPlaces(count: number): void {
     this.takeText(count * PLACE_BYTES);
   }

@@ -1,6 +1,9 @@
 import { WxCloudStorageError } from '../errors/index.js';
 
-/** The error for a form that a client has to send in another way. Says nothing of what files and texts hold. */
+/**
+ * The error for a form that a client has to send in another way. Says nothing of what files and
+ * texts hold.
+ */
 export function formInvalid(reason: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_FORM_INVALID',

@@ -17,7 +17,10 @@ import {
 export interface FormFile {
   /** The name of the field. */
   readonly fieldname: string;
-  /** The name that the client gave, without folders and control characters, at most 255 characters; never empty. */
+  /**
+   * The name that the client gave, without folders and control characters, at most 255 characters;
+   * never empty.
+   */
   readonly originalname: string;
   /** The part's transfer encoding. */
   readonly encoding: string;
@@ -35,7 +38,9 @@ export interface FormReaderParts {
   readonly memory?: FormMemory | undefined;
   /** Filled with the text fields, each as soon as it has come. */
   readonly body: FormBody;
-  /** Called before a file is counted, with the name of its field. What it throws refuses the form. */
+  /**
+   * Called before a file is counted, with the name of its field. What it throws refuses the form.
+   */
   readonly assertTakesFile?: (fieldname: string) => void;
   /** Called when a file begins; takes its content. What it throws refuses the form. */
   readonly onFile: (file: FormFile) => PartSink;
@@ -68,7 +73,10 @@ export class FormReader {
     return this.#budget.textBytes;
   }
 
-  /** The field of the first file that has content and no name, and so was passed over; undefined for none. */
+  /**
+   * The field of the first file that has content and no name, and so was passed over; undefined for
+   * none.
+   */
   get namelessField(): string | undefined {
     return this.#namelessField;
   }

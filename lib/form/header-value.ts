@@ -6,19 +6,25 @@ export interface HeaderValue {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** There is one way to read each character, here and below, so that no text takes more than linear time. */
+/**
+ * There is one way to read each character, here and below, so that no text takes more than linear
+ * time.
+ */
 const VALUE = /[ \t]*([^;\s"]*)[ \t]*/y;
 /** Some clients write a semicolon too many, between parameters or at the end. */
 const SEPARATOR = /(?:;[ \t]*)+/y;
 const NAME = /([!#$%&'*+.^`|~\w-]+)[ \t]*(?:=[ \t]*|(?=;|$))/y;
-/** A backslash escapes a quote and itself; any other is itself, as Internet Explorer sends whole paths. */
+/**
+ * A backslash escapes a quote and itself; any other is itself, as Internet Explorer sends whole
+ * paths.
+ */
 const QUOTED = /"((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"[ \t]*(?=;|$)/y;
 const TOKEN = /([^;\t-\r "]*)[ \t]*(?=;|$)/y;
 /** React Native does not escape quotes: one that no parameter can end with belongs to the name. */
 const QUOTED_FILE_NAME = /"((?:[^"\\]|\\["\\]|\\(?!["\\])|"(?![ \t]*(?:;|$)))*)"[ \t]*(?=;|$)/y;
 /**
- * A name without quotes may have spaces and semicolons, which React Native does not escape in `filename*`. Its end is what can
- * only be the next parameter.
+ * A name without quotes may have spaces and semicolons, which React Native does not escape in
+ * `filename*`. Its end is what can only be the next parameter.
  */
 const FILE_NAME =
   /([^";].*?|)(?=$|;[ \t]*(?:;|$|(?:name|filename\*?)[ \t]*=)|;[ \t]+[!#$%&'*+.^`|~\w-]+[ \t]*=)/isy;

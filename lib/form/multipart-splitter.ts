@@ -36,7 +36,10 @@ export class MultipartSplitter {
   #sink = NO_SINK;
   /** What may be the beginning of a delimiter. The first one need not have a line before it. */
   #held: Buffer = LINE_END;
-  /** How many of the next bytes of content are no content: the line end of a head can begin a delimiter as well. */
+  /**
+   * How many of the next bytes of content are no content: the line end of a head can begin a
+   * delimiter as well.
+   */
   #borrowed = 0;
   /** The number of the part that is read, from 1; 0 before the first one. */
   #part = 0;
@@ -46,8 +49,8 @@ export class MultipartSplitter {
   #position = 0;
 
   /**
-   * `openPart` is given the lines of a part's head, each with its end, and the number of the part; what it throws is thrown
-   * by {@link write}.
+   * `openPart` is given the lines of a part's head, each with its end, and the number of the part;
+   * what it throws is thrown by {@link write}.
    */
   constructor(boundary: string, openPart: (head: Buffer, part: number) => PartSink) {
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
@@ -176,7 +179,8 @@ export class MultipartSplitter {
       linesOf(found.subarray(0, at + LINE_END.byteLength), this.#part),
       this.#part,
     );
-    // The empty line behind the head may be the one in front of the next delimiter: content can be missing altogether.
+    // The empty line behind the head may be the one in front of the next delimiter: content can be
+    // missing altogether.
     this.#held = LINE_END;
     this.#borrowed = LINE_END.byteLength;
     return rest;

@@ -9,7 +9,10 @@ export interface PartHead {
   readonly name: string | undefined;
   /** How many bytes the name takes in the form. */
   readonly nameBytes: number;
-  /** The name of the file, safe to show; empty when it has none, undefined when the part is a text field. */
+  /**
+   * The name of the file, safe to show; empty when it has none, undefined when the part is a text
+   * field.
+   */
   readonly fileName: string | undefined;
   /** The media type, without parameters; `text/plain` when none is given, or a malformed one. */
   readonly mimetype: string;
@@ -24,9 +27,10 @@ const LINE = /^([!#$%&'*+.^`|~\w-]+):[ \t]*(?![ \t])([^\r\n]*)$/;
 const MEDIA_TYPE = /^[!#$%&'*+.^`|~\w-]+\/[!#$%&'*+.^`|~\w-]+$/;
 
 /**
- * Reads the head of a part; undefined when the part is not one of a form's. Its text is UTF-8, as browsers send it.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is malformed, which tells the number of the
- *   part, or has more than `headerPairs` lines
+ * Reads the head of a part; undefined when the part is not one of a form's. Its text is UTF-8, as
+ * browsers send it.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is malformed, which tells the
+ * number of the part, or has more than `headerPairs` lines
  * @see https://www.rfc-editor.org/rfc/rfc7578#section-4.2
  */
 export function parsePartHead(

@@ -27,7 +27,10 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 const FIRST_KEY = /^[^[]+/;
 const FURTHER_KEY = /\[([^\]]+)\]/y;
 
-/** The largest gap in front of an index that takes memory; V8 keeps a list with a larger one as a table. */
+/**
+ * The largest gap in front of an index that takes memory; V8 keeps a list with a larger one as a
+ * table.
+ */
 const LARGEST_GAP = 1_024;
 
 /**

@@ -42,8 +42,9 @@ const byHost = new WeakMap<object, ApplicationParts>();
 const byApplication = new WeakMap<object, ApplicationParts>();
 
 /**
- * Makes an instance known to its application, as soon as Nest initialises its module. Of the shutdown it hears first, so that
- * all instances of the application end what they do at the same time.
+ * Makes an instance known to its application, as soon as Nest initialises its module. Of the
+ * shutdown it hears first, so that all instances of the application end what they do at the same
+ * time.
  */
 class InstanceRegistrar
   implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown

@@ -14,7 +14,10 @@ export class RequestMemory {
     this.#share = new MemoryShare(budget);
   }
 
-  /** Takes so many bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when not enough are left */
+  /**
+   * Takes so many bytes.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when not enough are left
+   */
   readonly take = (bytes: number): void => {
     if (!this.#share.reserveFirmly(bytes)) throw capacityExceeded();
   };
@@ -26,7 +29,10 @@ export class RequestMemory {
   readonly release = (bytes?: number): void => this.#share.release(bytes);
 }
 
-/** Refuses a form for which there is no memory, before it is read. @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` */
+/**
+ * Refuses a form for which there is no memory, before it is read.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED`
+ */
 export function assertRoomForForm(budget: MemoryBudget): void {
   if (!budget.hasRoomForForm()) throw capacityExceeded();
 }
@@ -37,7 +43,10 @@ export function announceRetry(response: ServerResponse, error: unknown): void {
   response.setHeader('retry-after', String(RETRY_AFTER_SECONDS));
 }
 
-/** Whether a form was refused for want of capacity before anything of it was read: then nothing is read of it either. */
+/**
+ * Whether a form was refused for want of capacity before anything of it was read: then nothing is
+ * read of it either.
+ */
 export function isRefusedUnread({ readableDidRead }: IncomingMessage, error: unknown): boolean {
   return isCapacityExceeded(error) && !readableDidRead;
 }

@@ -30,8 +30,8 @@ export interface ChosenPath {
 }
 
 /**
- * Checks what can be known before a file comes: a prefix once, as every path that is made with it would fail; a function
- * is checked by what it returns.
+ * Checks what can be known before a file comes: a prefix once, as every path that is made with it
+ * would fail; a function is checked by what it returns.
  * @throws {@link OptionsInvalidError}
  */
 export function assertPathOptions({ path, uniquePath }: CloudPathOptions<never>): void {
@@ -45,8 +45,10 @@ export function assertPathOptions({ path, uniquePath }: CloudPathOptions<never>)
 }
 
 /**
- * Decides where a file goes, and whether its path is its own: it is when it holds the file's random ID.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; and what the application's function throws
+ * Decides where a file goes, and whether its path is its own: it is when it holds the file's random
+ * ID.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; and what the application's function
+ * throws
  */
 export async function chooseCloudPath<File extends PlacedFile>(
   { path = '', uniquePath = false }: CloudPathOptions<File>,

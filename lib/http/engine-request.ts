@@ -18,9 +18,9 @@ import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
 type EngineContext = Pick<StorageContext, 'operations' | 'options'>;
 
 /**
- * Bounds a request that a form parser of somebody else reads, from its first file on: the time without a byte, the time
- * altogether, and what is read of it after a refusal. The parser answers only once the request has ended, so that is what
- * it is told where the rest is not read.
+ * Bounds a request that a form parser of somebody else reads, from its first file on: the time
+ * without a byte, the time altogether, and what is read of it after a refusal. The parser answers
+ * only once the request has ended, so that is what it is told where the rest is not read.
  */
 export class EngineRequest {
   readonly #request: IncomingMessage;

@@ -46,7 +46,8 @@ export class FilePlaces {
 
   /**
    * Makes sure that a field takes one more file.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it does not; the message names the fields that do
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it does not; the message names
+   * the fields that do
    */
   assertTakes(fieldname: string): void {
     const { maxCounts } = this.#selection;
@@ -61,7 +62,10 @@ export class FilePlaces {
     );
   }
 
-  /** Adds a file, in the order of the form. @throws {@link WxCloudStorageError} as {@link assertTakes} does */
+  /**
+   * Adds a file, in the order of the form.
+   * @throws {@link WxCloudStorageError} as {@link assertTakes} does
+   */
   add(file: Pick<WxCloudUploadedFile, 'fieldname'>): void {
     const { fieldname } = file;
     this.assertTakes(fieldname);

@@ -24,9 +24,9 @@ export interface FormReceptionParts {
 }
 
 /**
- * Receives a form from a request until its end, or until something fails: the client has gone, sends nothing for too long or
- * takes too long altogether, or the application closes. It is the source of the queues of its files: what they ask of it has no
- * effect any more once it is over.
+ * Receives a form from a request until its end, or until something fails: the client has gone,
+ * sends nothing for too long or takes too long altogether, or the application closes. It is the
+ * source of the queues of its files: what they ask of it has no effect any more once it is over.
  */
 export class FormReception implements PieceSource {
   readonly #parts: FormReceptionParts;
@@ -68,7 +68,8 @@ export class FormReception implements PieceSource {
     request.once('end', this.#onEnd);
     request.once('close', this.#onBreak);
     request.once('error', this.#onBreak);
-    // Whoever has paused it before does not know when it is read. From now on it is only a file's queue that does so.
+    // Whoever has paused it before does not know when it is read. From now on it is only a file's
+    // queue that does so.
     if (request.isPaused()) request.resume();
   }
 
@@ -87,7 +88,10 @@ export class FormReception implements PieceSource {
     this.#parts.request.resume();
   }
 
-  /** What is behind the failure of a file: one whose time was up while the form was still coming waited for the client. */
+  /**
+   * What is behind the failure of a file: one whose time was up while the form was still coming
+   * waited for the client.
+   */
   explain(error: unknown): unknown {
     const isTimeUp =
       error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_REQUEST_TIMED_OUT';

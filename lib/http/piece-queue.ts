@@ -27,14 +27,17 @@ export interface PieceQueueParts {
   readonly source: PieceSource;
   /** How many bytes the file may have; Infinity where the source has a limit of its own. */
   readonly limitBytes: number;
-  /** What all uploads together may hold in memory. With nothing left, one piece is taken at a time. */
+  /**
+   * What all uploads together may hold in memory. With nothing left, one piece is taken at a time.
+   */
   readonly budget: MemoryBudget;
 }
 
 /**
- * The content of a file on its way from a form to whoever stores it, up to the file's limit. A reader that leaves early does
- * not stop the source: the form goes on. Until it is ready nobody reads it; when its memory is wanted for something else, it
- * is ready at once, so that its reader may take it to disk.
+ * The content of a file on its way from a form to whoever stores it, up to the file's limit. A
+ * reader that leaves early does not stop the source: the form goes on. Until it is ready nobody
+ * reads it; when its memory is wanted for something else, it is ready at once, so that its reader
+ * may take it to disk.
  */
 export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   readonly #parts: PieceQueueParts;
@@ -122,7 +125,10 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
     if (bytes > limitBytes) throw this.#tooLarge(limitBytes);
   }
 
-  /** Takes all pieces when the file is there as a whole, and within the budget; undefined when it is not. */
+  /**
+   * Takes all pieces when the file is there as a whole, and within the budget; undefined when it is
+   * not.
+   */
   takeWhole(): KeptPieces | undefined {
     const isWhole = this.#hasEnded && this.#kept.size === this.#seenBytes;
     if (!isWhole || this.#failure !== undefined || this.#kept.isOverdrawn) return undefined;

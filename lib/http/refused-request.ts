@@ -4,11 +4,17 @@ import { Socket } from 'node:net';
 import type { StorageContext } from '../storage/index.js';
 import { RequestNote } from './request-note.js';
 
-/** As much of a refused request is read, so that its connection can go on and clients that send before they read get an answer. */
+/**
+ * As much of a refused request is read, so that its connection can go on and clients that send
+ * before they read get an answer.
+ */
 export const MAX_DISCARDED_BYTES = 16_777_216;
 /** The time that this may take. */
 export const MAX_DISCARDING_MS = 5_000;
-/** How long a connection stays after its last answer: unread bytes make the kernel reset it, which can overtake the answer. */
+/**
+ * How long a connection stays after its last answer: unread bytes make the kernel reset it, which
+ * can overtake the answer.
+ */
 const LINGER_MS = 2_000;
 
 /** The Node request of HTTP/1.1, or what stands for one in HTTP/2 and in bridges. */
@@ -31,9 +37,10 @@ type RefusedRequest = Pick<
 const notedDiscarding = new RequestNote<Promise<void>>('discarding');
 
 /**
- * Reads on after a refusal and discards what comes, within limits: 16 MiB, and 5 seconds. Resolves when the request has ended or a
- * limit is reached, and at once when it cannot end within them, over HTTP/2, where an answer needs no read request, and when
- * the application closes. `receivedBytes` says how much of the body has come already. Can be called again.
+ * Reads on after a refusal and discards what comes, within limits: 16 MiB, and 5 seconds. Resolves
+ * when the request has ended or a limit is reached, and at once when it cannot end within them,
+ * over HTTP/2, where an answer needs no read request, and when the application closes.
+ * `receivedBytes` says how much of the body has come already. Can be called again.
  */
 export function discardRest(
   request: RefusedRequest,
@@ -89,9 +96,10 @@ function discard(request: RefusedRequest, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Has the connection of a request that was not read to its end closed once the answer is out: what is left of the request
- * would stand in the way of the next one. It is not read any more, and the client is given time to see the answer. Over HTTP/2
- * it is the stream that ends. Does nothing for a request that was read.
+ * Has the connection of a request that was not read to its end closed once the answer is out: what
+ * is left of the request would stand in the way of the next one. It is not read any more, and the
+ * client is given time to see the answer. Over HTTP/2 it is the stream that ends. Does nothing for
+ * a request that was read.
  */
 export function closeAfterAnswer(request: RefusedRequest, response: ServerResponse): void {
   if (isOver(request)) return;
@@ -104,8 +112,8 @@ export function closeAfterAnswer(request: RefusedRequest, response: ServerRespon
 }
 
 /**
- * Ends the body of a request for whoever reads it, though more of it may come: form parsers answer only once it has ended.
- * Where it comes from is not read any more.
+ * Ends the body of a request for whoever reads it, though more of it may come: form parsers answer
+ * only once it has ended. Where it comes from is not read any more.
  */
 export function endBody(request: IncomingMessage): void {
   if (isOver(request)) return;
@@ -118,7 +126,10 @@ export function endBody(request: IncomingMessage): void {
   request.resume();
 }
 
-/** Whether nothing more of a request is to come. Bridges give requests that do not say whether they are complete. */
+/**
+ * Whether nothing more of a request is to come. Bridges give requests that do not say whether they
+ * are complete.
+ */
 function isOver({ complete, readableEnded, destroyed }: RefusedRequest): boolean {
   return complete === true || readableEnded || destroyed;
 }
@@ -126,8 +137,9 @@ function isOver({ complete, readableEnded, destroyed }: RefusedRequest): boolean
 /** Without this, the stream stays open for as long as the client does not end it. */
 function endStreamAfter(response: ServerResponse): void {
   const { stream } = response as unknown as Http2ServerResponse;
-  // The code NO_ERROR says that the answer is whole: https://www.rfc-editor.org/rfc/rfc9113#section-8.1
-  // The response itself tells that it has finished only when the stream is closed.
+  // The code NO_ERROR says that the answer is whole:
+  // https://www.rfc-editor.org/rfc/rfc9113#section-8.1 The response itself tells that it has
+  // finished only when the stream is closed.
   stream?.once('finish', () => stream.destroy());
 }
 

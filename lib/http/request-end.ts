@@ -10,9 +10,10 @@ export function isAnswered(response: ServerResponse): boolean {
 }
 
 /**
- * Calls back once when a request has ended, with whether it was answered with success: the response was given its whole
- * answer, with a status below 400, while it was open. The transmission does not count: `inject()` and bridges to functions
- * confirm none, and an application that has answered relies on its files, however much of the answer arrives.
+ * Calls back once when a request has ended, with whether it was answered with success: the response
+ * was given its whole answer, with a status below 400, while it was open. The transmission does not
+ * count: `inject()` and bridges to functions confirm none, and an application that has answered
+ * relies on its files, however much of the answer arrives.
  */
 export function onRequestEnd(
   response: ServerResponse,
@@ -34,7 +35,10 @@ export function onRequestEnd(
   if (connection !== undefined) onConnectionClose(connection, onClose);
 }
 
-/** The response as the versions of HTTP have it: HTTP/2 emits `finish` for streams that were reset as well. */
+/**
+ * The response as the versions of HTTP have it: HTTP/2 emits `finish` for streams that were reset
+ * as well.
+ */
 interface AnyResponse {
   readonly closed?: boolean;
   readonly destroyed?: boolean;
@@ -52,8 +56,9 @@ function isOver(response: ServerResponse): boolean {
 }
 
 /**
- * The connection that a response may have to wait for. HTTP/2 has a stream for each response, which closes with it; what
- * a bridge puts in the place of a connection tells nothing, and need not even emit events.
+ * The connection that a response may have to wait for. HTTP/2 has a stream for each response, which
+ * closes with it; what a bridge puts in the place of a connection tells nothing, and need not even
+ * emit events.
  */
 function connectionOf(response: ServerResponse): Socket | undefined {
   if (isHttp2(response)) return undefined;
@@ -61,7 +66,10 @@ function connectionOf(response: ServerResponse): Socket | undefined {
   return socket instanceof Socket ? socket : undefined;
 }
 
-/** A response that waits behind others of its connection does not itself tell that the connection is gone. */
+/**
+ * A response that waits behind others of its connection does not itself tell that the connection is
+ * gone.
+ */
 function onConnectionClose(connection: Socket, callback: () => void): void {
   const known = endingsOf.get(connection);
   if (known !== undefined) {

@@ -3,7 +3,10 @@ import type { Http2ServerResponse, ServerHttp2Session } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 
-/** Connections that only wait for their client are cut so long after the shutdown has begun: within the 10 seconds it may take. */
+/**
+ * Connections that only wait for their client are cut so long after the shutdown has begun: within
+ * the 10 seconds it may take.
+ */
 const CUT_AFTER_MS = 9_500;
 /** An answer may be given later, and then wait for its client. */
 const RECUT_MS = 500;
@@ -12,15 +15,19 @@ const RECUT_MS = 500;
 type HttpSocket = Socket & { readonly parser?: object | null };
 
 /**
- * Ends the connections of a server that would keep it from closing. Node waits for all of them, with no limit once it closes:
- * for heads and bodies that do not come, answers that are not read, and HTTP/2 sessions without a stream. Requests that
- * the application still works on, and connections that it has upgraded, are left to it.
+ * Ends the connections of a server that would keep it from closing. Node waits for all of them,
+ * with no limit once it closes: for heads and bodies that do not come, answers that are not read,
+ * and HTTP/2 sessions without a stream. Requests that the application still works on, and
+ * connections that it has upgraded, are left to it.
  */
 export class ServerConnections {
   /** TLS handshakes on their way, by the client's address. */
   readonly #handshakes = new Map<string, Socket>();
   readonly #sockets = new Set<HttpSocket>();
-  /** HTTP/2 sessions, by which their sockets are found: Node gives no access to a socket through its session. */
+  /**
+   * HTTP/2 sessions, by which their sockets are found: Node gives no access to a socket through its
+   * session.
+   */
   readonly #sessions = new Map<ServerHttp2Session, string>();
   readonly #responses = new Set<AnyResponse>();
   #timer: NodeJS.Timeout | undefined;
@@ -34,7 +41,10 @@ export class ServerConnections {
     server.on('request', this.#onRequest);
   }
 
-  /** The shutdown has begun: later, connections that wait for their client are cut. Can be called again. */
+  /**
+   * The shutdown has begun: later, connections that wait for their client are cut. Can be called
+   * again.
+   */
   startClosing(): void {
     this.#timer ??= setTimeout(() => this.#cutUntilStopped(), CUT_AFTER_MS).unref();
   }
@@ -62,7 +72,8 @@ export class ServerConnections {
     }
     const cutSessions = [...this.#sessions].filter(([session]) => !worked.has(session));
     for (const [session] of cutSessions) session.destroy();
-    // A session that was closed before waits for its client to end the connection, even when it is destroyed.
+    // A session that was closed before waits for its client to end the connection, even when it is
+    // destroyed.
     const cutAddresses = new Set(cutSessions.map(([, address]) => address));
     for (const socket of this.#sockets) {
       const isHttp = socket.parser !== undefined && socket.parser !== null;

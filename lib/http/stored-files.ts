@@ -17,8 +17,9 @@ export interface StoredFile {
 }
 
 /**
- * The files that one request has stored or is storing. They belong to the request until it is answered with success:
- * when it fails in any way, when its client goes away before that, or when the answer is an error, they are removed.
+ * The files that one request has stored or is storing. They belong to the request until it is
+ * answered with success: when it fails in any way, when its client goes away before that, or when
+ * the answer is an error, they are removed.
  */
 export class StoredFiles {
   readonly #running = new Set<Deadline>();
@@ -32,7 +33,10 @@ export class StoredFiles {
   #giveUp: (error: unknown) => void = () => {};
   readonly #hasAnswered: () => boolean;
 
-  /** The function tells of a success that has been answered before {@link StoredFiles.settle} is called for it. */
+  /**
+   * The function tells of a success that has been answered before {@link StoredFiles.settle} is
+   * called for it.
+   */
   constructor(hasAnswered: () => boolean = () => false) {
     this.#hasAnswered = hasAnswered;
   }
@@ -104,8 +108,8 @@ export class StoredFiles {
   }
 
   /**
-   * The request has failed: ends uploads in progress and removes what is stored, but for files that were answered with
-   * success before. Can be called again.
+   * The request has failed: ends uploads in progress and removes what is stored, but for files that
+   * were answered with success before. Can be called again.
    */
   async fail(): Promise<void> {
     this.#noticeAnswer();

@@ -5,9 +5,11 @@ import type { StorageContext } from '../storage/index.js';
 type Logged = Pick<StorageContext, 'logger'>;
 
 /**
- * Makes sure that a form can be read from its first byte: what a middleware has taken of it would be missing, and a file with it.
- * A request that was only paused, or that somebody listens to before anything has come, is whole.
- * @throws {@link OptionsInvalidError} when something has read from the request, which is logged as well
+ * Makes sure that a form can be read from its first byte: what a middleware has taken of it would
+ * be missing, and a file with it. A request that was only paused, or that somebody listens to
+ * before anything has come, is whole.
+ * @throws {@link OptionsInvalidError} when something has read from the request, which is logged as
+ * well
  */
 export function assertUnread(request: IncomingMessage, context: Logged): void {
   // With a `readable` listener only its owner reads; the others are given no byte.

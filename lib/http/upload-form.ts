@@ -39,9 +39,11 @@ export interface UploadFormParts {
 }
 
 /**
- * Reads the form of a request and stores its files, several at a time where they come faster than they are stored. Resolves
- * when all of it was read and stored, with clues for a form without a file, and with nothing done for a request without a form.
- * @throws {@link WxCloudStorageError} what is wrong with the form or with storing a file, once all other files have ended
+ * Reads the form of a request and stores its files, several at a time where they come faster than
+ * they are stored. Resolves when all of it was read and stored, with clues for a form without a
+ * file, and with nothing done for a request without a form.
+ * @throws {@link WxCloudStorageError} what is wrong with the form or with storing a file, once all
+ * other files have ended
  */
 export async function receiveUploadForm(
   request: UploadRequest,
@@ -144,7 +146,10 @@ class UploadForm {
     return Math.min(this.#reader.mostContentBytes(Number(length)), this.#parts.limits.fileSize);
   }
 
-  /** What fails first fails the request: uploads on their way end, and what is left of the form is discarded. */
+  /**
+   * What fails first fails the request: uploads on their way end, and what is left of the form is
+   * discarded.
+   */
   async #fail(error: unknown): Promise<void> {
     const reason = this.#reception?.explain(error) ?? error;
     this.#reception?.stop(reason as Error);

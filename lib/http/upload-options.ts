@@ -3,15 +3,16 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** What is known of a file when its path is decided: nothing of it is stored yet. */
 export interface WxCloudIncomingFile {
   /**
-   * A random ID that was made for this file alone. A path that holds it is unique, so that the object is deleted when the
-   * request fails.
+   * A random ID that was made for this file alone. A path that holds it is unique, so that the
+   * object is deleted when the request fails.
    */
   readonly uuid: string;
   /** The name of the form field. */
   readonly fieldname: string;
   /**
-   * The name that the client gave, without folders, control characters and marks that change the direction of text, at most
-   * 255 characters; never to be trusted as part of a path. A name of which nothing is left is `file`.
+   * The name that the client gave, without folders, control characters and marks that change the
+   * direction of text, at most 255 characters; never to be trusted as part of a path. A name of
+   * which nothing is left is `file`.
    */
   readonly originalname: string;
   /** The type that the client claimed; `contentType` is what the content shows. */
@@ -71,8 +72,9 @@ export interface WxCloudUploadLimits {
   /** Bytes of one text field. @defaultValue 1048576 */
   readonly fieldSize?: number | undefined;
   /**
-   * Bytes of all text fields together, names included, counted as they are sent. The headers of all parts may take as much
-   * again, and 2 MiB at least; a place that an index leaves empty in a list counts as 8 bytes.
+   * Bytes of all text fields together, names included, counted as they are sent. The headers of all
+   * parts may take as much again, and 2 MiB at least; a place that an index leaves empty in a list
+   * counts as 8 bytes.
    * @defaultValue 2097152 (2 MiB)
    */
   readonly textBytes?: number | undefined;
@@ -98,9 +100,10 @@ export interface WxCloudUploadEngineOptions {
    */
   readonly path?: string | WxCloudPathFactory | undefined;
   /**
-   * Vouches that the function `path` never returns the path of another file, older or newer, where it does not use
-   * `file.uuid`: only then is the object deleted when the request fails. Elsewhere it is left alone and reported to
-   * `onOrphan`, as somebody else may have stored at its path. Generated paths are unique anyway.
+   * Vouches that the function `path` never returns the path of another file, older or newer, where
+   * it does not use `file.uuid`: only then is the object deleted when the request fails. Elsewhere
+   * it is left alone and reported to `onOrphan`, as somebody else may have stored at its path.
+   * Generated paths are unique anyway.
    * @defaultValue false
    */
   readonly uniquePath?: boolean | undefined;
@@ -156,8 +159,9 @@ export interface WxCloudUploadedFile {
   /** The name of the form field. */
   readonly fieldname: string;
   /**
-   * The name that the client gave, in UTF-8, without folders, control characters and marks that change the direction of text,
-   * at most 255 characters with the extension kept. A name of which nothing is left is `file`.
+   * The name that the client gave, in UTF-8, without folders, control characters and marks that
+   * change the direction of text, at most 255 characters with the extension kept. A name of which
+   * nothing is left is `file`.
    */
   readonly originalname: string;
   /** multer's name for the part's transfer encoding. */

@@ -64,8 +64,10 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
 ];
 
 /**
- * Checks what the user gave and completes it: the only place with defaults. `freeBytesIn` asks the system by default.
- * @throws {@link OptionsInvalidError} naming the first option that is missing, wrong or unknown; never its value
+ * Checks what the user gave and completes it: the only place with defaults. `freeBytesIn` asks the
+ * system by default.
+ * @throws {@link OptionsInvalidError} naming the first option that is missing, wrong or unknown;
+ * never its value
  */
 export function resolveOptions(
   options: WxCloudStorageOptions,

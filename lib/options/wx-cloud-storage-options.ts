@@ -116,7 +116,8 @@ export interface UploadOptions {
    * Disk that all temporary files together take, over all instances of the process with the same
    * folder. An upload that needs more is refused with `WX_CLOUD_SPOOL_FAILED`: at once where its
    * length is known. Bytes, from 0, which allows no temporary files.
-   * @defaultValue 8589934592 (8 GiB), or half of what the folder's disk has free at start, whichever is less
+   * @defaultValue 8589934592 (8 GiB), or half of what the folder's disk has free at start,
+   * whichever is less
    */
   readonly diskBudgetBytes?: number | undefined;
   /** The folder for temporary files; it must exist and be writable. @defaultValue the system's temporary folder */
@@ -175,24 +176,29 @@ export interface WxCloudStorageOptions {
   /** Temporary links. */
   readonly links?: LinkOptions | undefined;
   /**
-   * Requests of the instance that may be on a connection at the same time; further ones wait, within their
-   * `timeouts.totalMs`. An eighth is kept for calls of WeChat's API, for uploads and for downloads each, so that none of
-   * them waits behind the others. Connections that are kept for the next request (4 seconds) count only per host. From 1
-   * to 65535; at least 3, or the kinds wait for each other.
+   * Requests of the instance that may be on a connection at the same time; further ones wait,
+   * within their `timeouts.totalMs`. An eighth is kept for calls of WeChat's API, for uploads and
+   * for downloads each, so that none of them waits behind the others. Connections that are kept for
+   * the next request (4 seconds) count only per host. From 1 to 65535; at least 3, or the kinds
+   * wait for each other.
    * @defaultValue 256
    */
   readonly maxConnections?: number | undefined;
   /**
-   * Called with the file IDs of objects that a failed request or call may have left behind: they could not be deleted, or
-   * their paths are not unique. At such a path the object may be that of a later request by now, which is in use: look it
-   * up in your records before you delete it, and delete none that they know. Waited for 10 seconds at most. May be
-   * async; what it throws is logged. @defaultValue none; a warning is logged in any case
+   * Called with the file IDs of objects that a failed request or call may have left behind: they
+   * could not be deleted, or their paths are not unique. At such a path the object may be that of a
+   * later request by now, which is in use: look it up in your records before you delete it, and
+   * delete none that they know. Waited for 10 seconds at most. May be async; what it throws is
+   * logged.
+   * @defaultValue none; a warning is logged in any case
    */
   readonly onOrphan?: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
   /**
-   * The key of the tickets of `createUploadForm`, without which `confirmUpload` deletes nothing: a random text of 32
-   * characters or more, the same in all processes. Never logged, never part of an error.
-   * @defaultValue derived from the AppSecret; none where there is none (`open-api-service`, `cloudbase-token`, `custom`)
+   * The key of the tickets of `createUploadForm`, without which `confirmUpload` deletes nothing: a
+   * random text of 32 characters or more, the same in all processes. Never logged, never part of an
+   * error.
+   * @defaultValue derived from the AppSecret; none where there is none (`open-api-service`,
+   * `cloudbase-token`, `custom`)
    */
   readonly ticketKey?: string | undefined;
   /** A dispatcher of undici 7 or 8 for every call: a proxy, a custom CA. It stays the caller's to close. @defaultValue an own agent */

@@ -16,16 +16,18 @@ import { encryptedTokens, plainTokens, type TokenCipher } from './token-cipher.j
 const FENCE_MEMORY_MS = 2_592_000_000;
 
 /**
- * A store in which processes share access tokens through the application's own Redis client: `redis` (node-redis 5
- * or 6; client, pool, cluster or sentinel) or `ioredis` (5 or 6; `Redis` or `Cluster`). The client stays the application's: the store
- * neither connects nor closes it, sets no timer and listens to nothing. Needs Redis 6 or newer, and the right to run `EVAL`
- * with `GET`, `SET`, `DEL`, `PTTL` and `TIME`. Three keys belong to a token, `<prefix>{<key>}:token`, `:lock` and `:fence`,
- * all with an expiry.
+ * A store in which processes share access tokens through the application's own Redis client:
+ * `redis` (node-redis 5 or 6; client, pool, cluster or sentinel) or `ioredis` (5 or 6; `Redis` or
+ * `Cluster`). The client stays the application's: the store neither connects nor closes it, sets no
+ * timer and listens to nothing. Needs Redis 6 or newer, and the right to run `EVAL` with `GET`,
+ * `SET`, `DEL`, `PTTL` and `TIME`. Three keys belong to a token, `<prefix>{<key>}:token`, `:lock`
+ * and `:fence`, all with an expiry.
  *
- * Calls fail or wait as the client does; what fails shows no token. A command that the client held back while Redis was
- * gone does not prolong a token's life. A token that cannot be decrypted counts as none, and is replaced; the first one is
- * logged as a warning.
- * @throws {@link OptionsInvalidError} `WX_CLOUD_OPTIONS_INVALID` at once, when the client or an option is wrong
+ * Calls fail or wait as the client does; what fails shows no token. A command that the client held
+ * back while Redis was gone does not prolong a token's life. A token that cannot be decrypted
+ * counts as none, and is replaced; the first one is logged as a warning.
+ * @throws {@link OptionsInvalidError} `WX_CLOUD_OPTIONS_INVALID` at once, when the client or an
+ * option is wrong
  */
 export function redisAccessTokenStore(
   client: RedisClient,

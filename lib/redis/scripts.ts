@@ -1,5 +1,6 @@
-// Proxies of hosted services (Aliyun, Tencent Cloud) check scripts before they run them: in every call the command is a literal
-// and its key is written `KEYS[n]`, never a variable. Scripts do not roll back, so what may fail comes before the first write.
+// Proxies of hosted services (Aliyun, Tencent Cloud) check scripts before they run them: in every
+// call the command is a literal and its key is written `KEYS[n]`, never a variable. Scripts do not
+// roll back, so what may fail comes before the first write.
 
 /** Redis's own clock in microseconds: the clocks of the machines that share a token may differ. */
 const NOW_US = `
@@ -7,8 +8,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]`;
 
 /**
- * The newest fence that was given out, which no text and no number beyond the whole ones is. Another kind of value in its place
- * is an error, before anything is written.
+ * The newest fence that was given out, which no text and no number beyond the whole ones is.
+ * Another kind of value in its place is an error, before anything is written.
  */
 const NEWEST_FENCE = `
 local newest = tonumber(redis.call('GET', KEYS[2]) or 0) or 0
@@ -43,10 +44,12 @@ end
 return 1`;
 
 /**
- * KEYS: lock, fence. ARGV: owner, milliseconds the lock lives, milliseconds the fence is remembered. Gives the fence and
- * Redis's time in microseconds, or nil while the lock is held. A fence is never below that time, so that it goes on rising
- * when Redis forgot the last one (a restart without persistence, an eviction). The lock is taken last, as one that was
- * taken by a script that fails keeps everybody waiting. A lock without an end is none of this store's, and is replaced.
+ * KEYS: lock, fence. ARGV: owner, milliseconds the lock lives, milliseconds the fence is
+ * remembered. Gives the fence and Redis's time in microseconds, or nil while the lock is held. A
+ * fence is never below that time, so that it goes on rising when Redis forgot the last one (a
+ * restart without persistence, an eviction). The lock is taken last, as one that was taken by a
+ * script that fails keeps everybody waiting. A lock without an end is none of this store's, and is
+ * replaced.
  */
 export const TAKE_LOCK = `
 if redis.call('PTTL', KEYS[1]) >= 0 then return false end

@@ -4,8 +4,8 @@ import { BATCH_LIMIT } from '../wire/index.js';
 const PARALLEL_CALLS = 8;
 
 /**
- * Parts a list of any length into batches of at most 50, the API's limit. Items of one group never share a batch, as the
- * answer could not tell them apart.
+ * Parts a list of any length into batches of at most 50, the API's limit. Items of one group never
+ * share a batch, as the answer could not tell them apart.
  */
 export function toBatches<Item>(
   items: readonly Item[],

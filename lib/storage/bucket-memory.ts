@@ -24,9 +24,11 @@ export class BucketMemory {
   }
 
   /**
-   * Checks the file ID of an upload link before anything is sent to it, and learns the bucket. The path has to be the
-   * same to the letter: the object would be stored under one name, and looked for under another.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when the link is for another environment, bucket or path
+   * Checks the file ID of an upload link before anything is sent to it, and learns the bucket. The
+   * path has to be the same to the letter: the object would be stored under one name, and looked
+   * for under another.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when the link is for another
+   * environment, bucket or path
    */
   learn(fileId: string, cloudPath: string): void {
     const found = this.#read(fileId);

@@ -65,8 +65,8 @@ export interface DownloadOptions extends DownloadFileOptions {
 /** What a download into memory takes. */
 export interface DownloadBufferOptions extends DownloadOptions {
   /**
-   * How many bytes the file may have; a larger one is refused before it is read. So is one that no buffer has room for,
-   * whatever is given here.
+   * How many bytes the file may have; a larger one is refused before it is read. So is one that no
+   * buffer has room for, whatever is given here.
    * @defaultValue 104857600 (100 MiB)
    */
   readonly maxBytes?: number | undefined;
@@ -77,8 +77,9 @@ export interface UploadFileOptions extends CallOptions, ProgressOptions {
   /** The media type to store it with. @defaultValue what its first bytes show, else `application/octet-stream` */
   readonly contentType?: string | undefined;
   /**
-   * Vouches that nothing but this upload is ever stored at its path, as when the path holds a random ID that was made for
-   * it. Only then is the object deleted when the upload fails after it may have been stored.
+   * Vouches that nothing but this upload is ever stored at its path, as when the path holds a
+   * random ID that was made for it. Only then is the object deleted when the upload fails after it
+   * may have been stored.
    * @defaultValue false: such an object is left alone and reported to `onOrphan`
    */
   readonly uniquePath?: boolean | undefined;

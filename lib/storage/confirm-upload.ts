@@ -19,8 +19,8 @@ import { LONGEST_TICKET_MS, type UploadTicket } from './upload-tickets.js';
 /** The rules for a file that a client has posted straight to the storage. */
 export interface ConfirmUploadOptions extends CallOptions {
   /**
-   * The ticket of the form, as the client sends it back: only with it is a file deleted that breaks a rule. Pass it on
-   * unless your own records say that the file was confirmed before.
+   * The ticket of the form, as the client sends it back: only with it is a file deleted that breaks
+   * a rule. Pass it on unless your own records say that the file was confirmed before.
    * @defaultValue none: a file that breaks a rule is refused, and stays
    */
   readonly ticket?: string | undefined;
@@ -29,7 +29,8 @@ export interface ConfirmUploadOptions extends CallOptions {
   /** The types that are accepted, e.g. `['image/*']`: its first bytes decide. @defaultValue any */
   readonly contentTypes?: readonly string[] | undefined;
   /**
-   * Names the type of a file in whose first bytes (up to 4100) none was found; a text that is no media type names none.
+   * Names the type of a file in whose first bytes (up to 4100) none was found; a text that is no
+   * media type names none.
    * @defaultValue none
    */
   readonly detectContentType?:
@@ -41,8 +42,9 @@ const DEFAULT_MAX_BYTES = 104_857_600;
 const CLOCK_TOLERANCE_MS = 2_000;
 
 /**
- * Checks a file that a client has posted straight to the storage. One that breaks a rule is deleted if its ticket shows
- * that it can only come from a form of this application, and it was never confirmed.
+ * Checks a file that a client has posted straight to the storage. One that breaks a rule is deleted
+ * if its ticket shows that it can only come from a form of this application, and it was never
+ * confirmed.
  */
 export async function confirmUpload(
   context: StorageContext,
@@ -67,7 +69,10 @@ export async function confirmUpload(
   );
 }
 
-/** The time after which no ticket of a file is good any more: a random path has one form, another one any number. */
+/**
+ * The time after which no ticket of a file is good any more: a random path has one form, another
+ * one any number.
+ */
 function lastTicketEnd(ticket: UploadTicket | undefined): number {
   return ticket?.storedSinceMs === 0 ? ticket.expiresAtMs : Date.now() + LONGEST_TICKET_MS;
 }
@@ -160,7 +165,10 @@ function isOfForm({ ageMs }: PostedObject, { storedSinceMs }: UploadTicket): boo
   return storedSinceMs === 0 || ageMs <= Date.now() - storedSinceMs + CLOCK_TOLERANCE_MS;
 }
 
-/** Removes the object that was just judged; what a client has stored there since with the same form goes with it. */
+/**
+ * Removes the object that was just judged; what a client has stored there since with the same form
+ * goes with it.
+ */
 async function removeRefused(context: StorageContext, fileId: string): Promise<void> {
   await removeOwnObjects(context, [{ fileId, isPathUnique: true }]);
 }

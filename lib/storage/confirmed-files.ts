@@ -6,9 +6,9 @@ const MAX_FILES = 100_000;
 const DIGEST_BYTES = 16;
 
 /**
- * Remembers which files were confirmed for as long as a ticket may still allow to delete them, and lets the confirmations of
- * one file happen one after the other. Once it is full, every further file counts as confirmed for that time: then bad
- * files stay, instead of good ones being deleted.
+ * Remembers which files were confirmed for as long as a ticket may still allow to delete them, and
+ * lets the confirmations of one file happen one after the other. Once it is full, every further
+ * file counts as confirmed for that time: then bad files stay, instead of good ones being deleted.
  */
 export class ConfirmedFiles {
   readonly #maxFiles: number;
@@ -43,7 +43,10 @@ export class ConfirmedFiles {
     return now < this.#allUntilMs || now < (this.#untilMs.get(digestOf(fileId)) ?? 0);
   }
 
-  /** Does something with a file after everything that was begun with it before; gives up when the signal is aborted. */
+  /**
+   * Does something with a file after everything that was begun with it before; gives up when the
+   * signal is aborted.
+   */
   async inTurn<T>(fileId: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const before = this.#turns.get(fileId);
     let end = (): void => {};

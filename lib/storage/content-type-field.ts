@@ -7,10 +7,11 @@ const NEEDED_PATHS = 3;
 const LEFT_OUT_MS = 600_000;
 
 /**
- * Decides whether uploads send the extra form field `Content-Type`. Without it COS stores every object as
- * `application/octet-stream`; but no document says that WeChat's signature permits it. So it is sent, and a form that is
- * refused goes once more without it. Only when that was taken at several paths, and no form with the field ever was, is
- * the field left out, and tried again every 10 minutes: one odd answer changes one upload at most.
+ * Decides whether uploads send the extra form field `Content-Type`. Without it COS stores every
+ * object as `application/octet-stream`; but no document says that WeChat's signature permits it. So
+ * it is sent, and a form that is refused goes once more without it. Only when that was taken at
+ * several paths, and no form with the field ever was, is the field left out, and tried again every
+ * 10 minutes: one odd answer changes one upload at most.
  */
 export class ContentTypeField {
   readonly #logger: StorageLogger;
@@ -35,7 +36,10 @@ export class ContentTypeField {
     return this.#isAccepted;
   }
 
-  /** Says whether the next upload sends it. While it is left out, one upload in 10 minutes does, as a trial. */
+  /**
+   * Says whether the next upload sends it. While it is left out, one upload in 10 minutes does, as
+   * a trial.
+   */
   decide(): boolean {
     if (this.#leftOutUntilMs === undefined) return true;
     const now = this.#now();

@@ -23,8 +23,8 @@ export interface CloudFileStat {
   /** Its media type. */
   readonly contentType: string;
   /**
-   * The encoding that a browser undoes before it reads the file, e.g. `gzip`; undefined for none. Size, ETag and content
-   * are always those of the encoded bytes, as they are stored.
+   * The encoding that a browser undoes before it reads the file, e.g. `gzip`; undefined for none.
+   * Size, ETag and content are always those of the encoded bytes, as they are stored.
    */
   readonly contentEncoding: string | undefined;
   /** The MD5 of its content for plain uploads, without quotes; empty when the storage names none. */
@@ -114,8 +114,9 @@ function isWanted({ status }: HttpAnswer, { headers }: FetchObjectCall): boolean
 const OBJECT_HEADERS = ['last-modified', 'x-cos-request-id', 'x-cos-hash-crc64ecma'] as const;
 
 /**
- * Makes sure that a 200 is not a page or JSON of something in between, such as a login page. Storage and CDN name an
- * ETag or the time of the last change for every object; a page that a server makes has neither, or a weak ETag.
+ * Makes sure that a 200 is not a page or JSON of something in between, such as a login page.
+ * Storage and CDN name an ETag or the time of the last change for every object; a page that a
+ * server makes has neither, or a weak ETag.
  */
 function assertObject(answer: HttpAnswer, fileId: string): void {
   if (!isMessage(answer.header('content-type') ?? '')) return;

@@ -75,8 +75,8 @@ export interface AskedFile {
 }
 
 /**
- * The outcome of a file whose item in a batch answer says that it went wrong, or of which the answer says nothing that can
- * be told to be about it: another answer may.
+ * The outcome of a file whose item in a batch answer says that it went wrong, or of which the
+ * answer says nothing that can be told to be about it: another answer may.
  */
 export function itemFailure(
   { endpoint, fileId, attempted }: AskedFile,

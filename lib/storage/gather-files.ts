@@ -22,8 +22,8 @@ export interface GatheredCall<Item, Result> {
 }
 
 /**
- * Gathers files into calls. A failure is the affair of the files that it is about, whether the call says it or an item; of
- * files with a transient one, and only of these, another call follows.
+ * Gathers files into calls. A failure is the affair of the files that it is about, whether the call
+ * says it or an item; of files with a transient one, and only of these, another call follows.
  */
 export function gatherFiles<Item, Result>(
   { options }: Pick<StorageFoundation, 'options'>,

@@ -30,7 +30,10 @@ export class LinkCache {
   readonly #links = new Map<string, KnownLink>();
   readonly #notes = new Set<LinkRequestNote>();
 
-  /** With 0 entries nothing is kept. `now` is a clock in milliseconds that is never set back, and that does not stand still. */
+  /**
+   * With 0 entries nothing is kept. `now` is a clock in milliseconds that is never set back, and
+   * that does not stand still.
+   */
   constructor(maxEntries: number, now = elapsedMs) {
     this.#maxEntries = maxEntries;
     this.#now = now;

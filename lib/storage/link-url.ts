@@ -3,10 +3,11 @@ import { isLoopback } from '../options/index.js';
 const ADDRESS = /^(?<origin>https?:\/\/[^/?#\\]+)(?<rest>\/.*)$/is;
 
 /**
- * Turns a link as WeChat answers it into an ASCII address; empty when it is none that may be used. No document says
- * whether the path in a link is encoded, and Tencent's own SDKs apply `encodeURI` to it. So a link that spells the cloud
- * path to the letter is taken for raw and encoded here: read as it stands, `a%20b.png` would be `a b.png`. For a path
- * that holds a `%` no encoded link looks like that; any other path means the same in both forms.
+ * Turns a link as WeChat answers it into an ASCII address; empty when it is none that may be used.
+ * No document says whether the path in a link is encoded, and Tencent's own SDKs apply `encodeURI`
+ * to it. So a link that spells the cloud path to the letter is taken for raw and encoded here: read
+ * as it stands, `a%20b.png` would be `a b.png`. For a path that holds a `%` no encoded link looks
+ * like that; any other path means the same in both forms.
  */
 export function toLinkUrl(link: string, cloudPath: string): string {
   const text = encodeRawLink(link, cloudPath) ?? link;

@@ -9,7 +9,10 @@ import { PendingSet } from './pending-set.js';
 /** How long an operation that was ended may take to remove what it left: an awaited answer, then the removal. */
 const LONGEST_CLEANUP_MS = 15_000;
 
-/** How long running operations may take to end by themselves when the application shuts down, so that all of it takes 10 s. */
+/**
+ * How long running operations may take to end by themselves when the application shuts down, so
+ * that all of it takes 10 s.
+ */
 const SHUTDOWN_GRACE_MS = 9_000;
 
 /** Bounds operations in time, knows which are running, and ends them when the application shuts down. */
@@ -80,14 +83,20 @@ export class Operations {
     }
   }
 
-  /** The shutdown begins: what still runs after `graceMs` is ended then, whatever else is waited for meanwhile. */
+  /**
+   * The shutdown begins: what still runs after `graceMs` is ended then, whatever else is waited for
+   * meanwhile.
+   */
   startClosing(graceMs = SHUTDOWN_GRACE_MS): void {
     if (this.#endsAtMs !== undefined) return;
     this.#endsAtMs = performance.now() + graceMs;
     this.#endTimer = setTimeout(() => this.#end(), graceMs).unref();
   }
 
-  /** Waits until nothing runs, no longer than the grace time; then ends what still runs and waits for its clean-up. */
+  /**
+   * Waits until nothing runs, no longer than the grace time; then ends what still runs and waits
+   * for its clean-up.
+   */
   async drain(): Promise<void> {
     this.startClosing();
     const graceMs = Math.max(0, (this.#endsAtMs ?? 0) - performance.now());

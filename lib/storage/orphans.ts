@@ -5,8 +5,8 @@ import type { StorageContext } from './storage-context.js';
 const REPORT_MS = 10_000;
 
 /**
- * Makes known which objects a failed call may have left behind: one warning with their file IDs, and the application's
- * `onOrphan`. An error of that function is logged.
+ * Makes known which objects a failed call may have left behind: one warning with their file IDs,
+ * and the application's `onOrphan`. An error of that function is logged.
  */
 export async function reportOrphans(
   { options, logger, operations }: Pick<StorageContext, 'options' | 'logger' | 'operations'>,

@@ -13,10 +13,10 @@ export interface OwnObject {
 }
 
 /**
- * Removes objects that a failed call left behind; never rejects. An object is deleted only where its path is unique. At any
- * other path somebody else may have stored, before or since, and no look at what is there could tell: equal content is no
- * proof, and between the look and the deletion somebody may store. Such objects are reported, and so are those that cannot
- * be deleted.
+ * Removes objects that a failed call left behind; never rejects. An object is deleted only where
+ * its path is unique. At any other path somebody else may have stored, before or since, and no look
+ * at what is there could tell: equal content is no proof, and between the look and the deletion
+ * somebody may store. Such objects are reported, and so are those that cannot be deleted.
  */
 export async function removeOwnObjects(
   context: StorageContext,

@@ -57,9 +57,10 @@ const UNRELATED_CODES = new Set([
 ]);
 
 /**
- * Decides what became of a form upload. It counts as stored only when COS answered 204, or 200 or 201 with the ETag of
- * the object, without an error document, after all bytes were sent, and named the MD5 of what was sent if that was asked
- * for. Any other 2xx comes from something in between, such as a gateway that blocks or a proxy that wants a login.
+ * Decides what became of a form upload. It counts as stored only when COS answered 204, or 200 or
+ * 201 with the ETag of the object, without an error document, after all bytes were sent, and named
+ * the MD5 of what was sent if that was asked for. Any other 2xx comes from something in between,
+ * such as a gateway that blocks or a proxy that wants a login.
  */
 export function judgePostObject(
   answer: HttpReply,
@@ -83,7 +84,10 @@ function isConfirmation(answer: HttpReply): boolean {
   return isSuccess && isStrongEtag(answer.header('etag'));
 }
 
-/** COS answers with XML or nothing: a page or JSON comes from something in between, whatever its status. */
+/**
+ * COS answers with XML or nothing: a page or JSON comes from something in between, whatever its
+ * status.
+ */
 function isForeign(answer: HttpReply): boolean {
   return (
     isMessage(answer.header('content-type') ?? '') ||
@@ -117,7 +121,10 @@ function refuse(
   };
 }
 
-/** A gateway's 408 says that an answer was late, and nothing of what COS did; the other 4xx say that nothing was stored. */
+/**
+ * A gateway's 408 says that an answer was late, and nothing of what COS did; the other 4xx say that
+ * nothing was stored.
+ */
 function mayHaveStored(status: number, document: CosError | undefined): boolean {
   return status < 400 || status >= 500 || (status === 408 && document === undefined);
 }

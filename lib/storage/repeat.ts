@@ -13,8 +13,8 @@ export interface RepeatedWork<T> {
 }
 
 /**
- * Tells whether an operation is to be tried again. A failed token call does not count as transient: all operations share
- * its own tries, which would be multiplied otherwise.
+ * Tells whether an operation is to be tried again. A failed token call does not count as transient:
+ * all operations share its own tries, which would be multiplied otherwise.
  */
 export function isTransient(error: unknown): boolean {
   return isRetryable(error) && !isTokenCallError(error);

@@ -22,13 +22,16 @@ export interface BatchRequest<Item, Result> {
 const PERHAPS_ONE_FILE: readonly (number | undefined)[] = [
   40_097, -501_007, -501_009, -501_023, -503_002, -503_003, -601_002,
 ];
-/** So many files are asked for alone, to see whether the call fails for other reasons than a file. */
+/**
+ * So many files are asked for alone, to see whether the call fails for other reasons than a file.
+ */
 const TRIALS = 2;
 
 /**
- * Asks for several files in one call: one outcome each, in order. Callers who do not know of each other share it, so a
- * call that fails for what may be one file's doing is split until that file's caller alone is told. First two files at
- * random are asked for alone: when both fail, it is taken to be about more than single files, and all of them fail.
+ * Asks for several files in one call: one outcome each, in order. Callers who do not know of each
+ * other share it, so a call that fails for what may be one file's doing is split until that file's
+ * caller alone is told. First two files at random are asked for alone: when both fail, it is taken
+ * to be about more than single files, and all of them fail.
  */
 export async function requestBatch<Item, Result>(
   batch: BatchRequest<Item, Result>,

@@ -35,7 +35,10 @@ export interface StorageCheck {
   readonly write: CheckOutcome;
   /** The bucket gives the object back, with the same bytes. */
   readonly read: CheckOutcome;
-  /** The bucket deletes the object. An object that remains is named by the error, and reported to `onOrphan`. */
+  /**
+   * The bucket deletes the object. An object that remains is named by the error, and reported to
+   * `onOrphan`.
+   */
   readonly delete: CheckOutcome;
 }
 

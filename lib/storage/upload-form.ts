@@ -33,9 +33,10 @@ export interface UploadForm {
   /** Until when the storage takes the form, by its own clock. */
   readonly expiresAt: Date;
   /**
-   * The proof that the file is of this form, for `confirmUpload`, which deletes a file that breaks a rule only with it. Give
-   * it to the client together with the form. It ends 15 minutes after `expiresAt`, and 2 hours after it was made at the
-   * latest. Undefined where there is neither `ticketKey` nor an AppSecret.
+   * The proof that the file is of this form, for `confirmUpload`, which deletes a file that breaks
+   * a rule only with it. Give it to the client together with the form. It ends 15 minutes after
+   * `expiresAt`, and 2 hours after it was made at the latest. Undefined where there is neither
+   * `ticketKey` nor an AppSecret.
    */
   readonly ticket: string | undefined;
 }

@@ -41,10 +41,12 @@ export interface UploadObjectCall {
 }
 
 /**
- * Stores one object: a link, then the form. A transient failure is repeated with a fresh link as long as the body can be
- * read again; where it is not known what COS did, the object is uploaded again to the same path. After the last try it is
- * removed where the path is unique, and reported elsewhere.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_UPLOAD_REJECTED` and all that calls and bodies throw
+ * Stores one object: a link, then the form. A transient failure is repeated with a fresh link as
+ * long as the body can be read again; where it is not known what COS did, the object is uploaded
+ * again to the same path. After the last try it is removed where the path is unique, and reported
+ * elsewhere.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_UPLOAD_REJECTED` and all that calls and bodies
+ * throw
  */
 export async function uploadObject(
   context: StorageContext,
@@ -109,14 +111,17 @@ class ObjectUpload {
     await removeOwnObjects(this.#context, [{ fileId, isPathUnique }]);
   }
 
-  /** The repeat of a refused form is not one of the tries: nothing was transient about the refusal. */
+  /**
+   * The repeat of a refused form is not one of the tries: nothing was transient about the refusal.
+   */
   async #attempt(): Promise<StoredCloudFile> {
     const { contentTypeField: field } = this.#context;
     const withType = field.decide();
     const first = await this.#send(withType);
     const isWorthIt = !first.outcome.isStored && first.outcome.isFormRefused && withType;
     if (!isWorthIt || !this.#canSend()) return this.#finish(first, withType);
-    // Where the storage is known to take the field, the refusal has another reason: the file keeps its type.
+    // Where the storage is known to take the field, the refusal has another reason: the file keeps
+    // its type.
     const repeatsWithType = field.isAccepted;
     const stored = this.#finish(await this.#send(repeatsWithType), repeatsWithType);
     if (!repeatsWithType) field.blame(this.#call.cloudPath);

@@ -7,13 +7,16 @@ export interface UploadTicket {
   /** The end of the ticket, in milliseconds since 1970. */
   readonly expiresAtMs: number;
   /**
-   * The time at which the form was made, in milliseconds since 1970: an older object is not the form's. 0 for a path with
-   * a random part, at which nothing else can be stored.
+   * The time at which the form was made, in milliseconds since 1970: an older object is not the
+   * form's. 0 for a path with a random part, at which nothing else can be stored.
    */
   readonly storedSinceMs: number;
 }
 
-/** How long a ticket outlives its form, so that the last file posted with it can still be confirmed or deleted. */
+/**
+ * How long a ticket outlives its form, so that the last file posted with it can still be confirmed
+ * or deleted.
+ */
 const GRACE_MS = 900_000;
 
 /** The longest life of a ticket, whatever window the signature of its form has. */
@@ -61,7 +64,8 @@ export class UploadTickets {
 
   /**
    * Reads the ticket that came with a file ID; undefined for none, and for one that has expired.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_TICKET_REFUSED` when it was not made for this file ID with this key
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_TICKET_REFUSED` when it was not made for this
+   * file ID with this key
    */
   verify(fileId: string, ticket: unknown): UploadTicket | undefined {
     if (ticket === undefined) return undefined;

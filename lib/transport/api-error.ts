@@ -17,7 +17,10 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /** The ways to authenticate, as the options name them. */
 export type AuthType = ResolvedAuth['type'];
 
-/** The numbers with which a token is refused: what is to be done depends on where the token comes from. */
+/**
+ * The numbers with which a token is refused: what is to be done depends on where the token comes
+ * from.
+ */
 const TOKEN_REJECTIONS: ReadonlySet<number> = new Set([40001, 40014, 42001]);
 
 const TOKEN_ADVICE: Readonly<Record<AuthType, string>> = {
@@ -194,7 +197,10 @@ export function toApiError({
   });
 }
 
-/** What the status of one file in a batch answer means: transient, where the same number is so for a whole call. */
+/**
+ * What the status of one file in a batch answer means: transient, where the same number is so for a
+ * whole call.
+ */
 export function judgeItemStatus(status: number): Required<ApiErrorKind> {
   const kind = KINDS.get(status);
   if (kind?.retryable === true) return { ...kind, retryable: true };

@@ -82,7 +82,10 @@ function describeFailure(error: unknown, code: string): Failure {
   return { what: code === CONNECT_DROPPED ? DROPPED : describeBroken(code), retryable: true };
 }
 
-/** The texts with which undici reports a proxy that refuses a tunnel; it has no code of its own for that. */
+/**
+ * The texts with which undici reports a proxy that refuses a tunnel; it has no code of its own for
+ * that.
+ */
 const PROXY_REFUSAL = /^Proxy (?:response|Authentication Required) \((\d{3})\)/;
 
 /** The HTTP status with which a proxy refused to connect; undefined when it is no such failure. */

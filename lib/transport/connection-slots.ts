@@ -18,9 +18,10 @@ interface Lane {
 }
 
 /**
- * Gives out the connections of one instance, so many at a time; further requests wait, first come, first served. An eighth is
- * kept for each kind of request: calls of WeChat's API do not wait behind uploads that take long, and uploads whose
- * bytes come out of downloads do not wait for connections that these hold.
+ * Gives out the connections of one instance, so many at a time; further requests wait, first come,
+ * first served. An eighth is kept for each kind of request: calls of WeChat's API do not wait
+ * behind uploads that take long, and uploads whose bytes come out of downloads do not wait for
+ * connections that these hold.
  */
 export class ConnectionSlots {
   readonly #max: number;
@@ -40,7 +41,10 @@ export class ConnectionSlots {
     this.#all = Object.values(this.#lanes);
   }
 
-  /** Takes a connection if there is one now. It has to be given back by {@link ConnectionSlots.release}. */
+  /**
+   * Takes a connection if there is one now. It has to be given back by
+   * {@link ConnectionSlots.release}.
+   */
   tryTake(name: ConnectionLane): boolean {
     const lane = this.#lanes[name];
     if (lane.waiting.size > 0 || !this.#isFree(lane)) return false;

@@ -20,8 +20,9 @@ interface OriginUse {
 }
 
 /**
- * Bounds the time until a request is on a connection, where the dispatcher is the application's. The time does not count while
- * another request to the same origin is on a connection: a dispatcher may have a queue in which requests wait for it.
+ * Bounds the time until a request is on a connection, where the dispatcher is the application's.
+ * The time does not count while another request to the same origin is on a connection: a dispatcher
+ * may have a queue in which requests wait for it.
  */
 export class ConnectionWatch {
   readonly #connectMs: number;
@@ -105,7 +106,10 @@ export class WatchedRequest {
   }
 }
 
-/** The origins that requests on given dispatchers wait for, over all instances, and how many requests. */
+/**
+ * The origins that requests on given dispatchers wait for, over all instances, and how many
+ * requests.
+ */
 const waitingOrigins = new Map<string, number>();
 
 function addWaiting(origin: string): void {
@@ -121,9 +125,10 @@ function removeWaiting(origin: string): void {
 }
 
 /**
- * Lets the requests that wait for a connection fail when it is dropped while it is made. A proxy that drops `CONNECT` would
- * otherwise be asked again thousands of times a second for as long as the process lives, also for requests that were given up:
- * a request that waits in a dispatcher cannot be taken back. undici fails such requests by the code of the error.
+ * Lets the requests that wait for a connection fail when it is dropped while it is made. A proxy
+ * that drops `CONNECT` would otherwise be asked again thousands of times a second for as long as
+ * the process lives, also for requests that were given up: a request that waits in a dispatcher
+ * cannot be taken back. undici fails such requests by the code of the error.
  */
 function endRepeats(message: unknown): void {
   const { connectParams, error } = message as ConnectErrorMessage;

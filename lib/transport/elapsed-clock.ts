@@ -4,9 +4,10 @@ import { performance } from 'node:perf_hooks';
 const TOLERANCE_MS = 1_000;
 
 /**
- * Makes a clock that is never set back, and that goes on while the machine or the container is suspended: on many platforms
- * the monotonic clock stands still then. How far the wall clock has run ahead of it is added. A wall clock that is set forward
- * makes what is kept look older once, which costs a fetch; one that is set back changes nothing.
+ * Makes a clock that is never set back, and that goes on while the machine or the container is
+ * suspended: on many platforms the monotonic clock stands still then. How far the wall clock has
+ * run ahead of it is added. A wall clock that is set forward makes what is kept look older once,
+ * which costs a fetch; one that is set back changes nothing.
  */
 export function createElapsedClock(
   monotonicMs = (): number => performance.now(),
@@ -25,5 +26,8 @@ export function createElapsedClock(
   };
 }
 
-/** Milliseconds on the clock of this process by which tokens and links age; see {@link createElapsedClock}. */
+/**
+ * Milliseconds on the clock of this process by which tokens and links age; see
+ * {@link createElapsedClock}.
+ */
 export const elapsedMs = createElapsedClock();

@@ -13,7 +13,10 @@ export interface FormParts {
   readonly file: FileBytes;
   /** Told how many bytes of the file were handed to the connection; not for a form that is sent in one piece. @defaultValue nobody is */
   readonly onFileBytes?: ((count: number) => void) | undefined;
-  /** Asked for the memory of a copy of the whole form; without it the form is sent in pieces. @defaultValue there is enough */
+  /**
+   * Asked for the memory of a copy of the whole form; without it the form is sent in pieces.
+   * @defaultValue there is enough
+   */
   readonly canJoin?: ((bytes: number) => boolean) | undefined;
 }
 

@@ -111,7 +111,8 @@ export class HttpTransport {
     const { timeouts, maxConnections } = this.#options;
     this.#ownAgent ??= new AgentType({
       connect: { timeout: timeouts.connectMs },
-      // Per host; else a connection that is not yet free again would have another one opened beside it.
+      // Per host; else a connection that is not yet free again would have another one opened beside
+      // it.
       connections: maxConnections,
     });
     return this.#ownAgent;
@@ -231,7 +232,10 @@ class ConnectionHold implements RequestWatcher {
     this.#watched?.started();
   }
 
-  /** An agent of ours goes on connecting, and tells when it has ended; another dispatcher may never do so. */
+  /**
+   * An agent of ours goes on connecting, and tells when it has ended; another dispatcher may never
+   * do so.
+   */
   abandoned(): void {
     if (this.#watched !== undefined) this.ended();
   }
@@ -243,7 +247,10 @@ class ConnectionHold implements RequestWatcher {
   }
 }
 
-/** A connection is free a turn of the event loop after its answer has ended; until then undici would open another one. */
+/**
+ * A connection is free a turn of the event loop after its answer has ended; until then undici would
+ * open another one.
+ */
 function afterDrain(work: () => void): void {
   setImmediate(() => setImmediate(work));
 }

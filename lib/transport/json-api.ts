@@ -31,7 +31,10 @@ const MAX_QUOTED_CHARACTERS = 200;
 export interface ApiAddress {
   /** Without a trailing slash. */
   readonly baseUrl: string;
-  /** How its calls are authenticated: errors say what to do accordingly. @defaultValue `stable-token` */
+  /**
+   * How its calls are authenticated: errors say what to do accordingly.
+   * @defaultValue `stable-token`
+   */
   readonly auth?: AuthType;
 }
 

@@ -5,7 +5,10 @@ import type { ResolvedRetry } from '../options/index.js';
 /** 4xx that say nothing of the request itself: it was too slow, too early, or one of too many. */
 const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** Tells whether the same request may succeed later, by its HTTP status. 501 says that it never will. */
+/**
+ * Tells whether the same request may succeed later, by its HTTP status. 501 says that it never
+ * will.
+ */
 export function isTransientStatus(status: number): boolean {
   return (status >= 500 && status !== 501) || TRANSIENT_STATUSES.has(status);
 }

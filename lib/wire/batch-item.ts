@@ -24,8 +24,8 @@ export const BATCH_LIMIT = 50;
 const ID_NAMES = ['fileid', 'file_id', 'fileID', 'fileId'] as const;
 
 /**
- * Reads one item of a batch answer; undefined for what is not an item. A bare string is the ID of a file that went well:
- * the delete page's type column says so, though its sample shows objects.
+ * Reads one item of a batch answer; undefined for what is not an item. A bare string is the ID of a
+ * file that went well: the delete page's type column says so, though its sample shows objects.
  */
 export function decodeBatchItem(value: unknown): BatchItem | undefined {
   if (typeof value === 'string') return { raw: {}, fileId: value, status: 0, errmsg: '' };
@@ -56,10 +56,11 @@ interface Candidate {
 }
 
 /**
- * Finds the item of each file, in the order of the files; undefined for a file of which no item can be told to be. An ID
- * decides, in whatever form it comes back: no two files of a call have the same normal form. An item without one counts
- * for the file at its position, if there are as many items as files: one with a link when the link is that file's, another
- * one when nothing in the list stands elsewhere.
+ * Finds the item of each file, in the order of the files; undefined for a file of which no item can
+ * be told to be. An ID decides, in whatever form it comes back: no two files of a call have the
+ * same normal form. An item without one counts for the file at its position, if there are as many
+ * items as files: one with a link when the link is that file's, another one when nothing in the
+ * list stands elsewhere.
  */
 export function matchBatchItems(
   list: readonly unknown[],

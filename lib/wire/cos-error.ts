@@ -19,7 +19,8 @@ export function decodeCosError(body: string): CosError | undefined {
 }
 
 /**
- * The codes of refusals that pass by themselves, or with a fresh link, whatever status they come with.
+ * The codes of refusals that pass by themselves, or with a fresh link, whatever status they come
+ * with.
  * @see https://cloud.tencent.com/document/api/436/7730
  */
 const TRANSIENT_CODES: ReadonlySet<string> = new Set([
@@ -42,7 +43,10 @@ function readElement(xml: string, name: string): string | undefined {
   return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
 }
 
-/** Tells whether a `Content-Type` is that of a page or of JSON: what gateways and proxies answer in place of others. */
+/**
+ * Tells whether a `Content-Type` is that of a page or of JSON: what gateways and proxies answer in
+ * place of others.
+ */
 export function isMessage(contentType: string): boolean {
   return /^\s*(?:text\/html|application\/(?:[\w.-]+\+)?(?:json|xhtml\+xml))\s*(?:;|$)/i.test(
     contentType,

@@ -28,7 +28,10 @@ export function readText(from: JsonObject, name: string, endpoint: string): stri
   return value;
 }
 
-/** Reads a list. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else */
+/**
+ * Reads a list.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else
+ */
 export function readList(from: JsonObject, name: string, endpoint: string): readonly unknown[] {
   const value = from[name];
   if (!Array.isArray(value)) throw malformed(endpoint, `${name} is not a list`);

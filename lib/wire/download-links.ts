@@ -39,8 +39,8 @@ export interface DownloadLinkItem extends BatchItemStatus {
 }
 
 /**
- * Reads the answer for the given file IDs, in their order; undefined for a file of which the answer says nothing that can
- * be told to be about it.
+ * Reads the answer for the given file IDs, in their order; undefined for a file of which the answer
+ * says nothing that can be told to be about it.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when there is no list
  */
 export function decodeDownloadLinks(

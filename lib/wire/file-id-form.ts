@@ -13,14 +13,20 @@ const ENCODED = /(?:%[\da-f]{2})+/gi;
 /** More than anything encodes a text over and over. */
 const MAX_DECODINGS = 8;
 
-/** Takes apart a file ID that somebody else may have spelled anew: percent-encoded, decomposed, without its bucket. */
+/**
+ * Takes apart a file ID that somebody else may have spelled anew: percent-encoded, decomposed,
+ * without its bucket.
+ */
 export function readFileIdForm(fileId: string): FileIdForm {
   const text = normalise(fileId);
   const [, env, bucket, path = text] = FORM.exec(text) ?? [];
   return { env, bucket, path: path.replace(/^\/+/, '') };
 }
 
-/** Tells whether an ID that was said stands for a file that was asked for: what it leaves out is not compared. */
+/**
+ * Tells whether an ID that was said stands for a file that was asked for: what it leaves out is not
+ * compared.
+ */
 export function isSameFile(said: FileIdForm, asked: FileIdForm): boolean {
   return (
     said.path === asked.path &&
@@ -29,7 +35,10 @@ export function isSameFile(said: FileIdForm, asked: FileIdForm): boolean {
   );
 }
 
-/** Tells whether an address is that of a file, with its path raw or encoded, behind the host or behind the bucket. */
+/**
+ * Tells whether an address is that of a file, with its path raw or encoded, behind the host or
+ * behind the bucket.
+ */
 export function isAddressOf(url: string, { bucket, path }: FileIdForm): boolean {
   const behindHost = url.replace(/^[a-z]+:\/\/[^/]*/i, '');
   // In a raw path a question mark may be the path's own.

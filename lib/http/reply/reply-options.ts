@@ -4,8 +4,8 @@ import type { WxCloudHttpRequest } from '../upload-options.js';
 /** What is known of an answer when its path is decided. */
 export interface WxCloudOutgoingFile {
   /**
-   * A random ID that was made for this answer alone. A path that holds it is unique, so that the object is deleted when the
-   * request fails.
+   * A random ID that was made for this answer alone. A path that holds it is unique, so that the
+   * object is deleted when the request fails.
    */
   readonly uuid: string;
   /** The name that the handler gave; never sent to the storage. */
@@ -32,8 +32,9 @@ export interface WxCloudReplyOptions {
    */
   readonly path?: string | WxCloudReplyPathFactory | undefined;
   /**
-   * Vouches that the function `path` never returns the path of another file, where it does not use `file.uuid`: only then is
-   * the object deleted when the request fails. Elsewhere it is left alone and reported to `onOrphan`.
+   * Vouches that the function `path` never returns the path of another file, where it does not use
+   * `file.uuid`: only then is the object deleted when the request fails. Elsewhere it is left alone
+   * and reported to `onOrphan`.
    * @defaultValue false
    */
   readonly uniquePath?: boolean | undefined;

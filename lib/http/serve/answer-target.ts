@@ -30,9 +30,11 @@ export interface AnswerHead {
 }
 
 /**
- * Takes Node's response over from an adapter, with the head of the answer set; from then on nobody else answers. All that
- * can be wrong with the head is found before that, so that an error still gets an answer of its own.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when the head cannot be sent, or another answer has begun
+ * Takes Node's response over from an adapter, with the head of the answer set; from then on nobody
+ * else answers. All that can be wrong with the head is found before that, so that an error still
+ * gets an answer of its own.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when the head cannot be sent, or
+ * another answer has begun
  */
 export function takeOver(target: AnswerTarget, { status, headers }: AnswerHead): ServerResponse {
   const raw = rawOf(target);

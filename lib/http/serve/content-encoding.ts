@@ -1,7 +1,10 @@
 import { pipeline, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 
-/** One coding or several, as a header lists them. @see https://www.rfc-editor.org/rfc/rfc9110#section-8.4 */
+/**
+ * One coding or several, as a header lists them.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.4
+ */
 const CODINGS = /^[\w!#$%&'*+.^`|~-]+(?: *, *[\w!#$%&'*+.^`|~-]+)*$/;
 
 /** Longer lists than anything is stored with. */
@@ -20,7 +23,10 @@ export function toEncodingHeader(contentEncoding: string | undefined): string | 
   return isList && CODINGS.test(contentEncoding) ? contentEncoding : undefined;
 }
 
-/** Decodes a body as it is read; undefined for an encoding that is not known here. Its errors and its end are those of `body`. */
+/**
+ * Decodes a body as it is read; undefined for an encoding that is not known here. Its errors and
+ * its end are those of `body`.
+ */
 export function decodeBody(body: Readable, contentEncoding: string): Readable | undefined {
   const decoder = DECODERS.get(contentEncoding)?.();
   // Both streams are destroyed together; whoever reads the decoder gets the error from it.

@@ -9,16 +9,17 @@ export interface ServedFileOptions extends CallOptions {
   /** The name that a browser saves it under, in any language; of a path, the last part. @defaultValue none: the browser makes one up */
   readonly fileName?: string | undefined;
   /**
-   * Whether a browser shows the file or saves it. Only give `inline` when you know what is in it: a page or an SVG of a
-   * stranger would run in your origin, so all but the types below are shown without scripts even then, and a
-   * `StreamableFile` of them is always saved.
+   * Whether a browser shows the file or saves it. Only give `inline` when you know what is in it: a
+   * page or an SVG of a stranger would run in your origin, so all but the types below are shown
+   * without scripts even then, and a `StreamableFile` of them is always saved.
    * @defaultValue `inline` for raster images, audio, video, plain text and PDF, else `attachment`
    */
   readonly disposition?: Disposition | undefined;
   /**
-   * The media type. It is written anew, from a list of types that cannot run scripts in your origin; others are sent as
-   * `application/octet-stream`, or as what they are in a sandbox when `disposition` is `inline`. Plain text is sent as
-   * UTF-8 unless the type says GBK, GB18030 or Big5.
+   * The media type. It is written anew, from a list of types that cannot run scripts in your
+   * origin; others are sent as `application/octet-stream`, or as what they are in a sandbox when
+   * `disposition` is `inline`. Plain text is sent as UTF-8 unless the type says GBK, GB18030 or
+   * Big5.
    * @defaultValue the one that the file was stored with
    */
   readonly contentType?: string | undefined;
