@@ -30,8 +30,8 @@ export async function detectContentType(head: Uint8Array): Promise<DetectedType 
 }
 
 /**
- * Whether a media type is among accepted ones: exact, with a wildcard (`image/*`), or `*` for any.
- * Parameters are ignored; a text that is not one media type is never accepted.
+ * True when a media type is among accepted ones: exact, with a wildcard (`image/*`), or `*` for
+ * any. Parameters are ignored; a text that is not one media type is never accepted.
  */
 export function isAcceptedType(
   contentType: string | undefined,

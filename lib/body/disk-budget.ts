@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { WxCloudStorageError } from '../errors/index.js';
 
-/** How much disk temporary files take at the moment. */
+/** The disk that temporary files take at the moment. */
 export interface DiskUse {
   /** The sum over all that share it, in bytes. */
   usedBytes: number;
@@ -34,7 +34,7 @@ export class DiskBudget {
   }
 
   /**
-   * Whether so many bytes more would fit at the moment; never any where there may be no temporary
+   * True when so many bytes more would fit at the moment; never any where there may be no temporary
    * files.
    */
   fits(bytes: number): boolean {

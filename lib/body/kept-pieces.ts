@@ -34,12 +34,12 @@ export class KeptPieces {
     return this.#share.heldBytes;
   }
 
-  /** How many blocks they take. */
+  /** Number of blocks they take. */
   get count(): number {
     return this.#blocks.length;
   }
 
-  /** Whether more was appended than the budget had room for. */
+  /** True when more was appended than the budget had room for. */
   get isOverdrawn(): boolean {
     return this.#isOverdrawn;
   }

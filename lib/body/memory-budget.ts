@@ -8,7 +8,7 @@ const FORM_BYTES = 65_536;
 
 /** Memory that its holder can move to disk. */
 export interface MovableMemory {
-  /** How many bytes of the budget it holds. */
+  /** Number of bytes of the budget it holds. */
   readonly heldBytes: number;
   /**
    * Asks the holder to move them, and to keep no further ones in memory. Does not wait for the
@@ -17,7 +17,7 @@ export interface MovableMemory {
   moveToDisk(): void;
 }
 
-/** How much memory uploads hold at the moment. */
+/** The memory that uploads hold at the moment. */
 export interface MemoryUse {
   /** The sum over all that share it, in bytes. */
   usedBytes: number;
@@ -111,7 +111,9 @@ export class MemoryBudget {
     this.#use.moving.delete(holder);
   }
 
-  /** Whether a new form may begin. Where nothing is held that cannot go to disk, it always may. */
+  /**
+   * True when a new form may begin. Where nothing is held that cannot go to disk, it always may.
+   */
   hasRoomForForm(): boolean {
     const { usedBytes } = this.#use;
     const wantedBytes = Math.min(FORM_BYTES, this.#limitBytes * (RESERVE_SHARE / 2));
@@ -119,7 +121,7 @@ export class MemoryBudget {
     return missingBytes <= 0 || this.#canMove(Math.min(missingBytes, usedBytes));
   }
 
-  /** Whether so much is held by those that can move, or do so already. */
+  /** True when so much is held by those that can move, or do so already. */
   #canMove(bytes: number): boolean {
     let foundBytes = 0;
     const { moving, movable } = this.#use;
@@ -148,7 +150,7 @@ export class MemoryBudget {
   }
 }
 
-/** What one owner holds of a budget: nothing more, once it has let go of it. */
+/** The part of a budget that one owner holds: nothing more, once it has let go of it. */
 export class MemoryShare {
   readonly #budget: MemoryBudget;
   #heldBytes = 0;
@@ -158,7 +160,7 @@ export class MemoryShare {
     this.#budget = budget;
   }
 
-  /** How many bytes it holds. */
+  /** Number of bytes it holds. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
@@ -206,7 +208,7 @@ export class PassingMemory implements MovableMemory {
     this.#share = new MemoryShare(budget);
   }
 
-  /** How many bytes it holds. */
+  /** Number of bytes it holds. */
   get heldBytes(): number {
     return this.#share.heldBytes;
   }

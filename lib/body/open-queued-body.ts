@@ -8,7 +8,7 @@ import { HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
 
 /** Pieces that come one after the other, and that their source does not touch again. */
 export interface QueuedSource extends AsyncIterable<Uint8Array> {
-  /** Whether its memory is wanted for something else. */
+  /** True when its memory is wanted for something else. */
   readonly isAsked: boolean;
   /**
    * Takes all of them when none is to come any more, none was taken, and the budget has room for

@@ -24,9 +24,9 @@ export interface OpenBodyContext {
   readonly areGivenAway?: boolean | undefined;
   /** Limits for bodies of unknown length. */
   readonly limits: ResolvedUpload;
-  /** What all uploads together may hold in memory. */
+  /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
-  /** What all temporary files together may take, and where they are. */
+  /** The disk that all temporary files together may take, and their place. */
   readonly diskBudget: DiskBudget;
   /** The most bytes that a body of unknown length can have, where that is known. */
   readonly mostBytes?: number | undefined;

@@ -60,7 +60,7 @@ export function toServedType(storedType: string): ServedType {
 }
 
 /**
- * Whether the type that a file is stored with fits the one that its content shows, where both say
+ * True when the type that a file is stored with fits the one that its content shows, where both say
  * something. A client that posts straight to the storage may change the form's field
  * `Content-Type`. A type that may run scripts has to be shown by the content; a container (ZIP,
  * OLE, Ogg, MP4, XML) fits whatever is kept in it.

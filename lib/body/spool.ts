@@ -8,11 +8,11 @@ import { HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
 
 /** Where a body of unknown length is kept until its end shows how long it is. */
 export interface SpoolContext {
-  /** How much of it may stay in memory. */
+  /** The bytes of it that may stay in memory. */
   readonly limits: Pick<ResolvedUpload, 'memoryLimitBytes'>;
-  /** What all uploads together may hold in memory. */
+  /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
-  /** What all temporary files together may take, and where they are. */
+  /** The disk that all temporary files together may take, and their place. */
   readonly diskBudget: DiskBudget;
   /**
    * The most bytes that it can have, where that is known: with no room for so many, nothing is
@@ -53,11 +53,11 @@ class Spool implements MovableMemory {
   #kept: KeptPieces;
   #file: TemporaryFile | undefined;
   #isInspected = false;
-  /** Whether the memory is wanted for something else. */
+  /** True when the memory is wanted for something else. */
   #isAsked = false;
   /** A piece is being taken: whoever asks for the memory gets it afterwards. */
   #isAppending = false;
-  /** What was asked for, under way; rejects when it failed, which the next call reports. */
+  /** The request under way; rejects when it failed, which the next call reports. */
   #moving: Promise<void> | undefined;
 
   constructor(context: SpoolContext) {

@@ -9,7 +9,7 @@ export interface StreamBodyParts {
   readonly size: number;
   /** Whether its source does not touch a piece again; otherwise each is copied. @defaultValue false */
   readonly areGivenAway?: boolean | undefined;
-  /** What all uploads together may hold in memory. */
+  /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
   /** Looks at the first bytes; what it throws refuses the body. */
   readonly inspectHead: (head: Uint8Array) => Promise<void>;

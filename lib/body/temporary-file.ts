@@ -13,7 +13,7 @@ const LEAST_TRANSFER_BYTES = 65_536;
 const ALL_WRITES_BYTES = 4_194_304;
 /** Less than of writes, as every reading needs a new buffer, which stays until the next garbage collection. */
 const ALL_READS_BYTES = 1_048_576;
-/** What is read at a time when the memory budget is used up: nothing could be sent without. */
+/** The bytes read at a time when the memory budget is used up: nothing could be sent without. */
 const LEAST_READ_BYTES = 16_384;
 
 let openFiles = 0;
@@ -26,11 +26,14 @@ function shareOf(allBytes: number): number {
 
 /** Where a temporary file is, and what it counts towards. */
 export interface TemporaryFilePlace {
-  /** What all uploads together may hold in memory. */
+  /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
-  /** What all temporary files together may take, and their folder. */
+  /** The disk that all temporary files together may take, and their folder. */
   readonly diskBudget: DiskBudget;
-  /** Whether nobody touches appended bytes again, so that they need no copy. @defaultValue false */
+  /**
+   * True when nobody touches appended bytes again, so that they need no copy.
+   * @defaultValue false
+   */
   readonly areGivenAway?: boolean | undefined;
 }
 
@@ -43,9 +46,9 @@ interface TemporaryFileParts extends TemporaryFilePlace {
 /** A reading of a part. */
 interface PartRead {
   readonly piece: Promise<Buffer>;
-  /** How many bytes it holds of the budget. */
+  /** Number of bytes it holds of the budget. */
   readonly heldBytes: number;
-  /** Whether the budget had room for it, and so may have it for the next part. */
+  /** True when the budget had room for it, and so may have it for the next part. */
   readonly isReserved: boolean;
 }
 
@@ -59,7 +62,7 @@ export class TemporaryFile {
   readonly #parts: TemporaryFileParts;
   /** What the next transfer takes. */
   #gathered: KeptPieces;
-  /** What the transfer under way takes. */
+  /** The share of the transfer under way. */
   #written: KeptPieces | undefined;
   /** The transfer under way; rejects when it failed, which the next call reports. */
   #writing: Promise<void> = Promise.resolve();
@@ -93,7 +96,7 @@ export class TemporaryFile {
     return this.#size;
   }
 
-  /** How many bytes wait in memory to be written. */
+  /** Number of bytes that wait in memory to be written. */
   get heldBytes(): number {
     return this.#gathered.size + (this.#written?.size ?? 0);
   }

@@ -7,9 +7,10 @@ type Rules = Pick<ResolvedEmulatorOptions, 'allowedHosts' | 'corsOrigins'>;
 const HOST_HEADER = /^(?<name>\[[^\]]*\]|[^:]*)(?::\d*)?$/;
 
 /**
- * Whether a request was sent to a name that only this machine or its network can have given to the
- * emulator. A web site can make its own name lead to 127.0.0.1, and its pages would then count as
- * the emulator's own; but no public name goes without a dot, and no browser sends no name at all.
+ * True when a request was sent to a name that only this machine or its network can have given to
+ * the emulator. A web site can make its own name lead to 127.0.0.1, and its pages would then count
+ * as the emulator's own; but no public name goes without a dot, and no browser sends no name at
+ * all.
  */
 export function isCalledByName(exchange: Exchange, { allowedHosts }: Rules): boolean {
   const host = exchange.header('host');
@@ -19,7 +20,7 @@ export function isCalledByName(exchange: Exchange, { allowedHosts }: Rules): boo
   return isLoopbackName(name) || /^[\w-]*$/.test(name) || allowedHosts.includes(name);
 }
 
-/** Whether a page of this web site may use the emulator. */
+/** True when a page of this web site may use the emulator. */
 export function isAllowedOrigin(origin: string, { corsOrigins }: Rules): boolean {
   if (corsOrigins !== undefined) return corsOrigins.includes(origin);
   return URL.canParse(origin) && isLoopbackName(new URL(origin).hostname);

@@ -37,7 +37,7 @@ export class MultipartSplitter {
   /** What may be the beginning of a delimiter. The first one need not have a line before it. */
   #held: Buffer = LINE_END;
   /**
-   * How many of the next bytes of content are no content: the line end of a head can begin a
+   * The number of next bytes that are no content: the line end of a head can begin a
    * delimiter as well.
    */
   #borrowed = 0;

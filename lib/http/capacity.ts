@@ -44,7 +44,7 @@ export function announceRetry(response: ServerResponse, error: unknown): void {
 }
 
 /**
- * Whether a form was refused for want of capacity before anything of it was read: then nothing is
+ * True when a form was refused for want of capacity before anything of it was read: then nothing is
  * read of it either.
  */
 export function isRefusedUnread({ readableDidRead }: IncomingMessage, error: unknown): boolean {

@@ -13,7 +13,7 @@ export interface CloudPathOptions<File> {
 
 type CloudPathFactory<File> = (file: File, request: WxCloudHttpRequest) => string | Promise<string>;
 
-/** What a path is decided by. */
+/** The facts that decide a path. */
 export interface PlacedFile {
   /** Made at random for this file alone. */
   readonly uuid: string;

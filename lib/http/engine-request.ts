@@ -29,7 +29,7 @@ export class EngineRequest {
   readonly #idle: IdleTimer;
   readonly #total: IdleTimer;
   readonly #operation: Deadline;
-  /** How much may still come; infinite until the form is refused. */
+  /** The bytes that may still come; infinite until the form is refused. */
   #leftBytes = Infinity;
   #refusalTimer: NodeJS.Timeout | undefined;
   /** Files that are being stored. */
@@ -134,7 +134,7 @@ export function boundEngineRequest(request: object, context: EngineContext): Eng
   return bounded;
 }
 
-/** What bounds a request; undefined before its first file. */
+/** The bounds of a request; undefined before its first file. */
 export function findEngineRequest(request: object): EngineRequest | undefined {
   return notedRequests.read(request);
 }

@@ -15,7 +15,7 @@ export interface FileSelection {
   readonly shape: 'one' | 'list' | 'by-field';
 }
 
-/** How many fields a message names. */
+/** Number of fields a message names. */
 const MOST_NAMES = 10;
 
 /** On Fastify, `@fastify/multipart` gives requests methods of these names, which are no files. */

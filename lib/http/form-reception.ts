@@ -48,7 +48,7 @@ export class FormReception implements PieceSource {
     this.#total = new IdleTimer(totalMs, () => this.#onTimeIsUp());
   }
 
-  /** How many bytes of the body have come. */
+  /** Number of bytes of the body that have come. */
   get receivedBytes(): number {
     return this.#receivedBytes;
   }
@@ -89,7 +89,7 @@ export class FormReception implements PieceSource {
   }
 
   /**
-   * What is behind the failure of a file: one whose time was up while the form was still coming
+   * The reason behind the failure of a file: one whose time was up while the form was still coming
    * waited for the client.
    */
   explain(error: unknown): unknown {

@@ -28,7 +28,7 @@ export interface PieceQueueParts {
   /** How many bytes the file may have; Infinity where the source has a limit of its own. */
   readonly limitBytes: number;
   /**
-   * What all uploads together may hold in memory. With nothing left, one piece is taken at a time.
+   * The memory that all uploads together may hold. With nothing left, one piece is taken at a time.
    */
   readonly budget: MemoryBudget;
 }
@@ -60,12 +60,12 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
     this.#kept = new KeptPieces(parts.budget, true);
   }
 
-  /** Whether its memory is wanted for something else. */
+  /** True when its memory is wanted for something else. */
   get isAsked(): boolean {
     return this.#isAsked;
   }
 
-  /** How many bytes it holds. */
+  /** Number of bytes it holds. */
   get heldBytes(): number {
     return this.#kept.size;
   }

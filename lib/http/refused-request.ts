@@ -12,7 +12,7 @@ export const MAX_DISCARDED_BYTES = 16_777_216;
 /** The time that this may take. */
 export const MAX_DISCARDING_MS = 5_000;
 /**
- * How long a connection stays after its last answer: unread bytes make the kernel reset it, which
+ * The time a connection stays after its last answer: unread bytes make the kernel reset it, which
  * can overtake the answer.
  */
 const LINGER_MS = 2_000;
@@ -127,8 +127,8 @@ export function endBody(request: IncomingMessage): void {
 }
 
 /**
- * Whether nothing more of a request is to come. Bridges give requests that do not say whether they
- * are complete.
+ * True when nothing more of a request is to come. Bridges give requests that do not say whether
+ * they are complete.
  */
 function isOver({ complete, readableEnded, destroyed }: RefusedRequest): boolean {
   return complete === true || readableEnded || destroyed;
@@ -145,7 +145,7 @@ function endStreamAfter(response: ServerResponse): void {
 
 /** Node closes the connection with this method after an answer that says so. */
 function lingerAtEnd(socket: Socket | null): void {
-  // What a bridge puts in its place is not closed.
+  // A stand-in that a bridge provides is not closed.
   if (!(socket instanceof Socket)) return;
   socket.destroySoon = () => {
     socket.end();

@@ -116,7 +116,7 @@ function isHttp2(response: AnyResponse): response is Http2ServerResponse {
   return 'stream' in response;
 }
 
-/** What ends all responses of a client that are left: its socket, or its HTTP/2 session. */
+/** The thing that ends all remaining responses of a client: its socket, or its HTTP/2 session. */
 function channelOf(response: AnyResponse): object {
   return (isHttp2(response) ? response.stream.session : response.req.socket) ?? response;
 }

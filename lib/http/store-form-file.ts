@@ -30,7 +30,7 @@ export async function storeFormFile(call: FormFileCall): Promise<StoredCloudFile
   try {
     return await storePieces(call);
   } finally {
-    // What is left of them holds memory.
+    // Their remains hold memory.
     void call.pieces.return();
   }
 }

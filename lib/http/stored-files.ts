@@ -52,7 +52,7 @@ export class StoredFiles {
     });
   }
 
-  /** Whether a file of the form has come. */
+  /** True when a file of the form has come. */
   get hasBegun(): boolean {
     return this.#fileCount > 0;
   }

@@ -147,7 +147,7 @@ class UploadForm {
   }
 
   /**
-   * What fails first fails the request: uploads on their way end, and what is left of the form is
+   * The first failure fails the request: uploads on their way end, and what is left of the form is
    * discarded.
    */
   async #fail(error: unknown): Promise<void> {

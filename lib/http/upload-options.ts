@@ -80,7 +80,7 @@ export interface WxCloudUploadLimits {
   readonly textBytes?: number | undefined;
   /** Bytes of a field's name. @defaultValue 100 */
   readonly fieldNameSize?: number | undefined;
-  /** How many text fields a form may have. @defaultValue 256 */
+  /** Number of text fields a form may have. @defaultValue 256 */
   readonly fields?: number | undefined;
   /** How many fields and files a form may have together. @defaultValue 1000 */
   readonly parts?: number | undefined;

@@ -18,9 +18,9 @@ export interface BatchGathererParts<Item, Result> {
 
 /** When items are asked for again. */
 export interface BatchRepeats<Result> {
-  /** Whether another request may bring a better result. */
+  /** True when another request may bring a better result. */
   readonly isTransient: (result: Result) => boolean;
-  /** How many requests there are for an item in all. */
+  /** Number of requests for an item in all. */
   readonly attempts: number;
   /** Waits before the request after the given one, counted from 1; rejects when it is aborted. */
   readonly pause: (attempt: number, signal: AbortSignal) => Promise<void>;

@@ -65,7 +65,7 @@ export interface DownloadOptions extends DownloadFileOptions {
 /** What a download into memory takes. */
 export interface DownloadBufferOptions extends DownloadOptions {
   /**
-   * How many bytes the file may have; a larger one is refused before it is read. So is one that no
+   * Number of bytes the file may have; a larger one is refused before it is read. So is one that no
    * buffer has room for, whatever is given here.
    * @defaultValue 104857600 (100 MiB)
    */

@@ -81,7 +81,7 @@ interface PostedObject {
   readonly stat: CloudFileStat;
   /** Its first bytes. */
   readonly head: Buffer;
-  /** How long ago it was stored, by the storage's own clock; NaN when it does not say. */
+  /** The time since it was stored, by the storage's own clock; NaN when it does not say. */
   readonly ageMs: number;
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { untilAborted } from '../transport/index.js';
 
-/** How many files are remembered; one takes about 100 bytes. */
+/** Number of files are remembered; one takes about 100 bytes. */
 const MAX_FILES = 100_000;
 const DIGEST_BYTES = 16;
 
@@ -37,7 +37,7 @@ export class ConfirmedFiles {
     this.#earliestMs = Math.min(this.#earliestMs, untilMs);
   }
 
-  /** Whether a file was confirmed, or may have been. */
+  /** True when a file was confirmed, or may have been. */
   has(fileId: string): boolean {
     const now = Date.now();
     return now < this.#allUntilMs || now < (this.#untilMs.get(digestOf(fileId)) ?? 0);

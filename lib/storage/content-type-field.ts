@@ -3,7 +3,7 @@ import type { StorageLogger } from './storage-logger.js';
 
 /** So many paths have to show that the storage refuses the field. */
 const NEEDED_PATHS = 3;
-/** How long the field is left out before one upload tries it again. */
+/** The time for which the field is left out before one upload tries it again. */
 const LEFT_OUT_MS = 600_000;
 
 /**
@@ -26,12 +26,16 @@ export class ContentTypeField {
     this.#now = now;
   }
 
-  /** Whether forms carry it as a rule; for those that are given away and whose end is not seen. */
+  /**
+   * True when forms carry it as a rule; for those that are given away and whose end is not seen.
+   */
   get isSent(): boolean {
     return this.#leftOutUntilMs === undefined;
   }
 
-  /** Whether a form with the field was ever taken, so that the field is no reason for a refusal. */
+  /**
+   * True when a form with the field was ever taken, so that the field is no reason for a refusal.
+   */
   get isAccepted(): boolean {
     return this.#isAccepted;
   }

@@ -70,7 +70,7 @@ export interface AskedFile {
   readonly endpoint: string;
   /** The file. */
   readonly fileId: string;
-  /** What did not happen, as the beginning of a sentence. */
+  /** The thing that did not happen, as the beginning of a sentence. */
   readonly attempted: string;
 }
 

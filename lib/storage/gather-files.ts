@@ -17,7 +17,7 @@ export interface GatheredCall<Item, Result> {
     items: readonly Item[],
     signal: AbortSignal,
   ) => Promise<readonly FileOutcome<Result>[]>;
-  /** Whether what is transient is tried again here; false leaves that to the caller. */
+  /** True when what is transient is tried again here; false leaves that to the caller. */
   readonly isRepeated: boolean;
 }
 

@@ -10,8 +10,8 @@ import { PendingSet } from './pending-set.js';
 const LONGEST_CLEANUP_MS = 15_000;
 
 /**
- * How long running operations may take to end by themselves when the application shuts down, so
- * that all of it takes 10 s.
+ * The time that running operations may take to end by themselves when the application shuts down,
+ * so that all of it takes 10 s.
  */
 const SHUTDOWN_GRACE_MS = 9_000;
 

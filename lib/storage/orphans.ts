@@ -1,7 +1,7 @@
 import { untilAborted } from '../transport/index.js';
 import type { StorageContext } from './storage-context.js';
 
-/** How long an application's `onOrphan` is waited for. */
+/** The longest wait for an application's `onOrphan`. */
 const REPORT_MS = 10_000;
 
 /**

@@ -51,10 +51,10 @@ export async function requestBatch<Item, Result>(
   return items.flatMap(item => outcomeOf.get(item) ?? []);
 }
 
-/** How one call ended. */
+/** The end of one call. */
 interface Attempt<Result> {
   readonly outcomes: readonly FileOutcome<Result>[];
-  /** Whether the call failed for what may be one file's doing. */
+  /** True when the call failed for what may be one file's doing. */
   readonly isPerhapsOneFile: boolean;
 }
 
@@ -98,7 +98,7 @@ function isMissing({ outcomes: [first] }: Attempt<unknown>): boolean {
 
 interface Part<Item> {
   readonly items: readonly Item[];
-  /** Whether a call for all of them would fail, so that it need not be made. */
+  /** True when a call for all of them would fail, so that it need not be made. */
   readonly isKnownToFail: boolean;
 }
 

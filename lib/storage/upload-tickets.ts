@@ -14,8 +14,8 @@ export interface UploadTicket {
 }
 
 /**
- * How long a ticket outlives its form, so that the last file posted with it can still be confirmed
- * or deleted.
+ * The time by which a ticket outlives its form, so that the last file posted with it can still be
+ * confirmed or deleted.
  */
 const GRACE_MS = 900_000;
 
@@ -43,7 +43,7 @@ export class UploadTickets {
     this.#key = secret && Buffer.from(hkdfSync('sha256', secret.reveal(), '', label, MAC_BYTES));
   }
 
-  /** Whether there is a key to make tickets with. */
+  /** True when there is a key to make tickets with. */
   get areMade(): boolean {
     return this.#key !== undefined;
   }

@@ -5,7 +5,7 @@ import type { ResolvedAuth } from '../options/index.js';
 export interface ApiErrorKind {
   /** The code of the error. */
   readonly code: WxCloudStorageErrorCode;
-  /** Whether the same call may succeed later. @defaultValue false */
+  /** True when the same call may succeed later. @defaultValue false */
   readonly retryable?: boolean;
   /** The end of its message. */
   readonly advice: string;
@@ -158,7 +158,7 @@ export interface ApiFailure {
   readonly errmsg: string;
   /** Literals that the call carried and that must not be shown. */
   readonly secrets: readonly string[];
-  /** How the call was authenticated. */
+  /** The way in which the call was authenticated. */
   readonly auth: AuthType;
 }
 
@@ -198,8 +198,8 @@ export function toApiError({
 }
 
 /**
- * What the status of one file in a batch answer means: transient, where the same number is so for a
- * whole call.
+ * The meaning of the status of one file in a batch answer: transient, where the same number is so
+ * for a whole call.
  */
 export function judgeItemStatus(status: number): Required<ApiErrorKind> {
   const kind = KINDS.get(status);

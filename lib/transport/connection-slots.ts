@@ -98,7 +98,7 @@ export class ConnectionSlots {
     return next;
   }
 
-  /** What the lane may take: all that is neither taken nor kept for another lane. */
+  /** The places that the lane may take: all that is neither taken nor kept for another lane. */
   #isFree(lane: Lane): boolean {
     let spoken = 0;
     for (const each of this.#all) {

@@ -194,7 +194,7 @@ export class HttpTransport {
     const isGiven = this.#givenDispatcher !== undefined;
     return toConnectionError(error, {
       ...call,
-      // What undici itself reports is the limit of the dispatcher.
+      // A timeout that undici itself reports is the limit of the dispatcher.
       timeouts: isGiven ? { ...timeouts, connectMs: undefined } : timeouts,
       secrets: call.secrets ?? [],
     });

@@ -32,7 +32,7 @@ export interface ApiAddress {
   /** Without a trailing slash. */
   readonly baseUrl: string;
   /**
-   * How its calls are authenticated: errors say what to do accordingly.
+   * The way in which its calls are authenticated: errors say what to do accordingly.
    * @defaultValue `stable-token`
    */
   readonly auth?: AuthType;

@@ -93,7 +93,9 @@ function toCandidate(
   return { item, form, link: linkOf(item) };
 }
 
-/** Whether an item is that of a file, by its ID or else its link; undefined when it has neither. */
+/**
+ * True when an item is that of a file, by its ID or else its link; undefined when it has neither.
+ */
 function standsFor(one: Candidate | undefined, asked: FileIdForm | undefined): boolean | undefined {
   if (one === undefined || asked === undefined) return undefined;
   if (one.form !== undefined) return isSameFile(one.form, asked);

@@ -10,7 +10,7 @@ export interface TakeContext {
   readonly idleMs: number;
   /** Ends the reading. */
   readonly signal: AbortSignal;
-  /** What the bytes are taken from; few bytes hold it for as long as the request is. */
+  /** The budget that the bytes are taken from; few bytes hold it for as long as the request is. */
   readonly memory: RequestMemory;
 }
 

@@ -9,8 +9,8 @@ export interface ServedFileOptions extends CallOptions {
   /** The name that a browser saves it under, in any language; of a path, the last part. @defaultValue none: the browser makes one up */
   readonly fileName?: string | undefined;
   /**
-   * Whether a browser shows the file or saves it. Only give `inline` when you know what is in it: a
-   * page or an SVG of a stranger would run in your origin, so all but the types below are shown
+   * True when a browser shows the file or saves it. Only give `inline` when you know what is in it:
+   * a page or an SVG of a stranger would run in your origin, so all but the types below are shown
    * without scripts even then, and a `StreamableFile` of them is always saved.
    * @defaultValue `inline` for raster images, audio, video, plain text and PDF, else `attachment`
    */
