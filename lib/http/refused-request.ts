@@ -112,6 +112,19 @@ export function closeAfterAnswer(request: RefusedRequest, response: ServerRespon
 }
 
 /**
+ * Has the HTTP/2 stream of a request end with its answer, whoever gives that, also while more of
+ * the request is to come: a guard, an outer interceptor that does not wait any longer. Over
+ * HTTP/1.1 Node reads on and discards.
+ */
+export function endStreamWithAnswer(request: RefusedRequest, response: ServerResponse): void {
+  if (request.httpVersionMajor === 1) return;
+  const { stream } = response as unknown as Partial<Http2ServerResponse>;
+  stream?.once('finish', () => {
+    if (!isOver(request)) stream.destroy();
+  });
+}
+
+/**
  * Ends the body of a request for whoever reads it, though more of it may come: form parsers answer
  * only once it has ended. Where it comes from is not read any more.
  */

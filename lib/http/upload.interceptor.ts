@@ -17,7 +17,7 @@ import type { FileSelection } from './file-places.js';
 import { prepareForForms } from './form-adapters.js';
 import { toHttpException } from './http-exception.js';
 import { keepOnSuccess } from './keep-on-success.js';
-import { discardRest, closeAfterAnswer } from './refused-request.js';
+import { closeAfterAnswer, discardRest, endStreamWithAnswer } from './refused-request.js';
 import { rawRequestOf, rawResponseOf } from './request-origin.js';
 import { assertHasFile } from './required-files.js';
 import { isReasonToGiveUp, watchStoredFiles } from './stored-files.js';
@@ -60,6 +60,7 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
       const request = http.getRequest<UploadRequest>();
       const response = rawResponseOf(http.getResponse<ServerResponse>());
       const files = watchStoredFiles(request, response);
+      endStreamWithAnswer(rawRequestOf(request), response);
       try {
         // A client that has stalled is not waited for, nor is one when the application closes.
         const clues = await files.untilGivenUp(receiveUploadForm(request, files, this.#prepare()));
