@@ -114,7 +114,8 @@ export class Soak {
     await this.#cloud.ask('setFaultShare', this.#options.faultShare);
     const endMs = performance.now() + seconds * 1_000;
     const isOver = () => performance.now() >= endMs || this.#application.isGone;
-    await Promise.all([this.#freezer, ...this.#clients].map(one => one.run(isOver)));
+    const freezers = this.#options.withFreezes ? [this.#freezer] : [];
+    await Promise.all([...freezers, ...this.#clients].map(one => one.run(isOver)));
     await this.#cloud.ask('setFaultShare', 0);
   }
 
@@ -198,7 +199,11 @@ export class Soak {
       mismatches,
       kept,
       shared,
-      freezes: { count: this.#freezer.freezes, forms: this.#freezer.frozenForms },
+      freezes: {
+        isWanted: this.#options.withFreezes,
+        count: this.#freezer.freezes,
+        forms: this.#freezer.frozenForms,
+      },
       orphans,
       incidents,
       objects,

@@ -35,7 +35,12 @@ export interface SoakRecord {
     }[];
   }[];
   /** How often the application was frozen, and with how many forms that were half received. */
-  readonly freezes: { readonly count: number; readonly forms: number };
+  readonly freezes: {
+    /** False when the run was to have none. @defaultValue true */
+    readonly isWanted?: boolean;
+    readonly count: number;
+    readonly forms: number;
+  };
   /** What is in the cloud. */
   readonly objects: readonly {
     readonly fileId: string;

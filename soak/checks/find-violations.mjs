@@ -26,7 +26,9 @@ function findIdleness({ promised, shared, freezes, faults, faultShare }) {
   return [
     ...(promised.length > 0 ? [] : ['no file was stored at all']),
     ...(shared.some(({ answered }) => answered.length > 0) ? [] : ['no path was stored at twice']),
-    ...(freezes.forms > 0 ? [] : ['the application was not frozen with a form half received']),
+    ...(freezes.forms > 0 || freezes.isWanted === false
+      ? []
+      : ['the application was not frozen with a form half received']),
     ...(faultShare === 0 || counted.size > 0 ? [] : ['no fault was injected at all']),
     ...lost.map(
       kind =>
