@@ -34,9 +34,10 @@ export interface WxCloudHttpRequest {
 }
 
 /**
- * Decides the whole cloud path of a file; it is validated. Make it unique with `file.uuid`: at a path that is used again, an
- * older file is replaced, links may give the older content for a while, as they are cached, and a failed request leaves
- * its object there. The request may be typed as that of the adapter in use.
+ * Decides the whole cloud path of a file; it is validated. Make it unique with `file.uuid`: at a
+ * path that is used again, an older file is replaced, links may give the older content for a while,
+ * as they are cached, and a failed request leaves its object there. The request may be typed as
+ * that of the adapter in use.
  * @example
  * ```ts
  * path: file => `avatars/${file.uuid}.${file.extension ?? 'bin'}`
