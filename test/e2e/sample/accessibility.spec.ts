@@ -1,13 +1,15 @@
 import { expect, it } from '@jest/globals';
 import { describeWithChromium as describe } from '../../support/describe-with.js';
 import { CONTROLS, pick, uploadAll, useLabPages } from './support/lab-page.js';
+import { useLabServer } from './support/lab-server.js';
 import { makeImage } from './support/pictures.js';
 
-const { openLab } = useLabPages();
+const lab = useLabServer();
+const { openPage } = useLabPages();
 
 describe('the page of the image lab, for everybody', () => {
   it('speaks the language of the browser, and remembers another choice', async () => {
-    const { page } = await openLab({ locale: 'zh-CN' });
+    const { page } = await openPage(lab.url, { locale: 'zh-CN' });
     const html = page.locator('html');
 
     await page.getByText('数据不会离开本机').waitFor();
@@ -21,7 +23,7 @@ describe('the page of the image lab, for everybody', () => {
   });
 
   it('explains a refusal in Chinese, and follows a change of language', async () => {
-    const { page } = await openLab({ locale: 'zh-CN' });
+    const { page } = await openPage(lab.url, { locale: 'zh-CN' });
 
     await pick(page, { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('a text') });
     await page.locator('.upload').getByText('不支持的文件类型').waitFor();
@@ -32,7 +34,7 @@ describe('the page of the image lab, for everybody', () => {
   });
 
   it.each(['en-US', 'zh-CN'])('fits a screen of 360 pixels in %s', async locale => {
-    const { page } = await openLab({ locale, viewport: { width: 360, height: 740 } });
+    const { page } = await openPage(lab.url, { locale, viewport: { width: 360, height: 740 } });
     await uploadAll(page, await makeImage('png', `${'a-long-name-'.repeat(9)}.png`));
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
 
@@ -45,7 +47,7 @@ describe('the page of the image lab, for everybody', () => {
   });
 
   it('reaches every control by the Tab key', async () => {
-    const { page } = await openLab();
+    const { page } = await openPage(lab.url);
     await uploadAll(page, await makeImage('png', 'a.png'));
     const count = await page.evaluate<number>(`${CONTROLS}.length`);
 
@@ -62,7 +64,7 @@ describe('the page of the image lab, for everybody', () => {
   });
 
   it('uploads and operates by keyboard alone', async () => {
-    const { page } = await openLab();
+    const { page } = await openPage(lab.url);
     const chooser = page.waitForEvent('filechooser');
     await page.locator('#files').focus();
     await page.keyboard.press('Enter');

@@ -14,9 +14,11 @@ import {
   uploadAll,
   useLabPages,
 } from './support/lab-page.js';
+import { useLabServer } from './support/lab-server.js';
 import { colorfulness, fetchPixels, makeImage, writeLargeImage } from './support/pictures.js';
 
-const { openLab } = useLabPages();
+const lab = useLabServer();
+const { openPage } = useLabPages();
 let folder: string;
 
 beforeAll(async () => {
@@ -29,7 +31,7 @@ afterAll(async () => {
 
 describe('the page of the image lab', () => {
   it('says that the emulator is used and that nothing leaves the machine', async () => {
-    const { page, problems } = await openLab();
+    const { page, problems } = await openPage(lab.url);
 
     await page.getByText('Nothing leaves this machine.').waitFor();
     await page.getByText('No images yet').waitFor();
@@ -38,7 +40,7 @@ describe('the page of the image lab', () => {
   });
 
   it('uploads two images with progress, and shows their thumbnails and file IDs', async () => {
-    const { page, problems } = await openLab();
+    const { page, problems } = await openPage(lab.url);
     await slowDown(page, 400_000);
 
     await pick(page, await makeImage('png', '照片.png'), await makeImage('jpeg', 'b <i>.jpg'));
@@ -60,7 +62,7 @@ describe('the page of the image lab', () => {
   });
 
   it('sends two files at once, and a cancelled one leaves nothing', async () => {
-    const { page, sample } = await openLab();
+    const { page } = await openPage(lab.url);
     await slowDown(page, 20_000);
     const image = await makeImage('png', 'slow.png');
 
@@ -71,11 +73,11 @@ describe('the page of the image lab', () => {
     for (let left = 5; left > 0; left -= 1) await cancel.first().click();
 
     expect(await page.locator('.upload[data-state=cancelled]').count()).toBe(5);
-    await until(async () => (await sample.countObjects()) === 0, 'an empty cloud');
+    await until(() => lab.emulator.objects.length === 0, 'an empty cloud');
   });
 
   it('shows before and after side by side, and the pixels have changed', async () => {
-    const { page, problems } = await openLab();
+    const { page, problems } = await openPage(lab.url);
     await uploadAll(page, await makeImage('png', 'color.png'));
 
     await page.getByRole('button', { name: 'Edit color.png' }).click();
@@ -99,7 +101,7 @@ describe('the page of the image lab', () => {
     { operation: 'Rotate', size: '300 × 400' },
     { operation: 'Watermark', size: '400 × 300' },
   ])('runs $operation on the server', async ({ operation, size }) => {
-    const { page } = await openLab();
+    const { page } = await openPage(lab.url);
     await uploadAll(page, await makeImage('jpeg', 'a.jpg'));
 
     await page.getByRole('button', { name: 'Edit a.jpg' }).click();
@@ -114,7 +116,7 @@ describe('the page of the image lab', () => {
   });
 
   it('says which sizes there are when another one is typed, and does not run', async () => {
-    const { page, problems } = await openLab();
+    const { page, problems } = await openPage(lab.url);
     await uploadAll(page, await makeImage('png', 'a.png'));
     await page.getByRole('button', { name: 'Edit a.png' }).click();
     await page.locator('.operation', { hasText: 'Resize' }).click();
@@ -140,7 +142,7 @@ describe('the page of the image lab', () => {
   });
 
   it('deletes an image after asking', async () => {
-    const { page, sample } = await openLab();
+    const { page } = await openPage(lab.url);
     await uploadAll(page, await makeImage('png', 'old.png'));
     const remove = page.getByRole('button', { name: 'Delete old.png' });
 
@@ -151,11 +153,13 @@ describe('the page of the image lab', () => {
     await remove.click();
     await page.getByRole('button', { name: 'Delete', exact: true }).click();
     await page.getByText('No images yet').waitFor();
-    expect(await sample.countObjects()).toBe(0);
+    expect(lab.emulator.objects).toEqual([]);
   });
 
   it('copies a file ID and says so', async () => {
-    const { page } = await openLab({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const { page } = await openPage(lab.url, {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    });
     await uploadAll(page, await makeImage('png', 'a.png'));
 
     await page.getByRole('button', { name: 'Copy the file ID of a.png' }).click();
@@ -166,7 +170,7 @@ describe('the page of the image lab', () => {
   });
 
   it('explains a refused type and a damaged image, and keeps nothing of them', async () => {
-    const { page, sample } = await openLab();
+    const { page } = await openPage(lab.url);
     const image = await makeImage('png', 'cut.png');
 
     await pick(page, { name: 'notes.png', mimeType: 'image/png', buffer: Buffer.from('a text') });
@@ -174,12 +178,12 @@ describe('the page of the image lab', () => {
     await pick(page, { ...image, buffer: image.buffer.subarray(0, image.buffer.length / 2) });
     await page.getByText('The image is damaged').first().waitFor();
 
-    await until(async () => (await sample.countObjects()) === 0, 'an empty cloud');
+    await until(() => lab.emulator.objects.length === 0, 'an empty cloud');
     expect(await cardsOf(page).count()).toBe(0);
   });
 
   it('does not even send a file over the limit', async () => {
-    const { page } = await openLab();
+    const { page } = await openPage(lab.url);
     const requests: string[] = [];
     page.on('request', request => requests.push(request.method()));
 
@@ -190,7 +194,7 @@ describe('the page of the image lab', () => {
   });
 
   it('explains what the server says about a file over the limit', async () => {
-    const { page, sample } = await openLab();
+    const { page } = await openPage(lab.url);
     await page.route('**/api/mode', async route => {
       const response = await route.fetch();
       const mode = (await response.json()) as object;
@@ -203,12 +207,12 @@ describe('the page of the image lab', () => {
     await page.getByText('Too large: a file may have up to').first().waitFor();
 
     expect(await cardsOf(page).count()).toBe(0);
-    await until(async () => (await sample.countObjects()) === 0, 'an empty cloud');
+    await until(() => lab.emulator.objects.length === 0, 'an empty cloud');
   });
 
   it('says that there is no connection when the server has stopped', async () => {
-    const { page, sample } = await openLab();
-    await sample.stop();
+    const { page } = await openPage(lab.url);
+    await lab.close();
 
     await pick(page, await makeImage('png', 'late.png'));
 

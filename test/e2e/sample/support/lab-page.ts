@@ -1,11 +1,6 @@
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
-import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, CDPSession, Locator, Page } from 'playwright-core';
 import { launchBrowser } from '../../../support/browser.js';
-import {
-  cleanUpSamples,
-  startSample,
-  type SampleProcess,
-} from '../../../support/sample-process.js';
 import { until } from '../../../support/until.js';
 import type { PickedFile } from './pictures.js';
 
@@ -29,6 +24,9 @@ export const ALL_THUMBNAILS_SHOW = `[...document.querySelectorAll('.thumbnail im
   image => image.complete && image.naturalWidth > 0,
 )`;
 
+/** What slows a page down, as long as it is attached. */
+const devTools = new Map<Page, CDPSession>();
+
 /** A page of the image lab. */
 export interface LabPage {
   readonly page: Page;
@@ -36,43 +34,58 @@ export interface LabPage {
   readonly problems: readonly string[];
 }
 
-/** A page of an image lab that runs as a process of its own. */
-export interface Lab extends LabPage {
-  readonly sample: SampleProcess;
-}
-
 /** How a spec opens pages; what it has opened ends with its tests. */
 export interface LabPages {
-  /** Opens a lab of its own, on the emulator. */
-  openLab(options?: BrowserContextOptions): Promise<Lab>;
-  /** Opens a lab that runs already. */
+  /** Opens a lab's page, in one tab for all tests of a spec with the same options. */
   openPage(url: string, options?: BrowserContextOptions): Promise<LabPage>;
+}
+
+/** A tab, and the options of its context. */
+interface Tab {
+  readonly page: Page;
+  readonly options: string;
 }
 
 /** Starts a browser for the tests of a spec. */
 export function useLabPages(): LabPages {
   let browser: Browser;
+  let tab: Tab | undefined;
   beforeAll(async () => {
     browser = await launchBrowser();
   });
   afterEach(async () => {
-    await Promise.all(browser?.contexts().map(context => context.close()) ?? []);
+    if (tab !== undefined) await forget(tab.page);
   });
   afterAll(async () => {
     await browser?.close();
-    await cleanUpSamples();
   });
-  const openPage: LabPages['openPage'] = async (url, options = {}) => {
-    const context = await browser.newContext({ locale: 'en-US', ...options });
-    return openOn(await context.newPage(), url);
-  };
   return {
-    openPage,
-    openLab: async options => {
-      const sample = await startSample();
-      return { sample, ...(await openPage(sample.url, options)) };
+    openPage: async (url, options = {}) => {
+      // A new tab costs seconds of processor time. Each lab has an origin of its own, so that
+      // nothing a test has stored is there for the next one.
+      const key = JSON.stringify(options);
+      if (tab?.options !== key) {
+        await tab?.page.context().close();
+        tab = { page: await openTab(browser, options), options: key };
+      }
+      return openOn(tab.page, url);
     },
   };
+}
+
+async function openTab(browser: Browser, options: BrowserContextOptions): Promise<Page> {
+  const context = await browser.newContext({ locale: 'en-US', ...options });
+  const page = await context.newPage();
+  await page.addInitScript(RECORD_PROGRESS);
+  return page;
+}
+
+/** Takes back what a test has changed about a tab. */
+async function forget(page: Page): Promise<void> {
+  page.removeAllListeners();
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await devTools.get(page)?.detach();
+  devTools.delete(page);
 }
 
 async function openOn(page: Page, url: string): Promise<LabPage> {
@@ -81,7 +94,6 @@ async function openOn(page: Page, url: string): Promise<LabPage> {
   page.on('console', message => {
     if (message.type() === 'error') problems.push(message.text());
   });
-  await page.addInitScript(RECORD_PROGRESS);
   await page.goto(url);
   await page.locator('[data-part=cards]:not([aria-busy])').waitFor({ state: 'attached' });
   return { page, problems };
@@ -108,9 +120,10 @@ export async function untilTrue(page: Page, expression: string): Promise<void> {
 
 /** Lets requests through at so many bytes a second. */
 export async function slowDown(page: Page, uploadThroughput: number): Promise<void> {
-  const devTools = await page.context().newCDPSession(page);
-  await devTools.send('Network.enable');
-  await devTools.send('Network.emulateNetworkConditions', {
+  const session = await page.context().newCDPSession(page);
+  devTools.set(page, session);
+  await session.send('Network.enable');
+  await session.send('Network.emulateNetworkConditions', {
     offline: false,
     latency: 0,
     downloadThroughput: -1,
