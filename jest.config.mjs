@@ -24,5 +24,6 @@ export default {
   },
   // For tests that hang; no machine is to be so busy that it decides.
   testTimeout: 180_000,
-  maxWorkers: 2,
+  // One more than most machines of CI have cores, as tests also wait: for time limits and for others.
+  maxWorkers: 3,
 };

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
 import { ADAPTERS } from '../support/adapters.js';
 import { pngOfSize, postForm, type Answer } from '../support/forms.js';
@@ -22,7 +22,7 @@ describe.each(ADAPTERS)('on $name, a spool folder', ({ name: adapter }) => {
   let emulator: WxCloudEmulator;
   let application: UploadApplication;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     spoolDirectory = await mkdtemp(join(tmpdir(), 'wx-cloud-spool-'));
     emulator = await startWxCloudEmulator();
     application = await startUploadApplication({
@@ -33,7 +33,9 @@ describe.each(ADAPTERS)('on $name, a spool folder', ({ name: adapter }) => {
     });
   });
 
-  afterEach(async () => {
+  afterEach(() => emulator.reset());
+
+  afterAll(async () => {
     await application.close();
     await emulator.close();
     await rm(spoolDirectory, { recursive: true, force: true });

@@ -159,7 +159,16 @@ async function evaluate(code: string): Promise<unknown> {
   return JSON.parse(stdout) as unknown;
 }
 
-async function modulesLoadedBy(specifier: string): Promise<readonly string[]> {
+/** Each takes a process of its own, so it is asked for once. */
+const loading = new Map<string, Promise<readonly string[]>>();
+
+function modulesLoadedBy(specifier: string): Promise<readonly string[]> {
+  const loaded = loading.get(specifier) ?? load(specifier);
+  loading.set(specifier, loaded);
+  return loaded;
+}
+
+async function load(specifier: string): Promise<readonly string[]> {
   builtPackage();
   const code = `
     import { createRequire } from 'node:module';

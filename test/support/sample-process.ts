@@ -15,8 +15,6 @@ const ADDRESS = /Image lab: (http:\S+)/;
 export interface SampleProcess {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
-  /** How many objects its emulator holds. */
-  countObjects(): Promise<number>;
   /** Ends it as Ctrl-C does; what it was and what it left behind. */
   stop(): Promise<SampleEnd>;
 }
@@ -37,7 +35,7 @@ const cleanups = new Set<() => Promise<void>>();
 export async function startSample(
   variables: Readonly<Record<string, string>> = {},
 ): Promise<SampleProcess> {
-  const { child, folder, end } = await spawnSample({ PORT: '0', ...variables });
+  const { child, end } = await spawnSample({ PORT: '0', ...variables });
   const url = await Promise.race([
     readAddress(child),
     end.then(({ stderr }) => {
@@ -46,10 +44,6 @@ export async function startSample(
   ]);
   return {
     url,
-    countObjects: async () => {
-      const files = await readdir(folder, { recursive: true });
-      return files.filter(file => file.endsWith('.json')).length;
-    },
     stop: () => {
       child.kill('SIGINT');
       return end;

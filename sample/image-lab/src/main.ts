@@ -1,10 +1,12 @@
 import 'reflect-metadata';
 import { readSettings } from './settings.js';
 import { describeStartFailure } from './start-error.js';
-import { startImageLab } from './start-image-lab.js';
 
 try {
-  await startImageLab(readSettings(process.env));
+  // Before the application is loaded, so that a wrong setting is told at once.
+  const settings = readSettings(process.env);
+  const { startImageLab } = await import('./start-image-lab.js');
+  await startImageLab(settings);
 } catch (error) {
   process.stderr.write(`${describeStartFailure(error)}\n`);
   process.exitCode = 1;

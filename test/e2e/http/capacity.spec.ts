@@ -28,7 +28,7 @@ import {
 import { encodeForm, openRequest, type RawPart, type RawRequest } from './support/raw-request.js';
 
 const BUDGET_BYTES = 524_288;
-const DISK_BYTES = 16_777_216;
+const DISK_BYTES = 4_194_304;
 const KIB = 1_024;
 
 @Controller()
@@ -143,7 +143,7 @@ describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
   ])(
     'many clients that stall with a file %s go to disk, and are answered once they go on',
     async (_, path, headers) => {
-      const COUNT = 60;
+      const COUNT = 20;
       const stalled = Array.from({ length: COUNT }, () =>
         stall(`/${path}`, [photoOf(80 * KIB)], { sentBytes: 60 * KIB, headers }),
       );

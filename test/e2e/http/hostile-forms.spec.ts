@@ -5,10 +5,10 @@ const SEED = 20_261_123;
 const FORMS = hostileForms(SEED);
 
 /** One in so many; all of them are in the long tests. */
-const SHARE = 12;
+const SHARE = 25;
 
 /** Of a family of fewer forms, all are sent. */
-const RARE = 100;
+const RARE = 50;
 
 const countOf = (family: string): number => FORMS.filter(form => form.family === family).length;
 const isRare = new Map(
