@@ -6,6 +6,7 @@ export default {
   // Those take minutes and gigabytes: `npm run test:long`.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/long/'],
   globalSetup: '<rootDir>/test/support/report-missing-programs.mjs',
+  testSequencer: '<rootDir>/test/support/slow-first.mjs',
   reporters: [['summary', { summaryThreshold: 0 }]],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

@@ -115,7 +115,7 @@ describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
   afterEach(async () => {
     await until(() => PROCESS_USE.usedBytes === 0, 'no memory held');
     await until(() => PROCESS_USE.movable.size + PROCESS_USE.moving.size === 0, 'no holder left');
-    application.emulator.reset();
+    await application.emulator.reset();
   });
   afterAll(() => application.close());
 

@@ -74,7 +74,7 @@ describe.each(ADAPTERS)('on $name, an answer whose head cannot be sent', adapter
   });
   beforeEach(async () => {
     failures.length = 0;
-    application.emulator.reset();
+    await application.emulator.reset();
     ({ fileId } = await application.storage.upload('a.txt', '0123456789'));
   });
   afterAll(() => application.close());

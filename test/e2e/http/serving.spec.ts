@@ -63,7 +63,7 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
   });
   beforeEach(async () => {
     const { storage, emulator } = application;
-    emulator.reset();
+    await emulator.reset();
     ({ fileId: textId, etag } = await storage.upload('a%20 \u6587.txt', TEXT, {
       contentType: 'text/plain',
     }));

@@ -10,9 +10,9 @@ beforeAll(async () => {
   application = await startApplication({ options: { onOrphan } });
 });
 afterAll(() => application.close());
-beforeEach(() => {
+beforeEach(async () => {
   onOrphan.mockClear();
-  application.emulator.reset();
+  await application.emulator.reset();
 });
 
 async function post({ url, fields }: UploadForm, file: Uint8Array): Promise<number> {

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => application.close());
 beforeEach(async () => {
-  application.emulator.reset();
+  await application.emulator.reset();
   const { storage, emulator } = application;
   const paths = Array.from({ length: 60 }, (_, index) => `files/${index}`);
   const stored = await Promise.all(paths.map(path => storage.upload(path, path)));

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => application.close());
 beforeEach(async () => {
-  application.emulator.reset();
+  await application.emulator.reset();
   ({ fileId } = await application.storage.upload('a.txt', 'text'));
 });
 
