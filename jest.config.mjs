@@ -27,4 +27,6 @@ export default {
   testTimeout: 180_000,
   // One more than most machines of CI have cores, as tests also wait: for time limits and for others.
   maxWorkers: 3,
+  // What modules and garbage a suite leaves slows the later ones down, and the end.
+  workerIdleMemoryLimit: '600MB',
 };

@@ -18,6 +18,6 @@ export default class SlowFirst extends Sequencer {
       const index = ORDER.findIndex(folder => path.includes(folder));
       return index < 0 ? ORDER.length : index;
     };
-    return [...tests].sort((one, other) => rank(one) - rank(other));
+    return tests.toSorted((one, other) => rank(one) - rank(other));
   }
 }

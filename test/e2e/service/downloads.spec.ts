@@ -104,11 +104,13 @@ describe('a broken connection', () => {
   it('after every tenth is not seen by the reader, and asks for no byte twice', async () => {
     fault(cutAfter(TENTH), { times: 9 });
     let readBytes = 0;
-    const askedTwice: string[] = [];
+    // By how much each request begins behind what was read before it.
+    const ahead: number[] = [];
     const onHeaders = (message: unknown): void => {
       const { headers } = message as { headers: string };
-      const [range, from] = /range: bytes=(\d+)-/i.exec(headers) ?? [];
-      if (range !== undefined && Number(from) < readBytes) askedTwice.push(range);
+      for (const [, from] of headers.matchAll(/range: bytes=(\d+)-/gi)) {
+        ahead.push(Number(from) - readBytes);
+      }
     };
     subscribe('undici:client:sendHeaders', onHeaders);
     for await (const piece of (await application.storage.download(fileId)).body) {
@@ -117,7 +119,8 @@ describe('a broken connection', () => {
     unsubscribe('undici:client:sendHeaders', onHeaders);
 
     expect(readBytes).toBe(content.byteLength);
-    expect(askedTwice).toEqual([]);
+    expect(ahead).toHaveLength(9);
+    expect(Math.min(...ahead)).toBeGreaterThanOrEqual(0);
     expect(statuses()).toEqual([200, ...Array.from({ length: 9 }, () => 206)]);
   });
 

@@ -29,6 +29,8 @@ async function* inPieces(): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < bytes.byteLength; start += 10_000)
     yield bytes.subarray(start, start + 10_000);
 }
+const isLink = ({ operation, errcode }: JournalEntry): boolean =>
+  operation === 'upload-link' && errcode === undefined;
 const operations = () => application.emulator.journal.map(({ operation }) => operation);
 
 describe('upload', () => {
@@ -163,9 +165,7 @@ describe('upload', () => {
     const controller = new AbortController();
     const upload = application.storage.upload('aborted.bin', bytes, { signal: controller.signal });
     // The first link is refused, as the emulator has forgotten the token.
-    const hasLink = ({ operation, errcode }: JournalEntry): boolean =>
-      operation === 'upload-link' && errcode === undefined;
-    await until(() => application.emulator.journal.some(hasLink), 'the link');
+    await until(() => application.emulator.journal.some(isLink), 'the link');
     controller.abort(new Error('changed my mind'));
 
     await expect(upload).rejects.toMatchObject({

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { Browser, BrowserContextOptions, CDPSession, Locator, Page } from 'playwright-core';
 import { launchBrowser } from '../../../support/browser.js';
 import { until } from '../../../support/until.js';
+import type { LabServer } from './lab-server.js';
 import type { PickedFile } from './pictures.js';
 
 /** Keeps every value that a progress bar shows, as `{ leg, value }`. */
@@ -24,6 +25,8 @@ export const ALL_THUMBNAILS_SHOW = `[...document.querySelectorAll('.thumbnail im
   image => image.complete && image.naturalWidth > 0,
 )`;
 
+const VIEWPORT = { width: 1_280, height: 720 };
+
 /** What slows a page down, as long as it is attached. */
 const devTools = new Map<Page, CDPSession>();
 
@@ -38,6 +41,11 @@ export interface LabPage {
 export interface LabPages {
   /** Opens a lab's page, in one tab for all tests of a spec with the same options. */
   openPage(url: string, options?: BrowserContextOptions): Promise<LabPage>;
+}
+
+/** The lab of the running test, and its pages. */
+export interface PageTools extends LabPages {
+  readonly lab: LabServer;
 }
 
 /** A tab, and the options of its context. */
@@ -74,7 +82,7 @@ export function useLabPages(): LabPages {
 }
 
 async function openTab(browser: Browser, options: BrowserContextOptions): Promise<Page> {
-  const context = await browser.newContext({ locale: 'en-US', ...options });
+  const context = await browser.newContext({ locale: 'en-US', viewport: VIEWPORT, ...options });
   const page = await context.newPage();
   await page.addInitScript(RECORD_PROGRESS);
   return page;
@@ -84,6 +92,8 @@ async function openTab(browser: Browser, options: BrowserContextOptions): Promis
 async function forget(page: Page): Promise<void> {
   page.removeAllListeners();
   await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await page.context().clearPermissions();
+  await page.setViewportSize(VIEWPORT);
   await devTools.get(page)?.detach();
   devTools.delete(page);
 }

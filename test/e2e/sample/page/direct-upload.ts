@@ -1,7 +1,6 @@
 import { expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import { describeWithChromium as describe } from '../../support/describe-with.js';
-import { until } from '../../support/until.js';
+import { until } from '../../../support/until.js';
 import {
   ALL_THUMBNAILS_SHOW,
   cardNamed,
@@ -9,21 +8,18 @@ import {
   pick,
   slowDown,
   untilTrue,
-  useLabPages,
-} from './support/lab-page.js';
-import { useLabServer } from './support/lab-server.js';
-import { makeImage } from './support/pictures.js';
+  type PageTools,
+} from '../support/lab-page.js';
+import { makeImage } from '../support/pictures.js';
 
-const lab = useLabServer();
-const { openPage } = useLabPages();
+/** Uploads from the browser to the cloud. */
+export function describeDirectUploads({ lab, openPage }: PageTools): void {
+  const openDirect = async (): Promise<Page> => {
+    const { page } = await openPage(lab.url);
+    await page.getByRole('switch', { name: 'Straight to the cloud' }).check();
+    return page;
+  };
 
-async function openDirect(): Promise<Page> {
-  const { page } = await openPage(lab.url);
-  await page.getByRole('switch', { name: 'Straight to the cloud' }).check();
-  return page;
-}
-
-describe('the page of the image lab with uploads straight to the cloud', () => {
   it('posts the file to the cloud itself: nothing of it comes to the application', async () => {
     const image = await makeImage('png', 'straight.png', 4_000);
     const { page, problems } = await openPage(lab.url);
@@ -111,4 +107,4 @@ describe('the page of the image lab with uploads straight to the cloud', () => {
     expect(lab.emulator.objects).toEqual([]);
     expect(await cardsOf(page).count()).toBe(0);
   });
-});
+}

@@ -1,13 +1,9 @@
 import { expect, it } from '@jest/globals';
-import { describeWithChromium as describe } from '../../support/describe-with.js';
-import { CONTROLS, pick, uploadAll, useLabPages } from './support/lab-page.js';
-import { useLabServer } from './support/lab-server.js';
-import { makeImage } from './support/pictures.js';
+import { CONTROLS, pick, uploadAll, type PageTools } from '../support/lab-page.js';
+import { makeImage } from '../support/pictures.js';
 
-const lab = useLabServer();
-const { openPage } = useLabPages();
-
-describe('the page of the image lab, for everybody', () => {
+/** Languages, small screens, the keyboard. */
+export function describeForEverybody({ lab, openPage }: PageTools): void {
   it('speaks the language of the browser, and remembers another choice', async () => {
     const { page } = await openPage(lab.url, { locale: 'zh-CN' });
     const html = page.locator('html');
@@ -33,8 +29,9 @@ describe('the page of the image lab, for everybody', () => {
     expect(await page.locator('main').textContent()).not.toMatch(/\p{Script=Han}/u);
   });
 
-  it.each(['en-US', 'zh-CN'])('fits a screen of 360 pixels in %s', async locale => {
-    const { page } = await openPage(lab.url, { locale, viewport: { width: 360, height: 740 } });
+  it.each(['zh-CN', 'en-US'])('fits a screen of 360 pixels in %s', async locale => {
+    const { page } = await openPage(lab.url, { locale });
+    await page.setViewportSize({ width: 360, height: 740 });
     await uploadAll(page, await makeImage('png', `${'a-long-name-'.repeat(9)}.png`));
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
 
@@ -83,4 +80,4 @@ describe('the page of the image lab, for everybody', () => {
     await page.locator('#workbench').waitFor({ state: 'hidden' });
     expect(await page.evaluate('document.activeElement.ariaLabel')).toBe('Edit keys.png');
   });
-});
+}

@@ -2,8 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { describeWithChromium as describe } from '../../support/describe-with.js';
-import { until } from '../../support/until.js';
+import { until } from '../../../support/until.js';
 import {
   ALL_THUMBNAILS_SHOW,
   cardsOf,
@@ -12,24 +11,18 @@ import {
   slowDown,
   untilTrue,
   uploadAll,
-  useLabPages,
-} from './support/lab-page.js';
-import { useLabServer } from './support/lab-server.js';
-import { colorfulness, fetchPixels, makeImage, writeLargeImage } from './support/pictures.js';
+  type PageTools,
+} from '../support/lab-page.js';
+import { colorfulness, fetchPixels, makeImage, writeLargeImage } from '../support/pictures.js';
 
-const lab = useLabServer();
-const { openPage } = useLabPages();
-let folder: string;
+/** What everybody does with the page. */
+export function describeGallery({ lab, openPage }: PageTools): void {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'image-lab-test-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'image-lab-test-'));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
-
-describe('the page of the image lab', () => {
   it('says that the emulator is used and that nothing leaves the machine', async () => {
     const { page, problems } = await openPage(lab.url);
 
@@ -157,9 +150,8 @@ describe('the page of the image lab', () => {
   });
 
   it('copies a file ID and says so', async () => {
-    const { page } = await openPage(lab.url, {
-      permissions: ['clipboard-read', 'clipboard-write'],
-    });
+    const { page } = await openPage(lab.url);
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     await uploadAll(page, await makeImage('png', 'a.png'));
 
     await page.getByRole('button', { name: 'Copy the file ID of a.png' }).click();
@@ -221,4 +213,4 @@ describe('the page of the image lab', () => {
       'No connection to the server.',
     );
   });
-});
+}
