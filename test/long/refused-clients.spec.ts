@@ -4,16 +4,16 @@ import {
   WxCloudAnyFilesInterceptor,
   wxCloudUpload,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { ADAPTERS, type Adapter } from '../../support/adapters.js';
-import { PNG } from '../../support/forms.js';
+} from '../../lib/index.js';
+import { ADAPTERS, type Adapter } from '../support/adapters.js';
+import { PNG } from '../support/forms.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
-import { ENDLESS_CLIENTS } from './support/endless-clients.js';
-import { encodeForm } from './support/raw-request.js';
+} from '../e2e/http/support/edge-application.js';
+import { ENDLESS_CLIENTS } from '../e2e/http/support/endless-clients.js';
+import { encodeForm } from '../e2e/http/support/raw-request.js';
 
 function uploadsController({ FileInterceptor }: Adapter) {
   @Controller()

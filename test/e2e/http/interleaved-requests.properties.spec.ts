@@ -18,6 +18,6 @@ describe.each(ADAPTERS)('on $name, requests in any order', adapter => {
 
   it('leave what was promised, and nothing else that is theirs alone', async () => {
     const property = asyncProperty(schedules, schedule => runSchedule(application, schedule));
-    await expect(checkProperty(property, 40)).resolves.toBeUndefined();
+    await expect(checkProperty(property, 15)).resolves.toBeUndefined();
   });
 });
