@@ -25,8 +25,8 @@ export default {
   },
   // For tests that hang; no machine is to be so busy that it decides.
   testTimeout: 180_000,
-  // One more than most machines of CI have cores, as tests also wait: for time limits and for others.
-  maxWorkers: 3,
+  // Twice the cores of most machines that run this, as tests also wait: for time limits, for others.
+  maxWorkers: 4,
   // What modules and garbage a suite leaves slows the later ones down, and the end.
   workerIdleMemoryLimit: '600MB',
 };

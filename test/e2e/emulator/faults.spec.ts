@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   startWxCloudEmulator,
   type EmulatorFault,
@@ -240,9 +241,21 @@ describe('a request that hangs', () => {
     const link = await fetchLink(emulator, 'b');
     const form = formOf([...fieldsOf(link), ['file', 'content']]);
     emulator.faults.add({ operation: 'post-object', effect: { kind: 'hang', at } });
-    const signal = AbortSignal.timeout(100);
-    const init = { method: 'POST', headers: formHeaders(form), body: form, signal };
-    await expect(send(link.url, init)).rejects.toMatchObject({ name: 'AbortError' });
+    const client = new AbortController();
+    const init = {
+      method: 'POST',
+      headers: formHeaders(form),
+      body: form,
+      signal: client.signal,
+    };
+    let requests = 0;
+    const onRequest = (): void => void (requests += 1);
+    subscribe('http.server.request.start', onRequest);
+    const answer = send(link.url, init);
+    await until(() => requests + pathsOf().length === 1 + paths.length, 'the request');
+    client.abort();
+    await expect(answer).rejects.toMatchObject({ name: 'AbortError' });
+    unsubscribe('http.server.request.start', onRequest);
     await until(() => emulator.journal.some(({ operation }) => operation === 'post-object'));
     expect(emulator.journal.at(-1)).toMatchObject({ status: 0, fault: 'hang', aborted: true });
     expect(pathsOf()).toEqual(paths);
