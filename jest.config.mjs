@@ -28,5 +28,5 @@ export default {
   // Twice the cores of most machines that run this, as tests also wait: for time limits, for others.
   maxWorkers: 4,
   // What modules and garbage a suite leaves slows the later ones down, and the end.
-  workerIdleMemoryLimit: '600MB',
+  workerIdleMemoryLimit: '500MB',
 };

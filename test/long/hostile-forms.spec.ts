@@ -9,4 +9,4 @@ it('are more than five thousand', () => {
   expect(FORMS.length).toBeGreaterThan(5_000);
 });
 
-describeHostileForms({ seed: SEED, forms: FORMS, isComplete: true });
+describeHostileForms({ seed: SEED, forms: FORMS });

@@ -92,7 +92,7 @@ class Gate {
 }
 
 describe('a broken connection', () => {
-  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])(
+  it.each([0, 1, 5, 9])(
     'after %d tenths is not seen by the reader',
     async tenths => {
       fault(cutAfter(tenths * TENTH + 1));

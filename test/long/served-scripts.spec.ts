@@ -1,15 +1,11 @@
 import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser } from 'playwright-core';
-import {
-  WxCloudStorageService,
-  type AnswerTarget,
-  type ServedRequest,
-} from '../../../lib/index.js';
-import { startApplication, type TestApplication } from '../../support/application.js';
-import { launchBrowser } from '../../support/browser.js';
-import { describeWithChromium as describe } from '../../support/describe-with.js';
-import { storeWithField } from '../../support/direct-upload.js';
+import { WxCloudStorageService, type AnswerTarget, type ServedRequest } from '../../lib/index.js';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { launchBrowser } from '../support/browser.js';
+import { describeWithChromium as describe } from '../support/describe-with.js';
+import { storeWithField } from '../support/direct-upload.js';
 
 const TYPES = [
   'image/png;,text/html',
