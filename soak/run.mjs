@@ -15,7 +15,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
     adapter: { type: 'string' },
     'fault-share': { type: 'string', default: '0.1' },
-    freezes: { type: 'boolean', default: false },
+    'no-freezes': { type: 'boolean', default: false },
   },
 });
 
@@ -39,7 +39,7 @@ function readOptions() {
       'a whole number from 1',
     ),
     seed: readNumber('seed', isSeed, 'a whole number from 0 to 4294967295'),
-    withFreezes: values.freezes,
+    withFreezes: !values['no-freezes'],
     faultShare: readNumber('fault-share', share => share >= 0 && share <= 1, 'a share from 0 to 1'),
   };
 }

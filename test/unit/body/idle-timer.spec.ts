@@ -22,9 +22,11 @@ afterEach(() => {
 
 /** Lets time pass while the process runs. */
 const pass = async (ms: number): Promise<void> => {
-  nowMs += ms;
-  jest.advanceTimersByTime(ms);
-  await nextTurn();
+  for (let passed = 0; passed < ms; passed += 1) {
+    nowMs += 1;
+    jest.advanceTimersByTime(1);
+    await nextTurn();
+  }
 };
 /** Lets time pass while it stands still: its timers then fire all at once. */
 const freeze = (ms: number): void => {
@@ -53,36 +55,57 @@ describe('IdleTimer', () => {
   });
 
   it('looks at what has come meanwhile before it tells', async () => {
-    nowMs += 1_000;
-    jest.advanceTimersByTime(1_000);
+    await pass(999);
+    nowMs += 1;
+    jest.advanceTimersByTime(1);
     timer.touch();
     await nextTurn();
     expect(onIdle).not.toHaveBeenCalled();
-    await pass(1_000);
-    expect(onIdle).toHaveBeenCalledTimes(1);
-  });
-
-  it('gives the time once more by which it was late, for what takes several turns to come', async () => {
-    freeze(600);
-    await pass(1_000);
-    expect(onIdle).not.toHaveBeenCalled();
-    await pass(599);
+    await pass(999);
     expect(onIdle).not.toHaveBeenCalled();
     await pass(1);
     expect(onIdle).toHaveBeenCalledTimes(1);
   });
 
-  it('gives no more than its limit, and only once', async () => {
-    freeze(3_600_000);
-    await pass(1_000);
-    freeze(3_600_000);
-    await pass(1_000);
+  it.each([0, 50, 500, 850, 999])(
+    'counts half of a step for a stand-still of an hour that begins at %d ms',
+    async startMs => {
+      await pass(startMs);
+      freeze(3_600_000);
+      await pass(100 - (startMs % 100));
+      const countedMs = startMs - (startMs % 100) + 50;
+      // Behind it a whole step is waited for, in which what has come meanwhile is read.
+      await pass(Math.max(100, 1_000 - countedMs) - 1);
+      expect(onIdle).not.toHaveBeenCalled();
+      await pass(1);
+      expect(onIdle).toHaveBeenCalledTimes(1);
+    },
+  );
+
+  it('tells nothing of a form that goes on, however often the process stands still', async () => {
+    for (let round = 0; round < 40; round += 1) {
+      await pass(730);
+      freeze(2_500);
+      await pass(100);
+      timer.touch();
+    }
+    expect(onIdle).not.toHaveBeenCalled();
+  });
+
+  it('tells at last where every step is held up', async () => {
+    for (let step = 0; step < 39; step += 1) {
+      freeze(150);
+      await pass(100);
+    }
+    expect(onIdle).not.toHaveBeenCalled();
+    await pass(100);
     expect(onIdle).toHaveBeenCalledTimes(1);
   });
 
   it('is quiet when it is stopped, also while it looks', async () => {
-    nowMs += 1_000;
-    jest.advanceTimersByTime(1_000);
+    await pass(999);
+    nowMs += 1;
+    jest.advanceTimersByTime(1);
     timer.stop();
     await nextTurn();
     expect(onIdle).not.toHaveBeenCalled();
