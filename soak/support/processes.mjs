@@ -50,7 +50,9 @@ export class ChildProcess {
         LONGEST_ANSWER_MS,
       );
       this.#waiting.set(number, { resolve, reject, timer });
-      if (this.#child.connected) this.#child.send({ number, question, argument });
+      // One that was killed a moment ago may still count as connected.
+      const onSent = error => error && this.#failAll('cannot be asked');
+      if (this.#child.connected) this.#child.send({ number, question, argument }, onSent);
       else this.#failAll('is gone');
     });
   }
