@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse, ServerHttp2Session } from 'node:http2';
 import type { Server, Socket } from 'node:net';
@@ -10,6 +11,9 @@ import { Server as TlsServer } from 'node:tls';
 const CUT_AFTER_MS = 9_500;
 /** An answer may be given later, and then wait for its client. */
 const RECUT_MS = 500;
+
+/** A process whose timer is later than this was held up. */
+const HELD_UP_MS = 100;
 
 /** A Node socket with what Node's HTTP/1.1 server keeps there until a connection is upgraded. */
 type HttpSocket = Socket & { readonly parser?: object | null };
@@ -46,7 +50,13 @@ export class ServerConnections {
    * again.
    */
   startClosing(): void {
-    this.#timer ??= setTimeout(() => this.#cutUntilStopped(), CUT_AFTER_MS).unref();
+    if (this.#timer !== undefined) return;
+    const dueMs = performance.now() + CUT_AFTER_MS;
+    this.#timer = setTimeout(() => {
+      // Then the answers that were due before are given first.
+      if (performance.now() - dueMs > HELD_UP_MS) this.#cutLater();
+      else this.#cutUntilStopped();
+    }, CUT_AFTER_MS).unref();
   }
 
   /** Has HTTP/2 clients open no further streams, and sessions end with their last one. */
@@ -61,6 +71,10 @@ export class ServerConnections {
 
   #cutUntilStopped(): void {
     this.#cut();
+    this.#cutLater();
+  }
+
+  #cutLater(): void {
     this.#timer = setTimeout(() => this.#cutUntilStopped(), RECUT_MS).unref();
   }
 
