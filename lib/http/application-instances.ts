@@ -68,10 +68,10 @@ class InstanceRegistrar
   /** By now the adapter is there, which it is not while a testing module is compiled. */
   onModuleInit(): void {
     const parts = this.#parts;
-    const adapter: AbstractHttpAdapter | undefined = this.#host?.httpAdapter;
-    // Without HTTP, as in a microservice, Nest's stand-in of an adapter has no application.
+    // Null where the application serves no HTTP, as a worker does.
+    const adapter: AbstractHttpAdapter | null | undefined = this.#host?.httpAdapter;
     const application: unknown = adapter?.getInstance();
-    if (parts === undefined || adapter === undefined || !isKey(application)) return;
+    if (parts === undefined || !adapter || !isKey(application)) return;
     byApplication.set(application, parts);
     noteOrigins(adapter);
     const server: unknown = adapter.getHttpServer();

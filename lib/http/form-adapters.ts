@@ -1,4 +1,4 @@
-import type { HttpAdapterHost } from '@nestjs/core';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { OptionsInvalidError } from '../errors/index.js';
 
 /** The part of Fastify's instance that is used. */
@@ -20,11 +20,11 @@ const prepared = new WeakSet<object>();
  * application can have both.
  * @throws {@link OptionsInvalidError} for an adapter whose requests are not known
  */
-export function prepareForForms({ httpAdapter }: HttpAdapterHost): void {
-  const type = httpAdapter.getType();
+export function prepareForForms(adapter: AbstractHttpAdapter): void {
+  const type = adapter.getType();
   if (type === 'express') return;
   if (type !== 'fastify') throw unsupported();
-  const application: ParsingApplication & object = httpAdapter.getInstance();
+  const application: ParsingApplication & object = adapter.getInstance();
   if (prepared.has(application)) return;
   prepared.add(application);
   application.addContentTypeParser(

@@ -8,7 +8,7 @@ import {
   type OnModuleInit,
   type Type,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { findInstance } from './application-instances.js';
 import { announceRetry, isRefusedUnread } from './capacity.js';
@@ -50,8 +50,10 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
 
     /** At start-up, so that a wrong name does not wait for the first request. */
     onModuleInit(): void {
-      if (this.#host.httpAdapter === undefined) return;
-      prepareForForms(this.#host);
+      // Missing in a testing module; null where the application serves no HTTP at all.
+      const adapter: AbstractHttpAdapter | null | undefined = this.#host.httpAdapter;
+      if (adapter === undefined) return;
+      if (adapter !== null) prepareForForms(adapter);
       this.#prepare();
     }
 
