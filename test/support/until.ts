@@ -1,5 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** Between two looks, at first and at most: soon for what comes soon, and rarely for what takes long. */
+const FIRST_PAUSE_MS = 2;
+const LONGEST_PAUSE_MS = 50;
+
 /**
  * Waits until a condition holds. The limit is for conditions that never will: no machine is to be so
  * busy that it decides.
@@ -10,8 +14,10 @@ export async function until(
   longestSeconds = 60,
 ): Promise<void> {
   const endMs = Date.now() + longestSeconds * 1_000;
+  let pauseMs = FIRST_PAUSE_MS;
   while (!(await condition())) {
     if (Date.now() > endMs) throw new Error(`${what} did not come true within ${longestSeconds} s`);
-    await delay(5);
+    await delay(pauseMs);
+    pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS);
   }
 }

@@ -25,7 +25,7 @@ import { startEdgeApplication, type EdgeApplication } from './support/edge-appli
 import { encodeForm, openRequest, type RawRequest } from './support/raw-request.js';
 
 /** Far more than the buffers between two sockets hold. */
-const LARGE = 'x'.repeat(64_000_000);
+const LARGE = 'x'.repeat(32_000_000);
 const FORM = encodeForm([{ field: 'photo', content: PNG, fileName: 'a.png' }]);
 
 let work: () => Promise<void>;
