@@ -13,15 +13,15 @@ const HELD_UP_MS = 100;
 /**
  * Tells when something has not gone on for some time, and never because the process did not look:
  * containers are frozen, and what others send meanwhile waits in the kernel. So the time is counted
- * in steps, of which one that was held up counts half of a step, however long it was; and it is only
- * behind a step that ended in time, and behind what the kernel had by then, that it tells.
+ * in steps, of which one that was held up counts half of a step, however long it was. It tells only
+ * behind a step that ended in time, and behind what the kernel had by then.
  */
 export class IdleTimer {
   readonly #limitMs: number;
   readonly #onIdle: () => void;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
-  /** What the steps before this one count. */
+  /** The sum of the steps before this one. */
   #countedMs = 0;
   #stepMs = 0;
   #stepStartedMs = 0;

@@ -57,7 +57,7 @@ export class ChildProcess {
     });
   }
 
-  /** Whether it has ended. */
+  /** True once it has ended. */
   get isGone() {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
