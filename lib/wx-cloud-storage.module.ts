@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import {
   Logger,
   Module,
@@ -8,7 +9,7 @@ import {
 import { WxAccessTokenProvider } from './credentials/index.js';
 import { OptionsInvalidError } from './errors/index.js';
 import { registrarProvider, WxUploadProgress } from './http/index.js';
-import { resolveOptions, type WxCloudStorageOptions } from './options/index.js';
+import { readEnvironment, resolveOptions, type WxCloudStorageOptions } from './options/index.js';
 import { createStorageContext, type StorageContext } from './storage/index.js';
 import {
   ASYNC_OPTIONS_TYPE,
@@ -21,6 +22,7 @@ import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 import {
   getWxAccessTokenProviderToken,
   getWxCloudStorageToken,
+  isDefaultInstance,
 } from './wx-cloud-storage.tokens.js';
 
 const CONTEXT = Symbol('wx-cloud-storage:context');
@@ -32,9 +34,20 @@ const CONTEXT = Symbol('wx-cloud-storage:context');
  */
 @Module({})
 export class WxCloudStorageModule extends ConfigurableModuleClass {
-  /** Takes the options as they are. */
-  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
-    return complete(super.forRoot(options ?? {}), options ?? {});
+  /**
+   * Takes the options as they are. Without any, the default instance takes them from the environment
+   * when the application starts: `WX_ENV_ID` (or `CBR_ENV_ID`), `WX_APPID`, `WX_SECRET` and
+   * `WX_API_BASE_URL`; without `WX_SECRET` the token that Cloud Hosting mounts, if there is one.
+   */
+  static override forRoot(
+    options: typeof OPTIONS_TYPE | WxCloudStorageModuleExtras = {},
+  ): DynamicModule {
+    const { isGlobal: _isGlobal, name, ...given } = options;
+    const definition = super.forRoot(options as typeof OPTIONS_TYPE);
+    if (Object.keys(given).length > 0) return complete(definition, options);
+    const useFactory = (): WxCloudStorageOptions => optionsFromEnvironment(name);
+    const providers = [{ provide: MODULE_OPTIONS_TOKEN, useFactory }];
+    return complete({ ...definition, providers }, options);
   }
 
   /** Takes the options from a factory, a class with `create()`, or an existing provider of that shape. */
@@ -87,6 +100,15 @@ function complete(
     providers,
     exports: [service, tokenProvider, WxUploadProgress],
   };
+}
+
+function optionsFromEnvironment(name: string | undefined): WxCloudStorageOptions {
+  if (isDefaultInstance(name)) return readEnvironment(process.env, existsSync);
+  throw new OptionsInvalidError({
+    option: 'env',
+    expected: `given, as the instance "${name}" has a name and reads no environment variables`,
+    remedy: 'Give forRoot() its env and a way to authenticate.',
+  });
 }
 
 /** Makes the options provider hold the checked options, whose secret is wrapped, instead of what the user gave. */

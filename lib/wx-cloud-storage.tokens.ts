@@ -5,14 +5,16 @@ import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 
 /** The injection token of an instance's service: the class itself for the default one. */
 export function getWxCloudStorageToken(name?: string): symbol | typeof WxCloudStorageService {
-  return isDefault(name) ? WxCloudStorageService : Symbol.for(`wx-cloud-storage:service:${name}`);
+  return isDefaultInstance(name)
+    ? WxCloudStorageService
+    : Symbol.for(`wx-cloud-storage:service:${name}`);
 }
 
 /** The injection token of an instance's access token provider: the class itself for the default one. */
 export function getWxAccessTokenProviderToken(
   name?: string,
 ): symbol | typeof WxAccessTokenProvider {
-  return isDefault(name)
+  return isDefaultInstance(name)
     ? WxAccessTokenProvider
     : Symbol.for(`wx-cloud-storage:token-provider:${name}`);
 }
@@ -27,6 +29,7 @@ export function InjectWxAccessTokenProvider(name?: string): ParameterDecorator &
   return Inject(getWxAccessTokenProviderToken(name));
 }
 
-function isDefault(name: string | undefined): boolean {
+/** Tells the default instance, which has no name of its own. */
+export function isDefaultInstance(name: string | undefined): boolean {
   return name === undefined || name === DEFAULT_INSTANCE;
 }

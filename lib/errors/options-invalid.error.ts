@@ -4,6 +4,11 @@ import { WxCloudStorageError } from './wx-cloud-storage.error.js';
 export interface OptionsInvalidErrorParts {
   /** The option's path, e.g. `timeouts.totalMs`. */
   readonly option: string;
+  /**
+   * What the message begins with.
+   * @defaultValue `WxCloudStorageModule: option "<option>"`
+   */
+  readonly subject?: string | undefined;
   /** What would be accepted. */
   readonly expected: string;
   /** What to do about it. */
@@ -18,10 +23,12 @@ export class OptionsInvalidError extends WxCloudStorageError {
   readonly option: string;
 
   /** Builds the error for one option. */
-  constructor({ option, expected, remedy, cause }: OptionsInvalidErrorParts) {
+  constructor(parts: OptionsInvalidErrorParts) {
+    const { option, expected, remedy, cause } = parts;
+    const { subject = `WxCloudStorageModule: option "${option}"` } = parts;
     super({
       code: 'WX_CLOUD_OPTIONS_INVALID',
-      message: `WxCloudStorageModule: option "${option}" must be ${expected}. ${remedy}`,
+      message: `${subject} must be ${expected}. ${remedy}`,
       cause,
     });
     this.option = option;

@@ -7,6 +7,7 @@ export type {
   ResolvedTokenCallAuth,
   ResolvedUpload,
 } from './resolved-options.js';
+export { readEnvironment, type EnvironmentVariables } from './read-environment.js';
 export { MAX_AGE_RANGE, resolveOptions } from './resolve-options.js';
 export { isLoopback, MAX_TIMER_MS } from './validation.js';
 export { Secret } from './secret.js';

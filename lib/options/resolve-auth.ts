@@ -22,7 +22,7 @@ export function resolveEnv(value: unknown): string {
 }
 
 /** Where the platform mounts its token. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html */
-const TOKEN_FILE = '/.tencentcloudbase/wx/cloudbase_access_token';
+export const TOKEN_FILE = '/.tencentcloudbase/wx/cloudbase_access_token';
 
 /** What each way to authenticate takes besides its type, and how that is read. */
 const AUTH_READERS: Readonly<Record<ResolvedAuth['type'], AuthReader>> = {

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
 import {
   InjectWxCloudStorage,
@@ -119,9 +119,50 @@ describe('WxCloudStorageModule', () => {
     });
   });
 
-  it('stops the start-up when it is given no options', async () => {
-    await expect(compile(WxCloudStorageModule.forRoot(undefined as never))).rejects.toMatchObject({
-      option: 'env',
+  describe('without options', () => {
+    const clean = { ...process.env };
+    afterEach(() => {
+      process.env = { ...clean };
+    });
+
+    it.each([
+      [undefined, false],
+      [{}, false],
+      [{ isGlobal: true }, true],
+    ])(
+      'takes them from the environment as it is at the start: forRoot(%j)',
+      async (extras, isGlobal) => {
+        const imported = WxCloudStorageModule.forRoot(extras);
+        process.env['WX_ENV_ID'] = emulator.options.env;
+        process.env['WX_APPID'] = emulator.options.appid;
+        process.env['WX_SECRET'] = emulator.options.secret;
+        process.env['WX_API_BASE_URL'] = emulator.url;
+
+        const app = await compile(imported);
+        const stored = await app.get(WxCloudStorageService).upload('a.txt', 'x');
+
+        expect(stored.fileId).toContain(emulator.env);
+        expect(imported.global).toBe(isGlobal);
+        await app.close();
+      },
+    );
+
+    it('stops the start-up on a variable that is missing, naming it', async () => {
+      process.env['WX_ENV_ID'] = emulator.options.env;
+      process.env['WX_APPID'] = emulator.options.appid;
+      await expect(compile(WxCloudStorageModule.forRoot())).rejects.toMatchObject({
+        option: 'secret',
+        message: expect.stringMatching(/variable WX_SECRET must be set/),
+      });
+    });
+
+    it('stops the start-up of an instance with a name, which reads no environment', async () => {
+      process.env['WX_ENV_ID'] = emulator.options.env;
+      const start = compile(WxCloudStorageModule.forRoot({ name: 'archive' }));
+      await expect(start).rejects.toMatchObject({
+        option: 'env',
+        message: expect.stringContaining('"archive" has a name and reads no environment variables'),
+      });
     });
   });
 
