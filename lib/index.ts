@@ -114,6 +114,7 @@ export { WxCloudStorageModule } from './wx-cloud-storage.module.js';
 export { WxCloudStorageService } from './wx-cloud-storage.service.js';
 export {
   getWxAccessTokenProviderToken,
+  getWxCloudStorageOptionsToken,
   getWxCloudStorageToken,
   InjectWxAccessTokenProvider,
   InjectWxCloudStorage,

@@ -13,7 +13,8 @@ const EXTRAS: WxCloudStorageModuleExtras = { isGlobal: false, name: undefined };
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<WxCloudStorageOptions>({
-    optionsInjectionToken: Symbol('wx-cloud-storage:options'),
+    // In its place the module takes one for each instance.
+    optionsInjectionToken: Symbol('wx-cloud-storage:given-options'),
   })
     .setClassMethodName('forRoot')
     .setExtras(EXTRAS)

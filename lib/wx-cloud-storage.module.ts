@@ -9,7 +9,12 @@ import {
 import { WxAccessTokenProvider } from './credentials/index.js';
 import { OptionsInvalidError } from './errors/index.js';
 import { registrarProvider, WxUploadProgress } from './http/index.js';
-import { readEnvironment, resolveOptions, type WxCloudStorageOptions } from './options/index.js';
+import {
+  readEnvironment,
+  resolveOptions,
+  type ResolvedOptions,
+  type WxCloudStorageOptions,
+} from './options/index.js';
 import { createStorageContext, type StorageContext } from './storage/index.js';
 import {
   ASYNC_OPTIONS_TYPE,
@@ -21,11 +26,15 @@ import {
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 import {
   getWxAccessTokenProviderToken,
+  getWxCloudStorageOptionsToken,
   getWxCloudStorageToken,
   isDefaultInstance,
 } from './wx-cloud-storage.tokens.js';
 
 const CONTEXT = Symbol('wx-cloud-storage:context');
+const RESOLVED_OPTIONS = Symbol('wx-cloud-storage:resolved-options');
+/** Options that were checked already, and need no second look. */
+const resolved = new WeakSet<object>();
 
 /**
  * Gives an application the storage of a WeChat environment: {@link WxCloudStorageService} and
@@ -69,12 +78,15 @@ function complete(
 ): DynamicModule {
   const service = getWxCloudStorageToken(name);
   const tokenProvider = getWxAccessTokenProviderToken(name);
+  const optionsToken = getWxCloudStorageOptionsToken(name);
   const providers: Provider[] = [
-    ...(definition.providers ?? []).map(resolving),
+    ...(definition.providers ?? []).map(provider => resolving(provider, optionsToken)),
+    // A second provider, as the first may be overridden by a test, with options as users write them.
+    { provide: RESOLVED_OPTIONS, inject: [optionsToken], useFactory: resolveOnce },
     {
       provide: CONTEXT,
-      inject: [MODULE_OPTIONS_TOKEN],
-      useFactory: (options: Parameters<typeof createStorageContext>[0]) =>
+      inject: [RESOLVED_OPTIONS],
+      useFactory: (options: ResolvedOptions) =>
         createStorageContext(options, new Logger(WxCloudStorageModule.name)),
     },
     {
@@ -111,16 +123,31 @@ function optionsFromEnvironment(name: string | undefined): WxCloudStorageOptions
   });
 }
 
-/** Makes the options provider hold the checked options, whose secret is wrapped, instead of what the user gave. */
-function resolving(provider: Provider): Provider {
+/**
+ * Makes the options provider hold the checked options, whose secret is wrapped, instead of what the user gave. They are
+ * checked, and read, when it is instantiated: not at all where a test overrides it.
+ */
+function resolving(provider: Provider, token: symbol): Provider {
   if (!('provide' in provider) || provider.provide !== MODULE_OPTIONS_TOKEN) return provider;
   if ('useValue' in provider) {
     const given = provider.useValue as WxCloudStorageOptions;
-    return { provide: MODULE_OPTIONS_TOKEN, useFactory: () => resolveOptions(given) };
+    return { provide: token, useFactory: () => resolveOnce(given) };
   }
   const { useFactory, ...rest } = provider as FactoryProvider<WxCloudStorageOptions>;
   return {
     ...rest,
-    useFactory: async (...args) => resolveOptions(await useFactory(...(args as unknown[]))),
+    provide: token,
+    useFactory: async (...args) => resolveOnce(await useFactory(...(args as unknown[]))),
   };
+}
+
+function resolveOnce(given: WxCloudStorageOptions | ResolvedOptions): ResolvedOptions {
+  if (isResolved(given)) return given;
+  const options = resolveOptions(given);
+  resolved.add(options);
+  return options;
+}
+
+function isResolved(given: WxCloudStorageOptions | ResolvedOptions): given is ResolvedOptions {
+  return resolved.has(given);
 }

@@ -19,6 +19,21 @@ export function getWxAccessTokenProviderToken(
     : Symbol.for(`wx-cloud-storage:token-provider:${name}`);
 }
 
+/**
+ * The injection token of an instance's options, for tests: its value is not for use, but may be overridden, whichever way
+ * the module got its own options. They are then neither read nor checked; those that override them are.
+ * @example
+ * const module = await Test.createTestingModule({ imports: [AppModule] })
+ *   .overrideProvider(getWxCloudStorageOptionsToken())
+ *   .useValue(emulator.options)
+ *   .compile();
+ */
+export function getWxCloudStorageOptionsToken(name?: string): symbol {
+  return Symbol.for(
+    `wx-cloud-storage:options:${isDefaultInstance(name) ? DEFAULT_INSTANCE : name}`,
+  );
+}
+
 /** Injects the service of a named instance; without a name the default one. */
 export function InjectWxCloudStorage(name?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getWxCloudStorageToken(name));

@@ -1,8 +1,11 @@
+import { inspect } from 'node:util';
 import { Inject, Injectable, Module } from '@nestjs/common';
-import { Test } from '@nestjs/testing';
+import { Test, type OverrideBy, type TestingModuleBuilder } from '@nestjs/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
 import {
+  getWxCloudStorageOptionsToken,
+  getWxCloudStorageToken,
   InjectWxCloudStorage,
   WxAccessTokenProvider,
   WxCloudStorageModule,
@@ -173,6 +176,91 @@ describe('WxCloudStorageModule', () => {
     await expect(storage.upload('a', 'x')).rejects.toMatchObject({
       code: 'WX_CLOUD_STORAGE_CLOSED',
     });
+  });
+});
+
+describe('getWxCloudStorageOptionsToken', () => {
+  const readsWrongOptions = jest.fn((): WxCloudStorageOptions => ({ env: '' }));
+
+  @Injectable()
+  class WrongConfig {
+    create(): WxCloudStorageOptions {
+      return readsWrongOptions();
+    }
+  }
+  @Module({ providers: [WrongConfig], exports: [WrongConfig] })
+  class WrongConfigModule {}
+
+  it.each([
+    ['forRoot', () => WxCloudStorageModule.forRoot({ env: '' })],
+    ['forRoot without options', () => WxCloudStorageModule.forRoot()],
+    ['a factory', () => WxCloudStorageModule.forRootAsync({ useFactory: readsWrongOptions })],
+    ['a class', () => WxCloudStorageModule.forRootAsync({ useClass: WrongConfig })],
+    [
+      'an existing provider',
+      () =>
+        WxCloudStorageModule.forRootAsync({
+          imports: [WrongConfigModule],
+          useExisting: WrongConfig,
+        }),
+    ],
+  ])('takes the place of wrong options from %s, which are not read', async (_, makeModule) => {
+    const app = await Test.createTestingModule({ imports: [makeModule()] })
+      .overrideProvider(getWxCloudStorageOptionsToken())
+      .useValue(emulator.options)
+      .compile();
+    const { fileId } = await app.get(WxCloudStorageService).upload('a.txt', 'x');
+    await app.close();
+
+    expect(fileId).toContain(emulator.env);
+    expect(readsWrongOptions).not.toHaveBeenCalled();
+  });
+
+  class Misspelt {
+    readonly env = 'e';
+    readonly timeout = 5;
+  }
+
+  it.each<[string, (by: OverrideBy) => TestingModuleBuilder]>([
+    ['a value', by => by.useValue({ env: 'e', timeout: 5 })],
+    ['a factory', by => by.useFactory({ factory: async () => ({ env: 'e', timeout: 5 }) })],
+    ['a class', by => by.useClass(Misspelt)],
+  ])('has options checked that come as %s', async (_, override) => {
+    const builder = Test.createTestingModule({
+      imports: [WxCloudStorageModule.forRoot(emulator.options)],
+    });
+    const overridden = override(builder.overrideProvider(getWxCloudStorageOptionsToken()));
+    await expect(overridden.compile()).rejects.toMatchObject({ option: 'timeout' });
+  });
+
+  it('is one of its own for every name', async () => {
+    const app = await Test.createTestingModule({
+      imports: [
+        WxCloudStorageModule.forRoot(emulator.options),
+        WxCloudStorageModule.forRoot({ env: '', name: 'archive' }),
+      ],
+    })
+      .overrideProvider(getWxCloudStorageOptionsToken('archive'))
+      .useValue(archive.options)
+      .compile();
+    const current = await app.get(WxCloudStorageService).upload('a', 'x');
+    const old = await app
+      .get<WxCloudStorageService>(getWxCloudStorageToken('archive'))
+      .upload('a', 'x');
+    await app.close();
+
+    expect(current.fileId).toContain(emulator.env);
+    expect(old.fileId).toContain('archive-env');
+    expect(getWxCloudStorageOptionsToken('default')).toBe(getWxCloudStorageOptionsToken());
+  });
+
+  it('holds options that show no secret', async () => {
+    const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
+    const options: unknown = app.get(getWxCloudStorageOptionsToken());
+    await app.close();
+    const shown = inspect(options, { depth: Infinity, showHidden: true });
+    expect(shown + JSON.stringify(options)).not.toContain(String(emulator.options.secret));
+    expect(shown).toContain(emulator.env);
   });
 });
 

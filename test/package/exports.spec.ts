@@ -38,6 +38,7 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
     'WxCloudStorageService',
     'WxUploadProgress',
     'getWxAccessTokenProviderToken',
+    'getWxCloudStorageOptionsToken',
     'getWxCloudStorageToken',
     'toHttpException',
     'wxCloudUpload',
