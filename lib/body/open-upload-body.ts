@@ -157,7 +157,7 @@ export function assertWholeSize(found: number, declared: number | undefined): vo
   if (declared === undefined || declared === found) return;
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_SIZE_MISMATCHED',
-    message: `The body to upload has ${found} bytes, not the size that was declared. Declare its exact size, or none.`,
+    message: `The body to upload has ${found} bytes instead of the ${declared} declared; nothing was stored. Declare its exact size, or none.`,
   });
 }
 

@@ -22,16 +22,20 @@ export class TypeRefusedError extends WxCloudStorageError {
      * none.
      */
     readonly storedAs?: string;
+    /** The file, as part of a sentence. @defaultValue file */
+    readonly subject?: string;
+    /** The file has no content at all. @defaultValue false */
+    readonly isEmpty?: boolean;
   }) {
-    const { detectedType, accepted, storedAs } = parts;
-    const found = detectedType ?? 'of no recognisable type';
+    const { detectedType, accepted, storedAs, subject = 'file', isEmpty = false } = parts;
+    const found = detectedType ?? (isEmpty ? 'empty' : 'of no recognisable type');
     const problem =
       storedAs === undefined
         ? `accepted: ${accepted.join(', ')}. Send a file of an accepted type.`
         : `${storedAs}. Post the form with the fields it was given, for a file of their type.`;
     super({
       code: 'WX_CLOUD_TYPE_REFUSED',
-      message: `The file's content is ${found}; ${problem}`,
+      message: `The content of the ${subject} is ${found}; ${problem}`,
     });
     this.detectedType = parts.detectedType;
     this.accepted = parts.accepted;

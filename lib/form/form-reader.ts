@@ -1,7 +1,8 @@
 import { TextDecoder } from 'node:util';
+import type { WxCloudStorageError } from '../errors/index.js';
 import { quoteText } from './client-text.js';
 import { FormBudget, limitPassed, type FormLimits, type FormMemory } from './form-budget.js';
-import { formInvalid } from './form-invalid.js';
+import { FILE_EXPECTED, formInvalid } from './form-invalid.js';
 import { GrowingBuffer } from './growing-buffer.js';
 import { MultipartSplitter, NO_SINK, type PartSink } from './multipart-splitter.js';
 import { parsePartHead, type PartHead } from './part-head.js';
@@ -28,6 +29,16 @@ export interface FormFile {
   readonly mimetype: string;
 }
 
+/** What a form had where files were looked for: it explains why there are none. */
+export interface FormClues {
+  /** The field of the first file that has content and no name, and so was passed over. */
+  readonly namelessField?: string | undefined;
+  /** The field of the first file input that was left empty: it has neither a name nor content. */
+  readonly emptyField?: string | undefined;
+  /** The number, from 1, of the first part that was passed over as it is not one of a form's. */
+  readonly foreignPart?: number | undefined;
+}
+
 /** Where what is read goes. */
 export interface FormReaderParts {
   /** What separates the parts. */
@@ -42,6 +53,8 @@ export interface FormReaderParts {
    * Called before a file is counted, with the name of its field. What it throws refuses the form.
    */
   readonly assertTakesFile?: (fieldname: string) => void;
+  /** True for a field in which a file is expected, so that a text in it is one by mistake. */
+  readonly isFileField?: (fieldname: string) => boolean;
   /** Called when a file begins; takes its content. What it throws refuses the form. */
   readonly onFile: (file: FormFile) => PartSink;
 }
@@ -56,6 +69,8 @@ export class FormReader {
   readonly #budget: FormBudget;
   #hasFields = false;
   #namelessField: string | undefined;
+  #emptyField: string | undefined;
+  #foreignPart: number | undefined;
   /** The text field that was begun last. */
   #text: TextSink | undefined;
 
@@ -73,12 +88,13 @@ export class FormReader {
     return this.#budget.textBytes;
   }
 
-  /**
-   * The field of the first file that has content and no name, and so was passed over; undefined for
-   * none.
-   */
-  get namelessField(): string | undefined {
-    return this.#namelessField;
+  /** What came so far in place of files. */
+  get clues(): FormClues {
+    return {
+      namelessField: this.#namelessField,
+      emptyField: this.#emptyField,
+      foreignPart: this.#foreignPart,
+    };
   }
 
   /** The most bytes that the content which has just begun can have, in a form of so many bytes. */
@@ -109,7 +125,10 @@ export class FormReader {
     const { limits } = this.#parts;
     this.#budget.takePart(bytes.byteLength);
     const head = parsePartHead(bytes, limits.headerPairs, part);
-    if (head === undefined) return NO_SINK;
+    if (head === undefined) {
+      this.#foreignPart ??= part;
+      return NO_SINK;
+    }
     if (head.name === undefined) throw formInvalid(`part ${part} has no field name`);
     const isFile = head.fileName !== undefined || head.mimetype === 'application/octet-stream';
     return isFile ? this.#openFile(head.name, head) : this.#openField(head.name, head);
@@ -127,16 +146,28 @@ export class FormReader {
 
   /** Without content it is a file input that was left empty. */
   #openNameless(fieldname: string): PartSink {
-    return { ...NO_SINK, add: () => (this.#namelessField ??= fieldname) };
+    let isEmpty = true;
+    return {
+      ...NO_SINK,
+      add: () => {
+        isEmpty = false;
+        this.#namelessField ??= fieldname;
+      },
+      end: () => {
+        if (isEmpty) this.#emptyField ??= fieldname;
+      },
+    };
   }
 
   #openField(name: string, { nameBytes, charset }: PartHead): PartSink {
-    const { limits, body } = this.#parts;
+    const { limits, body, isFileField } = this.#parts;
     const budget = this.#budget;
     budget.takeField(name, nameBytes);
     this.#hasFields = true;
     assertNameShape(name, limits);
-    const assertSize = (size: number): void => assertFieldSize(name, size, limits);
+    const assertSize = (size: number): void => {
+      if (size > limits.fieldSize) throw fieldTooLarge(name, limits, isFileField?.(name));
+    };
     this.#text = new TextSink(assertSize, budget, bytes => {
       budget.takeEmptyPlaces(appendField(body, name, decodeText(bytes, charset)));
     });
@@ -181,10 +212,14 @@ class TextSink implements PartSink {
   fail(): void {}
 }
 
-function assertFieldSize(name: string, size: number, { fieldSize }: FormLimits): void {
-  if (size <= fieldSize) return;
+function fieldTooLarge(
+  name: string,
+  { fieldSize }: FormLimits,
+  isFileField = false,
+): WxCloudStorageError {
   const problem = `the text field ${quoteText(name)} has more than ${fieldSize} bytes`;
-  throw limitPassed('fieldSize', problem);
+  if (!isFileField) return limitPassed('fieldSize', problem);
+  return formInvalid(`${problem} (limits.fieldSize), and ${FILE_EXPECTED}`);
 }
 
 function assertNameShape(name: string, limits: FormLimits): void {

@@ -1,3 +1,4 @@
+import { quoteText } from './client-text.js';
 import { formBroken, formInvalid, headersMalformed } from './form-invalid.js';
 import { copyOf, GrowingBuffer } from './growing-buffer.js';
 
@@ -16,11 +17,14 @@ export const NO_SINK: PartSink = { add: () => {}, end: () => {}, fail: () => {} 
 
 const NOTHING = Buffer.alloc(0);
 const CARRIAGE_RETURN = 0x0d;
+const LINE_FEED = 0x0a;
 const LINE_END = Buffer.from('\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 const FORM_END = Buffer.from('--');
 /** What Node allows the head of a request to have. @see https://nodejs.org/api/cli.html#--max-http-header-sizesize */
 const LONGEST_HEAD_BYTES = 16_384;
+/** A form whose line ends were changed on its way, or that was written by hand. */
+const BARE_LINE_FEEDS = 'its lines end in a line feed alone; they have to end in CRLF';
 const MOST_HEAD_BYTES = LONGEST_HEAD_BYTES + HEAD_END.byteLength;
 
 /**
@@ -78,7 +82,7 @@ export class MultipartSplitter {
   /** There is no more. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended */
   end(): void {
     if (this.#read === this.#readNothing) return;
-    if (this.#part === 0) throw formInvalid('the boundary of its Content-Type is nowhere in it');
+    if (this.#part === 0) throw formInvalid(this.#missingBoundary());
     const isInHead = this.#read === this.#readHead;
     throw formBroken(isInHead ? ` in the headers of part ${this.#part}` : ` in part ${this.#part}`);
   }
@@ -156,6 +160,7 @@ export class MultipartSplitter {
       this.#read = this.#readNothing;
       return NOTHING;
     }
+    if (found[0] === LINE_FEED) throw formInvalid(BARE_LINE_FEEDS);
     const at = found.indexOf(HEAD_END, Math.max(0, before - HEAD_END.byteLength + 1));
     const next = found.indexOf(
       this.#delimiter,
@@ -193,6 +198,15 @@ export class MultipartSplitter {
     this.#head.clear();
     this.#openPart(lines, this.#part).end();
     this.#part += 1;
+  }
+
+  #missingBoundary(): string {
+    if (this.#writtenBytes === 0) return 'its body is empty';
+    const boundary = this.#delimiter.toString('latin1', LINE_END.byteLength + FORM_END.byteLength);
+    return (
+      `the boundary ${quoteText(boundary)} of its Content-Type is nowhere in it; ` +
+      'clients that make a form set this header by themselves'
+    );
   }
 
   /** What comes behind the last delimiter is nobody's. */

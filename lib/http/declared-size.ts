@@ -1,5 +1,6 @@
 import { OptionsInvalidError, WxCloudStorageError } from '../errors/index.js';
-import { findSent, isSentValue } from './sent-value.js';
+import { quoteText } from '../form/index.js';
+import { findSent, isSentValue, placeOf } from './sent-value.js';
 import type { WxCloudDeclaredSize, WxCloudHttpRequest } from './upload-options.js';
 
 /** Checks the option. @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both */
@@ -30,7 +31,7 @@ export function readDeclaredSize(
   if (/^\d{1,15}$/.test(String(value))) return Number(value);
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_SIZE_MISMATCHED',
-    message: 'The declared size of the file is not a whole number of bytes; nothing was stored.',
+    message: `The declared size of the file, in the ${placeOf(option)}, is ${quoteText(String(value))}, and has to be a whole number of bytes; nothing was stored.`,
   });
 }
 

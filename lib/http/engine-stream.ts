@@ -12,9 +12,13 @@ export interface EngineStream extends Readable {
  * Reads a stream piece by piece and leaves it as it is when the reading ends early: form parsers do not survive that one of
  * their streams is destroyed. Costs less than the stream's own iterator, and joins no pieces.
  */
-export function readStream(stream: EngineStream, budget: MemoryBudget): PieceQueue {
+export function readStream(
+  stream: EngineStream,
+  budget: MemoryBudget,
+  fieldname: string,
+): PieceQueue {
   // Its parser has the limit, and cuts off a file that passes it.
-  const pieces = new PieceQueue({ source: stream, limitBytes: Infinity, budget });
+  const pieces = new PieceQueue({ source: stream, limitBytes: Infinity, budget, fieldname });
   const onClose = (): void => pieces.fail(new Error('The stream was closed before its end.'));
   stream.on('data', (piece: Uint8Array) => pieces.add(piece));
   stream.once('end', () => (stream.truncated === true ? pieces.failTooLarge() : pieces.end()));

@@ -7,6 +7,7 @@ import {
   type DetectedType,
 } from '../body/index.js';
 import { TypeRefusedError } from '../errors/index.js';
+import { quoteText } from '../form/index.js';
 import type { StoragePlan } from '../storage/index.js';
 import { askApplication } from './ask-application.js';
 import { chooseCloudPath } from './cloud-path-option.js';
@@ -48,7 +49,13 @@ export class FileIntake {
     }
     const { contentType } = this.#type;
     if (contentTypes !== undefined && !isAcceptedType(contentType, contentTypes)) {
-      throw new TypeRefusedError({ detectedType: contentType, accepted: contentTypes });
+      const { fieldname } = this.#file;
+      throw new TypeRefusedError({
+        detectedType: contentType,
+        accepted: contentTypes,
+        subject: `file in the field ${quoteText(fieldname)}`,
+        isEmpty: head.byteLength === 0,
+      });
     }
   }
 

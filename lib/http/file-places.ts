@@ -58,7 +58,7 @@ export class FilePlaces {
     throw formInvalid(
       maxCount === 0
         ? `it has a file in the field ${field}; files are expected in ${listFields(maxCounts)}`
-        : `it has more files in the field ${field} than the ${maxCount} that the field takes`,
+        : `it has more than ${maxCount} ${maxCount === 1 ? 'file' : 'files'} in the field ${field}, which takes no more`,
     );
   }
 

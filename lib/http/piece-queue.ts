@@ -9,6 +9,7 @@ import {
   type WaitingReader,
 } from '../body/index.js';
 import { FileTooLargeError } from '../errors/index.js';
+import { quoteText } from '../form/index.js';
 
 /** So much is taken ahead, which saves stopping the source after every piece. */
 const AHEAD_BYTES = 65_536;
@@ -31,6 +32,8 @@ export interface PieceQueueParts {
    * The memory that all uploads together may hold. With nothing left, one piece is taken at a time.
    */
   readonly budget: MemoryBudget;
+  /** The field of the form that brings the file. */
+  readonly fieldname: string;
 }
 
 /**
@@ -176,7 +179,11 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   }
 
   #tooLarge(limitBytes: number): FileTooLargeError {
-    return new FileTooLargeError({ subject: 'The file', limitBytes });
+    return new FileTooLargeError({
+      subject: `The file in the field ${quoteText(this.#parts.fieldname)}`,
+      limitBytes,
+      problem: `has more than ${limitBytes} bytes (limits.fileSize). Send less, or raise the limit.`,
+    });
   }
 
   /** Its reader takes over, who sees to it that what was asked for goes to disk. */

@@ -1,5 +1,5 @@
 import { WxCloudStorageError } from '../errors/index.js';
-import { formInvalid, notAForm, quoteText } from '../form/index.js';
+import { formInvalid, NAME_REMEDY, notAForm, quoteText, type FormClues } from '../form/index.js';
 import { listFields, type FileSelection } from './file-places.js';
 
 /** A request whose form was read. */
@@ -11,12 +11,13 @@ export interface ParsedRequest {
 }
 
 /** The knowledge of a form that explains why it has no file. */
-export interface MissingFileClues {
+export interface MissingFileClues extends FormClues {
   /** The fields that take files; undefined when all do. */
   readonly maxCounts?: FileSelection['maxCounts'];
-  /** The field of a file that had no name. */
-  readonly namelessField?: string | undefined;
 }
+
+/** Number of text fields a message names. */
+const MOST_TEXTS = 3;
 
 /**
  * Makes sure that a form brought a file.
@@ -38,18 +39,29 @@ export function assertHasFile(request: ParsedRequest, clues: MissingFileClues = 
   });
 }
 
-/** The two ways in which clients lose a file: as text, and without a name. */
-function explain(
-  { body }: ParsedRequest,
-  { maxCounts, namelessField }: MissingFileClues,
-): readonly string[] {
-  const remedy = 'a file has a file name, as in filename="a.png".';
+/** The ways in which clients lose a file. */
+function explain(request: ParsedRequest, clues: MissingFileClues): readonly string[] {
+  const { namelessField, emptyField, foreignPart } = clues;
   if (namelessField !== undefined) {
-    return [`The field ${quoteText(namelessField)} has content without a name: ${remedy}`];
+    return [`The field ${quoteText(namelessField)} has content without a name: ${NAME_REMEDY}.`];
   }
-  const texts = new Set(Object.keys(body ?? {}));
-  const text = [...(maxCounts?.keys() ?? [])].find(name => texts.has(name));
-  return text === undefined ? [] : [`The field ${quoteText(text)} was sent as text: ${remedy}`];
+  const texts = Object.keys(request.body ?? {});
+  const mistaken = texts.find(name => clues.maxCounts?.has(name));
+  if (mistaken !== undefined) {
+    return [`The field ${quoteText(mistaken)} was sent as text: ${NAME_REMEDY}.`];
+  }
+  if (emptyField !== undefined) {
+    return [`The field ${quoteText(emptyField)} was left empty: it has no name and no content.`];
+  }
+  if (texts.length > 0) return [`It has only text, in ${listTexts(texts)}: ${NAME_REMEDY}.`];
+  if (foreignPart === undefined) return [];
+  return [`Its part ${foreignPart} has no Content-Disposition of form-data, and was passed over.`];
+}
+
+function listTexts(names: readonly string[]): string {
+  const listed = names.slice(0, MOST_TEXTS).map(quoteText).join(', ');
+  const more = names.length - MOST_TEXTS;
+  return more > 0 ? `${listed} and ${more} more` : listed;
 }
 
 /** A list, or something for every field: a list too, or what another parser puts there. */

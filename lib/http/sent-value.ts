@@ -25,3 +25,10 @@ export function findSent(
   const fields: unknown = body ?? {};
   return Object.entries(fields as object).find(([name]) => name === field)?.[1];
 }
+
+/** The place where a value was looked for, in words for a message to the client. */
+export function placeOf({ header, field }: SentValue): string {
+  return header === undefined
+    ? `field ${JSON.stringify(field)}`
+    : `header ${JSON.stringify(header)}`;
+}

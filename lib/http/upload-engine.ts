@@ -112,7 +112,7 @@ async function storeFile(
     request,
     files,
     file: { fieldname, originalname, mimetype },
-    pieces: readStream(stream, context.budget),
+    pieces: readStream(stream, context.budget, fieldname),
   });
   return { ...stored, originalname };
 }

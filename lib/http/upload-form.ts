@@ -94,7 +94,16 @@ class UploadForm {
     // The text is there for as long as the request is.
     this.#files.onEnd(() => memory.release());
     const assertTakesFile = (name: string): void => this.#places.assertTakes(name);
-    const reader = new FormReader({ boundary, limits, memory, body, assertTakesFile, onFile });
+    const { maxCounts } = this.#parts.selection;
+    const reader = new FormReader({
+      boundary,
+      limits,
+      memory,
+      body,
+      assertTakesFile,
+      isFileField: name => maxCounts?.has(name) === true,
+      onFile,
+    });
     this.#reader = reader;
     // Waited for like a file, as it removes those that are stored.
     const onFailure = (error: Error): unknown => this.#storing.push(this.#fail(error));
@@ -104,8 +113,7 @@ class UploadForm {
     await reception.ended;
     await Promise.all(this.#storing);
     if (this.#failure !== undefined) throw this.#failure.error;
-    const { maxCounts } = this.#parts.selection;
-    return { maxCounts, namelessField: reader.namelessField };
+    return { maxCounts, ...reader.clues };
   }
 
   /** Begins to store a file, which goes on while it comes. */
@@ -114,7 +122,8 @@ class UploadForm {
     this.#places.add(uploaded);
     const { context, limits } = this.#parts;
     const source = this.#reception ?? this.#raw;
-    const queue = { source, limitBytes: limits.fileSize, budget: context.budget };
+    const { fieldname } = file;
+    const queue = { source, limitBytes: limits.fileSize, budget: context.budget, fieldname };
     const pieces = new PieceQueue(queue);
     const storing = this.#store(file, pieces).then(
       stored => void Object.assign(uploaded, stored),

@@ -1,11 +1,16 @@
-import { OptionsInvalidError } from '../../errors/index.js';
+import { OptionsInvalidError, type WxCloudStorageError } from '../../errors/index.js';
 import { formInvalid } from '../../form/index.js';
-import { findSent, isSentValue, type SentValue } from '../sent-value.js';
+import { findSent, isSentValue, placeOf, type SentValue } from '../sent-value.js';
 import type { WxCloudHttpRequest } from '../upload-options.js';
 
 /** Whether a text can be an ID: hard to guess, and harmless wherever it is written. */
 export function isProgressId(id: unknown): id is string {
   return typeof id === 'string' && /^[\w-]{16,64}$/.test(id);
+}
+
+/** The error for a text that is no ID. */
+export function progressIdInvalid(place = ''): WxCloudStorageError {
+  return formInvalid(`the ID of the upload${place} has to be 16 to 64 letters, digits, - and _`);
 }
 
 /** Checks the option. @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both */
@@ -23,5 +28,5 @@ export function readProgressId(option: SentValue, request: WxCloudHttpRequest): 
   const given = findSent(option, request);
   if (given === undefined) return undefined;
   if (isProgressId(given)) return given;
-  throw formInvalid('its progress ID is none');
+  throw progressIdInvalid(`, in the ${placeOf(option)},`);
 }

@@ -2,9 +2,8 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
 import { findProgressHub } from '../application-instances.js';
-import { formInvalid } from '../../form/index.js';
 import { toHttpException } from '../http-exception.js';
-import { isProgressId } from './progress-id.js';
+import { isProgressId, progressIdInvalid } from './progress-id.js';
 import { UploadProgressHub, type WxUploadProgressEvent } from './upload-progress-hub.js';
 
 /** One event as Nest's `@Sse()` sends it. */
@@ -36,7 +35,7 @@ export class WxUploadProgress {
    * @throws `HttpException` 400 when it is no such ID
    */
   watch(id: string): Observable<WxUploadProgressMessage> {
-    if (!isProgressId(id)) throw toHttpException(formInvalid('its progress ID is none')) as Error;
+    if (!isProgressId(id)) throw toHttpException(progressIdInvalid()) as Error;
     return this.#hub.watch(id).pipe(map(data => ({ data })));
   }
 }

@@ -25,6 +25,17 @@ class PhotosController {
     return { name: photo.originalname };
   }
 
+  @Post('small')
+  @UseInterceptors(
+    WxCloudFileInterceptor('photo', {
+      contentTypes: ['image/*'],
+      limits: { fileSize: 100, fieldSize: 10 },
+    }),
+  )
+  small() {
+    return 'unreachable';
+  }
+
   @Post('fields')
   @UseInterceptors(
     WxCloudFileFieldsInterceptor([
@@ -145,7 +156,7 @@ describe.each(ADAPTERS)('on $name, a form', adapter => {
     [
       'has another boundary',
       { contentType: 'multipart/form-data; boundary=c', body: formWith(FILE) },
-      /boundary of its Content-Type is nowhere in it/,
+      /the boundary "c" of its Content-Type is nowhere in it/,
     ],
     [
       'has a malformed header',
@@ -157,7 +168,12 @@ describe.each(ADAPTERS)('on $name, a form', adapter => {
       { body: `--b\r\n${FILE}\r\n\r\nPNG\r\n--b\r\n${text}\r\n\r\nab` },
       /cut off in part 2/,
     ],
-    ['is empty', { body: '' }, /boundary of its Content-Type is nowhere in it/],
+    ['is empty', { body: '' }, /refused: its body is empty\./],
+    [
+      'has bare line feeds',
+      { body: formWith(FILE).replaceAll('\r\n', '\n') },
+      /its lines end in a line feed alone/,
+    ],
     [
       'is compressed',
       { headers: 'content-encoding: gzip\r\n', body: formWith(FILE) },
@@ -171,7 +187,7 @@ describe.each(ADAPTERS)('on $name, a form', adapter => {
     [
       'has a second file in a field that takes one',
       { body: formWith(FILE, `--b\r\n${FILE}\r\n\r\nPNG\r\n`) },
-      /more files in the field "photo" than the 1/,
+      /more than 1 file in the field "photo"/,
     ],
     [
       'has a file in none of several fields',
@@ -183,6 +199,28 @@ describe.each(ADAPTERS)('on $name, a form', adapter => {
       { body: formWith(`${text}\r\ncontent-type: image/png`) },
       /"photo" was sent as text/,
       'WX_CLOUD_FILE_REQUIRED',
+    ],
+    [
+      'has its file as a long text',
+      { path: 'small', body: `--b\r\n${text}\r\n\r\ndata:image/png\r\n--b--\r\n` },
+      /"photo" has more than 10 bytes \(limits\.fieldSize\), and a file is expected there: a file has/,
+    ],
+    [
+      'has its file left empty',
+      { body: `--b\r\n${text}; filename=""\r\n\r\n\r\n--b--\r\n` },
+      /"photo" was left empty/,
+      'WX_CLOUD_FILE_REQUIRED',
+    ],
+    [
+      'has no Content-Disposition',
+      { body: formWith('content-type: image/png') },
+      /part 1 has no Content-Disposition/,
+      'WX_CLOUD_FILE_REQUIRED',
+    ],
+    [
+      'is JSON',
+      { contentType: 'application/json', body: '{"photo":"data:"}' },
+      /its Content-Type is "application\/json", and has to be multipart\/form-data/,
     ],
     [
       'has its file without a name',
@@ -197,6 +235,47 @@ describe.each(ADAPTERS)('on $name, a form', adapter => {
     });
     await expectNothingLeft(application);
   });
+});
+
+describe.each(ADAPTERS)('on $name, a file that is refused is named', adapter => {
+  let application: EdgeApplication;
+  beforeAll(async () => {
+    application = await startEdgeApplication({ adapter, controllers: [PhotosController] });
+  });
+  afterAll(() => application.close());
+
+  it.each([
+    [
+      415,
+      '%PDF-1.4',
+      'The content of the file in the field "photo" is application/pdf; accepted: image/*. Send a file of an accepted type.',
+    ],
+    [
+      415,
+      '<html>',
+      'The content of the file in the field "photo" is of no recognisable type; accepted: image/*. Send a file of an accepted type.',
+    ],
+    [
+      415,
+      '',
+      'The content of the file in the field "photo" is empty; accepted: image/*. Send a file of an accepted type.',
+    ],
+    [
+      413,
+      `PNG${'x'.repeat(100)}`,
+      'The file in the field "photo" has more than 100 bytes (limits.fileSize). Send less, or raise the limit.',
+    ],
+  ])(
+    'with its field, what was found, and what is taken: %i %j',
+    async (status, content, message) => {
+      const body = `--b\r\n${FILE}\r\n\r\n${content}\r\n--b--\r\n`;
+
+      expect(await send(application, { path: 'small', body })).toMatchObject({
+        status,
+        body: { message },
+      });
+    },
+  );
 });
 
 describe("behind Nest's own interceptor, the name of a file", () => {

@@ -194,7 +194,10 @@ describe.each(ADAPTERS)('on $name, the progress of an upload', adapter => {
     async id => {
       expect(await post('header', id)).toMatchObject({
         status: 400,
-        body: { errorCode: 'WX_CLOUD_FORM_INVALID' },
+        body: {
+          errorCode: 'WX_CLOUD_FORM_INVALID',
+          message: expect.stringContaining('has to be 16 to 64 letters, digits, - and _'),
+        },
       });
       const response = await fetch(`${application.url}/progress/${encodeURIComponent(id)}`);
       expect(response.status).toBe(400);

@@ -245,18 +245,22 @@ describe('a message', () => {
   });
 });
 
+/** A file input of a browser in which no file was chosen. */
+const EMPTY = { ...file('f', ''), content: Buffer.alloc(0) };
+
 describe('a file without a name', () => {
   it.each([
-    [[file('f', '')], 'f'],
-    [[text('f', 'x', 'content-type: application/octet-stream')], 'f'],
-    [[file('f', ''), file('g', '')], 'f'],
-    [[{ ...file('f', ''), content: Buffer.alloc(0) }, file('g', '../')], 'g'],
-    [[{ ...file('f', ''), content: Buffer.alloc(0) }, file('g')], undefined],
-  ])('is remembered by the field when it has content: %#', (parts, field) => {
+    [[file('f', '')], { namelessField: 'f' }],
+    [[text('f', 'x', 'content-type: application/octet-stream')], { namelessField: 'f' }],
+    [[file('f', ''), file('g', '')], { namelessField: 'f' }],
+    [[EMPTY, file('g', '../')], { namelessField: 'g', emptyField: 'f' }],
+    [[EMPTY, { ...EMPTY, name: 'g' }, file('g')], { emptyField: 'f' }],
+    [[file('f')], {}],
+  ])('is remembered by its field, and by having content: %#', (parts, clues) => {
     const { reader } = makeReader();
     reader.write(encodeParts('b', parts));
     reader.end();
-    expect(reader.namelessField).toBe(field);
+    expect(reader.clues).toEqual(clues);
   });
 });
 

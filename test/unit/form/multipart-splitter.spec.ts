@@ -242,8 +242,8 @@ describe('a form', () => {
   });
 
   it.each([
-    ['', /boundary of its Content-Type is nowhere in it/],
-    ['--bound', /nowhere in it/],
+    ['', /its body is empty/],
+    ['--bound', /boundary "boundary" of its Content-Type is nowhere in it/],
     ['--boundary', /cut off in the headers of part 1:/],
     ['--boundary\r\n\r\nx\r\n--bound', /cut off in part 1:/],
     ['--boundary\r\n\r\nx\r\n--boundary-', /cut off in the headers of part 2:/],

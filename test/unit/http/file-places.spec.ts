@@ -69,7 +69,7 @@ describe('a file that a field does not take', () => {
   it.each([
     ['avatar', /in the field "avatar"; files are expected in "photo", "page"/],
     ['a\u202e"b\n', /in the field "a\\"b"; files/],
-    ['photo', /more files in the field "photo" than the 2/],
+    ['photo', /more than 2 files in the field "photo", which takes no more/],
   ])('is refused by names: %j', (fieldname, says) => {
     const places = new FilePlaces({}, { maxCounts, shape: 'by-field' });
     places.add(photo);

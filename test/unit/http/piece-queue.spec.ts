@@ -10,7 +10,8 @@ function makeQueue({ limitBytes = 1_000_000, budgetBytes = 1_000_000 } = {}) {
   const source = { pause: jest.fn(), resume: jest.fn() };
   const use = startMemoryUse();
   const budget = new MemoryBudget(budgetBytes, use);
-  return { source, use, budget, queue: new PieceQueue({ source, limitBytes, budget }) };
+  const queue = new PieceQueue({ source, limitBytes, budget, fieldname: 'photo' });
+  return { source, use, budget, queue };
 }
 
 /** Whether a promise has been settled by now. */

@@ -33,7 +33,8 @@ describe('assertHasFile', () => {
     [
       { body: { title: 'x' } },
       { maxCounts },
-      'The form has no file. Send one in the field "photo".',
+      'The form has no file. Send one in the field "photo". It has only text, in "title": ' +
+        'a file has a file name, as in filename="a.png".',
     ],
     [
       { body: { photo: 'x' } },
@@ -46,6 +47,24 @@ describe('assertHasFile', () => {
       { maxCounts, namelessField: 'photo' },
       'The form has no file. Send one in the field "photo". ' +
         'The field "photo" has content without a name: a file has a file name, as in filename="a.png".',
+    ],
+    [
+      { body: {} },
+      { maxCounts, emptyField: 'photo', foreignPart: 2 },
+      'The form has no file. Send one in the field "photo". ' +
+        'The field "photo" was left empty: it has no name and no content.',
+    ],
+    [
+      { body: { a: '', 'b\u202e"': '', c: '', d: '', e: '' } },
+      {},
+      'The form has no file. Send one in any field. It has only text, in "a", "b\\"", "c" and 2 more: ' +
+        'a file has a file name, as in filename="a.png".',
+    ],
+    [
+      { body: {} },
+      { foreignPart: 2 },
+      'The form has no file. Send one in any field. ' +
+        'Its part 2 has no Content-Disposition of form-data, and was passed over.',
     ],
   ])('says where it misses one, and why: %#', (request, clues, message) => {
     expect(() => assertHasFile({ headers, ...request }, clues)).toThrow(new Error(message));
