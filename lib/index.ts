@@ -78,7 +78,11 @@ export type {
   TimeoutOptions,
   UploadOptions,
   WxCloudAuth,
+  WxCloudStorageAuthOptions,
+  WxCloudStorageCommonOptions,
   WxCloudStorageOptions,
+  WxCloudStorageOptionsFactory,
+  WxCloudStorageSecretOptions,
 } from './options/index.js';
 export type {
   ByteRange,

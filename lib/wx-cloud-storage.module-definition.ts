@@ -9,6 +9,14 @@ export interface WxCloudStorageModuleExtras {
   name?: string | undefined;
 }
 
+/** What `forRoot` takes to read the environment: extras, and none of the options. */
+export type WxCloudStorageEnvironmentForm = {
+  /** Whether every module of the application can inject the instance without importing this one. */
+  isGlobal: boolean;
+  /** Left out: an instance with a name reads no environment. */
+  name?: undefined;
+} & { readonly [option in keyof WxCloudStorageOptions]?: undefined };
+
 const EXTRAS: WxCloudStorageModuleExtras = { isGlobal: false, name: undefined };
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =

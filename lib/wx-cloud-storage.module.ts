@@ -21,6 +21,7 @@ import {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   OPTIONS_TYPE,
+  type WxCloudStorageEnvironmentForm,
   type WxCloudStorageModuleExtras,
 } from './wx-cloud-storage.module-definition.js';
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
@@ -49,14 +50,22 @@ export class WxCloudStorageModule extends ConfigurableModuleClass {
    * `WX_API_BASE_URL`; without `WX_SECRET` the token that Cloud Hosting mounts, if there is one.
    */
   static override forRoot(
-    options: typeof OPTIONS_TYPE | WxCloudStorageModuleExtras = {},
+    options?: typeof OPTIONS_TYPE | WxCloudStorageEnvironmentForm,
   ): DynamicModule {
-    const { isGlobal: _isGlobal, name, ...given } = options;
-    const definition = super.forRoot(options as typeof OPTIONS_TYPE);
-    if (Object.keys(given).length > 0) return complete(definition, options);
+    const all: WxCloudStorageModuleExtras = options === undefined ? {} : options;
+    if (typeof all !== 'object' || all === null) {
+      throw new OptionsInvalidError({
+        option: 'options',
+        expected: 'an object',
+        remedy: 'Leave them out to read the environment.',
+      });
+    }
+    const { isGlobal, name, ...given } = all;
+    const definition = super.forRoot(all as typeof OPTIONS_TYPE);
+    if (Object.keys(given).length > 0) return complete(definition, { isGlobal, name });
     const useFactory = (): WxCloudStorageOptions => optionsFromEnvironment(name);
     const providers = [{ provide: MODULE_OPTIONS_TOKEN, useFactory }];
-    return complete({ ...definition, providers }, options);
+    return complete({ ...definition, providers }, { isGlobal, name });
   }
 
   /** Takes the options from a factory, a class with `create()`, or an existing provider of that shape. */

@@ -149,16 +149,10 @@ export interface HttpDispatcher {
   dispatch(options: never, handler: never): boolean;
 }
 
-/** The options of one WeChat environment: `env` and one way to authenticate are required. */
-export interface WxCloudStorageOptions {
+/** The options of one WeChat environment that go with every way to authenticate. */
+export interface WxCloudStorageCommonOptions {
   /** The environment ID, as the console shows it, e.g. `prod-8gtest`. */
   readonly env: string;
-  /** With `secret`, short for `auth: { type: 'stable-token', appid, secret }`. */
-  readonly appid?: string | undefined;
-  /** With `appid`, short for `auth: { type: 'stable-token', appid, secret }`. */
-  readonly secret?: string | undefined;
-  /** How to authenticate, when not by `appid` and `secret` alone. */
-  readonly auth?: WxCloudAuth | undefined;
   /**
    * Where WeChat's API is: another address for a gateway or the emulator. `http:` is refused unless the host is
    * loopback; for `open-api-service` it has to be `http:`. @defaultValue https://api.weixin.qq.com, or
@@ -203,4 +197,50 @@ export interface WxCloudStorageOptions {
   readonly ticketKey?: string | undefined;
   /** A dispatcher of undici 7 or 8 for every call: a proxy, a custom CA. It stays the caller's to close. @defaultValue an own agent */
   readonly dispatcher?: HttpDispatcher | undefined;
+}
+
+/** The options with AppID and AppSecret: short for `auth: { type: 'stable-token', appid, secret }`. */
+export interface WxCloudStorageSecretOptions extends WxCloudStorageCommonOptions {
+  /** The AppID, `wx` and 16 more characters. */
+  readonly appid: string;
+  /** The AppSecret. Never logged, never part of an error. */
+  readonly secret: string;
+  /** Left out beside `appid` and `secret`. */
+  readonly auth?: undefined;
+}
+
+/** The options with a way to authenticate of its own. */
+export interface WxCloudStorageAuthOptions extends WxCloudStorageCommonOptions {
+  /** How to authenticate. */
+  readonly auth: WxCloudAuth;
+  /** Left out beside `auth`, which has it where it is needed. */
+  readonly appid?: undefined;
+  /** Left out beside `auth`, which has it where it is needed. */
+  readonly secret?: undefined;
+}
+
+/** The options of one WeChat environment: `env`, and `appid` with `secret`, or `auth`. */
+export type WxCloudStorageOptions = WxCloudStorageSecretOptions | WxCloudStorageAuthOptions;
+
+/**
+ * A class that makes the options, for `useClass` and `useExisting` of `forRootAsync`.
+ * @example
+ * ```ts
+ * @Injectable()
+ * class StorageConfig implements WxCloudStorageOptionsFactory {
+ *   constructor(private readonly config: ConfigService) {}
+ *
+ *   create(): WxCloudStorageOptions {
+ *     return {
+ *       env: this.config.getOrThrow('WX_ENV_ID'),
+ *       appid: this.config.getOrThrow('WX_APPID'),
+ *       secret: this.config.getOrThrow('WX_SECRET'),
+ *     };
+ *   }
+ * }
+ * ```
+ */
+export interface WxCloudStorageOptionsFactory {
+  /** Makes the options; called once, when the application starts. */
+  create(): WxCloudStorageOptions | Promise<WxCloudStorageOptions>;
 }

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Inject, Injectable, Module } from '@nestjs/common';
+import { Inject, Injectable, Module, type DynamicModule } from '@nestjs/common';
 import { Test, type OverrideBy, type TestingModuleBuilder } from '@nestjs/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
@@ -10,7 +10,9 @@ import {
   WxAccessTokenProvider,
   WxCloudStorageModule,
   WxCloudStorageService,
+  type WxCloudAuth,
   type WxCloudStorageOptions,
+  type WxCloudStorageOptionsFactory,
 } from '../../lib/index.js';
 
 let emulator: WxCloudEmulator;
@@ -25,11 +27,20 @@ afterAll(async () => {
 });
 
 @Injectable()
-class StorageConfig {
+class StorageConfig implements WxCloudStorageOptionsFactory {
   create(): WxCloudStorageOptions {
     return emulator.options;
   }
 }
+
+class EnvOnly {
+  create() {
+    return { env: 'e' };
+  }
+}
+
+const forRootWith = (auth: WxCloudAuth): DynamicModule =>
+  WxCloudStorageModule.forRoot({ env: 'e', auth });
 
 @Module({ providers: [StorageConfig], exports: [StorageConfig] })
 class ConfigModule {}
@@ -135,7 +146,7 @@ describe('WxCloudStorageModule', () => {
     ])(
       'takes them from the environment as it is at the start: forRoot(%j)',
       async (extras, isGlobal) => {
-        const imported = WxCloudStorageModule.forRoot(extras);
+        const imported = WxCloudStorageModule.forRoot(extras as { isGlobal: boolean });
         process.env['WX_ENV_ID'] = emulator.options.env;
         process.env['WX_APPID'] = emulator.options.appid;
         process.env['WX_SECRET'] = emulator.options.secret;
@@ -161,12 +172,60 @@ describe('WxCloudStorageModule', () => {
 
     it('stops the start-up of an instance with a name, which reads no environment', async () => {
       process.env['WX_ENV_ID'] = emulator.options.env;
-      const start = compile(WxCloudStorageModule.forRoot({ name: 'archive' }));
+      const start = compile(WxCloudStorageModule.forRoot({ name: 'archive' } as never));
       await expect(start).rejects.toMatchObject({
         option: 'env',
         message: expect.stringContaining('"archive" has a name and reads no environment variables'),
       });
     });
+  });
+
+  const { WX_APPID: maybe } = process.env;
+  const auth = { type: 'open-api-service' } as const;
+  it.each<[string, () => DynamicModule]>([
+    // @ts-expect-error no way to authenticate
+    ['env alone', () => WxCloudStorageModule.forRoot({ env: 'e' })],
+    // @ts-expect-error no way to authenticate
+    ['env beside isGlobal', () => WxCloudStorageModule.forRoot({ env: 'e', isGlobal: true })],
+    // @ts-expect-error no secret
+    ['no secret', () => WxCloudStorageModule.forRoot({ env: 'e', appid: 'a' })],
+    // @ts-expect-error no AppID
+    ['no AppID', () => WxCloudStorageModule.forRoot({ env: 'e', secret: 's' })],
+    // @ts-expect-error no env
+    ['no env', () => WxCloudStorageModule.forRoot({ appid: 'a', secret: 's' })],
+    // @ts-expect-error no env
+    ['no env beside auth', () => WxCloudStorageModule.forRoot({ auth })],
+    // @ts-expect-error two ways to authenticate
+    ['auth and AppID', () => WxCloudStorageModule.forRoot({ env: 'e', appid: 'a', auth })],
+    // @ts-expect-error no secret in auth
+    ['auth without secret', () => forRootWith({ type: 'stable-token', appid: 'a' })],
+    // @ts-expect-error the secret may be missing
+    ['a maybe', () => WxCloudStorageModule.forRoot({ env: 'e', appid: 'a', secret: maybe })],
+    // @ts-expect-error no such option
+    ['a misspelt option', () => WxCloudStorageModule.forRoot({ env: 'e', auth, timeout: 5 })],
+    // @ts-expect-error an option without those that are required
+    ['timeouts alone', () => WxCloudStorageModule.forRoot({ isGlobal: true, timeouts: {} })],
+    // @ts-expect-error an instance with a name reads no environment
+    ['a name alone', () => WxCloudStorageModule.forRoot({ isGlobal: true, name: 'archive' })],
+    // @ts-expect-error a factory of less
+    ['a factory', () => WxCloudStorageModule.forRootAsync({ useFactory: () => ({ env: 'e' }) })],
+    // @ts-expect-error a class of less
+    ['a class', () => WxCloudStorageModule.forRootAsync({ useClass: EnvOnly })],
+  ])('neither compiles nor starts with options that do not go together: %s', async (_, make) => {
+    await expect((async () => compile(make()))()).rejects.toMatchObject({
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+    });
+  });
+
+  it('takes options of either kind with what is left out as undefined', async () => {
+    const { appid, secret, ...others } = { ...emulator.options, timeouts: undefined };
+    const classic = { type: 'access-token', appid, secret } as const;
+    const app = await compile(
+      WxCloudStorageModule.forRoot({ ...others, appid, secret, auth: undefined }),
+      WxCloudStorageModule.forRoot({ ...others, auth: classic, appid: undefined, name: 'other' }),
+    );
+    expect(app.get(WxCloudStorageService)).toBeInstanceOf(WxCloudStorageService);
+    await app.close();
   });
 
   it('refuses calls once the application is closed', async () => {
@@ -180,7 +239,8 @@ describe('WxCloudStorageModule', () => {
 });
 
 describe('getWxCloudStorageOptionsToken', () => {
-  const readsWrongOptions = jest.fn((): WxCloudStorageOptions => ({ env: '' }));
+  const WRONG: WxCloudStorageOptions = { env: '', appid: '', secret: '' };
+  const readsWrongOptions = jest.fn((): WxCloudStorageOptions => WRONG);
 
   @Injectable()
   class WrongConfig {
@@ -192,7 +252,7 @@ describe('getWxCloudStorageOptionsToken', () => {
   class WrongConfigModule {}
 
   it.each([
-    ['forRoot', () => WxCloudStorageModule.forRoot({ env: '' })],
+    ['forRoot', () => WxCloudStorageModule.forRoot(WRONG)],
     ['forRoot without options', () => WxCloudStorageModule.forRoot()],
     ['a factory', () => WxCloudStorageModule.forRootAsync({ useFactory: readsWrongOptions })],
     ['a class', () => WxCloudStorageModule.forRootAsync({ useClass: WrongConfig })],
@@ -237,7 +297,7 @@ describe('getWxCloudStorageOptionsToken', () => {
     const app = await Test.createTestingModule({
       imports: [
         WxCloudStorageModule.forRoot(emulator.options),
-        WxCloudStorageModule.forRoot({ env: '', name: 'archive' }),
+        WxCloudStorageModule.forRoot({ ...WRONG, name: 'archive' }),
       ],
     })
       .overrideProvider(getWxCloudStorageOptionsToken('archive'))

@@ -9,7 +9,7 @@ import {
   WxAccessTokenProvider,
   WxCloudStorageModule,
   WxCloudStorageService,
-  type WxCloudStorageOptions,
+  type WxCloudAuth,
 } from '../../lib/index.js';
 
 let emulator: WxCloudEmulator;
@@ -40,7 +40,7 @@ describe('an application that is printed to its last member', () => {
     await app.close();
   });
 
-  it.each<[string, () => Promise<WxCloudStorageOptions['auth']>]>([
+  it.each<[string, () => Promise<WxCloudAuth>]>([
     [
       'custom',
       async () => ({

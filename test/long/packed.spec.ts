@@ -65,6 +65,11 @@ export const codeOf = (error: WxCloudStorageError): string => error.code;
 
 // @ts-expect-error a misspelt option does not compile
 WxCloudStorageModule.forRoot({ env: 'e', appid: 'wx', secret: 's', retries: 3 });
+// @ts-expect-error nor does a way to authenticate that is left out
+WxCloudStorageModule.forRoot({ env: 'e', isGlobal: true });
+// @ts-expect-error nor a variable that may be missing
+WxCloudStorageModule.forRoot({ env: 'e', appid: 'wx', secret: process.env['WX_SECRET'] });
+WxCloudStorageModule.forRoot({ isGlobal: true });
 `;
 
 const TYPED_CONFIGURATION = {

@@ -177,6 +177,7 @@ describe.each(['README.md', 'docs/flows.md'])('the code in %s', path => {
     writeFileSync(join(workplace, 'package.json'), '{ "private": true, "type": "module" }');
     writeFileSync(join(workplace, 'tsconfig.json'), JSON.stringify(CONFIGURATION));
     writeFileSync(join(workplace, 'control.ts'), 'export const wrong: string = 1;\n');
+    writeFileSync(join(workplace, 'nestjs-config.d.ts'), NESTJS_CONFIG);
     for (const { file, text } of blocksOf(path)) writeFileSync(join(workplace, file), text);
   });
 
@@ -199,6 +200,14 @@ describe.each([...READMES, ...GUIDES])('the links of %s', path => {
     expect(links.filter(link => isDead(link))).toEqual([]);
   });
 });
+
+/** What the examples use of a package that is not installed here. */
+const NESTJS_CONFIG = `declare module '@nestjs/config' {
+  export class ConfigModule {}
+  export class ConfigService {
+    getOrThrow<T = any>(propertyPath: string): Exclude<T, undefined>;
+  }
+}`;
 
 const CONFIGURATION = {
   compilerOptions: {
@@ -335,7 +344,9 @@ function optionNames(): readonly string[] {
     upload: 'UploadOptions',
     links: 'LinkOptions',
   };
-  return membersOf(path, 'WxCloudStorageOptions').flatMap(name => {
+  const [env = '', ...others] = membersOf(path, 'WxCloudStorageCommonOptions');
+  const names = [env, ...membersOf(path, 'WxCloudStorageSecretOptions'), ...others];
+  return names.flatMap(name => {
     const group = groups[name];
     return group === undefined ? [name] : membersOf(path, group).map(inner => `${name}.${inner}`);
   });

@@ -43,7 +43,8 @@ export const FAST_RETRY = { attempts: 3, minDelayMs: 0, maxDelayMs: 0 } as const
 /** Starts the emulator and an application that uses it. */
 export async function startApplication(parts: TestApplicationParts = {}): Promise<TestApplication> {
   const emulator = await startWxCloudEmulator(parts.emulator);
-  const options = { ...emulator.options, retry: FAST_RETRY, ...parts.options };
+  const given = { ...emulator.options, retry: FAST_RETRY, ...parts.options };
+  const options = given as WxCloudStorageOptions;
 
   @Module({
     imports: [

@@ -38,8 +38,9 @@ interface Started {
 
 async function start(options: Partial<WxCloudStorageOptions>): Promise<Started> {
   const { env, apiBaseUrl } = emulator.options;
+  const all = { env, apiBaseUrl, retry: FAST_RETRY, ...options } as WxCloudStorageOptions;
   const module = await Test.createTestingModule({
-    imports: [WxCloudStorageModule.forRoot({ env, apiBaseUrl, retry: FAST_RETRY, ...options })],
+    imports: [WxCloudStorageModule.forRoot(all)],
   }).compile();
   closing.push(() => module.close());
   return { storage: module.get(WxCloudStorageService), tokens: module.get(WxAccessTokenProvider) };

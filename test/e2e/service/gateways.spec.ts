@@ -3,7 +3,7 @@ import { Test } from '@nestjs/testing';
 import {
   WxCloudStorageModule,
   WxCloudStorageService,
-  type WxCloudStorageOptions,
+  type WxCloudStorageSecretOptions,
 } from '../../../lib/index.js';
 import { FAST_RETRY } from '../../support/application.js';
 import {
@@ -21,7 +21,7 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-async function start(script: CloudScript, more: Partial<WxCloudStorageOptions> = {}) {
+async function start(script: CloudScript, more: Partial<WxCloudStorageSecretOptions> = {}) {
   const cloud = await startScriptedCloud(script);
   const app = await Test.createTestingModule({
     imports: [WxCloudStorageModule.forRoot({ ...cloud.options, retry: FAST_RETRY, ...more })],

@@ -30,7 +30,7 @@ interface Instance {
 }
 
 async function start(options: Partial<WxCloudStorageOptions> = {}): Promise<Instance> {
-  const all = { ...emulator.options, retry: FAST_RETRY, ...options };
+  const all = { ...emulator.options, retry: FAST_RETRY, ...options } as WxCloudStorageOptions;
   const module = await Test.createTestingModule({
     imports: [WxCloudStorageModule.forRoot(all)],
   }).compile();

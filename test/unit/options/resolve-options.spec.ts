@@ -8,6 +8,7 @@ import {
   Secret,
   type ResolvedAuth,
   type ResolvedTokenCallAuth,
+  type WxCloudAuth,
   type WxCloudStorageOptions,
 } from '../../../lib/options/index.js';
 import { everythingShownBy, thrownBy } from '../support/failures.js';
@@ -196,7 +197,7 @@ describe('given options', () => {
 
   it.each(['stable-token', 'access-token'])('take auth of the type %s', type => {
     const { env, appid, secret } = given;
-    const auth = { type, appid, secret } as NonNullable<WxCloudStorageOptions['auth']>;
+    const auth = { type, appid, secret } as WxCloudAuth;
     expect(resolveOptions({ env, auth }).auth).toMatchObject({ type, appid });
     expect(resolve({ auth, appid: undefined, secret: undefined }).auth.type).toBe(type);
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Controller, Get, type Type } from '@nestjs/common';
 import { expect, jest } from '@jest/globals';
-import type { WxCloudStorageOptions } from '../../../../lib/index.js';
+import type { WxCloudStorageSecretOptions } from '../../../../lib/index.js';
 import type { Adapter } from '../../../support/adapters.js';
 import {
   startApplication,
@@ -38,7 +38,7 @@ export interface EdgeApplication extends Pick<TestApplication, 'app' | 'emulator
 export interface EdgeApplicationParts extends Pick<TestApplicationParts, 'imports' | 'configure'> {
   readonly adapter: Adapter;
   readonly controllers: readonly Type[];
-  readonly options?: Partial<WxCloudStorageOptions>;
+  readonly options?: Partial<WxCloudStorageSecretOptions>;
 }
 
 /** Starts one with a spool folder of its own, and limits that tests reach quickly. */
