@@ -25,7 +25,8 @@ export interface WxCloudStorageErrorParts {
 
 /**
  * The one error that this package throws. Tell errors apart by {@link WxCloudStorageError.code}.
- * No message, field or cause holds an app secret, an access token, a COS signature or a security token.
+ * No message, field or cause holds an app secret, an access token, a COS signature or a security token. Its JSON has the
+ * message and all fields, but neither stack nor cause.
  */
 export class WxCloudStorageError extends Error {
   /** What went wrong, for programs; see the README for a table with remedies. */
@@ -46,6 +47,8 @@ export class WxCloudStorageError extends Error {
   /** Builds an error from its named parts; absent parts leave no field behind. */
   constructor(parts: WxCloudStorageErrorParts) {
     super(redact(parts.message), parts.cause === undefined ? undefined : { cause: parts.cause });
+    // JSON and structured loggers take an error's own enumerable fields alone.
+    Object.defineProperty(this, 'message', { enumerable: true });
     this.name = new.target.name;
     this.code = parts.code;
     this.retryable = parts.retryable ?? false;

@@ -7,8 +7,8 @@ import { assertUploadOptions } from './assert-upload-options.js';
 import { announceRetry, assertRoomForForm } from './capacity.js';
 import { boundEngineRequest, findEngineRequest, type EngineRequest } from './engine-request.js';
 import { readStream, type EngineStream } from './engine-stream.js';
+import { toLoggedException } from './failure-log.js';
 import { decodeLatin1Name } from './file-name.js';
-import { toHttpException } from './http-exception.js';
 import { originOf, rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import { storedFilesOf } from './stored-files.js';
@@ -90,7 +90,7 @@ async function storeOrDrain(
     bounded?.refuse(error);
     const failure = await storedFilesOf(request).failWith(error);
     announceRetry(originOf(request).response, failure);
-    throw toHttpException(failure);
+    throw toLoggedException(failure, request);
   } finally {
     bounded?.finish();
   }
@@ -103,7 +103,7 @@ async function storeFile(
   { stream, fieldname, originalname: given, mimetype }: EngineFile,
 ): Promise<StoredUpload> {
   const files = storedFilesOf(request);
-  assertBytes(rawRequestOf(request), context);
+  assertBytes(rawRequestOf(request));
   if (!files.hasBegun) assertRoomForForm(context.budget);
   const originalname = toFileName(takesNamesForLatin1(request) ? decodeLatin1Name(given) : given);
   const stored = await storeFormFile({

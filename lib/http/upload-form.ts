@@ -56,7 +56,7 @@ export async function receiveUploadForm(
     return {};
   }
   assertNotEncoded(contentEncoding);
-  assertUnread(rawRequestOf(request), parts.context);
+  assertUnread(rawRequestOf(request));
   const boundary = readBoundary(contentType);
   assertRoomForForm(parts.context.budget);
   const clues = await new UploadForm(request, files, parts).receive(boundary);

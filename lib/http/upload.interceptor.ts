@@ -13,9 +13,9 @@ import type { Observable } from 'rxjs';
 import { findInstance } from './application-instances.js';
 import { announceRetry, isRefusedUnread } from './capacity.js';
 import { assertUploadOptions } from './assert-upload-options.js';
+import { toLoggedException } from './failure-log.js';
 import type { FileSelection } from './file-places.js';
 import { prepareForForms } from './form-adapters.js';
-import { toHttpException } from './http-exception.js';
 import { keepOnSuccess } from './keep-on-success.js';
 import { closeAfterAnswer, discardRest, endStreamWithAnswer } from './refused-request.js';
 import { rawRequestOf, rawResponseOf } from './request-origin.js';
@@ -67,7 +67,7 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
         // A client that has stalled is not waited for, nor is one when the application closes.
         const clues = await files.untilGivenUp(receiveUploadForm(request, files, this.#prepare()));
         if (required) assertHasFile(request, clues);
-        return next.handle().pipe(keepOnSuccess(files, toHttpException));
+        return next.handle().pipe(keepOnSuccess(files, error => toLoggedException(error, request)));
       } catch (error) {
         await files.fail();
         announceRetry(response, error);
@@ -76,7 +76,7 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
           await discardRest(raw, this.#form.context);
         }
         closeAfterAnswer(raw, response);
-        throw toHttpException(error);
+        throw toLoggedException(error, request);
       }
     }
 

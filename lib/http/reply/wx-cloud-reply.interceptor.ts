@@ -16,6 +16,7 @@ import { OptionsInvalidError, WxCloudStorageError } from '../../errors/index.js'
 import { findInstance } from '../application-instances.js';
 import { announceRetry } from '../capacity.js';
 import { assertPathOptions } from '../cloud-path-option.js';
+import { logFailure } from '../failure-log.js';
 import { toHttpException } from '../http-exception.js';
 import { keepOnSuccess } from '../keep-on-success.js';
 import { rawResponseOf } from '../request-origin.js';
@@ -88,7 +89,9 @@ async function replaceBytes(
     return await storeReply(body, reply);
   } catch (error) {
     announceRetry(response, error);
-    throw toReplyException(error);
+    const answer = toReplyException(error);
+    logFailure(error, answer, reply.request);
+    throw answer;
   }
 }
 

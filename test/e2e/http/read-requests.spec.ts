@@ -149,12 +149,11 @@ describe.each(ADAPTERS)('on $name, a middleware that', adapter => {
   });
   afterAll(() => application.close());
 
-  it.each(READING)('%s fails the request, and tells the operator', async (_, read) => {
+  it.each(READING)('%s fails the request', async (_, read) => {
     touch = read;
     const answer = await application.post('any?secret=1', PHOTOS);
 
     expect(answer).toMatchObject({ status: 500, body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' } });
-    expect(lines).toEqual([expect.stringMatching(/^POST \/any was .*WX_CLOUD_OPTIONS_INVALID/)]);
     await expectNothingLeft(application);
   });
 
@@ -166,17 +165,19 @@ describe.each(ADAPTERS)('on $name, a middleware that', adapter => {
     expect(lines).toEqual([]);
   });
 
-  it("makes text of it fails the request behind Nest's own interceptor as well", async () => {
+  it("makes text of it fails the request behind Nest's own interceptor as well, and tells the operator", async () => {
     touch = request => void request.setEncoding('utf8');
     const answer = await application.post('engine');
 
     expect(answer).toMatchObject({ status: 500, body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' } });
-    expect(lines).toEqual([expect.stringMatching(/^POST \/engine was .*setEncoding/)]);
+    expect(lines).toEqual([
+      expect.stringMatching(/^POST \/engine: 500 WX_CLOUD_OPTIONS_INVALID: .*setEncoding/),
+    ]);
     await expectNothingLeft(application);
   });
 
   it('is none, but a second interceptor, is told of in the same way', async () => {
     expect(await application.post('twice')).toMatchObject({ status: 500 });
-    expect(lines).toEqual([expect.stringContaining('POST /twice was')]);
+    expect(lines).toEqual([expect.stringMatching(/^POST \/twice: 500 .*one upload interceptor/)]);
   });
 });

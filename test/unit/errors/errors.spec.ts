@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import {
   FileTooLargeError,
@@ -30,7 +31,7 @@ describe('WxCloudStorageError', () => {
       cause: undefined,
       retryable: undefined,
     });
-    expect(Object.keys(error).toSorted()).toEqual(['code', 'name', 'retryable']);
+    expect(Object.keys(error).toSorted()).toEqual(['code', 'message', 'name', 'retryable']);
     expect('cause' in error).toBe(false);
     expect(error.retryable).toBe(false);
   });
@@ -51,6 +52,27 @@ describe('WxCloudStorageError', () => {
     const error = new WxCloudStorageError(parts);
     expect(error).toMatchObject({ ...parts, name: 'WxCloudStorageError' });
     expect(error.cause).toBe(cause);
+  });
+
+  it('has all fields in its JSON, but neither stack nor cause', () => {
+    const parts = {
+      code: 'WX_CLOUD_API_FAILED',
+      message: 'Failed at access_token=0123456789 again.',
+      retryable: true,
+      errcode: -1,
+      errmsg: 'busy',
+      endpoint: '/tcb/uploadfile',
+      requestId: 'rid-1',
+      upstreamStatus: 200,
+    } as const;
+    const error = new WxCloudStorageError({ ...parts, cause: new Error('why') });
+    const message = 'Failed at access_token=[redacted] again.';
+    expect(JSON.parse(JSON.stringify(error))).toEqual({
+      ...parts,
+      name: 'WxCloudStorageError',
+      message,
+    });
+    expect(inspect(error).split(message)).toHaveLength(2);
   });
 
   it('has no field named status, with which Nest would answer clients', () => {
@@ -97,7 +119,9 @@ describe('the classes of the family', () => {
         endpoint: 'GET object',
       },
     ],
-  ])('%p is one of the family with fields of its own', (error, fields) => {
+  ])('%p is one of the family with fields of its own, also in JSON', (error, fields) => {
+    const { message, retryable } = error;
+    expect(JSON.parse(JSON.stringify(error))).toMatchObject({ ...fields, message, retryable });
     expect(error).toBeInstanceOf(WxCloudStorageError);
     expect(error).toMatchObject(fields);
     expect(error.message.length).toBeGreaterThan(20);
