@@ -10,8 +10,11 @@ import { WxAccessTokenProvider } from './credentials/index.js';
 import { OptionsInvalidError } from './errors/index.js';
 import { registrarProvider, WxUploadProgress } from './http/index.js';
 import {
+  describeOptions,
+  optionsMaker,
   readEnvironment,
   resolveOptions,
+  type MakeOptions,
   type ResolvedOptions,
   type WxCloudStorageOptions,
 } from './options/index.js';
@@ -53,7 +56,7 @@ export class WxCloudStorageModule extends ConfigurableModuleClass {
     options?: typeof OPTIONS_TYPE | WxCloudStorageEnvironmentForm,
   ): DynamicModule {
     const all: WxCloudStorageModuleExtras = options === undefined ? {} : options;
-    if (typeof all !== 'object' || all === null) {
+    if (typeof all !== 'object' || all === null || Array.isArray(all)) {
       throw new OptionsInvalidError({
         option: 'options',
         expected: 'an object',
@@ -61,42 +64,40 @@ export class WxCloudStorageModule extends ConfigurableModuleClass {
       });
     }
     const { isGlobal, name, ...given } = all;
-    const definition = super.forRoot(all as typeof OPTIONS_TYPE);
-    if (Object.keys(given).length > 0) return complete(definition, { isGlobal, name });
-    const useFactory = (): WxCloudStorageOptions => optionsFromEnvironment(name);
-    const providers = [{ provide: MODULE_OPTIONS_TOKEN, useFactory }];
-    return complete({ ...definition, providers }, { isGlobal, name });
+    const make = (): WxCloudStorageOptions =>
+      Object.keys(given).length > 0
+        ? (given as WxCloudStorageOptions)
+        : optionsFromEnvironment(name);
+    return complete(super.forRoot(all as typeof OPTIONS_TYPE), { isGlobal, name }, make);
   }
 
   /** Takes the options from a factory, a class with `create()`, or an existing provider of that shape. */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
-    if (!options?.useFactory && !options?.useClass && !options?.useExisting) {
-      throw new OptionsInvalidError({
-        option: 'useFactory',
-        expected: 'a function that returns the options, unless useClass or useExisting is given',
-        remedy: 'Use forRoot for options that are known beforehand.',
-      });
-    }
-    return complete(super.forRootAsync(options), options);
+    const make = optionsMaker(options ?? {});
+    return complete(super.forRootAsync(options), options, make);
   }
 }
 
 function complete(
   definition: DynamicModule,
   { isGlobal, name }: WxCloudStorageModuleExtras,
+  makeOptions: MakeOptions,
 ): DynamicModule {
   const service = getWxCloudStorageToken(name);
   const tokenProvider = getWxAccessTokenProviderToken(name);
   const optionsToken = getWxCloudStorageOptionsToken(name);
   const providers: Provider[] = [
-    ...(definition.providers ?? []).map(provider => resolving(provider, optionsToken)),
+    ...(definition.providers ?? []).map(provider => resolving(provider, optionsToken, makeOptions)),
     // A second provider, as the first may be overridden by a test, with options as users write them.
     { provide: RESOLVED_OPTIONS, inject: [optionsToken], useFactory: resolveOnce },
     {
       provide: CONTEXT,
       inject: [RESOLVED_OPTIONS],
-      useFactory: (options: ResolvedOptions) =>
-        createStorageContext(options, new Logger(WxCloudStorageModule.name)),
+      useFactory: (options: ResolvedOptions) => {
+        const logger = new Logger(WxCloudStorageModule.name);
+        logger.log(describeOptions(options, isDefaultInstance(name) ? undefined : name));
+        return createStorageContext(options, logger);
+      },
     },
     {
       provide: service,
@@ -136,18 +137,12 @@ function optionsFromEnvironment(name: string | undefined): WxCloudStorageOptions
  * Makes the options provider hold the checked options, whose secret is wrapped, instead of what the user gave. They are
  * checked, and read, when it is instantiated: not at all where a test overrides it.
  */
-function resolving(provider: Provider, token: symbol): Provider {
+function resolving(provider: Provider, token: symbol, makeOptions: MakeOptions): Provider {
   if (!('provide' in provider) || provider.provide !== MODULE_OPTIONS_TOKEN) return provider;
-  if ('useValue' in provider) {
-    const given = provider.useValue as WxCloudStorageOptions;
-    return { provide: token, useFactory: () => resolveOnce(given) };
-  }
-  const { useFactory, ...rest } = provider as FactoryProvider<WxCloudStorageOptions>;
-  return {
-    ...rest,
-    provide: token,
-    useFactory: async (...args) => resolveOnce(await useFactory(...(args as unknown[]))),
-  };
+  const { inject = [] } = provider as FactoryProvider;
+  const useFactory = async (...injected: unknown[]): Promise<ResolvedOptions> =>
+    resolveOnce(await makeOptions(...injected));
+  return { provide: token, inject, useFactory };
 }
 
 function resolveOnce(given: WxCloudStorageOptions | ResolvedOptions): ResolvedOptions {

@@ -7,6 +7,8 @@ export type {
   ResolvedTokenCallAuth,
   ResolvedUpload,
 } from './resolved-options.js';
+export { describeOptions } from './describe-options.js';
+export { optionsMaker, type MakeOptions } from './make-options.js';
 export { readEnvironment, type EnvironmentVariables } from './read-environment.js';
 export { MAX_AGE_RANGE, resolveOptions } from './resolve-options.js';
 export { isLoopback, MAX_TIMER_MS } from './validation.js';

@@ -5,6 +5,13 @@ import type { WxCloudStorageOptions } from './wx-cloud-storage-options.js';
 /** Environment variables, as `process.env` has them. */
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
+const readOptions = new WeakSet<WxCloudStorageOptions>();
+
+/** Tells options that {@link readEnvironment} has made. */
+export function isFromEnvironment(options: WxCloudStorageOptions): boolean {
+  return readOptions.has(options);
+}
+
 /**
  * Makes the options of the default instance from environment variables: `WX_ENV_ID` or, as Cloud
  * Hosting sets it, `CBR_ENV_ID`; `WX_APPID` and `WX_SECRET`, or the token that Cloud Hosting mounts
@@ -12,6 +19,15 @@ export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
  * @throws {@link OptionsInvalidError} naming every variable that is missing
  */
 export function readEnvironment(
+  variables: EnvironmentVariables,
+  fileExists: (path: string) => boolean,
+): WxCloudStorageOptions {
+  const options = optionsFrom(variables, fileExists);
+  readOptions.add(options);
+  return options;
+}
+
+function optionsFrom(
   variables: EnvironmentVariables,
   fileExists: (path: string) => boolean,
 ): WxCloudStorageOptions {

@@ -84,8 +84,23 @@ function readCredentials(
   const where = 'The WeChat console shows it under 开发管理 → 开发设置.';
   const appid = readName(`${prefix}appid`, given['appid'], where);
   const secret = readName(`${prefix}secret`, given['secret'], where);
+  assertNotSwapped(prefix, appid, secret);
   const store = readStore(`${prefix}store`, given['store']);
   return Object.freeze({ type, appid, secret: new Secret(secret), store });
+}
+
+/** Refuses only what is surely the other of the two, as test doubles may look like neither. */
+function assertNotSwapped(prefix: string, appid: string, secret: string): void {
+  const isAppidSecret = /^[\da-f]{32}$/i.test(appid);
+  if (!isAppidSecret && !/^wx[\da-f]{16}$/i.test(secret)) return;
+  const [option, expected, given] = isAppidSecret
+    ? ['appid', 'an AppID', 'an AppSecret']
+    : ['secret', 'an AppSecret', 'an AppID'];
+  throw new OptionsInvalidError({
+    option: `${prefix}${option}`,
+    expected: `${expected}, but looks like ${given}: the two seem to be swapped`,
+    remedy: 'An AppID is "wx" and 16 hexadecimal digits, an AppSecret 32 of them.',
+  });
 }
 
 function readStore(option: string, value: unknown): AccessTokenStore | undefined {

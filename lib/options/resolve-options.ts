@@ -3,6 +3,7 @@ import { closeSync, openSync, statfsSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OptionsInvalidError } from '../errors/index.js';
+import { isFromEnvironment } from './read-environment.js';
 import { resolveApiBaseUrl } from './resolve-api-base-url.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
 import { Secret } from './secret.js';
@@ -79,6 +80,7 @@ export function resolveOptions(
   return Object.freeze({
     env,
     auth,
+    isFromEnvironment: isFromEnvironment(options),
     apiBaseUrl: resolveApiBaseUrl(given['apiBaseUrl'], auth.type),
     bucket: resolveBucket(given['bucket']),
     timeouts: resolveTimeouts(given['timeouts']),

@@ -86,6 +86,8 @@ export interface ResolvedOptions {
   readonly env: string;
   /** How to authenticate. */
   readonly auth: ResolvedAuth;
+  /** Whether environment variables gave them. */
+  readonly isFromEnvironment: boolean;
   /** WeChat's API, without a trailing slash. */
   readonly apiBaseUrl: string;
   /** The bucket, when it was given. */

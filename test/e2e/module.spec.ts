@@ -33,6 +33,12 @@ class StorageConfig implements WxCloudStorageOptionsFactory {
   }
 }
 
+class Renamed {
+  createOptions(): WxCloudStorageOptions {
+    return emulator.options;
+  }
+}
+
 class EnvOnly {
   create() {
     return { env: 'e' };
@@ -161,6 +167,30 @@ describe('WxCloudStorageModule', () => {
       },
     );
 
+    it('logs one line for each instance that says what it uses', async () => {
+      process.env['WX_ENV_ID'] = emulator.options.env;
+      process.env['WX_APPID'] = emulator.options.appid;
+      process.env['WX_SECRET'] = emulator.options.secret;
+      process.env['WX_API_BASE_URL'] = emulator.url;
+      const log = jest.fn();
+      const app = await Test.createTestingModule({
+        imports: [
+          WxCloudStorageModule.forRoot(),
+          WxCloudStorageModule.forRoot({ ...archive.options, name: 'archive' }),
+        ],
+      })
+        .setLogger({ log, warn: log, error: log, debug: log })
+        .compile();
+      await app.close();
+
+      const lines = log.mock.calls.filter(([, context]) => context === 'WxCloudStorageModule');
+      const [ours, theirs] = [emulator.url, archive.url].map(url => new URL(url).host);
+      expect(lines.map(([line]) => line)).toEqual([
+        `env=${emulator.env} auth=stable-token api=${ours} source=environment`,
+        `env=archive-env auth=stable-token api=${theirs} instance=archive`,
+      ]);
+    });
+
     it('stops the start-up on a variable that is missing, naming it', async () => {
       process.env['WX_ENV_ID'] = emulator.options.env;
       process.env['WX_APPID'] = emulator.options.appid;
@@ -209,6 +239,10 @@ describe('WxCloudStorageModule', () => {
     ['a name alone', () => WxCloudStorageModule.forRoot({ isGlobal: true, name: 'archive' })],
     // @ts-expect-error a factory of less
     ['a factory', () => WxCloudStorageModule.forRootAsync({ useFactory: () => ({ env: 'e' }) })],
+    // @ts-expect-error a class with another method
+    ['another method', () => WxCloudStorageModule.forRootAsync({ useClass: Renamed })],
+    // @ts-expect-error a factory of nothing
+    ['nothing', () => WxCloudStorageModule.forRootAsync({ useFactory: () => {} })],
     // @ts-expect-error a class of less
     ['a class', () => WxCloudStorageModule.forRootAsync({ useClass: EnvOnly })],
   ])('neither compiles nor starts with options that do not go together: %s', async (_, make) => {

@@ -323,7 +323,8 @@ function judge(option: string, value: number): 'accepted' | 'refused' {
 /** What `resolveOptions` adds to what it is given, by the option's path, as text. */
 function defaultsByOption(): Readonly<Record<string, string>> {
   // On a disk as large as may be: what this machine's has free is no default.
-  const { env: _env, auth: _auth, ...resolved } = resolveOptions(GIVEN, () => Infinity);
+  const { env: _env, auth: _auth, ...others } = resolveOptions(GIVEN, () => Infinity);
+  const { isFromEnvironment: _from, ...resolved } = others;
   const leaves = Object.entries(resolved).flatMap(([name, value]) =>
     typeof value === 'object'
       ? Object.entries(value).map(([inner, leaf]) => [`${name}.${inner}`, leaf] as const)

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  describeOptions,
+  readEnvironment,
   resolveOptions,
   Secret,
   type ResolvedAuth,
@@ -36,6 +38,7 @@ afterAll(() => {
 
 const defaults = {
   apiBaseUrl: 'https://api.weixin.qq.com',
+  isFromEnvironment: false,
   bucket: undefined,
   timeouts: {
     connectMs: 10_000,
@@ -60,6 +63,69 @@ const defaults = {
 };
 
 const secretOf = (auth: ResolvedAuth): Secret => (auth as ResolvedTokenCallAuth).secret;
+
+const APPID = 'wx0123456789abcdef';
+const SECRET = '0123456789abcdef0123456789abcdef';
+
+describe('AppID and AppSecret', () => {
+  it.each([
+    ['swapped', { appid: SECRET, secret: APPID }, 'appid'],
+    ['swapped, in capitals', { appid: SECRET.toUpperCase(), secret: APPID }, 'appid'],
+    ['twice the AppSecret', { appid: SECRET, secret: SECRET }, 'appid'],
+    ['twice the AppID', { appid: APPID, secret: APPID }, 'secret'],
+  ])('are refused when they are %s, without their values', (_, pair, option) => {
+    const auth = { type: 'access-token', ...pair };
+    const withAuth = { appid: undefined, secret: undefined, auth };
+    for (const [error, name] of [
+      [failure(pair), option],
+      [failure(withAuth), `auth.${option}`],
+    ] as const) {
+      expect(error).toMatchObject({
+        option: name,
+        message: expect.stringContaining('seem to be swapped'),
+      });
+      expect(everythingShownBy(error)).not.toMatch(/0123456789abcdef/i);
+    }
+  });
+
+  it.each([
+    { appid: APPID, secret: SECRET },
+    { appid: 'wx-app', secret: 'wx-secret' },
+    { appid: SECRET.slice(1), secret: `${APPID}0` },
+  ])('are taken when they may be what they are said to be: %j', pair => {
+    expect(resolve(pair).auth).toMatchObject({ appid: pair.appid });
+  });
+});
+
+describe('describeOptions', () => {
+  const fromEnvironment = readEnvironment(
+    { WX_ENV_ID: 'e', WX_APPID: APPID, WX_SECRET: SECRET },
+    () => false,
+  );
+  const sidecar = { type: 'open-api-service', fromAppid: APPID } as const;
+
+  it.each<[WxCloudStorageOptions, string | undefined, string]>([
+    [given, undefined, 'env=prod-8gtest auth=stable-token api=api.weixin.qq.com'],
+    [
+      { ...given, apiBaseUrl: 'http://127.0.0.1:4100/a-path' },
+      undefined,
+      'env=prod-8gtest auth=stable-token api=127.0.0.1:4100',
+    ],
+    [
+      { env: 'e', auth: sidecar },
+      'archive',
+      'env=e auth=open-api-service api=api.weixin.qq.com instance=archive',
+    ],
+    [
+      fromEnvironment,
+      undefined,
+      'env=e auth=stable-token api=api.weixin.qq.com source=environment',
+    ],
+    [{ ...fromEnvironment }, undefined, 'env=e auth=stable-token api=api.weixin.qq.com'],
+  ])('says in one line what is used, and nothing secret', (options, name, line) => {
+    expect(describeOptions(resolveOptions(options), name)).toBe(line);
+  });
+});
 
 describe('defaults', () => {
   it('complete the shortest options', () => {
