@@ -5,7 +5,7 @@ import type {
   OnApplicationShutdown,
 } from '@nestjs/common';
 import { loadDetector } from './body/index.js';
-import type { StorageContext } from './storage/index.js';
+import { closeStorageContext, type StorageContext } from './storage/index.js';
 
 /** Starts and ends an instance together with its application. */
 export abstract class StorageLifecycle
@@ -39,8 +39,6 @@ export abstract class StorageLifecycle
    * Called by Nest.
    */
   async onApplicationShutdown(): Promise<void> {
-    await this.#context.operations.close();
-    this.#context.tokens?.close?.();
-    await this.#context.transport.close();
+    await closeStorageContext(this.#context);
   }
 }

@@ -24,6 +24,7 @@ import {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   OPTIONS_TYPE,
+  STORAGE_CONTEXT,
   type WxCloudStorageEnvironmentForm,
   type WxCloudStorageModuleExtras,
 } from './wx-cloud-storage.module-definition.js';
@@ -35,7 +36,6 @@ import {
   isDefaultInstance,
 } from './wx-cloud-storage.tokens.js';
 
-const CONTEXT = Symbol('wx-cloud-storage:context');
 const RESOLVED_OPTIONS = Symbol('wx-cloud-storage:resolved-options');
 /** Options that were checked already, and need no second look. */
 const resolved = new WeakSet<object>();
@@ -91,7 +91,7 @@ function complete(
     // A second provider, as the first may be overridden by a test, with options as users write them.
     { provide: RESOLVED_OPTIONS, inject: [optionsToken], useFactory: resolveOnce },
     {
-      provide: CONTEXT,
+      provide: STORAGE_CONTEXT,
       inject: [RESOLVED_OPTIONS],
       useFactory: (options: ResolvedOptions) => {
         const logger = new Logger(WxCloudStorageModule.name);
@@ -101,12 +101,12 @@ function complete(
     },
     {
       provide: service,
-      inject: [CONTEXT],
+      inject: [STORAGE_CONTEXT],
       useFactory: (context: StorageContext) => new WxCloudStorageService(context),
     },
     {
       provide: tokenProvider,
-      inject: [CONTEXT],
+      inject: [STORAGE_CONTEXT],
       useFactory: ({ tokens, operations }: StorageContext) =>
         new WxAccessTokenProvider({
           get: () => operations.run('getting a token', {}, async signal => tokens?.get(signal)),
@@ -114,7 +114,7 @@ function complete(
         }),
     },
     WxUploadProgress,
-    registrarProvider({ context: CONTEXT, service }, name),
+    registrarProvider({ context: STORAGE_CONTEXT, service }, name),
   ];
   return {
     ...definition,

@@ -1,10 +1,16 @@
-import type { StreamableFile } from '@nestjs/common';
-import { answerWithFile, toStreamableFile } from './http/index.js';
+import { Inject, Logger, Optional, type StreamableFile } from '@nestjs/common';
+import {
+  answerWithFile,
+  registerService,
+  registerServiceClass,
+  toStreamableFile,
+} from './http/index.js';
 import type { ServedFileOptions, ServeOptions } from './http/index.js';
 import {
   addImageRules,
   assertImageRules,
   checkStorage,
+  createDetachedContext,
   downloadToBuffer,
   downloadToFile,
   objectExists,
@@ -26,6 +32,7 @@ import {
 } from './storage/index.js';
 import { StorageUploads } from './storage-uploads.js';
 import { WxCloudFile } from './wx-cloud-file.js';
+import { STORAGE_CONTEXT } from './wx-cloud-storage.module-definition.js';
 
 /**
  * Stores, reads and removes files of one WeChat environment. Injectable. Every method takes `signal` and `timeoutMs`, and
@@ -34,10 +41,15 @@ import { WxCloudFile } from './wx-cloud-file.js';
 export class WxCloudStorageService extends StorageUploads {
   readonly #context: StorageContext;
 
-  /** Made by the module. */
-  constructor(context: StorageContext) {
+  /** Made by the module. A subclass that a test provides without the module can do what it overrides. */
+  constructor(
+    @Optional()
+    @Inject(STORAGE_CONTEXT)
+    context: StorageContext = createDetachedContext(new Logger('WxCloudStorageModule')),
+  ) {
     super(context);
     this.#context = context;
+    registerService(this, context);
   }
 
   /**
@@ -169,3 +181,5 @@ export class WxCloudStorageService extends StorageUploads {
     return new WxCloudFile(this, this.#context.bucket.accept(fileId));
   }
 }
+
+registerServiceClass(WxCloudStorageService);

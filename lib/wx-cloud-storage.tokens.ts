@@ -1,13 +1,13 @@
 import { Inject } from '@nestjs/common';
-import { DEFAULT_INSTANCE } from './http/index.js';
+import { DEFAULT_INSTANCE, namedServiceToken } from './http/index.js';
 import { WxAccessTokenProvider } from './credentials/index.js';
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 
 /** The injection token of an instance's service: the class itself for the default one. */
-export function getWxCloudStorageToken(name?: string): symbol | typeof WxCloudStorageService {
-  return isDefaultInstance(name)
-    ? WxCloudStorageService
-    : Symbol.for(`wx-cloud-storage:service:${name}`);
+export function getWxCloudStorageToken(
+  name: string = DEFAULT_INSTANCE,
+): symbol | typeof WxCloudStorageService {
+  return isDefaultInstance(name) ? WxCloudStorageService : namedServiceToken(name);
 }
 
 /** The injection token of an instance's access token provider: the class itself for the default one. */

@@ -1,22 +1,26 @@
 import { Server } from 'node:net';
-import type {
-  BeforeApplicationShutdown,
-  FactoryProvider,
-  OnApplicationShutdown,
-  OnModuleDestroy,
-  OnModuleInit,
-  Type,
+import {
+  Logger,
+  type BeforeApplicationShutdown,
+  type FactoryProvider,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+  type Type,
 } from '@nestjs/common';
-import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
+import { HttpAdapterHost, type AbstractHttpAdapter, type ModulesContainer } from '@nestjs/core';
 import { OptionsInvalidError } from '../errors/index.js';
-import type { StorageContext } from '../storage/index.js';
+import {
+  closeStorageContext,
+  createDetachedContext,
+  type StorageContext,
+} from '../storage/index.js';
 import type { WxCloudFileSource } from '../wx-cloud-file.js';
 import { UploadProgressHub } from './progress/upload-progress-hub.js';
+import { fileSourceOf, throughService } from './given-service.js';
 import { noteOrigins, originOf } from './request-origin.js';
 import { ServerConnections } from './server-connections.js';
-
-/** The name under which the instance without one is kept. */
-export const DEFAULT_INSTANCE = 'default';
+import { contextOf, DEFAULT_INSTANCE, serviceTokenOf } from './service-class.js';
 
 /** What is known of an instance. */
 export interface Instance {
@@ -30,6 +34,8 @@ export interface Instance {
 interface ApplicationParts {
   /** Its instances by their names. */
   readonly instances: Map<string, Instance>;
+  /** Services that it provides without the module, as tests do. */
+  readonly bare: Map<string, Instance>;
   /** Whom the progress of its uploads is told to. */
   readonly progress: UploadProgressHub;
   /** Those of its server; undefined where it has none. */
@@ -50,9 +56,16 @@ class InstanceRegistrar
   implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
 {
   readonly #host: HttpAdapterHost | undefined;
+  /** The module's own context, where the service that a test put in place of its own leaves it unused. */
+  readonly #unused: StorageContext | undefined;
 
-  constructor(host: HttpAdapterHost | undefined, name: string, instance: Instance) {
+  constructor(
+    host: HttpAdapterHost | undefined,
+    name: string,
+    { context, service }: { readonly context: StorageContext; readonly service: object },
+  ) {
     this.#host = host;
+    this.#unused = contextOf(service) === context ? undefined : context;
     if (host === undefined) return;
     const { instances } = partsOf(host);
     if (instances.has(name)) {
@@ -62,7 +75,7 @@ class InstanceRegistrar
         remedy: 'Import one module in both places (isGlobal), or give one of them a name.',
       });
     }
-    instances.set(name, instance);
+    instances.set(name, toInstance(service, context));
   }
 
   /** By now the adapter is there, which it is not while a testing module is compiled. */
@@ -94,8 +107,9 @@ class InstanceRegistrar
   }
 
   /** The server is closed. */
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
     this.#parts?.connections?.stop();
+    if (this.#unused !== undefined) await closeStorageContext(this.#unused);
   }
 
   get #parts(): ApplicationParts | undefined {
@@ -119,14 +133,52 @@ export function registrarProvider(
   return {
     provide: InstanceRegistrar,
     inject: [context, service, { token: HttpAdapterHost, optional: true }],
-    useFactory: (found: StorageContext, files: WxCloudFileSource, host?: HttpAdapterHost) =>
-      new InstanceRegistrar(host, name, { context: found, files }),
+    useFactory: (found: StorageContext, given: object, host?: HttpAdapterHost) =>
+      new InstanceRegistrar(host, name, { context: found, service: given }),
   };
 }
 
-/** Finds an instance of the application that a host belongs to. @throws {@link OptionsInvalidError} when there is none */
-export function findInstance(host: HttpAdapterHost, name = DEFAULT_INSTANCE): Instance {
-  return byHost.get(host)?.instances.get(name) ?? fail(name);
+/**
+ * Finds an instance of the application that a host belongs to: the module's, or a service that is
+ * provided without the module. @throws {@link OptionsInvalidError} when there is none
+ */
+export function findInstance(
+  host: HttpAdapterHost,
+  name = DEFAULT_INSTANCE,
+  modules?: ModulesContainer,
+): Instance {
+  const { instances, bare } = partsOf(host);
+  return instances.get(name) ?? bare.get(name) ?? findBare(bare, name, modules) ?? fail(name);
+}
+
+function findBare(
+  bare: Map<string, Instance>,
+  name: string,
+  modules: ModulesContainer | undefined,
+): Instance | undefined {
+  const service = lookUp(modules, serviceTokenOf(name));
+  if (!isKey(service)) return undefined;
+  const instance = toInstance(service);
+  bare.set(name, instance);
+  return instance;
+}
+
+/** What is provided for a token anywhere in the application; undefined when nothing is. */
+function lookUp(
+  modules: ModulesContainer | undefined,
+  token: ReturnType<typeof serviceTokenOf>,
+): unknown {
+  if (token === undefined) return undefined;
+  const wrappers = [...(modules?.values() ?? [])].map(({ providers }) => providers.get(token));
+  // One that is made for each request is not there yet.
+  return wrappers.find(wrapper => wrapper?.isDependencyTreeStatic())?.instance;
+}
+
+/** The instance of a service, which may be a fake: that has the limits of the module's context, if there is one. */
+function toInstance(service: object, ofModule?: StorageContext): Instance {
+  const context =
+    contextOf(service) ?? ofModule ?? createDetachedContext(new Logger('WxCloudStorageModule'));
+  return { context: throughService(context, service), files: fileSourceOf(service) };
 }
 
 /** Finds an instance of the application that a request came to. @throws {@link OptionsInvalidError} when there is none */
@@ -147,7 +199,11 @@ export function findProgressHubOfRequest(request: object): UploadProgressHub | u
 function partsOf(host: HttpAdapterHost): ApplicationParts {
   const known = byHost.get(host);
   if (known !== undefined) return known;
-  const parts = { instances: new Map<string, Instance>(), progress: new UploadProgressHub() };
+  const parts: ApplicationParts = {
+    instances: new Map(),
+    bare: new Map(),
+    progress: new UploadProgressHub(),
+  };
   byHost.set(host, parts);
   return parts;
 }

@@ -8,7 +8,13 @@ export {
   type WxUploadProgressEvent,
   type WxUploadProgressMessage,
 } from './progress/index.js';
-export { DEFAULT_INSTANCE, registrarProvider } from './application-instances.js';
+export { registrarProvider } from './application-instances.js';
+export {
+  DEFAULT_INSTANCE,
+  namedServiceToken,
+  registerService,
+  registerServiceClass,
+} from './service-class.js';
 export { FileId, FileIds } from './file-id.decorator.js';
 export { toHttpException } from './http-exception.js';
 export { WxCloudExceptionFilter } from './wx-cloud-exception.filter.js';

@@ -2,13 +2,14 @@ import type { ServerResponse } from 'node:http';
 import {
   Inject,
   mixin,
+  Optional,
   type CallHandler,
   type ExecutionContext,
   type NestInterceptor,
   type OnModuleInit,
   type Type,
 } from '@nestjs/common';
-import { HttpAdapterHost, type AbstractHttpAdapter } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer, type AbstractHttpAdapter } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { findInstance } from './application-instances.js';
 import { announceRetry, isRefusedUnread } from './capacity.js';
@@ -42,19 +43,20 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
 
   class WxCloudUploadInterceptor implements NestInterceptor, OnModuleInit {
     readonly #host: HttpAdapterHost;
+    readonly #modules: ModulesContainer | undefined;
     #form: UploadFormParts | undefined;
 
-    constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
+    constructor(
+      @Inject(HttpAdapterHost) host: HttpAdapterHost,
+      @Optional() @Inject(ModulesContainer) modules?: ModulesContainer,
+    ) {
       this.#host = host;
+      this.#modules = modules;
     }
 
     /** At start-up, so that a wrong name does not wait for the first request. */
     onModuleInit(): void {
-      // Missing in a testing module; null where the application serves no HTTP at all.
-      const adapter: AbstractHttpAdapter | null | undefined = this.#host.httpAdapter;
-      if (adapter === undefined) return;
-      if (adapter !== null) prepareForForms(adapter);
-      this.#prepare();
+      if (prepareAdapter(this.#host)) this.#prepare();
     }
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
@@ -81,19 +83,28 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
     }
 
     #prepare(): UploadFormParts {
-      this.#form ??= prepareForm(this.#host, parts);
+      this.#form ??= prepareForm(this.#host, parts, this.#modules);
       return this.#form;
     }
   }
   return mixin(WxCloudUploadInterceptor);
 }
 
+/** False in a testing module that starts without an application, whose instance may be missing. */
+function prepareAdapter(host: HttpAdapterHost): boolean {
+  // Null where the application serves no HTTP at all.
+  const adapter: AbstractHttpAdapter | null | undefined = host.httpAdapter;
+  if (adapter) prepareForForms(adapter);
+  return adapter !== undefined;
+}
+
 function prepareForm(
   host: HttpAdapterHost,
   { options, selection }: UploadInterceptorParts,
+  modules: ModulesContainer | undefined,
 ): UploadFormParts {
   assertUploadOptions(options);
-  const { context } = findInstance(host, options.storage);
+  const { context } = findInstance(host, options.storage, modules);
   const limits = completeLimits(options.limits, sumOf(selection.maxCounts));
   return { options, context, limits, selection };
 }

@@ -33,9 +33,15 @@ export {
   type CheckOutcome,
   type StorageCheck,
 } from './self-check.js';
-export { createStorageContext, type StorageContext } from './storage-context.js';
+export { createDetachedContext } from './detached-context.js';
+export {
+  closeStorageContext,
+  createStorageContext,
+  type StorageContext,
+} from './storage-context.js';
 export { objectExists, statObject } from './stat-object.js';
 export type { StorageLogger } from './storage-logger.js';
 export { assertContentType, storeAtPath, storeSource, type StoragePlan } from './store-source.js';
 export { createUploadForm, type UploadForm, type UploadFormOptions } from './upload-form.js';
-export type { StoredCloudFile } from './upload-object.js';
+export type { StoredCloudFile, UploadObjectCall } from './upload-call.js';
+export { uploadObject } from './upload-object.js';

@@ -11,6 +11,7 @@ import { LinkCache } from './link-cache.js';
 import { Operations } from './operations.js';
 import type { StorageFoundation } from './storage-foundation.js';
 import type { StorageLogger } from './storage-logger.js';
+import type { StoredCloudFile, UploadObjectCall } from './upload-call.js';
 import { UploadTickets } from './upload-tickets.js';
 
 /** The links of so many files are kept; one takes about half a KiB. */
@@ -22,9 +23,11 @@ const WITHOUT_TICKETS =
 /** What the operations of one instance share. */
 export interface StorageContext extends StorageFoundation {
   /** Gets temporary links. */
-  readonly links: DownloadLinks;
+  readonly links: Pick<DownloadLinks, 'get' | 'fetch'>;
   /** Deletes files. */
-  readonly deletions: FileDeletions;
+  readonly deletions: Pick<FileDeletions, 'delete'>;
+  /** Stores objects in place of the storage itself; undefined where that does it. */
+  readonly storeObject?: ((call: UploadObjectCall) => Promise<StoredCloudFile>) | undefined;
 }
 
 /** Puts together what one instance needs; opens no connection yet. */
@@ -59,4 +62,13 @@ export function createStorageContext(
     links: new DownloadLinks(foundation),
     deletions: new FileDeletions(foundation),
   };
+}
+
+/** Refuses calls from now on, waits for clean-up, and closes all connections. */
+export async function closeStorageContext(
+  context: Pick<StorageContext, 'operations' | 'tokens' | 'transport'>,
+): Promise<void> {
+  await context.operations.close();
+  context.tokens?.close?.();
+  await context.transport.close();
 }

@@ -13,7 +13,8 @@ import { WxCloudStorageError } from '../errors/index.js';
 import { assertCloudPath } from '../file-id/index.js';
 import type { ProgressOptions } from './call-options.js';
 import type { StorageContext } from './storage-context.js';
-import { uploadObject, type StoredCloudFile, type UploadObjectCall } from './upload-object.js';
+import type { StoredCloudFile, UploadObjectCall } from './upload-call.js';
+import { uploadObject } from './upload-object.js';
 
 /** What is stored: bytes in some form, or a local file. */
 export type StoredSource =
@@ -63,8 +64,10 @@ export async function storeSource(
   const body = await openSource(context, from, { inspectHead, signal });
   try {
     const { cloudPath, contentType, isPathUnique } = await plan(body);
+    const uploadHere = (call: UploadObjectCall) => uploadObject(context, call);
     const planned = { cloudPath, contentType, isPathUnique, body, onProgress, signal };
-    return { stored: await uploadObject(context, planned), isPathUnique };
+    const { storeObject = uploadHere } = context;
+    return { stored: await storeObject(planned), isPathUnique };
   } finally {
     await body.dispose();
   }

@@ -1,44 +1,14 @@
-import { UNKNOWN_CONTENT_TYPE, type UploadBody } from '../body/index.js';
+import { UNKNOWN_CONTENT_TYPE } from '../body/index.js';
 import { observed, uploadChannel, type WxCloudUploadEvent } from '../diagnostics/index.js';
 import type { UploadLink } from '../wire/index.js';
 import { removeOwnObjects } from './own-objects.js';
-import type { ProgressOptions } from './call-options.js';
 import { postObject } from './post-object.js';
 import type { PostObjectOutcome } from './post-object-verdict.js';
 import { reportProgress } from './progress.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
+import type { StoredCloudFile, UploadObjectCall } from './upload-call.js';
 import { requestUploadLink } from './upload-link.js';
-
-/** An object that is in the storage. */
-export interface StoredCloudFile {
-  /** `cloud://env.bucket/path`: what to keep, and to hand to mini programs. */
-  readonly fileId: string;
-  /** The object's path. */
-  readonly cloudPath: string;
-  /** How many bytes were stored. */
-  readonly size: number;
-  /** The media type it was stored with. */
-  readonly contentType: string;
-  /** The ETag that COS answered, without quotes: the MD5 of the content. */
-  readonly etag: string;
-}
-
-/** One upload. */
-export interface UploadObjectCall {
-  /** Where to store it; valid. */
-  readonly cloudPath: string;
-  /** What to store; stays the caller's to dispose of. */
-  readonly body: UploadBody;
-  /** Its media type. */
-  readonly contentType: string;
-  /** Nothing but this upload can store at the path, as when it was made up at random. */
-  readonly isPathUnique: boolean;
-  /** Told how far the transfer to the storage has got, by each try from 0. @defaultValue nobody is */
-  readonly onProgress?: ProgressOptions['onProgress'];
-  /** Ends the upload. */
-  readonly signal: AbortSignal;
-}
 
 /**
  * Stores one object: a link, then the form. A transient failure is repeated with a fresh link as

@@ -1,5 +1,5 @@
-import { Inject, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { Inject, Optional, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { ParsedFileId } from '../../file-id/index.js';
 import { findInstance, type Instance } from '../application-instances.js';
 import { toHttpException } from '../http-exception.js';
@@ -8,6 +8,7 @@ import { readFileIds, takesMany, type WxCloudFileIdOptions } from './file-id-opt
 /** What the pipes for file IDs have in common; they differ in what they make of one. */
 export abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefined> {
   readonly #host: HttpAdapterHost;
+  readonly #modules: ModulesContainer | undefined;
 
   /** The options of this kind of pipe. */
   protected get options(): WxCloudFileIdOptions {
@@ -15,15 +16,19 @@ export abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | 
   }
 
   /** Injected by Nest. */
-  constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
+  constructor(
+    @Inject(HttpAdapterHost) host: HttpAdapterHost,
+    @Optional() @Inject(ModulesContainer) modules?: ModulesContainer,
+  ) {
     this.#host = host;
+    this.#modules = modules;
   }
 
   /** Called by Nest. */
   transform(value: unknown, metadata?: Partial<ArgumentMetadata>): T | T[] | undefined {
     const { storage, prefixes, optional = false } = this.options;
     if (optional && value === undefined) return undefined;
-    const instance = findInstance(this.#host, storage);
+    const instance = findInstance(this.#host, storage, this.#modules);
     const check = { instance, prefixes, many: takesMany(this.options, metadata) };
     try {
       return readFileIds(value, fileId => this.convert(fileId, instance), check);

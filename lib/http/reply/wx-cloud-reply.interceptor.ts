@@ -3,17 +3,18 @@ import {
   HttpException,
   Inject,
   mixin,
+  Optional,
   type CallHandler,
   type ExecutionContext,
   type NestInterceptor,
   type OnModuleInit,
   type Type,
 } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { concatMap, takeLast, type Observable } from 'rxjs';
 import { abandonSource } from '../../body/index.js';
 import { OptionsInvalidError, WxCloudStorageError } from '../../errors/index.js';
-import { findInstance } from '../application-instances.js';
+import { findInstance, type Instance } from '../application-instances.js';
 import { announceRetry } from '../capacity.js';
 import { assertPathOptions } from '../cloud-path-option.js';
 import { logFailure } from '../failure-log.js';
@@ -41,14 +42,19 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
 
   class ReplyInterceptor implements NestInterceptor, OnModuleInit {
     readonly #host: HttpAdapterHost;
+    readonly #modules: ModulesContainer | undefined;
 
-    constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
+    constructor(
+      @Inject(HttpAdapterHost) host: HttpAdapterHost,
+      @Optional() @Inject(ModulesContainer) modules?: ModulesContainer,
+    ) {
       this.#host = host;
+      this.#modules = modules;
     }
 
     /** At start-up, so that a wrong name does not wait for the first request. */
     onModuleInit(): void {
-      if (this.#host.httpAdapter !== undefined) findInstance(this.#host, options.storage);
+      if (this.#host.httpAdapter !== undefined) this.#find();
     }
 
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -57,7 +63,7 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
       const response = rawResponseOf(http.getResponse<ServerResponse>());
       const files = watchStoredFiles(request, response);
       const reply: ReplyContext = {
-        context: findInstance(this.#host, options.storage).context,
+        context: this.#find().context,
         options,
         request,
         files,
@@ -68,6 +74,10 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
         concatMap(value => replaceBytes(value, reply, response)),
         keepOnSuccess(files, error => error),
       );
+    }
+
+    #find(): Instance {
+      return findInstance(this.#host, options.storage, this.#modules);
     }
   }
   return mixin(ReplyInterceptor);

@@ -1,0 +1,180 @@
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { UploadBody } from '../body/index.js';
+import { WxCloudStorageError } from '../errors/index.js';
+import {
+  removeOwnObjects,
+  uploadObject,
+  type DeleteOutcome,
+  type StorageContext,
+  type StoredCloudFile,
+  type UploadObjectCall,
+} from '../storage/index.js';
+import { untilAborted } from '../transport/index.js';
+import type { WxCloudFileSource } from '../wx-cloud-file.js';
+import { contextOf, hasOwn, type ServiceMethod } from './service-class.js';
+
+/** What a fake has to have where the method is called. */
+const SIGNATURES: Readonly<Partial<Record<ServiceMethod, string>>> = {
+  upload: 'upload(cloudPath, body, options), which resolves with { fileId }',
+  delete: 'delete(fileId)',
+  getDownloadUrl: 'getDownloadUrl(fileId), which resolves with a link',
+  download: 'download(fileId), which resolves with { body }',
+  downloadBuffer: 'downloadBuffer(fileId), which resolves with a Buffer',
+  stat: 'stat(fileId), which resolves with { size, contentType, etag }',
+};
+
+/**
+ * A context that stores, deletes and makes links by the methods of a service that is not, or not in
+ * all, the class's own: a fake, a subclass, one with a spy. What the class does itself goes straight
+ * to the storage. Looked at for each call, as a spy may come at any time.
+ */
+export function throughService(context: StorageContext, service: object): StorageContext {
+  const through: StorageContext = {
+    ...context,
+    storeObject: call =>
+      hasOwn(service, 'upload') ? uploadObject(context, call) : upload(through, service, call),
+    deletions: {
+      delete: files =>
+        hasOwn(service, 'delete', 'deleteMany')
+          ? context.deletions.delete(files)
+          : Promise.all(files.fileIds.map(fileId => remove(service, fileId, files.signal))),
+    },
+    links: {
+      fetch: (...call) => context.links.fetch(...call),
+      get: call =>
+        hasOwn(service, 'getDownloadUrl', 'getDownloadUrls')
+          ? context.links.get(call)
+          : Promise.all(
+              call.fileIds.map(async fileId => {
+                const { maxAgeSeconds, signal } = call;
+                const url = await ask(service, 'getDownloadUrl', fileId, { maxAgeSeconds, signal });
+                if (typeof url !== 'string') throw useless('getDownloadUrl', url);
+                return { fileId, ok: true, url } as const;
+              }),
+            ),
+    },
+  };
+  return through;
+}
+
+/** What handles of files work with: the service, or a fake with an error for each method that it lacks. */
+export function fileSourceOf(service: object): WxCloudFileSource {
+  if (contextOf(service) !== undefined) return service as WxCloudFileSource;
+  const call = (name: keyof WxCloudFileSource) => async (fileId: string, options?: object) =>
+    ask(service, name, fileId, options) as never;
+  return {
+    getDownloadUrl: call('getDownloadUrl'),
+    download: call('download'),
+    downloadBuffer: call('downloadBuffer'),
+    stat: call('stat'),
+    delete: call('delete'),
+  };
+}
+
+async function upload(
+  context: StorageContext,
+  service: object,
+  call: UploadObjectCall,
+): Promise<StoredCloudFile> {
+  const { cloudPath, body, contentType, isPathUnique: uniquePath, onProgress, signal } = call;
+  const source = await toSource(body, context.options.upload.memoryLimitBytes, signal);
+  const options = { contentType, size: body.size, uniquePath, onProgress, signal };
+  const uploading = ask(service, 'upload', cloudPath, source, options).then(given =>
+    readStored(given, call),
+  );
+  try {
+    const stored = await untilAborted(uploading, signal);
+    await readToEnd(source);
+    return stored;
+  } catch (error) {
+    // It may be stored all the same, perhaps only later.
+    const removing = uploading.then(
+      ({ fileId }) => removeOwnObjects(context, [{ fileId, isPathUnique: uniquePath }]),
+      () => {},
+    );
+    if (!signal.aborted) await removing;
+    throw error;
+  } finally {
+    if (source instanceof Readable) source.destroy();
+  }
+}
+
+/** A Buffer of what may be in memory anyway, for the sake of simple fakes; a stream of anything larger. */
+async function toSource(
+  body: UploadBody,
+  mostBytes: number,
+  signal: AbortSignal,
+): Promise<Buffer | Readable> {
+  const bytes = body.open(signal);
+  const pieces = Buffer.isBuffer(bytes) ? [bytes] : bytes;
+  if (body.size <= mostBytes) {
+    const all: Uint8Array[] = [];
+    for await (const piece of pieces) all.push(piece);
+    return Buffer.concat(all);
+  }
+  const stream = Readable.from(pieces, { objectMode: false });
+  // A fake that does not read it must not bring the process down; see below.
+  stream.on('error', () => {});
+  return stream;
+}
+
+/** A fake may leave a stream unread, but a client's file is to be whole, and its request read. */
+async function readToEnd(source: Buffer | Readable): Promise<void> {
+  if (!(source instanceof Readable)) return;
+  if (source.errored) throw source.errored;
+  if (source.destroyed || source.readableEnded) return;
+  source.resume();
+  await finished(source);
+}
+
+function readStored(
+  given: unknown,
+  { cloudPath, body, contentType }: UploadObjectCall,
+): StoredCloudFile {
+  const { fileId, ...rest } = (given ?? {}) as Partial<StoredCloudFile>;
+  if (typeof fileId !== 'string' || fileId === '') throw useless('upload', given);
+  return {
+    fileId,
+    cloudPath: rest.cloudPath ?? cloudPath,
+    size: rest.size ?? body.size,
+    contentType: rest.contentType ?? contentType,
+    etag: rest.etag ?? '',
+  };
+}
+
+async function remove(
+  service: object,
+  fileId: string,
+  signal: AbortSignal,
+): Promise<DeleteOutcome> {
+  try {
+    await untilAborted(ask(service, 'delete', fileId, { signal }), signal);
+    return { fileId, ok: true };
+  } catch (cause) {
+    if (cause instanceof WxCloudStorageError) return { fileId, ok: false, error: cause };
+    const error = new WxCloudStorageError({
+      code: 'WX_CLOUD_API_FAILED',
+      message: `${fileId} was not deleted, as the delete() of the service in place of WxCloudStorageService failed. See the cause.`,
+      cause,
+    });
+    return { fileId, ok: false, error };
+  }
+}
+
+async function ask(service: object, name: ServiceMethod, ...given: unknown[]): Promise<unknown> {
+  const method: unknown = Reflect.get(service, name);
+  if (typeof method === 'function') return Reflect.apply(method, service, given) as unknown;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: `The service in place of WxCloudStorageService has no method ${name}(). Add ${SIGNATURES[name]}.`,
+  });
+}
+
+function useless(name: ServiceMethod, given: unknown): WxCloudStorageError {
+  const found = given === null ? 'null' : typeof given;
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: `The service in place of WxCloudStorageService gave ${found} for ${name}(). It takes ${SIGNATURES[name]}.`,
+  });
+}

@@ -1,0 +1,463 @@
+import {
+  Body,
+  Catch,
+  Controller,
+  Get,
+  Injectable,
+  Post,
+  Query,
+  UploadedFile,
+  UseInterceptors,
+  type ArgumentsHost,
+  type INestApplication,
+  type Provider,
+} from '@nestjs/common';
+import { BaseExceptionFilter } from '@nestjs/core';
+import { Test, type TestingModuleBuilder } from '@nestjs/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Readable } from 'node:stream';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
+import {
+  FileId,
+  FileIds,
+  getWxCloudStorageToken,
+  ParseFileIdPipe,
+  WxCloudFileInterceptor,
+  WxCloudFilePipe,
+  WxCloudReplyInterceptor,
+  WxCloudStorageError,
+  WxCloudStorageModule,
+  WxCloudStorageService,
+  wxCloudUpload,
+  type CallOptions,
+  type StoredCloudFile,
+  type UploadBodyOptions,
+  type WxCloudFile,
+  type WxCloudUploadedFile,
+} from '../../../lib/index.js';
+import { ADAPTERS, EXPRESS, type Adapter } from '../../support/adapters.js';
+import { PNG, pngOfSize, postForm, type FormPart } from '../../support/forms.js';
+import { until } from '../../support/until.js';
+import { encodeForm, openRequest } from './support/raw-request.js';
+
+const FILE_ID = 'cloud://test-env.bucket/photos/a.png';
+/** Where nothing listens, so that a call of the real service fails. */
+const NOWHERE = {
+  env: 'test-env',
+  appid: 'wx0e0e0e0e0e0e0e0e',
+  secret: '00000fa1e000000fa1e000000fa1e000',
+  apiBaseUrl: 'http://127.0.0.1:1',
+  retry: { attempts: 1 },
+  upload: { memoryLimitBytes: 65_536 },
+};
+
+const makeFake = () => ({
+  upload: jest.fn<
+    (
+      cloudPath: string,
+      body: Buffer | Readable,
+      options: UploadBodyOptions,
+    ) => Promise<Partial<StoredCloudFile>>
+  >(async () => ({ fileId: FILE_ID })),
+  delete: jest.fn(async (_fileId: string, _options?: CallOptions) => {}),
+});
+
+function photosController({ FileInterceptor }: Adapter) {
+  @Controller()
+  class PhotosController {
+    @Post('photos')
+    @UseInterceptors(
+      WxCloudFileInterceptor('photo', {
+        path: 'photos/',
+        contentTypes: ['image/*'],
+        limits: { fileSize: 300_000 },
+      }),
+    )
+    create(@FileId() fileId: string, @UploadedFile() { size, etag }: WxCloudUploadedFile) {
+      return { fileId, size, etag };
+    }
+
+    @Post('failing')
+    @UseInterceptors(WxCloudFileInterceptor('photo'))
+    fail() {
+      throw new Error('the handler fails');
+    }
+
+    @Post('declared')
+    @UseInterceptors(WxCloudFileInterceptor('photo', { declaredSize: { field: 'size' } }))
+    declared(@UploadedFile() { size }: WxCloudUploadedFile) {
+      return { size };
+    }
+
+    @Post('wrong-path')
+    @UseInterceptors(WxCloudFileInterceptor('photo', { path: () => '/not/a/path' }))
+    wrongPath() {
+      return {};
+    }
+
+    @Post('engine')
+    @UseInterceptors(FileInterceptor('photo', { storage: wxCloudUpload() }))
+    engine(@UploadedFile() { fileId }: WxCloudUploadedFile) {
+      return { fileId };
+    }
+
+    @Get('report')
+    @UseInterceptors(WxCloudReplyInterceptor({ url: true }))
+    report() {
+      return PNG;
+    }
+
+    @Get('size')
+    async size(@Query('fileId', WxCloudFilePipe) file: WxCloudFile) {
+      return { size: (await file.stat()).size };
+    }
+
+    @Post('parsed')
+    parsed(@Body('fileId', ParseFileIdPipe) fileId: string) {
+      return { fileId };
+    }
+  }
+  return PhotosController;
+}
+
+const applications: INestApplication[] = [];
+let emulator: WxCloudEmulator;
+
+beforeAll(async () => {
+  emulator = await startWxCloudEmulator();
+});
+afterEach(async () => {
+  await Promise.all(applications.splice(0).map(app => app.close()));
+  await emulator.reset();
+});
+afterAll(() => emulator.close());
+
+@Catch()
+class ErrorRecorder extends BaseExceptionFilter {
+  readonly messages: string[] = [];
+
+  override catch(error: Error, host: ArgumentsHost) {
+    const { message } = (error.cause ?? error) as Error;
+    this.messages.push(message);
+    super.catch(error, host);
+  }
+}
+
+async function listen(builder: TestingModuleBuilder, adapter = EXPRESS) {
+  const testing = await builder.compile();
+  const app = testing.createNestApplication(adapter.create(), { logger: false });
+  const recorder = new ErrorRecorder(app.getHttpAdapter());
+  app.useGlobalFilters(recorder);
+  await app.listen(0, '127.0.0.1');
+  applications.push(app);
+  const url = await app.getUrl();
+  const post = (path: string, file: Buffer = PNG, more: FormPart[] = []) =>
+    postForm(`${url}/${path}`, [...more, { field: 'photo', file }]);
+  const get = async (path: string) => (await fetch(`${url}/${path}`)).json() as Promise<unknown>;
+  return { app, url, post, get, errors: recorder.messages };
+}
+
+/** An application with the module, of which a test overrides the service. */
+const withModule = (adapter = EXPRESS, options: object = NOWHERE) =>
+  Test.createTestingModule({
+    imports: [WxCloudStorageModule.forRoot(options as typeof NOWHERE)],
+    controllers: [photosController(adapter)],
+  });
+
+const startWith = (service: object, adapter = EXPRESS) =>
+  listen(withModule(adapter).overrideProvider(WxCloudStorageService).useValue(service), adapter);
+
+/** One that has not even the module. */
+const startWithout = (provider: Provider, adapter = EXPRESS) =>
+  listen(
+    Test.createTestingModule({
+      controllers: [photosController(adapter)],
+      providers: [provider],
+    }),
+    adapter,
+  );
+
+describe.each(ADAPTERS)('on $name, a fake in place of WxCloudStorageService', adapter => {
+  it('is given the checked file by an interceptor, and names it', async () => {
+    const fake = makeFake();
+    const { post } = await startWith(fake, adapter);
+
+    expect(await post('photos')).toEqual({
+      status: 201,
+      body: { fileId: FILE_ID, size: PNG.byteLength, etag: '' },
+    });
+    expect(fake.upload).toHaveBeenCalledTimes(1);
+    expect(fake.upload).toHaveBeenCalledWith(
+      expect.stringMatching(/^photos\/\d{4}\/\d\d\/\d\d\/[\da-f-]{36}\.png$/),
+      PNG,
+      expect.objectContaining({
+        contentType: 'image/png',
+        size: PNG.byteLength,
+        uniquePath: true,
+        signal: expect.any(AbortSignal),
+      }),
+    );
+    expect(fake.delete).not.toHaveBeenCalled();
+  });
+
+  it('is given what the engine stores', async () => {
+    const fake = makeFake();
+    const { post } = await startWith(fake, adapter);
+    expect(await post('engine')).toMatchObject({ status: 201, body: { fileId: FILE_ID } });
+    expect(fake.upload.mock.calls).toMatchObject([[expect.any(String), PNG, {}]]);
+  });
+
+  it('works without the module too, with the default limits', async () => {
+    const fake = { ...makeFake(), stat: jest.fn(async () => ({ size: 5 })) };
+    const { post, get } = await startWithout(
+      { provide: WxCloudStorageService, useValue: fake },
+      adapter,
+    );
+    expect(await post('photos')).toMatchObject({ status: 201, body: { fileId: FILE_ID } });
+    expect(await post('photos', Buffer.from('text'))).toMatchObject({ status: 415 });
+    expect(await get('size?fileId=cloud://any.bucket/a.png')).toEqual({ size: 5 });
+    expect(await get('size?fileId=a.png')).toMatchObject({ statusCode: 400 });
+  });
+});
+
+describe('a fake in place of WxCloudStorageService', () => {
+  it('is not asked for what is refused', async () => {
+    const fake = makeFake();
+    const { post } = await startWith(fake);
+    const answers = [
+      await post('photos', Buffer.from('text')),
+      await post('photos', pngOfSize(300_001)),
+      await post('wrong-path'),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([415, 413, 400]);
+    expect(fake.upload).not.toHaveBeenCalled();
+  });
+
+  it('is told to delete the file of a request that fails', async () => {
+    const fake = makeFake();
+    const { post } = await startWith(fake);
+    expect(await post('failing')).toMatchObject({ status: 500 });
+    expect(fake.delete).toHaveBeenCalledTimes(1);
+    expect(fake.delete).toHaveBeenCalledWith(FILE_ID, { signal: expect.any(AbortSignal) });
+  });
+
+  it('may fail as the storage does', async () => {
+    const fake = makeFake();
+    const { post } = await startWith(fake);
+    fake.upload.mockRejectedValueOnce(
+      new WxCloudStorageError({ code: 'WX_CLOUD_UPLOAD_REJECTED', message: 'refused' }),
+    );
+    expect(await post('photos')).toMatchObject({
+      status: 502,
+      body: { errorCode: 'WX_CLOUD_UPLOAD_REJECTED' },
+    });
+  });
+
+  it('gets a larger file as a stream', async () => {
+    const fake = makeFake();
+    const found: Buffer[] = [];
+    fake.upload.mockImplementation(async (cloudPath, body) => {
+      for await (const piece of body as Readable) found.push(piece as Buffer);
+      return { fileId: FILE_ID, cloudPath, size: 1, etag: 'e' };
+    });
+    const { post } = await startWith(fake);
+    expect(await post('photos', pngOfSize(200_000))).toMatchObject({
+      status: 201,
+      body: { size: 1, etag: 'e' },
+    });
+    expect(Buffer.concat(found)).toEqual(pngOfSize(200_000));
+    expect(found.every(piece => Buffer.isBuffer(piece))).toBe(true);
+  });
+
+  it('may leave that unread', async () => {
+    const { post } = await startWith(makeFake());
+    const size = (bytes: number): FormPart => ({ field: 'size', text: String(bytes) });
+    expect(await post('photos', pngOfSize(200_000))).toMatchObject({ status: 201 });
+    expect(await post('declared', pngOfSize(900_000), [size(900_000)])).toMatchObject({
+      status: 201,
+      body: { size: 900_000 },
+    });
+  });
+
+  it('deletes a file that turns out to be another than was declared', async () => {
+    const fake = makeFake();
+    const { post } = await startWith(fake);
+    const declared: FormPart = { field: 'size', text: '900000' };
+    expect(await post('declared', pngOfSize(800_000), [declared])).toMatchObject({ status: 400 });
+    expect(fake.delete).toHaveBeenCalledWith(FILE_ID, expect.anything());
+  });
+
+  it('deletes what it stores after its request has ended', async () => {
+    const fake = makeFake();
+    let resolve = () => {};
+    const later = new Promise<void>(done => (resolve = done));
+    fake.upload.mockReturnValue(later.then(() => ({ fileId: FILE_ID })));
+    const { url } = await startWith(fake);
+    const form = encodeForm([{ field: 'photo', fileName: 'a.png', content: PNG }]);
+    const client = openRequest(url, { path: '/photos', length: form.byteLength });
+    client.send(form);
+    await until(() => fake.upload.mock.calls.length === 1);
+    client.leave();
+    await until(() => fake.upload.mock.calls[0]?.[2].signal?.aborted === true);
+    resolve();
+    await until(() => fake.delete.mock.calls.length === 1);
+    expect(fake.delete.mock.calls).toMatchObject([[FILE_ID, {}]]);
+  });
+
+  it.each([
+    ['nothing', undefined, 'undefined'],
+    ['no file ID', { cloudPath: 'a' }, 'object'],
+  ])('is told what upload has to give when it gives %s', async (_, given, found) => {
+    const fake = makeFake();
+    fake.upload.mockResolvedValue(given as object);
+    const { post, errors } = await startWith(fake);
+    expect(await post('photos')).toMatchObject({ status: 500 });
+    expect(errors).toEqual([expect.stringContaining(`gave ${found} for upload(`)]);
+  });
+
+  it('is told which method is missing', async () => {
+    const { post, get, errors } = await startWith({});
+    await post('photos');
+    await get('report');
+    await get(`size?fileId=${FILE_ID}`);
+    expect(errors).toEqual([
+      expect.stringContaining('no method upload()'),
+      expect.stringContaining('no method upload()'),
+      expect.stringContaining('no method stat()'),
+    ]);
+  });
+
+  it('gets what handlers return, and names and links it', async () => {
+    const getDownloadUrl = jest.fn(async () => 'https://example.com/a.png');
+    const fake = { ...makeFake(), getDownloadUrl };
+    const { get } = await startWith(fake);
+    expect(await get('report')).toMatchObject({
+      fileId: FILE_ID,
+      contentType: 'image/png',
+      url: 'https://example.com/a.png',
+    });
+    expect(fake.upload.mock.calls).toMatchObject([[expect.any(String), PNG, {}]]);
+  });
+
+  it('is what handles of files work with, which are of the environment of the module', async () => {
+    const { get, url } = await startWith({ stat: async () => ({ size: 5 }) });
+    const headers = { 'content-type': 'application/json' };
+    const parse = (fileId: string) =>
+      fetch(`${url}/parsed`, { method: 'POST', headers, body: JSON.stringify({ fileId }) });
+    expect(await get(`size?fileId=${FILE_ID}`)).toEqual({ size: 5 });
+    expect((await parse(FILE_ID)).status).toBe(201);
+    expect((await parse('cloud://other.bucket/a.png')).status).toBe(400);
+  });
+
+  it('takes the place of a named instance by its token', async () => {
+    @Controller()
+    class ArchiveController {
+      @Post()
+      @UseInterceptors(WxCloudFileInterceptor('photo', { storage: 'archive' }))
+      create(@FileId() fileId: string) {
+        return { fileId };
+      }
+    }
+    const { post } = await listen(
+      Test.createTestingModule({
+        imports: [WxCloudStorageModule.forRoot({ ...NOWHERE, name: 'archive' })],
+        controllers: [ArchiveController],
+      })
+        .overrideProvider(getWxCloudStorageToken('archive'))
+        .useValue(makeFake()),
+    );
+    expect(await post('')).toEqual({ status: 201, body: { fileId: FILE_ID } });
+  });
+});
+
+@Injectable()
+class CountingStorage extends WxCloudStorageService {
+  readonly paths: string[] = [];
+
+  override async upload(...[path, body, options]: Parameters<WxCloudStorageService['upload']>) {
+    this.paths.push(path);
+    return super.upload(path, body, options);
+  }
+}
+
+describe('a subclass of WxCloudStorageService in its place', () => {
+  it('stores in the same environment, and deletes from it', async () => {
+    const { app, post } = await listen(
+      withModule(EXPRESS, emulator.options)
+        .overrideProvider(WxCloudStorageService)
+        .useClass(CountingStorage),
+    );
+    expect(await post('photos')).toMatchObject({ status: 201 });
+    expect(await post('failing')).toMatchObject({ status: 500 });
+
+    const { paths } = app.get<CountingStorage>(WxCloudStorageService);
+    expect(paths).toHaveLength(2);
+    expect(emulator.objects).toMatchObject([{ cloudPath: paths[0] }]);
+  });
+
+  it('can do without the module what it overrides', async () => {
+    class MemoryStorage extends WxCloudStorageService {
+      override upload = async (cloudPath: string) =>
+        ({ fileId: `cloud://e.b/${cloudPath}`, cloudPath }) as StoredCloudFile;
+    }
+    const { app, post } = await startWithout({
+      provide: WxCloudStorageService,
+      useClass: MemoryStorage,
+    });
+    expect(await post('engine')).toMatchObject({ status: 500 });
+    expect(await post('photos')).toMatchObject({ status: 201 });
+    await expect(app.get(WxCloudStorageService).stat('cloud://-.b/a')).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('without WxCloudStorageModule') },
+    });
+  });
+});
+
+describe('another WxCloudStorageService in its place', () => {
+  it('is the one that stores', async () => {
+    const other = await listen(withModule(EXPRESS, emulator.options));
+    const { post } = await startWith(other.app.get(WxCloudStorageService));
+    expect(await post('photos')).toMatchObject({ status: 201 });
+    expect(emulator.objects).toHaveLength(1);
+  });
+});
+
+describe('a spy on a method of WxCloudStorageService', () => {
+  it('takes part in what interceptors do, from then on', async () => {
+    const { app, post } = await listen(withModule(EXPRESS, emulator.options));
+    const storage = app.get(WxCloudStorageService);
+    await post('photos');
+    const upload = jest.spyOn(storage, 'upload').mockResolvedValue({ fileId: FILE_ID } as never);
+    const remove = jest.spyOn(storage, 'delete').mockResolvedValue();
+    expect(await post('photos')).toMatchObject({ body: { fileId: FILE_ID } });
+    await post('failing');
+
+    expect(emulator.objects).toHaveLength(1);
+    expect(upload).toHaveBeenCalledTimes(2);
+    expect(remove).toHaveBeenCalledTimes(1);
+  });
+});
+
+describe('a controller in a unit test', () => {
+  @Controller()
+  class AlbumController {
+    @Post()
+    @UseInterceptors(WxCloudFileInterceptor('photo'), WxCloudReplyInterceptor())
+    create(
+      @UploadedFile() photo: WxCloudUploadedFile,
+      @FileId('photo') fileId: string,
+      @FileIds() fileIds: string[],
+      @Body('other', ParseFileIdPipe) other: string,
+    ) {
+      return { size: photo.size, fileId, fileIds, other };
+    }
+  }
+
+  it('needs neither the module nor a service', async () => {
+    const testing = await Test.createTestingModule({ controllers: [AlbumController] }).compile();
+    await testing.init();
+    const photo = { size: 5 } as WxCloudUploadedFile;
+    const created = testing.get(AlbumController).create(photo, FILE_ID, [FILE_ID], FILE_ID);
+    await testing.close();
+    expect(created).toEqual({ size: 5, fileId: FILE_ID, fileIds: [FILE_ID], other: FILE_ID });
+  });
+});
