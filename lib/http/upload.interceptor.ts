@@ -39,8 +39,6 @@ export interface UploadInterceptorParts {
  * with success.
  */
 export function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterceptor> {
-  const { required = true } = parts.options;
-
   class WxCloudUploadInterceptor implements NestInterceptor, OnModuleInit {
     readonly #host: HttpAdapterHost;
     readonly #modules: ModulesContainer | undefined;
@@ -68,7 +66,7 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
       try {
         // A client that has stalled is not waited for, nor is one when the application closes.
         const clues = await files.untilGivenUp(receiveUploadForm(request, files, this.#prepare()));
-        if (required) assertHasFile(request, clues);
+        if (parts.options.required !== false) assertHasFile(request, clues);
         return next.handle().pipe(keepOnSuccess(files, error => toLoggedException(error, request)));
       } catch (error) {
         await files.fail();
