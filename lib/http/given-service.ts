@@ -6,16 +6,20 @@ import {
   removeOwnObjects,
   uploadObject,
   type DeleteOutcome,
+  type DownloadUrlOutcome,
   type StorageContext,
   type StoredCloudFile,
   type UploadObjectCall,
 } from '../storage/index.js';
 import { untilAborted } from '../transport/index.js';
 import type { WxCloudFileSource } from '../wx-cloud-file.js';
-import { contextOf, hasOwn, type ServiceMethod } from './service-class.js';
+import { contextOf, hasOwn } from './service-class.js';
+
+/** The methods of a service that are called here. */
+type AskedMethod = 'upload' | keyof WxCloudFileSource;
 
 /** What a fake has to have where the method is called. */
-const SIGNATURES: Readonly<Partial<Record<ServiceMethod, string>>> = {
+const SIGNATURES: Readonly<Record<AskedMethod, string>> = {
   upload: 'upload(cloudPath, body, options), which resolves with { fileId }',
   delete: 'delete(fileId)',
   getDownloadUrl: 'getDownloadUrl(fileId), which resolves with a link',
@@ -38,21 +42,16 @@ export function throughService(context: StorageContext, service: object): Storag
       delete: files =>
         hasOwn(service, 'delete', 'deleteMany')
           ? context.deletions.delete(files)
-          : Promise.all(files.fileIds.map(fileId => remove(service, fileId, files.signal))),
+          : Promise.all(
+              files.fileIds.map(fileId => remove(through, service, fileId, files.signal)),
+            ),
     },
     links: {
       fetch: (...call) => context.links.fetch(...call),
       get: call =>
         hasOwn(service, 'getDownloadUrl', 'getDownloadUrls')
           ? context.links.get(call)
-          : Promise.all(
-              call.fileIds.map(async fileId => {
-                const { maxAgeSeconds, signal } = call;
-                const url = await ask(service, 'getDownloadUrl', fileId, { maxAgeSeconds, signal });
-                if (typeof url !== 'string') throw useless('getDownloadUrl', url);
-                return { fileId, ok: true, url } as const;
-              }),
-            ),
+          : Promise.all(call.fileIds.map(fileId => link(service, fileId, call))),
     },
   };
   return through;
@@ -144,6 +143,7 @@ function readStored(
 }
 
 async function remove(
+  { logger }: StorageContext,
   service: object,
   fileId: string,
   signal: AbortSignal,
@@ -152,17 +152,27 @@ async function remove(
     await untilAborted(ask(service, 'delete', fileId, { signal }), signal);
     return { fileId, ok: true };
   } catch (cause) {
-    if (cause instanceof WxCloudStorageError) return { fileId, ok: false, error: cause };
-    const error = new WxCloudStorageError({
-      code: 'WX_CLOUD_API_FAILED',
-      message: `${fileId} was not deleted, as the delete() of the service in place of WxCloudStorageService failed. See the cause.`,
-      cause,
-    });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `${fileId} was not deleted by the service in place of WxCloudStorageService: ${reason}`;
+    // Nobody else tells the reason.
+    logger.warn(message);
+    const error = new WxCloudStorageError({ code: 'WX_CLOUD_API_FAILED', message, cause });
     return { fileId, ok: false, error };
   }
 }
 
-async function ask(service: object, name: ServiceMethod, ...given: unknown[]): Promise<unknown> {
+async function link(
+  service: object,
+  fileId: string,
+  { maxAgeSeconds, signal }: Parameters<StorageContext['links']['get']>[0],
+): Promise<DownloadUrlOutcome> {
+  const asking = ask(service, 'getDownloadUrl', fileId, { maxAgeSeconds, signal });
+  const url = await untilAborted(asking, signal);
+  if (typeof url !== 'string') throw useless('getDownloadUrl', url);
+  return { fileId, ok: true, url };
+}
+
+async function ask(service: object, name: AskedMethod, ...given: unknown[]): Promise<unknown> {
   const method: unknown = Reflect.get(service, name);
   if (typeof method === 'function') return Reflect.apply(method, service, given) as unknown;
   throw new WxCloudStorageError({
@@ -171,7 +181,7 @@ async function ask(service: object, name: ServiceMethod, ...given: unknown[]): P
   });
 }
 
-function useless(name: ServiceMethod, given: unknown): WxCloudStorageError {
+function useless(name: AskedMethod, given: unknown): WxCloudStorageError {
   const found = given === null ? 'null' : typeof given;
   return new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',

@@ -4,6 +4,7 @@ import {
   Controller,
   Get,
   Injectable,
+  Logger,
   Post,
   Query,
   UploadedFile,
@@ -325,6 +326,17 @@ describe('a fake in place of WxCloudStorageService', () => {
       expect.stringContaining('no method upload()'),
       expect.stringContaining('no method stat()'),
     ]);
+  });
+
+  it('is told that delete is missing, where a file is left because of that', async () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    const { post } = await startWith({ upload: async () => ({ fileId: FILE_ID }) });
+    await post('failing');
+    expect(warn.mock.calls.flat()).toEqual([
+      expect.stringContaining('no method delete()'),
+      expect.stringContaining(FILE_ID),
+    ]);
+    warn.mockRestore();
   });
 
   it('gets what handlers return, and names and links it', async () => {
