@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { WxAccessTokenProvider } from './credentials/index.js';
 import { OptionsInvalidError } from './errors/index.js';
-import { registrarProvider, WxUploadProgress } from './http/index.js';
+import { registrarProvider, RouteChecks, WxUploadProgress } from './http/index.js';
 import {
   describeOptions,
   optionsMaker,
@@ -114,6 +114,7 @@ function complete(
         }),
     },
     WxUploadProgress,
+    RouteChecks,
     registrarProvider({ context: STORAGE_CONTEXT, service }, name),
   ];
   return {

@@ -1,6 +1,10 @@
 export type { WxCloudStorageErrorCode } from './error-code.js';
 export { FileTooLargeError, type FileTooLargeErrorParts } from './file-too-large.error.js';
-export { OptionsInvalidError, type OptionsInvalidErrorParts } from './options-invalid.error.js';
+export {
+  OptionsInvalidError,
+  withSubject,
+  type OptionsInvalidErrorParts,
+} from './options-invalid.error.js';
 export { innerError, isError, redact, toSafeCause } from './redaction.js';
 export { RequestTimedOutError, type TimeoutPhase } from './request-timed-out.error.js';
 export { TypeRefusedError } from './type-refused.error.js';

@@ -17,6 +17,8 @@ export interface OptionsInvalidErrorParts {
   readonly cause?: unknown;
 }
 
+const partsOf = new WeakMap<OptionsInvalidError, OptionsInvalidErrorParts>();
+
 /** A module option is missing or wrong. Names the option, never its value. Code `WX_CLOUD_OPTIONS_INVALID`. */
 export class OptionsInvalidError extends WxCloudStorageError {
   /** The option's path, e.g. `timeouts.totalMs`. */
@@ -32,5 +34,12 @@ export class OptionsInvalidError extends WxCloudStorageError {
       cause,
     });
     this.option = option;
+    partsOf.set(this, parts);
   }
+}
+
+/** The same error of an option that something else than the module has. */
+export function withSubject(error: OptionsInvalidError, subject: string): OptionsInvalidError {
+  const parts = partsOf.get(error);
+  return parts === undefined ? error : new OptionsInvalidError({ ...parts, subject });
 }

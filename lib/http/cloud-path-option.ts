@@ -36,6 +36,13 @@ export interface ChosenPath {
  */
 export function assertPathOptions({ path, uniquePath }: CloudPathOptions<never>): void {
   if (typeof path === 'string') assertPrefix(path);
+  else if (path !== undefined && typeof path !== 'function') {
+    throw new OptionsInvalidError({
+      option: 'path',
+      expected: 'a text or a function',
+      remedy: 'Use a prefix such as photos/, or a function that returns the whole path.',
+    });
+  }
   if (uniquePath === undefined || typeof uniquePath === 'boolean') return;
   throw new OptionsInvalidError({
     option: 'uniquePath',

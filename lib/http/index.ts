@@ -16,6 +16,7 @@ export {
   registerServiceClass,
 } from './service-class.js';
 export { FileId, FileIds } from './file-id.decorator.js';
+export { RouteChecks } from './route-checks.js';
 export { toHttpException } from './http-exception.js';
 export { WxCloudExceptionFilter } from './wx-cloud-exception.filter.js';
 export type { EngineStream } from './engine-stream.js';

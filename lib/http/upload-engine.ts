@@ -3,16 +3,17 @@ import { callbackify } from 'node:util';
 import { toFileName } from '../form/index.js';
 import type { StorageContext, StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
-import { assertUploadOptions } from './assert-upload-options.js';
 import { announceRetry, assertRoomForForm } from './capacity.js';
 import { boundEngineRequest, findEngineRequest, type EngineRequest } from './engine-request.js';
 import { readStream, type EngineStream } from './engine-stream.js';
+import { namingSubject, noteEngine } from './enhancers.js';
 import { toLoggedException } from './failure-log.js';
 import { decodeLatin1Name } from './file-name.js';
 import { originOf, rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import { storedFilesOf } from './stored-files.js';
 import { assertBytes } from './unread-request.js';
+import { assertEngineOptions } from './upload-option-checks.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 
 /** What multer hands to a storage engine. */
@@ -52,14 +53,14 @@ export interface WxCloudUploadEngine {
  * @throws {@link OptionsInvalidError} when `path` is a prefix that no path may have, or another option is wrong
  */
 export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloudUploadEngine {
-  assertUploadOptions(options);
+  namingSubject('wxCloudUpload()', () => assertEngineOptions(options));
   const store = callbackify((request: WxCloudHttpRequest, file: EngineFile) =>
     storeOrDrain(options, request, file),
   );
-  return {
+  return noteEngine({
     _handleFile: (request, file, callback) => store(request, file, callback),
     _removeFile: (request, file, callback) => removeWithCallback(request, file, callback),
-  };
+  });
 }
 
 const removeWithCallback = callbackify(removeFile);

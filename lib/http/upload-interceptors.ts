@@ -1,4 +1,5 @@
 import type { NestInterceptor, Type } from '@nestjs/common';
+import { assertField, assertFields, assertMaxCount } from './upload-option-checks.js';
 import type { WxCloudFileField, WxCloudUploadInterceptorOptions } from './upload-options.js';
 import { createUploadInterceptor } from './upload.interceptor.js';
 
@@ -10,8 +11,12 @@ export function WxCloudFileInterceptor(
   field: string,
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  const maxCounts = new Map([[field, 1]]);
-  return createUploadInterceptor({ options, selection: { maxCounts, shape: 'one' } });
+  return createUploadInterceptor({
+    name: 'WxCloudFileInterceptor',
+    options,
+    selection: { maxCounts: new Map([[field, 1]]), shape: 'one' },
+    assertArguments: () => assertField(field),
+  });
 }
 
 /** Stores the files of one field, up to `maxCount`, as Nest's `FilesInterceptor` does: see `@UploadedFiles()` and `@FileIds()`. */
@@ -20,8 +25,15 @@ export function WxCloudFilesInterceptor(
   maxCount = Infinity,
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  const maxCounts = new Map([[field, maxCount]]);
-  return createUploadInterceptor({ options, selection: { maxCounts, shape: 'list' } });
+  return createUploadInterceptor({
+    name: 'WxCloudFilesInterceptor',
+    options,
+    selection: { maxCounts: new Map([[field, maxCount]]), shape: 'list' },
+    assertArguments: () => {
+      assertField(field);
+      assertMaxCount(maxCount);
+    },
+  });
 }
 
 /** Stores the files of several fields, as Nest's `FileFieldsInterceptor` does: see `@UploadedFiles()` and `@FileIds(field)`. */
@@ -29,13 +41,25 @@ export function WxCloudFileFieldsInterceptor(
   fields: readonly WxCloudFileField[],
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  const maxCounts = new Map(fields.map(({ name, maxCount = Infinity }) => [name, maxCount]));
-  return createUploadInterceptor({ options, selection: { maxCounts, shape: 'by-field' } });
+  // What is no list of fields is told when the application starts.
+  const list = Array.isArray(fields) ? (fields as readonly (WxCloudFileField | null)[]) : [];
+  const maxCounts = new Map(list.map(field => [field?.name ?? '', field?.maxCount ?? Infinity]));
+  return createUploadInterceptor({
+    name: 'WxCloudFileFieldsInterceptor',
+    options,
+    selection: { maxCounts, shape: 'by-field' },
+    assertArguments: () => assertFields(fields),
+  });
 }
 
 /** Stores the files of any field, as Nest's `AnyFilesInterceptor` does: see `@UploadedFiles()` and `@FileIds()`. */
 export function WxCloudAnyFilesInterceptor(
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  return createUploadInterceptor({ options, selection: { maxCounts: undefined, shape: 'list' } });
+  return createUploadInterceptor({
+    name: 'WxCloudAnyFilesInterceptor',
+    options,
+    selection: { maxCounts: undefined, shape: 'list' },
+    assertArguments: () => {},
+  });
 }

@@ -1,5 +1,7 @@
 import { OptionsInvalidError } from '../errors/index.js';
 import type { FormLimits } from '../form/index.js';
+import { readMembers } from './known-names.js';
+import { REPLACED_LIMITS } from './replaced-options.js';
 import type { WxCloudUploadLimits } from './upload-options.js';
 
 /** Every limit on a form and its files. */
@@ -18,27 +20,35 @@ const DEFAULTS: CompleteUploadLimits = {
   fieldArrayIndexLimit: 1_000,
 };
 
+const BYTES: readonly string[] = ['fileSize', 'fieldSize', 'textBytes', 'fieldNameSize'];
+
 /**
  * The limits of an interceptor whose fields take `fileCount` files together. One that is given as undefined has its default.
- * @throws {@link OptionsInvalidError} for a limit that is none
+ * @throws {@link OptionsInvalidError} for an unknown limit, or a wrong value of one
  */
 export function completeLimits(
-  given: WxCloudUploadLimits = {},
+  given?: WxCloudUploadLimits,
   fileCount = DEFAULTS.files,
 ): CompleteUploadLimits {
-  const chosen = Object.entries(given).filter(([, value]) => value !== undefined);
+  const members = readMembers('limits', given, {
+    prefix: 'limits.',
+    names: Object.keys(DEFAULTS),
+    replacements: REPLACED_LIMITS,
+  });
+  const chosen = Object.entries(members).filter(([, value]) => value !== undefined);
   for (const [name, value] of chosen) assertLimit(name, value);
   return { ...DEFAULTS, files: fileCount, ...Object.fromEntries(chosen) };
 }
 
 function assertLimit(name: string, value: unknown): void {
   const isLimit = Number.isInteger(value) || value === Infinity;
-  if (Object.hasOwn(DEFAULTS, name) && isLimit && Number(value) >= 0) return;
+  if (isLimit && Number(value) >= 0) return;
   throw new OptionsInvalidError({
     option: `limits.${name}`,
-    expected: Object.hasOwn(DEFAULTS, name)
-      ? 'a whole number from 0, or Infinity'
-      : `one of ${Object.keys(DEFAULTS).join(', ')}`,
-    remedy: 'Correct it, or leave it out for the default.',
+    expected: `a whole number${BYTES.includes(name) ? ' of bytes' : ''} from 0, or Infinity`,
+    remedy:
+      BYTES.includes(name) && typeof value === 'string'
+        ? 'Write a number, e.g. 10 * 1024 * 1024 for 10 MiB.'
+        : 'Correct it, or leave it out for the default.',
   });
 }

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   Inject,
   mixin,
@@ -13,25 +13,32 @@ import { HttpAdapterHost, ModulesContainer, type AbstractHttpAdapter } from '@ne
 import type { Observable } from 'rxjs';
 import { findInstance } from './application-instances.js';
 import { announceRetry, isRefusedUnread } from './capacity.js';
-import { assertUploadOptions } from './assert-upload-options.js';
+import { describeEnhancer, namingSubject, noteInstance, type EnhancerFacts } from './enhancers.js';
 import { toLoggedException } from './failure-log.js';
 import type { FileSelection } from './file-places.js';
 import { prepareForForms } from './form-adapters.js';
 import { keepOnSuccess } from './keep-on-success.js';
+import { noteInterceptor } from './missing-file-ids.js';
 import { closeAfterAnswer, discardRest, endStreamWithAnswer } from './refused-request.js';
 import { rawRequestOf, rawResponseOf } from './request-origin.js';
 import { assertHasFile } from './required-files.js';
+import { startNamed } from './routes.js';
 import { isReasonToGiveUp, watchStoredFiles } from './stored-files.js';
 import { receiveUploadForm, type UploadFormParts, type UploadRequest } from './upload-form.js';
 import { completeLimits } from './upload-limits.js';
+import { assertInterceptorOptions } from './upload-option-checks.js';
 import type { WxCloudUploadInterceptorOptions } from './upload-options.js';
 
 /** What tells one upload interceptor from another. */
 export interface UploadInterceptorParts {
+  /** The function that makes it. */
+  readonly name: string;
   /** What the user gave. */
   readonly options: WxCloudUploadInterceptorOptions;
   /** Which files its forms may bring. */
   readonly selection: FileSelection;
+  /** Checks what the function was given beside the options. @throws {@link OptionsInvalidError} */
+  readonly assertArguments: () => void;
 }
 
 /**
@@ -39,6 +46,8 @@ export interface UploadInterceptorParts {
  * with success.
  */
 export function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterceptor> {
+  const facts = factsFrom(parts);
+
   class WxCloudUploadInterceptor implements NestInterceptor, OnModuleInit {
     readonly #host: HttpAdapterHost;
     readonly #modules: ModulesContainer | undefined;
@@ -50,11 +59,13 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
     ) {
       this.#host = host;
       this.#modules = modules;
+      noteInstance(host, facts);
     }
 
-    /** At start-up, so that a wrong name does not wait for the first request. */
+    /** At start-up, so that a wrong option does not wait for the first request. */
     onModuleInit(): void {
-      if (prepareAdapter(this.#host)) this.#prepare();
+      const start = (): unknown => prepareAdapter(this.#host) && this.#prepare();
+      startNamed(this.#modules, facts, start);
     }
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
@@ -67,15 +78,12 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
         // A client that has stalled is not waited for, nor is one when the application closes.
         const clues = await files.untilGivenUp(receiveUploadForm(request, files, this.#prepare()));
         if (parts.options.required !== false) assertHasFile(request, clues);
+        noteInterceptor(request, facts);
         return next.handle().pipe(keepOnSuccess(files, error => toLoggedException(error, request)));
       } catch (error) {
         await files.fail();
         announceRetry(response, error);
-        const raw = rawRequestOf(request);
-        if (this.#form !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(raw, error)) {
-          await discardRest(raw, this.#form.context);
-        }
-        closeAfterAnswer(raw, response);
+        await endForm(rawRequestOf(request), response, error, this.#form);
         throw toLoggedException(error, request);
       }
     }
@@ -85,7 +93,33 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
       return this.#form;
     }
   }
-  return mixin(WxCloudUploadInterceptor);
+  return mixin(describeEnhancer(WxCloudUploadInterceptor, facts));
+}
+
+/** Reads what is left of a refused form, where that is worth it, and lets go of its connection. */
+async function endForm(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+  form: UploadFormParts | undefined,
+): Promise<void> {
+  if (form !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(request, error)) {
+    await discardRest(request, form.context);
+  }
+  closeAfterAnswer(request, response);
+}
+
+function factsFrom({
+  name,
+  selection,
+  options,
+  assertArguments,
+}: UploadInterceptorParts): EnhancerFacts {
+  const assertOptions = (): void => {
+    assertArguments();
+    assertInterceptorOptions(options);
+  };
+  return { name, selection, assertOptions };
 }
 
 /** False in a testing module that starts without an application, whose instance may be missing. */
@@ -98,10 +132,11 @@ function prepareAdapter(host: HttpAdapterHost): boolean {
 
 function prepareForm(
   host: HttpAdapterHost,
-  { options, selection }: UploadInterceptorParts,
+  { name, options, selection }: UploadInterceptorParts,
   modules: ModulesContainer | undefined,
 ): UploadFormParts {
-  assertUploadOptions(options);
+  // An instance that Nest has not made is not initialised.
+  namingSubject(name, () => assertInterceptorOptions(options));
   const { context } = findInstance(host, options.storage, modules);
   const limits = completeLimits(options.limits, sumOf(selection.maxCounts));
   return { options, context, limits, selection };

@@ -2,6 +2,9 @@ import type { ArgumentMetadata } from '@nestjs/common';
 import { OptionsInvalidError, WxCloudStorageError } from '../../errors/index.js';
 import { findPathProblem, type ParsedFileId } from '../../file-id/index.js';
 import type { Instance } from '../application-instances.js';
+import { readMembers } from '../known-names.js';
+import { assertBoolean, assertStorageName } from '../option-readers.js';
+import { REPLACED_PIPE_OPTIONS } from '../replaced-options.js';
 
 /** Which file IDs a pipe lets through. */
 export interface WxCloudFileIdOptions {
@@ -30,8 +33,24 @@ export function takesMany(
   return many ?? (VAGUE_TYPES.includes(metatype) ? undefined : metatype === Array);
 }
 
+const PIPE_OPTIONS: readonly (keyof WxCloudFileIdOptions)[] = [
+  'storage',
+  'prefixes',
+  'optional',
+  'many',
+];
+
 /** Checks the options of a pipe. @throws {@link OptionsInvalidError} */
-export function assertFileIdOptions({ prefixes }: WxCloudFileIdOptions): void {
+export function assertFileIdOptions(options: unknown): void {
+  const names = { names: PIPE_OPTIONS, replacements: REPLACED_PIPE_OPTIONS };
+  const { storage, prefixes, optional, many } = readMembers('options', options, names);
+  assertStorageName(storage);
+  assertPrefixes(prefixes);
+  assertBoolean('optional', optional);
+  assertBoolean('many', many);
+}
+
+function assertPrefixes(prefixes: unknown): void {
   if (prefixes === undefined) return;
   const isList = Array.isArray(prefixes) && prefixes.length > 0;
   if (isList && prefixes.every(prefix => findPathProblem(prefix) === undefined)) return;

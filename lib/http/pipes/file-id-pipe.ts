@@ -1,12 +1,32 @@
-import { Inject, Optional, type ArgumentMetadata, type PipeTransform } from '@nestjs/common';
+import {
+  Inject,
+  Optional,
+  type ArgumentMetadata,
+  type OnModuleInit,
+  type PipeTransform,
+} from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { ParsedFileId } from '../../file-id/index.js';
 import { findInstance, type Instance } from '../application-instances.js';
+import { describeEnhancer, factsOf } from '../enhancers.js';
 import { toHttpException } from '../http-exception.js';
-import { readFileIds, takesMany, type WxCloudFileIdOptions } from './file-id-options.js';
+import { startNamed } from '../routes.js';
+import {
+  assertFileIdOptions,
+  readFileIds,
+  takesMany,
+  type WxCloudFileIdOptions,
+} from './file-id-options.js';
+
+/** Has the options of a pipe checked when an application that uses it starts. */
+export function describeOptions<T extends object>(pipe: T, name: string, options: unknown): T {
+  return describeEnhancer(pipe, { name, assertOptions: () => assertFileIdOptions(options) });
+}
 
 /** What the pipes for file IDs have in common; they differ in what they make of one. */
-export abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefined> {
+export abstract class FileIdPipe<T>
+  implements PipeTransform<unknown, T | T[] | undefined>, OnModuleInit
+{
   readonly #host: HttpAdapterHost;
   readonly #modules: ModulesContainer | undefined;
 
@@ -22,6 +42,13 @@ export abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | 
   ) {
     this.#host = host;
     this.#modules = modules;
+  }
+
+  /** Called by Nest. @throws {@link OptionsInvalidError} for a wrong option, naming the handler */
+  onModuleInit(): void {
+    const facts = factsOf(this);
+    if (facts === undefined) return;
+    startNamed(this.#modules, facts);
   }
 
   /** Called by Nest. */

@@ -1,7 +1,7 @@
 import { Injectable, mixin, type Type } from '@nestjs/common';
 import type { ParsedFileId } from '../../file-id/index.js';
-import { assertFileIdOptions, type WxCloudFileIdOptions } from './file-id-options.js';
-import { FileIdPipe } from './file-id-pipe.js';
+import type { WxCloudFileIdOptions } from './file-id-options.js';
+import { describeOptions, FileIdPipe } from './file-id-pipe.js';
 
 /**
  * Lets through what is a file ID of the instance's environment and bucket, as it is, or a list of them; anything else is
@@ -10,15 +10,14 @@ import { FileIdPipe } from './file-id-pipe.js';
  */
 @Injectable()
 export class ParseFileIdPipe extends FileIdPipe<string> {
-  /** Makes a pipe with options, to be used in the same way. @throws {@link OptionsInvalidError} */
+  /** Makes a pipe with options, which are checked when the application starts; it is used in the same way. */
   static with(options: WxCloudFileIdOptions): Type<ParseFileIdPipe> {
-    assertFileIdOptions(options);
     class ConfiguredPipe extends ParseFileIdPipe {
       protected override get options(): WxCloudFileIdOptions {
         return options;
       }
     }
-    return mixin(ConfiguredPipe);
+    return mixin(describeOptions(ConfiguredPipe, 'ParseFileIdPipe.with', options));
   }
 
   /** The file ID as it is. */

@@ -2,8 +2,8 @@ import { Injectable, mixin, type Type } from '@nestjs/common';
 import type { ParsedFileId } from '../../file-id/index.js';
 import { WxCloudFile } from '../../wx-cloud-file.js';
 import type { Instance } from '../application-instances.js';
-import { assertFileIdOptions, type WxCloudFileIdOptions } from './file-id-options.js';
-import { FileIdPipe } from './file-id-pipe.js';
+import type { WxCloudFileIdOptions } from './file-id-options.js';
+import { describeOptions, FileIdPipe } from './file-id-pipe.js';
 
 /**
  * Turns a file ID of the instance's environment and bucket, or a list of them, into handles; nothing is fetched yet.
@@ -11,15 +11,14 @@ import { FileIdPipe } from './file-id-pipe.js';
  */
 @Injectable()
 export class WxCloudFilePipe extends FileIdPipe<WxCloudFile> {
-  /** Makes a pipe with options, to be used in the same way. @throws {@link OptionsInvalidError} */
+  /** Makes a pipe with options, which are checked when the application starts; it is used in the same way. */
   static with(options: WxCloudFileIdOptions): Type<WxCloudFilePipe> {
-    assertFileIdOptions(options);
     class ConfiguredPipe extends WxCloudFilePipe {
       protected override get options(): WxCloudFileIdOptions {
         return options;
       }
     }
-    return mixin(ConfiguredPipe);
+    return mixin(describeOptions(ConfiguredPipe, 'WxCloudFilePipe.with', options));
   }
 
   /** A handle. */

@@ -13,17 +13,19 @@ import {
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { concatMap, takeLast, type Observable } from 'rxjs';
 import { abandonSource } from '../../body/index.js';
-import { OptionsInvalidError, WxCloudStorageError } from '../../errors/index.js';
+import { WxCloudStorageError } from '../../errors/index.js';
 import { findInstance, type Instance } from '../application-instances.js';
 import { announceRetry } from '../capacity.js';
-import { assertPathOptions } from '../cloud-path-option.js';
+import { describeEnhancer, type EnhancerFacts } from '../enhancers.js';
 import { logFailure } from '../failure-log.js';
 import { toHttpException } from '../http-exception.js';
 import { keepOnSuccess } from '../keep-on-success.js';
 import { rawResponseOf } from '../request-origin.js';
+import { startNamed } from '../routes.js';
 import { watchStoredFiles } from '../stored-files.js';
 import type { WxCloudHttpRequest } from '../upload-options.js';
 import { readReplyBody } from './reply-body.js';
+import { assertReplyOptions } from './reply-option-checks.js';
 import type { WxCloudReplyOptions } from './reply-options.js';
 import { storeReply, type ReplyContext } from './store-reply.js';
 
@@ -37,8 +39,8 @@ interface ReplyRequest extends WxCloudHttpRequest {
  * other values, and errors, pass as they are. When the answer does not reach the client, the file is removed.
  */
 export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type<NestInterceptor> {
-  assertPathOptions(options);
-  assertWhenOverBytes(options.whenOverBytes);
+  const name = 'WxCloudReplyInterceptor';
+  const facts: EnhancerFacts = { name, assertOptions: () => assertReplyOptions(options) };
 
   class ReplyInterceptor implements NestInterceptor, OnModuleInit {
     readonly #host: HttpAdapterHost;
@@ -52,9 +54,10 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
       this.#modules = modules;
     }
 
-    /** At start-up, so that a wrong name does not wait for the first request. */
+    /** At start-up, so that a wrong option does not wait for the first request. */
     onModuleInit(): void {
-      if (this.#host.httpAdapter !== undefined) this.#find();
+      const start = (): unknown => this.#host.httpAdapter !== undefined && this.#find();
+      startNamed(this.#modules, facts, start);
     }
 
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -80,7 +83,7 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
       return findInstance(this.#host, options.storage, this.#modules);
     }
   }
-  return mixin(ReplyInterceptor);
+  return mixin(describeEnhancer(ReplyInterceptor, facts));
 }
 
 async function replaceBytes(
@@ -117,13 +120,4 @@ function toReplyException(error: unknown): unknown {
     errorCode: error.code,
   };
   return new HttpException(body, 500, { cause: error });
-}
-
-function assertWhenOverBytes(value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) return;
-  throw new OptionsInvalidError({
-    option: 'whenOverBytes',
-    expected: 'a whole number of bytes from 0',
-    remedy: 'Leave it out to store every answer.',
-  });
 }

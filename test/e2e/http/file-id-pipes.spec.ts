@@ -1,7 +1,6 @@
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  OptionsInvalidError,
   ParseFileIdPipe,
   WxCloudFile,
   WxCloudFilePipe,
@@ -244,12 +243,3 @@ describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
     expect(await send('optional', 'nonsense')).toMatchObject({ status: 400 });
   });
 });
-
-it.each([[[]], [['/photos']], [['a//b']], ['photos/'], [[7]]])(
-  'prefixes of %j are refused',
-  prefixes => {
-    for (const Pipe of [ParseFileIdPipe, WxCloudFilePipe]) {
-      expect(() => Pipe.with({ prefixes: prefixes as string[] })).toThrow(OptionsInvalidError);
-    }
-  },
-);

@@ -14,7 +14,6 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { concat, of, throwError } from 'rxjs';
 import {
-  OptionsInvalidError,
   WxCloudFileInterceptor,
   WxCloudReplyInterceptor,
   type WxCloudReply,
@@ -356,13 +355,4 @@ describe.each(ADAPTERS)('on $name, a path that never comes', adapter => {
       { errorCode: 'WX_CLOUD_REQUEST_TIMED_OUT' },
     ]);
   });
-});
-
-it.each([
-  ['path', { path: '/x' }],
-  ['whenOverBytes', { whenOverBytes: -1 }],
-  ['whenOverBytes', { whenOverBytes: 1.5 }],
-])('the option %s of %j is refused', (option, options) => {
-  expect(() => WxCloudReplyInterceptor(options)).toThrow(OptionsInvalidError);
-  expect(() => WxCloudReplyInterceptor(options)).toThrow(option);
 });

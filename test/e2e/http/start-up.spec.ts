@@ -1,9 +1,36 @@
-import { Controller, Post, UseInterceptors } from '@nestjs/common';
-import { describe, expect, it } from '@jest/globals';
-import { WxCloudFileInterceptor, WxCloudStorageModule, wxCloudUpload } from '../../../lib/index.js';
+import {
+  Body,
+  Controller,
+  Inject,
+  Logger,
+  Post,
+  UploadedFile,
+  UploadedFiles,
+  UseInterceptors,
+  type NestInterceptor,
+  type Type,
+} from '@nestjs/common';
+import { APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
+import { FileInterceptor } from '@nestjs/platform-express';
+import { Test } from '@nestjs/testing';
+import { describe, expect, it, jest } from '@jest/globals';
+import {
+  FileId,
+  FileIds,
+  ParseFileIdPipe,
+  WxCloudAnyFilesInterceptor,
+  WxCloudFileFieldsInterceptor,
+  WxCloudFileInterceptor,
+  WxCloudFilePipe,
+  WxCloudFilesInterceptor,
+  WxCloudReplyInterceptor,
+  WxCloudStorageModule,
+  wxCloudUpload,
+} from '../../../lib/index.js';
 import { startWxCloudEmulator } from '../../../lib/emulator/index.js';
+import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication } from '../../support/application.js';
-import { PNG, postForm } from '../../support/forms.js';
+import { makeForm, PNG, postForm } from '../../support/forms.js';
 
 @Controller()
 class ArchiveController {
@@ -74,5 +101,338 @@ describe('forRootAsync', () => {
     expect(() => WxCloudStorageModule.forRootAsync({})).toThrow(
       expect.objectContaining({ option: 'useFactory' }),
     );
+  });
+});
+
+const OPTIONS = { env: 'some-env', appid: 'wx0123456789abcdef', secret: 'secret' };
+
+/** Starts an application, without a cloud, and ends it. */
+async function start(controller: Type, ...providers: object[]): Promise<void> {
+  const testing = await Test.createTestingModule({
+    imports: [WxCloudStorageModule.forRoot(OPTIONS)],
+    controllers: [controller],
+    providers: providers as [],
+  }).compile();
+  const app = testing.createNestApplication({ logger: false });
+  await app.init();
+  await app.close();
+}
+
+/** A controller whose one handler has these interceptors and parameters. */
+function controllerWith(
+  interceptors: readonly (NestInterceptor | Type<NestInterceptor>)[],
+  ...parameters: ParameterDecorator[]
+): Type {
+  class PhotosController {
+    create(...values: unknown[]) {
+      return { values };
+    }
+  }
+  const { prototype } = PhotosController;
+  const handler = Object.getOwnPropertyDescriptor(prototype, 'create') as PropertyDescriptor;
+  Controller('photos')(PhotosController);
+  Post()(prototype, 'create', handler);
+  UseInterceptors(...interceptors)(prototype, 'create', handler);
+  for (const [index, decorate] of parameters.entries()) decorate(prototype, 'create', index);
+  return PhotosController;
+}
+
+class OtherInterceptor implements NestInterceptor {
+  intercept(...[, next]: Parameters<NestInterceptor['intercept']>) {
+    return next.handle();
+  }
+}
+
+const one = () => WxCloudFileInterceptor('photo');
+const several = () => WxCloudFilesInterceptor('photos', 3);
+const fields = () => WxCloudFileFieldsInterceptor([{ name: 'cover' }, { name: 'pages' }]);
+const any = () => WxCloudAnyFilesInterceptor();
+
+describe('an option that is wrong', () => {
+  const fileFilter = { fileFilter: () => true };
+
+  it.each<[string, () => Type, string]>([
+    [
+      'an interceptor of a handler',
+      () => controllerWith([WxCloudFileInterceptor('photo', fileFilter as object)]),
+      'PhotosController.create: option "fileFilter" of WxCloudFileInterceptor must be absent, as there is no such option. Use contentTypes',
+    ],
+    [
+      'an interceptor of a controller',
+      () => {
+        const controller = controllerWith([]);
+        UseInterceptors(WxCloudAnyFilesInterceptor({ limits: { fileSize: -1 } }))(controller);
+        return controller;
+      },
+      'PhotosController.create: option "limits.fileSize" of WxCloudAnyFilesInterceptor must be',
+    ],
+    [
+      'an interceptor that another class extends',
+      () => controllerWith([class extends WxCloudFilesInterceptor('photos', 0) {}]),
+      'PhotosController.create: option "maxCount" of WxCloudFilesInterceptor must be',
+    ],
+    [
+      'an inherited handler',
+      () => class ChildController extends controllerWith([WxCloudFileFieldsInterceptor([])]) {},
+      'ChildController.create: option "fields" of WxCloudFileFieldsInterceptor must be',
+    ],
+    [
+      'an interceptor without options',
+      () => controllerWith([WxCloudFileInterceptor('photo', null as never)]),
+      'PhotosController.create: option "options" of WxCloudFileInterceptor must be an object',
+    ],
+    [
+      'an interceptor that stores answers',
+      () => controllerWith([WxCloudReplyInterceptor({ path: '/x' })]),
+      'PhotosController.create: option "path" of WxCloudReplyInterceptor must be',
+    ],
+    [
+      'a pipe of a parameter',
+      () => controllerWith([], Body('id', ParseFileIdPipe.with({ prefixes: [] }))),
+      'PhotosController.create: option "prefixes" of ParseFileIdPipe.with must be',
+    ],
+    [
+      'a pipe for handles',
+      () => controllerWith([], Body('id', WxCloudFilePipe.with({ many: 1 } as never))),
+      'PhotosController.create: option "many" of WxCloudFilePipe.with must be',
+    ],
+    [
+      'an instance that is missing',
+      () => controllerWith([WxCloudFileInterceptor('photo', { storage: 'archive' })]),
+      'PhotosController.create: option "storage" of WxCloudFileInterceptor must be',
+    ],
+  ])('stops the start-up and is named with its handler: %s', async (_, make, message) => {
+    await expect(start(make())).rejects.toMatchObject({
+      name: 'OptionsInvalidError',
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('is found in an application without this module too', async () => {
+    const controller = controllerWith([WxCloudFileInterceptor('')]);
+    const testing = await Test.createTestingModule({ controllers: [controller] }).compile();
+    await expect(testing.init()).rejects.toThrow('PhotosController.create: option "field" of');
+  });
+
+  it('is found in a global interceptor, and in an instance', async () => {
+    const Global = WxCloudAnyFilesInterceptor({ required: 'no' as never });
+    const provider = { provide: APP_INTERCEPTOR, useClass: Global };
+    await expect(start(controllerWith([]), provider)).rejects.toThrow(
+      'a global interceptor: option "required" of WxCloudAnyFilesInterceptor must be true or false.',
+    );
+    const instance = new Global(new HttpAdapterHost()) as NestInterceptor;
+    await expect(start(controllerWith([instance]))).rejects.toThrow('PhotosController.create: ');
+  });
+});
+
+describe('a decorator that does not fit its interceptor', () => {
+  it.each<[string, () => Type, string]>([
+    [
+      '@FileId() without one',
+      () => controllerWith([], FileId()),
+      "@FileId() must be behind an upload interceptor; the handler has none. Add e.g. @UseInterceptors(WxCloudFileInterceptor('photo'))",
+    ],
+    [
+      '@FileIds() without one',
+      () => controllerWith([], FileIds('pages')),
+      "@FileIds('pages') must",
+    ],
+    [
+      "@FileId() behind Nest's own",
+      () => controllerWith([FileInterceptor('photo')], FileId()),
+      'stored elsewhere. Use WxCloudFileInterceptor, or',
+    ],
+    [
+      '@FileId() behind the interceptor for answers',
+      () => controllerWith([WxCloudReplyInterceptor()], FileId()),
+      'the handler has none',
+    ],
+    [
+      '@FileId() for another field',
+      () => controllerWith([one()], FileId('foto')),
+      "@FileId('foto') must be for a field that WxCloudFileInterceptor takes: \"photo\". Write @FileId('photo')",
+    ],
+    [
+      '@FileIds() for another field',
+      () => controllerWith([fields()], FileIds('others')),
+      'takes: "cover", "pages". Correct the name',
+    ],
+    [
+      '@UploadedFiles() behind one for one file',
+      () => controllerWith([OtherInterceptor, one()], UploadedFiles()),
+      '@UploadedFiles() must be behind an interceptor for several files; WxCloudFileInterceptor takes one. Use @UploadedFile(), or',
+    ],
+    [
+      '@UploadedFile() behind one for a list',
+      () => controllerWith([several()], UploadedFile()),
+      '@UploadedFile() must be behind an interceptor for one file; WxCloudFilesInterceptor takes several. Use @UploadedFiles(), or',
+    ],
+    [
+      '@UploadedFile() behind one for any',
+      () => controllerWith([any()], UploadedFile()),
+      'one file',
+    ],
+    [
+      '@UploadedFile() behind one for fields',
+      () => controllerWith([fields()], UploadedFile(new ParseFileIdPipe(new HttpAdapterHost()))),
+      'one file',
+    ],
+    [
+      '@UploadedFile() with a field',
+      () => controllerWith([one()], UploadedFile('photo')),
+      "@UploadedFile('photo') must be without a name, as Nest reads request.photo there",
+    ],
+    [
+      '@UploadedFile() with one of the fields',
+      () => controllerWith([fields()], UploadedFile('cover')),
+      'Write @UploadedFiles().',
+    ],
+  ])('stops the start-up: %s', async (_, make, message) => {
+    await expect(start(make())).rejects.toMatchObject({
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      message: expect.stringContaining(message),
+    });
+    await expect(start(make())).rejects.toThrow('PhotosController.create: ');
+  });
+
+  it.each<[string, () => Type]>([
+    ['one file', () => controllerWith([one()], UploadedFile(), FileId(), FileIds('photo'))],
+    ['one file by its property', () => controllerWith([one()], UploadedFile('file'))],
+    ['a list', () => controllerWith([several()], UploadedFiles(), FileIds(), FileId('photos'))],
+    ['fields', () => controllerWith([fields()], UploadedFiles(), FileIds('cover'), FileId())],
+    ['any files', () => controllerWith([any()], UploadedFiles(), FileId('whatever'))],
+    [
+      "another interceptor's own property",
+      () => controllerWith([one()], UploadedFile('thumbnail')),
+    ],
+    [
+      'an interceptor behind ours',
+      () => controllerWith([several(), OtherInterceptor], UploadedFile()),
+    ],
+    ['an interceptor of somebody', () => controllerWith([OtherInterceptor], FileId())],
+    ['an extended interceptor', () => controllerWith([class extends one() {}], FileId('photo'))],
+    [
+      'a handler that is overridden without decorators',
+      () =>
+        class extends controllerWith([one()], FileId('foto')) {
+          create() {
+            return { values: [] };
+          }
+        },
+    ],
+    [
+      'an interceptor of the controller',
+      () => {
+        const controller = controllerWith([], FileId('photo'), UploadedFile());
+        UseInterceptors(one())(controller);
+        return controller;
+      },
+    ],
+    [
+      "the engine in Nest's own",
+      () => controllerWith([FileInterceptor('photo', { storage: wxCloudUpload() })], FileId('a')),
+    ],
+  ])('is not found in what fits: %s', async (_, make) => {
+    await expect(start(make())).resolves.toBeUndefined();
+  });
+
+  it('is not found in a global interceptor, however it is given', async () => {
+    const Global = WxCloudAnyFilesInterceptor();
+    const provider = { provide: APP_INTERCEPTOR, useClass: Global };
+    await expect(start(controllerWith([], FileId()), provider)).resolves.toBeUndefined();
+    const inside = {
+      provide: APP_INTERCEPTOR,
+      inject: [HttpAdapterHost],
+      useFactory: (host: HttpAdapterHost) => ({ inner: new Global(host), intercept: () => {} }),
+    };
+    await expect(start(controllerWith([], FileId()), inside)).resolves.toBeUndefined();
+  });
+});
+
+describe('@FileId() behind the interceptor of somebody', () => {
+  it('is answered with 500, and logged with its handler, when that stores nothing', async () => {
+    const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+    const application = await startApplication({
+      controllers: [controllerWith([OtherInterceptor], FileId())],
+    });
+    const response = await postForm(`${application.url}/photos`, [{ field: 'photo', file: PNG }]);
+    await application.close();
+    const logged = log.mock.calls.flat();
+    log.mockRestore();
+
+    expect(response).toMatchObject({
+      status: 500,
+      body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' },
+    });
+    expect(logged).toEqual([
+      expect.stringContaining(
+        'POST /photos: 500 WX_CLOUD_OPTIONS_INVALID: PhotosController.create: @FileId() must',
+      ),
+    ]);
+  });
+
+  it('gives the ID when that uses an interceptor of ours, and knows its fields', async () => {
+    const Inner = WxCloudFileInterceptor('photo', { required: false });
+    class WrappingInterceptor extends OtherInterceptor {
+      readonly #inner: NestInterceptor;
+      constructor(@Inject(HttpAdapterHost) host: HttpAdapterHost) {
+        super();
+        this.#inner = new Inner(host);
+      }
+      override intercept(...parts: Parameters<NestInterceptor['intercept']>) {
+        return this.#inner.intercept(...parts) as never;
+      }
+    }
+    const [right, wrong] = ['photo', 'foto'].map(field =>
+      controllerWith([WrappingInterceptor], FileId(field)),
+    ) as [Type, Type];
+    Controller('wrong')(wrong);
+    const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+    const application = await startApplication({ controllers: [right, wrong] });
+    const post = (route: string, parts: Parameters<typeof postForm>[1]) =>
+      postForm(`${application.url}/${route}`, parts);
+
+    const text = [{ field: 'title', text: 'none' }];
+    expect(await post('photos', [{ field: 'photo', file: PNG }])).toMatchObject({
+      body: { values: [expect.stringMatching(/^cloud:/)] },
+    });
+    expect(await post('photos', text)).toEqual({ status: 201, body: { values: [null] } });
+    expect(await post('wrong', text)).toMatchObject({ status: 500 });
+    await application.close();
+    expect(log.mock.calls.flat()).toEqual([expect.stringContaining("@FileId('foto') must be for")]);
+    log.mockRestore();
+    expect(application.emulator.objects).toHaveLength(1);
+  });
+});
+
+describe.each(ADAPTERS)("@FileId() behind Nest's own interceptor on $name", adapter => {
+  it('gives nothing for a form without a file, and a logged 500 where another engine stores', async () => {
+    const engine = adapter.FileInterceptor('photo', { storage: wxCloudUpload() });
+    const elsewhere = class extends OtherInterceptor {
+      override intercept(...[context, next]: Parameters<NestInterceptor['intercept']>) {
+        context.switchToHttp().getRequest().file = { fieldname: 'photo' };
+        return next.handle();
+      }
+    };
+    const [stored, others, none] = [[engine], [elsewhere], [OtherInterceptor]].map(interceptors =>
+      controllerWith(interceptors, FileId()),
+    ) as [Type, Type, Type];
+    Controller('others')(others);
+    Controller('none')(none);
+    const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+    const application = await startApplication({ adapter, controllers: [stored, others, none] });
+    const post = (route: string, init: RequestInit) =>
+      fetch(`${application.url}/${route}`, { method: 'POST', ...init });
+    const answers = [
+      await post('photos', { body: makeForm([{ field: 'title', text: 'none' }]) }),
+      await post('photos', {}),
+      await post('none', {}),
+      await post('others', {}),
+    ];
+    await application.close();
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 500]);
+    expect(log.mock.calls.flat()).toEqual([expect.stringContaining('are stored elsewhere')]);
+    log.mockRestore();
   });
 });

@@ -1,0 +1,76 @@
+import { OptionsInvalidError, withSubject } from '../errors/index.js';
+import type { FileSelection } from './file-places.js';
+
+/** What is known of an interceptor or a pipe of this package before it is used. */
+export interface EnhancerFacts {
+  /** The function that made it, e.g. `WxCloudFileInterceptor`. */
+  readonly name: string;
+  /** The files that it takes; undefined when it takes none. */
+  readonly selection?: FileSelection;
+  /** Checks what it was made with. @throws {@link OptionsInvalidError} */
+  assertOptions(): void;
+}
+
+/** A static member, so that a class which extends one of ours has it too. */
+const FACTS = Symbol('wx-cloud-storage:facts');
+
+interface WithFacts {
+  readonly [FACTS]?: EnhancerFacts;
+}
+
+/** Upload interceptors that were instantiated, by the `HttpAdapterHost` of their application. */
+const instantiated = new WeakMap<object, Set<EnhancerFacts>>();
+
+const engines = new WeakSet<object>();
+let enginesMade = 0;
+
+/** Notes what is known of a class. */
+export function describeEnhancer<T extends object>(type: T, facts: EnhancerFacts): T {
+  return Object.defineProperty(type, FACTS, { value: facts });
+}
+
+/** Finds what is known of a class, or of an instance of one; undefined when it is not ours. */
+export function factsOf(enhancer: unknown): EnhancerFacts | undefined {
+  if (typeof enhancer === 'function') return (enhancer as WithFacts)[FACTS];
+  if (typeof enhancer !== 'object' || enhancer === null) return undefined;
+  return (enhancer.constructor as WithFacts | undefined)?.[FACTS];
+}
+
+/** Notes that an application has an instance, whoever uses it. */
+export function noteInstance(host: object, facts: EnhancerFacts): void {
+  const known = instantiated.get(host);
+  if (known === undefined) instantiated.set(host, new Set([facts]));
+  else known.add(facts);
+}
+
+/** The upload interceptors that an application has instantiated. */
+export function instancesOf(host: object): ReadonlySet<EnhancerFacts> {
+  return instantiated.get(host) ?? new Set();
+}
+
+/** Notes a storage engine. */
+export function noteEngine<T extends object>(engine: T): T {
+  enginesMade += 1;
+  engines.add(engine);
+  return engine;
+}
+
+/** True for a storage engine of this package. */
+export function isEngine(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && engines.has(value);
+}
+
+/** How many storage engines this process has made. */
+export function countEngines(): number {
+  return enginesMade;
+}
+
+/** Has an error of an option begin with what the option belongs to, and where that is used. */
+export function namingSubject<T>(owner: string, check: () => T, where: () => string = () => ''): T {
+  try {
+    return check();
+  } catch (error) {
+    if (!(error instanceof OptionsInvalidError)) throw error;
+    throw withSubject(error, `${where()}option "${error.option}" of ${owner}`);
+  }
+}

@@ -1,0 +1,137 @@
+import type { Type } from '@nestjs/common';
+import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { factsOf, namingSubject, type EnhancerFacts } from './enhancers.js';
+
+/**
+ * Nest's names for what its decorators note. Its own constants can be imported from different files in Nest 11 and 12, and
+ * are promised by neither.
+ */
+const METADATA = {
+  path: 'path',
+  interceptors: '__interceptors__',
+  pipes: '__pipes__',
+  parameters: '__routeArguments__',
+};
+
+/** One decorated parameter of a handler. */
+export interface RouteParameter {
+  /** Nest's kind of parameter, e.g. `8:0`: a number, and the position. */
+  readonly kind: string;
+  /** The function behind a decorator that is not Nest's own. */
+  readonly factory?: unknown;
+  /** What the decorator was given. */
+  readonly data?: unknown;
+  /** Its pipes. */
+  readonly pipes?: readonly unknown[];
+}
+
+/** A handler of a controller. */
+export interface Route {
+  /** E.g. `PhotosController.create`. */
+  readonly name: string;
+  /** The interceptors of the controller and of the handler, in the order in which they run. */
+  readonly interceptors: readonly BoundInterceptor[];
+  /** The pipes of the controller, the handler and its parameters. */
+  readonly pipes: readonly unknown[];
+  /** The decorated parameters. */
+  readonly parameters: readonly RouteParameter[];
+}
+
+/** An interceptor as a decorator names it. */
+export interface BoundInterceptor {
+  /** A class or an instance. */
+  readonly bound: unknown;
+  /** The instance that runs; undefined where Nest makes one for each request. */
+  readonly instance: unknown;
+}
+
+/** Reads the handlers of all controllers of an application. */
+export function* routesOf(modules: ModulesContainer): Generator<Route> {
+  const scanner = new MetadataScanner();
+  for (const { controllers, injectables } of modules.values()) {
+    const instanceOf = (bound: unknown): unknown =>
+      typeof bound === 'function' ? injectables.get(bound as Type)?.instance : bound;
+    for (const { metatype } of controllers.values()) {
+      if (typeof metatype !== 'function') continue;
+      for (const method of scanner.getAllMethodNames(metatype.prototype as object)) {
+        const route = readRoute(metatype, method, instanceOf);
+        if (route !== undefined) yield route;
+      }
+    }
+  }
+}
+
+/** The route of a method; undefined when it has none, as one that overrides a route without decorators. */
+function readRoute(
+  controller: object,
+  method: string,
+  instanceOf: (bound: unknown) => unknown,
+): Route | undefined {
+  const { prototype, name } = controller as Type;
+  const handler: unknown = (prototype as Record<string, unknown>)[method];
+  if (typeof handler !== 'function' || !Reflect.hasMetadata(METADATA.path, handler))
+    return undefined;
+  const parameters = readParameters(controller as Type, method);
+  return {
+    name: `${name}.${method}`,
+    interceptors: boundTo(METADATA.interceptors, controller, handler).map(bound => ({
+      bound,
+      instance: instanceOf(bound),
+    })),
+    pipes: [
+      ...boundTo(METADATA.pipes, controller, handler),
+      ...parameters.flatMap(({ pipes = [] }) => pipes),
+    ],
+    parameters,
+  };
+}
+
+/** What `UseInterceptors` or `UsePipes` has bound. */
+function boundTo(key: string, controller: object, handler: object): readonly unknown[] {
+  return [controller, handler].flatMap(target => {
+    const bound: unknown = Reflect.getMetadata(key, target);
+    return Array.isArray(bound) ? (bound as readonly unknown[]) : [];
+  });
+}
+
+/** Interceptors of ours that a handler names, whatever a test has put in their place. */
+export function uploadInterceptorsOf(
+  controller: object,
+  handler: object,
+): readonly EnhancerFacts[] {
+  return boundTo(METADATA.interceptors, controller, handler)
+    .map(bound => factsOf(bound))
+    .filter(facts => facts?.selection !== undefined) as readonly EnhancerFacts[];
+}
+
+function readParameters(controller: Type, method: string): readonly RouteParameter[] {
+  // A mixin may have copied the method together with the constructor of the class that declares it.
+  const { constructor: declaring } = controller.prototype as { constructor: object };
+  const noted: unknown =
+    Reflect.getMetadata(METADATA.parameters, controller, method) ??
+    Reflect.getMetadata(METADATA.parameters, declaring, method);
+  return Object.entries((noted ?? {}) as Record<string, Omit<RouteParameter, 'kind'>>).map(
+    ([kind, { factory, data, pipes = [] }]) => ({ kind, factory, data, pipes }),
+  );
+}
+
+/** Checks the options of an interceptor or a pipe, and starts it; an error names the handler that has it. */
+export function startNamed(
+  modules: ModulesContainer | undefined,
+  facts: EnhancerFacts,
+  start: () => unknown = () => {},
+): void {
+  const check = (): void => {
+    facts.assertOptions();
+    start();
+  };
+  namingSubject(facts.name, check, () => placeOf(modules, facts));
+}
+
+function placeOf(modules: ModulesContainer | undefined, facts: EnhancerFacts): string {
+  for (const { name, interceptors, pipes } of modules === undefined ? [] : routesOf(modules)) {
+    const bound = [...interceptors.map(({ bound: one }) => one), ...pipes];
+    if (bound.some(one => factsOf(one) === facts)) return `${name}: `;
+  }
+  return facts.selection === undefined ? '' : 'a global interceptor: ';
+}
