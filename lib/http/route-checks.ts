@@ -57,6 +57,7 @@ export class RouteChecks implements OnModuleInit {
     const routes = [...routesOf(modules)];
     for (const route of routes) assertOptions(route);
     const global = globalInterceptors(this.#config);
+    for (const facts of global) assertNamed(facts, 'a global interceptor');
     const others = this.#hasOthers(routes, global);
     for (const route of routes) assertDecorators(route, global, others);
   }
@@ -74,14 +75,16 @@ export class RouteChecks implements OnModuleInit {
 function assertOptions({ name, interceptors, pipes }: Route): void {
   for (const bound of [...interceptors.map(one => one.bound), ...pipes]) {
     const facts = factsOf(bound);
-    if (facts !== undefined) {
-      namingSubject(
-        facts.name,
-        () => facts.assertOptions(),
-        () => `${name}: `,
-      );
-    }
+    if (facts !== undefined) assertNamed(facts, name);
   }
+}
+
+function assertNamed(facts: EnhancerFacts, place: string): void {
+  namingSubject(
+    facts.name,
+    () => facts.assertOptions(),
+    () => `${place}: `,
+  );
 }
 
 function globalInterceptors(config: ApplicationConfig | undefined): readonly EnhancerFacts[] {

@@ -132,11 +132,12 @@ function prepareAdapter(host: HttpAdapterHost): boolean {
 
 function prepareForm(
   host: HttpAdapterHost,
-  { name, options, selection }: UploadInterceptorParts,
+  parts: UploadInterceptorParts,
   modules: ModulesContainer | undefined,
 ): UploadFormParts {
   // An instance that Nest has not made is not initialised.
-  namingSubject(name, () => assertInterceptorOptions(options));
+  namingSubject(parts.name, () => factsFrom(parts).assertOptions());
+  const { options, selection } = parts;
   const { context } = findInstance(host, options.storage, modules);
   const limits = completeLimits(options.limits, sumOf(selection.maxCounts));
   return { options, context, limits, selection };
