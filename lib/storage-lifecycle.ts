@@ -13,7 +13,7 @@ export abstract class StorageLifecycle
 {
   readonly #context: StorageContext;
 
-  /** Made by the module. */
+  /** @internal Made by the module. */
   constructor(context: StorageContext) {
     this.#context = context;
   }

@@ -25,7 +25,7 @@ import { watchUpload, type WxUploadEvent } from './watch-upload.js';
 export abstract class StorageUploads extends StorageLifecycle {
   readonly #context: StorageContext;
 
-  /** Made by the module. */
+  /** @internal Made by the module. */
   constructor(context: StorageContext) {
     super(context);
     this.#context = context;

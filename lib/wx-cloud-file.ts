@@ -30,7 +30,7 @@ export class WxCloudFile {
   /** The object's path. */
   readonly cloudPath: string;
 
-  /** Made by `WxCloudStorageService.file`. */
+  /** @internal Made by `WxCloudStorageService.file`. */
   constructor(
     storage: WxCloudFileSource,
     { fileId, cloudPath }: { readonly fileId: string; readonly cloudPath: string },

@@ -12,7 +12,7 @@ export interface AccessTokens {
 export class WxAccessTokenProvider {
   readonly #tokens: AccessTokens;
 
-  /** Made by the module. */
+  /** @internal Made by the module. */
   constructor(tokens: AccessTokens) {
     this.#tokens = tokens;
   }

@@ -83,12 +83,38 @@ describe('the built package', () => {
     expect(await evaluate(`(${PRINT_NAMES})(${all})`)).toEqual(RUNTIME_EXPORTS);
   });
 
-  it('names only declared packages in its code', () => {
-    expect(undeclaredImportsOf(built(/\.js$/))).toEqual([]);
+  it('gives require() and import one and the same classes', async () => {
+    const same = `${LIST}.map(async entry => {
+      const [required, imported] = [require(entry), await import(entry)];
+      return Object.keys(imported).every(name => imported[name] === required[name]);
+    })`;
+    expect(
+      await evaluate(`Promise.all(${same}).then(all => console.log(JSON.stringify(all)))`),
+    ).toEqual(ENTRIES.map(() => true));
   });
 
-  it('names only declared packages in its types', () => {
-    expect(undeclaredImportsOf(built(/\.d\.ts$/))).toEqual([]);
+  it('gives the same names in its CommonJS build', async () => {
+    const all = `${JSON.stringify(commonJsFiles())}.map(([entry, file]) => [entry, require(file)])`;
+    expect(await evaluate(`(${PRINT_NAMES})(${all})`)).toEqual(RUNTIME_EXPORTS);
+  });
+
+  it('loads nothing by import() in its CommonJS build', () => {
+    const files = built(/\.cjs$/);
+    expect(files).not.toEqual([]);
+    expect(
+      files.filter(({ program }) =>
+        withDescendants(program).some(({ type }) => type === 'ImportExpression'),
+      ),
+    ).toEqual([]);
+  });
+
+  it('names only declared packages in its code', () => {
+    expect(undeclaredImportsOf(built(/(?<!\.d)\.c?js$/))).toEqual([]);
+  });
+
+  it('names only peers in its types, so that no type of a dependency is needed', () => {
+    const { peerDependencies } = manifestOf(ROOT);
+    expect(importsBesides(peerDependencies, built(/\.d\.c?ts$/))).toEqual([]);
   });
 
   it('keeps its doc comments in the types', () => {
@@ -200,9 +226,26 @@ function built(pattern: RegExp): readonly SourceFile[] {
   return sourcesBelow(builtPackage(), pattern);
 }
 
+/** The files of the CommonJS build, with the entries that they stand for. */
+function commonJsFiles(): readonly (readonly [string, string])[] {
+  const { name, exports = {} } = manifestOf(ROOT);
+  return Object.entries(exports).flatMap(([entry, target]) =>
+    typeof target === 'string'
+      ? []
+      : [[`${name}${entry.slice(1)}`, target.require.default] as const],
+  );
+}
+
 function undeclaredImportsOf(files: readonly SourceFile[]): readonly string[] {
   const { dependencies, peerDependencies } = manifestOf(ROOT);
-  const declared = new Set(Object.keys({ ...dependencies, ...peerDependencies }));
+  return importsBesides({ ...dependencies, ...peerDependencies }, files);
+}
+
+function importsBesides(
+  packages: Readonly<Record<string, string>> = {},
+  files: readonly SourceFile[],
+): readonly string[] {
+  const declared = new Set(Object.keys(packages));
   return files.flatMap(file =>
     [
       ...importsOf(file).map(({ specifier }) => specifier ?? 'something computed'),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import {
   builtPackage,
-  filesBelow,
+  type EntryFiles,
   manifestOf,
   type PackageManifest,
   ROOT,
@@ -15,12 +15,12 @@ import { parseSource } from './support/syntax-tree.js';
 
 /** What the tarball may hold; everything else is a mistake. */
 const PACKED_FILE =
-  /^(dist\/([a-z0-9.-]+\/)*[a-z0-9.-]+(\.js|\.d\.ts)|package\.json|LICENSE|CHANGELOG\.md|README(\.zh-CN)?\.md)$/;
+  /^(dist\/([a-z0-9.-]+\/)*[a-z0-9.-]+(\.c?js|\.d\.c?ts)|dist\/shared\/LICENSES\.txt|package\.json|LICENSE|CHANGELOG\.md|README(\.zh-CN)?\.md)$/;
 
 const TOP_FILES = ['CHANGELOG.md', 'LICENSE', 'README.md', 'README.zh-CN.md', 'package.json'];
 
-const MAX_PACKED_BYTES = 320 * 1024;
-const MAX_UNPACKED_BYTES = 1280 * 1024;
+const MAX_PACKED_BYTES = 560 * 1024;
+const MAX_UNPACKED_BYTES = 2560 * 1024;
 
 let workplace: string;
 let packed: PackResult;
@@ -43,20 +43,37 @@ describe('the tarball', () => {
     expect(paths.filter(path => !path.startsWith('dist/')).toSorted()).toEqual(TOP_FILES);
   });
 
-  it('holds the types of every file of lib: nothing left over, nothing missing', () => {
-    const expected = filesBelow(join(ROOT, 'lib')).map(
-      path => `dist/${path.replace(/\.ts$/, '.d.ts')}`,
-    );
-    expect(paths.filter(path => path.endsWith('.d.ts')).toSorted()).toEqual(expected.toSorted());
+  it('holds the types that its entries lead to, and no others', () => {
+    const types = paths.filter(path => /\.d\.c?ts$/.test(path));
+    const reached = closureOf(entryFilesOf(manifestOf(ROOT), 'types'));
+    expect(types.toSorted()).toEqual(reached);
   });
 
-  it('holds one file of code for each entry, what they share, and no other code', () => {
-    const entries = entryFilesOf(manifestOf(ROOT));
-    const shared = entries.flatMap(sharedFilesOf);
-    const code = paths.filter(path => path.endsWith('.js'));
-    expect(code.toSorted()).toEqual([...new Set([...entries, ...shared])].toSorted());
+  it('holds the same types for both module systems', () => {
+    const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+    const twins = paths.filter(path => path.endsWith('.d.cts'));
+    expect(twins).not.toEqual([]);
+    expect(twins.filter(path => read(path).includes(".js'"))).toEqual([]);
+    expect(twins.map(path => read(path).replaceAll(/\.cjs(['"])/g, '.js$1'))).toEqual(
+      twins.map(path => read(path.replace(/\.d\.cts$/, '.d.ts'))),
+    );
+  });
+
+  it('holds one file of code for each entry and module system, what they share, and no other code', () => {
+    const entries = entryFilesOf(manifestOf(ROOT), 'default');
+    const reached = closureOf(entries);
+    const code = paths.filter(path => /(?<!\.d)\.c?js$/.test(path));
+    expect(code.toSorted()).toEqual(reached);
+    const shared = reached.filter(path => !entries.includes(path));
     expect(shared).not.toEqual([]);
     expect(shared.filter(path => !path.startsWith('dist/shared/'))).toEqual([]);
+  });
+
+  it('names the licences of the packages that its CommonJS build holds', () => {
+    const text = readFileSync(join(ROOT, 'dist/shared/LICENSES.txt'), 'utf8');
+    expect(text).toMatch(
+      /^file-type \d+\.\d+\.\d+\n\nMIT License\n\nCopyright \(c\) Sindre Sorhus/m,
+    );
   });
 
   it('stays small', () => {
@@ -65,17 +82,35 @@ describe('the tarball', () => {
   });
 });
 
-/** What the entries of the package lead to. */
-function entryFilesOf({ exports = {} }: PackageManifest): readonly string[] {
-  return Object.values(exports)
-    .flatMap(target => (typeof target === 'string' ? [] : [target.default]))
-    .map(path => posix.normalize(path));
+/** The files of the package's entries, of all module systems. */
+function entryFilesOf(
+  { exports = {} }: PackageManifest,
+  kind: keyof EntryFiles,
+): readonly string[] {
+  const files = Object.values(exports)
+    .flatMap(target => (typeof target === 'string' ? [] : Object.values(target)))
+    .map(({ [kind]: path }) => posix.normalize(path));
+  return [...new Set(files)];
 }
 
-/** The files of this package that a built file imports. */
-function sharedFilesOf(path: string): readonly string[] {
+/** These files and all of the package that they name, directly or not, sorted. */
+function closureOf(entries: readonly string[]): readonly string[] {
+  const found = new Set<string>();
+  const follow = (path: string): void => {
+    if (found.has(path)) return;
+    found.add(path);
+    for (const specifier of ownImportsOf(path)) follow(posix.join(posix.dirname(path), specifier));
+  };
+  entries.forEach(follow);
+  return [...found].toSorted();
+}
+
+/** The files of this package that a built file names. */
+function ownImportsOf(path: string): readonly string[] {
   return importsOf(parseSource(path, readFileSync(join(ROOT, path), 'utf8')))
     .map(({ specifier }) => specifier ?? 'something computed')
     .filter(specifier => specifier.startsWith('.'))
-    .map(specifier => posix.join(posix.dirname(path), specifier));
+    .map(specifier =>
+      /\.d\.c?ts$/.test(path) ? specifier.replace(/\.(c?)js$/, '.d.$1ts') : specifier,
+    );
 }

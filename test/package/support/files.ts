@@ -29,11 +29,20 @@ export function builtPackage(): string {
   return dist;
 }
 
+/** The files that a condition of an entry leads to. */
+export interface EntryFiles {
+  readonly types: string;
+  readonly default: string;
+}
+
+/** What an entry of a package leads to, by condition. */
+export type PackageEntry = Readonly<Record<'module-sync' | 'require' | 'default', EntryFiles>>;
+
 /** What these tests read of a package.json. */
 export interface PackageManifest {
   readonly name: string;
   readonly version: string;
-  readonly exports?: Readonly<Record<string, string | { readonly default: string }>>;
+  readonly exports?: Readonly<Record<string, string | PackageEntry>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
