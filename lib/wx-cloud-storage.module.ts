@@ -6,7 +6,7 @@ import {
   type FactoryProvider,
   type Provider,
 } from '@nestjs/common';
-import { WxAccessTokenProvider } from './credentials/index.js';
+import { WxAccessTokenProvider, type AccessTokens } from './credentials/index.js';
 import { OptionsInvalidError } from './errors/index.js';
 import { registrarProvider, RouteChecks, WxUploadProgress } from './http/index.js';
 import {
@@ -18,7 +18,12 @@ import {
   type ResolvedOptions,
   type WxCloudStorageOptions,
 } from './options/index.js';
-import { createStorageContext, type StorageContext } from './storage/index.js';
+import {
+  createStorageContext,
+  FailedContext,
+  usableContext,
+  type StorageContext,
+} from './storage/index.js';
 import {
   ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
@@ -36,7 +41,9 @@ import {
   isDefaultInstance,
 } from './wx-cloud-storage.tokens.js';
 
-const RESOLVED_OPTIONS = Symbol('wx-cloud-storage:resolved-options');
+type SettledOptions = ResolvedOptions | FailedContext;
+type MadeContext = StorageContext | FailedContext;
+
 /** Options that were checked already, and need no second look. */
 const resolved = new WeakSet<object>();
 
@@ -88,30 +95,20 @@ function complete(
   const optionsToken = getWxCloudStorageOptionsToken(name);
   const providers: Provider[] = [
     ...(definition.providers ?? []).map(provider => resolving(provider, optionsToken, makeOptions)),
-    // A second provider, as the first may be overridden by a test, with options as users write them.
-    { provide: RESOLVED_OPTIONS, inject: [optionsToken], useFactory: resolveOnce },
     {
       provide: STORAGE_CONTEXT,
-      inject: [RESOLVED_OPTIONS],
-      useFactory: (options: ResolvedOptions) => {
-        const logger = new Logger(WxCloudStorageModule.name);
-        logger.log(describeOptions(options, isDefaultInstance(name) ? undefined : name));
-        return createStorageContext(options, logger);
-      },
+      inject: [optionsToken],
+      useFactory: (given: SettledOptions | WxCloudStorageOptions) => makeContext(given, name),
     },
     {
       provide: service,
       inject: [STORAGE_CONTEXT],
-      useFactory: (context: StorageContext) => new WxCloudStorageService(context),
+      useFactory: (context: MadeContext) => new WxCloudStorageService(context),
     },
     {
       provide: tokenProvider,
       inject: [STORAGE_CONTEXT],
-      useFactory: ({ tokens, operations }: StorageContext) =>
-        new WxAccessTokenProvider({
-          get: () => operations.run('getting a token', {}, async signal => tokens?.get(signal)),
-          invalidate: rejected => tokens?.invalidate(rejected),
-        }),
+      useFactory: (context: MadeContext) => new WxAccessTokenProvider(tokensOf(context)),
     },
     WxUploadProgress,
     RouteChecks,
@@ -141,9 +138,41 @@ function optionsFromEnvironment(name: string | undefined): WxCloudStorageOptions
 function resolving(provider: Provider, token: symbol, makeOptions: MakeOptions): Provider {
   if (!('provide' in provider) || provider.provide !== MODULE_OPTIONS_TOKEN) return provider;
   const { inject = [] } = provider as FactoryProvider;
-  const useFactory = async (...injected: unknown[]): Promise<ResolvedOptions> =>
-    resolveOnce(await makeOptions(...injected));
+  const useFactory = async (...injected: unknown[]): Promise<SettledOptions> => {
+    try {
+      return resolveOnce(await makeOptions(...injected));
+    } catch (error) {
+      return new FailedContext(error);
+    }
+  };
   return { provide: token, inject, useFactory };
+}
+
+/** Options that a test gives in place of the module's own are as users write them. */
+function makeContext(
+  given: SettledOptions | WxCloudStorageOptions,
+  name: string | undefined,
+): MadeContext {
+  if (given instanceof FailedContext) return given;
+  try {
+    const options = resolveOnce(given);
+    const logger = new Logger(WxCloudStorageModule.name);
+    logger.log(describeOptions(options, isDefaultInstance(name) ? undefined : name));
+    return createStorageContext(options, logger);
+  } catch (error) {
+    return new FailedContext(error);
+  }
+}
+
+/** Wrong options are told by the first call, if the service has not stopped the start because of them. */
+function tokensOf(context: MadeContext): AccessTokens {
+  return {
+    get: async () => {
+      const { tokens, operations } = usableContext(context);
+      return operations.run('getting a token', {}, async signal => tokens?.get(signal));
+    },
+    invalidate: rejected => usableContext(context).tokens?.invalidate(rejected),
+  };
 }
 
 function resolveOnce(given: WxCloudStorageOptions | ResolvedOptions): ResolvedOptions {

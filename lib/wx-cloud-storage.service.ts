@@ -13,10 +13,12 @@ import {
   createDetachedContext,
   downloadToBuffer,
   downloadToFile,
+  FailedContext,
   objectExists,
   openDownload,
   statObject,
   unwrap,
+  usableContext,
   type CallOptions,
   type CheckOptions,
   type CloudDownload,
@@ -45,8 +47,11 @@ export class WxCloudStorageService extends StorageUploads {
   constructor(
     @Optional()
     @Inject(STORAGE_CONTEXT)
-    context: StorageContext = createDetachedContext(new Logger('WxCloudStorageModule')),
+    given: StorageContext | FailedContext = createDetachedContext(
+      new Logger('WxCloudStorageModule'),
+    ),
   ) {
+    const context = usableContext(given);
     super(context);
     this.#context = context;
     registerService(this, context);

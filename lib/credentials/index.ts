@@ -4,4 +4,4 @@ export { createCredential } from './create-credential.js';
 export { openApiCredential, tokenCredential, type Credential } from './credential.js';
 export { fetchAccessToken, isTokenCallError } from './fetch-access-token.js';
 export type { TokenSource } from './token-source.js';
-export { WxAccessTokenProvider } from './wx-access-token-provider.js';
+export { WxAccessTokenProvider, type AccessTokens } from './wx-access-token-provider.js';

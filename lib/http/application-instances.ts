@@ -13,6 +13,7 @@ import { OptionsInvalidError } from '../errors/index.js';
 import {
   closeStorageContext,
   createDetachedContext,
+  FailedContext,
   type StorageContext,
 } from '../storage/index.js';
 import type { WxCloudFileSource } from '../wx-cloud-file.js';
@@ -21,6 +22,9 @@ import { fileSourceOf, throughService } from './given-service.js';
 import { noteOrigins, originOf } from './request-origin.js';
 import { ServerConnections } from './server-connections.js';
 import { contextOf, DEFAULT_INSTANCE, serviceTokenOf } from './service-class.js';
+
+/** The module's context, if its options are right. */
+type MadeContext = StorageContext | FailedContext;
 
 /** What is known of an instance. */
 export interface Instance {
@@ -62,10 +66,11 @@ class InstanceRegistrar
   constructor(
     host: HttpAdapterHost | undefined,
     name: string,
-    { context, service }: { readonly context: StorageContext; readonly service: object },
+    { context, service }: { readonly context: MadeContext; readonly service: object },
   ) {
     this.#host = host;
-    this.#unused = contextOf(service) === context ? undefined : context;
+    const own = context instanceof FailedContext ? undefined : context;
+    this.#unused = contextOf(service) === own ? undefined : own;
     if (host === undefined) return;
     const { instances } = partsOf(host);
     if (instances.has(name)) {
@@ -75,7 +80,7 @@ class InstanceRegistrar
         remedy: 'Import one module in both places (isGlobal), or give one of them a name.',
       });
     }
-    instances.set(name, toInstance(service, context));
+    instances.set(name, toInstance(service, own));
   }
 
   /** By now the adapter is there, which it is not while a testing module is compiled. */
@@ -133,7 +138,7 @@ export function registrarProvider(
   return {
     provide: InstanceRegistrar,
     inject: [context, service, { token: HttpAdapterHost, optional: true }],
-    useFactory: (found: StorageContext, given: object, host?: HttpAdapterHost) =>
+    useFactory: (found: MadeContext, given: object, host?: HttpAdapterHost) =>
       new InstanceRegistrar(host, name, { context: found, service: given }),
   };
 }

@@ -34,6 +34,7 @@ export {
   type StorageCheck,
 } from './self-check.js';
 export { createDetachedContext } from './detached-context.js';
+export { FailedContext, usableContext } from './failed-context.js';
 export {
   closeStorageContext,
   createStorageContext,

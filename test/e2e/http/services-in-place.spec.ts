@@ -23,6 +23,7 @@ import {
   FileIds,
   getWxCloudStorageToken,
   ParseFileIdPipe,
+  WxAccessTokenProvider,
   WxCloudFileInterceptor,
   WxCloudFilePipe,
   WxCloudReplyInterceptor,
@@ -242,6 +243,22 @@ describe('a fake in place of WxCloudStorageService', () => {
     expect(fake.delete).toHaveBeenCalledWith(FILE_ID, { signal: expect.any(AbortSignal) });
   });
 
+  it('needs no options, so that wrong ones do not matter', async () => {
+    const { app, post, get } = await listen(
+      withModule(EXPRESS, { env: '' })
+        .overrideProvider(WxCloudStorageService)
+        .useValue({
+          ...makeFake(),
+          stat: async () => ({ size: 5 }),
+        }),
+    );
+    expect(await post('photos')).toMatchObject({ status: 201 });
+    expect(await get('size?fileId=cloud://any.bucket/a.png')).toEqual({ size: 5 });
+    await expect(app.get(WxAccessTokenProvider).getAccessToken()).rejects.toMatchObject({
+      option: 'env',
+    });
+  });
+
   it('may fail as the storage does', async () => {
     const fake = makeFake();
     const { post } = await startWith(fake);
@@ -405,6 +422,13 @@ describe('a subclass of WxCloudStorageService in its place', () => {
     const { paths } = app.get<CountingStorage>(WxCloudStorageService);
     expect(paths).toHaveLength(2);
     expect(emulator.objects).toMatchObject([{ cloudPath: paths[0] }]);
+  });
+
+  it('stops the start when the options are wrong', async () => {
+    const builder = withModule(EXPRESS, { env: '' })
+      .overrideProvider(WxCloudStorageService)
+      .useClass(CountingStorage);
+    await expect(builder.compile()).rejects.toMatchObject({ option: 'env' });
   });
 
   it('can do without the module what it overrides', async () => {
