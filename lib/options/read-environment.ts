@@ -1,9 +1,18 @@
-import { OptionsInvalidError } from '../errors/index.js';
+import { OptionsInvalidError, withSubject } from '../errors/index.js';
 import { TOKEN_FILE } from './resolve-auth.js';
 import type { WxCloudStorageOptions } from './wx-cloud-storage-options.js';
 
 /** Environment variables, as `process.env` has them. */
 export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
+
+const VARIABLES = {
+  env: 'WX_ENV_ID (or CBR_ENV_ID)',
+  appid: 'WX_APPID',
+  secret: 'WX_SECRET',
+  apiBaseUrl: 'WX_API_BASE_URL',
+} as const;
+
+type Option = keyof typeof VARIABLES;
 
 const readOptions = new WeakSet<WxCloudStorageOptions>();
 
@@ -41,10 +50,18 @@ function optionsFrom(
   throw missing({ env, ...(hasToken ? {} : { appid, secret }) });
 }
 
-const VARIABLES = { env: 'WX_ENV_ID (or CBR_ENV_ID)', appid: 'WX_APPID', secret: 'WX_SECRET' };
+/** Says of an error of an option that came from a variable which variable that is. */
+export function namingVariable(error: unknown): unknown {
+  if (!(error instanceof OptionsInvalidError) || !isOption(error.option)) return error;
+  return withSubject(error, `WxCloudStorageModule: variable ${VARIABLES[error.option]}`);
+}
 
-function missing(values: { [option in keyof typeof VARIABLES]?: string | undefined }): Error {
-  const names = Object.keys(values) as (keyof typeof VARIABLES)[];
+function isOption(name: string): name is Option {
+  return Object.hasOwn(VARIABLES, name);
+}
+
+function missing(values: { [option in Option]?: string | undefined }): Error {
+  const names = Object.keys(values) as Option[];
   const options = names.filter(name => !values[name]);
   const variables = options.map(name => VARIABLES[name]).join(', ');
   return new OptionsInvalidError({

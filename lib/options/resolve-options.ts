@@ -3,7 +3,7 @@ import { closeSync, openSync, statfsSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OptionsInvalidError } from '../errors/index.js';
-import { isFromEnvironment } from './read-environment.js';
+import { isFromEnvironment, namingVariable } from './read-environment.js';
 import { resolveApiBaseUrl } from './resolve-api-base-url.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
 import { Secret } from './secret.js';
@@ -67,13 +67,21 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
 /**
  * Checks what the user gave and completes it: the only place with defaults. `freeBytesIn` asks the
  * system by default.
- * @throws {@link OptionsInvalidError} naming the first option that is missing, wrong or unknown;
- * never its value
+ * @throws {@link OptionsInvalidError} naming the first option that is missing, wrong or unknown, or
+ * the variable that it was read from; never its value
  */
 export function resolveOptions(
   options: WxCloudStorageOptions,
   freeBytesIn: FreeBytesIn = freeDiskBytes,
 ): ResolvedOptions {
+  try {
+    return resolve(options, freeBytesIn);
+  } catch (error) {
+    throw isFromEnvironment(options) ? namingVariable(error) : error;
+  }
+}
+
+function resolve(options: WxCloudStorageOptions, freeBytesIn: FreeBytesIn): ResolvedOptions {
   const given = readGroup('options', options ?? {}, KNOWN_OPTIONS);
   const env = resolveEnv(given['env']);
   const auth = resolveAuth(given);

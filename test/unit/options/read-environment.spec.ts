@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readEnvironment } from '../../../lib/options/index.js';
+import { readEnvironment, resolveOptions } from '../../../lib/options/index.js';
 import { thrownBy } from '../support/failures.js';
 
 const WX_ENV_ID = 'prod-8gtest';
@@ -82,5 +82,24 @@ describe('readEnvironment', () => {
     const { message } = thrownBy(() => readEnvironment(variables, fileExists));
     expect(message).toContain(`WxCloudStorageModule: ${named}`);
     expect(message).not.toContain(WX_SECRET);
+  });
+});
+
+describe('resolveOptions, of what was read from the environment', () => {
+  const complete = { WX_ENV_ID, WX_APPID, WX_SECRET };
+
+  it.each([
+    [
+      { WX_ENV_ID: 'cloud://a.b/c' },
+      'variable WX_ENV_ID (or CBR_ENV_ID) must be an environment ID',
+    ],
+    [{ WX_APPID: '0123456789abcdef0123456789abcdef' }, 'variable WX_APPID must be an AppID, but'],
+    [{ WX_SECRET: 'a-secret\r' }, 'variable WX_SECRET must be a text'],
+    [{ WX_API_BASE_URL: 'http://10.0.0.1' }, 'variable WX_API_BASE_URL must be an https: address'],
+  ])('names the variable that is wrong: %j', (change, named) => {
+    const options = readEnvironment({ ...complete, ...change }, outside);
+    const { message } = thrownBy(() => resolveOptions(options));
+    expect(message).toContain(`WxCloudStorageModule: ${named}`);
+    expect(message).not.toContain(Object.values(change)[0]);
   });
 });
