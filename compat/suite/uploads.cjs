@@ -2,7 +2,7 @@
 
 // A form becomes file IDs: what is accepted, what is refused, and how it is handed over.
 const assert = require('node:assert/strict');
-const { controllerOf, pngOfSize, PNG, withApplication } = require('./application.cjs');
+const { controllerOf, pngOfSize, PNG, until, withApplication } = require('./application.cjs');
 
 const photo = (file = PNG, more = {}) => ({ field: 'photo', file, ...more });
 
@@ -165,8 +165,37 @@ exports.checks = {
   },
 };
 
+/** Nest's own pipe goes by the content, and what it refuses is removed. */
+const checkParseFilePipe = async (modules, select) => {
+  const { common } = modules;
+  const pipe = new common.ParseFilePipeBuilder()
+    .addFileTypeValidator({ fileType: 'image/png' })
+    .addMaxSizeValidator({ maxSize: 300_001 })
+    .build();
+  const parameters = [common.UploadedFile(pipe)];
+  await withRoute(modules, { select, parameters }, async ({ cloud, post }) => {
+    const { status, body } = await post([photo(pngOfSize(300_000), { type: 'text/plain' })]);
+    assert.equal(`${status} ${body.contentType}`, '201 image/png');
+    assert.equal('buffer' in body, false);
+    await cloud.reset();
+    for (const file of [Buffer.from('<!doctype html><p>'), pngOfSize(300_001)]) {
+      const refused = await post([photo(file)]);
+      assert.equal(refused.status, 400);
+      assert.match(refused.body.message, /^Validation failed/);
+      await until(() => cloud.objects.length === 0, 'an empty storage');
+    }
+  });
+};
+exports.checks["Nest's ParseFilePipe goes by the content, and removes what it refuses"] = modules =>
+  checkParseFilePipe(modules);
+
 /** What holds for the engine alone. */
 exports.engineChecks = {
+  "ParseFilePipe goes by the content behind Nest's own interceptor too": modules => {
+    const { storage, FileInterceptor } = modules;
+    const engine = storage.wxCloudUpload();
+    return checkParseFilePipe(modules, () => FileInterceptor('photo', { storage: engine }));
+  },
   "the engine alone works behind Nest's own interceptor": modules => {
     const { storage, FileInterceptor } = modules;
     const engine = storage.wxCloudUpload({ path: 'engine/', contentTypes: ['image/*'] });

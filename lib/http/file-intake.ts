@@ -11,6 +11,7 @@ import { quoteText } from '../form/index.js';
 import type { StoragePlan } from '../storage/index.js';
 import { askApplication } from './ask-application.js';
 import { chooseCloudPath } from './cloud-path-option.js';
+import { keptExtension } from './kept-extension.js';
 import type {
   WxCloudHttpRequest,
   WxCloudIncomingFile,
@@ -61,8 +62,11 @@ export class FileIntake {
 
   /** Decides where the file goes, now that its size is known too. */
   async plan(size: number, signal: AbortSignal): Promise<StoragePlan> {
-    const { contentType = UNKNOWN_CONTENT_TYPE, extension } = this.#type;
     const { fieldname, originalname, mimetype } = this.#file;
+    const {
+      contentType = UNKNOWN_CONTENT_TYPE,
+      extension = keptExtension(originalname, this.#options.keepExtension),
+    } = this.#type;
     const file: WxCloudIncomingFile = {
       uuid: this.#uuid,
       fieldname,

@@ -26,6 +26,7 @@ const OF_UPLOADS: Advice = {
   'Leave it out: there is nothing in its place.': MULTER_S3,
   'Use WxCloudFilesInterceptor or WxCloudFileFieldsInterceptor for several files.':
     'multiple many array multi',
+  'Use keepExtension.': 'extension keepextensions preserveextension',
   'Use progressId.': 'progress uploadid onprogress',
   'Use declaredSize.': 'size contentlength',
 };

@@ -1,6 +1,7 @@
 import { storeSource, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import { untilAborted } from '../transport/index.js';
 import { readDeclaredSize } from './declared-size.js';
+import { fileHeadsOf } from './file-heads.js';
 import { FileIntake, type ClaimedFile } from './file-intake.js';
 import type { PieceQueue } from './piece-queue.js';
 import { progressListenerOf } from './progress/index.js';
@@ -44,18 +45,24 @@ async function storePieces(call: FormFileCall): Promise<StoredCloudFile> {
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
   if (size !== undefined) pieces.assertMayHave(size);
   const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
+  const heads = fileHeadsOf(request, files, context.budget);
+  let head: Uint8Array | undefined;
   return files.run(context, 'uploading', async signal => {
     // A small file is there as a whole before anything could be done with it.
     await untilAborted(pieces.ready, signal);
     const { stored, isPathUnique } = await storeSource(context, {
       from: { queue: pieces, size, mostBytes: call.mostBytes },
-      inspectHead: head => intake.inspect(head, signal),
+      inspectHead: async bytes => {
+        await intake.inspect(bytes, signal);
+        head = heads.copy(bytes);
+      },
       plan: body => intake.plan(body.size, signal),
       onProgress,
       signal,
     });
     await files.add({ fileId: stored.fileId, context, isPathUnique });
     signal.throwIfAborted();
+    if (head !== undefined) heads.keep(stored.fileId, head);
     return stored;
   });
 }

@@ -8,6 +8,7 @@ import { boundEngineRequest, findEngineRequest, type EngineRequest } from './eng
 import { readStream, type EngineStream } from './engine-stream.js';
 import { namingSubject, noteEngine } from './enhancers.js';
 import { toLoggedException } from './failure-log.js';
+import { fileHeadsOf } from './file-heads.js';
 import { decodeLatin1Name } from './file-name.js';
 import { originOf, rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
@@ -115,6 +116,7 @@ async function storeFile(
     file: { fieldname, originalname, mimetype },
     pieces: readStream(stream, context.budget, fieldname),
   });
+  fileHeadsOf(request, files, context.budget).showOnFilesOf(request);
   return { ...stored, originalname };
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../form/index.js';
 import type { StorageContext } from '../storage/index.js';
 import { assertRoomForForm, RequestMemory } from './capacity.js';
+import { fileHeadsOf } from './file-heads.js';
 import { FilePlaces, hideMethods, type FileSelection, type FileTarget } from './file-places.js';
 import { FormReception } from './form-reception.js';
 import { PieceQueue } from './piece-queue.js';
@@ -125,8 +126,9 @@ class UploadForm {
     const { fieldname } = file;
     const queue = { source, limitBytes: limits.fileSize, budget: context.budget, fieldname };
     const pieces = new PieceQueue(queue);
+    const heads = fileHeadsOf(this.#request, this.#files, context.budget);
     const storing = this.#store(file, pieces).then(
-      stored => void Object.assign(uploaded, stored),
+      stored => heads.showOn(Object.assign(uploaded, stored)),
       (error: unknown) => {
         void pieces.return();
         return this.#fail(error);

@@ -2,6 +2,7 @@ import { OptionsInvalidError } from '../errors/index.js';
 import { assertPathOptions } from './cloud-path-option.js';
 import { assertContentTypes } from './content-types-option.js';
 import { assertDeclaredSize } from './declared-size.js';
+import { assertKeepExtension } from './kept-extension.js';
 import { listNames, readMembers, type Given } from './known-names.js';
 import { assertBoolean, assertStorageName } from './option-readers.js';
 import { assertProgressIdOption } from './progress/index.js';
@@ -18,6 +19,7 @@ const ENGINE_OPTIONS: readonly (keyof WxCloudUploadEngineOptions)[] = [
   'uniquePath',
   'contentTypes',
   'detectContentType',
+  'keepExtension',
   'declaredSize',
   'progressId',
   'storage',
@@ -59,6 +61,7 @@ function assertFileOptions(given: Given): void {
     });
   }
   assertContentTypes(options.contentTypes, detect !== undefined);
+  assertKeepExtension(options.keepExtension);
   assertDeclaredSize(options.declaredSize);
   assertProgressIdOption(options.progressId);
   assertStorageName(options.storage);

@@ -19,7 +19,10 @@ export interface WxCloudIncomingFile {
   readonly mimetype: string;
   /** The type found in the first bytes, else `application/octet-stream`. */
   readonly contentType: string;
-  /** The usual extension of that type, without the dot; undefined when no type was found. */
+  /**
+   * The usual extension of that type, without the dot. Where the content shows no type, the one
+   * that `keepExtension` keeps of the client's name; undefined when it keeps none.
+   */
   readonly extension: string | undefined;
   /** How many bytes the file has. */
   readonly size: number;
@@ -125,6 +128,13 @@ export interface WxCloudUploadEngineOptions {
       ) => string | undefined | Promise<string | undefined>)
     | undefined;
   /**
+   * Where the content shows no type, keeps the extension of the client's name, in lower case: `true` keeps those of harmless
+   * texts (`txt`, `csv`, `tsv`, `md`, `json`, `log`, `yaml` and their like), a list those in it, of 1 to 8 small letters and
+   * digits. One that can be run or shown as a page (`html`, `svg`, `js`, `xml`, `php`) may not be in it. The type that the
+   * file is stored with does not change. @defaultValue false
+   */
+  readonly keepExtension?: boolean | readonly string[] | undefined;
+  /**
    * Where the client declares the size of a file, which then goes straight through instead of being kept until its end
    * shows how long it is. One of more than 64 KiB is sent once: what fails on the way is not repeated. A wrong size is answered with 400, one
    * over `limits.fileSize` with 413; a file without a size is kept as usual. @defaultValue none
@@ -155,7 +165,10 @@ export interface WxCloudFileField {
   readonly maxCount?: number | undefined;
 }
 
-/** A file that was stored: multer's shape, and where it is. */
+/**
+ * A file that was stored: multer's shape, and where it is. Its `buffer`, which is not declared here,
+ * is not the content: it tells the type to Nest's `FileTypeValidator`.
+ */
 export interface WxCloudUploadedFile {
   /** The name of the form field. */
   readonly fieldname: string;

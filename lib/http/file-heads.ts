@@ -1,0 +1,149 @@
+import type { MemoryBudget } from '../body/index.js';
+import { WxCloudStorageError } from '../errors/index.js';
+import { RequestMemory } from './capacity.js';
+import type { FileTarget } from './file-places.js';
+import { RequestNote } from './request-note.js';
+import type { StoredFiles } from './stored-files.js';
+
+/** So much of one request is only counted, as every form begins where there is room for it. */
+const USUAL_BYTES = 65_536;
+const NOTHING = new Uint8Array();
+/** Ways to take the content of an object that is none of its named members. */
+const READING_SYMBOLS: ReadonlySet<PropertyKey> = new Set([
+  Symbol.iterator,
+  Symbol.asyncIterator,
+  Symbol.toPrimitive,
+]);
+
+/**
+ * The first bytes of the files of one request, as long as that lasts, for Nest's
+ * `FileTypeValidator`: it looks for the type in a file's `buffer`. They are counted as the memory of
+ * uploads that they are.
+ */
+export class FileHeads {
+  readonly #memory: RequestMemory;
+  readonly #heads = new Map<string, Uint8Array>();
+  #keptBytes = 0;
+  #isShownOnRequest = false;
+
+  /** Holds nothing yet. */
+  constructor(budget: MemoryBudget) {
+    this.#memory = new RequestMemory(budget);
+  }
+
+  /**
+   * Copies the first bytes of a file.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when a request has many files,
+   * and there is no memory left
+   */
+  copy(bytes: Uint8Array): Uint8Array {
+    this.#keptBytes += bytes.byteLength;
+    if (this.#keptBytes > USUAL_BYTES) this.#memory.take(bytes.byteLength);
+    else this.#memory.count(bytes.byteLength);
+    // Not a part of Node's pool, which it would hold in memory.
+    return new Uint8Array(bytes);
+  }
+
+  /** Keeps a copy for the file that it has become. */
+  keep(fileId: string, head: Uint8Array): void {
+    this.#heads.set(fileId, head);
+  }
+
+  /** The request has ended. */
+  release(): void {
+    this.#heads.clear();
+    this.#memory.release();
+  }
+
+  /**
+   * Gives a stored file a `buffer` that tells its type and nothing else. Nobody sees it who lists,
+   * copies or serialises the file.
+   */
+  showOn(file: object): void {
+    const { fileId } = file as { readonly fileId?: unknown };
+    if (typeof fileId !== 'string' || !this.#heads.has(fileId) || 'buffer' in file) return;
+    const define = (attributes: PropertyDescriptor): unknown =>
+      Object.defineProperty(file, 'buffer', {
+        configurable: true,
+        enumerable: false,
+        ...attributes,
+      });
+    define({
+      get: () => guardHead(this.#heads.get(fileId) ?? NOTHING, fileId),
+      set: (value: unknown) => define({ value, writable: true }),
+    });
+  }
+
+  /** As {@link showOn}, for the objects that a parser will have made of what an engine gave it. */
+  showOnFilesOf(request: object): void {
+    if (this.#isShownOnRequest) return;
+    this.#isShownOnRequest = true;
+    for (const name of ['file', 'files'] as const) {
+      let files = (request as FileTarget)[name];
+      Object.defineProperty(request, name, {
+        configurable: true,
+        enumerable: true,
+        get: () => {
+          for (const file of listFiles(files)) this.showOn(file);
+          return files;
+        },
+        set: (value: unknown) => {
+          files = value;
+        },
+      });
+    }
+  }
+}
+
+const notedHeads = new RequestNote<FileHeads>('fileHeads');
+
+/** The heads of a request's files; they are released when it ends. */
+export function fileHeadsOf(request: object, files: StoredFiles, budget: MemoryBudget): FileHeads {
+  const known = notedHeads.read(request);
+  if (known !== undefined) return known;
+  const heads = new FileHeads(budget);
+  notedHeads.write(request, heads);
+  files.onEnd(() => heads.release());
+  return heads;
+}
+
+/** One file, a list, or a list for each field. */
+function listFiles(files: unknown): readonly object[] {
+  if (typeof files !== 'object' || files === null) return [];
+  const listed: readonly unknown[] = 'fileId' in files ? [files] : Object.values(files).flat();
+  return listed.filter(file => typeof file === 'object' && file !== null);
+}
+
+/**
+ * Passes for a `Uint8Array` with whoever reads its length and asks for parts of it within that, as
+ * detectors of types do. It is no buffer for the runtime, and every other use of it fails: taken for
+ * the whole content, it would be stored cut off.
+ */
+function guardHead(head: Uint8Array, fileId: string): object {
+  const subarray = (from = 0, to?: number): Uint8Array => {
+    if (to === undefined || to > head.byteLength) throw notTheContent(fileId);
+    return head.subarray(from, to);
+  };
+  const members = new Map<PropertyKey, unknown>([
+    ['length', head.byteLength],
+    ['byteLength', head.byteLength],
+    ['subarray', subarray],
+    // Asked by `await`, which takes nothing.
+    ['then', undefined],
+  ]);
+  const get = (_: unknown, name: PropertyKey): unknown => {
+    if (members.has(name)) return members.get(name);
+    if (typeof name === 'symbol' && !READING_SYMBOLS.has(name)) return undefined;
+    throw notTheContent(fileId);
+  };
+  return new Proxy(Object.create(Uint8Array.prototype) as object, { get });
+}
+
+function notTheContent(fileId: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message:
+      "The buffer of an uploaded file is not its content: it tells the type to Nest's FileTypeValidator. " +
+      `The content is in the storage: read it with WxCloudStorageService.downloadBuffer('${fileId}').`,
+  });
+}
