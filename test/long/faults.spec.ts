@@ -11,6 +11,7 @@ import type {
   EmulatorOperation,
   FaultEffect,
 } from '../../lib/emulator/index.js';
+import { FailureLog } from '../../lib/http/failure-log.js';
 import { WxCloudStorageError } from '../../lib/index.js';
 import { FAST_RETRY, startApplication, type TestApplication } from '../support/application.js';
 import { pngOfSize } from '../support/forms.js';
@@ -142,8 +143,10 @@ function countTimers(): number {
   return process.getActiveResourcesInfo().filter(name => name === 'Timeout').length;
 }
 
-function expectNoSecret(...shown: unknown[]): void {
-  const text = [...shown, ...logged, JSON.stringify(shown)]
+function expectNoSecret(errors: readonly unknown[], ...shown: unknown[]): void {
+  const log = new FailureLog(new Logger());
+  for (const error of errors) log.write(error as WxCloudStorageError, 502);
+  const text = [errors, ...shown, ...logged, JSON.stringify([errors, shown])]
     .map(value => inspect(value, { depth: Infinity, showHidden: true }))
     .join('\n');
   const { secret } = application.emulator.options;
@@ -171,7 +174,7 @@ describe('under every fault', () => {
     expect(errorsOf(result).every(error => error instanceof WxCloudStorageError)).toBe(true);
     expect(emulator.objects.map(({ fileId }) => fileId)).toEqual(expectedIds(result));
     expect(emulator.objects.every(isWhole)).toBe(true);
-    expectNoSecret(result, storage);
+    expectNoSecret(errorsOf(result), result, storage);
     await expectNothingHeld();
   });
 

@@ -9,7 +9,7 @@ import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { ParsedFileId } from '../../file-id/index.js';
 import { findInstance, type Instance } from '../application-instances.js';
 import { describeEnhancer, factsOf } from '../enhancers.js';
-import { toHttpException } from '../http-exception.js';
+import { toLoggedException } from '../failure-log.js';
 import { startNamed } from '../routes.js';
 import {
   assertFileIdOptions,
@@ -60,7 +60,7 @@ export abstract class FileIdPipe<T>
     try {
       return readFileIds(value, fileId => this.convert(fileId, instance), check);
     } catch (error) {
-      throw toHttpException(error) as Error;
+      throw toLoggedException(error) as Error;
     }
   }
 

@@ -12,6 +12,8 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { ExternalContextCreator } from '@nestjs/core';
+import { AnyFilesInterceptor as ExpressAnyFiles } from '@nestjs/platform-express';
+import { AnyFilesInterceptor as FastifyAnyFiles } from '@nestjs/platform-fastify/multipart';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { tap } from 'rxjs';
 import {
@@ -30,7 +32,7 @@ import { startApplication, type TestApplication } from '../../support/applicatio
 import { pngOfSize, PNG, postForm, type FormPart } from '../../support/forms.js';
 import { recordSecrets, type SecretRecorder } from '../../support/secret-recorder.js';
 import { until } from '../../support/until.js';
-import { encodeForm, openRequest } from '../http/support/raw-request.js';
+import { encodeForm, headOf, openConnection } from '../http/support/raw-request.js';
 
 interface Line {
   readonly level: string;
@@ -102,7 +104,8 @@ class RecordingInterceptor implements NestInterceptor {
   }
 }
 
-function failingController({ FileInterceptor }: Adapter) {
+function failingController({ name, FileInterceptor }: Adapter) {
+  const AnyFiles = { express: ExpressAnyFiles, fastify: FastifyAnyFiles }[name];
   const ours = WxCloudFileInterceptor('photo', { contentTypes: ['image/*'] });
 
   @Controller('albums/:id')
@@ -121,6 +124,10 @@ function failingController({ FileInterceptor }: Adapter) {
     @Post('engine')
     @UseInterceptors(FileInterceptor('photo', { storage: wxCloudUpload() }))
     engine() {}
+
+    @Post('engine-many')
+    @UseInterceptors(AnyFiles({ storage: wxCloudUpload() }))
+    engineMany() {}
 
     @Post('handler')
     @UseInterceptors(ours)
@@ -162,6 +169,13 @@ const DENIED = { kind: 'cos-error', cosCode: 'AccessDenied' } as const;
 const FORM: readonly FormPart[] = [{ field: 'photo', file: PNG }];
 const FORM_OF_MANY: readonly FormPart[] = ['a', 'b', 'c'].map(field => ({ field, file: PNG }));
 
+/** A request for one upload, byte for byte. */
+function requestOf(path: string): Buffer {
+  const form = encodeForm([{ field: 'photo', content: pngOfSize(5_000), fileName: 'a.png' }]);
+  const head = headOf({ path: `/albums/7/${path}`, length: form.byteLength });
+  return Buffer.concat([Buffer.from(head), form]);
+}
+
 describe.each(ADAPTERS)('on $name, the log has', adapter => {
   let application: TestApplication;
   let recorder: SecretRecorder;
@@ -199,6 +213,7 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     ['an upload', 'photo', FORM],
     ['an upload of several files', 'photos', FORM_OF_MANY],
     ["an upload behind Nest's own interceptor", 'engine', FORM],
+    ["several files behind Nest's own interceptor", 'engine-many', FORM_OF_MANY],
   ])('one line for %s that fails, and its stack at debug', async (_, path, form) => {
     refuse('post-object');
 
@@ -264,15 +279,19 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     expect(lines).toEqual([]);
   });
 
-  it.each(['photo', 'engine'])('no line for a client that leaves: %s', async path => {
+  it.each([
+    ['an upload', requestOf('photo')],
+    ["an upload behind Nest's own interceptor", requestOf('engine')],
+    ['an answer that is stored', 'GET /albums/7/reply HTTP/1.1\r\nhost: localhost\r\n\r\n'],
+  ])('no line for a client that leaves during %s', async (_, bytes) => {
     const { emulator, url } = application;
-    const effect = { kind: 'hang', at: 'request' } as const;
-    emulator.faults.add({ operation: 'post-object', effect });
-    const form = encodeForm([{ field: 'photo', content: pngOfSize(5_000), fileName: 'a.png' }]);
-    const request = openRequest(url, { path: `/albums/7/${path}`, length: form.byteLength });
-    request.send(form);
-    const hasLink = (): boolean => emulator.journal.at(-1)?.operation === 'upload-link';
-    await until(hasLink, 'an upload on its way');
+    emulator.faults.add({ operation: 'post-object', effect: { kind: 'hang', at: 'request' } });
+    const countLinks = (): number =>
+      emulator.journal.filter(({ operation }) => operation === 'upload-link').length;
+    const before = countLinks();
+    const request = openConnection(url);
+    request.send(bytes);
+    await until(() => countLinks() > before, 'an upload on its way');
 
     request.leave();
 
