@@ -149,7 +149,8 @@ function assertShape(
     if (!isField) return;
     const instead = shapes.includes('one') ? '@UploadedFile()' : '@UploadedFiles()';
     throw misuse(
-      `${route.name}: @UploadedFile('${key}')`,
+      route.name,
+      `@UploadedFile('${key}')`,
       `without a name, as Nest reads request.${key} there, which is no field of the form`,
       `Write ${instead}.`,
     );
@@ -157,7 +158,8 @@ function assertShape(
   const wantsMany = decorator === 'UploadedFiles' || key === 'files';
   if (shapes.some(shape => (shape !== 'one') === wantsMany)) return;
   throw misuse(
-    `${route.name}: @${decorator}()`,
+    route.name,
+    `@${decorator}()`,
     wantsMany
       ? `behind an interceptor for several files; ${interceptor} takes one`
       : `behind an interceptor for one file; ${interceptor} takes several`,

@@ -8,8 +8,14 @@ import { findClosest } from './known-names.js';
 export type UploadFacts = EnhancerFacts & { readonly selection: FileSelection };
 
 /** The error of a decorator that does not fit. */
-export function misuse(subject: string, expected: string, remedy: string): OptionsInvalidError {
-  return new OptionsInvalidError({ option: subject, subject, expected, remedy });
+export function misuse(
+  route: string,
+  decorator: string,
+  expected: string,
+  remedy: string,
+): OptionsInvalidError {
+  const subject = `${route}: ${decorator}`;
+  return new OptionsInvalidError({ option: decorator, subject, expected, remedy });
 }
 
 /** The error of a handler without an interceptor that stores files. */
@@ -19,7 +25,8 @@ export function noInterceptor(
   field: string | undefined,
 ): OptionsInvalidError {
   return misuse(
-    `${route}: ${write(decorator, field)}`,
+    route,
+    write(decorator, field),
     'behind an upload interceptor; the handler has none',
     `Add e.g. @UseInterceptors(WxCloudFileInterceptor('${field ?? 'photo'}')).`,
   );
@@ -32,7 +39,8 @@ export function filesElsewhere(
   field: string | undefined,
 ): OptionsInvalidError {
   return misuse(
-    `${route}: ${write(decorator, field)}`,
+    route,
+    write(decorator, field),
     'behind an interceptor that stores with this package; the files of this handler are stored elsewhere',
     "Use WxCloudFileInterceptor, or give Nest's own interceptor { storage: wxCloudUpload() }.",
   );
@@ -49,7 +57,8 @@ export function unknownField(
   const meant = findClosest(field, [...counts.keys()]);
   const correction = meant === undefined ? 'Correct the name' : `Write ${write(decorator, meant)}`;
   return misuse(
-    `${route}: ${write(decorator, field)}`,
+    route,
+    write(decorator, field),
     `for a field that ${uploads[0]?.name} takes: ${listFields(counts)}`,
     `${correction}, or have the interceptor take the field.`,
   );

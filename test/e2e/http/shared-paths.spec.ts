@@ -11,7 +11,6 @@ import {
 } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
-  OptionsInvalidError,
   WxCloudFileInterceptor,
   WxCloudReplyInterceptor,
   wxCloudUpload,
@@ -228,15 +227,5 @@ describe.each(ADAPTERS)('on $name', adapter => {
     expect(application.onOrphan.mock.calls).toEqual([[idsAtCloud()]]);
     expect(application.emulator.objects).toHaveLength(1);
     expect(application.count('delete-files')).toBe(0);
-  });
-});
-
-describe('uniquePath', () => {
-  it.each([
-    ['WxCloudFileInterceptor', () => WxCloudReplyInterceptor({ uniquePath: 'yes' as never })],
-    ['wxCloudUpload', () => wxCloudUpload({ uniquePath: 1 as never })],
-  ])('is true or false: %s', (_, make) => {
-    expect(make).toThrow(OptionsInvalidError);
-    expect(make).toThrow('uniquePath');
   });
 });

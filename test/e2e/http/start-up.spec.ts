@@ -4,10 +4,13 @@ import {
   Inject,
   Logger,
   Post,
+  Scope,
   UploadedFile,
   UploadedFiles,
   UseInterceptors,
+  type INestApplication,
   type NestInterceptor,
+  type Provider,
   type Type,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
@@ -107,15 +110,24 @@ describe('forRootAsync', () => {
 const OPTIONS = { env: 'some-env', appid: 'wx0123456789abcdef', secret: 'secret' };
 
 /** Starts an application, without a cloud, and ends it. */
-async function start(controller: Type, ...providers: object[]): Promise<void> {
+async function start(
+  controller: Type,
+  { providers = [], configure = () => {} }: Partial<StartParts> = {},
+): Promise<void> {
   const testing = await Test.createTestingModule({
     imports: [WxCloudStorageModule.forRoot(OPTIONS)],
     controllers: [controller],
-    providers: providers as [],
+    providers: [...providers],
   }).compile();
   const app = testing.createNestApplication({ logger: false });
+  configure(app);
   await app.init();
   await app.close();
+}
+
+interface StartParts {
+  readonly providers: readonly Provider[];
+  readonly configure: (app: INestApplication) => void;
 }
 
 /** A controller whose one handler has these interceptors and parameters. */
@@ -217,11 +229,14 @@ describe('an option that is wrong', () => {
 
   it('is found in a global interceptor, and in an instance', async () => {
     const Global = WxCloudAnyFilesInterceptor({ required: 'no' as never });
-    const provider = { provide: APP_INTERCEPTOR, useClass: Global };
-    await expect(start(controllerWith([]), provider)).rejects.toThrow(
-      'a global interceptor: option "required" of WxCloudAnyFilesInterceptor must be true or false.',
-    );
-    const instance = new Global(new HttpAdapterHost()) as NestInterceptor;
+    const message =
+      'a global interceptor: option "required" of WxCloudAnyFilesInterceptor must be true or false.';
+    const providers = [{ provide: APP_INTERCEPTOR, useClass: Global }];
+    await expect(start(controllerWith([]), { providers })).rejects.toThrow(message);
+
+    const instance = new Global(new HttpAdapterHost());
+    const configure = (app: INestApplication) => app.useGlobalInterceptors(instance);
+    await expect(start(controllerWith([]), { configure })).rejects.toThrow(message);
     await expect(start(controllerWith([instance]))).rejects.toThrow('PhotosController.create: ');
   });
 });
@@ -289,11 +304,12 @@ describe('a decorator that does not fit its interceptor', () => {
       'Write @UploadedFiles().',
     ],
   ])('stops the start-up: %s', async (_, make, message) => {
-    await expect(start(make())).rejects.toMatchObject({
+    const starting = start(make());
+    await expect(starting).rejects.toMatchObject({
       code: 'WX_CLOUD_OPTIONS_INVALID',
       message: expect.stringContaining(message),
     });
-    await expect(start(make())).rejects.toThrow('PhotosController.create: ');
+    await expect(starting).rejects.toThrow('PhotosController.create: @');
   });
 
   it.each<[string, () => Type]>([
@@ -338,15 +354,27 @@ describe('a decorator that does not fit its interceptor', () => {
   });
 
   it('is not found in a global interceptor, however it is given', async () => {
-    const Global = WxCloudAnyFilesInterceptor();
-    const provider = { provide: APP_INTERCEPTOR, useClass: Global };
-    await expect(start(controllerWith([], FileId()), provider)).resolves.toBeUndefined();
-    const inside = {
-      provide: APP_INTERCEPTOR,
-      inject: [HttpAdapterHost],
-      useFactory: (host: HttpAdapterHost) => ({ inner: new Global(host), intercept: () => {} }),
-    };
-    await expect(start(controllerWith([], FileId()), inside)).resolves.toBeUndefined();
+    const Global = WxCloudFileInterceptor('photo');
+    const inside = (host: HttpAdapterHost) => ({ inner: new Global(host), intercept: () => {} });
+    const inject = [HttpAdapterHost];
+    const ways = [
+      { providers: [{ provide: APP_INTERCEPTOR, useClass: Global }] },
+      { providers: [{ provide: APP_INTERCEPTOR, useClass: Global, scope: Scope.REQUEST }] },
+      { providers: [{ provide: APP_INTERCEPTOR, inject, useFactory: inside }] },
+      {
+        configure: (app: INestApplication) =>
+          app.useGlobalInterceptors(new Global(app.get(HttpAdapterHost))),
+      },
+    ];
+    for (const way of ways) {
+      await expect(start(controllerWith([], FileId()), way)).resolves.toBeUndefined();
+    }
+  });
+
+  it('stops the start-up also behind a global interceptor', async () => {
+    const providers = [{ provide: APP_INTERCEPTOR, useClass: WxCloudFileInterceptor('photo') }];
+    const starting = start(controllerWith([], FileId('foto')), { providers });
+    await expect(starting).rejects.toThrow('takes: "photo"');
   });
 });
 
