@@ -37,7 +37,7 @@ export class EmulatedCloud {
   /** What is set up wrongly. */
   readonly misconfigurations = new MisconfigurationList();
   /** What was asked. */
-  readonly journal = new Journal();
+  readonly journal: Journal;
   /** The address at which it is reached; known once it listens. */
   url = '';
 
@@ -49,6 +49,7 @@ export class EmulatedCloud {
     this.tokens = new TokenIssuer(options.tokenTtlSeconds, clock);
     this.uploadLinks = new UploadLinks(clock);
     this.downloadLinks = new DownloadLinks(clock);
+    this.journal = new Journal(options.onRequest);
   }
 
   /** What all file IDs begin with. */

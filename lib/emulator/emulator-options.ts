@@ -1,3 +1,5 @@
+import type { JournalEntry, RequestListener } from './journal.js';
+
 /** How an emulated cloud is to be; all members are optional. */
 export interface WxCloudEmulatorOptions {
   /** The port on 127.0.0.1; 0 takes a free one. @defaultValue 0 */
@@ -35,6 +37,13 @@ export interface WxCloudEmulatorOptions {
    * @defaultValue `'encoded'`
    */
   readonly downloadLinks?: 'encoded' | 'raw';
+  /**
+   * Gets the journal entry of each request once it has ended, before the client sees its end: for
+   * a log. It must be quick, as the response waits for it; what it throws becomes a warning of the
+   * process.
+   * @defaultValue none
+   */
+  readonly onRequest?: (entry: JournalEntry) => void;
 }
 
 /** The options, complete. */
@@ -63,6 +72,8 @@ export interface ResolvedEmulatorOptions {
   readonly allowedHosts: readonly string[];
   /** The form of the paths in download links. */
   readonly downloadLinks: 'encoded' | 'raw';
+  /** Gets the entry of each request that has ended. */
+  readonly onRequest: RequestListener | undefined;
 }
 
 const DEFAULTS = {
@@ -91,6 +102,7 @@ const KNOWN: readonly string[] = [
   'corsOrigins',
   'allowedHosts',
   'downloadLinks',
+  'onRequest',
 ] satisfies readonly (keyof WxCloudEmulatorOptions)[];
 
 /** Checks and completes the options. @throws {TypeError} naming the first that is wrong or unknown; never its value */
@@ -128,12 +140,18 @@ export function resolveEmulatorOptions(
       host => host.toLowerCase(),
     ),
     downloadLinks: readLinkForm(options.downloadLinks ?? DEFAULTS.downloadLinks),
+    onRequest: readListener(options.onRequest),
   };
 }
 
 function readLinkForm(value: unknown): 'encoded' | 'raw' {
   if (value === 'encoded' || value === 'raw') return value;
   throw new TypeError("startWxCloudEmulator: downloadLinks has to be 'encoded' or 'raw'.");
+}
+
+function readListener(value: unknown): RequestListener | undefined {
+  if (value === undefined || typeof value === 'function') return value as RequestListener;
+  throw new TypeError('startWxCloudEmulator: onRequest has to be a function.');
 }
 
 function readText(option: string, value: unknown): string {

@@ -87,5 +87,6 @@ function toPortError(error: NodeJS.ErrnoException, port: number): Error {
   const reason = reasons[error.code ?? ''] ?? `cannot be had (${error.code})`;
   return new Error(
     `startWxCloudEmulator: port ${port} of ${HOST} ${reason}. Choose another one, or leave it out for a free one.`,
+    { cause: error },
   );
 }

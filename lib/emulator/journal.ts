@@ -23,18 +23,29 @@ export interface JournalEntry {
   readonly requestBytes: number;
   /** How many bytes of the answer's body were written. */
   readonly responseBytes: number;
+  /** How long the request took, in milliseconds: from its head to the last byte of the answer. */
+  readonly durationMs: number;
   /** The kind of the fault that took effect, when one did. */
   readonly fault?: FaultKind;
   /** True when the connection ended before the answer was complete, by the client or by a fault; else absent. */
   readonly aborted?: true;
 }
 
+/** Gets the entry of each request that has ended. */
+export type RequestListener = (entry: JournalEntry) => void;
+
 /** How many entries the journal keeps. */
 export const JOURNAL_LIMIT = 10_000;
 
 /** The newest requests, oldest first. */
 export class Journal {
+  readonly #onRequest: RequestListener | undefined;
   #entries: JournalEntry[] = [];
+
+  /** Is empty. `onRequest` gets each entry as soon as it is there. */
+  constructor(onRequest: RequestListener | undefined) {
+    this.#onRequest = onRequest;
+  }
 
   /** A copy of the newest entries. */
   get entries(): readonly JournalEntry[] {
@@ -45,10 +56,20 @@ export class Journal {
   add(entry: JournalEntry): void {
     this.#entries.push(Object.freeze(entry));
     if (this.#entries.length >= 2 * JOURNAL_LIMIT) this.#entries = [...this.entries];
+    this.#tell(entry);
   }
 
   /** Forgets all. */
   clear(): void {
     this.#entries = [];
+  }
+
+  #tell(entry: JournalEntry): void {
+    try {
+      this.#onRequest?.(entry);
+    } catch (error) {
+      // The request of a client is not to fail for it.
+      process.emitWarning(`startWxCloudEmulator: onRequest threw: ${String(error)}`);
+    }
   }
 }

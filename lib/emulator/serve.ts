@@ -119,6 +119,7 @@ async function deliver(
 }
 
 function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): Service['record'] {
+  const startMs = cloud.clock.now();
   let isRecorded = false;
   return (answer, isComplete) => {
     if (isRecorded) return;
@@ -136,6 +137,7 @@ function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): 
       ...(sent?.cosCode === undefined ? {} : { cosCode: sent.cosCode }),
       requestBytes: exchange.requestBytes,
       responseBytes: exchange.responseBytes,
+      durationMs: Math.round(cloud.clock.now() - startMs),
       ...(effect === undefined ? {} : { fault: effect.kind }),
       ...(isComplete ? {} : { aborted: true as const }),
     });

@@ -1,10 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { inspect } from 'node:util';
 import {
   startWxCloudEmulator,
+  type JournalEntry,
   type WxCloudEmulator,
   type WxCloudEmulatorOptions,
 } from '../../../lib/emulator/index.js';
@@ -72,6 +73,7 @@ describe('startWxCloudEmulator', () => {
     ['latencyMs', Number.NaN],
     ['reuseAppids', 'wx1111111111111111'],
     ['reuseAppids', ['wx1111111111111111', '']],
+    ['onRequest', 'log'],
     ['host', '0.0.0.0'],
   ])('names the option %s when it is %j', async (option, value) => {
     const options = { [option]: value } as WxCloudEmulatorOptions;
@@ -100,6 +102,37 @@ describe('startWxCloudEmulator', () => {
     const { text } = await send(`${own.url}/cgi-bin/token?${query}`);
     await own.close();
     expect(JSON.parse(text)).toMatchObject({ expires_in: 60 });
+  });
+
+  it('tells onRequest of each request once it has ended, as the journal has it', async () => {
+    const told: JournalEntry[] = [];
+    const own = await startWxCloudEmulator({ latencyMs: 60, onRequest: entry => told.push(entry) });
+    await fetchToken(own);
+    await send(`${own.url}/nowhere?secret=x`);
+    await own.close();
+    expect(told).toEqual(own.journal);
+    expect(told).toMatchObject([
+      { operation: 'stable-token', status: 200, durationMs: expect.any(Number) },
+      { operation: 'unknown', method: 'GET', path: '/nowhere', status: 404 },
+    ]);
+    expect(Math.min(...told.map(({ durationMs }) => durationMs))).toBeGreaterThanOrEqual(55);
+  });
+
+  it('answers also when onRequest throws, and warns', async () => {
+    const own = await startWxCloudEmulator({
+      onRequest: () => {
+        throw new Error('no room for the log');
+      },
+    });
+    const warn = jest.spyOn(process, 'emitWarning').mockReturnValue();
+    const { status } = await send(own.url);
+    await own.close();
+    const calls = [...warn.mock.calls];
+    warn.mockRestore();
+    expect(status).toBe(404);
+    expect(calls).toEqual([
+      [expect.stringMatching(/onRequest threw: Error: no room for the log$/)],
+    ]);
   });
 
   it('lets every answer wait for the latency', async () => {
@@ -189,6 +222,7 @@ describe('the journal', () => {
       status: 200,
       requestBytes: 0,
       responseBytes: 7,
+      durationMs: expect.any(Number),
     });
   });
 
