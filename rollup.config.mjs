@@ -78,4 +78,11 @@ export default [
     },
     onLog,
   },
+  {
+    // The program. It imports the entries by their files, so that there is one copy of each.
+    input: 'build/cli/index.js',
+    external: id => id.startsWith('../') || isPackageOfUsers(id) || isBuiltin(id),
+    output: { dir: 'dist/cli', format: 'es', chunkFileNames: '[name].js' },
+    onLog,
+  },
 ];

@@ -45,6 +45,12 @@ const TABLE: ImportTable = {
   },
   '.': { folders: [...CORE, 'storage', 'http'], packages: ['@nestjs/common', 'rxjs'] },
   redis: { folders: ['errors', 'options'], packages: ['@nestjs/common'] },
+  cli: {
+    folders: [],
+    files: ['index.ts', 'emulator/index.ts'],
+    packages: ['@nestjs/common', '@nestjs/core'],
+    typesOnly: ['@nestjs/common'],
+  },
   emulator: { folders: ['wire'], packages: [], typesOnly: ['wire'] },
 };
 

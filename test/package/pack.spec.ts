@@ -62,11 +62,20 @@ describe('the tarball', () => {
   it('holds one file of code for each entry and module system, what they share, and no other code', () => {
     const entries = entryFilesOf(manifestOf(ROOT), 'default');
     const reached = closureOf(entries);
-    const code = paths.filter(path => /(?<!\.d)\.c?js$/.test(path));
+    const code = paths.filter(path => /^(?!dist\/cli\/).*(?<!\.d)\.c?js$/.test(path));
     expect(code.toSorted()).toEqual(reached);
     const shared = reached.filter(path => !entries.includes(path));
     expect(shared).not.toEqual([]);
     expect(shared.filter(path => !path.startsWith('dist/shared/'))).toEqual([]);
+  });
+
+  it('holds the program, which uses the entries and has no copy of what is in them', () => {
+    const [program = ''] = Object.values({ ...manifestOf(ROOT).bin });
+    const own = paths.filter(path => path.startsWith('dist/cli/')).toSorted();
+    const named = own.flatMap(ownFilesNamedBy).filter(path => !path.startsWith('dist/cli/'));
+    expect(own).toEqual(closureOf([program]).filter(path => path.startsWith('dist/cli/')));
+    expect(named.toSorted()).toEqual(['dist/emulator/index.js', 'dist/index.js']);
+    expect(readFileSync(join(ROOT, program), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
 
   it('names the licences of the packages that its CommonJS build holds', () => {
@@ -99,18 +108,19 @@ function closureOf(entries: readonly string[]): readonly string[] {
   const follow = (path: string): void => {
     if (found.has(path)) return;
     found.add(path);
-    for (const specifier of ownImportsOf(path)) follow(posix.join(posix.dirname(path), specifier));
+    ownFilesNamedBy(path).forEach(follow);
   };
   entries.forEach(follow);
   return [...found].toSorted();
 }
 
 /** The files of this package that a built file names. */
-function ownImportsOf(path: string): readonly string[] {
+function ownFilesNamedBy(path: string): readonly string[] {
   return importsOf(parseSource(path, readFileSync(join(ROOT, path), 'utf8')))
     .map(({ specifier }) => specifier ?? 'something computed')
     .filter(specifier => specifier.startsWith('.'))
     .map(specifier =>
       /\.d\.c?ts$/.test(path) ? specifier.replace(/\.(c?)js$/, '.d.$1ts') : specifier,
-    );
+    )
+    .map(specifier => posix.join(posix.dirname(path), specifier));
 }

@@ -43,6 +43,8 @@ export interface PackageManifest {
   readonly name: string;
   readonly version: string;
   readonly exports?: Readonly<Record<string, string | PackageEntry>>;
+  /** The programs, each with its file. */
+  readonly bin?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;

@@ -1,0 +1,62 @@
+import type { LoggerService } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { OptionsInvalidError, WxCloudStorageModule, WxCloudStorageService } from '../index.js';
+import { describeCheck } from './check-lines.js';
+import { cleanText, MAX_LINE_CHARACTERS } from './clean-text.js';
+import type { CheckArguments } from './command-line.js';
+import type { Terminal } from './terminal.js';
+
+/** The time for the whole check: somebody waits for it. */
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Checks what the environment variables name, as `forRoot()` reads them, and prints what was found.
+ * Gives the exit code: 0, or 1 when something failed.
+ * @throws {Error} with one line for the user when variables are missing or wrong
+ */
+export async function runCheck(given: CheckArguments, terminal: Terminal): Promise<number> {
+  if (given.dotenv !== undefined) loadVariables(given.dotenv);
+  const app = await start(terminal);
+  try {
+    const storage = app.get(WxCloudStorageService);
+    const found = await storage.check({ bucket: given.bucket, timeoutMs: TIMEOUT_MS });
+    for (const line of describeCheck(found, given.bucket)) terminal.print(line);
+    return found.ok ? 0 : 1;
+  } finally {
+    await app.close();
+  }
+}
+
+/** Variables that are set already stay as they are. */
+function loadVariables(file: string): void {
+  try {
+    process.loadEnvFile(file);
+  } catch (error) {
+    throw new Error(`The file ${file} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function start(terminal: Terminal): ReturnType<typeof NestFactory.createApplicationContext> {
+  try {
+    return await NestFactory.createApplicationContext(WxCloudStorageModule.forRoot(), {
+      logger: ownLines(terminal),
+      abortOnError: false,
+    });
+  } catch (error) {
+    if (!(error instanceof OptionsInvalidError)) throw error;
+    throw new Error(`${error.message} A file is read with --dotenv .env.`, {
+      cause: error,
+    });
+  }
+}
+
+/** Of all that Nest logs, only what this package has to say: what it has chosen, and warnings. */
+function ownLines(terminal: Terminal): LoggerService {
+  const print = (message: unknown, ...more: readonly unknown[]): void => {
+    if (more.at(-1) !== WxCloudStorageModule.name) return;
+    terminal.print(cleanText(String(message), MAX_LINE_CHARACTERS));
+  };
+  return { log: print, warn: print, error: () => undefined };
+}

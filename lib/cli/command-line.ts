@@ -1,0 +1,132 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import type { WxCloudEmulatorOptions } from '../emulator/index.js';
+import { cleanText } from './clean-text.js';
+
+/** A command line that was understood. */
+export type Command =
+  | { readonly name: 'help' }
+  | { readonly name: 'version' }
+  | { readonly name: 'emulator'; readonly given: EmulatorArguments }
+  | { readonly name: 'check'; readonly given: CheckArguments };
+
+/** Options of the emulator; what is absent has its own default, but for the port. */
+export type EmulatorArguments = Omit<WxCloudEmulatorOptions, 'onRequest'> & {
+  /** The port on 127.0.0.1; 0 for a free one. */
+  readonly port: number;
+};
+
+/** How the environment is to be checked. */
+export interface CheckArguments {
+  /** Whether a tiny object is stored, read and deleted, too. */
+  readonly bucket: boolean;
+  /** A file with further environment variables. */
+  readonly dotenv?: string;
+}
+
+/** A command line that was not understood; its message is one line for the user. */
+export class UsageError extends Error {}
+
+/** The port of an emulator that is told none: always the same, so that a `.env` file stays valid. */
+export const DEFAULT_PORT = 4100;
+
+const HELP = { help: { type: 'boolean', short: 'h' } } as const;
+
+const EMULATOR_OPTIONS = {
+  ...HELP,
+  port: { type: 'string' },
+  'data-dir': { type: 'string' },
+  env: { type: 'string' },
+  appid: { type: 'string' },
+  secret: { type: 'string' },
+  bucket: { type: 'string' },
+  'latency-ms': { type: 'string' },
+  'cors-origin': { type: 'string', multiple: true },
+  'allowed-host': { type: 'string', multiple: true },
+} as const satisfies ParseArgsConfig['options'];
+
+const CHECK_OPTIONS = {
+  ...HELP,
+  bucket: { type: 'boolean' },
+  dotenv: { type: 'string' },
+} as const satisfies ParseArgsConfig['options'];
+
+const MAX_MESSAGE_CHARACTERS = 200;
+const MAX_WORD_CHARACTERS = 40;
+
+/** What a line of a `.env` file can hold without quotes, whoever reads it. */
+const PLAIN_VALUE = /^[\w.:-]+$/;
+
+/** Reads what follows the program's name. @throws {@link UsageError} for what it does not know */
+export function readCommandLine(words: readonly string[]): Command {
+  const [name, ...rest] = words;
+  switch (name) {
+    case '--help':
+    case '-h':
+    case 'help':
+      return { name: 'help' };
+    case '--version':
+    case '-v':
+      return { name: 'version' };
+    case 'emulator':
+      return readEmulator(rest);
+    case 'check':
+      return readCheck(rest);
+    case undefined:
+      throw new UsageError('A command is missing.');
+    default:
+      throw new UsageError(`There is no command ${quote(name)}.`);
+  }
+}
+
+function readEmulator(args: string[]): Command {
+  const { values } = understand(() => parseArgs({ args, options: EMULATOR_OPTIONS }));
+  if (values.help === true) return { name: 'help' };
+  const { port, 'data-dir': dataDir, env, appid, secret, bucket } = values;
+  const { 'latency-ms': latency, 'cors-origin': corsOrigins } = values;
+  const { 'allowed-host': allowedHosts } = values;
+  const given = {
+    port: port === undefined ? DEFAULT_PORT : readNumber('port', port),
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(env === undefined ? {} : { env }),
+    ...(appid === undefined ? {} : { appid: readPlain('appid', appid) }),
+    ...(secret === undefined ? {} : { secret: readPlain('secret', secret) }),
+    ...(bucket === undefined ? {} : { bucket }),
+    ...(latency === undefined ? {} : { latencyMs: readNumber('latency-ms', latency) }),
+    ...(corsOrigins === undefined ? {} : { corsOrigins }),
+    ...(allowedHosts === undefined ? {} : { allowedHosts }),
+  };
+  return { name: 'emulator', given };
+}
+
+function readCheck(args: string[]): Command {
+  const { values } = understand(() => parseArgs({ args, options: CHECK_OPTIONS }));
+  if (values.help === true) return { name: 'help' };
+  const { bucket = false, dotenv } = values;
+  return { name: 'check', given: { bucket, ...(dotenv === undefined ? {} : { dotenv }) } };
+}
+
+/** Turns what `parseArgs` throws into a message of one line. */
+function understand<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    // Its first sentence says what is wrong; those behind it explain how arguments work.
+    const [sentence = ''] = String((error as Error).message).split(/\.\s/);
+    throw new UsageError(`${cleanText(sentence, MAX_MESSAGE_CHARACTERS)}.`);
+  }
+}
+
+function readNumber(option: string, text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new UsageError(`--${option} has to be a whole number.`);
+}
+
+/** The value itself stays out of the message: it may be a real secret by mistake. */
+function readPlain(option: string, text: string): string {
+  if (PLAIN_VALUE.test(text)) return text;
+  throw new UsageError(`--${option} has to be of letters, digits, "_", ".", ":" and "-".`);
+}
+
+function quote(word: string): string {
+  return JSON.stringify(cleanText(word, MAX_WORD_CHARACTERS));
+}

@@ -1,0 +1,68 @@
+import { constants } from 'node:os';
+import type { Writable } from 'node:stream';
+
+/** The part of `process` that a command uses. */
+export interface TerminalProcess {
+  /** Where results go. */
+  readonly stdout: Writable;
+  /** Where complaints go. */
+  readonly stderr: Writable;
+  /** Listens for a signal. */
+  on(signal: 'SIGINT' | 'SIGTERM', listener: (signal: 'SIGINT' | 'SIGTERM') => void): unknown;
+  /** Ends the process at once. */
+  exit(code: number): unknown;
+}
+
+/** Beyond that, lines are left out: a reader that is too slow is not to fill the memory. */
+const MAX_UNREAD_BYTES = 1_048_576;
+
+/** Within that, a further signal is the same one: npx passes on what the terminal has sent to all. */
+const SAME_SIGNAL_MS = 500;
+
+/** What a command writes to, and how it learns that it is to end. */
+export class Terminal {
+  readonly #process: TerminalProcess;
+  readonly #end: Promise<void>;
+
+  /** Takes over the signals and the errors of the streams. */
+  constructor(process: TerminalProcess) {
+    this.#process = process;
+    this.#end = new Promise(resolve => {
+      // The reader has gone, as `head` does: there is nobody left to write for.
+      process.stdout.on('error', () => resolve());
+      listenForSignals(process, resolve);
+    });
+    process.stderr.on('error', () => undefined);
+  }
+
+  /** Writes a line. */
+  print(line: string): void {
+    writeLine(this.#process.stdout, line);
+  }
+
+  /** Writes a line to the error output. */
+  complain(line: string): void {
+    writeLine(this.#process.stderr, line);
+  }
+
+  /** Resolves on SIGINT or SIGTERM, or when nobody reads the output any more. */
+  untilEnd(): Promise<void> {
+    return this.#end;
+  }
+}
+
+function writeLine(stream: Writable, line: string): void {
+  if (stream.writable && stream.writableLength < MAX_UNREAD_BYTES) stream.write(`${line}\n`);
+}
+
+function listenForSignals(process: TerminalProcess, onFirst: () => void): void {
+  let firstAtMs: number | undefined;
+  const listener = (signal: 'SIGINT' | 'SIGTERM'): void => {
+    const nowMs = performance.now();
+    firstAtMs ??= nowMs;
+    if (nowMs - firstAtMs > SAME_SIGNAL_MS) process.exit(128 + constants.signals[signal]);
+    onFirst();
+  };
+  process.on('SIGINT', listener);
+  process.on('SIGTERM', listener);
+}

@@ -1,0 +1,55 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { EventEmitter } from 'node:events';
+import { PassThrough, Writable } from 'node:stream';
+import { Terminal } from '../../../lib/cli/terminal.js';
+
+class FakeProcess extends EventEmitter {
+  readonly stdout: Writable = new PassThrough();
+  readonly stderr: Writable = new PassThrough();
+  readonly exit = jest.fn<(code: number) => void>();
+}
+
+describe('Terminal', () => {
+  it.each(['SIGINT', 'SIGTERM'])('ends on %s', async signal => {
+    const process = new FakeProcess();
+    const terminal = new Terminal(process);
+    process.emit(signal, signal);
+    await expect(terminal.untilEnd()).resolves.toBeUndefined();
+    expect(process.exit).not.toHaveBeenCalled();
+  });
+
+  it('ends at once on a second signal, but not on the same one passed on by npx', () => {
+    const now = jest.spyOn(performance, 'now');
+    const process = new FakeProcess();
+    expect(new Terminal(process)).toBeInstanceOf(Terminal);
+    for (const atMs of [1_000, 1_100]) {
+      now.mockReturnValueOnce(atMs);
+      process.emit('SIGINT', 'SIGINT');
+    }
+    expect(process.exit).not.toHaveBeenCalled();
+    now.mockReturnValueOnce(1_700);
+    process.emit('SIGINT', 'SIGINT');
+    now.mockRestore();
+    expect(process.exit.mock.calls).toEqual([[130]]);
+  });
+
+  it('ends when nobody reads its output any more, and stands further lines', async () => {
+    const process = new FakeProcess();
+    const terminal = new Terminal(process);
+    process.stdout.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+    process.stderr.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+    await terminal.untilEnd();
+    terminal.print('a line');
+    terminal.complain('a line');
+    expect(process.stdout.destroyed).toBe(true);
+  });
+
+  it('leaves lines out while its reader is a megabyte behind', () => {
+    const process = Object.assign(new FakeProcess(), {
+      stdout: new Writable({ write: () => undefined }),
+    });
+    const terminal = new Terminal(process);
+    for (let count = 0; count < 20; count += 1) terminal.print('x'.repeat(100_000));
+    expect(process.stdout.writableLength).toBeLessThan(1_200_000);
+  });
+});
