@@ -96,8 +96,6 @@ let spoolDirectory: string;
 let timersBefore: number;
 
 beforeAll(async () => {
-  const log = (...parts: unknown[]): void => void logged.push(inspect(parts));
-  Logger.overrideLogger({ log, error: log, warn: log, debug: log, verbose: log, fatal: log });
   spoolDirectory = await mkdtemp(join(tmpdir(), 'wx-cloud-faults-'));
 });
 
@@ -120,6 +118,9 @@ beforeEach(async () => {
       onOrphan: fileIds => void orphans.push(...fileIds),
     },
   });
+  // After the start, which silences the logger.
+  const log = (...parts: unknown[]): void => void logged.push(inspect(parts));
+  Logger.overrideLogger({ log, error: log, warn: log, debug: log, verbose: log, fatal: log });
 });
 
 afterEach(async () => {
@@ -146,6 +147,7 @@ function countTimers(): number {
 function expectNoSecret(errors: readonly unknown[], ...shown: unknown[]): void {
   const log = new FailureLog(new Logger());
   for (const error of errors) log.write(error as WxCloudStorageError, 502);
+  expect(logged.length).toBeGreaterThanOrEqual(2 * errors.length);
   const text = [errors, ...shown, ...logged, JSON.stringify([errors, shown])]
     .map(value => inspect(value, { depth: Infinity, showHidden: true }))
     .join('\n');
