@@ -8,12 +8,19 @@ import type { StoredFiles } from './stored-files.js';
 /** So much of one request is only counted, as every form begins where there is room for it. */
 const USUAL_BYTES = 65_536;
 const NOTHING = new Uint8Array();
+/** The head of a file of which nothing was looked at. */
+export const NO_HEAD: FileHead = { bytes: NOTHING };
 /** Ways to take the content of an object that is none of its named members. */
 const READING_SYMBOLS: ReadonlySet<PropertyKey> = new Set([
   Symbol.iterator,
   Symbol.asyncIterator,
   Symbol.toPrimitive,
 ]);
+
+/** The first bytes of one file, for as long as its request lasts. */
+export interface FileHead {
+  bytes: Uint8Array;
+}
 
 /**
  * The first bytes of the files of one request, as long as that lasts, for Nest's
@@ -22,8 +29,10 @@ const READING_SYMBOLS: ReadonlySet<PropertyKey> = new Set([
  */
 export class FileHeads {
   readonly #memory: RequestMemory;
-  readonly #heads = new Map<string, Uint8Array>();
+  readonly #heads: FileHead[] = [];
+  readonly #byFileId = new Map<string, FileHead>();
   #keptBytes = 0;
+  #isReleased = false;
   #isShownOnRequest = false;
 
   /** Holds nothing yet. */
@@ -32,26 +41,26 @@ export class FileHeads {
   }
 
   /**
-   * Copies the first bytes of a file.
+   * Keeps a copy of the first bytes of a file.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when a request has many files,
    * and there is no memory left
    */
-  copy(bytes: Uint8Array): Uint8Array {
+  keep(bytes: Uint8Array): FileHead {
+    // A file that was still on its way when the request ended: nobody would release it any more.
+    if (this.#isReleased) return NO_HEAD;
     this.#keptBytes += bytes.byteLength;
     if (this.#keptBytes > USUAL_BYTES) this.#memory.take(bytes.byteLength);
     else this.#memory.count(bytes.byteLength);
     // Not a part of Node's pool, which it would hold in memory.
-    return new Uint8Array(bytes);
-  }
-
-  /** Keeps a copy for the file that it has become. */
-  keep(fileId: string, head: Uint8Array): void {
-    this.#heads.set(fileId, head);
+    const head = { bytes: new Uint8Array(bytes) };
+    this.#heads.push(head);
+    return head;
   }
 
   /** The request has ended. */
   release(): void {
-    this.#heads.clear();
+    this.#isReleased = true;
+    for (const head of this.#heads) head.bytes = NOTHING;
     this.#memory.release();
   }
 
@@ -59,9 +68,7 @@ export class FileHeads {
    * Gives a stored file a `buffer` that tells its type and nothing else. Nobody sees it who lists,
    * copies or serialises the file.
    */
-  showOn(file: object): void {
-    const { fileId } = file as { readonly fileId?: unknown };
-    if (typeof fileId !== 'string' || !this.#heads.has(fileId) || 'buffer' in file) return;
+  showOn(file: { readonly fileId: string }, head: FileHead): void {
     const define = (attributes: PropertyDescriptor): unknown =>
       Object.defineProperty(file, 'buffer', {
         configurable: true,
@@ -69,29 +76,48 @@ export class FileHeads {
         ...attributes,
       });
     define({
-      get: () => guardHead(this.#heads.get(fileId) ?? NOTHING, fileId),
-      set: (value: unknown) => define({ value, writable: true }),
+      get: () => guardHead(head.bytes, file.fileId),
+      set: (value: unknown) => {
+        define({ value, writable: true });
+      },
     });
   }
 
-  /** As {@link showOn}, for the objects that a parser will have made of what an engine gave it. */
-  showOnFilesOf(request: object): void {
+  /**
+   * As {@link showOn}, for the object that a parser will have made of what an engine gave it, and
+   * put on the request. Two files that were stored in one place have no type, but for equal heads:
+   * it is not known whose content is there.
+   */
+  showOnRequest(request: object, fileId: string, head: FileHead): void {
+    const known = this.#byFileId.get(fileId);
+    const isSame = known === undefined || Buffer.compare(known.bytes, head.bytes) === 0;
+    this.#byFileId.set(fileId, isSame ? head : { bytes: NOTHING });
     if (this.#isShownOnRequest) return;
     this.#isShownOnRequest = true;
-    for (const name of ['file', 'files'] as const) {
-      let files = (request as FileTarget)[name];
-      Object.defineProperty(request, name, {
-        configurable: true,
-        enumerable: true,
-        get: () => {
-          for (const file of listFiles(files)) this.showOn(file);
-          return files;
-        },
-        set: (value: unknown) => {
-          files = value;
-        },
-      });
-    }
+    this.#showWhenRead(request, 'file');
+    this.#showWhenRead(request, 'files');
+  }
+
+  #showWhenRead(request: FileTarget, name: keyof FileTarget): void {
+    let files = request[name];
+    Object.defineProperty(request, name, {
+      configurable: true,
+      enumerable: true,
+      get: () => {
+        for (const file of listFiles(files)) this.#showOnCopy(file);
+        return files;
+      },
+      set: (value: unknown) => {
+        files = value;
+      },
+    });
+  }
+
+  #showOnCopy(file: object): void {
+    const { fileId } = file as { readonly fileId?: unknown };
+    if (typeof fileId !== 'string' || 'buffer' in file) return;
+    const head = this.#byFileId.get(fileId);
+    if (head !== undefined) this.showOn(file as { readonly fileId: string }, head);
   }
 }
 
@@ -110,7 +136,8 @@ export function fileHeadsOf(request: object, files: StoredFiles, budget: MemoryB
 /** One file, a list, or a list for each field. */
 function listFiles(files: unknown): readonly object[] {
   if (typeof files !== 'object' || files === null) return [];
-  const listed: readonly unknown[] = 'fileId' in files ? [files] : Object.values(files).flat();
+  const isOne = typeof (files as { readonly fileId?: unknown }).fileId === 'string';
+  const listed: readonly unknown[] = isOne ? [files] : Object.values(files).flat();
   return listed.filter(file => typeof file === 'object' && file !== null);
 }
 

@@ -1,7 +1,7 @@
 import { storeSource, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import { untilAborted } from '../transport/index.js';
 import { readDeclaredSize } from './declared-size.js';
-import { fileHeadsOf } from './file-heads.js';
+import { fileHeadsOf, NO_HEAD, type FileHead } from './file-heads.js';
 import { FileIntake, type ClaimedFile } from './file-intake.js';
 import type { PieceQueue } from './piece-queue.js';
 import { progressListenerOf } from './progress/index.js';
@@ -26,8 +26,16 @@ export interface FormFileCall {
   readonly mostBytes?: number | undefined;
 }
 
+/** A file of a form that is in the storage. */
+export interface StoredFormFile {
+  /** Where and as what. */
+  readonly stored: StoredCloudFile;
+  /** Its first bytes. */
+  readonly head: FileHead;
+}
+
 /** Stores one file of a form; it belongs to the request until that is answered. */
-export async function storeFormFile(call: FormFileCall): Promise<StoredCloudFile> {
+export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile> {
   try {
     return await storePieces(call);
   } finally {
@@ -36,7 +44,7 @@ export async function storeFormFile(call: FormFileCall): Promise<StoredCloudFile
   }
 }
 
-async function storePieces(call: FormFileCall): Promise<StoredCloudFile> {
+async function storePieces(call: FormFileCall): Promise<StoredFormFile> {
   const { options, context, request, files, file, pieces } = call;
   const { fieldname, originalname, mimetype } = file;
   const intake = new FileIntake(options, request, { fieldname, originalname, mimetype });
@@ -46,15 +54,15 @@ async function storePieces(call: FormFileCall): Promise<StoredCloudFile> {
   if (size !== undefined) pieces.assertMayHave(size);
   const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
   const heads = fileHeadsOf(request, files, context.budget);
-  let head: Uint8Array | undefined;
   return files.run(context, 'uploading', async signal => {
     // A small file is there as a whole before anything could be done with it.
     await untilAborted(pieces.ready, signal);
+    let head: FileHead = NO_HEAD;
     const { stored, isPathUnique } = await storeSource(context, {
       from: { queue: pieces, size, mostBytes: call.mostBytes },
       inspectHead: async bytes => {
         await intake.inspect(bytes, signal);
-        head = heads.copy(bytes);
+        head = heads.keep(bytes);
       },
       plan: body => intake.plan(body.size, signal),
       onProgress,
@@ -62,7 +70,6 @@ async function storePieces(call: FormFileCall): Promise<StoredCloudFile> {
     });
     await files.add({ fileId: stored.fileId, context, isPathUnique });
     signal.throwIfAborted();
-    if (head !== undefined) heads.keep(stored.fileId, head);
-    return stored;
+    return { stored, head };
   });
 }

@@ -108,7 +108,7 @@ async function storeFile(
   assertBytes(rawRequestOf(request));
   if (!files.hasBegun) assertRoomForForm(context.budget);
   const originalname = toFileName(takesNamesForLatin1(request) ? decodeLatin1Name(given) : given);
-  const stored = await storeFormFile({
+  const { stored, head } = await storeFormFile({
     options,
     context,
     request,
@@ -116,7 +116,7 @@ async function storeFile(
     file: { fieldname, originalname, mimetype },
     pieces: readStream(stream, context.budget, fieldname),
   });
-  fileHeadsOf(request, files, context.budget).showOnFilesOf(request);
+  fileHeadsOf(request, files, context.budget).showOnRequest(request, stored.fileId, head);
   return { ...stored, originalname };
 }
 

@@ -128,7 +128,7 @@ class UploadForm {
     const pieces = new PieceQueue(queue);
     const heads = fileHeadsOf(this.#request, this.#files, context.budget);
     const storing = this.#store(file, pieces).then(
-      stored => heads.showOn(Object.assign(uploaded, stored)),
+      ({ stored, head }) => heads.showOn(Object.assign(uploaded, stored), head),
       (error: unknown) => {
         void pieces.return();
         return this.#fail(error);

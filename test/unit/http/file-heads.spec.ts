@@ -28,9 +28,8 @@ function makeHeads(budgetBytes = 1_000_000) {
 
 function makeFile(head: Uint8Array = PNG) {
   const { heads, use } = makeHeads();
-  heads.keep('cloud://a', heads.copy(head));
   const file = { fileId: 'cloud://a' } as Uploaded;
-  heads.showOn(file);
+  heads.showOn(file, heads.keep(head));
   return { file, heads, use };
 }
 
@@ -85,65 +84,76 @@ describe("a stored file's buffer", () => {
     heads.release();
     expect(file.buffer).toHaveLength(0);
   });
-
-  it('is given to no other object', () => {
-    const { heads } = makeFile();
-    const others = [{ fileId: 'cloud://b' }, { name: 'a' }, { fileId: 'cloud://a', buffer: 1 }];
-    for (const other of others) heads.showOn(other);
-    expect(others.map(other => Object.getOwnPropertyDescriptor(other, 'buffer')?.get)).toEqual([
-      undefined,
-      undefined,
-      undefined,
-    ]);
-  });
 });
 
 describe('FileHeads', () => {
   it('keeps a copy', () => {
     const { heads } = makeHeads();
     const bytes = Buffer.from('abc');
-    const head = heads.copy(bytes);
+    const head = heads.keep(bytes);
     bytes.fill(0);
-    expect(Buffer.from(head).toString()).toBe('abc');
-    expect(head.buffer.byteLength).toBe(3);
+    expect(Buffer.from(head.bytes).toString()).toBe('abc');
+    expect(head.bytes.buffer.byteLength).toBe(3);
   });
 
   it('counts what it keeps, and gives it back', () => {
     const { heads, use } = makeHeads(0);
-    heads.copy(Buffer.alloc(4_100));
-    heads.copy(Buffer.alloc(4_100));
+    heads.keep(Buffer.alloc(4_100));
+    heads.keep(Buffer.alloc(4_100));
     expect(use.usedBytes).toBe(8_200);
     heads.release();
+    expect(use.usedBytes).toBe(0);
+    // Of a file whose type was still being looked for.
+    expect(heads.keep(PNG).bytes).toHaveLength(0);
     expect(use.usedBytes).toBe(0);
   });
 
   it('refuses many files of one request where there is no memory', () => {
     const { heads, use } = makeHeads(65_536);
     const copyMany = (): void => {
-      for (let count = 0; count < 16; count += 1) heads.copy(Buffer.alloc(4_100));
+      for (let count = 0; count < 16; count += 1) heads.keep(Buffer.alloc(4_100));
     };
     expect(copyMany).toThrow(expect.objectContaining({ code: 'WX_CLOUD_CAPACITY_EXCEEDED' }));
     expect(use.usedBytes).toBe(15 * 4_100);
   });
 
   it('shows a buffer on the objects that a parser makes later, in any shape', () => {
-    const { heads } = makeFile();
+    const { heads } = makeHeads();
     const request: { file?: unknown; files?: unknown } = {};
-    heads.showOnFilesOf(request);
-    heads.showOnFilesOf(request);
-    const shapes = [0, 1, 2, 3].map(() => ({ fileId: 'cloud://a' }));
-    const [one, listed, grouped, unread] = shapes as [object, object, object, object];
+    heads.showOnRequest(request, 'cloud://a', heads.keep(PNG));
+    heads.showOnRequest(request, 'cloud://b', heads.keep(PNG));
+    const [one, listed, grouped] = [
+      { fileId: 'cloud://a' },
+      { fileId: 'cloud://b' },
+      { fileId: 'cloud://b' },
+    ] as const;
+    const others = [{ fileId: 'cloud://c' }, { name: 'a' }];
     request.file = one;
     expect(request.file).toBe(one);
-    for (const files of [[listed], { photo: [grouped], none: [] }, null, 'text', () => {}]) {
+    for (const files of [
+      [listed, ...others],
+      { photo: [grouped], none: [] },
+      null,
+      'x',
+      () => {},
+    ]) {
       request.files = files;
       expect(request.files).toBe(files);
     }
-    expect([one, listed, grouped, unread].map(file => 'buffer' in file)).toEqual([
-      true,
-      true,
-      true,
-      false,
-    ]);
+    const hasBuffer = (file: object): boolean => 'buffer' in file;
+    expect([one, listed, grouped].map(hasBuffer)).toEqual([true, true, true]);
+    expect(others.map(hasBuffer)).toEqual([false, false]);
+  });
+
+  it.each([
+    ['equal', PNG, PNG.byteLength],
+    ['different', Buffer.from('<!doctype html>'), 0],
+  ])('tells of two files in one place with %s heads what holds for both', (_, second, length) => {
+    const { heads } = makeHeads();
+    const request: { file?: Uploaded } = {};
+    heads.showOnRequest(request, 'cloud://a', heads.keep(PNG));
+    heads.showOnRequest(request, 'cloud://a', heads.keep(second));
+    request.file = { fileId: 'cloud://a' } as Uploaded;
+    expect(request.file.buffer).toHaveLength(length);
   });
 });
