@@ -69,9 +69,10 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
     }
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-      const http = context.switchToHttp();
-      const request = http.getRequest<UploadRequest>();
-      const response = rawResponseOf(http.getResponse<ServerResponse>());
+      // Bound to all of an application, or to a class, it also stands before handlers of messages.
+      if (context.getType() !== 'http') return next.handle();
+      const request = context.switchToHttp().getRequest<UploadRequest>();
+      const response = rawResponseOf(context.switchToHttp().getResponse<ServerResponse>());
       const files = watchStoredFiles(request, response);
       endStreamWithAnswer(rawRequestOf(request), response);
       try {
@@ -82,7 +83,6 @@ export function createUploadInterceptor(parts: UploadInterceptorParts): Type<Nes
         return next.handle().pipe(keepOnSuccess(files, error => toLoggedException(error, request)));
       } catch (error) {
         await files.fail();
-        announceRetry(response, error);
         await endForm(rawRequestOf(request), response, error, this.#form);
         throw toLoggedException(error, request);
       }
@@ -103,6 +103,7 @@ async function endForm(
   error: unknown,
   form: UploadFormParts | undefined,
 ): Promise<void> {
+  announceRetry(response, error);
   if (form !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(request, error)) {
     await discardRest(request, form.context);
   }

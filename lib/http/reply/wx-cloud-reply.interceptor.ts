@@ -61,6 +61,8 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
     }
 
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+      // Results of messages have no response that could be too large.
+      if (context.getType() !== 'http') return next.handle();
       const http = context.switchToHttp();
       const request = http.getRequest<ReplyRequest>();
       const response = rawResponseOf(http.getResponse<ServerResponse>());

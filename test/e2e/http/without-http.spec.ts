@@ -1,10 +1,21 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { Body, Controller, Module, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
+import {
+  ClientProxyFactory,
+  MessagePattern,
+  Payload,
+  Transport,
+  type MicroserviceOptions,
+} from '@nestjs/microservices';
 import { FileInterceptor } from '@nestjs/platform-express';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { firstValueFrom } from 'rxjs';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
 import {
   ParseFileIdPipe,
+  WxCloudAnyFilesInterceptor,
   WxCloudFileInterceptor,
   WxCloudReplyInterceptor,
   WxCloudStorageModule,
@@ -53,6 +64,44 @@ function makeModule(options: WxCloudUploadInterceptorOptions) {
   return WorkerModule;
 }
 
+/** The same application with a handler of messages, and an upload interceptor before all handlers. */
+function makeWorker() {
+  @Controller()
+  class MessagesController {
+    readonly #storage: WxCloudStorageService;
+
+    constructor(storage: WxCloudStorageService) {
+      this.#storage = storage;
+    }
+
+    @MessagePattern('store')
+    async store(@Payload() text: string) {
+      return (await this.#storage.upload('messages/a.txt', text)).fileId;
+    }
+  }
+
+  @Module({
+    imports: [makeModule({})],
+    controllers: [MessagesController],
+    providers: [
+      { provide: APP_INTERCEPTOR, useClass: WxCloudAnyFilesInterceptor() },
+      { provide: APP_INTERCEPTOR, useClass: WxCloudReplyInterceptor({ whenOverBytes: 4 }) },
+    ],
+  })
+  class MicroserviceModule {}
+  return MicroserviceModule;
+}
+
+/** A free port for the messages of one test. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 const start = (options: WxCloudUploadInterceptorOptions = {}) =>
   NestFactory.createApplicationContext(makeModule(options), { logger: false, abortOnError: false });
 
@@ -70,5 +119,22 @@ describe('an application without HTTP', () => {
       code: 'WX_CLOUD_OPTIONS_INVALID',
       message: expect.stringContaining('"archive"'),
     });
+  });
+
+  it('starts as a microservice, whose messages pass global interceptors', async () => {
+    const options = { host: '127.0.0.1', port: await freePort() };
+    const service = await NestFactory.createMicroservice<MicroserviceOptions>(makeWorker(), {
+      transport: Transport.TCP,
+      options,
+      logger: false,
+      abortOnError: false,
+    });
+    await service.listen();
+    const client = ClientProxyFactory.create({ transport: Transport.TCP, options });
+    const fileId = await firstValueFrom(client.send<string>('store', 'text'));
+    await client.close();
+    await service.close();
+
+    expect(emulator.objects.map(object => object.fileId)).toContain(fileId);
   });
 });
