@@ -9,9 +9,9 @@ export interface WxCloudStorageModuleExtras {
   name?: string | undefined;
 }
 
-/** What `forRoot` takes to read the environment: extras, and none of the options. */
+/** The form of `forRoot` that reads the environment: extras, and none of the options. */
 export type WxCloudStorageEnvironmentForm = {
-  /** Whether every module of the application can inject the instance without importing this one. */
+  /** True lets every module of the application inject the instance without importing this one. */
   isGlobal: boolean;
   /** Left out: an instance with a name reads no environment. */
   name?: undefined;

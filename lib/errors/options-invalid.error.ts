@@ -5,7 +5,7 @@ export interface OptionsInvalidErrorParts {
   /** The option's path, e.g. `timeouts.totalMs`. */
   readonly option: string;
   /**
-   * What the message begins with.
+   * The beginning of the message.
    * @defaultValue `WxCloudStorageModule: option "<option>"`
    */
   readonly subject?: string | undefined;

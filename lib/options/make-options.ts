@@ -19,8 +19,8 @@ export type MakeOptions = (
 /**
  * Gives the function that makes the options from what Nest injects: the arguments of `useFactory`,
  * or the instance of `useClass` or `useExisting`.
- * @throws {@link OptionsInvalidError} when what is to make them cannot; the function itself, when
- * it makes none
+ * @throws {@link OptionsInvalidError} when the source cannot make options; the function does so when
+ * its result is not an object
  */
 export function optionsMaker({ useFactory, useClass, useExisting }: OptionsSource): MakeOptions {
   if (useFactory) return byFunction(useFactory);
@@ -78,7 +78,7 @@ function hasCreate(maker: unknown): maker is { create: () => unknown } {
   return typeof create === 'function';
 }
 
-/** What the members are is looked at later; this is for what was forgotten. */
+/** Members are checked later; this is for results that were forgotten. */
 function assertObject(made: unknown, option: string, expected: string): WxCloudStorageOptions {
   if (typeof made === 'object' && made !== null && !Array.isArray(made)) {
     return made as WxCloudStorageOptions;

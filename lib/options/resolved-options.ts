@@ -86,7 +86,7 @@ export interface ResolvedOptions {
   readonly env: string;
   /** How to authenticate. */
   readonly auth: ResolvedAuth;
-  /** Whether environment variables gave them. */
+  /** True when environment variables gave them. */
   readonly isFromEnvironment: boolean;
   /** WeChat's API, without a trailing slash. */
   readonly apiBaseUrl: string;

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Inject, Injectable, Module, type DynamicModule } from '@nestjs/common';
 import { Test, type OverrideBy, type TestingModuleBuilder } from '@nestjs/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
 import {
   getWxCloudStorageOptionsToken,
@@ -24,6 +24,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await emulator.close();
   await archive.close();
+});
+
+/** Without the variables that `forRoot()` reads, whatever the tests run in. */
+const clean = Object.entries(process.env).filter(([name]) => !/^(WX|CBR)_/.test(name));
+beforeEach(() => {
+  process.env = Object.fromEntries(clean);
 });
 
 @Injectable()
@@ -140,11 +146,6 @@ describe('WxCloudStorageModule', () => {
   });
 
   describe('without options', () => {
-    const clean = { ...process.env };
-    afterEach(() => {
-      process.env = { ...clean };
-    });
-
     it.each([
       [undefined, false],
       [{}, false],
@@ -210,9 +211,12 @@ describe('WxCloudStorageModule', () => {
     });
   });
 
-  const { WX_APPID: maybe } = process.env;
+  const { A_VARIABLE_THAT_IS_NOT_SET: maybe } = process.env;
   const auth = { type: 'open-api-service' } as const;
+  const keys = { env: 'e', appid: 'a', secret: 's' };
   it.each<[string, () => DynamicModule]>([
+    // @ts-expect-error neither options nor extras
+    ['an empty object', () => WxCloudStorageModule.forRoot({})],
     // @ts-expect-error no way to authenticate
     ['env alone', () => WxCloudStorageModule.forRoot({ env: 'e' })],
     // @ts-expect-error no way to authenticate
@@ -227,6 +231,8 @@ describe('WxCloudStorageModule', () => {
     ['no env beside auth', () => WxCloudStorageModule.forRoot({ auth })],
     // @ts-expect-error two ways to authenticate
     ['auth and AppID', () => WxCloudStorageModule.forRoot({ env: 'e', appid: 'a', auth })],
+    // @ts-expect-error two ways to authenticate
+    ['auth, AppID and secret', () => WxCloudStorageModule.forRoot({ ...keys, auth })],
     // @ts-expect-error no secret in auth
     ['auth without secret', () => forRootWith({ type: 'stable-token', appid: 'a' })],
     // @ts-expect-error the secret may be missing
