@@ -11,6 +11,7 @@ import {
 import { HttpAdapterHost, type AbstractHttpAdapter, type ModulesContainer } from '@nestjs/core';
 import { OptionsInvalidError } from '../errors/index.js';
 import {
+  acceptAnyFileId,
   closeStorageContext,
   createDetachedContext,
   FailedContext,
@@ -179,11 +180,15 @@ function lookUp(
   return wrappers.find(wrapper => wrapper?.isDependencyTreeStatic())?.instance;
 }
 
-/** The instance of a service, which may be a fake: that has the limits of the module's context, if there is one. */
+/** The instance of a service, which may be a fake: that has the limits of the module's options, if they are right. */
 function toInstance(service: object, ofModule?: StorageContext): Instance {
-  const context =
-    contextOf(service) ?? ofModule ?? createDetachedContext(new Logger('WxCloudStorageModule'));
+  const context = contextOf(service) ?? contextForFake(ofModule);
   return { context: throughService(context, service), files: fileSourceOf(service) };
+}
+
+function contextForFake(ofModule: StorageContext | undefined): StorageContext {
+  if (ofModule !== undefined) return acceptAnyFileId(ofModule);
+  return createDetachedContext(new Logger('WxCloudStorageModule'));
 }
 
 /** Finds an instance of the application that a request came to. @throws {@link OptionsInvalidError} when there is none */

@@ -35,6 +35,10 @@ export function createDetachedContext(logger: StorageLogger): StorageContext {
     // Without a key there would be a word of warning.
     ticketKey: randomUUID(),
   });
-  const context = createStorageContext(options, logger);
+  return acceptAnyFileId(createStorageContext(options, logger));
+}
+
+/** The same context for a fake, whose file IDs are of no environment that the options could name. */
+export function acceptAnyFileId(context: StorageContext): StorageContext {
   return { ...context, bucket: new AnyBucket(NO_ENV, undefined) };
 }

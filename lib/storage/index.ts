@@ -33,7 +33,7 @@ export {
   type CheckOutcome,
   type StorageCheck,
 } from './self-check.js';
-export { createDetachedContext } from './detached-context.js';
+export { acceptAnyFileId, createDetachedContext } from './detached-context.js';
 export { FailedContext, usableContext } from './failed-context.js';
 export {
   closeStorageContext,

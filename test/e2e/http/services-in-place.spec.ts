@@ -368,14 +368,15 @@ describe('a fake in place of WxCloudStorageService', () => {
     expect(fake.upload.mock.calls).toMatchObject([[expect.any(String), PNG, {}]]);
   });
 
-  it('is what handles of files work with, which are of the environment of the module', async () => {
+  it('is what handles of files work with, which may be of any environment', async () => {
     const { get, url } = await startWith({ stat: async () => ({ size: 5 }) });
     const headers = { 'content-type': 'application/json' };
     const parse = (fileId: string) =>
       fetch(`${url}/parsed`, { method: 'POST', headers, body: JSON.stringify({ fileId }) });
     expect(await get(`size?fileId=${FILE_ID}`)).toEqual({ size: 5 });
     expect((await parse(FILE_ID)).status).toBe(201);
-    expect((await parse('cloud://other.bucket/a.png')).status).toBe(400);
+    expect((await parse('cloud://other.bucket/a.png')).status).toBe(201);
+    expect((await parse('a.png')).status).toBe(400);
   });
 
   it('takes the place of a named instance by its token', async () => {
