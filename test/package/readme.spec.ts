@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { HTTP_ANSWERS } from '../../lib/http/http-exception.js';
 import { completeLimits } from '../../lib/http/upload-limits.js';
 import * as publicApi from '../../lib/index.js';
@@ -12,7 +20,15 @@ import { nodeAt, nodesAt, parseSource, textAt, withDescendants } from './support
 
 const READMES = ['README.md', 'README.zh-CN.md'];
 const FLOWS = ['docs/flows.md', 'docs/flows.zh-CN.md'] as const;
-const GUIDES = ['docs/architecture.md', 'docs/deployment.md', 'docs/deployment.zh-CN.md', ...FLOWS];
+const TESTING = ['docs/testing.md', 'docs/testing.zh-CN.md'] as const;
+const GUIDES = [
+  'docs/architecture.md',
+  'docs/deployment.md',
+  'docs/deployment.zh-CN.md',
+  ...FLOWS,
+  ...TESTING,
+];
+const PAGES_WITH_CODE = ['README.md', FLOWS[0], TESTING[0]];
 
 /** What the tests give to `resolveOptions`; everything else that comes out of it is a default. */
 const GIVEN = { env: 'given', appid: 'given', secret: 'given' };
@@ -150,6 +166,13 @@ describe('the READMEs together', () => {
     expect(outlineOf(english).filter(part => part === '```mermaid')).toHaveLength(4);
   });
 
+  it('have the chapter on tests beside them, in both languages, with the same code', () => {
+    const [english, chinese] = TESTING;
+    expect(blocksOf(english).map(({ file }) => file)).toContain('photos.fake.spec.ts');
+    expect(blocksOf(chinese)).toEqual(blocksOf(english));
+    expect(outlineOf(chinese)).toEqual(outlineOf(english));
+  });
+
   it('agree on which errors can be tried again', () => {
     const chineseWords: Readonly<Record<string, string>> = {
       no: '否',
@@ -167,7 +190,7 @@ describe('the READMEs together', () => {
   });
 });
 
-describe.each(['README.md', 'docs/flows.md'])('the code in %s', path => {
+describe(`the code in ${PAGES_WITH_CODE.join(', ')}`, () => {
   let workplace: string;
 
   beforeAll(() => {
@@ -178,7 +201,12 @@ describe.each(['README.md', 'docs/flows.md'])('the code in %s', path => {
     writeFileSync(join(workplace, 'tsconfig.json'), JSON.stringify(CONFIGURATION));
     writeFileSync(join(workplace, 'control.ts'), 'export const wrong: string = 1;\n');
     writeFileSync(join(workplace, 'nestjs-config.d.ts'), NESTJS_CONFIG);
-    for (const { file, text } of blocksOf(path)) writeFileSync(join(workplace, file), text);
+    for (const page of PAGES_WITH_CODE) {
+      // Each page has files of its own, which may have the names of another page's.
+      const folder = join(workplace, basename(page, '.md'));
+      mkdirSync(folder);
+      for (const { file, text } of blocksOf(page)) writeFileSync(join(folder, file), text);
+    }
   });
 
   afterAll(() => {
