@@ -133,5 +133,5 @@ function placeOf(modules: ModulesContainer | undefined, facts: EnhancerFacts): s
     const bound = [...interceptors.map(({ bound: one }) => one), ...pipes];
     if (bound.some(one => factsOf(one) === facts)) return `${name}: `;
   }
-  return facts.selection === undefined ? '' : 'a global interceptor: ';
+  return '';
 }
