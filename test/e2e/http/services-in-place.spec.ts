@@ -259,6 +259,14 @@ describe('a fake in place of WxCloudStorageService', () => {
     });
   });
 
+  it('leaves the rest of the module to end with the application', async () => {
+    const { app } = await startWith(makeFake());
+    await app.close();
+    await expect(app.get(WxAccessTokenProvider).getAccessToken()).rejects.toMatchObject({
+      code: 'WX_CLOUD_STORAGE_CLOSED',
+    });
+  });
+
   it('may fail as the storage does', async () => {
     const fake = makeFake();
     const { post } = await startWith(fake);
@@ -297,8 +305,16 @@ describe('a fake in place of WxCloudStorageService', () => {
     });
   });
 
-  it('deletes a file that turns out to be another than was declared', async () => {
+  it.each([
+    ['does not read it', async () => {}],
+    // A stream that fails without a listener would end the process.
+    ['reads it carelessly', (body: Readable) => new Promise(end => body.resume().on('close', end))],
+  ])('deletes a file of another size than was declared, when it %s', async (_, read) => {
     const fake = makeFake();
+    fake.upload.mockImplementation(async (_path, body) => {
+      await read(body as Readable);
+      return { fileId: FILE_ID };
+    });
     const { post } = await startWith(fake);
     const declared: FormPart = { field: 'size', text: '900000' };
     expect(await post('declared', pngOfSize(800_000), [declared])).toMatchObject({ status: 400 });
