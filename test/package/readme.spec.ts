@@ -9,13 +9,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { HTTP_ANSWERS } from '../../lib/http/http-exception.js';
 import { completeLimits } from '../../lib/http/upload-limits.js';
 import * as publicApi from '../../lib/index.js';
 import { resolveOptions, type WxCloudStorageOptions } from '../../lib/options/index.js';
 import { runToEnd } from '../support/child.js';
 import { builtPackage, manifestOf, ROOT } from './support/files.js';
+import { anchorsOf, linksOf, type PageLink } from './support/page-links.js';
 import { nodeAt, nodesAt, parseSource, textAt, withDescendants } from './support/syntax-tree.js';
 
 const READMES = ['README.md', 'README.zh-CN.md'];
@@ -50,13 +51,6 @@ interface CodeBlock {
 interface OptionRange {
   readonly option: string;
   readonly ends: readonly [number, number];
-}
-
-interface PageLink {
-  /** The page or file, from the repository's root. */
-  readonly target: string;
-  /** The heading on it, when one is named. */
-  readonly anchor: string | undefined;
 }
 
 const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -221,9 +215,14 @@ describe(`the code in ${PAGES_WITH_CODE.join(', ')}`, () => {
   });
 });
 
+function isDead({ target, anchor }: PageLink): boolean {
+  if (!existsSync(join(ROOT, target))) return true;
+  return anchor !== undefined && !anchorsOf(textOf(target)).includes(anchor);
+}
+
 describe.each([...READMES, ...GUIDES])('the links of %s', path => {
   it('lead to files and headings that exist', () => {
-    const links = linksOf(path);
+    const links = linksOf(path, textOf(path));
     expect(links.length).toBeGreaterThan(0);
     expect(links.filter(link => isDead(link))).toEqual([]);
   });
@@ -291,31 +290,6 @@ function blocksOf(path: string): readonly CodeBlock[] {
   return [...textOf(path).matchAll(/```ts\n(\/\/ (\S+\.ts)\n.*?)```/gs)].map(
     ([, text = '', file = '']) => ({ file, text }),
   );
-}
-
-/** The links of a page into the repository. */
-function linksOf(path: string): readonly PageLink[] {
-  return [...textOf(path).matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)].map(([, to = '', anchor]) => ({
-    target: to === '' ? path : join(dirname(path), to),
-    anchor,
-  }));
-}
-
-function isDead({ target, anchor }: PageLink): boolean {
-  if (!existsSync(join(ROOT, target))) return true;
-  return anchor !== undefined && !anchorsOf(target).includes(anchor);
-}
-
-/** The anchors of a page: of its headings, as forges make them, and its own. */
-function anchorsOf(path: string): readonly string[] {
-  const text = textOf(path);
-  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N}\s-]/gu, '')
-      .replaceAll(' ', '-'),
-  );
-  return [...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id = '']) => id)];
 }
 
 /** The levels of a page's headings, and its tables, in order. */
