@@ -22,16 +22,13 @@ const SAME_SIGNAL_MS = 500;
 /** What a command writes to, and how it learns that it is to end. */
 export class Terminal {
   readonly #process: TerminalProcess;
-  readonly #end: Promise<void>;
+  readonly #readerGone: Promise<void>;
 
-  /** Takes over the signals and the errors of the streams. */
+  /** Takes over the errors of the streams. */
   constructor(process: TerminalProcess) {
     this.#process = process;
-    this.#end = new Promise(resolve => {
-      // The reader has gone, as `head` does: there is nobody left to write for.
-      process.stdout.on('error', () => resolve());
-      listenForSignals(process, resolve);
-    });
+    // The reader has gone, as `head` does: there is nobody left to write for.
+    this.#readerGone = new Promise(resolve => process.stdout.on('error', () => resolve()));
     process.stderr.on('error', () => undefined);
   }
 
@@ -45,9 +42,13 @@ export class Terminal {
     writeLine(this.#process.stderr, line);
   }
 
-  /** Resolves on SIGINT or SIGTERM, or when nobody reads the output any more. */
-  untilEnd(): Promise<void> {
-    return this.#end;
+  /**
+   * Takes over the signals, which end the process by themselves before, and resolves on SIGINT or
+   * SIGTERM, or when nobody reads the output any more.
+   */
+  async untilEnd(): Promise<void> {
+    const signalled = new Promise<void>(resolve => listenForSignals(this.#process, resolve));
+    await Promise.race([signalled, this.#readerGone]);
   }
 }
 

@@ -152,6 +152,14 @@ describe('nestjs-wx-cloud-storage check', () => {
     expect(checked.stderr).not.toContain(SECRET);
   });
 
+  it('ends on SIGINT at once', async () => {
+    const { variables } = await startEmulator(['--latency-ms', '100000']);
+    const checking = run(['check'], variables);
+    await checking.until(/^env=/m);
+    checking.child.kill('SIGINT');
+    expect(await checking.end).toMatchObject({ code: null, stderr: '' });
+  });
+
   it('names a file that it cannot read', async () => {
     expect(await run(['check', '--dotenv', 'nowhere.env']).end).toEqual({
       code: 1,

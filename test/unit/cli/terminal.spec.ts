@@ -12,20 +12,29 @@ class FakeProcess extends EventEmitter {
 describe('Terminal', () => {
   it.each(['SIGINT', 'SIGTERM'])('ends on %s', async signal => {
     const process = new FakeProcess();
-    const terminal = new Terminal(process);
+    const end = new Terminal(process).untilEnd();
     process.emit(signal, signal);
-    await expect(terminal.untilEnd()).resolves.toBeUndefined();
+    await expect(end).resolves.toBeUndefined();
     expect(process.exit).not.toHaveBeenCalled();
   });
 
-  it('ends at once on a second signal, but not on the same one passed on by npx', () => {
+  it('leaves signals alone until it is waited for', () => {
+    const process = new FakeProcess();
+    const terminal = new Terminal(process);
+    expect(process.eventNames()).toEqual([]);
+    expect(terminal.untilEnd()).toBeInstanceOf(Promise);
+    expect(process.eventNames()).toEqual(['SIGINT', 'SIGTERM']);
+  });
+
+  it('ends at once on a second signal, but not on the same one passed on by npx', async () => {
     const now = jest.spyOn(performance, 'now');
     const process = new FakeProcess();
-    expect(new Terminal(process)).toBeInstanceOf(Terminal);
+    const end = new Terminal(process).untilEnd();
     for (const atMs of [1_000, 1_100]) {
       now.mockReturnValueOnce(atMs);
       process.emit('SIGINT', 'SIGINT');
     }
+    await end;
     expect(process.exit).not.toHaveBeenCalled();
     now.mockReturnValueOnce(1_700);
     process.emit('SIGINT', 'SIGINT');
