@@ -15,9 +15,9 @@ export type EmulatorArguments = Omit<WxCloudEmulatorOptions, 'onRequest'> & {
   readonly port: number;
 };
 
-/** How the environment is to be checked. */
+/** Options of the check. */
 export interface CheckArguments {
-  /** Whether a tiny object is stored, read and deleted, too. */
+  /** True when a tiny object is stored, read and deleted, too. */
   readonly bucket: boolean;
   /** A file with further environment variables. */
   readonly dotenv?: string;
@@ -53,10 +53,10 @@ const CHECK_OPTIONS = {
 const MAX_MESSAGE_CHARACTERS = 200;
 const MAX_WORD_CHARACTERS = 40;
 
-/** What a line of a `.env` file can hold without quotes, whoever reads it. */
+/** A value that every reader of a `.env` file takes without quotes. */
 const PLAIN_VALUE = /^[\w.:-]+$/;
 
-/** Reads what follows the program's name. @throws {@link UsageError} for what it does not know */
+/** Reads the words behind the name of the program. @throws {@link UsageError} for what it does not know */
 export function readCommandLine(words: readonly string[]): Command {
   const [name, ...rest] = words;
   switch (name) {

@@ -5,7 +5,7 @@ import { USAGE } from './usage.js';
 
 /** The parts of the process that decide what is done. */
 export interface RunContext {
-  /** What follows the program's name on the command line. */
+  /** The words behind the name of the program on the command line. */
   readonly words: readonly string[];
   /** Where output goes. */
   readonly terminal: Terminal;

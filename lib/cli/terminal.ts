@@ -19,7 +19,7 @@ const MAX_UNREAD_BYTES = 1_048_576;
 /** Within that, a further signal is the same one: npx passes on what the terminal has sent to all. */
 const SAME_SIGNAL_MS = 500;
 
-/** What a command writes to, and how it learns that it is to end. */
+/** The output of a command, and the signs that it is to end. */
 export class Terminal {
   readonly #process: TerminalProcess;
   readonly #readerGone: Promise<void>;

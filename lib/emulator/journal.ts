@@ -23,7 +23,7 @@ export interface JournalEntry {
   readonly requestBytes: number;
   /** How many bytes of the answer's body were written. */
   readonly responseBytes: number;
-  /** How long the request took, in milliseconds: from its head to the last byte of the answer. */
+  /** The duration of the request in milliseconds: from its head to the last byte of the answer. */
   readonly durationMs: number;
   /** The kind of the fault that took effect, when one did. */
   readonly fault?: FaultKind;
