@@ -1,0 +1,49 @@
+// npm and the versions of Node that it brings.
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const LONGEST_RUN_MS = 600_000;
+
+/** The environment without what the caller set for its own Node, and with another Node first, if one is given. */
+export function cleanEnvironment(binary = process.execPath) {
+  const { NODE_OPTIONS: _ours, ...env } = process.env;
+  return { ...env, PATH: `${dirname(binary)}${delimiter}${env.PATH}` };
+}
+
+/** Runs npm in a folder. Its output is part of the error when it fails. */
+export async function npm(folder, args, binary) {
+  const all = [...args, '--no-audit', '--no-fund', '--loglevel=error'];
+  return runIn(folder, 'npm', all, binary);
+}
+
+/** Runs a program in a folder, with all of its output in the error when it fails. */
+export async function runIn(folder, program, args, binary) {
+  const env = cleanEnvironment(binary);
+  const options = { cwd: folder, env, maxBuffer: 64 << 20, timeout: LONGEST_RUN_MS };
+  try {
+    return await run(program, args, options);
+  } catch (error) {
+    const output = [error.stdout, error.stderr].join('\n').trim();
+    throw new Error(`${program} ${args.join(' ')} failed:\n${output.slice(-4_000)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The running Node for its own version, npm's packages of Node for the others. */
+export async function installNodes(workplace, versions) {
+  const [own] = process.versions.node.split('.');
+  const others = versions.filter(version => version !== own);
+  const folder = join(workplace, 'nodes');
+  await mkdir(folder);
+  await writeFile(join(folder, 'package.json'), '{"private":true}');
+  const source = `node-${process.platform}-${process.arch}`;
+  const specifiers = others.map(version => `node${version}@npm:${source}@${version}`);
+  if (specifiers.length > 0) await npm(folder, ['install', ...specifiers]);
+  const binaryOf = version =>
+    version === own ? process.execPath : join(folder, `node_modules/node${version}/bin/node`);
+  return new Map(versions.map(version => [version, binaryOf(version)]));
+}

@@ -1,0 +1,50 @@
+import 'reflect-metadata';
+import { Controller, Module, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+import {
+  FileId,
+  WxCloudFileInterceptor,
+  WxCloudStorageError,
+  WxCloudStorageModule,
+  WxCloudStorageService,
+} from 'nestjs-wx-cloud-storage';
+import type { WxCloudStorageOptions, WxCloudUploadedFile } from 'nestjs-wx-cloud-storage';
+import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
+import type { WxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
+import { redisAccessTokenStore } from 'nestjs-wx-cloud-storage/redis';
+
+@Controller('photos')
+export class PhotosController {
+  constructor(private readonly storage: WxCloudStorageService) {}
+
+  @Post()
+  @UseInterceptors(WxCloudFileInterceptor('photo', { path: 'photos/', contentTypes: ['image/*'] }))
+  async create(@UploadedFile() photo: WxCloudUploadedFile, @FileId() fileId: string) {
+    const size: number = photo.size;
+    const bytes: Buffer = await this.storage.downloadBuffer(fileId);
+    return { fileId, size, bytes };
+  }
+}
+
+export function makeModule(emulator: WxCloudEmulator): unknown {
+  const options: WxCloudStorageOptions = emulator.options;
+  @Module({
+    imports: [WxCloudStorageModule.forRoot({ ...options, isGlobal: true })],
+    controllers: [PhotosController],
+  })
+  class ApplicationModule {}
+  return ApplicationModule;
+}
+
+export const start: () => Promise<WxCloudEmulator> = startWxCloudEmulator;
+export const storeOf = redisAccessTokenStore;
+export const codeOf = (error: WxCloudStorageError): string => error.code;
+
+// Each fails to compile where a type has become `any`, as one that is not found does.
+// @ts-expect-error a code is no number
+export const wrongCode = (error: WxCloudStorageError): number => error.code;
+// @ts-expect-error an emulator is no number
+export const wrongEmulator = async (): Promise<number> => startWxCloudEmulator();
+// @ts-expect-error a store is no number
+export const wrongStore = (client: never): number => redisAccessTokenStore(client);
+// @ts-expect-error a size is no text
+export const wrongSize = (file: WxCloudUploadedFile): string => file.size;
