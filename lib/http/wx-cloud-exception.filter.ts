@@ -8,7 +8,7 @@ import { toLoggedException } from './failure-log.js';
  * Answers errors of this package that a handler lets through, on routes without one of its interceptors, with the
  * status of their code, and logs those that are a 5xx. Message handlers, gateways and resolvers are answered with the same
  * text, and no status. Use it as `app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter()))`, or as a
- * provider of `APP_FILTER`.
+ * provider of `APP_FILTER`. Without an adapter it leaves the answer to Nest's own filter.
  */
 @Catch(WxCloudStorageError)
 export class WxCloudExceptionFilter extends BaseExceptionFilter {
@@ -17,11 +17,16 @@ export class WxCloudExceptionFilter extends BaseExceptionFilter {
     const type = host.getType<string>();
     const request = type === 'http' ? host.switchToHttp().getRequest<object>() : undefined;
     const answer = toLoggedException(error, request);
-    if (type === 'http') return super.catch(answer, host);
+    if (type === 'http' && this.#hasAdapter()) return super.catch(answer, host);
     if (type === 'rpc') return throwError(() => describe(answer));
-    // Thrown in a gateway, it would end the process.
+    // Nest's own filter answers it; thrown in a gateway, it would end the process.
     if (type !== 'ws') throw answer;
     emitException(host.switchToWs().getClient<Client>(), describe(answer));
+  }
+
+  /** False for one that the application made as `new WxCloudExceptionFilter()`. */
+  #hasAdapter(): boolean {
+    return this.applicationRef !== undefined || this.httpAdapterHost !== undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import {
   Req,
   Res,
   ServiceUnavailableException,
+  UseFilters,
   UseInterceptors,
   type CallHandler,
   type NestInterceptor,
@@ -157,6 +158,18 @@ function failingController({ name, FileInterceptor }: Adapter) {
       await this.storage.serve(fileId, { request, response });
     }
 
+    @Get('bare-filter')
+    @UseFilters(new WxCloudExceptionFilter())
+    async bareFilter() {
+      await this.storage.upload('a.png', PNG);
+    }
+
+    @Get('malformed-bare-filter')
+    @UseFilters(new WxCloudExceptionFilter())
+    async malformedBareFilter() {
+      await this.storage.stat('nothing of the kind');
+    }
+
     @Get('malformed')
     async malformed() {
       await this.storage.stat('nothing of the kind');
@@ -258,6 +271,7 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
   it.each([
     ['a handler', 'plain', 'post-object', 'UPLOAD_REJECTED'],
     ['a file to serve', 'serve', 'get-object', 'DOWNLOAD_FAILED'],
+    ['a handler, without an adapter,', 'bare-filter', 'post-object', 'UPLOAD_REJECTED'],
   ] as const)('one line of the filter for %s that fails', async (_, path, operation, code) => {
     refuse(operation);
     expect((await get(path)).status).toBe(502);
@@ -274,10 +288,15 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     expect(lines).toEqual([]);
   });
 
-  it('no line of the filter for what the client is to blame for', async () => {
-    expect((await get('malformed')).status).toBe(400);
-    expect(lines).toEqual([]);
-  });
+  it.each(['malformed', 'malformed-bare-filter'])(
+    'no line of the filter for what the client is to blame for: %s',
+    async path => {
+      const response = await get(path);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ errorCode: 'WX_CLOUD_FILE_ID_INVALID' });
+      expect(lines).toEqual([]);
+    },
+  );
 
   it.each([
     ['an upload', requestOf('photo')],
