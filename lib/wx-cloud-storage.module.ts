@@ -12,6 +12,7 @@ import { registrarProvider, RouteChecks, WxUploadProgress } from './http/index.j
 import {
   describeOptions,
   optionsMaker,
+  readBoolean,
   readEnvironment,
   resolveOptions,
   type MakeOptions,
@@ -90,6 +91,7 @@ function complete(
   { isGlobal, name }: WxCloudStorageModuleExtras,
   makeOptions: MakeOptions,
 ): DynamicModule {
+  assertExtras({ isGlobal, name });
   const service = getWxCloudStorageToken(name);
   const tokenProvider = getWxAccessTokenProviderToken(name);
   const optionsToken = getWxCloudStorageOptionsToken(name);
@@ -120,6 +122,17 @@ function complete(
     providers,
     exports: [service, tokenProvider, WxUploadProgress],
   };
+}
+
+/** A text such as "false", from a variable, would be true; and a name that is missing another instance. */
+function assertExtras({ isGlobal, name }: WxCloudStorageModuleExtras): void {
+  if (isGlobal !== undefined) readBoolean('isGlobal', isGlobal);
+  if (name === undefined || (typeof name === 'string' && name !== '')) return;
+  throw new OptionsInvalidError({
+    option: 'name',
+    expected: 'a text that is not empty',
+    remedy: 'Leave it out for the default instance.',
+  });
 }
 
 function optionsFromEnvironment(name: string | undefined): WxCloudStorageOptions {

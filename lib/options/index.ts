@@ -11,7 +11,7 @@ export { describeOptions } from './describe-options.js';
 export { optionsMaker, type MakeOptions } from './make-options.js';
 export { readEnvironment, type EnvironmentVariables } from './read-environment.js';
 export { MAX_AGE_RANGE, resolveOptions } from './resolve-options.js';
-export { isLoopback, MAX_TIMER_MS } from './validation.js';
+export { isLoopback, MAX_TIMER_MS, readBoolean } from './validation.js';
 export { Secret } from './secret.js';
 export type * from './access-token-store.js';
 export type * from './wx-cloud-storage-options.js';

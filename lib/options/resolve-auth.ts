@@ -18,6 +18,14 @@ export function resolveEnv(value: unknown): string {
       remedy: 'Give the part of a file ID between "cloud://" and the first dot.',
     });
   }
+  // An AppSecret would stand in the log from the first line on.
+  if (isAppid(env) || isAppSecret(env)) {
+    throw new OptionsInvalidError({
+      option: 'env',
+      expected: `an environment ID, but looks like an ${isAppid(env) ? 'AppID' : 'AppSecret'}`,
+      remedy: 'Give it as the console shows it, e.g. prod-8gtest.',
+    });
+  }
   return env;
 }
 
@@ -91,8 +99,8 @@ function readCredentials(
 
 /** Refuses only what is surely the other of the two, as test doubles may look like neither. */
 function assertNotSwapped(prefix: string, appid: string, secret: string): void {
-  const isAppidSecret = /^[\da-f]{32}$/i.test(appid);
-  if (!isAppidSecret && !/^wx[\da-f]{16}$/i.test(secret)) return;
+  const isAppidSecret = isAppSecret(appid);
+  if (!isAppidSecret && !isAppid(secret)) return;
   const [option, expected, given] = isAppidSecret
     ? ['appid', 'an AppID', 'an AppSecret']
     : ['secret', 'an AppSecret', 'an AppID'];
@@ -101,6 +109,14 @@ function assertNotSwapped(prefix: string, appid: string, secret: string): void {
     expected: `${expected}, but looks like ${given}: the two seem to be swapped`,
     remedy: 'An AppID is "wx" and 16 hexadecimal digits, an AppSecret 32 of them.',
   });
+}
+
+function isAppid(text: string): boolean {
+  return /^wx[\da-f]{16}$/i.test(text);
+}
+
+function isAppSecret(text: string): boolean {
+  return /^[\da-f]{32}$/i.test(text);
 }
 
 function readStore(option: string, value: unknown): AccessTokenStore | undefined {

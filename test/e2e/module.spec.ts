@@ -257,6 +257,23 @@ describe('WxCloudStorageModule', () => {
     });
   });
 
+  it.each([
+    ['isGlobal', 'false'],
+    ['isGlobal', null],
+    ['name', ''],
+    ['name', null],
+    ['name', 5],
+  ])('refuses %s %j, which JavaScript lets through', (option, value) => {
+    const extras = { [option]: value } as object;
+    const imports = [
+      () => WxCloudStorageModule.forRoot({ ...emulator.options, ...extras }),
+      () => WxCloudStorageModule.forRootAsync({ useFactory: () => emulator.options, ...extras }),
+    ];
+    for (const make of imports) {
+      expect(make).toThrow(`WxCloudStorageModule: option "${option}" must be`);
+    }
+  });
+
   it('takes options of either kind with what is left out as undefined', async () => {
     const { appid, secret, ...others } = { ...emulator.options, timeouts: undefined };
     const classic = { type: 'access-token', appid, secret } as const;

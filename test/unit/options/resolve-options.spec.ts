@@ -89,6 +89,19 @@ describe('AppID and AppSecret', () => {
   });
 
   it.each([
+    ['AppID', APPID],
+    ['AppSecret', SECRET],
+    ['AppSecret', SECRET.toUpperCase()],
+  ])('are refused as env, of which the log has the value: %s', (what, env) => {
+    const error = failure({ env });
+    expect(error).toMatchObject({
+      option: 'env',
+      message: expect.stringContaining(`looks like an ${what}`),
+    });
+    expect(everythingShownBy(error)).not.toMatch(/0123456789abcdef/i);
+  });
+
+  it.each([
     { appid: APPID, secret: SECRET },
     { appid: 'wx-app', secret: 'wx-secret' },
     { appid: SECRET.slice(1), secret: `${APPID}0` },
