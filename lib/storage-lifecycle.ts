@@ -20,6 +20,8 @@ export abstract class StorageLifecycle
 
   /** Once the application has started, loads what the first request would have to wait for. Called by Nest. */
   onApplicationBootstrap(): void {
+    // A fake may have no more than the prototype, and Nest calls its hooks too.
+    if (!(#context in this)) return;
     // What is wrong with that shows with the first request.
     setImmediate(() => {
       Promise.all([this.#context.transport.prepare(), loadDetector()]).catch(() => {});
@@ -31,7 +33,7 @@ export abstract class StorageLifecycle
    * clean-up. Called by Nest.
    */
   async beforeApplicationShutdown(): Promise<void> {
-    await this.#context.operations.drain();
+    if (#context in this) await this.#context.operations.drain();
   }
 
   /**
@@ -39,6 +41,6 @@ export abstract class StorageLifecycle
    * Called by Nest.
    */
   async onApplicationShutdown(): Promise<void> {
-    await closeStorageContext(this.#context);
+    if (#context in this) await closeStorageContext(this.#context);
   }
 }

@@ -81,6 +81,7 @@ class InstanceRegistrar
         remedy: 'Import one module in both places (isGlobal), or give one of them a name.',
       });
     }
+    assertService(service);
     instances.set(name, toInstance(service, own));
   }
 
@@ -220,6 +221,17 @@ function partsOf(host: HttpAdapterHost): ApplicationParts {
 
 function partsOfRequest(request: object): ApplicationParts | undefined {
   return byApplication.get(originOf(request).application);
+}
+
+/** A test may have overridden it with what is not there yet. */
+function assertService(service: unknown): void {
+  if (isKey(service)) return;
+  throw new OptionsInvalidError({
+    option: 'service',
+    subject: 'WxCloudStorageModule: the service in place of WxCloudStorageService',
+    expected: `an object with the methods that are called, not ${service === null ? 'null' : typeof service}`,
+    remedy: 'Look at what overrideProvider() is given, and when.',
+  });
 }
 
 function isKey(value: unknown): value is object {

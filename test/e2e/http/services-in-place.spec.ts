@@ -259,6 +259,25 @@ describe('a fake in place of WxCloudStorageService', () => {
     });
   });
 
+  it.each([undefined, null, 'a text'])('stops the start when it is %j', async service => {
+    const starting = withModule()
+      .overrideProvider(WxCloudStorageService)
+      .useFactory({ factory: () => service })
+      .compile();
+    await expect(starting).rejects.toThrow(
+      'the service in place of WxCloudStorageService must be an object',
+    );
+  });
+
+  it('may have no more of the class than its prototype', async () => {
+    const fake = Object.assign(Object.create(WxCloudStorageService.prototype), makeFake());
+    const { app, post } = await startWith(fake);
+    // Past the turn in which a service loads what it needs, where a failure would end the process.
+    await new Promise(setImmediate);
+    expect(await post('photos')).toMatchObject({ status: 201, body: { fileId: FILE_ID } });
+    await expect(app.close()).resolves.toBeUndefined();
+  });
+
   it('leaves the rest of the module to end with the application', async () => {
     const { app } = await startWith(makeFake());
     await app.close();
