@@ -155,7 +155,9 @@ export function findInstance(
   modules?: ModulesContainer,
 ): Instance {
   const { instances, bare } = partsOf(host);
-  return instances.get(name) ?? bare.get(name) ?? findBare(bare, name, modules) ?? fail(name);
+  const known = instances.get(name) ?? bare.get(name) ?? findBare(bare, name, modules);
+  if (known !== undefined) return known;
+  return wrappersOf(modules, serviceTokenOf(name)).length > 0 ? failScoped(name) : fail(name);
 }
 
 function findBare(
@@ -175,10 +177,18 @@ function lookUp(
   modules: ModulesContainer | undefined,
   token: ReturnType<typeof serviceTokenOf>,
 ): unknown {
-  if (token === undefined) return undefined;
-  const wrappers = [...(modules?.values() ?? [])].map(({ providers }) => providers.get(token));
-  // One that is made for each request is not there yet.
-  return wrappers.find(wrapper => wrapper?.isDependencyTreeStatic())?.instance;
+  // One that is made for each request, or for whoever injects it, is not there yet.
+  return wrappersOf(modules, token).find(
+    wrapper => wrapper.isDependencyTreeStatic() && !wrapper.isTransient,
+  )?.instance;
+}
+
+function wrappersOf(
+  modules: ModulesContainer | undefined,
+  token: ReturnType<typeof serviceTokenOf>,
+) {
+  if (token === undefined) return [];
+  return [...(modules?.values() ?? [])].flatMap(({ providers }) => providers.get(token) ?? []);
 }
 
 /** The instance of a service, which may be a fake: that has the limits of the module's options, if they are right. */
@@ -243,5 +253,13 @@ function fail(name: string): never {
     option: 'storage',
     expected: `the name of an instance; there is none called "${name}"`,
     remedy: 'Import WxCloudStorageModule.forRoot or forRootAsync with that name.',
+  });
+}
+
+function failScoped(name: string): never {
+  throw new OptionsInvalidError({
+    option: 'storage',
+    expected: `the name of an instance that is made once; "${name}" is made for each request or injection`,
+    remedy: 'Neither it nor what its options inject may have such a scope, as REQUEST has.',
   });
 }

@@ -9,17 +9,19 @@ import {
   UploadedFiles,
   UseInterceptors,
   type INestApplication,
+  type ModuleMetadata,
   type NestInterceptor,
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { APP_INTERCEPTOR, HttpAdapterHost } from '@nestjs/core';
+import { APP_INTERCEPTOR, HttpAdapterHost, REQUEST } from '@nestjs/core';
 import { FileInterceptor } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, jest } from '@jest/globals';
 import {
   FileId,
   FileIds,
+  getWxCloudStorageToken,
   ParseFileIdPipe,
   WxCloudAnyFilesInterceptor,
   WxCloudFileFieldsInterceptor,
@@ -50,6 +52,35 @@ describe('an interceptor for a named instance', () => {
       code: 'WX_CLOUD_OPTIONS_INVALID',
       option: 'storage',
       message: expect.stringContaining('"archive"'),
+    });
+  });
+
+  const useFactory = () => ({ env: 'e', appid: 'a', secret: 's' });
+  it.each<[string, ModuleMetadata]>([
+    [
+      'options that inject the request',
+      {
+        imports: [
+          WxCloudStorageModule.forRootAsync({ name: 'archive', inject: [REQUEST], useFactory }),
+        ],
+      },
+    ],
+    [
+      'the scope of a fake',
+      {
+        providers: [
+          { provide: getWxCloudStorageToken('archive'), scope: Scope.TRANSIENT, useFactory },
+        ],
+      },
+    ],
+  ])('stops the start-up when that is made several times, by %s', async (_, metadata) => {
+    const testing = await Test.createTestingModule({
+      ...metadata,
+      controllers: [ArchiveController],
+    }).compile();
+    await expect(testing.createNestApplication().init()).rejects.toMatchObject({
+      option: 'storage',
+      message: expect.stringMatching(/^ArchiveController\.create: .+"archive" is made for each/),
     });
   });
 
