@@ -7,7 +7,7 @@ import commonjs from '@rollup/plugin-commonjs';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 
 const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
-const ESM_ONLY_DEPENDENCIES = ['file-type'];
+const COMMONJS = { dir: 'dist', format: 'cjs', exports: 'named', interop: 'auto' };
 
 const entries = Object.values(manifest.exports)
   .filter(target => typeof target !== 'string')
@@ -15,10 +15,9 @@ const entries = Object.values(manifest.exports)
 const input = Object.fromEntries(entries.map(entry => [entry, `build/${entry}.js`]));
 
 const packages = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
-const isFrom = names => id => names.some(name => id === name || id.startsWith(`${name}/`));
-const isPackageOfUsers = isFrom(packages);
-const isEsmOnly = isFrom(ESM_ONLY_DEPENDENCIES);
 const isBuiltin = id => id.startsWith('node:') || builtinModules.includes(id);
+const isPackage = id => packages.some(name => id === name || id.startsWith(`${name}/`));
+const external = id => isBuiltin(id) || isPackage(id);
 
 /** Writes the licences of the packages that a build holds beside it. */
 const licences = fileName => ({
@@ -53,35 +52,36 @@ function onLog(level, log, handler) {
 export default [
   {
     input,
-    external: id => isPackageOfUsers(id) || isBuiltin(id),
-    output: { dir: 'dist', format: 'es', chunkFileNames: 'shared/[name].js' },
+    external,
+    output: [
+      { dir: 'dist', format: 'es', chunkFileNames: 'shared/[name].js' },
+      {
+        ...COMMONJS,
+        entryFileNames: '[name].cjs',
+        chunkFileNames: 'shared/[name].cjs',
+        // Jest without `--experimental-vm-modules` cannot run `import()`.
+        dynamicImportInCjs: false,
+        // Used by the root entry only, from where the path leads to the file made below.
+        paths: { 'file-type': './shared/file-type.cjs' },
+      },
+    ],
     onLog,
   },
   {
-    input,
-    external: id => (isPackageOfUsers(id) && !isEsmOnly(id)) || isBuiltin(id),
+    input: { 'shared/file-type': 'file-type' },
+    external: isBuiltin,
     plugins: [
       nodeResolve({ exportConditions: ['node'], preferBuiltins: true }),
       commonjs(),
       licences('shared/LICENSES.txt'),
     ],
-    output: {
-      dir: 'dist',
-      format: 'cjs',
-      entryFileNames: '[name].cjs',
-      chunkFileNames: 'shared/[name].cjs',
-      // Jest without `--experimental-vm-modules` cannot run `import()`.
-      dynamicImportInCjs: false,
-      manualChunks: id => (id.includes('/node_modules/') ? 'file-type' : undefined),
-      exports: 'named',
-      interop: 'auto',
-    },
+    output: { ...COMMONJS, entryFileNames: '[name].cjs' },
     onLog,
   },
   {
     // The program. It imports the entries by their files, so that there is one copy of each.
     input: 'build/cli/index.js',
-    external: id => id.startsWith('../') || isPackageOfUsers(id) || isBuiltin(id),
+    external: id => id.startsWith('../') || external(id),
     output: { dir: 'dist/cli', format: 'es', chunkFileNames: '[name].js' },
     onLog,
   },

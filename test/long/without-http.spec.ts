@@ -12,7 +12,7 @@ import {
 import { FileInterceptor } from '@nestjs/platform-express';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { firstValueFrom } from 'rxjs';
-import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
 import {
   ParseFileIdPipe,
   WxCloudAnyFilesInterceptor,
@@ -23,7 +23,7 @@ import {
   WxUploadProgress,
   wxCloudUpload,
   type WxCloudUploadInterceptorOptions,
-} from '../../../lib/index.js';
+} from '../../lib/index.js';
 
 let emulator: WxCloudEmulator;
 beforeAll(async () => {
