@@ -124,7 +124,7 @@ function complete(
   };
 }
 
-/** A text such as "false", from a variable, would be true; and a name that is missing another instance. */
+/** Environment variables give texts: "false" would count as true, and "" would name an instance of its own. */
 function assertExtras({ isGlobal, name }: WxCloudStorageModuleExtras): void {
   if (isGlobal !== undefined) readBoolean('isGlobal', isGlobal);
   if (name === undefined || (typeof name === 'string' && name !== '')) return;
