@@ -64,6 +64,6 @@ export abstract class FileIdPipe<T>
     }
   }
 
-  /** What a handler gets for a file ID that is let through. */
+  /** @internal What a handler gets for a file ID that is let through. */
   protected abstract convert(fileId: ParsedFileId, instance: Instance): T;
 }

@@ -20,7 +20,7 @@ export class ParseFileIdPipe extends FileIdPipe<string> {
     return mixin(describeOptions(ConfiguredPipe, 'ParseFileIdPipe.with', options));
   }
 
-  /** The file ID as it is. */
+  /** @internal The file ID as it is. */
   protected convert({ fileId }: ParsedFileId): string {
     return fileId;
   }

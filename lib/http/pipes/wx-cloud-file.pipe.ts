@@ -21,7 +21,7 @@ export class WxCloudFilePipe extends FileIdPipe<WxCloudFile> {
     return mixin(describeOptions(ConfiguredPipe, 'WxCloudFilePipe.with', options));
   }
 
-  /** A handle. */
+  /** @internal A handle. */
   protected convert(fileId: ParsedFileId, { files }: Instance): WxCloudFile {
     return new WxCloudFile(files, fileId);
   }
