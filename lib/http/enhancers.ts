@@ -36,8 +36,9 @@ export function factsOf(enhancer: unknown): EnhancerFacts | undefined {
   return (enhancer.constructor as WithFacts | undefined)?.[FACTS];
 }
 
-/** Notes that an application has an instance, whoever uses it. */
+/** Notes that an application has an instance, whoever uses it. @throws {@link OptionsInvalidError} for one without a host */
 export function noteInstance(host: object, facts: EnhancerFacts): void {
+  assertHost(host, facts.name);
   const known = instantiated.get(host);
   if (known === undefined) instantiated.set(host, new Set([facts]));
   else known.add(facts);
@@ -46,6 +47,20 @@ export function noteInstance(host: object, facts: EnhancerFacts): void {
 /** The upload interceptors that an application has instantiated. */
 export function instancesOf(host: object): ReadonlySet<EnhancerFacts> {
   return instantiated.get(host) ?? new Set();
+}
+
+/**
+ * Makes sure that an interceptor or a pipe belongs to an application. `new` does not need the host for the compiler.
+ * @throws {@link OptionsInvalidError} for one that was made without it
+ */
+export function assertHost(host: unknown, name: string): void {
+  if (typeof host === 'object' && host !== null) return;
+  throw new OptionsInvalidError({
+    option: 'host',
+    subject: `${name}: the interceptor or pipe`,
+    expected: 'passed on as the class that it is, of which Nest makes the instance',
+    remedy: 'Leave out new, or give it the HttpAdapterHost of the application.',
+  });
 }
 
 /** Notes a storage engine. */

@@ -43,7 +43,9 @@ export function WxCloudFileFieldsInterceptor(
 ): Type<NestInterceptor> {
   // What is no list of fields is told when the application starts.
   const list = Array.isArray(fields) ? (fields as readonly (WxCloudFileField | null)[]) : [];
-  const maxCounts = new Map(list.map(field => [field?.name ?? '', field?.maxCount ?? Infinity]));
+  const maxCounts = new Map(
+    Array.from(list, field => [field?.name ?? '', field?.maxCount ?? Infinity]),
+  );
   return createUploadInterceptor({
     name: 'WxCloudFileFieldsInterceptor',
     options,

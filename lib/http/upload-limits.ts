@@ -35,7 +35,10 @@ export function completeLimits(
     names: Object.keys(DEFAULTS),
     replacements: REPLACED_LIMITS,
   });
-  const chosen = Object.entries(members).filter(([, value]) => value !== undefined);
+  // By name, as a getter of a class is not listed.
+  const chosen = Object.keys(DEFAULTS)
+    .map((name): [string, unknown] => [name, members[name]])
+    .filter(([, value]) => value !== undefined);
   for (const [name, value] of chosen) assertLimit(name, value);
   return { ...DEFAULTS, files: fileCount, ...Object.fromEntries(chosen) };
 }

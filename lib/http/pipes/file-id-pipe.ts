@@ -8,7 +8,7 @@ import {
 import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { ParsedFileId } from '../../file-id/index.js';
 import { findInstance, type Instance } from '../application-instances.js';
-import { describeEnhancer, factsOf } from '../enhancers.js';
+import { assertHost, describeEnhancer, factsOf } from '../enhancers.js';
 import { toLoggedException } from '../failure-log.js';
 import { startNamed } from '../routes.js';
 import {
@@ -40,6 +40,7 @@ export abstract class FileIdPipe<T>
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Optional() @Inject(ModulesContainer) modules?: ModulesContainer,
   ) {
+    assertHost(host, factsOf(this)?.name ?? this.constructor.name);
     this.#host = host;
     this.#modules = modules;
   }

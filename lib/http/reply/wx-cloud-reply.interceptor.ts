@@ -16,7 +16,7 @@ import { abandonSource } from '../../body/index.js';
 import { WxCloudStorageError } from '../../errors/index.js';
 import { findInstance, type Instance } from '../application-instances.js';
 import { announceRetry } from '../capacity.js';
-import { describeEnhancer, type EnhancerFacts } from '../enhancers.js';
+import { assertHost, describeEnhancer, type EnhancerFacts } from '../enhancers.js';
 import { logFailure } from '../failure-log.js';
 import { toHttpException } from '../http-exception.js';
 import { keepOnSuccess } from '../keep-on-success.js';
@@ -50,6 +50,7 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
       @Inject(HttpAdapterHost) host: HttpAdapterHost,
       @Optional() @Inject(ModulesContainer) modules?: ModulesContainer,
     ) {
+      assertHost(host, facts.name);
       this.#host = host;
       this.#modules = modules;
     }

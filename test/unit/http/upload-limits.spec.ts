@@ -26,6 +26,15 @@ describe('completeLimits', () => {
     expect(completeLimits({ fileSize: undefined }).fileSize).toBe(104_857_600);
   });
 
+  it('takes the limits of an object whose class has getters', () => {
+    class Limits {
+      get fileSize() {
+        return 5;
+      }
+    }
+    expect(completeLimits(new Limits()).fileSize).toBe(5);
+  });
+
   it.each([0, 1, Infinity])('takes %p', value => {
     expect(completeLimits({ fieldSize: value }).fieldSize).toBe(value);
   });
