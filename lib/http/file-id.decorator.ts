@@ -12,9 +12,10 @@ interface UploadRequest {
 type Read<T> = (field: string | undefined, context: ExecutionContext) => T;
 
 const readFirst: Read<string | undefined> = (field, context) =>
-  findFileIds('FileId', field, context)[0];
+  findFileIds({ name: 'FileId', factory: readFirst }, field, context)[0];
 
-const readAll: Read<readonly string[]> = (field, context) => findFileIds('FileIds', field, context);
+const readAll: Read<readonly string[]> = (field, context) =>
+  findFileIds({ name: 'FileIds', factory: readAll }, field, context);
 
 /** The names of the decorators, by the functions that Nest notes for them. */
 export const FILE_ID_DECORATORS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
@@ -33,7 +34,7 @@ export const FileId: (field?: string) => ParameterDecorator = createParamDecorat
 export const FileIds: (field?: string) => ParameterDecorator = createParamDecorator(readAll);
 
 function findFileIds(
-  decorator: string,
+  decorator: { readonly name: string; readonly factory: unknown },
   field: string | undefined,
   context: ExecutionContext,
 ): readonly string[] {

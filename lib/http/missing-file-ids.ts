@@ -1,4 +1,4 @@
-import type { ExecutionContext } from '@nestjs/common';
+import type { ExecutionContext, Type } from '@nestjs/common';
 import { isMultipart } from '../form/index.js';
 import { countEngines, type EnhancerFacts } from './enhancers.js';
 import { toLoggedException } from './failure-log.js';
@@ -11,7 +11,7 @@ import {
   unknownField,
   type UploadFacts,
 } from './route-misuse.js';
-import { uploadInterceptorsOf } from './routes.js';
+import { isLeftOver, uploadInterceptorsOf } from './routes.js';
 
 const notedInterceptor = new RequestNote<UploadFacts>('interceptor');
 
@@ -22,7 +22,7 @@ export function noteInterceptor(request: object, facts: EnhancerFacts): void {
 
 /** A decorator that has found no file ID. */
 interface EmptyHand {
-  readonly decorator: string;
+  readonly decorator: { readonly name: string; readonly factory: unknown };
   readonly field: string | undefined;
   readonly request: object;
   readonly context: ExecutionContext;
@@ -39,9 +39,17 @@ export function assertHasNoFile(empty: EmptyHand): void {
   if (error !== undefined) throw toLoggedException(error, empty.request) as Error;
 }
 
+type Handler = ReturnType<ExecutionContext['getHandler']>;
+
 function findMisuse(empty: EmptyHand): ReturnType<typeof noInterceptor> | undefined {
-  const { decorator, field, request, context, hasOthers } = empty;
-  const [controller, handler] = [context.getClass(), context.getHandler()];
+  const { field, request, context, hasOthers } = empty;
+  const { name: decorator, factory } = empty.decorator;
+  // A test that calls a decorator's function by itself may have no handler, or not even the methods.
+  const { getClass, getHandler }: Partial<ExecutionContext> = context;
+  const controller: Type | null | undefined = getClass?.call(context);
+  const handler: Handler | null | undefined = getHandler?.call(context);
+  if (!controller || !handler) return undefined;
+  if (isLeftOver(controller, handler.name, { factory, data: field })) return undefined;
   const route = `${controller.name}.${handler.name}`;
   const noted = notedInterceptor.read(request);
   if (noted !== undefined) {

@@ -105,14 +105,56 @@ export function uploadInterceptorsOf(
 }
 
 function readParameters(controller: Type, method: string): readonly RouteParameter[] {
-  // A mixin may have copied the method together with the constructor of the class that declares it.
-  const { constructor: declaring } = controller.prototype as { constructor: object };
-  const noted: unknown =
-    Reflect.getMetadata(METADATA.parameters, controller, method) ??
-    Reflect.getMetadata(METADATA.parameters, declaring, method);
-  return Object.entries((noted ?? {}) as Record<string, Omit<RouteParameter, 'kind'>>).map(
+  return Object.entries(notedParameters(controller, method).used).map(
     ([kind, { factory, data, pipes = [] }]) => ({ kind, factory, data, pipes }),
   );
+}
+
+/**
+ * True for a decorator that only an overridden handler has: Nest 11 asks it all the same, and passes on what the handler
+ * itself wants.
+ */
+export function isLeftOver(controller: Type, method: string, decorator: Decorator): boolean {
+  const { used, leftOver } = notedParameters(controller, method);
+  const isThere = (parameters: NotedParameters): boolean =>
+    Object.values(parameters).some(
+      ({ factory, data }) => factory === decorator.factory && data === decorator.data,
+    );
+  return isThere(leftOver) && !isThere(used);
+}
+
+type Decorator = Pick<RouteParameter, 'factory' | 'data'>;
+type NotedParameters = Readonly<Record<string, Omit<RouteParameter, 'kind'>>>;
+
+/**
+ * What the decorators of a handler have noted. In Nest 11 they add it to what is noted for the handler that theirs
+ * overrides, if there is one: that is left over, and has the same objects in it.
+ */
+function notedParameters(
+  controller: Type,
+  method: string,
+): { readonly used: NotedParameters; readonly leftOver: NotedParameters } {
+  // A mixin may have copied the method together with the constructor of the class that declares it.
+  const { constructor: copied } = controller.prototype as { constructor: object };
+  const hasOwn = (type: object): boolean =>
+    Reflect.hasOwnMetadata(METADATA.parameters, type, method);
+  const owner = [...lineOf(controller), ...lineOf(copied)].find(hasOwn);
+  if (owner === undefined) return { used: {}, leftOver: {} };
+  const read = (type: object): NotedParameters =>
+    (Reflect.getMetadata(METADATA.parameters, type, method) ?? {}) as NotedParameters;
+  const noted = Object.entries(read(owner));
+  const overridden = new Set(Object.values(read(Object.getPrototypeOf(owner) as object)));
+  const used = noted.filter(([, parameter]) => !overridden.has(parameter));
+  // Somebody who copies all of it wants all of it.
+  if (used.length === 0) return { used: read(owner), leftOver: {} };
+  const leftOver = noted.filter(([, parameter]) => overridden.has(parameter));
+  return { used: Object.fromEntries(used), leftOver: Object.fromEntries(leftOver) };
+}
+
+/** A class and those that it extends. */
+function* lineOf(type: object): Generator<object> {
+  for (let one: unknown = type; typeof one === 'function'; one = Object.getPrototypeOf(one))
+    yield one;
 }
 
 /** Checks the options of an interceptor or a pipe, and starts it; an error names the handler that has it. */

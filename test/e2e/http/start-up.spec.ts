@@ -8,6 +8,7 @@ import {
   UploadedFile,
   UploadedFiles,
   UseInterceptors,
+  type ExecutionContext,
   type INestApplication,
   type ModuleMetadata,
   type NestInterceptor,
@@ -15,6 +16,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, HttpAdapterHost, REQUEST } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { FileInterceptor } from '@nestjs/platform-express';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it, jest } from '@jest/globals';
@@ -180,6 +182,32 @@ function controllerWith(
   return PhotosController;
 }
 
+/**
+ * A controller whose handler overrides that of another. Nest 11 keeps what is noted of the other's parameters beside what
+ * is noted of its own.
+ */
+function overriding(
+  parent: Type,
+  interceptors: readonly Type<NestInterceptor>[],
+  ...parameters: ParameterDecorator[]
+): Type {
+  const own = controllerWith(interceptors, ...parameters);
+  class ChildController extends parent {}
+  const { prototype } = ChildController;
+  const handler = Object.getOwnPropertyDescriptor(own.prototype, 'create') as PropertyDescriptor;
+  Object.defineProperty(prototype, 'create', handler);
+  const [inherited, noted] = [parent, own].map(
+    type => Reflect.getMetadata('__routeArguments__', type, 'create') as object,
+  );
+  Reflect.defineMetadata(
+    '__routeArguments__',
+    { ...inherited, ...noted },
+    ChildController,
+    'create',
+  );
+  return ChildController;
+}
+
 class OtherInterceptor implements NestInterceptor {
   intercept(...[, next]: Parameters<NestInterceptor['intercept']>) {
     return next.handle();
@@ -213,6 +241,11 @@ describe('an option that is wrong', () => {
       'an interceptor that another class extends',
       () => controllerWith([class extends WxCloudFilesInterceptor('photos', 0) {}]),
       'PhotosController.create: option "maxCount" of WxCloudFilesInterceptor must be',
+    ],
+    [
+      'a list with a hole',
+      () => controllerWith([WxCloudFileFieldsInterceptor([, { name: 'cover' }] as never)]),
+      'PhotosController.create: option "fields[0]" of WxCloudFileFieldsInterceptor must be',
     ],
     [
       'an inherited handler',
@@ -269,6 +302,19 @@ describe('an option that is wrong', () => {
     const configure = (app: INestApplication) => app.useGlobalInterceptors(instance);
     await expect(start(controllerWith([]), { configure })).rejects.toThrow(message);
     await expect(start(controllerWith([instance]))).rejects.toThrow('PhotosController.create: ');
+  });
+});
+
+describe('an interceptor or a pipe that is made without the host of an application', () => {
+  it.each<[string, () => unknown]>([
+    ['WxCloudFileInterceptor', () => new (one())()],
+    ['WxCloudReplyInterceptor', () => new (WxCloudReplyInterceptor())()],
+    ['ParseFileIdPipe.with', () => new (ParseFileIdPipe.with({}))()],
+    ['WxCloudFilePipe', () => new (WxCloudFilePipe as Type)()],
+  ])('says so at once: %s', (name, make) => {
+    expect(make).toThrow(
+      `${name}: the interceptor or pipe must be passed on as the class that it is, of which Nest makes the instance. Leave out new`,
+    );
   });
 });
 
@@ -369,6 +415,22 @@ describe('a decorator that does not fit its interceptor', () => {
         },
     ],
     [
+      'a handler that overrides one with @FileId()',
+      () => overriding(controllerWith([one()], FileId(), FileId('photo')), [], Body()),
+    ],
+    [
+      'a handler that overrides one with another field',
+      () => overriding(controllerWith([one()], FileId('photo')), [several()], FileIds('photos')),
+    ],
+    [
+      'a handler that overrides one with @UploadedFile()',
+      () => overriding(controllerWith([one()], UploadedFile()), [several()], UploadedFiles()),
+    ],
+    [
+      'a child of a controller with such a handler',
+      () => class extends overriding(controllerWith([one()], FileId()), [], Body()) {},
+    ],
+    [
       'an interceptor of the controller',
       () => {
         const controller = controllerWith([], FileId('photo'), UploadedFile());
@@ -424,6 +486,44 @@ describe('@FileId() behind the interceptor of somebody', () => {
         'POST /photos: 500 WX_CLOUD_OPTIONS_INVALID: PhotosController.create: @FileId() must',
       ),
     ]);
+  });
+
+  it('is not answered with 500 when only an overridden handler has it', async () => {
+    const parent = controllerWith([one()], FileId(), FileId('photo'));
+    const application = await startApplication({ controllers: [overriding(parent, [], Body())] });
+    const response = await fetch(`${application.url}/photos`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"title":"Hello"}',
+    });
+    const body: unknown = await response.json();
+    await application.close();
+    expect([response.status, body]).toEqual([201, { values: [{ title: 'Hello' }, null] }]);
+  });
+
+  it('stops the start-up also where the handler overrides one that it fits', async () => {
+    const parent = controllerWith([one()], FileId('photo'));
+    await expect(start(overriding(parent, [several()], FileId('foto')))).rejects.toThrow(
+      "ChildController.create: @FileId('foto') must be for a field",
+    );
+    const copied = overriding(parent, []);
+    await expect(start(copied)).rejects.toThrow("ChildController.create: @FileId('photo') must");
+  });
+
+  it('gives nothing to a test that calls the function of a decorator by itself', () => {
+    class PhotosController {
+      create() {}
+    }
+    FileId()(PhotosController.prototype, 'create', 0);
+    const noted = Reflect.getMetadata('__routeArguments__', PhotosController, 'create') as object;
+    const [{ factory }] = Object.values(noted) as [
+      { factory: (data: unknown, context: ExecutionContext) => unknown },
+    ];
+    const file = { fieldname: 'photo', fileId: 'cloud://env.bucket/photo' };
+    expect(factory(undefined, new ExecutionContextHost([{ file }]))).toBe(file.fileId);
+    expect(factory(undefined, new ExecutionContextHost([{}]))).toBeUndefined();
+    const fake = { switchToHttp: () => ({ getRequest: () => ({}) }) };
+    expect(factory(undefined, fake as unknown as ExecutionContext)).toBeUndefined();
   });
 
   it('gives nothing when a test has put that in the place of ours', async () => {
