@@ -244,8 +244,9 @@ describe('an option that is wrong', () => {
     ],
     [
       'a list with a hole',
-      () => controllerWith([WxCloudFileFieldsInterceptor([, { name: 'cover' }] as never)]),
-      'PhotosController.create: option "fields[0]" of WxCloudFileFieldsInterceptor must be',
+      () =>
+        controllerWith([WxCloudFileFieldsInterceptor(Object.assign([], { 1: { name: 'cover' } }))]),
+      'PhotosController.create: option "fields[0].name" of WxCloudFileFieldsInterceptor must be',
     ],
     [
       'an inherited handler',
