@@ -17,29 +17,30 @@ const TOP_LEVEL_TYPES = [
   'video',
 ];
 /** Names of types that contents are never found to have, and those that they have. */
-const OTHER_NAMES: Readonly<Record<string, string>> = {
-  'image/jpg': 'image/jpeg',
-  'audio/mp3': 'audio/mpeg',
-  'application/x-zip-compressed': 'application/zip',
-};
-/** What to write for what people write, in place of a type. */
-const TYPES: Readonly<Record<string, string>> = {
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  svg: 'image/svg+xml',
-  mp3: 'audio/mpeg',
-  mp4: 'video/mp4',
-  mov: 'video/quicktime',
-  pdf: 'application/pdf',
-  zip: 'application/zip',
-  json: 'application/json',
-  txt: 'text/plain',
-  csv: 'text/csv',
-};
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['image/jpg', 'image/jpeg'],
+  ['audio/mp3', 'audio/mpeg'],
+  ['application/x-zip-compressed', 'application/zip'],
+]);
+/** Types for the extensions that people write in their place. */
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ['jpg', 'image/jpeg'],
+  ['jpeg', 'image/jpeg'],
+  ['svg', 'image/svg+xml'],
+  ['mp3', 'audio/mpeg'],
+  ['mp4', 'video/mp4'],
+  ['mov', 'video/quicktime'],
+  ['pdf', 'application/pdf'],
+  ['zip', 'application/zip'],
+  ['json', 'application/json'],
+  ['txt', 'text/plain'],
+  ['csv', 'text/csv'],
+]);
 
 /**
- * Checks the types that an interceptor accepts: each has to be a media type or a pattern of them, as anything else matches
- * no file. `hasDetector` says that the application names types itself, in whatever spelling.
+ * Checks the types that an interceptor accepts: each has to be a media type or a pattern of them,
+ * as anything else matches no file. `hasDetector` says that the application names types itself, in
+ * whatever spelling.
  * @throws {@link OptionsInvalidError}
  */
 export function assertContentTypes(value: unknown, hasDetector: boolean): void {
@@ -72,13 +73,13 @@ function assertPattern(item: unknown, hasDetector: boolean): void {
   );
 }
 
-/** What to write in place of a pattern that matches nothing; undefined for one that may match. */
+/** The pattern to write in place of one that matches nothing; undefined for one that may match. */
 function findProblem(pattern: string, hasDetector: boolean): string | undefined {
   if (!PATTERN.test(pattern)) return suggest(pattern);
   if (hasDetector || pattern.startsWith('*')) return undefined;
   const [type = '', subtype = ''] = pattern.split('/');
   const meant = TOP_LEVEL_TYPES.includes(type) ? undefined : findClosest(type, TOP_LEVEL_TYPES);
-  return OTHER_NAMES[pattern] ?? (meant && `${meant}/${subtype}`);
+  return OTHER_NAMES.get(pattern) ?? (meant && `${meant}/${subtype}`);
 }
 
 function suggest(text: string): string {
@@ -87,7 +88,8 @@ function suggest(text: string): string {
   const name = essence.replace(/^\*?\.|\/$/g, '');
   if (TOP_LEVEL_TYPES.includes(name)) return `${name}/*`;
   return (
-    TYPES[name] ?? (/^(?:png|gif|webp|bmp|avif|heic)$/.test(name) ? `image/${name}` : 'image/png')
+    TYPES.get(name) ??
+    (/^(?:png|gif|webp|bmp|avif|heic)$/.test(name) ? `image/${name}` : 'image/png')
   );
 }
 

@@ -100,6 +100,7 @@ describe('the options of an upload interceptor', () => {
     ['contentTypes', ['images/*'], '"image/\\*"'],
     ['contentTypes', ['image/png, image/jpeg'], 'matches no file'],
     ['contentTypes', [''], 'matches no file'],
+    ['contentTypes', ['constructor'], '"image/png"'],
   ])('refuse %s of %p', (option, value, text) => {
     const options = { [option]: value };
     expect(() => assertInterceptorOptions(options)).toThrow(naming(option, text));
