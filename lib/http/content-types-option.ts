@@ -1,6 +1,6 @@
 import { OptionsInvalidError } from '../errors/index.js';
 import { quoteText } from '../form/index.js';
-import { findClosest } from './known-names.js';
+import { findClosest } from '../options/index.js';
 
 const TOKEN = '[a-z\\d][\\w!#$&^.+-]*';
 const PATTERN = new RegExp(`^(?:\\*|\\*/\\*|${TOKEN}/\\*|${TOKEN}/${TOKEN})$`);

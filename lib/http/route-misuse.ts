@@ -1,8 +1,8 @@
 import { OptionsInvalidError } from '../errors/index.js';
+import { findClosest } from '../options/index.js';
 import type { EnhancerFacts } from './enhancers.js';
 import { listFields } from './file-places.js';
 import type { FileSelection } from './file-places.js';
-import { findClosest } from './known-names.js';
 
 /** What is known of an upload interceptor. */
 export type UploadFacts = EnhancerFacts & { readonly selection: FileSelection };

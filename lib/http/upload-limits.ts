@@ -1,6 +1,6 @@
 import { OptionsInvalidError } from '../errors/index.js';
 import type { FormLimits } from '../form/index.js';
-import { readMembers } from './known-names.js';
+import { readMembers } from '../options/index.js';
 import { REPLACED_LIMITS } from './replaced-options.js';
 import type { WxCloudUploadLimits } from './upload-options.js';
 

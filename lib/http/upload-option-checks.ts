@@ -1,10 +1,11 @@
 import { OptionsInvalidError } from '../errors/index.js';
+import { quoteText } from '../form/index.js';
+import { readMembers, type Given } from '../options/index.js';
 import { assertPathOptions } from './cloud-path-option.js';
 import { assertContentTypes } from './content-types-option.js';
 import { assertDeclaredSize } from './declared-size.js';
 import { assertKeepExtension } from './kept-extension.js';
-import { listNames, readMembers, type Given } from './known-names.js';
-import { assertBoolean, assertStorageName } from './option-readers.js';
+import { assertBoolean, assertStorageName } from './option-checks.js';
 import { assertProgressIdOption } from './progress/index.js';
 import { REPLACED_UPLOAD_OPTIONS } from './replaced-options.js';
 import { completeLimits } from './upload-limits.js';
@@ -113,7 +114,7 @@ export function assertFields(fields: unknown): void {
   if (twice === undefined) return;
   throw new OptionsInvalidError({
     option: 'fields',
-    expected: `a list of fields with different names; ${listNames([twice])} is there twice`,
+    expected: `a list of fields with different names; ${quoteText(twice)} is there twice`,
     remedy: 'Give one of them, with the maxCount of both.',
   });
 }

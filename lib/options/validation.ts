@@ -1,28 +1,54 @@
 import { OptionsInvalidError } from '../errors/index.js';
+import { findClosest } from './closest-name.js';
 
 /** An object given by the user, of which nothing is known yet. */
 export type Given = Readonly<Record<string, unknown>>;
 
-/** Reads an object with none but the known members; undefined reads as an empty one. @throws {@link OptionsInvalidError} */
-export function readGroup(option: string, value: unknown, known: readonly string[]): Given {
+/** The members that an object may have. */
+export interface KnownNames {
+  /** Before the name of a member in messages, e.g. `limits.`. */
+  readonly prefix?: string;
+  /** The members. */
+  readonly names: readonly string[];
+  /** The remedies for names that other packages have or that come to mind, in lower case. */
+  readonly replacements?: ReadonlyMap<string, string>;
+}
+
+/**
+ * Reads an object with none but the known members; undefined reads as an empty one.
+ * @throws {@link OptionsInvalidError} for the first unknown member, with what to use instead
+ */
+export function readMembers(option: string, value: unknown, known: KnownNames): Given {
   if (value === undefined) return {};
+  const { names, prefix = '' } = known;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new OptionsInvalidError({
-      option,
-      expected: 'an object',
-      remedy: `Its members are: ${known.join(', ')}.`,
-    });
+    const remedy = `Its members are: ${names.join(', ')}.`;
+    throw new OptionsInvalidError({ option, expected: 'an object', remedy });
   }
-  for (const name of Object.keys(value)) {
-    if (!known.includes(name)) {
-      throw new OptionsInvalidError({
-        option: option === 'options' ? name : `${option}.${name}`,
-        expected: 'absent, as there is no such option',
-        remedy: `Known here: ${known.join(', ')}.`,
-      });
-    }
-  }
-  return value as Given;
+  const unknown = Object.keys(value).find(name => !names.includes(name));
+  if (unknown === undefined) return value as Given;
+  throw new OptionsInvalidError({
+    option: `${prefix}${unknown}`,
+    expected: 'absent, as there is no such option',
+    remedy: adviseAbout(unknown, known),
+  });
+}
+
+function adviseAbout(unknown: string, { names, prefix = '', replacements }: KnownNames): string {
+  const replacement = replacements?.get(unknown.toLowerCase());
+  if (replacement !== undefined) return replacement;
+  const meant = findClosest(unknown, names);
+  if (meant !== undefined) return `Use ${prefix}${meant}.`;
+  return `Known here: ${names.join(', ')}.`;
+}
+
+/**
+ * Reads a group of options; messages name a member with its group, unless that is `options`.
+ * @throws {@link OptionsInvalidError} as {@link readMembers} does
+ */
+export function readGroup(option: string, value: unknown, names: readonly string[]): Given {
+  const prefix = option === 'options' ? '' : `${option}.`;
+  return readMembers(option, value, { prefix, names });
 }
 
 /** Only what is left out or undefined takes the default; null is a wrong value. */

@@ -1,9 +1,9 @@
 import type { ArgumentMetadata } from '@nestjs/common';
 import { OptionsInvalidError, WxCloudStorageError } from '../../errors/index.js';
 import { findPathProblem, type ParsedFileId } from '../../file-id/index.js';
+import { readMembers } from '../../options/index.js';
 import type { Instance } from '../application-instances.js';
-import { readMembers } from '../known-names.js';
-import { assertBoolean, assertStorageName } from '../option-readers.js';
+import { assertBoolean, assertStorageName } from '../option-checks.js';
 import { REPLACED_PIPE_OPTIONS } from '../replaced-options.js';
 
 /** Which file IDs a pipe lets through. */

@@ -1,8 +1,7 @@
 import { OptionsInvalidError } from '../../errors/index.js';
-import { MAX_AGE_RANGE } from '../../options/index.js';
+import { MAX_AGE_RANGE, readMembers } from '../../options/index.js';
 import { assertPathOptions } from '../cloud-path-option.js';
-import { readMembers } from '../known-names.js';
-import { assertStorageName } from '../option-readers.js';
+import { assertStorageName } from '../option-checks.js';
 import { REPLACED_REPLY_OPTIONS } from '../replaced-options.js';
 import type { WxCloudReplyOptions } from './reply-options.js';
 

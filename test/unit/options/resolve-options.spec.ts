@@ -456,18 +456,19 @@ describe('wrong options', () => {
   });
 
   it.each([
-    ['apiBaseURL', { apiBaseURL: MARK }],
-    ['appId', { appId: MARK }],
-    ['timeout', { timeout: MARK }],
-    ['timeouts.totalMS', { timeouts: { totalMS: MARK } }],
-    ['retry.attempt', { retry: { attempt: MARK } }],
-    ['upload.memoryLimit', { upload: { memoryLimit: MARK } }],
-    ['links.maxAge', { links: { maxAge: MARK } }],
-    ['auth.appsecret', withAuth({ appsecret: MARK })],
-  ])('an unknown name is refused at every level: %s', (option, options) => {
+    ['apiBaseURL', { apiBaseURL: MARK }, 'Use apiBaseUrl.'],
+    ['appId', { appId: MARK }, 'Use appid.'],
+    ['timeout', { timeout: MARK }, 'Use timeouts.'],
+    ['password', { password: MARK }, 'Known here: env, appid, '],
+    ['timeouts.totalMS', { timeouts: { totalMS: MARK } }, 'Use timeouts.totalMs.'],
+    ['retry.attempt', { retry: { attempt: MARK } }, 'Use retry.attempts.'],
+    ['upload.memoryLimit', { upload: { memoryLimit: MARK } }, 'Known here: memoryLimitBytes, '],
+    ['links.maxAge', { links: { maxAge: MARK } }, 'Known here: cache, '],
+    ['auth.appsecret', withAuth({ appsecret: MARK }), 'Known here: type, '],
+  ])('an unknown name is refused at every level: %s', (option, options, remedy) => {
     const error = failure(options);
     expect(error).toMatchObject({ option });
-    expect(error.message).toContain('no such option');
+    expect(error.message).toContain(`no such option. ${remedy}`);
     expect(everythingShownBy(error)).not.toContain(MARK);
   });
 

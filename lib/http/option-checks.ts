@@ -1,13 +1,18 @@
 import { OptionsInvalidError } from '../errors/index.js';
+import { readBoolean } from '../options/index.js';
 
-/** Checks an option that may be left out. @throws {@link OptionsInvalidError} unless it is true or false */
+/**
+ * Checks an option that may be left out.
+ * @throws {@link OptionsInvalidError} unless it is true or false
+ */
 export function assertBoolean(option: string, value: unknown): void {
-  if (value === undefined || typeof value === 'boolean') return;
-  const remedy = 'Leave it out for the default.';
-  throw new OptionsInvalidError({ option, expected: 'true or false', remedy });
+  if (value !== undefined) readBoolean(option, value);
 }
 
-/** Checks the name of an instance; that there is one is found out later. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the name of an instance; that there is one is found out later.
+ * @throws {@link OptionsInvalidError}
+ */
 export function assertStorageName(value: unknown): void {
   if (value === undefined || (typeof value === 'string' && value !== '')) return;
   const isEngine = typeof value === 'object' || typeof value === 'function';
