@@ -16,7 +16,7 @@ const TIMEOUT_MS = 60_000;
  */
 export async function runCheck(given: CheckArguments, terminal: Terminal): Promise<number> {
   if (given.dotenv !== undefined) loadVariables(given.dotenv);
-  const app = await start(terminal);
+  const app = await start(given, terminal);
   try {
     const storage = app.get(WxCloudStorageService);
     const found = await storage.check({ bucket: given.bucket, timeoutMs: TIMEOUT_MS });
@@ -38,17 +38,18 @@ function loadVariables(file: string): void {
   }
 }
 
-async function start(terminal: Terminal): ReturnType<typeof NestFactory.createApplicationContext> {
+async function start(
+  { dotenv }: CheckArguments,
+  terminal: Terminal,
+): ReturnType<typeof NestFactory.createApplicationContext> {
   try {
     return await NestFactory.createApplicationContext(WxCloudStorageModule.forRoot(), {
       logger: ownLines(terminal),
       abortOnError: false,
     });
   } catch (error) {
-    if (!(error instanceof OptionsInvalidError)) throw error;
-    throw new Error(`${error.message} A file is read with --dotenv .env.`, {
-      cause: error,
-    });
+    if (!(error instanceof OptionsInvalidError) || dotenv !== undefined) throw error;
+    throw new Error(`${error.message} A file is read with --dotenv .env.`, { cause: error });
   }
 }
 
