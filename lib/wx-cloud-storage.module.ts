@@ -22,6 +22,7 @@ import {
 import {
   createStorageContext,
   FailedContext,
+  LOG_CONTEXT,
   usableContext,
   type StorageContext,
 } from './storage/index.js';
@@ -169,7 +170,7 @@ function makeContext(
   if (given instanceof FailedContext) return given;
   try {
     const options = resolveOnce(given);
-    const logger = new Logger(WxCloudStorageModule.name);
+    const logger = new Logger(LOG_CONTEXT);
     logger.log(describeOptions(options, isDefaultInstance(name) ? undefined : name));
     return createStorageContext(options, logger);
   } catch (error) {

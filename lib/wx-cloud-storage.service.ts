@@ -14,6 +14,7 @@ import {
   downloadToBuffer,
   downloadToFile,
   FailedContext,
+  LOG_CONTEXT,
   objectExists,
   openDownload,
   statObject,
@@ -47,9 +48,7 @@ export class WxCloudStorageService extends StorageUploads {
   constructor(
     @Optional()
     @Inject(STORAGE_CONTEXT)
-    given: StorageContext | FailedContext = createDetachedContext(
-      new Logger('WxCloudStorageModule'),
-    ),
+    given: StorageContext | FailedContext = createDetachedContext(new Logger(LOG_CONTEXT)),
   ) {
     const context = usableContext(given);
     super(context);

@@ -15,6 +15,7 @@ import {
   closeStorageContext,
   createDetachedContext,
   FailedContext,
+  LOG_CONTEXT,
   type StorageContext,
 } from '../storage/index.js';
 import type { WxCloudFileSource } from '../wx-cloud-file.js';
@@ -199,7 +200,7 @@ function toInstance(service: object, ofModule?: StorageContext): Instance {
 
 function contextForFake(ofModule: StorageContext | undefined): StorageContext {
   if (ofModule !== undefined) return acceptAnyFileId(ofModule);
-  return createDetachedContext(new Logger('WxCloudStorageModule'));
+  return createDetachedContext(new Logger(LOG_CONTEXT));
 }
 
 /** Finds an instance of the application that a request came to. @throws {@link OptionsInvalidError} when there is none */

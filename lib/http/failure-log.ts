@@ -1,12 +1,10 @@
 import { HttpException, Logger, type LoggerService } from '@nestjs/common';
 import { innerError, isError, redact, WxCloudStorageError } from '../errors/index.js';
+import { LOG_CONTEXT } from '../storage/index.js';
 import { elapsedMs } from '../transport/index.js';
 import { toHttpException } from './http-exception.js';
 import { rawRequestOf } from './request-origin.js';
 import { RequestNote } from './request-note.js';
-
-/** The context of all lines of this package: the name of its module. */
-const LOG_CONTEXT = 'WxCloudStorageModule';
 
 /** So many lines of a code and a route are written in a window; clients decide how often it fails. */
 const LINES_PER_WINDOW = 10;

@@ -41,7 +41,7 @@ export {
   type StorageContext,
 } from './storage-context.js';
 export { objectExists, statObject } from './stat-object.js';
-export type { StorageLogger } from './storage-logger.js';
+export { LOG_CONTEXT, type StorageLogger } from './storage-logger.js';
 export { assertContentType, storeAtPath, storeSource, type StoragePlan } from './store-source.js';
 export { createUploadForm, type UploadForm, type UploadFormOptions } from './upload-form.js';
 export type { StoredCloudFile, UploadObjectCall } from './upload-call.js';

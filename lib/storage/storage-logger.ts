@@ -1,3 +1,6 @@
+/** The context of all lines of this package: the name of its module. */
+export const LOG_CONTEXT = 'WxCloudStorageModule';
+
 /** Where lines for operators go; Nest's `Logger` fits. */
 export interface StorageLogger {
   /** Takes what an operator may want to know of the start. */
