@@ -23,10 +23,12 @@ export function getWxAccessTokenProviderToken(
  * The injection token of an instance's options, for tests: its value is not for use, but may be overridden, whichever way
  * the module got its own options. They are then neither read nor checked; those that override them are.
  * @example
+ * ```ts
  * const module = await Test.createTestingModule({ imports: [AppModule] })
  *   .overrideProvider(getWxCloudStorageOptionsToken())
  *   .useValue(emulator.options)
  *   .compile();
+ * ```
  */
 export function getWxCloudStorageOptionsToken(name?: string): symbol {
   return Symbol.for(
