@@ -11,6 +11,9 @@ export interface EnhancerFacts {
   assertOptions(): void;
 }
 
+/** The same of one that takes files. */
+export type UploadFacts = EnhancerFacts & { readonly selection: FileSelection };
+
 /** A static member, so that a class which extends one of ours has it too. */
 const FACTS = Symbol('wx-cloud-storage:facts');
 
@@ -36,7 +39,15 @@ export function factsOf(enhancer: unknown): EnhancerFacts | undefined {
   return (enhancer.constructor as WithFacts | undefined)?.[FACTS];
 }
 
-/** Notes that an application has an instance, whoever uses it. @throws {@link OptionsInvalidError} for one without a host */
+/** Tells upload interceptors. */
+export function isUpload(facts: EnhancerFacts | undefined): facts is UploadFacts {
+  return facts?.selection !== undefined;
+}
+
+/**
+ * Notes that an application has an instance, for whatever use.
+ * @throws {@link OptionsInvalidError} for one without a host
+ */
 export function noteInstance(host: object, facts: EnhancerFacts): void {
   assertHost(host, facts.name);
   const known = instantiated.get(host);

@@ -1,23 +1,17 @@
 import type { ExecutionContext, Type } from '@nestjs/common';
 import { isMultipart } from '../form/index.js';
-import { countEngines, type EnhancerFacts } from './enhancers.js';
+import { countEngines, type UploadFacts } from './enhancers.js';
 import { toLoggedException } from './failure-log.js';
 import { rawRequestOf } from './request-origin.js';
 import { RequestNote } from './request-note.js';
-import {
-  filesElsewhere,
-  noInterceptor,
-  takesField,
-  unknownField,
-  type UploadFacts,
-} from './route-misuse.js';
-import { isLeftOver, uploadInterceptorsOf } from './routes.js';
+import { filesElsewhere, noInterceptor, takesField, unknownField } from './route-misuse.js';
+import { isLeftOver, namesUpload } from './routes.js';
 
 const notedInterceptor = new RequestNote<UploadFacts>('interceptor');
 
 /** Notes that one of our interceptors has read the form of a request. */
-export function noteInterceptor(request: object, facts: EnhancerFacts): void {
-  notedInterceptor.write(request, facts as UploadFacts);
+export function noteInterceptor(request: object, facts: UploadFacts): void {
+  notedInterceptor.write(request, facts);
 }
 
 /** A decorator that has found no file ID. */
@@ -58,7 +52,7 @@ function findMisuse(empty: EmptyHand): ReturnType<typeof noInterceptor> | undefi
   }
   if (hasOthers) return filesElsewhere(route, decorator, field);
   // A test may have put something else in the place of our interceptor.
-  if (uploadInterceptorsOf(controller, handler).length > 0) return undefined;
+  if (namesUpload(controller, handler)) return undefined;
   return isWithoutParser(request) ? noInterceptor(route, decorator, field) : undefined;
 }
 

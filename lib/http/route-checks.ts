@@ -5,18 +5,13 @@ import {
   factsOf,
   instancesOf,
   isEngine,
+  isUpload,
   namingSubject,
   type EnhancerFacts,
+  type UploadFacts,
 } from './enhancers.js';
 import { FILE_ID_DECORATORS } from './file-id.decorator.js';
-import {
-  filesElsewhere,
-  misuse,
-  noInterceptor,
-  takesField,
-  unknownField,
-  type UploadFacts,
-} from './route-misuse.js';
+import { filesElsewhere, misuse, noInterceptor, takesField, unknownField } from './route-misuse.js';
 import { routesOf, type Route, type RouteParameter } from './routes.js';
 
 /** Nest's kinds of parameters for `@UploadedFile()` and `@UploadedFiles()`. */
@@ -167,10 +162,6 @@ function assertShape(
       ? 'Use @UploadedFile(), or WxCloudFilesInterceptor.'
       : 'Use @UploadedFiles(), or WxCloudFileInterceptor.',
   );
-}
-
-function isUpload(facts: EnhancerFacts | undefined): facts is UploadFacts {
-  return facts?.selection !== undefined;
 }
 
 /** The engine of ours with which one of Nest's interceptors stores; undefined when it has none. */

@@ -1,11 +1,7 @@
 import { OptionsInvalidError } from '../errors/index.js';
 import { findClosest } from '../options/index.js';
-import type { EnhancerFacts } from './enhancers.js';
+import type { UploadFacts } from './enhancers.js';
 import { listFields } from './file-places.js';
-import type { FileSelection } from './file-places.js';
-
-/** What is known of an upload interceptor. */
-export type UploadFacts = EnhancerFacts & { readonly selection: FileSelection };
 
 /** The error of a decorator that does not fit. */
 export function misuse(

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
-import { factsOf, namingSubject, type EnhancerFacts } from './enhancers.js';
+import { factsOf, isUpload, namingSubject, type EnhancerFacts } from './enhancers.js';
 
 /**
  * Nest's names for what its decorators note. Its own constants can be imported from different files in Nest 11 and 12, and
@@ -94,14 +94,9 @@ function boundTo(key: string, controller: object, handler: object): readonly unk
   });
 }
 
-/** Interceptors of ours that a handler names, whatever a test has put in their place. */
-export function uploadInterceptorsOf(
-  controller: object,
-  handler: object,
-): readonly EnhancerFacts[] {
-  return boundTo(METADATA.interceptors, controller, handler)
-    .map(bound => factsOf(bound))
-    .filter(facts => facts?.selection !== undefined) as readonly EnhancerFacts[];
+/** True when a handler names an interceptor of ours, whatever a test has put in its place. */
+export function namesUpload(controller: object, handler: object): boolean {
+  return boundTo(METADATA.interceptors, controller, handler).some(one => isUpload(factsOf(one)));
 }
 
 function readParameters(controller: Type, method: string): readonly RouteParameter[] {

@@ -13,7 +13,7 @@ import { HttpAdapterHost, ModulesContainer, type AbstractHttpAdapter } from '@ne
 import type { Observable } from 'rxjs';
 import { findInstance } from './application-instances.js';
 import { announceRetry, isRefusedUnread } from './capacity.js';
-import { describeEnhancer, namingSubject, noteInstance, type EnhancerFacts } from './enhancers.js';
+import { describeEnhancer, namingSubject, noteInstance, type UploadFacts } from './enhancers.js';
 import { toLoggedException } from './failure-log.js';
 import type { FileSelection } from './file-places.js';
 import { prepareForForms } from './form-adapters.js';
@@ -115,7 +115,7 @@ function factsFrom({
   selection,
   options,
   assertArguments,
-}: UploadInterceptorParts): EnhancerFacts {
+}: UploadInterceptorParts): UploadFacts {
   const assertOptions = (): void => {
     assertArguments();
     assertInterceptorOptions(options);

@@ -19,7 +19,7 @@ import {
 } from './file-id-options.js';
 
 /** Has the options of a pipe checked when an application that uses it starts. */
-export function describeOptions<T extends object>(pipe: T, name: string, options: unknown): T {
+export function describePipe<T extends object>(pipe: T, name: string, options: unknown): T {
   return describeEnhancer(pipe, { name, assertOptions: () => assertFileIdOptions(options) });
 }
 

@@ -1,7 +1,7 @@
 import { Injectable, mixin, type Type } from '@nestjs/common';
 import type { ParsedFileId } from '../../file-id/index.js';
 import type { WxCloudFileIdOptions } from './file-id-options.js';
-import { describeOptions, FileIdPipe } from './file-id-pipe.js';
+import { describePipe, FileIdPipe } from './file-id-pipe.js';
 
 /**
  * Lets through what is a file ID of the instance's environment and bucket, as it is, or a list of them; anything else is
@@ -17,7 +17,7 @@ export class ParseFileIdPipe extends FileIdPipe<string> {
         return options;
       }
     }
-    return mixin(describeOptions(ConfiguredPipe, 'ParseFileIdPipe.with', options));
+    return mixin(describePipe(ConfiguredPipe, 'ParseFileIdPipe.with', options));
   }
 
   /** @internal The file ID as it is. */

@@ -3,7 +3,7 @@ import type { ParsedFileId } from '../../file-id/index.js';
 import { WxCloudFile } from '../../wx-cloud-file.js';
 import type { Instance } from '../application-instances.js';
 import type { WxCloudFileIdOptions } from './file-id-options.js';
-import { describeOptions, FileIdPipe } from './file-id-pipe.js';
+import { describePipe, FileIdPipe } from './file-id-pipe.js';
 
 /**
  * Turns a file ID of the instance's environment and bucket, or a list of them, into handles; nothing is fetched yet.
@@ -18,7 +18,7 @@ export class WxCloudFilePipe extends FileIdPipe<WxCloudFile> {
         return options;
       }
     }
-    return mixin(describeOptions(ConfiguredPipe, 'WxCloudFilePipe.with', options));
+    return mixin(describePipe(ConfiguredPipe, 'WxCloudFilePipe.with', options));
   }
 
   /** @internal A handle. */
