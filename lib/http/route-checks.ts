@@ -1,5 +1,10 @@
 import { Inject, Injectable, Optional, type OnModuleInit } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import {
+  ApplicationConfig,
+  HttpAdapterHost,
+  ModulesContainer,
+  type AbstractHttpAdapter,
+} from '@nestjs/core';
 import {
   countEngines,
   factsOf,
@@ -11,6 +16,7 @@ import {
   type UploadFacts,
 } from './enhancers.js';
 import { FILE_ID_DECORATORS } from './file-id.decorator.js';
+import { prepareForForms } from './form-adapters.js';
 import { filesElsewhere, misuse, noInterceptor, takesField, unknownField } from './route-misuse.js';
 import { routesOf, type Route, type RouteParameter } from './routes.js';
 
@@ -31,7 +37,7 @@ const checked = new WeakSet<ModulesContainer>();
 export class RouteChecks implements OnModuleInit {
   readonly #modules: ModulesContainer | undefined;
   readonly #config: ApplicationConfig | undefined;
-  readonly #host: object | undefined;
+  readonly #host: HttpAdapterHost | undefined;
 
   /** Injected by Nest. */
   constructor(
@@ -49,12 +55,22 @@ export class RouteChecks implements OnModuleInit {
     const modules = this.#modules;
     if (modules === undefined || checked.has(modules)) return;
     checked.add(modules);
+    this.#prepareForMadeByHand();
     const routes = [...routesOf(modules)];
     for (const route of routes) assertOptions(route);
     const global = globalInterceptors(this.#config);
     for (const facts of global) assertNamed(facts, 'a global interceptor');
     const others = this.#hasOthers(routes, global);
     for (const route of routes) assertDecorators(route, global, others);
+  }
+
+  /** An interceptor that somebody made with `new`, for all of the application or inside of another, Nest does not initialise. */
+  #prepareForMadeByHand(): void {
+    const host = this.#host;
+    if (host === undefined || instancesOf(host).size === 0) return;
+    // Null where the application serves no HTTP, undefined in a testing module without an application.
+    const adapter: AbstractHttpAdapter | null | undefined = host.httpAdapter;
+    if (adapter) prepareForForms(adapter);
   }
 
   /** True when something of ours may run that is bound to no route: inside of another interceptor, or in a middleware. */

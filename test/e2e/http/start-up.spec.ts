@@ -319,6 +319,22 @@ describe('an interceptor or a pipe that is made without the host of an applicati
   });
 });
 
+describe('an interceptor that somebody makes with the host of an application', () => {
+  it.each(ADAPTERS)('stores for all of the application: $name', async adapter => {
+    const Global = WxCloudFileInterceptor('photo');
+    const application = await startApplication({
+      adapter,
+      controllers: [controllerWith([], FileId())],
+      configure: app => app.useGlobalInterceptors(new Global(app.get(HttpAdapterHost))),
+    });
+    const form = makeForm([{ field: 'photo', file: PNG }]);
+    const { status } = await fetch(`${application.url}/photos`, { method: 'POST', body: form });
+    const { length } = application.emulator.objects;
+    await application.close();
+    expect([status, length]).toEqual([201, 1]);
+  });
+});
+
 describe('a decorator that does not fit its interceptor', () => {
   it.each<[string, () => Type, string]>([
     [
