@@ -3,6 +3,7 @@
 // to hold file-type, as that is ES modules only: docs/decisions/0016-es-modules-and-commonjs.md.
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
+import { dirname } from 'node:path';
 import commonjs from '@rollup/plugin-commonjs';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 
@@ -12,7 +13,13 @@ const COMMONJS = { dir: 'dist', format: 'cjs', exports: 'named', interop: 'auto'
 const entries = Object.values(manifest.exports)
   .filter(target => typeof target !== 'string')
   .map(target => target.default.default.replace(/^\.\/dist\/(.+)\.js$/, '$1'));
-const input = Object.fromEntries(entries.map(entry => [entry, `build/${entry}.js`]));
+/** Entries for an optional peer, which use the root entry as applications do. */
+const INTEGRATIONS = ['swagger'];
+const input = Object.fromEntries(
+  entries
+    .filter(entry => !INTEGRATIONS.includes(dirname(entry)))
+    .map(entry => [entry, `build/${entry}.js`]),
+);
 
 const packages = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies });
 const isBuiltin = id => id.startsWith('node:') || builtinModules.includes(id);
@@ -78,6 +85,21 @@ export default [
     output: { ...COMMONJS, entryFileNames: '[name].cjs' },
     onLog,
   },
+  // As for the program below, the root entry is one file, and there is one copy of its classes.
+  ...INTEGRATIONS.map(name => ({
+    input: `build/${name}/index.js`,
+    external: id => id.startsWith('../') || external(id),
+    output: [
+      { dir: `dist/${name}`, format: 'es' },
+      {
+        ...COMMONJS,
+        dir: `dist/${name}`,
+        entryFileNames: '[name].cjs',
+        paths: id => id.replace(/^.*\/build\/index\.js$/, '../index.cjs'),
+      },
+    ],
+    onLog,
+  })),
   {
     // The program. It imports the entries by their files, so that there is one copy of each.
     input: 'build/cli/index.js',

@@ -28,6 +28,7 @@ const NESTS = [
     nest: '11.2.10',
     platforms: { express: '11.2.10', fastify: '11.2.8' },
     withoutNestInterceptors: ['fastify'],
+    more: { '@nestjs/swagger': '11.4.7' },
   },
   {
     nest: '12.1.0',
@@ -37,7 +38,7 @@ const NESTS = [
   {
     nest: '12.5.1',
     platforms: { express: '12.5.1', fastify: '12.5.0' },
-    more: { '@fastify/multipart': '10.1.9' },
+    more: { '@fastify/multipart': '10.1.9', '@nestjs/swagger': '12.0.2' },
   },
 ];
 /** As an application may bring its own dispatcher. */
@@ -92,7 +93,8 @@ async function runCombination(folder, binary, args) {
   }
 }
 
-function combinationsOf({ nest, platforms, withoutNestInterceptors = [] }, folder, binaries) {
+function combinationsOf(entry, folder, binaries) {
+  const { nest, platforms, withoutNestInterceptors = [], more = {} } = entry;
   const systems = MODULE_SYSTEMS.filter(({ nests = /./ }) => nests.test(nest));
   return Object.keys(platforms).flatMap(adapter =>
     systems.flatMap(({ modules, file, flags = [] }) =>
@@ -105,6 +107,7 @@ function combinationsOf({ nest, platforms, withoutNestInterceptors = [] }, folde
             file,
             adapter,
             String(!withoutNestInterceptors.includes(adapter)),
+            String('@nestjs/swagger' in more),
           ]),
       })),
     ),

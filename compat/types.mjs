@@ -28,6 +28,7 @@ async function installConsumer(workplace, tarball) {
   const dependencies = {
     '@nestjs/common': '11.2.10',
     '@nestjs/core': '11.2.10',
+    '@nestjs/swagger': '11.4.7',
     '@types/node': '^20.19.0',
     'nestjs-wx-cloud-storage': `file:${tarball}`,
     'reflect-metadata': '0.2.2',

@@ -12,7 +12,7 @@ const wanted = process.features.require_module ? /\.js$/ : /\.cjs$/;
 const found = require.resolve('nestjs-wx-cloud-storage');
 if (!wanted.test(found)) throw new Error(`require() gave ${found}`);
 
-const [, , adapter, withNestInterceptors] = process.argv;
+const [, , adapter, withNestInterceptors, withSwagger] = process.argv;
 const hasNestInterceptors = withNestInterceptors === 'true';
 const adapters = {
   express: () => {
@@ -27,4 +27,11 @@ const adapters = {
     return { createAdapter: () => new FastifyAdapter(), FileInterceptor };
   },
 };
-void runChecks({ common, core, storage, emulator, ...adapters[adapter]() });
+const documenting =
+  withSwagger === 'true'
+    ? {
+        swagger: require('@nestjs/swagger'),
+        wxSwagger: require('nestjs-wx-cloud-storage/swagger'),
+      }
+    : {};
+void runChecks({ common, core, storage, emulator, ...documenting, ...adapters[adapter]() });

@@ -5,7 +5,7 @@ import * as storage from 'nestjs-wx-cloud-storage';
 import * as emulator from 'nestjs-wx-cloud-storage/emulator';
 import { runChecks } from './suite/run-checks.cjs';
 
-const [, , adapter, withNestInterceptors] = process.argv;
+const [, , adapter, withNestInterceptors, withSwagger] = process.argv;
 const hasNestInterceptors = withNestInterceptors === 'true';
 const adapters = {
   express: async () => {
@@ -20,5 +20,12 @@ const adapters = {
     return { createAdapter: () => new FastifyAdapter(), FileInterceptor };
   },
 };
+const documenting =
+  withSwagger === 'true'
+    ? {
+        swagger: await import('@nestjs/swagger'),
+        wxSwagger: await import('nestjs-wx-cloud-storage/swagger'),
+      }
+    : {};
 const platform = await adapters[adapter]();
-await runChecks({ common, core, storage, emulator, ...platform });
+await runChecks({ common, core, storage, emulator, ...documenting, ...platform });

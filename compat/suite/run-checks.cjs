@@ -2,6 +2,7 @@
 
 const bytesOut = require('./bytes-out.cjs');
 const dispatchers = require('./dispatchers.cjs');
+const documents = require('./documents.cjs');
 const uploads = require('./uploads.cjs');
 const failures = require('./failures.cjs');
 const service = require('./service.cjs');
@@ -16,6 +17,8 @@ exports.runChecks = async modules => {
     ...service.checks,
     ...dispatchers.checks,
     ...bytesOut.checks,
+    // Where this Nest comes with its Swagger.
+    ...(modules.swagger && documents.checks),
     // Nest's own interceptor, where the adapter has one.
     ...(modules.FileInterceptor && { ...uploads.engineChecks, ...failures.engineChecks }),
   };

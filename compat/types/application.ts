@@ -11,12 +11,14 @@ import type { WxCloudStorageOptions, WxCloudUploadedFile } from 'nestjs-wx-cloud
 import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import type { WxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import { redisAccessTokenStore } from 'nestjs-wx-cloud-storage/redis';
+import { ApiWxCloudFile, WxCloudErrorBody } from 'nestjs-wx-cloud-storage/swagger';
 
 @Controller('photos')
 export class PhotosController {
   constructor(private readonly storage: WxCloudStorageService) {}
 
   @Post()
+  @ApiWxCloudFile('photo')
   @UseInterceptors(WxCloudFileInterceptor('photo', { path: 'photos/', contentTypes: ['image/*'] }))
   async create(@UploadedFile() photo: WxCloudUploadedFile, @FileId() fileId: string) {
     const size: number = photo.size;
@@ -46,5 +48,7 @@ export const wrongCode = (error: WxCloudStorageError): number => error.code;
 export const wrongEmulator = async (): Promise<number> => startWxCloudEmulator();
 // @ts-expect-error a store is no number
 export const wrongStore = (client: never): number => redisAccessTokenStore(client);
+// @ts-expect-error a status is no text
+export const wrongStatus = (body: WxCloudErrorBody): string => body.statusCode;
 // @ts-expect-error a size is no text
 export const wrongSize = (file: WxCloudUploadedFile): string => file.size;

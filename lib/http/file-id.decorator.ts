@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { assertHasNoFile } from './missing-file-ids.js';
-import type { WxCloudUploadedFile } from './upload-options.js';
+import type { WxCloudUploadedFile } from './uploaded-file.js';
 
 interface UploadRequest {
   readonly file?: Partial<WxCloudUploadedFile>;

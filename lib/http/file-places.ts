@@ -1,5 +1,5 @@
 import { formInvalid, quoteText } from '../form/index.js';
-import type { WxCloudUploadedFile } from './upload-options.js';
+import type { WxCloudUploadedFile } from './uploaded-file.js';
 
 /** Where `@UploadedFile()` and `@UploadedFiles()` read, on every adapter. */
 export interface FileTarget {

@@ -34,8 +34,8 @@ export type {
   WxCloudIncomingFile,
   WxCloudPathFactory,
   WxCloudProgressId,
-  WxCloudUploadedFile,
   WxCloudUploadEngineOptions,
   WxCloudUploadInterceptorOptions,
   WxCloudUploadLimits,
 } from './upload-options.js';
+export { WxCloudUploadedFile } from './uploaded-file.js';

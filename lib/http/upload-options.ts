@@ -164,32 +164,3 @@ export interface WxCloudFileField {
   /** How many files it takes. @defaultValue no limit but `limits.files` */
   readonly maxCount?: number | undefined;
 }
-
-/**
- * A file that was stored: multer's shape, and where it is. Its `buffer`, which is not declared here,
- * is not the content: it tells the type to Nest's `FileTypeValidator`.
- */
-export interface WxCloudUploadedFile {
-  /** The name of the form field. */
-  readonly fieldname: string;
-  /**
-   * The name that the client gave, in UTF-8, without folders, control characters and marks that
-   * change the direction of text, at most 255 characters with the extension kept. A name of which
-   * nothing is left is `file`.
-   */
-  readonly originalname: string;
-  /** multer's name for the part's transfer encoding. */
-  readonly encoding: string;
-  /** The type that the client claimed; `contentType` is what the content shows. */
-  readonly mimetype: string;
-  /** How many bytes were stored. */
-  readonly size: number;
-  /** `cloud://env.bucket/path`. */
-  readonly fileId: string;
-  /** The object's path. */
-  readonly cloudPath: string;
-  /** The type it was stored with. */
-  readonly contentType: string;
-  /** The ETag that COS answered, without quotes: the MD5 of the content. */
-  readonly etag: string;
-}

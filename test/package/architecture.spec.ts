@@ -45,6 +45,11 @@ const TABLE: ImportTable = {
   },
   '.': { folders: [...CORE, 'storage', 'http'], packages: ['@nestjs/common', 'rxjs'] },
   redis: { folders: ['errors', 'options'], packages: ['@nestjs/common'] },
+  swagger: {
+    folders: [],
+    files: ['index.ts'],
+    packages: ['@nestjs/common', '@nestjs/swagger'],
+  },
   cli: {
     folders: [],
     files: ['index.ts', 'emulator/index.ts'],

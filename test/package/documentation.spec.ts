@@ -10,15 +10,18 @@ import { parseSource } from './support/syntax-tree.js';
 
 const lib = new Map(sourcesBelow(join(ROOT, 'lib'), /\.ts$/).map(file => [file.path, file]));
 
-describe.each(['index.ts', 'emulator/index.ts', 'redis/index.ts'])('lib/%s', entry => {
-  it('exports something', () => {
-    expect(exportedNamesOf(lib, entry)).not.toEqual([]);
-  });
+describe.each(['index.ts', 'emulator/index.ts', 'redis/index.ts', 'swagger/index.ts'])(
+  'lib/%s',
+  entry => {
+    it('exports something', () => {
+      expect(exportedNamesOf(lib, entry)).not.toEqual([]);
+    });
 
-  it('has a doc comment on every export and every member of an exported type', () => {
-    expect(undocumentedExportsOf(lib, entry)).toEqual([]);
-  });
-});
+    it('has a doc comment on every export and every member of an exported type', () => {
+      expect(undocumentedExportsOf(lib, entry)).toEqual([]);
+    });
+  },
+);
 
 describe('the checker', () => {
   it.each([

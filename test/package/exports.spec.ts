@@ -39,6 +39,7 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
     'WxCloudStorageError',
     'WxCloudStorageModule',
     'WxCloudStorageService',
+    'WxCloudUploadedFile',
     'WxUploadProgress',
     'getWxAccessTokenProviderToken',
     'getWxCloudStorageOptionsToken',
@@ -47,6 +48,12 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
     'wxCloudUpload',
   ],
   'nestjs-wx-cloud-storage/redis': ['redisAccessTokenStore'],
+  'nestjs-wx-cloud-storage/swagger': [
+    'ApiWxCloudAnyFiles',
+    'ApiWxCloudFile',
+    'ApiWxCloudFileFields',
+    'WxCloudErrorBody',
+  ],
   'nestjs-wx-cloud-storage/emulator': ['startWxCloudEmulator'],
 };
 
@@ -157,20 +164,29 @@ describe('the built package', () => {
     const own = (await modulesLoadedBy(entry))
       .filter(url => url.startsWith(folder))
       .map(url => url.slice(folder.length));
-    expect(own.filter(path => !path.startsWith('shared/'))).toEqual([file]);
+    expect(own.filter(isNoShare)).toEqual([file]);
   });
 
-  it('loads neither an HTTP platform nor the emulator with its root entry', async () => {
+  it('loads the root entry with that for Swagger, as both share a class', async () => {
+    const loaded = await modulesLoadedBy('nestjs-wx-cloud-storage/swagger');
+    const own = loaded.filter(url => url.startsWith(`${pathToFileURL(builtPackage()).href}/`));
+    expect(own.map(url => url.replace(/^.*\/dist\//, '')).filter(isNoShare)).toEqual([
+      'swagger/index.js',
+      'index.js',
+    ]);
+  });
+
+  it('loads neither an HTTP platform nor the emulator nor Swagger with its root entry', async () => {
     const loaded = await modulesLoadedBy('nestjs-wx-cloud-storage');
     expect(loaded).toContainEqual(expect.stringMatching(/\/dist\/index\.js$/));
-    expect(loaded.filter(isPlatformOrEmulator)).toEqual([]);
+    expect(loaded.filter(isOptional)).toEqual([]);
   });
 });
 
 describe('the checker', () => {
   it('sees the emulator when it is loaded', async () => {
     const loaded = await modulesLoadedBy('nestjs-wx-cloud-storage/emulator');
-    expect(loaded.filter(isPlatformOrEmulator)).not.toEqual([]);
+    expect(loaded.filter(isOptional)).not.toEqual([]);
   });
 
   it('sees the HTTP platform and what it requires when they are loaded', async () => {
@@ -226,8 +242,12 @@ async function load(specifier: string): Promise<readonly string[]> {
   return [...imported.map(line => line.slice('loaded '.length)), ...stdout.split('\n')];
 }
 
-function isPlatformOrEmulator(url: string): boolean {
-  return /\/node_modules\/(@nestjs\/platform-|express\/|multer\/|fastify\/)|\/dist\/emulator\//.test(
+function isNoShare(path: string): boolean {
+  return !path.startsWith('shared/');
+}
+
+function isOptional(url: string): boolean {
+  return /\/node_modules\/(@nestjs\/platform-|@nestjs\/swagger\/|express\/|multer\/|fastify\/)|\/dist\/emulator\//.test(
     url,
   );
 }
