@@ -278,6 +278,11 @@ describe('a fake in place of WxCloudStorageService', () => {
     await expect(app.close()).resolves.toBeUndefined();
   });
 
+  it('does not reach the storage by the methods of that prototype', async () => {
+    const { post } = await startWith(Object.create(WxCloudStorageService.prototype));
+    expect(await post('photos')).toMatchObject({ status: 500 });
+  });
+
   it('leaves the rest of the module to end with the application', async () => {
     const { app } = await startWith(makeFake());
     await app.close();
