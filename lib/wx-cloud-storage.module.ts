@@ -57,9 +57,10 @@ const resolved = new WeakSet<object>();
 @Module({})
 export class WxCloudStorageModule extends ConfigurableModuleClass {
   /**
-   * Takes the options as they are. Without any, the default instance takes them from the environment
-   * when the application starts: `WX_ENV_ID` (or `CBR_ENV_ID`), `WX_APPID`, `WX_SECRET` and
-   * `WX_API_BASE_URL`; without `WX_SECRET` the token that Cloud Hosting mounts, if there is one.
+   * Takes the options as they are. Without any, the default instance takes them from the
+   * environment when the application starts: `WX_ENV_ID` (or `CBR_ENV_ID`), `WX_APPID`, `WX_SECRET`
+   * and `WX_API_BASE_URL`; without `WX_SECRET` the token that Cloud Hosting mounts, if there is
+   * one.
    */
   static override forRoot(
     options?: typeof OPTIONS_TYPE | WxCloudStorageEnvironmentForm,
@@ -125,7 +126,10 @@ function complete(
   };
 }
 
-/** Environment variables give texts: "false" would count as true, and "" would name an instance of its own. */
+/**
+ * Environment variables give texts: "false" would count as true, and "" would name an instance of
+ * its own.
+ */
 function assertExtras({ isGlobal, name }: WxCloudStorageModuleExtras): void {
   if (isGlobal !== undefined) readBoolean('isGlobal', isGlobal);
   if (name === undefined || (typeof name === 'string' && name !== '')) return;
@@ -146,8 +150,9 @@ function optionsFromEnvironment(name: string | undefined): WxCloudStorageOptions
 }
 
 /**
- * Makes the options provider hold the checked options, whose secret is wrapped, instead of what the user gave. They are
- * checked, and read, when it is instantiated: not at all where a test overrides it.
+ * Makes the options provider hold the checked options, whose secret is wrapped, instead of what the
+ * user gave. They are checked, and read, when it is instantiated: not at all where a test overrides
+ * it.
  */
 function resolving(provider: Provider, token: symbol, makeOptions: MakeOptions): Provider {
   if (!('provide' in provider) || provider.provide !== MODULE_OPTIONS_TOKEN) return provider;
@@ -178,7 +183,10 @@ function makeContext(
   }
 }
 
-/** Wrong options are told by the first call, if the service has not stopped the start because of them. */
+/**
+ * Wrong options are told by the first call, if the service has not stopped the start because of
+ * them.
+ */
 function tokensOf(context: MadeContext): AccessTokens {
   return {
     get: async () => {

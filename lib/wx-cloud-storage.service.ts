@@ -44,7 +44,10 @@ import { STORAGE_CONTEXT } from './wx-cloud-storage.module-definition.js';
 export class WxCloudStorageService extends StorageUploads {
   readonly #context: StorageContext;
 
-  /** @internal Made by the module. A subclass that a test provides without the module can do what it overrides. */
+  /**
+   * @internal Made by the module. A subclass that a test provides without the module can do what it
+   * overrides.
+   */
   constructor(
     @Optional()
     @Inject(STORAGE_CONTEXT)

@@ -20,8 +20,9 @@ export function getWxAccessTokenProviderToken(
 }
 
 /**
- * The injection token of an instance's options, for tests: its value is not for use, but may be overridden, whichever way
- * the module got its own options. They are then neither read nor checked; those that override them are.
+ * The injection token of an instance's options, for tests: its value is not for use, but may be
+ * overridden, whichever way the module got its own options. They are then neither read nor checked;
+ * those that override them are.
  * @example
  * ```ts
  * const module = await Test.createTestingModule({ imports: [AppModule] })

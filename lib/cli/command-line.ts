@@ -26,7 +26,9 @@ export interface CheckArguments {
 /** A command line that was not understood; its message is one line for the user. */
 export class UsageError extends Error {}
 
-/** The port of an emulator that is told none: always the same, so that a `.env` file stays valid. */
+/**
+ * The port of an emulator that is told none: always the same, so that a `.env` file stays valid.
+ */
 export const DEFAULT_PORT = 4100;
 
 const HELP = { help: { type: 'boolean', short: 'h' } } as const;
@@ -56,7 +58,10 @@ const MAX_WORD_CHARACTERS = 40;
 /** A value that every reader of a `.env` file takes without quotes. */
 const PLAIN_VALUE = /^[\w.:-]+$/;
 
-/** Reads the words behind the name of the program. @throws {@link UsageError} for what it does not know */
+/**
+ * Reads the words behind the name of the program.
+ * @throws {@link UsageError} for what it does not know
+ */
 export function readCommandLine(words: readonly string[]): Command {
   const [name, ...rest] = words;
   switch (name) {

@@ -25,7 +25,10 @@ export function describeEmulator(
   ];
 }
 
-/** Writes one request as one line: method, operation, path, status, bytes in and out, duration, and what went wrong. */
+/**
+ * Writes one request as one line: method, operation, path, status, bytes in and out, duration, and
+ * what went wrong.
+ */
 export function formatRequest(entry: JournalEntry): string {
   const { operation, method, status, requestBytes, responseBytes, durationMs } = entry;
   const path = cleanText(entry.path.replace(USER_INFO, '//'), MAX_PATH_CHARACTERS);

@@ -13,7 +13,9 @@ export interface RunContext {
   readonly readVersion: () => string;
 }
 
-/** Does what the command line says, and gives the exit code: 0, 1 for a failure, 2 for wrong usage. */
+/**
+ * Does what the command line says, and gives the exit code: 0, 1 for a failure, 2 for wrong usage.
+ */
 export async function run(context: RunContext): Promise<number> {
   const { terminal } = context;
   try {
@@ -27,7 +29,9 @@ export async function run(context: RunContext): Promise<number> {
   }
 }
 
-/** Loads what the command needs and no more: the emulator does without Nest, which takes a second. */
+/**
+ * Loads what the command needs and no more: the emulator does without Nest, which takes a second.
+ */
 async function carryOut({ words, terminal, readVersion }: RunContext): Promise<number> {
   const command = readCommandLine(words);
   switch (command.name) {

@@ -16,7 +16,9 @@ export interface TerminalProcess {
 /** Beyond that, lines are left out: a reader that is too slow is not to fill the memory. */
 const MAX_UNREAD_BYTES = 1_048_576;
 
-/** Within that, a further signal is the same one: npx passes on what the terminal has sent to all. */
+/**
+ * Within that, a further signal is the same one: npx passes on what the terminal has sent to all.
+ */
 const SAME_SIGNAL_MS = 500;
 
 /** The output of a command, and the signs that it is to end. */
@@ -27,7 +29,7 @@ export class Terminal {
   /** Takes over the errors of the streams. */
   constructor(process: TerminalProcess) {
     this.#process = process;
-    // The reader has gone, as `head` does: there is nobody left to write for.
+    // The reader has gone, as `head` does: nothing is left to write for.
     this.#readerGone = new Promise(resolve => process.stdout.on('error', () => resolve()));
     process.stderr.on('error', () => undefined);
   }
@@ -44,7 +46,7 @@ export class Terminal {
 
   /**
    * Takes over the signals, which end the process by themselves before, and resolves on SIGINT or
-   * SIGTERM, or when nobody reads the output any more.
+   * SIGTERM, or when the output is no longer read.
    */
   async untilEnd(): Promise<void> {
     const signalled = new Promise<void>(resolve => listenForSignals(this.#process, resolve));

@@ -20,8 +20,8 @@ export interface OptionsInvalidErrorParts {
 const partsOf = new WeakMap<OptionsInvalidError, OptionsInvalidErrorParts>();
 
 /**
- * An option of the module, an interceptor or a pipe is missing or wrong, or a decorator does not fit its interceptor. Names
- * the option, never a secret. Code `WX_CLOUD_OPTIONS_INVALID`.
+ * An option of the module, an interceptor or a pipe is missing or wrong, or a decorator does not
+ * fit its interceptor. Names the option, never a secret. Code `WX_CLOUD_OPTIONS_INVALID`.
  */
 export class OptionsInvalidError extends WxCloudStorageError {
   /** The option's path, e.g. `timeouts.totalMs`; or the decorator, e.g. `@FileId()`. */

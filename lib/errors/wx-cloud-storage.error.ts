@@ -24,9 +24,9 @@ export interface WxCloudStorageErrorParts {
 }
 
 /**
- * The one error that this package throws. Tell errors apart by {@link WxCloudStorageError.code}.
- * No message, field or cause holds an app secret, an access token, a COS signature or a security token. Its JSON has the
- * message and all fields, but neither stack nor cause.
+ * The one error that this package throws. Tell errors apart by {@link WxCloudStorageError.code}. No
+ * message, field or cause holds an app secret, an access token, a COS signature or a security
+ * token. Its JSON has the message and all fields, but neither stack nor cause.
  */
 export class WxCloudStorageError extends Error {
   /** What went wrong, for programs; see the README for a table with remedies. */

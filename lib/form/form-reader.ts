@@ -29,7 +29,7 @@ export interface FormFile {
   readonly mimetype: string;
 }
 
-/** What a form had where files were looked for: it explains why there are none. */
+/** The things that a form had where files were looked for: they explain why there are none. */
 export interface FormClues {
   /** The field of the first file that has content and no name, and so was passed over. */
   readonly namelessField?: string | undefined;
@@ -88,7 +88,7 @@ export class FormReader {
     return this.#budget.textBytes;
   }
 
-  /** What came so far in place of files. */
+  /** The things that came so far in place of files. */
   get clues(): FormClues {
     return {
       namelessField: this.#namelessField,

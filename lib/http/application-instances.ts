@@ -62,7 +62,10 @@ class InstanceRegistrar
   implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
 {
   readonly #host: HttpAdapterHost | undefined;
-  /** The module's own context, where the service that a test put in place of its own leaves it unused. */
+  /**
+   * The module's own context, where the service that a test put in place of its own leaves it
+   * unused.
+   */
   readonly #unused: StorageContext | undefined;
 
   constructor(
@@ -173,12 +176,12 @@ function findBare(
   return instance;
 }
 
-/** What is provided for a token anywhere in the application; undefined when nothing is. */
+/** Finds the instance for a token anywhere in the application; undefined when there is none. */
 function lookUp(
   modules: ModulesContainer | undefined,
   token: ReturnType<typeof serviceTokenOf>,
 ): unknown {
-  // One that is made for each request, or for whoever injects it, is not there yet.
+  // One that is made for each request, or for each injection, is not there yet.
   return wrappersOf(modules, token).find(
     wrapper => wrapper.isDependencyTreeStatic() && !wrapper.isTransient,
   )?.instance;
@@ -192,7 +195,10 @@ function wrappersOf(
   return [...(modules?.values() ?? [])].flatMap(({ providers }) => providers.get(token) ?? []);
 }
 
-/** The instance of a service, which may be a fake: that has the limits of the module's options, if they are right. */
+/**
+ * The instance of a service, which may be a fake: that has the limits of the module's options, if
+ * they are right.
+ */
 function toInstance(service: object, ofModule?: StorageContext): Instance {
   const context = contextOf(service) ?? contextForFake(ofModule);
   return { context: throughService(context, service), files: fileSourceOf(service) };

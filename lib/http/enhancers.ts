@@ -1,7 +1,7 @@
 import { OptionsInvalidError, withSubject } from '../errors/index.js';
 import type { FileSelection } from './file-places.js';
 
-/** What is known of an interceptor or a pipe of this package before it is used. */
+/** The facts about an interceptor or a pipe of this package that are known before it is used. */
 export interface EnhancerFacts {
   /** The function that made it, e.g. `WxCloudFileInterceptor`. */
   readonly name: string;
@@ -61,7 +61,8 @@ export function instancesOf(host: object): ReadonlySet<EnhancerFacts> {
 }
 
 /**
- * Makes sure that an interceptor or a pipe belongs to an application. `new` does not need the host for the compiler.
+ * Makes sure that an interceptor or a pipe belongs to an application. `new` does not need the host
+ * for the compiler.
  * @throws {@link OptionsInvalidError} for one that was made without it
  */
 export function assertHost(host: unknown, name: string): void {
@@ -86,7 +87,7 @@ export function isEngine(value: unknown): value is object {
   return typeof value === 'object' && value !== null && engines.has(value);
 }
 
-/** How many storage engines this process has made. */
+/** Counts the storage engines that this process has made. */
 export function countEngines(): number {
   return enginesMade;
 }

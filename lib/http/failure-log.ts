@@ -6,7 +6,9 @@ import { toHttpException } from './http-exception.js';
 import { rawRequestOf } from './request-origin.js';
 import { RequestNote } from './request-note.js';
 
-/** So many lines of a code and a route are written in a window; clients decide how often it fails. */
+/**
+ * So many lines of a code and a route are written in a window; clients decide how often it fails.
+ */
 const LINES_PER_WINDOW = 10;
 const WINDOW_MS = 60_000;
 
@@ -16,10 +18,12 @@ const MAX_MESSAGE = 1_000;
 const MAX_STACK = 16_384;
 const DEEPEST_CAUSE = 4;
 
-/** What tells one failure of a code from another, for an operator and for support. */
+/** The fields that tell one failure of a code from another, for an operator and for support. */
 const FIELDS = ['errcode', 'cosCode', 'upstreamStatus', 'phase', 'requestId'] as const;
 
-/** Control and format characters, with which a text could forge lines or reverse what is around it. */
+/**
+ * Control and format characters, with which a text could forge lines or reverse what is around it.
+ */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
 /** The same, for texts of several lines. */
 const UNSAFE_IN_LINES = /[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}]/gu;
@@ -37,7 +41,7 @@ interface Window {
 export class FailureLog {
   readonly #logger: Pick<LoggerService, 'error' | 'debug'>;
   readonly #nowMs: () => number;
-  /** Keyed by code and route, which are the application's: a path that a client chose is none. */
+  /** Keyed by code and route, which are the application's; never by a path that a client chose. */
   readonly #windows = new Map<string, Window>();
 
   constructor(logger: Pick<LoggerService, 'error' | 'debug'>, nowMs: () => number = elapsedMs) {
@@ -57,7 +61,7 @@ export class FailureLog {
     this.#logger.debug?.(describeStacks(error));
   }
 
-  /** What the line ends with; undefined when there is to be none. */
+  /** The end of the line; undefined when no line is to be written. */
   #count(key: string): string | undefined {
     const nowMs = this.#nowMs();
     const known = this.#windows.get(key);
@@ -77,7 +81,8 @@ const notedLine = new RequestNote<true>('failureLogged');
 
 /**
  * Tells the operator of an error of this package that is answered with 5xx, once for each request.
- * One that tells of a client that has left is no failure of the server, whatever it is answered with.
+ * One that tells of a client that has left is no failure of the server, whatever it is answered
+ * with.
  */
 export function logFailure(error: unknown, answer: unknown, request?: object): void {
   if (!(error instanceof WxCloudStorageError) || !(answer instanceof HttpException)) return;
@@ -90,7 +95,10 @@ export function logFailure(error: unknown, answer: unknown, request?: object): v
   failures.write(error, answer.getStatus(), request);
 }
 
-/** Like {@link toHttpException}, for an error that a request of ours is answered with: a 5xx is logged. */
+/**
+ * Like {@link toHttpException}, for an error that a request of ours is answered with: a 5xx is
+ * logged.
+ */
 export function toLoggedException(error: unknown, request?: object): unknown {
   const answer = toHttpException(error);
   logFailure(error, answer, request);
@@ -107,7 +115,9 @@ interface RoutedRequest {
   readonly routeOptions?: { readonly url?: unknown };
 }
 
-/** The pattern of the route, such as `/users/:id/photo`; undefined when the adapter does not tell. */
+/**
+ * The pattern of the route, such as `/users/:id/photo`; undefined when the adapter does not tell.
+ */
 function routeOf(request: object): string | undefined {
   const { route, routeOptions }: RoutedRequest = request;
   const pattern = routeOptions?.url ?? route?.path;

@@ -24,8 +24,8 @@ export interface FileHead {
 
 /**
  * The first bytes of the files of one request, as long as that lasts, for Nest's
- * `FileTypeValidator`: it looks for the type in a file's `buffer`. They are counted as the memory of
- * uploads that they are.
+ * `FileTypeValidator`: it looks for the type in a file's `buffer`. They are counted as the memory
+ * of uploads that they are.
  */
 export class FileHeads {
   readonly #memory: RequestMemory;
@@ -46,7 +46,7 @@ export class FileHeads {
    * and there is no memory left
    */
   keep(bytes: Uint8Array): FileHead {
-    // A file that was still on its way when the request ended: nobody would release it any more.
+    // A file that was still on its way when the request ended: it would never be released.
     if (this.#isReleased) return NO_HEAD;
     this.#keptBytes += bytes.byteLength;
     if (this.#keptBytes > USUAL_BYTES) this.#memory.take(bytes.byteLength);
@@ -143,8 +143,8 @@ function listFiles(files: unknown): readonly object[] {
 
 /**
  * Passes for a `Uint8Array` with whoever reads its length and asks for parts of it within that, as
- * detectors of types do. It is no buffer for the runtime, and every other use of it fails: taken for
- * the whole content, it would be stored cut off.
+ * detectors of types do. It is no buffer for the runtime, and every other use of it fails: taken
+ * for the whole content, it would be stored cut off.
  */
 function guardHead(head: Uint8Array, fileId: string): object {
   const subarray = (from = 0, to?: number): Uint8Array => {

@@ -24,9 +24,10 @@ export const FILE_ID_DECORATORS: ReadonlyMap<unknown, string> = new Map<unknown,
 ]);
 
 /**
- * The file ID of the uploaded file: of the one that the interceptor takes, or of the first one. With the name of a
- * field, of the first file in that field. Undefined when the form has none; a handler without an upload interceptor, or
- * whose interceptor does not take the field, stops the start, or is answered with 500 and logged.
+ * The file ID of the uploaded file: of the one that the interceptor takes, or of the first one.
+ * With the name of a field, of the first file in that field. Undefined when the form has none; a
+ * handler without an upload interceptor, or whose interceptor does not take the field, stops the
+ * start, or is answered with 500 and logged.
  */
 export const FileId: (field?: string) => ParameterDecorator = createParamDecorator(readFirst);
 

@@ -18,7 +18,7 @@ import { contextOf, hasOwn } from './service-class.js';
 /** The methods of a service that are called here. */
 type AskedMethod = 'upload' | keyof WxCloudFileSource;
 
-/** What a fake has to have where the method is called. */
+/** The methods that a fake has to have where they are called. */
 const SIGNATURES: Readonly<Record<AskedMethod, string>> = {
   upload: 'upload(cloudPath, body, options), which resolves with { fileId }',
   delete: 'delete(fileId)',
@@ -30,8 +30,8 @@ const SIGNATURES: Readonly<Record<AskedMethod, string>> = {
 
 /**
  * A context that stores, deletes and makes links by the methods of a service that is not, or not in
- * all, the class's own: a fake, a subclass, one with a spy. What the class does itself goes straight
- * to the storage. Looked at for each call, as a spy may come at any time.
+ * all, the class's own: a fake, a subclass, one with a spy. What the class does itself goes
+ * straight to the storage. Looked at for each call, as a spy may come at any time.
  */
 export function throughService(context: StorageContext, service: object): StorageContext {
   const through: StorageContext = {
@@ -57,7 +57,10 @@ export function throughService(context: StorageContext, service: object): Storag
   return through;
 }
 
-/** What handles of files work with: the service, or a fake with an error for each method that it lacks. */
+/**
+ * The source that handles of files work with: the service, or a fake with an error for each method
+ * that it lacks.
+ */
 export function fileSourceOf(service: object): WxCloudFileSource {
   if (contextOf(service) !== undefined) return service as WxCloudFileSource;
   const call = (name: keyof WxCloudFileSource) => async (fileId: string, options?: object) =>
@@ -99,7 +102,10 @@ async function upload(
   }
 }
 
-/** A Buffer of what may be in memory anyway, for the sake of simple fakes; a stream of anything larger. */
+/**
+ * A Buffer of what may be in memory anyway, for the sake of simple fakes; a stream of anything
+ * larger.
+ */
 async function toSource(
   body: UploadBody,
   mostBytes: number,
@@ -154,7 +160,7 @@ async function remove(
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message = `${fileId} was not deleted by the service in place of WxCloudStorageService: ${reason}`;
-    // Nobody else tells the reason.
+    // The reason is told nowhere else.
     logger.warn(message);
     const error = new WxCloudStorageError({ code: 'WX_CLOUD_API_FAILED', message, cause });
     return { fileId, ok: false, error };

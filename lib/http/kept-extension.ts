@@ -4,7 +4,7 @@ import { OptionsInvalidError } from '../errors/index.js';
 const HARMLESS = words(
   'txt text log csv tsv md markdown json jsonl ndjson geojson yaml yml toml ini srt vtt ics vcf',
 );
-/** What browsers, servers or desktops may run, or take for a page or a style of one. */
+/** Formats that browsers, servers or desktops may run, or take for a page or a style of one. */
 const ACTIVE = words(
   'htm html xhtml xht shtm shtml dhtml htc hta mht mhtml svg svgz xml xsl xslt xsd dtd rdf rss atom mathml ' +
     'js mjs cjs jsx ts mts cts tsx css wasm swf xap appcache manifest crx ' +
@@ -17,7 +17,10 @@ const EXTENSION = /^[a-z\d]{1,8}$/;
 /** Which extensions of clients' names are kept. */
 export type KeepExtension = boolean | readonly string[];
 
-/** Checks the option. @throws {@link OptionsInvalidError} for extensions that may be run or shown as a page */
+/**
+ * Checks the option.
+ * @throws {@link OptionsInvalidError} for extensions that may be run or shown as a page
+ */
 export function assertKeepExtension(option: KeepExtension | undefined): void {
   if (option === undefined || typeof option === 'boolean') return;
   if (Array.isArray(option) && option.every(isKeepable)) return;

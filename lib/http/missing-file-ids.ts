@@ -25,7 +25,8 @@ interface EmptyHand {
 }
 
 /**
- * Makes sure that a request had no file to give an ID of, and that it is not the handler which lacks an interceptor.
+ * Makes sure that a request had no file to give an ID of, and that it is not the handler which
+ * lacks an interceptor.
  * @throws `HttpException` 500, which is logged, when it is
  */
 export function assertHasNoFile(empty: EmptyHand): void {
@@ -38,7 +39,8 @@ type Handler = ReturnType<ExecutionContext['getHandler']>;
 function findMisuse(empty: EmptyHand): ReturnType<typeof noInterceptor> | undefined {
   const { field, request, context, hasOthers } = empty;
   const { name: decorator, factory } = empty.decorator;
-  // A test that calls a decorator's function by itself may have no handler, or not even the methods.
+  // A test that calls a decorator's function by itself may have no handler, or not even the
+  // methods.
   const { getClass, getHandler }: Partial<ExecutionContext> = context;
   const controller: Type | null | undefined = getClass?.call(context);
   const handler: Handler | null | undefined = getHandler?.call(context);
@@ -56,7 +58,10 @@ function findMisuse(empty: EmptyHand): ReturnType<typeof noInterceptor> | undefi
   return isWithoutParser(request) ? noInterceptor(route, decorator, field) : undefined;
 }
 
-/** True when no form parser with our engine can have seen the request; one without a form tells nothing. */
+/**
+ * True when no form parser with our engine can have seen the request; one without a form tells
+ * nothing.
+ */
 function isWithoutParser(request: object): boolean {
   if (countEngines() === 0) return true;
   const raw = rawRequestOf(request);

@@ -56,7 +56,7 @@ const OF_PIPES: Advice = {
   'Use storage, with the name of an instance.': 'instance env bucket disk',
 };
 
-/** What to use in place of a name that an upload interceptor or the engine does not have. */
+/** Remedies for names that an upload interceptor or the engine does not have. */
 export const REPLACED_UPLOAD_OPTIONS = byName(OF_UPLOADS);
 /** The same of `limits`. */
 export const REPLACED_LIMITS = byName(OF_LIMITS);

@@ -30,8 +30,8 @@ const NESTS_DECORATORS: ReadonlyMap<string, 'UploadedFile' | 'UploadedFiles'> = 
 const checked = new WeakSet<ModulesContainer>();
 
 /**
- * Looks at the routes of an application when it starts: the options of our interceptors and pipes, and whether the
- * decorators of each handler fit its interceptors.
+ * Looks at the routes of an application when it starts: the options of our interceptors and pipes,
+ * and whether the decorators of each handler fit its interceptors.
  */
 @Injectable()
 export class RouteChecks implements OnModuleInit {
@@ -64,16 +64,23 @@ export class RouteChecks implements OnModuleInit {
     for (const route of routes) assertDecorators(route, global, others);
   }
 
-  /** An interceptor that somebody made with `new`, for all of the application or inside of another, Nest does not initialise. */
+  /**
+   * An interceptor that somebody made with `new`, for all of the application or inside of another,
+   * Nest does not initialise.
+   */
   #prepareForMadeByHand(): void {
     const host = this.#host;
     if (host === undefined || instancesOf(host).size === 0) return;
-    // Null where the application serves no HTTP, undefined in a testing module without an application.
+    // Null where the application serves no HTTP, undefined in a testing module without an
+    // application.
     const adapter: AbstractHttpAdapter | null | undefined = host.httpAdapter;
     if (adapter) prepareForForms(adapter);
   }
 
-  /** True when something of ours may run that is bound to no route: inside of another interceptor, or in a middleware. */
+  /**
+   * True when something of ours may run that is bound to no route: inside of another interceptor,
+   * or in a middleware.
+   */
   #hasOthers(routes: readonly Route[], global: readonly EnhancerFacts[]): boolean {
     const bound = routes.flatMap(({ interceptors }) => interceptors);
     const known = new Set([...global, ...bound.map(({ bound: one }) => factsOf(one))]);
@@ -125,7 +132,10 @@ function assertDecorators(
   }
 }
 
-/** A handler without one of our interceptors gets file IDs from Nest's with our engine, or from somebody's own. */
+/**
+ * A handler without one of our interceptors gets file IDs from Nest's with our engine, or from
+ * somebody's own.
+ */
 function assertProvided(
   { name, interceptors }: Route,
   decorator: string,
@@ -190,7 +200,10 @@ function isNestsOwn(interceptor: unknown): boolean {
   return storagesOf(interceptor).some(storage => typeof storage?.['_handleFile'] === 'function');
 }
 
-/** Nest's own interceptors have a parser with a storage engine on Express, and the engine itself on Fastify. */
+/**
+ * Nest's own interceptors have a parser with a storage engine on Express, and the engine itself on
+ * Fastify.
+ */
 function storagesOf(interceptor: unknown): readonly MaybeEngine[] {
   const { storage, multer } = (interceptor ?? {}) as {
     readonly storage?: MaybeEngine;

@@ -3,8 +3,8 @@ import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { factsOf, isUpload, namingSubject, type EnhancerFacts } from './enhancers.js';
 
 /**
- * Nest's names for what its decorators note. Its own constants can be imported from different files in Nest 11 and 12, and
- * are promised by neither.
+ * Nest's names for what its decorators note. Its own constants can be imported from different files
+ * in Nest 11 and 12, and are promised by neither.
  */
 const METADATA = {
   path: 'path',
@@ -19,7 +19,7 @@ export interface RouteParameter {
   readonly kind: string;
   /** The function behind a decorator that is not Nest's own. */
   readonly factory?: unknown;
-  /** What the decorator was given. */
+  /** The argument of the decorator. */
   readonly data?: unknown;
   /** Its pipes. */
   readonly pipes?: readonly unknown[];
@@ -61,7 +61,10 @@ export function* routesOf(modules: ModulesContainer): Generator<Route> {
   }
 }
 
-/** The route of a method; undefined when it has none, as one that overrides a route without decorators. */
+/**
+ * The route of a method; undefined when it has none, as one that overrides a route without
+ * decorators.
+ */
 function readRoute(
   controller: object,
   method: string,
@@ -86,7 +89,7 @@ function readRoute(
   };
 }
 
-/** What `UseInterceptors` or `UsePipes` has bound. */
+/** The classes and instances that `UseInterceptors` or `UsePipes` has bound. */
 function boundTo(key: string, controller: object, handler: object): readonly unknown[] {
   return [controller, handler].flatMap(target => {
     const bound: unknown = Reflect.getMetadata(key, target);
@@ -106,8 +109,8 @@ function readParameters(controller: Type, method: string): readonly RouteParamet
 }
 
 /**
- * True for a decorator that only an overridden handler has: Nest 11 asks it all the same, and passes on what the handler
- * itself wants.
+ * True for a decorator that only an overridden handler has: Nest 11 asks it all the same, and
+ * passes on what the handler itself wants.
  */
 export function isLeftOver(controller: Type, method: string, decorator: Decorator): boolean {
   const { used, leftOver } = notedParameters(controller, method);
@@ -122,8 +125,8 @@ type Decorator = Pick<RouteParameter, 'factory' | 'data'>;
 type NotedParameters = Readonly<Record<string, Omit<RouteParameter, 'kind'>>>;
 
 /**
- * What the decorators of a handler have noted. In Nest 11 they add it to what is noted for the handler that theirs
- * overrides, if there is one: that is left over, and has the same objects in it.
+ * The notes of a handler's decorators. Nest 11 adds them to the notes of the handler that this one
+ * overrides, if there is one: those are left over, and are the same objects.
  */
 function notedParameters(
   controller: Type,
@@ -152,7 +155,10 @@ function* lineOf(type: object): Generator<object> {
     yield one;
 }
 
-/** Checks the options of an interceptor or a pipe, and starts it; an error names the handler that has it. */
+/**
+ * Checks the options of an interceptor or a pipe, and starts it; an error names the handler that
+ * has it.
+ */
 export function startNamed(
   modules: ModulesContainer | undefined,
   facts: EnhancerFacts,

@@ -14,7 +14,9 @@ export type ServiceMethod =
   | 'getDownloadUrls'
   | keyof WxCloudFileSource;
 
-/** The service class as it was loaded: this folder cannot import it, so that it makes itself known. */
+/**
+ * The service class as it was loaded: this folder cannot import it, so that it makes itself known.
+ */
 interface KnownClass {
   readonly type: Type<WxCloudFileSource>;
   readonly methods: ReadonlyMap<string, unknown>;
@@ -43,7 +45,10 @@ export function contextOf(service: object): StorageContext | undefined {
   return contexts.get(service);
 }
 
-/** True when a service does with these methods what its class does: no fake, subclass or spy has replaced one. */
+/**
+ * True when a service does with these methods what its class does: no fake, subclass or spy has
+ * replaced one.
+ */
 export function hasOwn(service: object, ...names: readonly ServiceMethod[]): boolean {
   if (!contexts.has(service)) return false;
   return names.every(name => Reflect.get(service, name) === knownClass?.methods.get(name));

@@ -41,7 +41,7 @@ export function WxCloudFileFieldsInterceptor(
   fields: readonly WxCloudFileField[],
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  // What is no list of fields is told when the application starts.
+  // Anything else than a list of fields is told when the application starts.
   const list = Array.isArray(fields) ? (fields as readonly (WxCloudFileField | null)[]) : [];
   const maxCounts = new Map(
     Array.from(list, field => [field?.name ?? '', field?.maxCount ?? Infinity]),

@@ -23,7 +23,8 @@ const DEFAULTS: CompleteUploadLimits = {
 const BYTES: readonly string[] = ['fileSize', 'fieldSize', 'textBytes', 'fieldNameSize'];
 
 /**
- * The limits of an interceptor whose fields take `fileCount` files together. One that is given as undefined has its default.
+ * The limits of an interceptor whose fields take `fileCount` files together. One that is given as
+ * undefined has its default.
  * @throws {@link OptionsInvalidError} for an unknown limit, or a wrong value of one
  */
 export function completeLimits(

@@ -128,10 +128,12 @@ export interface WxCloudUploadEngineOptions {
       ) => string | undefined | Promise<string | undefined>)
     | undefined;
   /**
-   * Where the content shows no type, keeps the extension of the client's name, in lower case: `true` keeps those of harmless
-   * texts (`txt`, `csv`, `tsv`, `md`, `json`, `log`, `yaml` and their like), a list those in it, of 1 to 8 small letters and
-   * digits. One that can be run or shown as a page (`html`, `svg`, `js`, `xml`, `php`) may not be in it. The type that the
-   * file is stored with does not change. @defaultValue false
+   * Where the content shows no type, keeps the extension of the client's name, in lower case:
+   * `true` keeps those of harmless texts (`txt`, `csv`, `tsv`, `md`, `json`, `log`, `yaml` and
+   * their like), a list those in it, of 1 to 8 small letters and digits. One that can be run or
+   * shown as a page (`html`, `svg`, `js`, `xml`, `php`) may not be in it. The type that the file is
+   * stored with does not change.
+   * @defaultValue false
    */
   readonly keepExtension?: boolean | readonly string[] | undefined;
   /**

@@ -5,10 +5,11 @@ import { WxCloudStorageError } from '../errors/index.js';
 import { toLoggedException } from './failure-log.js';
 
 /**
- * Answers errors of this package that a handler lets through, on routes without one of its interceptors, with the
- * status of their code, and logs those that are a 5xx. Message handlers, gateways and resolvers are answered with the same
- * text, and no status. Use it as `app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter()))`, or as a
- * provider of `APP_FILTER`. Without an adapter it leaves the answer to Nest's own filter.
+ * Answers errors of this package that a handler lets through, on routes without one of its
+ * interceptors, with the status of their code, and logs those that are a 5xx. Message handlers,
+ * gateways and resolvers are answered with the same text, and no status. Use it as
+ * `app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter()))`, or as a provider of
+ * `APP_FILTER`. Without an adapter it leaves the answer to Nest's own filter.
  */
 @Catch(WxCloudStorageError)
 export class WxCloudExceptionFilter extends BaseExceptionFilter {

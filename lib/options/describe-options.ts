@@ -1,6 +1,8 @@
 import type { ResolvedOptions } from './resolved-options.js';
 
-/** Says in one line what an instance works with, for the log: nothing secret, of addresses the host. */
+/**
+ * Says in one line what an instance works with, for the log: nothing secret, of addresses the host.
+ */
 export function describeOptions(options: ResolvedOptions, name: string | undefined): string {
   const { env, auth, apiBaseUrl, isFromEnvironment } = options;
   return [

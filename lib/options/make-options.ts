@@ -19,8 +19,8 @@ export type MakeOptions = (
 /**
  * Gives the function that makes the options from what Nest injects: the arguments of `useFactory`,
  * or the instance of `useClass` or `useExisting`.
- * @throws {@link OptionsInvalidError} when the source cannot make options; the function does so when
- * its result is not an object
+ * @throws {@link OptionsInvalidError} when the source cannot make options; the function does so
+ * when its result is not an object
  */
 export function optionsMaker({ useFactory, useClass, useExisting }: OptionsSource): MakeOptions {
   if (useFactory) return byFunction(useFactory);

@@ -199,7 +199,9 @@ export interface WxCloudStorageCommonOptions {
   readonly dispatcher?: HttpDispatcher | undefined;
 }
 
-/** The options with AppID and AppSecret: short for `auth: { type: 'stable-token', appid, secret }`. */
+/**
+ * The options with AppID and AppSecret: short for `auth: { type: 'stable-token', appid, secret }`.
+ */
 export interface WxCloudStorageSecretOptions extends WxCloudStorageCommonOptions {
   /** The AppID, `wx` and 16 more characters. */
   readonly appid: string;

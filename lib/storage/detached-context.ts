@@ -38,7 +38,9 @@ export function createDetachedContext(logger: StorageLogger): StorageContext {
   return acceptAnyFileId(createStorageContext(options, logger));
 }
 
-/** The same context for a fake, whose file IDs are of no environment that the options could name. */
+/**
+ * The same context for a fake, whose file IDs are of no environment that the options could name.
+ */
 export function acceptAnyFileId(context: StorageContext): StorageContext {
   return { ...context, bucket: new AnyBucket(NO_ENV, undefined) };
 }

@@ -5,7 +5,7 @@ import type { StorageContext } from './storage-context.js';
  * instance's own service is made: a fake that a test puts in its place needs none.
  */
 export class FailedContext {
-  /** What is wrong with the options. */
+  /** The problem of the options. */
   readonly error: unknown;
 
   /** Throws nothing yet. */

@@ -25,7 +25,10 @@ export interface UploadObjectCall {
   readonly contentType: string;
   /** Nothing but this upload can store at the path, as when it was made up at random. */
   readonly isPathUnique: boolean;
-  /** Told how far the transfer to the storage has got, by each try from 0. @defaultValue nobody is */
+  /**
+   * Told how far the transfer to the storage has got, by each try from 0.
+   * @defaultValue none
+   */
   readonly onProgress?: ProgressOptions['onProgress'];
   /** Ends the upload. */
   readonly signal: AbortSignal;

@@ -10,7 +10,10 @@ import { describePipe, FileIdPipe } from './file-id-pipe.js';
  */
 @Injectable()
 export class ParseFileIdPipe extends FileIdPipe<string> {
-  /** Makes a pipe with options, which are checked when the application starts; it is used in the same way. */
+  /**
+   * Makes a pipe with options, which are checked when the application starts; it is used in the
+   * same way.
+   */
   static with(options: WxCloudFileIdOptions): Type<ParseFileIdPipe> {
     class ConfiguredPipe extends ParseFileIdPipe {
       protected override get options(): WxCloudFileIdOptions {

@@ -11,7 +11,10 @@ import { describePipe, FileIdPipe } from './file-id-pipe.js';
  */
 @Injectable()
 export class WxCloudFilePipe extends FileIdPipe<WxCloudFile> {
-  /** Makes a pipe with options, which are checked when the application starts; it is used in the same way. */
+  /**
+   * Makes a pipe with options, which are checked when the application starts; it is used in the
+   * same way.
+   */
   static with(options: WxCloudFileIdOptions): Type<WxCloudFilePipe> {
     class ConfiguredPipe extends WxCloudFilePipe {
       protected override get options(): WxCloudFileIdOptions {

@@ -13,7 +13,10 @@ const REPLY_OPTIONS: readonly (keyof WxCloudReplyOptions)[] = [
   'storage',
 ];
 
-/** Checks the options of the interceptor that stores answers. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the options of the interceptor that stores answers.
+ * @throws {@link OptionsInvalidError}
+ */
 export function assertReplyOptions(options: unknown): void {
   const names = { names: REPLY_OPTIONS, replacements: REPLACED_REPLY_OPTIONS };
   const given = readMembers('options', options, names);
