@@ -1,8 +1,8 @@
 /** Sentences that say what to use, each with the names that it is for. */
 type Advice = Readonly<Record<string, string>>;
 
-const MULTER_S3 =
-  'contentencoding contentdisposition cachecontrol metadata acl serversideencryption storageclass ssekmskeyid';
+const WITHOUT_REPLACEMENT =
+  'contentencoding contentdisposition cachecontrol metadata acl serversideencryption storageclass ssekmskeyid highwatermark filehwm streamhandler';
 
 /** Options of multer, multer-s3, Nest's file pipes, and names that come to mind. */
 const OF_UPLOADS: Advice = {
@@ -23,7 +23,7 @@ const OF_UPLOADS: Advice = {
     'optional isrequired fileisrequired mandatory allowempty skipmissingfiles',
   'Use storage, with the name of an instance.': 'instance engine disk client s3 storagename',
   'Leave it out: the module has the option bucket.': 'bucket',
-  'Leave it out: there is nothing in its place.': MULTER_S3,
+  'Leave it out: there is nothing in its place.': WITHOUT_REPLACEMENT,
   'Use WxCloudFilesInterceptor or WxCloudFileFieldsInterceptor for several files.':
     'multiple many array multi',
   'Use keepExtension.': 'extension keepextensions preserveextension',
@@ -35,7 +35,7 @@ const OF_LIMITS: Advice = {
   'Use limits.fileSize, in bytes.': 'size maxsize maxfilesize limit bytes maxbytes',
   'Use limits.files.': 'maxfiles filecount count maxcount',
   'Use limits.fields.': 'maxfields fieldcount',
-  'Use limits.textBytes.': 'maxfieldssize fieldssize total textsize',
+  'Use limits.textBytes.': 'maxfieldssize fieldssize total textsize jsonfieldssize',
 };
 
 const OF_REPLIES: Advice = {

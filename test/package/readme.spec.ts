@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { HTTP_ANSWERS } from '../../lib/http/http-exception.js';
+import { REPLACED_UPLOAD_OPTIONS } from '../../lib/http/replaced-options.js';
 import { completeLimits } from '../../lib/http/upload-limits.js';
 import * as publicApi from '../../lib/index.js';
 import { resolveOptions, type WxCloudStorageOptions } from '../../lib/options/index.js';
@@ -22,14 +23,16 @@ import { nodeAt, nodesAt, parseSource, textAt, withDescendants } from './support
 const READMES = ['README.md', 'README.zh-CN.md'];
 const FLOWS = ['docs/flows.md', 'docs/flows.zh-CN.md'] as const;
 const TESTING = ['docs/testing.md', 'docs/testing.zh-CN.md'] as const;
+const FROM_MULTER = ['docs/from-multer.md', 'docs/from-multer.zh-CN.md'] as const;
 const GUIDES = [
   'docs/architecture.md',
   'docs/deployment.md',
   'docs/deployment.zh-CN.md',
   ...FLOWS,
   ...TESTING,
+  ...FROM_MULTER,
 ];
-const PAGES_WITH_CODE = ['README.md', FLOWS[0], TESTING[0]];
+const PAGES_WITH_CODE = ['README.md', FLOWS[0], TESTING[0], FROM_MULTER[0]];
 
 /** What the tests give to `resolveOptions`; everything else that comes out of it is a default. */
 const GIVEN = { env: 'given', appid: 'given', secret: 'given' };
@@ -37,6 +40,11 @@ const GIVEN = { env: 'given', appid: 'given', secret: 'given' };
 /** The whole numbers in the cell of a table. */
 function numbersIn(cell = ''): readonly string[] {
   return cell.match(/\d+/g) ?? [];
+}
+
+/** The names in code in the cell of a table. */
+function codeIn(cell = ''): readonly string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
 }
 
 /** The cells of one line of a table, trimmed. */
@@ -52,6 +60,10 @@ interface OptionRange {
   readonly option: string;
   readonly ends: readonly [number, number];
 }
+
+/** Where Nest keeps the types of multer's options. */
+const NESTS_OPTIONS =
+  'node_modules/@nestjs/platform-express/multer/interfaces/multer-options.interface.d.ts';
 
 const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
@@ -143,6 +155,40 @@ describe.each(READMES)('%s', path => {
   });
 });
 
+describe.each(FROM_MULTER)('%s', path => {
+  const options = rowsOf(path, '| `dest`').flatMap(([cell]) => codeIn(cell));
+
+  it("has every option of Nest's interceptors for multer", () => {
+    expect(options).toEqual(expect.arrayContaining([...membersOf(NESTS_OPTIONS, 'MulterOptions')]));
+  });
+
+  it('has no option but those that start-up takes, or says what to use in place of', () => {
+    const kinds = ['WxCloudUploadEngineOptions', 'WxCloudUploadInterceptorOptions'];
+    const own = kinds.flatMap(kind => membersOf('lib/http/upload-options.ts', kind));
+    const unknown = options.filter(name => !own.includes(name));
+    expect(unknown.length).toBeGreaterThan(0);
+    expect(unknown.filter(name => !REPLACED_UPLOAD_OPTIONS.has(name.toLowerCase()))).toEqual([]);
+  });
+
+  it('has every limit with its default as the code does, and all of multer', () => {
+    const rows = rowsOf(path, '| `fileSize`');
+    const documented = rows.map(([limit, , value]) => [plain(limit), numbersIn(value).map(Number)]);
+    const defaults = Object.entries(completeLimits()).map(([limit, value]) => [limit, [value]]);
+    expect(documented.toSorted()).toEqual(defaults.toSorted());
+    const names = documented.map(([limit]) => limit);
+    expect(names).toEqual(expect.arrayContaining([...membersOf(NESTS_OPTIONS, 'MulterLimits')]));
+  });
+
+  it("names every code of multer's errors that Nest answers", () => {
+    const source = textOf('node_modules/multer/lib/multer-error.js');
+    const codes = [...source.matchAll(/^ {2}([A-Z_]+):/gm)].map(([, code = '']) => code);
+    // Nest takes this one for a failure of the storage engine.
+    const named = codes.filter(code => code !== 'STREAM_DESTROYED');
+    expect(named.length).toBeGreaterThan(9);
+    expect(named.filter(code => !textOf(path).includes(`\`${code}\``))).toEqual([]);
+  });
+});
+
 describe('the READMEs together', () => {
   it('link each other at the top', () => {
     expect(textOf('README.md').slice(0, 120)).toContain('](README.zh-CN.md)');
@@ -163,6 +209,12 @@ describe('the READMEs together', () => {
   it('have the chapter on tests beside them, in both languages, with the same code', () => {
     const [english, chinese] = TESTING;
     expect(blocksOf(english).map(({ file }) => file)).toContain('photos.fake.spec.ts');
+    expect(blocksOf(chinese)).toEqual(blocksOf(english));
+    expect(outlineOf(chinese)).toEqual(outlineOf(english));
+  });
+
+  it('have the page for users of multer beside them, in both languages, with the same code', () => {
+    const [english, chinese] = FROM_MULTER;
     expect(blocksOf(chinese)).toEqual(blocksOf(english));
     expect(outlineOf(chinese)).toEqual(outlineOf(english));
   });
@@ -194,7 +246,7 @@ describe(`the code in ${PAGES_WITH_CODE.join(', ')}`, () => {
     writeFileSync(join(workplace, 'package.json'), '{ "private": true, "type": "module" }');
     writeFileSync(join(workplace, 'tsconfig.json'), JSON.stringify(CONFIGURATION));
     writeFileSync(join(workplace, 'control.ts'), 'export const wrong: string = 1;\n');
-    writeFileSync(join(workplace, 'nestjs-config.d.ts'), NESTJS_CONFIG);
+    writeFileSync(join(workplace, 'not-installed.d.ts'), NOT_INSTALLED);
     for (const page of PAGES_WITH_CODE) {
       // Each page has files of its own, which may have the names of another page's.
       const folder = join(workplace, basename(page, '.md'));
@@ -228,12 +280,35 @@ describe.each([...READMES, ...GUIDES])('the links of %s', path => {
   });
 });
 
-/** What the examples use of a package that is not installed here. */
-const NESTJS_CONFIG = `declare module '@nestjs/config' {
+/** What the examples use of packages that are not installed here. */
+const NOT_INSTALLED = `declare module '@nestjs/config' {
   export class ConfigModule {}
   export class ConfigService {
     getOrThrow<T = any>(propertyPath: string): Exclude<T, undefined>;
   }
+}
+declare module '@aws-sdk/client-s3' {
+  export class S3Client {
+    constructor(options: { region: string });
+  }
+}
+declare module 'multer-s3' {
+  import type { StorageEngine } from 'multer';
+  interface Options {
+    s3: import('@aws-sdk/client-s3').S3Client;
+    bucket: string;
+    contentType?(req: Express.Request, file: Express.Multer.File, callback: Function): void;
+    key?(
+      req: Express.Request,
+      file: Express.Multer.File,
+      callback: (error: any, key?: string) => void,
+    ): void;
+  }
+  function s3Storage(options: Options): StorageEngine;
+  namespace s3Storage {
+    function AUTO_CONTENT_TYPE(): void;
+  }
+  export = s3Storage;
 }`;
 
 const CONFIGURATION = {

@@ -62,6 +62,7 @@ describe('the options of an upload interceptor', () => {
     ['optional', 'required: false'],
     ['bucket', 'module'],
     ['acl', 'Leave it out'],
+    ['streamHandler', 'Leave it out'],
     ['uniquepath', 'Use uniquePath\\.'],
     ['storages', 'Use storage\\.'],
     ['nonsense', 'Known here: path, .*required'],
@@ -114,6 +115,7 @@ describe('the options of an upload interceptor', () => {
     ['fileSizes', 1, 'Use limits.fileSize\\.'],
     ['maxSize', 1, 'Use limits.fileSize'],
     ['maxFiles', 1, 'Use limits.files'],
+    ['jsonFieldsSize', 1, 'Use limits.textBytes'],
     ['nonsense', 1, 'Known here: fileSize'],
   ])('refuse limits.%s of %p', (name, value, text) => {
     const options = { limits: { [name]: value } };
