@@ -40,8 +40,8 @@ export function formSchemaOf(files: readonly FormFile[]): {
 }
 
 /**
- * A class of its own for a form that has the fields of `body` too. Joined by `allOf`, many
- * generators of clients, and older pages of Swagger UI, would not show the fields one by one.
+ * A class of its own for a form that has the fields of `body` too: one schema with all fields in
+ * one place, so that nothing that reads the document has to join two by `allOf`.
  */
 export function formClassOf(
   body: Type<unknown>,
