@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { cleanUpSamples, runSample, startSample } from '../support/sample-process.js';
+import { cleanUpSamples, runSample, startSample } from '../../support/sample-process.js';
 
 afterAll(cleanUpSamples);
 

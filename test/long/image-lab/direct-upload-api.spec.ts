@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { until } from '../../support/until.js';
-import { postWith, useLabServer } from './support/lab-server.js';
-import { makeImage, makeLargeImage, type PickedFile } from './support/pictures.js';
+import { postWith, useLabServer } from '../../e2e/sample/support/lab-server.js';
+import { makeImage, makeLargeImage, type PickedFile } from '../../e2e/sample/support/pictures.js';
 
 const lab = useLabServer();
 

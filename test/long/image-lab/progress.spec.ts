@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { useLabServer, type LabServer } from './support/lab-server.js';
-import { makeImage } from './support/pictures.js';
+import { useLabServer, type LabServer } from '../../e2e/sample/support/lab-server.js';
+import { makeImage } from '../../e2e/sample/support/pictures.js';
 
 const lab = useLabServer();
 
