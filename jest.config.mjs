@@ -25,7 +25,7 @@ export default {
   },
   // For tests that hang; no machine is to be so busy that it decides.
   testTimeout: 180_000,
-  // More than twice the cores of most machines that run this, as tests also wait: for time limits, for others.
+  // More than twice the cores of most machines that run this, as tests also wait for time limits.
   maxWorkers: 5,
   // What modules and garbage a suite leaves slows the later ones down, and the end.
   workerIdleMemoryLimit: '500MB',

@@ -1,6 +1,7 @@
-// Joins what the compiler wrote to build/ into one file for each entry, and what entries share into files of
-// their own: docs/decisions/0010-one-file-for-each-entry.md. Once as ES modules and once as CommonJS, which has
-// to hold file-type, as that is ES modules only: docs/decisions/0016-es-modules-and-commonjs.md.
+// Joins what the compiler wrote to build/ into one file for each entry, and what entries share into
+// files of their own: docs/decisions/0010-one-file-for-each-entry.md. Once as ES modules and once as
+// CommonJS, which has to hold file-type, as that is ES modules only:
+// docs/decisions/0016-es-modules-and-commonjs.md.
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname } from 'node:path';
@@ -47,7 +48,7 @@ const licences = fileName => ({
 });
 
 function onLog(level, log, handler) {
-  // The compiler's decorator helpers look for `this.__decorate` of a script first, and cope without it.
+  // The compiler's decorator helpers look for `this.__decorate` first, and cope without it.
   if (log.code === 'THIS_IS_UNDEFINED') return;
   // Inside file-type's own dependencies.
   if (log.code === 'CIRCULAR_DEPENDENCY' && log.ids.every(id => id.includes('/node_modules/'))) {

@@ -12,7 +12,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 /** A combination takes about ten seconds; one that hangs is stopped. */
 const LONGEST_RUN_MS = 120_000;
 
-/** Each Nest, with the platform packages to go with it, and those of them that bring no upload interceptors of Nest's. */
+/** Each Nest, its platform packages, and those of them without upload interceptors of Nest's. */
 const NESTS = [
   {
     nest: '11.1.0',

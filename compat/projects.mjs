@@ -1,5 +1,6 @@
-// Projects as `nest new` makes them, with the package installed: they compile, run the chapter "Testing your application" and
-// their own tests, start with the quick start of the README, and take an upload.
+// Projects as `nest new` makes them, with the package installed: they compile, run the chapter
+// "Testing your application" and their own tests, start with the quick start of the README, and
+// take an upload.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-// A consumer that is type-checked, all declarations included, with each TypeScript in each way to find modules.
+// A consumer that is type-checked, all declarations included, with each TypeScript and resolution.
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ const SOURCE = fileURLToPath(new URL('types/application.ts', import.meta.url));
 const COMPILERS = ['5.4', '5.7', '5.9', '6.0', '7.0'];
 const upTo = last => version => Number(version) <= last;
 
-/** What a project sets, the kind of its source, and the compilers that know it. */
+/** Settings of a project, the kind of its source, and the compilers that know them. */
 const RESOLUTIONS = [
   { module: 'commonjs', moduleResolution: 'node10', kind: 'ts', knows: upTo(5.9) },
   { module: 'node16', moduleResolution: 'node16', kind: 'cts' },

@@ -1,6 +1,7 @@
-// Leaves in dist/ the declarations that the package's entries lead to, and gives each file a twin for CommonJS
-// (`.d.cts`): docs/decisions/0016-es-modules-and-commonjs.md. The compiler writes down every declaration of every
-// file; most are for other folders of lib/ only, and lead to types of dependencies.
+// Leaves in dist/ the declarations that the package's entries lead to, and gives each file a twin
+// for CommonJS (`.d.cts`): docs/decisions/0016-es-modules-and-commonjs.md. The compiler writes down
+// every declaration of every file; most are for other folders of lib/ only, and lead to types of
+// dependencies.
 import { readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,7 +38,7 @@ function read(file) {
   return { file, imports, statements, exports: module.staticExports.flatMap(e => e.entries) };
 }
 
-/** A declaration with the comment before it, the names that it declares, and the words that it uses. */
+/** A declaration with the comment before it, the names it declares, and the words it uses. */
 function statementOf(node, text, comments) {
   const declaration = node.declaration ?? node;
   const declared = declaration.declarations?.map(({ id }) => id.name) ?? [declaration.id.name];
@@ -60,7 +61,7 @@ function moduleOf(file) {
   return known;
 }
 
-/** The file that declares what `file` exports as `name`, and its name there; undefined when it exports none. */
+/** The file that declares what `file` exports as `name`, and its name there, if it does. */
 function findOrigin(file, name) {
   const entries = moduleOf(file).exports;
   const own = entries.find(({ exportName }) => exportName.name === name);
@@ -79,7 +80,7 @@ function originOf(specifier, from, name) {
   return origin;
 }
 
-/** What is kept: statements and imported names, by the file. */
+/** The part that is kept: statements and imported names, by the file. */
 const kept = new Map();
 function keepIn(file) {
   const known = kept.get(file) ?? { statements: new Set(), imported: new Map() };

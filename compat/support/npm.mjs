@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const LONGEST_RUN_MS = 600_000;
 
-/** The environment without what the caller set for its own Node, and with another Node first, if one is given. */
+/** The environment without the caller's own NODE_OPTIONS, and with another Node first, if given. */
 export function cleanEnvironment(binary = process.execPath) {
   const { NODE_OPTIONS: _ours, ...env } = process.env;
   return { ...env, PATH: `${dirname(binary)}${delimiter}${env.PATH}` };

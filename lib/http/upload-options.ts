@@ -151,7 +151,7 @@ export interface WxCloudUploadEngineOptions {
   readonly storage?: string | undefined;
 }
 
-/** What an upload interceptor takes; `docs/from-multer.md` says what becomes of multer's options. */
+/** Options of an upload interceptor; for those of multer see `docs/from-multer.md`. */
 export interface WxCloudUploadInterceptorOptions extends WxCloudUploadEngineOptions {
   /** Limits on the form and its files; a file over `fileSize` is answered with 413, the others with 400. */
   readonly limits?: WxCloudUploadLimits | undefined;

@@ -19,7 +19,7 @@ export class WxCloudUploadedFile {
   declare readonly encoding: string;
   /** The type that the client claimed; `contentType` is what the content shows. */
   declare readonly mimetype: string;
-  /** How many bytes were stored. */
+  /** The number of bytes that were stored. */
   declare readonly size: number;
   /** `cloud://env.bucket/path`. */
   declare readonly fileId: string;

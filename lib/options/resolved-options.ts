@@ -84,7 +84,7 @@ export interface ResolvedUpload {
 export interface ResolvedOptions {
   /** The environment ID. */
   readonly env: string;
-  /** How to authenticate. */
+  /** The way to authenticate. */
   readonly auth: ResolvedAuth;
   /** True when environment variables gave them. */
   readonly isFromEnvironment: boolean;

@@ -213,7 +213,7 @@ export interface WxCloudStorageSecretOptions extends WxCloudStorageCommonOptions
 
 /** The options with a way to authenticate of its own. */
 export interface WxCloudStorageAuthOptions extends WxCloudStorageCommonOptions {
-  /** How to authenticate. */
+  /** The way to authenticate. */
   readonly auth: WxCloudAuth;
   /** Left out beside `auth`, which has it where it is needed. */
   readonly appid?: undefined;

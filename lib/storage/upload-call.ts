@@ -7,7 +7,7 @@ export interface StoredCloudFile {
   readonly fileId: string;
   /** The object's path. */
   readonly cloudPath: string;
-  /** How many bytes were stored. */
+  /** The number of bytes that were stored. */
   readonly size: number;
   /** The media type it was stored with. */
   readonly contentType: string;
@@ -19,7 +19,7 @@ export interface StoredCloudFile {
 export interface UploadObjectCall {
   /** Where to store it; valid. */
   readonly cloudPath: string;
-  /** What to store; stays the caller's to dispose of. */
+  /** The content to store; it stays the caller's to dispose of. */
   readonly body: UploadBody;
   /** Its media type. */
   readonly contentType: string;

@@ -26,7 +26,7 @@ export class WxCloudErrorBody {
   declare readonly errorCode: WxCloudStorageErrorCode;
 }
 
-/** How an upload is refused: the status, in words, and the codes that come with it. */
+/** A refusal of an upload: the status, in words, and the codes that come with it. */
 export const REFUSALS: readonly {
   readonly status: number;
   readonly meaning: string;

@@ -3,7 +3,7 @@ import { ApiBody, ApiConsumes } from '@nestjs/swagger';
 import { ApiWxCloudRefusals } from './refusals.js';
 import { formClassOf, formSchemaOf, type FormFile } from './upload-form.js';
 
-/** What all decorators for uploads take. */
+/** Options of all decorators for uploads. */
 export interface ApiWxCloudFormOptions {
   /**
    * The class of the form's text fields, as in `@Body() body: CreatePhotoDto`; they are shown
@@ -12,11 +12,14 @@ export interface ApiWxCloudFormOptions {
   readonly body?: Type<unknown> | undefined;
 }
 
-/** How the files of one field are documented. */
+/** Documentation of the files of one field. */
 export interface ApiWxCloudFileOptions extends ApiWxCloudFormOptions {
   /** True where the field takes several files: `WxCloudFilesInterceptor`. @defaultValue false */
   readonly many?: boolean | undefined;
-  /** How many files it takes, with `many`. @defaultValue no number is shown */
+  /**
+   * The most files that it takes, with `many`.
+   * @defaultValue no number is shown
+   */
   readonly maxCount?: number | undefined;
   /** False where the interceptor has `required: false`. @defaultValue true */
   readonly required?: boolean | undefined;
@@ -28,15 +31,21 @@ export interface ApiWxCloudFileOptions extends ApiWxCloudFormOptions {
 export interface ApiWxCloudFileField {
   /** The field's name. */
   readonly name: string;
-  /** How many files it takes; a field for one is shown as one file. @defaultValue no number is shown */
+  /**
+   * The most files that it takes; a field for one is shown as one file.
+   * @defaultValue no number is shown
+   */
   readonly maxCount?: number | undefined;
-  /** Whether each form has to have it; the interceptor asks for any file of any field. @defaultValue false */
+  /**
+   * True where each form has to have it; the interceptor asks for any file of any field.
+   * @defaultValue false
+   */
   readonly required?: boolean | undefined;
   /** Shown beside the field. @defaultValue none */
   readonly description?: string | undefined;
 }
 
-/** How files in fields of any name are documented. */
+/** Documentation of files in fields of any name. */
 export interface ApiWxCloudAnyFilesOptions extends ApiWxCloudFormOptions {
   /** The name that they are shown under. @defaultValue files */
   readonly field?: string | undefined;

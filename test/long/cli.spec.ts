@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { builtPackage, manifestOf, ROOT } from '../package/support/files.js';
 
-/** How a run of the program ended. */
+/** The end of a run of the program. */
 interface End {
   readonly code: number | null;
   readonly stdout: string;
@@ -174,7 +174,7 @@ type Variables = Readonly<Record<string, string>>;
 interface RunningEmulator extends Running {
   readonly url: string;
   readonly port: string;
-  /** What it printed before any request. */
+  /** The lines that it printed before any request. */
   readonly lines: string;
   readonly variables: Variables;
 }

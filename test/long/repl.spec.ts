@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 import { builtPackage, ROOT } from '../package/support/files.js';
 
-/** An application with an upload route, against an emulator of its own, as `nest start --entryFile repl` runs one. */
+/** An application with an upload route, against its own emulator, in Nest's REPL. */
 const PROGRAM = `
 const { Controller, Module, Post, UseInterceptors } = require('@nestjs/common');
 const { repl } = require('@nestjs/core');
@@ -32,7 +32,7 @@ async function main() {
 void main();
 `;
 
-/** What is typed; the second line waits for what the first one has begun. */
+/** Typed lines; the second one waits for what the first one has begun. */
 const COMMANDS = `
 get(require('nestjs-wx-cloud-storage').WxCloudStorageService).upload('notes/a.txt', 'text')
 _.then(stored => console.log('stored as ' + stored.cloudPath))

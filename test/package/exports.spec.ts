@@ -56,7 +56,7 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
   'nestjs-wx-cloud-storage/emulator': ['startWxCloudEmulator'],
 };
 
-/** What an application sees of the package, asked for in one process. */
+/** The package as an application sees it, asked for in one process. */
 interface Views {
   /** The names of each entry by `import`. */
   readonly imported: typeof RUNTIME_EXPORTS;

@@ -139,7 +139,7 @@ function closureOf(entries: readonly string[]): readonly string[] {
 /** The files of this package that a built file names. */
 function ownFilesNamedBy(path: string): readonly string[] {
   const text = readFileSync(join(ROOT, path), 'utf8');
-  // In the one form in which the compiler and rollup write them: to parse half a megabyte takes seconds.
+  // In the one form that the compiler and rollup write: to parse half a megabyte takes seconds.
   const specifiers = text.matchAll(/(?:from |import |import\(|require\()['"](\.[^'"]+)['"]/g);
   return [...specifiers]
     .map(([, specifier = '']) => specifier)

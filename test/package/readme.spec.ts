@@ -280,7 +280,7 @@ describe.each([...READMES, ...GUIDES])('the links of %s', path => {
   });
 });
 
-/** What the examples use of packages that are not installed here. */
+/** The parts of packages that are not installed here, as far as the examples use them. */
 const NOT_INSTALLED = `declare module '@nestjs/config' {
   export class ConfigModule {}
   export class ConfigService {

@@ -55,7 +55,7 @@ export interface WxCloudReply {
   readonly fileId: string;
   /** The object's path. */
   readonly cloudPath: string;
-  /** How many bytes were stored. */
+  /** The number of bytes that were stored. */
   readonly size: number;
   /** The type they were stored with. */
   readonly contentType: string;

@@ -218,7 +218,7 @@ describe.each(ADAPTERS)('on $name, a form that comes too slowly', adapter => {
     request.send(behindFile, text);
     const answer = await drip(request, Buffer.alloc(2_000, 'x'));
 
-    // 504 where a busy machine has not stored the file by then: its time began with that of the form.
+    // 504 where a busy machine has not stored the file by then: its time began with the form's.
     expect(answer).toMatch(/^HTTP\/1\.1 (4\d\d|504) /);
     expect(answer).toMatch(/\r\nconnection: close/i);
     await expectNothingLeft(application);

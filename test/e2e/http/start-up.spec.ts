@@ -183,8 +183,8 @@ function controllerWith(
 }
 
 /**
- * A controller whose handler overrides that of another. Nest 11 keeps what is noted of the other's parameters beside what
- * is noted of its own.
+ * A controller whose handler overrides that of another. Nest 11 keeps the metadata of the other's
+ * parameters beside its own.
  */
 function overriding(
   parent: Type,

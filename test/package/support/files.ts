@@ -35,7 +35,7 @@ export interface EntryFiles {
   readonly default: string;
 }
 
-/** What an entry of a package leads to, by condition. */
+/** The files that an entry of a package leads to, by condition. */
 export type PackageEntry = Readonly<Record<'module-sync' | 'require' | 'default', EntryFiles>>;
 
 /** What these tests read of a package.json. */
