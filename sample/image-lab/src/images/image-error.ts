@@ -2,6 +2,7 @@ import { HttpException, HttpStatus } from '@nestjs/common';
 
 /** What can be wrong with a request for an image, beyond what the storage reports itself. */
 export type ImageErrorCode =
+  | 'DELETION_INVALID'
   | 'GALLERY_FULL'
   | 'IMAGE_PIXELS_EXCEEDED'
   | 'IMAGE_UNKNOWN'
@@ -13,6 +14,7 @@ export type ImageErrorCode =
   | 'UPLOAD_UNKNOWN';
 
 const STATUS: Readonly<Record<ImageErrorCode, HttpStatus>> = {
+  DELETION_INVALID: HttpStatus.BAD_REQUEST,
   GALLERY_FULL: HttpStatus.CONFLICT,
   IMAGE_PIXELS_EXCEEDED: HttpStatus.UNPROCESSABLE_ENTITY,
   IMAGE_UNKNOWN: HttpStatus.NOT_FOUND,
