@@ -117,6 +117,14 @@ describe('an operation of the image lab', () => {
     expect(answer.body['message']).toContain(range);
   });
 
+  it('names the option that is at fault, and what it may be', async () => {
+    const operation = { operation: 'resize', options: { longestSide: 4_097 } };
+
+    const answer = await lab.post('/api/operations', { fileId, ...operation });
+
+    expect(answer.body).toMatchObject({ option: 'longestSide', min: 16, max: 4_096 });
+  });
+
   it.each([
     { operation: 'toString' },
     { operation: 'blur', options: { sigma: 99 } },

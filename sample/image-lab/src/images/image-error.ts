@@ -26,10 +26,25 @@ const STATUS: Readonly<Record<ImageErrorCode, HttpStatus>> = {
   UPLOAD_UNKNOWN: HttpStatus.NOT_FOUND,
 };
 
+/** What the body of an {@link ImageError} says besides, for the page to say it in its own words. */
+export interface ImageErrorDetails {
+  /** The option of an operation that is at fault. */
+  readonly option?: string;
+  /** The least that a number may be. */
+  readonly min?: number;
+  /** The most that a number may be. */
+  readonly max?: number;
+}
+
 /** Answered with the status of its code; the body has the shape that the storage's own errors have. */
 export class ImageError extends HttpException {
-  constructor(errorCode: ImageErrorCode, message: string, cause?: unknown) {
+  constructor(
+    errorCode: ImageErrorCode,
+    message: string,
+    { cause, ...details }: ImageErrorDetails & ErrorOptions = {},
+  ) {
     const statusCode = STATUS[errorCode];
-    super({ statusCode, message, error: 'Image Error', errorCode }, statusCode, { cause });
+    const body = { statusCode, message, error: 'Image Error', errorCode, ...details };
+    super(body, statusCode, { cause });
   }
 }

@@ -78,7 +78,7 @@ export async function orUnreadable<Result>(work: Promise<Result>): Promise<Resul
 }
 
 function unreadable(cause?: unknown): ImageError {
-  return new ImageError('IMAGE_UNREADABLE', 'The image is damaged and cannot be read.', cause);
+  return new ImageError('IMAGE_UNREADABLE', 'The image is damaged and cannot be read.', { cause });
 }
 
 function isImageFormat(format: string | undefined): format is ImageFormat {

@@ -81,10 +81,15 @@ export class LabServer {
 
   /** Sends JSON. */
   async post(path: string, body: unknown, signal?: AbortSignal): Promise<Answer> {
+    return this.postText(path, JSON.stringify(body), signal);
+  }
+
+  /** Sends a text as JSON, which it need not be. */
+  async postText(path: string, body: string, signal?: AbortSignal): Promise<Answer> {
     const response = await fetch(`${this.#url}${path}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
+      body,
       ...(signal && { signal }),
     });
     return readAnswer(response);
