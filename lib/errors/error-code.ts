@@ -1,6 +1,6 @@
 /**
  * Every code a {@link WxCloudStorageError} can carry. Codes are stable: messages may be reworded, codes are not.
- * The README lists what each means, its HTTP status at the edge, and the remedy.
+ * `docs/errors.md` lists what each means, its HTTP status at the edge, and the remedy.
  */
 export type WxCloudStorageErrorCode =
   | 'WX_CLOUD_OPTIONS_INVALID'

@@ -29,7 +29,7 @@ export interface WxCloudStorageErrorParts {
  * token. Its JSON has the message and all fields, but neither stack nor cause.
  */
 export class WxCloudStorageError extends Error {
-  /** What went wrong, for programs; see the README for a table with remedies. */
+  /** What went wrong, for programs; `docs/errors.md` has a table, and remedies. */
   readonly code: WxCloudStorageErrorCode;
   /** Whether the same call may succeed when it is made again later. */
   readonly retryable: boolean;

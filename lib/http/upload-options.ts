@@ -151,7 +151,7 @@ export interface WxCloudUploadEngineOptions {
   readonly storage?: string | undefined;
 }
 
-/** Options of an upload interceptor; for those of multer see `docs/from-multer.md`. */
+/** Options of an upload interceptor; for those of multer see `docs/migrating-from-multer.md`. */
 export interface WxCloudUploadInterceptorOptions extends WxCloudUploadEngineOptions {
   /** Limits on the form and its files; a file over `fileSize` is answered with 413, the others with 400. */
   readonly limits?: WxCloudUploadLimits | undefined;

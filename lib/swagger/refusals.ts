@@ -17,7 +17,7 @@ export class WxCloudErrorBody {
     example: 'Payload Too Large',
   })
   declare readonly error: string;
-  /** The code of the error, as in the README's table. */
+  /** The code of the error, as in `docs/errors.md`. */
   @ApiProperty({
     type: String,
     description: 'The code of the error, for programs.',

@@ -15,7 +15,7 @@ import { pack, type PackResult } from './support/pack.js';
 
 /** What the tarball may hold; everything else is a mistake. */
 const PACKED_FILE =
-  /^(dist\/([a-z0-9.-]+\/)*[a-z0-9.-]+(\.c?js|\.d\.c?ts)|dist\/shared\/LICENSES\.txt|package\.json|LICENSE|CHANGELOG\.md|README(\.zh-CN)?\.md|docs\/(decisions\/)?[a-z0-9-]+(\.zh-CN)?\.md)$/;
+  /^(dist\/([a-z0-9.-]+\/)*[a-z0-9.-]+(\.c?js|\.d\.c?ts)|dist\/shared\/LICENSES\.txt|package\.json|LICENSE|CHANGELOG\.md|README(\.zh-CN)?\.md|docs\/((decisions\/)?[a-z0-9-]+|README)(\.zh-CN)?\.md)$/;
 
 const TOP_FILES = ['CHANGELOG.md', 'LICENSE', 'README.md', 'README.zh-CN.md', 'package.json'];
 

@@ -3,36 +3,66 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
+  readdirSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { HTTP_ANSWERS } from '../../lib/http/http-exception.js';
 import { REPLACED_UPLOAD_OPTIONS } from '../../lib/http/replaced-options.js';
 import { completeLimits } from '../../lib/http/upload-limits.js';
 import * as publicApi from '../../lib/index.js';
 import { resolveOptions, type WxCloudStorageOptions } from '../../lib/options/index.js';
 import { runToEnd } from '../support/child.js';
-import { builtPackage, manifestOf, ROOT } from './support/files.js';
+import { builtPackage, filesBelow, manifestOf, ROOT } from './support/files.js';
 import { anchorsOf, linksOf, type PageLink } from './support/page-links.js';
+import {
+  blocksOf,
+  bothOf,
+  GUIDES,
+  outlineOf,
+  plain,
+  type Row,
+  rowsOf,
+  sectionsOf,
+  textOf,
+} from './support/pages.js';
 import { nodeAt, nodesAt, parseSource, textAt, withDescendants } from './support/syntax-tree.js';
 
-const READMES = ['README.md', 'README.zh-CN.md'];
-const FLOWS = ['docs/flows.md', 'docs/flows.zh-CN.md'] as const;
-const TESTING = ['docs/testing.md', 'docs/testing.zh-CN.md'] as const;
-const FROM_MULTER = ['docs/from-multer.md', 'docs/from-multer.zh-CN.md'] as const;
-const GUIDES = [
-  'docs/architecture.md',
-  'docs/deployment.md',
-  'docs/deployment.zh-CN.md',
-  ...FLOWS,
-  ...TESTING,
-  ...FROM_MULTER,
+const READMES = ['README.md', 'README.zh-CN.md'] as const;
+const CONTENTS = ['docs/README.md', 'docs/README.zh-CN.md'] as const;
+const PAIRS = [READMES, CONTENTS, ...GUIDES.map(bothOf)];
+const LANGUAGES = [
+  ['English', 0],
+  ['Chinese', 1],
+] as const;
+const OPTIONS = bothOf('options');
+const UPLOADS = bothOf('uploads');
+const ERRORS = bothOf('errors');
+const FROM_MULTER = bothOf('migrating-from-multer');
+
+/** The pages that say what the package offers; the others are about one use of it. */
+const REFERENCE = [
+  'getting-started',
+  'options',
+  'uploads',
+  'downloads-and-serving',
+  'direct-uploads',
+  'tokens-and-replicas',
+  'errors',
+  'observability',
 ];
-const PAGES_WITH_CODE = ['README.md', FLOWS[0], TESTING[0], FROM_MULTER[0]];
+
+/** Every page of the repository. */
+const MARKDOWN = [
+  ...readdirSync(ROOT).filter(name => name.endsWith('.md')),
+  ...filesBelow(join(ROOT, 'docs')).map(path => `docs/${path}`),
+  ...['bench', 'compat', 'sample/image-lab', 'soak'].map(folder => `${folder}/README.md`),
+];
+
+const MAX_README_BYTES = 12 * 1024;
 
 /** What the tests give to `resolveOptions`; everything else that comes out of it is a default. */
 const GIVEN = { env: 'given', appid: 'given', secret: 'given' };
@@ -47,15 +77,6 @@ function codeIn(cell = ''): readonly string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
 }
 
-/** The cells of one line of a table, trimmed. */
-type Row = readonly string[];
-
-interface CodeBlock {
-  /** The file that its first line names. */
-  readonly file: string;
-  readonly text: string;
-}
-
 interface OptionRange {
   readonly option: string;
   readonly ends: readonly [number, number];
@@ -65,9 +86,31 @@ interface OptionRange {
 const NESTS_OPTIONS =
   'node_modules/@nestjs/platform-express/multer/interfaces/multer-options.interface.d.ts';
 
-const textOf = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+describe.each(READMES)('%s', path => {
+  it('has at most 12 KB', () => {
+    expect(Buffer.byteLength(textOf(path))).toBeLessThanOrEqual(MAX_README_BYTES);
+  });
 
-describe.each(READMES)('the options table of %s', path => {
+  it('gives the two commands and the line that installs the package', () => {
+    const text = textOf(path);
+    expect(text).toMatch(/^npm ci && npm start .*http:\/\/127\.0\.0\.1:3000/m);
+    expect(text).toMatch(/^npm ci && npm test /m);
+    expect(text).toContain(`\nnpm install ${manifestOf(ROOT).name}\n`);
+  });
+
+  it('starts with a quick start of no more than 20 lines', () => {
+    const [quickStart] = blocksOf(path);
+    expect(quickStart).toMatchObject({ file: 'app.module.ts' });
+    expect(String(quickStart?.text).trim().split('\n').length).toBeLessThanOrEqual(20);
+  });
+
+  it('shows the same controller with multer and an SDK, and with this package', () => {
+    const files = blocksOf(path).map(({ file }) => file);
+    expect(files).toEqual(['app.module.ts', 'photos.before.ts', 'photos.after.ts']);
+  });
+});
+
+describe.each(OPTIONS)('the options table of %s', path => {
   const rows = rowsOf(path, '| `env`');
   const defaults = defaultsByOption();
 
@@ -87,15 +130,21 @@ describe.each(READMES)('the options table of %s', path => {
   });
 });
 
-describe.each(READMES)('the limits table of %s', path => {
+describe.each(UPLOADS)('%s', path => {
   const rows = rowsOf(path, '| `fileSize`');
   const limits = completeLimits();
 
-  it('has every limit, once', () => {
-    expect(rows.map(([limit]) => plain(limit)).toSorted()).toEqual(Object.keys(limits).toSorted());
+  it('has every limit, once, and every option of an interceptor', () => {
+    const names = rows.map(([limit]) => plain(limit));
+    const options = rowsOf(path, '| `path`').map(([option]) => plain(option));
+    const engine = membersOf('lib/http/upload-options.ts', 'WxCloudUploadEngineOptions');
+    const more = membersOf('lib/http/upload-options.ts', 'WxCloudUploadInterceptorOptions');
+    expect(names).toEqual(membersOf('lib/http/upload-options.ts', 'WxCloudUploadLimits'));
+    expect(names.toSorted()).toEqual(Object.keys(limits).toSorted());
+    expect(options.toSorted()).toEqual([...engine, ...more].toSorted());
   });
 
-  it('gives every default as the code does', () => {
+  it('gives the default of every limit as the code does', () => {
     const documented = rows.flatMap(([limit, cell]) =>
       numbersIn(cell).map(value => `${plain(limit)}: ${value}`),
     );
@@ -104,54 +153,39 @@ describe.each(READMES)('the limits table of %s', path => {
   });
 });
 
-describe.each(READMES)('the errors table of %s', path => {
-  const rows = rowsOf(path, '| `WX_CLOUD_OPTIONS_INVALID`');
+describe.each(ERRORS)('%s', path => {
+  const rows = rowsOf(path, '| [`WX_CLOUD_OPTIONS_INVALID`]');
+  const codes = rows.map(([cell]) => codeIn(cell)[0] ?? '');
 
   it('has every code once, in the order of the code, with its HTTP status', () => {
-    const documented = rows.map(([code, status]) => [plain(code), Number(status)]);
+    const documented = rows.map(([, status], index) => [codes[index], Number(status)]);
     const answers = Object.entries(HTTP_ANSWERS).map(([code, { status }]) => [code, status]);
     expect(documented.toSorted()).toEqual(answers.toSorted());
-    expect(documented.map(([code]) => code)).toEqual(errorCodes());
+    expect(codes).toEqual(errorCodes());
   });
 
-  it('says for every code what it means, what to do, and whether to try again', () => {
-    expect(rows.map(row => row.filter(Boolean).length)).toEqual(rows.map(() => 5));
+  it('says for every code what it means, and whether to try again', () => {
+    expect(rows.map(row => row.filter(Boolean).length)).toEqual(rows.map(() => 4));
+  });
+
+  it('says for every code what to do, in a section to which the table leads', () => {
+    const sections = sectionsOf(path, '###');
+    expect([...sections.keys()]).toEqual(errorCodes());
+    expect([...sections].filter(([, text]) => !/[.。]$/.test(text))).toEqual([]);
+    expect(rows.map(([cell]) => cell)).toEqual(
+      codes.map(code => `[\`${code}\`](#${code.toLowerCase()})`),
+    );
+    expect(anchorsOf(textOf(path))).toEqual(
+      expect.arrayContaining(errorCodes().map(code => code.toLowerCase())),
+    );
   });
 });
 
-describe.each(READMES)('%s', path => {
-  it('names everything the package exports, and every method of the service', () => {
-    const text = textOf(path);
-    const names = [...Object.keys(publicApi), ...serviceMethods().map(method => `\`${method}(`)];
-    expect(names.filter(name => !text.includes(name))).toEqual([]);
-  });
-
-  it('has every option of an interceptor, and every limit', () => {
-    const options = rowsOf(path, '| `path`').map(([option]) => plain(option));
-    const limits = rowsOf(path, '| `fileSize`').map(([limit]) => plain(limit));
-    const engine = membersOf('lib/http/upload-options.ts', 'WxCloudUploadEngineOptions');
-    const more = membersOf('lib/http/upload-options.ts', 'WxCloudUploadInterceptorOptions');
-    expect(options.toSorted()).toEqual([...engine, ...more].toSorted());
-    expect(limits).toEqual(membersOf('lib/http/upload-options.ts', 'WxCloudUploadLimits'));
-  });
-
-  it('has every option of the emulator', () => {
-    const options = membersOf('lib/emulator/emulator-options.ts', 'WxCloudEmulatorOptions');
-    const text = textOf(path).replaceAll(/\s+/g, ' ');
-    expect(text).toContain(`\`startWxCloudEmulator({ ${options.join(', ')} })\``);
-  });
-
-  it('gives the two commands and the line that installs the package', () => {
-    const text = textOf(path);
-    expect(text).toMatch(/^npm ci && npm start .*http:\/\/127\.0\.0\.1:3000/m);
-    expect(text).toMatch(/^npm ci && npm test /m);
-    expect(text).toContain(`\nnpm install ${manifestOf(ROOT).name}\n`);
-  });
-
-  it('starts with a quick start of no more than 20 lines', () => {
-    const [quickStart] = blocksOf(path);
-    expect(quickStart).toMatchObject({ file: 'app.module.ts' });
-    expect(String(quickStart?.text).trim().split('\n').length).toBeLessThanOrEqual(20);
+describe.each(bothOf('emulator'))('%s', path => {
+  it('has every option of the emulator, once, in the order of the type', () => {
+    const options = rowsOf(path, '| `port`').map(([option]) => plain(option));
+    const members = membersOf('lib/emulator/emulator-options.ts', 'WxCloudEmulatorOptions');
+    expect(options).toEqual(members);
   });
 });
 
@@ -189,54 +223,86 @@ describe.each(FROM_MULTER)('%s', path => {
   });
 });
 
-describe('the READMEs together', () => {
-  it('link each other at the top', () => {
-    expect(textOf('README.md').slice(0, 120)).toContain('](README.zh-CN.md)');
-    expect(textOf('README.zh-CN.md').slice(0, 120)).toContain('](README.md)');
+describe('the documentation', () => {
+  it('has these pages, all in both languages but the architecture', () => {
+    const pages = PAIRS.flat().filter(path => path.startsWith('docs/'));
+    const files = readdirSync(join(ROOT, 'docs')).filter(name => name.endsWith('.md'));
+    expect(files.map(name => `docs/${name}`).toSorted()).toEqual(
+      [...pages, 'docs/architecture.md'].toSorted(),
+    );
   });
 
-  it('hold the same code', () => {
-    expect(blocksOf('README.zh-CN.md')).toEqual(blocksOf('README.md'));
+  it.each(LANGUAGES)('lists its pages in the table of contents, in order, in %s', (_, language) => {
+    const path = CONTENTS[language];
+    const guides = GUIDES.map(guide => bothOf(guide)[language]);
+    const rows = rowsOf(path, `| [`).map(([cell = '']) => linksOf(path, cell));
+    expect(rows).toEqual(guides.map(target => [{ target, anchor: undefined }]));
+    const readme = READMES[language];
+    const linked = linksOf(readme, textOf(readme)).map(({ target }) => target);
+    expect(linked).toEqual(expect.arrayContaining([path, ...guides]));
   });
 
-  it('have the four flows beside them, in both languages, with a diagram and the same code', () => {
-    const [english, chinese] = FLOWS;
-    expect(blocksOf(chinese)).toEqual(blocksOf(english));
-    expect(outlineOf(chinese)).toEqual(outlineOf(english));
-    expect(outlineOf(english).filter(part => part === '```mermaid')).toHaveLength(4);
+  it.each(LANGUAGES)('names all exports and methods of the service in %s', (_, language) => {
+    const text = REFERENCE.map(guide => textOf(bothOf(guide)[language])).join('\n');
+    const names = [...Object.keys(publicApi), ...serviceMethods().map(method => `\`${method}(`)];
+    expect(names.filter(name => !text.includes(name))).toEqual([]);
   });
 
-  it('have the chapter on tests beside them, in both languages, with the same code', () => {
-    const [english, chinese] = TESTING;
-    expect(blocksOf(english).map(({ file }) => file)).toContain('photos.fake.spec.ts');
-    expect(blocksOf(chinese)).toEqual(blocksOf(english));
-    expect(outlineOf(chinese)).toEqual(outlineOf(english));
-  });
-
-  it('have the page for users of multer beside them, in both languages, with the same code', () => {
-    const [english, chinese] = FROM_MULTER;
-    expect(blocksOf(chinese)).toEqual(blocksOf(english));
-    expect(outlineOf(chinese)).toEqual(outlineOf(english));
-  });
-
-  it('agree on which errors can be tried again', () => {
+  it('says of the same errors in both languages that they can be tried again', () => {
     const chineseWords: Readonly<Record<string, string>> = {
       no: '否',
       sometimes: '视情况',
       yes: '是',
     };
-    const [english, chinese] = READMES.map(path =>
-      rowsOf(path, '| `WX_CLOUD_OPTIONS_INVALID`').map(row => String(row[4])),
+    const [english, chinese] = ERRORS.map(path =>
+      rowsOf(path, '| [`WX_CLOUD_OPTIONS_INVALID`]').map(row => String(row[3])),
     );
     expect(chinese).toEqual(english?.map(word => chineseWords[word]));
   });
 
-  it('have the same headings and tables in the same order', () => {
-    expect(outlineOf('README.zh-CN.md')).toEqual(outlineOf('README.md'));
+  it('has a diagram for each of the four flows', () => {
+    const [english] = bothOf('flows');
+    const diagrams = outlineOf(english).filter(part => part.startsWith('```mermaid'));
+    expect(diagrams).toHaveLength(4);
+  });
+
+  it('has tests to copy, with a fake', () => {
+    const [english] = bothOf('testing');
+    expect(blocksOf(english).map(({ file }) => file)).toContain('photos.fake.spec.ts');
+  });
+
+  it('leads from every guide to the table of contents', () => {
+    const tops = GUIDES.flatMap(guide => bothOf(guide).map(path => topLinksOf(path)[0]));
+    expect(tops).toEqual(GUIDES.flatMap(() => CONTENTS));
+  });
+
+  it('has no dead link', () => {
+    const pages = MARKDOWN.flatMap(page =>
+      linksOf(page, textOf(page)).map(link => ({ page, ...link })),
+    );
+    expect(pages.length).toBeGreaterThan(300);
+    expect(pages.filter(link => isDead(link))).toEqual([]);
   });
 });
 
-describe(`the code in ${PAGES_WITH_CODE.join(', ')}`, () => {
+describe.each(PAIRS)('%s and %s', (english, chinese) => {
+  it('link each other below their titles', () => {
+    expect(topLinksOf(english).at(-1)).toBe(chinese);
+    expect(topLinksOf(chinese).at(-1)).toBe(english);
+  });
+
+  it('have the same headings, tables and code in the same order', () => {
+    expect(outlineOf(chinese)).toEqual(outlineOf(english));
+    expect(blocksOf(chinese)).toEqual(blocksOf(english));
+  });
+
+  it('lead to the same pages, each in its language', () => {
+    const translated = targetsOf(english).map(inChinese);
+    expect(targetsOf(chinese).toSorted()).toEqual(translated.toSorted());
+  });
+});
+
+describe('the code of all pages', () => {
   let workplace: string;
 
   beforeAll(() => {
@@ -247,9 +313,9 @@ describe(`the code in ${PAGES_WITH_CODE.join(', ')}`, () => {
     writeFileSync(join(workplace, 'tsconfig.json'), JSON.stringify(CONFIGURATION));
     writeFileSync(join(workplace, 'control.ts'), 'export const wrong: string = 1;\n');
     writeFileSync(join(workplace, 'not-installed.d.ts'), NOT_INSTALLED);
-    for (const page of PAGES_WITH_CODE) {
+    for (const [page] of PAIRS) {
       // Each page has files of its own, which may have the names of another page's.
-      const folder = join(workplace, basename(page, '.md'));
+      const folder = join(workplace, page.replaceAll('/', '-'));
       mkdirSync(folder);
       for (const { file, text } of blocksOf(page)) writeFileSync(join(folder, file), text);
     }
@@ -267,18 +333,26 @@ describe(`the code in ${PAGES_WITH_CODE.join(', ')}`, () => {
   });
 });
 
+/** The pages to which the line below a page's title leads. */
+function topLinksOf(path: string): readonly string[] {
+  const top = textOf(path).split('\n')[2] ?? '';
+  return linksOf(path, top).map(({ target }) => target);
+}
+
+/** The pages to which the text of a page leads, from its first paragraph on. */
+function targetsOf(path: string): readonly string[] {
+  const [, , , ...text] = textOf(path).split('\n');
+  return linksOf(path, text.join('\n')).map(({ target }) => target);
+}
+
+function inChinese(page: string): string {
+  return PAIRS.find(([english]) => english === page)?.[1] ?? page;
+}
+
 function isDead({ target, anchor }: PageLink): boolean {
   if (!existsSync(join(ROOT, target))) return true;
   return anchor !== undefined && !anchorsOf(textOf(target)).includes(anchor);
 }
-
-describe.each([...READMES, ...GUIDES])('the links of %s', path => {
-  it('lead to files and headings that exist', () => {
-    const links = linksOf(path, textOf(path));
-    expect(links.length).toBeGreaterThan(0);
-    expect(links.filter(link => isDead(link))).toEqual([]);
-  });
-});
 
 /** The parts of packages that are not installed here, as far as the examples use them. */
 const NOT_INSTALLED = `declare module '@nestjs/config' {
@@ -286,6 +360,21 @@ const NOT_INSTALLED = `declare module '@nestjs/config' {
   export class ConfigService {
     getOrThrow<T = any>(propertyPath: string): Exclude<T, undefined>;
   }
+}
+declare module '@cloudbase/node-sdk' {
+  interface CloudBase {
+    uploadFile(file: { cloudPath: string; fileContent: Buffer }): Promise<{ fileID: string }>;
+    getTempFileURL(files: {
+      fileList: string[];
+    }): Promise<{ fileList: { fileID: string; tempFileURL: string }[] }>;
+  }
+  interface CloudBaseOptions {
+    env: string | undefined;
+    secretId: string | undefined;
+    secretKey: string | undefined;
+  }
+  const cloudbase: { init(options: CloudBaseOptions): CloudBase };
+  export default cloudbase;
 }
 declare module '@aws-sdk/client-s3' {
   export class S3Client {
@@ -336,42 +425,9 @@ async function typeErrorsOf(folder: string): Promise<readonly string[]> {
   return stdout.split('\n').filter(line => line !== '' && !line.startsWith(' '));
 }
 
-/** The body rows of the one table in which a row starts so. */
-function rowsOf(path: string, start: string): readonly Row[] {
-  const tables = textOf(path)
-    .split(/\n\s*\n/)
-    .filter(paragraph => paragraph.includes(`\n${start}`));
-  if (tables.length !== 1) throw new Error(`${path}: ${tables.length} tables have ${start}`);
-  const lines = (tables[0] ?? '').trim().split('\n').slice(2);
-  return lines.map(line =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map(cell => cell.trim()),
-  );
-}
-
-function plain(cell: string | undefined): string {
-  return (cell ?? '').replaceAll('`', '');
-}
-
 /** The code that a cell begins with; undefined when it begins with words. */
 function defaultOf(cell: string | undefined): string | undefined {
   return /^`([^`]+)`/.exec(cell ?? '')?.[1];
-}
-
-/** The TypeScript that is whole: its first line names its file. */
-function blocksOf(path: string): readonly CodeBlock[] {
-  return [...textOf(path).matchAll(/```ts\n(\/\/ (\S+\.ts)\n.*?)```/gs)].map(
-    ([, text = '', file = '']) => ({ file, text }),
-  );
-}
-
-/** The levels of a page's headings, and its tables, in order. */
-function outlineOf(path: string): readonly string[] {
-  return textOf(path)
-    .split('\n')
-    .flatMap(line => /^(#+(?= )|\| -|```\w+)/.exec(line)?.[1] ?? []);
 }
 
 /** The ranges that have two ends; one end may be another option's default. */

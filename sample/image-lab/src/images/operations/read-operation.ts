@@ -28,10 +28,10 @@ const READERS: Readonly<Record<OperationName, (options: OptionsReader) => Operat
  */
 export function readOperation(body: unknown): Operation {
   const { fileId: _, operation, options = {}, ...unknown } = readObject('The body', body);
-  assertNothingElse(unknown);
+  assertNothingElse(Object.keys(unknown));
   const reader = new OptionsReader(readObject('options', options));
   const read = readerOf(operation)(reader);
-  reader.assertAllRead();
+  assertNothingElse(reader.unread().map(name => `options.${name}`));
   return read;
 }
 
@@ -45,8 +45,7 @@ function readerOf(name: unknown): (options: OptionsReader) => Operation {
   );
 }
 
-function assertNothingElse(members: object): void {
-  const [name] = Object.keys(members);
+function assertNothingElse([name]: readonly string[]): void {
   if (name === undefined) return;
   throw new ImageError('OPERATION_INVALID', `There is no ${name.slice(0, 80)}: leave it out.`);
 }
