@@ -36,6 +36,12 @@ export function decodePath(encoded: string): string | undefined {
 export type FileIdTarget =
   { readonly cloudPath: string } | { readonly cloudPath?: undefined; readonly errmsg: string };
 
+/** The paths that file IDs of this bucket name, each once and frozen; the others are left out. */
+export function namedPaths(fileIds: readonly string[], cloud: EmulatedCloud): readonly string[] {
+  const paths = fileIds.flatMap(fileId => resolveFileId(fileId, cloud).cloudPath ?? []);
+  return Object.freeze([...new Set(paths)]);
+}
+
 /** Takes a file ID apart. */
 export function resolveFileId(fileId: string, cloud: EmulatedCloud): FileIdTarget {
   const { fileIdPrefix } = cloud;

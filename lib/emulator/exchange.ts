@@ -24,6 +24,8 @@ export class Exchange {
   readonly via: Via;
   /** Aborted when the connection ends before the answer was complete. */
   readonly signal: AbortSignal;
+  /** The paths of the objects that the request is about, as far as they have been read. */
+  cloudPaths: readonly string[] = [];
   /** How many bytes of the request's body were read. */
   requestBytes = 0;
   /** How many bytes of the answer's body were written. */

@@ -10,7 +10,7 @@ import {
   readString,
   readWhole,
 } from './api-request.js';
-import { encodePath, isCloudPath, resolveFileId } from './cloud-paths.js';
+import { encodePath, isCloudPath, namedPaths, resolveFileId } from './cloud-paths.js';
 import type { EmulatedCloud } from './emulated-cloud.js';
 import type { Exchange } from './exchange.js';
 import type { FaultEffect, ItemEffect } from './fault-effect.js';
@@ -37,6 +37,7 @@ export async function answerUploadLink(exchange: Exchange, cloud: EmulatedCloud)
   const request = await readFileRequest(exchange, cloud);
   const path = readString(request, 'path');
   if (!isCloudPath(path)) throw invalid('path');
+  exchange.cloudPaths = Object.freeze([path]);
   const grant = cloud.uploadLinks.issue(path);
   const reply: UploadLinkReply = {
     url: `${cloud.url}/${cloud.options.bucket}/${encodePath(path)}`,
@@ -58,6 +59,10 @@ export async function answerDownloadLinks({ exchange, cloud, effect }: BatchCall
       maxAge: readWhole(item, 'max_age', MAX_AGE_SECONDS),
     };
   });
+  exchange.cloudPaths = namedPaths(
+    wanted.map(({ fileid }) => fileid),
+    cloud,
+  );
   const reply: DownloadLinksReply = {
     file_list: wanted.map(
       (item, index) =>
@@ -72,6 +77,7 @@ export async function answerDownloadLinks({ exchange, cloud, effect }: BatchCall
 export async function answerDeleteFiles({ exchange, cloud, effect }: BatchCall): Promise<Answer> {
   const request = await readFileRequest(exchange, cloud);
   const fileIds = readBatch(request, 'fileid_list').map(fileid => readString({ fileid }, 'fileid'));
+  exchange.cloudPaths = namedPaths(fileIds, cloud);
   const items: DeleteItem[] = [];
   for (const [index, fileId] of fileIds.entries()) {
     items.push(

@@ -9,6 +9,13 @@ export interface JournalEntry {
   readonly method: string;
   /** The path as it was sent, percent-encoded, without the query. */
   readonly path: string;
+  /**
+   * The paths, inside the environment, of the objects that the request is about, each once: that of
+   * an upload link or of an address of the object storage, or all that a list of file IDs names.
+   * Absent when there are none, and when the body of the request was not read: because the request
+   * was refused before, or a fault answered it.
+   */
+  readonly cloudPaths?: readonly string[];
   /** `sidecar` when it came in at the open API service's address; else absent. */
   readonly via?: 'sidecar';
   /** The `Origin` header: the web site whose page sent the request straight from a browser; absent for all others. */

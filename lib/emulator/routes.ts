@@ -8,7 +8,7 @@ import type { FaultEffect } from './fault-effect.js';
 import { answerDeleteFiles, answerDownloadLinks, answerUploadLink } from './file-endpoints.js';
 import { answerGetObject } from './get-object-endpoint.js';
 import type { EmulatorOperation } from './operation.js';
-import { answerPostObject, type ObjectCall } from './post-object-endpoint.js';
+import { answerPostObject } from './post-object-endpoint.js';
 import { CosRefusal } from './refusals.js';
 import { answerMisconfigured, answerUnlisted } from './sidecar.js';
 import { answerStableToken, answerToken } from './token-endpoints.js';
@@ -27,6 +27,8 @@ export interface Call {
 export interface Route {
   /** The operation. */
   readonly operation: EmulatorOperation | 'unknown';
+  /** The path of the object of this bucket that the address names; undefined when it names none. */
+  readonly cloudPath?: string | undefined;
   /** Carries it out. Throws an `ApiRefusal` or `CosRefusal` instead when it is not allowed. */
   readonly handle: (call: Call) => Promise<Answer>;
 }
@@ -90,7 +92,8 @@ export function findRoute(exchange: Exchange, { options }: EmulatedCloud): Route
   if (operation === undefined) return { operation: 'unknown', handle: refuseMethod };
   if (bucket !== options.bucket) return { operation, handle: refuseBucket };
   const answer = operation === 'post-object' ? answerPostObject : answerGetObject;
-  return { operation, handle: call => answer(toObjectCall(call, encoded)) };
+  const cloudPath = decodePath(encoded);
+  return { operation, cloudPath, handle: call => answer({ ...call, cloudPath }) };
 }
 
 function toSidecarRoute({ operation, handle }: Route = UNLISTED): Route {
@@ -99,10 +102,6 @@ function toSidecarRoute({ operation, handle }: Route = UNLISTED): Route {
     handle: async call =>
       (await answerMisconfigured(call.exchange, call.cloud)) ?? (await handle(call)),
   };
-}
-
-function toObjectCall({ exchange, cloud, effect }: Call, encoded: string): ObjectCall {
-  return { exchange, cloud, effect, cloudPath: decodePath(encoded) };
 }
 
 async function answerNotFound({ exchange }: Call): Promise<Answer> {

@@ -1,5 +1,5 @@
 import { apiErrorAnswer, cosErrorAnswer, textAnswer, type Answer } from './answer.js';
-import { decodePath } from './cloud-paths.js';
+import { decodePath, isCloudPath } from './cloud-paths.js';
 import type { EmulatedCloud } from './emulated-cloud.js';
 import type { Exchange } from './exchange.js';
 import { allowOrigin } from './cross-origin.js';
@@ -30,6 +30,10 @@ interface Service {
 export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<void> {
   const route = findRoute(exchange, cloud);
   if (!isObjectOperation(route)) exchange.limitBody(MAX_API_BODY_BYTES);
+  const { cloudPath } = route;
+  if (cloudPath !== undefined && isCloudPath(cloudPath)) {
+    exchange.cloudPaths = Object.freeze([cloudPath]);
+  }
   const effect = cloud.faults.take(route.operation);
   const record = recorder({ exchange, cloud, route, effect });
   const service = { exchange, cloud, route, effect, record };
@@ -130,6 +134,7 @@ function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): 
       operation: route.operation,
       method: exchange.method,
       path: exchange.path,
+      ...(exchange.cloudPaths.length === 0 ? {} : { cloudPaths: exchange.cloudPaths }),
       ...(exchange.via === undefined ? {} : { via: exchange.via }),
       ...(exchange.origin === undefined ? {} : { origin: exchange.origin }),
       status: sent?.status ?? 0,

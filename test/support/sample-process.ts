@@ -72,7 +72,8 @@ interface Listening extends RunningLab {
 }
 
 /** Starts the built sample within this process, on an emulator whose faults a test decides on. */
-export async function startLabOn({ options, url }: WxCloudEmulator): Promise<RunningLab> {
+export async function startLabOn(emulator: WxCloudEmulator): Promise<RunningLab> {
+  const { options, url } = emulator;
   // Not a literal: the sample is built after the type check.
   const module = new URL('./create-application.js', pathToFileURL(MAIN)).href;
   const { createApplication } = (await import(module)) as {
@@ -85,6 +86,8 @@ export async function startLabOn({ options, url }: WxCloudEmulator): Promise<Run
     imageSources: [url],
     uploadTargets: [url],
     storageOptions: options,
+    requestsAbout: (wanted: readonly string[]) =>
+      emulator.journal.filter(({ cloudPaths }) => cloudPaths?.some(path => wanted.includes(path))),
     close: () => Promise.resolve(),
   };
   const application = await createApplication(cloud, false);

@@ -219,11 +219,47 @@ describe('the journal', () => {
       operation: 'get-object',
       method: 'GET',
       path: `/download/${emulator.bucket}/%E5%9B%BE%20a.png`,
+      cloudPaths: ['图 a.png'],
       status: 200,
       requestBytes: 0,
       responseBytes: 7,
       durationMs: expect.any(Number),
     });
+  });
+
+  it('names the objects that a request is about', async () => {
+    const fileId = await store(emulator, '图 a/b.png', 'content');
+    const url = String((await fetchDownloadItem(emulator, fileId))['download_url']);
+    await send(url);
+    await send(`${url.split('?')[0]}?sign=wrong`, { method: 'HEAD' });
+    const others = [`${fileId}2`, fileId, 'cloud://other.b-1/c', 'nothing'];
+    await deleteFiles(emulator, [fileId, ...others]);
+
+    const about = emulator.journal.filter(entry => entry.cloudPaths !== undefined);
+    expect(about.map(({ operation, cloudPaths }) => [operation, cloudPaths])).toEqual([
+      ['upload-link', ['图 a/b.png']],
+      ['post-object', ['图 a/b.png']],
+      ['download-links', ['图 a/b.png']],
+      ['get-object', ['图 a/b.png']],
+      ['head-object', ['图 a/b.png']],
+      ['delete-files', ['图 a/b.png', '图 a/b.png2']],
+    ]);
+    expect(about.every(entry => Object.isFrozen(entry.cloudPaths))).toBe(true);
+  });
+
+  it('names no object where a request names none of this environment, or could not be read', async () => {
+    await callApi(emulator, '/tcb/uploadfile', { path: '/a' });
+    await callApi(emulator, '/tcb/uploadfile', { path: 'a', token: 'wrong' });
+    await deleteFiles(emulator, ['cloud://other.b-1/c']);
+    await send(`${emulator.url}/download/other-1300000000/a`);
+    await send(`${emulator.url}/download/${emulator.bucket}/%ff`);
+    await send(`${emulator.url}/download/${emulator.bucket}/${'a'.repeat(851)}`);
+    emulator.faults.add({ operation: 'upload-link', effect: { kind: 'errcode', errcode: -1 } });
+    await callApi(emulator, '/tcb/uploadfile', { path: 'a' });
+
+    const asked = emulator.journal.filter(({ operation }) => operation !== 'stable-token');
+    expect(asked).toHaveLength(7);
+    expect(asked.filter(entry => 'cloudPaths' in entry)).toEqual([]);
   });
 });
 

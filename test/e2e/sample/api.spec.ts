@@ -14,6 +14,9 @@ beforeEach(async () => {
 
 afterAll(cleanUpSamples);
 
+const requestsAbout = (id: unknown): string => {
+  return `/api/requests?${String(new URLSearchParams({ fileId: String(id) }))}`;
+};
 const blur = { operation: 'blur', options: { sigma: 2 } };
 
 describe('an operation of the image lab', () => {
@@ -114,6 +117,14 @@ describe('an operation of the image lab', () => {
     expect(answer.body['message']).toContain(range);
   });
 
+  it('names the option that is at fault, and what it may be', async () => {
+    const operation = { operation: 'resize', options: { longestSide: 4_097 } };
+
+    const answer = await lab.post('/api/operations', { fileId, ...operation });
+
+    expect(answer.body).toMatchObject({ option: 'longestSide', min: 16, max: 4_096 });
+  });
+
   it.each([
     { operation: 'toString' },
     { operation: 'blur', options: { sigma: 99 } },
@@ -127,6 +138,46 @@ describe('an operation of the image lab', () => {
 });
 
 describe('the API of the image lab', () => {
+  it('says beforehand where images go, what is taken, and what it can show', async () => {
+    expect((await lab.get('/api/mode')).body).toEqual({
+      mode: 'emulator',
+      env: lab.emulator.env,
+      fileSizeBytes: 20 * 1024 * 1024,
+      contentTypes: expect.arrayContaining(['image/png', 'image/avif']),
+      galleryImages: 60,
+      showsRequests: true,
+    });
+  });
+
+  it('shows the requests that the cloud got about an image and its thumbnail, no others', async () => {
+    await lab.upload(await makeImage('png', 'other.png'));
+
+    const { status, body } = await lab.get(requestsAbout(fileId));
+
+    const requests = body['requests'] as readonly Readonly<Record<string, unknown>>[];
+    expect(status).toBe(200);
+    expect(requests.map(({ operation }) => operation)).toEqual([
+      'upload-link',
+      'post-object',
+      'download-links',
+      'get-object',
+      'upload-link',
+      'post-object',
+      'download-links',
+    ]);
+    expect(requests[1]).toEqual({
+      operation: 'post-object',
+      method: 'POST',
+      sender: 'application',
+      requestBytes: expect.any(Number),
+      responseBytes: 0,
+      durationMs: expect.any(Number),
+      status: 204,
+    });
+    expect(requests[1]?.['requestBytes']).toBeGreaterThan(100_000);
+    expect(JSON.stringify(requests)).not.toContain('sign');
+  });
+
   it('removes an image with its thumbnail, by a file ID of its gallery alone', async () => {
     const foreign = String(fileId).replace('/images/', '/thumbnails/');
 
@@ -134,6 +185,44 @@ describe('the API of the image lab', () => {
     expect(await lab.remove('')).toBe(400);
     expect(await lab.remove(`fileId=${encodeURIComponent(String(fileId))}`)).toBe(204);
     expect(await lab.remove(`fileId=${encodeURIComponent(String(fileId))}`)).toBe(404);
+    expect(lab.emulator.objects).toEqual([]);
+  });
+
+  it('removes several images with their thumbnails, also those that are gone already', async () => {
+    const { body: other } = await lab.upload(await makeImage('png', 'b.png'));
+    const { body: kept } = await lab.upload(await makeImage('png', 'c.png'));
+    const fileIds = [fileId, `${String(fileId)}x`, other['fileId'], fileId];
+
+    const { status, body } = await lab.post('/api/images/delete', { fileIds });
+
+    expect([status, body]).toEqual([200, { deleted: fileIds.slice(0, 3), failed: [] }]);
+    expect(await lab.listImages()).toEqual([kept['fileId']]);
+    expect(lab.emulator.objects).toHaveLength(2);
+    const calls = lab.emulator.journal.filter(({ operation }) => operation === 'delete-files');
+    expect(calls).toHaveLength(1);
+  });
+
+  it('keeps an image of several that cannot be removed, and no other', async () => {
+    const { body: other } = await lab.upload(await makeImage('png', 'b.png'));
+    const effect = {
+      kind: 'item',
+      status: 1,
+      errmsg: 'STORAGE_EXCEED_AUTHORITY',
+      index: 1,
+    } as const;
+    lab.emulator.faults.add({ operation: 'delete-files', effect });
+    const fileIds = [fileId, other['fileId']];
+
+    const first = await lab.post('/api/images/delete', { fileIds });
+    const gallery = await lab.listImages();
+    const second = await lab.post('/api/images/delete', { fileIds });
+
+    expect(first.body).toEqual({
+      deleted: [other['fileId']],
+      failed: [{ fileId, errorCode: 'WX_CLOUD_API_FAILED' }],
+    });
+    expect(gallery).toEqual([fileId]);
+    expect(second.body).toEqual({ deleted: fileIds, failed: [] });
     expect(lab.emulator.objects).toEqual([]);
   });
 

@@ -1,10 +1,14 @@
 import type { WxCloudStorageOptions } from 'nestjs-wx-cloud-storage';
+import type { JournalEntry } from 'nestjs-wx-cloud-storage/emulator';
 import type { WechatCredentials } from '../settings.js';
 import { openEmulatedCloud } from './emulated-cloud.js';
 import { openWechatCloud } from './wechat-cloud.js';
 
 /** The token that the {@link Cloud} is injected by. */
 export const CLOUD = Symbol('image-lab:cloud');
+
+/** A request that the cloud has got, as the emulator's journal has it. */
+export type CloudRequest = JournalEntry;
 
 /** Where the images are kept. */
 export interface Cloud {
@@ -20,6 +24,8 @@ export interface Cloud {
   readonly uploadTargets: readonly string[];
   /** What the storage module is given. */
   readonly storageOptions: WxCloudStorageOptions;
+  /** The requests about the objects at these paths, the oldest first; empty where that is not known, as with WeChat. */
+  requestsAbout(cloudPaths: readonly string[]): readonly CloudRequest[];
   /** Ends what was started for it. Further calls do nothing. */
   close(): Promise<void>;
 }

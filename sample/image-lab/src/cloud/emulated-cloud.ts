@@ -20,6 +20,10 @@ export async function openEmulatedCloud(): Promise<Cloud> {
     imageSources: [emulator.url],
     uploadTargets: [emulator.url],
     storageOptions: emulator.options,
+    requestsAbout: wanted =>
+      emulator.journal.filter(({ cloudPaths = [] }) =>
+        cloudPaths.some(path => wanted.includes(path)),
+      ),
     close: () => (closed ??= close()),
   };
 }

@@ -42,6 +42,11 @@ export class Gallery {
     return this.#images.has(fileId);
   }
 
+  /** An image that may have been removed meanwhile. */
+  find(fileId: string): GalleryImage | undefined {
+    return this.#images.get(fileId);
+  }
+
   /** @throws {ImageError} `IMAGE_UNKNOWN` */
   get(fileId: string): GalleryImage {
     const image = this.#images.get(fileId);

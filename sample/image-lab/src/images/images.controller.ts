@@ -17,7 +17,7 @@ import {
   type WxCloudFile,
   type WxCloudUploadedFile,
 } from 'nestjs-wx-cloud-storage';
-import { ImagesService, type ImageView, type ResultFile } from './images.service.js';
+import { ImagesService, type ImageView, type Removal, type ResultFile } from './images.service.js';
 import {
   CONTENT_TYPES,
   FILE_SIZE_BYTES,
@@ -26,6 +26,7 @@ import {
   UPLOADED_FOLDER,
 } from './limits.js';
 import { readOperation } from './operations/read-operation.js';
+import { readDeletion } from './read-deletion.js';
 import { Work, type RequestWork } from './request-work.js';
 import { ResultInterceptor } from './result.interceptor.js';
 
@@ -67,6 +68,16 @@ export class ImagesController {
     @Work() work: RequestWork,
   ): Promise<ResultFile> {
     return this.images.process(file, readOperation(body), work);
+  }
+
+  /** Each image by itself: that one cannot be removed keeps no other. */
+  @Post('images/delete')
+  @HttpCode(200)
+  async removeMany(
+    @Body('fileIds', ParseFileIdPipe.with({ prefixes: IMAGE_FOLDERS, many: true }))
+    fileIds: string[],
+  ): Promise<Removal> {
+    return this.images.removeMany(readDeletion(fileIds));
   }
 
   @Delete('images')

@@ -7,10 +7,17 @@ import { ImagesController } from './images.controller.js';
 import { ImagesService } from './images.service.js';
 import { ModeController } from './mode.controller.js';
 import { ProgressController } from './progress.controller.js';
+import { RequestsController } from './requests.controller.js';
 
 /** The gallery and what can be done with its images. */
 @Module({
-  controllers: [ModeController, ImagesController, DirectUploadsController, ProgressController],
+  controllers: [
+    ModeController,
+    ImagesController,
+    DirectUploadsController,
+    ProgressController,
+    RequestsController,
+  ],
   providers: [Gallery, ImagesService, DirectUploadsService, PendingUploads],
 })
 export class ImagesModule {}

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
   WxCloudStorageService,
+  type DeleteOutcome,
   type DownloadUrlOutcome,
   type StoredCloudFile,
   type WxCloudFile,
   type WxCloudReply,
+  type WxCloudStorageError,
 } from 'nestjs-wx-cloud-storage';
 import { nameResult, toDisplayName } from './display-name.js';
 import { Gallery, type GalleryImage } from './gallery.js';
@@ -27,6 +29,14 @@ export interface ImageView extends GalleryImage {
 
 /** A new image, as the answer to the request that made it. */
 export type ResultView = ImageView & Pick<WxCloudReply, 'cloudPath'>;
+
+/** What became of images that were to be removed. */
+export interface Removal {
+  /** The file IDs of those that are gone; an image that was not there counts as gone. */
+  readonly deleted: readonly string[];
+  /** Those that are still there, at least in part, and why. */
+  readonly failed: readonly { readonly fileId: string; readonly errorCode: string }[];
+}
 
 /** A file that is in the storage, and is to be in the gallery. */
 export interface StoredFile extends Pick<StoredCloudFile, 'fileId' | 'size' | 'contentType'> {
@@ -114,10 +124,24 @@ export class ImagesService {
   /** Removes an image and its thumbnail. */
   async remove(fileId: string): Promise<void> {
     const image = this.gallery.get(fileId);
-    for (const outcome of await this.storage.deleteMany([image.fileId, image.thumbnailId])) {
-      if (!outcome.ok) throw outcome.error;
-    }
+    const error = findError(await this.storage.deleteMany([image.fileId, image.thumbnailId]));
+    if (error !== undefined) throw error;
     this.gallery.remove(image.fileId);
+  }
+
+  /** Removes images and their thumbnails, all files at once. What is not in the gallery was removed before. */
+  async removeMany(fileIds: readonly string[]): Promise<Removal> {
+    const images = fileIds.flatMap(fileId => this.gallery.find(fileId) ?? []);
+    const files = images.flatMap(({ fileId, thumbnailId }) => [fileId, thumbnailId]);
+    const outcomes = await this.storage.deleteMany(files);
+    const failed = images.flatMap(({ fileId }, index) => {
+      const error = findError(outcomes.slice(index * 2, index * 2 + 2));
+      return error === undefined ? [] : [{ fileId, errorCode: error.code }];
+    });
+    const kept = new Set(failed.map(({ fileId }) => fileId));
+    const deleted = fileIds.filter(fileId => !kept.has(fileId));
+    for (const fileId of deleted) this.gallery.remove(fileId);
+    return { deleted, failed };
   }
 
   async #make(file: WxCloudFile, operation: Operation, work: RequestWork): Promise<MadeImage> {
@@ -171,6 +195,10 @@ function toLink(outcome: DownloadUrlOutcome | undefined): string | null {
   if (outcome.ok) return outcome.url;
   if (outcome.error.code === 'WX_CLOUD_FILE_NOT_FOUND') return null;
   throw outcome.error;
+}
+
+function findError(outcomes: readonly DeleteOutcome[]): WxCloudStorageError | undefined {
+  return outcomes.flatMap(outcome => (outcome.ok ? [] : [outcome.error]))[0];
 }
 
 function assertResultSize({ bytes }: EncodedImage): void {

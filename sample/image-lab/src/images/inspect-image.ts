@@ -34,7 +34,8 @@ const FORMATS: readonly string[] = [
   'gif',
   'heif',
 ] satisfies readonly ImageFormat[];
-const THUMBNAIL = { width: 640, height: 480, fit: 'cover', withoutEnlargement: true } as const;
+/** Nothing is cut off, so that a portrait can be recognised. */
+const THUMBNAIL = { width: 640, height: 640, fit: 'inside', withoutEnlargement: true } as const;
 
 /** Reads an image's header. @throws {ImageError} `IMAGE_UNREADABLE`, `IMAGE_PIXELS_EXCEEDED` */
 export async function openImage(bytes: Buffer): Promise<OpenImage> {
@@ -77,7 +78,7 @@ export async function orUnreadable<Result>(work: Promise<Result>): Promise<Resul
 }
 
 function unreadable(cause?: unknown): ImageError {
-  return new ImageError('IMAGE_UNREADABLE', 'The image is damaged and cannot be read.', cause);
+  return new ImageError('IMAGE_UNREADABLE', 'The image is damaged and cannot be read.', { cause });
 }
 
 function isImageFormat(format: string | undefined): format is ImageFormat {

@@ -1,6 +1,6 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { CLOUD, type Cloud } from '../cloud/cloud.js';
-import { CONTENT_TYPES, FILE_SIZE_BYTES } from './limits.js';
+import { CONTENT_TYPES, FILE_SIZE_BYTES, GALLERY_IMAGES } from './limits.js';
 
 /** What a client has to know beforehand. */
 interface Mode {
@@ -12,6 +12,10 @@ interface Mode {
   readonly fileSizeBytes: number;
   /** The types that are taken. */
   readonly contentTypes: readonly string[];
+  /** How many images the gallery holds. */
+  readonly galleryImages: number;
+  /** Whether the requests that the cloud gets can be shown. */
+  readonly showsRequests: boolean;
 }
 
 /** Says where images go, and what is taken. */
@@ -22,6 +26,13 @@ export class ModeController {
   @Get()
   read(): Mode {
     const { mode, env } = this.cloud;
-    return { mode, env, fileSizeBytes: FILE_SIZE_BYTES, contentTypes: CONTENT_TYPES };
+    return {
+      mode,
+      env,
+      fileSizeBytes: FILE_SIZE_BYTES,
+      contentTypes: CONTENT_TYPES,
+      galleryImages: GALLERY_IMAGES,
+      showsRequests: mode === 'emulator',
+    };
   }
 }

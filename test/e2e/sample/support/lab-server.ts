@@ -74,12 +74,22 @@ export class LabServer {
     await this.#emulator?.close();
   }
 
+  /** Asks for JSON. */
+  async get(path: string): Promise<Answer> {
+    return readAnswer(await fetch(`${this.#url}${path}`));
+  }
+
   /** Sends JSON. */
   async post(path: string, body: unknown, signal?: AbortSignal): Promise<Answer> {
+    return this.postText(path, JSON.stringify(body), signal);
+  }
+
+  /** Sends a text as JSON, which it need not be. */
+  async postText(path: string, body: string, signal?: AbortSignal): Promise<Answer> {
     const response = await fetch(`${this.#url}${path}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(body),
+      body,
       ...(signal && { signal }),
     });
     return readAnswer(response);
@@ -135,11 +145,15 @@ export function useLabServer(): LabServer {
 }
 
 /** Posts a file as the page does. @throws {Error} when the cloud does not take it */
-export async function postWith({ url, fields }: HandedOutForm, file: PickedFile): Promise<void> {
+export async function postWith(
+  { url, fields }: HandedOutForm,
+  file: PickedFile,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.set(name, value);
   form.set('file', toBlob(file), file.name);
-  const { status } = await fetch(url, { method: 'POST', body: form });
+  const { status } = await fetch(url, { method: 'POST', body: form, headers });
   if (status >= 300) throw new Error(`The cloud answered ${status}.`);
 }
 

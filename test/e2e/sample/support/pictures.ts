@@ -27,6 +27,13 @@ export async function fetchPixels(link: string): Promise<Buffer> {
   return sharp(bytes).removeAlpha().toColourspace('srgb').raw().toBuffer();
 }
 
+/** Width and height of an image behind a link. */
+export async function fetchDimensions(link: string): Promise<readonly [number, number]> {
+  const bytes = Buffer.from(await (await fetch(link)).arrayBuffer());
+  const { width, height } = await sharp(bytes).metadata();
+  return [width, height];
+}
+
 /** How far apart the channels of a pixel are, at most. */
 export function colorfulness(pixels: Buffer): number {
   let most = 0;

@@ -1,5 +1,8 @@
 import { ImageError } from '../image-error.js';
 
+/** How much of an unknown name is quoted. */
+const LONGEST_NAME = 80;
+
 /** What a number may be. */
 interface Bounds {
   readonly min: number;
@@ -22,21 +25,25 @@ export class OptionsReader {
     this.#unread = new Map(Object.entries(options));
   }
 
-  /** The names that nobody has asked for. */
-  unread(): readonly string[] {
-    return [...this.#unread.keys()];
+  /** Called when all options of the operation are read: there must be no others. */
+  assertAllRead(): void {
+    const [name] = this.#unread.keys();
+    if (name === undefined) return;
+    const option = name.slice(0, LONGEST_NAME);
+    const message = `There is no options.${option}: leave it out.`;
+    throw new ImageError('OPERATION_INVALID', message, { option });
   }
 
   number(name: string, { min, max }: Bounds): number {
     const value = this.#take(name);
     if (typeof value === 'number' && value >= min && value <= max) return value;
-    throw invalid(name, `a number from ${min} to ${max}`);
+    throw invalid(name, `a number from ${min} to ${max}`, { min, max });
   }
 
   wholeNumber(name: string, bounds: Bounds): number {
     const value = this.number(name, bounds);
     if (Number.isInteger(value)) return value;
-    throw invalid(name, `a whole number from ${bounds.min} to ${bounds.max}`);
+    throw invalid(name, `a whole number from ${bounds.min} to ${bounds.max}`, bounds);
   }
 
   oneOf<Choice extends string>(name: string, choices: readonly Choice[]): Choice {
@@ -63,6 +70,7 @@ export class OptionsReader {
   }
 }
 
-function invalid(name: string, expected: string): ImageError {
-  return new ImageError('OPERATION_INVALID', `options.${name} has to be ${expected}.`);
+function invalid(option: string, expected: string, bounds?: Bounds): ImageError {
+  const message = `options.${option} has to be ${expected}.`;
+  return new ImageError('OPERATION_INVALID', message, { option, ...bounds });
 }

@@ -28,10 +28,10 @@ const READERS: Readonly<Record<OperationName, (options: OptionsReader) => Operat
  */
 export function readOperation(body: unknown): Operation {
   const { fileId: _, operation, options = {}, ...unknown } = readObject('The body', body);
-  assertNothingElse(Object.keys(unknown));
+  assertNothingElse(unknown);
   const reader = new OptionsReader(readObject('options', options));
   const read = readerOf(operation)(reader);
-  assertNothingElse(reader.unread().map(name => `options.${name}`));
+  reader.assertAllRead();
   return read;
 }
 
@@ -45,7 +45,8 @@ function readerOf(name: unknown): (options: OptionsReader) => Operation {
   );
 }
 
-function assertNothingElse([name]: readonly string[]): void {
+function assertNothingElse(members: object): void {
+  const [name] = Object.keys(members);
   if (name === undefined) return;
   throw new ImageError('OPERATION_INVALID', `There is no ${name.slice(0, 80)}: leave it out.`);
 }

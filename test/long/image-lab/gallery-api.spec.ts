@@ -1,0 +1,87 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { postWith, useLabServer } from '../../e2e/sample/support/lab-server.js';
+import { fetchDimensions, makeImage } from '../../e2e/sample/support/pictures.js';
+
+const lab = useLabServer();
+let fileId: unknown;
+
+beforeEach(async () => {
+  const { body } = await lab.upload(await makeImage('png', 'a.png'));
+  fileId = body['fileId'];
+});
+
+/** The requests that the cloud got about an image. */
+async function readRequests(id: unknown): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const { body } = await lab.get(requestsAbout(id));
+  return body['requests'] as readonly Readonly<Record<string, unknown>>[];
+}
+
+function requestsAbout(id: unknown): string {
+  return `/api/requests?${String(new URLSearchParams({ fileId: String(id) }))}`;
+}
+
+describe('the requests about an image', () => {
+  it('tell those of a page from those of the application', async () => {
+    const form = await lab.openDirectUpload(await makeImage('png', 'a.png'));
+    await postWith(form, await makeImage('png', 'a.png'), { Origin: lab.url });
+    await lab.confirm(form.fileId);
+
+    const requests = await readRequests(form.fileId);
+    const senders = requests.map(({ operation, sender }) => `${operation} ${sender}`);
+    expect(senders.slice(0, 3)).toEqual([
+      'upload-link application',
+      'post-object browser',
+      'download-links application',
+    ]);
+  });
+
+  it('are the newest 50', async () => {
+    const { body: view } = await lab.upload(await makeImage('png', 'b.png'));
+    for (let call = 0; call < 50; call += 1) await fetch(String(view['url']), { method: 'HEAD' });
+
+    const requests = await readRequests(view['fileId']);
+    expect(requests.map(({ operation }) => operation)).toEqual(Array(50).fill('head-object'));
+  });
+
+  it('are not told for what is not in the gallery', async () => {
+    const unknown = await lab.get(requestsAbout(`${String(fileId)}x`));
+    const thumbnail = String(fileId).replace('/images/', '/thumbnails/');
+    const elsewhere = await lab.get(requestsAbout(thumbnail));
+
+    expect([unknown.status, unknown.body['errorCode']]).toEqual([404, 'IMAGE_UNKNOWN']);
+    expect([elsewhere.status, elsewhere.body['errorCode']]).toEqual([
+      400,
+      'WX_CLOUD_FILE_ID_INVALID',
+    ]);
+  });
+});
+
+describe('the removal of several images', () => {
+  it.each([
+    { what: 'an empty list', toIds: () => [], errorCode: 'DELETION_INVALID' },
+    {
+      what: '61 file IDs',
+      toIds: (id: string) => Array(61).fill(id),
+      errorCode: 'DELETION_INVALID',
+    },
+    { what: 'no list', toIds: () => undefined, errorCode: 'WX_CLOUD_FILE_ID_INVALID' },
+    {
+      what: 'one of another folder',
+      toIds: (id: string) => [id, id.replace('/images/', '/thumbnails/')],
+      errorCode: 'WX_CLOUD_FILE_ID_INVALID',
+    },
+  ])('removes nothing when it is given $what', async ({ toIds, errorCode }) => {
+    const answer = await lab.post('/api/images/delete', { fileIds: toIds(String(fileId)) });
+
+    expect([answer.status, answer.body['errorCode']]).toEqual([400, errorCode]);
+    expect(await lab.listImages()).toEqual([fileId]);
+  });
+});
+
+describe('an image of the gallery', () => {
+  it('is whole in its thumbnail', async () => {
+    const { body } = await lab.upload(await makeImage('jpeg', 'wide.jpg', 1_280));
+
+    expect(await fetchDimensions(String(body['thumbnailUrl']))).toEqual([640, 150]);
+  });
+});
