@@ -147,7 +147,7 @@ describe.each(['docs/emulator.md', 'docs/emulator.zh-CN.md'])('the table of %s',
   it('has every misconfiguration with what it answers', async () => {
     const text = await readFile(page, 'utf8');
     const rows = [
-      ...text.matchAll(/^\| `([a-z-]+)` +\| (?:token|sidecar)[^|]*\| (?:HTTP )?(\d{3,5})\b/gm),
+      ...text.matchAll(/^\| `([a-z-]+)` +\| (?:token|sidecar|边车)[^|]*\| (?:HTTP )?(\d{3,5})\b/gm),
     ];
     const documented = rows.map(([, name, code]) => [name, Number(code)]);
     const answers = SIDECAR_TROUBLES.map(({ name, status, start }) => [
