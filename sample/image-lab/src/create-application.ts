@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -6,16 +5,13 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { WxCloudExceptionFilter } from 'nestjs-wx-cloud-storage';
 import { AppModule } from './app.module.js';
 import type { Cloud } from './cloud/cloud.js';
+import { compress } from './compress.js';
 import { LabLogger } from './lab-logger.js';
+import { readPage, servePage } from './page.js';
 import { refuseStrangers } from './refuse-strangers.js';
 import { securityHeaders } from './security-headers.js';
 
 const PUBLIC_FOLDER = fileURLToPath(new URL('../public/', import.meta.url));
-
-/** express would say `max-age=0` itself; what `securityHeaders` has said stands. */
-const keepPolicy = (response: ServerResponse): void => {
-  response.setHeader('Cache-Control', 'no-cache');
-};
 
 /** Builds the application on a cloud; it does not listen yet. It closes the cloud when it is closed. */
 export async function createApplication(
@@ -23,6 +19,7 @@ export async function createApplication(
   logger: LoggerService | false = new LabLogger(),
   allowedHosts: readonly string[] = [],
 ): Promise<NestExpressApplication> {
+  const page = await readPage(PUBLIC_FOLDER);
   const application = await NestFactory.create<NestExpressApplication>(AppModule.on(cloud), {
     logger,
     abortOnError: false,
@@ -31,7 +28,8 @@ export async function createApplication(
   application.disable('x-powered-by');
   application.use(securityHeaders(cloud));
   application.use(refuseStrangers(allowedHosts));
-  application.useStaticAssets(PUBLIC_FOLDER, { setHeaders: keepPolicy });
+  application.use(compress());
+  application.use(servePage(page));
   application.useGlobalFilters(new WxCloudExceptionFilter(application.getHttpAdapter()));
   application.enableShutdownHooks();
   return application;

@@ -226,6 +226,26 @@ describe('the API of the image lab', () => {
     expect(lab.emulator.objects).toEqual([]);
   });
 
+  it('sends the files of its page compressed, to be kept as long as their version stands', async () => {
+    const page = await fetch(lab.url);
+    const [path] = /\/assets\/[^"]+\/app\.js/.exec(await page.text()) as RegExpExecArray;
+    const paths = [path, '/scripts/app.js', path.replace(/[\da-f]{16}/, '0123456789abcdef')];
+    const answers = await Promise.all(paths.map(each => fetch(`${lab.url}${each}`)));
+
+    const caching = [page, ...answers].map(({ status, headers }) => [
+      status,
+      headers.get('cache-control'),
+    ]);
+    expect(caching).toEqual([
+      [200, 'no-cache'],
+      [200, 'public, max-age=31536000, immutable'],
+      [404, 'no-cache'],
+      [404, 'no-cache'],
+    ]);
+    expect(page.headers.get('content-encoding')).toBe('gzip');
+    expect(page.headers.get('etag')).toMatch(/^W\/"/);
+  });
+
   it('lets the page load its own files and images of the cloud alone, and send to these two', async () => {
     const { url } = await startSample();
 

@@ -14,6 +14,16 @@ async function watch({ url }: LabServer, id: string): Promise<() => Promise<read
   };
 }
 
+/** Reads a stream until a text has come, and gives up the rest. */
+async function readUntil({ body }: Response, wanted: string): Promise<string> {
+  let seen = '';
+  for await (const chunk of body ?? []) {
+    seen += Buffer.from(chunk as Uint8Array).toString();
+    if (seen.includes(wanted)) break;
+  }
+  return seen;
+}
+
 describe('the progress of an upload to the image lab', () => {
   it('is told to whoever knows its ID, until it is stored', async () => {
     const id = randomUUID();
@@ -33,6 +43,24 @@ describe('the progress of an upload to the image lab', () => {
       totalBytes: size,
     });
     expect(events.length).toBeGreaterThan(2);
+  });
+
+  it('arrives event by event, also where other answers are compressed', async () => {
+    const id = randomUUID();
+    lab.emulator.faults.add({ operation: 'post-object', effect: { kind: 'hang', at: 'answer' } });
+    const client = new AbortController();
+    const response = await fetch(`${lab.url}/api/progress/${id}`, {
+      headers: { 'Accept-Encoding': 'br, gzip' },
+    });
+
+    const image = await makeImage('png', 'a.png', 2_000);
+    const upload = lab.upload(image, { 'X-Upload-Id': id }, client.signal).catch(() => undefined);
+    const seen = await readUntil(response, '"type":"progress"');
+    client.abort();
+    await upload;
+
+    expect(response.headers.get('content-encoding')).toBeNull();
+    expect(seen).not.toContain('"end"');
   });
 
   it('ends with a failure when the file is refused', async () => {

@@ -11,8 +11,8 @@ afterAll(cleanUpSamples);
 
 const ADDRESSES: readonly (readonly [string, string])[] = [
   ['GET', '/'],
-  ['GET', '/scripts/app.js'],
-  ['HEAD', '/styles.css'],
+  ['GET', '/assets/0123456789abcdef/scripts/app.js'],
+  ['HEAD', '/favicon.ico'],
   ['GET', '/api/mode'],
   ['GET', '/api/images'],
   ['GET', `/api/progress/${randomUUID()}`],

@@ -96,12 +96,15 @@ export class LabServer {
   }
 
   /** Uploads a file through the application. */
-  async upload(file: PickedFile, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  async upload(
+    file: PickedFile,
+    headers: Readonly<Record<string, string>> = {},
+    signal?: AbortSignal,
+  ): Promise<Answer> {
     const form = new FormData();
     form.set('image', toBlob(file), file.name);
-    return readAnswer(
-      await fetch(`${this.#url}/api/images`, { method: 'POST', body: form, headers }),
-    );
+    const init = { method: 'POST', body: form, headers, ...(signal && { signal }) };
+    return readAnswer(await fetch(`${this.#url}/api/images`, init));
   }
 
   /** Asks for a form. */
