@@ -62,6 +62,16 @@ const MARKDOWN = [
   ...['bench', 'compat', 'sample/image-lab', 'soak'].map(folder => `${folder}/README.md`),
 ];
 
+/** The order in which the README tells what it has to say. */
+const SECTIONS = [
+  'Install',
+  'Quick start',
+  'Two commands',
+  'What it gives you',
+  'Before and after',
+  'Documentation',
+];
+
 const MAX_README_BYTES = 12 * 1024;
 
 /** What the tests give to `resolveOptions`; everything else that comes out of it is a default. */
@@ -89,6 +99,13 @@ const NESTS_OPTIONS =
 describe.each(READMES)('%s', path => {
   it('has at most 12 KB', () => {
     expect(Buffer.byteLength(textOf(path))).toBeLessThanOrEqual(MAX_README_BYTES);
+  });
+
+  it('has a section for each of these, and ten things that the package gives', () => {
+    const [english] = READMES;
+    expect([...sectionsOf(english, '##').keys()]).toEqual(SECTIONS);
+    expect(rowsOf(english, '| file uploads')).toHaveLength(10);
+    expect(outlineOf(path)).toEqual(outlineOf(english));
   });
 
   it('gives the two commands and the line that installs the package', () => {
