@@ -149,8 +149,11 @@ describe('the API of the image lab', () => {
     });
   });
 
-  it('shows the requests that the cloud got about an image and its thumbnail, no others', async () => {
+  it('shows the requests that storing an image and its thumbnail took, no others', async () => {
     await lab.upload(await makeImage('png', 'other.png'));
+    const { body: shown } = await lab.get('/api/images');
+    const [, { thumbnailUrl }] = shown['images'] as readonly [unknown, { thumbnailUrl: string }];
+    expect(await fetch(thumbnailUrl)).toMatchObject({ status: 200 });
 
     const { status, body } = await lab.get(requestsAbout(fileId));
 

@@ -3,6 +3,7 @@ import { DirectUploadsController } from './direct/direct-uploads.controller.js';
 import { DirectUploadsService } from './direct/direct-uploads.service.js';
 import { PendingUploads } from './direct/pending-uploads.js';
 import { Gallery } from './gallery.js';
+import { ImageRequests } from './image-requests.js';
 import { ImagesController } from './images.controller.js';
 import { ImagesService } from './images.service.js';
 import { ModeController } from './mode.controller.js';
@@ -18,6 +19,6 @@ import { RequestsController } from './requests.controller.js';
     ProgressController,
     RequestsController,
   ],
-  providers: [Gallery, ImagesService, DirectUploadsService, PendingUploads],
+  providers: [Gallery, ImageRequests, ImagesService, DirectUploadsService, PendingUploads],
 })
 export class ImagesModule {}

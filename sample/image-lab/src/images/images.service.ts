@@ -12,6 +12,7 @@ import {
 import { nameResult, toDisplayName } from './display-name.js';
 import { Gallery, type GalleryImage } from './gallery.js';
 import { ImageError } from './image-error.js';
+import { ImageRequests } from './image-requests.js';
 import { inspectImage, type EncodedImage } from './inspect-image.js';
 import { IMAGES_AT_ONCE, IMAGES_WAITING, LINK_SECONDS, RESULT_SIZE_BYTES } from './limits.js';
 import { applyOperation } from './operations/apply-operation.js';
@@ -72,6 +73,7 @@ export class ImagesService {
   constructor(
     private readonly storage: WxCloudStorageService,
     private readonly gallery: Gallery,
+    private readonly requests: ImageRequests,
   ) {}
 
   /** The newest first, with fresh links. */
@@ -165,6 +167,7 @@ export class ImagesService {
     const complete = this.gallery.add({ ...image, thumbnailId });
     work.done(() => this.gallery.remove(image.fileId));
     const [view] = await this.#withLinks([complete], work);
+    this.requests.record(complete);
     return view as ImageView;
   }
 

@@ -1,10 +1,11 @@
-import { Controller, Get, Inject, Query } from '@nestjs/common';
-import { WxCloudFilePipe, WxCloudStorageService, type WxCloudFile } from 'nestjs-wx-cloud-storage';
-import { CLOUD, type Cloud, type CloudRequest } from '../cloud/cloud.js';
+import { Controller, Get, Query } from '@nestjs/common';
+import { ParseFileIdPipe } from 'nestjs-wx-cloud-storage';
+import type { CloudRequest } from '../cloud/cloud.js';
 import { Gallery } from './gallery.js';
-import { IMAGE_FOLDERS, SHOWN_REQUESTS } from './limits.js';
+import { ImageRequests } from './image-requests.js';
+import { IMAGE_FOLDERS } from './limits.js';
 
-/** One request that the cloud has got about an image. */
+/** One request that the cloud got while an image was stored. */
 interface RequestView extends Pick<
   CloudRequest,
   'operation' | 'method' | 'requestBytes' | 'responseBytes' | 'durationMs' | 'status'
@@ -17,20 +18,16 @@ interface RequestView extends Pick<
 @Controller('api/requests')
 export class RequestsController {
   constructor(
-    @Inject(CLOUD) private readonly cloud: Cloud,
     private readonly gallery: Gallery,
-    private readonly storage: WxCloudStorageService,
+    private readonly requests: ImageRequests,
   ) {}
 
-  /** The requests about an image and its thumbnail, the oldest first. @throws {ImageError} `IMAGE_UNKNOWN` */
+  /** The requests that storing an image and its thumbnail took, the oldest first. @throws {ImageError} `IMAGE_UNKNOWN` */
   @Get()
-  list(@Query('fileId', WxCloudFilePipe.with({ prefixes: IMAGE_FOLDERS })) file: WxCloudFile): {
+  list(@Query('fileId', ParseFileIdPipe.with({ prefixes: IMAGE_FOLDERS })) fileId: string): {
     requests: readonly RequestView[];
   } {
-    const { thumbnailId } = this.gallery.get(file.fileId);
-    const paths = [file.cloudPath, this.storage.file(thumbnailId).cloudPath];
-    const requests = this.cloud.requestsAbout(paths).slice(-SHOWN_REQUESTS);
-    return { requests: requests.map(toView) };
+    return { requests: this.requests.of(this.gallery.get(fileId)).map(toView) };
   }
 }
 
