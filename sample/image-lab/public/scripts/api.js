@@ -1,8 +1,13 @@
 import { setConnected } from './connection.js';
 import { formatBytes } from './format.js';
 
-/** What the server says beforehand; filled by `readMode`. */
-export const limits = { fileSizeBytes: 20 * 1024 * 1024 };
+/** Facts that the server tells at the start; filled by `readMode`. */
+export const lab = {
+  env: '',
+  fileSizeBytes: 20 * 1024 * 1024,
+  galleryImages: 60,
+  showsRequests: false,
+};
 
 const BY_CODE = {
   WX_CLOUD_FILE_TOO_LARGE: 'error.tooLarge',
@@ -26,7 +31,7 @@ export class Failure extends Error {
   }
 
   static tooLarge() {
-    return new Failure('error.tooLarge', { limit: formatBytes(limits.fileSizeBytes) });
+    return new Failure('error.tooLarge', { limit: formatBytes(lab.fileSizeBytes) });
   }
 
   static cancelled() {
@@ -37,20 +42,22 @@ export class Failure extends Error {
     return new Failure('error.offline');
   }
 
-  /** What an answer with an error status means to the person at the page. */
+  /** The meaning of an error response for the person at the page. */
   static of(status, body) {
-    const key = BY_CODE[body?.errorCode] ?? (status >= 502 ? 'error.cloud' : 'error.other');
+    const { errorCode, option } = body ?? {};
+    if (errorCode === 'OPERATION_INVALID' && option !== undefined) {
+      return new Failure('error.option', { name: { key: `option.${option}` } });
+    }
+    const key = BY_CODE[errorCode] ?? (status >= 502 ? 'error.cloud' : 'error.other');
     return key === 'error.tooLarge' || status === 413
       ? Failure.tooLarge()
       : new Failure(key, { status });
   }
 }
 
-/** Where images go, and how large they may be. */
+/** Where images go, and the limits. */
 export async function readMode() {
-  const mode = await call('/api/mode');
-  limits.fileSizeBytes = mode.fileSizeBytes;
-  return mode;
+  return Object.assign(lab, await call('/api/mode'));
 }
 
 /** All images, the newest first. */
@@ -58,14 +65,19 @@ export async function readImages() {
   return (await call('/api/images')).images;
 }
 
+/** The requests to the cloud that stored an image, the oldest first. */
+export async function readRequests(fileId) {
+  return (await call(`/api/requests?${new URLSearchParams({ fileId })}`)).requests;
+}
+
 /** Has the server make a new image of one. */
 export async function runOperation(request) {
   return call('/api/operations', json(request));
 }
 
-/** Removes an image. */
-export async function deleteImage(fileId) {
-  await call(`/api/images?${new URLSearchParams({ fileId })}`, { method: 'DELETE' });
+/** Deletes images; gives `{ deleted, failed }`. */
+export async function deleteImages(fileIds) {
+  return call('/api/images/delete', json({ fileIds }));
 }
 
 /** Asks for a form with which a file can be posted straight to the cloud. */

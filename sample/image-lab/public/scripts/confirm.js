@@ -7,9 +7,13 @@ const parts = partsOf(dialog);
 parts.yes.addEventListener('click', () => dialog.close('yes'));
 parts.no.addEventListener('click', () => dialog.close('no'));
 
-/** Asks whether an image is to be deleted; Escape means no. */
-export async function confirmDeletion(name) {
-  say(document.getElementById('confirm-text'), 'delete.text', { name });
+/** Asks whether images are to be deleted; Escape means no. */
+export async function confirmDeletion(images) {
+  const [{ name }] = images;
+  const kind = images.length === 1 ? 'delete' : 'deleteMany';
+  const parameters = { name, count: images.length };
+  say(document.getElementById('confirm-title'), `${kind}.title`, parameters);
+  say(document.getElementById('confirm-text'), `${kind}.text`, parameters);
   dialog.returnValue = 'no';
   dialog.showModal();
   parts.no.focus();

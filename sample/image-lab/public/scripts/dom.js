@@ -25,6 +25,8 @@ const ICONS = {
   trash: 'M4 6h12M8 6V4h4v2M5.5 6l.8 10h7.4l.8-10M8.5 9v4M11.5 9v4',
   close: 'm5 5 10 10M15 5 5 15',
   retry: 'M15.5 10a5.5 5.5 0 1 1-1.8-4.1M15.5 3.5v3h-3',
+  file: 'M5.5 2.5h6l3 3v12h-9zM11.5 2.5v3h3',
+  warning: 'M10 3.5 17.5 16.5h-15zM10 8.5v3.5M10 14.2v.3',
 };
 
 /** A small drawing; it says nothing to screen readers, so its button needs a label. */

@@ -1,17 +1,32 @@
-import { deleteImage, readImages } from './api.js';
+import { deleteImages, lab, readImages } from './api.js';
 import { confirmDeletion } from './confirm.js';
-import { icon, make, partsOf } from './dom.js';
-import { fileIdLine } from './file-id.js';
-import { formatBytes, formatDimensions } from './format.js';
-import { label, say } from './i18n.js';
+import { partsOf } from './dom.js';
+import { say } from './i18n.js';
+import { ImageCard } from './image-card.js';
 import { announce } from './toast.js';
 
 const region = document.getElementById('gallery');
-const { cards, empty, count } = partsOf(region);
+const parts = partsOf(region);
+const { cards, empty, count } = parts;
+
+/** The images in sight, by file ID: `{ image, card }`. */
 const shown = new Map();
 let open = () => {};
 
-/** What happens when an image is chosen. */
+/** The card that the files of a batch go above: the newest ones are on top, in the order they are sent in. */
+let earlier = null;
+
+parts.selectAll.addEventListener('click', () => {
+  for (const { card } of shown.values()) card.isSelected = true;
+  settle();
+});
+parts.selectNone.addEventListener('click', () => {
+  clearSelection();
+  parts.selectAll.focus();
+});
+parts.deleteSelected.addEventListener('click', () => askAndDelete(selected()));
+
+/** Sets what happens when an image is chosen. */
 export function onOpen(callback) {
   open = callback;
 }
@@ -19,105 +34,131 @@ export function onOpen(callback) {
 /** Reads the images from the server and shows them. */
 export async function loadGallery() {
   // What is added while the answer is on its way may be missing in it.
-  const earlier = [...shown.keys()];
+  const before = [...shown.keys()];
   const images = await readImages();
   const known = new Set(images.map(({ fileId }) => fileId));
-  for (const fileId of earlier) if (!known.has(fileId)) forget(fileId);
+  for (const fileId of before) if (!known.has(fileId)) forget(fileId);
   for (const skeleton of cards.querySelectorAll('.skeleton')) skeleton.remove();
-  // The oldest first, as each goes in front of the others.
-  for (const image of images.toReversed()) showImage(image);
+  // The oldest first, as each goes in front of the others; uploads under way stay on top.
+  const top = [...cards.children].find(card => !card.classList.contains('upload')) ?? null;
+  for (const image of images) {
+    if (shown.has(image.fileId)) shown.get(image.fileId).image = image;
+    else cards.insertBefore(addImage(image), top);
+  }
   cards.removeAttribute('aria-busy');
   settle();
 }
 
-/** Shows an image in front of the others, or renews the links of one that is there. */
-export function showImage(image) {
-  const { fileId } = image;
-  const current = shown.get(fileId);
-  if (current === undefined) {
-    const entry = { image, card: undefined };
-    entry.card = makeCard(entry);
-    shown.set(fileId, entry);
-    cards.prepend(entry.card);
-  } else {
-    current.image = image;
-  }
+/** The image that was uploaded last, and not made of another one. */
+export function newestUpload() {
+  const images = [...cards.children].map(element => imageOf(element));
+  return images.find(image => image !== undefined && image.operation === undefined);
+}
+
+/** Shows an image in the place of a card, or in front of the others. */
+export function showImage(image, replaced) {
+  const hadFocus = replaced?.contains(document.activeElement) ?? false;
+  const current = shown.get(image.fileId);
+  const element = current?.card.element ?? addImage(image);
+  if (current !== undefined) current.image = image;
+  else cards.insertBefore(element, replaced ?? cards.firstElementChild);
+  if (replaced !== undefined) removeCard(replaced);
+  if (hadFocus) shown.get(image.fileId).card.focus();
   settle();
 }
 
-function settle() {
-  empty.hidden = shown.size > 0 || cards.getAttribute('aria-busy') === 'true';
-  count.textContent = shown.size === 0 ? '' : String(shown.size);
+/** Lets the cards that are placed next, in the same turn, go above all that are there now. */
+export function startBatch() {
+  earlier = cards.firstElementChild;
 }
 
-function makeCard(entry) {
-  const { image } = entry;
-  const { name, operation } = image;
-  const picture = makeThumbnail(entry);
-  const view = make('button', { type: 'button', class: 'thumbnail' }, picture);
-  label(view, 'gallery.open', { name });
-  view.addEventListener('click', () => open(entry.image));
-  if (operation !== undefined) {
-    const badge = make('span', { class: 'badge' });
-    say(badge, `operation.${operation}`);
-    view.append(badge);
-  }
-  const remove = make('button', { type: 'button', class: 'icon-button' }, icon('trash'));
-  label(remove, 'gallery.delete', { name });
-  remove.addEventListener('click', () => askAndDelete(entry.image));
-  const facts = `${formatDimensions(image)} · ${formatBytes(image.size)}`;
-  const title = make(
-    'div',
-    { class: 'card-title' },
-    make('div', {}, make('h3', { title: name }, name), make('p', {}, facts)),
-    remove,
-  );
-  return make('li', { class: 'card' }, view, title, fileIdLine(image));
+/** Adds the card of an upload. */
+export function placeCard(element) {
+  cards.insertBefore(element, earlier);
+  settle();
 }
 
-function makeThumbnail(entry) {
-  const picture = make('img', { alt: '', loading: 'lazy', decoding: 'async' });
-  picture.width = 640;
-  picture.height = 480;
-  picture.addEventListener('load', () => picture.classList.add('loaded'));
-  let isRenewed = false;
-  picture.addEventListener('error', async () => {
-    const gone = () => picture.replaceWith(missing());
-    if (isRenewed) return gone();
-    // Links expire while a page stays open: the second failure is final.
-    isRenewed = true;
-    await loadGallery().catch(() => {});
-    if (entry.image.thumbnailUrl === null) return gone();
-    picture.src = entry.image.thumbnailUrl;
+/** Removes the card of an upload; the focus goes to a neighbour. */
+export function removeCard(element) {
+  const hadFocus = element.contains(document.activeElement);
+  const next = neighbourOf(new Set([element]));
+  element.remove();
+  if (hadFocus) focusCard(next);
+  settle();
+}
+
+function addImage(image) {
+  const entry = { image, card: undefined };
+  const { fileId } = image;
+  entry.card = new ImageCard(image, {
+    onOpen: () => open(entry.image),
+    onDelete: () => askAndDelete([entry.image]),
+    onSelect: settle,
+    renew: async () => {
+      await loadGallery().catch(() => {});
+      return shown.get(fileId)?.image.thumbnailUrl ?? null;
+    },
   });
-  if (entry.image.thumbnailUrl === null) return missing();
-  picture.src = entry.image.thumbnailUrl;
-  return picture;
+  shown.set(fileId, entry);
+  return entry.card.element;
 }
 
-function missing() {
-  const text = make('span', { class: 'missing' });
-  say(text, 'gallery.missing');
-  return text;
+function imageOf(element) {
+  return [...shown.values()].find(({ card }) => card.element === element)?.image;
 }
 
-async function askAndDelete({ fileId, name }) {
-  if (!(await confirmDeletion(name))) return;
+function selected() {
+  return [...shown.values()].filter(({ card }) => card.isSelected).map(({ image }) => image);
+}
+
+function clearSelection() {
+  for (const { card } of shown.values()) card.isSelected = false;
+  settle();
+}
+
+/** Brings the texts around the cards up to date. */
+function settle() {
+  empty.hidden = cards.childElementCount > 0 || cards.getAttribute('aria-busy') === 'true';
+  const images = shown.size;
+  if (images === 0) say(count);
+  else say(count, 'gallery.count', { count: images, limit: lab.galleryImages });
+  const chosen = selected().length;
+  parts.selection.hidden = images === 0;
+  parts.selectNone.hidden = chosen === 0;
+  parts.deleteSelected.hidden = chosen === 0;
+  say(parts.deleteSelected, 'gallery.deleteSelected', { count: chosen });
+}
+
+async function askAndDelete(images) {
+  if (!(await confirmDeletion(images))) return;
+  const next = neighbourOf(new Set(images.map(({ fileId }) => shown.get(fileId)?.card.element)));
   try {
-    await deleteImage(fileId);
+    const { deleted, failed } = await deleteImages(images.map(({ fileId }) => fileId));
+    for (const fileId of deleted) forget(fileId);
+    settle();
+    if (failed.length > 0) announce('gallery.notDeleted', { count: failed.length });
+    else if (images.length > 1) announce('gallery.deletedMany', { count: images.length });
+    else announce('gallery.deleted', { name: images[0].name });
   } catch (failure) {
     announce(failure.key, failure.parameters);
     return;
   }
-  const { card } = shown.get(fileId) ?? {};
-  const neighbour = card?.nextElementSibling ?? card?.previousElementSibling;
-  forget(fileId);
-  settle();
-  (neighbour?.querySelector('button') ?? document.getElementById('files')).focus();
-  announce('gallery.deleted', { name });
+  focusCard(next);
+}
+
+function focusCard(card) {
+  (card?.querySelector('button:not([hidden])') ?? document.getElementById('files')).focus();
+}
+
+/** The card that takes the focus when others are gone. */
+function neighbourOf(going) {
+  const all = [...cards.children];
+  const last = all.findLastIndex(element => going.has(element));
+  const staying = element => !going.has(element);
+  return all.slice(last + 1).find(staying) ?? all.findLast(staying);
 }
 
 function forget(fileId) {
-  shown.get(fileId)?.card.remove();
+  shown.get(fileId)?.card.element.remove();
   shown.delete(fileId);
 }

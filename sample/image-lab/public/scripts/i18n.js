@@ -5,6 +5,12 @@ const MESSAGES = { en, 'zh-CN': zh };
 const REMEMBERED = 'image-lab:language';
 
 let language = 'en';
+const listeners = [];
+
+/** Calls back when the language of the page has changed, for texts that are made of several. */
+export function onLanguage(listener) {
+  listeners.push(listener);
+}
 
 /** A text in the language of the page; `{name}` stands for a parameter, which can be a text with a key itself. */
 export function translate(key, parameters = {}) {
@@ -57,6 +63,7 @@ function use(name) {
     button.setAttribute('aria-pressed', String(button.dataset.language === name));
   }
   for (const element of document.querySelectorAll('[data-text], [data-label]')) render(element);
+  for (const listener of listeners) listener();
 }
 
 function render(element) {

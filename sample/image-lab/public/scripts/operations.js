@@ -10,7 +10,7 @@ export const OPERATIONS = {
   resize: [{ name: 'longestSide', min: 16, max: 4096, step: 1, value: 480 }],
   rotate: [{ name: 'degrees', min: -180, max: 180, step: 1, value: 90 }],
   watermark: [
-    { name: 'text', maxLength: 60 },
+    { name: 'text', longest: 60 },
     { name: 'position', choices: POSITIONS },
     { name: 'sizePercent', min: 2, max: 20, step: 1, value: 6 },
     { name: 'opacityPercent', min: 10, max: 100, step: 1, value: 80 },
@@ -18,19 +18,19 @@ export const OPERATIONS = {
 };
 
 /**
- * The controls of an operation's options, a function that reads them, and one that gives the first value that is out of
- * bounds, as a message.
+ * The controls of an operation's options, a function that reads them, and one that gives the first
+ * field whose value is out of bounds. Each field says so itself, as soon as it is.
  */
 export function makeOptions(operation) {
   const controls = OPERATIONS[operation].map(makeControl);
   const read = () => Object.fromEntries(controls.map(({ name, read: value }) => [name, value()]));
-  const findProblem = () => controls.map(({ check }) => check?.()).find(Boolean);
-  return { elements: controls.map(({ element }) => element), read, findProblem };
+  const findInvalid = () => controls.find(({ check }) => check?.() === false)?.field;
+  return { elements: controls.map(({ element }) => element), read, findInvalid };
 }
 
 function makeControl(option) {
   if ('choices' in option) return makeChoice(option);
-  return 'maxLength' in option ? makeText(option) : makeNumber(option);
+  return 'longest' in option ? makeText(option) : makeNumber(option);
 }
 
 /** A slider for the hand and a field for an exact value; each follows the other. */
@@ -39,27 +39,37 @@ function makeNumber({ name, min, max, step, value }) {
   const field = make('input', { type: 'number', min, max, step, value });
   field.required = true;
   label(field, `option.${name}`);
-  slider.addEventListener('input', () => (field.value = slider.value));
-  field.addEventListener('input', () => {
-    if (field.validity.valid) slider.value = field.value;
+  const problem = makeProblem(field, {
+    isValid: () => field.validity.valid,
+    key: 'error.range',
+    parameters: { name: { key: `option.${name}` }, min, max, step },
   });
-  const element = make('div', { class: 'option' }, captionOf(name), slider, field);
-  const check = () => {
-    field.setAttribute('aria-invalid', String(!field.validity.valid));
-    if (field.validity.valid) return undefined;
-    const parameters = { name: { key: `option.${name}` }, min, max, step };
-    return { key: 'error.range', parameters, field };
-  };
-  return { name, element, check, read: () => (field.value === '' ? null : Number(field.value)) };
+  slider.addEventListener('input', () => {
+    field.value = slider.value;
+    problem.check();
+  });
+  field.addEventListener('input', () => {
+    if (problem.check()) slider.value = field.value;
+  });
+  const element = make('div', { class: 'option' }, captionOf(name), slider, field, problem.element);
+  const read = () => (field.value === '' ? null : Number(field.value));
+  return { name, element, field, check: problem.check, read };
 }
 
-function makeText({ name, maxLength }) {
+function makeText({ name, longest }) {
   const value = translate(`option.${name}Value`);
-  const field = make('input', { type: 'text', id: `option-${name}`, maxLength, value });
+  // Without maxLength: a longer text would be cut without a word.
+  const field = make('input', { type: 'text', id: `option-${name}`, value });
   field.required = true;
   field.autocomplete = 'off';
-  const element = make('div', { class: 'option' }, captionOf(name), field);
-  return { name, element, read: () => field.value };
+  const problem = makeProblem(field, {
+    isValid: () => field.value.trim() !== '' && field.value.trim().length <= longest,
+    key: 'error.length',
+    parameters: { name: { key: `option.${name}` }, longest },
+  });
+  field.addEventListener('input', problem.check);
+  const element = make('div', { class: 'option' }, captionOf(name), field, problem.element);
+  return { name, element, field, check: problem.check, read: () => field.value };
 }
 
 function makeChoice({ name, choices }) {
@@ -70,7 +80,23 @@ function makeChoice({ name, choices }) {
   });
   const field = make('select', { id: `option-${name}` }, ...options);
   const element = make('div', { class: 'option' }, captionOf(name), field);
-  return { name, element, read: () => field.value };
+  return { name, element, field, read: () => field.value };
+}
+
+/** A line below a field that tells which values there are; empty while the value is one of them. */
+function makeProblem(field, { isValid, key, parameters }) {
+  const id = `problem-${parameters.name.key.replace('.', '-')}`;
+  const element = make('p', { class: 'option-problem', id });
+  element.setAttribute('aria-live', 'polite');
+  field.setAttribute('aria-describedby', id);
+  const check = () => {
+    const isGood = isValid();
+    field.setAttribute('aria-invalid', String(!isGood));
+    if (isGood) say(element);
+    else say(element, key, parameters);
+    return isGood;
+  };
+  return { element, check };
 }
 
 function captionOf(name) {

@@ -1,4 +1,4 @@
-import { Failure, limits } from './api.js';
+import { findFileProblem } from './find-file-problem.js';
 import { sendThroughApplication } from './send-through-application.js';
 import { sendToCloud } from './send-to-cloud.js';
 
@@ -23,20 +23,28 @@ export class UploadQueue {
     this.#onStored = onStored;
   }
 
-  /** Takes a file, to be sent through the application or straight to the cloud; one that is too large is not even sent. */
+  /**
+   * Takes a file, to be sent through the application or straight to the cloud. One that the lab
+   * would refuse is not even sent.
+   */
   add(file, { isDirect }) {
-    this.retry({ file, isDirect });
+    void this.retry({ file, isDirect });
   }
 
   /** Tries an upload again that failed or was cancelled. */
-  retry(upload) {
+  async retry(upload) {
+    const attempt = Symbol(upload.file.name);
+    upload.attempt = attempt;
     upload.cancel = () => this.#cancelWaiting(upload);
-    if (upload.file.size > limits.fileSizeBytes) {
-      this.#change(upload, { ...AT_START, state: 'failed', failure: Failure.tooLarge() });
+    this.#change(upload, { ...AT_START, state: 'waiting' });
+    const failure = await findFileProblem(upload.file);
+    // It was cancelled meanwhile, and perhaps started again.
+    if (upload.attempt !== attempt || upload.state !== 'waiting') return;
+    if (failure !== undefined) {
+      this.#change(upload, { state: 'failed', failure });
       return;
     }
     this.#waiting.push(upload);
-    this.#change(upload, { ...AT_START, state: 'waiting' });
     this.#startNext();
   }
 
@@ -61,7 +69,7 @@ export class UploadQueue {
     try {
       const image = await send(upload.file, { signal: controller.signal, report });
       this.#change(upload, { state: 'stored' });
-      this.#onStored(image);
+      this.#onStored(upload, image);
     } catch (failure) {
       const state = failure.key === 'upload.cancelled' ? 'cancelled' : 'failed';
       this.#change(upload, { state, failure });

@@ -1,20 +1,24 @@
 import { runOperation } from './api.js';
+import { Compare } from './compare.js';
+import { copyButton } from './copy-button.js';
 import { make, partsOf } from './dom.js';
-import { fileIdLine } from './file-id.js';
-import { formatBytes, formatDimensions } from './format.js';
-import { say } from './i18n.js';
+import { onLanguage, say } from './i18n.js';
+import { miniProgramCode } from './mini-program-code.js';
 import { makeOptions, OPERATIONS } from './operations.js';
+import { announce } from './toast.js';
 
 const dialog = document.getElementById('workbench');
 const parts = partsOf(dialog);
 const title = document.getElementById('workbench-title');
+const compare = new Compare(dialog);
 
-/** What is open: the image, the operation, how to read its options, and the number of the newest run. */
+/** What is open: the image, the operation, its options, the newest result, and the number of the newest run. */
 const state = {
   image: undefined,
+  result: undefined,
   operation: 'grayscale',
   read: () => ({}),
-  findProblem: () => undefined,
+  findInvalid: () => undefined,
   run: 0,
 };
 let onResult = () => {};
@@ -30,21 +34,43 @@ export function startWorkbench(callback) {
   });
   parts.form.addEventListener('input', showRequest);
   parts.form.addEventListener('change', showRequest);
+  parts.useResult.addEventListener('click', () => {
+    const { result } = state;
+    takeImage(result);
+    parts.operations.querySelector('input:checked').focus();
+    announce('operation.used', { name: result.name });
+  });
+  parts.copy.replaceWith(
+    copyButton(parts.request, {
+      name: 'request.copy',
+      copied: 'request.copied',
+      failed: 'request.copyFailed',
+    }),
+  );
+  onLanguage(() => {
+    if (state.image !== undefined) showRequest();
+  });
 }
 
 /** Opens an image to be worked on. */
 export function openWorkbench(image) {
-  state.image = image;
-  state.run += 1;
-  title.textContent = image.name;
-  showFigure(parts.before, 'operation.before', image);
-  showPlaceholder('operation.placeholder');
-  setBusy(false);
-  say(parts.problem);
+  takeImage(image);
   choose(state.operation);
   dialog.showModal();
   dialog.scrollTop = 0;
   parts.operations.querySelector('input:checked').focus();
+}
+
+function takeImage(image) {
+  state.image = image;
+  state.result = undefined;
+  state.run += 1;
+  title.textContent = image.name;
+  parts.useResult.hidden = true;
+  compare.showBefore(image);
+  setBusy(false);
+  say(parts.problem);
+  showRequest();
 }
 
 function makeOperation(name) {
@@ -59,9 +85,9 @@ function makeOperation(name) {
 
 function choose(name) {
   state.operation = name;
-  const { elements, read, findProblem } = makeOptions(name);
+  const { elements, read, findInvalid } = makeOptions(name);
   state.read = read;
-  state.findProblem = findProblem;
+  state.findInvalid = findInvalid;
   if (elements.length === 0) {
     const nothing = make('p', { class: 'no-options' });
     say(nothing, 'operation.noOptions');
@@ -78,32 +104,33 @@ function requestOf() {
 }
 
 function showRequest() {
-  const data = JSON.stringify(requestOf(), undefined, 2).replaceAll('\n', '\n  ');
-  parts.request.textContent = `wx.cloud.callContainer({\n  path: '/api/operations',\n  method: 'POST',\n  data: ${data},\n})`;
+  parts.request.textContent = miniProgramCode(requestOf());
 }
 
 async function run() {
   if (parts.run.getAttribute('aria-disabled') === 'true') return;
-  const problem = state.findProblem();
-  if (problem !== undefined) {
-    say(parts.problem, problem.key, problem.parameters);
-    problem.field.focus();
+  const invalid = state.findInvalid();
+  if (invalid !== undefined) {
+    invalid.focus();
     return;
   }
   state.run += 1;
   const current = state.run;
   setBusy(true);
   say(parts.problem);
-  showPlaceholder('operation.running', 'busy');
+  parts.useResult.hidden = true;
+  compare.showState('operation.running', { isBusy: true });
   try {
     const result = await runOperation(requestOf());
     onResult(result);
     if (current !== state.run) return;
-    showFigure(parts.after, 'operation.after', result);
-    parts.after.scrollIntoView({ block: 'nearest' });
+    state.result = result;
+    compare.showAfter(result);
+    parts.useResult.hidden = false;
+    parts.frame.scrollIntoView({ block: 'nearest' });
   } catch (failure) {
     if (current !== state.run) return;
-    showPlaceholder('operation.placeholder');
+    compare.showState('operation.placeholder');
     say(parts.problem, failure.key, failure.parameters);
   } finally {
     if (current === state.run) setBusy(false);
@@ -114,33 +141,4 @@ async function run() {
 function setBusy(isBusy) {
   parts.run.setAttribute('aria-disabled', String(isBusy));
   say(parts.run, isBusy ? 'operation.running' : 'operation.run');
-}
-
-function showFigure(figure, caption, image) {
-  const picture = make('img', { class: 'picture', alt: image.name });
-  if (image.url !== null) picture.src = image.url;
-  const { width, height } = image;
-  picture.width = width;
-  picture.height = height;
-  const facts = `${formatDimensions(image)} · ${formatBytes(image.size)}`;
-  figure.replaceChildren(
-    make('figcaption', {}, captionOf(caption), make('span', {}, facts)),
-    make('div', { class: 'frame' }, picture),
-    fileIdLine(image),
-  );
-}
-
-function showPlaceholder(key, kind = '') {
-  const text = make('p');
-  say(text, key);
-  parts.after.replaceChildren(
-    make('figcaption', {}, captionOf('operation.after')),
-    make('div', { class: `frame placeholder ${kind}` }, text),
-  );
-}
-
-function captionOf(key) {
-  const caption = make('strong');
-  say(caption, key);
-  return caption;
 }
