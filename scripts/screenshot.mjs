@@ -1,0 +1,117 @@
+// Takes the pictures of the image lab for the README: two languages, light and dark.
+// Usage: npm run screenshot. Needs Chromium (CHROMIUM_PATH) and, for Chinese, fonts-noto-cjk.
+import { spawn } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import sharp from 'sharp';
+
+const ROOT = new URL('../', import.meta.url);
+const FOLDER = new URL('docs/images/', ROOT);
+const VIEWPORT = { width: 1280, height: 800 };
+const LANGUAGES = ['en', 'zh-CN'];
+const SCHEMES = ['light', 'dark'];
+/** Bytes a second of the upload that is seen under way. */
+const SLOW = 150_000;
+const SHOWN_PERCENT = 55;
+
+const lab = await startLab();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--headless', '--disable-gpu', '--disable-background-networking'],
+});
+try {
+  await mkdir(FOLDER, { recursive: true });
+  const version = await fillGallery();
+  for (const language of LANGUAGES) {
+    for (const colorScheme of SCHEMES) await takePicture(language, colorScheme);
+  }
+  await writeFile(new URL('image-lab.json', FOLDER), `{ "page": "${version}" }\n`);
+} finally {
+  await browser.close();
+  lab.kill();
+}
+
+async function startLab() {
+  const main = fileURLToPath(new URL('sample/image-lab/dist/main.js', ROOT));
+  const env = { PATH: process.env.PATH, PORT: '0', NO_COLOR: '1' };
+  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout });
+  const address = (async () => {
+    for await (const line of lines) {
+      const url = /Image lab: (http:\S+)/.exec(line)?.[1];
+      if (url !== undefined) return url;
+    }
+    throw new Error('The image lab has ended before it listened.');
+  })();
+  const url = await address;
+  child.stdout.resume();
+  return { url, kill: () => child.kill('SIGINT') };
+}
+
+async function openPage(language, colorScheme) {
+  const context = await browser.newContext({
+    locale: language,
+    colorScheme,
+    viewport: VIEWPORT,
+    reducedMotion: 'reduce',
+  });
+  const page = await context.newPage();
+  await page.goto(lab.url);
+  await page.locator('[data-part=cards]:not([aria-busy])').waitFor({ state: 'attached' });
+  return page;
+}
+
+/** The samples, and an image made of one. Gives the version of the page, which its addresses name. */
+async function fillGallery() {
+  const page = await openPage('en', 'light');
+  await page.locator('[data-part=allSamples]').click();
+  await page.locator('.card.image').nth(2).waitFor();
+  await page.getByRole('button', { name: 'Edit lighthouse.jpg' }).click();
+  await page.getByRole('button', { name: 'Run' }).click();
+  await page.locator('[data-part=after] .file-id').waitFor();
+  const script = await page.locator('script[type=module]').getAttribute('src');
+  await page.context().close();
+  return script.split('/')[2];
+}
+
+/** With an upload under way, which is cancelled again. */
+async function takePicture(language, colorScheme) {
+  const page = await openPage(language, colorScheme);
+  await page.waitForFunction(
+    "[...document.querySelectorAll('.thumbnail img')].every(image => image.complete)",
+  );
+  const session = await page.context().newCDPSession(page);
+  await session.send('Network.enable');
+  await session.send('Network.emulateNetworkConditions', {
+    offline: false,
+    latency: 0,
+    downloadThroughput: -1,
+    uploadThroughput: SLOW,
+  });
+  await page.locator('#files').setInputFiles([await makePhoto()]);
+  await untilShown(page);
+  const picture = await page.screenshot();
+  await page.context().close();
+  const name = `image-lab-${language}-${colorScheme}.webp`;
+  await sharp(picture)
+    .webp({ quality: 82, effort: 6 })
+    .toFile(fileURLToPath(new URL(name, FOLDER)));
+}
+
+/** The page lets nothing be evaluated inside it, so that it is asked again and again. */
+async function untilShown(page) {
+  const bar = page.locator('.upload progress').first();
+  for (;;) {
+    if ((await bar.evaluate(element => element.value)) >= SHOWN_PERCENT) return;
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}
+
+/** A photo of some hundred kilobytes, drawn here. */
+async function makePhoto() {
+  const drawing = fileURLToPath(new URL('sample/image-lab/public/samples/tea.svg', ROOT));
+  const buffer = await sharp(drawing).resize(1400, 1050, { fit: 'cover' }).png().toBuffer();
+  return { name: 'afternoon.png', mimeType: 'image/png', buffer };
+}
