@@ -47,7 +47,7 @@ describe('the files of the page', () => {
 
   it('are of the types that their names say', async () => {
     const root = rootOf((await send(lab.url)).text);
-    const names = ['styles.css', 'scripts/app.js', 'favicon.svg'];
+    const names = ['styles/base.css', 'scripts/app.js', 'favicon.svg'];
 
     const answers = await Promise.all(names.map(name => send(`${lab.url}${root}/${name}`)));
     const icon = await send(`${lab.url}/favicon.ico`);
@@ -65,9 +65,9 @@ describe('the files of the page', () => {
     const root = rootOf((await send(lab.url)).text);
     const paths = [
       '/scripts/app.js',
-      '/styles.css',
-      '/assets/styles.css',
-      '/assets/0123456789abcdef/styles.css',
+      '/styles/base.css',
+      '/assets/styles/base.css',
+      '/assets/0123456789abcdef/styles/base.css',
       `${root}/index.html`,
       `${root}/../page.js`,
       `${root}/scripts/..%2f..%2fpackage.json`,
