@@ -63,6 +63,11 @@ export class Exchange {
     return this.header('origin');
   }
 
+  /** Whether a browser sent the request. With an image of a page, only `Sec-Fetch-Site` tells. */
+  get isFromBrowser(): boolean {
+    return this.origin !== undefined || this.header('sec-fetch-site') !== undefined;
+  }
+
   /** Whether the status has been sent. */
   get hasAnswered(): boolean {
     return this.#response.headersSent;

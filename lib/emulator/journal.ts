@@ -20,6 +20,11 @@ export interface JournalEntry {
   readonly via?: 'sidecar';
   /** The `Origin` header: the web site whose page sent the request straight from a browser; absent for all others. */
   readonly origin?: string;
+  /**
+   * True when a browser sent the request, by its `Origin` or `Sec-Fetch-Site` header: for an image of
+   * a page it names no origin. Else absent.
+   */
+  readonly fromBrowser?: true;
   /** The HTTP status that was sent; 0 when the connection ended before one was. */
   readonly status: number;
   /** The `errcode` of a JSON answer, when it is not 0. */

@@ -137,6 +137,7 @@ function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): 
       ...(exchange.cloudPaths.length === 0 ? {} : { cloudPaths: exchange.cloudPaths }),
       ...(exchange.via === undefined ? {} : { via: exchange.via }),
       ...(exchange.origin === undefined ? {} : { origin: exchange.origin }),
+      ...(exchange.isFromBrowser ? { fromBrowser: true as const } : {}),
       status: sent?.status ?? 0,
       ...(sent?.errcode === undefined ? {} : { errcode: sent.errcode }),
       ...(sent?.cosCode === undefined ? {} : { cosCode: sent.cosCode }),

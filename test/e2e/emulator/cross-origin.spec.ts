@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
 import { fetchLink, fieldsOf, formOf, storeAndLink } from './support/cloud-client.js';
+import { send } from './support/raw-http.js';
 
 let emulator: WxCloudEmulator;
 afterEach(() => emulator.close());
@@ -86,6 +87,21 @@ describe('the answer to a page', () => {
     });
     expect(answer.headers.get('access-control-expose-headers')).toContain('ETag');
   });
+});
+
+it('the journal tells what a browser sent, also where it names no origin', async () => {
+  emulator = await startWxCloudEmulator({ corsOrigins: [SITE] });
+  const url = await storeAndLink(emulator, 'a', 'x');
+  await fetch(url, { headers: { origin: SITE } });
+  await send(url, { headers: { 'sec-fetch-site': 'same-site', 'sec-fetch-dest': 'image' } });
+  await fetch(url);
+
+  const reads = emulator.journal.filter(({ operation }) => operation === 'get-object');
+  expect(reads.map(({ origin, fromBrowser }) => ({ origin, fromBrowser }))).toEqual([
+    { origin: SITE, fromBrowser: true },
+    { fromBrowser: true },
+    {},
+  ]);
 });
 
 it('an option that is no list of texts is refused by name', async () => {

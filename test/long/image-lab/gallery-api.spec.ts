@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { send } from '../../e2e/emulator/support/raw-http.js';
 import { postWith, useLabServer } from '../../e2e/sample/support/lab-server.js';
 import { fetchDimensions, makeImage } from '../../e2e/sample/support/pictures.js';
 
@@ -24,7 +25,8 @@ describe('the requests about an image', () => {
   it('tell those of a page from those of the application', async () => {
     const form = await lab.openDirectUpload(await makeImage('png', 'a.png'));
     await postWith(form, await makeImage('png', 'a.png'), { Origin: lab.url });
-    await lab.confirm(form.fileId);
+    const { body } = await lab.confirm(form.fileId);
+    await send(String(body['thumbnailUrl']), { headers: { 'Sec-Fetch-Site': 'same-site' } });
 
     const requests = await readRequests(form.fileId);
     const senders = requests.map(({ operation, sender }) => `${operation} ${sender}`);
@@ -33,6 +35,7 @@ describe('the requests about an image', () => {
       'post-object browser',
       'download-links application',
     ]);
+    expect(senders.at(-1)).toBe('get-object browser');
   });
 
   it('are the newest 50', async () => {

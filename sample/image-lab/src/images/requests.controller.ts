@@ -33,6 +33,6 @@ export class RequestsController {
 
 function toView(request: CloudRequest): RequestView {
   const { operation, method, requestBytes, responseBytes, durationMs, status } = request;
-  const sender = request.origin === undefined ? 'application' : 'browser';
+  const sender = request.fromBrowser === true ? 'browser' : 'application';
   return { operation, method, sender, requestBytes, responseBytes, durationMs, status };
 }
