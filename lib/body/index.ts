@@ -7,7 +7,6 @@ export {
 } from './detect-content-type.js';
 export { formatMediaType, parseMediaType, readMediaType, type MediaType } from './media-type.js';
 export { fitsContent, toServedType } from './served-type.js';
-export { openQueuedBody, type QueuedSource } from './open-queued-body.js';
 export { IdleTimer } from './idle-timer.js';
 export { DiskBudget } from './disk-budget.js';
 export { KeptPieces } from './kept-pieces.js';
@@ -19,12 +18,13 @@ export {
   type MovableMemory,
 } from './memory-budget.js';
 export {
-  openFileBody,
-  openUploadBody,
+  openSource,
   typeOfSource,
-  type OpenBodyContext,
+  type QueuedSource,
+  type SourceContext,
+  type SourceInput,
   type UploadSource,
-} from './open-upload-body.js';
+} from './open-source.js';
 export { abandonSource, readPieces } from './read-pieces.js';
 export {
   NO_PIECE,
@@ -33,4 +33,4 @@ export {
   type Pieces,
   type WaitingReader,
 } from './pieces.js';
-export { HEAD_BYTES, type BodyBytes, type UploadBody } from './upload-body.js';
+export { HEAD_BYTES, type BodyBytes, type OpenedSource, type UploadBody } from './upload-body.js';

@@ -1,15 +1,14 @@
-import type { ResolvedUpload } from '../options/index.js';
 import type { DiskBudget } from './disk-budget.js';
 import { KeptPieces } from './kept-pieces.js';
 import type { MemoryBudget, MovableMemory } from './memory-budget.js';
 import type { PieceResult, Pieces } from './pieces.js';
 import { TemporaryFile } from './temporary-file.js';
-import { HEAD_BYTES, replayableBody, type UploadBody } from './upload-body.js';
+import { HEAD_BYTES, EMPTY_HEAD, type OpenedSource, type UploadBody } from './upload-body.js';
 
 /** Where a body of unknown length is kept until its end shows how long it is. */
 export interface SpoolContext {
   /** The bytes of it that may stay in memory. */
-  readonly limits: Pick<ResolvedUpload, 'memoryLimitBytes'>;
+  readonly memoryLimitBytes: number;
   /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
   /** The disk that all temporary files together may take, and their place. */
@@ -18,51 +17,49 @@ export interface SpoolContext {
    * The most bytes that it can have, where that is known: with no room for so many, nothing is
    * written.
    */
-  readonly mostBytes?: number | undefined;
-  /** Whether the source does not touch a piece again. @defaultValue false */
-  readonly areGivenAway?: boolean | undefined;
-  /** Looks at the first bytes as soon as they are there; what it throws ends the reading. */
-  readonly inspectHead: (head: Uint8Array) => Promise<void>;
+  readonly mostBytes: number | undefined;
+  /** Whether the source does not touch a piece again. */
+  readonly areGivenAway: boolean;
 }
 
-/** Reads pieces to their end: into memory up to the limits, beyond that into a temporary file. */
-export async function spool(pieces: Pieces, context: SpoolContext): Promise<UploadBody> {
-  const kept = new Spool(context);
-  const take = takeInto(kept);
+/**
+ * Opens pieces of unknown length: completed, they are in memory up to the limits, beyond that in a
+ * temporary file.
+ */
+export async function openSpool(pieces: Pieces, context: SpoolContext): Promise<OpenedSource> {
+  const spool = new Spool(pieces, context);
   try {
-    // A loop over the pieces would hold the last one for as long as it waits for the next.
-    while (await pieces.next().then(take));
-    return await kept.toBody();
+    await spool.readHead();
+    return spool;
   } catch (error) {
-    await pieces.return();
-    await kept.dispose();
+    await spool.dispose();
     throw error;
   }
 }
 
-/** Tells whether there may be more. */
-function takeInto(kept: Spool): (result: PieceResult) => boolean | Promise<boolean> {
-  return ({ done, value }) => {
-    if (done === true) return false;
-    return kept.append(value)?.then(() => true) ?? true;
-  };
-}
-
-class Spool implements MovableMemory {
+class Spool implements OpenedSource, MovableMemory {
+  readonly #pieces: Pieces;
   readonly #context: SpoolContext;
   #kept: KeptPieces;
   #file: TemporaryFile | undefined;
-  #isInspected = false;
+  #head: Uint8Array = EMPTY_HEAD;
+  #hasHead = false;
+  #hasEnded = false;
   /** True when the memory is wanted for something else. */
   #isAsked = false;
-  /** A piece is being taken: whoever asks for the memory gets it afterwards. */
-  #isAppending = false;
+  /** A piece is being taken, or the head looked at: whoever asks for the memory gets it afterwards. */
+  #isBusy = false;
   /** The request under way; rejects when it failed, which the next call reports. */
   #moving: Promise<void> | undefined;
 
-  constructor(context: SpoolContext) {
+  constructor(pieces: Pieces, context: SpoolContext) {
+    this.#pieces = pieces;
     this.#context = context;
     this.#kept = new KeptPieces(context.budget, context.areGivenAway);
+  }
+
+  get head(): Uint8Array {
+    return this.#head;
   }
 
   get heldBytes(): number {
@@ -75,7 +72,7 @@ class Spool implements MovableMemory {
 
   moveToDisk(): void {
     this.#isAsked = true;
-    if (this.#isAppending || this.#moving !== undefined) return;
+    if (this.#isBusy || this.#moving !== undefined) return;
     this.#moving = this.#move();
     this.#moving.then(
       () => (this.#moving = undefined),
@@ -84,60 +81,88 @@ class Spool implements MovableMemory {
     );
   }
 
-  /** Undefined when nothing has to be waited for. */
-  append(piece: Uint8Array): Promise<void> | undefined {
-    if (this.#moving !== undefined) return this.#moving.then(() => this.append(piece));
-    const fits = this.#file === undefined && this.#fits(piece) && this.#kept.tryAppend(piece);
-    if (fits && (this.#isInspected || this.#size < HEAD_BYTES)) {
-      this.#context.budget.addMovable(this);
-      return undefined;
-    }
-    return this.#appendSlowly(piece, fits);
+  /** Reads as many pieces as the head takes. The last of them goes nowhere before it is looked at. */
+  async readHead(): Promise<void> {
+    while (this.#size < HEAD_BYTES && (await this.#takeNext()));
+    this.#isBusy = true;
+    await this.#moving;
+    this.#head = (await this.#file?.readHead(HEAD_BYTES)) ?? this.#kept.head(HEAD_BYTES);
+    this.#hasHead = true;
   }
 
-  async toBody(): Promise<UploadBody> {
+  async complete(): Promise<UploadBody> {
+    this.#head = EMPTY_HEAD;
+    if (!this.#hasEnded) {
+      await this.#makeRoom();
+      this.#isBusy = false;
+      while (await this.#takeNext());
+    }
+    this.#isBusy = true;
     await this.#moving;
-    this.#isAppending = true;
-    if (!this.#isInspected) await this.#inspect();
-    const dispose = (): Promise<void> => this.dispose();
     const file = this.#file;
     if (file !== undefined) await file.flush();
     this.#context.budget.removeMovable(this);
-    if (file !== undefined) {
-      return replayableBody({ size: file.size, open: () => file.read(), dispose });
-    }
+    if (file !== undefined) return { size: file.size, isReplayable: true, open: () => file.read() };
     const { blocks, size } = this.#kept;
-    return replayableBody({ size, open: () => blocks, dispose });
+    return { size, isReplayable: true, open: () => blocks };
   }
 
   async dispose(): Promise<void> {
-    this.#isAppending = true;
+    await this.#pieces.return();
+    this.#isBusy = true;
     await this.#moving?.catch(() => {});
     this.#context.budget.removeMovable(this);
     this.#kept.release();
     await this.#file?.dispose();
   }
 
-  async #appendSlowly(piece: Uint8Array, isKept: boolean): Promise<void> {
-    this.#isAppending = true;
+  /**
+   * Tells whether there may be more. A loop over the pieces would hold the last one for as long as
+   * it waits for the next.
+   */
+  #takeNext(): Promise<boolean> {
+    return this.#pieces.next().then(this.#take);
+  }
+
+  readonly #take = ({ done, value }: PieceResult): boolean | Promise<boolean> => {
+    if (done !== true) return this.#append(value)?.then(() => true) ?? true;
+    this.#hasEnded = true;
+    return false;
+  };
+
+  /** Undefined when nothing has to be waited for. */
+  #append(piece: Uint8Array): Promise<void> | undefined {
+    if (this.#moving !== undefined) return this.#moving.then(() => this.#append(piece));
+    const fits = this.#file === undefined && this.#fits(piece) && this.#kept.tryAppend(piece);
+    if (!fits) return this.#appendSlowly(piece);
     this.#context.budget.addMovable(this);
-    if (this.#file !== undefined) await this.#file.append(piece);
-    else if (!isKept) this.#kept.append(piece);
-    if (!this.#isInspected && this.#size >= HEAD_BYTES) await this.#inspect();
-    if (this.#isAsked) await this.#move();
-    else if (this.#file === undefined && !isKept) await this.#openFile();
-    this.#isAppending = false;
+    this.#isBusy = this.#isHeadToBeRead;
+    return undefined;
+  }
+
+  async #appendSlowly(piece: Uint8Array): Promise<void> {
+    this.#isBusy = true;
+    this.#context.budget.addMovable(this);
+    if (this.#file === undefined) this.#kept.append(piece);
+    else await this.#file.append(piece);
+    if (this.#isHeadToBeRead) return;
+    await this.#makeRoom();
+    this.#isBusy = false;
+  }
+
+  /** There is enough for the head, and nobody has looked at it. */
+  get #isHeadToBeRead(): boolean {
+    return !this.#hasHead && this.#size >= HEAD_BYTES;
   }
 
   #fits({ byteLength }: Uint8Array): boolean {
-    return this.#kept.size + byteLength <= this.#context.limits.memoryLimitBytes;
+    return this.#kept.size + byteLength <= this.#context.memoryLimitBytes;
   }
 
-  async #inspect(): Promise<void> {
-    this.#isInspected = true;
-    await this.#context.inspectHead(
-      (await this.#file?.readHead(HEAD_BYTES)) ?? this.#kept.head(HEAD_BYTES),
-    );
+  /** What was asked for, or found no room in memory, goes to disk. */
+  async #makeRoom(): Promise<void> {
+    if (this.#isAsked) await this.#move();
+    else if (this.#file === undefined && this.#kept.isOverdrawn) await this.#openFile();
   }
 
   /** Makes memory free for others: with no room on the disk either, what fits stays. */

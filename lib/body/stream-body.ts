@@ -1,42 +1,39 @@
 import { WxCloudStorageError } from '../errors/index.js';
 import { PassingMemory, type MemoryBudget } from './memory-budget.js';
 import { checkPieces, copyPieces, resumePieces, type Pieces } from './pieces.js';
-import { HEAD_BYTES, type UploadBody } from './upload-body.js';
+import { HEAD_BYTES, MeasuredSource, type OpenedSource } from './upload-body.js';
 
 /** What is known of a stream. */
-export interface StreamBodyParts {
-  /** How many bytes it has. */
-  readonly size: number;
-  /** Whether its source does not touch a piece again; otherwise each is copied. @defaultValue false */
-  readonly areGivenAway?: boolean | undefined;
+export interface StreamParts {
+  /** Whether its source does not touch a piece again; otherwise each is copied. */
+  readonly areGivenAway: boolean;
   /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
-  /** Looks at the first bytes; what it throws refuses the body. */
-  readonly inspectHead: (head: Uint8Array) => Promise<void>;
 }
 
 /**
- * A body whose length is known beforehand and that streams through without being kept: it can be sent once. Reads
- * the first bytes; the rest is read while it is sent, and must add up to `size`.
+ * Opens a stream whose length is known beforehand, and that is sent without being kept, so that it
+ * can be sent once. The rest is read while it is sent, and must add up to `size`.
  */
-export async function streamBody(
+export async function openStream(
   source: Pieces,
-  { size, areGivenAway = false, budget, inspectHead }: StreamBodyParts,
-): Promise<UploadBody> {
+  size: number,
+  { areGivenAway, budget }: StreamParts,
+): Promise<OpenedSource> {
   // A connection may still hold a piece when it asks for the next one.
   const pieces = areGivenAway ? source : copyPieces(source);
   const memory = new PassingMemory(budget);
-  const dispose = async (): Promise<void> => {
+  const letGo = (): Promise<unknown> => {
     memory.release();
-    await pieces.return();
+    return pieces.return();
   };
   try {
     const read = await readAhead(pieces, memory);
-    await inspectHead(headOf(read));
     const all = resumePieces(read, pieces, () => memory.release());
-    return { size, isReplayable: false, open: () => exactly(all, size), dispose };
+    const body = { size, isReplayable: false, open: () => exactly(all, size) };
+    return new MeasuredSource(headOf(read), body, letGo);
   } catch (error) {
-    await dispose();
+    await letGo();
     throw error;
   }
 }

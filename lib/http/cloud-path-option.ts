@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { OptionsInvalidError } from '../errors/index.js';
 import { assertCloudPath, findPathProblem, generateCloudPath } from '../file-id/index.js';
 import { askApplication } from './ask-application.js';
@@ -13,10 +14,13 @@ export interface CloudPathOptions<File> {
 
 type CloudPathFactory<File> = (file: File, request: WxCloudHttpRequest) => string | Promise<string>;
 
-/** The facts that decide a path. */
-export interface PlacedFile {
-  /** Made at random for this file alone. */
+/** Made at random for one file alone. */
+interface Identified {
   readonly uuid: string;
+}
+
+/** The part of what is known of a file that a generated path shows. */
+export interface PathFacts {
   /** Without the dot; undefined for none. */
   readonly extension: string | undefined;
 }
@@ -57,17 +61,18 @@ export function assertPathOptions({ path, uniquePath }: CloudPathOptions<never>)
  * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; and what the application's function
  * throws
  */
-export async function chooseCloudPath<File extends PlacedFile>(
-  { path = '', uniquePath = false }: CloudPathOptions<File>,
-  file: File,
+export async function chooseCloudPath<Facts extends PathFacts>(
+  { path = '', uniquePath = false }: CloudPathOptions<Facts & Identified>,
+  facts: Facts,
   request: WxCloudHttpRequest,
   signal: AbortSignal,
 ): Promise<ChosenPath> {
-  const { uuid, extension } = file;
+  const { extension } = facts;
+  const uuid = randomUUID();
   if (typeof path === 'string') {
     return { cloudPath: generateCloudPath({ prefix: path, extension, uuid }), isPathUnique: true };
   }
-  const cloudPath = await askApplication(path(file, request), signal);
+  const cloudPath = await askApplication(path({ uuid, ...facts }, request), signal);
   assertCloudPath(cloudPath);
   return { cloudPath, isPathUnique: uniquePath || cloudPath.includes(uuid) };
 }

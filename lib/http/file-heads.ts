@@ -9,7 +9,7 @@ import type { StoredFiles } from './stored-files.js';
 const USUAL_BYTES = 65_536;
 const NOTHING = new Uint8Array();
 /** The head of a file of which nothing was looked at. */
-export const NO_HEAD: FileHead = { bytes: NOTHING };
+const NO_HEAD: FileHead = { bytes: NOTHING };
 /** Ways to take the content of an object that is none of its named members. */
 const READING_SYMBOLS: ReadonlySet<PropertyKey> = new Set([
   Symbol.iterator,

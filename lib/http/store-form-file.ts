@@ -1,12 +1,30 @@
-import { storeSource, type StorageContext, type StoredCloudFile } from '../storage/index.js';
+import {
+  detectContentType,
+  isAcceptedType,
+  openSource,
+  readMediaType,
+  UNKNOWN_CONTENT_TYPE,
+} from '../body/index.js';
+import { TypeRefusedError } from '../errors/index.js';
+import { quoteText } from '../form/index.js';
+import { uploadObject, type StorageContext, type StoredCloudFile } from '../storage/index.js';
 import { untilAborted } from '../transport/index.js';
+import { askApplication } from './ask-application.js';
+import { chooseCloudPath, type ChosenPath } from './cloud-path-option.js';
 import { readDeclaredSize } from './declared-size.js';
-import { fileHeadsOf, NO_HEAD, type FileHead } from './file-heads.js';
-import { FileIntake, type ClaimedFile } from './file-intake.js';
+import { fileHeadsOf, type FileHead } from './file-heads.js';
+import { keptExtension } from './kept-extension.js';
 import type { PieceQueue } from './piece-queue.js';
 import { progressListenerOf } from './progress/index.js';
 import type { StoredFiles } from './stored-files.js';
-import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
+import type {
+  WxCloudHttpRequest,
+  WxCloudIncomingFile,
+  WxCloudUploadEngineOptions,
+} from './upload-options.js';
+
+/** What a form tells of a file before its content. */
+export type ClaimedFile = Pick<WxCloudIncomingFile, 'fieldname' | 'originalname' | 'mimetype'>;
 
 /** A file of a form, and what becomes of it. */
 export interface FormFileCall {
@@ -36,40 +54,98 @@ export interface StoredFormFile {
 
 /** Stores one file of a form; it belongs to the request until that is answered. */
 export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile> {
+  const { context, files, pieces } = call;
   try {
-    return await storePieces(call);
+    const sent = readWhatIsSent(call);
+    return await files.run(context, 'uploading', async signal => {
+      // A small file is there as a whole before anything could be done with it.
+      await untilAborted(pieces.ready, signal);
+      const { stored, head, isPathUnique } = await uploadPieces(call, sent, signal);
+      await files.add({ fileId: stored.fileId, context, isPathUnique });
+      signal.throwIfAborted();
+      return { stored, head };
+    });
   } finally {
     // Their remains hold memory.
-    void call.pieces.return();
+    void pieces.return();
   }
 }
 
-async function storePieces(call: FormFileCall): Promise<StoredFormFile> {
-  const { options, context, request, files, file, pieces } = call;
-  const { fieldname, originalname, mimetype } = file;
-  const intake = new FileIntake(options, request, { fieldname, originalname, mimetype });
+/** What the client says of one file beside the form's own words. */
+interface SentWithFile {
+  /** How many bytes it has. */
+  readonly size: number | undefined;
+  readonly onProgress: ReturnType<typeof progressListenerOf>;
+}
+
+function readWhatIsSent({ options, request, files, file, pieces }: FormFileCall): SentWithFile {
   const { declaredSize, progressId } = options;
+  const { fieldname } = file;
   const index = files.takeIndex();
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
   if (size !== undefined) pieces.assertMayHave(size);
   const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
-  const heads = fileHeadsOf(request, files, context.budget);
-  return files.run(context, 'uploading', async signal => {
-    // A small file is there as a whole before anything could be done with it.
-    await untilAborted(pieces.ready, signal);
-    let head: FileHead = NO_HEAD;
-    const { stored, isPathUnique } = await storeSource(context, {
-      from: { queue: pieces, size, mostBytes: call.mostBytes },
-      inspectHead: async bytes => {
-        await intake.inspect(bytes, signal);
-        head = heads.keep(bytes);
-      },
-      plan: body => intake.plan(body.size, signal),
-      onProgress,
-      signal,
+  return { size, onProgress };
+}
+
+async function uploadPieces(
+  { options, context, request, files, file, pieces, mostBytes }: FormFileCall,
+  { size, onProgress }: SentWithFile,
+  signal: AbortSignal,
+): Promise<StoredFormFile & Pick<ChosenPath, 'isPathUnique'>> {
+  const { fieldname, originalname, mimetype } = file;
+  const claimed: ClaimedFile = { fieldname, originalname, mimetype };
+  const source = await openSource({ queue: pieces, size, mostBytes }, context, signal);
+  try {
+    const type = await decideType(source.head, options, claimed, signal);
+    const head = fileHeadsOf(request, files, context.budget).keep(source.head);
+    const body = await source.complete();
+    const facts = { ...claimed, ...type, size: body.size };
+    const { cloudPath, isPathUnique } = await chooseCloudPath(options, facts, request, signal);
+    const { contentType } = type;
+    const object = { cloudPath, contentType, isPathUnique, body, onProgress, signal };
+    return { stored: await uploadObject(context, object), head, isPathUnique };
+  } finally {
+    await source.dispose();
+  }
+}
+
+/**
+ * Decides the type of a file by its first bytes, and the extension that goes with it. Where they
+ * show none, the application may name the type, and the client's name give the extension.
+ * @throws {@link TypeRefusedError} when the type is not accepted
+ */
+export async function decideType(
+  head: Uint8Array,
+  options: WxCloudUploadEngineOptions,
+  file: ClaimedFile,
+  signal: AbortSignal,
+): Promise<Pick<WxCloudIncomingFile, 'contentType' | 'extension'>> {
+  const detected = await detectContentType(head);
+  const found = detected?.contentType ?? (await askForType(head, options, file, signal));
+  const { contentTypes } = options;
+  if (contentTypes !== undefined && !isAcceptedType(found, contentTypes)) {
+    throw new TypeRefusedError({
+      detectedType: found,
+      accepted: contentTypes,
+      subject: `file in the field ${quoteText(file.fieldname)}`,
+      isEmpty: head.byteLength === 0,
     });
-    await files.add({ fileId: stored.fileId, context, isPathUnique });
-    signal.throwIfAborted();
-    return { stored, head };
-  });
+  }
+  return {
+    contentType: found ?? UNKNOWN_CONTENT_TYPE,
+    extension: detected?.extension ?? keptExtension(file.originalname, options.keepExtension),
+  };
+}
+
+async function askForType(
+  head: Uint8Array,
+  { detectContentType: detectOwn }: WxCloudUploadEngineOptions,
+  file: ClaimedFile,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  // A copy, as these are the very bytes that are stored.
+  const own = detectOwn?.(Buffer.from(head), file);
+  // It may be the client's own word, handed on: no upload is to be refused for that.
+  return readMediaType(own && (await askApplication(own, signal)));
 }

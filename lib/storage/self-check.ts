@@ -6,7 +6,7 @@ import { unwrap } from './file-outcome.js';
 import { reportOrphans } from './orphans.js';
 import { removeOwnObjects } from './own-objects.js';
 import type { StorageContext } from './storage-context.js';
-import { storeAtPath } from './store-source.js';
+import { storeAtPath } from './store-at-path.js';
 import { requestUploadLink } from './upload-link.js';
 
 /** What a self-check is asked for. */

@@ -19,7 +19,7 @@ export interface StoredCloudFile {
 export interface UploadObjectCall {
   /** Where to store it; valid. */
   readonly cloudPath: string;
-  /** The content to store; it stays the caller's to dispose of. */
+  /** The content to store; whoever opened its source disposes of it. */
   readonly body: UploadBody;
   /** Its media type. */
   readonly contentType: string;

@@ -3,7 +3,7 @@ import type { CallOptions } from './call-options.js';
 import { toFormFields } from './form-fields.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
-import { assertContentType } from './store-source.js';
+import { assertContentType } from './store-at-path.js';
 import { requestUploadLink } from './upload-link.js';
 
 /** What a form for a client is made with. */

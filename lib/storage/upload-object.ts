@@ -22,6 +22,7 @@ export async function uploadObject(
   context: StorageContext,
   call: UploadObjectCall,
 ): Promise<StoredCloudFile> {
+  if (context.storeObject !== undefined) return context.storeObject(call);
   const upload = new ObjectUpload(context, call);
   const { env } = context.options;
   const { size } = call.body;

@@ -1,22 +1,20 @@
-import { randomUUID } from 'node:crypto';
 import { StreamableFile } from '@nestjs/common';
 import {
   abandonSource,
   detectContentType,
   HEAD_BYTES,
+  openSource,
   UNKNOWN_CONTENT_TYPE,
-  type DetectedType,
-  type UploadSource,
 } from '../../body/index.js';
 import {
   assertContentType,
-  storeSource,
   unwrap,
+  uploadObject,
   type StorageContext,
-  type StoragePlan,
+  type StoredCloudFile,
 } from '../../storage/index.js';
 import { RequestMemory } from '../capacity.js';
-import { chooseCloudPath } from '../cloud-path-option.js';
+import { chooseCloudPath, type ChosenPath } from '../cloud-path-option.js';
 import { formatDisposition } from '../serve/index.js';
 import type { StoredFiles } from '../stored-files.js';
 import type { WxCloudHttpRequest } from '../upload-options.js';
@@ -39,8 +37,9 @@ export interface ReplyContext {
 /** Stores the bytes that a handler returned, and gives what is answered in their place; few bytes are given back. */
 export async function storeReply(
   reply: ReplyBody,
-  { context, options, request, files }: ReplyContext,
+  replyContext: ReplyContext,
 ): Promise<WxCloudReply | StreamableFile> {
+  const { context, options, files } = replyContext;
   try {
     // Before anything of it is read, as then it would have to be let go of.
     assertContentType(reply.contentType);
@@ -54,13 +53,50 @@ export async function storeReply(
           ? reply
           : await takeSmall(reply, { maxBytes, idleMs, signal, memory });
       if ('whole' in taken) return toStreamableFile(taken.whole, reply);
-      const { source } = taken;
-      return new ReplyUpload(reply, { context, options, request, files }).store(source, signal);
+      const left = { ...reply, source: taken.source };
+      const { stored, isPathUnique } = await uploadReply(left, replyContext, signal);
+      const { fileId, cloudPath, size, contentType } = stored;
+      await files.add({ fileId, context, isPathUnique });
+      signal.throwIfAborted();
+      const link = await makeLink(fileId, replyContext, signal);
+      return { fileId, cloudPath, size, contentType, ...link };
     });
   } catch (error) {
     abandonSource(reply.source);
     throw error;
   }
+}
+
+async function uploadReply(
+  { source: given, size, contentType: givenType, fileName }: ReplyBody,
+  { context, options, request }: ReplyContext,
+  signal: AbortSignal,
+): Promise<{ readonly stored: StoredCloudFile } & Pick<ChosenPath, 'isPathUnique'>> {
+  const source = await openSource({ source: given, size }, context, signal);
+  try {
+    const detected = await detectContentType(source.head);
+    const body = await source.complete();
+    const contentType = givenType ?? detected?.contentType ?? UNKNOWN_CONTENT_TYPE;
+    const extension = extensionOf(fileName) ?? detected?.extension;
+    const facts = { fileName, contentType, extension, size: body.size };
+    const { cloudPath, isPathUnique } = await chooseCloudPath(options, facts, request, signal);
+    const object = { cloudPath, contentType, isPathUnique, body, signal };
+    return { stored: await uploadObject(context, object), isPathUnique };
+  } finally {
+    await source.dispose();
+  }
+}
+
+async function makeLink(
+  fileId: string,
+  { context, options }: ReplyContext,
+  signal: AbortSignal,
+): Promise<Pick<WxCloudReply, 'url'>> {
+  const { url = false } = options;
+  if (url === false) return {};
+  const maxAgeSeconds = url === true ? undefined : url.maxAgeSeconds;
+  const outcomes = await context.links.get({ fileIds: [fileId], maxAgeSeconds, signal });
+  return { url: unwrap(outcomes).url };
 }
 
 /** As Nest would send it, with the type that it shows: Express would make JSON of a Buffer. */
@@ -76,53 +112,6 @@ async function toStreamableFile(
       ? {}
       : { disposition: disposition ?? formatDisposition('attachment', fileName) }),
   });
-}
-
-/** One answer on its way into the storage. */
-class ReplyUpload {
-  readonly #reply: ReplyBody;
-  readonly #parts: ReplyContext;
-  readonly #uuid = randomUUID();
-  #detected: DetectedType | undefined;
-
-  constructor(reply: ReplyBody, parts: ReplyContext) {
-    this.#reply = reply;
-    this.#parts = parts;
-  }
-
-  async store(source: UploadSource, signal: AbortSignal): Promise<WxCloudReply> {
-    const { context, files } = this.#parts;
-    const { stored, isPathUnique } = await storeSource(context, {
-      from: { source, size: this.#reply.size },
-      inspectHead: async head => {
-        this.#detected = await detectContentType(head);
-      },
-      plan: body => this.#plan(body.size, signal),
-      signal,
-    });
-    const { fileId, cloudPath, size, contentType } = stored;
-    await files.add({ fileId, context, isPathUnique });
-    signal.throwIfAborted();
-    return { fileId, cloudPath, size, contentType, ...(await this.#link(fileId, signal)) };
-  }
-
-  async #link(fileId: string, signal: AbortSignal): Promise<Pick<WxCloudReply, 'url'>> {
-    const { context, options } = this.#parts;
-    const { url = false } = options;
-    if (url === false) return {};
-    const maxAgeSeconds = url === true ? undefined : url.maxAgeSeconds;
-    const outcomes = await context.links.get({ fileIds: [fileId], maxAgeSeconds, signal });
-    return { url: unwrap(outcomes).url };
-  }
-
-  async #plan(size: number, signal: AbortSignal): Promise<StoragePlan> {
-    const { options, request } = this.#parts;
-    const { fileName, contentType: given } = this.#reply;
-    const contentType = given ?? this.#detected?.contentType ?? UNKNOWN_CONTENT_TYPE;
-    const extension = extensionOf(fileName) ?? this.#detected?.extension;
-    const file = { uuid: this.#uuid, fileName, contentType, extension, size };
-    return { ...(await chooseCloudPath(options, file, request, signal)), contentType };
-  }
 }
 
 /** Letters and digits only: the name may have come from a client. */

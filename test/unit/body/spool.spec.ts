@@ -2,18 +2,22 @@ import { rmSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it, jest } from '@jest/globals';
-import { MemoryBudget, openUploadBody, type OpenBodyContext } from '../../../lib/body/index.js';
+import { MemoryBudget } from '../../../lib/body/index.js';
 import { until } from '../../support/until.js';
 import { afterThisTest } from '../support/server.js';
 import {
   failClosing,
   failFileHandles,
   leftIn,
+  openBody,
+  openComing,
+  optionsWith,
   piecesOf,
   readAll,
   setUpBody,
   shortenWrites,
   type BodySetup,
+  type OpeningContext,
 } from '../support/bodies.js';
 
 /** Node's own, which is there behind a flag only. */
@@ -46,7 +50,7 @@ describe('a body of unknown length', () => {
   ])('of %s arrives whole, can be read twice, and leaves nothing', async (_, pieces, onDisk) => {
     const setup = setUpBody();
     const expected = Buffer.concat(pieces);
-    const body = await openUploadBody(piecesOf(...pieces), setup.context);
+    const body = await openBody(piecesOf(...pieces), setup.context);
     expect(body).toMatchObject({ size: expected.byteLength, isReplayable: true });
     expect(isOnDisk(setup)).toBe(onDisk);
     expect((await readAll(body)).equals(expected)).toBe(true);
@@ -60,21 +64,21 @@ describe('a body of unknown length', () => {
   it.each([1, 100, 5_000])('is whole when the disk takes %d bytes at a time', async mostBytes => {
     await shortenWrites(mostBytes);
     const pieces = ['a', 'b', 'c'].map(fill => bytes(5_000, fill));
-    const body = await openUploadBody(piecesOf(...pieces), setUpBody().context);
+    const body = await openBody(piecesOf(...pieces), setUpBody().context);
     expect((await readAll(body)).equals(Buffer.concat(pieces))).toBe(true);
     await body.dispose();
   });
 
-  it.each<[string, boolean, (buffer: Buffer) => Buffer]>([
-    ['copies of pieces that their source fills again', false, buffer => buffer],
-    ['pieces that were given away', true, buffer => Buffer.from(buffer)],
-  ])('is whole of %s', async (_, areGivenAway, give) => {
+  it.each<[string, typeof openComing, (buffer: Buffer) => Buffer]>([
+    ['copies of pieces that their source fills again', openBody, buffer => buffer],
+    ['pieces that were given away', openComing, buffer => Buffer.from(buffer)],
+  ])('is whole of %s', async (_, open, give) => {
     const buffer = bytes(100_000);
     const fills = Array.from({ length: 20 }, (__, index) => String(index));
     async function* source(): AsyncGenerator<Uint8Array> {
       for (const fill of fills) yield give(buffer.fill(fill));
     }
-    const body = await openUploadBody(source(), setUpBody({ areGivenAway }).context);
+    const body = await open(source(), setUpBody().context);
     const expected = Buffer.concat(fills.map(fill => bytes(100_000, fill)));
     expect((await readAll(body)).equals(expected)).toBe(true);
     await body.dispose();
@@ -82,7 +86,7 @@ describe('a body of unknown length', () => {
 
   it('holds its part of the budget until it is disposed of', async () => {
     const setup = setUpBody();
-    const body = await openUploadBody(piecesOf(bytes(90)), setup.context);
+    const body = await openBody(piecesOf(bytes(90)), setup.context);
     expect(setup.free()).toBe(160);
     await body.dispose();
     expectNothingLeft(setup);
@@ -90,7 +94,7 @@ describe('a body of unknown length', () => {
 
   it('gives its part of the budget back when it goes to disk', async () => {
     const setup = setUpBody();
-    const body = await openUploadBody(piecesOf(bytes(90), bytes(90)), setup.context);
+    const body = await openBody(piecesOf(bytes(90), bytes(90)), setup.context);
     expect(setup.free()).toBe(250);
     await body.dispose();
     expectNothingLeft(setup);
@@ -99,10 +103,10 @@ describe('a body of unknown length', () => {
   it('goes to disk, however small, when the budget is used up', async () => {
     const setup = setUpBody();
     const held = await Promise.all(
-      [100, 100, 40].map(size => openUploadBody(piecesOf(bytes(size)), setup.context)),
+      [100, 100, 40].map(size => openBody(piecesOf(bytes(size)), setup.context)),
     );
     expect(isOnDisk(setup)).toBe(false);
-    const body = await openUploadBody(piecesOf(bytes(11, 'y')), setup.context);
+    const body = await openBody(piecesOf(bytes(11, 'y')), setup.context);
     expect(isOnDisk(setup)).toBe(true);
     expect((await readAll(body)).equals(bytes(11, 'y'))).toBe(true);
     await Promise.all([...held, body].map(each => each.dispose()));
@@ -110,10 +114,8 @@ describe('a body of unknown length', () => {
   });
 
   it('goes to disk entirely when nothing may stay in memory', async () => {
-    const given = setUpBody();
-    const limits = { ...given.context.limits, memoryLimitBytes: 0 };
-    const setup = { ...given, context: { ...given.context, limits } };
-    const body = await openUploadBody(piecesOf(bytes(1)), setup.context);
+    const setup = setUpBody({ options: optionsWith(0) });
+    const body = await openBody(piecesOf(bytes(1)), setup.context);
     expect(isOnDisk(setup)).toBe(true);
     await body.dispose();
     expectNothingLeft(setup);
@@ -132,13 +134,13 @@ describe('a body of unknown length', () => {
       }
     }
     const expected = Buffer.from(Array.from({ length: count }, (__, index) => index % 251));
-    const body = await openUploadBody(reusing(), setup.context);
+    const body = await openBody(reusing(), setup.context);
     expect((await readAll(body)).equals(expected)).toBe(true);
     await body.dispose();
   });
 
   it('shows its first 4100 bytes as soon as they are there, and only once', async () => {
-    const inspectHead = jest.fn<OpenBodyContext['inspectHead']>(() => Promise.resolve());
+    const inspectHead = jest.fn<OpeningContext['inspectHead']>(() => Promise.resolve());
     const setup = setUpBody({ inspectHead });
     let seenAtSecond = -1;
     async function* source(): AsyncGenerator<Uint8Array> {
@@ -147,7 +149,7 @@ describe('a body of unknown length', () => {
       seenAtSecond = inspectHead.mock.calls.length;
       yield bytes(10, 'c');
     }
-    const body = await openUploadBody(source(), setup.context);
+    const body = await openBody(source(), setup.context);
     await body.dispose();
     expect(seenAtSecond).toBe(1);
     expect(inspectHead).toHaveBeenCalledTimes(1);
@@ -157,8 +159,8 @@ describe('a body of unknown length', () => {
   });
 
   it('shows an empty head when it is empty', async () => {
-    const inspectHead = jest.fn<OpenBodyContext['inspectHead']>(() => Promise.resolve());
-    await openUploadBody(piecesOf(), setUpBody({ inspectHead }).context);
+    const inspectHead = jest.fn<OpeningContext['inspectHead']>(() => Promise.resolve());
+    await openBody(piecesOf(), setUpBody({ inspectHead }).context);
     expect(inspectHead.mock.calls.map(([head]) => head.byteLength)).toEqual([0]);
   });
 });
@@ -176,7 +178,7 @@ describe('a body that is given up', () => {
         returned();
       }
     }
-    await expect(openUploadBody(source(), given.context)).rejects.toBe(refusal);
+    await expect(openBody(source(), given.context)).rejects.toBe(refusal);
     expect(returned).toHaveBeenCalledTimes(1);
     expectNothingLeft(given);
   });
@@ -184,7 +186,7 @@ describe('a body that is given up', () => {
   it('is refused at its end when it is shorter than a head', async () => {
     const refusal = new Error('refused');
     const setup = setUpBody({ inspectHead: () => Promise.reject(refusal) });
-    await expect(openUploadBody(piecesOf(bytes(300)), setup.context)).rejects.toBe(refusal);
+    await expect(openBody(piecesOf(bytes(300)), setup.context)).rejects.toBe(refusal);
     expectNothingLeft(setup);
   });
 
@@ -198,7 +200,7 @@ describe('a body that is given up', () => {
       yield bytes(size);
       throw fault;
     }
-    await expect(openUploadBody(source(), setup.context)).rejects.toMatchObject({
+    await expect(openBody(source(), setup.context)).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_FAILED',
       cause: fault,
     });
@@ -213,7 +215,7 @@ describe('a body that is given up', () => {
       controller.abort(new Error('gave up'));
       yield bytes(5_000);
     }
-    await expect(openUploadBody(source(), setup.context)).rejects.toThrow('gave up');
+    await expect(openBody(source(), setup.context)).rejects.toThrow('gave up');
     expectNothingLeft(setup);
   });
 });
@@ -222,7 +224,7 @@ describe('a spool that fails', () => {
   it('for want of its folder says so', async () => {
     const setup = setUpBody();
     rmSync(setup.folder, { recursive: true });
-    const error = openUploadBody(piecesOf(bytes(101)), setup.context);
+    const error = openBody(piecesOf(bytes(101)), setup.context);
     await expect(error).rejects.toMatchObject({
       code: 'WX_CLOUD_SPOOL_FAILED',
       cause: { code: 'ENOENT' },
@@ -233,15 +235,16 @@ describe('a spool that fails', () => {
   it('for want of room on the disk says so, and leaves nothing', async () => {
     const setup = setUpBody();
     await failFileHandles('writev', 'ENOSPC');
-    await expect(
-      openUploadBody(piecesOf(bytes(90), bytes(90)), setup.context),
-    ).rejects.toMatchObject({ code: 'WX_CLOUD_SPOOL_FAILED', cause: { code: 'ENOSPC' } });
+    await expect(openBody(piecesOf(bytes(90), bytes(90)), setup.context)).rejects.toMatchObject({
+      code: 'WX_CLOUD_SPOOL_FAILED',
+      cause: { code: 'ENOSPC' },
+    });
     expectNothingLeft(setup);
   });
 
   it('when it is read back says so, and leaves nothing', async () => {
     const setup = setUpBody();
-    const body = await openUploadBody(piecesOf(bytes(500)), setup.context);
+    const body = await openBody(piecesOf(bytes(500)), setup.context);
     await failFileHandles('read', 'EIO');
     await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_SPOOL_FAILED' });
     await body.dispose();
@@ -253,7 +256,7 @@ describe('a spool that fails', () => {
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
     afterThisTest(() => warn.mockRestore());
     await failClosing('EIO');
-    const body = await openUploadBody(piecesOf(bytes(500)), setup.context);
+    const body = await openBody(piecesOf(bytes(500)), setup.context);
     await expect(body.dispose()).resolves.toBeUndefined();
     expect(warn.mock.calls).toEqual([['A temporary file could not be removed: EIO: close']]);
     expectNothingLeft(setup);
@@ -261,7 +264,7 @@ describe('a spool that fails', () => {
 
   it('when it is read after its end says so', async () => {
     const setup = setUpBody();
-    const body = await openUploadBody(piecesOf(bytes(500)), setup.context);
+    const body = await openBody(piecesOf(bytes(500)), setup.context);
     await body.dispose();
     await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_SPOOL_FAILED' });
   });
@@ -291,12 +294,12 @@ function pushed(): { push: (piece?: Buffer) => void; pieces: AsyncIterable<Uint8
 
 describe('a body whose source has stopped, when its memory is wanted', () => {
   const start = (
-    given: Partial<OpenBodyContext> = {},
+    given: Partial<OpeningContext> = {},
     more: Parameters<typeof setUpBody>[1] = {},
   ) => {
     const setup = setUpBody(given, more);
     const { push, pieces } = pushed();
-    return { setup, push, opening: openUploadBody(pieces, setup.context) };
+    return { setup, push, opening: openBody(pieces, setup.context) };
   };
   const holds = (setup: BodySetup, bytesHeld: number): Promise<void> =>
     until(() => setup.free() === 250 - bytesHeld, `${bytesHeld} bytes held`);
@@ -305,10 +308,9 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
     ['before its head is there', [90]],
     ['behind its head', [4_100, 90]],
   ])('goes to disk %s, and is whole', async (_, sizes) => {
-    const large = { memoryLimitBytes: 10_000, memoryBudgetBytes: 10_000 };
     const given = setUpBody();
     const { setup, push, opening } = start({
-      limits: { ...given.context.limits, ...large },
+      options: optionsWith(10_000),
       budget: new MemoryBudget(10_000, given.memory),
     });
     const pieces = sizes.map((size, index) => bytes(size, String(index)));
@@ -377,7 +379,7 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
 
   it('stays where it is once it is there as a whole', async () => {
     const setup = setUpBody();
-    const body = await openUploadBody(piecesOf(bytes(90)), setup.context);
+    const body = await openBody(piecesOf(bytes(90)), setup.context);
     setup.context.budget.reserve(1_000);
     await holds(setup, 90);
     expect(isOnDisk(setup)).toBe(false);
@@ -388,9 +390,9 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
 
 describe('a piece that has gone to disk', () => {
   it('is held by nothing, however long the next one takes', async () => {
-    const setup = setUpBody({ areGivenAway: true });
+    const setup = setUpBody();
     const { push, pieces } = pushed();
-    const opening = openUploadBody(pieces, setup.context);
+    const opening = openComing(pieces, setup.context);
     const pushOne = (): WeakRef<Buffer> => {
       const piece = Buffer.allocUnsafeSlow(100_000);
       push(piece);
@@ -412,7 +414,7 @@ describe('a piece that has gone to disk', () => {
 describe('a body on disk', () => {
   it('is read with little memory when none is left, and gives back what it takes', async () => {
     const setup = setUpBody();
-    const body = await openUploadBody(piecesOf(bytes(100_000)), setup.context);
+    const body = await openBody(piecesOf(bytes(100_000)), setup.context);
     setup.context.budget.count(250);
     const sizes: number[] = [];
     for await (const piece of body.open(setup.context.signal) as AsyncIterable<Uint8Array>) {
@@ -432,7 +434,7 @@ describe('a body on disk', () => {
     const given = setUpBody();
     const budget = new MemoryBudget(10_000_000, given.memory);
     const setup = setUpBody({ budget });
-    const body = await openUploadBody(piecesOf(bytes(2_000_000)), setup.context);
+    const body = await openBody(piecesOf(bytes(2_000_000)), setup.context);
     const source = body.open(setup.context.signal) as AsyncIterable<Uint8Array>;
     const reading = source[Symbol.asyncIterator]();
     await reading.next();
@@ -457,7 +459,7 @@ describe('a disk budget', () => {
     ) => {
       const setup = setUpBody({ mostBytes }, { diskBytes });
       const source = piecesOf(...Array.from({ length: size + 1 }, () => bytes(1)));
-      await expect(openUploadBody(source, setup.context)).rejects.toMatchObject({
+      await expect(openComing(source, setup.context)).rejects.toMatchObject({
         code: 'WX_CLOUD_SPOOL_FAILED',
         message: expect.stringContaining('upload.diskBudgetBytes'),
       });
@@ -467,7 +469,7 @@ describe('a disk budget', () => {
 
   it('is not asked for a body that stays in memory', async () => {
     const setup = setUpBody({ mostBytes: 1_000 }, { diskBytes: 0 });
-    const body = await openUploadBody(piecesOf(bytes(100)), setup.context);
+    const body = await openComing(piecesOf(bytes(100)), setup.context);
     await body.dispose();
     expectNothingLeft(setup);
   });

@@ -4,15 +4,10 @@ import { Readable } from 'node:stream';
 import { buffer as readWhole } from 'node:stream/consumers';
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import {
-  detectContentType,
-  MemoryBudget,
-  openUploadBody,
-  startMemoryUse,
-} from '../../../lib/body/index.js';
+import { detectContentType, MemoryBudget, startMemoryUse } from '../../../lib/body/index.js';
 import { FileHeads } from '../../../lib/http/file-heads.js';
 import { PNG } from '../../support/forms.js';
-import { setUpBody } from '../support/bodies.js';
+import { openBody, setUpBody } from '../support/bodies.js';
 
 const CONTENT_ELSEWHERE = expect.objectContaining({
   code: 'WX_CLOUD_ARGUMENT_INVALID',
@@ -43,7 +38,7 @@ describe("a stored file's buffer", () => {
 
   it.each<[string, (buffer: Buffer) => unknown]>([
     ['written to a file', buffer => writeFile('/dev/null', buffer)],
-    ['uploaded', buffer => openUploadBody(buffer, setUpBody().context)],
+    ['uploaded', buffer => openBody(buffer, setUpBody().context)],
     ['hashed', buffer => createHash('sha256').update(buffer)],
     ['copied', buffer => Buffer.from(buffer)],
     ['copied as an array', buffer => new Uint8Array(buffer)],

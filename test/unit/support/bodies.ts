@@ -8,9 +8,12 @@ import {
   MemoryBudget,
   startMemoryUse,
   type MemoryUse,
+  openSource,
   type BodyBytes,
-  type OpenBodyContext,
+  type SourceContext,
+  type SourceInput,
   type UploadBody,
+  type UploadSource,
 } from '../../../lib/body/index.js';
 import { afterThisTest } from './server.js';
 
@@ -36,10 +39,54 @@ function readDescriptor(descriptor: string): string {
   }
 }
 
+/** What a test opens a source with. */
+export interface OpeningContext extends SourceContext {
+  /** The size that is declared. */
+  readonly size?: number | undefined;
+  /** The most bytes that it can have. */
+  readonly mostBytes?: number | undefined;
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+  /** Looks at the first bytes; what it throws refuses the body. */
+  readonly inspectHead: (head: Uint8Array) => Promise<void>;
+}
+
+/** A body, and what lets go of its source. */
+export type OpenedBody = UploadBody & { readonly dispose: () => Promise<void> };
+
+/** Opens a source as an upload does: looks at its head, reads the rest, and lets go of what fails. */
+export async function openInput(
+  input: SourceInput,
+  context: Omit<OpeningContext, 'size' | 'mostBytes'>,
+): Promise<OpenedBody> {
+  const source = await openSource(input, context, context.signal);
+  try {
+    await context.inspectHead(source.head);
+    return { ...(await source.complete()), dispose: () => source.dispose() };
+  } catch (error) {
+    await source.dispose();
+    throw error;
+  }
+}
+
+/** Opens what a caller of the service gives. */
+export function openBody(source: UploadSource, context: OpeningContext): Promise<OpenedBody> {
+  return openInput({ source, size: context.size }, context);
+}
+
+/** Opens pieces that come from a form, which does not touch them again. */
+export function openComing(
+  pieces: AsyncIterable<Uint8Array>,
+  context: OpeningContext,
+): Promise<OpenedBody> {
+  const queue = Object.assign(pieces, { isAsked: false, takeWhole: () => undefined });
+  return openInput({ queue, size: context.size, mostBytes: context.mostBytes }, context);
+}
+
 /** The parts of a context that tests look at. */
 export interface BodySetup {
   /** What opening a body takes. */
-  readonly context: OpenBodyContext;
+  readonly context: OpeningContext;
   /** Where temporary files go. */
   readonly folder: string;
   /** Bytes of the budget that are free: 250 when nothing is held. */
@@ -55,28 +102,24 @@ export interface BodySetup {
 /** Files get seven eighths of it: 250 bytes. */
 const BUDGET_BYTES = 286;
 
+/** The options that matter to a source. */
+export function optionsWith(memoryLimitBytes: number): SourceContext['options'] {
+  return { upload: { memoryLimitBytes }, timeouts: { idleMs: 5_000 } };
+}
+
 /** A context with small limits: 100 bytes a body in memory, 250 together, 16 MiB on disk. */
 export function setUpBody(
-  given: Partial<OpenBodyContext> = {},
+  given: Partial<OpeningContext> = {},
   { memory = startMemoryUse(), diskBytes = 16_777_216 } = {},
 ): BodySetup {
   const folder = makeFolder();
   const budget = new MemoryBudget(BUDGET_BYTES, memory);
   const diskUse = { usedBytes: 0 };
-  const limits = {
-    memoryLimitBytes: 100,
-    memoryBudgetBytes: BUDGET_BYTES,
-    diskBudgetBytes: diskBytes,
-    spoolDirectory: folder,
-    verifyEtag: false,
-  };
   let seen: Buffer | undefined;
-  const context: OpenBodyContext = {
-    size: undefined,
-    limits,
+  const context: OpeningContext = {
+    options: optionsWith(100),
     budget,
     diskBudget: new DiskBudget(folder, diskBytes, diskUse),
-    idleMs: 5_000,
     signal: new AbortController().signal,
     inspectHead: async head => {
       seen = Buffer.from(head);

@@ -3,16 +3,24 @@ import {
   DiskBudget,
   KeptPieces,
   MemoryBudget,
-  openQueuedBody,
   startMemoryUse,
   type MemoryUse,
-  type OpenBodyContext,
   type QueuedSource,
 } from '../../../lib/body/index.js';
-import { setUpBody, leftIn } from '../support/bodies.js';
+import {
+  leftIn,
+  openInput,
+  optionsWith,
+  setUpBody,
+  type OpenedBody,
+  type OpeningContext,
+} from '../support/bodies.js';
 
 const SIGNAL = new AbortController().signal;
 const PIECES = [Buffer.from('ab'), Buffer.from('cde')];
+
+const openQueue = (queue: QueuedSource, context: OpeningContext): Promise<OpenedBody> =>
+  openInput({ queue, size: context.size, mostBytes: undefined }, context);
 
 /** A queue of these pieces, whole or still coming. */
 function queueOf(
@@ -32,23 +40,14 @@ function queueOf(
 }
 
 function makeContext(
-  parts: Partial<OpenBodyContext> = {},
+  parts: Partial<OpeningContext> = {},
   budgetBytes = 1_000,
-): { context: OpenBodyContext; use: MemoryUse } {
+): { context: OpeningContext; use: MemoryUse } {
   const use = startMemoryUse();
-  const context: OpenBodyContext = {
-    size: undefined,
-    areGivenAway: true,
-    limits: {
-      memoryLimitBytes: 100,
-      memoryBudgetBytes: budgetBytes,
-      diskBudgetBytes: 1_000,
-      spoolDirectory: '/dev/null/there-is-none',
-      verifyEtag: false,
-    },
+  const context: OpeningContext = {
+    options: optionsWith(100),
     budget: new MemoryBudget(budgetBytes, use),
     diskBudget: new DiskBudget('/dev/null/there-is-none', 1_000, { usedBytes: 0 }),
-    idleMs: 1_000,
     signal: SIGNAL,
     inspectHead: jest.fn(() => Promise.resolve()),
     ...parts,
@@ -65,7 +64,7 @@ async function readAll(bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>):
 describe('a queue that is there as a whole', () => {
   it('is a body that can be read again, and counts towards the budget until it is disposed of', async () => {
     const { context, use } = makeContext();
-    const body = await openQueuedBody(queueOf(PIECES, context.budget), context);
+    const body = await openQueue(queueOf(PIECES, context.budget), context);
     expect({ size: body.size, isReplayable: body.isReplayable }).toEqual({
       size: 5,
       isReplayable: true,
@@ -84,20 +83,20 @@ describe('a queue that is there as a whole', () => {
 
   it('may be empty', async () => {
     const { context } = makeContext();
-    const body = await openQueuedBody(queueOf([], context.budget), context);
+    const body = await openQueue(queueOf([], context.budget), context);
     expect(body.size).toBe(0);
   });
 
   it('gives its memory back when it is refused', async () => {
     const refusal = new Error('refused');
     const { context, use } = makeContext({ inspectHead: () => Promise.reject(refusal) });
-    await expect(openQueuedBody(queueOf(PIECES, context.budget), context)).rejects.toBe(refusal);
+    await expect(openQueue(queueOf(PIECES, context.budget), context)).rejects.toBe(refusal);
     expect(use.usedBytes).toBe(0);
   });
 
   it('is refused when another size was declared', async () => {
     const { context, use } = makeContext({ size: 4 });
-    await expect(openQueuedBody(queueOf(PIECES, context.budget), context)).rejects.toMatchObject({
+    await expect(openQueue(queueOf(PIECES, context.budget), context)).rejects.toMatchObject({
       code: 'WX_CLOUD_SIZE_MISMATCHED',
     });
     expect(use.usedBytes).toBe(0);
@@ -107,15 +106,15 @@ describe('a queue that is there as a whole', () => {
   it('does not hold a large buffer for a few bytes of it', async () => {
     const { context } = makeContext();
     const large = Buffer.alloc(65_536);
-    const body = await openQueuedBody(queueOf([large.subarray(0, 10)], context.budget), context);
+    const body = await openQueue(queueOf([large.subarray(0, 10)], context.budget), context);
     const [piece] = body.open(SIGNAL) as readonly Uint8Array[];
     expect(piece?.buffer).not.toBe(large.buffer);
   });
 
   it('goes to a temporary file when it is larger than may stay in memory', async () => {
     const { context, use } = makeContext();
-    const limited = { ...context, limits: { ...context.limits, memoryLimitBytes: 4 } };
-    await expect(openQueuedBody(queueOf(PIECES, context.budget), limited)).rejects.toMatchObject({
+    const limited = { ...context, options: optionsWith(4) };
+    await expect(openQueue(queueOf(PIECES, context.budget), limited)).rejects.toMatchObject({
       code: 'WX_CLOUD_SPOOL_FAILED',
     });
     expect(use.usedBytes).toBe(0);
@@ -125,7 +124,7 @@ describe('a queue that is there as a whole', () => {
 describe('a queue that is still coming', () => {
   it('is read piece by piece', async () => {
     const { context, use } = makeContext();
-    const body = await openQueuedBody(queueOf(PIECES, context.budget, { isWhole: false }), context);
+    const body = await openQueue(queueOf(PIECES, context.budget, { isWhole: false }), context);
     expect(await readAll(body.open(SIGNAL) as Iterable<Uint8Array>)).toBe('abcde');
     await body.dispose();
     expect(use.usedBytes).toBe(0);
@@ -138,10 +137,7 @@ describe('a queue that is still coming', () => {
   ])('and whose size is known %s', async (_, isAsked, diskBytes, onDisk) => {
     const { context, folder, free, onDisk: takenBytes } = setUpBody({ size: 3 }, { diskBytes });
     const queue = queueOf([Buffer.from('abc')], context.budget, { isWhole: false, isAsked });
-    const body = await openQueuedBody(queue, {
-      ...context,
-      limits: { ...context.limits, memoryLimitBytes: 0 },
-    });
+    const body = await openQueue(queue, { ...context, options: optionsWith(0) });
     expect([takenBytes(), body.isReplayable]).toEqual([onDisk, onDisk > 0]);
     expect(await readAll(body.open(SIGNAL) as AsyncIterable<Uint8Array>)).toBe('abc');
     await body.dispose();

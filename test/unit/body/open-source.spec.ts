@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { describe, expect, it, jest } from '@jest/globals';
-import { openFileBody, openUploadBody, type UploadSource } from '../../../lib/body/index.js';
+import { openSource, type UploadSource } from '../../../lib/body/index.js';
 import { until } from '../../support/until.js';
 import {
   failFileHandles,
   leftIn,
   makeFolder,
+  openBody,
+  openInput,
   piecesOf,
   readAll,
   setUpBody,
@@ -32,10 +34,10 @@ const kinds: readonly [string, boolean, () => UploadSource][] = [
   ['an async generator', false, () => piecesOf(BYTES.subarray(0, 1), BYTES.subarray(1))],
 ];
 
-describe('openUploadBody', () => {
+describe('openSource', () => {
   it.each(kinds)('takes %s of unknown size, for any number of tries', async (_, __, open) => {
     const setup = setUpBody();
-    const body = await openUploadBody(open(), setup.context);
+    const body = await openBody(open(), setup.context);
     expect(body).toMatchObject({ size: SIZE, isReplayable: true });
     expect(setup.head()).toEqual(BYTES);
     expect(await readAll(body)).toEqual(BYTES);
@@ -47,7 +49,7 @@ describe('openUploadBody', () => {
 
   it.each(kinds)('takes %s of a declared size', async (_, isReplayable, open) => {
     const setup = setUpBody({ size: SIZE });
-    const body = await openUploadBody(open(), setup.context);
+    const body = await openBody(open(), setup.context);
     expect(body).toMatchObject({ size: SIZE, isReplayable });
     expect(setup.head()).toEqual(BYTES);
     expect(await readAll(body)).toEqual(BYTES);
@@ -63,7 +65,7 @@ describe('openUploadBody', () => {
     ]),
   )('refuses a declared size that is for %s', async (_, size, open) => {
     const opened = async (): Promise<Buffer> =>
-      readAll(await openUploadBody(open(), setUpBody({ size }).context));
+      readAll(await openBody(open(), setUpBody({ size }).context));
     await expect(opened()).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
   });
 
@@ -77,7 +79,7 @@ describe('openUploadBody', () => {
   ])('takes %s that is empty, with and without its size', async (_, open) => {
     for (const size of [undefined, 0]) {
       const inspectHead = jest.fn(() => Promise.resolve());
-      const body = await openUploadBody(open(), setUpBody({ size, inspectHead }).context);
+      const body = await openBody(open(), setUpBody({ size, inspectHead }).context);
       expect(body.size).toBe(0);
       expect((await readAll(body)).byteLength).toBe(0);
       expect(inspectHead).toHaveBeenCalledTimes(1);
@@ -98,7 +100,7 @@ describe('openUploadBody', () => {
     ['a promise of a Buffer', Promise.resolve(BYTES)],
     ['a Map', new Map()],
   ])('refuses %s', async (_, source) => {
-    const opening = openUploadBody(source as UploadSource, setUpBody().context);
+    const opening = openBody(source as UploadSource, setUpBody().context);
     await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
   });
 
@@ -106,7 +108,7 @@ describe('openUploadBody', () => {
     'refuses the declared size %p',
     async size => {
       const stream = Readable.from([BYTES]);
-      const opening = openUploadBody(stream, setUpBody({ size: size as number }).context);
+      const opening = openBody(stream, setUpBody({ size: size as number }).context);
       await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
     },
   );
@@ -116,13 +118,24 @@ describe('openUploadBody', () => {
       [`${kind} of unknown size`, undefined, open] as const,
       [`${kind} of known size`, SIZE, open] as const,
     ]),
-  )('lets inspectHead refuse %s', async (_, size, open) => {
+  )('leaves nothing of %s whose head is refused', async (_, size, open) => {
     const refusal = new Error('refused');
     const source = open();
     const setup = setUpBody({ size, inspectHead: () => Promise.reject(refusal) });
-    await expect(openUploadBody(source, setup.context)).rejects.toBe(refusal);
+    await expect(openBody(source, setup.context)).rejects.toBe(refusal);
     expect(setup.free()).toBe(250);
     expect(leftIn(setup.folder)).toEqual([]);
+  });
+});
+
+describe('the head of an opened source', () => {
+  it.each(kinds)('is let go of once the rest is read: %s', async (_, __, open) => {
+    const { context } = setUpBody();
+    const source = await openSource({ source: open(), size: undefined }, context, NEVER);
+    expect(Buffer.from(source.head)).toEqual(BYTES);
+    await source.complete();
+    expect(source.head.byteLength).toBe(0);
+    await source.dispose();
   });
 });
 
@@ -132,19 +145,19 @@ describe('a stream of a declared size', () => {
     stream.push(Buffer.alloc(5_000));
     const inspectHead = (): Promise<void> => Promise.reject(new Error('refused'));
     const setup = setUpBody({ size: 10_000, inspectHead });
-    await failureOf(openUploadBody(stream, setup.context));
+    await failureOf(openBody(stream, setup.context));
     expect(stream.destroyed).toBe(true);
   });
 
   it('is destroyed when it is given up before it is sent', async () => {
     const stream = Readable.from([Buffer.alloc(5_000), Buffer.alloc(5_000)]);
-    const body = await openUploadBody(stream, setUpBody({ size: 10_000 }).context);
+    const body = await openBody(stream, setUpBody({ size: 10_000 }).context);
     await body.dispose();
     expect(stream.destroyed).toBe(true);
   });
 
   it('never yields a byte too many', async () => {
-    const body = await openUploadBody(
+    const body = await openBody(
       piecesOf(Buffer.alloc(5_000), Buffer.alloc(5_000)),
       setUpBody({ size: 9_999 }).context,
     );
@@ -163,7 +176,7 @@ describe('a stream of a declared size', () => {
       for (; pulled < 100; pulled += 1) yield Buffer.alloc(1_000, 'x');
     }
     const setup = setUpBody({ size: 100_000 });
-    const body = await openUploadBody(source(), setup.context);
+    const body = await openBody(source(), setup.context);
     expect(pulled).toBeLessThanOrEqual(5);
     expect(setup.head()?.byteLength).toBe(4_100);
     expect((await readAll(body)).byteLength).toBe(100_000);
@@ -177,7 +190,7 @@ describe('a stream of a declared size', () => {
         yield one;
       }
     }
-    const body = await openUploadBody(reusing(), setUpBody({ size: 50 }).context);
+    const body = await openBody(reusing(), setUpBody({ size: 50 }).context);
     expect([...(await readAll(body))]).toEqual(Array.from({ length: 50 }, (_, index) => index));
   });
 
@@ -186,7 +199,7 @@ describe('a stream of a declared size', () => {
       const buffer = Buffer.alloc(3_000);
       for (const fill of ['a', 'b', 'c', 'd', 'e']) yield buffer.fill(fill);
     }
-    const body = await openUploadBody(reusing(), setUpBody({ size: 15_000 }).context);
+    const body = await openBody(reusing(), setUpBody({ size: 15_000 }).context);
     const pieces: Uint8Array[] = [];
     for await (const piece of body.open(NEVER) as AsyncIterable<Uint8Array>) pieces.push(piece);
     const fills = pieces.map(piece => [...new Set(piece)]);
@@ -198,12 +211,12 @@ describe('a stream of a declared size', () => {
       yield Buffer.alloc(5_000);
       throw new Error('source failed');
     }
-    const body = await openUploadBody(source(), setUpBody({ size: 10_000 }).context);
+    const body = await openBody(source(), setUpBody({ size: 10_000 }).context);
     await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
   });
 });
 
-describe('openFileBody', () => {
+describe('openSource of a local file', () => {
   function makeFile(bytes: Buffer): string {
     const path = join(makeFolder(), '文件.bin');
     writeFileSync(path, bytes);
@@ -214,7 +227,7 @@ describe('openFileBody', () => {
     const bytes = Buffer.alloc(size, 'abc');
     const path = makeFile(bytes);
     const setup = setUpBody();
-    const body = await openFileBody(path, setup.context);
+    const body = await openInput({ localPath: path }, setup.context);
     expect(body).toMatchObject({ size, isReplayable: true });
     expect(setup.head()?.equals(bytes.subarray(0, 4_100))).toBe(true);
     expect((await readAll(body)).equals(bytes)).toBe(true);
@@ -228,7 +241,7 @@ describe('openFileBody', () => {
     ['longer', 20_000],
   ])('fails when the file became %s since', async (_, size) => {
     const path = makeFile(Buffer.alloc(10_000));
-    const body = await openFileBody(path, setUpBody().context);
+    const body = await openInput({ localPath: path }, setUpBody().context);
     truncateSync(path, size);
     await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
     await until(() => leftIn(join(path, '..')).join() === '文件.bin', 'the file is closed');
@@ -237,7 +250,7 @@ describe('openFileBody', () => {
   it('fails when its first bytes cannot be read', async () => {
     const path = makeFile(Buffer.alloc(10));
     await failFileHandles('read', 'EIO');
-    await expect(openFileBody(path, setUpBody().context)).rejects.toMatchObject({
+    await expect(openInput({ localPath: path }, setUpBody().context)).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_FAILED',
       cause: { code: 'EIO' },
     });
@@ -247,14 +260,14 @@ describe('openFileBody', () => {
     const path = makeFile(Buffer.alloc(10));
     const blob = await openAsBlob(path);
     writeFileSync(path, Buffer.alloc(20));
-    await expect(openUploadBody(blob, setUpBody().context)).rejects.toMatchObject({
+    await expect(openBody(blob, setUpBody().context)).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_FAILED',
     });
   });
 
   it('fails when the file is gone since', async () => {
     const path = makeFile(Buffer.alloc(10));
-    const body = await openFileBody(path, setUpBody().context);
+    const body = await openInput({ localPath: path }, setUpBody().context);
     unlinkSync(path);
     await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
   });
@@ -266,15 +279,15 @@ describe('openFileBody', () => {
   ])('fails when the file %s', async (_, name) => {
     const folder = makeFolder();
     mkdirSync(join(folder, 'folder'));
-    const opening = openFileBody(`${folder}/${name}`, setUpBody().context);
+    const opening = openInput({ localPath: `${folder}/${name}` }, setUpBody().context);
     await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
   });
 
-  it('lets inspectHead refuse the file', async () => {
+  it('leaves a file alone whose head is refused', async () => {
     const refusal = new Error('refused');
     const setup = setUpBody({ inspectHead: () => Promise.reject(refusal) });
     const path = makeFile(Buffer.alloc(10));
-    await expect(openFileBody(path, setup.context)).rejects.toBe(refusal);
+    await expect(openInput({ localPath: path }, setup.context)).rejects.toBe(refusal);
     expect(leftIn(join(path, '..'))).toEqual(['文件.bin']);
   });
 });

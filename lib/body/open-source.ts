@@ -1,0 +1,262 @@
+import { open, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { WxCloudStorageError } from '../errors/index.js';
+import type { ResolvedTimeouts, ResolvedUpload } from '../options/index.js';
+import { UNKNOWN_CONTENT_TYPE } from './detect-content-type.js';
+import type { DiskBudget } from './disk-budget.js';
+import type { KeptPieces } from './kept-pieces.js';
+import { readMediaType } from './media-type.js';
+import type { MemoryBudget } from './memory-budget.js';
+import { NO_PIECE, type Pieces } from './pieces.js';
+import { readPieces, sourceFailed, type ReadContext } from './read-pieces.js';
+import { openSpool, type SpoolContext } from './spool.js';
+import { exactly, openStream } from './stream-body.js';
+import { HEAD_BYTES, MeasuredSource, type OpenedSource, type UploadBody } from './upload-body.js';
+
+/** What can be uploaded. Text is sent as UTF-8. A stream is read once and destroyed when the upload fails. */
+export type UploadSource =
+  Uint8Array | string | Blob | Readable | ReadableStream | AsyncIterable<Uint8Array | string>;
+
+/** Pieces that come one after the other, and that their source does not touch again. */
+export interface QueuedSource extends AsyncIterable<Uint8Array> {
+  /** True when its memory is wanted for something else. */
+  readonly isAsked: boolean;
+  /**
+   * Takes all of them when none is to come any more, none was taken, and the budget has room for
+   * them; undefined otherwise. They are the caller's to release.
+   */
+  takeWhole(): KeptPieces | undefined;
+}
+
+/** The things that can be opened: bytes in some form, a queue, or a local file. */
+export type SourceInput = GivenInput | QueuedInput | { readonly localPath: string };
+
+interface GivenInput {
+  readonly source: UploadSource;
+  /** The size, when the caller knows it: a stream is then not kept. */
+  readonly size: number | undefined;
+}
+
+interface QueuedInput {
+  /** Pieces that may be there as a whole already. */
+  readonly queue: QueuedSource;
+  /** As {@link GivenInput.size}. */
+  readonly size: number | undefined;
+  /** The most bytes that it can have, where that is known. */
+  readonly mostBytes: number | undefined;
+}
+
+/** The part of an instance that its sources need. */
+export interface SourceContext {
+  /** Limits for what is kept, and how long a piece of a stream may take. */
+  readonly options: {
+    readonly upload: Pick<ResolvedUpload, 'memoryLimitBytes'>;
+    readonly timeouts: Pick<ResolvedTimeouts, 'idleMs'>;
+  };
+  /** The memory that all uploads together may hold. */
+  readonly budget: MemoryBudget;
+  /** The disk that all temporary files together may take, and their place. */
+  readonly diskBudget: DiskBudget;
+}
+
+/** The way in which one source is read and kept. */
+type Reading = ReadContext & SpoolContext;
+
+/**
+ * Opens whatever was given: reads no more than its first bytes. Dispose of it when it has been sent
+ * or given up; the signal ends the reading, for as long as it is used.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when it is nothing that can be uploaded, or its size
+ * is wrong; `WX_CLOUD_BODY_FAILED`; `WX_CLOUD_SIZE_MISMATCHED`; `WX_CLOUD_SPOOL_FAILED`
+ */
+export async function openSource(
+  input: SourceInput,
+  { options, budget, diskBudget }: SourceContext,
+  signal: AbortSignal,
+): Promise<OpenedSource> {
+  const { memoryLimitBytes } = options.upload;
+  const { idleMs } = options.timeouts;
+  const limits = { memoryLimitBytes, budget, diskBudget, idleMs, signal };
+  if ('localPath' in input) return openFile(input.localPath, idleMs);
+  if ('queue' in input) {
+    return openQueue(input, { ...limits, areGivenAway: true, mostBytes: input.mostBytes });
+  }
+  return openGiven(input, { ...limits, areGivenAway: false, mostBytes: undefined });
+}
+
+/** What is there as a whole, and may stay in memory, is used as it is. */
+async function openQueue({ queue, size }: QueuedInput, reading: Reading): Promise<OpenedSource> {
+  const kept = queue.takeWhole();
+  if (kept !== undefined) return openWhole(kept, size, reading);
+  const pieces = readPieces(queue, reading);
+  if (size === undefined) return openSpool(pieces, reading);
+  // It goes to disk all the same where it would wait in memory for its turn to be sent, and none is
+  // left.
+  if (queue.isAsked && reading.diskBudget.fits(size)) {
+    return openSpool(exactly(pieces, size), { ...reading, mostBytes: size });
+  }
+  return openStream(pieces, size, reading);
+}
+
+async function openWhole(
+  kept: KeptPieces,
+  size: number | undefined,
+  reading: Reading,
+): Promise<OpenedSource> {
+  try {
+    assertWholeSize(kept.size, size);
+    if (kept.size > reading.memoryLimitBytes) {
+      return await openSpool(readPieces(takeFrom(kept), reading), reading);
+    }
+  } catch (error) {
+    kept.release();
+    throw error;
+  }
+  const { blocks } = kept;
+  const body = replayable(kept.size, () => blocks);
+  return new MeasuredSource(kept.head(HEAD_BYTES), body, async () => kept.release());
+}
+
+/** Gives kept pieces one by one, and does not hold those that it has given. */
+function takeFrom(kept: KeptPieces): Pieces {
+  return {
+    next: async () => {
+      const value = kept.shift();
+      return value === undefined ? NO_PIECE : { done: false, value };
+    },
+    return: async () => {
+      kept.release();
+      return NO_PIECE;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+async function openGiven({ source, size }: GivenInput, reading: Reading): Promise<OpenedSource> {
+  assertSize(size);
+  if (isAsyncIterable(source)) {
+    const pieces = readPieces(source, reading);
+    return size === undefined ? openSpool(pieces, reading) : openStream(pieces, size, reading);
+  }
+  if (source instanceof Blob) return openBlob(source, size, reading.idleMs);
+  const bytes = typeof source === 'string' ? Buffer.from(source) : source;
+  if (!(bytes instanceof Uint8Array)) throw notABody(source);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  assertWholeSize(buffer.byteLength, size);
+  const body = replayable(buffer.byteLength, () => buffer);
+  return new MeasuredSource(buffer.subarray(0, HEAD_BYTES), body);
+}
+
+/** The media type of a source whose first bytes show none. */
+export function typeOfSource(source: UploadSource): string {
+  if (typeof source === 'string') return 'text/plain; charset=utf-8';
+  return (source instanceof Blob && readMediaType(source.type)) || UNKNOWN_CONTENT_TYPE;
+}
+
+async function openBlob(
+  blob: Blob,
+  size: number | undefined,
+  idleMs: number,
+): Promise<OpenedSource> {
+  const head = await blob.slice(0, HEAD_BYTES).arrayBuffer().catch(throwSourceFailed);
+  assertWholeSize(blob.size, size);
+  const body = replayable(blob.size, signal =>
+    exactly(readPieces(blob.stream() as ReadableStream, { idleMs, signal }), blob.size),
+  );
+  return new MeasuredSource(new Uint8Array(head), body);
+}
+
+/** A file is read again for every attempt. */
+async function openFile(localPath: string, idleMs: number): Promise<OpenedSource> {
+  const size = await fileSize(localPath);
+  const head = await readHead(localPath);
+  const body = replayable(size, signal =>
+    exactly(readPieces(readFile(localPath), { idleMs, signal }), size),
+  );
+  return new MeasuredSource(head, body);
+}
+
+function replayable(size: number, openBytes: UploadBody['open']): UploadBody {
+  return { size, isReplayable: true, open: openBytes };
+}
+
+async function fileSize(localPath: string): Promise<number> {
+  const found = await stat(localPath).catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  if (found.isFile()) return found.size;
+  throw unreadable(new Error('not a regular file'));
+}
+
+async function readHead(localPath: string): Promise<Uint8Array> {
+  const handle = await open(localPath, 'r').catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  try {
+    const reading = handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    const { buffer, bytesRead } = await reading.catch(throwSourceFailed);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* readFile(localPath: string): AsyncGenerator<Uint8Array, void, undefined> {
+  const handle = await open(localPath, 'r');
+  try {
+    for (;;) {
+      const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(262_144));
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+function assertSize(size: number | undefined): void {
+  if (size === undefined || (Number.isSafeInteger(size) && size >= 0)) return;
+  throw invalidArgument('size must be a whole number of bytes from 0');
+}
+
+/** Makes sure that a body that is at hand is as large as was said. */
+function assertWholeSize(found: number, declared: number | undefined): void {
+  if (declared === undefined || declared === found) return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_SIZE_MISMATCHED',
+    message: `The body to upload has ${found} bytes instead of the ${declared} declared; nothing was stored. Declare its exact size, or none.`,
+  });
+}
+
+function notABody(value: unknown): WxCloudStorageError {
+  const found = value === null ? 'null' : typeof value;
+  return invalidArgument(
+    `the body is ${found}, not bytes, text, a Blob, a stream or an async iterable. Pass one of these`,
+  );
+}
+
+function invalidArgument(what: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: `upload: ${what}.`,
+  });
+}
+
+/** As a Blob may be a file, which can be gone or changed. */
+function throwSourceFailed(error: unknown): never {
+  throw sourceFailed(error);
+}
+
+function unreadable(cause: unknown): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_BODY_FAILED',
+    message: 'The local file to upload could not be read; nothing was stored. See the cause.',
+    cause,
+  });
+}

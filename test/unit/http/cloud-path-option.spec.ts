@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it, jest } from '@jest/globals';
+import { chooseCloudPath } from '../../../lib/http/cloud-path-option.js';
+import type { WxCloudHttpRequest, WxCloudIncomingFile } from '../../../lib/http/upload-options.js';
+import { NEVER } from '../support/server.js';
+
+const request = {} as WxCloudHttpRequest;
+const facts = {
+  fieldname: 'photo',
+  originalname: 'a.txt',
+  mimetype: 'text/plain',
+  contentType: 'text/plain',
+  extension: 'txt',
+  size: 5,
+};
+
+describe('chooseCloudPath', () => {
+  it('ends a generated path in the extension, and makes another one for each file', async () => {
+    const choose = () => chooseCloudPath({ path: 'own/' }, facts, request, NEVER);
+    const paths = [await choose(), await choose()];
+    const generated = expect.stringMatching(/^own\/\d{4}\/\d\d\/\d\d\/[\da-f-]{36}\.txt$/);
+    expect(paths).toEqual(paths.map(() => ({ cloudPath: generated, isPathUnique: true })));
+    expect(paths[0]).not.toEqual(paths[1]);
+  });
+
+  it('tells a function all that is known of the file, and a UUID of its own', async () => {
+    const path = jest.fn(({ uuid }: WxCloudIncomingFile) => `own/${uuid}`);
+    await chooseCloudPath({ path }, facts, request, NEVER);
+    await chooseCloudPath({ path }, facts, request, NEVER);
+    const uuids = path.mock.calls.map(([{ uuid }]) => uuid);
+    expect(path.mock.calls).toEqual(uuids.map(uuid => [{ uuid, ...facts }, request]));
+    expect(new Set(uuids).size).toBe(2);
+  });
+
+  it.each<[string, (file: WxCloudIncomingFile) => string, boolean | undefined, boolean]>([
+    ['with the UUID', ({ uuid }) => `own/${uuid}.png`, undefined, true],
+    ['with the UUID in a folder', ({ uuid }) => `${uuid}/a.png`, false, true],
+    ['without it', () => 'own/a.png', undefined, false],
+    ['with a part of it', ({ uuid }) => `own/${uuid.slice(0, -1)}`, undefined, false],
+    ['with another one', () => `own/${randomUUID()}`, undefined, false],
+    ['that the application vouches for', () => 'own/a.png', true, true],
+  ])('takes from a function a path %s', async (_, path, uniquePath, isPathUnique) => {
+    const choosing = chooseCloudPath({ path, uniquePath }, facts, request, NEVER);
+    await expect(choosing).resolves.toMatchObject({ isPathUnique });
+  });
+
+  it('does not wait for a function when the upload ends', async () => {
+    const caller = new AbortController();
+    const path = (): Promise<never> => new Promise(() => {});
+    const choosing = chooseCloudPath({ path }, facts, request, caller.signal);
+    caller.abort(new Error('ended'));
+    await expect(choosing).rejects.toBe(caller.signal.reason);
+  });
+});
