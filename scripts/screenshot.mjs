@@ -13,7 +13,7 @@ const VIEWPORT = { width: 1280, height: 800 };
 const LANGUAGES = ['en', 'zh-CN'];
 const SCHEMES = ['light', 'dark'];
 /** Bytes a second of the upload that is seen under way. */
-const SLOW = 150_000;
+const SLOW = 80_000;
 const SHOWN_PERCENT = 55;
 
 const lab = await startLab();
@@ -93,6 +93,8 @@ async function takePicture(language, colorScheme) {
   await page.locator('#files').setInputFiles([await makePhoto()]);
   await untilShown(page);
   const picture = await page.screenshot();
+  await page.locator('.upload .upload-buttons button:last-child').click();
+  await page.locator('.upload[data-state=cancelled]').waitFor();
   await page.context().close();
   const name = `image-lab-${language}-${colorScheme}.webp`;
   await sharp(picture)
@@ -109,9 +111,9 @@ async function untilShown(page) {
   }
 }
 
-/** A photo of some hundred kilobytes, drawn here. */
+/** An image of some hundred kilobytes, so that its upload is under way for seconds. */
 async function makePhoto() {
-  const drawing = fileURLToPath(new URL('sample/image-lab/public/samples/tea.svg', ROOT));
-  const buffer = await sharp(drawing).resize(1400, 1050, { fit: 'cover' }).png().toBuffer();
-  return { name: 'afternoon.png', mimeType: 'image/png', buffer };
+  const drawing = fileURLToPath(new URL('sample/image-lab/public/samples/lake.svg', ROOT));
+  const buffer = await sharp(drawing).resize(2800).png({ compressionLevel: 1 }).toBuffer();
+  return { name: 'sunrise.png', mimeType: 'image/png', buffer };
 }
