@@ -10,6 +10,8 @@ import sharp from 'sharp';
 const ROOT = new URL('../', import.meta.url);
 const FOLDER = new URL('docs/images/', ROOT);
 const VIEWPORT = { width: 1280, height: 800 };
+/** Pixels; they are in the package, so they are to be small. */
+const PICTURE_WIDTH = 960;
 const LANGUAGES = ['en', 'zh-CN'];
 const SCHEMES = ['light', 'dark'];
 /** Bytes a second of the upload that is seen under way. */
@@ -27,7 +29,7 @@ try {
   for (const language of LANGUAGES) {
     for (const colorScheme of SCHEMES) await takePicture(language, colorScheme);
   }
-  await writeFile(new URL('image-lab.json', FOLDER), `{ "page": "${version}" }\n`);
+  await writeFile(new URL('sample/image-lab/screenshot.json', ROOT), `{ "page": "${version}" }\n`);
 } finally {
   await browser.close();
   lab.kill();
@@ -98,7 +100,8 @@ async function takePicture(language, colorScheme) {
   await page.context().close();
   const name = `image-lab-${language}-${colorScheme}.webp`;
   await sharp(picture)
-    .webp({ quality: 82, effort: 6 })
+    .resize(PICTURE_WIDTH)
+    .webp({ quality: 80, effort: 6 })
     .toFile(fileURLToPath(new URL(name, FOLDER)));
 }
 
