@@ -2,14 +2,17 @@
 // files of their own: docs/decisions/0010-one-file-for-each-entry.md. Once as ES modules and once as
 // CommonJS, which has to hold file-type, as that is ES modules only:
 // docs/decisions/0016-es-modules-and-commonjs.md.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname } from 'node:path';
+import { decode, encode } from '@jridgewell/sourcemap-codec';
 import commonjs from '@rollup/plugin-commonjs';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 
 const manifest = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'));
-const COMMONJS = { dir: 'dist', format: 'cjs', exports: 'named', interop: 'auto' };
+/** Maps lead to `lib/`, which the package holds; they do not hold the sources a second time. */
+const OWN_CODE = { dir: 'dist', sourcemap: true, sourcemapExcludeSources: true };
+const COMMONJS = { format: 'cjs', exports: 'named', interop: 'auto' };
 
 const entries = Object.values(manifest.exports)
   .filter(target => typeof target !== 'string')
@@ -47,6 +50,27 @@ const licences = fileName => ({
   },
 });
 
+/**
+ * Gives rollup the maps that the compiler wrote beside its files, and leaves one position for each
+ * line in what rollup makes of them: docs/decisions/0019-maps-and-sources-in-the-package.md.
+ */
+const lineMaps = {
+  name: 'line-maps',
+  load(id) {
+    if (!existsSync(`${id}.map`)) return null;
+    return { code: readFileSync(id, 'utf8'), map: readFileSync(`${id}.map`, 'utf8') };
+  },
+  generateBundle(_options, bundle) {
+    for (const asset of Object.values(bundle).filter(({ fileName }) => fileName.endsWith('.map'))) {
+      const map = JSON.parse(asset.source);
+      const lines = decode(map.mappings).map(line =>
+        line.slice(0, 1).map(position => position.slice(0, 4)),
+      );
+      asset.source = JSON.stringify({ ...map, names: [], mappings: encode(lines) });
+    }
+  },
+};
+
 function onLog(level, log, handler) {
   // The compiler's decorator helpers look for `this.__decorate` first, and cope without it.
   if (log.code === 'THIS_IS_UNDEFINED') return;
@@ -61,9 +85,11 @@ export default [
   {
     input,
     external,
+    plugins: [lineMaps],
     output: [
-      { dir: 'dist', format: 'es', chunkFileNames: 'shared/[name].js' },
+      { ...OWN_CODE, format: 'es', chunkFileNames: 'shared/[name].js' },
       {
+        ...OWN_CODE,
         ...COMMONJS,
         entryFileNames: '[name].cjs',
         chunkFileNames: 'shared/[name].cjs',
@@ -83,16 +109,18 @@ export default [
       commonjs(),
       licences('shared/LICENSES.txt'),
     ],
-    output: { ...COMMONJS, entryFileNames: '[name].cjs' },
+    output: { ...COMMONJS, dir: 'dist', entryFileNames: '[name].cjs' },
     onLog,
   },
   // As for the program below, the root entry is one file, and there is one copy of its classes.
   ...INTEGRATIONS.map(name => ({
     input: `build/${name}/index.js`,
     external: id => id.startsWith('../') || external(id),
+    plugins: [lineMaps],
     output: [
-      { dir: `dist/${name}`, format: 'es' },
+      { ...OWN_CODE, dir: `dist/${name}`, format: 'es' },
       {
+        ...OWN_CODE,
         ...COMMONJS,
         dir: `dist/${name}`,
         entryFileNames: '[name].cjs',
@@ -105,7 +133,8 @@ export default [
     // The program. It imports the entries by their files, so that there is one copy of each.
     input: 'build/cli/index.js',
     external: id => id.startsWith('../') || external(id),
-    output: { dir: 'dist/cli', format: 'es', chunkFileNames: '[name].js' },
+    plugins: [lineMaps],
+    output: { ...OWN_CODE, dir: 'dist/cli', format: 'es', chunkFileNames: '[name].js' },
     onLog,
   },
 ];

@@ -1,10 +1,11 @@
 // Leaves in dist/ the declarations that the package's entries lead to, and gives each file a twin
 // for CommonJS (`.d.cts`): docs/decisions/0016-es-modules-and-commonjs.md. The compiler writes down
 // every declaration of every file; most are for other folders of lib/ only, and lead to types of
-// dependencies.
+// dependencies. The declaration maps, which lead editors to lib/, follow the lines that are left.
 import { readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { decode, encode } from '@jridgewell/sourcemap-codec';
 import { parseSync } from 'oxc-parser';
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url));
@@ -35,7 +36,8 @@ function read(file) {
     .filter(({ type, declaration }) => type !== 'ImportDeclaration' && declaration !== null)
     .filter(({ type }) => type !== 'ExportAllDeclaration')
     .map(node => statementOf(node, text, comments));
-  return { file, imports, statements, exports: module.staticExports.flatMap(e => e.entries) };
+  const map = JSON.parse(readFileSync(`${file}.map`, 'utf8'));
+  return { file, imports, statements, map, exports: module.staticExports.flatMap(e => e.entries) };
 }
 
 /** A declaration with the comment before it, the names it declares, and the words it uses. */
@@ -51,7 +53,9 @@ function statementOf(node, text, comments) {
   for (const comment of inside.toReversed()) {
     code = code.slice(0, comment.start - node.start) + code.slice(comment.end - node.start);
   }
-  return { text: text.slice(start, node.end), declared, words: new Set(code.match(/[\w$]+/g)) };
+  const line = text.slice(0, start).split('\n').length - 1;
+  const words = new Set(code.match(/[\w$]+/g));
+  return { text: text.slice(start, node.end), line, declared, words };
 }
 
 const files = new Map();
@@ -137,6 +141,7 @@ function importsOf(file, imported) {
   );
 }
 
+/** The kept text of a file, and the line of the compiler's text that each of its lines was. */
 function textOf(file, { statements, imported }) {
   const inOrder = moduleOf(file).statements.filter(statement => statements.has(statement));
   const declarations = inOrder.map(({ text }) =>
@@ -145,7 +150,21 @@ function textOf(file, { statements, imported }) {
       return `import("${specifierOf(origin.file, file)}").${origin.name}`;
     }),
   );
-  return [...importsOf(file, imported), ...declarations];
+  const imports = importsOf(file, imported);
+  const lineNumbers = inOrder.flatMap(({ text, line }) =>
+    text.split('\n').map((_text, index) => line + index),
+  );
+  return {
+    texts: [...imports, ...declarations],
+    lineNumbers: [...imports.map(() => -1), ...lineNumbers],
+  };
+}
+
+/** The compiler's map of a file, for those of its lines that are left. */
+function mapOf(file, lineNumbers) {
+  const { map } = moduleOf(file);
+  const positions = decode(map.mappings);
+  return { ...map, mappings: encode(lineNumbers.map(line => positions[line] ?? [])) };
 }
 
 /** An entry is a list of names. */
@@ -166,19 +185,21 @@ function exportsOf(entry) {
   return lines('export', names);
 }
 
-const texts = new Map(ENTRIES.map(entry => [entry, exportsOf(entry)]));
-for (const [file, found] of kept)
-  texts.set(file, [...textOf(file, found), ...(texts.get(file) ?? [])]);
-
-for (const [file, statements] of texts) {
-  const text = `${statements.join('\n')}\n`;
+const entryExports = new Map(ENTRIES.map(entry => [entry, exportsOf(entry)]));
+const written = new Set([...entryExports.keys(), ...kept.keys()]);
+for (const file of written) {
+  const { texts, lineNumbers } = textOf(file, keepIn(file));
+  const map = mapOf(file, lineNumbers);
+  writeFileSync(`${file}.map`, JSON.stringify(map));
+  const end = `//# sourceMappingURL=${basename(file)}.map`;
+  const text = `${[...texts, ...(entryExports.get(file) ?? []), end].join('\n')}\n`;
   writeFileSync(file, text);
   const twin = text.replaceAll(/((?:from |import\()['"]\.[^'"]+)\.js(['"])/g, '$1.cjs$2');
   writeFileSync(file.replace(/\.d\.ts$/, '.d.cts'), twin);
 }
 const all = readdirSync(DIST, { recursive: true, withFileTypes: true });
-for (const { parentPath, name } of all.filter(entry => entry.name.endsWith('.d.ts'))) {
-  if (!texts.has(join(parentPath, name))) rmSync(join(parentPath, name));
+for (const { parentPath, name } of all.filter(entry => /\.d\.ts(\.map)?$/.test(entry.name))) {
+  if (!written.has(join(parentPath, name.replace(/\.map$/, '')))) rmSync(join(parentPath, name));
 }
 // The longest paths first, as a folder is empty only after those in it.
 const folders = all.filter(entry => entry.isDirectory()).map(e => join(e.parentPath, e.name));

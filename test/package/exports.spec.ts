@@ -66,6 +66,8 @@ interface Views {
   readonly commonJs: typeof RUNTIME_EXPORTS;
   /** The entries of which `import` and `require()` give the same values. */
   readonly same: readonly string[];
+  /** The stack of a refused option, by module system. */
+  readonly stacks: Readonly<Record<'imported' | 'commonJs', string>>;
 }
 
 /** Prints a {@link Views} of `entries`, which are listed with the files of the CommonJS build. */
@@ -74,6 +76,13 @@ const PRINT_VIEWS = `
     Object.keys(module).filter(name => name !== '__esModule' && name !== 'module.exports').sort();
   const byEntry = find =>
     Object.fromEntries(entries.map(([entry, file]) => [entry, namesOf(find(entry, file))]));
+  const stackOf = ({ wxCloudUpload }) => {
+    try {
+      wxCloudUpload({ misspelt: true });
+    } catch (error) {
+      return error.stack;
+    }
+  };
   Promise.all(entries.map(([entry]) => import(entry))).then(modules => {
     const imported = new Map(entries.map(([entry], index) => [entry, modules[index]]));
     const isSame = ([entry, module]) =>
@@ -83,6 +92,7 @@ const PRINT_VIEWS = `
       required: byEntry(entry => require(entry)),
       commonJs: byEntry((_entry, file) => require(file)),
       same: [...imported].filter(isSame).map(([entry]) => entry),
+      stacks: { imported: stackOf(modules[0]), commonJs: stackOf(require(entries[0][1])) },
     }));
   });`;
 
@@ -90,9 +100,8 @@ let views: Views;
 beforeAll(async () => {
   builtPackage();
   const code = `const entries = ${JSON.stringify(commonJsFiles())};${PRINT_VIEWS}`;
-  const { stdout } = await runToEnd(process.execPath, ['--input-type=commonjs', '-e', code], {
-    cwd: ROOT,
-  });
+  const args = ['--enable-source-maps', '--input-type=commonjs', '-e', code];
+  const { stdout } = await runToEnd(process.execPath, args, { cwd: ROOT });
   views = JSON.parse(stdout) as Views;
 });
 
@@ -111,6 +120,12 @@ describe('the built package', () => {
 
   it('gives the same names in its CommonJS build', () => {
     expect(views.commonJs).toEqual(RUNTIME_EXPORTS);
+  });
+
+  it.each(['imported', 'commonJs'] as const)('names its sources in a stack: %s', build => {
+    const { file, line } = frameOf(views.stacks[build], 'upload-engine.ts');
+    expect(file).toMatch(/\/lib\/http\/upload-engine\.ts$/);
+    expect(readFileSync(file, 'utf8').split('\n')[line - 1]).toContain('wxCloudUpload()');
   });
 
   it('loads nothing by import() in its CommonJS build', () => {
@@ -171,6 +186,13 @@ function built(pattern: RegExp): readonly SourceFile[] {
 function hasDynamicImport(path: string): boolean {
   const { module } = parseSync(path, readFileSync(join(builtPackage(), path), 'utf8'));
   return module.dynamicImports.length > 0;
+}
+
+/** The first frame of a stack that is in a file of that name. */
+function frameOf(stack: string, name: string): { readonly file: string; readonly line: number } {
+  const frame = stack.split('\n').find(line => line.includes(`/${name}:`)) ?? '';
+  const [, file = '', line = ''] = /\((.+?):(\d+):\d+\)$/.exec(frame) ?? [];
+  return { file, line: Number(line) };
 }
 
 /** The files of the CommonJS build, with the entries that they stand for. */
