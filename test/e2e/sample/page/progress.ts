@@ -1,7 +1,14 @@
 import { expect, it } from '@jest/globals';
 import type { Request } from 'playwright-core';
 import { until } from '../../../support/until.js';
-import { cardNamed, pick, slowDown, untilTrue, type PageTools } from '../support/lab-page.js';
+import {
+  cardNamed,
+  pick,
+  slowDown,
+  untilTrue,
+  uploadsOf,
+  type PageTools,
+} from '../support/lab-page.js';
 import { makeImage } from '../support/pictures.js';
 
 const FIRST_LEG_UNDER_WAY = `seenProgress.some(
@@ -28,8 +35,8 @@ export function describeProgress({ lab, openPage }: PageTools): void {
     await page.locator('.upload[data-state=storing]').waitFor();
     await untilTrue(page, SECOND_LEG_DONE);
 
-    expect(await page.locator('.upload').getAttribute('data-state')).toBe('storing');
-    expect(await page.getByRole('progressbar').count()).toBe(2);
+    expect(await uploadsOf(page).getAttribute('data-state')).toBe('storing');
+    expect(await uploadsOf(page).getByRole('progressbar').count()).toBe(2);
     await cardNamed(page, 'legs.png').waitFor();
     expect(problems).toEqual([]);
   });
@@ -47,15 +54,5 @@ export function describeProgress({ lab, openPage }: PageTools): void {
     expect(id).toMatch(/^[\da-f-]{36}$/);
     expect((await watched).url()).toBe(`${lab.url}/api/progress/${id}`);
     expect(lab.streams.asked).toBe(1);
-  });
-
-  it('sends a file also when nothing is told of its way', async () => {
-    const { page } = await openPage(lab.url);
-    await page.route('**/api/progress/**', route => route.abort());
-
-    await pick(page, await makeImage('png', 'quiet.png'));
-
-    await cardNamed(page, 'quiet.png').waitFor();
-    expect(await page.locator('.upload').getAttribute('data-state')).toBe('stored');
   });
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { Browser, BrowserContextOptions, CDPSession, Locator, Page } from 'playwright-core';
 import { launchBrowser } from '../../../support/browser.js';
@@ -25,7 +26,25 @@ export const ALL_THUMBNAILS_SHOW = `[...document.querySelectorAll('.thumbnail im
   image => image.complete && image.naturalWidth > 0,
 )`;
 
-const VIEWPORT = { width: 1_280, height: 720 };
+const VIEWPORT = { width: 1_280, height: 800 };
+
+/** A phone, for `openPage`. */
+export const PHONE: BrowserContextOptions = {
+  viewport: { width: 390, height: 844 },
+  isMobile: true,
+  hasTouch: true,
+};
+
+/** Functions for the page that is tested. */
+const DEFINE_HELPERS = `window.isInSight = element => {
+  const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
+  const isInside = left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
+  const reach = 6;
+  const xs = [left + reach, left + width / 2, right - reach];
+  const ys = [top + reach, top + height / 2, bottom - reach];
+  const isOnTop = (x, y) => element.contains(document.elementFromPoint(x, y));
+  return isInside && width > 0 && xs.every(x => ys.every(y => isOnTop(x, y)));
+}`;
 
 /** What slows a page down, as long as it is attached. */
 const devTools = new Map<Page, CDPSession>();
@@ -51,7 +70,12 @@ export interface PageTools extends LabPages {
 /** A tab, and the options of its context. */
 interface Tab {
   readonly page: Page;
-  readonly options: string;
+  readonly options: BrowserContextOptions;
+}
+
+/** Functions that are there in the page, for the tests. */
+interface PageHelpers {
+  isInSight(element: unknown): boolean;
 }
 
 /** Starts a browser for the tests of a spec. */
@@ -62,7 +86,7 @@ export function useLabPages(): LabPages {
     browser = await launchBrowser();
   });
   afterEach(async () => {
-    if (tab !== undefined) await forget(tab.page);
+    if (tab !== undefined) await forget(tab);
   });
   afterAll(async () => {
     await browser?.close();
@@ -71,10 +95,9 @@ export function useLabPages(): LabPages {
     openPage: async (url, options = {}) => {
       // A new tab costs seconds of processor time. Each lab has an origin of its own, so that
       // nothing a test has stored is there for the next one.
-      const key = JSON.stringify(options);
-      if (tab?.options !== key) {
+      if (tab === undefined || !isDeepStrictEqual(tab.options, options)) {
         await tab?.page.context().close();
-        tab = { page: await openTab(browser, options), options: key };
+        tab = { page: await openTab(browser, options), options };
       }
       return openOn(tab.page, url);
     },
@@ -84,16 +107,16 @@ export function useLabPages(): LabPages {
 async function openTab(browser: Browser, options: BrowserContextOptions): Promise<Page> {
   const context = await browser.newContext({ locale: 'en-US', viewport: VIEWPORT, ...options });
   const page = await context.newPage();
-  await page.addInitScript(RECORD_PROGRESS);
+  await page.addInitScript(`{${RECORD_PROGRESS}; ${DEFINE_HELPERS}}`);
   return page;
 }
 
 /** Takes back what a test has changed about a tab. */
-async function forget(page: Page): Promise<void> {
+async function forget({ page, options }: Tab): Promise<void> {
   page.removeAllListeners();
   await page.unrouteAll({ behavior: 'ignoreErrors' });
   await page.context().clearPermissions();
-  await page.setViewportSize(VIEWPORT);
+  await page.setViewportSize(options.viewport ?? VIEWPORT);
   await devTools.get(page)?.detach();
   devTools.delete(page);
 }
@@ -107,6 +130,16 @@ async function openOn(page: Page, url: string): Promise<LabPage> {
   await page.goto(url);
   await page.locator('[data-part=cards]:not([aria-busy])').waitFor({ state: 'attached' });
   return { page, problems };
+}
+
+/** Opens a lab's page, with the switch on that has files sent straight to the cloud. */
+export async function openDirect(
+  { lab, openPage }: PageTools,
+  options?: BrowserContextOptions,
+): Promise<LabPage> {
+  const opened = await openPage(lab.url, options);
+  await opened.page.locator('#direct').check();
+  return opened;
 }
 
 /** Chooses files to be uploaded. */
@@ -128,22 +161,53 @@ export async function untilTrue(page: Page, expression: string): Promise<void> {
   await until(() => page.evaluate<boolean>(expression), expression);
 }
 
-/** Lets requests through at so many bytes a second. */
-export async function slowDown(page: Page, uploadThroughput: number): Promise<void> {
+/**
+ * Lets requests through at so many bytes a second until the end of the test; nothing that was loaded
+ * earlier is used again. Answers come at once, or as slowly as is said.
+ */
+export async function slowDown(
+  page: Page,
+  uploadThroughput: number,
+  { downloadThroughput = -1, latency = 0 } = {},
+): Promise<void> {
   const session = await page.context().newCDPSession(page);
   devTools.set(page, session);
   await session.send('Network.enable');
+  await session.send('Network.setCacheDisabled', { cacheDisabled: true });
   await session.send('Network.emulateNetworkConditions', {
     offline: false,
-    latency: 0,
-    downloadThroughput: -1,
+    latency,
+    downloadThroughput,
     uploadThroughput,
   });
 }
 
-/** The cards of the gallery. */
+/** The cards of files on their way, and of those that did not arrive. */
+export function uploadsOf(page: Page): Locator {
+  return page.locator('.card.upload');
+}
+
+/** The cards of the images of the gallery. */
 export function cardsOf(page: Page): Locator {
-  return page.locator('.card:not(.skeleton)');
+  return page.locator('.card.image');
+}
+
+/** The line above the gallery that tells of failed uploads. */
+export function failureLineOf(page: Page): Locator {
+  return page.locator('#failures');
+}
+
+/** The requests of the last upload, in the strip at the bottom. */
+export function requestsOf(page: Page): Locator {
+  return page.locator('#requests .request');
+}
+
+/**
+ * Whether a person can see an element and point at it: all of it is inside the window, and nothing
+ * lies over its middle, its edges or its corners.
+ */
+export async function isInSight(element: Locator): Promise<boolean> {
+  return element.evaluate(it => (globalThis as unknown as PageHelpers).isInSight(it));
 }
 
 /** The card of a file by its whole name: the end of a path that was made up at random may look like a short one. */
