@@ -21,8 +21,8 @@ export interface JournalEntry {
   /** The `Origin` header: the web site whose page sent the request straight from a browser; absent for all others. */
   readonly origin?: string;
   /**
-   * True when a browser sent the request, by its `Origin` or `Sec-Fetch-Site` header: for an image of
-   * a page it names no origin. Else absent.
+   * True when a browser sent the request, as its `Origin` or `Sec-Fetch-Site` header tells: those
+   * for the images of a page name no origin. Else absent.
    */
   readonly fromBrowser?: true;
   /** The HTTP status that was sent; 0 when the connection ended before one was. */

@@ -12,6 +12,19 @@ describe('the start and end of the image lab', () => {
     expect(await sample.stop()).toEqual({ code: null, stderr: '', leftovers: [] });
   });
 
+  it('says that it uses WeChat when it is given what that needs', async () => {
+    const { url } = await startSample({
+      WX_APPID: 'wx1',
+      WX_SECRET: 'hidden',
+      WX_ENV_ID: 'prod-1',
+    });
+
+    const mode = (await (await fetch(`${url}/api/mode`)).json()) as object;
+
+    expect(mode).toMatchObject({ mode: 'wechat', env: 'prod-1', showsRequests: false });
+    expect(JSON.stringify(mode)).not.toContain('hidden');
+  });
+
   it.each([
     { variables: { PORT: 'http' }, line: /^PORT is "http", .+ PORT=3000\.\n$/ },
     { variables: { PORT: '65536' }, line: /^PORT is "65536", .+\n$/ },

@@ -24,7 +24,7 @@ export interface Cloud {
   readonly uploadTargets: readonly string[];
   /** What the storage module is given. */
   readonly storageOptions: WxCloudStorageOptions;
-  /** The requests about the objects at these paths, the oldest first; empty where that is not known, as with WeChat. */
+  /** The requests about the objects at these paths, the oldest first; always empty for WeChat. */
   requestsAbout(cloudPaths: readonly string[]): readonly CloudRequest[];
   /** Ends what was started for it. Further calls do nothing. */
   close(): Promise<void>;

@@ -131,7 +131,7 @@ export class ImagesService {
     this.gallery.remove(image.fileId);
   }
 
-  /** Removes images and their thumbnails, all files at once. What is not in the gallery was removed before. */
+  /** Removes images with their thumbnails. One that is not in the gallery was removed before. */
   async removeMany(fileIds: readonly string[]): Promise<Removal> {
     const images = fileIds.flatMap(fileId => this.gallery.find(fileId) ?? []);
     const files = images.flatMap(({ fileId, thumbnailId }) => [fileId, thumbnailId]);
