@@ -10,8 +10,13 @@ import {
 import { FileTooLargeError, TypeRefusedError, WxCloudStorageError } from '../errors/index.js';
 import type { CallOptions } from './call-options.js';
 import { assertMaxBytes } from './download-to-buffer.js';
-import { fetchObject, type CloudFileStat, type FetchedObject } from './fetch-object.js';
-import { readPart, type ObjectPart } from './object-part.js';
+import { fetchObject } from './fetch-object.js';
+import {
+  readPart,
+  type CloudFileStat,
+  type FetchedObject,
+  type ObjectPart,
+} from './object-part.js';
 import { removeOwnObjects } from './own-objects.js';
 import type { StorageContext } from './storage-context.js';
 import { LONGEST_TICKET_MS, type UploadTicket } from './upload-tickets.js';

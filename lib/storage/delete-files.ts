@@ -8,21 +8,20 @@ import {
 } from '../wire/index.js';
 import type { BatchGatherer } from './batch-gatherer.js';
 import { itemFailure, settleEach, type FileList, type FileOutcome } from './file-outcome.js';
-import { gatherFiles } from './gather-files.js';
-import type { StorageFoundation } from './storage-foundation.js';
+import { gatherFiles, type FileCallsContext } from './gather-files.js';
 
 /** Whether one file is gone, or why not. */
 export type DeleteOutcome = FileOutcome<object>;
 
 /** Deletes files; what is to be deleted at the same time shares calls. */
 export class FileDeletions {
-  readonly #foundation: StorageFoundation;
+  readonly #context: FileCallsContext;
   readonly #gatherer: BatchGatherer<string, DeleteOutcome>;
 
   /** Makes no call yet. */
-  constructor(foundation: StorageFoundation) {
-    this.#foundation = foundation;
-    this.#gatherer = gatherFiles(foundation, {
+  constructor(context: FileCallsContext) {
+    this.#context = context;
+    this.#gatherer = gatherFiles(context, {
       keyOf: fileId => fileId,
       fileIdOf: fileId => fileId,
       send: (fileIds, signal) => this.#send({ fileIds, signal }),
@@ -32,7 +31,7 @@ export class FileDeletions {
 
   /** One outcome a file, in order. A file that does not exist counts as deleted. */
   async delete({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
-    const { bucket, linkCache } = this.#foundation;
+    const { bucket, linkCache } = this.#context;
     const forget = (list: readonly string[]): void =>
       list.forEach(fileId => linkCache.forget(fileId));
     return settleEach(bucket, fileIds, async accepted => {
@@ -45,7 +44,7 @@ export class FileDeletions {
   }
 
   async #send({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
-    const { api, options } = this.#foundation;
+    const { api, options } = this.#context;
     const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
     try {
       const answer = await api.post({ endpoint: DELETE_FILES_ENDPOINT, body, signal });

@@ -17,10 +17,9 @@ import {
   type FileList,
   type FileOutcome,
 } from './file-outcome.js';
-import { gatherFiles } from './gather-files.js';
+import { gatherFiles, type FileCallsContext } from './gather-files.js';
 import type { LinkCache } from './link-cache.js';
 import { toLinkUrl } from './link-url.js';
-import type { StorageFoundation } from './storage-foundation.js';
 
 /** One file's link, or why there is none. */
 export type DownloadUrlOutcome = FileOutcome<{
@@ -41,24 +40,24 @@ interface WantedLink {
 
 /** Gets temporary links; what is asked for at the same time shares calls, and links are used again while they are good. */
 export class DownloadLinks {
-  readonly #foundation: StorageFoundation;
+  readonly #context: FileCallsContext;
   readonly #handedOut: BatchGatherer<WantedLink, DownloadUrlOutcome>;
   readonly #usedAtOnce: BatchGatherer<WantedLink, DownloadUrlOutcome>;
 
   /** Makes no call yet. */
-  constructor(foundation: StorageFoundation) {
-    this.#foundation = foundation;
-    const { linkCache } = foundation;
+  constructor(context: FileCallsContext) {
+    this.#context = context;
+    const { linkCache } = context;
     const common = {
       keyOf: ({ fileId, maxAgeSeconds }: WantedLink) => `${maxAgeSeconds} ${fileId}`,
       fileIdOf: ({ fileId }: WantedLink) => fileId,
     };
-    this.#usedAtOnce = gatherFiles(foundation, {
+    this.#usedAtOnce = gatherFiles(context, {
       ...common,
       send: (wanted, signal) => this.#send(wanted, signal),
       isRepeated: false,
     });
-    this.#handedOut = gatherFiles(foundation, {
+    this.#handedOut = gatherFiles(context, {
       ...common,
       send: (wanted, signal) => this.#sendAndKeep(wanted, linkCache, signal),
       isRepeated: true,
@@ -70,7 +69,7 @@ export class DownloadLinks {
    * reach the network.
    */
   async get(call: DownloadLinksCall): Promise<readonly DownloadUrlOutcome[]> {
-    const { bucket, linkCache, options } = this.#foundation;
+    const { bucket, linkCache, options } = this.#context;
     const maxAgeSeconds = call.maxAgeSeconds ?? options.links.maxAgeSeconds;
     assertMaxAge(maxAgeSeconds);
     return settleEach<{ readonly url: string }>(bucket, call.fileIds, async accepted => {
@@ -112,7 +111,7 @@ export class DownloadLinks {
   }
 
   async #send(wanted: readonly WantedLink[], signal: AbortSignal): Answered {
-    const { api, options } = this.#foundation;
+    const { api, options } = this.#context;
     const body: DownloadLinksRequest = {
       env: options.env,
       file_list: wanted.map(({ fileId, maxAgeSeconds }) => ({

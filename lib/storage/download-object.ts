@@ -1,9 +1,15 @@
 import type { Readable } from 'node:stream';
 import { WxCloudStorageError } from '../errors/index.js';
 import type { DownloadOptions } from './call-options.js';
-import { fetchObject, type CloudFileStat } from './fetch-object.js';
+import { fetchObject } from './fetch-object.js';
 import { ObjectBody } from './object-body.js';
-import { assertRange, readPart, toRangeHeader, type ObjectPart } from './object-part.js';
+import {
+  assertRange,
+  readPart,
+  toRangeHeader,
+  type CloudFileStat,
+  type ObjectPart,
+} from './object-part.js';
 import { reportProgress } from './progress.js';
 import type { StorageContext } from './storage-context.js';
 
@@ -42,7 +48,8 @@ export async function openDownload(
       fetched.answer.discard();
       throw noMd5(fileId);
     }
-    const report = reportProgress(context, { onProgress, totalBytes: part.end - part.start });
+    const transfer = { onProgress, totalBytes: part.end - part.start };
+    const report = reportProgress(context.logger, transfer);
     const parts = { context, fetched, part, verifyEtag, onProgress: report, signal };
     const body = new ObjectBody(parts);
     body.once('close', () => deadline.dispose());

@@ -1,10 +1,25 @@
+import type { AuthorizedApi } from '../credentials/index.js';
+import type { ResolvedOptions } from '../options/index.js';
 import { pauseBeforeRetry } from '../transport/index.js';
 import { readFileIdForm } from '../wire/index.js';
 import { BatchGatherer } from './batch-gatherer.js';
+import type { BucketMemory } from './bucket-memory.js';
 import type { FileOutcome } from './file-outcome.js';
+import type { LinkCache } from './link-cache.js';
 import { isTransient } from './repeat.js';
 import { requestBatch } from './request-batch.js';
-import type { StorageFoundation } from './storage-foundation.js';
+
+/** The part of an instance that calls for files work with. */
+export interface FileCallsContext {
+  /** Calls WeChat's API with the instance's credential. */
+  readonly api: AuthorizedApi;
+  /** The instance's options. */
+  readonly options: Pick<ResolvedOptions, 'env' | 'links' | 'retry'>;
+  /** Which file IDs are the instance's own. */
+  readonly bucket: BucketMemory;
+  /** Temporary links that may be handed out again. */
+  readonly linkCache: LinkCache;
+}
 
 /** One kind of call for files. */
 export interface GatheredCall<Item, Result> {
@@ -26,7 +41,7 @@ export interface GatheredCall<Item, Result> {
  * says it or an item; of files with a transient one, and only of these, another call follows.
  */
 export function gatherFiles<Item, Result>(
-  { options }: Pick<StorageFoundation, 'options'>,
+  { options }: Pick<FileCallsContext, 'options'>,
   { keyOf, fileIdOf, send, isRepeated }: GatheredCall<Item, Result>,
 ): BatchGatherer<Item, FileOutcome<Result>> {
   const { retry: policy, links } = options;

@@ -16,7 +16,7 @@ export { openDownload, type CloudDownload } from './download-object.js';
 export { downloadToBuffer } from './download-to-buffer.js';
 export { downloadToFile } from './download-to-file.js';
 export type { DownloadUrlOutcome } from './download-links.js';
-export type { CloudFileStat } from './fetch-object.js';
+export type { CloudFileStat } from './object-part.js';
 export {
   unwrap,
   type FileFailure,

@@ -2,8 +2,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { WxCloudStorageError } from '../errors/index.js';
 import { createSharedController, isRetryable, pauseBeforeRetry } from '../transport/index.js';
-import { fetchObject, type FetchedObject } from './fetch-object.js';
-import { readPart, type ObjectPart } from './object-part.js';
+import { fetchObject } from './fetch-object.js';
+import { readPart, type FetchedObject, type ObjectPart } from './object-part.js';
 import type { StorageContext } from './storage-context.js';
 
 /** What a body is made from. */

@@ -1,12 +1,39 @@
+import { UNKNOWN_CONTENT_TYPE } from '../body/index.js';
 import { WxCloudStorageError } from '../errors/index.js';
+import type { HttpAnswer } from '../transport/index.js';
+import { decodeEtag } from '../wire/index.js';
 import type { ByteRange } from './call-options.js';
-import {
-  describeObject,
-  malformedAnswer,
-  readStat,
-  type CloudFileStat,
-  type FetchedObject,
-} from './fetch-object.js';
+
+/** What the headers of an object say. */
+export interface CloudFileStat {
+  /** The file ID. */
+  readonly fileId: string;
+  /** The object's path. */
+  readonly cloudPath: string;
+  /** How many bytes it has. */
+  readonly size: number;
+  /** Its media type. */
+  readonly contentType: string;
+  /**
+   * The encoding that a browser undoes before it reads the file, e.g. `gzip`; undefined for none.
+   * Size, ETag and content are always those of the encoded bytes, as they are stored.
+   */
+  readonly contentEncoding: string | undefined;
+  /** The MD5 of its content for plain uploads, without quotes; empty when the storage names none. */
+  readonly etag: string;
+  /** When it was stored, to the second; undefined when the storage does not say. */
+  readonly lastModified: Date | undefined;
+}
+
+/** An object whose headers are there. */
+export interface FetchedObject {
+  /** The file ID. */
+  readonly fileId: string;
+  /** The object's path. */
+  readonly cloudPath: string;
+  /** The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded. */
+  readonly answer: HttpAnswer;
+}
 
 /** A part of an object, or all of it, that an answer is about to give. */
 export interface ObjectPart {
@@ -82,6 +109,45 @@ function unsatisfiable({ fileId, answer }: FetchedObject): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
     message: `GET object: ${fileId} ends before the part that was asked for. Ask for a part that the file has.`,
+    endpoint: 'GET object',
+  });
+}
+
+/** Reads what the headers of a whole object say. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size */
+export function readStat(fetched: FetchedObject): CloudFileStat {
+  const size = Number(fetched.answer.header('content-length') ?? Number.NaN);
+  if (!Number.isSafeInteger(size)) throw malformedAnswer(fetched, 'does not say its size');
+  return describeObject(fetched, size);
+}
+
+/** What the headers of an object of known size say. */
+function describeObject({ fileId, cloudPath, answer }: FetchedObject, size: number): CloudFileStat {
+  const modifiedMs = Date.parse(answer.header('last-modified') ?? '');
+  return {
+    fileId,
+    cloudPath,
+    size,
+    contentType: answer.header('content-type') ?? UNKNOWN_CONTENT_TYPE,
+    contentEncoding: readContentEncoding(answer),
+    etag: decodeEtag(answer.header('etag')),
+    lastModified: Number.isNaN(modifiedMs) ? undefined : new Date(modifiedMs),
+  };
+}
+
+function readContentEncoding(answer: HttpAnswer): string | undefined {
+  const encoding = answer.header('content-encoding')?.trim().toLowerCase() ?? '';
+  return encoding === '' || encoding === 'identity' ? undefined : encoding;
+}
+
+/** The error for an answer that makes no sense; gives its body up. */
+function malformedAnswer(
+  { fileId, answer }: Pick<FetchedObject, 'fileId' | 'answer'>,
+  problem: string,
+): WxCloudStorageError {
+  answer.discard();
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `The answer for ${fileId} ${problem}. Check any proxy between.`,
     endpoint: 'GET object',
   });
 }

@@ -1,20 +1,23 @@
 import { createHash, type Hash } from 'node:crypto';
-import { MemoryShare, type BodyBytes, type UploadBody } from '../body/index.js';
+import { MemoryShare, type BodyBytes, type MemoryBudget, type UploadBody } from '../body/index.js';
 import {
   buildForm,
   neverConnected,
   toTarget,
-  type FormBody,
   type HttpExchange,
+  type HttpTransport,
 } from '../transport/index.js';
 import { toFormFields, type FormSubject } from './form-fields.js';
 import { judgePostObject, type PostObjectOutcome } from './post-object-verdict.js';
-import type { StorageContext } from './storage-context.js';
 
 /** One form upload. */
-export interface PostObjectCall extends FormSubject {
+export interface PostObjectRequest extends FormSubject {
   /** What to send. */
   readonly body: UploadBody;
+  /** Whether the ETag that COS answers has to be the MD5 of what was sent. */
+  readonly verifyEtag: boolean;
+  /** The memory that a copy of a small form is taken from. */
+  readonly budget: MemoryBudget;
   /** Told how many bytes of the body were handed to the connection; undefined for nobody. */
   readonly onBytes: ((count: number) => void) | undefined;
   /** Ends the upload. Once the last byte is sent it takes effect only after a grace period: see {@link postObject}. */
@@ -31,23 +34,43 @@ const ANSWER_GRACE_MS = 3_000;
  * @see https://cloud.tencent.com/document/api/436/14690
  */
 export async function postObject(
-  context: StorageContext,
-  call: PostObjectCall,
+  transport: HttpTransport,
+  request: PostObjectRequest,
 ): Promise<PostObjectOutcome> {
-  const { body, signal } = call;
-  const { verifyEtag } = context.options.upload;
-  const hash = verifyEtag ? createHash('md5') : undefined;
-  const memory = new MemoryShare(context.budget);
+  const { link, cloudPath, body, onBytes, signal } = request;
+  const hash = request.verifyEtag ? createHash('md5') : undefined;
+  const memory = new MemoryShare(request.budget);
   const form = buildForm({
-    fields: toFormFields(call),
+    fields: toFormFields(request),
     size: body.size,
     file: hashed(body.open(signal), hash),
-    onFileBytes: call.onBytes,
+    onFileBytes: onBytes,
     canJoin: bytes => memory.reserve(bytes),
   });
-  const md5 = (): string | undefined => hash?.copy().digest('hex');
+  const secrets = [link.signature, link.securityToken, link.metaFileId];
+  let isUnsent = false;
   try {
-    return await exchange(context, call, { form, md5 });
+    const exchange: HttpExchange = {
+      endpoint: 'POST object',
+      method: 'POST',
+      lane: 'upload',
+      target: toTarget(link.address),
+      headers: form.headers,
+      body: form.body,
+      signal,
+      // At once while bytes are still to be sent, later when only the answer is to come.
+      abortDelayMs: () => (form.isSent() ? ANSWER_GRACE_MS : 0),
+      onUnsent: () => {
+        isUnsent = true;
+      },
+      secrets,
+    };
+    const answer = await transport.exchange(exchange, MAX_ANSWER_BYTES);
+    const md5 = hash?.digest('hex');
+    return judgePostObject(answer, { cloudPath, secrets, md5, isSent: form.isSent() });
+  } catch (error) {
+    const mayExist = form.isSent() && !isUnsent && !neverConnected(error);
+    return { isStored: false, error: error as Error, mayExist, isFormRefused: false };
   } finally {
     memory.release();
   }
@@ -69,41 +92,5 @@ async function* hashPieces(
   for await (const piece of pieces) {
     hash.update(piece);
     yield piece;
-  }
-}
-
-interface SentForm {
-  readonly form: FormBody;
-  readonly md5: () => string | undefined;
-}
-
-async function exchange(
-  { transport }: StorageContext,
-  { link, cloudPath, signal }: PostObjectCall,
-  { form, md5 }: SentForm,
-): Promise<PostObjectOutcome> {
-  let isUnsent = false;
-  const secrets = [link.signature, link.securityToken, link.metaFileId];
-  try {
-    const request: HttpExchange = {
-      endpoint: 'POST object',
-      method: 'POST',
-      lane: 'upload',
-      target: toTarget(link.address),
-      headers: form.headers,
-      body: form.body,
-      signal,
-      // At once while bytes are still to be sent, later when only the answer is to come.
-      abortDelayMs: () => (form.isSent() ? ANSWER_GRACE_MS : 0),
-      onUnsent: () => {
-        isUnsent = true;
-      },
-      secrets,
-    };
-    const answer = await transport.exchange(request, MAX_ANSWER_BYTES);
-    return judgePostObject(answer, { cloudPath, secrets, md5: md5(), isSent: form.isSent() });
-  } catch (error) {
-    const mayExist = form.isSent() && !isUnsent && !neverConnected(error);
-    return { isStored: false, error: error as Error, mayExist, isFormRefused: false };
   }
 }

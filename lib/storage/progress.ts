@@ -1,5 +1,5 @@
 import type { ProgressOptions } from './call-options.js';
-import type { StorageFoundation } from './storage-foundation.js';
+import type { StorageLogger } from './storage-logger.js';
 
 /** A transfer whose progress is reported. */
 export interface ReportedTransfer extends ProgressOptions {
@@ -9,7 +9,7 @@ export interface ReportedTransfer extends ProgressOptions {
 
 /** Makes a function that reports how many bytes were handed over; the listener's own failure is logged once. */
 export function reportProgress(
-  { logger }: Pick<StorageFoundation, 'logger'>,
+  logger: StorageLogger,
   { onProgress, totalBytes }: ReportedTransfer,
 ): (transferredBytes: number) => void {
   if (onProgress === undefined) return () => {};

@@ -1,6 +1,6 @@
 import { isTokenCallError } from '../credentials/index.js';
+import type { ResolvedRetry } from '../options/index.js';
 import { isRetryable, retry } from '../transport/index.js';
-import type { StorageFoundation } from './storage-foundation.js';
 
 /** What is repeated. */
 export interface RepeatedWork<T> {
@@ -22,11 +22,11 @@ export function isTransient(error: unknown): boolean {
 
 /** Runs the tries of one operation. */
 export function repeat<T>(
-  { options }: Pick<StorageFoundation, 'options'>,
+  policy: ResolvedRetry,
   { work, signal, canRepeat = () => true }: RepeatedWork<T>,
 ): Promise<T> {
   return retry(work, {
-    policy: options.retry,
+    policy,
     signal,
     isRetryable: error => isTransient(error) && canRepeat(),
   });

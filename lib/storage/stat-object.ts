@@ -1,6 +1,7 @@
 import { WxCloudStorageError } from '../errors/index.js';
 import type { CallOptions } from './call-options.js';
-import { fetchObject, readStat, type CloudFileStat } from './fetch-object.js';
+import { fetchObject } from './fetch-object.js';
+import { readStat, type CloudFileStat } from './object-part.js';
 import type { StorageContext } from './storage-context.js';
 
 /** What the headers of an object say. */

@@ -1,5 +1,5 @@
 import { DiskBudget, MemoryBudget } from '../body/index.js';
-import { AuthorizedApi, createCredential } from '../credentials/index.js';
+import { AuthorizedApi, createCredential, type TokenSource } from '../credentials/index.js';
 import type { ResolvedOptions } from '../options/index.js';
 import { HttpTransport, JsonApi } from '../transport/index.js';
 import { BucketMemory } from './bucket-memory.js';
@@ -7,9 +7,9 @@ import { ConfirmedFiles } from './confirmed-files.js';
 import { ContentTypeField } from './content-type-field.js';
 import { FileDeletions } from './delete-files.js';
 import { DownloadLinks } from './download-links.js';
+import type { FileCallsContext } from './gather-files.js';
 import { LinkCache } from './link-cache.js';
 import { Operations } from './operations.js';
-import type { StorageFoundation } from './storage-foundation.js';
 import type { StorageLogger } from './storage-logger.js';
 import type { StoredCloudFile, UploadObjectCall } from './upload-call.js';
 import { UploadTickets } from './upload-tickets.js';
@@ -21,7 +21,33 @@ const WITHOUT_TICKETS =
   'Without ticketKey and AppSecret, createUploadForm gives no tickets, and confirmUpload deletes nothing: it refuses bad files, which stay. Set ticketKey for that.';
 
 /** What the operations of one instance share. */
-export interface StorageContext extends StorageFoundation {
+export interface StorageContext {
+  /** The instance's options. */
+  readonly options: ResolvedOptions;
+  /** Sends requests to COS. */
+  readonly transport: HttpTransport;
+  /** Calls WeChat's API with the instance's credential. */
+  readonly api: AuthorizedApi;
+  /** The access tokens of the instance; undefined where calls go without. */
+  readonly tokens: TokenSource | undefined;
+  /** Which file IDs are the instance's own. */
+  readonly bucket: BucketMemory;
+  /** Whether uploads carry the `Content-Type` field. */
+  readonly contentTypeField: ContentTypeField;
+  /** Temporary links that may be handed out again. */
+  readonly linkCache: LinkCache;
+  /** What spooled bodies may hold in memory together. */
+  readonly budget: MemoryBudget;
+  /** Limits the disk that temporary files take together, and says where they are. */
+  readonly diskBudget: DiskBudget;
+  /** Running operations. */
+  readonly operations: Operations;
+  /** Makes and checks the tickets of forms for clients. */
+  readonly tickets: UploadTickets;
+  /** Files that no confirmation may delete. */
+  readonly confirmed: ConfirmedFiles;
+  /** Where warnings go. */
+  readonly logger: StorageLogger;
   /** Gets temporary links. */
   readonly links: Pick<DownloadLinks, 'get' | 'fetch'>;
   /** Deletes files. */
@@ -41,26 +67,28 @@ export function createStorageContext(
     auth: options.auth.type,
   });
   const credential = createCredential({ api, options, logger });
-  const foundation: StorageFoundation = {
+  const calls: FileCallsContext = {
+    options,
+    api: new AuthorizedApi(api, credential),
+    bucket: new BucketMemory(options.env, options.bucket),
+    linkCache: new LinkCache(options.links.cache ? MAX_CACHED_LINKS : 0),
+  };
+  const tickets = new UploadTickets(options);
+  if (!tickets.areMade) logger.log(WITHOUT_TICKETS);
+  return {
+    ...calls,
     options,
     transport,
-    api: new AuthorizedApi(api, credential),
     tokens: credential.tokens,
-    bucket: new BucketMemory(options.env, options.bucket),
     contentTypeField: new ContentTypeField(logger),
+    links: new DownloadLinks(calls),
+    deletions: new FileDeletions(calls),
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
     diskBudget: new DiskBudget(options.upload.spoolDirectory, options.upload.diskBudgetBytes),
-    linkCache: new LinkCache(options.links.cache ? MAX_CACHED_LINKS : 0),
     operations: new Operations(options.timeouts.totalMs),
-    tickets: new UploadTickets(options),
+    tickets,
     confirmed: new ConfirmedFiles(),
     logger,
-  };
-  if (!foundation.tickets.areMade) logger.log(WITHOUT_TICKETS);
-  return {
-    ...foundation,
-    links: new DownloadLinks(foundation),
-    deletions: new FileDeletions(foundation),
   };
 }
 

@@ -60,9 +60,9 @@ export async function createUploadForm(
   const isPrefix = path === '' || (typeof path === 'string' && path.endsWith('/'));
   const cloudPath = isPrefix ? generateCloudPath({ prefix: path, extension }) : path;
   assertCloudPath(cloudPath);
-  const { contentTypeField, operations, tickets } = context;
+  const { contentTypeField, operations, options: instance, tickets } = context;
   const link = await operations.run('creating a form', options, signal =>
-    repeat(context, { work: () => requestUploadLink(context, cloudPath, signal), signal }),
+    repeat(instance.retry, { work: () => requestUploadLink(context, cloudPath, signal), signal }),
   );
   const expiresAt = readExpiry(link.signature);
   const sentType = contentTypeField.isSent ? contentType : undefined;

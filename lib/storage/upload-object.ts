@@ -63,11 +63,11 @@ class ObjectUpload {
     this.#call = call;
     const { onProgress, body } = call;
     const transfer = { onProgress, totalBytes: body.size };
-    this.#report = onProgress && reportProgress(context, transfer);
+    this.#report = onProgress && reportProgress(context.logger, transfer);
   }
 
   run(): Promise<StoredCloudFile> {
-    return repeat(this.#context, {
+    return repeat(this.#context.options.retry, {
       work: () => this.#attempt(),
       signal: this.#call.signal,
       canRepeat: () => this.#canSend(),
@@ -106,14 +106,11 @@ class ObjectUpload {
     const link = await requestUploadLink(this.#context, cloudPath, signal);
     this.#isOpened = true;
     const contentType = withType ? this.#call.contentType : undefined;
-    const outcome = await postObject(this.#context, {
-      link,
-      cloudPath,
-      body,
-      contentType,
-      onBytes: this.#countBytes(),
-      signal,
-    });
+    const { transport, budget, options } = this.#context;
+    const { verifyEtag } = options.upload;
+    const onBytes = this.#countBytes();
+    const form = { link, cloudPath, contentType, body };
+    const outcome = await postObject(transport, { ...form, verifyEtag, budget, onBytes, signal });
     if (outcome.isStored || outcome.mayExist) {
       this.#leftover = link;
       // What links to the path give may have changed.
