@@ -1,5 +1,6 @@
 import { setConnected } from './connection.js';
 import { formatBytes } from './format.js';
+import { hasText } from './i18n.js';
 
 /** Facts that the server tells at the start; filled by `readMode`. */
 export const lab = {
@@ -45,7 +46,7 @@ export class Failure extends Error {
   /** The meaning of an error response for the person at the page. */
   static of(status, body) {
     const { errorCode, option } = body ?? {};
-    if (errorCode === 'OPERATION_INVALID' && option !== undefined) {
+    if (errorCode === 'OPERATION_INVALID' && hasText(`option.${option}`)) {
       return new Failure('error.option', { name: { key: `option.${option}` } });
     }
     const key = BY_CODE[errorCode] ?? (status >= 502 ? 'error.cloud' : 'error.other');

@@ -9,7 +9,15 @@ export class Compare {
 
   constructor(region) {
     this.#parts = partsOf(region);
-    this.#parts.slider.addEventListener('input', () => this.#split());
+    const { slider } = this.#parts;
+    slider.addEventListener('input', () => this.#split());
+    // A finger that scrolls the page across the image has not dragged the divider.
+    let { value } = slider;
+    slider.addEventListener('pointerdown', () => ({ value } = slider));
+    slider.addEventListener('pointercancel', () => {
+      slider.value = value;
+      this.#split();
+    });
   }
 
   /** Shows an image alone, as nothing was made of it yet. */

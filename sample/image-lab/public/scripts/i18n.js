@@ -12,6 +12,11 @@ export function onLanguage(listener) {
   listeners.push(listener);
 }
 
+/** Whether there is a text with a key: one that a server names can be new to this page. */
+export function hasText(key) {
+  return Object.hasOwn(MESSAGES[language], key);
+}
+
 /** A text in the language of the page; `{name}` stands for a parameter, which can be a text with a key itself. */
 export function translate(key, parameters = {}) {
   return MESSAGES[language][key].replace(/\{(\w+)\}/g, (_, name) => {
