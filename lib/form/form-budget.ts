@@ -26,6 +26,8 @@ export interface FormLimits {
 
 /** The memory that a form may take. */
 export interface FormMemory {
+  /** Makes sure that there is room for a form; what it throws refuses the form unread. */
+  assertRoom(): void;
   /** Takes so many bytes; what it throws, when there are not enough, refuses the form. */
   take(bytes: number): void;
   /** Counts bytes that are too few to refuse a form for. */
@@ -35,7 +37,12 @@ export interface FormMemory {
 }
 
 /** A form to which nothing else is said may take any. */
-const ANY_MEMORY: FormMemory = { take: () => {}, count: () => {}, release: () => {} };
+const ANY_MEMORY: FormMemory = {
+  assertRoom: () => {},
+  take: () => {},
+  count: () => {},
+  release: () => {},
+};
 /**
  * Until it is decoded, text may be in a buffer twice its size; then each byte may have become two.
  */

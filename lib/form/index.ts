@@ -1,7 +1,16 @@
-export { assertNotEncoded, isMultipart, notAForm, readBoundary } from './boundary.js';
+export { isMultipart, notAForm } from './boundary.js';
 export { quoteText, toFileName } from './client-text.js';
+export {
+  discardRest,
+  isOver,
+  MAX_DISCARDED_BYTES,
+  MAX_DISCARDING_MS,
+  type RefusedRequest,
+} from './discard-rest.js';
 export type { FormLimits, FormMemory } from './form-budget.js';
-export { formBroken, formInvalid, NAME_REMEDY } from './form-invalid.js';
-export { FormReader, type FormClues, type FormFile } from './form-reader.js';
-export type { PartSink } from './multipart-splitter.js';
+export { formInvalid, NAME_REMEDY } from './form-invalid.js';
+export type { FormClues, FormFile } from './form-reader.js';
+export { isReasonToGiveUp, stalled, tookTooLong } from './form-stalled.js';
+export { receiveForm, type ComingForm, type TakenFile } from './receive-form.js';
 export type { FormBody } from './text-fields.js';
+export { assertBytes } from './unread-request.js';

@@ -7,12 +7,17 @@ const RETRY_AFTER_SECONDS = 2;
 
 /** Memory of one request for what cannot go to disk: the text of a form, a small answer. */
 export class RequestMemory {
+  readonly #budget: MemoryBudget;
   readonly #share: MemoryShare;
 
   /** Holds nothing yet. */
   constructor(budget: MemoryBudget) {
+    this.#budget = budget;
     this.#share = new MemoryShare(budget);
   }
+
+  /** As {@link assertRoomForForm}. */
+  readonly assertRoom = (): void => assertRoomForForm(this.#budget);
 
   /**
    * Takes so many bytes.

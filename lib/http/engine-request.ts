@@ -1,19 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers';
 import { IdleTimer } from '../body/index.js';
+import {
+  isReasonToGiveUp,
+  MAX_DISCARDED_BYTES,
+  MAX_DISCARDING_MS,
+  stalled,
+  tookTooLong,
+} from '../form/index.js';
 import { MAX_TIMER_MS } from '../options/index.js';
 import type { StorageContext } from '../storage/index.js';
 import type { Deadline } from '../transport/index.js';
-import { stalled, tookTooLong } from './form-stalled.js';
-import {
-  closeAfterAnswer,
-  endBody,
-  MAX_DISCARDED_BYTES,
-  MAX_DISCARDING_MS,
-} from './refused-request.js';
+import { closeAfterAnswer, endBody } from './refused-request.js';
 import { originOf, rawRequestOf } from './request-origin.js';
 import { RequestNote } from './request-note.js';
-import { isReasonToGiveUp, storedFilesOf } from './stored-files.js';
+import { storedFilesOf } from './stored-files.js';
 
 type EngineContext = Pick<StorageContext, 'operations' | 'options'>;
 

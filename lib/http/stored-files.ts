@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { WxCloudStorageError } from '../errors/index.js';
+import { isReasonToGiveUp } from '../form/index.js';
 import { removeOwnObjects, type StorageContext } from '../storage/index.js';
 import type { Deadline } from '../transport/index.js';
 import { isAnswered, onRequestEnd } from './request-end.js';
@@ -163,12 +164,6 @@ export class StoredFiles {
   #noticeAnswer(): void {
     if (!this.#isSettled && this.#hasAnswered()) void this.settle(true);
   }
-}
-
-/** Whether an error makes it pointless to read the rest of the form. */
-export function isReasonToGiveUp(error: unknown): boolean {
-  if (!(error instanceof WxCloudStorageError)) return false;
-  return error.code === 'WX_CLOUD_BODY_STALLED' || error.code === 'WX_CLOUD_STORAGE_CLOSED';
 }
 
 const notedFiles = new RequestNote<StoredFiles>('storedFiles');

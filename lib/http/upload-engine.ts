@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
-import { toFileName } from '../form/index.js';
+import { assertBytes, toFileName } from '../form/index.js';
 import type { StorageContext, StoredCloudFile } from '../storage/index.js';
 import { findInstanceOfRequest } from './application-instances.js';
 import { announceRetry, assertRoomForForm } from './capacity.js';
@@ -13,7 +13,6 @@ import { decodeLatin1Name } from './file-name.js';
 import { originOf, rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import { storedFilesOf } from './stored-files.js';
-import { assertBytes } from './unread-request.js';
 import { assertEngineOptions } from './upload-option-checks.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 

@@ -1,26 +1,21 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { IncomingMessage } from 'node:http';
 import {
-  assertNotEncoded,
-  FormReader,
   isMultipart,
-  readBoundary,
+  receiveForm,
+  type ComingForm,
   type FormBody,
   type FormFile,
-  type PartSink,
+  type TakenFile,
 } from '../form/index.js';
 import type { StorageContext } from '../storage/index.js';
-import { assertRoomForForm, RequestMemory } from './capacity.js';
+import { RequestMemory } from './capacity.js';
 import { fileHeadsOf } from './file-heads.js';
 import { FilePlaces, hideMethods, type FileSelection, type FileTarget } from './file-places.js';
-import { FormReception } from './form-reception.js';
 import { PieceQueue } from './piece-queue.js';
-import { discardRest } from './refused-request.js';
 import { rawRequestOf } from './request-origin.js';
 import type { MissingFileClues } from './required-files.js';
 import { storeFormFile } from './store-form-file.js';
-import { isReasonToGiveUp, type StoredFiles } from './stored-files.js';
-import { assertUnread } from './unread-request.js';
+import type { StoredFiles } from './stored-files.js';
 import type { CompleteUploadLimits } from './upload-limits.js';
 import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
 
@@ -51,123 +46,83 @@ export async function receiveUploadForm(
   files: StoredFiles,
   parts: UploadFormParts,
 ): Promise<MissingFileClues> {
-  const { 'content-type': contentType, 'content-encoding': contentEncoding } = request.headers;
-  if (!isMultipart(contentType)) {
+  if (!isMultipart(request.headers['content-type'])) {
     hideMethods(request);
     return {};
   }
-  assertNotEncoded(contentEncoding);
-  assertUnread(rawRequestOf(request));
-  const boundary = readBoundary(contentType);
-  assertRoomForForm(parts.context.budget);
-  const clues = await new UploadForm(request, files, parts).receive(boundary);
+  const clues = await new UploadForm(request, files, parts).receive();
   files.throwIfOver();
   return clues;
 }
 
 class UploadForm {
   readonly #request: UploadRequest;
-  readonly #raw: IncomingMessage;
   readonly #files: StoredFiles;
   readonly #parts: UploadFormParts;
   readonly #places: FilePlaces;
   /** What an application's functions find in `AsyncLocalStorage`: events of a request do not have it. */
   readonly #scope = new AsyncResource('wx-cloud-storage:upload-form');
   readonly #storing: Promise<void>[] = [];
-  #reader: FormReader | undefined;
-  #reception: FormReception | undefined;
-  #isFailing = false;
-  #failure: { readonly error: unknown } | undefined;
 
   constructor(request: UploadRequest, files: StoredFiles, parts: UploadFormParts) {
     this.#request = request;
-    this.#raw = rawRequestOf(request);
     this.#files = files;
     this.#parts = parts;
     this.#places = new FilePlaces(request, parts.selection);
   }
 
-  async receive(boundary: string): Promise<MissingFileClues> {
-    const { limits, context } = this.#parts;
-    const body = (this.#request.body = Object.create(null) as FormBody);
-    const onFile = (file: FormFile): PartSink => this.#take(file);
+  /** The first failure fails the request: the files that are on their way end, and all are removed. */
+  async receive(): Promise<MissingFileClues> {
+    const { limits, context, selection } = this.#parts;
+    const { maxCounts } = selection;
     const memory = new RequestMemory(context.budget);
     // The text is there for as long as the request is.
     this.#files.onEnd(() => memory.release());
-    const assertTakesFile = (name: string): void => this.#places.assertTakes(name);
-    const { maxCounts } = this.#parts.selection;
-    const reader = new FormReader({
-      boundary,
-      limits,
-      memory,
-      body,
-      assertTakesFile,
-      isFileField: name => maxCounts?.has(name) === true,
-      onFile,
-    });
-    this.#reader = reader;
-    // Waited for like a file, as it removes those that are stored.
-    const onFailure = (error: Error): unknown => this.#storing.push(this.#fail(error));
-    const reception = new FormReception({ request: this.#raw, reader, context, onFailure });
-    this.#reception = reception;
-    reception.start();
-    await reception.ended;
-    await Promise.all(this.#storing);
-    if (this.#failure !== undefined) throw this.#failure.error;
-    return { maxCounts, ...reader.clues };
+    try {
+      const clues = await receiveForm(rawRequestOf(this.#request), {
+        limits,
+        memory,
+        target: this.#request,
+        assertTakesFile: name => this.#places.assertTakes(name),
+        isFileField: name => maxCounts?.has(name) === true,
+        onFile: (file, form) => this.#take(file, form),
+        operations: context.operations,
+        timeouts: context.options.timeouts,
+      });
+      return { maxCounts, ...clues };
+    } catch (error) {
+      const failure = await this.#files.failWith(error);
+      await Promise.allSettled(this.#storing);
+      throw failure;
+    }
   }
 
   /** Begins to store a file, which goes on while it comes. */
-  #take(file: FormFile): PartSink {
+  #take(file: FormFile, form: ComingForm): TakenFile {
     const uploaded = { ...file };
     this.#places.add(uploaded);
-    const { context, limits } = this.#parts;
-    const source = this.#reception ?? this.#raw;
-    const { fieldname } = file;
-    const queue = { source, limitBytes: limits.fileSize, budget: context.budget, fieldname };
-    const pieces = new PieceQueue(queue);
-    const heads = fileHeadsOf(this.#request, this.#files, context.budget);
-    const storing = this.#store(file, pieces).then(
-      ({ stored, head }) => heads.showOn(Object.assign(uploaded, stored), head),
-      (error: unknown) => {
-        void pieces.return();
-        return this.#fail(error);
-      },
-    );
-    this.#storing.push(storing);
-    return pieces;
-  }
-
-  #store(file: FormFile, pieces: PieceQueue): ReturnType<typeof storeFormFile> {
-    const { options, context } = this.#parts;
-    const of = { options, context, request: this.#request, files: this.#files };
-    const mostBytes = this.#mostBytes();
-    return this.#scope.runInAsyncScope(storeFormFile, undefined, {
-      ...of,
+    const { options, context, limits } = this.#parts;
+    const { budget } = context;
+    const { fileSize: limitBytes } = limits;
+    const pieces = new PieceQueue({ source: form, limitBytes, budget, fieldname: file.fieldname });
+    const heads = fileHeadsOf(this.#request, this.#files, budget);
+    const storing = this.#scope.runInAsyncScope(storeFormFile, undefined, {
+      options,
+      context,
+      request: this.#request,
+      files: this.#files,
       file,
       pieces,
-      mostBytes,
+      mostBytes: leastOf(form.mostFileBytes(), limitBytes),
     });
+    const done = storing.then(({ stored, head }) =>
+      heads.showOn(Object.assign(uploaded, stored), head),
+    );
+    this.#storing.push(done);
+    return { sink: pieces, done };
   }
+}
 
-  /** The most bytes that the file which begins now can have, by the length of the request. */
-  #mostBytes(): number | undefined {
-    const length = this.#raw.headers['content-length'];
-    if (length === undefined || this.#reader === undefined) return undefined;
-    return Math.min(this.#reader.mostContentBytes(Number(length)), this.#parts.limits.fileSize);
-  }
-
-  /**
-   * The first failure fails the request: uploads on their way end, and what is left of the form is
-   * discarded.
-   */
-  async #fail(error: unknown): Promise<void> {
-    const reason = this.#reception?.explain(error) ?? error;
-    this.#reception?.stop(reason as Error);
-    if (!this.#isFailing && !isReasonToGiveUp(reason)) {
-      void discardRest(this.#raw, this.#parts.context, this.#reception?.receivedBytes);
-    }
-    this.#isFailing = true;
-    this.#failure = { error: await this.#files.failWith(reason) };
-  }
+function leastOf(bytes: number | undefined, limitBytes: number): number | undefined {
+  return bytes === undefined ? undefined : Math.min(bytes, limitBytes);
 }

@@ -11,6 +11,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost, ModulesContainer, type AbstractHttpAdapter } from '@nestjs/core';
 import type { Observable } from 'rxjs';
+import { discardRest, isReasonToGiveUp } from '../form/index.js';
 import { findInstance } from './application-instances.js';
 import { announceRetry, isRefusedUnread } from './capacity.js';
 import { describeEnhancer, namingSubject, noteInstance, type UploadFacts } from './enhancers.js';
@@ -19,11 +20,11 @@ import type { FileSelection } from './file-places.js';
 import { prepareForForms } from './form-adapters.js';
 import { keepOnSuccess } from './keep-on-success.js';
 import { noteInterceptor } from './missing-file-ids.js';
-import { closeAfterAnswer, discardRest, endStreamWithAnswer } from './refused-request.js';
+import { closeAfterAnswer, endStreamWithAnswer } from './refused-request.js';
 import { rawRequestOf, rawResponseOf } from './request-origin.js';
 import { assertHasFile } from './required-files.js';
 import { startNamed } from './routes.js';
-import { isReasonToGiveUp, watchStoredFiles } from './stored-files.js';
+import { watchStoredFiles } from './stored-files.js';
 import { receiveUploadForm, type UploadFormParts, type UploadRequest } from './upload-form.js';
 import { completeLimits } from './upload-limits.js';
 import { assertInterceptorOptions } from './upload-option-checks.js';
@@ -105,7 +106,7 @@ async function endForm(
 ): Promise<void> {
   announceRetry(response, error);
   if (form !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(request, error)) {
-    await discardRest(request, form.context);
+    await discardRest(request, form.context.operations);
   }
   closeAfterAnswer(request, response);
 }

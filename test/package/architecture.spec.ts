@@ -35,7 +35,7 @@ const TABLE: ImportTable = {
     packages: [],
   },
   body: { folders: ['errors', 'options'], packages: ['file-type'] },
-  form: { folders: ['errors'], packages: [] },
+  form: { folders: ['errors', 'options', 'body'], packages: [] },
   storage: { folders: CORE, packages: [] },
   http: {
     folders: [...CORE, 'form', 'storage'],

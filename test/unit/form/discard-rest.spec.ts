@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { discardRest } from '../../../lib/http/refused-request.js';
+import { discardRest } from '../../../lib/form/index.js';
 import { Operations } from '../../../lib/storage/index.js';
 
 const MIB = 1_048_576;
@@ -36,7 +36,7 @@ async function isDone(promise: Promise<void>): Promise<boolean> {
 describe('discardRest', () => {
   it('reads a request to its end', async () => {
     const request = requestWith();
-    const discarding = discardRest(request, { operations });
+    const discarding = discardRest(request, operations);
     request.push(Buffer.alloc(MIB));
     expect(await isDone(discarding)).toBe(false);
     request.push(null);
@@ -47,7 +47,7 @@ describe('discardRest', () => {
 
   it('reads no more than 16 MiB', async () => {
     const request = requestWith();
-    const discarding = discardRest(request, { operations });
+    const discarding = discardRest(request, operations);
     for (let count = 0; count < 16; count += 1) request.push(Buffer.alloc(MIB));
     expect(await isDone(discarding)).toBe(false);
     request.push(Buffer.alloc(1));
@@ -58,7 +58,7 @@ describe('discardRest', () => {
 
   it('reads no longer than 5 seconds, also of a client that drips', async () => {
     const request = requestWith();
-    const discarding = discardRest(request, { operations });
+    const discarding = discardRest(request, operations);
     for (let second = 0; second < 4; second += 1) {
       request.push(Buffer.alloc(1));
       await jest.advanceTimersByTimeAsync(1_000);
@@ -70,7 +70,7 @@ describe('discardRest', () => {
   });
 
   it('ends when the application closes', async () => {
-    const discarding = discardRest(requestWith(), { operations });
+    const discarding = discardRest(requestWith(), operations);
     await operations.close();
     await discarding;
     expect(jest.getTimerCount()).toBe(0);
@@ -78,8 +78,8 @@ describe('discardRest', () => {
 
   it('does the same once, however often it is asked for', async () => {
     const request = requestWith();
-    const first = discardRest(request, { operations });
-    expect(discardRest(request, { operations })).toBe(first);
+    const first = discardRest(request, operations);
+    expect(discardRest(request, operations)).toBe(first);
     request.destroy();
     await first;
   });
@@ -93,14 +93,14 @@ describe('discardRest', () => {
       10,
     ],
   ])('reads nothing of a request that %s', async (_, request, receivedBytes) => {
-    await discardRest(request, { operations }, receivedBytes);
+    await discardRest(request, operations, receivedBytes);
     expect(request.readableFlowing).toBeNull();
   });
 
   it('reads a large request of which little is left', async () => {
     const headers = { 'content-length': String(100 * MIB) };
     const request = requestWith({ headers });
-    const discarding = discardRest(request, { operations }, 90 * MIB);
+    const discarding = discardRest(request, operations, 90 * MIB);
     request.push(null);
     await discarding;
     expect(request.readableEnded).toBe(true);
