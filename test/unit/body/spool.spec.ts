@@ -168,7 +168,13 @@ describe('a body of unknown length', () => {
 describe('a body that is given up', () => {
   it('is refused by its head before anything of the deciding piece is on disk', async () => {
     const refusal = new Error('refused');
-    const given = setUpBody({ inspectHead: () => Promise.reject(refusal) });
+    const leftAtHead: (readonly string[])[] = [];
+    const given = setUpBody({
+      inspectHead: async () => {
+        leftAtHead.push(leftIn(given.folder));
+        throw refusal;
+      },
+    });
     const returned = jest.fn();
     async function* source(): AsyncGenerator<Uint8Array> {
       try {
@@ -180,6 +186,7 @@ describe('a body that is given up', () => {
     }
     await expect(openBody(source(), given.context)).rejects.toBe(refusal);
     expect(returned).toHaveBeenCalledTimes(1);
+    expect(leftAtHead).toEqual([[]]);
     expectNothingLeft(given);
   });
 
@@ -331,6 +338,27 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
     expect(setup.head()?.equals(expected.subarray(0, 4_100))).toBe(true);
     await body.dispose();
     expect([leftIn(setup.folder), setup.onDisk(), given.memory.usedBytes]).toEqual([[], 0, 0]);
+  });
+
+  it('keeps it while its head is looked at, and goes to disk when the rest is read', async () => {
+    const given = setUpBody();
+    const budget = new MemoryBudget(10_000, given.memory);
+    const onDiskAtHead: boolean[] = [];
+    const { setup, push, opening } = start({
+      options: optionsWith(10_000),
+      budget,
+      inspectHead: async () => {
+        budget.reserve(10_000);
+        await until(() => given.memory.moving.size > 0, 'the body asked');
+        onDiskAtHead.push(isOnDisk(setup));
+      },
+    });
+    push(bytes(5_000));
+    await until(() => isOnDisk(setup), 'the body on disk');
+    push();
+    await (await opening).dispose();
+    expect([onDiskAtHead, given.memory.usedBytes]).toEqual([[false], 0]);
+    expectNothingLeft(setup);
   });
 
   it('writes what it has gathered for the disk', async () => {
