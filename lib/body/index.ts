@@ -3,7 +3,6 @@ export {
   isAcceptedType,
   loadDetector,
   UNKNOWN_CONTENT_TYPE,
-  type DetectedType,
 } from './detect-content-type.js';
 export { formatMediaType, parseMediaType, readMediaType, type MediaType } from './media-type.js';
 export { fitsContent, toServedType } from './served-type.js';
@@ -33,4 +32,4 @@ export {
   type Pieces,
   type WaitingReader,
 } from './pieces.js';
-export { HEAD_BYTES, type BodyBytes, type OpenedSource, type UploadBody } from './upload-body.js';
+export { HEAD_BYTES, type BodyBytes, type UploadBody } from './upload-body.js';

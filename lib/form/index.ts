@@ -7,7 +7,7 @@ export {
   MAX_DISCARDING_MS,
   type RefusedRequest,
 } from './discard-rest.js';
-export type { FormLimits, FormMemory } from './form-budget.js';
+export type { FormLimits } from './form-budget.js';
 export { formInvalid, NAME_REMEDY } from './form-invalid.js';
 export type { FormClues, FormFile } from './form-reader.js';
 export { isReasonToGiveUp, stalled, tookTooLong } from './form-stalled.js';
