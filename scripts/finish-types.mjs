@@ -185,17 +185,21 @@ function exportsOf(entry) {
   return lines('export', names);
 }
 
+function write(file, text, map) {
+  const name = basename(file);
+  writeFileSync(file, `${text}//# sourceMappingURL=${name}.map\n`);
+  writeFileSync(`${file}.map`, JSON.stringify({ ...map, file: name }));
+}
+
 const entryExports = new Map(ENTRIES.map(entry => [entry, exportsOf(entry)]));
 const written = new Set([...entryExports.keys(), ...kept.keys()]);
 for (const file of written) {
   const { texts, lineNumbers } = textOf(file, keepIn(file));
-  const map = mapOf(file, lineNumbers);
-  writeFileSync(`${file}.map`, JSON.stringify(map));
-  const end = `//# sourceMappingURL=${basename(file)}.map`;
-  const text = `${[...texts, ...(entryExports.get(file) ?? []), end].join('\n')}\n`;
-  writeFileSync(file, text);
+  const text = `${[...texts, ...(entryExports.get(file) ?? [])].join('\n')}\n`;
   const twin = text.replaceAll(/((?:from |import\()['"]\.[^'"]+)\.js(['"])/g, '$1.cjs$2');
-  writeFileSync(file.replace(/\.d\.ts$/, '.d.cts'), twin);
+  const map = mapOf(file, lineNumbers);
+  write(file, text, map);
+  write(file.replace(/\.d\.ts$/, '.d.cts'), twin, map);
 }
 const all = readdirSync(DIST, { recursive: true, withFileTypes: true });
 for (const { parentPath, name } of all.filter(entry => /\.d\.ts(\.map)?$/.test(entry.name))) {
