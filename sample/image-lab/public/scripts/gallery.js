@@ -39,11 +39,13 @@ export async function loadGallery() {
   const known = new Set(images.map(({ fileId }) => fileId));
   for (const fileId of before) if (!known.has(fileId)) forget(fileId);
   for (const skeleton of cards.querySelectorAll('.skeleton')) skeleton.remove();
-  // The oldest first, as each goes in front of the others; uploads under way stay on top.
-  const top = [...cards.children].find(card => !card.classList.contains('upload')) ?? null;
-  for (const image of images) {
-    if (shown.has(image.fileId)) shown.get(image.fileId).image = image;
-    else cards.insertBefore(addImage(image), top);
+  // The oldest first: each goes in front of the one that is older, and uploads under way stay on top.
+  let older = null;
+  for (const image of images.toReversed()) {
+    const { fileId } = image;
+    if (shown.has(fileId)) shown.get(fileId).image = image;
+    else cards.insertBefore(addImage(image), older);
+    older = shown.get(fileId).card.element;
   }
   cards.removeAttribute('aria-busy');
   settle();
