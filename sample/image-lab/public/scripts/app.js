@@ -1,5 +1,6 @@
 import { lab } from './api.js';
 import { onReconnect } from './connection.js';
+import { watchEdges } from './edges.js';
 import { formatBytes } from './format.js';
 import { loadGallery, newestUpload, onOpen, showImage } from './gallery.js';
 import { say, startLanguages } from './i18n.js';
@@ -11,6 +12,7 @@ import { startUploads } from './uploads.js';
 import { openWorkbench, startWorkbench } from './workbench.js';
 
 startLanguages();
+watchEdges();
 showModeLoading();
 say(document.getElementById('drop-hint'), 'upload.hint', { limit: formatBytes(lab.fileSizeBytes) });
 const addFiles = startUploads((image, card) => {

@@ -19,7 +19,10 @@ export const failures = {
   /** An upload has failed. */
   add(upload, { key, parameters, card }) {
     failed.set(upload, { name: upload.file.name, key, parameters, card });
+    const { top, bottom } = card.getBoundingClientRect();
     show();
+    // The line moves the cards down, and on a phone the reason out of sight.
+    if (top < innerHeight && bottom > 0) card.scrollIntoView({ block: 'nearest' });
   },
 
   /** An upload has not failed any more, or is gone. */
