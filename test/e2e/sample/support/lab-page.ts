@@ -39,11 +39,11 @@ export const PHONE: BrowserContextOptions = {
 const DEFINE_HELPERS = `window.isInSight = element => {
   const { left, top, right, bottom, width, height } = element.getBoundingClientRect();
   const isInside = left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
-  const reach = 6;
-  const xs = [left + reach, left + width / 2, right - reach];
-  const ys = [top + reach, top + height / 2, bottom - reach];
-  const isOnTop = (x, y) => element.contains(document.elementFromPoint(x, y));
-  return isInside && width > 0 && xs.every(x => ys.every(y => isOnTop(x, y)));
+  const [dx, dy] = [Math.min(6, width / 4), Math.min(6, height / 4)];
+  const [x, y] = [left + width / 2, top + height / 2];
+  const points = [[x, y], [left + dx, y], [right - dx, y], [x, top + dy], [x, bottom - dy]];
+  const isOnTop = ([x, y]) => element.contains(document.elementFromPoint(x, y));
+  return isInside && width > 0 && points.every(isOnTop);
 }`;
 
 /** What slows a page down, as long as it is attached. */
@@ -204,7 +204,7 @@ export function requestsOf(page: Page): Locator {
 
 /**
  * Whether a person can see an element and point at it: all of it is inside the window, and nothing
- * lies over its middle, its edges or its corners.
+ * lies over its middle or its edges.
  */
 export async function isInSight(element: Locator): Promise<boolean> {
   return element.evaluate(it => (globalThis as unknown as PageHelpers).isInSight(it));
