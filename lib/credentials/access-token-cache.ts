@@ -206,11 +206,3 @@ function stillRefused(waitMs: number): WxCloudStorageError {
 function toSeconds(ms: number): string {
   return `${Math.ceil(ms / 1000)} s`;
 }
-
-/** The error codes with which WeChat refuses a token; one renewal may help. */
-const REJECTIONS: ReadonlySet<number | undefined> = new Set([40001, 40014, 42001]);
-
-/** Whether an error says that the access token was refused. */
-export function isTokenRejection(error: unknown): boolean {
-  return error instanceof WxCloudStorageError && REJECTIONS.has(error.errcode);
-}

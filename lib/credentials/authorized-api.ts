@@ -1,5 +1,4 @@
-import type { JsonApi } from '../transport/index.js';
-import { isTokenRejection } from './access-token-cache.js';
+import { isTokenRejection, type JsonApi } from '../transport/index.js';
 import type { Credential } from './credential.js';
 
 /** One call of a JSON API that wants a credential. */

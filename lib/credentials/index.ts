@@ -1,4 +1,4 @@
-export { AccessTokenCache, isTokenRejection } from './access-token-cache.js';
+export { AccessTokenCache } from './access-token-cache.js';
 export { AuthorizedApi, type AuthorizedCall } from './authorized-api.js';
 export { createCredential } from './create-credential.js';
 export { openApiCredential, tokenCredential, type Credential } from './credential.js';

@@ -21,7 +21,7 @@ export type AuthType = ResolvedAuth['type'];
  * The numbers with which a token is refused: what is to be done depends on where the token comes
  * from.
  */
-const TOKEN_REJECTIONS: ReadonlySet<number> = new Set([40001, 40014, 42001]);
+const TOKEN_REJECTIONS: ReadonlySet<number | undefined> = new Set([40001, 40014, 42001]);
 
 const TOKEN_ADVICE: Readonly<Record<AuthType, string>> = {
   'access-token':
@@ -223,4 +223,9 @@ function findKind({
     KINDS.get(errcode) ??
     failed('See the number in the list of return codes of the WeChat documents.')
   );
+}
+
+/** True when an error says that the access token was refused; one renewal may help. */
+export function isTokenRejection(error: unknown): boolean {
+  return error instanceof WxCloudStorageError && TOKEN_REJECTIONS.has(error.errcode);
 }

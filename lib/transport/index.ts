@@ -1,4 +1,4 @@
-export { judgeItemStatus } from './api-error.js';
+export { isTokenRejection, judgeItemStatus } from './api-error.js';
 export {
   abortedError,
   createSharedController,

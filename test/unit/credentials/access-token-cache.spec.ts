@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
-import { AccessTokenCache, isTokenRejection } from '../../../lib/credentials/index.js';
+import { AccessTokenCache } from '../../../lib/credentials/index.js';
 import { WxCloudStorageError } from '../../../lib/errors/index.js';
 import type { UnwantedTokens } from '../../../lib/credentials/unwanted-tokens.js';
 import type { AccessToken } from '../../../lib/wire/index.js';
@@ -324,24 +324,5 @@ describe('AccessTokenCache', () => {
     const { inspect } = await import('node:util');
     expect(inspect(cache, { depth: Infinity, showHidden: false })).not.toContain('a-hidden-token');
     expect(JSON.stringify(cache)).toBe('{}');
-  });
-});
-
-describe('isTokenRejection', () => {
-  const withCode = (errcode?: number): Error =>
-    new WxCloudStorageError({ code: 'WX_CLOUD_TOKEN_REJECTED', message: 'x', errcode });
-
-  it.each([
-    [withCode(40001), true],
-    [withCode(40014), true],
-    [withCode(42001), true],
-    [withCode(40013), false],
-    [withCode(42007), false],
-    [withCode(0), false],
-    [withCode(), false],
-    [Object.assign(new Error('x'), { errcode: 40001 }), false],
-    [undefined, false],
-  ])('row %#', (error, expected) => {
-    expect(isTokenRejection(error)).toBe(expected);
   });
 });
