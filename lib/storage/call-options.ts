@@ -1,13 +1,4 @@
-/** What every method of the service takes. */
-export interface CallOptions {
-  /** Ends the call; it then rejects with `WX_CLOUD_REQUEST_ABORTED`. @defaultValue none */
-  readonly signal?: AbortSignal | undefined;
-  /**
-   * The time for the call, in milliseconds, from 1. An upload that has to be removed from the storage again takes up to
-   * 13 seconds more. @defaultValue `timeouts.totalMs`
-   */
-  readonly timeoutMs?: number | undefined;
-}
+import type { CallOptions } from './operations.js';
 
 /** What a link is asked for with. */
 export interface DownloadUrlOptions extends CallOptions {

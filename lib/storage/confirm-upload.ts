@@ -8,7 +8,7 @@ import {
   UNKNOWN_CONTENT_TYPE,
 } from '../body/index.js';
 import { FileTooLargeError, TypeRefusedError, WxCloudStorageError } from '../errors/index.js';
-import type { CallOptions } from './call-options.js';
+import type { CallOptions } from './operations.js';
 import { assertMaxBytes } from './download-to-buffer.js';
 import { fetchObject } from './fetch-object.js';
 import {

@@ -1,6 +1,5 @@
 export type {
   ByteRange,
-  CallOptions,
   DownloadBufferOptions,
   DownloadFileOptions,
   DownloadOptions,
@@ -10,6 +9,7 @@ export type {
   UploadBodyOptions,
   UploadFileOptions,
 } from './call-options.js';
+export type { CallOptions } from './operations.js';
 export { confirmUpload, type ConfirmUploadOptions } from './confirm-upload.js';
 export type { DeleteOutcome } from './delete-files.js';
 export { openDownload, type CloudDownload } from './download-object.js';

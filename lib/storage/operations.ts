@@ -2,9 +2,19 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../errors/index.js';
 import { MAX_TIMER_MS } from '../options/index.js';
-import type { CallOptions } from './call-options.js';
 import { startDeadline, type Deadline } from '../transport/index.js';
 import { PendingSet } from './pending-set.js';
+
+/** What every method of the service takes. */
+export interface CallOptions {
+  /** Ends the call; it then rejects with `WX_CLOUD_REQUEST_ABORTED`. @defaultValue none */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The time for the call, in milliseconds, from 1. An upload that has to be removed from the storage again takes up to
+   * 13 seconds more. @defaultValue `timeouts.totalMs`
+   */
+  readonly timeoutMs?: number | undefined;
+}
 
 /** How long an operation that was ended may take to remove what it left: an awaited answer, then the removal. */
 const LONGEST_CLEANUP_MS = 15_000;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { WxCloudStorageError } from '../errors/index.js';
-import type { CallOptions } from './call-options.js';
+import type { CallOptions } from './operations.js';
 import { downloadToBuffer } from './download-to-buffer.js';
 import { unwrap } from './file-outcome.js';
 import { reportOrphans } from './orphans.js';

@@ -1,5 +1,5 @@
 import { WxCloudStorageError } from '../errors/index.js';
-import type { CallOptions } from './call-options.js';
+import type { CallOptions } from './operations.js';
 import { fetchObject } from './fetch-object.js';
 import { readStat, type CloudFileStat } from './object-part.js';
 import type { StorageContext } from './storage-context.js';

@@ -1,5 +1,5 @@
 import { assertCloudPath, generateCloudPath } from '../file-id/index.js';
-import type { CallOptions } from './call-options.js';
+import type { CallOptions } from './operations.js';
 import { toFormFields } from './form-fields.js';
 import { repeat } from './repeat.js';
 import type { StorageContext } from './storage-context.js';
