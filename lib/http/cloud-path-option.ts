@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { OptionsInvalidError } from '../errors/index.js';
 import { assertCloudPath, findPathProblem, generateCloudPath } from '../file-id/index.js';
 import { askApplication } from './ask-application.js';
-import type { WxCloudHttpRequest } from './upload-options.js';
+import type { WxCloudHttpRequest } from './request-origin.js';
 
 /** The options that decide about the path of an upload, or of an answer. */
 export interface CloudPathOptions<File> {

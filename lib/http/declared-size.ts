@@ -1,7 +1,8 @@
 import { OptionsInvalidError, WxCloudStorageError } from '../errors/index.js';
 import { quoteText } from '../form/index.js';
 import { findSent, isSentValue, placeOf } from './sent-value.js';
-import type { WxCloudDeclaredSize, WxCloudHttpRequest } from './upload-options.js';
+import type { WxCloudDeclaredSize } from './upload-options.js';
+import type { WxCloudHttpRequest } from './request-origin.js';
 
 /** Checks the option. @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both */
 export function assertDeclaredSize(option: WxCloudDeclaredSize | undefined): void {

@@ -30,7 +30,6 @@ export {
 export type {
   WxCloudDeclaredSize,
   WxCloudFileField,
-  WxCloudHttpRequest,
   WxCloudIncomingFile,
   WxCloudPathFactory,
   WxCloudProgressId,
@@ -38,4 +37,5 @@ export type {
   WxCloudUploadInterceptorOptions,
   WxCloudUploadLimits,
 } from './upload-options.js';
+export type { WxCloudHttpRequest } from './request-origin.js';
 export { WxCloudUploadedFile } from './uploaded-file.js';

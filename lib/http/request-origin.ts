@@ -1,7 +1,15 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { OptionsInvalidError } from '../errors/index.js';
 import { RequestNote } from './request-note.js';
+
+/** What the requests of all adapters have in common: Express' `Request` or Fastify's `FastifyRequest`, as it is. */
+export interface WxCloudHttpRequest {
+  /** The headers, by their names in lower case. */
+  readonly headers: IncomingHttpHeaders;
+  /** The text fields of the form that came before the file. */
+  readonly body?: unknown;
+}
 
 /** Where a request came to, and where its answer goes: a storage engine gets the request alone, and needs both. */
 export interface RequestOrigin {

@@ -1,4 +1,4 @@
-import type { WxCloudHttpRequest } from './upload-options.js';
+import type { WxCloudHttpRequest } from './request-origin.js';
 
 /** Where a client sends a value along with a form: exactly one of the two. */
 export interface SentValue {

@@ -17,11 +17,8 @@ import { keptExtension } from './kept-extension.js';
 import type { PieceQueue } from './piece-queue.js';
 import { progressListenerOf } from './progress/index.js';
 import type { StoredFiles } from './stored-files.js';
-import type {
-  WxCloudHttpRequest,
-  WxCloudIncomingFile,
-  WxCloudUploadEngineOptions,
-} from './upload-options.js';
+import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-options.js';
+import type { WxCloudHttpRequest } from './request-origin.js';
 
 /** What a form tells of a file before its content. */
 export type ClaimedFile = Pick<WxCloudIncomingFile, 'fieldname' | 'originalname' | 'mimetype'>;

@@ -14,7 +14,8 @@ import { originOf, rawRequestOf } from './request-origin.js';
 import { storeFormFile } from './store-form-file.js';
 import { storedFilesOf } from './stored-files.js';
 import { assertEngineOptions } from './upload-option-checks.js';
-import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
+import type { WxCloudUploadEngineOptions } from './upload-options.js';
+import type { WxCloudHttpRequest } from './request-origin.js';
 
 /** What multer hands to a storage engine. */
 export interface EngineFile {

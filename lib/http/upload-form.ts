@@ -17,7 +17,8 @@ import type { MissingFileClues } from './required-files.js';
 import { storeFormFile } from './store-form-file.js';
 import type { StoredFiles } from './stored-files.js';
 import type { CompleteUploadLimits } from './upload-limits.js';
-import type { WxCloudHttpRequest, WxCloudUploadEngineOptions } from './upload-options.js';
+import type { WxCloudUploadEngineOptions } from './upload-options.js';
+import type { WxCloudHttpRequest } from './request-origin.js';
 
 /** An adapter's request, which takes what its form brings. */
 export type UploadRequest = WxCloudHttpRequest & FileTarget & { body?: FormBody };

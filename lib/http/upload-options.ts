@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { WxCloudHttpRequest } from './request-origin.js';
 
 /** What is known of a file when its path is decided: nothing of it is stored yet. */
 export interface WxCloudIncomingFile {
@@ -26,14 +26,6 @@ export interface WxCloudIncomingFile {
   readonly extension: string | undefined;
   /** How many bytes the file has. */
   readonly size: number;
-}
-
-/** What the requests of all adapters have in common: Express' `Request` or Fastify's `FastifyRequest`, as it is. */
-export interface WxCloudHttpRequest {
-  /** The headers, by their names in lower case. */
-  readonly headers: IncomingHttpHeaders;
-  /** The text fields of the form that came before the file. */
-  readonly body?: unknown;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { OptionsInvalidError, type WxCloudStorageError } from '../../errors/index.js';
 import { formInvalid } from '../../form/index.js';
 import { findSent, isSentValue, placeOf, type SentValue } from '../sent-value.js';
-import type { WxCloudHttpRequest } from '../upload-options.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 
 /** Whether a text can be an ID: hard to guess, and harmless wherever it is written. */
 export function isProgressId(id: unknown): id is string {

@@ -1,7 +1,8 @@
 import type { TransferProgress } from '../../storage/index.js';
 import { findProgressHubOfRequest } from '../application-instances.js';
 import type { StoredFiles } from '../stored-files.js';
-import type { WxCloudHttpRequest, WxCloudProgressId } from '../upload-options.js';
+import type { WxCloudProgressId } from '../upload-options.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 import { readProgressId } from './progress-id.js';
 import type { RunningUpload } from './upload-progress-hub.js';
 

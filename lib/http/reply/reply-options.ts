@@ -1,5 +1,5 @@
 import type { DownloadUrlOptions } from '../../storage/index.js';
-import type { WxCloudHttpRequest } from '../upload-options.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 
 /** What is known of an answer when its path is decided. */
 export interface WxCloudOutgoingFile {

@@ -17,7 +17,7 @@ import { RequestMemory } from '../capacity.js';
 import { chooseCloudPath, type ChosenPath } from '../cloud-path-option.js';
 import { formatDisposition } from '../serve/index.js';
 import type { StoredFiles } from '../stored-files.js';
-import type { WxCloudHttpRequest } from '../upload-options.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 import type { ReplyBody } from './reply-body.js';
 import type { WxCloudReply, WxCloudReplyOptions } from './reply-options.js';
 import { takeSmall } from './take-small.js';

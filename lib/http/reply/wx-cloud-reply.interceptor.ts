@@ -23,7 +23,7 @@ import { keepOnSuccess } from '../keep-on-success.js';
 import { rawResponseOf } from '../request-origin.js';
 import { startNamed } from '../routes.js';
 import { watchStoredFiles } from '../stored-files.js';
-import type { WxCloudHttpRequest } from '../upload-options.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 import { readReplyBody } from './reply-body.js';
 import { assertReplyOptions } from './reply-option-checks.js';
 import type { WxCloudReplyOptions } from './reply-options.js';
