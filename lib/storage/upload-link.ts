@@ -21,7 +21,7 @@ export async function requestUploadLink(
   const body: UploadLinkRequest = { env: options.env, path: cloudPath };
   const link = decodeUploadLink(await api.post({ endpoint: UPLOAD_LINK_ENDPOINT, body, signal }));
   assertPrivate(link.address);
-  bucket.learn(link.fileId, cloudPath);
+  bucket.learn(link.fileId, cloudPath, UPLOAD_LINK_ENDPOINT);
   return link;
 }
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { BucketMemory } from '../../../lib/storage/bucket-memory.js';
 import { thrownBy } from '../support/failures.js';
 
-const MALFORMED = { code: 'WX_CLOUD_RESPONSE_MALFORMED', endpoint: '/tcb/uploadfile' };
+const ENDPOINT = '/tcb/uploadfile';
+const MALFORMED = { code: 'WX_CLOUD_RESPONSE_MALFORMED', endpoint: ENDPOINT };
 const INVALID = { code: 'WX_CLOUD_FILE_ID_INVALID' };
 
 describe('BucketMemory', () => {
@@ -16,18 +17,22 @@ describe('BucketMemory', () => {
 
   it('learns the bucket from the first link, and then refuses others', () => {
     const memory = new BucketMemory('prod', undefined);
-    memory.learn('cloud://prod.b1/照片/a.png', '照片/a.png');
+    memory.learn('cloud://prod.b1/照片/a.png', '照片/a.png', ENDPOINT);
     expect(memory.bucket).toBe('b1');
     expect(memory.accept('cloud://prod.b1/x').cloudPath).toBe('x');
     expect(thrownBy(() => memory.accept('cloud://prod.b2/x'))).toMatchObject(INVALID);
-    expect(thrownBy(() => memory.learn('cloud://prod.b2/x', 'x'))).toMatchObject(MALFORMED);
+    expect(thrownBy(() => memory.learn('cloud://prod.b2/x', 'x', ENDPOINT))).toMatchObject(
+      MALFORMED,
+    );
     expect(memory.bucket).toBe('b1');
   });
 
   it('holds to the bucket that it was given', () => {
     const memory = new BucketMemory('prod', 'b1');
     expect(thrownBy(() => memory.accept('cloud://prod.b2/x'))).toMatchObject(INVALID);
-    expect(thrownBy(() => memory.learn('cloud://prod.b2/x', 'x'))).toMatchObject(MALFORMED);
+    expect(thrownBy(() => memory.learn('cloud://prod.b2/x', 'x', ENDPOINT))).toMatchObject(
+      MALFORMED,
+    );
   });
 
   it.each([
@@ -37,7 +42,7 @@ describe('BucketMemory', () => {
     ['the short form', 'cloud://prod/a.png'],
   ])('refuses a link for %s and learns nothing', (_, fileId) => {
     const memory = new BucketMemory('prod', undefined);
-    expect(thrownBy(() => memory.learn(fileId, 'a.png'))).toMatchObject(MALFORMED);
+    expect(thrownBy(() => memory.learn(fileId, 'a.png', ENDPOINT))).toMatchObject(MALFORMED);
     expect(memory.bucket).toBeUndefined();
   });
 
@@ -49,7 +54,7 @@ describe('BucketMemory', () => {
     ['the path with a space behind', 'cloud://prod.b1/a b.png '],
   ])('refuses a link for %s, learns nothing, and lets it be asked for again', (_, fileId) => {
     const memory = new BucketMemory('prod', undefined);
-    const error = thrownBy(() => memory.learn(fileId, 'a b.png'));
+    const error = thrownBy(() => memory.learn(fileId, 'a b.png', ENDPOINT));
     expect(error).toMatchObject({ ...MALFORMED, retryable: true });
     expect(memory.bucket).toBeUndefined();
   });
