@@ -17,9 +17,6 @@ export type WxCloudStorageEnvironmentForm = {
   name?: undefined;
 } & { readonly [option in keyof WxCloudStorageOptions]?: undefined };
 
-/** The injection token, within the module, of what the operations of an instance share. */
-export const STORAGE_CONTEXT = Symbol('wx-cloud-storage:context');
-
 const EXTRAS: WxCloudStorageModuleExtras = { isGlobal: false, name: undefined };
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =

@@ -25,13 +25,13 @@ import {
   LOG_CONTEXT,
   usableContext,
   type StorageContext,
+  STORAGE_CONTEXT,
 } from './storage/index.js';
 import {
   ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
   OPTIONS_TYPE,
-  STORAGE_CONTEXT,
   type WxCloudStorageEnvironmentForm,
   type WxCloudStorageModuleExtras,
 } from './wx-cloud-storage.module-definition.js';

@@ -4,8 +4,9 @@ import {
   registerService,
   registerServiceClass,
   toStreamableFile,
+  type ServedFileOptions,
+  type ServeOptions,
 } from './http/index.js';
-import type { ServedFileOptions, ServeOptions } from './http/index.js';
 import {
   addImageRules,
   assertImageRules,
@@ -32,10 +33,10 @@ import {
   type DownloadUrlOutcome,
   type StorageCheck,
   type StorageContext,
+  STORAGE_CONTEXT,
 } from './storage/index.js';
 import { StorageUploads } from './storage-uploads.js';
 import { WxCloudFile } from './wx-cloud-file.js';
-import { STORAGE_CONTEXT } from './wx-cloud-storage.module-definition.js';
 
 /**
  * Stores, reads and removes files of one WeChat environment. Injectable. Every method takes `signal` and `timeoutMs`, and

@@ -38,6 +38,7 @@ export { FailedContext, usableContext } from './failed-context.js';
 export {
   closeStorageContext,
   createStorageContext,
+  STORAGE_CONTEXT,
   type StorageContext,
 } from './storage-context.js';
 export { objectExists, statObject } from './stat-object.js';

@@ -14,6 +14,9 @@ import type { StorageLogger } from './storage-logger.js';
 import type { StoredCloudFile, UploadObjectCall } from './upload-call.js';
 import { UploadTickets } from './upload-tickets.js';
 
+/** The injection token, within the module, of what the operations of an instance share. */
+export const STORAGE_CONTEXT = Symbol('wx-cloud-storage:context');
+
 /** The links of so many files are kept; one takes about half a KiB. */
 const MAX_CACHED_LINKS = 10_000;
 
