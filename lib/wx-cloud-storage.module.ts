@@ -22,11 +22,11 @@ import {
 import {
   createStorageContext,
   FailedContext,
-  LOG_CONTEXT,
   usableContext,
   type StorageContext,
   STORAGE_CONTEXT,
 } from './storage/index.js';
+import { LOG_CONTEXT } from './diagnostics/index.js';
 import {
   ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,

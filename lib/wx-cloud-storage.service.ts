@@ -15,7 +15,6 @@ import {
   downloadToBuffer,
   downloadToFile,
   FailedContext,
-  LOG_CONTEXT,
   objectExists,
   openDownload,
   statObject,
@@ -35,6 +34,7 @@ import {
   type StorageContext,
   STORAGE_CONTEXT,
 } from './storage/index.js';
+import { LOG_CONTEXT } from './diagnostics/index.js';
 import { StorageUploads } from './storage-uploads.js';
 import { WxCloudFile } from './wx-cloud-file.js';
 

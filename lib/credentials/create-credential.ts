@@ -1,5 +1,10 @@
 import { WxCloudStorageError } from '../errors/index.js';
-import { observed, tokenChannel, type WxCloudTokenEvent } from '../diagnostics/index.js';
+import {
+  observed,
+  tokenChannel,
+  type StorageLogger,
+  type WxCloudTokenEvent,
+} from '../diagnostics/index.js';
 import type { ResolvedOptions, ResolvedTokenCallAuth } from '../options/index.js';
 import { elapsedMs, retry, startDeadline, type JsonApi } from '../transport/index.js';
 import { AccessTokenCache } from './access-token-cache.js';
@@ -13,14 +18,6 @@ import { tokenOwner } from './token-owner.js';
 import type { FetchedToken } from './token-source.js';
 import type { UnwantedTokens } from './unwanted-tokens.js';
 
-/** Where lines for operators go. */
-export interface CredentialLogger {
-  /** Takes what an operator should look at. */
-  warn(message: string): void;
-  /** Takes what helps to follow what happened. */
-  debug(message: string): void;
-}
-
 /** What a credential is made with. */
 export interface CredentialParts {
   /** WeChat's API. */
@@ -28,7 +25,7 @@ export interface CredentialParts {
   /** The instance's options. */
   readonly options: ResolvedOptions;
   /** Where lines for operators go. */
-  readonly logger: CredentialLogger;
+  readonly logger: Pick<StorageLogger, 'warn' | 'debug'>;
 }
 
 /** Makes the credential that `auth` describes; fetches and reads nothing yet. */

@@ -7,3 +7,4 @@ export {
   type WxCloudTokenEvent,
   type WxCloudUploadEvent,
 } from './channels.js';
+export { LOG_CONTEXT, type StorageLogger } from './storage-logger.js';

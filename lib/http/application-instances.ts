@@ -15,9 +15,9 @@ import {
   closeStorageContext,
   createDetachedContext,
   FailedContext,
-  LOG_CONTEXT,
   type StorageContext,
 } from '../storage/index.js';
+import { LOG_CONTEXT } from '../diagnostics/index.js';
 import type { WxCloudFileSource } from '../wx-cloud-file.js';
 import { UploadProgressHub } from './progress/upload-progress-hub.js';
 import { fileSourceOf, throughService } from './given-service.js';

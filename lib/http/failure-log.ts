@@ -1,6 +1,6 @@
 import { HttpException, Logger, type LoggerService } from '@nestjs/common';
 import { innerError, isError, redact, WxCloudStorageError } from '../errors/index.js';
-import { LOG_CONTEXT } from '../storage/index.js';
+import { LOG_CONTEXT } from '../diagnostics/index.js';
 import { elapsedMs } from '../transport/index.js';
 import { toHttpException } from './http-exception.js';
 import { rawRequestOf } from './request-origin.js';

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import type { StorageLogger } from './storage-logger.js';
+import type { StorageLogger } from '../diagnostics/index.js';
 
 /** So many paths have to show that the storage refuses the field. */
 const NEEDED_PATHS = 3;

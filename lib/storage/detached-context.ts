@@ -4,7 +4,7 @@ import { parseFileId, type ParsedFileId } from '../file-id/index.js';
 import { resolveOptions } from '../options/index.js';
 import { BucketMemory } from './bucket-memory.js';
 import { createStorageContext, type StorageContext } from './storage-context.js';
-import type { StorageLogger } from './storage-logger.js';
+import type { StorageLogger } from '../diagnostics/index.js';
 
 /** A name that no environment has. */
 const NO_ENV = '-';

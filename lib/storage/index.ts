@@ -42,7 +42,6 @@ export {
   type StorageContext,
 } from './storage-context.js';
 export { objectExists, statObject } from './stat-object.js';
-export { LOG_CONTEXT, type StorageLogger } from './storage-logger.js';
 export { assertContentType, storeAtPath } from './store-at-path.js';
 export { createUploadForm, type UploadForm, type UploadFormOptions } from './upload-form.js';
 export type { StoredCloudFile, UploadObjectCall } from './upload-call.js';

@@ -1,5 +1,5 @@
 import type { ProgressOptions } from './call-options.js';
-import type { StorageLogger } from './storage-logger.js';
+import type { StorageLogger } from '../diagnostics/index.js';
 
 /** A transfer whose progress is reported. */
 export interface ReportedTransfer extends ProgressOptions {

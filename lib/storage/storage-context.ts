@@ -10,7 +10,7 @@ import { DownloadLinks } from './download-links.js';
 import type { FileCallsContext } from './gather-files.js';
 import { LinkCache } from './link-cache.js';
 import { Operations } from './operations.js';
-import type { StorageLogger } from './storage-logger.js';
+import type { StorageLogger } from '../diagnostics/index.js';
 import type { StoredCloudFile, UploadObjectCall } from './upload-call.js';
 import { UploadTickets } from './upload-tickets.js';
 
