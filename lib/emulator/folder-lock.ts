@@ -26,7 +26,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     for (const name of await readdir(folder)) {
       const { pid, startedAt } = LOCK.exec(name)?.groups ?? {};
       if (name === own || pid === undefined) continue;
-      if (isRunning(Number(pid), startedAt)) throw inUse(pid, join(folder, name));
+      if (isRunning(Number(pid), startedAt)) throw heldBy(pid, join(folder, name));
       await remove(name);
     }
   } catch (error) {
@@ -47,7 +47,7 @@ function isRunning(pid: number, startedAt: string | undefined): boolean {
   }
 }
 
-function inUse(pid: string, sign: string): Error {
+function heldBy(pid: string, sign: string): Error {
   return new Error(
     `another emulator uses it (process ${pid}). Close that one, or give each a folder of its own; if process ${pid} is no emulator, delete ${sign}.`,
   );

@@ -28,7 +28,7 @@ export function onRequestEnd(
   };
   const onFinish = (): void => end(!isHttp2(response) || response.writableEnded);
   const onClose = (): void => end(response.writableEnded);
-  if (isOver(response) || connection?.destroyed === true) return onClose();
+  if (hasEnded(response) || connection?.destroyed === true) return onClose();
   // Before a bridge's own listener, which may emit 'close'.
   response.prependListener('finish', onFinish);
   response.on('close', onClose);
@@ -50,7 +50,7 @@ function isHttp2(response: ServerResponse): boolean {
 }
 
 /** Nothing will be heard any more from a response that has ended or closed before. */
-function isOver(response: ServerResponse): boolean {
+function hasEnded(response: ServerResponse): boolean {
   const { closed, destroyed, stream }: AnyResponse = response;
   return response.writableEnded || [closed, destroyed, stream?.destroyed].includes(true);
 }

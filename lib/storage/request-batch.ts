@@ -37,10 +37,10 @@ export async function requestBatch<Item, Result>(
   batch: BatchRequest<Item, Result>,
 ): Promise<readonly FileOutcome<Result>[]> {
   const { items, random } = batch;
-  const whole = await attempt(batch, items);
+  const whole = await tryBatch(batch, items);
   if (!whole.isPerhapsOneFile || items.length === 1) return whole.outcomes;
   const [picked, rest] = pick(items, random);
-  const trials = await Promise.all(picked.map(item => attempt(batch, [item])));
+  const trials = await Promise.all(picked.map(item => tryBatch(batch, [item])));
   const failed = trials.filter(({ isPerhapsOneFile }) => isPerhapsOneFile).length;
   const isAboutAll = failed === TRIALS && rest.length > TRIALS && !isMissing(whole);
   const others = isAboutAll
@@ -58,7 +58,7 @@ interface Attempt<Result> {
   readonly isPerhapsOneFile: boolean;
 }
 
-async function attempt<Item, Result>(
+async function tryBatch<Item, Result>(
   { send, fileIdOf, signal }: BatchRequest<Item, Result>,
   items: readonly Item[],
 ): Promise<Attempt<Result>> {
@@ -108,7 +108,7 @@ async function split<Item, Result>(
 ): Promise<readonly FileOutcome<Result>[]> {
   if (items.length === 0) return [];
   if (!isKnownToFail || items.length === 1) {
-    const { outcomes, isPerhapsOneFile } = await attempt(batch, items);
+    const { outcomes, isPerhapsOneFile } = await tryBatch(batch, items);
     if (!isPerhapsOneFile || items.length === 1) return outcomes;
   }
   const middle = Math.ceil(items.length / 2);

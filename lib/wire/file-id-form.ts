@@ -8,7 +8,7 @@ export interface FileIdForm {
   readonly path: string;
 }
 
-const FORM = /^cloud:\/\/([^./]*)(?:\.([^/]*))?\/(.*)$/s;
+const LOOSE_FORM = /^cloud:\/\/([^./]*)(?:\.([^/]*))?\/(.*)$/s;
 const ENCODED = /(?:%[\da-f]{2})+/gi;
 /** More than anything encodes a text over and over. */
 const MAX_DECODINGS = 8;
@@ -19,7 +19,7 @@ const MAX_DECODINGS = 8;
  */
 export function readFileIdForm(fileId: string): FileIdForm {
   const text = normalise(fileId);
-  const [, env, bucket, path = text] = FORM.exec(text) ?? [];
+  const [, env, bucket, path = text] = LOOSE_FORM.exec(text) ?? [];
   return { env, bucket, path: path.replace(/^\/+/, '') };
 }
 
