@@ -1,10 +1,6 @@
-export type {
-  WxCloudRequestEvent,
-  WxCloudTokenEvent,
-  WxCloudUploadEvent,
-} from './diagnostics/index.js';
-export type { UploadSource } from './body/index.js';
-export { WxAccessTokenProvider } from './credentials/index.js';
+export type { WxCloudRequestEvent, WxCloudTokenEvent, WxCloudUploadEvent } from './diagnostics.js';
+export type { UploadSource } from './body/open-source.js';
+export { WxAccessTokenProvider } from './wechat/tokens/wx-access-token-provider.js';
 export {
   FileTooLargeError,
   OptionsInvalidError,
@@ -18,50 +14,59 @@ export {
   type UploadRejectedErrorParts,
   type WxCloudStorageErrorCode,
   type WxCloudStorageErrorParts,
-} from './errors/index.js';
+} from './errors/errors.js';
+export { FileId, FileIds } from './http/upload/file-id.decorator.js';
 export {
-  FileId,
-  FileIds,
   ParseFileIdPipe,
-  toHttpException,
+  WxCloudFilePipe,
+  type WxCloudFileIdOptions,
+} from './http/file-id.pipes.js';
+export { toHttpException, WxCloudExceptionFilter } from './http/http-exception.js';
+export {
   WxCloudAnyFilesInterceptor,
-  WxCloudExceptionFilter,
   WxCloudFileFieldsInterceptor,
   WxCloudFileInterceptor,
-  WxCloudFilePipe,
   WxCloudFilesInterceptor,
-  WxCloudReplyInterceptor,
+} from './http/upload/upload.interceptors.js';
+export { WxCloudReplyInterceptor } from './http/reply/reply.interceptor.js';
+export {
   wxCloudUpload,
-  WxCloudUploadedFile,
-  WxUploadProgress,
-  type AnswerTarget,
-  type Disposition,
   type EngineFile,
   type EngineStream,
-  type HijackableReply,
-  type ServedFileOptions,
-  type ServedRequest,
-  type ServeOptions,
-  type WxCloudDeclaredSize,
-  type WxCloudFileField,
-  type WxCloudFileIdOptions,
-  type WxCloudHttpRequest,
-  type WxCloudIncomingFile,
-  type WxCloudOutgoingFile,
-  type WxCloudPathFactory,
-  type WxCloudProgressId,
-  type WxCloudReply,
-  type WxCloudReplyOptions,
-  type WxCloudReplyPathFactory,
   type WxCloudUploadEngine,
-  type WxCloudUploadEngineOptions,
-  type WxCloudUploadInterceptorOptions,
-  type WxCloudUploadLimits,
-  type WxFileProgressed,
-  type WxUploadEnded,
-  type WxUploadProgressEvent,
-  type WxUploadProgressMessage,
-} from './http/index.js';
+} from './http/upload/multer-engine.js';
+export { WxCloudUploadedFile } from './http/upload/request-files.js';
+export { WxUploadProgress, type WxUploadProgressMessage } from './http/upload/upload-progress.js';
+export type {
+  AnswerTarget,
+  HijackableReply,
+  ServedFileOptions,
+  ServedRequest,
+  ServeOptions,
+} from './http/serve/serve-options.js';
+export type { Disposition } from './http/serve/content-disposition.js';
+export type {
+  WxCloudDeclaredSize,
+  WxCloudFileField,
+  WxCloudIncomingFile,
+  WxCloudPathFactory,
+  WxCloudProgressId,
+  WxCloudUploadEngineOptions,
+  WxCloudUploadInterceptorOptions,
+  WxCloudUploadLimits,
+} from './http/upload/upload-options.js';
+export type { WxCloudHttpRequest } from './http/application-registry.js';
+export type {
+  WxCloudOutgoingFile,
+  WxCloudReply,
+  WxCloudReplyOptions,
+  WxCloudReplyPathFactory,
+} from './http/reply/reply-options.js';
+export type {
+  WxFileProgressed,
+  WxUploadEnded,
+  WxUploadProgressEvent,
+} from './http/upload-progress-hub.js';
 export type {
   AccessTokenAuth,
   AccessTokenLock,
@@ -83,37 +88,35 @@ export type {
   WxCloudStorageOptions,
   WxCloudStorageOptionsFactory,
   WxCloudStorageSecretOptions,
-} from './options/index.js';
+} from './options/options.js';
 export type {
   ByteRange,
-  CallOptions,
-  CheckOptions,
-  CheckOutcome,
-  CloudDownload,
-  CloudFileStat,
-  ConfirmUploadOptions,
-  DeleteOutcome,
   DownloadBufferOptions,
   DownloadFileOptions,
   DownloadOptions,
   DownloadUrlOptions,
-  DownloadUrlOutcome,
-  FileFailure,
-  FileOk,
-  FileOutcome,
-  FileSuccess,
   ProgressOptions,
-  StorageCheck,
   StoredCloudFile,
   TransferProgress,
   UploadBodyOptions,
   UploadFileOptions,
-  UploadForm,
-  UploadFormOptions,
-} from './storage/index.js';
-export type { WxUploadEvent, WxUploadProgressed, WxUploadStored } from './watch-upload.js';
-export { WxCloudFile, type WxCloudFileSource } from './wx-cloud-file.js';
-export type { WxCloudStorageModuleExtras } from './wx-cloud-storage.module-definition.js';
+} from './storage/call-options.js';
+export type { CallOptions } from './operations/operation-registry.js';
+export type { CheckOptions, CheckOutcome, StorageCheck } from './storage/self-check.js';
+export type { CloudDownload } from './storage/download.js';
+export type { CloudFileStat } from './storage/read-object.js';
+export type { ConfirmUploadOptions } from './storage/confirm-upload.js';
+export type { DeleteOutcome } from './storage/delete.js';
+export type { DownloadUrlOutcome } from './storage/links.js';
+export type { FileFailure, FileOk, FileOutcome, FileSuccess } from './storage/file-outcome.js';
+export type { UploadForm, UploadFormOptions } from './storage/direct-upload.js';
+export type {
+  WxUploadEvent,
+  WxUploadProgressed,
+  WxUploadStored,
+} from './wx-cloud-storage.service.js';
+export { WxCloudFile, type WxCloudFileSource } from './storage/wx-cloud-file.js';
+export type { WxCloudStorageModuleExtras } from './wx-cloud-storage.module.js';
 export { WxCloudStorageModule } from './wx-cloud-storage.module.js';
 export { WxCloudStorageService } from './wx-cloud-storage.service.js';
 export {
@@ -122,4 +125,4 @@ export {
   getWxCloudStorageToken,
   InjectWxAccessTokenProvider,
   InjectWxCloudStorage,
-} from './wx-cloud-storage.tokens.js';
+} from './tokens.js';

@@ -1,47 +1,72 @@
 import { existsSync } from 'node:fs';
 import {
-  Logger,
-  Module,
+  ConfigurableModuleBuilder,
   type DynamicModule,
   type FactoryProvider,
+  Logger,
+  Module,
   type Provider,
 } from '@nestjs/common';
-import { WxAccessTokenProvider, type AccessTokens } from './credentials/index.js';
-import { OptionsInvalidError } from './errors/index.js';
-import { registrarProvider, RouteChecks, WxUploadProgress } from './http/index.js';
+import { LOG_CONTEXT } from './diagnostics.js';
+import { OptionsInvalidError } from './errors/errors.js';
+import { registrarProvider } from './http/application-registry.js';
+import { RouteChecks } from './http/startup/route-checks.js';
+import { WxUploadProgress } from './http/upload/upload-progress.js';
 import {
   describeOptions,
-  optionsMaker,
-  readBoolean,
-  readEnvironment,
-  resolveOptions,
   type MakeOptions,
-  type ResolvedOptions,
-  type WxCloudStorageOptions,
-} from './options/index.js';
+  optionsMaker,
+  readEnvironment,
+} from './options/module-options.js';
+import type { WxCloudStorageOptions } from './options/options.js';
+import { resolveOptions } from './options/resolve-options.js';
+import type { ResolvedOptions } from './options/resolved-options.js';
+import { readBoolean } from './options/validation.js';
 import {
   createStorageContext,
   FailedContext,
-  usableContext,
-  type StorageContext,
   STORAGE_CONTEXT,
-} from './storage/index.js';
-import { LOG_CONTEXT } from './diagnostics/index.js';
-import {
-  ASYNC_OPTIONS_TYPE,
-  ConfigurableModuleClass,
-  MODULE_OPTIONS_TOKEN,
-  OPTIONS_TYPE,
-  type WxCloudStorageEnvironmentForm,
-  type WxCloudStorageModuleExtras,
-} from './wx-cloud-storage.module-definition.js';
-import { WxCloudStorageService } from './wx-cloud-storage.service.js';
+  type StorageContext,
+  usableContext,
+} from './storage/storage-context.js';
 import {
   getWxAccessTokenProviderToken,
   getWxCloudStorageOptionsToken,
   getWxCloudStorageToken,
   isDefaultInstance,
-} from './wx-cloud-storage.tokens.js';
+} from './tokens.js';
+import {
+  type AccessTokens,
+  WxAccessTokenProvider,
+} from './wechat/tokens/wx-access-token-provider.js';
+import { WxCloudStorageService } from './wx-cloud-storage.service.js';
+
+/** What may stand beside the options of `forRoot`, and beside the factory of `forRootAsync`. */
+export interface WxCloudStorageModuleExtras {
+  /** Whether every module of the application can inject the instance without importing this one. @defaultValue false */
+  isGlobal?: boolean | undefined;
+  /** The name of the instance, where an application uses several environments. @defaultValue none: the default instance */
+  name?: string | undefined;
+}
+
+/** The form of `forRoot` that reads the environment: extras, and none of the options. */
+export type WxCloudStorageEnvironmentForm = {
+  /** True lets every module of the application inject the instance without importing this one. */
+  isGlobal: boolean;
+  /** Left out: an instance with a name reads no environment. */
+  name?: undefined;
+} & { readonly [option in keyof WxCloudStorageOptions]?: undefined };
+
+const EXTRAS: WxCloudStorageModuleExtras = { isGlobal: false, name: undefined };
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<WxCloudStorageOptions>({
+    // In its place the module takes one for each instance.
+    optionsInjectionToken: Symbol('wx-cloud-storage:given-options'),
+  })
+    .setClassMethodName('forRoot')
+    .setExtras(EXTRAS)
+    .build();
 
 type SettledOptions = ResolvedOptions | FailedContext;
 type MadeContext = StorageContext | FailedContext;

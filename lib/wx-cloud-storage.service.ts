@@ -1,42 +1,242 @@
-import { Inject, Logger, Optional, type StreamableFile } from '@nestjs/common';
+import { setImmediate } from 'node:timers';
 import {
-  answerWithFile,
-  registerService,
-  registerServiceClass,
-  toStreamableFile,
-  type ServedFileOptions,
-  type ServeOptions,
-} from './http/index.js';
+  type BeforeApplicationShutdown,
+  Inject,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  Optional,
+  type StreamableFile,
+} from '@nestjs/common';
+import { from, map, Observable } from 'rxjs';
+import { abandonSource } from './body/chunks.js';
+import { loadDetector, UNKNOWN_CONTENT_TYPE } from './body/content-type.js';
+import { typeOfSource, type UploadSource } from './body/open-source.js';
+import { LOG_CONTEXT } from './diagnostics.js';
+import { answerWithFile, toStreamableFile } from './http/serve/serve-file.js';
+import type { ServedFileOptions, ServeOptions } from './http/serve/serve-options.js';
+import { registerService, registerServiceClass } from './http/storage-services.js';
+import type { CallOptions } from './operations/operation-registry.js';
+import type {
+  DownloadBufferOptions,
+  DownloadFileOptions,
+  DownloadOptions,
+  DownloadUrlOptions,
+  StoredCloudFile,
+  TransferProgress,
+  UploadBodyOptions,
+  UploadFileOptions,
+} from './storage/call-options.js';
+import { confirmUpload, type ConfirmUploadOptions } from './storage/confirm-upload.js';
+import type { DeleteOutcome } from './storage/delete.js';
 import {
-  addImageRules,
-  assertImageRules,
-  checkStorage,
-  createDetachedContext,
+  createUploadForm,
+  type UploadForm,
+  type UploadFormOptions,
+} from './storage/direct-upload.js';
+import {
+  type CloudDownload,
   downloadToBuffer,
   downloadToFile,
-  FailedContext,
-  objectExists,
   openDownload,
-  statObject,
-  unwrap,
-  usableContext,
-  type CallOptions,
-  type CheckOptions,
-  type CloudDownload,
-  type CloudFileStat,
-  type DeleteOutcome,
-  type DownloadBufferOptions,
-  type DownloadFileOptions,
-  type DownloadOptions,
-  type DownloadUrlOptions,
-  type DownloadUrlOutcome,
-  type StorageCheck,
-  type StorageContext,
+} from './storage/download.js';
+import { unwrap } from './storage/file-outcome.js';
+import { addImageRules, assertImageRules, type DownloadUrlOutcome } from './storage/links.js';
+import { type CloudFileStat, objectExists, statObject } from './storage/read-object.js';
+import { type CheckOptions, checkStorage, type StorageCheck } from './storage/self-check.js';
+import {
+  closeStorageContext,
+  createDetachedContext,
+  FailedContext,
   STORAGE_CONTEXT,
-} from './storage/index.js';
-import { LOG_CONTEXT } from './diagnostics/index.js';
-import { StorageUploads } from './storage-uploads.js';
-import { WxCloudFile } from './wx-cloud-file.js';
+  type StorageContext,
+  usableContext,
+} from './storage/storage-context.js';
+import { storeAtPath } from './storage/upload.js';
+import { WxCloudFile } from './storage/wx-cloud-file.js';
+
+/** Starts and ends an instance together with its application. */
+export abstract class StorageLifecycle
+  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  readonly #context: StorageContext;
+
+  /** @internal Made by the module. */
+  constructor(context: StorageContext) {
+    this.#context = context;
+  }
+
+  /** Once the application has started, loads what the first request would have to wait for. Called by Nest. */
+  onApplicationBootstrap(): void {
+    // A fake may have no more than the prototype, and Nest calls its hooks too.
+    if (!(#context in this)) return;
+    // What is wrong with that shows with the first request.
+    setImmediate(() => {
+      Promise.all([this.#context.transport.prepare(), loadDetector()]).catch(() => {});
+    });
+  }
+
+  /**
+   * Lets running operations end, for 9 seconds at most, then ends them and waits for their
+   * clean-up. Called by Nest.
+   */
+  async beforeApplicationShutdown(): Promise<void> {
+    if (#context in this) await this.#context.operations.drain();
+  }
+
+  /**
+   * Refuses calls from now on, waits for the clean-up of what the closing server cut off, and closes all connections.
+   * Called by Nest.
+   */
+  async onApplicationShutdown(): Promise<void> {
+    if (#context in this) await closeStorageContext(this.#context);
+  }
+}
+
+/** The part of the service that brings files into the storage. */
+export abstract class StorageUploads extends StorageLifecycle {
+  readonly #context: StorageContext;
+
+  /** @internal Made by the module. */
+  constructor(context: StorageContext) {
+    super(context);
+    this.#context = context;
+  }
+
+  /**
+   * Stores a body under a path, replacing what is there. A body of unknown length is kept, in
+   * memory up to `upload.memoryLimitBytes` and beyond that in a temporary file, until its end shows
+   * its length, which COS wants to know first. A stream is read once; it is destroyed when the
+   * upload fails.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`;
+   * `WX_CLOUD_BODY_FAILED` when the body cannot be read to its end; `WX_CLOUD_SIZE_MISMATCHED`;
+   * `WX_CLOUD_SPOOL_FAILED`; `WX_CLOUD_UPLOAD_REJECTED`; and what every call to WeChat may throw.
+   * Where it is not known then whether the storage has the object, it is deleted with `uniquePath`,
+   * and otherwise reported to `onOrphan`.
+   */
+  async upload(
+    cloudPath: string,
+    body: UploadSource,
+    options: UploadBodyOptions = {},
+  ): Promise<StoredCloudFile> {
+    try {
+      return await this.#context.operations.run('uploading', options, signal =>
+        storeAtPath(this.#context, {
+          from: { source: body, size: options.size },
+          cloudPath,
+          contentType: options.contentType,
+          fallbackType: typeOfSource(body),
+          uniquePath: options.uniquePath,
+          onProgress: options.onProgress,
+          signal,
+        }),
+      );
+    } catch (error) {
+      abandonSource(body);
+      throw error;
+    }
+  }
+
+  /**
+   * Stores a local file under a path. Read again for every try, never held in memory whole.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.upload} does; `WX_CLOUD_BODY_FAILED` when the file cannot be read
+   */
+  async uploadFile(
+    localPath: string,
+    cloudPath: string,
+    options: UploadFileOptions = {},
+  ): Promise<StoredCloudFile> {
+    return this.#context.operations.run('uploading', options, signal =>
+      storeAtPath(this.#context, {
+        from: { localPath },
+        cloudPath,
+        contentType: options.contentType,
+        fallbackType: UNKNOWN_CONTENT_TYPE,
+        uniquePath: options.uniquePath,
+        onProgress: options.onProgress,
+        signal,
+      }),
+    );
+  }
+
+  /**
+   * Stores a body as {@link WxCloudStorageService.upload} does, and tells how far it has got: one `progress` event for every
+   * piece, then `stored`. Each subscription is an upload of its own; to unsubscribe ends it, and leaves nothing behind.
+   */
+  watchUpload(
+    cloudPath: string,
+    body: UploadSource,
+    options: Omit<UploadBodyOptions, 'onProgress'> = {},
+  ): Observable<WxUploadEvent> {
+    return watchUpload(options, watched => this.upload(cloudPath, body, watched));
+  }
+
+  /**
+   * Makes a form with which a client posts one file straight to the storage, past the application; see
+   * {@link UploadForm}. A path that is empty or ends in a slash is completed at random, which is what files of strangers
+   * need: at a known path they would replace each other's. Check the file with
+   * {@link WxCloudStorageService.confirmUpload} before you rely on it, and delete those that never come to that.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`
+   */
+  async createUploadForm(cloudPath = '', options: UploadFormOptions = {}): Promise<UploadForm> {
+    return createUploadForm(this.#context, cloudPath, options);
+  }
+
+  /**
+   * Checks a file that a client has posted with a form: that it is there, its size, its type by its
+   * first bytes, and that it was stored with that type, which a client could have changed. A file
+   * that breaks a rule is refused, and deleted only if the form's `ticket` is given, is still good,
+   * and this instance has not confirmed the file before. Other processes do not know what this one
+   * has confirmed: pass the ticket only while your own records do not have the file yet. Until the
+   * form's `expiresAt` its client can still replace the file: keep the ETag, and compare, or
+   * confirm once more after that.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` and `WX_CLOUD_TICKET_REFUSED`
+   * before any call; `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_FILE_TOO_LARGE` and
+   * `WX_CLOUD_TYPE_REFUSED` for a file that breaks a rule
+   */
+  async confirmUpload(fileId: string, options: ConfirmUploadOptions = {}): Promise<CloudFileStat> {
+    return confirmUpload(this.#context, fileId, options);
+  }
+}
+
+/** What happens to an upload. */
+export type WxUploadEvent = WxUploadProgressed | WxUploadStored;
+
+/** An upload has got further. */
+export interface WxUploadProgressed extends TransferProgress {
+  /** Tells the events apart. */
+  readonly type: 'progress';
+}
+
+/** An upload has ended well; the last event. */
+export interface WxUploadStored {
+  /** Tells the events apart. */
+  readonly type: 'stored';
+  /** What is stored now. */
+  readonly file: StoredCloudFile;
+}
+
+/** Makes uploads observable: one a subscription, which ends with it. */
+export function watchUpload(
+  options: UploadBodyOptions,
+  upload: (options: UploadBodyOptions) => Promise<StoredCloudFile>,
+): Observable<WxUploadEvent> {
+  return new Observable(subscriber => {
+    const controller = new AbortController();
+    const signal = joinSignals(controller.signal, options.signal);
+    const onProgress = (progress: TransferProgress): void =>
+      subscriber.next({ type: 'progress', ...progress });
+    const stored = from(upload({ ...options, signal, onProgress })).pipe(
+      map((file): WxUploadEvent => ({ type: 'stored', file })),
+    );
+    subscriber.add(stored.subscribe(subscriber));
+    return () => controller.abort(new Error('Nobody watches the upload any more.'));
+  });
+}
+
+function joinSignals(own: AbortSignal, given: AbortSignal | undefined): AbortSignal {
+  return given === undefined ? own : AbortSignal.any([own, given]);
+}
 
 /**
  * Stores, reads and removes files of one WeChat environment. Injectable. Every method takes `signal` and `timeoutMs`, and

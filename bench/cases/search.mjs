@@ -36,7 +36,7 @@ const SHORT = Buffer.from('\r\n--');
 
 /** Where each finds a delimiter; -1 for nowhere. */
 const SEARCHES = {
-  'lib/form': (data, delimiter) => data.indexOf(delimiter),
+  'lib/multipart': (data, delimiter) => data.indexOf(delimiter),
   busboy: (data, delimiter) => {
     let found = -1;
     new StreamSearch(delimiter, (...[isMatch, , , end]) => {

@@ -20,7 +20,7 @@ export const OWN = [
   'ours-declared',
   'undici',
   'one by one',
-  'lib/form',
+  'lib/multipart',
   'busboy',
   'four bytes first',
 ];

@@ -1,18 +1,22 @@
 import { open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
-import { WxCloudStorageError } from '../errors/index.js';
-import type { ResolvedTimeouts, ResolvedUpload } from '../options/index.js';
-import { UNKNOWN_CONTENT_TYPE } from './detect-content-type.js';
-import type { DiskBudget } from './disk-budget.js';
-import type { KeptPieces } from './kept-pieces.js';
-import { readMediaType } from './media-type.js';
+import { WxCloudStorageError } from '../errors/errors.js';
+import type { ResolvedTimeouts, ResolvedUpload } from '../options/resolved-options.js';
+import type { KeptPieces } from './chunk-buffer.js';
+import { NO_PIECE, type Pieces, type ReadContext, readPieces, sourceFailed } from './chunks.js';
+import { readMediaType, UNKNOWN_CONTENT_TYPE } from './content-type.js';
 import type { MemoryBudget } from './memory-budget.js';
-import { NO_PIECE, type Pieces } from './pieces.js';
-import { readPieces, sourceFailed, type ReadContext } from './read-pieces.js';
 import { openSpool, type SpoolContext } from './spool.js';
-import { exactly, openStream } from './stream-body.js';
-import { HEAD_BYTES, MeasuredSource, type OpenedSource, type UploadBody } from './upload-body.js';
+import type { DiskBudget } from './temporary-file.js';
+import {
+  exactly,
+  HEAD_BYTES,
+  MeasuredSource,
+  type OpenedSource,
+  openStream,
+  type UploadBody,
+} from './upload-body.js';
 
 /** What can be uploaded. Text is sent as UTF-8. A stream is read once and destroyed when the upload fails. */
 export type UploadSource =

@@ -1,5 +1,9 @@
-import { UNKNOWN_CONTENT_TYPE } from './detect-content-type.js';
-import { formatMediaType, parseMediaType, type MediaType } from './media-type.js';
+import {
+  formatMediaType,
+  type MediaType,
+  parseMediaType,
+  UNKNOWN_CONTENT_TYPE,
+} from './content-type.js';
 
 /** A stored type as it may be sent to a browser. */
 export interface ServedType {

@@ -1,9 +1,8 @@
-import type { DiskBudget } from './disk-budget.js';
-import { KeptPieces } from './kept-pieces.js';
+import { KeptPieces } from './chunk-buffer.js';
+import type { PieceResult, Pieces } from './chunks.js';
 import type { MemoryBudget, MovableMemory } from './memory-budget.js';
-import type { PieceResult, Pieces } from './pieces.js';
-import { TemporaryFile } from './temporary-file.js';
-import { HEAD_BYTES, EMPTY_HEAD, type OpenedSource, type UploadBody } from './upload-body.js';
+import { type DiskBudget, TemporaryFile } from './temporary-file.js';
+import { EMPTY_HEAD, HEAD_BYTES, type OpenedSource, type UploadBody } from './upload-body.js';
 
 /** Where a body of unknown length is kept until its end shows how long it is. */
 export interface SpoolContext {

@@ -1,7 +1,5 @@
-import { cleanText, MAX_LINE_CHARACTERS } from './clean-text.js';
-import { readCommandLine, UsageError } from './command-line.js';
-import type { Terminal } from './terminal.js';
-import { USAGE } from './usage.js';
+import { readCommandLine, USAGE, UsageError } from './command-line.js';
+import { cleanText, MAX_LINE_CHARACTERS, type Terminal } from './terminal.js';
 
 /** The parts of the process that decide what is done. */
 export interface RunContext {

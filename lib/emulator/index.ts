@@ -1,19 +1,19 @@
 export { startWxCloudEmulator } from './start-wx-cloud-emulator.js';
-export type { WxCloudEmulatorOptions } from './emulator-options.js';
+export type { WxCloudEmulatorOptions } from './state/emulator-options.js';
 export type {
   EmulatorClientOptions,
   EmulatorObject,
   WxCloudEmulator,
-} from './wx-cloud-emulator.js';
-export type { JournalEntry } from './journal.js';
-export type { EmulatorOperation } from './operation.js';
+} from './start-wx-cloud-emulator.js';
+export type { JournalEntry } from './state/journal.js';
+export type { EmulatorOperation } from './state/operation.js';
 export type {
   EmulatorMisconfiguration,
   PlayedMisconfiguration,
   SidecarMisconfiguration,
   TokenMisconfiguration,
-} from './misconfigurations.js';
-export type { AddedFault, EmulatorFaults } from './faults.js';
+} from './state/misconfigurations.js';
+export type { AddedFault, EmulatorFaults } from './state/faults.js';
 export type {
   CosErrorEffect,
   DelayEffect,
@@ -27,4 +27,4 @@ export type {
   MalformedJsonEffect,
   ResetEffect,
   StatusEffect,
-} from './fault-effect.js';
+} from './state/fault-effects.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { WxCloudStorageError } from '../errors/index.js';
+import { WxCloudStorageError } from '../errors/errors.js';
 
 /** The longest path, in bytes once percent-encoded. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html */
 export const MAX_ENCODED_PATH_BYTES = 850;

@@ -1,4 +1,4 @@
-import { WxCloudStorageError } from '../errors/index.js';
+import { WxCloudStorageError } from '../errors/errors.js';
 import { findPathProblem } from './cloud-path.js';
 
 /** A file ID taken apart. */
@@ -55,5 +55,137 @@ function invalidFileId(reason: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_FILE_ID_INVALID',
     message: `The file ID is refused: ${reason}. Pass it on exactly as the upload answered it.`,
+  });
+}
+
+/** A file ID, taken apart in one normal form, however it was spelled. */
+export interface FileIdForm {
+  /** The environment; undefined where only a path was said. */
+  readonly env: string | undefined;
+  /** The bucket; undefined where it was left out. */
+  readonly bucket: string | undefined;
+  /** The path: decoded, in Unicode's composed form, without slashes in front. */
+  readonly path: string;
+}
+
+const LOOSE_FORM = /^cloud:\/\/([^./]*)(?:\.([^/]*))?\/(.*)$/s;
+const ENCODED = /(?:%[\da-f]{2})+/gi;
+/** More than anything encodes a text over and over. */
+const MAX_DECODINGS = 8;
+
+/**
+ * Takes apart a file ID that somebody else may have spelled anew: percent-encoded, decomposed,
+ * without its bucket.
+ */
+export function readFileIdForm(fileId: string): FileIdForm {
+  const text = normalise(fileId);
+  const [, env, bucket, path = text] = LOOSE_FORM.exec(text) ?? [];
+  return { env, bucket, path: path.replace(/^\/+/, '') };
+}
+
+/**
+ * Tells whether an ID that was said stands for a file that was asked for: what it leaves out is not
+ * compared.
+ */
+export function isSameFile(said: FileIdForm, asked: FileIdForm): boolean {
+  return (
+    said.path === asked.path &&
+    (said.env === undefined || said.env === asked.env) &&
+    (said.bucket === undefined || said.bucket === asked.bucket)
+  );
+}
+
+/**
+ * Tells whether an address is that of a file, with its path raw or encoded, behind the host or
+ * behind the bucket.
+ */
+export function isAddressOf(url: string, { bucket, path }: FileIdForm): boolean {
+  const behindHost = url.replace(/^[a-z]+:\/\/[^/]*/i, '');
+  // In a raw path a question mark may be the path's own.
+  const ends = [behindHost.search(/[?#]/), behindHost.lastIndexOf('?'), behindHost.length];
+  return ends
+    .filter(end => end >= 0)
+    .map(end => normalise(behindHost.slice(0, end)))
+    .some(found => found === `/${path}` || found.endsWith(`/${bucket}/${path}`));
+}
+
+function normalise(text: string): string {
+  let normal = text.normalize('NFC');
+  for (let round = 0; round < MAX_DECODINGS; round += 1) {
+    const decoded = normal.replaceAll(ENCODED, decode).normalize('NFC');
+    if (decoded === normal) break;
+    normal = decoded;
+  }
+  return normal;
+}
+
+function decode(encoded: string): string {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    // Bytes that are no UTF-8 stand for themselves.
+    return encoded;
+  }
+}
+
+/** Knows which environment and bucket file IDs may belong to; learns the bucket from the first upload link. */
+export class BucketMemory {
+  readonly #env: string;
+  #bucket: string | undefined;
+
+  /** `bucket` is undefined when it is still to be learned. */
+  constructor(env: string, bucket: string | undefined) {
+    this.#env = env;
+    this.#bucket = bucket;
+  }
+
+  /** The bucket, once it is known. */
+  get bucket(): string | undefined {
+    return this.#bucket;
+  }
+
+  /** Takes a caller's file ID apart. @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is foreign or malformed */
+  accept(fileId: unknown): ParsedFileId {
+    return parseFileIdWithin(fileId, { env: this.#env, bucket: this.#bucket });
+  }
+
+  /**
+   * Checks the file ID of an upload link before anything is sent to it, and learns the bucket. The
+   * path has to be the same to the letter: the object would be stored under one name, and looked
+   * for under another. `endpoint` is where the link came from, for the error.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when the link is for another
+   * environment, bucket or path
+   */
+  learn(fileId: string, cloudPath: string, endpoint: string): void {
+    const found = this.#read(fileId, endpoint);
+    if (found.cloudPath !== cloudPath) throw otherPath(endpoint);
+    this.#bucket = found.bucket;
+  }
+
+  #read(fileId: string, endpoint: string): ParsedFileId {
+    try {
+      return this.accept(fileId);
+    } catch (error) {
+      throw foreignLink(endpoint, error);
+    }
+  }
+}
+
+function foreignLink(endpoint: string, cause: unknown): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `${endpoint}: the link is for another environment or bucket than was asked for. Check the options env and bucket.`,
+    endpoint,
+    cause,
+  });
+}
+
+/** Retryable, as something in between has mixed up two answers. */
+function otherPath(endpoint: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `${endpoint}: the link is for another path than was asked for, so nothing was sent to it. Check any gateway or cache between.`,
+    retryable: true,
+    endpoint,
   });
 }

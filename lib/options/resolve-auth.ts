@@ -1,8 +1,7 @@
-import { OptionsInvalidError } from '../errors/index.js';
-import type { AccessTokenStore } from './access-token-store.js';
-import type { ResolvedAuth, ResolvedTokenCallAuth } from './resolved-options.js';
-import { Secret } from './secret.js';
-import { orDefault, readFunction, readGroup, readName, type Given } from './validation.js';
+import { OptionsInvalidError } from '../errors/errors.js';
+import type { AccessTokenStore } from './options.js';
+import { type ResolvedAuth, type ResolvedTokenCallAuth, Secret } from './resolved-options.js';
+import { type Given, orDefault, readFunction, readGroup, readName } from './validation.js';
 
 /** Checks the environment ID. @throws {@link OptionsInvalidError} */
 export function resolveEnv(value: unknown): string {

@@ -2,18 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, statfsSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OptionsInvalidError } from '../errors/index.js';
-import { isFromEnvironment, namingVariable } from './read-environment.js';
-import { resolveApiBaseUrl } from './resolve-api-base-url.js';
+import { OptionsInvalidError } from '../errors/errors.js';
+import { isFromEnvironment, namingVariable } from './module-options.js';
+import type { WxCloudStorageOptions } from './options.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
-import { Secret } from './secret.js';
-import type {
-  ResolvedOptions,
-  ResolvedRetry,
-  ResolvedTimeouts,
-  ResolvedUpload,
+import {
+  type ResolvedAuth,
+  type ResolvedOptions,
+  type ResolvedRetry,
+  type ResolvedTimeouts,
+  type ResolvedUpload,
+  Secret,
 } from './resolved-options.js';
 import {
+  isLoopback,
   MAX_TIMER_MS,
   orDefault,
   readBoolean,
@@ -21,7 +23,55 @@ import {
   readInteger,
   readName,
 } from './validation.js';
-import type { WxCloudStorageOptions } from './wx-cloud-storage-options.js';
+
+const HOST = 'api.weixin.qq.com';
+const OPTION = 'apiBaseUrl';
+
+/** Checks where WeChat's API is. @throws {@link OptionsInvalidError} */
+export function resolveApiBaseUrl(value: unknown, authType: ResolvedAuth['type']): string {
+  const isOpenApi = authType === 'open-api-service';
+  const protocol = isOpenApi ? 'http:' : 'https:';
+  if (value === undefined) return `${protocol}//${HOST}`;
+  const remedy = `Leave it out for WeChat itself, or give e.g. ${protocol}//gateway.example.`;
+  // URL.canParse first: the error of new URL() would carry the value.
+  if (typeof value !== 'string' || !URL.canParse(value)) {
+    throw new OptionsInvalidError({ option: OPTION, expected: `an ${protocol} address`, remedy });
+  }
+  const url = new URL(value);
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new OptionsInvalidError({
+      option: OPTION,
+      expected: 'an address without user, query or fragment',
+      remedy,
+    });
+  }
+  if (isOpenApi) assertPlain(url);
+  else assertSafe(url, remedy);
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+}
+
+/** The sidecar answers https as well, with a certificate of its own that nothing can verify. */
+function assertPlain({ protocol }: URL): void {
+  if (protocol === 'http:') return;
+  throw new OptionsInvalidError({
+    option: OPTION,
+    expected:
+      "an http: address for auth 'open-api-service', as the sidecar in the container is called over plain http; over https: it shows a certificate that cannot be verified",
+    remedy: `Leave it out for http://${HOST}.`,
+  });
+}
+
+function assertSafe(url: URL, remedy: string): void {
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))) return;
+  const isPlain = url.protocol === 'http:';
+  throw new OptionsInvalidError({
+    option: OPTION,
+    expected: isPlain
+      ? 'an https: address, as the app secret and tokens travel to it (http: is for loopback, and for auth open-api-service)'
+      : 'an https: address',
+    remedy: isPlain ? 'Use https:.' : remedy,
+  });
+}
 
 const DEFAULTS = {
   connectMs: 10_000,

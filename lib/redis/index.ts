@@ -1,3 +1,3 @@
 export { redisAccessTokenStore } from './redis-access-token-store.js';
-export type { RedisAccessTokenStoreOptions } from './store-options.js';
-export type { IoRedisClient, NodeRedisClient, RedisClient } from './redis-client.js';
+export type { RedisAccessTokenStoreOptions } from './redis-access-token-store.js';
+export type { IoRedisClient, NodeRedisClient, RedisClient } from './redis-scripts.js';

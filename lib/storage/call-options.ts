@@ -1,4 +1,6 @@
-import type { CallOptions } from './operations.js';
+import type { UploadBody } from '../body/upload-body.js';
+import type { StorageLogger } from '../diagnostics.js';
+import type { CallOptions } from '../operations/operation-registry.js';
 
 /** What a link is asked for with. */
 export interface DownloadUrlOptions extends CallOptions {
@@ -89,4 +91,64 @@ export interface UploadBodyOptions
    * kept, and cannot be sent again when the upload fails. @defaultValue unknown: a stream is kept until its end
    */
   readonly size?: number | undefined;
+}
+
+/** An object that is in the storage. */
+export interface StoredCloudFile {
+  /** `cloud://env.bucket/path`: what to keep, and to hand to mini programs. */
+  readonly fileId: string;
+  /** The object's path. */
+  readonly cloudPath: string;
+  /** The number of bytes that were stored. */
+  readonly size: number;
+  /** The media type it was stored with. */
+  readonly contentType: string;
+  /** The ETag that COS answered, without quotes: the MD5 of the content. */
+  readonly etag: string;
+}
+
+/** One upload. */
+export interface UploadObjectCall {
+  /** Where to store it; valid. */
+  readonly cloudPath: string;
+  /** The content to store; whoever opened its source disposes of it. */
+  readonly body: UploadBody;
+  /** Its media type. */
+  readonly contentType: string;
+  /** Nothing but this upload can store at the path, as when it was made up at random. */
+  readonly isPathUnique: boolean;
+  /**
+   * Told how far the transfer to the storage has got, by each try from 0.
+   * @defaultValue none
+   */
+  readonly onProgress?: ProgressOptions['onProgress'];
+  /** Ends the upload. */
+  readonly signal: AbortSignal;
+}
+
+/** A transfer whose progress is reported. */
+export interface ReportedTransfer extends ProgressOptions {
+  /** How many bytes it has. */
+  readonly totalBytes: number;
+}
+
+/** Makes a function that reports how many bytes were handed over; the listener's own failure is logged once. */
+export function reportProgress(
+  logger: StorageLogger,
+  { onProgress, totalBytes }: ReportedTransfer,
+): (transferredBytes: number) => void {
+  if (onProgress === undefined) return () => {};
+  let hasFailed = false;
+  return transferredBytes => {
+    try {
+      onProgress({ transferredBytes, totalBytes });
+    } catch (error) {
+      if (!hasFailed) logger.warn(`onProgress failed: ${toText(error)}`);
+      hasFailed = true;
+    }
+  };
+}
+
+function toText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

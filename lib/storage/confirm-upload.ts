@@ -1,23 +1,22 @@
 import {
   detectContentType,
-  fitsContent,
-  HEAD_BYTES,
   isAcceptedType,
   readMediaType,
-  toServedType,
   UNKNOWN_CONTENT_TYPE,
-} from '../body/index.js';
-import { FileTooLargeError, TypeRefusedError, WxCloudStorageError } from '../errors/index.js';
-import type { CallOptions } from './operations.js';
-import { assertMaxBytes } from './download-to-buffer.js';
-import { fetchObject } from './fetch-object.js';
+} from '../body/content-type.js';
+import { fitsContent, toServedType } from '../body/served-type.js';
+import { HEAD_BYTES } from '../body/upload-body.js';
+import { FileTooLargeError, TypeRefusedError, WxCloudStorageError } from '../errors/errors.js';
+import type { CallOptions } from '../operations/operation-registry.js';
+import { removeOwnObjects } from './clean-up.js';
+import { assertMaxBytes } from './download.js';
 import {
-  readPart,
   type CloudFileStat,
   type FetchedObject,
+  fetchObject,
   type ObjectPart,
-} from './object-part.js';
-import { removeOwnObjects } from './own-objects.js';
+  readPart,
+} from './read-object.js';
 import type { StorageContext } from './storage-context.js';
 import { LONGEST_TICKET_MS, type UploadTicket } from './upload-tickets.js';
 

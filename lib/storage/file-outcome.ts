@@ -1,7 +1,8 @@
-import { WxCloudStorageError } from '../errors/index.js';
-import { judgeItemStatus } from '../transport/index.js';
-import { malformed, type BatchItemStatus } from '../wire/index.js';
-import type { BucketMemory } from './bucket-memory.js';
+import { WxCloudStorageError } from '../errors/errors.js';
+import type { BucketMemory } from '../file-id/file-id.js';
+import { judgeItemStatus } from '../wechat/api-errors.js';
+import { malformed } from '../wechat/decoding.js';
+import type { BatchItemStatus } from '../wechat/endpoints.js';
 
 /** What became of one file of a list: its result, or the error that concerns it alone. */
 export type FileOutcome<Result> = FileSuccess<Result> | FileFailure;

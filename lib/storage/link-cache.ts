@@ -1,4 +1,4 @@
-import { elapsedMs } from '../transport/index.js';
+import { elapsedMs } from '../operations/deadline.js';
 
 /** A link that may be handed out again. */
 interface KnownLink {

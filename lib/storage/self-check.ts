@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { WxCloudStorageError } from '../errors/index.js';
-import type { CallOptions } from './operations.js';
-import { downloadToBuffer } from './download-to-buffer.js';
+import { WxCloudStorageError } from '../errors/errors.js';
+import type { CallOptions } from '../operations/operation-registry.js';
+import { removeOwnObjects, reportOrphans } from './clean-up.js';
+import { downloadToBuffer } from './download.js';
 import { unwrap } from './file-outcome.js';
-import { reportOrphans } from './orphans.js';
-import { removeOwnObjects } from './own-objects.js';
 import type { StorageContext } from './storage-context.js';
-import { storeAtPath } from './store-at-path.js';
-import { requestUploadLink } from './upload-link.js';
+import { requestUploadLink, storeAtPath } from './upload.js';
 
 /** What a self-check is asked for. */
 export interface CheckOptions extends CallOptions {

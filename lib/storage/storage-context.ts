@@ -1,18 +1,42 @@
-import { DiskBudget, MemoryBudget } from '../body/index.js';
-import { AuthorizedApi, createCredential, type TokenSource } from '../credentials/index.js';
-import type { ResolvedOptions } from '../options/index.js';
-import { HttpTransport, JsonApi } from '../transport/index.js';
-import { BucketMemory } from './bucket-memory.js';
-import { ConfirmedFiles } from './confirmed-files.js';
-import { ContentTypeField } from './content-type-field.js';
-import { FileDeletions } from './delete-files.js';
-import { DownloadLinks } from './download-links.js';
-import type { FileCallsContext } from './gather-files.js';
+import { randomUUID } from 'node:crypto';
+import { MemoryBudget } from '../body/memory-budget.js';
+import { DiskBudget } from '../body/temporary-file.js';
+import type { StorageLogger } from '../diagnostics.js';
+import { OptionsInvalidError } from '../errors/errors.js';
+import { BucketMemory, type ParsedFileId, parseFileId } from '../file-id/file-id.js';
+import { Operations } from '../operations/operation-registry.js';
+import { resolveOptions } from '../options/resolve-options.js';
+import type { ResolvedOptions } from '../options/resolved-options.js';
+import { HttpTransport } from '../transport/http-client.js';
+import { createCredential } from '../wechat/tokens/create-credential.js';
+import { AuthorizedApi, JsonApi, type TokenSource } from '../wechat/wechat-api.js';
+import type { StoredCloudFile, UploadObjectCall } from './call-options.js';
+import { ContentTypeField } from './cos/content-type-field.js';
+import { FileDeletions } from './delete.js';
+import type { FileCallsContext } from './file-calls.js';
 import { LinkCache } from './link-cache.js';
-import { Operations } from './operations.js';
-import type { StorageLogger } from '../diagnostics/index.js';
-import type { StoredCloudFile, UploadObjectCall } from './upload-call.js';
-import { UploadTickets } from './upload-tickets.js';
+import { DownloadLinks } from './links.js';
+import { ConfirmedFiles, UploadTickets } from './upload-tickets.js';
+
+/**
+ * Stands for the context of an instance whose options are wrong. They stop the start where the
+ * instance's own service is made: a fake that a test puts in its place needs none.
+ */
+export class FailedContext {
+  /** The problem of the options. */
+  readonly error: unknown;
+
+  /** Throws nothing yet. */
+  constructor(error: unknown) {
+    this.error = error;
+  }
+}
+
+/** The context, where there is one. @throws what is wrong with the options, where there is none */
+export function usableContext(given: StorageContext | FailedContext): StorageContext {
+  if (given instanceof FailedContext) throw given.error;
+  return given;
+}
 
 /** The injection token, within the module, of what the operations of an instance share. */
 export const STORAGE_CONTEXT = Symbol('wx-cloud-storage:context');
@@ -102,4 +126,43 @@ export async function closeStorageContext(
   await context.operations.close();
   context.tokens?.close?.();
   await context.transport.close();
+}
+
+/** A name that no environment has. */
+const NO_ENV = '-';
+
+/** Takes the file IDs of all environments and buckets. */
+class AnyBucket extends BucketMemory {
+  override accept(fileId: unknown): ParsedFileId {
+    return parseFileId(fileId);
+  }
+}
+
+/**
+ * Stands in for the context of a service that a test provides without the module: with the default
+ * limits, and without an environment. Nothing is called over the network.
+ */
+export function createDetachedContext(logger: StorageLogger): StorageContext {
+  const getToken = (): never => {
+    throw new OptionsInvalidError({
+      option: 'env',
+      expected: 'given, as this WxCloudStorageService was made without WxCloudStorageModule',
+      remedy: 'Import the module, or override the method that was called.',
+    });
+  };
+  const options = resolveOptions({
+    env: NO_ENV,
+    auth: { type: 'custom', getToken },
+    retry: { attempts: 1 },
+    // Without a key there would be a word of warning.
+    ticketKey: randomUUID(),
+  });
+  return acceptAnyFileId(createStorageContext(options, logger));
+}
+
+/**
+ * The same context for a fake, whose file IDs are of no environment that the options could name.
+ */
+export function acceptAnyFileId(context: StorageContext): StorageContext {
+  return { ...context, bucket: new AnyBucket(NO_ENV, undefined) };
 }

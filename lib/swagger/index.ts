@@ -1,8 +1,8 @@
-import { describeUploadedFile } from './uploaded-file-schema.js';
+import { describeUploadedFile } from './upload-decorators.js';
 
 describeUploadedFile();
 
-export { WxCloudErrorBody } from './refusals.js';
+export { WxCloudErrorBody } from './upload-decorators.js';
 export {
   ApiWxCloudAnyFiles,
   ApiWxCloudFile,

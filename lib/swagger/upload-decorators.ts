@@ -1,7 +1,179 @@
 import { applyDecorators, type Type } from '@nestjs/common';
-import { ApiBody, ApiConsumes } from '@nestjs/swagger';
-import { ApiWxCloudRefusals } from './refusals.js';
-import { formClassOf, formSchemaOf, type FormFile } from './upload-form.js';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiProperty,
+  type ApiPropertyOptions,
+  ApiResponse,
+} from '@nestjs/swagger';
+import { type WxCloudStorageErrorCode, WxCloudUploadedFile } from '../index.js';
+
+/** The JSON that a refused or failed request of this package is answered with. */
+export class WxCloudErrorBody {
+  /** The HTTP status. */
+  @ApiProperty({ type: 'integer', description: 'The HTTP status.', example: 413 })
+  declare readonly statusCode: number;
+  /** A sentence for people. */
+  @ApiProperty({ type: String, description: 'A sentence for people.' })
+  declare readonly message: string;
+  /** The name of the status. */
+  @ApiProperty({
+    type: String,
+    description: 'The name of the status.',
+    example: 'Payload Too Large',
+  })
+  declare readonly error: string;
+  /** The code of the error, as in `docs/errors.md`. */
+  @ApiProperty({
+    type: String,
+    description: 'The code of the error, for programs.',
+    example: 'WX_CLOUD_FILE_TOO_LARGE',
+  })
+  declare readonly errorCode: WxCloudStorageErrorCode;
+}
+
+/** A refusal of an upload: the status, in words, and the codes that come with it. */
+export const REFUSALS: readonly {
+  readonly status: number;
+  readonly meaning: string;
+  readonly codes: readonly WxCloudStorageErrorCode[];
+}[] = [
+  {
+    status: 400,
+    meaning: 'The form is malformed or over a limit, or a file is missing or in another field',
+    codes: ['WX_CLOUD_FORM_INVALID', 'WX_CLOUD_FILE_REQUIRED', 'WX_CLOUD_SIZE_MISMATCHED'],
+  },
+  {
+    status: 408,
+    meaning: 'The upload did not go on in time',
+    codes: ['WX_CLOUD_BODY_STALLED'],
+  },
+  { status: 413, meaning: 'A file is too large', codes: ['WX_CLOUD_FILE_TOO_LARGE'] },
+  {
+    status: 415,
+    meaning: 'The content of a file shows a type that is not accepted',
+    codes: ['WX_CLOUD_TYPE_REFUSED'],
+  },
+  {
+    status: 502,
+    meaning: 'The cloud storage could not complete the upload',
+    codes: ['WX_CLOUD_UPLOAD_REJECTED', 'WX_CLOUD_API_FAILED', 'WX_CLOUD_CONNECTION_FAILED'],
+  },
+  {
+    status: 503,
+    meaning: 'There are too many uploads at the moment, or the cloud storage is not available',
+    codes: ['WX_CLOUD_CAPACITY_EXCEEDED', 'WX_CLOUD_CREDENTIAL_UNAVAILABLE'],
+  },
+  {
+    status: 504,
+    meaning: 'The cloud storage took too long',
+    codes: ['WX_CLOUD_REQUEST_TIMED_OUT'],
+  },
+];
+
+/** Documents the statuses of {@link REFUSALS}. */
+export function ApiWxCloudRefusals(): MethodDecorator {
+  return applyDecorators(
+    ...REFUSALS.map(({ status, meaning, codes }) =>
+      ApiResponse({
+        status,
+        description: `${meaning}: ${codes.map(code => `\`${code}\``).join(', ')}.`,
+        type: WxCloudErrorBody,
+      }),
+    ),
+  );
+}
+
+/** A field of a form that takes files, as a document shows it. */
+export interface FormFile {
+  readonly name: string;
+  readonly many: boolean;
+  readonly maxCount?: number | undefined;
+  readonly required: boolean;
+  readonly description: string | undefined;
+}
+
+interface OneFile {
+  readonly type: 'string';
+  readonly format: 'binary';
+}
+
+interface SeveralFiles {
+  readonly type: 'array';
+  readonly items: OneFile;
+  readonly maxItems?: number;
+}
+
+type FileSchema = (OneFile | SeveralFiles) & { readonly description?: string };
+
+const ONE_FILE: OneFile = { type: 'string', format: 'binary' };
+
+/** The schema of a form that has these files and nothing else. */
+export function formSchemaOf(files: readonly FormFile[]): {
+  readonly type: 'object';
+  readonly properties: Record<string, FileSchema>;
+  readonly required?: string[];
+} {
+  const required = files.filter(file => file.required).map(({ name }) => name);
+  return {
+    type: 'object',
+    properties: Object.fromEntries(files.map(file => [file.name, fileSchemaOf(file)])),
+    ...(required.length > 0 && { required }),
+  };
+}
+
+/**
+ * A class of its own for a form that has the fields of `body` too: one schema with all fields in
+ * one place, so that nothing that reads the document has to join two by `allOf`.
+ */
+export function formClassOf(
+  body: Type<unknown>,
+  name: string,
+  files: readonly FormFile[],
+): Type<unknown> {
+  class UploadForm extends (body as Type<object>) {}
+  Object.defineProperty(UploadForm, 'name', { value: name });
+  for (const file of files) {
+    const property = { ...fileSchemaOf(file), required: file.required };
+    ApiProperty(property)(UploadForm.prototype, file.name);
+  }
+  return UploadForm;
+}
+
+function fileSchemaOf({ many, maxCount, description }: FormFile): FileSchema {
+  const isCounted = maxCount !== undefined && Number.isFinite(maxCount);
+  return {
+    ...(many
+      ? { type: 'array', items: ONE_FILE, ...(isCounted && { maxItems: maxCount }) }
+      : ONE_FILE),
+    ...(description !== undefined && { description }),
+  };
+}
+
+const text = (description: string, example: string): ApiPropertyOptions => ({
+  type: String,
+  description,
+  example,
+});
+
+const PROPERTIES: Readonly<Record<keyof WxCloudUploadedFile, ApiPropertyOptions>> = {
+  fieldname: text('The name of the form field.', 'photo'),
+  originalname: text('The name that the client gave, made safe to show.', 'cat.png'),
+  encoding: text("The part's transfer encoding.", '7bit'),
+  mimetype: text('The type that the client claimed.', 'image/png'),
+  size: { type: 'integer', description: 'How many bytes were stored.', example: 68 },
+  fileId: text('The file ID.', 'cloud://env.bucket/photos/cat.png'),
+  cloudPath: text("The object's path.", 'photos/cat.png'),
+  contentType: text('The type it was stored with: the content shows it.', 'image/png'),
+  etag: text('The MD5 of the content.', 'd41d8cd98f00b204e9800998ecf8427e'),
+};
+
+/** Gives {@link WxCloudUploadedFile} its schema; the root entry does not know Swagger. */
+export function describeUploadedFile(): void {
+  for (const [name, options] of Object.entries(PROPERTIES)) {
+    ApiProperty(options)(WxCloudUploadedFile.prototype, name);
+  }
+}
 
 /** Options of all decorators for uploads. */
 export interface ApiWxCloudFormOptions {

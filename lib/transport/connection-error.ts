@@ -1,14 +1,12 @@
 import {
-  innerError,
-  isError,
   OptionsInvalidError,
   RequestTimedOutError,
-  toSafeCause,
-  WxCloudStorageError,
   type TimeoutPhase,
-} from '../errors/index.js';
-import type { ResolvedTimeouts } from '../options/index.js';
-import { CONNECT_DROPPED } from './connection-watch.js';
+  WxCloudStorageError,
+} from '../errors/errors.js';
+import { innerError, isError, toSafeCause } from '../errors/redaction.js';
+import type { ResolvedTimeouts } from '../options/resolved-options.js';
+import { CONNECT_DROPPED } from './connections.js';
 
 /** undici's timeout codes and the phase each stands for. */
 const TIMEOUT_PHASES: ReadonlyMap<string, Exclude<TimeoutPhase, 'total' | 'token'>> = new Map([

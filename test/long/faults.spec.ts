@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { inspect } from 'node:util';
-import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import type {
   EmulatorFault,
   EmulatorObject,
   EmulatorOperation,
   FaultEffect,
 } from '../../lib/emulator/index.js';
-import { FailureLog } from '../../lib/http/failure-log.js';
+import { FailureLog } from '../../lib/http/http-exception.js';
 import { WxCloudStorageError } from '../../lib/index.js';
 import { FAST_RETRY, startApplication, type TestApplication } from '../support/application.js';
 import { pngOfSize } from '../support/forms.js';

@@ -4,46 +4,58 @@ import { ROOT, sourcesBelow } from './support/files.js';
 import {
   cyclesOf,
   deadImportsOf,
-  folderOf,
   type ImportTable,
+  rowOf,
   violationsOf,
 } from './support/import-rules.js';
 import { importsOf } from './support/imports.js';
 import { parseSource } from './support/syntax-tree.js';
 
-const CORE = [
+const BELOW_STORAGE = [
   'errors',
-  'diagnostics',
-  'file-id',
-  'wire',
+  'diagnostics.ts',
   'options',
-  'transport',
-  'credentials',
+  'file-id',
+  'operations',
   'body',
+  'transport',
+  'wechat',
 ];
 
-/** The table "Where code lives" of docs/architecture.md. `node:*` and the own folder are open to all. */
+/** The table "Who may import what" of docs/architecture.md. `node:*` and the own row are open to all. */
 const TABLE: ImportTable = {
   errors: { folders: [], packages: [] },
-  diagnostics: { folders: ['errors'], packages: [] },
-  'file-id': { folders: ['errors'], packages: [] },
-  wire: { folders: ['errors'], packages: [] },
+  'diagnostics.ts': { folders: ['errors'], packages: [] },
   options: { folders: ['errors'], packages: [] },
-  transport: { folders: ['errors', 'diagnostics', 'options'], packages: ['undici'] },
-  credentials: {
-    folders: ['errors', 'diagnostics', 'options', 'transport', 'wire'],
+  'file-id': { folders: ['errors'], packages: [] },
+  operations: { folders: ['errors', 'options'], packages: [] },
+  body: { folders: ['errors', 'options'], packages: ['file-type'] },
+  multipart: { folders: ['errors', 'options', 'operations', 'body'], packages: [] },
+  transport: {
+    folders: ['errors', 'diagnostics.ts', 'options', 'operations'],
+    packages: ['undici'],
+  },
+  wechat: {
+    folders: ['errors', 'diagnostics.ts', 'options', 'file-id', 'operations', 'transport'],
     packages: [],
   },
-  body: { folders: ['errors', 'options'], packages: ['file-type'] },
-  form: { folders: ['errors', 'options', 'body'], packages: [] },
-  storage: { folders: CORE, packages: [] },
+  'storage/cos': { folders: BELOW_STORAGE, packages: [] },
+  storage: { folders: [...BELOW_STORAGE, 'storage/cos'], packages: [] },
   http: {
-    folders: [...CORE, 'form', 'storage'],
-    files: ['wx-cloud-file.ts'],
+    folders: [
+      'errors',
+      'diagnostics.ts',
+      'options',
+      'file-id',
+      'operations',
+      'body',
+      'multipart',
+      'storage',
+    ],
     packages: ['@nestjs/*', 'rxjs', 'multer'],
     typesOnly: ['multer'],
   },
-  '.': { folders: [...CORE, 'storage', 'http'], packages: ['@nestjs/common', 'rxjs'] },
+  '.': { folders: [...BELOW_STORAGE, 'storage', 'http'], packages: ['@nestjs/common', 'rxjs'] },
   redis: { folders: ['errors', 'options'], packages: ['@nestjs/common'] },
   swagger: {
     folders: [],
@@ -56,7 +68,15 @@ const TABLE: ImportTable = {
     packages: ['@nestjs/common', '@nestjs/core'],
     typesOnly: ['@nestjs/common'],
   },
-  emulator: { folders: ['wire'], packages: [], typesOnly: ['wire'] },
+  emulator: { folders: ['emulator/server', 'emulator/state'], packages: [] },
+  'emulator/server': { folders: ['emulator/endpoints', 'emulator/state'], packages: [] },
+  'emulator/endpoints': {
+    folders: ['emulator/state'],
+    files: ['wechat/endpoints.ts'],
+    packages: [],
+    typesOnly: ['wechat/endpoints.ts'],
+  },
+  'emulator/state': { folders: [], packages: [] },
 };
 
 /** The TypeScript of a sample, not what is installed or built in its folder. */
@@ -66,8 +86,8 @@ const files = sourcesBelow(join(ROOT, 'lib'), /\.ts$/);
 
 describe('lib', () => {
   it('has the folders of the table, and no other', () => {
-    const folders = files.map(file => folderOf(file.path));
-    expect([...new Set(folders)].toSorted()).toEqual(Object.keys(TABLE).toSorted());
+    const rows = files.map(file => rowOf(file.path, TABLE));
+    expect([...new Set(rows)].toSorted()).toEqual(Object.keys(TABLE).toSorted());
   });
 
   it('imports only what the table allows', () => {
@@ -98,24 +118,30 @@ describe('sample', () => {
 
 describe('the checker', () => {
   it.each([
-    ['errors/a.ts', "import { b } from '../wire/b.js';"],
-    ['errors/a.ts', "import type { B } from '../wire/b.js';"],
+    ['errors/a.ts', "import { b } from '../options/b.js';"],
+    ['errors/a.ts', "import type { B } from '../options/b.js';"],
     ['storage/a.ts', "export * from 'undici';"],
     ['storage/a.ts', "export type { Agent } from 'undici';"],
     ['body/a.ts', "const client = await import('undici');"],
     ['body/a.ts', "const client = require('undici');"],
     ['body/a.ts', "let agent: import('undici').Agent;"],
     ['body/a.ts', 'const anything = await import(name);'],
-    ['wire/a.ts', "import fs from 'fs';"],
+    ['wechat/tokens/a.ts', "import fs from 'fs';"],
     ['file-id/a.ts', "import { Inject } from '@nestjs/common';"],
     ['index.ts', "import { Controller } from '@nestjs/core';"],
     ['index.ts', "export * from './emulator/index.js';"],
     ['http/a.ts', "import { Module } from '../wx-cloud-storage.module.js';"],
     ['http/a.ts', "import { Service } from '../wx-cloud-storage.service.js';"],
+    ['diagnostics.ts', "import { Module } from './wx-cloud-storage.module.js';"],
+    ['storage/cos/a.ts', "import { b } from '../upload.js';"],
+    ['http/upload/a.ts', "import { b } from '../../wechat/b.js';"],
     ['http/a.ts', "import multer from 'multer';"],
-    ['emulator/a.ts', "import { decode } from '../wire/b.js';"],
-    ['emulator/a.ts', "import { type B, decode } from '../wire/b.js';"],
-    ['emulator/a.ts', "export * from '../errors/index.js';"],
+    ['emulator/endpoints/a.ts', "import { decode } from '../../wechat/endpoints.js';"],
+    ['emulator/endpoints/a.ts', "import { type B, decode } from '../../wechat/endpoints.js';"],
+    ['emulator/endpoints/a.ts', "import type { B } from '../../wechat/decoding.js';"],
+    ['emulator/endpoints/a.ts', "import { b } from '../server/b.js';"],
+    ['emulator/state/a.ts', "import type { B } from '../endpoints/b.js';"],
+    ['emulator/a.ts', "export * from '../errors/errors.js';"],
     ['helpers/a.ts', 'export {};'],
   ])('refuses in %s: %s', (path, text) => {
     expect(violationsOf([parseSource(path, text)], TABLE)).toHaveLength(1);
@@ -124,23 +150,25 @@ describe('the checker', () => {
   it.each([
     ['errors/a.ts', "import { b } from './b.js'; import { inspect } from 'node:util';"],
     ['transport/a.ts', "import { Agent } from 'undici';"],
-    ['http/a.ts', "import { WxCloudFile } from '../wx-cloud-file.js';"],
+    ['errors/a.ts', "import { b } from './deep/b.js';"],
+    ['transport/a.ts', "import { observed } from '../diagnostics.js';"],
+    ['storage/a.ts', "import { b } from './cos/b.js';"],
     ['http/a.ts', "import type { StorageEngine } from 'multer';"],
     ['http/a.ts', "const express = await import('@nestjs/platform-express');"],
-    ['emulator/a.ts', "import type { B } from '../wire/b.js';"],
-    ['emulator/a.ts', "import { type B, type C } from '../wire/b.js';"],
-    ['index.ts', "export { Fault } from './errors/index.js';"],
+    ['emulator/endpoints/a.ts', "import type { B } from '../../wechat/endpoints.js';"],
+    ['emulator/endpoints/a.ts', "import { type B, type C } from '../../wechat/endpoints.js';"],
+    ['index.ts', "export { Fault } from './errors/errors.js';"],
   ])('accepts in %s: %s', (path, text) => {
     expect(violationsOf([parseSource(path, text)], TABLE)).toEqual([]);
   });
 
   it('finds circles, types included, and dead imports', () => {
     const circle = [
-      parseSource('wire/a.ts', "import type { B } from './b.js';"),
-      parseSource('wire/b.ts', "export * from './c.js';"),
-      parseSource('wire/c.ts', "import('./a.js'); import './gone.js';"),
+      parseSource('wechat/a.ts', "import type { B } from './b.js';"),
+      parseSource('wechat/b.ts', "export * from './c.js';"),
+      parseSource('wechat/c.ts', "import('./a.js'); import './gone.js';"),
     ];
-    expect(cyclesOf(circle)).toEqual(['wire/a.ts → wire/b.ts → wire/c.ts → wire/a.ts']);
-    expect(deadImportsOf(circle)).toEqual(['wire/c.ts: wire/gone.ts does not exist']);
+    expect(cyclesOf(circle)).toEqual(['wechat/a.ts → wechat/b.ts → wechat/c.ts → wechat/a.ts']);
+    expect(deadImportsOf(circle)).toEqual(['wechat/c.ts: wechat/gone.ts does not exist']);
   });
 });

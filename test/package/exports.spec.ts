@@ -123,8 +123,8 @@ describe('the built package', () => {
   });
 
   it.each(['imported', 'commonJs'] as const)('names its sources in a stack: %s', build => {
-    const { file, line } = frameOf(views.stacks[build], 'upload-engine.ts');
-    expect(file).toMatch(/\/lib\/http\/upload-engine\.ts$/);
+    const { file, line } = frameOf(views.stacks[build], 'multer-engine.ts');
+    expect(file).toMatch(/\/lib\/http\/upload\/multer-engine\.ts$/);
     expect(readFileSync(file, 'utf8').split('\n')[line - 1]).toContain('wxCloudUpload()');
   });
 

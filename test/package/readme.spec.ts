@@ -1,4 +1,3 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   existsSync,
   mkdirSync,
@@ -10,11 +9,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HTTP_ANSWERS } from '../../lib/http/http-exception.js';
-import { REPLACED_UPLOAD_OPTIONS } from '../../lib/http/replaced-options.js';
-import { completeLimits } from '../../lib/http/upload-limits.js';
+import { REPLACED_UPLOAD_OPTIONS } from '../../lib/http/option-checks.js';
+import { completeLimits } from '../../lib/http/upload/upload-options.js';
 import * as publicApi from '../../lib/index.js';
-import { resolveOptions, type WxCloudStorageOptions } from '../../lib/options/index.js';
+import type { WxCloudStorageOptions } from '../../lib/options/options.js';
+import { resolveOptions } from '../../lib/options/resolve-options.js';
 import { runToEnd } from '../support/child.js';
 import { builtPackage, filesBelow, manifestOf, ROOT } from './support/files.js';
 import { anchorsOf, linksOf, type PageLink } from './support/page-links.js';
@@ -154,9 +155,9 @@ describe.each(UPLOADS)('%s', path => {
   it('has every limit, once, and every option of an interceptor', () => {
     const names = rows.map(([limit]) => plain(limit));
     const options = rowsOf(path, '| `path`').map(([option]) => plain(option));
-    const engine = membersOf('lib/http/upload-options.ts', 'WxCloudUploadEngineOptions');
-    const more = membersOf('lib/http/upload-options.ts', 'WxCloudUploadInterceptorOptions');
-    expect(names).toEqual(membersOf('lib/http/upload-options.ts', 'WxCloudUploadLimits'));
+    const engine = membersOf('lib/http/upload/upload-options.ts', 'WxCloudUploadEngineOptions');
+    const more = membersOf('lib/http/upload/upload-options.ts', 'WxCloudUploadInterceptorOptions');
+    expect(names).toEqual(membersOf('lib/http/upload/upload-options.ts', 'WxCloudUploadLimits'));
     expect(names.toSorted()).toEqual(Object.keys(limits).toSorted());
     expect(options.toSorted()).toEqual([...engine, ...more].toSorted());
   });
@@ -201,7 +202,7 @@ describe.each(ERRORS)('%s', path => {
 describe.each(bothOf('emulator'))('%s', path => {
   it('has every option of the emulator, once, in the order of the type', () => {
     const options = rowsOf(path, '| `port`').map(([option]) => plain(option));
-    const members = membersOf('lib/emulator/emulator-options.ts', 'WxCloudEmulatorOptions');
+    const members = membersOf('lib/emulator/state/emulator-options.ts', 'WxCloudEmulatorOptions');
     expect(options).toEqual(members);
   });
 });
@@ -215,7 +216,7 @@ describe.each(FROM_MULTER)('%s', path => {
 
   it('has no option but those that start-up takes, or says what to use in place of', () => {
     const kinds = ['WxCloudUploadEngineOptions', 'WxCloudUploadInterceptorOptions'];
-    const own = kinds.flatMap(kind => membersOf('lib/http/upload-options.ts', kind));
+    const own = kinds.flatMap(kind => membersOf('lib/http/upload/upload-options.ts', kind));
     const unknown = options.filter(name => !own.includes(name));
     expect(unknown.length).toBeGreaterThan(0);
     expect(unknown.filter(name => !REPLACED_UPLOAD_OPTIONS.has(name.toLowerCase()))).toEqual([]);
@@ -488,7 +489,7 @@ function defaultsByOption(): Readonly<Record<string, string>> {
 
 /** Every option by its path, groups taken apart, in the order of the types. */
 function optionNames(): readonly string[] {
-  const path = 'lib/options/wx-cloud-storage-options.ts';
+  const path = 'lib/options/options.ts';
   const groups: Readonly<Record<string, string>> = {
     timeouts: 'TimeoutOptions',
     retry: 'RetryOptions',
@@ -518,8 +519,9 @@ function membersOf(path: string, interfaceName: string): readonly string[] {
 
 /** The codes of the union, in its order. */
 function errorCodes(): readonly string[] {
-  const text = textOf('lib/errors/error-code.ts');
-  return [...text.matchAll(/'(WX_CLOUD_\w+)'/g)].map(([, code = '']) => code);
+  const [, rest = ''] = textOf('lib/errors/errors.ts').split('type WxCloudStorageErrorCode =');
+  const [union = ''] = rest.split(';');
+  return [...union.matchAll(/'(WX_CLOUD_\w+)'/g)].map(([, code = '']) => code);
 }
 
 /** The methods for users: all but those that Nest calls. */

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { StreamableFile } from '@nestjs/common';
-import { readMediaType, type UploadSource } from '../../body/index.js';
+import { readMediaType } from '../../body/content-type.js';
+import type { UploadSource } from '../../body/open-source.js';
 
 /** Bytes that a handler returned. */
 export interface ReplyBody {

@@ -1,26 +1,69 @@
 import { StreamableFile } from '@nestjs/common';
-import {
-  abandonSource,
-  detectContentType,
-  HEAD_BYTES,
-  openSource,
-  UNKNOWN_CONTENT_TYPE,
-} from '../../body/index.js';
-import {
-  assertContentType,
-  unwrap,
-  uploadObject,
-  type StorageContext,
-  type StoredCloudFile,
-} from '../../storage/index.js';
-import { RequestMemory } from '../capacity.js';
+import { abandonSource, readPieces, resumePieces } from '../../body/chunks.js';
+import { detectContentType, UNKNOWN_CONTENT_TYPE } from '../../body/content-type.js';
+import { openSource, type UploadSource } from '../../body/open-source.js';
+import { HEAD_BYTES } from '../../body/upload-body.js';
+import type { StoredCloudFile } from '../../storage/call-options.js';
+import { unwrap } from '../../storage/file-outcome.js';
+import type { StorageContext } from '../../storage/storage-context.js';
+import { assertContentType, uploadObject } from '../../storage/upload.js';
+import type { WxCloudHttpRequest } from '../application-registry.js';
 import { chooseCloudPath, type ChosenPath } from '../cloud-path-option.js';
-import { formatDisposition } from '../serve/index.js';
-import type { StoredFiles } from '../stored-files.js';
-import type { WxCloudHttpRequest } from '../request-origin.js';
+import { RequestMemory } from '../refused-request.js';
+import { formatDisposition } from '../serve/content-disposition.js';
+import type { StoredFiles } from '../upload-transaction.js';
 import type { ReplyBody } from './reply-body.js';
 import type { WxCloudReply, WxCloudReplyOptions } from './reply-options.js';
-import { takeSmall } from './take-small.js';
+
+/** What is needed to read a stream. */
+export interface TakeContext {
+  /** The most bytes that count as few. */
+  readonly maxBytes: number;
+  /** How long a piece may take, in milliseconds. */
+  readonly idleMs: number;
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+  /** The budget that the bytes are taken from; few bytes hold it for as long as the request is. */
+  readonly memory: RequestMemory;
+}
+
+/** Few bytes, all of them; or more, to be read on from their beginning. */
+export type Taken = { readonly whole: Buffer } | { readonly source: UploadSource };
+
+/**
+ * Finds out whether there are few bytes, reading no more of a stream than it takes.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when there is no memory for them
+ */
+export async function takeSmall(
+  { source, size }: ReplyBody,
+  { maxBytes, idleMs, signal, memory }: TakeContext,
+): Promise<Taken> {
+  if (size !== undefined && size > maxBytes) return { source };
+  if (source instanceof Uint8Array) {
+    return { whole: Buffer.from(source.buffer, source.byteOffset, source.byteLength) };
+  }
+  const stream = source instanceof Blob ? source.stream() : source;
+  const pieces = readPieces(stream as AsyncIterable<unknown>, { idleMs, signal });
+  const taken: Uint8Array[] = [];
+  let takenBytes = 0;
+  try {
+    for (;;) {
+      const { done, value } = await pieces.next();
+      if (done === true) return { whole: Buffer.concat(taken) };
+      memory.take(value.byteLength);
+      // The source may fill its buffer again.
+      taken.push(Buffer.from(value));
+      takenBytes += value.byteLength;
+      if (takenBytes > maxBytes) {
+        return { source: resumePieces(taken, pieces, () => memory.release()) };
+      }
+    }
+  } catch (error) {
+    memory.release();
+    await pieces.return();
+    throw error;
+  }
+}
 
 /** What an answer is stored with. */
 export interface ReplyContext {

@@ -2,19 +2,31 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { StreamableFile } from '@nestjs/common';
-import { toServedType, UNKNOWN_CONTENT_TYPE } from '../../body/index.js';
-import { WxCloudStorageError } from '../../errors/index.js';
-import type { ByteRange, CloudDownload, CloudFileStat } from '../../storage/index.js';
-import type { WxCloudFileSource } from '../../wx-cloud-file.js';
-import { rawOf, takeOver, type AnswerHead } from './answer-target.js';
-import { parseRange, resolveRange, type WantedRange } from './byte-range.js';
-import { decodeBody, toEncodingHeader } from './content-encoding.js';
-import { formatDisposition } from './content-disposition.js';
-import { evaluateConditions, hasConditions, isRangeCurrent, quote } from './preconditions.js';
+import { UNKNOWN_CONTENT_TYPE } from '../../body/content-type.js';
+import { toServedType } from '../../body/served-type.js';
+import { WxCloudStorageError } from '../../errors/errors.js';
+import type { ByteRange } from '../../storage/call-options.js';
+import type { CloudDownload } from '../../storage/download.js';
+import type { CloudFileStat } from '../../storage/read-object.js';
+import type { WxCloudFileSource } from '../../storage/wx-cloud-file.js';
 import {
+  evaluateConditions,
+  hasConditions,
+  isRangeCurrent,
+  parseRange,
+  quote,
+  resolveRange,
+  type WantedRange,
+} from './conditional-requests.js';
+import { formatDisposition } from './content-disposition.js';
+import { decodeBody, toEncodingHeader } from './content-encoding.js';
+import {
+  type AnswerHead,
   assertServedFileOptions,
+  rawOf,
   type ServedFileOptions,
   type ServeOptions,
+  takeOver,
 } from './serve-options.js';
 
 const DEFAULT_CACHE_CONTROL = 'private, no-cache';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FormReader, readBoundary } from '../../../lib/emulator/form-reader.js';
+import { FormReader, readBoundary } from '../../../lib/emulator/endpoints/receive-object.js';
 import { formOf } from './support/cloud-client.js';
 
 // What looks like a boundary is none without a line break before it, or when it is cut short.

@@ -1,15 +1,15 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  startWxCloudEmulator,
   type EmulatorMisconfiguration,
   type SidecarMisconfiguration,
+  startWxCloudEmulator,
   type TokenMisconfiguration,
   type WxCloudEmulator,
 } from '../../../lib/emulator/index.js';
-import { SIDECAR_CERTIFICATE } from '../../../lib/emulator/sidecar-certificate.js';
+import { SIDECAR_CERTIFICATE } from '../../../lib/emulator/server/http-servers.js';
 import { callApi, fetchToken } from './support/cloud-client.js';
-import { send, sendJson, type RawAnswer } from './support/raw-http.js';
+import { type RawAnswer, send, sendJson } from './support/raw-http.js';
 
 let emulator: WxCloudEmulator;
 beforeEach(async () => {

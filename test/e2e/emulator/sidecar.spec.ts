@@ -1,12 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
-import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
-import { SIDECAR_CERTIFICATE } from '../../../lib/emulator/sidecar-certificate.js';
+import { SIDECAR_CERTIFICATE } from '../../../lib/emulator/server/http-servers.js';
 import { until } from '../../support/until.js';
-import { fetchToken, fieldsOf, postForm, type Link } from './support/cloud-client.js';
-import { outcomeOf, send, type RawAnswer } from './support/raw-http.js';
+import { fetchToken, fieldsOf, type Link, postForm } from './support/cloud-client.js';
+import { outcomeOf, type RawAnswer, send } from './support/raw-http.js';
 
 const OWN_APPID = 'wx0000000000000001';
 const CLIENT_APPID = 'wx0000000000000002';

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
-import { Logger } from '@nestjs/common';
 import { performance } from 'node:perf_hooks';
 import { inspect } from 'node:util';
-import type { AccessTokenLock, AccessTokenStore } from '../../../lib/options/access-token-store.js';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
+import type { AccessTokenLock, AccessTokenStore } from '../../../lib/options/options.js';
 import { redisAccessTokenStore } from '../../../lib/redis/index.js';
 import { describeWithRedis as describe } from '../../support/describe-with.js';
 import { type RedisServer, startRedisServer } from '../../support/redis-server.js';

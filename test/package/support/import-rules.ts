@@ -2,28 +2,31 @@ import { posix } from 'node:path';
 import { importsOf, type ModuleImport, packageNameOf } from './imports.js';
 import type { SourceFile } from './syntax-tree.js';
 
-/** What the files of one folder may import, besides each other and `node:*`. */
+/** What the files of one row of the table may import, besides each other and `node:*`. */
 export interface FolderRule {
-  /** Other folders of the tree. */
+  /** Other rows: folders of the tree, or files that have a row of their own. */
   readonly folders: readonly string[];
-  /** Single files of the root. */
+  /** Single files of the tree. */
   readonly files?: readonly string[];
   /** Packages; a name that ends in `/*` stands for a whole scope. */
   readonly packages: readonly string[];
-  /** Folders and packages among the above of which only types may be imported. */
+  /** Folders, files and packages among the above of which only types may be imported. */
   readonly typesOnly?: readonly string[];
 }
 
-/** The rules by folder name; `.` is the root of the tree. */
+/** The rules by folder, or by the path of a single file; `.` is the root of the tree. */
 export type ImportTable = Readonly<Record<string, FolderRule>>;
+
+const NOTHING: FolderRule = { folders: [], packages: [] };
 
 /** What breaks the table, one sentence each. */
 export function violationsOf(files: readonly SourceFile[], table: ImportTable): readonly string[] {
   return files.flatMap(file => {
-    const rule = table[folderOf(file.path)];
-    if (rule === undefined) return [`${file.path}: no such folder in the table`];
+    if (table[rowOf(file.path, table)] === undefined) {
+      return [`${file.path}: no such folder in the table`];
+    }
     return importsOf(file)
-      .map(imported => complaintAbout(file, imported, rule))
+      .map(imported => complaintAbout(file, imported, table))
       .filter(complaint => complaint !== undefined)
       .map(complaint => `${file.path}: ${complaint}`);
   });
@@ -32,16 +35,19 @@ export function violationsOf(files: readonly SourceFile[], table: ImportTable): 
 function complaintAbout(
   file: SourceFile,
   imported: ModuleImport,
-  rule: FolderRule,
+  table: ImportTable,
 ): string | undefined {
   const { specifier } = imported;
+  const row = rowOf(file.path, table);
+  const rule = table[row] ?? NOTHING;
   if (specifier === undefined) return 'imports a computed name';
   if (specifier.startsWith('node:')) return undefined;
   const target = targetOf(file, specifier);
-  const from = target === undefined ? packageNameOf(specifier) : folderOf(target);
-  if (target !== undefined && from === folderOf(file.path)) return undefined;
+  const from = target === undefined ? packageNameOf(specifier) : rowOf(target, table);
+  if (target !== undefined && from === row) return undefined;
   if (!isAllowed(from, target, rule)) return `may not import ${specifier}`;
-  if ((rule.typesOnly ?? []).includes(from) && !imported.isTypeOnly) {
+  const isTypesOnly = rule.typesOnly?.some(name => name === from || name === target);
+  if (isTypesOnly === true && !imported.isTypeOnly) {
     return `may import types only from ${specifier}`;
   }
   return undefined;
@@ -92,7 +98,9 @@ export function targetOf(file: SourceFile, specifier: string): string | undefine
   return posix.join(posix.dirname(file.path), specifier).replace(/\.js$/, '.ts');
 }
 
-/** The top folder of a path; `.` for a file of the root. */
-export function folderOf(path: string): string {
-  return path.includes('/') ? (path.split('/', 1)[0] ?? '.') : '.';
+/** The row of a path: its own one, that of its nearest folder, or else its top folder; `.` for a file of the root. */
+export function rowOf(path: string, table: ImportTable): string {
+  const rows = Object.keys(table).filter(row => path === row || path.startsWith(`${row}/`));
+  const [nearest] = rows.toSorted((one, other) => other.length - one.length);
+  return nearest ?? (path.includes('/') ? (path.split('/', 1)[0] ?? '.') : '.');
 }

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { IdleTimer } from '../../../lib/body/index.js';
+import { IdleTimer } from '../../../lib/body/idle-timer.js';
 
 let nowMs: number;
 let onIdle: jest.Mock<() => void>;

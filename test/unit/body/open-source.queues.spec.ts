@@ -1,19 +1,15 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import {
-  DiskBudget,
-  KeptPieces,
-  MemoryBudget,
-  startMemoryUse,
-  type MemoryUse,
-  type QueuedSource,
-} from '../../../lib/body/index.js';
+import { KeptPieces } from '../../../lib/body/chunk-buffer.js';
+import { MemoryBudget, type MemoryUse, startMemoryUse } from '../../../lib/body/memory-budget.js';
+import type { QueuedSource } from '../../../lib/body/open-source.js';
+import { DiskBudget } from '../../../lib/body/temporary-file.js';
 import {
   leftIn,
+  type OpenedBody,
+  type OpeningContext,
   openInput,
   optionsWith,
   setUpBody,
-  type OpenedBody,
-  type OpeningContext,
 } from '../support/bodies.js';
 
 const SIGNAL = new AbortController().signal;

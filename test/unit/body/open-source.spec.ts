@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { describe, expect, it, jest } from '@jest/globals';
-import { openSource, type UploadSource } from '../../../lib/body/index.js';
+import { openSource, type UploadSource } from '../../../lib/body/open-source.js';
 import { until } from '../../support/until.js';
 import {
   failFileHandles,

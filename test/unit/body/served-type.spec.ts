@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { fitsContent, toServedType } from '../../../lib/body/index.js';
+import { fitsContent, toServedType } from '../../../lib/body/served-type.js';
 
 describe('toServedType', () => {
   it.each([

@@ -2,23 +2,23 @@ import { rmSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it, jest } from '@jest/globals';
-import { MemoryBudget } from '../../../lib/body/index.js';
+import { MemoryBudget } from '../../../lib/body/memory-budget.js';
 import { until } from '../../support/until.js';
-import { afterThisTest } from '../support/server.js';
 import {
+  type BodySetup,
   failClosing,
   failFileHandles,
   leftIn,
   openBody,
   openComing,
+  type OpeningContext,
   optionsWith,
   piecesOf,
   readAll,
   setUpBody,
   shortenWrites,
-  type BodySetup,
-  type OpeningContext,
 } from '../support/bodies.js';
+import { afterThisTest } from '../support/server.js';
 
 /** Node's own, which is there behind a flag only. */
 function collectGarbage(): void {

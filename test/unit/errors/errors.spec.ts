@@ -7,7 +7,7 @@ import {
   TypeRefusedError,
   UploadRejectedError,
   WxCloudStorageError,
-} from '../../../lib/errors/index.js';
+} from '../../../lib/errors/errors.js';
 
 const rejected = {
   upstreamStatus: 403,

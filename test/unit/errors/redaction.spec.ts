@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { redact, toSafeCause, WxCloudStorageError } from '../../../lib/errors/index.js';
+import { WxCloudStorageError } from '../../../lib/errors/errors.js';
+import { redact, toSafeCause } from '../../../lib/errors/redaction.js';
 import { everythingShownBy, thrownBy } from '../support/failures.js';
 
 const HIDDEN = 'Hid-den_Va1ue';

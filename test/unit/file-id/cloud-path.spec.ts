@@ -4,7 +4,7 @@ import {
   countEncodedBytes,
   findPathProblem,
   generateCloudPath,
-} from '../../../lib/file-id/index.js';
+} from '../../../lib/file-id/cloud-path.js';
 import { thrownBy } from '../support/failures.js';
 
 describe('cloud path rules', () => {

@@ -1,15 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { WxCloudStorageError } from '../../../lib/errors/index.js';
+import { WxCloudStorageError } from '../../../lib/errors/errors.js';
 import {
   assertCloudPath,
   countEncodedBytes,
   findPathProblem,
   generateCloudPath,
   MAX_ENCODED_PATH_BYTES,
-  parseFileId,
-  parseFileIdWithin,
-} from '../../../lib/file-id/index.js';
+} from '../../../lib/file-id/cloud-path.js';
+import { parseFileId, parseFileIdWithin } from '../../../lib/file-id/file-id.js';
 import { checkProperty } from '../../support/properties.js';
 
 const label = fc.string({

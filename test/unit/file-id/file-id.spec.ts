@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseFileId, parseFileIdWithin } from '../../../lib/file-id/index.js';
+import { parseFileId, parseFileIdWithin } from '../../../lib/file-id/file-id.js';
 import { thrownBy } from '../support/failures.js';
 
 const ENV = 'prod-8gtest';

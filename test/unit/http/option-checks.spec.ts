@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { namingSubject } from '../../../lib/http/enhancers.js';
-import { assertFileIdOptions } from '../../../lib/http/pipes/file-id-options.js';
-import { assertReplyOptions } from '../../../lib/http/reply/reply-option-checks.js';
+import { assertFileIdOptions } from '../../../lib/http/file-id.pipes.js';
+import { assertReplyOptions } from '../../../lib/http/reply/reply-options.js';
+import { namingSubject } from '../../../lib/http/startup/enhancers.js';
 import {
   assertEngineOptions,
   assertField,
   assertFields,
   assertInterceptorOptions,
   assertMaxCount,
-} from '../../../lib/http/upload-option-checks.js';
+} from '../../../lib/http/upload/upload-option-checks.js';
 import { wxCloudUpload } from '../../../lib/index.js';
 
 function detect() {

@@ -3,16 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describeOptions, readEnvironment } from '../../../lib/options/module-options.js';
+import type { WxCloudAuth, WxCloudStorageOptions } from '../../../lib/options/options.js';
+import { resolveOptions } from '../../../lib/options/resolve-options.js';
 import {
-  describeOptions,
-  readEnvironment,
-  resolveOptions,
-  Secret,
   type ResolvedAuth,
   type ResolvedTokenCallAuth,
-  type WxCloudAuth,
-  type WxCloudStorageOptions,
-} from '../../../lib/options/index.js';
+  Secret,
+} from '../../../lib/options/resolved-options.js';
 import { everythingShownBy, thrownBy } from '../support/failures.js';
 
 /** Part of every wrong value, to be found again if an error showed it. */

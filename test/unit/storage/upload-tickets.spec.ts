@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import * as fc from 'fast-check';
-import { resolveOptions, type WxCloudStorageOptions } from '../../../lib/options/index.js';
+import type { WxCloudStorageOptions } from '../../../lib/options/options.js';
+import { resolveOptions } from '../../../lib/options/resolve-options.js';
 import { UploadTickets } from '../../../lib/storage/upload-tickets.js';
 
 const GIVEN = { env: 'prod-1', appid: 'wx1', secret: 'a secret'.replace(' ', '-') };

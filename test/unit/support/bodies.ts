@@ -1,20 +1,17 @@
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
+import { MemoryBudget, type MemoryUse, startMemoryUse } from '../../../lib/body/memory-budget.js';
 import {
-  DiskBudget,
-  MemoryBudget,
-  startMemoryUse,
-  type MemoryUse,
   openSource,
-  type BodyBytes,
   type SourceContext,
   type SourceInput,
-  type UploadBody,
   type UploadSource,
-} from '../../../lib/body/index.js';
+} from '../../../lib/body/open-source.js';
+import { DiskBudget } from '../../../lib/body/temporary-file.js';
+import type { BodyBytes, UploadBody } from '../../../lib/body/upload-body.js';
 import { afterThisTest } from './server.js';
 
 /** A folder of the running test's own. */

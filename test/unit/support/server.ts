@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach } from '@jest/globals';
-import { HttpTransport } from '../../../lib/transport/index.js';
+import { HttpTransport } from '../../../lib/transport/http-client.js';
 
 const cleanups: (() => Promise<void> | void)[] = [];
 

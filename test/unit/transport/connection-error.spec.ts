@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { WxCloudStorageError } from '../../../lib/errors/index.js';
+import { WxCloudStorageError } from '../../../lib/errors/errors.js';
 import { toConnectionError } from '../../../lib/transport/connection-error.js';
 import { everythingShownBy } from '../support/failures.js';
 import { NEVER } from '../support/server.js';

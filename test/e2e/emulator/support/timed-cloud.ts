@@ -1,7 +1,7 @@
-import { EmulatedCloud } from '../../../../lib/emulator/emulated-cloud.js';
-import { resolveEmulatorOptions } from '../../../../lib/emulator/emulator-options.js';
-import { Fronts } from '../../../../lib/emulator/fronts.js';
-import { MemoryStore } from '../../../../lib/emulator/memory-store.js';
+import { Fronts } from '../../../../lib/emulator/server/http-servers.js';
+import { EmulatedCloud } from '../../../../lib/emulator/state/emulated-cloud.js';
+import { resolveEmulatorOptions } from '../../../../lib/emulator/state/emulator-options.js';
+import { MemoryStore } from '../../../../lib/emulator/state/memory-store.js';
 
 /** An emulator whose time stands still until it is moved on. */
 export interface TimedCloud {

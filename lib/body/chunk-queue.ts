@@ -1,0 +1,207 @@
+import { quoteText } from '../errors/client-text.js';
+import { FileTooLargeError } from '../errors/errors.js';
+import { KeptPieces } from './chunk-buffer.js';
+import { NO_PIECE, type PieceResult, type Pieces, type WaitingReader } from './chunks.js';
+import type { MemoryBudget, MovableMemory } from './memory-budget.js';
+import type { QueuedSource } from './open-source.js';
+
+/** So much is taken ahead, which saves stopping the source after every piece. */
+const AHEAD_BYTES = 65_536;
+
+/** What pieces come from. */
+export interface PieceSource {
+  /** Gives no more for a while; a few that are on their way may still come. */
+  pause(): unknown;
+  /** Goes on. */
+  resume(): unknown;
+}
+
+/** What a queue is made for. */
+export interface PieceQueueParts {
+  /** Paused while the reader is behind. */
+  readonly source: PieceSource;
+  /** How many bytes the file may have; Infinity where the source has a limit of its own. */
+  readonly limitBytes: number;
+  /**
+   * The memory that all uploads together may hold. With nothing left, one piece is taken at a time.
+   */
+  readonly budget: MemoryBudget;
+  /** The field of the form that brings the file. */
+  readonly fieldname: string;
+}
+
+/**
+ * The content of a file on its way from a form to whoever stores it, up to the file's limit. A
+ * reader that leaves early does not stop the source: the form goes on. Until it is ready nobody
+ * reads it; when its memory is wanted for something else, it is ready at once, so that its reader
+ * may take it to disk.
+ */
+export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
+  readonly #parts: PieceQueueParts;
+  #kept: KeptPieces;
+  #seenBytes = 0;
+  #resolveReady: () => void = () => {};
+  /** Resolves when the file is there as a whole, when so much of it is there that it should be read, or when it has failed. */
+  readonly ready = new Promise<void>(resolve => (this.#resolveReady = resolve));
+  #isReady = false;
+  #isAsked = false;
+  #isPaused = false;
+  #hasEnded = false;
+  #failure: { readonly error: unknown } | undefined;
+  /** Whoever waits for the next piece; there is none in the queue then. */
+  #waiting: WaitingReader | undefined;
+
+  /** A file of more than `limitBytes` ends with {@link FileTooLargeError}. */
+  constructor(parts: PieceQueueParts) {
+    this.#parts = parts;
+    this.#kept = new KeptPieces(parts.budget, true);
+  }
+
+  /** True when its memory is wanted for something else. */
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  /** Number of bytes it holds. */
+  get heldBytes(): number {
+    return this.#kept.size;
+  }
+
+  /** Has it read, and from now on takes one piece at a time. */
+  moveToDisk(): void {
+    this.#isAsked = true;
+    if (this.#kept.size > 0) this.#pause();
+    this.#setReady();
+  }
+
+  /** Puts a piece behind the others; passed over when nobody reads any more. */
+  add(piece: Uint8Array): void {
+    if (this.#hasEnded) return;
+    this.#seenBytes += piece.byteLength;
+    if (this.#seenBytes > this.#parts.limitBytes) return this.failTooLarge();
+    const waiting = this.#takeWaiting();
+    if (waiting !== undefined) return waiting.resolve({ done: false, value: piece });
+    if (!this.#kept.tryAppend(piece)) {
+      this.#kept.append(piece);
+      this.#isAsked = true;
+      this.#parts.budget.addMoving(this);
+    }
+    if (this.#isFull) {
+      this.#pause();
+      this.#setReady();
+    } else if (!this.#isReady) this.#parts.budget.addMovable(this);
+  }
+
+  /** There are no more pieces. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#goOn();
+    this.#takeWaiting()?.resolve(NO_PIECE);
+    this.#setReady();
+  }
+
+  /** There are no more pieces, and those in the queue are of no use. */
+  fail(error: unknown): void {
+    if (this.#hasEnded) return;
+    this.#failure = { error };
+    this.#letGo();
+    this.#hasEnded = true;
+    this.#goOn();
+    this.#takeWaiting()?.reject(error);
+    this.#setReady();
+  }
+
+  /** As {@link fail}, for a file that goes on behind its limit; a parser that has one of its own cuts the file off there. */
+  failTooLarge(): void {
+    this.fail(this.#tooLarge(Math.min(this.#parts.limitBytes, this.#seenBytes)));
+  }
+
+  /** Whether a file may have so many bytes. @throws {@link FileTooLargeError} */
+  assertMayHave(bytes: number): void {
+    const { limitBytes } = this.#parts;
+    if (bytes > limitBytes) throw this.#tooLarge(limitBytes);
+  }
+
+  /**
+   * Takes all pieces when the file is there as a whole, and within the budget; undefined when it is
+   * not.
+   */
+  takeWhole(): KeptPieces | undefined {
+    const isWhole = this.#hasEnded && this.#kept.size === this.#seenBytes;
+    if (!isWhole || this.#failure !== undefined || this.#kept.isOverdrawn) return undefined;
+    const kept = this.#kept;
+    this.#kept = new KeptPieces(this.#parts.budget, true);
+    this.#letGo();
+    return kept;
+  }
+
+  /** Gives the next piece, as soon as there is one. */
+  next(): Promise<PieceResult> {
+    const value = this.#kept.shift();
+    if (value !== undefined) {
+      if (this.#isAsked && this.#kept.size === 0) this.#letGo();
+      if (!this.#isFull) this.#goOn();
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    if (this.#hasEnded) return Promise.resolve(NO_PIECE);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  /** Nobody reads any more. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#letGo();
+    this.#failure = undefined;
+    this.end();
+    return Promise.resolve(NO_PIECE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  get #isFull(): boolean {
+    return this.#kept.size > (this.#isAsked ? 0 : AHEAD_BYTES);
+  }
+
+  #takeWaiting(): WaitingReader | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting;
+  }
+
+  #tooLarge(limitBytes: number): FileTooLargeError {
+    return new FileTooLargeError({
+      subject: `The file in the field ${quoteText(this.#parts.fieldname)}`,
+      limitBytes,
+      problem: `has more than ${limitBytes} bytes (limits.fileSize). Send less, or raise the limit.`,
+    });
+  }
+
+  /** Its reader takes over, who sees to it that what was asked for goes to disk. */
+  #setReady(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    if (!this.#isAsked) this.#parts.budget.removeMovable(this);
+    this.#resolveReady();
+  }
+
+  #letGo(): void {
+    this.#kept.release();
+    this.#parts.budget.removeMovable(this);
+  }
+
+  #pause(): void {
+    if (this.#isPaused || this.#hasEnded) return;
+    this.#isPaused = true;
+    this.#parts.source.pause();
+  }
+
+  #goOn(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#parts.source.resume();
+  }
+}

@@ -1,0 +1,288 @@
+import { Readable } from 'node:stream';
+import { ReadableStream } from 'node:stream/web';
+import { WxCloudStorageError } from '../errors/errors.js';
+import { IdleTimer } from './idle-timer.js';
+
+/** What comes of asking for a piece. */
+export type PieceResult = IteratorResult<Uint8Array, undefined>;
+
+/**
+ * Bytes that come piece by piece; a reader that leaves before their end calls `return`. Plain iterators: an async generator
+ * for every step between a form and the storage would take more of the processor than what the steps do.
+ */
+export interface Pieces extends AsyncIterable<Uint8Array> {
+  /** The next piece; one call at a time. */
+  next(): Promise<PieceResult>;
+  /** Lets go of what the pieces come from. Can be called again, also behind the end. */
+  return(): Promise<IteratorReturnResult<undefined>>;
+}
+
+/** Whoever waits for the next piece. */
+export interface WaitingReader {
+  /** Gives it. */
+  readonly resolve: (result: PieceResult) => void;
+  /** Tells why there is none. */
+  readonly reject: (error: unknown) => void;
+}
+
+/** What comes behind the last piece. */
+export const NO_PIECE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+
+/** Passes pieces on, after a look at each result; what `check` throws ends the reading. */
+export function checkPieces(pieces: Pieces, check: (result: PieceResult) => void): Pieces {
+  const onResult = (result: PieceResult): PieceResult => {
+    try {
+      check(result);
+    } catch (error) {
+      void pieces.return();
+      throw error;
+    }
+    return result;
+  };
+  return {
+    next: () => pieces.next().then(onResult),
+    return: () => pieces.return(),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** Copies every piece, for whoever still needs one when the source already fills its buffer again. */
+export function copyPieces(pieces: Pieces): Pieces {
+  const copy = (result: PieceResult): PieceResult =>
+    result.done === true ? result : { done: false, value: Buffer.from(result.value) };
+  return {
+    next: () => pieces.next().then(copy),
+    return: () => pieces.return(),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/**
+ * Pieces that were read already, and then those that are still to come. `onResumed` is called once
+ * none of those that were read is held any more.
+ */
+export function resumePieces(
+  read: readonly Uint8Array[],
+  rest: Pieces,
+  onResumed: () => void = () => {},
+): Pieces {
+  const held = [...read];
+  return {
+    next: () => {
+      const value = held.shift();
+      if (value !== undefined) return Promise.resolve({ done: false, value });
+      onResumed();
+      return rest.next();
+    },
+    return: () => {
+      held.length = 0;
+      onResumed();
+      return rest.return();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+/** A larger piece is given in parts, so that whoever keeps, copies or sends one never has much at a time. */
+const LARGEST_PIECE_BYTES = 262_144;
+
+/** How a source is read. */
+export interface ReadContext {
+  /** How long one piece may take to arrive, in milliseconds. */
+  readonly idleMs: number;
+  /** Ends the reading, also while it waits for a piece. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Reads a source piece by piece as bytes. Ends with a typed error when the source fails, stalls or yields something
+ * else than bytes or text, and when the signal is aborted; a Node stream is then destroyed.
+ */
+export function readPieces(source: AsyncIterable<unknown>, context: ReadContext): Pieces {
+  return new PieceReader(source, context);
+}
+
+/** Waits for one piece at a time, no longer than it may take. One timer and one listener serve all pieces of a source. */
+class PieceReader implements Pieces {
+  readonly #source: AsyncIterable<unknown>;
+  readonly #context: ReadContext;
+  /** Between two pieces it is the reader that takes its time, and the next call tells it. */
+  readonly #onAbort = (): void => {
+    if (this.#waiting !== undefined) this.#fail(this.#context.signal.reason);
+  };
+  /** Undefined until the first piece is asked for. */
+  #iterator: AsyncIterator<unknown> | undefined;
+  /** What is left of a piece that is given in parts. */
+  #rest: Uint8Array | undefined;
+  #idle: IdleTimer | undefined;
+  #isOver = false;
+  #waiting: WaitingReader | undefined;
+
+  constructor(source: AsyncIterable<unknown>, context: ReadContext) {
+    this.#source = source;
+    this.#context = context;
+  }
+
+  next(): Promise<PieceResult> {
+    return new Promise((resolve, reject) => {
+      if (this.#isOver) return resolve(NO_PIECE);
+      this.#waiting = { resolve, reject };
+      try {
+        const iterator = this.#iterator ?? this.#begin();
+        const { signal } = this.#context;
+        if (signal.aborted) return this.#fail(signal.reason);
+        if (this.#rest !== undefined) return this.#give(this.#rest);
+        this.#idle?.touch();
+        // Holds also with an iterator that answers no promise.
+        Promise.resolve(iterator.next()).then(this.#onResult, this.#onSourceFailure);
+      } catch (error) {
+        this.#fail(sourceFailed(error));
+      }
+    });
+  }
+
+  /** Lets go of the source; whoever waits for a piece gets none. */
+  return(): Promise<IteratorReturnResult<undefined>> {
+    this.#end(false);
+    this.#settle()?.resolve(NO_PIECE);
+    return Promise.resolve(NO_PIECE);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  #begin(): AsyncIterator<unknown> {
+    const { signal, idleMs } = this.#context;
+    this.#iterator = openIterator(this.#source);
+    signal.addEventListener('abort', this.#onAbort);
+    this.#idle = new IdleTimer(idleMs, () => this.#onIdle());
+    this.#idle.start();
+    return this.#iterator;
+  }
+
+  #onIdle(): void {
+    if (this.#waiting === undefined) this.#idle?.start();
+    else this.#fail(stalled(this.#context.idleMs));
+  }
+
+  readonly #onResult = (result: unknown): void => {
+    if (this.#isOver) return;
+    try {
+      const { done, value } = asResult(result);
+      if (done !== true) return this.#give(toBytes(value));
+      this.#end(true);
+      this.#settle()?.resolve(NO_PIECE);
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  #give(piece: Uint8Array): void {
+    const isLarge = piece.byteLength > LARGEST_PIECE_BYTES;
+    this.#rest = isLarge ? piece.subarray(LARGEST_PIECE_BYTES) : undefined;
+    const value = isLarge ? piece.subarray(0, LARGEST_PIECE_BYTES) : piece;
+    this.#settle()?.resolve({ done: false, value });
+  }
+
+  readonly #onSourceFailure = (error: unknown): void => this.#fail(sourceFailed(error));
+
+  #fail(error: unknown): void {
+    this.#end(false);
+    this.#settle()?.reject(error);
+  }
+
+  #settle(): WaitingReader | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting;
+  }
+
+  /** Does not wait for the source when that has not ended: it may be stalled. */
+  #end(hasEnded: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#rest = undefined;
+    this.#idle?.stop();
+    this.#context.signal.removeEventListener('abort', this.#onAbort);
+    if (hasEnded) return;
+    const iterator = this.#iterator;
+    abandonSource(this.#source);
+    // What it still throws concerns nobody, as the reading has ended already.
+    void (async () => iterator?.return?.())().catch(() => {});
+  }
+}
+
+/** Lets go of a stream that will not be read (any further), so that what it holds open is closed. */
+export function abandonSource(source: unknown): void {
+  if (source instanceof Readable) {
+    // A stream may fail while it is being destroyed, or have failed before anybody listened.
+    source.on('error', () => {});
+    source.destroy();
+  } else if (source instanceof ReadableStream && !source.locked) {
+    source.cancel().catch(() => {});
+  }
+}
+
+function openIterator(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
+  try {
+    return source instanceof ReadableStream
+      ? readWebStream(source)
+      : source[Symbol.asyncIterator]();
+  } catch (error) {
+    // E.g. a web stream that somebody else is reading.
+    throw sourceFailed(error);
+  }
+}
+
+/** A web stream's own iterator cancels it only once the piece it waits for is there: never, when it is stalled. */
+function readWebStream(stream: ReadableStream<unknown>): AsyncIterator<unknown> {
+  const reader = stream.getReader();
+  return {
+    next: async () => {
+      const { done, value } = await reader.read();
+      return done ? { done: true, value: undefined } : { done: false, value };
+    },
+    return: async () => {
+      await reader.cancel();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function asResult(result: unknown): IteratorResult<unknown> {
+  if (typeof result === 'object' && result !== null) return result as IteratorResult<unknown>;
+  throw sourceFailed(new TypeError('The iterator answered no result.'));
+}
+
+function stalled(idleMs: number): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_BODY_STALLED',
+    message: `The body to upload did not go on for ${idleMs} ms; nothing was stored. Send it faster, or raise timeouts.idleMs.`,
+  });
+}
+
+/** The caller's own error is kept as the cause: it is theirs, not the cloud's. */
+export function sourceFailed(error: unknown): WxCloudStorageError {
+  if (error instanceof WxCloudStorageError) return error;
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_BODY_FAILED',
+    message: 'The body to upload could not be read to its end; nothing was stored. See the cause.',
+    cause: error,
+  });
+}
+
+function toBytes(piece: unknown): Uint8Array {
+  if (piece instanceof Uint8Array) return piece;
+  if (typeof piece === 'string') return Buffer.from(piece);
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: `The body to upload yielded a ${typeof piece}; pieces must be Uint8Array or text. Encode it first.`,
+  });
+}

@@ -1,0 +1,136 @@
+import type {
+  DeleteFilesReply,
+  DownloadLinksReply,
+  UploadLinkReply,
+} from '../../wechat/endpoints.js';
+import { encodePath, isCloudPath, namedPaths, resolveFileId } from '../state/cloud-paths.js';
+import type { EmulatedCloud } from '../state/emulated-cloud.js';
+import type { FaultEffect, ItemEffect } from '../state/fault-effects.js';
+import {
+  invalid,
+  readBatch,
+  readFileRequest,
+  readItem,
+  readString,
+  readWhole,
+} from './api-request.js';
+import type { Exchange } from './exchange.js';
+import { type Answer, jsonAnswer } from './responses.js';
+
+type DownloadItem = DownloadLinksReply['file_list'][number];
+type DeleteItem = DeleteFilesReply['delete_list'][number];
+
+/** A batch call and the fault that befalls its items. */
+export interface BatchCall {
+  /** The request. */
+  readonly exchange: Exchange;
+  /** Where it goes. */
+  readonly cloud: EmulatedCloud;
+  /** What befalls it, if anything. */
+  readonly effect: FaultEffect | undefined;
+}
+
+const OK = { errcode: 0, errmsg: 'ok' } as const;
+const MAX_AGE_SECONDS = [1, 86_400] as const;
+const MISSING_FILE = { status: 1, errmsg: 'STORAGE_FILE_NONEXIST' } as const;
+
+/** `POST /tcb/uploadfile`. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html */
+export async function answerUploadLink(exchange: Exchange, cloud: EmulatedCloud): Promise<Answer> {
+  const request = await readFileRequest(exchange, cloud);
+  const path = readString(request, 'path');
+  if (!isCloudPath(path)) throw invalid('path');
+  exchange.cloudPaths = Object.freeze([path]);
+  const grant = cloud.uploadLinks.issue(path);
+  const reply: UploadLinkReply = {
+    url: `${cloud.url}/${cloud.options.bucket}/${encodePath(path)}`,
+    token: grant.securityToken,
+    authorization: grant.signature,
+    file_id: cloud.fileIdPrefix + path,
+    cos_file_id: grant.metaFileId,
+  };
+  return jsonAnswer({ ...OK, ...reply });
+}
+
+/** `POST /tcb/batchdownloadfile`. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html */
+export async function answerDownloadLinks({ exchange, cloud, effect }: BatchCall): Promise<Answer> {
+  const request = await readFileRequest(exchange, cloud);
+  const wanted = readBatch(request, 'file_list').map(value => {
+    const item = readItem(value, 'file_list');
+    return {
+      fileid: readString(item, 'fileid'),
+      maxAge: readWhole(item, 'max_age', MAX_AGE_SECONDS),
+    };
+  });
+  exchange.cloudPaths = namedPaths(
+    wanted.map(({ fileid }) => fileid),
+    cloud,
+  );
+  const reply: DownloadLinksReply = {
+    file_list: wanted.map(
+      (item, index) =>
+        toFailure(item.fileid, { effect, index, without: { download_url: '' } }) ??
+        toLink(item, cloud),
+    ),
+  };
+  return jsonAnswer({ ...OK, ...reply });
+}
+
+/** `POST /tcb/batchdeletefile`. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md */
+export async function answerDeleteFiles({ exchange, cloud, effect }: BatchCall): Promise<Answer> {
+  const request = await readFileRequest(exchange, cloud);
+  const fileIds = readBatch(request, 'fileid_list').map(fileid => readString({ fileid }, 'fileid'));
+  exchange.cloudPaths = namedPaths(fileIds, cloud);
+  const items: DeleteItem[] = [];
+  for (const [index, fileId] of fileIds.entries()) {
+    items.push(
+      toFailure(fileId, { effect, index, without: {} }) ?? (await deleteFile(fileId, cloud)),
+    );
+  }
+  const reply: DeleteFilesReply = { delete_list: items };
+  return jsonAnswer({ ...OK, ...reply });
+}
+
+interface ItemFault<T> {
+  readonly effect: FaultEffect | undefined;
+  readonly index: number;
+  /** The members that an item has beside its status. */
+  readonly without: T;
+}
+
+function toFailure<T extends object>(
+  fileid: string,
+  { effect, index, without }: ItemFault<T>,
+): ({ fileid: string; status: number; errmsg: string } & T) | undefined {
+  if (effect?.kind !== 'item' || !befalls(effect, index)) return undefined;
+  return { fileid, ...without, status: effect.status, errmsg: effect.errmsg };
+}
+
+function befalls(effect: ItemEffect, index: number): boolean {
+  return effect.index === undefined || effect.index === index;
+}
+
+function toLink(
+  { fileid, maxAge }: { readonly fileid: string; readonly maxAge: number },
+  cloud: EmulatedCloud,
+): DownloadItem {
+  const target = resolveFileId(fileid, cloud);
+  if (target.cloudPath === undefined)
+    return { fileid, download_url: '', status: 1, errmsg: target.errmsg };
+  const { cloudPath } = target;
+  const isAlive = cloud.store.objects.get(cloudPath)?.fileIdAlive === true;
+  if (!isAlive) return { fileid, download_url: '', ...MISSING_FILE };
+  const { bucket, downloadLinks } = cloud.options;
+  const path = downloadLinks === 'raw' ? cloudPath : encodePath(cloudPath);
+  const address = `${cloud.url}/download/${bucket}/${path}`;
+  const query = cloud.downloadLinks.issue(cloudPath, maxAge);
+  return { fileid, download_url: `${address}?${query}`, status: 0, errmsg: 'ok' };
+}
+
+/** A dead file ID, too, deletes its object: uploading anew begins with that. */
+async function deleteFile(fileid: string, cloud: EmulatedCloud): Promise<DeleteItem> {
+  const target = resolveFileId(fileid, cloud);
+  if (target.cloudPath === undefined) return { fileid, status: 1, errmsg: target.errmsg };
+  if (!cloud.store.objects.has(target.cloudPath)) return { fileid, ...MISSING_FILE };
+  await cloud.store.delete(target.cloudPath);
+  return { fileid, status: 0, errmsg: 'ok' };
+}

@@ -1,0 +1,184 @@
+import { encodePath } from '../state/cloud-paths.js';
+import type { EmulatedCloud } from '../state/emulated-cloud.js';
+import type { FaultEffect } from '../state/fault-effects.js';
+import type { StoredObject } from '../state/object-store.js';
+import { CosRefusal } from '../state/refusals.js';
+import type { Exchange } from './exchange.js';
+import { ObjectReception, readBoundary } from './receive-object.js';
+import { type Answer, cosHeaders, emptyAnswer, textAnswer, xmlDocument } from './responses.js';
+
+/** Bytes from `start` up to, without, `end`. */
+export interface ByteRange {
+  /** The first byte. */
+  readonly start: number;
+  /** The byte after the last one. */
+  readonly end: number;
+}
+
+/**
+ * What a `Range` header asks of an object of so many bytes; undefined for all of it, which is also the answer to several
+ * ranges, other units and nonsense. Null when nothing of it can be had.
+ */
+export function readRange(header: string | undefined, size: number): ByteRange | undefined | null {
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec((header ?? '').trim()) ?? [];
+  if (from === '' && to === '') return undefined;
+  if (from === '')
+    return Number(to) === 0 || size === 0
+      ? null
+      : { start: Math.max(0, size - Number(to)), end: size };
+  if (to !== '' && Number(to) < Number(from)) return undefined;
+  if (Number(from) >= size) return null;
+  return { start: Number(from), end: to === '' ? size : Math.min(size, Number(to) + 1) };
+}
+
+/** `GET` and `HEAD` of a signed link. */
+export async function answerGetObject({
+  exchange,
+  cloud,
+  cloudPath,
+  effect,
+}: ObjectCall): Promise<Answer> {
+  await exchange.drain();
+  assertLink(exchange, cloud, cloudPath);
+  const content = await cloud.store.open(cloudPath);
+  if (content === undefined) {
+    throw new CosRefusal('NoSuchKey', 'The specified key does not exist.');
+  }
+  const release = (): Promise<void> => content.close();
+  try {
+    const wanted = effect?.kind === 'ignore-range' ? undefined : exchange.header('range');
+    const { head, range } = describe(exchange, content.object, wanted);
+    const body = range === undefined ? head.body : content.read(range.start, range.end);
+    return { ...head, body, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+function assertLink(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+  cloudPath: string | undefined,
+): asserts cloudPath is string {
+  if (cloudPath === undefined) {
+    throw new CosRefusal('InvalidURI', 'Could not parse the specified URI.');
+  }
+  const state = cloud.downloadLinks.check(cloudPath, exchange.query);
+  if (state === 'wrong') throw new CosRefusal('AccessDenied', 'Access Denied.');
+  if (state === 'expired') throw new CosRefusal('AccessDenied', 'Request has expired');
+}
+
+interface Description {
+  readonly head: Answer;
+  /** The part of the object that is the body; undefined for an answer without one. */
+  readonly range?: ByteRange;
+}
+
+function describe(
+  exchange: Exchange,
+  object: StoredObject,
+  wanted: string | undefined,
+): Description {
+  const etag = `"${object.etag}"`;
+  const lastModified = new Date(object.lastModifiedMs).toUTCString();
+  const headers = {
+    ...cosHeaders(),
+    ETag: etag,
+    'Last-Modified': lastModified,
+    'Accept-Ranges': 'bytes',
+  };
+  if (matchesAny(exchange.header('if-none-match'), etag))
+    return { head: emptyAnswer(304, headers) };
+  const condition = exchange.header('if-range');
+  const isCurrent = condition === undefined || condition === etag || condition === lastModified;
+  const range = isCurrent ? readRange(wanted, object.size) : undefined;
+  if (range === null) {
+    throw new CosRefusal('InvalidRange', 'The requested range is not satisfiable', {
+      'Content-Range': `bytes */${object.size}`,
+    });
+  }
+  const { start, end } = range ?? { start: 0, end: object.size };
+  const partly =
+    range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${object.size}` };
+  const head = emptyAnswer(range === undefined ? 200 : 206, {
+    ...headers,
+    ...partly,
+    'Content-Type': object.contentType,
+    ...(object.contentEncoding === undefined ? {} : { 'Content-Encoding': object.contentEncoding }),
+    'Content-Length': String(end - start),
+  });
+  return { head, range: { start, end } };
+}
+
+function matchesAny(header: string | undefined, etag: string): boolean {
+  const tags = (header ?? '').split(',').map(tag => tag.trim().replace(/^W\//, ''));
+  return tags.includes(etag) || tags.includes('*');
+}
+
+/** A request for one object. */
+export interface ObjectCall {
+  /** The request. */
+  readonly exchange: Exchange;
+  /** Where it goes. */
+  readonly cloud: EmulatedCloud;
+  /** The object's path; undefined when the URL is not well encoded. */
+  readonly cloudPath: string | undefined;
+  /** The fault that befalls it, if any. */
+  readonly effect: FaultEffect | undefined;
+}
+
+/** The form upload `POST /<bucket>/<path>`. @see https://cloud.tencent.com/document/api/436/14690 */
+export async function answerPostObject({
+  exchange,
+  cloud,
+  cloudPath,
+}: ObjectCall): Promise<Answer> {
+  if (cloudPath === undefined)
+    throw new CosRefusal('InvalidURI', 'Could not parse the specified URI.');
+  const reception = new ObjectReception({ cloud, cloudPath, boundary: assertForm(exchange) });
+  try {
+    for await (const chunk of exchange.body()) await reception.accept(chunk);
+    const { object, successStatus } = await reception.complete();
+    return toAnswer({ object, successStatus, cloud });
+  } catch (error) {
+    await reception.discard();
+    throw error;
+  }
+}
+
+function assertForm(exchange: Exchange): string {
+  if (exchange.header('content-length') === undefined) {
+    throw new CosRefusal(
+      'MissingContentLength',
+      'You must provide the Content-Length HTTP header.',
+    );
+  }
+  const boundary = readBoundary(exchange.header('content-type'));
+  if (boundary !== undefined) return boundary;
+  throw new CosRefusal(
+    'MalformedPOSTRequest',
+    'The body of your POST request is not well-formed multipart/form-data.',
+  );
+}
+
+interface Stored {
+  readonly object: StoredObject;
+  readonly successStatus: 200 | 201 | 204;
+  readonly cloud: EmulatedCloud;
+}
+
+function toAnswer({ object, successStatus, cloud }: Stored): Answer {
+  const etag = `"${object.etag}"`;
+  const location = `${cloud.url}/${cloud.options.bucket}/${encodePath(object.cloudPath)}`;
+  const headers = { ...cosHeaders(), ETag: etag, Location: location };
+  if (successStatus !== 201) return emptyAnswer(successStatus, headers);
+  const document = xmlDocument('PostResponse', {
+    Location: location,
+    Bucket: cloud.options.bucket,
+    Key: object.cloudPath,
+    ETag: etag,
+  });
+  const answer = textAnswer(201, 'application/xml', document);
+  return { ...answer, headers: { ...answer.headers, ...headers } };
+}

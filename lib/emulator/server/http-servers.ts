@@ -1,0 +1,176 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { Exchange, type Via } from '../endpoints/exchange.js';
+import type { EmulatedCloud } from '../state/emulated-cloud.js';
+import { serve } from './serve.js';
+
+/**
+ * What the sidecar shows to a client that calls it by https: a certificate of its own, which nobody trusts. It names
+ * 127.0.0.1 and `fake-sidecar.invalid`, and is valid from 2020 to 2120. Its key is public, here, and worth nothing.
+ */
+export const SIDECAR_CERTIFICATE = toPem('CERTIFICATE', [
+  'MIIB0jCCAXigAwIBAgIBATAKBggqhkjOPQQDAjBPMS4wLAYDVQQKDCVFbXVsYXRl',
+  'ZCBXZUNoYXQgY2xvdWQgLSB3b3J0aCBub3RoaW5nMR0wGwYDVQQDDBRmYWtlLXNp',
+  'ZGVjYXIuaW52YWxpZDAgFw0yMDAxMDEwMDAwMDBaGA8yMTIwMDEwMTAwMDAwMFow',
+  'TzEuMCwGA1UECgwlRW11bGF0ZWQgV2VDaGF0IGNsb3VkIC0gd29ydGggbm90aGlu',
+  'ZzEdMBsGA1UEAwwUZmFrZS1zaWRlY2FyLmludmFsaWQwWTATBgcqhkjOPQIBBggq',
+  'hkjOPQMBBwNCAATfLWJH+EpjbRv5hmmKheGpV2vgFiajEAOqVDH38iTkEKh7bT60',
+  '2LLgzvnB0TheR0u5OjzJvJjc5pJzHpNqoayxo0MwQTAPBgNVHREECDAGhwR/AAAB',
+  'MA8GA1UdEwEB/wQFMAMBAf8wHQYDVR0OBBYEFBwMxUF4qXjnj6VE+uLuoqEeGHjw',
+  'MAoGCCqGSM49BAMCA0gAMEUCIFt6jc6BDDQwIRZriX3vmLYpOLi0HHwEnRS/uclc',
+  'jUjGAiEAsFEMFy+fsBhXZW/9xcKRmrLJY+FPQ2pSCbuIsB6krTU=',
+]);
+
+/** The key of {@link SIDECAR_CERTIFICATE}. */
+export const SIDECAR_KEY = toPem('PRIVATE KEY', [
+  'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg4UykRdhyPKdPZqcd',
+  '6PFSBGbHGKTCaegcw0TDSCPQ6WWhRANCAATfLWJH+EpjbRv5hmmKheGpV2vgFiaj',
+  'EAOqVDH38iTkEKh7bT602LLgzvnB0TheR0u5OjzJvJjc5pJzHpNqoayx',
+]);
+
+/** Put together here: a whole key in a file alarms those who look for leaked ones. */
+function toPem(label: string, lines: readonly string[]): string {
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
+}
+
+/** Which address of the emulator a server is. */
+export interface Entrance {
+  /** What its requests are marked with. @defaultValue undefined: the emulator's own address */
+  readonly via?: Via;
+  /** Whether it speaks https, with a certificate that nobody trusts. @defaultValue false */
+  readonly isTls?: boolean;
+}
+
+const HOST = '127.0.0.1';
+/** Longer than clients keep idle connections, so that they do not use one that is being closed. */
+const KEEP_ALIVE_MS = 120_000;
+
+/** An HTTP server in front of an emulated cloud. */
+export class HttpFront {
+  readonly #server: Server;
+  readonly #scheme: 'http' | 'https';
+  readonly #underWay = new Map<Exchange, Promise<void>>();
+  readonly #sockets = new Set<Socket>();
+
+  /** Does not listen yet. */
+  constructor(cloud: EmulatedCloud, { via, isTls = false }: Entrance = {}) {
+    const listener: RequestListener = (request, response) => {
+      const exchange = new Exchange(request, response, via);
+      const served = serve(exchange, cloud).finally(() => this.#underWay.delete(exchange));
+      this.#underWay.set(exchange, served);
+    };
+    this.#scheme = isTls ? 'https' : 'http';
+    this.#server = isTls
+      ? createTlsServer({ cert: SIDECAR_CERTIFICATE, key: SIDECAR_KEY }, listener)
+      : createServer(listener);
+    this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
+    this.#server.requestTimeout = 0;
+    this.#server.on('connection', socket => this.#track(socket));
+  }
+
+  /** Listens on 127.0.0.1, and answers the address. @throws {Error} naming the port when it cannot be had */
+  async listen(port: number): Promise<string> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', error => reject(toPortError(error, port)));
+      this.#server.listen(port, HOST, resolve);
+    });
+    const address = this.#server.address() as AddressInfo;
+    return `${this.#scheme}://${HOST}:${address.port}`;
+  }
+
+  /** How many connections are open. */
+  countConnections(): Promise<number> {
+    return promisify(this.#server.getConnections.bind(this.#server))();
+  }
+
+  /** Cuts the requests under way, and waits until they have ended. */
+  async abortRequests(): Promise<void> {
+    for (const exchange of this.#underWay.keys()) exchange.abort();
+    await Promise.all(this.#underWay.values());
+  }
+
+  /** Cuts all connections, and gives the port up. */
+  async close(): Promise<void> {
+    const closed = new Promise(resolve => this.#server.close(resolve));
+    await this.abortRequests();
+    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** A connection that has not got through its TLS handshake is none to `closeAllConnections`. */
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+}
+
+function toPortError(error: NodeJS.ErrnoException, port: number): Error {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'is taken',
+    EACCES: 'needs rights that this process does not have',
+  };
+  const reason = reasons[error.code ?? ''] ?? `cannot be had (${error.code})`;
+  return new Error(
+    `startWxCloudEmulator: port ${port} of ${HOST} ${reason}. Choose another one, or leave it out for a free one.`,
+    { cause: error },
+  );
+}
+
+/** The addresses of an emulated cloud. */
+export interface FrontAddresses {
+  /** `api.weixin.qq.com`, the object storage and the downloads. */
+  readonly url: string;
+  /** The open API service. */
+  readonly sidecarUrl: string;
+  /** The open API service, called by https. */
+  readonly sidecarTlsUrl: string;
+}
+
+/** All servers in front of an emulated cloud. */
+export class Fronts {
+  readonly #own: HttpFront;
+  readonly #sidecar: HttpFront;
+  readonly #sidecarTls: HttpFront;
+
+  /** Does not listen yet. */
+  constructor(cloud: EmulatedCloud) {
+    this.#own = new HttpFront(cloud);
+    this.#sidecar = new HttpFront(cloud, { via: 'sidecar' });
+    this.#sidecarTls = new HttpFront(cloud, { via: 'sidecar', isTls: true });
+  }
+
+  /** Listens on 127.0.0.1, the open API service at free ports. @throws {Error} naming the port when it cannot be had */
+  async listen(port: number): Promise<FrontAddresses> {
+    const url = await this.#own.listen(port);
+    try {
+      const sidecarUrl = await this.#sidecar.listen(0);
+      return { url, sidecarUrl, sidecarTlsUrl: await this.#sidecarTls.listen(0) };
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** How many connections are open at all of them. */
+  async countConnections(): Promise<number> {
+    const counts = await Promise.all(this.#all.map(front => front.countConnections()));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Cuts the requests under way, and waits until they have ended. */
+  async abortRequests(): Promise<void> {
+    await Promise.all(this.#all.map(front => front.abortRequests()));
+  }
+
+  /** Cuts all connections, and gives the ports up. */
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map(front => front.close()));
+  }
+
+  get #all(): readonly HttpFront[] {
+    return [this.#own, this.#sidecar, this.#sidecarTls];
+  }
+}

@@ -1,0 +1,198 @@
+import { allowOrigin } from '../endpoints/cross-origin.js';
+import type { Exchange } from '../endpoints/exchange.js';
+import {
+  type Answer,
+  apiErrorAnswer,
+  cosErrorAnswer,
+  emptyAnswer,
+  textAnswer,
+} from '../endpoints/responses.js';
+import { passSidecar } from '../endpoints/sidecar.js';
+import { decodePath, isCloudPath } from '../state/cloud-paths.js';
+import type { EmulatedCloud } from '../state/emulated-cloud.js';
+import type { FaultEffect } from '../state/fault-effects.js';
+import { type EmulatorOperation, OBJECT_OPERATIONS } from '../state/operation.js';
+import { ApiRefusal, CosRefusal } from '../state/refusals.js';
+import { findRoute, type Route } from './routes.js';
+
+/** A request that a fault befalls. */
+export interface FaultyCall {
+  /** The operation. */
+  readonly operation: EmulatorOperation | 'unknown';
+  /** Bucket and path, for error documents. */
+  readonly resource: string;
+}
+
+const HTML = 'text/html; charset=utf-8';
+const PAGE =
+  '<!DOCTYPE html><html><head><title>Gateway</title></head><body>Try again later.</body></html>\n';
+
+/** What is answered instead of carrying the operation out; undefined when it is carried out all the same. */
+export function replacementFor(
+  effect: FaultEffect | undefined,
+  { operation, resource }: FaultyCall,
+): Answer | undefined {
+  if (effect?.kind === 'errcode') {
+    return apiErrorAnswer({ errcode: effect.errcode, message: effect.errmsg ?? 'injected fault' });
+  }
+  if (effect?.kind === 'cos-error') {
+    const { cosCode, status, message = cosCode } = effect;
+    return cosErrorAnswer({ cosCode, status, message, resource });
+  }
+  if (effect?.kind === 'status') {
+    const { status, body = '' } = effect;
+    return body === ''
+      ? emptyAnswer(status)
+      : textAnswer(status, 'text/plain; charset=utf-8', body);
+  }
+  if (effect?.kind === 'empty') return emptyAnswer(effect.status ?? 500);
+  if (effect?.kind !== 'malformed-json') return undefined;
+  const isObject = OBJECT_OPERATIONS.some(one => one === operation);
+  return isObject
+    ? textAnswer(200, HTML, PAGE)
+    : textAnswer(200, 'application/json; encoding=utf-8', '{"errcode":0,"errmsg":');
+}
+
+/** The MD5 of nothing that anybody stores. */
+const WRONG_ETAG = '"0123456789abcdef0123456789abcdef"';
+
+/** Beyond that, nothing more is read of a request that stores no object. */
+const MAX_API_BODY_BYTES = 16_777_216;
+
+/** A request on its way through the emulator. */
+interface Service {
+  readonly exchange: Exchange;
+  readonly cloud: EmulatedCloud;
+  readonly route: Route;
+  readonly effect: FaultEffect | undefined;
+  /** Adds the request to the journal, the first time that it is called. */
+  readonly record: (answer: Answer | undefined, isComplete: boolean) => void;
+}
+
+/** Answers one request; resolves once it has ended, and never rejects. */
+export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<void> {
+  const route = findRoute(exchange, cloud);
+  if (!isObjectOperation(route)) exchange.limitBody(MAX_API_BODY_BYTES);
+  const { cloudPath } = route;
+  if (cloudPath !== undefined && isCloudPath(cloudPath)) {
+    exchange.cloudPaths = Object.freeze([cloudPath]);
+  }
+  const effect = cloud.faults.take(route.operation);
+  const record = recorder({ exchange, cloud, route, effect });
+  const service = { exchange, cloud, route, effect, record };
+  let answer: Answer | undefined;
+  try {
+    answer = await prepare(service);
+    if (answer !== undefined) await deliver(service, complete(service, answer));
+  } catch {
+    // Only a connection that ended gets here: there is nobody left to answer.
+    exchange.abort();
+  } finally {
+    record(answer, false);
+    await answer?.release?.();
+  }
+}
+
+/** Reads and carries out the request; undefined when there is to be no answer. */
+async function prepare(service: Service): Promise<Answer | undefined> {
+  const { exchange, effect } = service;
+  if (effect?.kind === 'hang' && effect.at === 'request') {
+    await exchange.drain();
+    await exchange.hang();
+    return undefined;
+  }
+  if (effect?.kind === 'reset' && effect.at === 'request') {
+    await exchange.readBytes(effect.afterBytes ?? 0);
+    service.record(undefined, false);
+    exchange.reset();
+    return undefined;
+  }
+  const { operation } = service.route;
+  const replacement = replacementFor(effect, { operation, resource: resourceOf(exchange) });
+  if (replacement === undefined) return carryOut(service);
+  await exchange.drain();
+  return replacement;
+}
+
+async function carryOut({ exchange, cloud, route, effect }: Service): Promise<Answer> {
+  try {
+    return await route.handle({ exchange, cloud, effect });
+  } catch (error) {
+    const answer = toErrorAnswer(error, exchange);
+    await exchange.drain();
+    return answer;
+  }
+}
+
+/** Adds what the way of an answer adds to it. */
+function complete({ exchange, cloud, route, effect }: Service, answer: Answer): Answer {
+  const { ETag } = answer.headers;
+  const isDamaged = effect?.kind === 'wrong-etag' && ETag !== undefined;
+  const headers = isDamaged ? { ...answer.headers, ETag: WRONG_ETAG } : answer.headers;
+  const passed = passSidecar(exchange, { ...answer, headers });
+  return isObjectOperation(route) ? allowOrigin(exchange, cloud, passed) : passed;
+}
+
+function isObjectOperation({ operation }: Route): boolean {
+  return OBJECT_OPERATIONS.some(candidate => candidate === operation);
+}
+
+function toErrorAnswer(error: unknown, exchange: Exchange): Answer {
+  if (error instanceof ApiRefusal) return apiErrorAnswer(error);
+  if (error instanceof CosRefusal) {
+    const { cosCode, message, headers } = error;
+    return cosErrorAnswer({ cosCode, message, headers, resource: resourceOf(exchange) });
+  }
+  const reason = error instanceof Error ? error.message : String(error);
+  return textAnswer(500, 'text/plain; charset=utf-8', `The emulator failed: ${reason}\n`);
+}
+
+async function deliver(
+  { exchange, cloud, effect, record }: Service,
+  answer: Answer,
+): Promise<void> {
+  if (effect?.kind === 'hang') return exchange.hang();
+  await exchange.pause(cloud.options.latencyMs + (effect?.kind === 'delay' ? effect.delayMs : 0));
+  exchange.signal.throwIfAborted();
+  if (effect?.kind === 'trickle') {
+    const { bytesPerSecond } = effect;
+    return exchange.send(exchange.slowDown(answer, bytesPerSecond), () => record(answer, true));
+  }
+  if (effect?.kind !== 'reset') return exchange.send(answer, () => record(answer, true));
+  const { afterBytes = 0 } = effect;
+  if (afterBytes > 0) await exchange.sendFirst(answer, afterBytes);
+  record(answer, false);
+  exchange.reset();
+}
+
+function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): Service['record'] {
+  const startMs = cloud.clock.now();
+  let isRecorded = false;
+  return (answer, isComplete) => {
+    if (isRecorded) return;
+    isRecorded = true;
+    // The head goes out with the end of the answer, if not before.
+    const sent = isComplete || exchange.hasAnswered ? answer : undefined;
+    cloud.journal.add({
+      operation: route.operation,
+      method: exchange.method,
+      path: exchange.path,
+      ...(exchange.cloudPaths.length === 0 ? {} : { cloudPaths: exchange.cloudPaths }),
+      ...(exchange.via === undefined ? {} : { via: exchange.via }),
+      ...(exchange.origin === undefined ? {} : { origin: exchange.origin }),
+      ...(exchange.isFromBrowser ? { fromBrowser: true as const } : {}),
+      status: sent?.status ?? 0,
+      ...(sent?.errcode === undefined ? {} : { errcode: sent.errcode }),
+      ...(sent?.cosCode === undefined ? {} : { cosCode: sent.cosCode }),
+      requestBytes: exchange.requestBytes,
+      responseBytes: exchange.responseBytes,
+      durationMs: Math.round(cloud.clock.now() - startMs),
+      ...(effect === undefined ? {} : { fault: effect.kind }),
+      ...(isComplete ? {} : { aborted: true as const }),
+    });
+  };
+}
+
+function resourceOf({ path }: Exchange): string {
+  return decodePath(path) ?? path;
+}

@@ -1,0 +1,68 @@
+import type { Clock, ResolvedEmulatorOptions } from './emulator-options.js';
+import { FaultList } from './faults.js';
+import { Journal } from './journal.js';
+import { MisconfigurationList } from './misconfigurations.js';
+import type { ObjectStore } from './object-store.js';
+import { DownloadLinks, UploadLinks } from './signed-links.js';
+import { TokenIssuer } from './token-issuer.js';
+
+/** What the cloud is made of. */
+export interface EmulatedCloudParts {
+  /** How it is to be. */
+  readonly options: ResolvedEmulatorOptions;
+  /** Where its objects are. */
+  readonly store: ObjectStore;
+  /** Its time. */
+  readonly clock: Clock;
+}
+
+/** Everything that the emulator remembers. */
+export class EmulatedCloud {
+  /** How it is to be. */
+  readonly options: ResolvedEmulatorOptions;
+  /** Where its objects are. */
+  readonly store: ObjectStore;
+  /** Its time. */
+  readonly clock: Clock;
+  /** The access tokens. */
+  readonly tokens: TokenIssuer;
+  /** The upload links. */
+  readonly uploadLinks: UploadLinks;
+  /** The download links. */
+  readonly downloadLinks: DownloadLinks;
+  /** What is to go wrong. */
+  readonly faults = new FaultList();
+  /** What is set up wrongly. */
+  readonly misconfigurations = new MisconfigurationList();
+  /** What was asked. */
+  readonly journal: Journal;
+  /** The address at which it is reached; known once it listens. */
+  url = '';
+
+  /** Has neither tokens nor links. */
+  constructor({ options, store, clock }: EmulatedCloudParts) {
+    this.options = options;
+    this.store = store;
+    this.clock = clock;
+    this.tokens = new TokenIssuer(options.tokenTtlSeconds, clock);
+    this.uploadLinks = new UploadLinks(clock);
+    this.downloadLinks = new DownloadLinks(clock);
+    this.journal = new Journal(options.onRequest);
+  }
+
+  /** What all file IDs begin with. */
+  get fileIdPrefix(): string {
+    return `cloud://${this.options.env}.${this.options.bucket}/`;
+  }
+
+  /** Back to the start. */
+  async clear(): Promise<void> {
+    this.faults.clear();
+    this.misconfigurations.clear();
+    this.tokens.clear();
+    this.uploadLinks.clear();
+    this.downloadLinks.clear();
+    await this.store.clear();
+    this.journal.clear();
+  }
+}

@@ -1,0 +1,217 @@
+import type { EmulatorFault, FaultEffect, FaultKind } from './fault-effects.js';
+import {
+  BATCH_OPERATIONS,
+  type EmulatorOperation,
+  JSON_OPERATIONS,
+  OBJECT_OPERATIONS,
+  OPERATIONS,
+} from './operation.js';
+
+type Given = Readonly<Record<string, unknown>>;
+type Check = (value: unknown) => boolean;
+
+interface EffectRule {
+  readonly operations: readonly EmulatorOperation[];
+  readonly members: Readonly<Record<string, readonly [check: Check, expected: string]>>;
+}
+
+const isWhole: Check = value => Number.isSafeInteger(value);
+const isCount: Check = value => Number.isSafeInteger(value) && (value as number) >= 0;
+const isText: Check = value => typeof value === 'string';
+const isStatusFrom =
+  (least: number): Check =>
+  value =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= 599;
+const optional =
+  (check: Check): Check =>
+  value =>
+    value === undefined || check(value);
+
+/** The longest time a Node timer can be set to. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+const AT = [
+  (value: unknown) => value === 'request' || value === 'answer',
+  "'request' or 'answer'",
+] as const;
+const COUNT = [optional(isCount), 'a whole number, 0 or more'] as const;
+const STATUS = 'a whole number from 200 to 599';
+
+const RULES: Readonly<Record<FaultKind, EffectRule>> = {
+  errcode: {
+    operations: JSON_OPERATIONS,
+    members: {
+      errcode: [value => isWhole(value) && value !== 0, 'a whole number other than 0'],
+      errmsg: [optional(isText), 'a text'],
+    },
+  },
+  status: {
+    operations: OPERATIONS,
+    members: { status: [isStatusFrom(200), STATUS], body: [optional(isText), 'a text'] },
+  },
+  'cos-error': {
+    operations: OBJECT_OPERATIONS,
+    members: {
+      cosCode: [
+        value => typeof value === 'string' && /^\w+$/.test(value),
+        'a code such as SlowDown',
+      ],
+      status: [optional(isStatusFrom(400)), 'a whole number from 400 to 599'],
+      message: [optional(isText), 'a text'],
+    },
+  },
+  reset: { operations: OPERATIONS, members: { at: AT, afterBytes: COUNT } },
+  hang: { operations: OPERATIONS, members: { at: AT } },
+  delay: {
+    operations: OPERATIONS,
+    members: {
+      delayMs: [
+        value => isCount(value) && (value as number) <= MAX_TIMER_MS,
+        `a whole number of milliseconds from 0 to ${MAX_TIMER_MS}`,
+      ],
+    },
+  },
+  'malformed-json': { operations: OPERATIONS, members: {} },
+  empty: { operations: OPERATIONS, members: { status: [optional(isStatusFrom(200)), STATUS] } },
+  item: {
+    operations: BATCH_OPERATIONS,
+    members: {
+      status: [value => isWhole(value) && value !== 0, 'a whole number other than 0'],
+      errmsg: [isText, 'a text'],
+      index: COUNT,
+    },
+  },
+  trickle: {
+    operations: OPERATIONS,
+    members: { bytesPerSecond: [value => isCount(value) && value !== 0, 'a whole number from 1'] },
+  },
+  'wrong-etag': { operations: OBJECT_OPERATIONS, members: {} },
+  'ignore-range': { operations: ['get-object'], members: {} },
+};
+
+/** Whether an effect makes sense for an operation. */
+export function appliesTo(effect: FaultEffect, operation: EmulatorOperation): boolean {
+  return RULES[effect.kind].operations.includes(operation);
+}
+
+/** Makes sure that a fault is one. @throws {TypeError} naming the member at fault and what was expected */
+export function assertFault(fault: unknown): asserts fault is EmulatorFault {
+  const given = readMembers(fault, 'fault', ['operation', 'effect', 'after', 'times']);
+  const operations: readonly unknown[] = ['*', ...OPERATIONS];
+  if (!operations.includes(given['operation'])) {
+    throw new TypeError(`faults.add: operation has to be one of ${operations.join(', ')}.`);
+  }
+  const rule = assertEffect(given['effect']);
+  const operation = given['operation'] as EmulatorOperation | '*';
+  if (operation !== '*' && !rule.operations.includes(operation)) {
+    const { kind } = given['effect'] as FaultEffect;
+    throw new TypeError(
+      `faults.add: effect '${kind}' applies to ${rule.operations.join(', ')}, not to ${operation}.`,
+    );
+  }
+  assertMember(given, 'after', COUNT);
+  assertMember(given, 'times', [
+    optional(value => value === Infinity || (isCount(value) && value !== 0)),
+    'a whole number, 1 or more, or Infinity',
+  ]);
+}
+
+function assertEffect(value: unknown): EffectRule {
+  const kind = typeof value === 'object' && value !== null ? (value as Given)['kind'] : undefined;
+  if (typeof kind !== 'string' || !Object.hasOwn(RULES, kind)) {
+    throw new TypeError(
+      `faults.add: effect.kind has to be one of ${Object.keys(RULES).join(', ')}.`,
+    );
+  }
+  const rule = RULES[kind as FaultKind];
+  const given = readMembers(value, 'effect', ['kind', ...Object.keys(rule.members)]);
+  for (const [name, check] of Object.entries(rule.members)) assertMember(given, name, check);
+  return rule;
+}
+
+function assertMember(
+  given: Given,
+  name: string,
+  [check, expected]: readonly [Check, string],
+): void {
+  if (!check(given[name])) throw new TypeError(`faults.add: ${name} has to be ${expected}.`);
+}
+
+function readMembers(value: unknown, what: string, known: readonly string[]): Given {
+  if (typeof value !== 'object' || value === null) {
+    throw new TypeError(`faults.add: the ${what} has to be an object.`);
+  }
+  const unknown = Object.keys(value).find(name => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `faults.add: the ${what} has no member ${unknown}; it has ${known.join(', ')}.`,
+    );
+  }
+  return value as Given;
+}
+
+/** What is to go wrong. */
+export interface EmulatorFaults {
+  /**
+   * Adds a fault. Of several that are due for one request, the one added first takes effect.
+   * @throws {TypeError} when the fault is none, naming the member at fault
+   */
+  add(fault: EmulatorFault): AddedFault;
+  /** Removes all faults. */
+  clear(): void;
+}
+
+/** A fault that was added. */
+export interface AddedFault {
+  /** Removes it; nothing happens when it is gone already. */
+  remove(): void;
+}
+
+interface PendingFault {
+  readonly operation: EmulatorOperation | '*';
+  readonly effect: FaultEffect;
+  after: number;
+  times: number;
+}
+
+/** The faults that are still to come. */
+export class FaultList implements EmulatorFaults {
+  #pending: PendingFault[] = [];
+
+  /** See {@link EmulatorFaults.add}. */
+  add(fault: EmulatorFault): AddedFault {
+    assertFault(fault);
+    const { operation, effect, after = 0, times = 1 } = fault;
+    const pending = { operation, effect: { ...effect }, after, times };
+    this.#pending.push(pending);
+    return { remove: () => this.#remove(pending) };
+  }
+
+  /** See {@link EmulatorFaults.clear}. */
+  clear(): void {
+    this.#pending = [];
+  }
+
+  /** Counts a request of an operation, and says what befalls it. */
+  take(operation: EmulatorOperation | 'unknown'): FaultEffect | undefined {
+    if (operation === 'unknown') return undefined;
+    const matching = this.#pending.filter(fault => matches(fault, operation));
+    const due = matching.filter(fault => fault.after === 0);
+    for (const fault of matching) fault.after = Math.max(0, fault.after - 1);
+    const [first] = due;
+    if (first === undefined) return undefined;
+    first.times -= 1;
+    if (first.times === 0) this.#remove(first);
+    return first.effect;
+  }
+
+  #remove(fault: PendingFault): void {
+    this.#pending = this.#pending.filter(other => other !== fault);
+  }
+}
+
+function matches(fault: PendingFault, operation: EmulatorOperation): boolean {
+  return (
+    fault.operation === operation || (fault.operation === '*' && appliesTo(fault.effect, operation))
+  );
+}

@@ -1,2 +1,0 @@
-export * from './cloud-path.js';
-export * from './file-id.js';

@@ -1,0 +1,126 @@
+import type { ServerResponse } from 'node:http';
+import {
+  type CallHandler,
+  type ExecutionContext,
+  HttpException,
+  Inject,
+  mixin,
+  type NestInterceptor,
+  type OnModuleInit,
+  Optional,
+  type Type,
+} from '@nestjs/common';
+import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { concatMap, type Observable, takeLast } from 'rxjs';
+import { abandonSource } from '../../body/chunks.js';
+import { WxCloudStorageError } from '../../errors/errors.js';
+import {
+  findInstance,
+  type Instance,
+  rawResponseOf,
+  type WxCloudHttpRequest,
+} from '../application-registry.js';
+import { logFailure, toHttpException } from '../http-exception.js';
+import { announceRetry } from '../refused-request.js';
+import { assertHost, describeEnhancer, type EnhancerFacts } from '../startup/enhancers.js';
+import { startNamed } from '../startup/routes.js';
+import { keepOnSuccess, watchStoredFiles } from '../upload-transaction.js';
+import { readReplyBody } from './reply-body.js';
+import { assertReplyOptions, type WxCloudReplyOptions } from './reply-options.js';
+import { type ReplyContext, storeReply } from './store-reply.js';
+
+interface ReplyRequest extends WxCloudHttpRequest {
+  readonly method: string;
+}
+
+/**
+ * Stores the bytes that a handler returns, and answers `{ fileId, cloudPath, size, contentType }` in their place: for a
+ * Buffer, Uint8Array, Blob, Node or web stream, `StreamableFile`, or one of them as `{ body, fileName, contentType }`. All
+ * other values, and errors, pass as they are. When the answer does not reach the client, the file is removed.
+ */
+export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type<NestInterceptor> {
+  const name = 'WxCloudReplyInterceptor';
+  const facts: EnhancerFacts = { name, assertOptions: () => assertReplyOptions(options) };
+
+  class ReplyInterceptor implements NestInterceptor, OnModuleInit {
+    readonly #host: HttpAdapterHost;
+    readonly #modules: ModulesContainer | undefined;
+
+    constructor(
+      @Inject(HttpAdapterHost) host: HttpAdapterHost,
+      @Optional() @Inject(ModulesContainer) modules?: ModulesContainer,
+    ) {
+      assertHost(host, facts.name);
+      this.#host = host;
+      this.#modules = modules;
+    }
+
+    /** At start-up, so that a wrong option does not wait for the first request. */
+    onModuleInit(): void {
+      const start = (): unknown => this.#host.httpAdapter !== undefined && this.#find();
+      startNamed(this.#modules, facts, start);
+    }
+
+    intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+      // Results of messages have no response that could be too large.
+      if (context.getType() !== 'http') return next.handle();
+      const http = context.switchToHttp();
+      const request = http.getRequest<ReplyRequest>();
+      const response = rawResponseOf(http.getResponse<ServerResponse>());
+      const files = watchStoredFiles(request, response);
+      const reply: ReplyContext = {
+        context: this.#find().context,
+        options,
+        request,
+        files,
+      };
+      return next.handle().pipe(
+        // Nest answers with the last value only, so the others are not worth storing.
+        takeLast(1),
+        concatMap(value => replaceBytes(value, reply, response)),
+        keepOnSuccess(files, error => error),
+      );
+    }
+
+    #find(): Instance {
+      return findInstance(this.#host, options.storage, this.#modules);
+    }
+  }
+  return mixin(describeEnhancer(ReplyInterceptor, facts));
+}
+
+async function replaceBytes(
+  value: unknown,
+  reply: ReplyContext,
+  response: ServerResponse,
+): Promise<unknown> {
+  const body = readReplyBody(value);
+  if (body === undefined) return value;
+  if ((reply.request as ReplyRequest).method === 'HEAD') {
+    // The answer has no body that could name a file.
+    abandonSource(body.source);
+    return undefined;
+  }
+  try {
+    return await storeReply(body, reply);
+  } catch (error) {
+    announceRetry(response, error);
+    const answer = toReplyException(error);
+    logFailure(error, answer, reply.request);
+    throw answer;
+  }
+}
+
+/** What is wrong with an answer is never the client's doing. */
+function toReplyException(error: unknown): unknown {
+  const exception = toHttpException(error);
+  const isOurs = error instanceof WxCloudStorageError && exception instanceof HttpException;
+  if (!isOurs || exception.getStatus() >= 500) return exception;
+  const body = {
+    statusCode: 500,
+    message: 'The answer could not be stored.',
+    error: 'Internal Server Error',
+    errorCode: error.code,
+  };
+  return new HttpException(body, 500, { cause: error });
+}

@@ -1,0 +1,180 @@
+import type { Type } from '@nestjs/common';
+import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import { type EnhancerFacts, factsOf, isUpload, namingSubject } from './enhancers.js';
+
+/**
+ * Nest's names for what its decorators note. Its own constants can be imported from different files
+ * in Nest 11 and 12, and are promised by neither.
+ */
+const METADATA = {
+  path: 'path',
+  interceptors: '__interceptors__',
+  pipes: '__pipes__',
+  parameters: '__routeArguments__',
+};
+
+/** One decorated parameter of a handler. */
+export interface RouteParameter {
+  /** Nest's kind of parameter, e.g. `8:0`: a number, and the position. */
+  readonly kind: string;
+  /** The function behind a decorator that is not Nest's own. */
+  readonly factory?: unknown;
+  /** The argument of the decorator. */
+  readonly data?: unknown;
+  /** Its pipes. */
+  readonly pipes?: readonly unknown[];
+}
+
+/** A handler of a controller. */
+export interface Route {
+  /** E.g. `PhotosController.create`. */
+  readonly name: string;
+  /** The interceptors of the controller and of the handler, in the order in which they run. */
+  readonly interceptors: readonly BoundInterceptor[];
+  /** The pipes of the controller, the handler and its parameters. */
+  readonly pipes: readonly unknown[];
+  /** The decorated parameters. */
+  readonly parameters: readonly RouteParameter[];
+}
+
+/** An interceptor as a decorator names it. */
+export interface BoundInterceptor {
+  /** A class or an instance. */
+  readonly bound: unknown;
+  /** The instance that runs; undefined where Nest makes one for each request. */
+  readonly instance: unknown;
+}
+
+/** Reads the handlers of all controllers of an application. */
+export function* routesOf(modules: ModulesContainer): Generator<Route> {
+  const scanner = new MetadataScanner();
+  for (const { controllers, injectables } of modules.values()) {
+    const instanceOf = (bound: unknown): unknown =>
+      typeof bound === 'function' ? injectables.get(bound as Type)?.instance : bound;
+    for (const { metatype } of controllers.values()) {
+      if (typeof metatype !== 'function') continue;
+      for (const method of scanner.getAllMethodNames(metatype.prototype as object)) {
+        const route = readRoute(metatype, method, instanceOf);
+        if (route !== undefined) yield route;
+      }
+    }
+  }
+}
+
+/**
+ * The route of a method; undefined when it has none, as one that overrides a route without
+ * decorators.
+ */
+function readRoute(
+  controller: object,
+  method: string,
+  instanceOf: (bound: unknown) => unknown,
+): Route | undefined {
+  const { prototype, name } = controller as Type;
+  const handler: unknown = (prototype as Record<string, unknown>)[method];
+  if (typeof handler !== 'function' || !Reflect.hasMetadata(METADATA.path, handler))
+    return undefined;
+  const parameters = readParameters(controller as Type, method);
+  return {
+    name: `${name}.${method}`,
+    interceptors: boundTo(METADATA.interceptors, controller, handler).map(bound => ({
+      bound,
+      instance: instanceOf(bound),
+    })),
+    pipes: [
+      ...boundTo(METADATA.pipes, controller, handler),
+      ...parameters.flatMap(({ pipes = [] }) => pipes),
+    ],
+    parameters,
+  };
+}
+
+/** The classes and instances that `UseInterceptors` or `UsePipes` has bound. */
+function boundTo(key: string, controller: object, handler: object): readonly unknown[] {
+  return [controller, handler].flatMap(target => {
+    const bound: unknown = Reflect.getMetadata(key, target);
+    return Array.isArray(bound) ? (bound as readonly unknown[]) : [];
+  });
+}
+
+/** True when a handler names an interceptor of ours, whatever a test has put in its place. */
+export function namesUpload(controller: object, handler: object): boolean {
+  return boundTo(METADATA.interceptors, controller, handler).some(one => isUpload(factsOf(one)));
+}
+
+function readParameters(controller: Type, method: string): readonly RouteParameter[] {
+  return Object.entries(notedParameters(controller, method).used).map(
+    ([kind, { factory, data, pipes = [] }]) => ({ kind, factory, data, pipes }),
+  );
+}
+
+/**
+ * True for a decorator that only an overridden handler has: Nest 11 asks it all the same, and
+ * passes on what the handler itself wants.
+ */
+export function isLeftOver(controller: Type, method: string, decorator: Decorator): boolean {
+  const { used, leftOver } = notedParameters(controller, method);
+  const isThere = (parameters: NotedParameters): boolean =>
+    Object.values(parameters).some(
+      ({ factory, data }) => factory === decorator.factory && data === decorator.data,
+    );
+  return isThere(leftOver) && !isThere(used);
+}
+
+type Decorator = Pick<RouteParameter, 'factory' | 'data'>;
+type NotedParameters = Readonly<Record<string, Omit<RouteParameter, 'kind'>>>;
+
+/**
+ * The notes of a handler's decorators. Nest 11 adds them to the notes of the handler that this one
+ * overrides, if there is one: those are left over, and are the same objects.
+ */
+function notedParameters(
+  controller: Type,
+  method: string,
+): { readonly used: NotedParameters; readonly leftOver: NotedParameters } {
+  // A mixin may have copied the method together with the constructor of the class that declares it.
+  const { constructor: copied } = controller.prototype as { constructor: object };
+  const hasOwn = (type: object): boolean =>
+    Reflect.hasOwnMetadata(METADATA.parameters, type, method);
+  const owner = [...lineOf(controller), ...lineOf(copied)].find(hasOwn);
+  if (owner === undefined) return { used: {}, leftOver: {} };
+  const read = (type: object): NotedParameters =>
+    (Reflect.getMetadata(METADATA.parameters, type, method) ?? {}) as NotedParameters;
+  const noted = Object.entries(read(owner));
+  const overridden = new Set(Object.values(read(Object.getPrototypeOf(owner) as object)));
+  const used = noted.filter(([, parameter]) => !overridden.has(parameter));
+  // Somebody who copies all of it wants all of it.
+  if (used.length === 0) return { used: read(owner), leftOver: {} };
+  const leftOver = noted.filter(([, parameter]) => overridden.has(parameter));
+  return { used: Object.fromEntries(used), leftOver: Object.fromEntries(leftOver) };
+}
+
+/** A class and those that it extends. */
+function* lineOf(type: object): Generator<object> {
+  for (let one: unknown = type; typeof one === 'function'; one = Object.getPrototypeOf(one))
+    yield one;
+}
+
+/**
+ * Checks the options of an interceptor or a pipe, and starts it; an error names the handler that
+ * has it.
+ */
+export function startNamed(
+  modules: ModulesContainer | undefined,
+  facts: EnhancerFacts,
+  start: () => unknown = () => {},
+): void {
+  const check = (): void => {
+    facts.assertOptions();
+    start();
+  };
+  namingSubject(facts.name, check, () => placeOf(modules, facts));
+}
+
+function placeOf(modules: ModulesContainer | undefined, facts: EnhancerFacts): string {
+  for (const { name, interceptors, pipes } of modules === undefined ? [] : routesOf(modules)) {
+    const bound = [...interceptors.map(({ bound: one }) => one), ...pipes];
+    if (bound.some(one => factsOf(one) === facts)) return `${name}: `;
+  }
+  return '';
+}

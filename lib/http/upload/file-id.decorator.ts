@@ -1,0 +1,123 @@
+import { createParamDecorator, type ExecutionContext, type Type } from '@nestjs/common';
+import { isMultipart } from '../../multipart/part-headers.js';
+import { rawRequestOf, RequestNote } from '../application-registry.js';
+import { toLoggedException } from '../http-exception.js';
+import { countEngines, type UploadFacts } from '../startup/enhancers.js';
+import {
+  filesElsewhere,
+  noInterceptor,
+  takesField,
+  unknownField,
+} from '../startup/route-misuse.js';
+import { isLeftOver, namesUpload } from '../startup/routes.js';
+import type { WxCloudUploadedFile } from './request-files.js';
+
+const notedInterceptor = new RequestNote<UploadFacts>('interceptor');
+
+/** Notes that one of our interceptors has read the form of a request. */
+export function noteInterceptor(request: object, facts: UploadFacts): void {
+  notedInterceptor.write(request, facts);
+}
+
+/** A decorator that has found no file ID. */
+interface EmptyHand {
+  readonly decorator: { readonly name: string; readonly factory: unknown };
+  readonly field: string | undefined;
+  readonly request: object;
+  readonly context: ExecutionContext;
+  /** There are files, but without file IDs. */
+  readonly hasOthers: boolean;
+}
+
+/**
+ * Makes sure that a request had no file to give an ID of, and that it is not the handler which
+ * lacks an interceptor.
+ * @throws `HttpException` 500, which is logged, when it is
+ */
+export function assertHasNoFile(empty: EmptyHand): void {
+  const error = findMisuse(empty);
+  if (error !== undefined) throw toLoggedException(error, empty.request) as Error;
+}
+
+type Handler = ReturnType<ExecutionContext['getHandler']>;
+
+function findMisuse(empty: EmptyHand): ReturnType<typeof noInterceptor> | undefined {
+  const { field, request, context, hasOthers } = empty;
+  const { name: decorator, factory } = empty.decorator;
+  // A test that calls a decorator's function by itself may have no handler, or not even the
+  // methods.
+  const { getClass, getHandler }: Partial<ExecutionContext> = context;
+  const controller: Type | null | undefined = getClass?.call(context);
+  const handler: Handler | null | undefined = getHandler?.call(context);
+  if (!controller || !handler) return undefined;
+  if (isLeftOver(controller, handler.name, { factory, data: field })) return undefined;
+  const route = `${controller.name}.${handler.name}`;
+  const noted = notedInterceptor.read(request);
+  if (noted !== undefined) {
+    const isTaken = takesField(noted, field);
+    return isTaken ? undefined : unknownField(route, decorator, field ?? '', [noted]);
+  }
+  if (hasOthers) return filesElsewhere(route, decorator, field);
+  // A test may have put something else in the place of our interceptor.
+  if (namesUpload(controller, handler)) return undefined;
+  return isWithoutParser(request) ? noInterceptor(route, decorator, field) : undefined;
+}
+
+/**
+ * True when no form parser with our engine can have seen the request; one without a form tells
+ * nothing.
+ */
+function isWithoutParser(request: object): boolean {
+  if (countEngines() === 0) return true;
+  const raw = rawRequestOf(request);
+  return isMultipart(raw.headers['content-type']) && !raw.readableDidRead;
+}
+
+interface UploadRequest {
+  readonly file?: Partial<WxCloudUploadedFile>;
+  readonly files?:
+    | readonly Partial<WxCloudUploadedFile>[]
+    | Readonly<Record<string, readonly Partial<WxCloudUploadedFile>[]>>;
+}
+
+type Read<T> = (field: string | undefined, context: ExecutionContext) => T;
+
+const readFirst: Read<string | undefined> = (field, context) =>
+  findFileIds({ name: 'FileId', factory: readFirst }, field, context)[0];
+
+const readAll: Read<readonly string[]> = (field, context) =>
+  findFileIds({ name: 'FileIds', factory: readAll }, field, context);
+
+/** The names of the decorators, by the functions that Nest notes for them. */
+export const FILE_ID_DECORATORS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
+  [readFirst, 'FileId'],
+  [readAll, 'FileIds'],
+]);
+
+/**
+ * The file ID of the uploaded file: of the one that the interceptor takes, or of the first one.
+ * With the name of a field, of the first file in that field. Undefined when the form has none; a
+ * handler without an upload interceptor, or whose interceptor does not take the field, stops the
+ * start, or is answered with 500 and logged.
+ */
+export const FileId: (field?: string) => ParameterDecorator = createParamDecorator(readFirst);
+
+/** The file IDs of all uploaded files, in the order of the form; with the name of a field, of those in that field. */
+export const FileIds: (field?: string) => ParameterDecorator = createParamDecorator(readAll);
+
+function findFileIds(
+  decorator: { readonly name: string; readonly factory: unknown },
+  field: string | undefined,
+  context: ExecutionContext,
+): readonly string[] {
+  const request = context.switchToHttp().getRequest<UploadRequest>();
+  const { file, files = [] } = request;
+  // On Fastify, requests may have methods of these names.
+  const all = typeof file === 'object' && file !== null ? [file] : Object.values(files).flat();
+  const found = all.filter(({ fieldname }) => field === undefined || fieldname === field);
+  const fileIds = found.flatMap(({ fileId }) => fileId ?? []);
+  if (fileIds.length === 0) {
+    assertHasNoFile({ decorator, field, request, context, hasOthers: found.length > 0 });
+  }
+  return fileIds;
+}

@@ -1,0 +1,148 @@
+import type { PieceQueue } from '../../body/chunk-queue.js';
+import {
+  detectContentType,
+  isAcceptedType,
+  readMediaType,
+  UNKNOWN_CONTENT_TYPE,
+} from '../../body/content-type.js';
+import { openSource } from '../../body/open-source.js';
+import { quoteText } from '../../errors/client-text.js';
+import { TypeRefusedError } from '../../errors/errors.js';
+import { askApplication, untilAborted } from '../../operations/deadline.js';
+import type { StoredCloudFile } from '../../storage/call-options.js';
+import type { StorageContext } from '../../storage/storage-context.js';
+import { uploadObject } from '../../storage/upload.js';
+import type { WxCloudHttpRequest } from '../application-registry.js';
+import { chooseCloudPath, type ChosenPath, keptExtension } from '../cloud-path-option.js';
+import type { StoredFiles } from '../upload-transaction.js';
+import { readDeclaredSize } from './client-values.js';
+import { type FileHead, fileHeadsOf } from './file-heads.js';
+import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-options.js';
+import { progressListenerOf } from './upload-progress.js';
+
+/** What a form tells of a file before its content. */
+export type ClaimedFile = Pick<WxCloudIncomingFile, 'fieldname' | 'originalname' | 'mimetype'>;
+
+/** A file of a form, and what becomes of it. */
+export interface FormFileCall {
+  /** What the application wants. */
+  readonly options: WxCloudUploadEngineOptions;
+  /** The instance that stores it. */
+  readonly context: StorageContext;
+  /** What it came with. */
+  readonly request: WxCloudHttpRequest;
+  /** All files of the request. */
+  readonly files: StoredFiles;
+  /** What the form says of it. */
+  readonly file: ClaimedFile;
+  /** Its content. */
+  readonly pieces: PieceQueue;
+  /** The most bytes that it can have, where that is known. */
+  readonly mostBytes?: number | undefined;
+}
+
+/** A file of a form that is in the storage. */
+export interface StoredFormFile {
+  /** Where and as what. */
+  readonly stored: StoredCloudFile;
+  /** Its first bytes. */
+  readonly head: FileHead;
+}
+
+/** Stores one file of a form; it belongs to the request until that is answered. */
+export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile> {
+  const { context, files, pieces } = call;
+  try {
+    const sent = readWhatIsSent(call);
+    return await files.run(context, 'uploading', async signal => {
+      // A small file is there as a whole before anything could be done with it.
+      await untilAborted(pieces.ready, signal);
+      const { stored, head, isPathUnique } = await uploadPieces(call, sent, signal);
+      await files.add({ fileId: stored.fileId, context, isPathUnique });
+      signal.throwIfAborted();
+      return { stored, head };
+    });
+  } finally {
+    // Their remains hold memory.
+    void pieces.return();
+  }
+}
+
+/** What the client says of one file beside the form's own words. */
+interface SentWithFile {
+  /** How many bytes it has. */
+  readonly size: number | undefined;
+  readonly onProgress: ReturnType<typeof progressListenerOf>;
+}
+
+function readWhatIsSent({ options, request, files, file, pieces }: FormFileCall): SentWithFile {
+  const { declaredSize, progressId } = options;
+  const { fieldname } = file;
+  const index = files.takeIndex();
+  const size = declaredSize && readDeclaredSize(declaredSize, request, index);
+  if (size !== undefined) pieces.assertMayHave(size);
+  const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
+  return { size, onProgress };
+}
+
+async function uploadPieces(
+  { options, context, request, files, file, pieces, mostBytes }: FormFileCall,
+  { size, onProgress }: SentWithFile,
+  signal: AbortSignal,
+): Promise<StoredFormFile & Pick<ChosenPath, 'isPathUnique'>> {
+  const { fieldname, originalname, mimetype } = file;
+  const claimed: ClaimedFile = { fieldname, originalname, mimetype };
+  const source = await openSource({ queue: pieces, size, mostBytes }, context, signal);
+  try {
+    const type = await decideType(source.head, options, claimed, signal);
+    const head = fileHeadsOf(request, files, context.budget).keep(source.head);
+    const body = await source.complete();
+    const facts = { ...claimed, ...type, size: body.size };
+    const { cloudPath, isPathUnique } = await chooseCloudPath(options, facts, request, signal);
+    const { contentType } = type;
+    const object = { cloudPath, contentType, isPathUnique, body, onProgress, signal };
+    return { stored: await uploadObject(context, object), head, isPathUnique };
+  } finally {
+    await source.dispose();
+  }
+}
+
+/**
+ * Decides the type of a file by its first bytes, and the extension that goes with it. Where they
+ * show none, the application may name the type, and the client's name give the extension.
+ * @throws {@link TypeRefusedError} when the type is not accepted
+ */
+export async function decideType(
+  head: Uint8Array,
+  options: WxCloudUploadEngineOptions,
+  file: ClaimedFile,
+  signal: AbortSignal,
+): Promise<Pick<WxCloudIncomingFile, 'contentType' | 'extension'>> {
+  const detected = await detectContentType(head);
+  const found = detected?.contentType ?? (await askForType(head, options, file, signal));
+  const { contentTypes } = options;
+  if (contentTypes !== undefined && !isAcceptedType(found, contentTypes)) {
+    throw new TypeRefusedError({
+      detectedType: found,
+      accepted: contentTypes,
+      subject: `file in the field ${quoteText(file.fieldname)}`,
+      isEmpty: head.byteLength === 0,
+    });
+  }
+  return {
+    contentType: found ?? UNKNOWN_CONTENT_TYPE,
+    extension: detected?.extension ?? keptExtension(file.originalname, options.keepExtension),
+  };
+}
+
+async function askForType(
+  head: Uint8Array,
+  { detectContentType: detectOwn }: WxCloudUploadEngineOptions,
+  file: ClaimedFile,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  // A copy, as these are the very bytes that are stored.
+  const own = detectOwn?.(Buffer.from(head), file);
+  // It may be the client's own word, handed on: no upload is to be refused for that.
+  return readMediaType(own && (await askApplication(own, signal)));
+}

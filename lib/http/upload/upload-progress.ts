@@ -1,0 +1,90 @@
+import { Inject, Injectable, Optional } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { map, type Observable } from 'rxjs';
+import type { TransferProgress } from '../../storage/call-options.js';
+import {
+  findProgressHub,
+  findProgressHubOfRequest,
+  type WxCloudHttpRequest,
+} from '../application-registry.js';
+import { toHttpException } from '../http-exception.js';
+import {
+  type RunningUpload,
+  UploadProgressHub,
+  type WxUploadProgressEvent,
+} from '../upload-progress-hub.js';
+import type { StoredFiles } from '../upload-transaction.js';
+import { isProgressId, progressIdInvalid, readProgressId } from './client-values.js';
+import type { WxCloudProgressId } from './upload-options.js';
+
+/** One file of a request that may be watched. */
+export interface WatchedFile {
+  /** Where the client sends the ID; undefined when uploads are not watched. */
+  readonly progressId: WxCloudProgressId | undefined;
+  /** The request. */
+  readonly request: WxCloudHttpRequest;
+  /** All files of the request. */
+  readonly files: StoredFiles;
+  /** Which one it is. */
+  readonly index: number;
+  /** The name of its form field. */
+  readonly fieldname: string;
+}
+
+const runningUploads = new WeakMap<StoredFiles, RunningUpload>();
+
+/**
+ * What to tell the progress of a file to; undefined when nobody can watch it.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the client sent something else than an ID
+ */
+export function progressListenerOf(
+  file: WatchedFile,
+): ((progress: TransferProgress) => void) | undefined {
+  const { progressId, request, index, fieldname } = file;
+  const id = progressId && readProgressId(progressId, request);
+  if (id === undefined) return undefined;
+  const upload = runningUploads.get(file.files) ?? begin(file, id);
+  return progress => upload?.report({ index, fieldname, ...progress });
+}
+
+function begin({ request, files }: WatchedFile, id: string): RunningUpload | undefined {
+  const upload = findProgressHubOfRequest(request)?.begin(id);
+  if (upload === undefined) return undefined;
+  runningUploads.set(files, upload);
+  files.onEnd(isSuccess => upload.end(isSuccess));
+  return upload;
+}
+
+/** One event as Nest's `@Sse()` sends it. */
+export interface WxUploadProgressMessage {
+  /** Sent as JSON. */
+  readonly data: WxUploadProgressEvent;
+}
+
+/**
+ * Lets a page follow the second leg of its upload, from the application to the storage: it makes up an ID, opens an
+ * `EventSource` on a route that returns {@link WxUploadProgress.watch}, and sends the ID along with the form where the
+ * upload interceptor's `progressId` says. Works within one process: behind several replicas both requests have to come
+ * to the same one.
+ */
+@Injectable()
+export class WxUploadProgress {
+  readonly #hub: UploadProgressHub;
+
+  /** Injected by Nest. */
+  constructor(@Optional() @Inject(HttpAdapterHost) host?: HttpAdapterHost) {
+    // Without HTTP there are no uploads to follow.
+    this.#hub = host === undefined ? new UploadProgressHub() : findProgressHub(host);
+  }
+
+  /**
+   * The events of the upload with this ID, for `@Sse()`: as they come, ten a second for a file at most, and one of the type
+   * `end` at last. May be called before the upload begins, which it waits for a minute for. The ID has 16 to 64 letters,
+   * digits, `-` and `_`; make it up at random, as whoever knows it can watch.
+   * @throws `HttpException` 400 when it is no such ID
+   */
+  watch(id: string): Observable<WxUploadProgressMessage> {
+    if (!isProgressId(id)) throw toHttpException(progressIdInvalid()) as Error;
+    return this.#hub.watch(id).pipe(map(data => ({ data })));
+  }
+}

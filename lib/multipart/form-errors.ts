@@ -1,0 +1,53 @@
+import { WxCloudStorageError } from '../errors/errors.js';
+
+/**
+ * The error for a form that a client has to send in another way. Says nothing of what files and
+ * texts hold.
+ */
+export function formInvalid(reason: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_FORM_INVALID',
+    message: `The form is refused: ${reason}.`,
+  });
+}
+
+/** The remedy for a file that came as text, or without a name. */
+export const NAME_REMEDY = 'a file has a file name, as in filename="a.png"';
+
+/** The hint for a text in a field that takes files, as the end of a sentence. */
+export const FILE_EXPECTED = `a file is expected there: ${NAME_REMEDY}`;
+
+/** The error for a part, counted from 1, whose headers cannot be read. */
+export function headersMalformed(part: number, problem: string): WxCloudStorageError {
+  return formInvalid(`the headers of part ${part} are malformed: ${problem}`);
+}
+
+/** The error for a form that does not come to its end. */
+export function formBroken(place = ''): WxCloudStorageError {
+  return formInvalid(
+    `it is cut off${place}: it has to end in the boundary with two dashes behind it`,
+  );
+}
+
+/** The client sent nothing for too long. */
+export function stalled(idleMs: number): WxCloudStorageError {
+  return tooSlow(`did not go on for ${idleMs} ms`, 'idleMs');
+}
+
+/** The client went on, but takes too long altogether. */
+export function tookTooLong(totalMs: number): WxCloudStorageError {
+  return tooSlow(`took longer than ${totalMs} ms`, 'totalMs');
+}
+
+/** Whether an error makes it pointless to read the rest of the form. */
+export function isReasonToGiveUp(error: unknown): boolean {
+  if (!(error instanceof WxCloudStorageError)) return false;
+  return error.code === 'WX_CLOUD_BODY_STALLED' || error.code === 'WX_CLOUD_STORAGE_CLOSED';
+}
+
+function tooSlow(what: string, limit: 'idleMs' | 'totalMs'): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_BODY_STALLED',
+    message: `The form ${what}; nothing was stored. Send it faster, or raise timeouts.${limit}.`,
+  });
+}

@@ -1,0 +1,247 @@
+import { quoteText, toFileName, withoutFolders } from '../errors/client-text.js';
+import { limitPassed } from './form-budget.js';
+import { formInvalid, headersMalformed } from './form-errors.js';
+
+/** A header such as `form-data; name="photo"; filename="a.png"`. */
+export interface HeaderValue {
+  /** What comes before the parameters, in lower case. */
+  readonly value: string;
+  /** The parameters by their names in lower case; the first one of a name counts. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/**
+ * There is one way to read each character, here and below, so that no text takes more than linear
+ * time.
+ */
+const VALUE = /[ \t]*([^;\s"]*)[ \t]*/y;
+/** Some clients write a semicolon too many, between parameters or at the end. */
+const SEPARATOR = /(?:;[ \t]*)+/y;
+const NAME = /([!#$%&'*+.^`|~\w-]+)[ \t]*(?:=[ \t]*|(?=;|$))/y;
+/**
+ * A backslash escapes a quote and itself; any other is itself, as Internet Explorer sends whole
+ * paths.
+ */
+const QUOTED = /"((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"[ \t]*(?=;|$)/y;
+const TOKEN = /([^;\t-\r "]*)[ \t]*(?=;|$)/y;
+/** React Native does not escape quotes: one that no parameter can end with belongs to the name. */
+const QUOTED_FILE_NAME = /"((?:[^"\\]|\\["\\]|\\(?!["\\])|"(?![ \t]*(?:;|$)))*)"[ \t]*(?=;|$)/y;
+/**
+ * A name without quotes may have spaces and semicolons, which React Native does not escape in
+ * `filename*`. Its end is what can only be the next parameter.
+ */
+const FILE_NAME =
+  /([^";].*?|)(?=$|;[ \t]*(?:;|$|(?:name|filename\*?)[ \t]*=)|;[ \t]+[!#$%&'*+.^`|~\w-]+[ \t]*=)/isy;
+
+/** Takes a header apart; undefined when it is malformed. @see https://www.rfc-editor.org/rfc/rfc2045#section-5.1 */
+export function parseHeaderValue(text: string): HeaderValue | undefined {
+  const { found: value = '', end = 0 } = read(VALUE, text, 0) ?? {};
+  const parameters = new Map<string, string>();
+  let position = end;
+  while (position < text.length) {
+    const separator = read(SEPARATOR, text, position);
+    if (separator === undefined) return undefined;
+    position = separator.end;
+    if (position === text.length) break;
+    const name = read(NAME, text, position);
+    if (name === undefined) return undefined;
+    const key = name.found.toLowerCase();
+    const content = readContent(key, text, name.end);
+    if (content === undefined) return undefined;
+    if (!parameters.has(key)) parameters.set(key, content.found);
+    position = content.end;
+  }
+  return { value: value.toLowerCase(), parameters };
+}
+
+/** A part of a header, and where it ends. */
+interface Found {
+  readonly found: string;
+  readonly end: number;
+}
+
+function readContent(key: string, text: string, at: number): Found | undefined {
+  const isFileName = key === 'filename' || key === 'filename*';
+  if (text.charAt(at) !== '"') {
+    const content = read(isFileName ? FILE_NAME : TOKEN, text, at);
+    return content && { found: content.found.trimEnd(), end: content.end };
+  }
+  const content =
+    read(QUOTED, text, at) ?? (isFileName ? read(QUOTED_FILE_NAME, text, at) : undefined);
+  return content && { found: unquote(content.found), end: content.end };
+}
+
+/** Reads with a sticky pattern. */
+function read(pattern: RegExp, text: string, at: number): Found | undefined {
+  pattern.lastIndex = at;
+  const match = pattern.exec(text);
+  return match === null ? undefined : { found: match[1] ?? '', end: pattern.lastIndex };
+}
+
+function unquote(quoted: string): string {
+  return quoted.includes('\\') ? quoted.replaceAll(/\\(["\\])/g, '$1') : quoted;
+}
+
+/** The RFC allows 70; a longer one does no harm within limits. @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1 */
+const LONGEST_BOUNDARY = 250;
+
+/** Whether a request's `Content-Type` announces parts of any kind. */
+export function isMultipart(contentType: string | undefined): boolean {
+  return /^multipart\//i.test(contentType ?? '');
+}
+
+/**
+ * Finds what separates the parts of a form in the request's `Content-Type`.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is not that of a form, or has no usable boundary
+ */
+export function readBoundary(contentType: string | undefined): string {
+  const header = parseHeaderValue(contentType ?? '');
+  if (header === undefined) throw formInvalid('its Content-Type is malformed');
+  if (header.value !== 'multipart/form-data') throw formInvalid(notAForm(contentType));
+  const boundary = header.parameters.get('boundary') ?? '';
+  if (boundary === '') {
+    throw formInvalid(
+      'its Content-Type names no boundary; clients that make a form set this header by themselves',
+    );
+  }
+  const isUsable = /^[\x20-\x7e\x80-\xff]+$/.test(boundary) && boundary.length <= LONGEST_BOUNDARY;
+  if (!isUsable) {
+    throw formInvalid(
+      `the boundary in its Content-Type has control characters, or more than ${LONGEST_BOUNDARY} bytes`,
+    );
+  }
+  return boundary;
+}
+
+/** The problem of a request that brings something else, as the end of a sentence. */
+export function notAForm(contentType: string | undefined): string {
+  const given = contentType === undefined ? 'missing' : quoteText(contentType);
+  return `its Content-Type is ${given}, and has to be multipart/form-data`;
+}
+
+/**
+ * Makes sure that a form comes as it is.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is compressed
+ */
+export function assertNotEncoded(contentEncoding: string | undefined): void {
+  const encoding = contentEncoding?.trim().toLowerCase() ?? '';
+  if (encoding === '' || encoding === 'identity') return;
+  throw formInvalid(
+    `its body is compressed (Content-Encoding ${quoteText(encoding)}); send it as it is`,
+  );
+}
+
+/** What a form says of one of its parts. */
+export interface PartHead {
+  /** The name of the field; undefined when there is none, or an empty one. */
+  readonly name: string | undefined;
+  /** How many bytes the name takes in the form. */
+  readonly nameBytes: number;
+  /**
+   * The name of the file, safe to show; empty when it has none, undefined when the part is a text
+   * field.
+   */
+  readonly fileName: string | undefined;
+  /** The media type, without parameters; `text/plain` when none is given, or a malformed one. */
+  readonly mimetype: string;
+  /** How text is encoded, as the part says; undefined when it says nothing. */
+  readonly charset: string | undefined;
+  /** The `Content-Transfer-Encoding`: told, not undone, as no browser uses any. */
+  readonly encoding: string;
+}
+
+/** Browsers escape no control characters in names but line ends. */
+const LINE = /^([!#$%&'*+.^`|~\w-]+):[ \t]*(?![ \t])([^\r\n]*)$/;
+const MEDIA_TYPE = /^[!#$%&'*+.^`|~\w-]+\/[!#$%&'*+.^`|~\w-]+$/;
+
+/**
+ * Reads the head of a part; undefined when the part is not one of a form's. Its text is UTF-8, as
+ * browsers send it.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is malformed, which tells the
+ * number of the part, or has more than `headerPairs` lines
+ * @see https://www.rfc-editor.org/rfc/rfc7578#section-4.2
+ */
+export function parsePartHead(
+  head: Buffer,
+  headerPairs: number,
+  part: number,
+): PartHead | undefined {
+  const headers = readHeaders(head, headerPairs, part);
+  const disposition = parseHeaderValue(headers.get('content-disposition') ?? '');
+  if (disposition === undefined) {
+    throw headersMalformed(part, 'its Content-Disposition cannot be read');
+  }
+  const { value, parameters } = disposition;
+  if (value !== 'form-data') return undefined;
+  const name = parameters.get('name') ?? '';
+  const { mimetype, charset } = readContentType(headers.get('content-type'));
+  return {
+    name: name === '' ? undefined : decodeName(name),
+    nameBytes: name.length,
+    fileName: readFileName(parameters),
+    mimetype,
+    charset,
+    encoding: (headers.get('content-transfer-encoding') ?? '7bit').toLowerCase(),
+  };
+}
+
+/** The headers by their names in lower case, one byte a character; the first one of a name counts. */
+function readHeaders(head: Buffer, headerPairs: number, part: number): ReadonlyMap<string, string> {
+  const text = head.toString('latin1').replaceAll(/\r\n[\t ]+/g, ' ');
+  const lines = text.split('\r\n').slice(0, -1);
+  if (lines.length > headerPairs) {
+    throw limitPassed('headerPairs', `a part has more than ${headerPairs} headers`);
+  }
+  const headers = new Map<string, string>();
+  for (const [index, line] of lines.entries()) {
+    const [, name, value = ''] = LINE.exec(line) ?? [];
+    if (name === undefined) {
+      throw headersMalformed(part, `line ${index + 1} is not of the form "name: value"`);
+    }
+    const key = name.toLowerCase();
+    if (!headers.has(key)) headers.set(key, value);
+  }
+  return headers;
+}
+
+/** A type that cannot be read is as good as none. */
+function readContentType(text: string | undefined): Pick<PartHead, 'mimetype' | 'charset'> {
+  const parsed = text === undefined ? undefined : parseHeaderValue(text);
+  const { value = '', parameters } = parsed ?? {};
+  const mimetype = MEDIA_TYPE.test(value) ? value : 'text/plain';
+  return { mimetype, charset: parameters?.get('charset') };
+}
+
+function readFileName(parameters: HeaderValue['parameters']): string | undefined {
+  const plain = parameters.get('filename');
+  const name = decodeExtended(parameters.get('filename*')) ?? (plain && decodeName(plain));
+  // It is a file's all the same: its bytes are not to become text.
+  if (name === undefined && parameters.has('filename*')) return '';
+  return name && withoutFolders(name) && toFileName(name);
+}
+
+/** `UTF-8''%E7%8C%AB.png`, which some clients send; undefined when it is none. @see https://www.rfc-editor.org/rfc/rfc5987 */
+function decodeExtended(text = ''): string | undefined {
+  const found = /^(utf-8|iso-8859-1)'[\w-]*'((?:[^%]|%[\da-f]{2})+)$/i.exec(text);
+  if (found === null) return undefined;
+  const [, charset = '', value = ''] = found;
+  const bytes = Buffer.from(value.replaceAll(ESCAPE, toCharacter), 'latin1');
+  return bytes.toString(charset.toLowerCase() === 'utf-8' ? 'utf8' : 'latin1');
+}
+
+const ESCAPE = /%([\da-f]{2})/gi;
+const ESCAPE_IN_NAME = /%(0a|0d|22)/gi;
+
+function toCharacter(_: string, digits: string): string {
+  return String.fromCharCode(Number.parseInt(digits, 16));
+}
+
+/**
+ * Names are UTF-8, in which browsers escape just the three characters that could end one.
+ * @see https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
+ */
+function decodeName(name: string): string {
+  // A copy in any case: a part of a long head would keep all of it in memory.
+  const text = Buffer.from(name, 'latin1').toString('utf8');
+  return text.includes('%') ? text.replaceAll(ESCAPE_IN_NAME, toCharacter) : text;
+}

@@ -1,0 +1,143 @@
+import { quoteText } from '../errors/client-text.js';
+import type { WxCloudStorageError } from '../errors/errors.js';
+import { formInvalid } from './form-errors.js';
+
+/** What is read of the text fields of a form, by the names that multer's notation gives their places. */
+export type FormBody = Record<string, unknown>;
+
+/** One step on the way to the place of a value. */
+interface Step {
+  /** A name, or an index. */
+  readonly key: string;
+  /** Whether it is written as an index, so that what holds it is a list as long as all keys in it are indices. */
+  readonly isIndex: boolean;
+}
+
+/** Where a field's value goes. */
+interface FieldPlace {
+  /** Never empty. */
+  readonly steps: readonly Step[];
+  /** Whether the name ends in `[]`, so that there is a list even of one value. */
+  readonly isList: boolean;
+}
+
+/** A place under one of these would be another object's than the body's. */
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+
+const FIRST_KEY = /^[^[]+/;
+const FURTHER_KEY = /\[([^\]]+)\]/y;
+
+/**
+ * The largest gap in front of an index that takes memory; V8 keeps a list with a larger one as a
+ * table.
+ */
+const LARGEST_GAP = 1_024;
+
+/**
+ * Puts a text field into the body where its name says: `a`, `a[]`, `a[0]`, `a[b][c]`. A name that is used again makes a list.
+ * Objects have no prototype. Returns the number of places that its indices leave empty in lists.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` for a name that no body may have
+ */
+export function appendField(body: FormBody, name: string, value: string): number {
+  const { steps, isList } = parsePlace(name);
+  if (steps.some(({ key }) => FORBIDDEN_KEYS.has(key))) throw unacceptable(name);
+  let holder = body;
+  let emptyPlaces = 0;
+  for (const [index, { key }] of steps.entries()) {
+    const next = steps[index + 1];
+    emptyPlaces += gapBefore(holder, key);
+    if (next === undefined) putValue(holder, key, { value, isList });
+    else holder = openHolder(holder, key, next.isIndex);
+  }
+  return emptyPlaces;
+}
+
+/** The places between the end of a list and the index that is to be filled. */
+function gapBefore(holder: FormBody, key: string): number {
+  if (!Array.isArray(holder)) return 0;
+  const gap = Number(key) - holder.length;
+  return gap > 0 ? Math.min(gap, LARGEST_GAP) : 0;
+}
+
+/** How deep a name is nested, as multer counts it. */
+export function nestingDepth(name: string): number {
+  return name.split('[').length - 1;
+}
+
+/** The largest index in a name; 0 when it has none. */
+export function largestIndex(name: string): number {
+  const indices = parsePlace(name).steps.filter(({ isIndex }) => isIndex);
+  return Math.max(0, ...indices.map(({ key }) => Number(key)));
+}
+
+/** Closes the gaps that indices have left in lists, so that they are as long as they have values: in the order of their indices. */
+export function closeGaps(body: FormBody): void {
+  // Not recursive, as any depth can be allowed.
+  const pending: unknown[] = [body];
+  for (let holder = pending.pop(); holder !== undefined; holder = pending.pop()) {
+    const values: unknown[] = Object.values(holder as object);
+    if (Array.isArray(holder)) {
+      holder.length = 0;
+      for (const value of values) holder.push(value);
+    }
+    for (const value of values) if (typeof value === 'object') pending.push(value);
+  }
+}
+
+/** A name that is not in the notation is a key as it stands. */
+function parsePlace(name: string): FieldPlace {
+  const first = FIRST_KEY.exec(name)?.[0];
+  const literal = { steps: [{ key: name, isIndex: false }], isList: false };
+  if (first === undefined || first === name) return literal;
+  const isList = name.endsWith('[]');
+  const end = isList ? name.length - 2 : name.length;
+  const steps: Step[] = [{ key: first, isIndex: false }];
+  let position = first.length;
+  while (position < end) {
+    FURTHER_KEY.lastIndex = position;
+    const key = FURTHER_KEY.exec(name)?.[1];
+    if (key === undefined) return literal;
+    const isIndex = /^\d+$/.test(key);
+    steps.push({ key: isIndex ? String(Number(key)) : key, isIndex });
+    position = FURTHER_KEY.lastIndex;
+  }
+  return { steps, isList: isList && position === end };
+}
+
+function putValue(
+  holder: FormBody,
+  key: string,
+  { value, isList }: { readonly value: string; readonly isList: boolean },
+): void {
+  const known = holder[key];
+  if (known === undefined) holder[key] = isList ? [value] : value;
+  else if (Array.isArray(known)) pushValue(known, value);
+  else if (isHolder(known)) putValue(known, '', { value, isList: false });
+  else holder[key] = [known, value];
+}
+
+/** Behind the largest index that a list can have there is no place for another value. */
+function pushValue(list: unknown[], value: string): void {
+  if (list.length === 2 ** 32 - 1) throw formInvalid('a list in it has no place for another value');
+  list.push(value);
+}
+
+/** What is there already stays, under another key where it has to. */
+function openHolder(holder: FormBody, key: string, isForIndex: boolean): FormBody {
+  const known = holder[key];
+  // A list of indices can be gone into by an index; an object by anything.
+  if (isHolder(known) && (isForIndex || !Array.isArray(known))) return known;
+  const opened = (known === undefined && isForIndex ? [] : Object.create(null)) as FormBody;
+  if (Array.isArray(known)) Object.assign(opened, known);
+  else if (known !== undefined) opened[''] = known;
+  holder[key] = opened;
+  return opened;
+}
+
+function isHolder(value: unknown): value is FormBody {
+  return typeof value === 'object' && value !== null;
+}
+
+function unacceptable(name: string): WxCloudStorageError {
+  return formInvalid(`the field name ${quoteText(name)} is not acceptable`);
+}

@@ -1,0 +1,124 @@
+import { setMaxListeners } from 'node:events';
+import { performance } from 'node:perf_hooks';
+import { RequestTimedOutError, WxCloudStorageError } from '../errors/errors.js';
+
+/** A difference between two clocks that adjustments of the wall clock explain. */
+const TOLERANCE_MS = 1_000;
+
+/**
+ * Makes a clock that is never set back, and that goes on while the machine or the container is
+ * suspended: on many platforms the monotonic clock stands still then. How far the wall clock has
+ * run ahead of it is added. A wall clock that is set forward makes what is kept look older once,
+ * which costs a fetch; one that is set back changes nothing.
+ */
+export function createElapsedClock(
+  monotonicMs = (): number => performance.now(),
+  wallMs = (): number => Date.now(),
+): () => number {
+  let skippedMs = 0;
+  let aheadMs = wallMs() - monotonicMs();
+  return () => {
+    const nowMs = monotonicMs();
+    const nowAheadMs = wallMs() - nowMs;
+    if (nowAheadMs > aheadMs + TOLERANCE_MS) {
+      skippedMs += nowAheadMs - aheadMs;
+      aheadMs = nowAheadMs;
+    } else if (nowAheadMs < aheadMs) aheadMs = nowAheadMs;
+    return nowMs + skippedMs;
+  };
+}
+
+/**
+ * Milliseconds on the clock of this process by which tokens and links age; see
+ * {@link createElapsedClock}.
+ */
+export const elapsedMs = createElapsedClock();
+
+/** What bounds one call of a service method. */
+export interface DeadlineParts {
+  /** What is being done, for the error. */
+  readonly operation: string;
+  /** The bound in milliseconds. */
+  readonly timeoutMs: number;
+  /** The option that sets the bound, for the error. @defaultValue `total` */
+  readonly phase?: 'total' | 'token';
+  /** The caller's own signal, which ends the call too. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A signal that ends a call when its time is up or its caller gave up. */
+export interface Deadline {
+  /** Aborted with a {@link WxCloudStorageError} as its reason. */
+  readonly signal: AbortSignal;
+  /** Ends the call at once. */
+  end(reason: WxCloudStorageError): void;
+  /** Stops the timer and lets go of the caller's signal. */
+  dispose(): void;
+}
+
+/**
+ * A controller whose signal any number of calls may listen to: Node warns of a leak beyond ten, but calls in parallel are
+ * none, as each lets go of the signal at its end.
+ */
+export function createSharedController(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
+/** The error for a call that its caller ended; the caller's reason is kept as the cause. */
+export function abortedError(operation: string, reason: unknown): WxCloudStorageError {
+  if (reason instanceof WxCloudStorageError) return reason;
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_REQUEST_ABORTED',
+    message: `${operation}: the caller aborted it. Nothing needs to be done.`,
+    endpoint: operation,
+    cause: reason,
+  });
+}
+
+/**
+ * Starts the clock of one call. Dispose of it when the call has ended.
+ */
+export function startDeadline(parts: DeadlineParts): Deadline {
+  const { operation, timeoutMs, phase = 'total', signal: given } = parts;
+  const controller = createSharedController();
+  const end = (reason: WxCloudStorageError): void => controller.abort(reason);
+  const timer = setTimeout(() => {
+    end(new RequestTimedOutError({ phase, endpoint: operation, timeoutMs }));
+  }, timeoutMs);
+  const onAbort = (): void => end(abortedError(operation, given?.reason));
+  if (given?.aborted === true) onAbort();
+  given?.addEventListener('abort', onAbort, { once: true });
+  return {
+    signal: controller.signal,
+    end,
+    dispose: () => {
+      clearTimeout(timer);
+      given?.removeEventListener('abort', onAbort);
+    },
+  };
+}
+
+/** Waits for a promise that others may share, but no longer than the signal allows; the promise itself goes on. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const lettingGo =
+      <V>(settle: (value: V) => void) =>
+      (value: V): void => {
+        signal.removeEventListener('abort', onAbort);
+        settle(value);
+      };
+    // Also when nobody waits any more: its failure is not to end the process.
+    promise.then(lettingGo(resolve), lettingGo(reject));
+  });
+}
+
+/** Waits for the answer of an application's own function, but no longer than the upload that it is asked for may take. */
+export function askApplication<T>(answer: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  return untilAborted(Promise.resolve(answer), signal);
+}

@@ -1,0 +1,200 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { WxCloudStorageError } from '../errors/errors.js';
+import { MAX_TIMER_MS } from '../options/validation.js';
+import { type Deadline, startDeadline } from './deadline.js';
+
+/** What is under way: can be waited for until nothing is. */
+export class PendingSet<T> {
+  readonly #items = new Set<T>();
+  #waiting: (() => void)[] = [];
+
+  /** How much is under way. */
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** Takes something up. */
+  add(item: T): void {
+    this.#items.add(item);
+  }
+
+  /** Something is over. */
+  delete(item: T): void {
+    this.#items.delete(item);
+    if (this.#items.size > 0) return;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  /** Resolves once nothing is under way. */
+  whenEmpty(): Promise<void> {
+    if (this.#items.size === 0) return Promise.resolve();
+    return new Promise(resolve => this.#waiting.push(resolve));
+  }
+
+  [Symbol.iterator](): Iterator<T> {
+    return this.#items.values();
+  }
+}
+
+/** What every method of the service takes. */
+export interface CallOptions {
+  /** Ends the call; it then rejects with `WX_CLOUD_REQUEST_ABORTED`. @defaultValue none */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * The time for the call, in milliseconds, from 1. An upload that has to be removed from the storage again takes up to
+   * 13 seconds more. @defaultValue `timeouts.totalMs`
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** How long an operation that was ended may take to remove what it left: an awaited answer, then the removal. */
+const LONGEST_CLEANUP_MS = 15_000;
+
+/**
+ * The time that running operations may take to end by themselves when the application shuts down,
+ * so that all of it takes 10 s.
+ */
+const SHUTDOWN_GRACE_MS = 9_000;
+
+/** Bounds operations in time, knows which are running, and ends them when the application shuts down. */
+export class Operations {
+  readonly #totalMs: number;
+  readonly #running = new PendingSet<Deadline>();
+  readonly #cleanups = new PendingSet<Deadline>();
+  readonly #held = new PendingSet<object>();
+  #endsAtMs: number | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
+  /** Why nothing may run any more. */
+  #closed: WxCloudStorageError | undefined;
+
+  /** `totalMs` bounds an operation whose caller does not say. */
+  constructor(totalMs: number) {
+    this.#totalMs = totalMs;
+  }
+
+  /** Starts an operation that outlives one promise, as a download does; it runs until it is disposed of. */
+  start(operation: string, { signal, timeoutMs = this.#totalMs }: CallOptions): Deadline {
+    assertTimeout(timeoutMs);
+    assertSignal(signal);
+    const deadline = startDeadline({ operation, timeoutMs, signal });
+    if (this.#closed !== undefined) deadline.end(this.#closed);
+    this.#running.add(deadline);
+    const dispose = (): void => {
+      deadline.dispose();
+      this.#running.delete(deadline);
+    };
+    return { signal: deadline.signal, end: deadline.end, dispose };
+  }
+
+  /** Keeps {@link Operations.close} waiting until the returned function is called: for files still to be decided about. */
+  hold(): () => void {
+    const held = {};
+    this.#held.add(held);
+    return () => this.#held.delete(held);
+  }
+
+  /** Runs an operation within its time. @throws {@link WxCloudStorageError} `WX_CLOUD_STORAGE_CLOSED` after the shut-down */
+  async run<T>(
+    operation: string,
+    options: CallOptions,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const deadline = this.start(operation, options);
+    try {
+      deadline.signal.throwIfAborted();
+      return await work(deadline.signal);
+    } finally {
+      deadline.dispose();
+    }
+  }
+
+  /** Runs a clean-up: within a time of its own, and also while the application shuts down. */
+  async runCleanup<T>(
+    operation: string,
+    timeoutMs: number,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const deadline = startDeadline({ operation, timeoutMs });
+    this.#cleanups.add(deadline);
+    try {
+      return await work(deadline.signal);
+    } finally {
+      deadline.dispose();
+      this.#cleanups.delete(deadline);
+    }
+  }
+
+  /**
+   * The shutdown begins: what still runs after `graceMs` is ended then, whatever else is waited for
+   * meanwhile.
+   */
+  startClosing(graceMs = SHUTDOWN_GRACE_MS): void {
+    if (this.#endsAtMs !== undefined) return;
+    this.#endsAtMs = performance.now() + graceMs;
+    this.#endTimer = setTimeout(() => this.#end(), graceMs).unref();
+  }
+
+  /**
+   * Waits until nothing runs, no longer than the grace time; then ends what still runs and waits
+   * for its clean-up.
+   */
+  async drain(): Promise<void> {
+    this.startClosing();
+    const graceMs = Math.max(0, (this.#endsAtMs ?? 0) - performance.now());
+    const all = [this.#running, this.#cleanups];
+    await untilEmpty(all, graceMs);
+    if (all.every(({ size }) => size === 0)) return;
+    this.#end();
+    await untilEmpty(all, LONGEST_CLEANUP_MS);
+  }
+
+  /** Refuses every further operation, ends the running ones, and waits for their clean-up and for what is held. */
+  async close(): Promise<void> {
+    clearTimeout(this.#endTimer);
+    this.#end();
+    await untilEmpty([this.#running, this.#cleanups, this.#held], LONGEST_CLEANUP_MS);
+  }
+
+  #end(): void {
+    this.#closed ??= closed();
+    for (const { end } of this.#running) end(this.#closed);
+  }
+}
+
+async function untilEmpty(sets: readonly PendingSet<unknown>[], longestMs: number): Promise<void> {
+  const clock = new AbortController();
+  const timeIsUp = delay(longestMs, true, { signal: clock.signal }).catch(() => true);
+  // What ends may have begun something else.
+  while (sets.some(({ size }) => size > 0)) {
+    const empty = Promise.all(sets.map(set => set.whenEmpty()));
+    if ((await Promise.race([empty, timeIsUp])) === true) break;
+  }
+  clock.abort();
+}
+
+function assertTimeout(timeoutMs: number): void {
+  if (Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMER_MS) return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message:
+      'timeoutMs must be a whole number of milliseconds from 1 to 2147483647. Leave it out for the default.',
+  });
+}
+
+/** By its shape, as signals of another realm are as good. */
+function assertSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined || typeof signal?.addEventListener === 'function') return;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message: 'signal must be an AbortSignal. Leave it out for none.',
+  });
+}
+
+function closed(): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_STORAGE_CLOSED',
+    message:
+      'The application is shutting down, so the storage takes no further calls. Call it earlier.',
+  });
+}

@@ -1,0 +1,64 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { WxCloudStorageError } from '../errors/errors.js';
+import type { ResolvedRetry } from '../options/resolved-options.js';
+
+/** 4xx that say nothing of the request itself: it was too slow, too early, or one of too many. */
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/**
+ * Tells whether the same request may succeed later, by its HTTP status. 501 says that it never
+ * will.
+ */
+export function isTransientStatus(status: number): boolean {
+  return (status >= 500 && status !== 501) || TRANSIENT_STATUSES.has(status);
+}
+
+/** What a run of tries needs. */
+export interface RetryContext {
+  /** How many tries, and how far apart. */
+  readonly policy: ResolvedRetry;
+  /** Ends the waiting; a try in progress has to watch it by itself. */
+  readonly signal: AbortSignal;
+  /** Says whether what failed may be tried again. @defaultValue the error's `retryable` */
+  readonly isRetryable?: ((error: unknown) => boolean) | undefined;
+  /** From 0 to below 1, for the jitter. @defaultValue Math.random */
+  readonly random?: (() => number) | undefined;
+}
+
+/** Whether an error says of itself that the same call may succeed later. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof WxCloudStorageError && error.retryable;
+}
+
+/**
+ * How long to wait after the given try (counted from 1), in milliseconds: anywhere from 0 to a ceiling that starts
+ * at `minDelayMs` and doubles up to `maxDelayMs`, so that callers who failed together do not come back together.
+ */
+export function retryDelayMs(policy: ResolvedRetry, attempt: number, random = Math.random): number {
+  return Math.min(policy.maxDelayMs, policy.minDelayMs * 2 ** (attempt - 1)) * random();
+}
+
+/** Runs `work` until it succeeds, fails for good, or the tries are used up; rejects with the last error. */
+export async function retry<T>(
+  work: (attempt: number) => Promise<T>,
+  { policy, signal, isRetryable: mayRetry = isRetryable, random }: RetryContext,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    signal.throwIfAborted();
+    try {
+      return await work(attempt);
+    } catch (error) {
+      if (attempt >= policy.attempts || signal.aborted || !mayRetry(error)) throw error;
+    }
+    await pauseBeforeRetry({ policy, signal, random }, attempt);
+  }
+}
+
+/** Waits before the try after the given one; rejects with the signal's reason when it is aborted meanwhile. */
+export async function pauseBeforeRetry(
+  { policy, signal, random }: Omit<RetryContext, 'isRetryable'>,
+  attempt: number,
+): Promise<void> {
+  const ms = retryDelayMs(policy, attempt, random);
+  await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+}

@@ -1,0 +1,308 @@
+import { setImmediate, setTimeout } from 'node:timers';
+import { WxCloudStorageError } from '../errors/errors.js';
+import { createSharedController, untilAborted } from '../operations/deadline.js';
+import { BATCH_LIMIT } from '../wechat/endpoints.js';
+import { failure, type FileOutcome } from './file-outcome.js';
+
+/** How many calls for one list run at a time. */
+const PARALLEL_CALLS = 8;
+
+/**
+ * Parts a list of any length into batches of at most 50, the API's limit. Items of one group never
+ * share a batch, as the answer could not tell them apart.
+ */
+export function toBatches<Item>(
+  items: readonly Item[],
+  groupOf: (item: Item) => string,
+): readonly (readonly Item[])[] {
+  const lanes: Item[][] = [];
+  const seen = new Map<string, number>();
+  for (const item of items) {
+    const group = groupOf(item);
+    const lane = seen.get(group) ?? 0;
+    seen.set(group, lane + 1);
+    (lanes[lane] ??= []).push(item);
+  }
+  return lanes.flatMap(lane => slice(lane));
+}
+
+function slice<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
+  const count = Math.ceil(items.length / BATCH_LIMIT);
+  return Array.from({ length: count }, (_, index) =>
+    items.slice(index * BATCH_LIMIT, (index + 1) * BATCH_LIMIT),
+  );
+}
+
+/** Works through batches in their order, a few at a time. */
+export async function inBatches<Item>(
+  batches: readonly (readonly Item[])[],
+  work: (batch: readonly Item[]) => Promise<void>,
+): Promise<void> {
+  const queue = batches.values();
+  const workOff = async (): Promise<void> => {
+    for (const batch of queue) await work(batch);
+  };
+  await Promise.all(Array.from({ length: PARALLEL_CALLS }, workOff));
+}
+
+/** One request for several files. */
+export interface BatchRequest<Item, Result> {
+  /** What is asked for each file; at least one. */
+  readonly items: readonly Item[];
+  /** The file that an item is about. */
+  readonly fileIdOf: (item: Item) => string;
+  /** Sends the request. */
+  readonly send: (items: readonly Item[]) => Promise<readonly FileOutcome<Result>[]>;
+  /** Ends the request. */
+  readonly signal: AbortSignal;
+  /** From 0 to below 1, to pick files. @defaultValue Math.random */
+  readonly random?: () => number;
+}
+
+/**
+ * The errors of a whole call that a single file may be the cause of: a parameter, a resource, a permission.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference/errcode.html
+ */
+const PERHAPS_ONE_FILE: readonly (number | undefined)[] = [
+  40_097, -501_007, -501_009, -501_023, -503_002, -503_003, -601_002,
+];
+/**
+ * So many files are asked for alone, to see whether the call fails for other reasons than a file.
+ */
+const TRIALS = 2;
+
+/**
+ * Asks for several files in one call: one outcome each, in order. Callers who do not know of each
+ * other share it, so a call that fails for what may be one file's doing is split until that file's
+ * caller alone is told. First two files at random are asked for alone: when both fail, it is taken
+ * to be about more than single files, and all of them fail.
+ */
+export async function requestBatch<Item, Result>(
+  batch: BatchRequest<Item, Result>,
+): Promise<readonly FileOutcome<Result>[]> {
+  const { items, random } = batch;
+  const whole = await tryBatch(batch, items);
+  if (!whole.isPerhapsOneFile || items.length === 1) return whole.outcomes;
+  const [picked, rest] = pick(items, random);
+  const trials = await Promise.all(picked.map(item => tryBatch(batch, [item])));
+  const failed = trials.filter(({ isPerhapsOneFile }) => isPerhapsOneFile).length;
+  const isAboutAll = failed === TRIALS && rest.length > TRIALS && !isMissing(whole);
+  const others = isAboutAll
+    ? failAll(batch, rest, whole)
+    : await split(batch, { items: rest, isKnownToFail: failed === 0 });
+  const found = [...trials.flatMap(({ outcomes }) => outcomes), ...others];
+  const outcomeOf = new Map([...picked, ...rest].map((item, index) => [item, found[index]]));
+  return items.flatMap(item => outcomeOf.get(item) ?? []);
+}
+
+/** The end of one call. */
+interface Attempt<Result> {
+  readonly outcomes: readonly FileOutcome<Result>[];
+  /** True when the call failed for what may be one file's doing. */
+  readonly isPerhapsOneFile: boolean;
+}
+
+async function tryBatch<Item, Result>(
+  { send, fileIdOf, signal }: BatchRequest<Item, Result>,
+  items: readonly Item[],
+): Promise<Attempt<Result>> {
+  try {
+    return { outcomes: await send(items), isPerhapsOneFile: false };
+  } catch (error) {
+    signal.throwIfAborted();
+    const outcomes = items.map(item => failure(fileIdOf(item), error));
+    return { outcomes, isPerhapsOneFile: isPerhapsOfOneFile(error) };
+  }
+}
+
+/** Two items at random, and the others. */
+function pick<Item>(
+  items: readonly Item[],
+  random = Math.random,
+): readonly [picked: readonly Item[], rest: readonly Item[]] {
+  const rest = [...items];
+  const picked = Array.from({ length: TRIALS }, () =>
+    rest.splice(Math.floor(random() * rest.length), 1),
+  );
+  return [picked.flat(), rest];
+}
+
+function failAll<Item, Result>(
+  { fileIdOf }: BatchRequest<Item, Result>,
+  items: readonly Item[],
+  { outcomes: [first] }: Attempt<Result>,
+): readonly FileOutcome<Result>[] {
+  return items.flatMap(item => (first ? { ...first, fileId: fileIdOf(item) } : []));
+}
+
+/** That a file is missing is never about all of them. */
+function isMissing({ outcomes: [first] }: Attempt<unknown>): boolean {
+  return first?.ok === false && first.error.code === 'WX_CLOUD_FILE_NOT_FOUND';
+}
+
+interface Part<Item> {
+  readonly items: readonly Item[];
+  /** True when a call for all of them would fail, so that it need not be made. */
+  readonly isKnownToFail: boolean;
+}
+
+async function split<Item, Result>(
+  batch: BatchRequest<Item, Result>,
+  { items, isKnownToFail }: Part<Item>,
+): Promise<readonly FileOutcome<Result>[]> {
+  if (items.length === 0) return [];
+  if (!isKnownToFail || items.length === 1) {
+    const { outcomes, isPerhapsOneFile } = await tryBatch(batch, items);
+    if (!isPerhapsOneFile || items.length === 1) return outcomes;
+  }
+  const middle = Math.ceil(items.length / 2);
+  const halves = [items.slice(0, middle), items.slice(middle)];
+  const parts = halves.map(half => split(batch, { items: half, isKnownToFail: false }));
+  return (await Promise.all(parts)).flat();
+}
+
+function isPerhapsOfOneFile(error: unknown): boolean {
+  return (
+    error instanceof WxCloudStorageError &&
+    !error.retryable &&
+    PERHAPS_ONE_FILE.includes(error.errcode)
+  );
+}
+
+/** What tells one kind of batch from another. */
+export interface BatchGathererParts<Item, Result> {
+  /** For how many milliseconds items are gathered; 0 for one turn of the event loop. */
+  readonly windowMs: number;
+  /** Items with the same key are asked for once. */
+  readonly keyOf: (item: Item) => string;
+  /** Items of one group are never in one request. */
+  readonly groupOf: (item: Item) => string;
+  /** Asks for at most 50 items; resolves with a result for each, in order. Rejects only when it was aborted. */
+  readonly request: (items: readonly Item[], signal: AbortSignal) => Promise<readonly Result[]>;
+  /** Has items asked for again whose result may pass. @defaultValue none is */
+  readonly repeats?: BatchRepeats<Result>;
+}
+
+/** When items are asked for again. */
+export interface BatchRepeats<Result> {
+  /** True when another request may bring a better result. */
+  readonly isTransient: (result: Result) => boolean;
+  /** Number of requests for an item in all. */
+  readonly attempts: number;
+  /** Waits before the request after the given one, counted from 1; rejects when it is aborted. */
+  readonly pause: (attempt: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** Something that callers wait for. */
+interface Entry<Item, Result> {
+  readonly item: Item;
+  readonly key: string;
+  readonly result: Promise<Result>;
+  readonly settle: (result: Result | Promise<Result>) => void;
+  /** How many calls wait for it. */
+  waiting: number;
+  /** Ends the request that it is part of, when nobody waits for any part of it; undefined before the request. */
+  leave: (() => void) | undefined;
+}
+
+/**
+ * Gathers what callers ask for at the same time into few requests of up to 50 items. Every caller waits within its own
+ * time only, and a request ends early once nobody waits for it any more.
+ */
+export class BatchGatherer<Item, Result> {
+  readonly #parts: BatchGathererParts<Item, Result>;
+  #gathered = new Map<string, Entry<Item, Result>>();
+
+  /** Makes no request yet. */
+  constructor(parts: BatchGathererParts<Item, Result>) {
+    this.#parts = parts;
+  }
+
+  /** Asks for a list of items, together with what others ask for: one result each, in order. */
+  async ask(items: readonly Item[], signal: AbortSignal): Promise<readonly Result[]> {
+    signal.throwIfAborted();
+    const entries = items.map(item => this.#join(item));
+    try {
+      const results = Promise.all(entries.map(({ result }) => result));
+      return await untilAborted(results, signal);
+    } finally {
+      for (const entry of entries) this.#leave(entry);
+    }
+  }
+
+  #join(item: Item): Entry<Item, Result> {
+    const key = this.#parts.keyOf(item);
+    const entry = this.#gathered.get(key) ?? this.#gather(item, key);
+    entry.waiting += 1;
+    return entry;
+  }
+
+  #gather(item: Item, key: string): Entry<Item, Result> {
+    if (this.#gathered.size === 0) this.#schedule();
+    let settle: Entry<Item, Result>['settle'] = () => {};
+    const result = new Promise<Result>(resolve => (settle = resolve));
+    const entry = { item, key, result, settle, waiting: 0, leave: undefined };
+    this.#gathered.set(key, entry);
+    return entry;
+  }
+
+  #schedule(): void {
+    const { windowMs } = this.#parts;
+    const flush = (): void => this.#flush();
+    if (windowMs === 0) setImmediate(flush);
+    else setTimeout(flush, windowMs);
+  }
+
+  #flush(): void {
+    const entries = [...this.#gathered.values()];
+    this.#gathered = new Map();
+    const batches = toBatches(entries, ({ item }) => this.#parts.groupOf(item));
+    void inBatches(batches, batch => this.#request(batch.filter(isAwaited)));
+  }
+
+  /** Never rejects: how it ended is each entry's own result. */
+  async #request(entries: readonly Entry<Item, Result>[]): Promise<void> {
+    if (entries.length === 0) return;
+    const controller = createSharedController();
+    let awaited = entries.length;
+    const leave = (): void => {
+      awaited -= 1;
+      if (awaited === 0) controller.abort(new Error('Nobody waits for the answer any more.'));
+    };
+    for (const entry of entries) entry.leave = leave;
+    const { signal } = controller;
+    const settled = this.#settle(entries, signal);
+    await settled.catch(() => {});
+    // Takes effect where there is no result yet: it has ended early, and each caller is told why.
+    for (const { settle } of entries) settle(settled as Promise<never>);
+  }
+
+  /** Settles every entry as soon as its result is final; only the others are asked for again. */
+  async #settle(entries: readonly Entry<Item, Result>[], signal: AbortSignal): Promise<void> {
+    const { request, repeats } = this.#parts;
+    let pending = entries;
+    for (let attempt = 1; pending.length > 0; attempt += 1) {
+      const asked = pending;
+      const items = asked.map(({ item }) => item);
+      const results = await request(items, signal);
+      const isLast = repeats === undefined || attempt >= repeats.attempts;
+      const isFinal = (result: Result): boolean => isLast || !repeats.isTransient(result);
+      asked.forEach(({ settle }, index) => {
+        const result = results[index] as Result;
+        if (isFinal(result)) settle(result);
+      });
+      pending = asked.filter((_, index) => !isFinal(results[index] as Result));
+      if (pending.length > 0) await repeats?.pause(attempt, signal);
+      pending = pending.filter(isAwaited);
+    }
+  }
+
+  #leave(entry: Entry<Item, Result>): void {
+    entry.waiting -= 1;
+    if (entry.waiting === 0) entry.leave?.();
+  }
+}
+
+function isAwaited({ waiting }: { readonly waiting: number }): boolean {
+  return waiting > 0;
+}

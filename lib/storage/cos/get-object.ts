@@ -1,0 +1,132 @@
+import { WxCloudStorageError } from '../../errors/errors.js';
+import { isTransientStatus } from '../../operations/retry.js';
+import { type HttpTransport, toTarget } from '../../transport/http-client.js';
+import type { HttpAnswer } from '../../transport/response-handlers.js';
+import {
+  type CosError,
+  decodeCosError,
+  isMessage,
+  isStrongEtag,
+  isTransientCosCode,
+} from './cos-error.js';
+
+/** One request for an object, or for its headers only. */
+export interface GetObjectRequest {
+  /** A temporary link to it. */
+  readonly url: URL;
+  /** The object, for errors. */
+  readonly fileId: string;
+  /** `HEAD` for the headers only. */
+  readonly method: 'GET' | 'HEAD';
+  /** The part that is wanted, and what it has to be a part of. @defaultValue the whole object */
+  readonly headers?: { readonly range: string; readonly 'if-range'?: string } | undefined;
+  /** Ends the request, and the reading of its body. */
+  readonly signal: AbortSignal;
+}
+
+/** How a request for an object ended. */
+export type GetObjectOutcome = GetObjectSuccess | GetObjectFailure;
+
+/** The object is there. */
+export interface GetObjectSuccess {
+  /** Tells a success from a failure. */
+  readonly isFound: true;
+  /** The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded. */
+  readonly answer: HttpAnswer;
+}
+
+/** The storage gave something else. */
+export interface GetObjectFailure {
+  /** Tells a success from a failure. */
+  readonly isFound: false;
+  /** Why there is no object. */
+  readonly error: WxCloudStorageError;
+  /** Whether a fresh link may help at once. */
+  readonly isLinkExpired: boolean;
+}
+
+const MAX_ERROR_BYTES = 65_536;
+const OBJECT_HEADERS = ['last-modified', 'x-cos-request-id', 'x-cos-hash-crc64ecma'] as const;
+
+/**
+ * Asks COS, or the CDN before it, for one object.
+ * @throws {@link WxCloudStorageError} what the transport throws
+ * @see https://cloud.tencent.com/document/api/436/7753
+ */
+export async function getObject(
+  transport: HttpTransport,
+  request: GetObjectRequest,
+): Promise<GetObjectOutcome> {
+  const { url, fileId, method, headers, signal } = request;
+  const answer = await transport.send({
+    endpoint: `${method} object`,
+    method,
+    target: toTarget(url),
+    // Compressed by a CDN, the answer would say neither the object's size nor its ETag.
+    headers: { 'accept-encoding': 'identity', ...headers },
+    signal,
+    secrets: [...url.searchParams.values()],
+  });
+  const { status } = answer;
+  if (status === 200 || (status === 206 && headers !== undefined)) {
+    if (isObject(answer)) return { isFound: true, answer };
+    answer.discard();
+    return { isFound: false, error: notTheObject(fileId, status), isLinkExpired: false };
+  }
+  const document = decodeCosError(await answer.readText(MAX_ERROR_BYTES));
+  const isLinkExpired = status === 403 && /expired/i.test(document?.message ?? '');
+  return { isFound: false, error: toReadError(answer, document, request), isLinkExpired };
+}
+
+/**
+ * Tells an object from a page or JSON of something in between, such as a login page. Storage and
+ * CDN name an ETag or the time of the last change for every object; a page that a server makes has
+ * neither, or a weak ETag.
+ */
+function isObject(answer: HttpAnswer): boolean {
+  return (
+    !isMessage(answer.header('content-type') ?? '') ||
+    isStrongEtag(answer.header('etag')) ||
+    OBJECT_HEADERS.some(name => answer.header(name) !== undefined)
+  );
+}
+
+function notTheObject(fileId: string, status: number): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `The answer for ${fileId} is a page, not the file. Check any proxy or gateway between.`,
+    retryable: true,
+    endpoint: 'GET object',
+    upstreamStatus: status,
+  });
+}
+
+function toReadError(
+  answer: HttpAnswer,
+  document: CosError | undefined,
+  { method, fileId }: GetObjectRequest,
+): WxCloudStorageError {
+  const { status } = answer;
+  const endpoint = `${method} object`;
+  const said = `HTTP ${status}${document === undefined ? '' : ` ${document.code}`}`;
+  return new WxCloudStorageError({
+    code: CODES[status] ?? 'WX_CLOUD_DOWNLOAD_FAILED',
+    message: `${endpoint}: reading ${fileId} failed with ${said}. ${ADVICE[status] ?? 'Try again later.'}`,
+    retryable: isTransientStatus(status) || isTransientCosCode(document?.code ?? ''),
+    endpoint,
+    requestId: answer.header('x-cos-request-id') ?? document?.requestId,
+    upstreamStatus: status,
+  });
+}
+
+const CODES: Readonly<Record<number, WxCloudStorageError['code']>> = {
+  404: 'WX_CLOUD_FILE_NOT_FOUND',
+  416: 'WX_CLOUD_RANGE_UNSATISFIABLE',
+};
+
+const ADVICE: Readonly<Record<number, string>> = {
+  403: "Check the file's permissions, and that this machine has the right time.",
+  404: 'The file is gone: upload it again.',
+  416: 'Ask for a part that the file has.',
+  451: 'Content review has blocked it.',
+};

@@ -1,0 +1,118 @@
+import { createHash, type Hash } from 'node:crypto';
+import { type MemoryBudget, MemoryShare } from '../../body/memory-budget.js';
+import type { BodyBytes, UploadBody } from '../../body/upload-body.js';
+import { neverConnected } from '../../transport/connection-error.js';
+import { type HttpExchange, type HttpTransport, toTarget } from '../../transport/http-client.js';
+import type { UploadLink } from '../../wechat/endpoints.js';
+import { buildForm } from './form-body.js';
+import { judgePostObject, type PostObjectOutcome } from './post-object-result.js';
+
+/** What a form to COS is for. */
+export interface FormSubject {
+  /** Where and with which credentials; for one path only. */
+  readonly link: UploadLink;
+  /** The path, sent as the raw UTF-8 field `key`. */
+  readonly cloudPath: string;
+  /** Sent as the form field `Content-Type`, as COS ignores the type on the file's own part; undefined leaves it out. */
+  readonly contentType: string | undefined;
+}
+
+/** The fields of a form upload, in their order; the file comes behind them. @see https://cloud.tencent.com/document/api/436/14690 */
+export function toFormFields({
+  link,
+  cloudPath,
+  contentType,
+}: FormSubject): Readonly<Record<string, string>> {
+  return {
+    key: cloudPath,
+    Signature: link.signature,
+    'x-cos-security-token': link.securityToken,
+    'x-cos-meta-fileid': link.metaFileId,
+    ...(contentType === undefined ? {} : { 'Content-Type': contentType }),
+  };
+}
+
+/** One form upload. */
+export interface PostObjectRequest extends FormSubject {
+  /** What to send. */
+  readonly body: UploadBody;
+  /** Whether the ETag that COS answers has to be the MD5 of what was sent. */
+  readonly verifyEtag: boolean;
+  /** The memory that a copy of a small form is taken from. */
+  readonly budget: MemoryBudget;
+  /** Told how many bytes of the body were handed to the connection; undefined for nobody. */
+  readonly onBytes: ((count: number) => void) | undefined;
+  /** Ends the upload. Once the last byte is sent it takes effect only after a grace period: see {@link postObject}. */
+  readonly signal: AbortSignal;
+}
+
+const MAX_ANSWER_BYTES = 65_536;
+/** How long an answer is awaited after the last byte was sent and the caller gave up: only it says what became of the object. */
+const ANSWER_GRACE_MS = 3_000;
+
+/**
+ * Sends one object to COS. When the caller gives up after the last byte was sent, the answer is awaited for 3 more
+ * seconds, so that the object can be removed rather than left behind.
+ * @see https://cloud.tencent.com/document/api/436/14690
+ */
+export async function postObject(
+  transport: HttpTransport,
+  request: PostObjectRequest,
+): Promise<PostObjectOutcome> {
+  const { link, cloudPath, body, onBytes, signal } = request;
+  const hash = request.verifyEtag ? createHash('md5') : undefined;
+  const memory = new MemoryShare(request.budget);
+  const form = buildForm({
+    fields: toFormFields(request),
+    size: body.size,
+    file: hashed(body.open(signal), hash),
+    onFileBytes: onBytes,
+    canJoin: bytes => memory.reserve(bytes),
+  });
+  const secrets = [link.signature, link.securityToken, link.metaFileId];
+  let isUnsent = false;
+  try {
+    const exchange: HttpExchange = {
+      endpoint: 'POST object',
+      method: 'POST',
+      lane: 'upload',
+      target: toTarget(link.address),
+      headers: form.headers,
+      body: form.body,
+      signal,
+      // At once while bytes are still to be sent, later when only the answer is to come.
+      abortDelayMs: () => (form.isSent() ? ANSWER_GRACE_MS : 0),
+      onUnsent: () => {
+        isUnsent = true;
+      },
+      secrets,
+    };
+    const answer = await transport.exchange(exchange, MAX_ANSWER_BYTES);
+    const md5 = hash?.digest('hex');
+    return judgePostObject(answer, { cloudPath, secrets, md5, isSent: form.isSent() });
+  } catch (error) {
+    const mayExist = form.isSent() && !isUnsent && !neverConnected(error);
+    return { isStored: false, error: error as Error, mayExist, isFormRefused: false };
+  } finally {
+    memory.release();
+  }
+}
+
+function hashed(file: BodyBytes, hash: Hash | undefined): BodyBytes {
+  if (hash === undefined) return file;
+  if (Buffer.isBuffer(file)) {
+    hash.update(file);
+    return file;
+  }
+  return hashPieces(file, hash);
+}
+
+async function* hashPieces(
+  pieces: Exclude<BodyBytes, Buffer>,
+  hash: Hash,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
+}

@@ -1,0 +1,74 @@
+import type { WxCloudStorageError } from '../errors/errors.js';
+import {
+  type BatchItemStatus,
+  decodeDeleteFiles,
+  DELETE_FILES_ENDPOINT,
+  type DeleteFilesRequest,
+  saysFileIsMissing,
+} from '../wechat/endpoints.js';
+import type { BatchGatherer } from './batching.js';
+import { type FileCallsContext, gatherFiles } from './file-calls.js';
+import { type FileList, type FileOutcome, itemFailure, settleEach } from './file-outcome.js';
+
+/** Whether one file is gone, or why not. */
+export type DeleteOutcome = FileOutcome<object>;
+
+/** Deletes files; what is to be deleted at the same time shares calls. */
+export class FileDeletions {
+  readonly #context: FileCallsContext;
+  readonly #gatherer: BatchGatherer<string, DeleteOutcome>;
+
+  /** Makes no call yet. */
+  constructor(context: FileCallsContext) {
+    this.#context = context;
+    this.#gatherer = gatherFiles(context, {
+      keyOf: fileId => fileId,
+      fileIdOf: fileId => fileId,
+      send: (fileIds, signal) => this.#send({ fileIds, signal }),
+      isRepeated: true,
+    });
+  }
+
+  /** One outcome a file, in order. A file that does not exist counts as deleted. */
+  async delete({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
+    const { bucket, linkCache } = this.#context;
+    const forget = (list: readonly string[]): void =>
+      list.forEach(fileId => linkCache.forget(fileId));
+    return settleEach(bucket, fileIds, async accepted => {
+      forget(accepted);
+      const outcomes = await this.#gatherer.ask(accepted, signal);
+      // Once more: a link may have been handed out while the file was still there.
+      forget(accepted);
+      return outcomes;
+    });
+  }
+
+  async #send({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
+    const { api, options } = this.#context;
+    const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
+    try {
+      const answer = await api.post({ endpoint: DELETE_FILES_ENDPOINT, body, signal });
+      return decodeDeleteFiles(answer, fileIds).map((item, index) =>
+        toOutcome(fileIds[index] ?? '', item),
+      );
+    } catch (error) {
+      const [fileId = '', ...others] = fileIds;
+      // Of several files it is not known which one is missing, and the others may still be there.
+      if (others.length === 0 && isOfMissingFile(error)) return [{ fileId, ok: true }];
+      throw error;
+    }
+  }
+}
+
+function isOfMissingFile(error: unknown): boolean {
+  const { errcode: status, errmsg = '' } = error as Partial<WxCloudStorageError>;
+  return status !== undefined && saysFileIsMissing({ status, errmsg });
+}
+
+function toOutcome(fileId: string, item: BatchItemStatus | undefined): DeleteOutcome {
+  // What WeChat answers for a missing file is not documented; either way the file is gone.
+  if (item !== undefined && (item.status === 0 || saysFileIsMissing(item)))
+    return { fileId, ok: true };
+  const attempted = `${fileId} was not deleted`;
+  return itemFailure({ endpoint: DELETE_FILES_ENDPOINT, fileId, attempted }, item);
+}

@@ -1,0 +1,175 @@
+import { createHash, type Hash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { WxCloudStorageError } from '../errors/errors.js';
+import { createSharedController } from '../operations/deadline.js';
+import { isRetryable, pauseBeforeRetry } from '../operations/retry.js';
+import { type FetchedObject, fetchObject, type ObjectPart, readPart } from './read-object.js';
+import type { StorageContext } from './storage-context.js';
+
+/** What a body is made from. */
+export interface ObjectBodyParts {
+  /** The instance. */
+  readonly context: StorageContext;
+  /** The answer that starts it. */
+  readonly fetched: FetchedObject;
+  /** What of the object it gives. */
+  readonly part: ObjectPart;
+  /** Whether the MD5 of the content has to be the ETag. */
+  readonly verifyEtag: boolean;
+  /** Told how many bytes were handed over. */
+  readonly onProgress: (transferredBytes: number) => void;
+  /** Ends it with the signal's reason. */
+  readonly signal: AbortSignal;
+}
+
+const ignore = (): void => {};
+
+/** A connection that gives at least so much is worth another one after it. */
+const PROGRESS_BYTES = 65_536;
+/** However much each connection gives. */
+const MAX_RESUMPTIONS = 50;
+
+/**
+ * The content of an object, or of a part of it, as one stream: where a connection breaks, the rest is asked for, of the
+ * same object, on a new one. It gives all bytes or ends in an error, and reads no further than its reader does.
+ */
+export class ObjectBody extends Readable {
+  readonly #parts: ObjectBodyParts;
+  readonly #controller = createSharedController();
+  readonly #hash: Hash | undefined;
+  readonly #onAbort: () => void;
+  #fetched: FetchedObject;
+  #reached: number;
+  #reachedAtResumption: number;
+  #resumptions = 0;
+  #breaksInARow = 0;
+  #isWanted = false;
+
+  /** Reads nothing yet. */
+  constructor(parts: ObjectBodyParts) {
+    super();
+    const { part, signal, verifyEtag, fetched } = parts;
+    this.#parts = parts;
+    this.#fetched = fetched;
+    this.#reached = part.start;
+    this.#reachedAtResumption = part.start;
+    this.#hash = verifyEtag ? createHash('md5') : undefined;
+    // Until it is read nobody may listen for errors, and none is to end the process.
+    this.on('error', ignore);
+    this.#onAbort = () => void this.destroy(signal.reason as Error);
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#attach(fetched, part.skippedBytes);
+  }
+
+  /** Called by Node. */
+  override _read(): void {
+    this.off('error', ignore);
+    this.#isWanted = true;
+    this.#fetched.answer.body.resume();
+  }
+
+  /** Called by Node. */
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#parts.signal.removeEventListener('abort', this.#onAbort);
+    this.#controller.abort(error ?? new Error('The reader has gone away.'));
+    this.#fetched.answer.discard();
+    callback(error);
+  }
+
+  #attach(fetched: FetchedObject, skippedBytes: number): void {
+    this.#fetched = fetched;
+    const { body } = fetched.answer;
+    let toSkip = skippedBytes;
+    body.pause();
+    body.on('data', (piece: Uint8Array) => {
+      const wanted = piece.subarray(toSkip, toSkip + this.#parts.part.end - this.#reached);
+      toSkip -= Math.min(toSkip, piece.byteLength);
+      if (wanted.byteLength > 0) this.#hand(wanted);
+      // What the storage gives beyond the part is not worth reading; at an end that was reached the connection is free.
+      if (wanted.byteLength < piece.byteLength && this.#isComplete()) this.#finish();
+      else if (!this.#isWanted) body.pause();
+    });
+    body.once('end', () => {
+      if (this.#isComplete()) this.#finish();
+      else void this.#resume(this.#cutShort());
+    });
+    body.once('error', error => void this.#resume(fetched.answer.toError(error)));
+    if (this.#isWanted) body.resume();
+  }
+
+  #hand(piece: Uint8Array): void {
+    this.#reached += piece.byteLength;
+    this.#hash?.update(piece);
+    this.#isWanted = this.push(piece);
+    this.#parts.onProgress(this.#reached - this.#parts.part.start);
+  }
+
+  #isComplete(): boolean {
+    return this.#reached === this.#parts.part.end;
+  }
+
+  #finish(): void {
+    if (!this.#fetched.answer.body.readableEnded) this.#fetched.answer.discard();
+    const { etag } = this.#parts.part.stat;
+    const digest = this.#hash?.digest('hex');
+    if (digest === undefined || digest === etag.toLowerCase()) this.push(null);
+    else this.destroy(this.#failure('its content does not match its ETag'));
+  }
+
+  async #resume(error: Error): Promise<void> {
+    if (this.destroyed || this.#isComplete()) return;
+    try {
+      this.#assertResumable(error);
+      const { retry: policy } = this.#parts.context.options;
+      const { signal } = this.#controller;
+      await pauseBeforeRetry({ policy, signal }, this.#breaksInARow);
+      const { fetched, skippedBytes } = await this.#fetchRest();
+      if (this.destroyed) fetched.answer.discard();
+      else this.#attach(fetched, skippedBytes);
+    } catch (failure) {
+      this.destroy(failure as Error);
+    }
+  }
+
+  #assertResumable(error: Error): void {
+    const { context, part } = this.#parts;
+    if (this.#reached - this.#reachedAtResumption >= PROGRESS_BYTES) this.#breaksInARow = 0;
+    this.#reachedAtResumption = this.#reached;
+    this.#breaksInARow += 1;
+    this.#resumptions += 1;
+    const isWorthIt =
+      this.#breaksInARow < context.options.retry.attempts && this.#resumptions <= MAX_RESUMPTIONS;
+    if (!isWorthIt || !isRetryable(error) || part.validator === undefined) throw error;
+  }
+
+  /** Asks for the bytes that are missing, of the object as it was. */
+  async #fetchRest(): Promise<{ readonly fetched: FetchedObject; readonly skippedBytes: number }> {
+    const { context, part } = this.#parts;
+    const { validator = '' } = part;
+    const rest = { start: this.#reached, end: part.end - 1 };
+    const fetched = await fetchObject(context, {
+      fileId: part.stat.fileId,
+      method: 'GET',
+      headers: { range: `bytes=${rest.start}-${rest.end}`, 'if-range': validator },
+      signal: this.#controller.signal,
+    });
+    const { stat, skippedBytes, validator: current } = readPart(fetched, rest);
+    if (stat.size === part.stat.size && current === validator) return { fetched, skippedBytes };
+    fetched.answer.discard();
+    throw this.#failure('it was replaced while it was read');
+  }
+
+  #cutShort(): WxCloudStorageError {
+    const { start, end } = this.#parts.part;
+    return this.#failure(`it ended after ${this.#reached - start} of ${end - start} bytes`);
+  }
+
+  #failure(problem: string): WxCloudStorageError {
+    return new WxCloudStorageError({
+      code: 'WX_CLOUD_DOWNLOAD_FAILED',
+      message: `GET object: ${this.#parts.part.stat.fileId}: ${problem}. Try again.`,
+      retryable: true,
+      endpoint: 'GET object',
+    });
+  }
+}

@@ -1,0 +1,255 @@
+import { WxCloudStorageError, type WxCloudStorageErrorCode } from '../errors/errors.js';
+import { redact } from '../errors/redaction.js';
+import type { ResolvedAuth } from '../options/resolved-options.js';
+
+/** The meaning of an `errcode` for the caller. */
+export interface ApiErrorKind {
+  /** The code of the error. */
+  readonly code: WxCloudStorageErrorCode;
+  /** True when the same call may succeed later. @defaultValue false */
+  readonly retryable?: boolean;
+  /** The end of its message. */
+  readonly advice: string;
+}
+
+/** A JSON object of which nothing is known yet. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** The ways to authenticate, as the options name them. */
+export type AuthType = ResolvedAuth['type'];
+
+/**
+ * The numbers with which a token is refused: what is to be done depends on where the token comes
+ * from.
+ */
+const TOKEN_REJECTIONS: ReadonlySet<number | undefined> = new Set([40001, 40014, 42001]);
+
+const TOKEN_ADVICE: Readonly<Record<AuthType, string>> = {
+  'access-token':
+    'A renewed token was refused as well: see that nothing else fetches classic tokens for this AppID.',
+  'stable-token':
+    'A renewed token was refused as well: see that nothing else forces new stable tokens for this AppID.',
+  'cloudbase-token':
+    'The token that the platform mounts was refused, read anew as well: see that the service belongs to the environment of env, and create a new version of it.',
+  custom:
+    'A further token of auth.getToken was refused as well: see that the function gives the latest token of the AppID, and not one that it keeps.',
+  'open-api-service':
+    'The open API service adds the credential, and this package sends no token: see that no proxy between adds an access_token, and create a new version of the service. Ask the support of WeChat Cloud Hosting if it persists.',
+};
+
+function refusedCredential(advice: string): ApiErrorKind {
+  return { code: 'WX_CLOUD_CREDENTIAL_REFUSED', advice };
+}
+
+function failed(advice: string, retryable = false): ApiErrorKind {
+  return { code: 'WX_CLOUD_API_FAILED', retryable, advice };
+}
+
+const WHITELIST_ADVICE =
+  "Add this machine's public address to the IP whitelist in the WeChat console.";
+const CONFIRMATION_ADVICE =
+  'The administrator has to confirm this address in WeChat; then try again.';
+
+/** The path is not on the list of the open API service. */
+const URL_REFUSED = 85107;
+/** As the open API service also says it, in an answer of another shape. */
+const URL_REFUSED_TYPE = 'SafeLinkError';
+
+/** @see https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html */
+const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
+  [-1, failed('WeChat is busy: try again later.', true)],
+  [-1000, failed('WeChat has a fault: try again later.', true)],
+  [-601001, failed('WeChat has a fault: try again later.', true)],
+  [-601003, failed('WeChat has a network fault: try again later.', true)],
+  [40013, refusedCredential('Check the AppID.')],
+  [40125, refusedCredential('Check the AppSecret.')],
+  [40164, refusedCredential(WHITELIST_ADVICE)],
+  [61004, refusedCredential(WHITELIST_ADVICE)],
+  [40243, refusedCredential('The AppSecret is frozen: unfreeze it in the WeChat console.')],
+  [41002, refusedCredential('Give the AppID.')],
+  [41004, refusedCredential('Give the AppSecret.')],
+  [
+    48001,
+    refusedCredential(
+      'This kind of account may not call the API: check the account in the console.',
+    ),
+  ],
+  [48004, refusedCredential('The API is banned for the account: see its notices in the console.')],
+  [50002, refusedCredential('The account is restricted: see its notices in the WeChat console.')],
+  [50004, refusedCredential('The account is restricted: see its notices in the WeChat console.')],
+  [
+    61007,
+    refusedCredential('The account has not granted this API to the platform: authorise it again.'),
+  ],
+  [89501, refusedCredential(CONFIRMATION_ADVICE)],
+  [89503, refusedCredential(CONFIRMATION_ADVICE)],
+  [89506, refusedCredential('The administrator refused this address: ask again after 24 hours.')],
+  [89507, refusedCredential('The administrator refused this address: ask again after 1 hour.')],
+  [
+    45009,
+    { code: 'WX_CLOUD_QUOTA_EXCEEDED', advice: "The day's quota is used up: wait until tomorrow." },
+  ],
+  [
+    45011,
+    {
+      code: 'WX_CLOUD_QUOTA_EXCEEDED',
+      retryable: true,
+      advice: 'Too many calls a minute: wait one.',
+    },
+  ],
+  // Of the sidecar, or the platform behind it: https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
+  [
+    85105,
+    refusedCredential('This kind of account may not call the API this way: check the account.'),
+  ],
+  [
+    URL_REFUSED,
+    refusedCredential(
+      'Add the path under 云调用 → 微信令牌权限配置 in the console, and create a new version of the service.',
+    ),
+  ],
+  [
+    85112,
+    refusedCredential('The platform has no cloudbase_secret for the account: ask its support.'),
+  ],
+  [
+    85113,
+    {
+      code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+      retryable: true,
+      advice: 'The platform has no token yet: try again in some minutes.',
+    },
+  ],
+  [85088, failed('This AppID has no cloud environment: check the AppID and env.')],
+  [-501001, failed('The cloud has a fault: try again later.', true)],
+  [-501002, failed('The cloud was too slow: try again later.', true)],
+  [-501004, failed('Too many calls at once: try again later.', true)],
+  [-501005, failed('The environment does not exist or is suspended: check env.')],
+  [-503003, { code: 'WX_CLOUD_FILE_NOT_FOUND', advice: 'Check the file ID.' }],
+]);
+
+/** What means something else when the sidecar says it, as calls to it carry no token. */
+const SIDECAR_KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
+  [
+    41001,
+    {
+      code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+      retryable: true,
+      advice:
+        'The sidecar of the open API service is not ready yet, as at the start of an instance: try again.',
+    },
+  ],
+  [
+    48001,
+    refusedCredential(
+      'Where several AppIDs share the environment, name the one that calls in auth.fromAppid; else check the kind of the account.',
+    ),
+  ],
+]);
+
+const TOKEN_CALL = /^\/cgi-bin\/(?:stable_)?token$/;
+
+/** An answer that says what went wrong. */
+export interface ApiFailure {
+  /** The path that was called. */
+  readonly endpoint: string;
+  /** The number. */
+  readonly errcode: number;
+  /** The text. */
+  readonly errmsg: string;
+  /** Literals that the call carried and that must not be shown. */
+  readonly secrets: readonly string[];
+  /** The way in which the call was authenticated. */
+  readonly auth: AuthType;
+}
+
+/** The number and text of an answer that is an error, in either shape; undefined for any other. */
+export function readApiFailure(
+  value: JsonObject | undefined,
+): Pick<ApiFailure, 'errcode' | 'errmsg'> | undefined {
+  const { errcode, error_code, error_type, errmsg, error_message } = value ?? {};
+  // Absent on token answers; some gateways send it as a text.
+  const said = Number(errcode ?? error_code ?? 0);
+  const number = error_type === URL_REFUSED_TYPE ? URL_REFUSED : said;
+  if (number === 0 || Number.isNaN(number)) return undefined;
+  return { errcode: number, errmsg: String(errmsg ?? error_message ?? '') };
+}
+
+/** Turns an `errcode` into a typed error that says what to do. */
+export function toApiError({
+  endpoint,
+  errcode,
+  errmsg,
+  secrets,
+  auth,
+}: ApiFailure): WxCloudStorageError {
+  const kind = findKind({ endpoint, errcode, auth });
+  const text = redact(errmsg, secrets);
+  return new WxCloudStorageError({
+    code: kind.code,
+    message: `${endpoint}: WeChat answered ${errcode} (${text}). ${kind.advice}`,
+    retryable: kind.retryable,
+    errcode,
+    errmsg: text,
+    endpoint,
+    // WeChat ends its texts with the ID to be quoted to its support.
+    requestId: /rid:\s*([\w-]+)/.exec(text)?.[1],
+    upstreamStatus: 200,
+  });
+}
+
+/**
+ * The meaning of the status of one file in a batch answer: transient, where the same number is so
+ * for a whole call.
+ */
+export function judgeItemStatus(status: number): Required<ApiErrorKind> {
+  const kind = KINDS.get(status);
+  if (kind?.retryable === true) return { ...kind, retryable: true };
+  const advice = "Check the file's permissions.";
+  return { code: 'WX_CLOUD_API_FAILED', retryable: false, advice };
+}
+
+function findKind({
+  endpoint,
+  errcode,
+  auth,
+}: Pick<ApiFailure, 'endpoint' | 'errcode' | 'auth'>): ApiErrorKind {
+  // On the token calls 40001 speaks of the AppSecret, as no token was sent.
+  if (errcode === 40001 && TOKEN_CALL.test(endpoint))
+    return refusedCredential('Check the AppSecret.');
+  if (TOKEN_REJECTIONS.has(errcode))
+    return { code: 'WX_CLOUD_TOKEN_REJECTED', advice: TOKEN_ADVICE[auth] };
+  return (
+    (auth === 'open-api-service' ? SIDECAR_KINDS.get(errcode) : undefined) ??
+    KINDS.get(errcode) ??
+    failed('See the number in the list of return codes of the WeChat documents.')
+  );
+}
+
+/** True when an error says that the access token was refused; one renewal may help. */
+export function isTokenRejection(error: unknown): boolean {
+  return error instanceof WxCloudStorageError && TOKEN_REJECTIONS.has(error.errcode);
+}
+
+/**
+ * What an HTTP status means that the sidecar of the open API service does not answer with itself; undefined for one that
+ * says nothing of it.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
+ */
+export function sidecarError(endpoint: string, status: number): WxCloudStorageError | undefined {
+  const parts = { endpoint, upstreamStatus: status };
+  if (status === 502) {
+    return new WxCloudStorageError({
+      ...parts,
+      code: 'WX_CLOUD_API_FAILED',
+      message: `${endpoint}: the open API service answered HTTP 502. Add the path under 云调用 → 微信令牌权限配置 in the console and create a new version of the service; if it is listed, try again later.`,
+      retryable: true,
+    });
+  }
+  if (status !== 404) return undefined;
+  return new WxCloudStorageError({
+    ...parts,
+    code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+    message: `${endpoint}: HTTP 404, so there is no sidecar of the open API service beside this instance. Switch the service (开放接口服务) on and create a new version; outside WeChat Cloud Hosting use another auth.`,
+  });
+}

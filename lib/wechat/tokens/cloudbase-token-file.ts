@@ -1,0 +1,94 @@
+import { readFile, stat } from 'node:fs/promises';
+import { WxCloudStorageError } from '../../errors/errors.js';
+import { elapsedMs, untilAborted } from '../../operations/deadline.js';
+import type { TokenSource } from '../wechat-api.js';
+
+/** The platform writes a new token this often. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html */
+const REREAD_AFTER_MS = 600_000;
+/** Each of its tokens is good for this long. */
+const LIFE_MS = 1_800_000;
+/** Named in errors in place of a remote operation. */
+export const TOKEN_FILE_ENDPOINT = 'auth.file';
+
+interface ReadToken {
+  readonly accessToken: string;
+  readonly readAtMs: number;
+  /** What tells one state of the file from another. */
+  readonly state: string;
+}
+
+/** What a {@link CloudbaseTokenFile} works with. */
+export interface CloudbaseTokenFileParts {
+  /** Where the platform mounts the token. */
+  readonly file: string;
+  /** Milliseconds on a clock that is never set. @defaultValue `elapsedMs` */
+  readonly nowMs?: () => number;
+}
+
+/**
+ * The token that the platform mounts into a container. The file is looked at for every call and read again when it has
+ * changed, after a refusal, and at least every 10 minutes; while it cannot be read, the token read last serves, for 30
+ * minutes at most.
+ */
+export class CloudbaseTokenFile implements TokenSource {
+  readonly #file: string;
+  readonly #nowMs: () => number;
+  #held: ReadToken | undefined;
+  #reading: Promise<string> | undefined;
+
+  /** Reads nothing yet. */
+  constructor({ file, nowMs = elapsedMs }: CloudbaseTokenFileParts) {
+    this.#file = file;
+    this.#nowMs = nowMs;
+  }
+
+  /** The token that the file holds now. @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_UNAVAILABLE` */
+  async get(signal?: AbortSignal): Promise<string> {
+    signal?.throwIfAborted();
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return untilAborted(this.#reading, signal);
+  }
+
+  /** Has nothing to note. */
+  confirm(): void {}
+
+  /** Has the file read again. */
+  invalidate(rejected: string): void {
+    if (this.#held?.accessToken === rejected) this.#held = undefined;
+  }
+
+  async #read(): Promise<string> {
+    const held = this.#held;
+    try {
+      const { mtimeMs, size, ino } = await stat(this.#file);
+      const state = `${ino} ${size} ${mtimeMs}`;
+      const isKnown = held?.state === state && this.#ageOf(held) < REREAD_AFTER_MS;
+      if (isKnown) return held.accessToken;
+      const accessToken = (await readFile(this.#file, 'utf8')).trim();
+      if (accessToken === '') throw new Error('the file is empty');
+      this.#held = { accessToken, readAtMs: this.#nowMs(), state };
+      return accessToken;
+    } catch (error) {
+      if (held !== undefined && this.#ageOf(held) < LIFE_MS) return held.accessToken;
+      throw unreadable(error);
+    }
+  }
+
+  #ageOf({ readAtMs }: ReadToken): number {
+    return this.#nowMs() - readAtMs;
+  }
+}
+
+function unreadable(cause: unknown): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+    message:
+      'auth.file: the token that the platform mounts could not be read. Outside WeChat Cloud Hosting there is none: use ' +
+      'another auth. Inside, switch on 云调用 for the service and create a new version; see the cause.',
+    retryable: true,
+    endpoint: TOKEN_FILE_ENDPOINT,
+    cause,
+  });
+}

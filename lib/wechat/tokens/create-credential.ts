@@ -1,0 +1,117 @@
+import {
+  observed,
+  type StorageLogger,
+  tokenChannel,
+  type WxCloudTokenEvent,
+} from '../../diagnostics.js';
+import { WxCloudStorageError } from '../../errors/errors.js';
+import { elapsedMs, startDeadline } from '../../operations/deadline.js';
+import { retry } from '../../operations/retry.js';
+import type { ResolvedOptions, ResolvedTokenCallAuth } from '../../options/resolved-options.js';
+import {
+  type Credential,
+  type FetchedToken,
+  type JsonApi,
+  openApiCredential,
+  tokenCredential,
+} from '../wechat-api.js';
+import { AccessTokenCache, type CellMembership, joinCell } from './access-token-cache.js';
+import { CloudbaseTokenFile } from './cloudbase-token-file.js';
+import { getCustomToken } from './custom-token.js';
+import { SharedTokenFetcher, tokenOwner } from './shared-token-fetcher.js';
+import { TokenFetcher, type UnwantedTokens } from './token-fetcher.js';
+
+/** What a credential is made with. */
+export interface CredentialParts {
+  /** WeChat's API. */
+  readonly api: JsonApi;
+  /** The instance's options. */
+  readonly options: ResolvedOptions;
+  /** Where lines for operators go. */
+  readonly logger: Pick<StorageLogger, 'warn' | 'debug'>;
+}
+
+/** Makes the credential that `auth` describes; fetches and reads nothing yet. */
+export function createCredential(parts: CredentialParts): Credential {
+  const { options } = parts;
+  const { auth } = options;
+  switch (auth.type) {
+    case 'open-api-service':
+      return openApiCredential(auth.fromAppid);
+    case 'cloudbase-token':
+      return tokenCredential(new CloudbaseTokenFile(auth), 'cloudbase_access_token');
+    case 'custom':
+      return tokenCredential(createCache(parts, (_, signal) => getCustomToken(auth, signal)));
+    default:
+      return tokenCredential(createCache(parts, createFetch(parts, auth), joinOthers(parts, auth)));
+  }
+}
+
+/** Tokens of another address of the API, as the emulator's, are other tokens. */
+function joinOthers({ options }: CredentialParts, auth: ResolvedTokenCallAuth): CellMembership {
+  return joinCell(`${options.apiBaseUrl} ${tokenOwner(auth)}`, elapsedMs);
+}
+
+function createCache(
+  { options, logger }: CredentialParts,
+  fetchToken: Fetch,
+  membership?: CellMembership,
+): AccessTokenCache {
+  return new AccessTokenCache({
+    ...(membership && { cell: membership.cell, leaveCell: membership.leave }),
+    fetchToken: async unwanted => {
+      const token = await withTries(options, signal => fetchToken(unwanted, signal));
+      logger.debug(`An access token was fetched; it lives for ${token.expiresInSeconds} s.`);
+      return token;
+    },
+    onRenewalFailed: error =>
+      logger.warn(
+        `The access token could not be renewed; the one at hand serves on, until its end at most. ${describe(error)}`,
+      ),
+  });
+}
+
+function describe(error: unknown): string {
+  return error instanceof WxCloudStorageError ? error.message : 'See that auth works.';
+}
+
+type Fetch = (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<FetchedToken>;
+
+/** With a store, one of the processes that share it fetches for all. */
+function createFetch({ api, logger }: CredentialParts, auth: ResolvedTokenCallAuth): Fetch {
+  const nowMs = elapsedMs;
+  const fetcher = new TokenFetcher({ api, auth, nowMs });
+  const fetchToken: Fetch = (unwanted, signal) => fetcher.fetch(unwanted, signal);
+  const { store } = auth;
+  if (store === undefined) return fetchToken;
+  const warn = (message: string): void => logger.warn(message);
+  const key = tokenOwner(auth);
+  const shared = new SharedTokenFetcher({ store, key, fetchToken, nowMs, warn });
+  return (unwanted, signal) => shared.fetch(unwanted, signal);
+}
+
+/** Has a clock of its own: callers share a fetch, so no single one may end it. */
+async function withTries(
+  { env, auth, retry: policy, timeouts }: ResolvedOptions,
+  work: (signal: AbortSignal) => Promise<FetchedToken>,
+): Promise<FetchedToken> {
+  const deadline = startDeadline({
+    operation: 'fetching an access token',
+    timeoutMs: timeouts.tokenMs,
+    phase: 'token',
+  });
+  const { signal } = deadline;
+  try {
+    return await observed<FetchedToken, WxCloudTokenEvent>(
+      tokenChannel,
+      () => retry(() => work(signal), { policy, signal }),
+      token => ({
+        env,
+        type: auth.type,
+        ...(token && { expiresInSeconds: token.expiresInSeconds }),
+      }),
+    );
+  } finally {
+    deadline.dispose();
+  }
+}

@@ -1,0 +1,223 @@
+import { createHmac } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { WxCloudStorageError } from '../../errors/errors.js';
+import type {
+  AccessTokenLock,
+  AccessTokenStore,
+  StoredAccessToken,
+} from '../../options/options.js';
+import type { ResolvedTokenCallAuth } from '../../options/resolved-options.js';
+import type { FetchedToken } from '../wechat-api.js';
+import { FetchPace } from './failure-backoff.js';
+import type { UnwantedTokens } from './token-fetcher.js';
+
+const SECRET_MARK_LABEL = 'nestjs-wx-cloud-storage secret mark, 1';
+/** Enough to tell secrets apart, and too little to find one by. */
+const SECRET_MARK_CHARACTERS = 22;
+
+/**
+ * The name under which a token is kept and shared: tokens belong to the AppID, whatever the
+ * environment. It ends with a mark of the AppSecret, so that a wrong secret does not get the token
+ * of the right one. The mark is an HMAC with the secret as its key.
+ */
+export function tokenOwner({ appid, type, secret }: ResolvedTokenCallAuth): string {
+  const mark = createHmac('sha256', secret.reveal())
+    .update(JSON.stringify([SECRET_MARK_LABEL, appid, type]))
+    .digest('base64url')
+    .slice(0, SECRET_MARK_CHARACTERS);
+  return `${appid}:${type}:${mark}`;
+}
+
+/** A store that takes longer is done without. */
+const STORE_MS = 1_000;
+/** How long a store that failed is left alone. */
+const STORE_PAUSE_MS = 5_000;
+/** How long a process may hold the lock: longer than a token call takes, and how long one that died blocks the others. */
+const LOCK_MS = 15_000;
+/** How often it is looked whether the process that holds the lock is done. */
+const POLL_MS = 100;
+/** A token with less life left is not worth taking over. */
+const LEAST_LIFE_MS = 10_000;
+/** While the store is out, processes void each other's classic tokens; these waits keep that from eating the quota. */
+const ALONE = { free: 3, firstWaitMs: 30_000, longestWaitMs: 300_000 };
+
+/** What a {@link SharedTokenFetcher} works with. */
+export interface SharedTokenFetcherParts {
+  /** Where the token is shared. */
+  readonly store: AccessTokenStore;
+  /** Under which name: AppID, kind and a mark of the secret. */
+  readonly key: string;
+  /** Fetches a token from WeChat. */
+  readonly fetchToken: (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<FetchedToken>;
+  /** Milliseconds on a clock that is never set. */
+  readonly nowMs: () => number;
+  /** Told when the store fails, once for every time it is left alone. */
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Fetches a token for all processes that share a store: one of them asks WeChat, the others wait for what it brings. When
+ * the store is slow or gone, this process asks for itself, and less and less often.
+ */
+export class SharedTokenFetcher {
+  readonly #parts: SharedTokenFetcherParts;
+  readonly #alone: FetchPace;
+  #storeBackAtMs = -Infinity;
+
+  /** Asks nobody yet. */
+  constructor(parts: SharedTokenFetcherParts) {
+    this.#parts = parts;
+    this.#alone = new FetchPace(parts.nowMs, ALONE);
+  }
+
+  /** A token other than the unwanted ones. The signal ends everything. */
+  async fetch(unwanted: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
+    if (this.#parts.nowMs() < this.#storeBackAtMs) return this.#fetchAlone(unwanted, signal);
+    try {
+      return await this.#fetchShared(unwanted, signal);
+    } catch (error) {
+      if (!(error instanceof StoreFailure)) throw error;
+      this.#storeBackAtMs = this.#parts.nowMs() + STORE_PAUSE_MS;
+      this.#parts.warn(
+        `The store for access tokens ${error.message}; going on without it for ${STORE_PAUSE_MS / 1000} s.`,
+      );
+      return this.#fetchAlone(unwanted, signal);
+    }
+  }
+
+  async #fetchShared(unwanted: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
+    let voided: FetchedToken | undefined;
+    for (;;) {
+      try {
+        const shared = await this.#take(unwanted);
+        if (shared !== undefined) return shared;
+        const lock = await this.#lock();
+        const fetched = lock && (await this.#fetchLocked(lock, unwanted, signal));
+        // A store that refuses again and again is not to cost the day's quota.
+        if (fetched?.isCurrent === true || (fetched && voided)) return fetched.token;
+        voided ??= fetched?.token;
+      } catch (error) {
+        if (voided === undefined || !(error instanceof StoreFailure)) throw error;
+        // Better than another one, which would void that of the process with the newer lock.
+        return voided;
+      }
+      await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+  }
+
+  /** Somebody may have fetched one between the look and the lock. */
+  async #fetchLocked(
+    lock: AccessTokenLock,
+    unwanted: UnwantedTokens,
+    signal: AbortSignal,
+  ): Promise<LockedFetch> {
+    try {
+      const shared = await this.#take(unwanted);
+      if (shared !== undefined) return { token: shared, isCurrent: true };
+      const token = await this.#parts.fetchToken(unwanted, signal);
+      return { token, isCurrent: await this.#share(token, lock) };
+    } finally {
+      // Its life is short: one that cannot be given back ends by itself.
+      await within(lock.release()).catch(() => {});
+    }
+  }
+
+  async #take(unwanted: UnwantedTokens): Promise<FetchedToken | undefined> {
+    const { store, key, nowMs } = this.#parts;
+    const sinceMs = nowMs();
+    const shared = await within(store.get(key));
+    this.#alone.succeeded();
+    return isUsable(shared, unwanted)
+      ? { accessToken: shared.accessToken, expiresInSeconds: shared.expiresInMs / 1000, sinceMs }
+      : undefined;
+  }
+
+  /** A lock that is given out too late would keep everybody waiting, so it goes back at once. */
+  #lock(): Promise<AccessTokenLock | undefined> {
+    const { store, key } = this.#parts;
+    return within(store.lock(key, LOCK_MS), late => void late?.release().catch(() => {}));
+  }
+
+  /**
+   * Shares a new token, which is good even when that fails. False when another process has a newer
+   * lock: its token voids this one where the tokens are classic ones, and is the one that all
+   * others use in any case.
+   */
+  async #share(
+    { accessToken, expiresInSeconds, sinceMs }: FetchedToken,
+    lock: AccessTokenLock,
+  ): Promise<boolean> {
+    const { store, key, warn, nowMs } = this.#parts;
+    const ageMs = sinceMs === undefined ? 0 : nowMs() - sinceMs;
+    const token: StoredAccessToken = { accessToken, expiresInMs: expiresInSeconds * 1000 - ageMs };
+    try {
+      return (await within(store.set(key, token, lock))) !== false;
+    } catch (error) {
+      warn(
+        `The store for access tokens ${String((error as Error).message)}; a new token was not shared.`,
+      );
+      return true;
+    }
+  }
+
+  async #fetchAlone(unwanted: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
+    const { waitMs } = this.#alone;
+    if (waitMs > 0) throw waitingForStore(waitMs);
+    const token = await this.#parts.fetchToken(unwanted, signal);
+    this.#alone.failed();
+    return token;
+  }
+}
+
+/** A token that was fetched under the lock. */
+interface LockedFetch {
+  readonly token: FetchedToken;
+  /** False when another process had taken the lock meanwhile. */
+  readonly isCurrent: boolean;
+}
+
+function isUsable(
+  shared: StoredAccessToken | undefined,
+  { rejected, held }: UnwantedTokens,
+): shared is StoredAccessToken {
+  if (shared === undefined || shared.expiresInMs < LEAST_LIFE_MS) return false;
+  return shared.accessToken !== rejected && shared.accessToken !== held;
+}
+
+/** The store, not WeChat, is at fault. */
+class StoreFailure extends Error {}
+
+/** What the store says of itself may hold a token or a password, so it is not repeated. */
+async function within<T>(work: Promise<T>, onLate?: (result: T) => void): Promise<T> {
+  const clock = new AbortController();
+  let isLate = false;
+  const timeIsUp = delay(STORE_MS, undefined, { signal: clock.signal }).then(() => {
+    isLate = true;
+    throw new StoreFailure(`did not answer within ${STORE_MS} ms`);
+  });
+  const answered = work.then(
+    result => {
+      if (isLate) onLate?.(result);
+      return result;
+    },
+    () => {
+      throw new StoreFailure('failed');
+    },
+  );
+  try {
+    return await Promise.race([answered, timeIsUp]);
+  } finally {
+    clock.abort();
+    // The loser of the race concerns nobody any more.
+    timeIsUp.catch(() => {});
+    answered.catch(() => {});
+  }
+}
+
+function waitingForStore(waitMs: number): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+    message: `The store for access tokens is out, and this process has fetched several for itself; it asks again in ${Math.ceil(waitMs / 1000)} s. See that the store works.`,
+    retryable: true,
+  });
+}

@@ -1,0 +1,251 @@
+import { WxCloudStorageError } from '../errors/errors.js';
+import { redact } from '../errors/redaction.js';
+import { isTransientStatus } from '../operations/retry.js';
+import {
+  type HttpExchange,
+  type HttpTransport,
+  type RequestTarget,
+  toTarget,
+} from '../transport/http-client.js';
+import type { HttpReply } from '../transport/response-handlers.js';
+import {
+  type AuthType,
+  isTokenRejection,
+  type JsonObject,
+  readApiFailure,
+  sidecarError,
+  toApiError,
+} from './api-errors.js';
+import type { AccessToken } from './endpoints.js';
+
+/** A token that was fetched. */
+export interface FetchedToken extends AccessToken {
+  /**
+   * The moment before which its life cannot have begun, by the clock of the cache.
+   * @defaultValue when it came
+   */
+  readonly sinceMs?: number;
+}
+
+/** Where the tokens of one instance come from, for any number of callers. */
+export interface TokenSource {
+  /** A token that is good now. The signal ends this caller's waiting only. */
+  get(signal?: AbortSignal): Promise<string>;
+  /** Takes note that WeChat let a token through. */
+  confirm(): void;
+  /** Drops a token that WeChat refused, unless a newer one has taken its place. */
+  invalidate(rejected: string): void;
+  /** The instance has ended: what it shares with others is left to them. */
+  close?(): void;
+}
+
+/** What lets the calls of one instance through. */
+export interface Credential {
+  /** The tokens; undefined where the surroundings add one by themselves. */
+  readonly tokens: TokenSource | undefined;
+  /** The query members that go with a call. */
+  readonly toQuery: (token: string) => Readonly<Record<string, string>>;
+}
+
+/** Calls carry a token in the query. */
+export function tokenCredential(
+  tokens: TokenSource,
+  parameter: 'access_token' | 'cloudbase_access_token' = 'access_token',
+): Credential {
+  return { tokens, toQuery: token => ({ [parameter]: token }) };
+}
+
+/**
+ * Calls carry no token: the sidecar of the open API service adds it. `fromAppid` names the AppID that calls, where several
+ * share one environment.
+ * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html
+ */
+export function openApiCredential(fromAppid: string | undefined): Credential {
+  const query: Readonly<Record<string, string>> =
+    fromAppid === undefined ? {} : { from_appid: fromAppid };
+  return { tokens: undefined, toQuery: () => query };
+}
+
+/** One call of a JSON API that wants a credential. */
+export interface AuthorizedCall {
+  /** The path, e.g. `/tcb/uploadfile`. */
+  readonly endpoint: string;
+  /** Sent as JSON. */
+  readonly body: unknown;
+  /** Ends the call. */
+  readonly signal: AbortSignal;
+}
+
+/** Calls WeChat's JSON API with the instance's credential. */
+export class AuthorizedApi {
+  readonly #api: JsonApi;
+  readonly #credential: Credential;
+
+  /** Puts the credential into every call of `api`. */
+  constructor(api: JsonApi, credential: Credential) {
+    this.#api = api;
+    this.#credential = credential;
+  }
+
+  /**
+   * Makes one call. A refused token is renewed once, together with all callers that hold it, and the call repeated.
+   * @throws {@link WxCloudStorageError} as {@link JsonApi.call} does; `WX_CLOUD_TOKEN_REJECTED` when the renewed token is refused too
+   */
+  async post(call: AuthorizedCall): Promise<unknown> {
+    const { tokens } = this.#credential;
+    if (tokens === undefined) return this.#send(call, '');
+    const token = await tokens.get(call.signal);
+    try {
+      const answer = await this.#send(call, token);
+      tokens.confirm();
+      return answer;
+    } catch (error) {
+      if (!isTokenRejection(error)) throw error;
+      tokens.invalidate(token);
+    }
+    const answer = await this.#send(call, await tokens.get(call.signal));
+    tokens.confirm();
+    return answer;
+  }
+
+  #send({ endpoint, body, signal }: AuthorizedCall, token: string): Promise<unknown> {
+    const query = this.#credential.toQuery(token);
+    return this.#api.call({ endpoint, method: 'POST', query, body, signal });
+  }
+}
+
+/** One call of a JSON API. */
+export interface JsonCall {
+  /** The path, e.g. `/tcb/uploadfile`. */
+  readonly endpoint: string;
+  /** The method; a body is sent with `POST` only. */
+  readonly method: 'GET' | 'POST';
+  /** The query; its values are treated as secrets. */
+  readonly query: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** Further literals that must not be shown. */
+  readonly secrets?: readonly string[];
+  /** Ends the call. */
+  readonly signal: AbortSignal;
+}
+
+/** More than any documented answer: 50 links of 1 KiB each, twenty times over. */
+const MAX_ANSWER_BYTES = 1_048_576;
+/** How much of an answer that is not understood goes into an error's message. */
+const MAX_QUOTED_CHARACTERS = 200;
+
+/** Where WeChat's API is. */
+export interface ApiAddress {
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+  /**
+   * The way in which its calls are authenticated: errors say what to do accordingly.
+   * @defaultValue `stable-token`
+   */
+  readonly auth?: AuthType;
+}
+
+/** Calls WeChat's JSON API at one address. */
+export class JsonApi {
+  readonly #transport: HttpTransport;
+  readonly #base: RequestTarget;
+  readonly #auth: AuthType;
+
+  /** Calls nothing yet. */
+  constructor(transport: HttpTransport, { baseUrl, auth = 'stable-token' }: ApiAddress) {
+    this.#transport = transport;
+    this.#base = toTarget(new URL(baseUrl));
+    this.#auth = auth;
+  }
+
+  /**
+   * Makes one call and resolves with the parsed answer, whose `errcode` is absent or 0. WeChat reports errors with
+   * HTTP 200 and an `errcode`; each becomes a typed error.
+   * @throws {@link WxCloudStorageError} by `errcode`; `WX_CLOUD_API_FAILED` for another HTTP status;
+   * `WX_CLOUD_RESPONSE_MALFORMED` for an answer that is no JSON object
+   */
+  async call(call: JsonCall): Promise<unknown> {
+    const secrets = [...Object.values(call.query), ...(call.secrets ?? [])];
+    const request: HttpExchange = {
+      endpoint: call.endpoint,
+      method: call.method,
+      target: this.#targetOf(call),
+      headers: { accept: 'application/json', 'content-type': 'application/json' },
+      body: call.method === 'POST' ? Buffer.from(JSON.stringify(call.body)) : undefined,
+      signal: call.signal,
+      secrets,
+    };
+    const answer = await this.#transport.exchange(request, MAX_ANSWER_BYTES);
+    return readAnswer({ answer, endpoint: call.endpoint, secrets, auth: this.#auth });
+  }
+
+  #targetOf({ endpoint, query }: JsonCall): RequestTarget {
+    const { origin, path } = this.#base;
+    const search = new URLSearchParams(query).toString();
+    const prefix = path === '/' ? '' : path;
+    return { origin, path: `${prefix}${endpoint}${search === '' ? '' : `?${search}`}` };
+  }
+}
+
+interface Answer {
+  readonly answer: HttpReply;
+  readonly endpoint: string;
+  readonly secrets: readonly string[];
+  readonly auth: AuthType;
+}
+
+function readAnswer(parts: Answer): unknown {
+  const { answer, endpoint, secrets, auth } = parts;
+  const value = parseObject(answer.text);
+  const failure = readApiFailure(value);
+  if (failure !== undefined) throw toApiError({ ...failure, endpoint, secrets, auth });
+  if (answer.status !== 200) throw unexpectedStatus(parts);
+  if (value === undefined || Number.isNaN(Number(value['errcode'] ?? 0))) throw notJson(parts);
+  return value;
+}
+
+function parseObject(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as JsonObject)
+      : undefined;
+  } catch {
+    // Not JSON: the caller reports it with the text's beginning.
+    return undefined;
+  }
+}
+
+function unexpectedStatus({ answer, endpoint, secrets, auth }: Answer): WxCloudStorageError {
+  const missing = auth === 'open-api-service' ? sidecarError(endpoint, answer.status) : undefined;
+  if (missing !== undefined) return missing;
+  const transient = isTransientStatus(answer.status);
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_API_FAILED',
+    message: `${endpoint}: the answer was HTTP ${answer.status} (${quote(answer.text, secrets)}). ${
+      transient ? 'Try again later' : 'Check apiBaseUrl'
+    }; if a gateway or proxy stands between, check it.`,
+    retryable: transient,
+    endpoint,
+    upstreamStatus: answer.status,
+  });
+}
+
+function notJson({ answer, endpoint, secrets }: Answer): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `${endpoint}: the answer is not the JSON that WeChat documents (${quote(answer.text, secrets)}). Check apiBaseUrl, and any gateway between.`,
+    retryable: true,
+    endpoint,
+    upstreamStatus: answer.status,
+  });
+}
+
+/** Pages and plain texts of gateways tell what went wrong; anything like JSON may hold a token, so it is only named. */
+function quote(text: string, secrets: readonly string[]): string {
+  const trimmed = text.trim();
+  if (trimmed === '') return 'empty';
+  if (/^["[{]/.test(trimmed)) return `${trimmed.length} characters of JSON`;
+  return JSON.stringify(redact(trimmed, secrets).slice(0, MAX_QUOTED_CHARACTERS));
+}

@@ -1,0 +1,194 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { PieceQueue } from '../../../lib/body/chunk-queue.js';
+import { MemoryBudget, startMemoryUse } from '../../../lib/body/memory-budget.js';
+
+const A = Buffer.from('a');
+const LARGE = Buffer.alloc(65_537);
+const NO_MORE = { done: true, value: undefined };
+
+function makeQueue({ limitBytes = 1_000_000, budgetBytes = 1_000_000 } = {}) {
+  const source = { pause: jest.fn(), resume: jest.fn() };
+  const use = startMemoryUse();
+  const budget = new MemoryBudget(budgetBytes, use);
+  const queue = new PieceQueue({ source, limitBytes, budget, fieldname: 'photo' });
+  return { source, use, budget, queue };
+}
+
+/** Whether a promise has been settled by now. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending');
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
+}
+
+describe('PieceQueue', () => {
+  it('gives pieces in their order, whoever is first', async () => {
+    const { queue } = makeQueue();
+    const early = queue.next();
+    queue.add(A);
+    queue.add(LARGE);
+    queue.end();
+    await expect(early).resolves.toEqual({ done: false, value: A });
+    await expect(queue.next()).resolves.toEqual({ done: false, value: LARGE });
+    await expect(queue.next()).resolves.toEqual(NO_MORE);
+    await expect(queue.next()).resolves.toEqual(NO_MORE);
+  });
+
+  it('tells whoever waits that there is no more', async () => {
+    const { queue } = makeQueue();
+    const waiting = queue.next();
+    queue.end();
+    await expect(waiting).resolves.toEqual(NO_MORE);
+  });
+
+  it('pauses its source once more than 64 KiB are waiting, and lets it go on when less are', async () => {
+    const { queue, source } = makeQueue();
+    queue.add(LARGE);
+    expect(source.pause).toHaveBeenCalledTimes(1);
+    expect(source.resume).not.toHaveBeenCalled();
+    await queue.next();
+    expect(source.resume).toHaveBeenCalledTimes(1);
+  });
+
+  it.each([
+    ['ends', (queue: PieceQueue) => queue.end()],
+    ['fails', (queue: PieceQueue) => queue.fail(new Error('broken'))],
+    ['is given up', (queue: PieceQueue) => queue.return()],
+  ])('lets its source go on when it %s', (_, finish) => {
+    const { queue, source } = makeQueue();
+    queue.add(LARGE);
+    finish(queue);
+    expect(source.resume).toHaveBeenCalledTimes(1);
+    queue.add(LARGE);
+    expect(source.pause).toHaveBeenCalledTimes(1);
+  });
+
+  it('does not pause its source while somebody waits', async () => {
+    const { queue, source } = makeQueue();
+    const waiting = queue.next();
+    queue.add(LARGE);
+    await waiting;
+    expect(source.pause).not.toHaveBeenCalled();
+  });
+
+  it('may reach its limit, and fails behind it', async () => {
+    const { queue } = makeQueue({ limitBytes: 2 });
+    queue.add(A);
+    queue.add(A);
+    expect(() => queue.assertMayHave(2)).not.toThrow();
+    expect(() => queue.assertMayHave(3)).toThrow(expect.objectContaining({ limitBytes: 2 }));
+    queue.add(A);
+    await expect(queue.next()).rejects.toMatchObject({
+      code: 'WX_CLOUD_FILE_TOO_LARGE',
+      limitBytes: 2,
+    });
+  });
+
+  it('tells its failure once more, and keeps the first one', async () => {
+    const { queue } = makeQueue();
+    const first = new Error('first');
+    queue.fail(first);
+    queue.fail(new Error('second'));
+    await expect(queue.next()).rejects.toBe(first);
+    await expect(queue.next()).rejects.toBe(first);
+  });
+
+  it.each([
+    ['it has ended', (queue: PieceQueue) => queue.end()],
+    ['it has failed', (queue: PieceQueue) => queue.fail(new Error('broken'))],
+    ['much of it is waiting', (queue: PieceQueue) => queue.add(LARGE)],
+  ])('is ready when %s, and not before', async (_, finish) => {
+    const { queue } = makeQueue();
+    queue.add(A);
+    expect(await isSettled(queue.ready)).toBe(false);
+    finish(queue);
+    expect(await isSettled(queue.ready)).toBe(true);
+  });
+
+  it('gives itself as a whole when it has ended and nobody has taken a piece', () => {
+    const { queue } = makeQueue();
+    queue.add(A);
+    expect(queue.takeWhole()).toBeUndefined();
+    queue.add(LARGE);
+    queue.end();
+    expect(queue.takeWhole()?.blocks).toEqual([A, LARGE]);
+  });
+
+  it('does not give itself as a whole when a piece is missing, or after a failure', async () => {
+    const read = makeQueue().queue;
+    read.add(A);
+    await read.next();
+    read.end();
+    expect(read.takeWhole()).toBeUndefined();
+    const failed = makeQueue().queue;
+    failed.fail(new Error('broken'));
+    expect(failed.takeWhole()).toBeUndefined();
+  });
+});
+
+describe('a queue and the memory budget', () => {
+  it.each<[string, (queue: PieceQueue) => unknown]>([
+    ['it is read', queue => Promise.all([queue.next(), queue.next()])],
+    ['it fails', queue => queue.fail(new Error('broken'))],
+    ['nobody reads it any more', queue => queue.return()],
+    ['it is taken as a whole and let go of', queue => (queue.end(), queue.takeWhole()?.release())],
+  ])('holds its part until %s', async (_, finish) => {
+    const { queue, use } = makeQueue();
+    queue.add(A);
+    queue.add(LARGE);
+    expect(use.usedBytes).toBe(65_538);
+    await finish(queue);
+    expect(use.usedBytes).toBe(0);
+    queue.end();
+    expect([use.movable.size, use.moving.size]).toEqual([0, 0]);
+  });
+
+  it('does not count what somebody waits for', async () => {
+    const { queue, use } = makeQueue();
+    const waiting = queue.next();
+    queue.add(LARGE);
+    expect(use.usedBytes).toBe(0);
+    await waiting;
+  });
+
+  it('does not give itself as a whole when the budget has no room for it', async () => {
+    const { queue, use } = makeQueue({ budgetBytes: 0 });
+    queue.add(A);
+    queue.end();
+    expect(queue.takeWhole()).toBeUndefined();
+    expect([use.usedBytes, use.moving.has(queue)]).toEqual([1, true]);
+    await expect(queue.next()).resolves.toEqual({ done: false, value: A });
+    expect([use.usedBytes, use.moving.size]).toEqual([0, 0]);
+  });
+
+  it('takes one piece at a time and is ready at once when nothing is left', async () => {
+    const { queue, source } = makeQueue({ budgetBytes: 0 });
+    queue.add(A);
+    expect([source.pause.mock.calls.length, queue.isAsked]).toEqual([1, true]);
+    expect(await isSettled(queue.ready)).toBe(true);
+    expect(source.resume).not.toHaveBeenCalled();
+    await queue.next();
+    expect(source.resume).toHaveBeenCalledTimes(1);
+    queue.add(A);
+    expect(source.pause).toHaveBeenCalledTimes(2);
+  });
+
+  it('is ready as soon as another wants its memory, and counts until it has been read', async () => {
+    const { queue, source, use, budget } = makeQueue({ budgetBytes: 1_000 });
+    queue.add(A);
+    expect(budget.reserve(1_000)).toBe(false);
+    await queue.ready;
+    expect([source.pause.mock.calls.length, queue.isAsked, use.usedBytes]).toEqual([1, true, 1]);
+    await queue.next();
+    expect([source.resume.mock.calls.length, use.usedBytes]).toEqual([1, 0]);
+  });
+
+  it('gathers small pieces, and does not hold large buffers for them', async () => {
+    const { queue } = makeQueue();
+    const large = Buffer.alloc(60_000);
+    for (let index = 0; index < 1_000; index += 1) queue.add(large.subarray(0, 1));
+    queue.end();
+    const blocks = queue.takeWhole()?.blocks;
+    expect(blocks?.length).toBeLessThan(10);
+    expect(blocks?.filter(({ buffer }) => buffer === large.buffer)).toEqual([]);
+  });
+});

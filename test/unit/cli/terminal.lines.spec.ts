@@ -1,0 +1,108 @@
+import { describe, expect, it } from '@jest/globals';
+import { describeCheck } from '../../../lib/cli/check-command.js';
+import { describeEmulator, formatRequest } from '../../../lib/cli/emulator-command.js';
+import { cleanText } from '../../../lib/cli/terminal.js';
+import type { JournalEntry } from '../../../lib/emulator/index.js';
+import { WxCloudStorageError } from '../../../lib/errors/errors.js';
+import type { CheckOutcome, StorageCheck } from '../../../lib/index.js';
+
+const ENTRY: JournalEntry = {
+  operation: 'upload-link',
+  method: 'POST',
+  path: '/tcb/uploadfile',
+  status: 200,
+  requestBytes: 94,
+  responseBytes: 766,
+  durationMs: 4,
+};
+
+describe('formatRequest', () => {
+  it('names method, operation, path, status, bytes and milliseconds', () => {
+    expect(formatRequest(ENTRY)).toBe(
+      'POST upload-link /tcb/uploadfile 200 94 B in, 766 B out, 4 ms',
+    );
+  });
+
+  it.each<[Partial<JournalEntry>, RegExp]>([
+    [{ errcode: 40125 }, / 4 ms, errcode 40125$/],
+    [{ status: 403, cosCode: 'AccessDenied' }, / 403 .* 4 ms, AccessDenied$/],
+    [{ via: 'sidecar' }, / 4 ms, by the sidecar$/],
+    [{ status: 0, fault: 'reset', aborted: true }, / - .* 4 ms, fault reset, aborted$/],
+  ])('adds what went wrong: %j', (members, expected) => {
+    expect(formatRequest({ ...ENTRY, ...members })).toMatch(expected);
+  });
+
+  it('shows neither control characters nor the user of an address, and no more than a line', () => {
+    const path = `http://me:pass@host/\u001B[2J\u009B\u202E\n${'x'.repeat(5_000)}`;
+    const line = formatRequest({ ...ENTRY, path });
+    expect(line).toContain(' http://host/?[2J???xxx');
+    expect(line.length).toBeLessThan(300);
+  });
+});
+
+describe('cleanText', () => {
+  it.each([
+    ['图片 a.png', '图片 a.png'],
+    ['a\r\nb\tc', 'a??b?c'],
+    ['\u2028\u2029\u0085', '???'],
+    ['\uD800x', '\uFFFDx'],
+    ['12345678901', '1234567890…'],
+  ])('turns %j into %j', (text, expected) => {
+    expect(cleanText(text, 10)).toBe(expected);
+  });
+});
+
+describe('describeEmulator', () => {
+  const url = 'http://127.0.0.1:4100';
+  const options = { env: 'e-1', appid: 'wx1', secret: 's', apiBaseUrl: url };
+
+  it('gives lines for a .env file, and else comments', () => {
+    const lines = describeEmulator({ url, options });
+    expect(lines.filter(line => !line.startsWith('# '))).toEqual([
+      'WX_ENV_ID=e-1',
+      'WX_APPID=wx1',
+      'WX_SECRET=s',
+      'WX_API_BASE_URL=http://127.0.0.1:4100',
+    ]);
+    expect(lines[0]).toContain('objects in memory');
+  });
+
+  it('says where objects are kept, on one line', () => {
+    expect(describeEmulator({ url, options }, 'a\nWX_SECRET=b')[0]).toContain('in a?WX_SECRET=b.');
+  });
+});
+
+describe('describeCheck', () => {
+  const ok: CheckOutcome = { status: 'ok' };
+  const skipped: CheckOutcome = { status: 'skipped' };
+  const fine: StorageCheck = {
+    ok: true,
+    credential: ok,
+    environment: ok,
+    write: skipped,
+    read: skipped,
+    delete: skipped,
+  };
+
+  it('has a line for each part', () => {
+    expect(describeCheck(fine, false)).toEqual([
+      'ok      credential: WeChat gives an access token',
+      'ok      environment: WeChat gives an upload link for the environment',
+      'skipped write: not asked for: --bucket',
+      'skipped read: not asked for: --bucket',
+      'skipped delete: not asked for: --bucket',
+    ]);
+  });
+
+  it('gives code and message of what failed, on one line, and does not offer what was asked for', () => {
+    const error = new WxCloudStorageError({
+      code: 'WX_CLOUD_API_FAILED',
+      message: '/tcb/uploadfile: WeChat answered -501005\n(\u001B[2J). Check env.',
+    });
+    const found: StorageCheck = { ...fine, ok: false, environment: { status: 'failed', error } };
+    expect(describeCheck(found, true).slice(1, 3)).toEqual([
+      'FAILED  environment: WX_CLOUD_API_FAILED: /tcb/uploadfile: WeChat answered -501005?(?[2J). Check env.',
+      'skipped write: not tried',
+    ]);
+  });
+});

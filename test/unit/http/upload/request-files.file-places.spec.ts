@@ -1,0 +1,98 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  FilePlaces,
+  type FileTarget,
+  hideMethods,
+} from '../../../../lib/http/upload/request-files.js';
+
+const photo = { fieldname: 'photo' };
+const page = { fieldname: 'page' };
+const REFUSED = expect.objectContaining({ code: 'WX_CLOUD_FORM_INVALID' });
+
+describe('FilePlaces', () => {
+  it.each([
+    ['one', { file: undefined, files: undefined }],
+    ['list', { file: undefined, files: [] }],
+    ['by-field', { file: undefined, files: {} }],
+  ] as const)('leaves a form without files as %s nothing', (shape, expected) => {
+    const target: FileTarget = { file: 'of another', files: 'of another' };
+    expect(new FilePlaces(target, { maxCounts: undefined, shape })).toBeDefined();
+    expect(target).toEqual(expected);
+  });
+
+  it('puts one file where @UploadedFile() looks', () => {
+    const target: FileTarget = {};
+    const places = new FilePlaces(target, { maxCounts: new Map([['photo', 1]]), shape: 'one' });
+    places.add(photo);
+    expect(target.file).toBe(photo);
+    expect(() => places.add(photo)).toThrow(REFUSED);
+  });
+
+  it('puts files into a list in their order', () => {
+    const target: FileTarget = {};
+    const places = new FilePlaces(target, { maxCounts: undefined, shape: 'list' });
+    places.add(photo);
+    places.add(page);
+    expect(target.files).toEqual([photo, page]);
+  });
+
+  it('puts files into a list for each field, whatever its name', () => {
+    const target: FileTarget = {};
+    const hostile = { fieldname: '__proto__' };
+    const places = new FilePlaces(target, { maxCounts: undefined, shape: 'by-field' });
+    places.add(photo);
+    places.add(hostile);
+    places.add(photo);
+    const found = target.files as Record<string, unknown>;
+    expect(found['photo']).toEqual([photo, photo]);
+    expect(Object.keys(found)).toEqual(['photo', '__proto__']);
+    expect(Object.getPrototypeOf(found)).toBeNull();
+  });
+
+  it('counts each field by itself', () => {
+    const maxCounts = new Map([
+      ['photo', 2],
+      ['page', 1],
+    ]);
+    const places = new FilePlaces({}, { maxCounts, shape: 'by-field' });
+    places.add(photo);
+    places.add(page);
+    places.add(photo);
+    expect(() => places.add(page)).toThrow(REFUSED);
+    expect(() => places.add(photo)).toThrow(REFUSED);
+    expect(() => places.add({ fieldname: 'other' })).toThrow(REFUSED);
+  });
+});
+
+describe('a file that a field does not take', () => {
+  const maxCounts = new Map([
+    ['photo', 2],
+    ['page', Infinity],
+  ]);
+
+  it.each([
+    ['avatar', /in the field "avatar"; files are expected in "photo", "page"/],
+    ['a\u202e"b\n', /in the field "a\\"b"; files/],
+    ['photo', /more than 2 files in the field "photo", which takes no more/],
+  ])('is refused by names: %j', (fieldname, says) => {
+    const places = new FilePlaces({}, { maxCounts, shape: 'by-field' });
+    places.add(photo);
+    places.add(photo);
+    expect(() => places.assertTakes(fieldname)).toThrow(says);
+    expect(() => places.add({ fieldname })).toThrow(says);
+  });
+
+  it('is told no more than ten names', () => {
+    const many = new Map(Array.from({ length: 12 }, (_, index) => [`f${index}`, 1]));
+    const places = new FilePlaces({}, { maxCounts: many, shape: 'by-field' });
+    expect(() => places.assertTakes('x')).toThrow(/"f0", .*"f9" and 2 more/);
+  });
+});
+
+describe('hideMethods', () => {
+  it('hides what another parser calls by these names, and keeps its files', () => {
+    const target: FileTarget = { file: () => {}, files: [photo] };
+    hideMethods(target);
+    expect(target).toEqual({ file: undefined, files: [photo] });
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import { GrowingBuffer } from '../../../lib/multipart/multipart-parser.js';
+
+describe('GrowingBuffer', () => {
+  it('has nothing at first, and nothing again once it is cleared', () => {
+    const buffer = new GrowingBuffer();
+    expect(buffer.bytes).toEqual(Buffer.alloc(0));
+    buffer.add(Buffer.from('abc'));
+    buffer.clear();
+    expect([buffer.size, buffer.bytes]).toEqual([0, Buffer.alloc(0)]);
+    buffer.add(Buffer.from('d'));
+    expect(String(buffer.bytes)).toBe('d');
+  });
+
+  it('keeps a single piece as it is', () => {
+    const piece = Buffer.from('abc');
+    const buffer = new GrowingBuffer();
+    buffer.add(piece);
+    expect(buffer.bytes.buffer).toBe(piece.buffer);
+    expect(buffer.bytes.byteOffset).toBe(piece.byteOffset);
+  });
+
+  it('never writes into a piece that it was given', () => {
+    const shared = Buffer.from('abcdef');
+    const buffer = new GrowingBuffer();
+    buffer.add(shared.subarray(0, 2));
+    buffer.add(Buffer.from('xy'));
+    expect(String(buffer.bytes)).toBe('abxy');
+    expect(String(shared)).toBe('abcdef');
+  });
+
+  it('joins pieces of any size in their order', () => {
+    const pieces = Array.from({ length: 1_000 }, (_, index) => Buffer.alloc(index % 7, index));
+    const buffer = new GrowingBuffer();
+    for (const piece of pieces) buffer.add(piece);
+    expect(buffer.bytes.equals(Buffer.concat(pieces))).toBe(true);
+    expect(buffer.size).toBe(buffer.bytes.byteLength);
+  });
+
+  it('does not hold a large buffer for few bytes that wait', () => {
+    const large = Buffer.alloc(65_536, 'x');
+    const buffer = new GrowingBuffer();
+    buffer.add(large.subarray(0, 10));
+    buffer.compact();
+    expect(buffer.bytes.buffer.byteLength).toBe(10);
+    buffer.add(Buffer.from('y'));
+    buffer.compact();
+    expect(buffer.bytes.toString()).toBe(`${'x'.repeat(10)}y`);
+  });
+});

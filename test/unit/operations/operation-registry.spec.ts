@@ -1,0 +1,254 @@
+import { getEventListeners } from 'node:events';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { WxCloudStorageError } from '../../../lib/errors/errors.js';
+import { Operations } from '../../../lib/operations/operation-registry.js';
+import { failureOf } from '../support/failures.js';
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+const CLOSED = { code: 'WX_CLOUD_STORAGE_CLOSED' };
+
+/** Work that ends only with its signal, after a clean-up. */
+function untilEnded(cleanUp: () => Promise<void> = () => Promise.resolve()) {
+  return (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => {
+        void cleanUp().then(() => reject(signal.reason as Error));
+      });
+    });
+}
+
+/** Lets everything that waits for no timer happen. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise(resolve => setImmediate(resolve));
+}
+
+function fakeTimers(): void {
+  jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+}
+
+describe('run', () => {
+  it('passes the result on and leaves no timer or listener', async () => {
+    fakeTimers();
+    const { signal } = new AbortController();
+    const work = jest.fn(() => Promise.resolve('done'));
+    await expect(new Operations(1_000).run('x', { signal }, work)).resolves.toBe('done');
+    expect(work).toHaveBeenCalledTimes(1);
+    expect(jest.getTimerCount()).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  it('passes a failure on and leaves no timer or listener', async () => {
+    fakeTimers();
+    const { signal } = new AbortController();
+    const fault = new Error('x');
+    const work = (): Promise<never> => Promise.reject(fault);
+    await expect(new Operations(1_000).run('x', { signal }, work)).rejects.toBe(fault);
+    expect(jest.getTimerCount()).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  it.each([
+    ['its own limit', { timeoutMs: 50 }, 50],
+    ['the general limit', {}, 1_000],
+    ['the general limit when its own is undefined', { timeoutMs: undefined }, 1_000],
+  ])('ends at %s', async (_, options, limit) => {
+    fakeTimers();
+    const failure = failureOf(new Operations(1_000).run('upload', options, untilEnded()));
+    await settle();
+    const ended = jest.fn();
+    void failure.then(ended);
+    jest.advanceTimersByTime(limit - 1);
+    await settle();
+    expect(ended).not.toHaveBeenCalled();
+    jest.advanceTimersByTime(1);
+    expect(await failure).toMatchObject({
+      code: 'WX_CLOUD_REQUEST_TIMED_OUT',
+      phase: 'total',
+      endpoint: 'upload',
+    });
+  });
+
+  it('ends when its caller gives up', async () => {
+    const caller = new AbortController();
+    const failure = failureOf(new Operations(1_000).run('x', caller, untilEnded()));
+    await settle();
+    caller.abort();
+    expect(await failure).toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+  });
+
+  it('does no work for a caller who gave up before', async () => {
+    const work = jest.fn(() => Promise.resolve());
+    const running = new Operations(1_000).run('x', { signal: AbortSignal.abort() }, work);
+    await expect(running).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+    expect(work).not.toHaveBeenCalled();
+  });
+
+  it.each([0, -1, 0.5, NaN, Infinity, 2_147_483_648, '5', null])(
+    'refuses the time limit %p and does no work',
+    async timeoutMs => {
+      const work = jest.fn(() => Promise.resolve());
+      const options = { timeoutMs: timeoutMs as number };
+      await expect(new Operations(1_000).run('x', options, work)).rejects.toMatchObject({
+        code: 'WX_CLOUD_ARGUMENT_INVALID',
+      });
+      expect(work).not.toHaveBeenCalled();
+    },
+  );
+
+  it('reports work that throws at once as a rejection', async () => {
+    const work = (): Promise<never> => {
+      throw new Error('thrown');
+    };
+    await expect(new Operations(1_000).run('x', {}, work)).rejects.toThrow('thrown');
+  });
+
+  it('warns of no leak with many operations at once', async () => {
+    const onWarning = jest.fn();
+    process.on('warning', onWarning);
+    const operations = new Operations(1_000);
+    const caller = new AbortController();
+    const running = Array.from({ length: 100 }, () => operations.run('x', caller, untilEnded()));
+    caller.abort();
+    await Promise.allSettled(running);
+    await settle();
+    process.off('warning', onWarning);
+    expect(onWarning).not.toHaveBeenCalled();
+  });
+});
+
+describe('start', () => {
+  it('gives a deadline that the shut-down ends', () => {
+    const operations = new Operations(1_000);
+    const deadline = operations.start('download', {});
+    operations.close();
+    deadline.dispose();
+    expect(deadline.signal.reason).toMatchObject(CLOSED);
+  });
+
+  it('refuses a wrong time limit', () => {
+    expect(() => new Operations(1_000).start('x', { timeoutMs: 0 })).toThrow(WxCloudStorageError);
+  });
+});
+
+describe('close', () => {
+  it('refuses every further operation and ends the running ones', async () => {
+    const operations = new Operations(1_000);
+    const failure = failureOf(operations.run('x', {}, untilEnded()));
+    await settle();
+    operations.close();
+    expect(await failure).toMatchObject(CLOSED);
+    const work = jest.fn(() => Promise.resolve());
+    await expect(operations.run('x', {}, work)).rejects.toMatchObject(CLOSED);
+    expect(work).not.toHaveBeenCalled();
+  });
+
+  it('lets clean-ups run', async () => {
+    const operations = new Operations(1_000);
+    operations.close();
+    const work = (signal: AbortSignal): Promise<boolean> => Promise.resolve(signal.aborted);
+    await expect(operations.runCleanup('x', 100, work)).resolves.toBe(false);
+  });
+});
+
+/** As an application does that gives operations so much time to end. */
+async function drainWithin(operations: Operations, graceMs: number): Promise<void> {
+  operations.startClosing(graceMs);
+  await operations.drain();
+}
+
+describe('shutDown', () => {
+  it('ends at once when nothing runs, and leaves no timer', async () => {
+    fakeTimers();
+    const operations = new Operations(1_000);
+    await drainWithin(operations, 500);
+    await operations.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('waits for what runs, and leaves it alone', async () => {
+    fakeTimers();
+    const operations = new Operations(1_000);
+    let finish: (value: string) => void = () => {};
+    const running = operations.run('x', {}, () => new Promise<string>(done => (finish = done)));
+    await settle();
+    const stopped = drainWithin(operations, 500);
+    await settle();
+    jest.advanceTimersByTime(499);
+    finish('done');
+    await expect(running).resolves.toBe('done');
+    await stopped;
+    await operations.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('ends what has begun while something else is waited for', async () => {
+    fakeTimers();
+    const operations = new Operations(10_000);
+    await drainWithin(operations, 500);
+    const failure = failureOf(operations.run('x', {}, untilEnded()));
+    await settle();
+    jest.advanceTimersByTime(500);
+    expect(await failure).toMatchObject(CLOSED);
+    await operations.close();
+  });
+
+  it('ends what still runs after the grace time and waits for its clean-up', async () => {
+    fakeTimers();
+    const operations = new Operations(10_000);
+    const events: string[] = [];
+    const cleanUp = (): Promise<void> =>
+      operations.runCleanup('delete', 1_000, async () => {
+        await settle();
+        events.push('cleaned');
+      });
+    const failure = failureOf(operations.run('x', {}, untilEnded(cleanUp)));
+    await settle();
+    const stopped = drainWithin(operations, 500).then(() => events.push('stopped'));
+    jest.advanceTimersByTime(500);
+    expect(await failure).toMatchObject(CLOSED);
+    await stopped;
+    expect(events).toEqual(['cleaned', 'stopped']);
+  });
+
+  it('waits for a clean-up that runs alone', async () => {
+    const operations = new Operations(1_000);
+    const events: string[] = [];
+    const cleanUp = operations.runCleanup('delete', 1_000, async () => {
+      await settle();
+      events.push('cleaned');
+    });
+    await drainWithin(operations, 500);
+    events.push('stopped');
+    await cleanUp;
+    expect(events).toEqual(['cleaned', 'stopped']);
+  });
+
+  it('is not troubled by work that fails', async () => {
+    const operations = new Operations(1_000);
+    const failure = failureOf(operations.run('x', {}, () => Promise.reject(new Error('x'))));
+    await expect(drainWithin(operations, 500)).resolves.toBeUndefined();
+    await failure;
+  });
+});
+
+describe('runCleanup', () => {
+  it('has a time limit of its own', async () => {
+    fakeTimers();
+    const failure = failureOf(new Operations(1).runCleanup('delete', 50, untilEnded()));
+    jest.advanceTimersByTime(50);
+    expect(await failure).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('leaves no timer behind when its work throws at once', async () => {
+    fakeTimers();
+    const work = (): Promise<never> => {
+      throw new Error('thrown');
+    };
+    await expect(new Operations(1).runCleanup('delete', 50, work)).rejects.toThrow('thrown');
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { ConfirmedFiles } from '../../../lib/storage/upload-tickets.js';
+
+const START_MS = Date.UTC(2026, 0, 1);
+const MINUTE_MS = 60_000;
+
+let clock: jest.SpiedFunction<typeof Date.now>;
+const setMinute = (minute: number): void =>
+  void clock.mockReturnValue(START_MS + minute * MINUTE_MS);
+const until = (minute: number): number => START_MS + minute * MINUTE_MS;
+
+beforeEach(() => {
+  clock = jest.spyOn(Date, 'now');
+  setMinute(0);
+});
+afterEach(() => {
+  clock.mockRestore();
+});
+
+describe('ConfirmedFiles', () => {
+  it('remembers a file until the later of its times', () => {
+    const files = new ConfirmedFiles();
+    files.add('a', until(30));
+    files.add('a', until(20));
+    setMinute(29);
+    expect([files.has('a'), files.has('b')]).toEqual([true, false]);
+    setMinute(30);
+    expect(files.has('a')).toBe(false);
+  });
+
+  it('counts every file as confirmed when it is full, until what it could not remember is over', () => {
+    const files = new ConfirmedFiles(2);
+    for (const [name, minute] of [
+      ['a', 10],
+      ['b', 20],
+      ['c', 40],
+    ] as const)
+      files.add(name, until(minute));
+    expect(['a', 'b', 'c', 'd'].map(name => files.has(name))).toEqual([true, true, true, true]);
+    setMinute(39);
+    expect(files.has('d')).toBe(true);
+    setMinute(40);
+    expect(['a', 'b', 'c', 'd'].map(name => files.has(name))).toEqual([false, false, false, false]);
+  });
+
+  it('has room again for what it has forgotten', () => {
+    const files = new ConfirmedFiles(2);
+    files.add('a', until(10));
+    files.add('b', until(20));
+    setMinute(10);
+    files.add('c', until(30));
+    expect(['a', 'b', 'c', 'd'].map(name => files.has(name))).toEqual([false, true, true, false]);
+  });
+
+  it('does one thing with a file after the other, and with two files at once', async () => {
+    const files = new ConfirmedFiles();
+    const { signal } = new AbortController();
+    const events: string[] = [];
+    const work = (name: string, file: string): Promise<unknown> =>
+      files.inTurn(file, signal, async () => {
+        events.push(`${name} begins`);
+        await Promise.resolve();
+        events.push(`${name} ends`);
+      });
+    await Promise.all([work('first', 'a'), work('second', 'a'), work('other', 'b')]);
+    expect(events.slice(0, 2)).toEqual(['first begins', 'other begins']);
+    expect(events.slice(2)).toContain('first ends');
+    expect(events.indexOf('second begins')).toBeGreaterThan(events.indexOf('first ends'));
+  });
+
+  it('goes on behind one that fails, and behind one that gave up while it waited', async () => {
+    const files = new ConfirmedFiles();
+    const patient = new AbortController();
+    const impatient = new AbortController();
+    let fail: (reason: Error) => void = () => {};
+    const failing = new Promise<never>((_, reject) => (fail = reject));
+    const first = files.inTurn('a', patient.signal, () => failing);
+    const second = files.inTurn('a', impatient.signal, async () => 'never');
+    const third = files.inTurn('a', patient.signal, async () => 'third');
+    impatient.abort(new Error('no more time'));
+    await expect(second).rejects.toThrow('no more time');
+    fail(new Error('broken'));
+    await expect(first).rejects.toThrow('broken');
+    await expect(third).resolves.toBe('third');
+  });
+});

@@ -1,0 +1,127 @@
+import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import { type ConnectionLane, ConnectionSlots } from '../../../lib/transport/connections.js';
+import { NEVER } from '../support/server.js';
+
+const LANES = ['api', 'upload', 'download'] as const;
+
+/** Lets everything go on that waits for a promise. */
+const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
+
+function takeAll(slots: ConnectionSlots, lane: ConnectionLane): number {
+  let count = 0;
+  while (slots.tryTake(lane)) count += 1;
+  return count;
+}
+
+/** Callers that come, go on, and give up. */
+class Crowd {
+  readonly held: ConnectionLane[] = [];
+  readonly #slots: ConnectionSlots;
+  readonly #waiting = new Set<AbortController>();
+  readonly #all: Promise<unknown>[] = [];
+
+  constructor(slots: ConnectionSlots) {
+    this.#slots = slots;
+  }
+
+  async take(lane: ConnectionLane): Promise<void> {
+    const caller = new AbortController();
+    this.#waiting.add(caller);
+    const taken = this.#slots.take(lane, caller.signal).then(
+      () => this.held.push(lane),
+      () => undefined,
+    );
+    this.#all.push(taken.finally(() => this.#waiting.delete(caller)));
+    await settle();
+  }
+
+  async release(): Promise<void> {
+    for (const lane of this.held.splice(0, 1)) this.#slots.release(lane);
+    await settle();
+  }
+
+  async abort(): Promise<void> {
+    const [caller] = this.#waiting;
+    caller?.abort(new Error('left'));
+    await settle();
+  }
+
+  /** Everybody is served, and goes. */
+  async endAll(): Promise<void> {
+    while (this.held.length > 0) await this.release();
+    await Promise.all(this.#all);
+  }
+}
+
+describe('ConnectionSlots', () => {
+  it.each([
+    [1, 1],
+    [2, 1],
+    [3, 1],
+    [4, 2],
+    [16, 12],
+    [256, 192],
+  ])('of %d gives one kind %d, and keeps the rest for the others', (max, expected) => {
+    const slots = new ConnectionSlots(max);
+    const uploads = takeAll(slots, 'upload');
+    expect(uploads).toBe(expected);
+    const others = takeAll(slots, 'api') + takeAll(slots, 'download');
+    expect(uploads + others).toBe(max);
+  });
+
+  it.each(LANES)('keeps an eighth for %s while the others want all', lane => {
+    const slots = new ConnectionSlots(64);
+    LANES.filter(other => other !== lane).forEach(other => takeAll(slots, other));
+    expect(takeAll(slots, lane)).toBe(8);
+  });
+
+  it('serves in order of arrival', async () => {
+    const slots = new ConnectionSlots(1);
+    const served: string[] = [];
+    slots.tryTake('upload');
+    for (const name of ['upload', 'api', 'download', 'upload'] as const) {
+      void slots.take(name, NEVER).then(() => served.push(name));
+    }
+    for (const name of ['upload', 'upload', 'api', 'download'] as const) {
+      slots.release(name);
+      await settle();
+    }
+    expect(served).toEqual(['upload', 'api', 'download', 'upload']);
+  });
+
+  it('forgets who gives up', async () => {
+    const slots = new ConnectionSlots(1);
+    slots.tryTake('api');
+    const caller = new AbortController();
+    const reason = new Error('left');
+    const first = slots.take('api', caller.signal);
+    const second = slots.take('api', NEVER);
+    caller.abort(reason);
+    await expect(first).rejects.toBe(reason);
+    slots.release('api');
+    await expect(second).resolves.toBeUndefined();
+    slots.release('api');
+    expect(takeAll(slots, 'api')).toBe(1);
+  });
+
+  it('never gives out more than there are, serves everybody, and has all back in the end', async () => {
+    const step = fc.record({
+      lane: fc.constantFrom(...LANES),
+      act: fc.constantFrom('take', 'take', 'release', 'abort'),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 20 }), fc.array(step), async (max, steps) => {
+        const slots = new ConnectionSlots(max);
+        const crowd = new Crowd(slots);
+        for (const { lane, act } of steps) {
+          await crowd[act](lane);
+          expect(crowd.held.length).toBeLessThanOrEqual(max);
+        }
+        await crowd.endAll();
+        const fresh = new ConnectionSlots(max);
+        expect(takeAll(slots, 'api')).toBe(takeAll(fresh, 'api'));
+      }),
+    );
+  });
+});

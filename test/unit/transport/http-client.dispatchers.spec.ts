@@ -1,0 +1,256 @@
+import { getEventListeners, once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, jest } from '@jest/globals';
+import { Agent, type Dispatcher, RetryAgent } from 'undici';
+import { Agent as Agent6 } from 'undici-6';
+import { abortedError } from '../../../lib/operations/deadline.js';
+import type { HttpDispatcher } from '../../../lib/options/options.js';
+import { type HttpCall, HttpTransport } from '../../../lib/transport/http-client.js';
+import { until } from '../../support/until.js';
+import { failureOf } from '../support/failures.js';
+import { afterThisTest, NEVER, serve } from '../support/server.js';
+
+const maxConnections = 256;
+const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
+
+/** What undici 8 asks of options and handlers, and undici 7 does not. */
+const KNOWN_OPTIONS = /^(?:origin|path|method|headers|body|headersTimeout|bodyTimeout)$/;
+const NEEDED_METHODS = [
+  'onRequestStart',
+  'onResponseStart',
+  'onResponseData',
+  'onResponseEnd',
+  'onResponseError',
+] as const;
+
+/** A dispatcher of undici 8, which does not load on Node 20: it has nothing but `dispatch`, and is strict. */
+function strictDispatcher(agent: Dispatcher): HttpDispatcher {
+  const dispatch: Dispatcher['dispatch'] = (options, handler) => {
+    const unknown = Object.keys(options).filter(name => !KNOWN_OPTIONS.test(name));
+    const missing = NEEDED_METHODS.filter(name => typeof handler[name] !== 'function');
+    expect([...unknown, ...missing]).toEqual([]);
+    return agent.dispatch(options, handler);
+  };
+  return { dispatch };
+}
+
+function own<T extends { destroy(): Promise<void> }>(dispatcher: T): T {
+  afterThisTest(() => dispatcher.destroy());
+  return dispatcher;
+}
+
+function callOf(origin: string, signal = NEVER): HttpCall {
+  return { endpoint: 'GET x', method: 'GET', target: { origin, path: '/' }, signal };
+}
+
+/** Breaks the connection after a quarter; gives the rest when it is asked for. */
+function giveInTwoParts(
+  content: Buffer,
+  { headers: { range } }: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const size = content.byteLength;
+  response.setHeader('etag', '"1"');
+  if (range === undefined) {
+    response.writeHead(200, { 'content-length': size });
+    response.write(content.subarray(0, size / 4), () => response.destroy());
+    return;
+  }
+  const start = Number(/\d+/.exec(range));
+  response.setHeader('content-range', `bytes ${start}-${size - 1}/${size}`);
+  response.writeHead(206, { 'content-length': size - start }).end(content.subarray(start));
+}
+
+const fakeController = () => ({
+  pause: jest.fn(),
+  resume: jest.fn(),
+  abort: jest.fn(),
+  aborted: false,
+  paused: false,
+  reason: null,
+  rawHeaders: [],
+  rawTrailers: [],
+});
+
+/** A dispatcher that tells a handler whatever a test wants it to, in one go, as a connection does. */
+function fakeDispatcher(tell: (handler: Dispatcher.DispatchHandler) => void): HttpDispatcher {
+  const dispatch: Dispatcher['dispatch'] = (_options, handler) => {
+    setImmediate(tell, handler);
+    return true;
+  };
+  return { dispatch };
+}
+
+const ways: readonly (readonly [
+  string,
+  (transport: HttpTransport, url: string, signal?: AbortSignal) => Promise<string>,
+])[] = [
+  [
+    'a request',
+    async (transport, url, signal) => (await transport.send(callOf(url, signal))).readText(100),
+  ],
+  [
+    'an exchange',
+    async (transport, url, signal) => (await transport.exchange(callOf(url, signal), 100)).text,
+  ],
+];
+
+describe.each(ways)('%s', (_name, read) => {
+  it('asks of a dispatcher what undici 8 knows too, and nothing but to dispatch', async () => {
+    const url = await serve((_, response) => response.end('answer'));
+    const dispatcher = strictDispatcher(own(new Agent()));
+    await expect(
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), url),
+    ).resolves.toBe('answer');
+  });
+
+  it('on a dispatcher of undici 6 fails with what to do', async () => {
+    const url = await serve((_, response) => response.end('answer'));
+    const dispatcher: HttpDispatcher = own(new Agent6());
+    const error = await failureOf(
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), url),
+    );
+    expect(error).toMatchObject({
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      option: 'dispatcher',
+      message: expect.stringContaining('Install undici 7 or 8'),
+    });
+  });
+
+  it('ends at once when it is aborted while its dispatcher makes a pause', async () => {
+    const controller = fakeController();
+    const dispatcher = fakeDispatcher(handler => handler.onRequestStart?.(controller, {}));
+    const caller = new AbortController();
+    const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
+    const reading = failureOf(read(transport, 'http://x', caller.signal));
+    await delay(10);
+    const reason = abortedError('GET x', 'left');
+    caller.abort(reason);
+    expect(await reading).toBe(reason);
+    expect(controller.abort).toHaveBeenCalledWith(reason);
+    expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
+  });
+
+  it('ends what its dispatcher begins after nobody waits any more', async () => {
+    const [first, second] = [fakeController(), fakeController()];
+    let later = (): void => {};
+    const dispatcher = fakeDispatcher(handler => {
+      handler.onRequestStart?.(first, {});
+      later = () => {
+        handler.onResponseStart?.(second, 200, {});
+        handler.onResponseData?.(second, Buffer.from('answer'));
+      };
+    });
+    const caller = new AbortController();
+    const reading = failureOf(
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), 'http://x', caller.signal),
+    );
+    await delay(10);
+    caller.abort(abortedError('GET x', 'left'));
+    await reading;
+    later();
+    expect(second.abort).toHaveBeenCalledTimes(2);
+    expect(second.pause).not.toHaveBeenCalled();
+  });
+
+  it('fails when it ends without a head, or with none but an interim one', async () => {
+    const dispatcher = fakeDispatcher(handler => {
+      const controller = fakeController();
+      handler.onRequestStart?.(controller, {});
+      handler.onResponseStart?.(controller, 103, {});
+      handler.onResponseData?.(controller, Buffer.from('answer'));
+      handler.onResponseEnd?.(controller, {});
+    });
+    const error = await failureOf(
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), 'http://x'),
+    );
+    expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
+    expect(error.message).toContain('NO_HEAD');
+  });
+
+  it('passes over an interim head', async () => {
+    const url = await serve((_, response) => {
+      response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+      response.end('answer');
+    });
+    const dispatcher = own(new Agent());
+    await expect(
+      read(new HttpTransport({ timeouts, dispatcher, maxConnections }), url),
+    ).resolves.toBe('answer');
+  });
+});
+
+describe('a body', () => {
+  it('that a dispatcher takes up again on another connection is read on', async () => {
+    const content = Buffer.alloc(2_000_000, 'content');
+    const ranges: (string | undefined)[] = [];
+    const url = await serve((request, response) => {
+      ranges.push(request.headers.range);
+      giveInTwoParts(content, request, response);
+    });
+    const dispatcher = new RetryAgent(own(new Agent()), { minTimeout: 1, throwOnError: false });
+    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+      callOf(url),
+    );
+    const pieces: Buffer[] = [];
+    // Slowly, so that the connection is paused.
+    for await (const piece of answer.body as AsyncIterable<Buffer>) {
+      pieces.push(piece);
+      await delay(1);
+    }
+    expect(ranges).toHaveLength(2);
+    expect(Buffer.concat(pieces).equals(content)).toBe(true);
+  });
+
+  it('pauses and resumes the connection that it comes from', async () => {
+    const [first, second] = [fakeController(), fakeController()];
+    const dispatcher = fakeDispatcher(handler => {
+      handler.onRequestStart?.(first, {});
+      handler.onResponseStart?.(first, 200, {});
+      handler.onResponseData?.(second, Buffer.alloc(200_000));
+    });
+    const { body } = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+      callOf('http://x'),
+    );
+    expect(second.pause).toHaveBeenCalledTimes(1);
+    expect(second.resume).not.toHaveBeenCalled();
+    body.resume();
+    await until(() => second.resume.mock.calls.length > 0);
+    expect(first.pause).not.toHaveBeenCalled();
+  });
+
+  it('that was given up ends what its dispatcher takes up again', async () => {
+    const [first, second] = [fakeController(), fakeController()];
+    let later = (): void => {};
+    const dispatcher = fakeDispatcher(handler => {
+      handler.onRequestStart?.(first, {});
+      handler.onResponseStart?.(first, 200, {});
+      later = () => handler.onResponseData?.(second, Buffer.alloc(200_000));
+    });
+    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+      callOf('http://x'),
+    );
+    answer.discard();
+    await once(answer.body, 'close');
+    later();
+    expect(first.abort).toHaveBeenCalledTimes(1);
+    expect(second.abort).toHaveBeenCalledTimes(1);
+    expect(second.pause).not.toHaveBeenCalled();
+  });
+
+  it('that breaks off at once tells it to whoever has just been given its head', async () => {
+    const failure = new Error('broken off');
+    const dispatcher = fakeDispatcher(handler => {
+      const controller = fakeController();
+      handler.onRequestStart?.(controller, {});
+      handler.onResponseStart?.(controller, 200, {});
+      handler.onResponseError?.(controller, failure);
+    });
+    const { body } = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+      callOf('http://x'),
+    );
+    const failed = new Promise(resolve => body.once('error', resolve));
+    await expect(failed).resolves.toBe(failure);
+  });
+});

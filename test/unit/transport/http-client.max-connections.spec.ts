@@ -1,0 +1,171 @@
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { Agent } from 'undici';
+import { abortedError, startDeadline } from '../../../lib/operations/deadline.js';
+import { type HttpExchange, HttpTransport } from '../../../lib/transport/http-client.js';
+import { until } from '../../support/until.js';
+import { failureOf } from '../support/failures.js';
+import { afterThisTest, listen, NEVER, openTransport } from '../support/server.js';
+
+const UPLOADS = 700;
+const timeouts = { connectMs: 30_000, headersMs: 30_000, idleMs: 30_000 };
+
+interface CountingServer {
+  readonly url: string;
+  /** The most connections that were open at the same time. */
+  readonly peak: () => number;
+}
+
+async function startCounting(listener: RequestListener): Promise<CountingServer> {
+  const open = new Set<Socket>();
+  let peak = 0;
+  const server = createServer(listener);
+  server.on('connection', socket => {
+    open.add(socket);
+    peak = Math.max(peak, open.size);
+    socket.once('close', () => open.delete(socket));
+  });
+  return { url: `http://127.0.0.1:${await listen(server)}`, peak: () => peak };
+}
+
+function upload(origin: string, more: Partial<HttpExchange> = {}): HttpExchange {
+  const body = Buffer.from('content');
+  const target = { origin, path: '/upload' };
+  return {
+    endpoint: 'POST object',
+    method: 'POST',
+    lane: 'upload',
+    target,
+    body,
+    signal: NEVER,
+    ...more,
+  };
+}
+
+/** Answers at once, but for some paths. */
+function answerBut(routes: Record<string, (response: ServerResponse) => unknown>): RequestListener {
+  return ({ url = '' }, response) => void (routes[url] ?? (() => response.end('answer')))(response);
+}
+
+function transportOn(kind: string, maxConnections: number): HttpTransport {
+  if (kind === 'its own agent') return openTransport({}, maxConnections);
+  const dispatcher = new Agent();
+  afterThisTest(() => dispatcher.destroy());
+  return new HttpTransport({ timeouts, dispatcher, maxConnections });
+}
+
+describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind => {
+  it(`queues ${UPLOADS} uploads for the connections that there may be, and sends all of them`, async () => {
+    const held: (() => void)[] = [];
+    const server = await startCounting((_, response) => held.push(() => response.end('stored')));
+    const transport = transportOn(kind, 16);
+    const uploads = Array.from({ length: UPLOADS }, () =>
+      transport.exchange(upload(server.url), 100),
+    );
+    const isOver = Promise.all(uploads).then(() => true);
+    await until(() => held.length === 12);
+    const answerAll = setInterval(() => held.splice(0).forEach(answer => answer()), 0);
+    afterThisTest(() => clearInterval(answerAll));
+    await expect(isOver).resolves.toBe(true);
+    expect(server.peak()).toBeLessThanOrEqual(16);
+  });
+
+  it('lets calls of the API and downloads through while uploads take long', async () => {
+    const stalled: unknown[] = [];
+    const server = await startCounting(
+      answerBut({ '/upload': response => stalled.push(response) }),
+    );
+    const transport = transportOn(kind, 4);
+    const ends = new AbortController();
+    const uploads = Array.from({ length: 20 }, () =>
+      failureOf(transport.exchange(upload(server.url, { signal: ends.signal }), 100)),
+    );
+    await until(() => stalled.length === 2);
+    const target = { origin: server.url, path: '/' };
+    const call = { endpoint: 'x', method: 'GET', target, signal: NEVER } as const;
+    for (let round = 0; round < 5; round += 1) {
+      await expect(transport.exchange(call, 100)).resolves.toMatchObject({ text: 'answer' });
+      const answer = await transport.send(call);
+      await expect(answer.readText(100)).resolves.toBe('answer');
+    }
+    expect(stalled).toHaveLength(2);
+    expect(server.peak()).toBeLessThanOrEqual(4);
+    ends.abort(abortedError('POST object', 'left'));
+    await Promise.all(uploads);
+  });
+
+  it('says of what was aborted in the queue that it was never sent', async () => {
+    const stalled: unknown[] = [];
+    const server = await startCounting((_, response) => stalled.push(response));
+    const transport = transportOn(kind, 1);
+    const first = new AbortController();
+    const running = failureOf(
+      transport.exchange(upload(server.url, { signal: first.signal }), 100),
+    );
+    await until(() => stalled.length === 1);
+    let unsent = 0;
+    const onUnsent = (): void => void (unsent += 1);
+    const deadline = startDeadline({ operation: 'upload', timeoutMs: 20 });
+    const queued = failureOf(
+      transport.exchange(upload(server.url, { signal: deadline.signal, onUnsent }), 100),
+    );
+    expect(await queued).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'total' });
+    expect(unsent).toBe(1);
+    const reason = abortedError('POST object', 'left');
+    first.abort(reason);
+    expect(await running).toBe(reason);
+    expect(stalled).toHaveLength(1);
+    const last = transport.exchange(upload(server.url), 100);
+    await until(() => stalled.length === 2);
+    await transport.close();
+    last.catch(() => {});
+  });
+
+  it('has a connection back whose answer was discarded, broke off, or was cut', async () => {
+    const server = await startCounting(
+      answerBut({
+        '/breaks': response => response.write('x', () => response.destroy()),
+        '/long': response => response.end(Buffer.alloc(1_000_000)),
+      }),
+    );
+    const transport = transportOn(kind, 1);
+    const call = (path: string): HttpExchange => ({
+      endpoint: 'x',
+      method: 'GET',
+      target: { origin: server.url, path },
+      signal: NEVER,
+    });
+    (await transport.send(call('/long'))).discard();
+    await failureOf(transport.exchange(call('/breaks'), 100));
+    await (await transport.send(call('/long'))).readBytes(10);
+    await transport.exchange(call('/long'), 10);
+    const broken = await transport.send(call('/breaks'));
+    await failureOf(broken.readText(10));
+    // Come whole, and never read.
+    await transport.send(call('/'));
+    await expect(transport.exchange(call('/'), 100)).resolves.toMatchObject({ text: 'answer' });
+  });
+});
+
+describe('a request that is given up while its connection is being made', () => {
+  it('keeps its place until the connection is there or has failed', async () => {
+    const stalled: unknown[] = [];
+    const server = await startCounting((_, response) => stalled.push(response.end('answer')));
+    const transport = openTransport({}, 2);
+    await transport.prepare();
+    const calls = Array.from({ length: 30 }, () => {
+      const caller = new AbortController();
+      const failed = failureOf(
+        transport.exchange(upload(server.url, { signal: caller.signal }), 100),
+      );
+      caller.abort(abortedError('POST object', 'left'));
+      return failed;
+    });
+    await Promise.all(calls);
+    await expect(transport.exchange(upload(server.url), 100)).resolves.toMatchObject({
+      text: 'answer',
+    });
+    expect(server.peak()).toBeLessThanOrEqual(2);
+  });
+});

@@ -1,0 +1,247 @@
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { AccessTokenStore, StoredAccessToken } from '../../../../lib/options/options.js';
+import type { AccessToken } from '../../../../lib/wechat/endpoints.js';
+import { SharedTokenFetcher } from '../../../../lib/wechat/tokens/shared-token-fetcher.js';
+import type { UnwantedTokens } from '../../../../lib/wechat/tokens/token-fetcher.js';
+import { until } from '../../../support/until.js';
+import { NEVER } from '../../support/server.js';
+
+const KEY = 'wx1:access-token:mark';
+const NONE: UnwantedTokens = { rejected: undefined, held: undefined };
+const LIFE_MS = 7_200_000;
+
+/** A store in this process, whose methods tests can break. */
+class MemoryStore implements AccessTokenStore {
+  token: StoredAccessToken | undefined;
+  fence = 0;
+  isLocked = false;
+
+  get = jest.fn<AccessTokenStore['get']>(() => Promise.resolve(this.token));
+
+  set = jest.fn<AccessTokenStore['set']>((_, token, { fence }) => {
+    const isCurrent = fence === this.fence;
+    this.token = isCurrent ? token : this.token;
+    return Promise.resolve(isCurrent);
+  });
+
+  lock = jest.fn<AccessTokenStore['lock']>(() => {
+    const isFree = !this.isLocked;
+    this.isLocked = true;
+    this.fence += Number(isFree);
+    const release = (): Promise<void> => {
+      this.isLocked = false;
+      return Promise.resolve();
+    };
+    return Promise.resolve(isFree ? { fence: this.fence, release } : undefined);
+  });
+}
+
+let nowMs: number;
+let store: MemoryStore;
+let warnings: string[];
+let count: number;
+const fetchToken =
+  jest.fn<(unwanted: UnwantedTokens, signal: AbortSignal) => Promise<AccessToken>>();
+
+beforeEach(() => {
+  [nowMs, count] = [0, 0];
+  store = new MemoryStore();
+  warnings = [];
+  fetchToken.mockReset();
+  fetchToken.mockImplementation(() => {
+    count += 1;
+    return Promise.resolve({ accessToken: `fetched-${count}`, expiresInSeconds: 7_200 });
+  });
+});
+
+const makeFetcher = (): SharedTokenFetcher =>
+  new SharedTokenFetcher({
+    store,
+    key: KEY,
+    fetchToken,
+    nowMs: () => nowMs,
+    warn: message => void warnings.push(message),
+  });
+const fetchOne = async (unwanted = NONE, fetcher = makeFetcher()): Promise<string> =>
+  (await fetcher.fetch(unwanted, NEVER)).accessToken;
+
+describe('with a store', () => {
+  it('one of fifty processes fetches, and shares the token with its life', async () => {
+    const tokens = await Promise.all(Array.from({ length: 50 }, () => fetchOne()));
+    expect(new Set(tokens)).toEqual(new Set(['fetched-1']));
+    expect(fetchToken).toHaveBeenCalledTimes(1);
+    expect(store.token).toEqual({ accessToken: 'fetched-1', expiresInMs: LIFE_MS });
+    expect(store.lock).toHaveBeenCalledWith(KEY, 15_000);
+    expect(store.isLocked).toBe(false);
+    expect(warnings).toEqual([]);
+  });
+
+  it('a token that another process fetched is taken over with what is left of its life', async () => {
+    store.token = { accessToken: 'theirs', expiresInMs: 60_500 };
+    nowMs = 7;
+    expect(await makeFetcher().fetch(NONE, NEVER)).toEqual({
+      accessToken: 'theirs',
+      expiresInSeconds: 60.5,
+      sinceMs: 7,
+    });
+    expect(store.lock).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['was refused', { rejected: 'theirs', held: undefined }, LIFE_MS],
+    ['is the one to be renewed', { rejected: undefined, held: 'theirs' }, LIFE_MS],
+    ['lives for less than ten seconds', NONE, 9_999],
+  ])('a token that %s is replaced', async (_, unwanted, expiresInMs) => {
+    store.token = { accessToken: 'theirs', expiresInMs };
+    expect(await fetchOne(unwanted)).toBe('fetched-1');
+    expect(fetchToken).toHaveBeenCalledWith(unwanted, NEVER);
+  });
+
+  it('a process waits while another one fetches, and takes what that brings', async () => {
+    store.isLocked = true;
+    const waiting = fetchOne();
+    await until(() => store.lock.mock.calls.length > 1, 'a second look');
+    store.token = { accessToken: 'theirs', expiresInMs: LIFE_MS };
+    expect(await waiting).toBe('theirs');
+    expect(fetchToken).not.toHaveBeenCalled();
+  });
+
+  it('a process that waits fetches when the other one has brought nothing', async () => {
+    store.isLocked = true;
+    const waiting = fetchOne();
+    await until(() => store.lock.mock.calls.length > 1, 'a second look');
+    store.isLocked = false;
+    expect(await waiting).toBe('fetched-1');
+  });
+
+  it('the lock is given back when the fetch fails', async () => {
+    fetchToken.mockRejectedValueOnce(new Error('WeChat is down'));
+    await expect(fetchOne()).rejects.toThrow('WeChat is down');
+    expect(store.isLocked).toBe(false);
+    expect(await fetchOne()).toBe('fetched-1');
+  });
+
+  it('the waiting ends with the signal', async () => {
+    store.isLocked = true;
+    const caller = new AbortController();
+    const waiting = makeFetcher().fetch(NONE, caller.signal);
+    caller.abort(new Error('gave up'));
+    await expect(waiting).rejects.toThrow('gave up');
+  });
+});
+
+describe('with a store that refuses a token, as another process has a newer lock', () => {
+  const refuseOnce = (): void => {
+    store.set.mockImplementationOnce(() => {
+      store.isLocked = true;
+      store.fence += 1;
+      return Promise.resolve(false);
+    });
+    store.lock.mockImplementationOnce(() =>
+      Promise.resolve({ fence: store.fence, release: () => Promise.resolve() }),
+    );
+  };
+
+  it('the token of that process is used, once it is there', async () => {
+    refuseOnce();
+    const waiting = fetchOne();
+    await until(() => store.lock.mock.calls.length > 1, 'a second look');
+    store.token = { accessToken: 'theirs', expiresInMs: LIFE_MS };
+    expect(await waiting).toBe('theirs');
+    expect(fetchToken).toHaveBeenCalledTimes(1);
+  });
+
+  it('another one is fetched when that process brings none', async () => {
+    refuseOnce();
+    const waiting = fetchOne();
+    await until(() => store.lock.mock.calls.length > 1, 'a second look');
+    store.isLocked = false;
+    expect(await waiting).toBe('fetched-2');
+    expect(store.token).toMatchObject({ accessToken: 'fetched-2' });
+  });
+
+  it.each(['get', 'lock'] as const)('the refused one is used when %s fails then', async method => {
+    refuseOnce();
+    const waiting = fetchOne();
+    await until(() => fetchToken.mock.calls.length === 1, 'the fetch');
+    store[method].mockRejectedValue(new Error('gone'));
+    expect(await waiting).toBe('fetched-1');
+    expect(fetchToken).toHaveBeenCalledTimes(1);
+  });
+
+  it('a second one is used although it is refused too', async () => {
+    store.set.mockResolvedValue(false);
+    expect(await fetchOne()).toBe('fetched-2');
+    expect(fetchToken).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe('with a store that fails', () => {
+  const failing = (): Promise<never> => Promise.reject(new Error('redis://user:hidden@host'));
+
+  it.each(['get', 'lock'] as const)(
+    'in %s a process fetches for itself, and leaves the store alone for five seconds',
+    async method => {
+      store[method].mockImplementation(failing);
+      const fetcher = makeFetcher();
+      expect(await fetchOne(NONE, fetcher)).toBe('fetched-1');
+      nowMs = 4_999;
+      const { length } = store.get.mock.calls;
+      expect(await fetchOne(NONE, fetcher)).toBe('fetched-2');
+      expect(store.get).toHaveBeenCalledTimes(length);
+      nowMs = 5_000;
+      store[method].mockReset();
+      store.get.mockResolvedValue({ accessToken: 'theirs', expiresInMs: LIFE_MS });
+      expect(await fetchOne(NONE, fetcher)).toBe('theirs');
+      expect(warnings).toHaveLength(1);
+      expect(warnings.join()).not.toContain('hidden');
+    },
+  );
+
+  it.each(['set', 'release'])('in %s the token is good all the same', async method => {
+    const { lock } = store;
+    const broken = { fence: store.fence, release: failing };
+    const breaks: Record<string, () => void> = {
+      set: () => store.set.mockImplementation(failing),
+      release: () => lock.mockResolvedValue(broken),
+    };
+    breaks[method]?.();
+    expect(await fetchOne()).toBe('fetched-1');
+  });
+
+  it('by not answering a process fetches for itself, and gives a lock back that comes too late', async () => {
+    const release = jest.fn(() => Promise.resolve());
+    let answer: (lock: { fence: number; release: () => Promise<void> }) => void = () => {};
+    store.lock.mockReturnValue(new Promise(resolve => (answer = resolve)));
+    expect(await fetchOne()).toBe('fetched-1');
+    answer({ fence: 1, release });
+    await until(() => release.mock.calls.length === 1, 'the lock to be given back');
+    expect(warnings).toEqual([expect.stringContaining('did not answer within 1000 ms')]);
+  });
+
+  it('a process fetches less and less often for itself', async () => {
+    store.get.mockImplementation(failing);
+    const fetcher = makeFetcher();
+    const errors: unknown[] = [];
+    for (let second = 0; second < 86_400; second += 10) {
+      nowMs = second * 1_000;
+      await fetchOne(NONE, fetcher).catch((error: unknown) => void errors.push(error));
+    }
+    expect(errors.length).toBeGreaterThan(8_000);
+    expect(errors[0]).toMatchObject({ code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', retryable: true });
+    expect(count).toBeGreaterThan(100);
+    expect(count).toBeLessThan(300);
+
+    store.get.mockImplementation(() => Promise.resolve(store.token));
+    nowMs += 5_000;
+    await fetchOne(NONE, fetcher);
+    expect(count).toBeLessThan(300);
+  });
+
+  it('a failure of WeChat is not taken for one of the store', async () => {
+    fetchToken.mockRejectedValue(new Error('WeChat is down'));
+    await expect(fetchOne()).rejects.toThrow('WeChat is down');
+    expect(fetchToken).toHaveBeenCalledTimes(1);
+    expect(warnings).toEqual([]);
+  });
+});

@@ -1,0 +1,71 @@
+import { describe, expect, it } from '@jest/globals';
+import { type ResolvedTokenCallAuth, Secret } from '../../../../lib/options/resolved-options.js';
+import { TokenFetcher } from '../../../../lib/wechat/tokens/token-fetcher.js';
+import { JsonApi } from '../../../../lib/wechat/wechat-api.js';
+import { NEVER, openTransport, readRequest, serve } from '../../support/server.js';
+
+interface Setup {
+  readonly fetcher: TokenFetcher;
+  /** Whether each call was forced, in their order. */
+  readonly calls: boolean[];
+  pass(ms: number): void;
+}
+
+/** A stable token call that answers the same token until a new one is forced. */
+async function setUp(type: ResolvedTokenCallAuth['type']): Promise<Setup> {
+  let [current, nowMs] = [1, 0];
+  const calls: boolean[] = [];
+  const url = await serve(async (request, response) => {
+    const { body } = await readRequest(request);
+    const isForced = body.includes('"force_refresh":true');
+    calls.push(isForced);
+    current += Number(isForced);
+    response.end(JSON.stringify({ access_token: `t${current}`, expires_in: 7_200 }));
+  });
+  const auth = { type, appid: 'wx1', secret: new Secret('s'), store: undefined };
+  const api = new JsonApi(openTransport(), { baseUrl: url });
+  const fetcher = new TokenFetcher({ api, auth, nowMs: () => nowMs });
+  return { fetcher, calls, pass: ms => void (nowMs += ms) };
+}
+
+describe('TokenFetcher', () => {
+  it('does not force a token when the answer is another one than the refused', async () => {
+    const { fetcher, calls } = await setUp('stable-token');
+    for (const rejected of [undefined, 'older'])
+      expect(await fetcher.fetch({ rejected: rejected, held: undefined }, NEVER)).toMatchObject({
+        accessToken: 't1',
+      });
+    expect(calls).toEqual([false, false]);
+  });
+
+  it('forces a new token when the stable call answers the refused one again', async () => {
+    const { fetcher, calls } = await setUp('stable-token');
+    expect(await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER)).toMatchObject({
+      accessToken: 't2',
+      expiresInSeconds: 7_200,
+    });
+    expect(calls).toEqual([false, true]);
+  });
+
+  it('forces at most one in 30 seconds, and hands out the refused one meanwhile', async () => {
+    const { fetcher, calls, pass } = await setUp('stable-token');
+    await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER);
+    pass(29_999);
+    expect(await fetcher.fetch({ rejected: 't2', held: undefined }, NEVER)).toMatchObject({
+      accessToken: 't2',
+    });
+    pass(1);
+    expect(await fetcher.fetch({ rejected: 't2', held: undefined }, NEVER)).toMatchObject({
+      accessToken: 't3',
+    });
+    expect(calls).toEqual([false, true, false, false, true]);
+  });
+
+  it('never forces a classic token, as each is a new one anyway', async () => {
+    const { fetcher, calls } = await setUp('access-token');
+    expect(await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER)).toMatchObject({
+      accessToken: 't1',
+    });
+    expect(calls).toEqual([false]);
+  });
+});
