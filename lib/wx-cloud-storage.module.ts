@@ -50,7 +50,7 @@ export interface WxCloudStorageModuleExtras {
 }
 
 /** The form of `forRoot` that reads the environment: extras, and none of the options. */
-export type WxCloudStorageEnvironmentForm = {
+type WxCloudStorageEnvironmentForm = {
   /** True lets every module of the application inject the instance without importing this one. */
   isGlobal: boolean;
   /** Left out: an instance with a name reads no environment. */

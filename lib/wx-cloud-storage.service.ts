@@ -56,7 +56,7 @@ import { storeAtPath } from './storage/upload.js';
 import { WxCloudFile } from './storage/wx-cloud-file.js';
 
 /** Starts and ends an instance together with its application. */
-export abstract class StorageLifecycle
+abstract class StorageLifecycle
   implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
   readonly #context: StorageContext;
@@ -94,7 +94,7 @@ export abstract class StorageLifecycle
 }
 
 /** The part of the service that brings files into the storage. */
-export abstract class StorageUploads extends StorageLifecycle {
+abstract class StorageUploads extends StorageLifecycle {
   readonly #context: StorageContext;
 
   /** @internal Made by the module. */
@@ -217,7 +217,7 @@ export interface WxUploadStored {
 }
 
 /** Makes uploads observable: one a subscription, which ends with it. */
-export function watchUpload(
+function watchUpload(
   options: UploadBodyOptions,
   upload: (options: UploadBodyOptions) => Promise<StoredCloudFile>,
 ): Observable<WxUploadEvent> {

@@ -9,7 +9,7 @@ import type { QueuedSource } from './open-source.js';
 const AHEAD_BYTES = 65_536;
 
 /** What pieces come from. */
-export interface PieceSource {
+interface PieceSource {
   /** Gives no more for a while; a few that are on their way may still come. */
   pause(): unknown;
   /** Goes on. */
@@ -17,7 +17,7 @@ export interface PieceSource {
 }
 
 /** What a queue is made for. */
-export interface PieceQueueParts {
+interface PieceQueueParts {
   /** Paused while the reader is behind. */
   readonly source: PieceSource;
   /** How many bytes the file may have; Infinity where the source has a limit of its own. */

@@ -7,7 +7,7 @@ export interface MediaType {
 }
 
 /** The longest text that is read as a media type, in characters. */
-export const MAX_MEDIA_TYPE_LENGTH = 255;
+const MAX_MEDIA_TYPE_LENGTH = 255;
 
 /**
  * Printable ASCII without the comma. Browsers split the header at commas and take the last type, so
@@ -76,7 +76,7 @@ function formatValue(value: string): string {
 }
 
 /** What the first bytes of a file show. */
-export interface DetectedType {
+interface DetectedType {
   /** The media type, e.g. `image/png`. */
   readonly contentType: string;
   /** The usual extension, without the dot. */

@@ -6,7 +6,7 @@ import {
 } from './content-type.js';
 
 /** A stored type as it may be sent to a browser. */
-export interface ServedType {
+interface ServedType {
   /**
    * `shown`: can do nothing in the application's origin. `passive`: runs nowhere, but a browser may
    * not know it. `active`: may run scripts or style pages. `unreadable`: is not one media type.

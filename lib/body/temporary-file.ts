@@ -6,7 +6,7 @@ import { KeptPieces } from './chunk-buffer.js';
 import { type MemoryBudget, PassingMemory } from './memory-budget.js';
 
 /** The disk that temporary files take at the moment. */
-export interface DiskUse {
+interface DiskUse {
   /** The sum over all that share it, in bytes. */
   usedBytes: number;
 }
@@ -96,7 +96,7 @@ function shareOf(allBytes: number): number {
 }
 
 /** Where a temporary file is, and what it counts towards. */
-export interface TemporaryFilePlace {
+interface TemporaryFilePlace {
   /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
   /** The disk that all temporary files together may take, and their folder. */

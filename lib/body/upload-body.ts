@@ -69,7 +69,7 @@ export class MeasuredSource implements OpenedSource {
 }
 
 /** What is known of a stream. */
-export interface StreamParts {
+interface StreamParts {
   /** Whether its source does not touch a piece again; otherwise each is copied. */
   readonly areGivenAway: boolean;
   /** The memory that all uploads together may hold. */

@@ -3,7 +3,7 @@ import type { WxCloudEmulatorOptions } from '../emulator/index.js';
 import { cleanText } from './terminal.js';
 
 /** A command line that was understood. */
-export type Command =
+type Command =
   | { readonly name: 'help' }
   | { readonly name: 'version' }
   | { readonly name: 'emulator'; readonly given: EmulatorArguments }
@@ -29,7 +29,7 @@ export class UsageError extends Error {}
 /**
  * The port of an emulator that is told none: always the same, so that a `.env` file stays valid.
  */
-export const DEFAULT_PORT = 4100;
+const DEFAULT_PORT = 4100;
 
 const HELP = { help: { type: 'boolean', short: 'h' } } as const;
 

@@ -2,7 +2,7 @@ import { readCommandLine, USAGE, UsageError } from './command-line.js';
 import { cleanText, MAX_LINE_CHARACTERS, type Terminal } from './terminal.js';
 
 /** The parts of the process that decide what is done. */
-export interface RunContext {
+interface RunContext {
   /** The words behind the name of the program on the command line. */
   readonly words: readonly string[];
   /** Where output goes. */

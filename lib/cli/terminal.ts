@@ -17,7 +17,7 @@ export function cleanText(text: string, maxCharacters: number): string {
 }
 
 /** The part of `process` that a command uses. */
-export interface TerminalProcess {
+interface TerminalProcess {
   /** Where results go. */
   readonly stdout: Writable;
   /** Where complaints go. */

@@ -54,7 +54,7 @@ function isTooLong(path: string): boolean {
 }
 
 /** What a generated path is made of. */
-export interface GeneratedPathParts {
+interface GeneratedPathParts {
   /** Put in front as it is; usually ends in a slash. */
   readonly prefix: string;
   /** Without the dot; undefined for none. */

@@ -14,7 +14,7 @@ export interface ParsedFileId {
 }
 
 /** What a file ID may belong to. */
-export interface FileIdScope {
+interface FileIdScope {
   /** The environment it must be of. */
   readonly env: string;
   /** The bucket it must be in; undefined accepts any. */

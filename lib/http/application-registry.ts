@@ -62,7 +62,7 @@ export interface WxCloudHttpRequest {
 }
 
 /** Where a request came to, and where its answer goes: a storage engine gets the request alone, and needs both. */
-export interface RequestOrigin {
+interface RequestOrigin {
   /** The adapter's application. */
   readonly application: object;
   /** Node's response. */
@@ -85,7 +85,7 @@ const hooked = new WeakSet<object>();
  * Prepares an adapter, before it starts, so that {@link originOf} knows its requests. Express' requests lead to their
  * application and response by themselves, Fastify's to neither.
  */
-export function noteOrigins(adapter: AbstractHttpAdapter): void {
+function noteOrigins(adapter: AbstractHttpAdapter): void {
   const application: HookedApplication = adapter.getInstance();
   if (adapter.getType() !== 'fastify' || hooked.has(application)) return;
   hooked.add(application);
@@ -224,7 +224,7 @@ class InstanceRegistrar
 }
 
 /** The tokens of what an instance is made of. */
-export interface InstanceTokens {
+interface InstanceTokens {
   /** That of its context. */
   readonly context: symbol;
   /** That of its service. */

@@ -19,7 +19,7 @@ const ACTIVE = words(
 const EXTENSION = /^[a-z\d]{1,8}$/;
 
 /** Which extensions of clients' names are kept. */
-export type KeepExtension = boolean | readonly string[];
+type KeepExtension = boolean | readonly string[];
 
 /**
  * Checks the option.
@@ -57,7 +57,7 @@ function words(text: string): ReadonlySet<string> {
 }
 
 /** The options that decide about the path of an upload, or of an answer. */
-export interface CloudPathOptions<File> {
+interface CloudPathOptions<File> {
   /** A prefix, or a function that returns the whole path. */
   readonly path?: string | CloudPathFactory<File> | undefined;
   /** The application vouches for the paths that its function returns. */
@@ -72,7 +72,7 @@ interface Identified {
 }
 
 /** The part of what is known of a file that a generated path shows. */
-export interface PathFacts {
+interface PathFacts {
   /** Without the dot; undefined for none. */
   readonly extension: string | undefined;
 }

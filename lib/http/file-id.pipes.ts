@@ -40,7 +40,7 @@ export interface WxCloudFileIdOptions {
 const VAGUE_TYPES: readonly unknown[] = [undefined, Object];
 
 /** Whether a parameter takes a list; undefined when nothing tells. */
-export function takesMany(
+function takesMany(
   { many }: WxCloudFileIdOptions,
   { metatype }: Partial<ArgumentMetadata> = {},
 ): boolean | undefined {
@@ -79,7 +79,7 @@ function assertPrefixes(prefixes: unknown): void {
  * Reads one file ID, or each of a list, that a client sent.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` for the first that is not let through, with the reason
  */
-export function readFileIds<T>(
+function readFileIds<T>(
   value: unknown,
   toResult: (fileId: ParsedFileId) => T,
   check: FileIdCheck,
@@ -99,7 +99,7 @@ export function readFileIds<T>(
 }
 
 /** What a file ID has to be like. */
-export interface FileIdCheck {
+interface FileIdCheck {
   /** The instance that it has to belong to. */
   readonly instance: Instance;
   /** The folders that it may be below; undefined for any. */
@@ -129,14 +129,12 @@ function atPosition({ code, message }: WxCloudStorageError, index: number): WxCl
 }
 
 /** Has the options of a pipe checked when an application that uses it starts. */
-export function describePipe<T extends object>(pipe: T, name: string, options: unknown): T {
+function describePipe<T extends object>(pipe: T, name: string, options: unknown): T {
   return describeEnhancer(pipe, { name, assertOptions: () => assertFileIdOptions(options) });
 }
 
 /** What the pipes for file IDs have in common; they differ in what they make of one. */
-export abstract class FileIdPipe<T>
-  implements PipeTransform<unknown, T | T[] | undefined>, OnModuleInit
-{
+abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefined>, OnModuleInit {
   readonly #host: HttpAdapterHost;
   readonly #modules: ModulesContainer | undefined;
 

@@ -16,7 +16,7 @@ import type { WxCloudFileSource } from '../storage/wx-cloud-file.js';
 export const DEFAULT_INSTANCE = 'default';
 
 /** The methods of a service that the HTTP edge calls, where they are not the service's own. */
-export type ServiceMethod =
+type ServiceMethod =
   | 'upload'
   | 'delete'
   | 'deleteMany'
@@ -59,7 +59,7 @@ export function contextOf(service: object): StorageContext | undefined {
  * True when a service does with these methods what its class does: no fake, subclass or spy has
  * replaced one.
  */
-export function hasOwn(service: object, ...names: readonly ServiceMethod[]): boolean {
+function hasOwn(service: object, ...names: readonly ServiceMethod[]): boolean {
   if (!contexts.has(service)) return false;
   return names.every(name => Reflect.get(service, name) === knownClass?.methods.get(name));
 }

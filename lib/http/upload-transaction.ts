@@ -44,7 +44,7 @@ export function keepOnSuccess<T>(
 const endingsOf = new WeakMap<Socket, Set<() => void>>();
 
 /** Tells whether a response has been given its whole answer, with a status below 400. */
-export function isAnswered(response: ServerResponse): boolean {
+function isAnswered(response: ServerResponse): boolean {
   return response.writableEnded && response.statusCode < 400;
 }
 
@@ -54,10 +54,7 @@ export function isAnswered(response: ServerResponse): boolean {
  * count: `inject()` and bridges to functions confirm none, and an application that has answered
  * relies on its files, however much of the answer arrives.
  */
-export function onRequestEnd(
-  response: ServerResponse,
-  callback: (isSuccess: boolean) => void,
-): void {
+function onRequestEnd(response: ServerResponse, callback: (isSuccess: boolean) => void): void {
   const connection = connectionOf(response);
   const end = (isWhole: boolean): void => {
     response.off('finish', onFinish);
@@ -123,7 +120,7 @@ function onConnectionClose(connection: Socket, callback: () => void): void {
 }
 
 /** A file that a request has stored. */
-export interface StoredFile {
+interface StoredFile {
   /** Its file ID. */
   readonly fileId: string;
   /** The instance that stored it. */

@@ -48,7 +48,7 @@ export class GrowingBuffer {
 }
 
 /** A copy that shares its buffer with nothing else. */
-export function copyOf(piece: Buffer): Buffer {
+function copyOf(piece: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(piece.byteLength);
   copy.set(piece);
   return copy;

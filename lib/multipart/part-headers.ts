@@ -3,7 +3,7 @@ import { limitPassed } from './form-budget.js';
 import { formInvalid, headersMalformed } from './form-errors.js';
 
 /** A header such as `form-data; name="photo"; filename="a.png"`. */
-export interface HeaderValue {
+interface HeaderValue {
   /** What comes before the parameters, in lower case. */
   readonly value: string;
   /** The parameters by their names in lower case; the first one of a name counts. */

@@ -15,7 +15,7 @@ import type { FormBody } from './text-fields.js';
  * before anything has come, is whole.
  * @throws {@link OptionsInvalidError} when something has read from the request
  */
-export function assertUnread(request: IncomingMessage): void {
+function assertUnread(request: IncomingMessage): void {
   // With a `readable` listener only its owner reads; the others are given no byte.
   const isRead = request.readableDidRead || request.listenerCount('readable') > 0;
   if (isRead || request.readableEnded) throw readAlready();
@@ -66,7 +66,7 @@ export type RefusedRequest = Pick<
 >;
 
 /** The operations of an instance, which end when the application closes. */
-export interface FormOperations {
+interface FormOperations {
   /** Starts one that runs until it is disposed of. */
   start(
     operation: string,
@@ -165,7 +165,7 @@ export interface TakenFile {
 }
 
 /** What receiving a form takes. */
-export interface ReceiveFormParts extends Pick<
+interface ReceiveFormParts extends Pick<
   FormReaderParts,
   'limits' | 'assertTakesFile' | 'isFileField'
 > {

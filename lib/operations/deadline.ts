@@ -35,7 +35,7 @@ export function createElapsedClock(
 export const elapsedMs = createElapsedClock();
 
 /** What bounds one call of a service method. */
-export interface DeadlineParts {
+interface DeadlineParts {
   /** What is being done, for the error. */
   readonly operation: string;
   /** The bound in milliseconds. */

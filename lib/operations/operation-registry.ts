@@ -5,7 +5,7 @@ import { MAX_TIMER_MS } from '../options/validation.js';
 import { type Deadline, startDeadline } from './deadline.js';
 
 /** What is under way: can be waited for until nothing is. */
-export class PendingSet<T> {
+class PendingSet<T> {
   readonly #items = new Set<T>();
   #waiting: (() => void)[] = [];
 

@@ -14,7 +14,7 @@ export function isTransientStatus(status: number): boolean {
 }
 
 /** What a run of tries needs. */
-export interface RetryContext {
+interface RetryContext {
   /** How many tries, and how far apart. */
   readonly policy: ResolvedRetry;
   /** Ends the waiting; a try in progress has to watch it by itself. */

@@ -18,7 +18,7 @@ export function describeOptions(options: ResolvedOptions, name: string | undefin
 }
 
 /** Environment variables, as `process.env` has them. */
-export type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
+type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
 const VARIABLES = {
   env: 'WX_ENV_ID (or CBR_ENV_ID)',

@@ -28,7 +28,7 @@ const HOST = 'api.weixin.qq.com';
 const OPTION = 'apiBaseUrl';
 
 /** Checks where WeChat's API is. @throws {@link OptionsInvalidError} */
-export function resolveApiBaseUrl(value: unknown, authType: ResolvedAuth['type']): string {
+function resolveApiBaseUrl(value: unknown, authType: ResolvedAuth['type']): string {
   const isOpenApi = authType === 'open-api-service';
   const protocol = isOpenApi ? 'http:' : 'https:';
   if (value === undefined) return `${protocol}//${HOST}`;
@@ -239,7 +239,7 @@ function resolveUpload(value: unknown, freeBytesIn: FreeBytesIn): ResolvedUpload
 }
 
 /** Tells how many bytes a folder's disk has free; undefined where the system does not say. */
-export type FreeBytesIn = (directory: string) => number | undefined;
+type FreeBytesIn = (directory: string) => number | undefined;
 
 function freeDiskBytes(directory: string): number | undefined {
   try {

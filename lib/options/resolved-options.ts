@@ -46,7 +46,7 @@ export interface ResolvedTokenCallAuth {
 }
 
 /** No token: the sidecar of the open API service adds one. */
-export interface ResolvedOpenApiAuth {
+interface ResolvedOpenApiAuth {
   /** Selects it. */
   readonly type: 'open-api-service';
   /** The AppID that calls, where several share one environment. */
@@ -54,7 +54,7 @@ export interface ResolvedOpenApiAuth {
 }
 
 /** The token that the platform mounts. */
-export interface ResolvedTokenFileAuth {
+interface ResolvedTokenFileAuth {
   /** Selects it. */
   readonly type: 'cloudbase-token';
   /** Where it is mounted. */

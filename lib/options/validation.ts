@@ -30,7 +30,7 @@ function countChanges(given: string, name: string): number {
 export type Given = Readonly<Record<string, unknown>>;
 
 /** The members that an object may have. */
-export interface KnownNames {
+interface KnownNames {
   /** Before the name of a member in messages, e.g. `limits.`. */
   readonly prefix?: string;
   /** The members. */
@@ -95,7 +95,7 @@ export function readName(option: string, value: unknown, remedy: string): string
 }
 
 /** A range of whole numbers, ends included. */
-export interface Range {
+interface Range {
   /** The least value. */
   readonly min: number;
   /** The greatest value. */

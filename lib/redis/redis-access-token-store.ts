@@ -37,7 +37,7 @@ export interface RedisAccessTokenStoreOptions {
 }
 
 /** Checked and complete. */
-export interface ResolvedStoreOptions {
+interface ResolvedStoreOptions {
   /** What the names of all keys begin with. */
   readonly prefix: string;
   /** What the key is derived from; undefined keeps tokens plain. */
@@ -52,7 +52,7 @@ const SHORTEST_ENCRYPTION_KEY = 16;
  * Checks what the application gave and fills in the defaults.
  * @throws {@link OptionsInvalidError} `WX_CLOUD_OPTIONS_INVALID`
  */
-export function resolveStoreOptions(options: unknown): ResolvedStoreOptions {
+function resolveStoreOptions(options: unknown): ResolvedStoreOptions {
   const given = readGroup(NAME, options, ['prefix', 'encryptionKey']);
   return Object.freeze({
     prefix: readPrefix(orDefault(given.prefix, DEFAULT_PREFIX)),

@@ -24,7 +24,7 @@ export interface NodeRedisClient {
 export type RedisClient = IoRedisClient | NodeRedisClient;
 
 /** A script with what it works on. */
-export interface ScriptCall {
+interface ScriptCall {
   /** The Lua source. */
   readonly script: string;
   /** `KEYS`; all in one slot of a cluster. */
@@ -161,7 +161,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0`;
 
 /** A token's value as Redis gave it. */
-export interface ReadValue {
+interface ReadValue {
   /** What was kept. */
   readonly value: string;
   /** How long it still lives, in milliseconds; more than 0. */

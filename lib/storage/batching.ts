@@ -46,7 +46,7 @@ export async function inBatches<Item>(
 }
 
 /** One request for several files. */
-export interface BatchRequest<Item, Result> {
+interface BatchRequest<Item, Result> {
   /** What is asked for each file; at least one. */
   readonly items: readonly Item[];
   /** The file that an item is about. */
@@ -170,7 +170,7 @@ function isPerhapsOfOneFile(error: unknown): boolean {
 }
 
 /** What tells one kind of batch from another. */
-export interface BatchGathererParts<Item, Result> {
+interface BatchGathererParts<Item, Result> {
   /** For how many milliseconds items are gathered; 0 for one turn of the event loop. */
   readonly windowMs: number;
   /** Items with the same key are asked for once. */
@@ -184,7 +184,7 @@ export interface BatchGathererParts<Item, Result> {
 }
 
 /** When items are asked for again. */
-export interface BatchRepeats<Result> {
+interface BatchRepeats<Result> {
   /** True when another request may bring a better result. */
   readonly isTransient: (result: Result) => boolean;
   /** Number of requests for an item in all. */

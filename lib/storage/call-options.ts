@@ -127,7 +127,7 @@ export interface UploadObjectCall {
 }
 
 /** A transfer whose progress is reported. */
-export interface ReportedTransfer extends ProgressOptions {
+interface ReportedTransfer extends ProgressOptions {
   /** How many bytes it has. */
   readonly totalBytes: number;
 }

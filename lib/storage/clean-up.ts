@@ -5,7 +5,7 @@ import type { StorageContext } from './storage-context.js';
 const CLEANUP_MS = 10_000;
 
 /** An object that a failed call stored, or may have stored. */
-export interface OwnObject {
+interface OwnObject {
   /** Its file ID. */
   readonly fileId: string;
   /** Nothing but this call can have stored an object at its path, so that it may be deleted. */

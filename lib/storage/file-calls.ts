@@ -20,7 +20,7 @@ export interface FileCallsContext {
 }
 
 /** One kind of call for files. */
-export interface GatheredCall<Item, Result> {
+interface GatheredCall<Item, Result> {
   /** Items with the same key are asked for once. */
   readonly keyOf: (item: Item) => string;
   /** The file that an item is about. */

@@ -66,7 +66,7 @@ export function failure(fileId: string, error: unknown): FileFailure {
 }
 
 /** A file that a batch was asked about. */
-export interface AskedFile {
+interface AskedFile {
   /** The call. */
   readonly endpoint: string;
   /** The file. */

@@ -9,7 +9,7 @@ interface KnownLink {
 }
 
 /** The files of one request for links, of which none has changed since it was sent. */
-export interface LinkRequestNote {
+interface LinkRequestNote {
   /** When the request was sent, by the clock of the cache. */
   readonly sentAtMs: number;
   /** The file IDs. */

@@ -87,7 +87,7 @@ export type DownloadUrlOutcome = FileOutcome<{
 }>;
 
 /** What a list of links is asked for with. */
-export interface DownloadLinksCall extends FileList {
+interface DownloadLinksCall extends FileList {
   /** The life of the links in seconds; undefined for the instance's default. */
   readonly maxAgeSeconds: number | undefined;
 }

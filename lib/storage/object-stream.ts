@@ -7,7 +7,7 @@ import { type FetchedObject, fetchObject, type ObjectPart, readPart } from './re
 import type { StorageContext } from './storage-context.js';
 
 /** What a body is made from. */
-export interface ObjectBodyParts {
+interface ObjectBodyParts {
   /** The instance. */
   readonly context: StorageContext;
   /** The answer that starts it. */

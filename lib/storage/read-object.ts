@@ -118,7 +118,7 @@ function unsatisfiable({ fileId, answer }: FetchedObject): WxCloudStorageError {
 }
 
 /** Reads what the headers of a whole object say. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size */
-export function readStat(fetched: FetchedObject): CloudFileStat {
+function readStat(fetched: FetchedObject): CloudFileStat {
   const size = Number(fetched.answer.header('content-length') ?? Number.NaN);
   if (!Number.isSafeInteger(size)) throw malformedAnswer(fetched, 'does not say its size');
   return describeObject(fetched, size);
@@ -169,7 +169,7 @@ export function assertRange(range: ByteRange | undefined): void {
 }
 
 /** One reading of an object, or of its headers only. */
-export type FetchObjectCall = Omit<GetObjectRequest, 'url'>;
+type FetchObjectCall = Omit<GetObjectRequest, 'url'>;
 
 /** How long the links live that are used at once. */
 const LINK_AGE_SECONDS = 600;

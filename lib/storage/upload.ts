@@ -187,7 +187,7 @@ class ObjectUpload {
 }
 
 /** Where a body goes whose path is known beforehand. */
-export interface StoreAtPathCall {
+interface StoreAtPathCall {
   /** What to store. */
   readonly from: SourceInput;
   /** Where; checked before the body is touched. */

@@ -72,7 +72,7 @@ export const REFUSALS: readonly {
 ];
 
 /** Documents the statuses of {@link REFUSALS}. */
-export function ApiWxCloudRefusals(): MethodDecorator {
+function ApiWxCloudRefusals(): MethodDecorator {
   return applyDecorators(
     ...REFUSALS.map(({ status, meaning, codes }) =>
       ApiResponse({
@@ -85,7 +85,7 @@ export function ApiWxCloudRefusals(): MethodDecorator {
 }
 
 /** A field of a form that takes files, as a document shows it. */
-export interface FormFile {
+interface FormFile {
   readonly name: string;
   readonly many: boolean;
   readonly maxCount?: number | undefined;
@@ -109,7 +109,7 @@ type FileSchema = (OneFile | SeveralFiles) & { readonly description?: string };
 const ONE_FILE: OneFile = { type: 'string', format: 'binary' };
 
 /** The schema of a form that has these files and nothing else. */
-export function formSchemaOf(files: readonly FormFile[]): {
+function formSchemaOf(files: readonly FormFile[]): {
   readonly type: 'object';
   readonly properties: Record<string, FileSchema>;
   readonly required?: string[];
@@ -126,11 +126,7 @@ export function formSchemaOf(files: readonly FormFile[]): {
  * A class of its own for a form that has the fields of `body` too: one schema with all fields in
  * one place, so that nothing that reads the document has to join two by `allOf`.
  */
-export function formClassOf(
-  body: Type<unknown>,
-  name: string,
-  files: readonly FormFile[],
-): Type<unknown> {
+function formClassOf(body: Type<unknown>, name: string, files: readonly FormFile[]): Type<unknown> {
   class UploadForm extends (body as Type<object>) {}
   Object.defineProperty(UploadForm, 'name', { value: name });
   for (const file of files) {

@@ -33,7 +33,7 @@ export function neverConnected(error: unknown): boolean {
 }
 
 /** Where a raw error happened. */
-export interface FailedCall {
+interface FailedCall {
   /** The remote operation, for the message. */
   readonly endpoint: string;
   /** The limits that were in force; a dispatcher of the application has its own for connecting. */

@@ -34,7 +34,7 @@ export function toTarget({ origin, pathname, search }: URL): RequestTarget {
 }
 
 /** The options that concern the transport. */
-export interface TransportOptions extends Pick<ResolvedOptions, 'dispatcher' | 'maxConnections'> {
+interface TransportOptions extends Pick<ResolvedOptions, 'dispatcher' | 'maxConnections'> {
   /** Time limits. */
   readonly timeouts: Omit<ResolvedTimeouts, 'totalMs' | 'tokenMs'>;
 }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
 /** The head of an answer. */
-export interface ResponseHead {
+interface ResponseHead {
   /** The HTTP status. */
   readonly status: number;
   /** A header's value; the first one when it came several times. */

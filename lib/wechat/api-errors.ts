@@ -3,7 +3,7 @@ import { redact } from '../errors/redaction.js';
 import type { ResolvedAuth } from '../options/resolved-options.js';
 
 /** The meaning of an `errcode` for the caller. */
-export interface ApiErrorKind {
+interface ApiErrorKind {
   /** The code of the error. */
   readonly code: WxCloudStorageErrorCode;
   /** True when the same call may succeed later. @defaultValue false */
@@ -150,7 +150,7 @@ const SIDECAR_KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
 const TOKEN_CALL = /^\/cgi-bin\/(?:stable_)?token$/;
 
 /** An answer that says what went wrong. */
-export interface ApiFailure {
+interface ApiFailure {
   /** The path that was called. */
   readonly endpoint: string;
   /** The number. */

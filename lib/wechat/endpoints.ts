@@ -62,7 +62,7 @@ export interface BatchItemStatus {
 }
 
 /** An item of a batch answer and the raw object it came from. */
-export interface BatchItem extends BatchItemStatus {
+interface BatchItem extends BatchItemStatus {
   /** The item as it came. */
   readonly raw: JsonObject;
   /** The file ID as the item spells it; undefined when it has none. */
@@ -114,7 +114,7 @@ interface Candidate {
  * items as files: one with a link when the link is that file's, another one when nothing in the
  * list stands elsewhere.
  */
-export function matchBatchItems(
+function matchBatchItems(
   list: readonly unknown[],
   fileIds: readonly string[],
   linkOf: (item: BatchItem) => string | undefined = () => undefined,

@@ -3,7 +3,7 @@ import type { ResolvedRetry } from '../options/resolved-options.js';
 import { isTokenCallError } from './tokens/token-fetcher.js';
 
 /** What is repeated. */
-export interface RepeatedWork<T> {
+interface RepeatedWork<T> {
   /** One try. */
   readonly work: () => Promise<T>;
   /** Ends the tries. */

@@ -67,7 +67,7 @@ export function openApiCredential(fromAppid: string | undefined): Credential {
 }
 
 /** One call of a JSON API that wants a credential. */
-export interface AuthorizedCall {
+interface AuthorizedCall {
   /** The path, e.g. `/tcb/uploadfile`. */
   readonly endpoint: string;
   /** Sent as JSON. */
@@ -136,7 +136,7 @@ const MAX_ANSWER_BYTES = 1_048_576;
 const MAX_QUOTED_CHARACTERS = 200;
 
 /** Where WeChat's API is. */
-export interface ApiAddress {
+interface ApiAddress {
   /** Without a trailing slash. */
   readonly baseUrl: string;
   /**

@@ -21,7 +21,7 @@ export function carriesToken({ query }: Exchange): boolean {
  * the credential.
  * @throws {@link ApiRefusal} 40001, 40014, 40097, 41001, 42001 or 48001
  */
-export function assertAuthorized(exchange: Exchange, cloud: EmulatedCloud): void {
+function assertAuthorized(exchange: Exchange, cloud: EmulatedCloud): void {
   const { query, via } = exchange;
   const [kind, another] = TOKEN_KINDS.filter(name => query.has(name));
   if (another !== undefined) {
@@ -44,7 +44,7 @@ function assertFromAppid({ query }: Exchange, { options }: EmulatedCloud): void 
 }
 
 /** A JSON object of which nothing is known yet. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+type JsonObject = Readonly<Record<string, unknown>>;
 
 const MAX_JSON_BYTES = 1_048_576;
 const MAX_BATCH_ITEMS = 50;

@@ -21,7 +21,7 @@ type DownloadItem = DownloadLinksReply['file_list'][number];
 type DeleteItem = DeleteFilesReply['delete_list'][number];
 
 /** A batch call and the fault that befalls its items. */
-export interface BatchCall {
+interface BatchCall {
   /** The request. */
   readonly exchange: Exchange;
   /** Where it goes. */

@@ -8,7 +8,7 @@ import { ObjectReception, readBoundary } from './receive-object.js';
 import { type Answer, cosHeaders, emptyAnswer, textAnswer, xmlDocument } from './responses.js';
 
 /** Bytes from `start` up to, without, `end`. */
-export interface ByteRange {
+interface ByteRange {
   /** The first byte. */
   readonly start: number;
   /** The byte after the last one. */
@@ -19,7 +19,7 @@ export interface ByteRange {
  * What a `Range` header asks of an object of so many bytes; undefined for all of it, which is also the answer to several
  * ranges, other units and nonsense. Null when nothing of it can be had.
  */
-export function readRange(header: string | undefined, size: number): ByteRange | undefined | null {
+function readRange(header: string | undefined, size: number): ByteRange | undefined | null {
   const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec((header ?? '').trim()) ?? [];
   if (from === '' && to === '') return undefined;
   if (from === '')
@@ -117,7 +117,7 @@ function matchesAny(header: string | undefined, etag: string): boolean {
 }
 
 /** A request for one object. */
-export interface ObjectCall {
+interface ObjectCall {
   /** The request. */
   readonly exchange: Exchange;
   /** Where it goes. */

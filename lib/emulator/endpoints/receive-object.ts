@@ -4,7 +4,7 @@ import type { IncomingObject, StoredObject } from '../state/object-store.js';
 import { CosRefusal } from '../state/refusals.js';
 
 /** What comes out of a form, in its order. */
-export type FormEvent =
+type FormEvent =
   | { readonly type: 'field'; readonly name: string; readonly value: string }
   | { readonly type: 'file' }
   | { readonly type: 'data'; readonly chunk: Buffer };
@@ -141,7 +141,7 @@ function malformed(): CosRefusal {
 }
 
 /** What a form upload is checked against. */
-export interface ReceptionParts {
+interface ReceptionParts {
   /** Where the object goes. */
   readonly cloud: EmulatedCloud;
   /** The path that the URL names. */
@@ -151,7 +151,7 @@ export interface ReceptionParts {
 }
 
 /** An object that has been stored. */
-export interface ReceivedObject {
+interface ReceivedObject {
   /** The object. */
   readonly object: StoredObject;
   /** The HTTP status that the form asks for. */

@@ -62,7 +62,7 @@ export function cosHeaders(): Record<string, string> {
 }
 
 /** What an XML error document says. */
-export interface CosErrorParts {
+interface CosErrorParts {
   /** The `<Code>`. */
   readonly cosCode: string;
   /** The `<Message>`. */

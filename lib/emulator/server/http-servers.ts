@@ -24,7 +24,7 @@ export const SIDECAR_CERTIFICATE = toPem('CERTIFICATE', [
 ]);
 
 /** The key of {@link SIDECAR_CERTIFICATE}. */
-export const SIDECAR_KEY = toPem('PRIVATE KEY', [
+const SIDECAR_KEY = toPem('PRIVATE KEY', [
   'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg4UykRdhyPKdPZqcd',
   '6PFSBGbHGKTCaegcw0TDSCPQ6WWhRANCAATfLWJH+EpjbRv5hmmKheGpV2vgFiaj',
   'EAOqVDH38iTkEKh7bT602LLgzvnB0TheR0u5OjzJvJjc5pJzHpNqoayx',
@@ -36,7 +36,7 @@ function toPem(label: string, lines: readonly string[]): string {
 }
 
 /** Which address of the emulator a server is. */
-export interface Entrance {
+interface Entrance {
   /** What its requests are marked with. @defaultValue undefined: the emulator's own address */
   readonly via?: Via;
   /** Whether it speaks https, with a certificate that nobody trusts. @defaultValue false */
@@ -48,7 +48,7 @@ const HOST = '127.0.0.1';
 const KEEP_ALIVE_MS = 120_000;
 
 /** An HTTP server in front of an emulated cloud. */
-export class HttpFront {
+class HttpFront {
   readonly #server: Server;
   readonly #scheme: 'http' | 'https';
   readonly #underWay = new Map<Exchange, Promise<void>>();

@@ -22,7 +22,7 @@ import type { EmulatorOperation } from '../state/operation.js';
 import { CosRefusal } from '../state/refusals.js';
 
 /** A request that is to be carried out. */
-export interface Call {
+interface Call {
   /** The request. */
   readonly exchange: Exchange;
   /** Where it goes. */

@@ -16,7 +16,7 @@ import { ApiRefusal, CosRefusal } from '../state/refusals.js';
 import { findRoute, type Route } from './routes.js';
 
 /** A request that a fault befalls. */
-export interface FaultyCall {
+interface FaultyCall {
   /** The operation. */
   readonly operation: EmulatorOperation | 'unknown';
   /** Bucket and path, for error documents. */
@@ -28,7 +28,7 @@ const PAGE =
   '<!DOCTYPE html><html><head><title>Gateway</title></head><body>Try again later.</body></html>\n';
 
 /** What is answered instead of carrying the operation out; undefined when it is carried out all the same. */
-export function replacementFor(
+function replacementFor(
   effect: FaultEffect | undefined,
   { operation, resource }: FaultyCall,
 ): Answer | undefined {

@@ -33,7 +33,7 @@ export function decodePath(encoded: string): string | undefined {
 }
 
 /** What a file ID points to: a path in this bucket, or why it does not. */
-export type FileIdTarget =
+type FileIdTarget =
   { readonly cloudPath: string } | { readonly cloudPath?: undefined; readonly errmsg: string };
 
 /** The paths that file IDs of this bucket name, each once and frozen; the others are left out. */

@@ -35,7 +35,7 @@ const STARTED_AT = String(Math.floor(performance.timeOrigin));
  * other. Signs of processes that have ended are removed.
  * @throws {Error} naming the process that uses the folder
  */
-export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const own = `emulator-${process.pid}-${STARTED_AT}-${randomUUID()}.lock`;
   const remove = (name: string): Promise<void> =>
     rm(join(folder, name), { recursive: true, force: true });
@@ -72,7 +72,7 @@ function heldBy(pid: string, sign: string): Error {
 }
 
 /** The content of a metadata file. */
-export interface DiskRecord {
+interface DiskRecord {
   /** The object. */
   readonly object: StoredObject;
   /** The name of the file with its content, in the same folder. */
@@ -86,7 +86,7 @@ const CONTENT_FILE = /^[0-9a-f-]{36}\.data$/;
 const MAX_METADATA_BYTES = 65_536;
 
 /** The name of the file that holds an object's metadata. */
-export function metadataFileOf(cloudPath: string): string {
+function metadataFileOf(cloudPath: string): string {
   return `${createHash('sha256').update(cloudPath).digest('hex')}.json`;
 }
 
@@ -94,7 +94,7 @@ export function metadataFileOf(cloudPath: string): string {
  * Reads a metadata file that anybody may have written, and looks for the content that it names.
  * @throws {Error} saying what is wrong with it
  */
-export async function readRecord(folder: string, name: string): Promise<DiskRecord> {
+async function readRecord(folder: string, name: string): Promise<DiskRecord> {
   const { size } = await assertFile(join(folder, name), 'the metadata');
   if (size > MAX_METADATA_BYTES) throw new Error('the metadata is too large');
   const record = decodeRecord(parse(await readFile(join(folder, name), 'utf8')));

@@ -7,7 +7,7 @@ import { DownloadLinks, UploadLinks } from './signed-links.js';
 import { TokenIssuer } from './token-issuer.js';
 
 /** What the cloud is made of. */
-export interface EmulatedCloudParts {
+interface EmulatedCloudParts {
   /** How it is to be. */
   readonly options: ResolvedEmulatorOptions;
   /** Where its objects are. */

@@ -85,7 +85,7 @@ export interface ItemEffect {
 }
 
 /** Carries the operation out and sends the answer's body slowly. */
-export interface TrickleEffect {
+interface TrickleEffect {
   /** Which effect. */
   readonly kind: 'trickle';
   /** Bytes a second, from 1. */
@@ -93,13 +93,13 @@ export interface TrickleEffect {
 }
 
 /** Answers another ETag than that of the content, as if the content had been damaged on the way. The operation is carried out. */
-export interface WrongEtagEffect {
+interface WrongEtagEffect {
   /** Which effect. */
   readonly kind: 'wrong-etag';
 }
 
 /** Answers the whole object, whatever part of it was asked for, as storages without ranges do. */
-export interface IgnoreRangeEffect {
+interface IgnoreRangeEffect {
   /** Which effect. */
   readonly kind: 'ignore-range';
 }

@@ -90,12 +90,12 @@ const RULES: Readonly<Record<FaultKind, EffectRule>> = {
 };
 
 /** Whether an effect makes sense for an operation. */
-export function appliesTo(effect: FaultEffect, operation: EmulatorOperation): boolean {
+function appliesTo(effect: FaultEffect, operation: EmulatorOperation): boolean {
   return RULES[effect.kind].operations.includes(operation);
 }
 
 /** Makes sure that a fault is one. @throws {TypeError} naming the member at fault and what was expected */
-export function assertFault(fault: unknown): asserts fault is EmulatorFault {
+function assertFault(fault: unknown): asserts fault is EmulatorFault {
   const given = readMembers(fault, 'fault', ['operation', 'effect', 'after', 'times']);
   const operations: readonly unknown[] = ['*', ...OPERATIONS];
   if (!operations.includes(given['operation'])) {

@@ -3,7 +3,7 @@ import type { Clock } from './emulator-options.js';
 import { CosRefusal } from './refusals.js';
 
 /** What a COS signature is made from. */
-export interface CosSignatureParts {
+interface CosSignatureParts {
   /** Names the key. */
   readonly secretId: string;
   /** The key. */
@@ -17,7 +17,7 @@ export interface CosSignatureParts {
 }
 
 /** The signature string of a request, without any header or parameter in it. @see https://cloud.tencent.com/document/api/436/7778 */
-export function signCosRequest(parts: CosSignatureParts): string {
+function signCosRequest(parts: CosSignatureParts): string {
   const { secretId, secretKey, keyTime, method, path } = parts;
   const signKey = createHmac('sha1', secretKey).update(keyTime).digest('hex');
   const httpString = `${method.toLowerCase()}\n${path}\n\n\n`;
@@ -32,13 +32,13 @@ export function signCosRequest(parts: CosSignatureParts): string {
 }
 
 /** The end of a signature's window in unix seconds; undefined when the text is no signature. */
-export function readSignatureEnd(signature: string): number | undefined {
+function readSignatureEnd(signature: string): number | undefined {
   const end = /(?:^|&)q-sign-time=\d+;(\d+)(?:&|$)/.exec(signature)?.[1];
   return end === undefined ? undefined : Number(end);
 }
 
 /** What lets one form upload pass. */
-export interface UploadGrant {
+interface UploadGrant {
   /** Form field `x-cos-security-token`. */
   readonly securityToken: string;
   /** Form field `Signature`. */
@@ -48,7 +48,7 @@ export interface UploadGrant {
 }
 
 /** What a form upload claims. */
-export interface UploadClaim {
+interface UploadClaim {
   /** Form field `key`. */
   readonly key: string;
   /** Form field `Signature`. */
@@ -148,7 +148,7 @@ export class UploadLinks {
 }
 
 /** What a download link is worth. */
-export type DownloadLinkState = 'valid' | 'expired' | 'wrong';
+type DownloadLinkState = 'valid' | 'expired' | 'wrong';
 
 const SERIAL_DIGITS = 8;
 

@@ -16,7 +16,7 @@ import type { ReplyBody } from './reply-body.js';
 import type { WxCloudReply, WxCloudReplyOptions } from './reply-options.js';
 
 /** What is needed to read a stream. */
-export interface TakeContext {
+interface TakeContext {
   /** The most bytes that count as few. */
   readonly maxBytes: number;
   /** How long a piece may take, in milliseconds. */

@@ -29,7 +29,7 @@ export function resolveRange(range: WantedRange, size: number): ByteRange | unde
 }
 
 /** What tells a file's states apart. */
-export type FileState = Pick<CloudFileStat, 'etag' | 'lastModified'>;
+type FileState = Pick<CloudFileStat, 'etag' | 'lastModified'>;
 
 const CONDITIONS = [
   'if-match',

@@ -38,7 +38,7 @@ export interface Route {
 }
 
 /** An interceptor as a decorator names it. */
-export interface BoundInterceptor {
+interface BoundInterceptor {
   /** A class or an instance. */
   readonly bound: unknown;
   /** The instance that runs; undefined where Nest makes one for each request. */

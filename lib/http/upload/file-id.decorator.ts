@@ -34,7 +34,7 @@ interface EmptyHand {
  * lacks an interceptor.
  * @throws `HttpException` 500, which is logged, when it is
  */
-export function assertHasNoFile(empty: EmptyHand): void {
+function assertHasNoFile(empty: EmptyHand): void {
   const error = findMisuse(empty);
   if (error !== undefined) throw toLoggedException(error, empty.request) as Error;
 }

@@ -50,11 +50,7 @@ export interface EngineStream extends Readable {
  * Reads a stream piece by piece and leaves it as it is when the reading ends early: form parsers do not survive that one of
  * their streams is destroyed. Costs less than the stream's own iterator, and joins no pieces.
  */
-export function readStream(
-  stream: EngineStream,
-  budget: MemoryBudget,
-  fieldname: string,
-): PieceQueue {
+function readStream(stream: EngineStream, budget: MemoryBudget, fieldname: string): PieceQueue {
   // Its parser has the limit, and cuts off a file that passes it.
   const pieces = new PieceQueue({ source: stream, limitBytes: Infinity, budget, fieldname });
   const onClose = (): void => pieces.fail(new Error('The stream was closed before its end.'));
@@ -76,7 +72,7 @@ type EngineContext = Pick<StorageContext, 'operations' | 'options'>;
  * without a byte, the time altogether, and what is read of it after a refusal. The parser answers
  * only once the request has ended, so that is what it is told where the rest is not read.
  */
-export class EngineRequest {
+class EngineRequest {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #onGivenUp: (error: unknown) => unknown;
@@ -180,7 +176,7 @@ export class EngineRequest {
 const notedRequests = new RequestNote<EngineRequest>('engineRequest');
 
 /** Bounds a request from its first file on. Can be called for each. */
-export function boundEngineRequest(request: object, context: EngineContext): EngineRequest {
+function boundEngineRequest(request: object, context: EngineContext): EngineRequest {
   const known = notedRequests.read(request);
   if (known !== undefined) return known;
   const bounded = new EngineRequest(request, context);
@@ -189,7 +185,7 @@ export function boundEngineRequest(request: object, context: EngineContext): Eng
 }
 
 /** The bounds of a request; undefined before its first file. */
-export function findEngineRequest(request: object): EngineRequest | undefined {
+function findEngineRequest(request: object): EngineRequest | undefined {
   return notedRequests.read(request);
 }
 
@@ -206,7 +202,7 @@ export interface EngineFile {
 }
 
 /** What the parser adds to its own description of a file. */
-export type StoredUpload = StoredCloudFile & Pick<EngineFile, 'originalname'>;
+type StoredUpload = StoredCloudFile & Pick<EngineFile, 'originalname'>;
 
 /** multer's storage contract, which Nest's Fastify adapter shares. */
 export interface WxCloudUploadEngine {

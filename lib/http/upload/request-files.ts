@@ -125,7 +125,7 @@ function noFiles(shape: 'list' | 'by-field'): object {
 }
 
 /** A request whose form was read. */
-export interface ParsedRequest {
+interface ParsedRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly file?: unknown;
   readonly files?: unknown;

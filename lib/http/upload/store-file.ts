@@ -21,10 +21,10 @@ import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-o
 import { progressListenerOf } from './upload-progress.js';
 
 /** What a form tells of a file before its content. */
-export type ClaimedFile = Pick<WxCloudIncomingFile, 'fieldname' | 'originalname' | 'mimetype'>;
+type ClaimedFile = Pick<WxCloudIncomingFile, 'fieldname' | 'originalname' | 'mimetype'>;
 
 /** A file of a form, and what becomes of it. */
-export interface FormFileCall {
+interface FormFileCall {
   /** What the application wants. */
   readonly options: WxCloudUploadEngineOptions;
   /** The instance that stores it. */
@@ -42,7 +42,7 @@ export interface FormFileCall {
 }
 
 /** A file of a form that is in the storage. */
-export interface StoredFormFile {
+interface StoredFormFile {
   /** Where and as what. */
   readonly stored: StoredCloudFile;
   /** Its first bytes. */

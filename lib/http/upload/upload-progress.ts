@@ -18,7 +18,7 @@ import { isProgressId, progressIdInvalid, readProgressId } from './client-values
 import type { WxCloudProgressId } from './upload-options.js';
 
 /** One file of a request that may be watched. */
-export interface WatchedFile {
+interface WatchedFile {
   /** Where the client sends the ID; undefined when uploads are not watched. */
   readonly progressId: WxCloudProgressId | undefined;
   /** The request. */

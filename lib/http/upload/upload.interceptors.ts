@@ -46,7 +46,7 @@ import {
 } from './upload-options.js';
 
 /** What tells one upload interceptor from another. */
-export interface UploadInterceptorParts {
+interface UploadInterceptorParts {
   /** The function that makes it. */
   readonly name: string;
   /** What the user gave. */
@@ -61,7 +61,7 @@ export interface UploadInterceptorParts {
  * Makes an interceptor that reads the form and stores its files, and that removes them unless the request is answered
  * with success.
  */
-export function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterceptor> {
+function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterceptor> {
   const facts = factsFrom(parts);
 
   class WxCloudUploadInterceptor implements NestInterceptor, OnModuleInit {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 
 /** A file: at hand, whole or in pieces, or to be read once. */
-export type FileBytes = Buffer | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
+type FileBytes = Buffer | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 
 /** What a form upload sends. */
-export interface FormParts {
+interface FormParts {
   /** The fields, in order; they all come before the file. */
   readonly fields: Readonly<Record<string, string>>;
   /** How many bytes the file has. */
@@ -21,7 +21,7 @@ export interface FormParts {
 }
 
 /** A multipart form whose length is known before it is sent. */
-export interface FormBody {
+interface FormBody {
   /** `Content-Type` with the boundary, and the exact `Content-Length`. */
   readonly headers: { readonly 'content-type': string; readonly 'content-length': string };
   /** What to send. */

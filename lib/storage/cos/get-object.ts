@@ -28,7 +28,7 @@ export interface GetObjectRequest {
 export type GetObjectOutcome = GetObjectSuccess | GetObjectFailure;
 
 /** The object is there. */
-export interface GetObjectSuccess {
+interface GetObjectSuccess {
   /** Tells a success from a failure. */
   readonly isFound: true;
   /** The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded. */
@@ -36,7 +36,7 @@ export interface GetObjectSuccess {
 }
 
 /** The storage gave something else. */
-export interface GetObjectFailure {
+interface GetObjectFailure {
   /** Tells a success from a failure. */
   readonly isFound: false;
   /** Why there is no object. */

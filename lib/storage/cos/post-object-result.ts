@@ -15,7 +15,7 @@ import {
 export type PostObjectOutcome = PostObjectSuccess | PostObjectFailure;
 
 /** COS confirmed that the object is there. */
-export interface PostObjectSuccess {
+interface PostObjectSuccess {
   /** Tells a success from a failure. */
   readonly isStored: true;
   /** The ETag that COS answered, without quotes. */
@@ -23,7 +23,7 @@ export interface PostObjectSuccess {
 }
 
 /** COS did not confirm it. */
-export interface PostObjectFailure {
+interface PostObjectFailure {
   /** Tells a success from a failure. */
   readonly isStored: false;
   /** Why the upload does not count. */
@@ -35,7 +35,7 @@ export interface PostObjectFailure {
 }
 
 /** What an answer is judged by, besides itself. */
-export interface PostObjectEvidence {
+interface PostObjectEvidence {
   /** The path of the object. */
   readonly cloudPath: string;
   /** Literals that must not be shown. */

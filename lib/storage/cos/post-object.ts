@@ -8,7 +8,7 @@ import { buildForm } from './form-body.js';
 import { judgePostObject, type PostObjectOutcome } from './post-object-result.js';
 
 /** What a form to COS is for. */
-export interface FormSubject {
+interface FormSubject {
   /** Where and with which credentials; for one path only. */
   readonly link: UploadLink;
   /** The path, sent as the raw UTF-8 field `key`. */
@@ -33,7 +33,7 @@ export function toFormFields({
 }
 
 /** One form upload. */
-export interface PostObjectRequest extends FormSubject {
+interface PostObjectRequest extends FormSubject {
   /** What to send. */
   readonly body: UploadBody;
   /** Whether the ETag that COS answers has to be the MD5 of what was sent. */

@@ -12,7 +12,7 @@ import type { UnwantedTokens } from './token-fetcher.js';
 const REFUSAL_PACING = { free: 3, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 
 /** A token, and the times at which it is to be renewed and ends. */
-export interface HeldToken {
+interface HeldToken {
   /** The token; a secret. */
   readonly accessToken: string;
   /** The start of its life. */
@@ -24,7 +24,7 @@ export interface HeldToken {
 }
 
 /** A fetch that is under way. */
-export interface RunningFetch {
+interface RunningFetch {
   /** The cache that fetches, with the means of its instance. */
   readonly by: object;
   /** Gives the token. */
@@ -32,7 +32,7 @@ export interface RunningFetch {
 }
 
 /** The token that all instances of one AppID, type and secret in this process hold together. */
-export class TokenCell {
+class TokenCell {
   /** The token that serves now. */
   held: HeldToken | undefined;
   /** The token that WeChat refused last. */
@@ -112,7 +112,7 @@ const FAILURE_PACING = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 const PATIENCE_MS = 4_000;
 
 /** What an {@link AccessTokenCache} works with. */
-export interface AccessTokenCacheParts {
+interface AccessTokenCacheParts {
   /** Asks for a token in place of the unwanted ones; it has to end by itself. */
   readonly fetchToken: (unwanted: UnwantedTokens) => Promise<FetchedToken>;
   /** Milliseconds on a clock that is never set. @defaultValue `elapsedMs` */

@@ -8,7 +8,7 @@ const REREAD_AFTER_MS = 600_000;
 /** Each of its tokens is good for this long. */
 const LIFE_MS = 1_800_000;
 /** Named in errors in place of a remote operation. */
-export const TOKEN_FILE_ENDPOINT = 'auth.file';
+const TOKEN_FILE_ENDPOINT = 'auth.file';
 
 interface ReadToken {
   readonly accessToken: string;
@@ -18,7 +18,7 @@ interface ReadToken {
 }
 
 /** What a {@link CloudbaseTokenFile} works with. */
-export interface CloudbaseTokenFileParts {
+interface CloudbaseTokenFileParts {
   /** Where the platform mounts the token. */
   readonly file: string;
   /** Milliseconds on a clock that is never set. @defaultValue `elapsedMs` */

@@ -22,7 +22,7 @@ import { SharedTokenFetcher, tokenOwner } from './shared-token-fetcher.js';
 import { TokenFetcher, type UnwantedTokens } from './token-fetcher.js';
 
 /** What a credential is made with. */
-export interface CredentialParts {
+interface CredentialParts {
   /** WeChat's API. */
   readonly api: JsonApi;
   /** The instance's options. */

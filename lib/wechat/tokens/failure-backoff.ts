@@ -1,5 +1,5 @@
 /** How failures are spaced out. */
-export interface FetchPacing {
+interface FetchPacing {
   /** How many in a row are followed by no wait. */
   readonly free: number;
   /** The wait after the next one, in milliseconds; each further wait is twice as long. */

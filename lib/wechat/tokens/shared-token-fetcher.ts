@@ -42,7 +42,7 @@ const LEAST_LIFE_MS = 10_000;
 const ALONE = { free: 3, firstWaitMs: 30_000, longestWaitMs: 300_000 };
 
 /** What a {@link SharedTokenFetcher} works with. */
-export interface SharedTokenFetcherParts {
+interface SharedTokenFetcherParts {
   /** Where the token is shared. */
   readonly store: AccessTokenStore;
   /** Under which name: AppID, kind and a mark of the secret. */

@@ -46,7 +46,7 @@ export interface UnwantedTokens {
 }
 
 /** How one token call is made. */
-export interface TokenCall {
+interface TokenCall {
   /** Ends it. */
   readonly signal: AbortSignal;
   /** Whether the stable token is voided at once and replaced. @defaultValue false */
@@ -91,7 +91,7 @@ export function isTokenCallError(error: unknown): boolean {
 }
 
 /** What a {@link TokenFetcher} works with. */
-export interface TokenFetcherParts {
+interface TokenFetcherParts {
   /** WeChat's API. */
   readonly api: JsonApi;
   /** Which token call, and with what. */
