@@ -120,6 +120,7 @@ function clearSelection() {
 
 /** Brings the texts around the cards up to date. */
 function settle() {
+  const hadFocus = empty.contains(document.activeElement);
   empty.hidden = cards.childElementCount > 0 || cards.getAttribute('aria-busy') === 'true';
   const images = shown.size;
   if (images === 0) say(count);
@@ -129,6 +130,8 @@ function settle() {
   parts.selectNone.hidden = chosen === 0;
   parts.deleteSelected.hidden = chosen === 0;
   say(parts.deleteSelected, 'gallery.deleteSelected', { count: chosen });
+  // The samples make room for the first card.
+  if (hadFocus && empty.hidden) focusCard(cards.firstElementChild);
 }
 
 async function askAndDelete(images) {

@@ -70,7 +70,9 @@ export class UploadCard {
     if (state === 'failed') say(this.#status, failure.key, failure.parameters);
     else say(this.#status, `upload.${state}`);
     const canRepeat = state === 'failed' && REPEATABLE.has(failure.key);
+    const hadFocus = document.activeElement === this.#again;
     this.#again.hidden = state !== 'cancelled' && !canRepeat;
+    if (hadFocus && this.#again.hidden) this.#end.focus();
     label(this.#end, ENDED.has(state) ? 'upload.dismiss' : 'upload.cancel', { name: file.name });
   }
 
