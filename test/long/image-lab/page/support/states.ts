@@ -137,7 +137,10 @@ export const STATES: Readonly<Record<string, State>> = {
     images: 1,
     reach: async page => {
       // Messages go after a while; this one stays as long as it is looked at.
-      await page.evaluate('void (window.setTimeout = () => 0)');
+      await page.evaluate(`{
+        const { setTimeout } = window;
+        window.setTimeout = (act, ms) => (ms === 3_000 ? 0 : setTimeout(act, ms));
+      }`);
       await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
       await page.getByRole('button', { name: 'Copy the file ID of 1.png' }).click();
       await page.locator('#toast.shown').waitFor();
