@@ -170,7 +170,8 @@ export async function slowDown(
   uploadThroughput: number,
   { downloadThroughput = -1, latency = 0 } = {},
 ): Promise<void> {
-  const session = await page.context().newCDPSession(page);
+  // One for each page: what a second one sets is not taken back with the first.
+  const session = devTools.get(page) ?? (await page.context().newCDPSession(page));
   devTools.set(page, session);
   await session.send('Network.enable');
   await session.send('Network.setCacheDisabled', { cacheDisabled: true });

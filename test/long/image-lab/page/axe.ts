@@ -22,9 +22,9 @@ const CASES = Object.entries(STATES).flatMap(([name, state]) => [
 ]);
 
 const LOOKS = [
+  { language: 'en', colorScheme: 'dark', forcedColors: 'active', isTall: false },
   { language: 'en', colorScheme: 'light', forcedColors: 'none', isTall: false },
   { language: 'zh-CN', colorScheme: 'dark', forcedColors: 'none', isTall: false },
-  { language: 'en', colorScheme: 'dark', forcedColors: 'active', isTall: true },
   { language: 'en', colorScheme: 'dark', forcedColors: 'none', isTall: true },
   { language: 'zh-CN', colorScheme: 'light', forcedColors: 'none', isTall: true },
 ] as const;

@@ -3,13 +3,40 @@ import type { Locator, Page } from 'playwright-core';
 import { pick, slowDown, untilTrue, type PageTools } from '../../../e2e/sample/support/lab-page.js';
 import { makeImage } from '../../../e2e/sample/support/pictures.js';
 import { countChanged, DESKTOP, lookAt, openOn, type Sight } from './support/screens.js';
-import { startUploads } from './support/states.js';
+import { reachState, startUploads, STATES, type State } from './support/states.js';
 import { store, Workbench } from './support/workbench.js';
 
 const SCHEMES = ['light', 'dark'] as const;
 
 /** Pixels that change between two states have to be so many that one sees it at a glance. */
 const AT_A_GLANCE = 60;
+
+/** Texts that are seen, and those of them whose color is nearly that of the background. */
+const FAINT_TEXTS = `(() => {
+  const channelsOf = color => color.match(/[\\d.]+/g).map(Number);
+  const lightnessOf = color => {
+    const [r, g, b] = channelsOf(color).map(part =>
+      part / 255 <= 0.03928 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4,
+    );
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const backgroundOf = element => {
+    const { backgroundColor } = getComputedStyle(element);
+    const [, , , alpha = 1] = channelsOf(backgroundColor);
+    if (alpha > 0.5) return backgroundColor;
+    return element.parentElement === null ? 'rgb(0, 0, 0)' : backgroundOf(element.parentElement);
+  };
+  const texts = [...document.body.querySelectorAll('*')].filter(
+    element =>
+      element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) &&
+      [...element.childNodes].some(({ nodeType, data }) => nodeType === 3 && data.trim() !== ''),
+  );
+  const faint = texts.filter(element => {
+    const lights = [getComputedStyle(element).color, backgroundOf(element)].map(lightnessOf);
+    return (Math.max(...lights) + 0.05) / (Math.min(...lights) + 0.05) < 4.5;
+  });
+  return { texts: texts.length, faint: faint.map(element => element.outerHTML.slice(0, 200)) };
+})()`;
 
 /** The border of an element as it is drawn. */
 function borderOf(element: Locator): Promise<string> {
@@ -193,6 +220,19 @@ export function describeForcedColors(tools: PageTools): void {
 
       expect(await borderOf(zone)).not.toBe(before);
     });
+
+    it.each(['uploads under way', 'a gallery with a selection', 'a workbench with a result'])(
+      'has texts that stand out from what is behind them: %s',
+      async name => {
+        const page = await reachState(tools, STATES[name] as State, () => open(scheme));
+        const { faint, texts } = await page.evaluate<{ faint: string[]; texts: number }>(
+          FAINT_TEXTS,
+        );
+
+        expect(texts).toBeGreaterThan(20);
+        expect(faint).toEqual([]);
+      },
+    );
 
     it('draws an outline around what has the focus', async () => {
       const page = await open(scheme, 'a.png');

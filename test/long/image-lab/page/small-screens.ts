@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { pick, untilTrue, type PageTools } from '../../../e2e/sample/support/lab-page.js';
 import { makeImage, type PickedFile } from '../../../e2e/sample/support/pictures.js';
-import { isInSight, lookAt, openOn, PHONE, type PageNode } from './support/screens.js';
+import { hasFocus, isInSight, lookAt, openOn, PHONE, type PageNode } from './support/screens.js';
 import { store, Workbench } from './support/workbench.js';
 
 const LONG = `${'a-very-long-name-'.repeat(6)}.png`;
@@ -137,7 +137,8 @@ export function describeSmallScreens(tools: PageTools): void {
     await page.locator('[data-part=deleteSelected]').click();
     await page.locator('#confirm [data-part=yes]').click();
     await page.locator('#toast.shown').waitFor();
-    expect(await isInSight(page.locator('.card.image h3'))).toBe(true);
+    expect(await hasFocus(page.locator('.card.image .thumbnail'))).toBe(true);
+    expect(await isInSight(page.locator('.card.image .thumbnail'))).toBe(true);
   });
 }
 
