@@ -69,7 +69,7 @@ function nextVersion() {
   return bump === 'minor' ? `${major}.${minor + 1}.0` : `${major}.${minor}.${patch + 1}`;
 }
 
-/** What a release needs and is not there. */
+/** The things that a release needs and that are not there. */
 function missing() {
   const members = ['repository', 'homepage', 'bugs'].filter(member => !(member in manifest));
   const marked = ['README.md', 'README.zh-CN.md', 'SECURITY.md', 'CONTRIBUTING.md'].filter(file =>

@@ -65,7 +65,7 @@ async function openPage(language, colorScheme) {
   return page;
 }
 
-/** The samples, and an image made of one. Gives the version of the page, which its addresses name. */
+/** Adds the samples, and an image made of one. Gives the version of the page. */
 async function fillGallery() {
   const page = await openPage('en', 'light');
   await page.locator('[data-part=allSamples]').click();

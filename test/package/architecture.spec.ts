@@ -22,7 +22,7 @@ const BELOW_STORAGE = [
   'wechat',
 ];
 
-/** The table "Who may import what" of docs/architecture.md. `node:*` and the own row are open to all. */
+/** The import table of docs/architecture.md. `node:*` and the own row are open to all. */
 const TABLE: ImportTable = {
   errors: { folders: [], packages: [] },
   'diagnostics.ts': { folders: ['errors'], packages: [] },

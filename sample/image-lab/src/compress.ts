@@ -1,7 +1,7 @@
 import compression from 'compression';
 import type { RequestHandler } from 'express';
 
-/** What is shorter is not worth it. */
+/** Shorter responses are not worth it. */
 const SHORTEST_BYTES = 256;
 
 /**

@@ -16,7 +16,7 @@ export type Page = ReadonlyMap<string, PageFile>;
 
 const INDEX = 'index.html';
 
-/** For addresses that stay: a browser may keep the file, but asks whether it is still the newest. */
+/** For addresses that stay: a browser may keep the file, but asks if it is still the newest. */
 const ASK = 'no-cache';
 
 /** For addresses with a version: other content has another address. */

@@ -22,7 +22,7 @@ export function securityHeaders({
     response.setHeader('Content-Security-Policy', policy);
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Referrer-Policy', 'no-referrer');
-    // What is answered may be kept, but is asked for anew. Files with a version say otherwise.
+    // Responses may be kept, but are asked for anew. Files with a version say otherwise.
     response.setHeader('Cache-Control', 'no-cache');
     next();
   };

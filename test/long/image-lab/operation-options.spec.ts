@@ -49,7 +49,7 @@ const VALID: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** The answers to an operation with each of these texts of JSON in place of one option; `undefined` leaves it out. */
+/** The responses to an operation with each text in place of one option; `undefined` omits it. */
 async function runWith(
   operation: string,
   option: string,

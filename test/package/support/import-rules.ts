@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { importsOf, type ModuleImport, packageNameOf } from './imports.js';
 import type { SourceFile } from './syntax-tree.js';
 
-/** What the files of one row of the table may import, besides each other and `node:*`. */
+/** The imports that the files of a row may have, besides each other and `node:*`. */
 export interface FolderRule {
   /** Other rows: folders of the tree, or files that have a row of their own. */
   readonly folders: readonly string[];
@@ -98,7 +98,7 @@ export function targetOf(file: SourceFile, specifier: string): string | undefine
   return posix.join(posix.dirname(file.path), specifier).replace(/\.js$/, '.ts');
 }
 
-/** The row of a path: its own one, that of its nearest folder, or else its top folder; `.` for a file of the root. */
+/** The row of a path: its own, its nearest folder's, or its top folder; `.` for the root. */
 export function rowOf(path: string, table: ImportTable): string {
   const rows = Object.keys(table).filter(row => path === row || path.startsWith(`${row}/`));
   const [nearest] = rows.toSorted((one, other) => other.length - one.length);

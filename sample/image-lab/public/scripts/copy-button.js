@@ -6,7 +6,8 @@ const COPIED_MS = 1_600;
 
 /**
  * A button that copies the text of an element. `name`, `copied` and `failed` are keys of messages:
- * its label, and what is said at the end. Where the browser does not allow copying, the text is selected.
+ * its label, and the words at the end. Where the browser does not allow copying, the text is
+ * selected.
  */
 export function copyButton(source, { name, parameters = {}, copied, failed }) {
   const button = make('button', { type: 'button', class: 'icon-button' }, icon('copy'));

@@ -1,4 +1,4 @@
-/** What sticks to the edges of the window, by the name of its height in the style sheets. */
+/** The parts that stick to the edges of the window, by the name of its height in the style sheets. */
 const EDGES = { banner: '#offline', head: '.gallery-head', strip: '#requests' };
 
 /**

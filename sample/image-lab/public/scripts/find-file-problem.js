@@ -1,6 +1,6 @@
 import { Failure, lab } from './api.js';
 
-/** How the files begin that the lab takes; a dot stands for any byte. */
+/** The first bytes of the files that the lab takes; a dot stands for any byte. */
 const SIGNATURES = [
   /^\x89PNG/s,
   /^\xff\xd8\xff/s,

@@ -13,7 +13,7 @@ const { cards, empty, count } = parts;
 const shown = new Map();
 let open = () => {};
 
-/** The card that the files of a batch go above: the newest ones are on top, in the order they are sent in. */
+/** The card that the files of a batch go above: the newest are on top, in the order of sending. */
 let earlier = null;
 
 parts.selectAll.addEventListener('click', () => {
@@ -39,7 +39,7 @@ export async function loadGallery() {
   const known = new Set(images.map(({ fileId }) => fileId));
   for (const fileId of before) if (!known.has(fileId)) forget(fileId);
   for (const skeleton of cards.querySelectorAll('.skeleton')) skeleton.remove();
-  // The oldest first: each goes in front of the one that is older, and uploads under way stay on top.
+  // The oldest first: each goes in front of the older one, and uploads under way stay on top.
   let older = null;
   for (const image of images.toReversed()) {
     const { fileId } = image;

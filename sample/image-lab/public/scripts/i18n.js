@@ -12,7 +12,7 @@ export function onLanguage(listener) {
   listeners.push(listener);
 }
 
-/** Whether there is a text with a key: one that a server names can be new to this page. */
+/** True when there is a text with a key: one that a server names can be new to this page. */
 export function hasText(key) {
   return Object.hasOwn(MESSAGES[language], key);
 }

@@ -5,7 +5,8 @@ import { label, say } from './i18n.js';
 
 /**
  * A card of the gallery: thumbnail, name, size, file ID. `onOpen`, `onDelete` and `onSelect` are
- * called when the person asks for it; `renew` gives the thumbnail's link anew, null when it is gone.
+ * called when the person asks for it; `renew` gives the thumbnail's link anew, null when the file
+ * is gone.
  */
 export class ImageCard {
   #image;
@@ -32,7 +33,7 @@ export class ImageCard {
     this.element.append(fileIdLine(image));
   }
 
-  /** Whether the image is chosen for what is done to several. */
+  /** True while the image is among those that are to be deleted together. */
   get isSelected() {
     return this.#checkbox.checked;
   }

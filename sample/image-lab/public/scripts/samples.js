@@ -11,7 +11,7 @@ const SAMPLES = {
   tea: { type: 'image/png', name: 'tea.png', width: 1000, height: 1000 },
 };
 
-/** Lets the empty gallery offer sample images; those that are chosen are uploaded like any other file. */
+/** Lets the empty gallery offer sample images, which are uploaded like any other file. */
 export function startSamples(addFiles) {
   const { samples, allSamples } = partsOf(document.getElementById('gallery'));
   const buttons = [...samples.querySelectorAll('[data-sample]')];

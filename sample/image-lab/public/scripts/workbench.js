@@ -12,7 +12,7 @@ const parts = partsOf(dialog);
 const title = document.getElementById('workbench-title');
 const compare = new Compare(dialog);
 
-/** What is open: the image, the operation, its options, the newest result, and the number of the newest run. */
+/** The image that is open, the operation with its options, and the newest run with its result. */
 const state = {
   image: undefined,
   result: undefined,

@@ -26,7 +26,7 @@ const STATUS: Readonly<Record<ImageErrorCode, HttpStatus>> = {
   UPLOAD_UNKNOWN: HttpStatus.NOT_FOUND,
 };
 
-/** What the body of an {@link ImageError} says besides, for the page to say it in its own words. */
+/** Further members of an {@link ImageError}'s body, for the page to say it in its own words. */
 export interface ImageErrorDetails {
   /** The option of an operation that is at fault. */
   readonly option?: string;

@@ -14,7 +14,7 @@ export class ImageRequests {
     private readonly storage: WxCloudStorageService,
   ) {}
 
-  /** Keeps the requests so far, at most the newest 50: those that come later only show the image. */
+  /** Keeps the newest requests so far: those that come later only show the image. */
   record(image: GalleryImage): void {
     const paths = [image.fileId, image.thumbnailId].map(id => this.storage.file(id).cloudPath);
     this.#requests.set(image, this.cloud.requestsAbout(paths).slice(-SHOWN_REQUESTS));

@@ -31,7 +31,7 @@ export interface ImageView extends GalleryImage {
 /** A new image, as the answer to the request that made it. */
 export type ResultView = ImageView & Pick<WxCloudReply, 'cloudPath'>;
 
-/** What became of images that were to be removed. */
+/** The outcome for images that were to be removed. */
 export interface Removal {
   /** The file IDs of those that are gone; an image that was not there counts as gone. */
   readonly deleted: readonly string[];

@@ -28,7 +28,7 @@ export const PIXELS = 40_000_000;
 /** How many images the gallery holds. */
 export const GALLERY_IMAGES = 60;
 
-/** How many of the requests about an image are shown, the newest. */
+/** The number of requests that are shown of an image, the newest ones. */
 export const SHOWN_REQUESTS = 50;
 
 /** How many images are in memory at once, decoded or as a result that is being stored. */

@@ -12,9 +12,9 @@ interface Mode {
   readonly fileSizeBytes: number;
   /** The types that are taken. */
   readonly contentTypes: readonly string[];
-  /** How many images the gallery holds. */
+  /** The number of images that the gallery holds. */
   readonly galleryImages: number;
-  /** Whether the requests that the cloud gets can be shown. */
+  /** True when the requests that the cloud gets can be shown. */
   readonly showsRequests: boolean;
 }
 

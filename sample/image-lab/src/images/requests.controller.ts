@@ -14,7 +14,7 @@ interface RequestView extends Pick<
   readonly sender: 'application' | 'browser';
 }
 
-/** What the cloud was asked for: bytes go to it and come from it, all else is done by file ID. */
+/** The requests to the cloud: bytes go to it and come from it, all else is done by file ID. */
 @Controller('api/requests')
 export class RequestsController {
   constructor(
@@ -22,7 +22,10 @@ export class RequestsController {
     private readonly requests: ImageRequests,
   ) {}
 
-  /** The requests that storing an image and its thumbnail took, the oldest first. @throws {ImageError} `IMAGE_UNKNOWN` */
+  /**
+   * The requests that storing an image and its thumbnail took, the oldest first.
+   * @throws {ImageError} `IMAGE_UNKNOWN`
+   */
   @Get()
   list(@Query('fileId', ParseFileIdPipe.with({ prefixes: IMAGE_FOLDERS })) fileId: string): {
     requests: readonly RequestView[];

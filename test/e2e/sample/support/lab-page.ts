@@ -204,7 +204,7 @@ export function requestsOf(page: Page): Locator {
 }
 
 /**
- * Whether a person can see an element and point at it: all of it is inside the window, and nothing
+ * True when a person can see an element and point at it: all of it is inside the window, and nothing
  * lies over its middle or its edges.
  */
 export async function isInSight(element: Locator): Promise<boolean> {

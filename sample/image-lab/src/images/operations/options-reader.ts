@@ -1,6 +1,6 @@
 import { ImageError } from '../image-error.js';
 
-/** How much of an unknown name is quoted. */
+/** The number of characters that are quoted of an unknown name. */
 const LONGEST_NAME = 80;
 
 /** What a number may be. */
