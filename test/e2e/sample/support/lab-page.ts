@@ -162,8 +162,8 @@ export async function untilTrue(page: Page, expression: string): Promise<void> {
 }
 
 /**
- * Lets requests through at so many bytes a second until the end of the test; nothing that was loaded
- * earlier is used again. Answers come at once, or as slowly as is said.
+ * Lets requests through at so many bytes a second until the end of the test; nothing that was
+ * loaded earlier is used again. Responses come at once, or as slowly as is said.
  */
 export async function slowDown(
   page: Page,
@@ -204,8 +204,8 @@ export function requestsOf(page: Page): Locator {
 }
 
 /**
- * True when a person can see an element and point at it: all of it is inside the window, and nothing
- * lies over its middle or its edges.
+ * True when a person can see an element and point at it: all of it is inside the window, and
+ * nothing lies over its middle or its edges.
  */
 export async function isInSight(element: Locator): Promise<boolean> {
   return element.evaluate(it => (globalThis as unknown as PageHelpers).isInSight(it));

@@ -5,7 +5,7 @@ import { runAxe } from './support/axe.js';
 import { DESKTOP, openOn, PHONE } from './support/screens.js';
 import { reachState, STATES } from './support/states.js';
 
-/** What axe-core cannot decide by itself, and why it is right here. */
+/** Findings that axe-core cannot decide by itself, and why each is right here. */
 const UNDECIDED: readonly RegExp[] = [
   // It only says that there is more: the other states show that.
   /^hidden-content: /,

@@ -12,7 +12,7 @@ import {
 } from './support/screens.js';
 import { readNames, store, Workbench, type OperationLabel } from './support/workbench.js';
 
-/** What the code passes to `wx.cloud.callContainer`. */
+/** The argument that the code passes to `wx.cloud.callContainer`. */
 interface ContainerCall {
   readonly config: { readonly env: string };
   readonly path: string;
@@ -42,7 +42,7 @@ export function describeCode(tools: PageTools): void {
     await bench.open('a.png');
     return bench;
   };
-  /** Runs code as a mini program would, whose calls come to the lab; what it calls and what it says. */
+  /** Runs code as a mini program would, with calls that come to the lab. */
   const run = async (code: string): Promise<{ calls: ContainerCall[]; said: unknown[] }> => {
     const calls: ContainerCall[] = [];
     const said: unknown[] = [];

@@ -15,7 +15,7 @@ import { store, Workbench, type OperationLabel } from './support/workbench.js';
 
 const ORANGE = '#e07020';
 
-/** What ten points of the frame show, with so many of them left of the divider. */
+/** The colors of ten points of the frame, with so many of them left of the divider. */
 function split(before: number): readonly string[] {
   return [...Array<string>(before).fill('orange'), ...Array<string>(10 - before).fill('gray')];
 }

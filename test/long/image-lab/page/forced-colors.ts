@@ -48,7 +48,7 @@ function borderOf(element: Locator): Promise<string> {
 
 declare function getComputedStyle(node: object): Readonly<Record<string, string>>;
 
-/** How the browser shows a page to a person who has chosen few colors of high contrast. */
+/** The look of a page for a person who has chosen few colors of high contrast. */
 export function describeForcedColors(tools: PageTools): void {
   const open = async (
     colorScheme: (typeof SCHEMES)[number],
@@ -63,7 +63,7 @@ export function describeForcedColors(tools: PageTools): void {
     await bench.open('a.png');
     return bench;
   };
-  /** Looks at an element before and after something is done, with the pointer and the focus elsewhere. */
+  /** Looks at an element before and after a change, with pointer and focus elsewhere. */
   const change = async (element: Locator, act: () => Promise<unknown>): Promise<number> => {
     const look = async (): Promise<Sight> => {
       await element.page().mouse.move(1, 1);

@@ -14,7 +14,7 @@ import { store, Workbench, type OperationLabel } from './support/workbench.js';
 interface Row {
   readonly operation: OperationLabel;
   readonly option: string;
-  /** What is typed and refused, by what is wrong with it. */
+  /** Texts that are typed and refused, by the fault in them. */
   readonly wrong: Readonly<Record<string, string>>;
   readonly says: string;
   readonly good: string;
@@ -81,7 +81,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** What is refused, and how it is said. */
+/** Values that are refused, and the words for it. */
 export function describeOptions(tools: PageTools): void {
   const openBench = async (
     operation: OperationLabel,

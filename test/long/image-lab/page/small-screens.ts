@@ -13,7 +13,7 @@ const WIDTHS = [320, 360, 390].flatMap(width =>
   ['en-US', 'zh-CN'].map(locale => ({ width, locale })),
 );
 
-/** What a phone's camera makes, with a square of another color in each corner. */
+/** A photo as of a phone's camera, with a square of another color in each corner. */
 async function makeMarked(name: string, width: number, height: number): Promise<PickedFile> {
   const side = Math.round(Math.min(width, height) / 5);
   const mark = async (background: string): Promise<Buffer> =>
@@ -67,7 +67,7 @@ export function describeSmallScreens(tools: PageTools): void {
     await store(tools.lab, await makeMarked('a.png', width, height));
     const { page } = await openOn(tools, PHONE, { reducedMotion: 'reduce' });
     await page.locator('.thumbnail img.loaded').waitFor();
-    // What lies over the image in its corners is not what this is about.
+    // Controls lie over the corners of the image; this is about the image.
     await page.locator('.card.image .select').evaluate(HIDE);
     const sight = await lookAt(page.locator('.thumbnail'));
     const scale = Math.min(sight.width / width, sight.height / height);
@@ -123,7 +123,7 @@ export function describeSmallScreens(tools: PageTools): void {
     await expectNoSideways(page, 640);
     await card.locator('.select input').check();
     expect(await isInSight(page.locator('[data-part=deleteSelected]'))).toBe(true);
-    // What stays in its place leaves more than half of the window to the rest.
+    // The parts that stay in place leave more than half of the window to the rest.
     await untilTrue(page, `document.querySelector('.gallery-head').offsetHeight < 200`);
 
     await card.locator('.thumbnail').click();

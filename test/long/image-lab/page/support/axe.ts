@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 
-/** What axe-core has to say about an element. */
+/** A finding of axe-core about an element. */
 interface AxeNode {
   readonly html: string;
   readonly any: readonly {
@@ -19,10 +19,10 @@ interface AxeFinding {
   readonly nodes: readonly AxeNode[];
 }
 
-/** What axe-core has found, a line each. */
+/** The findings of axe-core, a line each. */
 export interface AxeReport {
   readonly violations: readonly string[];
-  /** What it could not decide, as `rule: reason: element`. */
+  /** Undecided ones, as `rule: reason: element`. */
   readonly incomplete: readonly string[];
 }
 

@@ -11,7 +11,7 @@ const NAME_OF_FOCUSED = `(() => {
 })()`;
 
 /**
- * What is wrong with the focus: it is lost, nobody sees it, or it is below something that stays in
+ * The fault of the focus: it is lost, nobody sees it, or it is below something that stays in
  * its place while the page scrolls. Empty when all is well.
  */
 const PROBLEM_OF_FOCUS = `(() => {
@@ -46,7 +46,7 @@ const PROBLEM_OF_FOCUS = `(() => {
 export class Keys {
   constructor(readonly page: Page) {}
 
-  /** Goes on by the Tab key, or back, until what has the focus has this name; sees the focus all the way. */
+  /** Presses the Tab key until an element of this name has the focus, and sees it all the way. */
   async goTo(name: RegExp | string, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
     for (let step = 0; step < MOST_TABS; step += 1) {
       await this.page.keyboard.press(key);
@@ -77,7 +77,7 @@ export class Keys {
     return this.page.evaluate<string>(PROBLEM_OF_FOCUS);
   }
 
-  /** What is wrong with the focus, at each step of the Tab key. */
+  /** The faults of the focus, at each step of the Tab key. */
   async walk(steps: number, key: 'Tab' | 'Shift+Tab'): Promise<readonly string[]> {
     const problems: string[] = [];
     for (let step = 0; step < steps; step += 1) {

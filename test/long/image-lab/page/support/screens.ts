@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import type { LabPage, PageTools } from '../../../../e2e/sample/support/lab-page.js';
 import type { PickedFile } from '../../../../e2e/sample/support/pictures.js';
 
-/** What is used of an element by functions that run in the page: tests are not compiled with its types. */
+/** Members of an element for functions that run in the page, whose types are not here. */
 export interface PageNode {
   readonly scrollLeft: number;
   readonly scrollTop: number;
@@ -65,7 +65,7 @@ export async function makeFlat(
   return { name, mimeType: 'image/png', buffer: await picture.png().toBuffer() };
 }
 
-/** What a person sees of a part of the page, as pixels. */
+/** A part of the page as a person sees it, in pixels. */
 export interface Sight {
   readonly width: number;
   readonly height: number;
@@ -88,7 +88,7 @@ export async function lookAt(element: Locator): Promise<Sight> {
   return { width, height, at, pixels: data };
 }
 
-/** How many pixels of two sights of the same size differ to the eye; all, when the sizes differ. */
+/** The number of pixels that differ to the eye; all of them when the sizes differ. */
 export function countChanged(one: Sight, other: Sight): number {
   if (one.width !== other.width || one.height !== other.height) return one.width * one.height;
   let changed = 0;
@@ -103,7 +103,7 @@ export function countChanged(one: Sight, other: Sight): number {
   return changed;
 }
 
-/** Whether an element is wholly within the window, and nothing else lies over its centre. */
+/** True when an element is wholly in the window, with nothing else over its centre. */
 export async function isInSight(element: Locator): Promise<boolean> {
   return element.evaluate((node: PageNode) => {
     const { left, top, right, bottom } = node.getBoundingClientRect();
@@ -114,7 +114,7 @@ export async function isInSight(element: Locator): Promise<boolean> {
   });
 }
 
-/** Whether an element has the focus. */
+/** True when an element has the focus. */
 export async function hasFocus(element: Locator): Promise<boolean> {
   return element.evaluate((node: PageNode) => node === document.activeElement);
 }

@@ -81,7 +81,7 @@ export class Workbench {
     return (await this.code.textContent()) ?? '';
   }
 
-  /** The color at ten points from the left to the right of the frame, above the handle of the divider. */
+  /** The colors at ten points across the frame, above the handle of the divider. */
   async readStrip(): Promise<readonly string[]> {
     const sight = await lookAt(this.frame);
     return POINTS.map(x => nameColor(sight.at(x, 0.4)));

@@ -25,7 +25,7 @@ import {
   useFolder,
 } from './support.js';
 
-/** What is to be seen of an upload under way: its picture, its legs, its name, its state. */
+/** The sights of an upload under way: its picture, its legs, its name, its state. */
 function partsOf(upload: Locator): readonly Locator[] {
   return ['.thumbnail', '.upload-legs', '.card-title', '.upload-status'].map(part =>
     upload.locator(part),
@@ -168,7 +168,7 @@ export function describeCards(tools: PageTools): void {
   });
 }
 
-/** What a person sees of an upload under way, without scrolling. */
+/** An upload under way as a person sees it, without scrolling. */
 export function describeCardsInSight(tools: PageTools, screen: BrowserContextOptions): void {
   const { lab, openPage } = tools;
   const allInSight = [true, true, true, true];

@@ -25,7 +25,7 @@ import {
 
 const DAMAGED = 'The image is damaged and cannot be read.';
 
-/** What can be done about failures. */
+/** Ways to deal with failures. */
 export function describeFailures({ lab, openPage }: PageTools): void {
   const folder = useFolder();
 

@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { linkOf, uploadAll, type PageTools } from '../../../../e2e/sample/support/lab-page.js';
 import { fetchPixels, makeImage } from '../../../../e2e/sample/support/pictures.js';
 
-/** What can be made of an upload. */
+/** Images that are made of an upload. */
 export function describeOperations({ lab, openPage }: PageTools): void {
   it.each([
     { operation: 'Blur', size: '400 × 300' },

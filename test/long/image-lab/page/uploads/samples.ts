@@ -40,7 +40,7 @@ async function listImages(lab: LabServer): Promise<readonly ListedImage[]> {
   return body['images'] as readonly ListedImage[];
 }
 
-/** How far the channels of two pictures are apart on average, of 255. */
+/** The distance between the channels of two pictures on average, of 255. */
 function distanceOf(one: Buffer, other: Buffer): number {
   expect(one).toHaveLength(other.length);
   const sum = one.reduce((total, value, index) => total + Math.abs(value - (other[index] ?? 0)), 0);

@@ -17,7 +17,7 @@ import { makeSmallImage, store, watchRequests } from './support.js';
 
 const FILES = new Set(['post-object', 'get-object', 'head-object']);
 
-/** What the strip shows of a request. */
+/** A request as the strip shows it. */
 interface ShownRequest {
   readonly head: string;
   readonly way: string;
@@ -25,7 +25,7 @@ interface ShownRequest {
   readonly numbers: string;
 }
 
-/** The requests that storing an image took, as the emulator has seen them: the last ones are for its links. */
+/** The requests that storing an image took, as the emulator has seen them. */
 async function readJournal(lab: LabServer, name: string): Promise<readonly JournalEntry[]> {
   const { body } = await lab.get('/api/images');
   const images = body['images'] as readonly Record<'name' | 'fileId' | 'thumbnailId', string>[];

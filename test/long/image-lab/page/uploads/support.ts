@@ -14,7 +14,7 @@ export const DESKTOP: BrowserContextOptions = {};
 
 /** Requests that do not go on before the test says so. */
 export interface HeldRequests {
-  /** How many have been held so far. */
+  /** The number that has been held so far. */
   readonly count: number;
   /** Waits until so many have been held. */
   reach(count: number): Promise<void>;
@@ -89,7 +89,7 @@ export async function scrollDown(page: Page): Promise<void> {
   await page.evaluate('scrollTo(0, document.documentElement.scrollHeight)');
 }
 
-/** How far a page is scrolled down. */
+/** The pixels that a page is scrolled down. */
 export async function readScroll(page: Page): Promise<number> {
   return page.evaluate<number>('scrollY');
 }
