@@ -4,9 +4,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { readCodeBlocks, withoutExtensions } from './support/pages.mjs';
 import { cleanEnvironment, npm, runIn } from './support/npm.mjs';
@@ -14,6 +15,7 @@ import { cleanEnvironment, npm, runIn } from './support/npm.mjs';
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LONGEST_START_MS = 60_000;
+const PAUSE_MS = 50;
 
 /** Each project, how it is tested, and the versions of Node that its own tools run on. */
 const PROJECTS = [
@@ -129,9 +131,31 @@ async function useApplication(copy, binary, port) {
     ready: /application successfully started/,
   });
   try {
+    await untilListening(port);
     await uploadTo(`http://127.0.0.1:${port}/photos`);
   } finally {
     await stop(application);
+  }
+}
+
+/** Nest says that the application has started before it listens. */
+async function untilListening(port) {
+  const latestMs = Date.now() + LONGEST_START_MS;
+  while (!(await isListening(port))) {
+    if (Date.now() > latestMs) throw new Error(`the application does not listen on port ${port}`);
+    await pause(PAUSE_MS);
+  }
+}
+
+async function isListening(port) {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
   }
 }
 
