@@ -24,7 +24,8 @@ export function describeSlowNetwork({ lab, openPage }: PageTools): void {
     const scripts = await hold(page, '**/app.js', 'GET');
     await page.reload({ waitUntil: 'commit' });
     const loading = page.locator('.loading');
-    await page.locator('main').waitFor({ state: 'hidden' });
+    await loading.waitFor();
+    await page.locator('.column').waitFor({ state: 'hidden' });
     expect(await loading.textContent()).toBe('Loading… 正在加载…');
     expect(await isInSight(loading)).toBe(true);
     scripts.releaseAll();
