@@ -59,7 +59,9 @@ const REFERENCE = [
 /** Every page of the repository. */
 const MARKDOWN = [
   ...readdirSync(ROOT).filter(name => name.endsWith('.md')),
-  ...filesBelow(join(ROOT, 'docs')).map(path => `docs/${path}`),
+  ...filesBelow(join(ROOT, 'docs'))
+    .filter(path => path.endsWith('.md'))
+    .map(path => `docs/${path}`),
   ...['bench', 'compat', 'sample/image-lab', 'soak'].map(folder => `${folder}/README.md`),
 ];
 
