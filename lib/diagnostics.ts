@@ -10,7 +10,9 @@ interface TimedEvent {
   readonly code?: WxCloudStorageErrorCode | 'unknown';
 }
 
-/** Published to `wx-cloud-storage:request` when an HTTP request has its answer's head, or failed. */
+/**
+ * Published to `wx-cloud-storage:request` when an HTTP request has its answer's head, or failed.
+ */
 export interface WxCloudRequestEvent extends TimedEvent {
   /** What was called: the path of an API, or `POST object` and its likes; never a whole address. */
   readonly endpoint: string;
@@ -47,7 +49,9 @@ export const tokenChannel = channel('wx-cloud-storage:token');
 /** Every upload of an object. @see {@link WxCloudUploadEvent} */
 export const uploadChannel = channel('wx-cloud-storage:upload');
 
-/** Does some work, and tells the subscribers of a channel how it went; costs nothing without any. */
+/**
+ * Does some work, and tells the subscribers of a channel how it went; costs nothing without any.
+ */
 export function observed<T, Event extends TimedEvent>(
   to: Channel,
   work: () => Promise<T>,

@@ -10,7 +10,9 @@ export function getWxCloudStorageToken(
   return isDefaultInstance(name) ? WxCloudStorageService : namedServiceToken(name);
 }
 
-/** The injection token of an instance's access token provider: the class itself for the default one. */
+/**
+ * The injection token of an instance's access token provider: the class itself for the default one.
+ */
 export function getWxAccessTokenProviderToken(
   name?: string,
 ): symbol | typeof WxAccessTokenProvider {

@@ -43,9 +43,15 @@ import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 
 /** What may stand beside the options of `forRoot`, and beside the factory of `forRootAsync`. */
 export interface WxCloudStorageModuleExtras {
-  /** Whether every module of the application can inject the instance without importing this one. @defaultValue false */
+  /**
+   * True when every module of the application can inject the instance without importing this one.
+   * @defaultValue false
+   */
   isGlobal?: boolean | undefined;
-  /** The name of the instance, where an application uses several environments. @defaultValue none: the default instance */
+  /**
+   * The name of the instance, where an application uses several environments.
+   * @defaultValue none: the default instance
+   */
   name?: string | undefined;
 }
 
@@ -76,8 +82,8 @@ const resolved = new WeakSet<object>();
 
 /**
  * Gives an application the storage of a WeChat environment: {@link WxCloudStorageService} and
- * {@link WxAccessTokenProvider}, and what the interceptors work with. Wrong options stop the application at start-up
- * with an error that names the option.
+ * {@link WxAccessTokenProvider}, and what the interceptors work with. Wrong options stop the
+ * application at start-up with an error that names the option.
  */
 @Module({})
 export class WxCloudStorageModule extends ConfigurableModuleClass {
@@ -106,7 +112,10 @@ export class WxCloudStorageModule extends ConfigurableModuleClass {
     return complete(super.forRoot(all as typeof OPTIONS_TYPE), { isGlobal, name }, make);
   }
 
-  /** Takes the options from a factory, a class with `create()`, or an existing provider of that shape. */
+  /**
+   * Takes the options from a factory, a class with `create()`, or an existing provider of that
+   * shape.
+   */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     const make = optionsMaker(options ?? {});
     return complete(super.forRootAsync(options), options, make);

@@ -66,7 +66,10 @@ abstract class StorageLifecycle
     this.#context = context;
   }
 
-  /** Once the application has started, loads what the first request would have to wait for. Called by Nest. */
+  /**
+   * Once the application has started, loads what the first request would have to wait for. Called
+   * by Nest.
+   */
   onApplicationBootstrap(): void {
     // A fake may have no more than the prototype, and Nest calls its hooks too.
     if (!(#context in this)) return;
@@ -85,8 +88,8 @@ abstract class StorageLifecycle
   }
 
   /**
-   * Refuses calls from now on, waits for the clean-up of what the closing server cut off, and closes all connections.
-   * Called by Nest.
+   * Refuses calls from now on, waits for the clean-up of what the closing server cut off, and
+   * closes all connections. Called by Nest.
    */
   async onApplicationShutdown(): Promise<void> {
     if (#context in this) await closeStorageContext(this.#context);
@@ -139,7 +142,8 @@ abstract class StorageUploads extends StorageLifecycle {
 
   /**
    * Stores a local file under a path. Read again for every try, never held in memory whole.
-   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.upload} does; `WX_CLOUD_BODY_FAILED` when the file cannot be read
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.upload} does;
+   * `WX_CLOUD_BODY_FAILED` when the file cannot be read
    */
   async uploadFile(
     localPath: string,
@@ -160,8 +164,9 @@ abstract class StorageUploads extends StorageLifecycle {
   }
 
   /**
-   * Stores a body as {@link WxCloudStorageService.upload} does, and tells how far it has got: one `progress` event for every
-   * piece, then `stored`. Each subscription is an upload of its own; to unsubscribe ends it, and leaves nothing behind.
+   * Stores a body as {@link WxCloudStorageService.upload} does, and tells how far it has got: one
+   * `progress` event for every piece, then `stored`. Each subscription is an upload of its own; to
+   * unsubscribe ends it, and leaves nothing behind.
    */
   watchUpload(
     cloudPath: string,
@@ -172,10 +177,11 @@ abstract class StorageUploads extends StorageLifecycle {
   }
 
   /**
-   * Makes a form with which a client posts one file straight to the storage, past the application; see
-   * {@link UploadForm}. A path that is empty or ends in a slash is completed at random, which is what files of strangers
-   * need: at a known path they would replace each other's. Check the file with
-   * {@link WxCloudStorageService.confirmUpload} before you rely on it, and delete those that never come to that.
+   * Makes a form with which a client posts one file straight to the storage, past the application;
+   * see {@link UploadForm}. A path that is empty or ends in a slash is completed at random, which
+   * is what files of strangers need: at a known path they would replace each other's. Check the
+   * file with {@link WxCloudStorageService.confirmUpload} before you rely on it, and delete those
+   * that never come to that.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`
    */
   async createUploadForm(cloudPath = '', options: UploadFormOptions = {}): Promise<UploadForm> {
@@ -239,8 +245,8 @@ function joinSignals(own: AbortSignal, given: AbortSignal | undefined): AbortSig
 }
 
 /**
- * Stores, reads and removes files of one WeChat environment. Injectable. Every method takes `signal` and `timeoutMs`, and
- * throws nothing but {@link WxCloudStorageError}.
+ * Stores, reads and removes files of one WeChat environment. Injectable. Every method takes
+ * `signal` and `timeoutMs`, and throws nothing but {@link WxCloudStorageError}.
  */
 export class WxCloudStorageService extends StorageUploads {
   readonly #context: StorageContext;
@@ -261,11 +267,12 @@ export class WxCloudStorageService extends StorageUploads {
   }
 
   /**
-   * Starts to download a file, or a part of it. Resolves once its headers are there; the body belongs to the caller, who
-   * reads it to its end or destroys it. A connection that breaks is resumed from the byte reached, as long as the file is
-   * the same; the body ends in an error when the content does not arrive whole.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_FILE_NOT_FOUND`;
-   * `WX_CLOUD_RANGE_UNSATISFIABLE`; `WX_CLOUD_DOWNLOAD_FAILED`
+   * Starts to download a file, or a part of it. Resolves once its headers are there; the body
+   * belongs to the caller, who reads it to its end or destroys it. A connection that breaks is
+   * resumed from the byte reached, as long as the file is the same; the body ends in an error when
+   * the content does not arrive whole.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
+   * `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_RANGE_UNSATISFIABLE`; `WX_CLOUD_DOWNLOAD_FAILED`
    */
   async download(fileId: string, options: DownloadOptions = {}): Promise<CloudDownload> {
     return openDownload(this.#context, fileId, options);
@@ -282,9 +289,10 @@ export class WxCloudStorageService extends StorageUploads {
   }
 
   /**
-   * Downloads a file into a local one, replacing it. Written beside it first and renamed at the end, so that the name
-   * never stands for half a file; nothing is left when it fails.
-   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does; `WX_CLOUD_SPOOL_FAILED` when it cannot be written
+   * Downloads a file into a local one, replacing it. Written beside it first and renamed at the
+   * end, so that the name never stands for half a file; nothing is left when it fails.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does;
+   * `WX_CLOUD_SPOOL_FAILED` when it cannot be written
    */
   async downloadToFile(
     fileId: string,
@@ -295,14 +303,17 @@ export class WxCloudStorageService extends StorageUploads {
   }
 
   /**
-   * Answers a request with a file: with its bytes, and all that HTTP has for that (parts, conditions, `HEAD`, the file's
-   * name), or with a redirect to a temporary link. Takes the request and response of Express or Fastify as a handler gets
-   * them from `@Req()` and `@Res()`, without `passthrough`, and resolves once the answer is sent or the client has gone.
-   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does, while nothing is answered yet
+   * Answers a request with a file: with its bytes, and all that HTTP has for that (parts,
+   * conditions, `HEAD`, the file's name), or with a redirect to a temporary link. Takes the request
+   * and response of Express or Fastify as a handler gets them from `@Req()` and `@Res()`, without
+   * `passthrough`, and resolves once the answer is sent or the client has gone.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does, while
+   * nothing is answered yet
    */
   serve(fileId: string, options: ServeOptions): Promise<void>;
   /**
-   * The same without a request: a `StreamableFile` for a handler to return, with type, length and name, always whole.
+   * The same without a request: a `StreamableFile` for a handler to return, with type, length and
+   * name, always whole.
    * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does
    */
   serve(fileId: string, options?: ServedFileOptions): Promise<StreamableFile>;
@@ -316,14 +327,16 @@ export class WxCloudStorageService extends StorageUploads {
 
   /**
    * A temporary link to a file, for whoever has no file IDs: a browser, another service.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_FILE_NOT_FOUND`
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
+   * `WX_CLOUD_FILE_NOT_FOUND`
    */
   async getDownloadUrl(fileId: string, options: DownloadUrlOptions = {}): Promise<string> {
     return unwrap(await this.getDownloadUrls([fileId], options)).url;
   }
 
   /**
-   * Temporary links to any number of files, 50 a call: one outcome a file, in order. An empty list makes no call.
+   * Temporary links to any number of files, 50 a call: one outcome a file, in order. An empty list
+   * makes no call.
    * @throws {@link WxCloudStorageError} only when the whole call was aborted or ran out of time
    */
   async getDownloadUrls(
@@ -342,14 +355,16 @@ export class WxCloudStorageService extends StorageUploads {
 
   /**
    * Removes a file. One that does not exist is no error.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_API_FAILED`
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
+   * `WX_CLOUD_API_FAILED`
    */
   async delete(fileId: string, options: CallOptions = {}): Promise<void> {
     unwrap(await this.deleteMany([fileId], options));
   }
 
   /**
-   * Removes any number of files, 50 a call: one outcome a file, in order. An empty list makes no call.
+   * Removes any number of files, 50 a call: one outcome a file, in order. An empty list makes no
+   * call.
    * @throws {@link WxCloudStorageError} only when the whole call was aborted or ran out of time
    */
   async deleteMany(
@@ -361,22 +376,28 @@ export class WxCloudStorageService extends StorageUploads {
     );
   }
 
-  /** Whether there is such a file. @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.stat} does, but for a missing file */
+  /**
+   * True when there is such a file.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.stat} does, but for a
+   * missing file
+   */
   async exists(fileId: string, options: CallOptions = {}): Promise<boolean> {
     return objectExists(this.#context, fileId, options);
   }
 
   /**
    * A file's size, type and ETag, from a `HEAD` on its temporary link.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call; `WX_CLOUD_FILE_NOT_FOUND`
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
+   * `WX_CLOUD_FILE_NOT_FOUND`
    */
   async stat(fileId: string, options: CallOptions = {}): Promise<CloudFileStat> {
     return statObject(this.#context, fileId, options);
   }
 
   /**
-   * Tries what the storage needs to work: a credential, the environment and, on request, the bucket. What is wrong is part
-   * of the result, with an error that says what to do: for start-up, and for health checks.
+   * Tries what the storage needs to work: a credential, the environment and, on request, the
+   * bucket. What is wrong is part of the result, with an error that says what to do: for start-up,
+   * and for health checks.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED`, `WX_CLOUD_REQUEST_TIMED_OUT` or
    * `WX_CLOUD_STORAGE_CLOSED` when the check itself was ended
    */
@@ -384,7 +405,10 @@ export class WxCloudStorageService extends StorageUploads {
     return checkStorage(this.#context, options);
   }
 
-  /** A handle for a file; makes no call. @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` */
+  /**
+   * A handle for a file; makes no call.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`
+   */
   file(fileId: string): WxCloudFile {
     return new WxCloudFile(this, this.#context.bucket.accept(fileId));
   }

@@ -41,7 +41,10 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   #kept: KeptPieces;
   #seenBytes = 0;
   #resolveReady: () => void = () => {};
-  /** Resolves when the file is there as a whole, when so much of it is there that it should be read, or when it has failed. */
+  /**
+   * Resolves when the file is there as a whole, when so much of it is there that it should be read,
+   * or when it has failed.
+   */
   readonly ready = new Promise<void>(resolve => (this.#resolveReady = resolve));
   #isReady = false;
   #isAsked = false;
@@ -111,12 +114,15 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
     this.#setReady();
   }
 
-  /** As {@link fail}, for a file that goes on behind its limit; a parser that has one of its own cuts the file off there. */
+  /**
+   * As {@link fail}, for a file that goes on behind its limit; a parser that has one of its own
+   * cuts the file off there.
+   */
   failTooLarge(): void {
     this.fail(this.#tooLarge(Math.min(this.#parts.limitBytes, this.#seenBytes)));
   }
 
-  /** Whether a file may have so many bytes. @throws {@link FileTooLargeError} */
+  /** True when a file may have so many bytes. @throws {@link FileTooLargeError} */
   assertMayHave(bytes: number): void {
     const { limitBytes } = this.#parts;
     if (bytes > limitBytes) throw this.#tooLarge(limitBytes);

@@ -3,12 +3,13 @@ import { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { IdleTimer } from './idle-timer.js';
 
-/** What comes of asking for a piece. */
+/** The result of asking for a chunk. */
 export type PieceResult = IteratorResult<Uint8Array, undefined>;
 
 /**
- * Bytes that come piece by piece; a reader that leaves before their end calls `return`. Plain iterators: an async generator
- * for every step between a form and the storage would take more of the processor than what the steps do.
+ * Bytes that come piece by piece; a reader that leaves before their end calls `return`. Plain
+ * iterators: an async generator for every step between a form and the storage would take more of
+ * the processor than what the steps do.
  */
 export interface Pieces extends AsyncIterable<Uint8Array> {
   /** The next piece; one call at a time. */
@@ -25,7 +26,7 @@ export interface WaitingReader {
   readonly reject: (error: unknown) => void;
 }
 
-/** What comes behind the last piece. */
+/** The result behind the last chunk. */
 export const NO_PIECE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** Passes pieces on, after a look at each result; what `check` throws ends the reading. */
@@ -48,7 +49,9 @@ export function checkPieces(pieces: Pieces, check: (result: PieceResult) => void
   };
 }
 
-/** Copies every piece, for whoever still needs one when the source already fills its buffer again. */
+/**
+ * Copies every piece, for whoever still needs one when the source already fills its buffer again.
+ */
 export function copyPieces(pieces: Pieces): Pieces {
   const copy = (result: PieceResult): PieceResult =>
     result.done === true ? result : { done: false, value: Buffer.from(result.value) };
@@ -89,7 +92,10 @@ export function resumePieces(
   };
 }
 
-/** A larger piece is given in parts, so that whoever keeps, copies or sends one never has much at a time. */
+/**
+ * A larger piece is given in parts, so that whoever keeps, copies or sends one never has much at a
+ * time.
+ */
 const LARGEST_PIECE_BYTES = 262_144;
 
 /** How a source is read. */
@@ -101,14 +107,18 @@ export interface ReadContext {
 }
 
 /**
- * Reads a source piece by piece as bytes. Ends with a typed error when the source fails, stalls or yields something
- * else than bytes or text, and when the signal is aborted; a Node stream is then destroyed.
+ * Reads a source piece by piece as bytes. Ends with a typed error when the source fails, stalls or
+ * yields something else than bytes or text, and when the signal is aborted; a Node stream is then
+ * destroyed.
  */
 export function readPieces(source: AsyncIterable<unknown>, context: ReadContext): Pieces {
   return new PieceReader(source, context);
 }
 
-/** Waits for one piece at a time, no longer than it may take. One timer and one listener serve all pieces of a source. */
+/**
+ * Waits for one piece at a time, no longer than it may take. One timer and one listener serve all
+ * pieces of a source.
+ */
 class PieceReader implements Pieces {
   readonly #source: AsyncIterable<unknown>;
   readonly #context: ReadContext;
@@ -219,7 +229,9 @@ class PieceReader implements Pieces {
   }
 }
 
-/** Lets go of a stream that will not be read (any further), so that what it holds open is closed. */
+/**
+ * Lets go of a stream that will not be read (any further), so that what it holds open is closed.
+ */
 export function abandonSource(source: unknown): void {
   if (source instanceof Readable) {
     // A stream may fail while it is being destroyed, or have failed before anybody listened.
@@ -241,7 +253,10 @@ function openIterator(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
   }
 }
 
-/** A web stream's own iterator cancels it only once the piece it waits for is there: never, when it is stalled. */
+/**
+ * A web stream's own iterator cancels it only once the piece it waits for is there: never, when it
+ * is stalled.
+ */
 function readWebStream(stream: ReadableStream<unknown>): AsyncIterator<unknown> {
   const reader = stream.getReader();
   return {

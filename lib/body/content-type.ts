@@ -75,7 +75,7 @@ function formatValue(value: string): string {
   return TOKEN.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
-/** What the first bytes of a file show. */
+/** The type that the first bytes of a file show. */
 interface DetectedType {
   /** The media type, e.g. `image/png`. */
   readonly contentType: string;
@@ -83,23 +83,29 @@ interface DetectedType {
   readonly extension: string;
 }
 
-/** What an object is stored as when nothing better is known. */
+/** The type that an object is stored with when no better one is known. */
 export const UNKNOWN_CONTENT_TYPE = 'application/octet-stream';
 
 type Detector = typeof import('file-type').fileTypeFromBuffer;
 
 let detector: Detector | undefined;
 
-/** Loads the detector, which takes half as long as to load this whole package and is not needed while an application starts. */
+/**
+ * Loads the detector, which takes half as long as to load this whole package and is not needed
+ * while an application starts.
+ */
 export async function loadDetector(): Promise<Detector> {
   detector ??= (await import('file-type')).fileTypeFromBuffer;
   return detector;
 }
 
-/** Finds the type that the first bytes show; undefined when they show none, as with any text format. */
+/**
+ * Finds the type that the first bytes show; undefined when they show none, as with any text format.
+ */
 export async function detectContentType(head: Uint8Array): Promise<DetectedType | undefined> {
   const detect = detector ?? (await loadDetector());
-  // A hostile file may make a parser inside the detector fail: such a file has no recognisable type.
+  // A hostile file may make a parser inside the detector fail: such a file has no recognisable
+  // type.
   const found = await detect(head).catch(() => undefined);
   return found === undefined ? undefined : { contentType: found.mime, extension: found.ext };
 }

@@ -18,7 +18,10 @@ import {
   type UploadBody,
 } from './upload-body.js';
 
-/** What can be uploaded. Text is sent as UTF-8. A stream is read once and destroyed when the upload fails. */
+/**
+ * Content to upload. Text is sent as UTF-8. A stream is read once and destroyed when the upload
+ * fails.
+ */
 export type UploadSource =
   Uint8Array | string | Blob | Readable | ReadableStream | AsyncIterable<Uint8Array | string>;
 
@@ -70,8 +73,9 @@ type Reading = ReadContext & SpoolContext;
 /**
  * Opens whatever was given: reads no more than its first bytes. Dispose of it when it has been sent
  * or given up; the signal ends the reading, for as long as it is used.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when it is nothing that can be uploaded, or its size
- * is wrong; `WX_CLOUD_BODY_FAILED`; `WX_CLOUD_SIZE_MISMATCHED`; `WX_CLOUD_SPOOL_FAILED`
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when it is nothing that can be
+ * uploaded, or its size is wrong; `WX_CLOUD_BODY_FAILED`; `WX_CLOUD_SIZE_MISMATCHED`;
+ * `WX_CLOUD_SPOOL_FAILED`
  */
 export async function openSource(
   input: SourceInput,
@@ -88,7 +92,7 @@ export async function openSource(
   return openGiven(input, { ...limits, areGivenAway: false, mostBytes: undefined });
 }
 
-/** What is there as a whole, and may stay in memory, is used as it is. */
+/** Uses content as it is when all of it is there and may stay in memory. */
 async function openQueue({ queue, size }: QueuedInput, reading: Reading): Promise<OpenedSource> {
   const kept = queue.takeWhole();
   if (kept !== undefined) return openWhole(kept, size, reading);

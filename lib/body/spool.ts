@@ -17,7 +17,7 @@ export interface SpoolContext {
    * written.
    */
   readonly mostBytes: number | undefined;
-  /** Whether the source does not touch a piece again. */
+  /** True when the source does not touch a piece again. */
   readonly areGivenAway: boolean;
 }
 
@@ -46,7 +46,9 @@ class Spool implements OpenedSource, MovableMemory {
   #hasEnded = false;
   /** True when the memory is wanted for something else. */
   #isAsked = false;
-  /** A piece is being taken, or the head looked at: whoever asks for the memory gets it afterwards. */
+  /**
+   * A piece is being taken, or the head looked at: whoever asks for the memory gets it afterwards.
+   */
   #isBusy = false;
   /** The request under way; rejects when it failed, which the next call reports. */
   #moving: Promise<void> | undefined;
@@ -80,7 +82,9 @@ class Spool implements OpenedSource, MovableMemory {
     );
   }
 
-  /** Reads as many pieces as the head takes. The last of them goes nowhere before it is looked at. */
+  /**
+   * Reads as many pieces as the head takes. The last of them goes nowhere before it is looked at.
+   */
   async readHead(): Promise<void> {
     while (this.#size < HEAD_BYTES && (await this.#takeNext()));
     this.#isBusy = true;

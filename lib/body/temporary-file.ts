@@ -80,9 +80,15 @@ function budgetPassed(limitBytes: number, bytes: number): WxCloudStorageError {
 /** Each transfer to or from the disk costs as much as its first 100 KiB or so. */
 const LARGEST_TRANSFER_BYTES = 524_288;
 const LEAST_TRANSFER_BYTES = 65_536;
-/** What the transfers of all temporary files of the process may take together, as long as each has the least. */
+/**
+ * What the transfers of all temporary files of the process may take together, as long as each has
+ * the least.
+ */
 const ALL_WRITES_BYTES = 4_194_304;
-/** Less than of writes, as every reading needs a new buffer, which stays until the next garbage collection. */
+/**
+ * Less than of writes, as every reading needs a new buffer, which stays until the next garbage
+ * collection.
+ */
 const ALL_READS_BYTES = 1_048_576;
 /** The bytes read at a time when the memory budget is used up: nothing could be sent without. */
 const LEAST_READ_BYTES = 16_384;
@@ -124,10 +130,11 @@ interface PartRead {
 }
 
 /**
- * A temporary file that only this process can reach: its name is removed as soon as it is open, so that even a killed
- * process leaves nothing. Where the system does not allow that (Windows), it is removed with {@link TemporaryFile.dispose}.
- * What is appended is gathered and written in the background, one transfer at a time, while the next one is gathered; it
- * is read ahead by one transfer. With no memory left for that, it is written and read without.
+ * A temporary file that only this process can reach: its name is removed as soon as it is open, so
+ * that even a killed process leaves nothing. Where the system does not allow that (Windows), it is
+ * removed with {@link TemporaryFile.dispose}. What is appended is gathered and written in the
+ * background, one transfer at a time, while the next one is gathered; it is read ahead by one
+ * transfer. With no memory left for that, it is written and read without.
  */
 export class TemporaryFile {
   readonly #parts: TemporaryFileParts;
@@ -172,7 +179,10 @@ export class TemporaryFile {
     return this.#gathered.size + (this.#written?.size ?? 0);
   }
 
-  /** Appends bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`, e.g. when the disk is full */
+  /**
+   * Appends bytes.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`, e.g. when the disk is full
+   */
   async append(bytes: Uint8Array): Promise<void> {
     this.#grow(bytes.byteLength);
     if (!this.#gathered.tryAppend(bytes)) {
@@ -192,7 +202,10 @@ export class TemporaryFile {
     await this.#write();
   }
 
-  /** Has all that was appended written. @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` */
+  /**
+   * Has all that was appended written.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
+   */
   async flush(): Promise<void> {
     await this.#write();
     await this.#writing;
@@ -230,7 +243,10 @@ export class TemporaryFile {
     }
   }
 
-  /** Closes and removes it. Can be called again. Never rejects, as by then its bytes are where they belong: a failure is a warning. */
+  /**
+   * Closes and removes it. Can be called again. Never rejects, as by then its bytes are where they
+   * belong: a failure is a warning.
+   */
   async dispose(): Promise<void> {
     if (this.#isDisposed) return;
     this.#isDisposed = true;

@@ -15,7 +15,7 @@ export type BodyBytes = Buffer | readonly Uint8Array[] | AsyncIterable<Uint8Arra
 export interface UploadBody {
   /** How many bytes it has. */
   readonly size: number;
-  /** Whether {@link UploadBody.open} can be called again, to send it once more. */
+  /** True when {@link UploadBody.open} can be called again, to send it once more. */
   readonly isReplayable: boolean;
   /** Starts one reading of all its bytes. A body that is not replayable can be opened once. */
   open(signal: AbortSignal): BodyBytes;
@@ -70,7 +70,7 @@ export class MeasuredSource implements OpenedSource {
 
 /** What is known of a stream. */
 interface StreamParts {
-  /** Whether its source does not touch a piece again; otherwise each is copied. */
+  /** True when its source does not touch a piece again; otherwise each is copied. */
   readonly areGivenAway: boolean;
   /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
@@ -124,7 +124,10 @@ function headOf(read: readonly Uint8Array[]): Uint8Array {
   return bytes.subarray(0, HEAD_BYTES);
 }
 
-/** Passes pieces on and ends with an error unless they have `size` bytes together; never yields a byte too many. */
+/**
+ * Passes pieces on and ends with an error unless they have `size` bytes together; never yields a
+ * byte too many.
+ */
 export function exactly(pieces: Pieces, size: number): Pieces {
   let seen = 0;
   return checkPieces(pieces, ({ done, value }) => {

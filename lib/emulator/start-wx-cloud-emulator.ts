@@ -41,7 +41,9 @@ export interface EmulatorObject {
   readonly contentType: string;
   /** The MD5 of its content in hex, without quotes. */
   readonly etag: string;
-  /** Whether the file ID works: false for an object stored without the right `x-cos-meta-fileid`. */
+  /**
+   * True when the file ID works: false for an object stored without the right `x-cos-meta-fileid`.
+   */
   readonly fileIdAlive: boolean;
 }
 
@@ -50,11 +52,14 @@ export interface WxCloudEmulator {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
   /**
-   * `http://127.0.0.1:<port>`: what `http://api.weixin.qq.com` is inside a container with the open API service (开放接口服务)
-   * switched on. File APIs only, without a token.
+   * `http://127.0.0.1:<port>`: what `http://api.weixin.qq.com` is inside a container with the open
+   * API service (开放接口服务) switched on. File APIs only, without a token.
    */
   readonly sidecarUrl: string;
-  /** `https://127.0.0.1:<port>`: the same service with its self-signed certificate, which no client trusts. */
+  /**
+   * `https://127.0.0.1:<port>`: the same service with its self-signed certificate, which no client
+   * trusts.
+   */
   readonly sidecarTlsUrl: string;
   /** To be passed to `WxCloudStorageModule.forRoot()` as it is, or with more options beside it. */
   readonly options: EmulatorClientOptions;
@@ -67,8 +72,9 @@ export interface WxCloudEmulator {
   /** What is to go wrong. */
   readonly faults: EmulatorFaults;
   /**
-   * Plays a misconfiguration until it is removed, or the emulator reset; `faults.clear()` leaves it. Of several that befall a
-   * call, the one that was added first counts; a fault counts before them.
+   * Plays a misconfiguration until it is removed, or the emulator reset; `faults.clear()` leaves
+   * it. Of several that befall a call, the one that was added first counts; a fault counts before
+   * them.
    * @throws {TypeError} when there is none of this name, naming those that there are
    */
   misconfigure(name: EmulatorMisconfiguration): PlayedMisconfiguration;
@@ -87,9 +93,15 @@ export interface WxCloudEmulator {
   expireTokens(): void;
   /** From now on every upload and download link issued so far is expired. */
   expireLinks(): void;
-  /** Cuts requests under way; then objects, tokens, links, journal, faults and misconfigurations are back to the start. */
+  /**
+   * Cuts requests under way; then objects, tokens, links, journal, faults and misconfigurations are
+   * back to the start.
+   */
   reset(): Promise<void>;
-  /** Cuts all connections; then the ports are free. Objects in `dataDir` stay. Further calls do nothing. */
+  /**
+   * Cuts all connections; then the ports are free. Objects in `dataDir` stay. Further calls do
+   * nothing.
+   */
   close(): Promise<void>;
 }
 

@@ -1,8 +1,9 @@
 import { redact } from './redaction.js';
 
 /**
- * Every code a {@link WxCloudStorageError} can carry. Codes are stable: messages may be reworded, codes are not.
- * `docs/errors.md` lists what each means, its HTTP status at the edge, and the remedy.
+ * Every code a {@link WxCloudStorageError} can carry. Codes are stable: messages may be reworded,
+ * codes are not. `docs/errors.md` lists what each means, its HTTP status at the edge, and the
+ * remedy.
  */
 export type WxCloudStorageErrorCode =
   | 'WX_CLOUD_OPTIONS_INVALID'
@@ -40,7 +41,7 @@ export interface WxCloudStorageErrorParts {
   readonly code: WxCloudStorageErrorCode;
   /** What was attempted, what came back, what to do; credentials in it are masked. */
   readonly message: string;
-  /** Whether the same call may succeed when it is made again later. @defaultValue false */
+  /** True when the same call may succeed when it is made again later. @defaultValue false */
   readonly retryable?: boolean | undefined;
   /** WeChat's `errcode`, when WeChat answered with one. */
   readonly errcode?: number | undefined;
@@ -64,7 +65,7 @@ export interface WxCloudStorageErrorParts {
 export class WxCloudStorageError extends Error {
   /** What went wrong, for programs; `docs/errors.md` has a table, and remedies. */
   readonly code: WxCloudStorageErrorCode;
-  /** Whether the same call may succeed when it is made again later. */
+  /** True when the same call may succeed when it is made again later. */
   readonly retryable: boolean;
   /** WeChat's `errcode`, when WeChat answered with one. */
   declare readonly errcode?: number;
@@ -74,7 +75,9 @@ export class WxCloudStorageError extends Error {
   declare readonly endpoint?: string;
   /** The ID to quote to WeChat's or Tencent Cloud's support. */
   declare readonly requestId?: string;
-  /** The HTTP status of the remote answer. Not named `status`: Nest would answer clients with it. */
+  /**
+   * The HTTP status of the remote answer. Not named `status`: Nest would answer clients with it.
+   */
   declare readonly upstreamStatus?: number;
 
   /** Builds an error from its named parts; absent parts leave no field behind. */
@@ -258,7 +261,7 @@ export interface UploadRejectedErrorParts {
   readonly cloudPath: string;
   /** What came back, in words; masked. */
   readonly answer: string;
-  /** Whether a repeat with a fresh link may succeed. */
+  /** True when a repeat with a fresh link may succeed. */
   readonly retryable: boolean;
   /** `x-cos-request-id` or the document's `<RequestId>`. */
   readonly requestId: string | undefined;
@@ -266,7 +269,10 @@ export interface UploadRejectedErrorParts {
 
 /** COS did not confirm that it stored the object. Code `WX_CLOUD_UPLOAD_REJECTED`. */
 export class UploadRejectedError extends WxCloudStorageError {
-  /** The `<Code>` of COS's error document, e.g. `SlowDown`. @see https://cloud.tencent.com/document/api/436/7730 */
+  /**
+   * The `<Code>` of COS's error document, e.g. `SlowDown`.
+   * @see https://cloud.tencent.com/document/api/436/7730
+   */
   declare readonly cosCode?: string;
   /** The path the object would have had. */
   readonly cloudPath: string;

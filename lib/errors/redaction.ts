@@ -2,13 +2,18 @@ import { isNativeError } from 'node:util/types';
 
 const MASK = '[redacted]';
 
-/** Names under which WeChat and COS carry a credential, in a query string, a form, a header or JSON. */
+/**
+ * Names under which WeChat and COS carry a credential, in a query string, a form, a header or JSON.
+ */
 const SECRET_NAMES =
   'access_token|cloudbase_access_token|component_access_token|authorizer_access_token|appsecret|secret|' +
   'authorization|signature|q-signature|q-ak|x-cos-security-token|x-cos-meta-fileid|cos_file_id|token|sign';
 
 const ASSIGNMENT = new RegExp(`(?<![\\w-])(${SECRET_NAMES})=([^&\\s"'<>]+)`, 'gi');
-/** In JSON (also within a JSON text) and in inspected objects; a value that is cut off ends with the text. */
+/**
+ * In JSON (also within a JSON text) and in inspected objects; a value that is cut off ends with the
+ * text.
+ */
 const MEMBER = new RegExp(
   `(?<![\\w-])((?:${SECRET_NAMES})\\\\*["']?\\s*:\\s*\\\\*)(["'])(?:\\\\[^]|(?!\\2)[^\\\\])*(?:\\2|\\\\?$)`,
   'gi',
@@ -20,8 +25,9 @@ const HEADER =
 const SHORTEST_LITERAL = 6;
 
 /**
- * Masks credentials in a text: `name=value` pairs and JSON members with a credential's name, and every literal
- * in `secrets` (those shorter than 6 characters are left, as they would mask ordinary words).
+ * Masks credentials in a text: `name=value` pairs and JSON members with a credential's name, and
+ * every literal in `secrets` (those shorter than 6 characters are left, as they would mask ordinary
+ * words).
  */
 export function redact(text: string, secrets: readonly string[] = []): string {
   let result = text;
@@ -38,9 +44,9 @@ export function redact(text: string, secrets: readonly string[] = []): string {
 const DEEPEST_CAUSE = 4;
 
 /**
- * A copy of a foreign error that is safe to keep as `cause`: its name, code, message and stack with credentials
- * masked, and its own causes, but no other field. Foreign errors may carry whole requests (Node's "Invalid URL" keeps the URL
- * in `input`), so their objects are never passed on.
+ * A copy of a foreign error that is safe to keep as `cause`: its name, code, message and stack with
+ * credentials masked, and its own causes, but no other field. Foreign errors may carry whole
+ * requests (Node's "Invalid URL" keeps the URL in `input`), so their objects are never passed on.
  */
 export function toSafeCause(error: unknown, secrets: readonly string[] = [], depth = 0): Error {
   if (!isError(error)) return new Error(redact(describeThrown(error), secrets));

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { WxCloudStorageError } from '../errors/errors.js';
 
-/** The longest path, in bytes once percent-encoded. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html */
+/**
+ * The longest path, in bytes once percent-encoded.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html
+ */
 export const MAX_ENCODED_PATH_BYTES = 850;
 
 /**
@@ -45,7 +48,10 @@ export function countEncodedBytes(path: string): number {
   return path.split('/').map(encodeURIComponent).join('/').length;
 }
 
-/** No character takes more than three bytes for each of its units, and no byte more than three once encoded. */
+/**
+ * No character takes more than three bytes for each of its units, and no byte more than three once
+ * encoded.
+ */
 const MOST_ENCODED_BYTES = 9;
 
 function isTooLong(path: string): boolean {
@@ -65,7 +71,10 @@ interface GeneratedPathParts {
   readonly uuid?: string;
 }
 
-/** Makes the default path, `prefix/yyyy/mm/dd/<uuid>.<extension>`: unique, and free of anything a client sent. */
+/**
+ * Makes the default path, `prefix/yyyy/mm/dd/<uuid>.<extension>`: unique, and free of anything a
+ * client sent.
+ */
 export function generateCloudPath(parts: GeneratedPathParts): string {
   const { prefix, extension, now = new Date(), uuid = randomUUID() } = parts;
   const folder = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;

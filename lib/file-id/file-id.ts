@@ -24,8 +24,10 @@ interface FileIdScope {
 const FORM = /^cloud:\/\/([^./\s\p{C}]+)\.([^./\s\p{C}]+)\/(.+)$/su;
 
 /**
- * Takes a file ID apart. The short form without a bucket, which some documents show, is not accepted.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is malformed or its path breaks a rule
+ * Takes a file ID apart. The short form without a bucket, which some documents show, is not
+ * accepted.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is malformed or its path
+ * breaks a rule
  * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/storage/api.html
  */
 export function parseFileId(fileId: unknown): ParsedFileId {
@@ -39,7 +41,8 @@ export function parseFileId(fileId: unknown): ParsedFileId {
 }
 
 /**
- * Takes a file ID apart and makes sure that it belongs to an environment, and bucket when one is given.
+ * Takes a file ID apart and makes sure that it belongs to an environment, and bucket when one is
+ * given.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`
  */
 export function parseFileIdWithin(fileId: unknown, scope: FileIdScope): ParsedFileId {
@@ -128,7 +131,10 @@ function decode(encoded: string): string {
   }
 }
 
-/** Knows which environment and bucket file IDs may belong to; learns the bucket from the first upload link. */
+/**
+ * Knows which environment and bucket file IDs may belong to; learns the bucket from the first
+ * upload link.
+ */
 export class BucketMemory {
   readonly #env: string;
   #bucket: string | undefined;
@@ -144,7 +150,10 @@ export class BucketMemory {
     return this.#bucket;
   }
 
-  /** Takes a caller's file ID apart. @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is foreign or malformed */
+  /**
+   * Takes a caller's file ID apart.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is foreign or malformed
+   */
   accept(fileId: unknown): ParsedFileId {
     return parseFileIdWithin(fileId, { env: this.#env, bucket: this.#bucket });
   }

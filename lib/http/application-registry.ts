@@ -31,8 +31,9 @@ import {
 import { UploadProgressHub } from './upload-progress-hub.js';
 
 /**
- * What this package notes of a request, which is not its own object. A property rather than a WeakMap: the garbage collector
- * goes through all of a map's entries again and again, which took a twentieth of what a small upload costs.
+ * What this package notes of a request, which is not its own object. A property rather than a
+ * WeakMap: the garbage collector goes through all of a map's entries again and again, which took a
+ * twentieth of what a small upload costs.
  */
 export class RequestNote<T> {
   readonly #key: symbol;
@@ -53,7 +54,10 @@ export class RequestNote<T> {
   }
 }
 
-/** What the requests of all adapters have in common: Express' `Request` or Fastify's `FastifyRequest`, as it is. */
+/**
+ * What the requests of all adapters have in common: Express' `Request` or Fastify's
+ * `FastifyRequest`, as it is.
+ */
 export interface WxCloudHttpRequest {
   /** The headers, by their names in lower case. */
   readonly headers: IncomingHttpHeaders;
@@ -61,7 +65,10 @@ export interface WxCloudHttpRequest {
   readonly body?: unknown;
 }
 
-/** Where a request came to, and where its answer goes: a storage engine gets the request alone, and needs both. */
+/**
+ * Where a request came to, and where its answer goes: a storage engine gets the request alone, and
+ * needs both.
+ */
 interface RequestOrigin {
   /** The adapter's application. */
   readonly application: object;
@@ -82,8 +89,8 @@ const notedOrigin = new RequestNote<RequestOrigin>('origin');
 const hooked = new WeakSet<object>();
 
 /**
- * Prepares an adapter, before it starts, so that {@link originOf} knows its requests. Express' requests lead to their
- * application and response by themselves, Fastify's to neither.
+ * Prepares an adapter, before it starts, so that {@link originOf} knows its requests. Express'
+ * requests lead to their application and response by themselves, Fastify's to neither.
  */
 function noteOrigins(adapter: AbstractHttpAdapter): void {
   const application: HookedApplication = adapter.getInstance();
@@ -95,7 +102,10 @@ function noteOrigins(adapter: AbstractHttpAdapter): void {
   });
 }
 
-/** Finds out where a request came to. @throws {@link OptionsInvalidError} when its application does not have this module */
+/**
+ * Finds out where a request came to.
+ * @throws {@link OptionsInvalidError} when its application does not have this module
+ */
 export function originOf(request: object): RequestOrigin {
   const known = notedOrigin.read(request);
   if (known !== undefined) return known;
@@ -145,7 +155,10 @@ interface ApplicationParts {
 
 /** Keyed by the host that Nest injects everywhere, also before the adapter is there. */
 const byHost = new WeakMap<object, ApplicationParts>();
-/** Keyed by the adapter's application, to which a request leads: all that a storage engine gets to see. */
+/**
+ * Keyed by the adapter's application, to which a request leads: all that a storage engine gets to
+ * see.
+ */
 const byApplication = new WeakMap<object, ApplicationParts>();
 
 /**
@@ -304,7 +317,10 @@ function contextForFake(ofModule: StorageContext | undefined): StorageContext {
   return createDetachedContext(new Logger(LOG_CONTEXT));
 }
 
-/** Finds an instance of the application that a request came to. @throws {@link OptionsInvalidError} when there is none */
+/**
+ * Finds an instance of the application that a request came to.
+ * @throws {@link OptionsInvalidError} when there is none
+ */
 export function findInstanceOfRequest(request: object, name = DEFAULT_INSTANCE): Instance {
   return partsOfRequest(request)?.instances.get(name) ?? fail(name);
 }

@@ -22,16 +22,22 @@ import { startNamed } from './startup/routes.js';
 
 /** Which file IDs a pipe lets through. */
 export interface WxCloudFileIdOptions {
-  /** The name of the instance whose environment and bucket they have to be of. @defaultValue the default instance */
+  /**
+   * The name of the instance whose environment and bucket they have to be of.
+   * @defaultValue the default instance
+   */
   readonly storage?: string | undefined;
-  /** The folders that they may be below, e.g. `['photos/']`; a missing slash at the end is added. @defaultValue any */
+  /**
+   * The folders that they may be below, e.g. `['photos/']`; a missing slash at the end is added.
+   * @defaultValue any
+   */
   readonly prefixes?: readonly string[] | undefined;
-  /** Whether nothing at all is let through, as `undefined`. @defaultValue false */
+  /** True when nothing at all is let through, as `undefined`. @defaultValue false */
   readonly optional?: boolean | undefined;
   /**
-   * Whether a list is expected: a single file ID, as a query with one has it, then becomes a list of one. Otherwise a list is
-   * refused. @defaultValue what the parameter's type says; where that says nothing (`unknown`, or a compiler that emits no
-   * decorator metadata), both are let through
+   * True when a list is expected: a single file ID, as a query with one has it, then becomes a list
+   * of one. Otherwise a list is refused. @defaultValue what the parameter's type says; where that
+   * says nothing (`unknown`, or a compiler that emits no decorator metadata), both are let through
    */
   readonly many?: boolean | undefined;
 }
@@ -39,7 +45,7 @@ export interface WxCloudFileIdOptions {
 /** Types that say nothing of whether a list is meant. */
 const VAGUE_TYPES: readonly unknown[] = [undefined, Object];
 
-/** Whether a parameter takes a list; undefined when nothing tells. */
+/** True when a parameter takes a list; undefined when nothing tells. */
 function takesMany(
   { many }: WxCloudFileIdOptions,
   { metatype }: Partial<ArgumentMetadata> = {},
@@ -77,7 +83,8 @@ function assertPrefixes(prefixes: unknown): void {
 
 /**
  * Reads one file ID, or each of a list, that a client sent.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` for the first that is not let through, with the reason
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` for the first that is not let
+ * through, with the reason
  */
 function readFileIds<T>(
   value: unknown,
@@ -85,7 +92,8 @@ function readFileIds<T>(
   check: FileIdCheck,
 ): T | T[] {
   const isList = Array.isArray(value);
-  // A handler that expects one must not be given several: what it does with them nobody has thought of.
+  // A handler that expects one must not be given several: what it does with them nobody has thought
+  // of.
   if (check.many === false || !(isList || check.many === true)) {
     return toResult(checkFileId(value, check));
   }
@@ -104,7 +112,7 @@ interface FileIdCheck {
   readonly instance: Instance;
   /** The folders that it may be below; undefined for any. */
   readonly prefixes: readonly string[] | undefined;
-  /** Whether a list is expected; undefined for both. */
+  /** True when a list is expected; undefined for both. */
   readonly many: boolean | undefined;
 }
 
@@ -178,9 +186,9 @@ abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefin
 }
 
 /**
- * Lets through what is a file ID of the instance's environment and bucket, as it is, or a list of them; anything else is
- * answered with 400 and the reason, before any call. For body, query and route parameters:
- * `@Body('fileId', ParseFileIdPipe)`. Whether the file exists is not looked at.
+ * Lets through what is a file ID of the instance's environment and bucket, as it is, or a list of
+ * them; anything else is answered with 400 and the reason, before any call. For body, query and
+ * route parameters: `@Body('fileId', ParseFileIdPipe)`. Whether the file exists is not looked at.
  */
 @Injectable()
 export class ParseFileIdPipe extends FileIdPipe<string> {
@@ -204,8 +212,9 @@ export class ParseFileIdPipe extends FileIdPipe<string> {
 }
 
 /**
- * Turns a file ID of the instance's environment and bucket, or a list of them, into handles; nothing is fetched yet.
- * Anything else is answered with 400 and the reason, before any call: `@Body('fileId', WxCloudFilePipe) file: WxCloudFile`.
+ * Turns a file ID of the instance's environment and bucket, or a list of them, into handles;
+ * nothing is fetched yet. Anything else is answered with 400 and the reason, before any call:
+ * `@Body('fileId', WxCloudFilePipe) file: WxCloudFile`.
  */
 @Injectable()
 export class WxCloudFilePipe extends FileIdPipe<WxCloudFile> {

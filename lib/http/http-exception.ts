@@ -214,8 +214,8 @@ export const HTTP_ANSWERS: Readonly<Record<WxCloudStorageErrorCode, HttpAnswerKi
 };
 
 /**
- * Turns an error of this package into an `HttpException` whose body holds `statusCode`, `message`, `error` and
- * `errorCode`; the error itself is its cause. Anything else is passed back as it is.
+ * Turns an error of this package into an `HttpException` whose body holds `statusCode`, `message`,
+ * `error` and `errorCode`; the error itself is its cause. Anything else is passed back as it is.
  */
 export function toHttpException(error: unknown): unknown {
   if (!(error instanceof WxCloudStorageError)) return error;

@@ -11,7 +11,10 @@ export interface WxFileProgressed {
   readonly index: number;
   /** The name of its form field. */
   readonly fieldname: string;
-  /** How many of its bytes were handed to the storage; starts from 0 again when the upload is repeated. */
+  /**
+   * How many of its bytes were handed to the storage; starts from 0 again when the upload is
+   * repeated.
+   */
   readonly transferredBytes: number;
   /** How many it has. */
   readonly totalBytes: number;
@@ -22,7 +25,8 @@ export interface WxUploadEnded {
   /** Tells the events apart. */
   readonly type: 'end';
   /**
-   * `stored` when it was answered with success, `failed` when not; `unknown` when no such request came within a minute.
+   * `stored` when it was answered with success, `failed` when not; `unknown` when no such request
+   * came within a minute.
    */
   readonly outcome: 'stored' | 'failed' | 'unknown';
 }
@@ -39,7 +43,9 @@ const LONGEST_WAIT_MS = 60_000;
 /** A page has no use for more events a second. */
 const LEAST_INTERVAL_MS = 100;
 
-/** Brings the progress of running uploads to those who watch them, by an ID that both sides know. */
+/**
+ * Brings the progress of running uploads to those who watch them, by an ID that both sides know.
+ */
 export class UploadProgressHub {
   readonly #channels = new Map<string, Channel>();
 

@@ -9,8 +9,8 @@ import type { StorageContext } from '../storage/storage-context.js';
 import { originOf, RequestNote } from './application-registry.js';
 
 /**
- * Removes the request's files when the handler's result fails, before the error goes on; and when the result is given
- * up before it had a value, as an outer interceptor's timeout does.
+ * Removes the request's files when the handler's result fails, before the error goes on; and when
+ * the result is given up before it had a value, as an outer interceptor's timeout does.
  */
 export function keepOnSuccess<T>(
   files: StoredFiles,
@@ -155,8 +155,8 @@ export class StoredFiles {
   }
 
   /**
-   * Waits for whoever reads the form, but not for the rest of one that is not worth it: when its client does not go on, or
-   * the application closes, it rejects at once.
+   * Waits for whoever reads the form, but not for the rest of one that is not worth it: when its
+   * client does not go on, or the application closes, it rejects at once.
    */
   untilGivenUp<T>(reading: T | Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -175,7 +175,10 @@ export class StoredFiles {
     return this.#fileCount++;
   }
 
-  /** Runs an upload within the time that the instance gives it; it ends sooner when the request fails. */
+  /**
+   * Runs an upload within the time that the instance gives it; it ends sooner when the request
+   * fails.
+   */
   async run<T>(
     { operations }: Pick<StorageContext, 'operations'>,
     operation: string,
@@ -194,7 +197,10 @@ export class StoredFiles {
     }
   }
 
-  /** Calls back once the request has ended, with whether its files are kept: at once, and with no, when it has already. */
+  /**
+   * Calls back once the request has ended, with whether its files are kept: at once, and with no,
+   * when it has already.
+   */
   onEnd(listener: (isSuccess: boolean) => void): void {
     if (this.#isSettled) listener(false);
     else this.#endListeners.push(listener);
@@ -237,8 +243,8 @@ export class StoredFiles {
   }
 
   /**
-   * One file failed, and so does the request. Resolves with the failure that was first, which the parser is to report:
-   * the uploads that end because of it fail only afterwards.
+   * One file failed, and so does the request. Resolves with the failure that was first, which the
+   * parser is to report: the uploads that end because of it fail only afterwards.
    */
   async failWith(error: unknown): Promise<unknown> {
     this.#failure ??= { error };
@@ -248,7 +254,10 @@ export class StoredFiles {
     return first;
   }
 
-  /** Makes sure that there is still an answer to be given. @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED` */
+  /**
+   * Makes sure that there is still an answer to be given.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED`
+   */
   throwIfOver(): void {
     if (this.#isOver()) throw requestFailed();
   }
@@ -280,7 +289,9 @@ export class StoredFiles {
 
 const notedFiles = new RequestNote<StoredFiles>('storedFiles');
 
-/** The files of a request whose response is known; from the first call on, their fate hangs on that. */
+/**
+ * The files of a request whose response is known; from the first call on, their fate hangs on that.
+ */
 export function watchStoredFiles(request: object, response: ServerResponse): StoredFiles {
   const known = notedFiles.read(request);
   if (known !== undefined) return known;
@@ -291,7 +302,10 @@ export function watchStoredFiles(request: object, response: ServerResponse): Sto
   return files;
 }
 
-/** The files of a request of which nothing else is known, as in a storage engine. @throws {@link OptionsInvalidError} when it is none of an application's that has this module */
+/**
+ * The files of a request of which nothing else is known, as in a storage engine.
+ * @throws {@link OptionsInvalidError} when it is none of an application's that has this module
+ */
 export function storedFilesOf(request: object): StoredFiles {
   return notedFiles.read(request) ?? watchStoredFiles(request, originOf(request).response);
 }

@@ -39,7 +39,7 @@ export function tookTooLong(totalMs: number): WxCloudStorageError {
   return tooSlow(`took longer than ${totalMs} ms`, 'totalMs');
 }
 
-/** Whether an error makes it pointless to read the rest of the form. */
+/** True when an error makes it pointless to read the rest of the form. */
 export function isReasonToGiveUp(error: unknown): boolean {
   if (!(error instanceof WxCloudStorageError)) return false;
   return error.code === 'WX_CLOUD_BODY_STALLED' || error.code === 'WX_CLOUD_STORAGE_CLOSED';

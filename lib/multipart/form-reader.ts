@@ -59,8 +59,9 @@ export interface FormReaderParts {
 }
 
 /**
- * Reads a form as its bytes come: text fields into a body, files to whoever wants them. Like multer, it passes over parts that
- * are not of a form, and files without a name, which browsers send for an input that was left empty.
+ * Reads a form as its bytes come: text fields into a body, files to whoever wants them. Like
+ * multer, it passes over parts that are not of a form, and files without a name, which browsers
+ * send for an input that was left empty.
  */
 export class FormReader {
   readonly #parts: FormReaderParts;
@@ -102,20 +103,29 @@ export class FormReader {
     return Math.max(0, formBytes - this.#splitter.position - endBytes);
   }
 
-  /** Takes the next bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`, and whatever `onFile` throws */
+  /**
+   * Takes the next bytes.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`, and whatever `onFile` throws
+   */
   write(bytes: Buffer): void {
     this.#splitter.write(bytes);
     this.#text?.compact();
     this.#budget.holdHead(this.#splitter.headBytes);
   }
 
-  /** There is no more. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended */
+  /**
+   * There is no more.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended
+   */
   end(): void {
     this.#splitter.end();
     if (this.#hasFields) closeGaps(this.#parts.body);
   }
 
-  /** Gives the form up; a file that is not complete is told why. What is written afterwards is passed over. */
+  /**
+   * Gives the form up; a file that is not complete is told why. What is written afterwards is
+   * passed over.
+   */
   fail(error: Error): void {
     this.#splitter.fail(error);
   }
@@ -233,7 +243,10 @@ function assertNameShape(name: string, limits: FormLimits): void {
   }
 }
 
-/** A part may name an encoding of its own; one that is not known is taken for UTF-8, which all browsers send. */
+/**
+ * A part may name an encoding of its own; one that is not known is taken for UTF-8, which all
+ * browsers send.
+ */
 function decodeText(bytes: Buffer, charset: string | undefined): string {
   return charset === undefined || /^utf-?8$/i.test(charset)
     ? bytes.toString('utf8')

@@ -3,7 +3,10 @@ import { formBroken, formInvalid, headersMalformed } from './form-errors.js';
 
 const NOTHING = Buffer.alloc(0);
 
-/** Bytes that come piece by piece, in one buffer, as pieces may be as small as a byte. A single piece is kept as it is. */
+/**
+ * Bytes that come piece by piece, in one buffer, as pieces may be as small as a byte. A single
+ * piece is kept as it is.
+ */
 export class GrowingBuffer {
   #buffer: Buffer = NOTHING;
   #size = 0;
@@ -72,15 +75,19 @@ const LINE_FEED = 0x0a;
 const LINE_END = Buffer.from('\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 const FORM_END = Buffer.from('--');
-/** What Node allows the head of a request to have. @see https://nodejs.org/api/cli.html#--max-http-header-sizesize */
+/**
+ * What Node allows the head of a request to have.
+ * @see https://nodejs.org/api/cli.html#--max-http-header-sizesize
+ */
 const LONGEST_HEAD_BYTES = 16_384;
 /** A form whose line ends were changed on its way, or that was written by hand. */
 const BARE_LINE_FEEDS = 'its lines end in a line feed alone; they have to end in CRLF';
 const MOST_HEAD_BYTES = LONGEST_HEAD_BYTES + HEAD_END.byteLength;
 
 /**
- * Splits the bytes of a form into its parts as they come, without keeping or copying them. The delimiter is found by the
- * runtime's own search, which no choice of bytes makes slow: bench/README.md has figures.
+ * Splits the bytes of a form into its parts as they come, without keeping or copying them. The
+ * delimiter is found by the runtime's own search, which no choice of bytes makes slow:
+ * bench/README.md has figures.
  * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
  */
 export class MultipartSplitter {
@@ -122,7 +129,10 @@ export class MultipartSplitter {
     return this.#head.size;
   }
 
-  /** Takes the next bytes. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`; nothing may be written then */
+  /**
+   * Takes the next bytes.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`; nothing may be written then
+   */
   write(bytes: Buffer): void {
     let rest = bytes;
     this.#writtenBytes += bytes.byteLength;
@@ -130,7 +140,10 @@ export class MultipartSplitter {
     this.#head.compact();
   }
 
-  /** There is no more. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended */
+  /**
+   * There is no more.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended
+   */
   end(): void {
     if (this.#read === this.#readNothing) return;
     if (this.#part === 0) throw formInvalid(this.#missingBoundary());
@@ -154,7 +167,9 @@ export class MultipartSplitter {
     return this.#closePart(bytes.subarray(0, at), bytes.subarray(at + delimiter.byteLength));
   }
 
-  /** A delimiter may begin in what was held back; one that does not lies whole in what has come now. */
+  /**
+   * A delimiter may begin in what was held back; one that does not lies whole in what has come now.
+   */
   #readBehindHeld(bytes: Buffer): Buffer {
     const { byteLength } = this.#delimiter;
     const held = this.#held;

@@ -33,7 +33,10 @@ const QUOTED_FILE_NAME = /"((?:[^"\\]|\\["\\]|\\(?!["\\])|"(?![ \t]*(?:;|$)))*)"
 const FILE_NAME =
   /([^";].*?|)(?=$|;[ \t]*(?:;|$|(?:name|filename\*?)[ \t]*=)|;[ \t]+[!#$%&'*+.^`|~\w-]+[ \t]*=)/isy;
 
-/** Takes a header apart; undefined when it is malformed. @see https://www.rfc-editor.org/rfc/rfc2045#section-5.1 */
+/**
+ * Takes a header apart; undefined when it is malformed.
+ * @see https://www.rfc-editor.org/rfc/rfc2045#section-5.1
+ */
 export function parseHeaderValue(text: string): HeaderValue | undefined {
   const { found: value = '', end = 0 } = read(VALUE, text, 0) ?? {};
   const parameters = new Map<string, string>();
@@ -82,17 +85,21 @@ function unquote(quoted: string): string {
   return quoted.includes('\\') ? quoted.replaceAll(/\\(["\\])/g, '$1') : quoted;
 }
 
-/** The RFC allows 70; a longer one does no harm within limits. @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1 */
+/**
+ * The RFC allows 70; a longer one does no harm within limits.
+ * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
+ */
 const LONGEST_BOUNDARY = 250;
 
-/** Whether a request's `Content-Type` announces parts of any kind. */
+/** True when a request's `Content-Type` announces parts of any kind. */
 export function isMultipart(contentType: string | undefined): boolean {
   return /^multipart\//i.test(contentType ?? '');
 }
 
 /**
  * Finds what separates the parts of a form in the request's `Content-Type`.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is not that of a form, or has no usable boundary
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is not that of a form, or has
+ * no usable boundary
  */
 export function readBoundary(contentType: string | undefined): string {
   const header = parseHeaderValue(contentType ?? '');
@@ -185,7 +192,9 @@ export function parsePartHead(
   };
 }
 
-/** The headers by their names in lower case, one byte a character; the first one of a name counts. */
+/**
+ * The headers by their names in lower case, one byte a character; the first one of a name counts.
+ */
 function readHeaders(head: Buffer, headerPairs: number, part: number): ReadonlyMap<string, string> {
   const text = head.toString('latin1').replaceAll(/\r\n[\t ]+/g, ' ');
   const lines = text.split('\r\n').slice(0, -1);
@@ -220,7 +229,10 @@ function readFileName(parameters: HeaderValue['parameters']): string | undefined
   return name && withoutFolders(name) && toFileName(name);
 }
 
-/** `UTF-8''%E7%8C%AB.png`, which some clients send; undefined when it is none. @see https://www.rfc-editor.org/rfc/rfc5987 */
+/**
+ * `UTF-8''%E7%8C%AB.png`, which some clients send; undefined when it is none.
+ * @see https://www.rfc-editor.org/rfc/rfc5987
+ */
 function decodeExtended(text = ''): string | undefined {
   const found = /^(utf-8|iso-8859-1)'[\w-]*'((?:[^%]|%[\da-f]{2})+)$/i.exec(text);
   if (found === null) return undefined;

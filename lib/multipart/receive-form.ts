@@ -308,7 +308,10 @@ class FormReceiver implements ComingForm {
 
   readonly #onClosed = (): void => this.#fail(this.#operation?.signal.reason);
 
-  /** While a file is waited for that is taken more slowly than it comes, it is not the client that stalls. */
+  /**
+   * While a file is waited for that is taken more slowly than it comes, it is not the client that
+   * stalls.
+   */
   #onIdle(idleMs: number): void {
     if (this.#isPaused) return this.#idle.start();
     this.#fail(stalled(idleMs));

@@ -2,14 +2,20 @@ import { quoteText } from '../errors/client-text.js';
 import type { WxCloudStorageError } from '../errors/errors.js';
 import { formInvalid } from './form-errors.js';
 
-/** What is read of the text fields of a form, by the names that multer's notation gives their places. */
+/**
+ * What is read of the text fields of a form, by the names that multer's notation gives their
+ * places.
+ */
 export type FormBody = Record<string, unknown>;
 
 /** One step on the way to the place of a value. */
 interface Step {
   /** A name, or an index. */
   readonly key: string;
-  /** Whether it is written as an index, so that what holds it is a list as long as all keys in it are indices. */
+  /**
+   * True when it is written as an index, so that what holds it is a list as long as all keys in it
+   * are indices.
+   */
   readonly isIndex: boolean;
 }
 
@@ -17,7 +23,7 @@ interface Step {
 interface FieldPlace {
   /** Never empty. */
   readonly steps: readonly Step[];
-  /** Whether the name ends in `[]`, so that there is a list even of one value. */
+  /** True when the name ends in `[]`, so that there is a list even of one value. */
   readonly isList: boolean;
 }
 
@@ -34,8 +40,9 @@ const FURTHER_KEY = /\[([^\]]+)\]/y;
 const LARGEST_GAP = 1_024;
 
 /**
- * Puts a text field into the body where its name says: `a`, `a[]`, `a[0]`, `a[b][c]`. A name that is used again makes a list.
- * Objects have no prototype. Returns the number of places that its indices leave empty in lists.
+ * Puts a text field into the body where its name says: `a`, `a[]`, `a[0]`, `a[b][c]`. A name that
+ * is used again makes a list. Objects have no prototype. Returns the number of places that its
+ * indices leave empty in lists.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` for a name that no body may have
  */
 export function appendField(body: FormBody, name: string, value: string): number {
@@ -70,7 +77,10 @@ export function largestIndex(name: string): number {
   return Math.max(0, ...indices.map(({ key }) => Number(key)));
 }
 
-/** Closes the gaps that indices have left in lists, so that they are as long as they have values: in the order of their indices. */
+/**
+ * Closes the gaps that indices have left in lists, so that they are as long as they have values: in
+ * the order of their indices.
+ */
 export function closeGaps(body: FormBody): void {
   // Not recursive, as any depth can be allowed.
   const pending: unknown[] = [body];

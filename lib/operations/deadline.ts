@@ -57,8 +57,8 @@ export interface Deadline {
 }
 
 /**
- * A controller whose signal any number of calls may listen to: Node warns of a leak beyond ten, but calls in parallel are
- * none, as each lets go of the signal at its end.
+ * A controller whose signal any number of calls may listen to: Node warns of a leak beyond ten, but
+ * calls in parallel are none, as each lets go of the signal at its end.
  */
 export function createSharedController(): AbortController {
   const controller = new AbortController();
@@ -100,7 +100,10 @@ export function startDeadline(parts: DeadlineParts): Deadline {
   };
 }
 
-/** Waits for a promise that others may share, but no longer than the signal allows; the promise itself goes on. */
+/**
+ * Waits for a promise that others may share, but no longer than the signal allows; the promise
+ * itself goes on.
+ */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
@@ -118,7 +121,10 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undef
   });
 }
 
-/** Waits for the answer of an application's own function, but no longer than the upload that it is asked for may take. */
+/**
+ * Waits for the answer of an application's own function, but no longer than the upload that it is
+ * asked for may take.
+ */
 export function askApplication<T>(answer: T | Promise<T>, signal: AbortSignal): Promise<T> {
   return untilAborted(Promise.resolve(answer), signal);
 }

@@ -42,13 +42,16 @@ export interface CallOptions {
   /** Ends the call; it then rejects with `WX_CLOUD_REQUEST_ABORTED`. @defaultValue none */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The time for the call, in milliseconds, from 1. An upload that has to be removed from the storage again takes up to
-   * 13 seconds more. @defaultValue `timeouts.totalMs`
+   * The time for the call, in milliseconds, from 1. An upload that has to be removed from the
+   * storage again takes up to 13 seconds more. @defaultValue `timeouts.totalMs`
    */
   readonly timeoutMs?: number | undefined;
 }
 
-/** How long an operation that was ended may take to remove what it left: an awaited answer, then the removal. */
+/**
+ * How long an operation that was ended may take to remove what it left: an awaited answer, then the
+ * removal.
+ */
 const LONGEST_CLEANUP_MS = 15_000;
 
 /**
@@ -57,7 +60,10 @@ const LONGEST_CLEANUP_MS = 15_000;
  */
 const SHUTDOWN_GRACE_MS = 9_000;
 
-/** Bounds operations in time, knows which are running, and ends them when the application shuts down. */
+/**
+ * Bounds operations in time, knows which are running, and ends them when the application shuts
+ * down.
+ */
 export class Operations {
   readonly #totalMs: number;
   readonly #running = new PendingSet<Deadline>();
@@ -73,7 +79,10 @@ export class Operations {
     this.#totalMs = totalMs;
   }
 
-  /** Starts an operation that outlives one promise, as a download does; it runs until it is disposed of. */
+  /**
+   * Starts an operation that outlives one promise, as a download does; it runs until it is disposed
+   * of.
+   */
   start(operation: string, { signal, timeoutMs = this.#totalMs }: CallOptions): Deadline {
     assertTimeout(timeoutMs);
     assertSignal(signal);
@@ -87,14 +96,20 @@ export class Operations {
     return { signal: deadline.signal, end: deadline.end, dispose };
   }
 
-  /** Keeps {@link Operations.close} waiting until the returned function is called: for files still to be decided about. */
+  /**
+   * Keeps {@link Operations.close} waiting until the returned function is called: for files still
+   * to be decided about.
+   */
   hold(): () => void {
     const held = {};
     this.#held.add(held);
     return () => this.#held.delete(held);
   }
 
-  /** Runs an operation within its time. @throws {@link WxCloudStorageError} `WX_CLOUD_STORAGE_CLOSED` after the shut-down */
+  /**
+   * Runs an operation within its time.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_STORAGE_CLOSED` after the shut-down
+   */
   async run<T>(
     operation: string,
     options: CallOptions,
@@ -149,7 +164,10 @@ export class Operations {
     await untilEmpty(all, LONGEST_CLEANUP_MS);
   }
 
-  /** Refuses every further operation, ends the running ones, and waits for their clean-up and for what is held. */
+  /**
+   * Refuses every further operation, ends the running ones, and waits for their clean-up and for
+   * what is held.
+   */
   async close(): Promise<void> {
     clearTimeout(this.#endTimer);
     this.#end();

@@ -25,20 +25,24 @@ interface RetryContext {
   readonly random?: (() => number) | undefined;
 }
 
-/** Whether an error says of itself that the same call may succeed later. */
+/** True when an error says of itself that the same call may succeed later. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof WxCloudStorageError && error.retryable;
 }
 
 /**
- * How long to wait after the given try (counted from 1), in milliseconds: anywhere from 0 to a ceiling that starts
- * at `minDelayMs` and doubles up to `maxDelayMs`, so that callers who failed together do not come back together.
+ * How long to wait after the given try (counted from 1), in milliseconds: anywhere from 0 to a
+ * ceiling that starts at `minDelayMs` and doubles up to `maxDelayMs`, so that callers who failed
+ * together do not come back together.
  */
 export function retryDelayMs(policy: ResolvedRetry, attempt: number, random = Math.random): number {
   return Math.min(policy.maxDelayMs, policy.minDelayMs * 2 ** (attempt - 1)) * random();
 }
 
-/** Runs `work` until it succeeds, fails for good, or the tries are used up; rejects with the last error. */
+/**
+ * Runs `work` until it succeeds, fails for good, or the tries are used up; rejects with the last
+ * error.
+ */
 export async function retry<T>(
   work: (attempt: number) => Promise<T>,
   { policy, signal, isRetryable: mayRetry = isRetryable, random }: RetryContext,
@@ -54,7 +58,10 @@ export async function retry<T>(
   }
 }
 
-/** Waits before the try after the given one; rejects with the signal's reason when it is aborted meanwhile. */
+/**
+ * Waits before the try after the given one; rejects with the signal's reason when it is aborted
+ * meanwhile.
+ */
 export async function pauseBeforeRetry(
   { policy, signal, random }: Omit<RetryContext, 'isRetryable'>,
   attempt: number,

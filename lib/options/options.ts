@@ -2,32 +2,47 @@
 export interface StoredAccessToken {
   /** The token; a secret. */
   readonly accessToken: string;
-  /** How long it still lives, in milliseconds. Counted by the store, so that the machines' clocks do not matter. */
+  /**
+   * How long it still lives, in milliseconds. Counted by the store, so that the machines' clocks do
+   * not matter.
+   */
   readonly expiresInMs: number;
 }
 
 /** The right to fetch a token for everybody. */
 export interface AccessTokenLock {
-  /** Larger than that of every lock of the same key before; by it the store knows a holder that comes too late. */
+  /**
+   * Larger than that of every lock of the same key before; by it the store knows a holder that
+   * comes too late.
+   */
   readonly fence: number;
   /** Gives the lock back, if it is still this one's. */
   release(): Promise<void>;
 }
 
 /**
- * Where several processes share an access token, so that only one of them fetches it. Calls that fail or take longer than
- * a second are not waited for: the process goes on with what it has in memory.
+ * Where several processes share an access token, so that only one of them fetches it. Calls that
+ * fail or take longer than a second are not waited for: the process goes on with what it has in
+ * memory.
  */
 export interface AccessTokenStore {
   /** The token that was set last and still lives; undefined when there is none. */
   get(key: string): Promise<StoredAccessToken | undefined>;
-  /** Keeps a token until its end. False, and nothing is kept, when a later lock of the key was given out meanwhile. */
+  /**
+   * Keeps a token until its end. False, and nothing is kept, when a later lock of the key was given
+   * out meanwhile.
+   */
   set(key: string, token: StoredAccessToken, lock: AccessTokenLock): Promise<boolean>;
-  /** Takes the lock of a key for at most `ttlMs` milliseconds; undefined while another holds it. Does not wait. */
+  /**
+   * Takes the lock of a key for at most `ttlMs` milliseconds; undefined while another holds it.
+   * Does not wait.
+   */
   lock(key: string, ttlMs: number): Promise<AccessTokenLock | undefined>;
 }
 
-/** Authenticates with a token from `POST /cgi-bin/stable_token`: safe with any number of replicas. */
+/**
+ * Authenticates with a token from `POST /cgi-bin/stable_token`: safe with any number of replicas.
+ */
 export interface StableTokenAuth {
   /** Selects the stable token call. */
   readonly type: 'stable-token';
@@ -35,7 +50,10 @@ export interface StableTokenAuth {
   readonly appid: string;
   /** The AppSecret. Never logged, never part of an error. */
   readonly secret: string;
-  /** Where processes share the token. Not needed, as WeChat gives all of them the same one. @defaultValue none */
+  /**
+   * Where processes share the token. Not needed, as WeChat gives all of them the same one.
+   * @defaultValue none
+   */
   readonly store?: AccessTokenStore | undefined;
 }
 
@@ -52,19 +70,24 @@ export interface AccessTokenAuth {
 }
 
 /**
- * Authenticates inside WeChat Cloud Hosting by the open API service (开放接口服务): calls go over plain http to its sidecar,
- * which adds the credential. Neither AppSecret nor token nor IP whitelist is needed.
+ * Authenticates inside WeChat Cloud Hosting by the open API service (开放接口服务): calls go over plain
+ * http to its sidecar, which adds the credential. Neither AppSecret nor token nor IP whitelist is
+ * needed.
  * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html
  */
 export interface OpenApiServiceAuth {
   /** Selects the open API service. */
   readonly type: 'open-api-service';
-  /** The AppID that calls, sent as `from_appid`, where several share one environment. @defaultValue none */
+  /**
+   * The AppID that calls, sent as `from_appid`, where several share one environment.
+   * @defaultValue none
+   */
   readonly fromAppid?: string | undefined;
 }
 
 /**
- * Authenticates inside WeChat Cloud Hosting with the token that the platform mounts as a file (`cloudbase_access_token`).
+ * Authenticates inside WeChat Cloud Hosting with the token that the platform mounts as a file
+ * (`cloudbase_access_token`).
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
  */
 export interface CloudbaseTokenAuth {
@@ -82,13 +105,16 @@ export interface GivenAccessToken {
   readonly expiresInSeconds: number;
 }
 
-/** Authenticates with a token of the application's: of a central token server, or a platform's `authorizer_access_token`. */
+/**
+ * Authenticates with a token of the application's: of a central token server, or a platform's
+ * `authorizer_access_token`.
+ */
 export interface CustomAuth {
   /** Selects the function. */
   readonly type: 'custom';
   /**
-   * Gives a token. It is called once for any number of callers, again before the token's life ends, and after WeChat
-   * refused the token: it should then give another one.
+   * Gives a token. It is called once for any number of callers, again before the token's life ends,
+   * and after WeChat refused the token: it should then give another one.
    */
   readonly getToken: () => GivenAccessToken | Promise<GivenAccessToken>;
 }
@@ -105,7 +131,10 @@ export interface TimeoutOptions {
   readonly headersMs?: number | undefined;
   /** Between two pieces of a body, in either direction. @defaultValue 30000 */
   readonly idleMs?: number | undefined;
-  /** One call of a service method, with all its attempts and transfers. @defaultValue 900000 (15 minutes) */
+  /**
+   * One call of a service method, with all its attempts and transfers.
+   * @defaultValue 900000 (15 minutes)
+   */
   readonly totalMs?: number | undefined;
   /**
    * One fetch of an access token, with all its attempts; any number of calls wait for the same one.
@@ -114,7 +143,10 @@ export interface TimeoutOptions {
   readonly tokenMs?: number | undefined;
 }
 
-/** How transient failures are repeated: waits double from `minDelayMs` up to `maxDelayMs`, each with random jitter. */
+/**
+ * How transient failures are repeated: waits double from `minDelayMs` up to `maxDelayMs`, each with
+ * random jitter.
+ */
 export interface RetryOptions {
   /** Tries in all; 1 means none is repeated. From 1 to 10. @defaultValue 3 */
   readonly attempts?: number | undefined;
@@ -127,8 +159,8 @@ export interface RetryOptions {
 /** How bodies are uploaded. */
 export interface UploadOptions {
   /**
-   * How much of one body of unknown length is kept in memory; what goes beyond is kept in a temporary file.
-   * Bytes, from 0. @defaultValue 1048576 (1 MiB)
+   * How much of one body of unknown length is kept in memory; what goes beyond is kept in a
+   * temporary file. Bytes, from 0. @defaultValue 1048576 (1 MiB)
    */
   readonly memoryLimitBytes?: number | undefined;
   /**
@@ -147,7 +179,10 @@ export interface UploadOptions {
    * whichever is less
    */
   readonly diskBudgetBytes?: number | undefined;
-  /** The folder for temporary files; it must exist and be writable. @defaultValue the system's temporary folder */
+  /**
+   * The folder for temporary files; it must exist and be writable.
+   * @defaultValue the system's temporary folder
+   */
   readonly spoolDirectory?: string | undefined;
   /** Compares the ETag that COS answers with the MD5 of what was sent. @defaultValue false */
   readonly verifyEtag?: boolean | undefined;
@@ -156,21 +191,27 @@ export interface UploadOptions {
 /** How temporary links are made. */
 export interface LinkOptions {
   /**
-   * Whether a link is handed out again for the same file and life, until 5 minutes before its end (half of its life, when
-   * that is shorter). The links of the 10000 files asked for last are kept; a file that this process deletes or
-   * replaces leaves them at once. @defaultValue true
+   * True when a link is handed out again for the same file and life, until 5 minutes before its end
+   * (half of its life, when that is shorter). The links of the 10000 files asked for last are kept;
+   * a file that this process deletes or replaces leaves them at once. @defaultValue true
    */
   readonly cache?: boolean | undefined;
-  /** The life of a link when a call does not say, in seconds. From 1 to 86400. @defaultValue 7200 */
+  /**
+   * The life of a link when a call does not say, in seconds. From 1 to 86400.
+   * @defaultValue 7200
+   */
   readonly maxAgeSeconds?: number | undefined;
   /**
-   * For how long links and deletions are gathered into one call of up to 50 files, in milliseconds. From 0, which is one
-   * turn of the event loop, to 1000. @defaultValue 0
+   * For how long links and deletions are gathered into one call of up to 50 files, in milliseconds.
+   * From 0, which is one turn of the event loop, to 1000. @defaultValue 0
    */
   readonly batchWindowMs?: number | undefined;
 }
 
-/** What is used of an undici `Dispatcher` (`Agent`, `ProxyAgent`, …); given by shape, so that any of undici 7 or 8 will do. */
+/**
+ * What is used of an undici `Dispatcher` (`Agent`, `ProxyAgent`, …); given by shape, so that any of
+ * undici 7 or 8 will do.
+ */
 export interface HttpDispatcher {
   /** Sends one request. */
   dispatch(options: never, handler: never): boolean;
@@ -181,12 +222,15 @@ export interface WxCloudStorageCommonOptions {
   /** The environment ID, as the console shows it, e.g. `prod-8gtest`. */
   readonly env: string;
   /**
-   * Where WeChat's API is: another address for a gateway or the emulator. `http:` is refused unless the host is
-   * loopback; for `open-api-service` it has to be `http:`. @defaultValue https://api.weixin.qq.com, or
-   * http://api.weixin.qq.com for `open-api-service`
+   * Where WeChat's API is: another address for a gateway or the emulator. `http:` is refused unless
+   * the host is loopback; for `open-api-service` it has to be `http:`. @defaultValue
+   * https://api.weixin.qq.com, or http://api.weixin.qq.com for `open-api-service`
    */
   readonly apiBaseUrl?: string | undefined;
-  /** The bucket, e.g. `7072-prod-8gtest-1300000000`: file IDs of another are refused. @defaultValue learned from the first upload link */
+  /**
+   * The bucket, e.g. `7072-prod-8gtest-1300000000`: file IDs of another are refused.
+   * @defaultValue learned from the first upload link
+   */
   readonly bucket?: string | undefined;
   /** Time limits. */
   readonly timeouts?: TimeoutOptions | undefined;
@@ -222,7 +266,11 @@ export interface WxCloudStorageCommonOptions {
    * `cloudbase-token`, `custom`)
    */
   readonly ticketKey?: string | undefined;
-  /** A dispatcher of undici 7 or 8 for every call: a proxy, a custom CA. It stays the caller's to close. @defaultValue an own agent */
+  /**
+   * A dispatcher of undici 7 or 8 for every call: a proxy, a custom CA. It stays the caller's to
+   * close.
+   * @defaultValue an own agent
+   */
   readonly dispatcher?: HttpDispatcher | undefined;
 }
 

@@ -28,7 +28,10 @@ export function resolveEnv(value: unknown): string {
   return env;
 }
 
-/** Where the platform mounts its token. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html */
+/**
+ * Where the platform mounts its token.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
+ */
 export const TOKEN_FILE = '/.tencentcloudbase/wx/cloudbase_access_token';
 
 /** What each way to authenticate takes besides its type, and how that is read. */
@@ -51,7 +54,10 @@ interface AuthReader {
   readonly read: (given: Given) => ResolvedAuth;
 }
 
-/** Checks how to authenticate: `appid` and `secret`, or `auth`. @throws {@link OptionsInvalidError} */
+/**
+ * Checks how to authenticate: `appid` and `secret`, or `auth`.
+ * @throws {@link OptionsInvalidError}
+ */
 export function resolveAuth(given: Given): ResolvedAuth {
   const { appid, secret, auth } = given;
   if (auth === undefined) return readCredentials('stable-token', { appid, secret }, '');

@@ -107,11 +107,14 @@ export interface ResolvedUpload {
   readonly diskBudgetBytes: number;
   /** The folder for temporary files. */
   readonly spoolDirectory: string;
-  /** Whether COS's ETag is compared with the MD5 of what was sent. */
+  /** True when COS's ETag is compared with the MD5 of what was sent. */
   readonly verifyEtag: boolean;
 }
 
-/** The options of one instance, complete and frozen: what everything but `resolveOptions` works with. */
+/**
+ * The options of one instance, complete and frozen: what everything but `resolveOptions` works
+ * with.
+ */
 export interface ResolvedOptions {
   /** The environment ID. */
   readonly env: string;
@@ -131,7 +134,7 @@ export interface ResolvedOptions {
   readonly upload: ResolvedUpload;
   /** Temporary links. */
   readonly links: {
-    /** Whether links are handed out again. */
+    /** True when links are handed out again. */
     readonly cache: boolean;
     /** The life of a link in seconds. */
     readonly maxAgeSeconds: number;

@@ -81,7 +81,10 @@ export function orDefault(value: unknown, fallback: unknown): unknown {
   return value === undefined ? fallback : value;
 }
 
-/** Reads a text that is not empty and holds no white space or control character. @throws {@link OptionsInvalidError} */
+/**
+ * Reads a text that is not empty and holds no white space or control character.
+ * @throws {@link OptionsInvalidError}
+ */
 export function readName(option: string, value: unknown, remedy: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (typeof value !== 'string' || value === '' || /[\s\u0000-\u001f\u007f]/.test(value)) {
@@ -128,7 +131,10 @@ export function readBoolean(option: string, value: unknown): boolean {
   return value;
 }
 
-/** Reads a function; what it takes and gives cannot be checked. @throws {@link OptionsInvalidError} */
+/**
+ * Reads a function; what it takes and gives cannot be checked.
+ * @throws {@link OptionsInvalidError}
+ */
 export function readFunction<T>(option: string, value: unknown, expected: string): T {
   if (typeof value === 'function') return value as T;
   throw new OptionsInvalidError({ option, expected, remedy: 'Give one.' });
@@ -137,7 +143,7 @@ export function readFunction<T>(option: string, value: unknown, expected: string
 /** The longest time a Node timer can be set to, in milliseconds. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
-/** Whether a URL's host is this machine, so that plain http does not expose anything. */
+/** True when a URL's host is this machine, so that plain http does not expose anything. */
 export function isLoopback(url: URL): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
 }

@@ -23,14 +23,16 @@ import { encryptedTokens, plainTokens, type TokenCipher } from './token-cipher.j
 /** How a Redis store keeps tokens. */
 export interface RedisAccessTokenStoreOptions {
   /**
-   * What the names of all keys begin with: a text that is not empty, without white space and braces.
+   * What the names of all keys begin with: a text that is not empty, without white space and
+   * braces.
    * @defaultValue `wx-cloud-storage:`
    */
   readonly prefix?: string | undefined;
   /**
-   * Encrypts tokens (AES-256-GCM) before they leave the process; at least 16 bytes, the same in all processes that share
-   * the tokens, from a place other than Redis. A token written with another key, or with none, counts as none. Turned
-   * into a key once, in some 50 milliseconds; the buffer may be wiped afterwards.
+   * Encrypts tokens (AES-256-GCM) before they leave the process; at least 16 bytes, the same in all
+   * processes that share the tokens, from a place other than Redis. A token written with another
+   * key, or with none, counts as none. Turned into a key once, in some 50 milliseconds; the buffer
+   * may be wiped afterwards.
    * @defaultValue none: who can read the Redis database can read the tokens
    */
   readonly encryptionKey?: string | Uint8Array | undefined;
@@ -82,7 +84,10 @@ function readEncryptionKey(value: unknown): string | Uint8Array | undefined {
   });
 }
 
-/** A fence is remembered for 30 days after its lock: longer than any token lives, so no late writer slips in. */
+/**
+ * A fence is remembered for 30 days after its lock: longer than any token lives, so no late writer
+ * slips in.
+ */
 const FENCE_MEMORY_MS = 2_592_000_000;
 
 /**
@@ -189,14 +194,20 @@ class RedisAccessTokenStore implements AccessTokenStore {
     return lock;
   }
 
-  /** What Redis's clock shows now, in microseconds, reckoned from when it gave the lock; 0 for a lock that is not of this store. */
+  /**
+   * What Redis's clock shows now, in microseconds, reckoned from when it gave the lock; 0 for a
+   * lock that is not of this store.
+   */
   #redisTimeUs(lock: AccessTokenLock): number {
     const grant = this.#grants.get(lock);
     if (grant === undefined) return 0;
     return Math.floor(grant.redisTimeUs + (performance.now() - grant.atMs) * 1000);
   }
 
-  /** The braces make Redis Cluster keep all keys of a token in one slot, so that a script may use them together. */
+  /**
+   * The braces make Redis Cluster keep all keys of a token in one slot, so that a script may use
+   * them together.
+   */
   #name(key: string, part: 'fence' | 'lock' | 'token'): string {
     return `${this.#prefix}{${key}}:${part}`;
   }

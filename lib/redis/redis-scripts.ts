@@ -12,9 +12,12 @@ export interface IoRedisClient {
   eval(script: string, keyCount: number, ...keysAndValues: string[]): Promise<unknown>;
 }
 
-/** What is used of a client of `redis` (node-redis 5 or 6): of a client, a pool, a cluster or a sentinel. */
+/**
+ * What is used of a client of `redis` (node-redis 5 or 6): of a client, a pool, a cluster or a
+ * sentinel.
+ */
 export interface NodeRedisClient {
-  /** Whether the client was told to connect; only its presence is looked at. */
+  /** True when the client was told to connect; only its presence is looked at. */
   readonly isOpen: boolean;
   /** Runs a script. */
   eval(script: string, options?: { keys?: string[]; arguments?: string[] }): Promise<unknown>;
@@ -111,8 +114,8 @@ local newest = tonumber(redis.call('GET', KEYS[2]) or 0) or 0
 if not (newest > 0 and newest < ${Number.MAX_SAFE_INTEGER - 1}) then newest = 0 end`;
 
 /**
- * KEYS: token. Gives the value and its remaining milliseconds, or nil. What is no text is no token, so that the next one
- * may take its place; any other error, as of a missing permission, is told.
+ * KEYS: token. Gives the value and its remaining milliseconds, or nil. What is no text is no token,
+ * so that the next one may take its place; any other error, as of a missing permission, is told.
  */
 export const READ_TOKEN = `
 local value = redis.pcall('GET', KEYS[1])
@@ -121,9 +124,9 @@ if type(value) ~= 'string' then return false end
 return { value, redis.call('PTTL', KEYS[1]) }`;
 
 /**
- * KEYS: token, fence. ARGV: value, fence of the writer, milliseconds to live, Redis's time in microseconds when it was
- * sent (0: unknown). Gives 0 when a newer fence was given out, else 1. A client may have held the command back until Redis
- * was there again, so that time is taken off.
+ * KEYS: token, fence. ARGV: value, fence of the writer, milliseconds to live, Redis's time in
+ * microseconds when it was sent (0: unknown). Gives 0 when a newer fence was given out, else 1. A
+ * client may have held the command back until Redis was there again, so that time is taken off.
  */
 export const WRITE_TOKEN = `${NEWEST_FENCE}
 if newest > tonumber(ARGV[2]) then return 0 end

@@ -25,8 +25,8 @@ export const plainTokens: TokenCipher = Object.freeze({
 });
 
 /**
- * Encrypts with a random nonce for each token; the name is authenticated too, so that a value copied to another name is
- * no token there. The key lives in this closure only.
+ * Encrypts with a random nonce for each token; the name is authenticated too, so that a value
+ * copied to another name is no token there. The key lives in this closure only.
  */
 export function encryptedTokens(secret: string | Uint8Array): TokenCipher {
   const key = scryptSync(secret, SALT, KEY_BYTES);

@@ -60,7 +60,8 @@ interface BatchRequest<Item, Result> {
 }
 
 /**
- * The errors of a whole call that a single file may be the cause of: a parameter, a resource, a permission.
+ * The errors of a whole call that a single file may be the cause of: a parameter, a resource, a
+ * permission.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference/errcode.html
  */
 const PERHAPS_ONE_FILE: readonly (number | undefined)[] = [
@@ -177,7 +178,10 @@ interface BatchGathererParts<Item, Result> {
   readonly keyOf: (item: Item) => string;
   /** Items of one group are never in one request. */
   readonly groupOf: (item: Item) => string;
-  /** Asks for at most 50 items; resolves with a result for each, in order. Rejects only when it was aborted. */
+  /**
+   * Asks for at most 50 items; resolves with a result for each, in order. Rejects only when it was
+   * aborted.
+   */
   readonly request: (items: readonly Item[], signal: AbortSignal) => Promise<readonly Result[]>;
   /** Has items asked for again whose result may pass. @defaultValue none is */
   readonly repeats?: BatchRepeats<Result>;
@@ -201,13 +205,16 @@ interface Entry<Item, Result> {
   readonly settle: (result: Result | Promise<Result>) => void;
   /** How many calls wait for it. */
   waiting: number;
-  /** Ends the request that it is part of, when nobody waits for any part of it; undefined before the request. */
+  /**
+   * Ends the request that it is part of, when nobody waits for any part of it; undefined before the
+   * request.
+   */
   leave: (() => void) | undefined;
 }
 
 /**
- * Gathers what callers ask for at the same time into few requests of up to 50 items. Every caller waits within its own
- * time only, and a request ends early once nobody waits for it any more.
+ * Gathers what callers ask for at the same time into few requests of up to 50 items. Every caller
+ * waits within its own time only, and a request ends early once nobody waits for it any more.
  */
 export class BatchGatherer<Item, Result> {
   readonly #parts: BatchGathererParts<Item, Result>;

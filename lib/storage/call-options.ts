@@ -4,12 +4,16 @@ import type { CallOptions } from '../operations/operation-registry.js';
 
 /** What a link is asked for with. */
 export interface DownloadUrlOptions extends CallOptions {
-  /** The life of the link in seconds, from 1 to 86400; files that everybody may read get links without end. @defaultValue `links.maxAgeSeconds` */
+  /**
+   * The life of the link in seconds, from 1 to 86400; files that everybody may read get links
+   * without end.
+   * @defaultValue `links.maxAgeSeconds`
+   */
   readonly maxAgeSeconds?: number | undefined;
   /**
-   * Rules of Tencent Cloud's image processing, e.g. `imageMogr2/thumbnail/640x`: whoever opens the link gets the processed
-   * image. They stand in the link as they are; its signature stays good. The environment needs the image processing
-   * extension. @defaultValue none
+   * Rules of Tencent Cloud's image processing, e.g. `imageMogr2/thumbnail/640x`: whoever opens the
+   * link gets the processed image. They stand in the link as they are; its signature stays good.
+   * The environment needs the image processing extension. @defaultValue none
    * @see https://cloud.tencent.com/document/product/876/49182
    */
   readonly imageRules?: string | undefined;
@@ -19,7 +23,10 @@ export interface DownloadUrlOptions extends CallOptions {
 export interface ByteRange {
   /** The first byte, from 0. @defaultValue 0 */
   readonly start?: number | undefined;
-  /** The last byte, included. One beyond the end of the file means its end. @defaultValue the end of the file */
+  /**
+   * The last byte, included. One beyond the end of the file means its end.
+   * @defaultValue the end of the file
+   */
   readonly end?: number | undefined;
 }
 
@@ -34,8 +41,8 @@ export interface TransferProgress {
 /** What reports a transfer. */
 export interface ProgressOptions {
   /**
-   * Called for every piece, some 64 KiB apart, from the first to the last one: keep it short. An upload that is repeated
-   * starts from 0 again. What it throws is logged, once. @defaultValue none
+   * Called for every piece, some 64 KiB apart, from the first to the last one: keep it short. An
+   * upload that is repeated starts from 0 again. What it throws is logged, once. @defaultValue none
    */
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
 }
@@ -43,8 +50,9 @@ export interface ProgressOptions {
 /** What a download into a local file takes. */
 export interface DownloadFileOptions extends CallOptions, ProgressOptions {
   /**
-   * Whether the MD5 of what arrived is compared with the ETag, which fails the download when they differ. Needs an ETag that
-   * is an MD5, as that of every file uploaded in one piece, and the whole file. @defaultValue false
+   * True when the MD5 of what arrived is compared with the ETag, which fails the download when they
+   * differ. Needs an ETag that is an MD5, as that of every file uploaded in one piece, and the
+   * whole file. @defaultValue false
    */
   readonly verifyEtag?: boolean | undefined;
 }
@@ -67,7 +75,10 @@ export interface DownloadBufferOptions extends DownloadOptions {
 
 /** What a local file is uploaded with. */
 export interface UploadFileOptions extends CallOptions, ProgressOptions {
-  /** The media type to store it with. @defaultValue what its first bytes show, else `application/octet-stream` */
+  /**
+   * The media type to store it with.
+   * @defaultValue what its first bytes show, else `application/octet-stream`
+   */
   readonly contentType?: string | undefined;
   /**
    * Vouches that nothing but this upload is ever stored at its path, as when the path holds a
@@ -82,13 +93,14 @@ export interface UploadFileOptions extends CallOptions, ProgressOptions {
 export interface UploadBodyOptions
   extends CallOptions, ProgressOptions, Pick<UploadFileOptions, 'uniquePath'> {
   /**
-   * The media type to store it with. @defaultValue what its first bytes show, else a Blob's own type, `text/plain` for a
-   * string, `application/octet-stream`
+   * The media type to store it with. @defaultValue what its first bytes show, else a Blob's own
+   * type, `text/plain` for a string, `application/octet-stream`
    */
   readonly contentType?: string | undefined;
   /**
-   * How many bytes the body has, when it is a stream and you know it: it then goes straight through, without being
-   * kept, and cannot be sent again when the upload fails. @defaultValue unknown: a stream is kept until its end
+   * How many bytes the body has, when it is a stream and you know it: it then goes straight
+   * through, without being kept, and cannot be sent again when the upload fails. @defaultValue
+   * unknown: a stream is kept until its end
    */
   readonly size?: number | undefined;
 }
@@ -132,7 +144,10 @@ interface ReportedTransfer extends ProgressOptions {
   readonly totalBytes: number;
 }
 
-/** Makes a function that reports how many bytes were handed over; the listener's own failure is logged once. */
+/**
+ * Makes a function that reports how many bytes were handed over; the listener's own failure is
+ * logged once.
+ */
 export function reportProgress(
   logger: StorageLogger,
   { onProgress, totalBytes }: ReportedTransfer,

@@ -1,7 +1,10 @@
 import { untilAborted } from '../operations/deadline.js';
 import type { StorageContext } from './storage-context.js';
 
-/** How long removing what a failed call left behind may take: it holds up the answer to a request that failed already. */
+/**
+ * How long removing what a failed call left behind may take: it holds up the answer to a request
+ * that failed already.
+ */
 const CLEANUP_MS = 10_000;
 
 /** An object that a failed call stored, or may have stored. */

@@ -10,7 +10,7 @@ import type { BatchGatherer } from './batching.js';
 import { type FileCallsContext, gatherFiles } from './file-calls.js';
 import { type FileList, type FileOutcome, itemFailure, settleEach } from './file-outcome.js';
 
-/** Whether one file is gone, or why not. */
+/** True when one file is gone, or why not. */
 export type DeleteOutcome = FileOutcome<object>;
 
 /** Deletes files; what is to be deleted at the same time shares calls. */

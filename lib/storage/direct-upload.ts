@@ -8,8 +8,8 @@ import { assertContentType, requestUploadLink } from './upload.js';
 /** What a form for a client is made with. */
 export interface UploadFormOptions extends CallOptions {
   /**
-   * The media type that the object is stored with, whatever the client sends. @defaultValue none: the object is stored as
-   * `application/octet-stream`
+   * The media type that the object is stored with, whatever the client sends. @defaultValue none:
+   * the object is stored as `application/octet-stream`
    */
   readonly contentType?: string | undefined;
   /** The extension of a path that is made up, without the dot, e.g. `png`. @defaultValue none */
@@ -17,8 +17,8 @@ export interface UploadFormOptions extends CallOptions {
 }
 
 /**
- * What a client needs to post one file straight to the storage. Whoever has it can store a file at its path, and replace
- * it, until `expiresAt`: give it to that client alone, and do not log it.
+ * What a client needs to post one file straight to the storage. Whoever has it can store a file at
+ * its path, and replace it, until `expiresAt`: give it to that client alone, and do not log it.
  */
 export interface UploadForm {
   /** Where to `POST` the form, as `multipart/form-data`. */
@@ -75,7 +75,10 @@ export async function createUploadForm(
   };
 }
 
-/** `q-sign-time=<start>;<end>`, in seconds. @see https://cloud.tencent.com/document/product/436/7778 */
+/**
+ * `q-sign-time=<start>;<end>`, in seconds.
+ * @see https://cloud.tencent.com/document/product/436/7778
+ */
 function readExpiry(signature: string): Date {
   const [, end] = /[?&]?q-sign-time=\d+;(\d+)/.exec(signature) ?? [];
   const endMs = Number(end ?? Number.NaN) * 1_000;

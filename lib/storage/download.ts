@@ -26,8 +26,9 @@ import type { StorageContext } from './storage-context.js';
 /** An object that is being downloaded, or a part of it. */
 export interface CloudDownload extends Omit<CloudFileStat, 'fileId' | 'cloudPath'> {
   /**
-   * The content. Belongs to the caller: read it to its end or destroy it, else its connection stays in use until the
-   * call's time is up. It ends in an error, never short, when the content does not arrive whole.
+   * The content. Belongs to the caller: read it to its end or destroy it, else its connection stays
+   * in use until the call's time is up. It ends in an error, never short, when the content does not
+   * arrive whole.
    */
   readonly body: Readable;
   /** How many bytes `body` gives. */
@@ -93,7 +94,9 @@ function noMd5(fileId: string): WxCloudStorageError {
 
 const DEFAULT_MAX_BYTES = 104_857_600;
 
-/** Downloads an object, or a part of it, into memory; what has too many bytes is not read at all. */
+/**
+ * Downloads an object, or a part of it, into memory; what has too many bytes is not read at all.
+ */
 export async function downloadToBuffer(
   context: StorageContext,
   fileId: string,
@@ -132,7 +135,10 @@ function allocate(size: number, fileId: string): Buffer {
   }
 }
 
-/** Makes sure that a limit is one. @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` */
+/**
+ * Makes sure that a limit is one.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
+ */
 export function assertMaxBytes(maxBytes: number): void {
   if (Number.isSafeInteger(maxBytes) && maxBytes >= 0) return;
   throw new WxCloudStorageError({

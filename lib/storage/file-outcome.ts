@@ -37,8 +37,8 @@ export interface FileList {
 }
 
 /**
- * Has a list of files worked on: one outcome each, in order. An ID that is not the instance's own fails by itself, before
- * any call; `work` is given the others.
+ * Has a list of files worked on: one outcome each, in order. An ID that is not the instance's own
+ * fails by itself, before any call; `work` is given the others.
  */
 export async function settleEach<Result>(
   bucket: BucketMemory,
@@ -52,14 +52,19 @@ export async function settleEach<Result>(
   return outcomes.filter(outcome => outcome !== undefined);
 }
 
-/** The result of the only outcome of a list of one. @throws {@link WxCloudStorageError} the file's error */
+/**
+ * The result of the only outcome of a list of one.
+ * @throws {@link WxCloudStorageError} the file's error
+ */
 export function unwrap<Result>(outcomes: readonly FileOutcome<Result>[]): FileSuccess<Result> {
   const [outcome] = outcomes as readonly [FileOutcome<Result>];
   if (outcome.ok) return outcome;
   throw outcome.error;
 }
 
-/** The outcome of a file that something went wrong with. What is no error of this package is thrown. */
+/**
+ * The outcome of a file that something went wrong with. What is no error of this package is thrown.
+ */
 export function failure(fileId: string, error: unknown): FileFailure {
   if (error instanceof WxCloudStorageError) return { fileId, ok: false, error };
   throw error;

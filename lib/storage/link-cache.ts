@@ -20,9 +20,9 @@ interface LinkRequestNote {
 const LONGEST_MARGIN_MS = 300_000;
 
 /**
- * Keeps temporary links, so that they need not be asked for again: the ones used last, up to a number, until 5 minutes
- * before their end (half of their life, when that is shorter). A file that was changed or deleted leaves it, and a link
- * that was on its way meanwhile does not enter it.
+ * Keeps temporary links, so that they need not be asked for again: the ones used last, up to a
+ * number, until 5 minutes before their end (half of their life, when that is shorter). A file that
+ * was changed or deleted leaves it, and a link that was on its way meanwhile does not enter it.
  */
 export class LinkCache {
   readonly #maxEntries: number;
@@ -39,7 +39,10 @@ export class LinkCache {
     this.#now = now;
   }
 
-  /** A link that lives long enough and was asked for with the same life; undefined when there is none. */
+  /**
+   * A link that lives long enough and was asked for with the same life; undefined when there is
+   * none.
+   */
   find(fileId: string, maxAgeSeconds: number): string | undefined {
     const known = this.#links.get(fileId);
     if (known?.maxAgeSeconds !== maxAgeSeconds) return undefined;
@@ -50,7 +53,9 @@ export class LinkCache {
     return known.url;
   }
 
-  /** Takes note of a request that is about to be sent; to be ended by {@link LinkCache.endRequest}. */
+  /**
+   * Takes note of a request that is about to be sent; to be ended by {@link LinkCache.endRequest}.
+   */
   beginRequest(fileIds: readonly string[]): LinkRequestNote {
     const note = { sentAtMs: this.#now(), fileIds: new Set(fileIds) };
     this.#notes.add(note);

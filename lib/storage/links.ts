@@ -60,7 +60,10 @@ function encodePath(path: string): string {
 /** What rules are written with; nothing that would end the query, or start another parameter. */
 const RULES = /^[A-Za-z][\w.-]*\/[\w!$'()*+,\-./:;=@|~^%]*$/;
 
-/** Makes sure that image rules are some. @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` */
+/**
+ * Makes sure that image rules are some.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
+ */
 export function assertImageRules(rules: string | undefined): void {
   if (rules === undefined || (typeof rules === 'string' && RULES.test(rules))) return;
   throw new WxCloudStorageError({
@@ -71,8 +74,8 @@ export function assertImageRules(rules: string | undefined): void {
 }
 
 /**
- * Adds image rules to a link. They are a parameter without a value, whose slashes and exclamation marks have to stay as they
- * are; the signature does not cover them.
+ * Adds image rules to a link. They are a parameter without a value, whose slashes and exclamation
+ * marks have to stay as they are; the signature does not cover them.
  * @see https://cloud.tencent.com/document/product/876/49182
  */
 export function addImageRules(url: string, rules: string | undefined): string {
@@ -97,7 +100,10 @@ interface WantedLink {
   readonly maxAgeSeconds: number;
 }
 
-/** Gets temporary links; what is asked for at the same time shares calls, and links are used again while they are good. */
+/**
+ * Gets temporary links; what is asked for at the same time shares calls, and links are used again
+ * while they are good.
+ */
 export class DownloadLinks {
   readonly #context: FileCallsContext;
   readonly #handedOut: BatchGatherer<WantedLink, DownloadUrlOutcome>;
@@ -124,8 +130,8 @@ export class DownloadLinks {
   }
 
   /**
-   * One outcome a file, in order; a link that was handed out before may come again. Foreign and malformed IDs never
-   * reach the network.
+   * One outcome a file, in order; a link that was handed out before may come again. Foreign and
+   * malformed IDs never reach the network.
    */
   async get(call: DownloadLinksCall): Promise<readonly DownloadUrlOutcome[]> {
     const { bucket, linkCache, options } = this.#context;

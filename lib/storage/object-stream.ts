@@ -14,7 +14,7 @@ interface ObjectBodyParts {
   readonly fetched: FetchedObject;
   /** What of the object it gives. */
   readonly part: ObjectPart;
-  /** Whether the MD5 of the content has to be the ETag. */
+  /** True when the MD5 of the content has to be the ETag. */
   readonly verifyEtag: boolean;
   /** Told how many bytes were handed over. */
   readonly onProgress: (transferredBytes: number) => void;
@@ -30,8 +30,9 @@ const PROGRESS_BYTES = 65_536;
 const MAX_RESUMPTIONS = 50;
 
 /**
- * The content of an object, or of a part of it, as one stream: where a connection breaks, the rest is asked for, of the
- * same object, on a new one. It gives all bytes or ends in an error, and reads no further than its reader does.
+ * The content of an object, or of a part of it, as one stream: where a connection breaks, the rest
+ * is asked for, of the same object, on a new one. It gives all bytes or ends in an error, and reads
+ * no further than its reader does.
  */
 export class ObjectBody extends Readable {
   readonly #parts: ObjectBodyParts;
@@ -85,7 +86,8 @@ export class ObjectBody extends Readable {
       const wanted = piece.subarray(toSkip, toSkip + this.#parts.part.end - this.#reached);
       toSkip -= Math.min(toSkip, piece.byteLength);
       if (wanted.byteLength > 0) this.#hand(wanted);
-      // What the storage gives beyond the part is not worth reading; at an end that was reached the connection is free.
+      // What the storage gives beyond the part is not worth reading; at an end that was reached the
+      // connection is free.
       if (wanted.byteLength < piece.byteLength && this.#isComplete()) this.#finish();
       else if (!this.#isWanted) body.pause();
     });

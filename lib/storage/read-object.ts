@@ -23,7 +23,9 @@ export interface CloudFileStat {
    * Size, ETag and content are always those of the encoded bytes, as they are stored.
    */
   readonly contentEncoding: string | undefined;
-  /** The MD5 of its content for plain uploads, without quotes; empty when the storage names none. */
+  /**
+   * The MD5 of its content for plain uploads, without quotes; empty when the storage names none.
+   */
   readonly etag: string;
   /** When it was stored, to the second; undefined when the storage does not say. */
   readonly lastModified: Date | undefined;
@@ -35,7 +37,9 @@ export interface FetchedObject {
   readonly fileId: string;
   /** The object's path. */
   readonly cloudPath: string;
-  /** The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded. */
+  /**
+   * The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded.
+   */
   readonly answer: HttpAnswer;
 }
 
@@ -47,9 +51,15 @@ export interface ObjectPart {
   readonly start: number;
   /** The byte after the last one. */
   readonly end: number;
-  /** How many bytes of the answer come before the part, where the storage gave more than was asked for. */
+  /**
+   * How many bytes of the answer come before the part, where the storage gave more than was asked
+   * for.
+   */
   readonly skippedBytes: number;
-  /** What tells later answers whether the object is still the same, for `If-Range`; undefined when nothing does. */
+  /**
+   * What tells later answers whether the object is still the same, for `If-Range`; undefined when
+   * nothing does.
+   */
   readonly validator: string | undefined;
 }
 
@@ -63,8 +73,8 @@ export function toRangeHeader(
 }
 
 /**
- * Reads which part of an object an answer gives, and makes sure that it is the one that was asked for. A storage may give
- * the whole object instead.
+ * Reads which part of an object an answer gives, and makes sure that it is the one that was asked
+ * for. A storage may give the whole object instead.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED`; `WX_CLOUD_RANGE_UNSATISFIABLE`
  */
 export function readPart(fetched: FetchedObject, range: ByteRange | undefined): ObjectPart {
@@ -102,7 +112,10 @@ function readContentRange(fetched: FetchedObject): GivenPart {
   return { stat: describeObject(fetched, size), start: Number(first), end: Number(last) + 1 };
 }
 
-/** A weak ETag says nothing of the bytes. @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5 */
+/**
+ * A weak ETag says nothing of the bytes.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
+ */
 function readValidator({ answer }: FetchedObject): string | undefined {
   const etag = answer.header('etag') ?? '';
   return /^"[^"]+"$/.test(etag) ? etag : answer.header('last-modified');
@@ -117,7 +130,10 @@ function unsatisfiable({ fileId, answer }: FetchedObject): WxCloudStorageError {
   });
 }
 
-/** Reads what the headers of a whole object say. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size */
+/**
+ * Reads what the headers of a whole object say.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size
+ */
 function readStat(fetched: FetchedObject): CloudFileStat {
   const size = Number(fetched.answer.header('content-length') ?? Number.NaN);
   if (!Number.isSafeInteger(size)) throw malformedAnswer(fetched, 'does not say its size');
@@ -156,7 +172,10 @@ function malformedAnswer(
   });
 }
 
-/** Makes sure that a range is one. @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` */
+/**
+ * Makes sure that a range is one.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
+ */
 export function assertRange(range: ByteRange | undefined): void {
   const { start = 0, end = start } = range ?? {};
   const isRange = Number.isSafeInteger(start) && Number.isSafeInteger(end);
@@ -175,9 +194,10 @@ type FetchObjectCall = Omit<GetObjectRequest, 'url'>;
 const LINK_AGE_SECONDS = 600;
 
 /**
- * Asks for a link and reads the object behind it. A transient failure is repeated with a fresh link; a link that is
- * refused as expired is renewed once.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`, `WX_CLOUD_FILE_NOT_FOUND`, `WX_CLOUD_RANGE_UNSATISFIABLE`, `WX_CLOUD_DOWNLOAD_FAILED`, …
+ * Asks for a link and reads the object behind it. A transient failure is repeated with a fresh
+ * link; a link that is refused as expired is renewed once.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`, `WX_CLOUD_FILE_NOT_FOUND`,
+ * `WX_CLOUD_RANGE_UNSATISFIABLE`, `WX_CLOUD_DOWNLOAD_FAILED`, …
  */
 export async function fetchObject(
   { bucket, links, transport, options }: StorageContext,
@@ -215,7 +235,7 @@ export async function statObject(
   });
 }
 
-/** Whether there is such an object. */
+/** True when there is such an object. */
 export async function objectExists(
   context: StorageContext,
   fileId: string,

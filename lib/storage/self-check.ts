@@ -9,7 +9,10 @@ import { requestUploadLink, storeAtPath } from './upload.js';
 
 /** What a self-check is asked for. */
 export interface CheckOptions extends CallOptions {
-  /** Whether a tiny object is written, read and deleted too, below `wx-cloud-storage-check/`. @defaultValue false */
+  /**
+   * True when a tiny object is written, read and deleted too, below `wx-cloud-storage-check/`.
+   * @defaultValue false
+   */
   readonly bucket?: boolean | undefined;
 }
 
@@ -23,7 +26,7 @@ export interface CheckOutcome {
 
 /** What works and what does not, in the order in which it was tried. */
 export interface StorageCheck {
-  /** Whether nothing failed. */
+  /** True when nothing failed. */
   readonly ok: boolean;
   /** The credential: a token can be had. Always skipped with `open-api-service`, which has none. */
   readonly credential: CheckOutcome;

@@ -59,7 +59,7 @@ export interface StorageContext {
   readonly tokens: TokenSource | undefined;
   /** Which file IDs are the instance's own. */
   readonly bucket: BucketMemory;
-  /** Whether uploads carry the `Content-Type` field. */
+  /** True when uploads carry the `Content-Type` field. */
   readonly contentTypeField: ContentTypeField;
   /** Temporary links that may be handed out again. */
   readonly linkCache: LinkCache;

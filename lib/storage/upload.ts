@@ -158,7 +158,10 @@ class ObjectUpload {
     return { outcome, fileId: link.fileId };
   }
 
-  /** The caller may have given up while the answer was on its way: then nobody would know of the object. */
+  /**
+   * The caller may have given up while the answer was on its way: then nobody would know of the
+   * object.
+   */
   #finish({ outcome, fileId }: SentObject, withType: boolean): StoredCloudFile {
     if (!outcome.isStored) throw outcome.error;
     this.#call.signal.throwIfAborted();
@@ -169,7 +172,9 @@ class ObjectUpload {
     return { fileId, cloudPath, size: body.size, contentType, etag: outcome.etag };
   }
 
-  /** Counts the bytes of one try; the last ones are reported once the storage has confirmed them. */
+  /**
+   * Counts the bytes of one try; the last ones are reported once the storage has confirmed them.
+   */
   #countBytes(): ((count: number) => void) | undefined {
     const report = this.#report;
     if (report === undefined) return undefined;

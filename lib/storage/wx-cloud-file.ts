@@ -41,7 +41,9 @@ export class WxCloudFile {
     return this.#storage.getDownloadUrl(this.fileId, options);
   }
 
-  /** The content as a stream, which belongs to the caller: see {@link WxCloudFileSource.download}. */
+  /**
+   * The content as a stream, which belongs to the caller: see {@link WxCloudFileSource.download}.
+   */
   async stream(options?: DownloadOptions): Promise<Readable> {
     const { body } = await this.#storage.download(this.fileId, options);
     return body;

@@ -22,7 +22,10 @@ const CERTIFICATE_CODES =
 /** Codes of failures before the first byte could be sent. */
 const UNCONNECTED_CODES = /^(?:ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH)$/;
 
-/** Whether a call failed before there was a connection, so that nothing of it can have reached the other side. */
+/**
+ * True when a call failed before there was a connection, so that nothing of it can have reached the
+ * other side.
+ */
 export function neverConnected(error: unknown): boolean {
   if (error instanceof RequestTimedOutError) return error.phase === 'connect';
   if (!(error instanceof WxCloudStorageError) || error.code !== 'WX_CLOUD_CONNECTION_FAILED')
@@ -46,7 +49,10 @@ interface FailedCall {
   readonly secrets: readonly string[];
 }
 
-/** Turns what undici, a socket or TLS threw into a {@link WxCloudStorageError}; one that is already is kept. */
+/**
+ * Turns what undici, a socket or TLS threw into a {@link WxCloudStorageError}; one that is already
+ * is kept.
+ */
 export function toConnectionError(error: unknown, call: FailedCall): WxCloudStorageError {
   if (error instanceof WxCloudStorageError) return error;
   if (call.signal.aborted && call.signal.reason instanceof WxCloudStorageError)
@@ -109,8 +115,8 @@ function describeProxyRefusal(status: number): Failure {
 }
 
 /**
- * Explains what a dispatcher threw at once: those before undici 7 ask for other handlers, by name. It cannot be seen of a
- * dispatcher before it is used.
+ * Explains what a dispatcher threw at once: those before undici 7 ask for other handlers, by name.
+ * It cannot be seen of a dispatcher before it is used.
  */
 export function toDispatchError(error: unknown): unknown {
   if (!isError(error) || !/\bon[A-Z]\w+ (?:method|is not a function)/.test(error.message))
@@ -141,7 +147,10 @@ const DROPPED =
 /** How deep a chain of causes is followed, so that a cycle ends. */
 const DEEPEST_CAUSE = 4;
 
-/** The code of an error, or of the first error inside it (undici and dual-stack connects wrap the real one). */
+/**
+ * The code of an error, or of the first error inside it (undici and dual-stack connects wrap the
+ * real one).
+ */
 function findCode(error: unknown, depth = 0): string {
   if (!isError(error)) return 'unknown error';
   if ('code' in error && typeof error.code === 'string') return error.code;

@@ -20,7 +20,10 @@ import {
   type RequestWatcher,
 } from './response-handlers.js';
 
-/** Where a request goes. Taken apart once, as to take an address apart costs as much as to send a short request. */
+/**
+ * Where a request goes. Taken apart once, as to take an address apart costs as much as to send a
+ * short request.
+ */
 export interface RequestTarget {
   /** Scheme, host and port. */
   readonly origin: string;
@@ -53,7 +56,9 @@ export interface HttpCall {
   readonly signal: AbortSignal;
   /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
   readonly abortDelayMs?: () => number;
-  /** Told when it is aborted before there is a connection, so that nothing of it can have arrived. */
+  /**
+   * Told when it is aborted before there is a connection, so that nothing of it can have arrived.
+   */
   readonly onUnsent?: () => void;
   /** Literals in the request that must not be shown. */
   readonly secrets?: readonly string[];
@@ -61,7 +66,10 @@ export interface HttpCall {
 
 /** One HTTP request that may have a body. */
 export interface HttpExchange extends HttpCall {
-  /** The body. An iterable is read once, with back-pressure, and returned when there is an answer or none is to come. */
+  /**
+   * The body. An iterable is read once, with back-pressure, and returned when there is an answer or
+   * none is to come.
+   */
   readonly body?: Buffer | AsyncIterableIterator<Uint8Array> | undefined;
   /** The kind of request, for its place among the connections. @defaultValue `api` */
   readonly lane?: ConnectionLane;
@@ -70,7 +78,10 @@ export interface HttpExchange extends HttpCall {
 /** Takes as long to load as all else together, and is not needed while an application starts. */
 const loadUndici = (): Promise<typeof import('undici')> => import('undici');
 
-/** Sends HTTP requests on pooled connections with the instance's time limits: the only user of undici. */
+/**
+ * Sends HTTP requests on pooled connections with the instance's time limits: the only user of
+ * undici.
+ */
 export class HttpTransport {
   readonly #options: TransportOptions;
   readonly #givenDispatcher: Dispatcher | undefined;
@@ -94,7 +105,8 @@ export class HttpTransport {
 
   /**
    * Sends a request and resolves with the head of its answer, whatever its status.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_CONNECTION_FAILED`, `WX_CLOUD_REQUEST_TIMED_OUT`, or the signal's reason
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CONNECTION_FAILED`, `WX_CLOUD_REQUEST_TIMED_OUT`,
+   * or the signal's reason
    */
   send(call: HttpCall): Promise<HttpAnswer> {
     const { endpoint, method } = call;
@@ -106,7 +118,8 @@ export class HttpTransport {
   }
 
   /**
-   * Sends a request and resolves with its whole answer, whatever its status; of the body, `maxBytes` are kept.
+   * Sends a request and resolves with its whole answer, whatever its status; of the body,
+   * `maxBytes` are kept.
    * @throws {@link WxCloudStorageError} as {@link HttpTransport.send} does
    */
   exchange(call: HttpExchange, maxBytes: number): Promise<HttpReply> {
@@ -288,7 +301,10 @@ function isIterator(body: HttpExchange['body']): body is AsyncIterableIterator<U
   return body !== undefined && !Buffer.isBuffer(body);
 }
 
-/** undici does that by itself over HTTP/1.1, but not over HTTP/2. What fails in it is no longer of the request. */
+/**
+ * undici does that by itself over HTTP/1.1, but not over HTTP/2. What fails in it is no longer of
+ * the request.
+ */
 function giveBack(body: AsyncIterableIterator<Uint8Array>): void {
   body.return?.().catch(() => {});
 }

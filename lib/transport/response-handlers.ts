@@ -39,8 +39,9 @@ export interface RequestHandlerParts<T> {
 }
 
 /**
- * What undici tells of one request, and what ends it. All that is asked of a dispatcher is to tell it, so that one of undici 8,
- * or Node's own, will do: undici 7's `request` puts something into its options that undici 8 refuses.
+ * What undici tells of one request, and what ends it. All that is asked of a dispatcher is to tell
+ * it, so that one of undici 8, or Node's own, will do: undici 7's `request` puts something into its
+ * options that undici 8 refuses.
  */
 export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   /** See {@link RequestHandlerParts}. */
@@ -83,7 +84,10 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     this.begin(this.#head, controller);
   }
 
-  /** Called by undici; also for what comes on a connection that a dispatcher made after nobody waited any more. */
+  /**
+   * Called by undici; also for what comes on a connection that a dispatcher made after nobody
+   * waited any more.
+   */
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
     if (this.#isOver) controller.abort(unwanted());
     else if (this.#head !== undefined) this.add(piece, controller);
@@ -123,7 +127,10 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     this.parts.reject(this.parts.toError(error));
   }
 
-  /** Ends the request at once. A dispatcher that is between two connections, to try again, would not report that back. */
+  /**
+   * Ends the request at once. A dispatcher that is between two connections, to try again, would not
+   * report that back.
+   */
   protected abort(reason: Error): void {
     this.#controller?.abort(reason);
     this.onResponseError(undefined, reason);
@@ -179,7 +186,10 @@ export interface HttpAnswer extends ResponseHead {
 /** So much of a body is read ahead, which is one piece from the connection. */
 const AHEAD_BYTES = 65_536;
 
-/** Gives the head of an answer as soon as it is there, and its body as a stream that the connection waits for. */
+/**
+ * Gives the head of an answer as soon as it is there, and its body as a stream that the connection
+ * waits for.
+ */
 export class AnswerReader extends RequestHandler<HttpAnswer> {
   readonly #isHead: boolean;
   #body: AnswerBody | undefined;
@@ -231,7 +241,10 @@ export class AnswerReader extends RequestHandler<HttpAnswer> {
   }
 }
 
-/** The body of one answer: read as fast as its reader does, and given up with its connection when it is destroyed before its end. */
+/**
+ * The body of one answer: read as fast as its reader does, and given up with its connection when it
+ * is destroyed before its end.
+ */
 class AnswerBody extends Readable {
   /** Of the connection that gives it; a dispatcher may go on with another one. */
   #controller: Dispatcher.DispatchController;
@@ -289,7 +302,10 @@ export interface HttpReply extends ResponseHead {
   readonly text: string;
 }
 
-/** Collects the answer to one request without a stream in between, which for a short answer would cost more than the answer. */
+/**
+ * Collects the answer to one request without a stream in between, which for a short answer would
+ * cost more than the answer.
+ */
 export class ReplyCollector extends RequestHandler<HttpReply> {
   readonly #maxBytes: number;
   readonly #pieces: Buffer[] = [];

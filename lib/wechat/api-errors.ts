@@ -97,7 +97,8 @@ const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
       advice: 'Too many calls a minute: wait one.',
     },
   ],
-  // Of the sidecar, or the platform behind it: https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
+  // Of the sidecar, or the platform behind it:
+  // https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
   [
     85105,
     refusedCredential('This kind of account may not call the API this way: check the account.'),
@@ -232,8 +233,8 @@ export function isTokenRejection(error: unknown): boolean {
 }
 
 /**
- * What an HTTP status means that the sidecar of the open API service does not answer with itself; undefined for one that
- * says nothing of it.
+ * What an HTTP status means that the sidecar of the open API service does not answer with itself;
+ * undefined for one that says nothing of it.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
  */
 export function sidecarError(endpoint: string, status: number): WxCloudStorageError | undefined {

@@ -3,7 +3,10 @@ import { WxCloudStorageError } from '../errors/errors.js';
 /** A JSON object of which nothing is known yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The error for an answer that is not what the documents say; names the endpoint and the part at fault. */
+/**
+ * The error for an answer that is not what the documents say; names the endpoint and the part at
+ * fault.
+ */
 export function malformed(endpoint: string, what: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
@@ -13,7 +16,10 @@ export function malformed(endpoint: string, what: string): WxCloudStorageError {
   });
 }
 
-/** Reads a JSON object. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else */
+/**
+ * Reads a JSON object.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else
+ */
 export function readObject(value: unknown, endpoint: string, name = 'body'): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw malformed(endpoint, `${name} is not an object`);
@@ -21,7 +27,10 @@ export function readObject(value: unknown, endpoint: string, name = 'body'): Jso
   return value as JsonObject;
 }
 
-/** Reads a string that is not empty. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else */
+/**
+ * Reads a string that is not empty.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else
+ */
 export function readText(from: JsonObject, name: string, endpoint: string): string {
   const value = from[name];
   if (typeof value !== 'string' || value === '') throw malformed(endpoint, `${name} is missing`);

@@ -1,10 +1,16 @@
 import { type FileIdForm, isAddressOf, isSameFile, readFileIdForm } from '../file-id/file-id.js';
 import { type JsonObject, malformed, readList, readObject, readText } from './decoding.js';
 
-/** `GET` this for a classic token. @see https://developers.weixin.qq.com/doc/service/guide/dev/api */
+/**
+ * `GET` this for a classic token.
+ * @see https://developers.weixin.qq.com/doc/service/guide/dev/api
+ */
 export const CLASSIC_TOKEN_ENDPOINT = '/cgi-bin/token';
 
-/** `POST` to this for a stable token. @see https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken */
+/**
+ * `POST` to this for a stable token.
+ * @see https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken
+ */
 export const STABLE_TOKEN_ENDPOINT = '/cgi-bin/stable_token';
 
 /** The query of the classic token call. */
@@ -39,7 +45,10 @@ export interface AccessToken {
   readonly expiresInSeconds: number;
 }
 
-/** Reads the answer of either token call. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` */
+/**
+ * Reads the answer of either token call.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED`
+ */
 export function decodeAccessToken(value: unknown, endpoint: string): AccessToken {
   const reply = readObject(value, endpoint);
   const life = reply['expires_in'];
@@ -69,7 +78,10 @@ interface BatchItem extends BatchItemStatus {
   readonly fileId: string | undefined;
 }
 
-/** File APIs take at most this many files a call. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html */
+/**
+ * File APIs take at most this many files a call.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
+ */
 export const BATCH_LIMIT = 50;
 
 /** The spellings of documents and SDKs. */
@@ -154,12 +166,18 @@ function standsFor(one: Candidate | undefined, asked: FileIdForm | undefined): b
   return one.link === undefined ? undefined : isAddressOf(one.link, asked);
 }
 
-/** Whether an item says that there is no such file (or one whose `x-cos-meta-fileid` is dead, which WeChat reports alike). */
+/**
+ * True when an item says that there is no such file (or one whose `x-cos-meta-fileid` is dead,
+ * which WeChat reports alike).
+ */
 export function saysFileIsMissing(item: BatchItemStatus): boolean {
   return item.status === -503003 || /STORAGE_FILE_NONEXIST/.test(item.errmsg);
 }
 
-/** `POST` to this to delete files. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md */
+/**
+ * `POST` to this to delete files.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md
+ */
 export const DELETE_FILES_ENDPOINT = '/tcb/batchdeletefile';
 
 /** The JSON body of the delete call. */
@@ -199,7 +217,10 @@ export function decodeDeleteFiles(
   );
 }
 
-/** `POST` to this for temporary links. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html */
+/**
+ * `POST` to this for temporary links.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
+ */
 export const DOWNLOAD_LINKS_ENDPOINT = '/tcb/batchdownloadfile';
 
 /** The JSON body of the download links call. */
@@ -258,7 +279,10 @@ function readLink({ raw }: BatchItem): string | undefined {
   return isLink ? url : undefined;
 }
 
-/** `POST` to this for an upload link. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html */
+/**
+ * `POST` to this for an upload link.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
+ */
 export const UPLOAD_LINK_ENDPOINT = '/tcb/uploadfile';
 
 /** The JSON body of the upload link call. */
@@ -283,7 +307,9 @@ export interface UploadLinkReply {
   readonly cos_file_id: string;
 }
 
-/** Everything that one form upload to COS needs. Valid for one path and, as observed, 900 seconds. */
+/**
+ * Everything that one form upload to COS needs. Valid for one path and, as observed, 900 seconds.
+ */
 export interface UploadLink {
   /** Where to `POST` the form, as WeChat says it. */
   readonly url: string;
@@ -299,7 +325,10 @@ export interface UploadLink {
   readonly fileId: string;
 }
 
-/** Reads the answer of the upload link call. @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` */
+/**
+ * Reads the answer of the upload link call.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED`
+ */
 export function decodeUploadLink(value: unknown): UploadLink {
   const reply = readObject(value, UPLOAD_LINK_ENDPOINT);
   const text = (name: keyof UploadLinkReply): string => readText(reply, name, UPLOAD_LINK_ENDPOINT);

@@ -8,7 +8,7 @@ interface RepeatedWork<T> {
   readonly work: () => Promise<T>;
   /** Ends the tries. */
   readonly signal: AbortSignal;
-  /** Whether another try is possible at all. @defaultValue always */
+  /** True when another try is possible at all. @defaultValue always */
   readonly canRepeat?: () => boolean;
 }
 

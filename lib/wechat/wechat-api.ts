@@ -56,8 +56,8 @@ export function tokenCredential(
 }
 
 /**
- * Calls carry no token: the sidecar of the open API service adds it. `fromAppid` names the AppID that calls, where several
- * share one environment.
+ * Calls carry no token: the sidecar of the open API service adds it. `fromAppid` names the AppID
+ * that calls, where several share one environment.
  * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html
  */
 export function openApiCredential(fromAppid: string | undefined): Credential {
@@ -88,8 +88,10 @@ export class AuthorizedApi {
   }
 
   /**
-   * Makes one call. A refused token is renewed once, together with all callers that hold it, and the call repeated.
-   * @throws {@link WxCloudStorageError} as {@link JsonApi.call} does; `WX_CLOUD_TOKEN_REJECTED` when the renewed token is refused too
+   * Makes one call. A refused token is renewed once, together with all callers that hold it, and
+   * the call repeated.
+   * @throws {@link WxCloudStorageError} as {@link JsonApi.call} does; `WX_CLOUD_TOKEN_REJECTED`
+   * when the renewed token is refused too
    */
   async post(call: AuthorizedCall): Promise<unknown> {
     const { tokens } = this.#credential;
@@ -160,10 +162,10 @@ export class JsonApi {
   }
 
   /**
-   * Makes one call and resolves with the parsed answer, whose `errcode` is absent or 0. WeChat reports errors with
-   * HTTP 200 and an `errcode`; each becomes a typed error.
-   * @throws {@link WxCloudStorageError} by `errcode`; `WX_CLOUD_API_FAILED` for another HTTP status;
-   * `WX_CLOUD_RESPONSE_MALFORMED` for an answer that is no JSON object
+   * Makes one call and resolves with the parsed answer, whose `errcode` is absent or 0. WeChat
+   * reports errors with HTTP 200 and an `errcode`; each becomes a typed error.
+   * @throws {@link WxCloudStorageError} by `errcode`; `WX_CLOUD_API_FAILED` for another HTTP
+   * status; `WX_CLOUD_RESPONSE_MALFORMED` for an answer that is no JSON object
    */
   async call(call: JsonCall): Promise<unknown> {
     const secrets = [...Object.values(call.query), ...(call.secrets ?? [])];
@@ -242,7 +244,10 @@ function notJson({ answer, endpoint, secrets }: Answer): WxCloudStorageError {
   });
 }
 
-/** Pages and plain texts of gateways tell what went wrong; anything like JSON may hold a token, so it is only named. */
+/**
+ * Pages and plain texts of gateways tell what went wrong; anything like JSON may hold a token, so
+ * it is only named.
+ */
 function quote(text: string, secrets: readonly string[]): string {
   const trimmed = text.trim();
   if (trimmed === '') return 'empty';

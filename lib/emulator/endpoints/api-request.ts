@@ -11,14 +11,14 @@ const TOKEN_REFUSALS: Readonly<Record<Exclude<TokenState, 'valid'>, readonly [nu
   expired: [42001, 'access_token expired'],
 };
 
-/** Whether a request brings a token of its own, be it an empty one. */
+/** True when a request brings a token of its own, be it an empty one. */
 export function carriesToken({ query }: Exchange): boolean {
   return TOKEN_KINDS.some(kind => query.has(kind));
 }
 
 /**
- * Makes sure that a request may be carried out: by the token that it brings, or, without one, because the sidecar adds
- * the credential.
+ * Makes sure that a request may be carried out: by the token that it brings, or, without one,
+ * because the sidecar adds the credential.
  * @throws {@link ApiRefusal} 40001, 40014, 40097, 41001, 42001 or 48001
  */
 function assertAuthorized(exchange: Exchange, cloud: EmulatedCloud): void {
@@ -34,7 +34,10 @@ function assertAuthorized(exchange: Exchange, cloud: EmulatedCloud): void {
   if (state !== 'valid') throw new ApiRefusal(...TOKEN_REFUSALS[state]);
 }
 
-/** Once AppIDs share the environment, the sidecar does not guess. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/reuse */
+/**
+ * Once AppIDs share the environment, the sidecar does not guess.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/reuse
+ */
 function assertFromAppid({ query }: Exchange, { options }: EmulatedCloud): void {
   const { appid, reuseAppids } = options;
   const from = query.get('from_appid');
@@ -65,7 +68,8 @@ export async function readJson(exchange: Exchange): Promise<JsonObject> {
 }
 
 /**
- * Reads the body of a file API after checking its method and authorization, and that it is for this environment.
+ * Reads the body of a file API after checking its method and authorization, and that it is for this
+ * environment.
  * @throws {@link ApiRefusal}
  */
 export async function readFileRequest(
@@ -81,7 +85,10 @@ export async function readFileRequest(
   return request;
 }
 
-/** Reads a text that is not empty. @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is no text */
+/**
+ * Reads a text that is not empty.
+ * @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is no text
+ */
 export function readString(from: JsonObject, name: string): string {
   const value = readMember(from, name);
   if (typeof value !== 'string') throw invalid(name);
@@ -89,7 +96,10 @@ export function readString(from: JsonObject, name: string): string {
   return value;
 }
 
-/** Reads a whole number within a range. @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is wrong */
+/**
+ * Reads a whole number within a range.
+ * @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is wrong
+ */
 export function readWhole(
   from: JsonObject,
   name: string,
@@ -102,7 +112,10 @@ export function readWhole(
   throw invalid(name);
 }
 
-/** Reads a list of 1 to 50 items. @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is wrong */
+/**
+ * Reads a list of 1 to 50 items.
+ * @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is wrong
+ */
 export function readBatch(from: JsonObject, name: string): readonly unknown[] {
   const value = readMember(from, name);
   if (!Array.isArray(value) || value.length === 0) throw invalid(name);

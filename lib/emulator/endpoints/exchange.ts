@@ -58,24 +58,28 @@ export class Exchange {
     return Array.isArray(value) ? value[0] : value;
   }
 
-  /** The web site whose page sent the request; undefined when it was no page, or one of the same origin. */
+  /**
+   * The web site whose page sent the request; undefined when it was no page, or one of the same
+   * origin.
+   */
   get origin(): string | undefined {
     return this.header('origin');
   }
 
-  /** Whether a browser sent the request. With an image of a page, only `Sec-Fetch-Site` tells. */
+  /** True when a browser sent the request. With an image of a page, only `Sec-Fetch-Site` tells. */
   get isFromBrowser(): boolean {
     return this.origin !== undefined || this.header('sec-fetch-site') !== undefined;
   }
 
-  /** Whether the status has been sent. */
+  /** True when the status has been sent. */
   get hasAnswered(): boolean {
     return this.#response.headersSent;
   }
 
   /** The request's body, to be read once. Throws when the connection ends before the body does. */
   async *body(): AsyncGenerator<Buffer> {
-    // A caller that stops early goes on to reset the connection, which must not be closed in order before.
+    // A caller that stops early goes on to reset the connection, which must not be closed in order
+    // before.
     for await (const chunk of this.#request.iterator({ destroyOnReturn: false })) {
       this.requestBytes += chunk.byteLength;
       yield chunk;
@@ -90,7 +94,9 @@ export class Exchange {
     this.#bodyLimit = bytes;
   }
 
-  /** Reads what is left of the request's body: an answer before its end may never reach the client. */
+  /**
+   * Reads what is left of the request's body: an answer before its end may never reach the client.
+   */
   async drain(): Promise<void> {
     if (this.#request.readableEnded) return;
     for await (const chunk of this.body()) {

@@ -34,7 +34,10 @@ const OK = { errcode: 0, errmsg: 'ok' } as const;
 const MAX_AGE_SECONDS = [1, 86_400] as const;
 const MISSING_FILE = { status: 1, errmsg: 'STORAGE_FILE_NONEXIST' } as const;
 
-/** `POST /tcb/uploadfile`. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html */
+/**
+ * `POST /tcb/uploadfile`.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
+ */
 export async function answerUploadLink(exchange: Exchange, cloud: EmulatedCloud): Promise<Answer> {
   const request = await readFileRequest(exchange, cloud);
   const path = readString(request, 'path');
@@ -51,7 +54,10 @@ export async function answerUploadLink(exchange: Exchange, cloud: EmulatedCloud)
   return jsonAnswer({ ...OK, ...reply });
 }
 
-/** `POST /tcb/batchdownloadfile`. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html */
+/**
+ * `POST /tcb/batchdownloadfile`.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
+ */
 export async function answerDownloadLinks({ exchange, cloud, effect }: BatchCall): Promise<Answer> {
   const request = await readFileRequest(exchange, cloud);
   const wanted = readBatch(request, 'file_list').map(value => {
@@ -75,7 +81,10 @@ export async function answerDownloadLinks({ exchange, cloud, effect }: BatchCall
   return jsonAnswer({ ...OK, ...reply });
 }
 
-/** `POST /tcb/batchdeletefile`. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md */
+/**
+ * `POST /tcb/batchdeletefile`.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md
+ */
 export async function answerDeleteFiles({ exchange, cloud, effect }: BatchCall): Promise<Answer> {
   const request = await readFileRequest(exchange, cloud);
   const fileIds = readBatch(request, 'fileid_list').map(fileid => readString({ fileid }, 'fileid'));

@@ -16,8 +16,8 @@ interface ByteRange {
 }
 
 /**
- * What a `Range` header asks of an object of so many bytes; undefined for all of it, which is also the answer to several
- * ranges, other units and nonsense. Null when nothing of it can be had.
+ * What a `Range` header asks of an object of so many bytes; undefined for all of it, which is also
+ * the answer to several ranges, other units and nonsense. Null when nothing of it can be had.
  */
 function readRange(header: string | undefined, size: number): ByteRange | undefined | null {
   const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec((header ?? '').trim()) ?? [];
@@ -128,7 +128,10 @@ interface ObjectCall {
   readonly effect: FaultEffect | undefined;
 }
 
-/** The form upload `POST /<bucket>/<path>`. @see https://cloud.tencent.com/document/api/436/14690 */
+/**
+ * The form upload `POST /<bucket>/<path>`.
+ * @see https://cloud.tencent.com/document/api/436/14690
+ */
 export async function answerPostObject({
   exchange,
   cloud,

@@ -28,8 +28,8 @@ export function readBoundary(contentType: string | undefined): string | undefine
 }
 
 /**
- * Reads a `multipart/form-data` body as it comes: fields whole, the part named `file` chunk by chunk. Never holds more
- * than the fields and one chunk.
+ * Reads a `multipart/form-data` body as it comes: fields whole, the part named `file` chunk by
+ * chunk. Never holds more than the fields and one chunk.
  */
 export class FormReader {
   readonly #delimiter: Buffer;

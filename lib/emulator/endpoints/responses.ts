@@ -13,7 +13,9 @@ export interface Answer {
   readonly errcode?: number;
   /** The `<Code>` in the body. */
   readonly cosCode?: string;
-  /** True for an answer at the sidecar's address that did not come from the platform; else absent. */
+  /**
+   * True for an answer at the sidecar's address that did not come from the platform; else absent.
+   */
   readonly isUnrelayed?: true;
   /** Gives up what the body holds open; called once, whether the body was read or not. */
   readonly release?: () => Promise<void>;
@@ -26,7 +28,10 @@ export function jsonAnswer(value: object): Answer {
   return textAnswer(200, 'application/json; encoding=utf-8', JSON.stringify(value));
 }
 
-/** What a JSON endpoint answers instead of its result: HTTP 200, and an `errmsg` that ends with a request ID. */
+/**
+ * What a JSON endpoint answers instead of its result: HTTP 200, and an `errmsg` that ends with a
+ * request ID.
+ */
 export function apiErrorAnswer({
   errcode,
   message,

@@ -11,7 +11,10 @@ const notListed = (): Answer => unrelayed(emptyAnswer(502));
 type Answers<T extends SidecarMisconfiguration> = Readonly<Record<T, () => Answer>>;
 type CredentialTrouble = 'sidecar-not-ready' | 'secret-missing' | 'token-not-ready';
 
-/** What befalls every call. @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html */
+/**
+ * What befalls every call.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
+ */
 const ANSWERS: Answers<Exclude<SidecarMisconfiguration, CredentialTrouble>> = {
   'no-sidecar': () => unrelayed(emptyAnswer(404)),
   'path-not-listed': notListed,
@@ -26,7 +29,10 @@ const CREDENTIAL_ANSWERS: Answers<CredentialTrouble> = {
   'token-not-ready': () => apiErrorAnswer({ errcode: 85113, message: 'cloudbase_token not ready' }),
 };
 
-/** What a call gets at the sidecar's address because of a misconfiguration; undefined when it passes. */
+/**
+ * What a call gets at the sidecar's address because of a misconfiguration; undefined when it
+ * passes.
+ */
 export async function answerMisconfigured(
   exchange: Exchange,
   { misconfigurations }: EmulatedCloud,

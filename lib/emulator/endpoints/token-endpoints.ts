@@ -36,7 +36,10 @@ export async function answerToken(exchange: Exchange, cloud: EmulatedCloud): Pro
   return toAnswer(cloud.tokens.issueClassic());
 }
 
-/** `POST /cgi-bin/stable_token`. @see https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken */
+/**
+ * `POST /cgi-bin/stable_token`.
+ * @see https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken
+ */
 export async function answerStableToken(exchange: Exchange, cloud: EmulatedCloud): Promise<Answer> {
   assertMethod(exchange, 'POST');
   const request: Credentials = await readJson(exchange);

@@ -7,8 +7,10 @@ import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import { serve } from './serve.js';
 
 /**
- * What the sidecar shows to a client that calls it by https: a certificate of its own, which nobody trusts. It names
- * 127.0.0.1 and `fake-sidecar.invalid`, and is valid from 2020 to 2120. Its key is public, here, and worth nothing.
+ * What the sidecar shows to a client that calls it by https: a certificate of its own, which nobody
+ * trusts. It names
+ * 127.0.0.1 and `fake-sidecar.invalid`, and is valid from 2020 to 2120. Its key is public, here,
+ * and worth nothing.
  */
 export const SIDECAR_CERTIFICATE = toPem('CERTIFICATE', [
   'MIIB0jCCAXigAwIBAgIBATAKBggqhkjOPQQDAjBPMS4wLAYDVQQKDCVFbXVsYXRl',
@@ -39,7 +41,7 @@ function toPem(label: string, lines: readonly string[]): string {
 interface Entrance {
   /** What its requests are marked with. @defaultValue undefined: the emulator's own address */
   readonly via?: Via;
-  /** Whether it speaks https, with a certificate that nobody trusts. @defaultValue false */
+  /** True when it speaks https, with a certificate that nobody trusts. @defaultValue false */
   readonly isTls?: boolean;
 }
 
@@ -70,7 +72,10 @@ class HttpFront {
     this.#server.on('connection', socket => this.#track(socket));
   }
 
-  /** Listens on 127.0.0.1, and answers the address. @throws {Error} naming the port when it cannot be had */
+  /**
+   * Listens on 127.0.0.1, and answers the address.
+   * @throws {Error} naming the port when it cannot be had
+   */
   async listen(port: number): Promise<string> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', error => reject(toPortError(error, port)));
@@ -142,7 +147,10 @@ export class Fronts {
     this.#sidecarTls = new HttpFront(cloud, { via: 'sidecar', isTls: true });
   }
 
-  /** Listens on 127.0.0.1, the open API service at free ports. @throws {Error} naming the port when it cannot be had */
+  /**
+   * Listens on 127.0.0.1, the open API service at free ports.
+   * @throws {Error} naming the port when it cannot be had
+   */
   async listen(port: number): Promise<FrontAddresses> {
     const url = await this.#own.listen(port);
     try {

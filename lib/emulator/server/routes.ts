@@ -73,7 +73,9 @@ const FROM_ELSEWHERE: Route = {
   handle: ({ exchange }) => refuseOrigin(exchange),
 };
 
-/** `/<bucket>/<path>` and `/download/<bucket>/<path>`; a bucket's name ends in an account's number. */
+/**
+ * `/<bucket>/<path>` and `/download/<bucket>/<path>`; a bucket's name ends in an account's number.
+ */
 const OBJECT_ADDRESS = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
 
 const OBJECT_OPERATIONS: Readonly<Record<string, EmulatorOperation>> = {

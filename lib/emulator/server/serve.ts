@@ -27,7 +27,10 @@ const HTML = 'text/html; charset=utf-8';
 const PAGE =
   '<!DOCTYPE html><html><head><title>Gateway</title></head><body>Try again later.</body></html>\n';
 
-/** What is answered instead of carrying the operation out; undefined when it is carried out all the same. */
+/**
+ * What is answered instead of carrying the operation out; undefined when it is carried out all the
+ * same.
+ */
 function replacementFor(
   effect: FaultEffect | undefined,
   { operation, resource }: FaultyCall,

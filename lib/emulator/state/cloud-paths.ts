@@ -3,7 +3,7 @@ import type { EmulatedCloud } from './emulated-cloud.js';
 /** @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html */
 const MAX_ENCODED_BYTES = 850;
 
-/** Whether an object can have this path. */
+/** True when an object can have this path. */
 export function isCloudPath(path: string): boolean {
   return (
     path !== '' &&

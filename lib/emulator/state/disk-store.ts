@@ -162,8 +162,8 @@ const BROKEN_FOLDER = 'broken';
 const NAMED_AT_MOST = 3;
 
 /**
- * Keeps objects in a folder: the content in a file of a random name, the metadata in a file named by the hash of the
- * path. Renaming the metadata file into its place is what makes an object exist.
+ * Keeps objects in a folder: the content in a file of a random name, the metadata in a file named
+ * by the hash of the path. Renaming the metadata file into its place is what makes an object exist.
  */
 export class DiskStore implements ObjectStore {
   readonly #folder: string;

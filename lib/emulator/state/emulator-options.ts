@@ -15,11 +15,17 @@ export const monotonicClock: Clock = {
 export interface WxCloudEmulatorOptions {
   /** The port on 127.0.0.1; 0 takes a free one. @defaultValue 0 */
   readonly port?: number;
-  /** A folder for the objects, made when missing; they survive a restart there. @defaultValue objects live in memory */
+  /**
+   * A folder for the objects, made when missing; they survive a restart there.
+   * @defaultValue objects live in memory
+   */
   readonly dataDir?: string;
   /** The AppID that the token endpoints accept. @defaultValue `'wx0e0e0e0e0e0e0e0e'` */
   readonly appid?: string;
-  /** The AppSecret that goes with it; give none that is real. @defaultValue a fixed one that is obviously fake */
+  /**
+   * The AppSecret that goes with it; give none that is real.
+   * @defaultValue a fixed one that is obviously fake
+   */
   readonly secret?: string;
   /** The environment ID. @defaultValue `'emulator-1a2b3c'` */
   readonly env?: string;
@@ -29,7 +35,11 @@ export interface WxCloudEmulatorOptions {
   readonly tokenTtlSeconds?: number;
   /** Every answer waits this many milliseconds, up to 600000. @defaultValue 0 */
   readonly latencyMs?: number;
-  /** Further AppIDs that share the environment (资源复用): then every call by the open API service has to name its own with `from_appid`. @defaultValue none */
+  /**
+   * Further AppIDs that share the environment (资源复用): then every call by the open API service has
+   * to name its own with `from_appid`.
+   * @defaultValue none
+   */
   readonly reuseAppids?: readonly string[];
   /**
    * The web sites whose pages may send to the object storage and read its answers (安全域名), e.g.
@@ -116,7 +126,10 @@ const KNOWN: readonly string[] = [
   'onRequest',
 ] satisfies readonly (keyof WxCloudEmulatorOptions)[];
 
-/** Checks and completes the options. @throws {TypeError} naming the first that is wrong or unknown; never its value */
+/**
+ * Checks and completes the options.
+ * @throws {TypeError} naming the first that is wrong or unknown; never its value
+ */
 export function resolveEmulatorOptions(
   options: WxCloudEmulatorOptions = {},
 ): ResolvedEmulatorOptions {

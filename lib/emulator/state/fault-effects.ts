@@ -36,13 +36,23 @@ export interface CosErrorEffect {
 export interface ResetEffect {
   /** Which effect. */
   readonly kind: 'reset';
-  /** `request`: while the request is read, nothing is carried out. `answer`: after it was carried out. */
+  /**
+   * `request`: while the request is read, nothing is carried out. `answer`: after it was carried
+   * out.
+   */
   readonly at: 'request' | 'answer';
-  /** How many bytes of the request's or answer's body pass first. For an answer 0 means: not even its head. @defaultValue 0 */
+  /**
+   * How many bytes of the request's or answer's body pass first. For an answer 0 means: not even
+   * its head.
+   * @defaultValue 0
+   */
   readonly afterBytes?: number;
 }
 
-/** Reads the request and never answers; ends when the client gives up, or with `reset()` or `close()`. */
+/**
+ * Reads the request and never answers; ends when the client gives up, or with `reset()` or
+ * `close()`.
+ */
 export interface HangEffect {
   /** Which effect. */
   readonly kind: 'hang';
@@ -58,7 +68,10 @@ export interface DelayEffect {
   readonly delayMs: number;
 }
 
-/** Answers 200 with a text that is no JSON, or, for the object storage, with an HTML page. Nothing is carried out. */
+/**
+ * Answers 200 with a text that is no JSON, or, for the object storage, with an HTML page. Nothing
+ * is carried out.
+ */
 export interface MalformedJsonEffect {
   /** Which effect. */
   readonly kind: 'malformed-json';
@@ -72,7 +85,9 @@ export interface EmptyEffect {
   readonly status?: number;
 }
 
-/** Of a batch, all items or one fail, while the outer `errcode` is 0. What fails is not carried out. */
+/**
+ * Of a batch, all items or one fail, while the outer `errcode` is 0. What fails is not carried out.
+ */
 export interface ItemEffect {
   /** Which effect. */
   readonly kind: 'item';
@@ -92,7 +107,10 @@ interface TrickleEffect {
   readonly bytesPerSecond: number;
 }
 
-/** Answers another ETag than that of the content, as if the content had been damaged on the way. The operation is carried out. */
+/**
+ * Answers another ETag than that of the content, as if the content had been damaged on the way. The
+ * operation is carried out.
+ */
 interface WrongEtagEffect {
   /** Which effect. */
   readonly kind: 'wrong-etag';

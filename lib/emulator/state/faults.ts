@@ -89,12 +89,15 @@ const RULES: Readonly<Record<FaultKind, EffectRule>> = {
   'ignore-range': { operations: ['get-object'], members: {} },
 };
 
-/** Whether an effect makes sense for an operation. */
+/** True when an effect makes sense for an operation. */
 function appliesTo(effect: FaultEffect, operation: EmulatorOperation): boolean {
   return RULES[effect.kind].operations.includes(operation);
 }
 
-/** Makes sure that a fault is one. @throws {TypeError} naming the member at fault and what was expected */
+/**
+ * Makes sure that a fault is one.
+ * @throws {TypeError} naming the member at fault and what was expected
+ */
 function assertFault(fault: unknown): asserts fault is EmulatorFault {
   const given = readMembers(fault, 'fault', ['operation', 'effect', 'after', 'times']);
   const operations: readonly unknown[] = ['*', ...OPERATIONS];

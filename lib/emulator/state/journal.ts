@@ -18,7 +18,10 @@ export interface JournalEntry {
   readonly cloudPaths?: readonly string[];
   /** `sidecar` when it came in at the open API service's address; else absent. */
   readonly via?: 'sidecar';
-  /** The `Origin` header: the web site whose page sent the request straight from a browser; absent for all others. */
+  /**
+   * The `Origin` header: the web site whose page sent the request straight from a browser; absent
+   * for all others.
+   */
   readonly origin?: string;
   /**
    * True when a browser sent the request, as its `Origin` or `Sec-Fetch-Site` header tells: those
@@ -39,7 +42,10 @@ export interface JournalEntry {
   readonly durationMs: number;
   /** The kind of the fault that took effect, when one did. */
   readonly fault?: FaultKind;
-  /** True when the connection ended before the answer was complete, by the client or by a fault; else absent. */
+  /**
+   * True when the connection ended before the answer was complete, by the client or by a fault;
+   * else absent.
+   */
   readonly aborted?: true;
 }
 

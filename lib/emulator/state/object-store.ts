@@ -12,7 +12,7 @@ export interface StoredObject {
   readonly etag: string;
   /** Milliseconds since 1970. */
   readonly lastModifiedMs: number;
-  /** Whether it was stored with the right `x-cos-meta-fileid`, so that its file ID works. */
+  /** True when it was stored with the right `x-cos-meta-fileid`, so that its file ID works. */
   readonly fileIdAlive: boolean;
 }
 

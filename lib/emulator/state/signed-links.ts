@@ -16,7 +16,10 @@ interface CosSignatureParts {
   readonly path: string;
 }
 
-/** The signature string of a request, without any header or parameter in it. @see https://cloud.tencent.com/document/api/436/7778 */
+/**
+ * The signature string of a request, without any header or parameter in it.
+ * @see https://cloud.tencent.com/document/api/436/7778
+ */
 function signCosRequest(parts: CosSignatureParts): string {
   const { secretId, secretKey, keyTime, method, path } = parts;
   const signKey = createHmac('sha1', secretKey).update(keyTime).digest('hex');
@@ -117,7 +120,9 @@ export class UploadLinks {
     }
   }
 
-  /** Whether an `x-cos-meta-fileid` belongs to a path; only then does the object's file ID live. */
+  /**
+   * True when an `x-cos-meta-fileid` belongs to a path; only then does the object's file ID live.
+   */
   isMetaFileIdOf(path: string, metaFileId: string | undefined): boolean {
     const [nonce = '', seal = ''] = (metaFileId ?? '').split('.');
     return seal === this.#seal(nonce, path);
@@ -164,7 +169,9 @@ export class DownloadLinks {
     this.#clock = clock;
   }
 
-  /** The query of a link to a path that is valid for so many seconds: `sign=<hex>&t=<unix seconds>`. */
+  /**
+   * The query of a link to a path that is valid for so many seconds: `sign=<hex>&t=<unix seconds>`.
+   */
   issue(path: string, maxAgeSeconds: number): string {
     this.#serial += 1;
     const serial = this.#serial.toString(16).padStart(SERIAL_DIGITS, '0');

@@ -24,7 +24,10 @@ interface TokenRecord {
   voidAtMs: number;
 }
 
-/** How long a classic token outlives its successor, and how early the platform renews a stable one. @see https://developers.weixin.qq.com/doc/service/guide/dev/api */
+/**
+ * How long a classic token outlives its successor, and how early the platform renews a stable one.
+ * @see https://developers.weixin.qq.com/doc/service/guide/dev/api
+ */
 const OVERLAP_MS = 300_000;
 /** @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html */
 const CLOUDBASE_LIFE_MS = 1_800_000;
@@ -57,7 +60,10 @@ export class TokenIssuer {
     return this.#toIssued(this.#classic, now);
   }
 
-  /** The same token while it is valid, until 5 minutes before it expires (half its life, if that is shorter). */
+  /**
+   * The same token while it is valid, until 5 minutes before it expires (half its life, if that is
+   * shorter).
+   */
   issueStable(): IssuedToken {
     const now = this.#clock.now();
     const margin = Math.min(OVERLAP_MS, this.#accessToken.lifeMs / 2);
@@ -68,7 +74,8 @@ export class TokenIssuer {
   }
 
   /**
-   * A new token; the ones before are void at once. Within 30 seconds of the last time, the current one.
+   * A new token; the ones before are void at once. Within 30 seconds of the last time, the current
+   * one.
    * @throws {@link ApiRefusal} 45009 from the 21st time of a day on
    */
   issueForced(): IssuedToken {
@@ -85,7 +92,10 @@ export class TokenIssuer {
     return this.#toIssued(this.#stable, now);
   }
 
-  /** A new token each time, as the platform writes it into a container's file; the ones before live on. */
+  /**
+   * A new token each time, as the platform writes it into a container's file; the ones before live
+   * on.
+   */
   issueCloudbase(): string {
     const kind = 'cloudbase_access_token';
     return this.#create(this.#clock.now(), { kind, lifeMs: CLOUDBASE_LIFE_MS }).token;

@@ -21,8 +21,9 @@ export interface ReplyBody {
 const MEMBERS: readonly string[] = ['body', 'fileName', 'contentType'];
 
 /**
- * Recognises bytes in what a handler returned: a Buffer, Uint8Array, Blob, Node or web stream, `StreamableFile`, or one of
- * them as `{ body, fileName, contentType }`. Undefined for all else, which is an answer as it is.
+ * Recognises bytes in what a handler returned: a Buffer, Uint8Array, Blob, Node or web stream,
+ * `StreamableFile`, or one of them as `{ body, fileName, contentType }`. Undefined for all else,
+ * which is an answer as it is.
  */
 export function readReplyBody(value: unknown): ReplyBody | undefined {
   if (value instanceof StreamableFile) return ofStreamableFile(value);

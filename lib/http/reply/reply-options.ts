@@ -17,13 +17,19 @@ export interface WxCloudOutgoingFile {
   readonly fileName: string | undefined;
   /** The type it is stored with. */
   readonly contentType: string;
-  /** The extension of the handler's name, else the usual one of the type that its first bytes show; without the dot. */
+  /**
+   * The extension of the handler's name, else the usual one of the type that its first bytes show;
+   * without the dot.
+   */
   readonly extension: string | undefined;
   /** How many bytes it has. */
   readonly size: number;
 }
 
-/** Decides the whole cloud path of an answer; it is validated. The request may be typed as that of the adapter in use. */
+/**
+ * Decides the whole cloud path of an answer; it is validated. The request may be typed as that of
+ * the adapter in use.
+ */
 export type WxCloudReplyPathFactory = {
   /** A method's parameters may be narrowed, here to Express' or Fastify's own request. */
   decide(file: WxCloudOutgoingFile, request: WxCloudHttpRequest): string | Promise<string>;
@@ -32,8 +38,8 @@ export type WxCloudReplyPathFactory = {
 /** What becomes of a handler's bytes. */
 export interface WxCloudReplyOptions {
   /**
-   * Put in front of the generated `yyyy/mm/dd/<uuid>.<extension>`, e.g. `processed/`; or a function that returns the whole
-   * path. @defaultValue no prefix
+   * Put in front of the generated `yyyy/mm/dd/<uuid>.<extension>`, e.g. `processed/`; or a function
+   * that returns the whole path. @defaultValue no prefix
    */
   readonly path?: string | WxCloudReplyPathFactory | undefined;
   /**
@@ -44,11 +50,14 @@ export interface WxCloudReplyOptions {
    */
   readonly uniquePath?: boolean | undefined;
   /**
-   * Answers of up to so many bytes are sent as they are, with their type. `wx.cloud.callContainer` takes answers of up to
-   * 1000 KiB. @defaultValue none: all are stored
+   * Answers of up to so many bytes are sent as they are, with their type. `wx.cloud.callContainer`
+   * takes answers of up to 1000 KiB. @defaultValue none: all are stored
    */
   readonly whenOverBytes?: number | undefined;
-  /** Whether the answer has a temporary link too, for whoever has no file IDs. @defaultValue false */
+  /**
+   * True when the answer has a temporary link too, for whoever has no file IDs.
+   * @defaultValue false
+   */
   readonly url?: boolean | Pick<DownloadUrlOptions, 'maxAgeSeconds'> | undefined;
   /** The name of the instance to store with. @defaultValue the default instance */
   readonly storage?: string | undefined;

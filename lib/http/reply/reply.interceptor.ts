@@ -34,9 +34,10 @@ interface ReplyRequest extends WxCloudHttpRequest {
 }
 
 /**
- * Stores the bytes that a handler returns, and answers `{ fileId, cloudPath, size, contentType }` in their place: for a
- * Buffer, Uint8Array, Blob, Node or web stream, `StreamableFile`, or one of them as `{ body, fileName, contentType }`. All
- * other values, and errors, pass as they are. When the answer does not reach the client, the file is removed.
+ * Stores the bytes that a handler returns, and answers `{ fileId, cloudPath, size, contentType }`
+ * in their place: for a Buffer, Uint8Array, Blob, Node or web stream, `StreamableFile`, or one of
+ * them as `{ body, fileName, contentType }`. All other values, and errors, pass as they are. When
+ * the answer does not reach the client, the file is removed.
  */
 export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type<NestInterceptor> {
   const name = 'WxCloudReplyInterceptor';

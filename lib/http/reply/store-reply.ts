@@ -77,7 +77,10 @@ export interface ReplyContext {
   readonly files: StoredFiles;
 }
 
-/** Stores the bytes that a handler returned, and gives what is answered in their place; few bytes are given back. */
+/**
+ * Stores the bytes that a handler returned, and gives what is answered in their place; few bytes
+ * are given back.
+ */
 export async function storeReply(
   reply: ReplyBody,
   replyContext: ReplyContext,

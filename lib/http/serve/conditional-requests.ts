@@ -6,8 +6,8 @@ import type { CloudFileStat } from '../../storage/read-object.js';
 export type WantedRange = ByteRange | { readonly lastBytes: number };
 
 /**
- * Reads a `Range` header with one range; undefined for none, and for all that may be answered with the whole file: several
- * ranges, other units, nonsense.
+ * Reads a `Range` header with one range; undefined for none, and for all that may be answered with
+ * the whole file: several ranges, other units, nonsense.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.2
  */
 export function parseRange(header: string | undefined): WantedRange | undefined {
@@ -39,13 +39,14 @@ const CONDITIONS = [
   'if-range',
 ] as const;
 
-/** Whether an answer depends on the file's state, so that it has to be known first. */
+/** True when an answer depends on the file's state, so that it has to be known first. */
 export function hasConditions(headers: IncomingHttpHeaders): boolean {
   return CONDITIONS.some(name => headers[name] !== undefined);
 }
 
 /**
- * Evaluates the conditions of a GET or HEAD: 412 or 304 when one is not met, undefined when the file is to be sent.
+ * Evaluates the conditions of a GET or HEAD: 412 or 304 when one is not met, undefined when the
+ * file is to be sent.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2
  */
 export function evaluateConditions(
@@ -60,7 +61,9 @@ export function evaluateConditions(
   return isNewer(state, headers['if-modified-since']) === false ? 304 : undefined;
 }
 
-/** Whether a `Range` counts: without `If-Range`, or when the file is still the one that it names. */
+/**
+ * True when a `Range` counts: without `If-Range`, or when the file is still the one that it names.
+ */
 export function isRangeCurrent(headers: IncomingHttpHeaders, state: FileState): boolean {
   const condition = headers['if-range'];
   if (typeof condition !== 'string') return true;

@@ -2,8 +2,8 @@
 export type Disposition = 'inline' | 'attachment';
 
 /**
- * A `Content-Disposition` with a name in any language: plain for old clients, and in UTF-8. Nothing in a name can end the
- * header, or name a folder.
+ * A `Content-Disposition` with a name in any language: plain for old clients, and in UTF-8. Nothing
+ * in a name can end the header, or name a folder.
  * @see https://www.rfc-editor.org/rfc/rfc6266
  */
 export function formatDisposition(disposition: Disposition, fileName?: string): string {
@@ -20,7 +20,9 @@ function cleanName(fileName = ''): string {
   return last.replaceAll(/[\p{Cc}\u2028\u2029]/gu, '').trim();
 }
 
-/** What RFC 8187 allows besides letters and digits is less than `encodeURIComponent` leaves alone. */
+/**
+ * What RFC 8187 allows besides letters and digits is less than `encodeURIComponent` leaves alone.
+ */
 function encodeExtended(name: string): string {
   return encodeURIComponent(name).replaceAll(
     /['()*]/g,

@@ -33,7 +33,10 @@ const DEFAULT_CACHE_CONTROL = 'private, no-cache';
 /** For what may hold scripts and is shown all the same. */
 const SANDBOX = "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'";
 
-/** A file for a handler to return. It cannot carry the sandbox, so what may hold scripts is never shown. */
+/**
+ * A file for a handler to return. It cannot carry the sandbox, so what may hold scripts is never
+ * shown.
+ */
 export async function toStreamableFile(
   files: WxCloudFileSource,
   fileId: string,

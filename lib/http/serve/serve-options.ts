@@ -22,7 +22,10 @@ export interface HijackableReply {
   removeHeader?(name: string): unknown;
 }
 
-/** The response of an adapter as a handler gets it from `@Res()`: Express' response, or Fastify's reply. */
+/**
+ * The response of an adapter as a handler gets it from `@Res()`: Express' response, or Fastify's
+ * reply.
+ */
 export type AnswerTarget = ServerResponse | HijackableReply;
 
 /** The head of an answer. */
@@ -92,7 +95,10 @@ function answered(): WxCloudStorageError {
 
 /** How a file is presented. */
 export interface ServedFileOptions extends CallOptions {
-  /** The name that a browser saves it under, in any language; of a path, the last part. @defaultValue none: the browser makes one up */
+  /**
+   * The name that a browser saves it under, in any language; of a path, the last part.
+   * @defaultValue none: the browser makes one up
+   */
   readonly fileName?: string | undefined;
   /**
    * True when a browser shows the file or saves it. Only give `inline` when you know what is in it:
@@ -125,11 +131,14 @@ export interface ServeOptions extends ServedFileOptions {
   readonly request: ServedRequest;
   /** The response, as `@Res()` gives it. */
   readonly response: AnswerTarget;
-  /** The `Cache-Control` of the answer. @defaultValue `private, no-cache`: kept, and asked for again with its ETag */
+  /**
+   * The `Cache-Control` of the answer.
+   * @defaultValue `private, no-cache`: kept, and asked for again with its ETag
+   */
   readonly cacheControl?: string | undefined;
   /**
-   * Answers 302 to a temporary link in place of the bytes, which then do not pass through the application; name and
-   * disposition are the storage's. @defaultValue false
+   * Answers 302 to a temporary link in place of the bytes, which then do not pass through the
+   * application; name and disposition are the storage's. @defaultValue false
    */
   readonly redirect?:
     boolean | Pick<DownloadUrlOptions, 'maxAgeSeconds' | 'imageRules'> | undefined;

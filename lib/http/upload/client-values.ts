@@ -12,7 +12,7 @@ interface SentValue {
   readonly field?: string | undefined;
 }
 
-/** Whether an option names one place, and nothing else. */
+/** True when an option names one place, and nothing else. */
 function isSentValue(option: SentValue): boolean {
   const names = Object.entries(option ?? {}).filter(([, name]) => name !== undefined);
   const [source, name] = names[0] ?? [];
@@ -34,7 +34,10 @@ function placeOf({ header, field }: SentValue): string {
     : `header ${JSON.stringify(header)}`;
 }
 
-/** Checks the option. @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both */
+/**
+ * Checks the option.
+ * @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both
+ */
 export function assertDeclaredSize(option: WxCloudDeclaredSize | undefined): void {
   if (option === undefined || isSentValue(option)) return;
   throw new OptionsInvalidError({
@@ -45,8 +48,9 @@ export function assertDeclaredSize(option: WxCloudDeclaredSize | undefined): voi
 }
 
 /**
- * The size that a client declared for a file, in bytes; undefined when it declared none. `index` says which file of the
- * form it is: a field that is sent several times, or a header with commas, has a size for each, in their order.
+ * The size that a client declared for a file, in bytes; undefined when it declared none. `index`
+ * says which file of the form it is: a field that is sent several times, or a header with commas,
+ * has a size for each, in their order.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_SIZE_MISMATCHED` when it is no size
  */
 export function readDeclaredSize(
@@ -72,7 +76,7 @@ function findDeclaration(option: WxCloudDeclaredSize, request: WxCloudHttpReques
   return isHeader ? sent.split(',').map(value => value.trim()) : sent;
 }
 
-/** Whether a text can be an ID: hard to guess, and harmless wherever it is written. */
+/** True when a text can be an ID: hard to guess, and harmless wherever it is written. */
 export function isProgressId(id: unknown): id is string {
   return typeof id === 'string' && /^[\w-]{16,64}$/.test(id);
 }
@@ -82,7 +86,10 @@ export function progressIdInvalid(place = ''): WxCloudStorageError {
   return formInvalid(`the ID of the upload${place} has to be 16 to 64 letters, digits, - and _`);
 }
 
-/** Checks the option. @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both */
+/**
+ * Checks the option.
+ * @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both
+ */
 export function assertProgressIdOption(option: SentValue | undefined): void {
   if (option === undefined || isSentValue(option)) return;
   throw new OptionsInvalidError({
@@ -92,7 +99,10 @@ export function assertProgressIdOption(option: SentValue | undefined): void {
   });
 }
 
-/** The ID that a client sent; undefined when it sent none. @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is none */
+/**
+ * The ID that a client sent; undefined when it sent none.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is none
+ */
 export function readProgressId(option: SentValue, request: WxCloudHttpRequest): string | undefined {
   const given = findSent(option, request);
   if (given === undefined) return undefined;

@@ -102,7 +102,10 @@ export const FILE_ID_DECORATORS: ReadonlyMap<unknown, string> = new Map<unknown,
  */
 export const FileId: (field?: string) => ParameterDecorator = createParamDecorator(readFirst);
 
-/** The file IDs of all uploaded files, in the order of the form; with the name of a field, of those in that field. */
+/**
+ * The file IDs of all uploaded files, in the order of the form; with the name of a field, of those
+ * in that field.
+ */
 export const FileIds: (field?: string) => ParameterDecorator = createParamDecorator(readAll);
 
 function findFileIds(

@@ -15,9 +15,9 @@ type FormParserStandIn = (
 const prepared = new WeakSet<object>();
 
 /**
- * Prepares the adapter that runs, before it starts, for forms that interceptors read by themselves. Fastify refuses bodies
- * of types that it knows no parser for; an expression stands behind the name that `@fastify/multipart` uses, so that an
- * application can have both.
+ * Prepares the adapter that runs, before it starts, for forms that interceptors read by themselves.
+ * Fastify refuses bodies of types that it knows no parser for; an expression stands behind the name
+ * that `@fastify/multipart` uses, so that an application can have both.
  * @throws {@link OptionsInvalidError} for an adapter whose requests are not known
  */
 export function prepareForForms(adapter: AbstractHttpAdapter): void {

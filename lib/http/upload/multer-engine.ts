@@ -42,13 +42,14 @@ export function decodeLatin1Name(name: string): string {
 
 /** The content of a file, as a form parser gives it. */
 export interface EngineStream extends Readable {
-  /** Whether it was cut off at `limits.fileSize`. */
+  /** True when it was cut off at `limits.fileSize`. */
   readonly truncated?: boolean;
 }
 
 /**
- * Reads a stream piece by piece and leaves it as it is when the reading ends early: form parsers do not survive that one of
- * their streams is destroyed. Costs less than the stream's own iterator, and joins no pieces.
+ * Reads a stream piece by piece and leaves it as it is when the reading ends early: form parsers do
+ * not survive that one of their streams is destroyed. Costs less than the stream's own iterator,
+ * and joins no pieces.
  */
 function readStream(stream: EngineStream, budget: MemoryBudget, fieldname: string): PieceQueue {
   // Its parser has the limit, and cuts off a file that passes it.
@@ -221,9 +222,11 @@ export interface WxCloudUploadEngine {
 }
 
 /**
- * The storage engine alone, for Nest's own interceptors: `FileInterceptor('photo', { storage: wxCloudUpload() })`.
- * Files of a request that is not answered with success are removed. Set `limits` there: multer has none by default.
- * @throws {@link OptionsInvalidError} when `path` is a prefix that no path may have, or another option is wrong
+ * The storage engine alone, for Nest's own interceptors: `FileInterceptor('photo', { storage:
+ * wxCloudUpload() })`. Files of a request that is not answered with success are removed. Set
+ * `limits` there: multer has none by default.
+ * @throws {@link OptionsInvalidError} when `path` is a prefix that no path may have, or another
+ * option is wrong
  */
 export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloudUploadEngine {
   namingSubject('wxCloudUpload()', () => assertEngineOptions(options));
@@ -259,7 +262,8 @@ async function storeOrDrain(
     bounded.begin();
     return await storeFile(options, context, request, file);
   } catch (error) {
-    // Parsers go on only when every file was read to its end; destroying the stream would stop them.
+    // Parsers go on only when every file was read to its end; destroying the stream would stop
+    // them.
     drain(file.stream);
     bounded?.refuse(error);
     const failure = await storedFilesOf(request).failWith(error);
@@ -292,12 +296,18 @@ async function storeFile(
   return { ...stored, originalname };
 }
 
-/** multer's default; whoever has set it to UTF-8 loses nothing, but for names that look like twice encoded. */
+/**
+ * multer's default; whoever has set it to UTF-8 loses nothing, but for names that look like twice
+ * encoded.
+ */
 function takesNamesForLatin1(request: object): boolean {
   return 'app' in request;
 }
 
-/** Works whatever else listens to the stream, unlike `resume()`, which a `readable` listener disables. */
+/**
+ * Works whatever else listens to the stream, unlike `resume()`, which a `readable` listener
+ * disables.
+ */
 function drain(stream: Readable): void {
   const discard = (): void => {
     while (stream.read() !== null);

@@ -60,7 +60,10 @@ class UploadForm {
   readonly #files: StoredFiles;
   readonly #parts: UploadFormParts;
   readonly #places: FilePlaces;
-  /** What an application's functions find in `AsyncLocalStorage`: events of a request do not have it. */
+  /**
+   * What an application's functions find in `AsyncLocalStorage`: events of a request do not have
+   * it.
+   */
   readonly #scope = new AsyncResource('wx-cloud-storage:upload-form');
   readonly #storing: Promise<void>[] = [];
 
@@ -71,7 +74,9 @@ class UploadForm {
     this.#places = new FilePlaces(request, parts.selection);
   }
 
-  /** The first failure fails the request: the files that are on their way end, and all are removed. */
+  /**
+   * The first failure fails the request: the files that are on their way end, and all are removed.
+   */
   async receive(): Promise<MissingFileClues> {
     const { limits, context, selection } = this.#parts;
     const { maxCounts } = selection;

@@ -5,8 +5,8 @@ import type { FormClues } from '../../multipart/form-reader.js';
 import { notAForm } from '../../multipart/part-headers.js';
 
 /**
- * A file that was stored: multer's shape, and where it is. Its `buffer`, which is not declared here,
- * is not the content: it tells the type to Nest's `FileTypeValidator`.
+ * A file that was stored: multer's shape, and where it is. Its `buffer`, which is not declared
+ * here, is not the content: it tells the type to Nest's `FileTypeValidator`.
  *
  * A class, so that it can name the type of a response in an OpenAPI document, and its schema there
  * comes with `nestjs-wx-cloud-storage/swagger`. The files that handlers get are plain objects all
@@ -143,7 +143,8 @@ const MOST_TEXTS = 3;
 
 /**
  * Makes sure that a form brought a file.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_REQUIRED`, or `WX_CLOUD_FORM_INVALID` when it is no form at all
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_REQUIRED`, or `WX_CLOUD_FORM_INVALID` when it
+ * is no form at all
  */
 export function assertHasFile(request: ParsedRequest, clues: MissingFileClues = {}): void {
   const { file, files } = request;

@@ -49,7 +49,10 @@ export type WxCloudPathFactory = {
 
 /** Where a client says how many bytes a file has, in decimal digits: exactly one of the two. */
 export interface WxCloudDeclaredSize {
-  /** The name of a request header; with several files, their sizes in order, with commas between them. */
+  /**
+   * The name of a request header; with several files, their sizes in order, with commas between
+   * them.
+   */
   readonly header?: string | undefined;
   /** The name of a text field before the file; with several files it is sent once for each. */
   readonly field?: string | undefined;
@@ -67,7 +70,10 @@ export interface WxCloudProgressId {
 export interface WxCloudUploadLimits {
   /** Bytes of one file. @defaultValue 104857600 (100 MiB) */
   readonly fileSize?: number | undefined;
-  /** How many files a form may have. @defaultValue what the interceptor's fields take together, else 10 */
+  /**
+   * How many files a form may have.
+   * @defaultValue what the interceptor's fields take together, else 10
+   */
   readonly files?: number | undefined;
   /** Bytes of one text field. @defaultValue 1048576 */
   readonly fieldSize?: number | undefined;
@@ -95,8 +101,8 @@ export interface WxCloudUploadLimits {
 /** What becomes of the files of a form. */
 export interface WxCloudUploadEngineOptions {
   /**
-   * Put in front of the generated `yyyy/mm/dd/<uuid>.<extension>`, e.g. `photos/`; or a function that returns the whole
-   * path. @defaultValue no prefix
+   * Put in front of the generated `yyyy/mm/dd/<uuid>.<extension>`, e.g. `photos/`; or a function
+   * that returns the whole path. @defaultValue no prefix
    */
   readonly path?: string | WxCloudPathFactory | undefined;
   /**
@@ -108,13 +114,14 @@ export interface WxCloudUploadEngineOptions {
    */
   readonly uniquePath?: boolean | undefined;
   /**
-   * The types that are accepted, e.g. `['image/*', 'application/pdf']`: the content decides, not the client. Text formats
-   * cannot be found in the content, so they need `detectContentType`. @defaultValue any
+   * The types that are accepted, e.g. `['image/*', 'application/pdf']`: the content decides, not
+   * the client. Text formats cannot be found in the content, so they need `detectContentType`.
+   * @defaultValue any
    */
   readonly contentTypes?: readonly string[] | undefined;
   /**
-   * Names the type of a file in whose first bytes (up to 4100) none was found; undefined when it does not know either.
-   * A text that is no media type counts as that.
+   * Names the type of a file in whose first bytes (up to 4100) none was found; undefined when it
+   * does not know either. A text that is no media type counts as that.
    * @defaultValue none
    */
   readonly detectContentType?:
@@ -133,14 +140,16 @@ export interface WxCloudUploadEngineOptions {
    */
   readonly keepExtension?: boolean | readonly string[] | undefined;
   /**
-   * Where the client declares the size of a file, which then goes straight through instead of being kept until its end
-   * shows how long it is. One of more than 64 KiB is sent once: what fails on the way is not repeated. A wrong size is answered with 400, one
-   * over `limits.fileSize` with 413; a file without a size is kept as usual. @defaultValue none
+   * Where the client declares the size of a file, which then goes straight through instead of being
+   * kept until its end shows how long it is. One of more than 64 KiB is sent once: what fails on
+   * the way is not repeated. A wrong size is answered with 400, one over `limits.fileSize` with
+   * 413; a file without a size is kept as usual. @defaultValue none
    */
   readonly declaredSize?: WxCloudDeclaredSize | undefined;
   /**
-   * Where a client sends an ID under which a page follows the upload, by `WxUploadProgress`; a field has to come before
-   * the file. Something that is no ID is answered with 400. @defaultValue none
+   * Where a client sends an ID under which a page follows the upload, by `WxUploadProgress`; a
+   * field has to come before the file. Something that is no ID is answered with 400. @defaultValue
+   * none
    */
   readonly progressId?: WxCloudProgressId | undefined;
   /** The name of the instance to store with. @defaultValue the default instance */
@@ -149,9 +158,12 @@ export interface WxCloudUploadEngineOptions {
 
 /** Options of an upload interceptor; for those of multer see `docs/migrating-from-multer.md`. */
 export interface WxCloudUploadInterceptorOptions extends WxCloudUploadEngineOptions {
-  /** Limits on the form and its files; a file over `fileSize` is answered with 413, the others with 400. */
+  /**
+   * Limits on the form and its files; a file over `fileSize` is answered with 413, the others with
+   * 400.
+   */
   readonly limits?: WxCloudUploadLimits | undefined;
-  /** Whether a request without any file is refused with 400. @defaultValue true */
+  /** True when a request without any file is refused with 400. @defaultValue true */
   readonly required?: boolean | undefined;
 }
 

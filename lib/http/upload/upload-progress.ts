@@ -35,7 +35,8 @@ const runningUploads = new WeakMap<StoredFiles, RunningUpload>();
 
 /**
  * What to tell the progress of a file to; undefined when nobody can watch it.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the client sent something else than an ID
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the client sent something else
+ * than an ID
  */
 export function progressListenerOf(
   file: WatchedFile,
@@ -62,10 +63,10 @@ export interface WxUploadProgressMessage {
 }
 
 /**
- * Lets a page follow the second leg of its upload, from the application to the storage: it makes up an ID, opens an
- * `EventSource` on a route that returns {@link WxUploadProgress.watch}, and sends the ID along with the form where the
- * upload interceptor's `progressId` says. Works within one process: behind several replicas both requests have to come
- * to the same one.
+ * Lets a page follow the second leg of its upload, from the application to the storage: it makes up
+ * an ID, opens an `EventSource` on a route that returns {@link WxUploadProgress.watch}, and sends
+ * the ID along with the form where the upload interceptor's `progressId` says. Works within one
+ * process: behind several replicas both requests have to come to the same one.
  */
 @Injectable()
 export class WxUploadProgress {
@@ -78,9 +79,10 @@ export class WxUploadProgress {
   }
 
   /**
-   * The events of the upload with this ID, for `@Sse()`: as they come, ten a second for a file at most, and one of the type
-   * `end` at last. May be called before the upload begins, which it waits for a minute for. The ID has 16 to 64 letters,
-   * digits, `-` and `_`; make it up at random, as whoever knows it can watch.
+   * The events of the upload with this ID, for `@Sse()`: as they come, ten a second for a file at
+   * most, and one of the type `end` at last. May be called before the upload begins, which it waits
+   * for a minute for. The ID has 16 to 64 letters, digits, `-` and `_`; make it up at random, as
+   * whoever knows it can watch.
    * @throws `HttpException` 400 when it is no such ID
    */
   watch(id: string): Observable<WxUploadProgressMessage> {

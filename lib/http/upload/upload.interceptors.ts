@@ -58,8 +58,8 @@ interface UploadInterceptorParts {
 }
 
 /**
- * Makes an interceptor that reads the form and stores its files, and that removes them unless the request is answered
- * with success.
+ * Makes an interceptor that reads the form and stores its files, and that removes them unless the
+ * request is answered with success.
  */
 function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterceptor> {
   const facts = factsFrom(parts);
@@ -169,7 +169,8 @@ function sumOf(maxCounts: FileSelection['maxCounts']): number | undefined {
 
 /**
  * Stores the one file of a field, as Nest's `FileInterceptor` does: `@UploadedFile()` then gives a
- * {@link WxCloudUploadedFile}, `@FileId()` its file ID. The file is removed unless the request is answered with success.
+ * {@link WxCloudUploadedFile}, `@FileId()` its file ID. The file is removed unless the request is
+ * answered with success.
  */
 export function WxCloudFileInterceptor(
   field: string,
@@ -183,7 +184,10 @@ export function WxCloudFileInterceptor(
   });
 }
 
-/** Stores the files of one field, up to `maxCount`, as Nest's `FilesInterceptor` does: see `@UploadedFiles()` and `@FileIds()`. */
+/**
+ * Stores the files of one field, up to `maxCount`, as Nest's `FilesInterceptor` does: see
+ * `@UploadedFiles()` and `@FileIds()`.
+ */
 export function WxCloudFilesInterceptor(
   field: string,
   maxCount = Infinity,
@@ -200,7 +204,10 @@ export function WxCloudFilesInterceptor(
   });
 }
 
-/** Stores the files of several fields, as Nest's `FileFieldsInterceptor` does: see `@UploadedFiles()` and `@FileIds(field)`. */
+/**
+ * Stores the files of several fields, as Nest's `FileFieldsInterceptor` does: see
+ * `@UploadedFiles()` and `@FileIds(field)`.
+ */
 export function WxCloudFileFieldsInterceptor(
   fields: readonly WxCloudFileField[],
   options: WxCloudUploadInterceptorOptions = {},
@@ -218,7 +225,10 @@ export function WxCloudFileFieldsInterceptor(
   });
 }
 
-/** Stores the files of any field, as Nest's `AnyFilesInterceptor` does: see `@UploadedFiles()` and `@FileIds()`. */
+/**
+ * Stores the files of any field, as Nest's `AnyFilesInterceptor` does: see `@UploadedFiles()` and
+ * `@FileIds()`.
+ */
 export function WxCloudAnyFilesInterceptor(
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {

@@ -1,4 +1,7 @@
-/** The value of an `ETag` header without its quotes; empty when there is none. For plain uploads COS makes it the MD5 of the content. */
+/**
+ * The value of an `ETag` header without its quotes; empty when there is none. For plain uploads COS
+ * makes it the MD5 of the content.
+ */
 export function decodeEtag(header: string | undefined): string {
   return (header ?? '').replace(/^W\//i, '').replaceAll('"', '');
 }
@@ -11,7 +14,10 @@ export function isStrongEtag(header: string | undefined): boolean {
   return header !== undefined && !/^W\//i.test(header) && decodeEtag(header) !== '';
 }
 
-/** The parts of COS's error document that matter here. @see https://cloud.tencent.com/document/api/436/7730 */
+/**
+ * The parts of COS's error document that matter here.
+ * @see https://cloud.tencent.com/document/api/436/7730
+ */
 export interface CosError {
   /** E.g. `SlowDown`. */
   readonly code: string;

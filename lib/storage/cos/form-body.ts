@@ -11,7 +11,11 @@ interface FormParts {
   readonly size: number;
   /** The file: at hand, or to be read once; it has to yield exactly `size` bytes. */
   readonly file: FileBytes;
-  /** Told how many bytes of the file were handed to the connection; not for a form that is sent in one piece. @defaultValue nobody is */
+  /**
+   * Told how many bytes of the file were handed to the connection; not for a form that is sent in
+   * one piece.
+   * @defaultValue nobody is
+   */
   readonly onFileBytes?: ((count: number) => void) | undefined;
   /**
    * Asked for the memory of a copy of the whole form; without it the form is sent in pieces.
@@ -26,7 +30,10 @@ interface FormBody {
   readonly headers: { readonly 'content-type': string; readonly 'content-length': string };
   /** What to send. */
   readonly body: Buffer | AsyncIterableIterator<Uint8Array>;
-  /** Whether the last byte was handed to the connection, so that the other side may have acted on the form. */
+  /**
+   * True when the last byte was handed to the connection, so that the other side may have acted on
+   * the form.
+   */
   readonly isSent: () => boolean;
 }
 
@@ -36,8 +43,8 @@ const MAX_JOINED_BYTES = 262_144;
 const PIECE_BYTES = 262_144;
 
 /**
- * Builds a `multipart/form-data` body with `file` as its last field, as COS demands, and its exact length, as COS
- * does not accept chunked forms. Field values are sent as raw UTF-8.
+ * Builds a `multipart/form-data` body with `file` as its last field, as COS demands, and its exact
+ * length, as COS does not accept chunked forms. Field values are sent as raw UTF-8.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
 export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormParts): FormBody {
@@ -74,7 +81,10 @@ interface FormSections {
 
 type FileIterator = Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
 
-/** The pieces of a form, in order. An iterator of its own, as every piece of a file comes through it. */
+/**
+ * The pieces of a form, in order. An iterator of its own, as every piece of a file comes through
+ * it.
+ */
 class FormPieces implements AsyncIterableIterator<Uint8Array> {
   readonly #sections: FormSections;
   readonly #onFileBytes: ((count: number) => void) | undefined;

@@ -31,7 +31,9 @@ export type GetObjectOutcome = GetObjectSuccess | GetObjectFailure;
 interface GetObjectSuccess {
   /** Tells a success from a failure. */
   readonly isFound: true;
-  /** The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded. */
+  /**
+   * The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded.
+   */
   readonly answer: HttpAnswer;
 }
 
@@ -41,7 +43,7 @@ interface GetObjectFailure {
   readonly isFound: false;
   /** Why there is no object. */
   readonly error: WxCloudStorageError;
-  /** Whether a fresh link may help at once. */
+  /** True when a fresh link may help at once. */
   readonly isLinkExpired: boolean;
 }
 

@@ -28,9 +28,12 @@ interface PostObjectFailure {
   readonly isStored: false;
   /** Why the upload does not count. */
   readonly error: Error;
-  /** Whether the object may be there all the same, so that it has to be looked for. */
+  /** True when the object may be there all the same, so that it has to be looked for. */
   readonly mayExist: boolean;
-  /** Whether COS refused the form perhaps for its shape or signature, so that one without the extra field may be taken. */
+  /**
+   * True when COS refused the form perhaps for its shape or signature, so that one without the
+   * extra field may be taken.
+   */
   readonly isFormRefused: boolean;
 }
 
@@ -42,7 +45,7 @@ interface PostObjectEvidence {
   readonly secrets: readonly string[];
   /** The MD5 of what was sent, when the ETag is to be compared with it. */
   readonly md5: string | undefined;
-  /** Whether every byte was sent. */
+  /** True when every byte was sent. */
   readonly isSent: boolean;
 }
 

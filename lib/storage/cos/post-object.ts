@@ -13,11 +13,17 @@ interface FormSubject {
   readonly link: UploadLink;
   /** The path, sent as the raw UTF-8 field `key`. */
   readonly cloudPath: string;
-  /** Sent as the form field `Content-Type`, as COS ignores the type on the file's own part; undefined leaves it out. */
+  /**
+   * Sent as the form field `Content-Type`, as COS ignores the type on the file's own part;
+   * undefined leaves it out.
+   */
   readonly contentType: string | undefined;
 }
 
-/** The fields of a form upload, in their order; the file comes behind them. @see https://cloud.tencent.com/document/api/436/14690 */
+/**
+ * The fields of a form upload, in their order; the file comes behind them.
+ * @see https://cloud.tencent.com/document/api/436/14690
+ */
 export function toFormFields({
   link,
   cloudPath,
@@ -36,23 +42,29 @@ export function toFormFields({
 interface PostObjectRequest extends FormSubject {
   /** What to send. */
   readonly body: UploadBody;
-  /** Whether the ETag that COS answers has to be the MD5 of what was sent. */
+  /** True when the ETag that COS answers has to be the MD5 of what was sent. */
   readonly verifyEtag: boolean;
   /** The memory that a copy of a small form is taken from. */
   readonly budget: MemoryBudget;
   /** Told how many bytes of the body were handed to the connection; undefined for nobody. */
   readonly onBytes: ((count: number) => void) | undefined;
-  /** Ends the upload. Once the last byte is sent it takes effect only after a grace period: see {@link postObject}. */
+  /**
+   * Ends the upload. Once the last byte is sent it takes effect only after a grace period: see
+   * {@link postObject}.
+   */
   readonly signal: AbortSignal;
 }
 
 const MAX_ANSWER_BYTES = 65_536;
-/** How long an answer is awaited after the last byte was sent and the caller gave up: only it says what became of the object. */
+/**
+ * How long an answer is awaited after the last byte was sent and the caller gave up: only it says
+ * what became of the object.
+ */
 const ANSWER_GRACE_MS = 3_000;
 
 /**
- * Sends one object to COS. When the caller gives up after the last byte was sent, the answer is awaited for 3 more
- * seconds, so that the object can be removed rather than left behind.
+ * Sends one object to COS. When the caller gives up after the last byte was sent, the answer is
+ * awaited for 3 more seconds, so that the object can be removed rather than left behind.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
 export async function postObject(

@@ -96,11 +96,20 @@ export function joinCell(owner: string, nowMs: () => number): CellMembership {
   };
 }
 
-/** A token is renewed this long before its end: for as long WeChat serves the old one beside the new. */
+/**
+ * A token is renewed this long before its end: for as long WeChat serves the old one beside the
+ * new.
+ */
 const RENEWAL_MARGIN_MS = 300_000;
-/** Replicas that started together do not renew together: each is late by a random part of this share of the margin. */
+/**
+ * Replicas that started together do not renew together: each is late by a random part of this share
+ * of the margin.
+ */
 const RENEWAL_JITTER = 0.2;
-/** How long a failed renewal keeps the next one waiting, so that an outage does not eat the day's quota. */
+/**
+ * How long a failed renewal keeps the next one waiting, so that an outage does not eat the day's
+ * quota.
+ */
 const RENEWAL_PAUSE_MS = 30_000;
 /** A token that is refused at this age or younger was of no use. */
 const YOUNG_MS = 600_000;
@@ -160,9 +169,10 @@ export class AccessTokenCache implements TokenSource {
   }
 
   /**
-   * A token that is good now. While a good one is held, its renewal does not keep anybody waiting. The signal ends this
-   * caller's waiting only.
-   * @throws {@link WxCloudStorageError} as the fetch does; `WX_CLOUD_TOKEN_REJECTED` when every new token is refused
+   * A token that is good now. While a good one is held, its renewal does not keep anybody waiting.
+   * The signal ends this caller's waiting only.
+   * @throws {@link WxCloudStorageError} as the fetch does; `WX_CLOUD_TOKEN_REJECTED` when every new
+   * token is refused
    */
   async get(signal?: AbortSignal): Promise<string> {
     signal?.throwIfAborted();
@@ -225,7 +235,9 @@ export class AccessTokenCache implements TokenSource {
     return Math.max(this.#failures.waitMs, this.#cell.refusals.waitMs);
   }
 
-  /** In the background; after a failure the old token serves, and the next renewal waits a little. */
+  /**
+   * In the background; after a failure the old token serves, and the next renewal waits a little.
+   */
   #renew(): void {
     if (this.#cell.fetching !== undefined) return;
     this.#fetchOnce().catch((error: unknown) => {
@@ -269,7 +281,9 @@ export class AccessTokenCache implements TokenSource {
   }
 }
 
-/** What failed last is still known to fail; its code and numbers are what the caller has to act on. */
+/**
+ * What failed last is still known to fail; its code and numbers are what the caller has to act on.
+ */
 function stillFailing(last: unknown, waitMs: number): unknown {
   if (!(last instanceof WxCloudStorageError)) return last;
   const { code, retryable, errcode, errmsg, endpoint, requestId, upstreamStatus } = last;

@@ -3,7 +3,10 @@ import { WxCloudStorageError } from '../../errors/errors.js';
 import { elapsedMs, untilAborted } from '../../operations/deadline.js';
 import type { TokenSource } from '../wechat-api.js';
 
-/** The platform writes a new token this often. @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html */
+/**
+ * The platform writes a new token this often.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
+ */
 const REREAD_AFTER_MS = 600_000;
 /** Each of its tokens is good for this long. */
 const LIFE_MS = 1_800_000;
@@ -26,9 +29,9 @@ interface CloudbaseTokenFileParts {
 }
 
 /**
- * The token that the platform mounts into a container. The file is looked at for every call and read again when it has
- * changed, after a refusal, and at least every 10 minutes; while it cannot be read, the token read last serves, for 30
- * minutes at most.
+ * The token that the platform mounts into a container. The file is looked at for every call and
+ * read again when it has changed, after a refusal, and at least every 10 minutes; while it cannot
+ * be read, the token read last serves, for 30 minutes at most.
  */
 export class CloudbaseTokenFile implements TokenSource {
   readonly #file: string;
@@ -42,7 +45,10 @@ export class CloudbaseTokenFile implements TokenSource {
     this.#nowMs = nowMs;
   }
 
-  /** The token that the file holds now. @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_UNAVAILABLE` */
+  /**
+   * The token that the file holds now.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_UNAVAILABLE`
+   */
   async get(signal?: AbortSignal): Promise<string> {
     signal?.throwIfAborted();
     this.#reading ??= this.#read().finally(() => {

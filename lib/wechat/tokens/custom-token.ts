@@ -8,7 +8,8 @@ export const CUSTOM_TOKEN_ENDPOINT = 'auth.getToken';
 
 /**
  * Asks the application's own function for a token. The signal ends the waiting only.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_UNAVAILABLE` when it throws, or gives something else
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_UNAVAILABLE` when it throws, or gives
+ * something else
  */
 export async function getCustomToken(
   { getToken }: ResolvedCustomAuth,

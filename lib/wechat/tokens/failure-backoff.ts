@@ -9,8 +9,8 @@ interface FetchPacing {
 }
 
 /**
- * Spaces out the fetches of a token that keeps failing, so that an outage, or a refusal that lasts, costs a bounded part of
- * the day's quota however many requests arrive.
+ * Spaces out the fetches of a token that keeps failing, so that an outage, or a refusal that lasts,
+ * costs a bounded part of the day's quota however many requests arrive.
  */
 export class FetchPace {
   readonly #nowMs: () => number;

@@ -32,13 +32,19 @@ export function tokenOwner({ appid, type, secret }: ResolvedTokenCallAuth): stri
 const STORE_MS = 1_000;
 /** How long a store that failed is left alone. */
 const STORE_PAUSE_MS = 5_000;
-/** How long a process may hold the lock: longer than a token call takes, and how long one that died blocks the others. */
+/**
+ * How long a process may hold the lock: longer than a token call takes, and how long one that died
+ * blocks the others.
+ */
 const LOCK_MS = 15_000;
 /** How often it is looked whether the process that holds the lock is done. */
 const POLL_MS = 100;
 /** A token with less life left is not worth taking over. */
 const LEAST_LIFE_MS = 10_000;
-/** While the store is out, processes void each other's classic tokens; these waits keep that from eating the quota. */
+/**
+ * While the store is out, processes void each other's classic tokens; these waits keep that from
+ * eating the quota.
+ */
 const ALONE = { free: 3, firstWaitMs: 30_000, longestWaitMs: 300_000 };
 
 /** What a {@link SharedTokenFetcher} works with. */
@@ -56,8 +62,9 @@ interface SharedTokenFetcherParts {
 }
 
 /**
- * Fetches a token for all processes that share a store: one of them asks WeChat, the others wait for what it brings. When
- * the store is slow or gone, this process asks for itself, and less and less often.
+ * Fetches a token for all processes that share a store: one of them asks WeChat, the others wait
+ * for what it brings. When the store is slow or gone, this process asks for itself, and less and
+ * less often.
  */
 export class SharedTokenFetcher {
   readonly #parts: SharedTokenFetcherParts;

@@ -16,7 +16,10 @@ const TIMES_A_DAY = 20;
 const INTERVAL_MS = 30_000;
 const DAY_MS = 86_400_000;
 
-/** How often this process may force a new stable token: 20 times in 24 hours, 30 seconds apart, as WeChat allows. */
+/**
+ * How often this process may force a new stable token: 20 times in 24 hours, 30 seconds apart, as
+ * WeChat allows.
+ */
 export class ForcedRefreshBudget {
   readonly #nowMs: () => number;
   #takenAtMs: readonly number[] = [];
@@ -49,11 +52,14 @@ export interface UnwantedTokens {
 interface TokenCall {
   /** Ends it. */
   readonly signal: AbortSignal;
-  /** Whether the stable token is voided at once and replaced. @defaultValue false */
+  /** True when the stable token is voided at once and replaced. @defaultValue false */
   readonly isForced?: boolean;
 }
 
-/** Makes one token call of the kind that `auth` names. @throws {@link WxCloudStorageError} as {@link JsonApi.call} does */
+/**
+ * Makes one token call of the kind that `auth` names.
+ * @throws {@link WxCloudStorageError} as {@link JsonApi.call} does
+ */
 export async function fetchAccessToken(
   api: JsonApi,
   auth: ResolvedTokenCallAuth,
@@ -85,7 +91,7 @@ const TOKEN_ENDPOINTS: ReadonlySet<string | undefined> = new Set([
   CUSTOM_TOKEN_ENDPOINT,
 ]);
 
-/** Whether an error came from fetching a token, which has had its own tries already. */
+/** True when an error came from fetching a token, which has had its own tries already. */
 export function isTokenCallError(error: unknown): boolean {
   return error instanceof WxCloudStorageError && TOKEN_ENDPOINTS.has(error.endpoint);
 }
@@ -112,8 +118,8 @@ export class TokenFetcher {
   }
 
   /**
-   * Fetches a token. The stable call answers the same one while it is good; when that is the very token that was
-   * refused, a new one is forced, as far as the budget allows.
+   * Fetches a token. The stable call answers the same one while it is good; when that is the very
+   * token that was refused, a new one is forced, as far as the budget allows.
    */
   async fetch({ rejected }: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
     const { auth } = this.#parts;

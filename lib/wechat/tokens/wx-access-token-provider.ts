@@ -18,11 +18,12 @@ export class WxAccessTokenProvider {
   }
 
   /**
-   * An access token that is good now. Callers share one fetch; the token is renewed before it expires. Ask for it right
-   * before each use and do not keep it.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_REFUSED` when WeChat refuses the AppID, the AppSecret or
-   * this address; `WX_CLOUD_CREDENTIAL_UNAVAILABLE` when there is none to be had; `WX_CLOUD_QUOTA_EXCEEDED`; `WX_CLOUD_CONNECTION_FAILED`; `WX_CLOUD_REQUEST_TIMED_OUT`; `WX_CLOUD_STORAGE_CLOSED` once the
-   * application is closed
+   * An access token that is good now. Callers share one fetch; the token is renewed before it
+   * expires. Ask for it right before each use and do not keep it.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_REFUSED` when WeChat refuses the
+   * AppID, the AppSecret or this address; `WX_CLOUD_CREDENTIAL_UNAVAILABLE` when there is none to
+   * be had; `WX_CLOUD_QUOTA_EXCEEDED`; `WX_CLOUD_CONNECTION_FAILED`; `WX_CLOUD_REQUEST_TIMED_OUT`;
+   * `WX_CLOUD_STORAGE_CLOSED` once the application is closed
    */
   async getAccessToken(): Promise<string> {
     const token = await this.#tokens.get();
@@ -35,8 +36,9 @@ export class WxAccessTokenProvider {
   }
 
   /**
-   * Says that WeChat refused a token (40001, 40014 or 42001), so that the next call fetches another. A newer token that
-   * has taken its place meanwhile is kept: any number of callers may report the same token.
+   * Says that WeChat refused a token (40001, 40014 or 42001), so that the next call fetches
+   * another. A newer token that has taken its place meanwhile is kept: any number of callers may
+   * report the same token.
    */
   invalidate(rejected: string): void {
     this.#tokens.invalidate(rejected);

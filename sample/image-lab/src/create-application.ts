@@ -13,7 +13,9 @@ import { securityHeaders } from './security-headers.js';
 
 const PUBLIC_FOLDER = fileURLToPath(new URL('../public/', import.meta.url));
 
-/** Builds the application on a cloud; it does not listen yet. It closes the cloud when it is closed. */
+/**
+ * Builds the application on a cloud; it does not listen yet. It closes the cloud when it is closed.
+ */
 export async function createApplication(
   cloud: Cloud,
   logger: LoggerService | false = new LabLogger(),

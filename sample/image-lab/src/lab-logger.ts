@@ -1,6 +1,8 @@
 import { ConsoleLogger } from '@nestjs/common';
 
-/** Nest's own reports, with stacks, about what stops a start; `main.ts` says it in one line instead. */
+/**
+ * Nest's own reports, with stacks, about what stops a start; `main.ts` says it in one line instead.
+ */
 const START_FAILURES: readonly unknown[] = ['ExceptionHandler', 'NestApplication'];
 
 /** Nest's logger, without the list of routes and without a second report of a failed start. */

@@ -7,10 +7,11 @@ const HOST_HEADER = /^(?<name>\[[^\]]*\]|[^:]*)(?::\d{1,5})?$/;
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Refuses what other web sites send through the visitor's browser, for every address, the files of the page included. A form
- * post needs no permission to reach 127.0.0.1; and a site that lets its own name lead to 127.0.0.1 (DNS rebinding) counts as
- * the lab itself to the browser, but still names itself in `Host`. Mini programs, tests and command lines send neither
- * `Origin` nor `Sec-Fetch-Site`, and are let through.
+ * Refuses what other web sites send through the visitor's browser, for every address, the files of
+ * the page included. A form post needs no permission to reach 127.0.0.1; and a site that lets its
+ * own name lead to 127.0.0.1 (DNS rebinding) counts as the lab itself to the browser, but still
+ * names itself in `Host`. Mini programs, tests and command lines send neither `Origin` nor
+ * `Sec-Fetch-Site`, and are let through.
  */
 export function refuseStrangers(allowedHosts: readonly string[]): Middleware {
   return (request, response, next) => {

@@ -3,7 +3,9 @@ import type { Cloud } from './cloud/cloud.js';
 
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
-/** Lets the page load nothing but its own files, and images from the cloud; and send to nobody else. */
+/**
+ * Lets the page load nothing but its own files, and images from the cloud; and send to nobody else.
+ */
 export function securityHeaders({
   imageSources,
   uploadTargets,

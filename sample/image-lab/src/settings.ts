@@ -14,7 +14,10 @@ export interface WechatCredentials {
 export interface Settings {
   /** The port on 127.0.0.1; 0 takes a free one. */
   readonly port: number;
-  /** Names under which the lab may be opened besides loopback ones, in lower case; from `ALLOWED_HOSTS`. */
+  /**
+   * Names under which the lab may be opened besides loopback ones, in lower case; from
+   * `ALLOWED_HOSTS`.
+   */
   readonly allowedHosts: readonly string[];
   /** Undefined when none of the three variables is set: then the emulator is used. */
   readonly wechat: WechatCredentials | undefined;
@@ -24,7 +27,10 @@ const DEFAULT_PORT = '3000';
 const HIGHEST_PORT = 65_535;
 const WECHAT_VARIABLES = ['WX_APPID', 'WX_SECRET', 'WX_ENV_ID'] as const;
 
-/** Reads the settings; an empty variable counts as not set. @throws {StartError} naming the variable and what to do */
+/**
+ * Reads the settings; an empty variable counts as not set.
+ * @throws {StartError} naming the variable and what to do
+ */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   return {
     port: readPort(environment['PORT'] || DEFAULT_PORT),

@@ -12,7 +12,7 @@ export type CloudRequest = JournalEntry;
 
 /** Where the images are kept. */
 export interface Cloud {
-  /** Whether it is the emulator inside this process, or WeChat's own. */
+  /** True when it is the emulator inside this process, or WeChat's own. */
   readonly mode: 'emulator' | 'wechat';
   /** The environment ID. */
   readonly env: string;

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import type { Cloud } from './cloud.js';
 
-/** Starts the emulator in this process; its objects are in a temporary folder that goes when it is closed. */
+/**
+ * Starts the emulator in this process; its objects are in a temporary folder that goes when it is
+ * closed.
+ */
 export async function openEmulatedCloud(): Promise<Cloud> {
   const dataDir = await mkdtemp(join(tmpdir(), 'image-lab-'));
   const emulator = await startWxCloudEmulator({ dataDir });

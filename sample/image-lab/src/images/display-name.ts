@@ -8,12 +8,18 @@ export function toDisplayName(name: string): string {
   return base.slice(0, LONGEST).replaceAll(/\p{C}/gu, '').trim() || 'image';
 }
 
-/** The name of a new image: that of its source, what was done with it, and its own extension, e.g. `cat-480.png`. */
+/**
+ * The name of a new image: that of its source, what was done with it, and its own extension, e.g.
+ * `cat-480.png`.
+ */
 export function nameResult(source: string, operation: Operation, extension: string): string {
   return insertBeforeExtension(withExtension(source, extension), `-${describe(operation)}`);
 }
 
-/** The name itself while it is free, else the first free one of `cat (2).png`, `cat (3).png` and so on. */
+/**
+ * The name itself while it is free, else the first free one of `cat (2).png`, `cat (3).png` and so
+ * on.
+ */
 export function toFreeName(name: string, isTaken: (name: string) => boolean): string {
   for (let count = 1; ; count += 1) {
     const candidate = count === 1 ? name : insertBeforeExtension(name, ` (${count})`);

@@ -25,8 +25,8 @@ export interface GalleryImage {
 }
 
 /**
- * The images that this process knows, in memory. It is also what may be worked on: a file ID that is not in here is
- * refused, even when the environment has such a file.
+ * The images that this process knows, in memory. It is also what may be worked on: a file ID that
+ * is not in here is refused, even when the environment has such a file.
  */
 @Injectable()
 export class Gallery {
@@ -37,7 +37,7 @@ export class Gallery {
     return [...this.#images.values()].toReversed();
   }
 
-  /** Whether an image is in it. */
+  /** True when an image is in it. */
   has(fileId: string): boolean {
     return this.#images.has(fileId);
   }
@@ -63,7 +63,10 @@ export class Gallery {
     );
   }
 
-  /** Gives the image as it is kept: a result has a name of its own. @throws {ImageError} `GALLERY_FULL` */
+  /**
+   * Gives the image as it is kept: a result has a name of its own.
+   * @throws {ImageError} `GALLERY_FULL`
+   */
   add(image: GalleryImage): GalleryImage {
     this.assertHasRoom();
     const names = new Set([...this.#images.values()].map(({ name }) => name));

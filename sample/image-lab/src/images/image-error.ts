@@ -36,7 +36,9 @@ export interface ImageErrorDetails {
   readonly max?: number;
 }
 
-/** Answered with the status of its code; the body has the shape that the storage's own errors have. */
+/**
+ * Answered with the status of its code; the body has the shape that the storage's own errors have.
+ */
 export class ImageError extends HttpException {
   constructor(
     errorCode: ImageErrorCode,

@@ -59,7 +59,10 @@ export class ImagesController {
     return this.images.add({ ...file, name: file.originalname }, work);
   }
 
-  /** A file ID comes in and a file ID goes out: small enough for `wx.cloud.callContainer`. The bytes are for the storage. */
+  /**
+   * A file ID comes in and a file ID goes out: small enough for `wx.cloud.callContainer`. The bytes
+   * are for the storage.
+   */
   @Post('operations')
   @UseInterceptors(ResultInterceptor, storeResult)
   async process(

@@ -81,12 +81,18 @@ export class ImagesService {
     return this.#withLinks(this.gallery.list(), work);
   }
 
-  /** Before something is begun that is to end in the gallery. @throws {ImageError} `GALLERY_FULL` */
+  /**
+   * Before something is begun that is to end in the gallery.
+   * @throws {ImageError} `GALLERY_FULL`
+   */
   assertHasRoom(): void {
     this.gallery.assertHasRoom();
   }
 
-  /** Takes an uploaded file into the gallery. @throws {ImageError} when it holds no image that can be read */
+  /**
+   * Takes an uploaded file into the gallery.
+   * @throws {ImageError} when it holds no image that can be read
+   */
   async add(file: StoredFile, work: RequestWork): Promise<ImageView> {
     this.gallery.assertHasRoom();
     const { fileId, size, contentType } = file;
@@ -99,7 +105,10 @@ export class ImagesService {
     return this.#register(image, thumbnail, work);
   }
 
-  /** Makes a new image of one in the gallery; {@link addResult} goes on with it. @throws {ImageError} `IMAGE_UNKNOWN`, `RESULT_TOO_LARGE` */
+  /**
+   * Makes a new image of one in the gallery; {@link addResult} goes on with it.
+   * @throws {ImageError} `IMAGE_UNKNOWN`, `RESULT_TOO_LARGE`
+   */
   async process(file: WxCloudFile, operation: Operation, work: RequestWork): Promise<ResultFile> {
     // The pipe refuses what is no file ID of this environment; the gallery, what is not its own.
     const source = this.gallery.get(file.fileId);
@@ -114,7 +123,9 @@ export class ImagesService {
     return { body: result.bytes, fileName: name, contentType: result.contentType };
   }
 
-  /** Takes what {@link process} made in the same request into the gallery, now that it is stored. */
+  /**
+   * Takes what {@link process} made in the same request into the gallery, now that it is stored.
+   */
   async addResult(reply: WxCloudReply, work: RequestWork): Promise<ResultView> {
     const draft = this.#drafts.get(work);
     if (draft === undefined) throw new Error('There is no result: process() comes first.');

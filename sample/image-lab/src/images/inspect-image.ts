@@ -54,7 +54,10 @@ export async function openImage(bytes: Buffer): Promise<OpenImage> {
   return { pipeline: pipeline.timeout({ seconds: PROCESSING_SECONDS }), format, width, height };
 }
 
-/** Decodes a whole image, so that a damaged one is found out. @throws {ImageError} as {@link openImage} does */
+/**
+ * Decodes a whole image, so that a damaged one is found out.
+ * @throws {ImageError} as {@link openImage} does
+ */
 export async function inspectImage(
   bytes: Buffer,
 ): Promise<{ width: number; height: number; thumbnail: EncodedImage }> {

@@ -7,7 +7,10 @@ export const CONTENT_TYPES = [
   'image/avif',
 ] as const;
 
-/** Where uploaded images are, and those that were made of them. Thumbnails are elsewhere: nobody works on them. */
+/**
+ * Where uploaded images are, and those that were made of them. Thumbnails are elsewhere: nobody
+ * works on them.
+ */
 export const UPLOADED_FOLDER = 'images/';
 
 /** See {@link UPLOADED_FOLDER}. */

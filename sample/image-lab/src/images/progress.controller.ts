@@ -11,7 +11,10 @@ export class ProgressController {
 
   constructor(private readonly progress: WxUploadProgress) {}
 
-  /** For an `EventSource`; the ID is the one that the page sends with its form. @throws {ImageError} `LAB_BUSY` */
+  /**
+   * For an `EventSource`; the ID is the one that the page sends with its form.
+   * @throws {ImageError} `LAB_BUSY`
+   */
   @Sse(':id')
   watch(@Param('id') id: string): Observable<MessageEvent> {
     if (this.#watchers >= WATCHERS) {

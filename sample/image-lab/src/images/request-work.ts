@@ -4,8 +4,8 @@ import { createParamDecorator, Logger, type ExecutionContext } from '@nestjs/com
 type Undo = () => unknown;
 
 /**
- * What a request has done so far. When it is answered with an error, or its client goes away before the answer has
- * arrived, all of it is undone, the latest first.
+ * What a request has done so far. When it is answered with an error, or its client goes away before
+ * the answer has arrived, all of it is undone, the latest first.
  */
 export class RequestWork {
   readonly #controller = new AbortController();

@@ -10,8 +10,8 @@ import { ImagesService, type ResultView } from './images.service.js';
 import { workOf } from './request-work.js';
 
 /**
- * Takes what `WxCloudReplyInterceptor` has stored into the gallery, so it has to be outside of it. When this fails, that
- * one removes the file, as it does whenever the answer does not arrive.
+ * Takes what `WxCloudReplyInterceptor` has stored into the gallery, so it has to be outside of it.
+ * When this fails, that one removes the file, as it does whenever the answer does not arrive.
  */
 @Injectable()
 export class ResultInterceptor implements NestInterceptor<WxCloudReply, ResultView> {

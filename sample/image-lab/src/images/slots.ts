@@ -11,7 +11,10 @@ export class Slots {
     this.#longestQueue = longestQueue;
   }
 
-  /** Runs a task when there is room for it. @throws {ImageError} `LAB_BUSY`, and as {@link enter} does */
+  /**
+   * Runs a task when there is room for it.
+   * @throws {ImageError} `LAB_BUSY`, and as {@link enter} does
+   */
   async run<Result>(task: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     const leave = await this.enter(signal);
     try {
@@ -23,7 +26,8 @@ export class Slots {
 
   /**
    * Waits for room, which is taken until the function that it gives is called.
-   * @throws {ImageError} `LAB_BUSY` when too many wait already; the signal's reason when that is aborted
+   * @throws {ImageError} `LAB_BUSY` when too many wait already; the signal's reason when that is
+   * aborted
    */
   async enter(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();

@@ -29,7 +29,10 @@ export class DirectUploadsService {
     return form;
   }
 
-  /** Takes a file into the gallery, or removes it when it is refused. @throws {ImageError} `UPLOAD_UNKNOWN`, and as {@link ImagesService.add} does */
+  /**
+   * Takes a file into the gallery, or removes it when it is refused.
+   * @throws {ImageError} `UPLOAD_UNKNOWN`, and as {@link ImagesService.add} does
+   */
   async confirm(fileId: string, work: RequestWork): Promise<ImageView> {
     const { name, ticket } = this.pending.take(fileId);
     try {

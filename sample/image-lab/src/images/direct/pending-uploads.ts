@@ -25,15 +25,19 @@ interface PendingUpload extends ExpectedUpload {
   timer: NodeJS.Timeout;
 }
 
-/** How long after its form has expired a file may still be on its way: the storage looks at the time when it begins. */
+/**
+ * How long after its form has expired a file may still be on its way: the storage looks at the time
+ * when it begins.
+ */
 const GRACE_MS = 60_000;
 
 /** No form is remembered for longer, whatever end it names. */
 const LONGEST_FORM_MS = 3_600_000;
 
 /**
- * The forms that were handed out and can still be posted. When one has expired, its file is removed unless the gallery
- * has it: it was never confirmed, was refused, or came once more after its image was deleted.
+ * The forms that were handed out and can still be posted. When one has expired, its file is removed
+ * unless the gallery has it: it was never confirmed, was refused, or came once more after its image
+ * was deleted.
  */
 @Injectable()
 export class PendingUploads implements BeforeApplicationShutdown, OnApplicationShutdown {
@@ -45,7 +49,10 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
     private readonly gallery: Gallery,
   ) {}
 
-  /** Has a form made, and remembers it with the name of the file it is for. @throws {ImageError} `LAB_BUSY` */
+  /**
+   * Has a form made, and remembers it with the name of the file it is for.
+   * @throws {ImageError} `LAB_BUSY`
+   */
   async open(name: string, makeForm: () => Promise<UploadForm>): Promise<UploadForm> {
     if (this.#uploads.size + this.#opening >= OPEN_FORMS) {
       throw new ImageError('LAB_BUSY', 'Too many uploads are open. Try again in some minutes.');
@@ -60,7 +67,10 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
     }
   }
 
-  /** Begins to confirm an upload, which {@link settle} ends. @throws {ImageError} `UPLOAD_UNKNOWN` */
+  /**
+   * Begins to confirm an upload, which {@link settle} ends.
+   * @throws {ImageError} `UPLOAD_UNKNOWN`
+   */
   take(fileId: string): ExpectedUpload {
     const upload = this.#uploads.get(fileId);
     if (upload?.state === 'open') {
@@ -73,7 +83,10 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
     );
   }
 
-  /** The upload is confirmed, or open again: as long as its form is good, another file can be posted with it. */
+  /**
+   * The upload is confirmed, or open again: as long as its form is good, another file can be posted
+   * with it.
+   */
   settle(fileId: string, state: Exclude<UploadState, 'confirming'>): void {
     const upload = this.#uploads.get(fileId);
     if (upload !== undefined) upload.state = state;

@@ -14,7 +14,10 @@ const EXTENSIONS: Readonly<Record<(typeof CONTENT_TYPES)[number], string>> = {
 export interface UploadRequest {
   /** Its name, for people. */
   readonly name: string;
-  /** The type it is stored with; undefined when the client names none that is taken. Its content decides later on. */
+  /**
+   * The type it is stored with; undefined when the client names none that is taken. Its content
+   * decides later on.
+   */
   readonly contentType: string | undefined;
   /** The usual extension of that type. */
   readonly extension: string | undefined;

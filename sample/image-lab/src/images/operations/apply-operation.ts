@@ -9,7 +9,10 @@ import {
 import type { Operation } from './operation.js';
 import { drawWatermark } from './draw-watermark.js';
 
-/** How results are encoded: as what they came from, unless that is slow to write or knows few colours. */
+/**
+ * How results are encoded: as what they came from, unless that is slow to write or knows few
+ * colours.
+ */
 const ENCODINGS: Readonly<Record<ImageFormat, 'png' | 'jpeg' | 'webp'>> = {
   png: 'png',
   gif: 'png',
@@ -25,7 +28,10 @@ const UNCOVERED = {
   jpeg: { r: 255, g: 255, b: 255, alpha: 1 },
 } as const;
 
-/** Makes a new image of one; metadata such as a place is not taken over. @throws {ImageError} `IMAGE_UNREADABLE`, `IMAGE_PIXELS_EXCEEDED` */
+/**
+ * Makes a new image of one; metadata such as a place is not taken over.
+ * @throws {ImageError} `IMAGE_UNREADABLE`, `IMAGE_PIXELS_EXCEEDED`
+ */
 export async function applyOperation(bytes: Buffer, operation: Operation): Promise<EncodedImage> {
   const image = await openImage(bytes);
   const encoding = ENCODINGS[image.format];

@@ -8,7 +8,10 @@ const SHADOW_ALPHA = 0.55;
 const WHITE = '#ffffff';
 const BLACK = '#000000';
 
-/** Draws a text, white with a soft shadow, to be laid over an image; it is never larger than the image. */
+/**
+ * Draws a text, white with a soft shadow, to be laid over an image; it is never larger than the
+ * image.
+ */
 export async function drawWatermark(
   watermark: Watermark,
   { width, height }: Pick<OpenImage, 'width' | 'height'>,

@@ -17,7 +17,10 @@ export function readObject(name: string, value: unknown): Readonly<Record<string
   throw new ImageError('OPERATION_INVALID', `${name} has to be a JSON object.`);
 }
 
-/** Reads the options of an operation one by one. Its methods throw {@link ImageError} `OPERATION_INVALID`. */
+/**
+ * Reads the options of an operation one by one. Its methods throw {@link ImageError}
+ * `OPERATION_INVALID`.
+ */
 export class OptionsReader {
   readonly #unread: Map<string, unknown>;
 

@@ -23,7 +23,8 @@ const READERS: Readonly<Record<OperationName, (options: OptionsReader) => Operat
 };
 
 /**
- * Reads what a request for an operation asks for: every option is required, none unknown. Its `fileId` is read by a pipe.
+ * Reads what a request for an operation asks for: every option is required, none unknown. Its
+ * `fileId` is read by a pipe.
  * @throws {ImageError} `OPERATION_INVALID` naming the member
  */
 export function readOperation(body: unknown): Operation {
