@@ -24,7 +24,7 @@ import { logFailure, toHttpException } from '../http-exception.js';
 import { announceRetry } from '../refused-request.js';
 import { assertHost, describeEnhancer, type EnhancerFacts } from '../startup/enhancers.js';
 import { startNamed } from '../startup/routes.js';
-import { keepOnSuccess, watchStoredFiles } from '../upload-transaction.js';
+import { beginTransaction, rollBackOnError } from '../upload-transaction.js';
 import { readReplyBody } from './reply-body.js';
 import { assertReplyOptions, type WxCloudReplyOptions } from './reply-options.js';
 import { type ReplyContext, storeReply } from './store-reply.js';
@@ -68,18 +68,18 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
       const http = context.switchToHttp();
       const request = http.getRequest<ReplyRequest>();
       const response = rawResponseOf(http.getResponse<ServerResponse>());
-      const files = watchStoredFiles(request, response);
+      const transaction = beginTransaction(request, response);
       const reply: ReplyContext = {
         context: this.#find().context,
         options,
         request,
-        files,
+        transaction,
       };
       return next.handle().pipe(
         // Nest answers with the last value only, so the others are not worth storing.
         takeLast(1),
         concatMap(value => replaceBytes(value, reply, response)),
-        keepOnSuccess(files, error => error),
+        rollBackOnError(transaction, error => error),
       );
     }
 

@@ -11,7 +11,7 @@ import type { WxCloudHttpRequest } from '../application-registry.js';
 import { chooseCloudPath, type ChosenPath } from '../cloud-path-option.js';
 import { RequestMemory } from '../refused-request.js';
 import { formatDisposition } from '../serve/content-disposition.js';
-import type { StoredFiles } from '../upload-transaction.js';
+import type { UploadTransaction } from '../upload-transaction.js';
 import type { ReplyBody } from './reply-body.js';
 import type { WxCloudReply, WxCloudReplyOptions } from './reply-options.js';
 
@@ -74,7 +74,7 @@ export interface ReplyContext {
   /** The request. */
   readonly request: WxCloudHttpRequest;
   /** What the request has stored; it is removed unless the answer arrives. */
-  readonly files: StoredFiles;
+  readonly transaction: UploadTransaction;
 }
 
 /**
@@ -85,15 +85,15 @@ export async function storeReply(
   reply: ReplyBody,
   replyContext: ReplyContext,
 ): Promise<WxCloudReply | StreamableFile> {
-  const { context, options, files } = replyContext;
+  const { context, options, transaction } = replyContext;
   try {
     // Before anything of it is read, as then it would have to be let go of.
     assertContentType(reply.contentType);
-    return await files.run(context, 'storing an answer', async signal => {
+    return await transaction.run(context, 'storing an answer', async signal => {
       const { idleMs } = context.options.timeouts;
       const { whenOverBytes: maxBytes } = options;
       const memory = new RequestMemory(context.budget);
-      files.onEnd(() => memory.release());
+      transaction.onEnd(() => memory.release());
       const taken =
         maxBytes === undefined
           ? reply
@@ -102,7 +102,7 @@ export async function storeReply(
       const left = { ...reply, source: taken.source };
       const { stored, isPathUnique } = await uploadReply(left, replyContext, signal);
       const { fileId, cloudPath, size, contentType } = stored;
-      await files.add({ fileId, context, isPathUnique });
+      await transaction.track({ fileId, context, isPathUnique });
       signal.throwIfAborted();
       const link = await makeLink(fileId, replyContext, signal);
       return { fileId, cloudPath, size, contentType, ...link };

@@ -2,7 +2,7 @@ import type { MemoryBudget } from '../../body/memory-budget.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
 import { RequestNote } from '../application-registry.js';
 import { RequestMemory } from '../refused-request.js';
-import type { StoredFiles } from '../upload-transaction.js';
+import type { UploadTransaction } from '../upload-transaction.js';
 import type { FileTarget } from './request-files.js';
 
 /** So much of one request is only counted, as every form begins where there is room for it. */
@@ -124,12 +124,16 @@ export class FileHeads {
 const notedHeads = new RequestNote<FileHeads>('fileHeads');
 
 /** The heads of a request's files; they are released when it ends. */
-export function fileHeadsOf(request: object, files: StoredFiles, budget: MemoryBudget): FileHeads {
+export function fileHeadsOf(
+  request: object,
+  transaction: UploadTransaction,
+  budget: MemoryBudget,
+): FileHeads {
   const known = notedHeads.read(request);
   if (known !== undefined) return known;
   const heads = new FileHeads(budget);
   notedHeads.write(request, heads);
-  files.onEnd(() => heads.release());
+  transaction.onEnd(() => heads.release());
   return heads;
 }
 

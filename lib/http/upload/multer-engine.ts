@@ -27,7 +27,7 @@ import {
 import { toLoggedException } from '../http-exception.js';
 import { announceRetry, assertRoomForForm, closeAfterAnswer, endBody } from '../refused-request.js';
 import { namingSubject, noteEngine } from '../startup/enhancers.js';
-import { storedFilesOf } from '../upload-transaction.js';
+import { transactionOf } from '../upload-transaction.js';
 import { fileHeadsOf } from './file-heads.js';
 import { storeFormFile } from './store-file.js';
 import { assertEngineOptions } from './upload-option-checks.js';
@@ -91,8 +91,8 @@ class EngineRequest {
   constructor(request: object, { operations, options }: EngineContext) {
     this.#request = rawRequestOf(request);
     this.#response = originOf(request).response;
-    const files = storedFilesOf(request);
-    this.#onGivenUp = error => files.failWith(error);
+    const transaction = transactionOf(request);
+    this.#onGivenUp = error => transaction.fail(error);
     const { idleMs, totalMs } = options.timeouts;
     this.#idle = new IdleTimer(idleMs, () => this.#onIdle(idleMs));
     this.#total = new IdleTimer(totalMs, () => this.#giveUp(tookTooLong(totalMs)));
@@ -247,7 +247,7 @@ async function removeFile(
 ): Promise<void> {
   // Parsers remove files when a form has failed, and when their route refuses them.
   findEngineRequest(request)?.refuse();
-  if (fileId !== undefined) await storedFilesOf(request).remove(fileId);
+  if (fileId !== undefined) await transactionOf(request).delete(fileId);
 }
 
 async function storeOrDrain(
@@ -266,7 +266,7 @@ async function storeOrDrain(
     // them.
     drain(file.stream);
     bounded?.refuse(error);
-    const failure = await storedFilesOf(request).failWith(error);
+    const failure = await transactionOf(request).fail(error);
     announceRetry(originOf(request).response, failure);
     throw toLoggedException(failure, request);
   } finally {
@@ -280,19 +280,19 @@ async function storeFile(
   request: WxCloudHttpRequest,
   { stream, fieldname, originalname: given, mimetype }: EngineFile,
 ): Promise<StoredUpload> {
-  const files = storedFilesOf(request);
+  const transaction = transactionOf(request);
   assertBytes(rawRequestOf(request));
-  if (!files.hasBegun) assertRoomForForm(context.budget);
+  if (!transaction.hasFiles) assertRoomForForm(context.budget);
   const originalname = toFileName(takesNamesForLatin1(request) ? decodeLatin1Name(given) : given);
   const { stored, head } = await storeFormFile({
     options,
     context,
     request,
-    files,
+    transaction,
     file: { fieldname, originalname, mimetype },
     pieces: readStream(stream, context.budget, fieldname),
   });
-  fileHeadsOf(request, files, context.budget).showOnRequest(request, stored.fileId, head);
+  fileHeadsOf(request, transaction, context.budget).showOnRequest(request, stored.fileId, head);
   return { ...stored, originalname };
 }
 

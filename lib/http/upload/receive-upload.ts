@@ -7,7 +7,7 @@ import type { FormBody } from '../../multipart/text-fields.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import { rawRequestOf, type WxCloudHttpRequest } from '../application-registry.js';
 import { RequestMemory } from '../refused-request.js';
-import type { StoredFiles } from '../upload-transaction.js';
+import type { UploadTransaction } from '../upload-transaction.js';
 import { fileHeadsOf } from './file-heads.js';
 import {
   FilePlaces,
@@ -43,21 +43,21 @@ export interface UploadFormParts {
  */
 export async function receiveUploadForm(
   request: UploadRequest,
-  files: StoredFiles,
+  transaction: UploadTransaction,
   parts: UploadFormParts,
 ): Promise<MissingFileClues> {
   if (!isMultipart(request.headers['content-type'])) {
     hideMethods(request);
     return {};
   }
-  const clues = await new UploadForm(request, files, parts).receive();
-  files.throwIfOver();
+  const clues = await new UploadForm(request, transaction, parts).receive();
+  transaction.throwIfOver();
   return clues;
 }
 
 class UploadForm {
   readonly #request: UploadRequest;
-  readonly #files: StoredFiles;
+  readonly #transaction: UploadTransaction;
   readonly #parts: UploadFormParts;
   readonly #places: FilePlaces;
   /**
@@ -67,9 +67,9 @@ class UploadForm {
   readonly #scope = new AsyncResource('wx-cloud-storage:upload-form');
   readonly #storing: Promise<void>[] = [];
 
-  constructor(request: UploadRequest, files: StoredFiles, parts: UploadFormParts) {
+  constructor(request: UploadRequest, transaction: UploadTransaction, parts: UploadFormParts) {
     this.#request = request;
-    this.#files = files;
+    this.#transaction = transaction;
     this.#parts = parts;
     this.#places = new FilePlaces(request, parts.selection);
   }
@@ -82,7 +82,7 @@ class UploadForm {
     const { maxCounts } = selection;
     const memory = new RequestMemory(context.budget);
     // The text is there for as long as the request is.
-    this.#files.onEnd(() => memory.release());
+    this.#transaction.onEnd(() => memory.release());
     try {
       const clues = await receiveForm(rawRequestOf(this.#request), {
         limits,
@@ -96,7 +96,7 @@ class UploadForm {
       });
       return { maxCounts, ...clues };
     } catch (error) {
-      const failure = await this.#files.failWith(error);
+      const failure = await this.#transaction.fail(error);
       await Promise.allSettled(this.#storing);
       throw failure;
     }
@@ -110,12 +110,12 @@ class UploadForm {
     const { budget } = context;
     const { fileSize: limitBytes } = limits;
     const pieces = new PieceQueue({ source: form, limitBytes, budget, fieldname: file.fieldname });
-    const heads = fileHeadsOf(this.#request, this.#files, budget);
+    const heads = fileHeadsOf(this.#request, this.#transaction, budget);
     const storing = this.#scope.runInAsyncScope(storeFormFile, undefined, {
       options,
       context,
       request: this.#request,
-      files: this.#files,
+      transaction: this.#transaction,
       file,
       pieces,
       mostBytes: leastOf(form.mostFileBytes(), limitBytes),

@@ -14,7 +14,7 @@ import type { StorageContext } from '../../storage/storage-context.js';
 import { uploadObject } from '../../storage/upload.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import { chooseCloudPath, type ChosenPath, keptExtension } from '../cloud-path-option.js';
-import type { StoredFiles } from '../upload-transaction.js';
+import type { UploadTransaction } from '../upload-transaction.js';
 import { readDeclaredSize } from './client-values.js';
 import { type FileHead, fileHeadsOf } from './file-heads.js';
 import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-options.js';
@@ -31,8 +31,8 @@ interface FormFileCall {
   readonly context: StorageContext;
   /** What it came with. */
   readonly request: WxCloudHttpRequest;
-  /** All files of the request. */
-  readonly files: StoredFiles;
+  /** The transaction of the request. */
+  readonly transaction: UploadTransaction;
   /** What the form says of it. */
   readonly file: ClaimedFile;
   /** Its content. */
@@ -51,14 +51,14 @@ interface StoredFormFile {
 
 /** Stores one file of a form; it belongs to the request until that is answered. */
 export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile> {
-  const { context, files, pieces } = call;
+  const { context, transaction, pieces } = call;
   try {
     const sent = readWhatIsSent(call);
-    return await files.run(context, 'uploading', async signal => {
+    return await transaction.run(context, 'uploading', async signal => {
       // A small file is there as a whole before anything could be done with it.
       await untilAborted(pieces.ready, signal);
       const { stored, head, isPathUnique } = await uploadPieces(call, sent, signal);
-      await files.add({ fileId: stored.fileId, context, isPathUnique });
+      await transaction.track({ fileId: stored.fileId, context, isPathUnique });
       signal.throwIfAborted();
       return { stored, head };
     });
@@ -75,18 +75,24 @@ interface SentWithFile {
   readonly onProgress: ReturnType<typeof progressListenerOf>;
 }
 
-function readWhatIsSent({ options, request, files, file, pieces }: FormFileCall): SentWithFile {
+function readWhatIsSent({
+  options,
+  request,
+  transaction,
+  file,
+  pieces,
+}: FormFileCall): SentWithFile {
   const { declaredSize, progressId } = options;
   const { fieldname } = file;
-  const index = files.takeIndex();
+  const index = transaction.nextFileIndex();
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
   if (size !== undefined) pieces.assertMayHave(size);
-  const onProgress = progressListenerOf({ progressId, request, files, index, fieldname });
+  const onProgress = progressListenerOf({ progressId, request, transaction, index, fieldname });
   return { size, onProgress };
 }
 
 async function uploadPieces(
-  { options, context, request, files, file, pieces, mostBytes }: FormFileCall,
+  { options, context, request, transaction, file, pieces, mostBytes }: FormFileCall,
   { size, onProgress }: SentWithFile,
   signal: AbortSignal,
 ): Promise<StoredFormFile & Pick<ChosenPath, 'isPathUnique'>> {
@@ -95,7 +101,7 @@ async function uploadPieces(
   const source = await openSource({ queue: pieces, size, mostBytes }, context, signal);
   try {
     const type = await decideType(source.head, options, claimed, signal);
-    const head = fileHeadsOf(request, files, context.budget).keep(source.head);
+    const head = fileHeadsOf(request, transaction, context.budget).keep(source.head);
     const body = await source.complete();
     const facts = { ...claimed, ...type, size: body.size };
     const { cloudPath, isPathUnique } = await chooseCloudPath(options, facts, request, signal);

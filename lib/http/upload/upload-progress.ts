@@ -13,7 +13,7 @@ import {
   UploadProgressHub,
   type WxUploadProgressEvent,
 } from '../upload-progress-hub.js';
-import type { StoredFiles } from '../upload-transaction.js';
+import type { UploadTransaction } from '../upload-transaction.js';
 import { isProgressId, progressIdInvalid, readProgressId } from './client-values.js';
 import type { WxCloudProgressId } from './upload-options.js';
 
@@ -23,15 +23,15 @@ interface WatchedFile {
   readonly progressId: WxCloudProgressId | undefined;
   /** The request. */
   readonly request: WxCloudHttpRequest;
-  /** All files of the request. */
-  readonly files: StoredFiles;
+  /** The transaction of the request. */
+  readonly transaction: UploadTransaction;
   /** Which one it is. */
   readonly index: number;
   /** The name of its form field. */
   readonly fieldname: string;
 }
 
-const runningUploads = new WeakMap<StoredFiles, RunningUpload>();
+const runningUploads = new WeakMap<UploadTransaction, RunningUpload>();
 
 /**
  * What to tell the progress of a file to; undefined when nobody can watch it.
@@ -44,15 +44,15 @@ export function progressListenerOf(
   const { progressId, request, index, fieldname } = file;
   const id = progressId && readProgressId(progressId, request);
   if (id === undefined) return undefined;
-  const upload = runningUploads.get(file.files) ?? begin(file, id);
+  const upload = runningUploads.get(file.transaction) ?? begin(file, id);
   return progress => upload?.report({ index, fieldname, ...progress });
 }
 
-function begin({ request, files }: WatchedFile, id: string): RunningUpload | undefined {
+function begin({ request, transaction }: WatchedFile, id: string): RunningUpload | undefined {
   const upload = findProgressHubOfRequest(request)?.begin(id);
   if (upload === undefined) return undefined;
-  runningUploads.set(files, upload);
-  files.onEnd(isSuccess => upload.end(isSuccess));
+  runningUploads.set(transaction, upload);
+  transaction.onEnd(isSuccess => upload.end(isSuccess));
   return upload;
 }
 

@@ -28,7 +28,7 @@ import {
   type UploadFacts,
 } from '../startup/enhancers.js';
 import { startNamed } from '../startup/routes.js';
-import { keepOnSuccess, watchStoredFiles } from '../upload-transaction.js';
+import { beginTransaction, rollBackOnError } from '../upload-transaction.js';
 import { noteInterceptor } from './file-id.decorator.js';
 import { prepareForForms } from './form-adapters.js';
 import { receiveUploadForm, type UploadFormParts, type UploadRequest } from './receive-upload.js';
@@ -89,16 +89,20 @@ function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterc
       if (context.getType() !== 'http') return next.handle();
       const request = context.switchToHttp().getRequest<UploadRequest>();
       const response = rawResponseOf(context.switchToHttp().getResponse<ServerResponse>());
-      const files = watchStoredFiles(request, response);
+      const transaction = beginTransaction(request, response);
       endStreamWithAnswer(rawRequestOf(request), response);
       try {
         // A client that has stalled is not waited for, nor is one when the application closes.
-        const clues = await files.untilGivenUp(receiveUploadForm(request, files, this.#prepare()));
+        const clues = await transaction.untilGivenUp(
+          receiveUploadForm(request, transaction, this.#prepare()),
+        );
         if (parts.options.required !== false) assertHasFile(request, clues);
         noteInterceptor(request, facts);
-        return next.handle().pipe(keepOnSuccess(files, error => toLoggedException(error, request)));
+        return next
+          .handle()
+          .pipe(rollBackOnError(transaction, error => toLoggedException(error, request)));
       } catch (error) {
-        await files.fail();
+        await transaction.rollBack();
         await endForm(rawRequestOf(request), response, error, this.#form);
         throw toLoggedException(error, request);
       }
