@@ -1,16 +1,22 @@
 import { existsSync } from 'node:fs';
+import { setImmediate } from 'node:timers';
 import {
+  type BeforeApplicationShutdown,
   ConfigurableModuleBuilder,
   type DynamicModule,
   type FactoryProvider,
   Logger,
   Module,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
   type Provider,
 } from '@nestjs/common';
+import { loadDetector } from './body/content-type.js';
 import { LOG_CONTEXT } from './diagnostics.js';
 import { OptionsInvalidError } from './errors/errors.js';
 import { registrarProvider } from './http/application-registry.js';
 import { RouteChecks } from './http/startup/route-checks.js';
+import { contextOf } from './http/storage-services.js';
 import { WxUploadProgress } from './http/upload/upload-progress.js';
 import {
   describeOptions,
@@ -23,6 +29,7 @@ import { resolveOptions } from './options/resolve-options.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import { readBoolean } from './options/validation.js';
 import {
+  closeStorageContext,
   createStorageContext,
   FailedContext,
   STORAGE_CONTEXT,
@@ -122,6 +129,42 @@ export class WxCloudStorageModule extends ConfigurableModuleClass {
   }
 }
 
+/** Starts and ends the module's own context together with the application. */
+class StorageLifecycle
+  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  readonly #context: StorageContext | undefined;
+  readonly #isUsed: boolean;
+
+  constructor(context: MadeContext, service: object) {
+    this.#context = context instanceof FailedContext ? undefined : context;
+    // False where a test put another service in place of the module's own.
+    this.#isUsed = contextOf(service) === this.#context;
+  }
+
+  /** Loads what the first request would have to wait for. */
+  onApplicationBootstrap(): void {
+    if (!this.#isUsed) return;
+    // What is wrong with that shows with the first request.
+    setImmediate(() => {
+      Promise.all([this.#context?.transport.prepare(), loadDetector()]).catch(() => {});
+    });
+  }
+
+  /** Lets running operations end, for 9 seconds at most, then ends them and waits for clean-up. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#context?.operations.drain();
+  }
+
+  /**
+   * Refuses calls from now on, waits for the clean-up of what the closing server cut off, and
+   * closes all connections.
+   */
+  async onApplicationShutdown(): Promise<void> {
+    if (this.#context !== undefined) await closeStorageContext(this.#context);
+  }
+}
+
 function complete(
   definition: DynamicModule,
   { isGlobal, name }: WxCloudStorageModuleExtras,
@@ -147,6 +190,11 @@ function complete(
       provide: tokenProvider,
       inject: [STORAGE_CONTEXT],
       useFactory: (context: MadeContext) => new WxAccessTokenProvider(tokensOf(context)),
+    },
+    {
+      provide: StorageLifecycle,
+      inject: [STORAGE_CONTEXT, service],
+      useFactory: (context: MadeContext, given: object) => new StorageLifecycle(context, given),
     },
     WxUploadProgress,
     RouteChecks,

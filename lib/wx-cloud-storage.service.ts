@@ -1,16 +1,7 @@
-import { setImmediate } from 'node:timers';
-import {
-  type BeforeApplicationShutdown,
-  Inject,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnApplicationShutdown,
-  Optional,
-  type StreamableFile,
-} from '@nestjs/common';
+import { Inject, Logger, Optional, type StreamableFile } from '@nestjs/common';
 import { from, map, Observable } from 'rxjs';
 import { abandonSource } from './body/chunks.js';
-import { loadDetector, UNKNOWN_CONTENT_TYPE } from './body/content-type.js';
+import { UNKNOWN_CONTENT_TYPE } from './body/content-type.js';
 import { typeOfSource, type UploadSource } from './body/open-source.js';
 import { LOG_CONTEXT } from './diagnostics.js';
 import { answerWithFile, toStreamableFile } from './http/serve/serve-file.js';
@@ -45,7 +36,6 @@ import { addImageRules, assertImageRules, type DownloadUrlOutcome } from './stor
 import { type CloudFileStat, objectExists, statObject } from './storage/read-object.js';
 import { type CheckOptions, checkStorage, type StorageCheck } from './storage/self-check.js';
 import {
-  closeStorageContext,
   createDetachedContext,
   FailedContext,
   STORAGE_CONTEXT,
@@ -55,55 +45,41 @@ import {
 import { storeAtPath } from './storage/upload.js';
 import { WxCloudFile } from './storage/wx-cloud-file.js';
 
-/** Starts and ends an instance together with its application. */
-abstract class StorageLifecycle
-  implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
-{
-  readonly #context: StorageContext;
+/** What happens to an upload. */
+export type WxUploadEvent = WxUploadProgressed | WxUploadStored;
 
-  /** @internal Made by the module. */
-  constructor(context: StorageContext) {
-    this.#context = context;
-  }
-
-  /**
-   * Once the application has started, loads what the first request would have to wait for. Called
-   * by Nest.
-   */
-  onApplicationBootstrap(): void {
-    // A fake may have no more than the prototype, and Nest calls its hooks too.
-    if (!(#context in this)) return;
-    // What is wrong with that shows with the first request.
-    setImmediate(() => {
-      Promise.all([this.#context.transport.prepare(), loadDetector()]).catch(() => {});
-    });
-  }
-
-  /**
-   * Lets running operations end, for 9 seconds at most, then ends them and waits for their
-   * clean-up. Called by Nest.
-   */
-  async beforeApplicationShutdown(): Promise<void> {
-    if (#context in this) await this.#context.operations.drain();
-  }
-
-  /**
-   * Refuses calls from now on, waits for the clean-up of what the closing server cut off, and
-   * closes all connections. Called by Nest.
-   */
-  async onApplicationShutdown(): Promise<void> {
-    if (#context in this) await closeStorageContext(this.#context);
-  }
+/** An upload has got further. */
+export interface WxUploadProgressed extends TransferProgress {
+  /** Tells the events apart. */
+  readonly type: 'progress';
 }
 
-/** The part of the service that brings files into the storage. */
-abstract class StorageUploads extends StorageLifecycle {
+/** An upload has ended well; the last event. */
+export interface WxUploadStored {
+  /** Tells the events apart. */
+  readonly type: 'stored';
+  /** What is stored now. */
+  readonly file: StoredCloudFile;
+}
+
+/**
+ * Stores, reads and removes files of one WeChat environment. Injectable. Every method takes
+ * `signal` and `timeoutMs`, and throws nothing but {@link WxCloudStorageError}.
+ */
+export class WxCloudStorageService {
   readonly #context: StorageContext;
 
-  /** @internal Made by the module. */
-  constructor(context: StorageContext) {
-    super(context);
-    this.#context = context;
+  /**
+   * @internal Made by the module. A subclass that a test provides without the module can do what it
+   * overrides.
+   */
+  constructor(
+    @Optional()
+    @Inject(STORAGE_CONTEXT)
+    given: StorageContext | FailedContext = createDetachedContext(new Logger(LOG_CONTEXT)),
+  ) {
+    this.#context = usableContext(given);
+    registerService(this, this.#context);
   }
 
   /**
@@ -202,68 +178,6 @@ abstract class StorageUploads extends StorageLifecycle {
    */
   async confirmUpload(fileId: string, options: ConfirmUploadOptions = {}): Promise<CloudFileStat> {
     return confirmUpload(this.#context, fileId, options);
-  }
-}
-
-/** What happens to an upload. */
-export type WxUploadEvent = WxUploadProgressed | WxUploadStored;
-
-/** An upload has got further. */
-export interface WxUploadProgressed extends TransferProgress {
-  /** Tells the events apart. */
-  readonly type: 'progress';
-}
-
-/** An upload has ended well; the last event. */
-export interface WxUploadStored {
-  /** Tells the events apart. */
-  readonly type: 'stored';
-  /** What is stored now. */
-  readonly file: StoredCloudFile;
-}
-
-/** Makes uploads observable: one a subscription, which ends with it. */
-function watchUpload(
-  options: UploadBodyOptions,
-  upload: (options: UploadBodyOptions) => Promise<StoredCloudFile>,
-): Observable<WxUploadEvent> {
-  return new Observable(subscriber => {
-    const controller = new AbortController();
-    const signal = joinSignals(controller.signal, options.signal);
-    const onProgress = (progress: TransferProgress): void =>
-      subscriber.next({ type: 'progress', ...progress });
-    const stored = from(upload({ ...options, signal, onProgress })).pipe(
-      map((file): WxUploadEvent => ({ type: 'stored', file })),
-    );
-    subscriber.add(stored.subscribe(subscriber));
-    return () => controller.abort(new Error('Nobody watches the upload any more.'));
-  });
-}
-
-function joinSignals(own: AbortSignal, given: AbortSignal | undefined): AbortSignal {
-  return given === undefined ? own : AbortSignal.any([own, given]);
-}
-
-/**
- * Stores, reads and removes files of one WeChat environment. Injectable. Every method takes
- * `signal` and `timeoutMs`, and throws nothing but {@link WxCloudStorageError}.
- */
-export class WxCloudStorageService extends StorageUploads {
-  readonly #context: StorageContext;
-
-  /**
-   * @internal Made by the module. A subclass that a test provides without the module can do what it
-   * overrides.
-   */
-  constructor(
-    @Optional()
-    @Inject(STORAGE_CONTEXT)
-    given: StorageContext | FailedContext = createDetachedContext(new Logger(LOG_CONTEXT)),
-  ) {
-    const context = usableContext(given);
-    super(context);
-    this.#context = context;
-    registerService(this, context);
   }
 
   /**
@@ -415,3 +329,25 @@ export class WxCloudStorageService extends StorageUploads {
 }
 
 registerServiceClass(WxCloudStorageService);
+
+/** Makes uploads observable: one a subscription, which ends with it. */
+function watchUpload(
+  options: UploadBodyOptions,
+  upload: (options: UploadBodyOptions) => Promise<StoredCloudFile>,
+): Observable<WxUploadEvent> {
+  return new Observable(subscriber => {
+    const controller = new AbortController();
+    const signal = joinSignals(controller.signal, options.signal);
+    const onProgress = (progress: TransferProgress): void =>
+      subscriber.next({ type: 'progress', ...progress });
+    const stored = from(upload({ ...options, signal, onProgress })).pipe(
+      map((file): WxUploadEvent => ({ type: 'stored', file })),
+    );
+    subscriber.add(stored.subscribe(subscriber));
+    return () => controller.abort(new Error('Nobody watches the upload any more.'));
+  });
+}
+
+function joinSignals(own: AbortSignal, given: AbortSignal | undefined): AbortSignal {
+  return given === undefined ? own : AbortSignal.any([own, given]);
+}

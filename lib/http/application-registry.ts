@@ -14,7 +14,6 @@ import { LOG_CONTEXT } from '../diagnostics.js';
 import { OptionsInvalidError } from '../errors/errors.js';
 import {
   acceptAnyFileId,
-  closeStorageContext,
   createDetachedContext,
   FailedContext,
   type StorageContext,
@@ -170,11 +169,6 @@ class InstanceRegistrar
   implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
 {
   readonly #host: HttpAdapterHost | undefined;
-  /**
-   * The module's own context, where the service that a test put in place of its own leaves it
-   * unused.
-   */
-  readonly #unused: StorageContext | undefined;
 
   constructor(
     host: HttpAdapterHost | undefined,
@@ -183,7 +177,6 @@ class InstanceRegistrar
   ) {
     this.#host = host;
     const own = context instanceof FailedContext ? undefined : context;
-    this.#unused = contextOf(service) === own ? undefined : own;
     if (host === undefined) return;
     const { instances } = partsOf(host);
     if (instances.has(name)) {
@@ -226,9 +219,8 @@ class InstanceRegistrar
   }
 
   /** The server is closed. */
-  async onApplicationShutdown(): Promise<void> {
+  onApplicationShutdown(): void {
     this.#parts?.connections?.stop();
-    if (this.#unused !== undefined) await closeStorageContext(this.#unused);
   }
 
   get #parts(): ApplicationParts | undefined {

@@ -38,11 +38,8 @@ const contexts = new WeakMap<object, StorageContext>();
 /** Makes the class known, with its methods as they are before a test replaces one. */
 export function registerServiceClass(type: Type<WxCloudFileSource>): void {
   const { prototype } = type as { readonly prototype: object };
-  const chain = [Object.getPrototypeOf(prototype) as object, prototype];
-  const methods = chain.flatMap(part =>
-    Object.getOwnPropertyNames(part).map(name => [name, Reflect.get(part, name)] as const),
-  );
-  knownClass = { type, methods: new Map(methods) };
+  const names = Object.getOwnPropertyNames(prototype);
+  knownClass = { type, methods: new Map(names.map(name => [name, Reflect.get(prototype, name)])) };
 }
 
 /** Makes known the context that a service of that class, or of one that extends it, works with. */
