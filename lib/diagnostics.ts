@@ -52,7 +52,7 @@ export const uploadChannel = channel('wx-cloud-storage:upload');
 /**
  * Does some work, and tells the subscribers of a channel how it went; costs nothing without any.
  */
-export function observed<T, Event extends TimedEvent>(
+export function publishOutcome<T, Event extends TimedEvent>(
   to: Channel,
   work: () => Promise<T>,
   describe: (result: T | undefined) => Omit<Event, keyof TimedEvent>,

@@ -4,7 +4,7 @@ import { abandonSource } from './body/chunks.js';
 import { UNKNOWN_CONTENT_TYPE } from './body/content-type.js';
 import { typeOfSource, type UploadSource } from './body/open-source.js';
 import { LOG_CONTEXT } from './diagnostics.js';
-import { answerWithFile, toStreamableFile } from './http/serve/serve-file.js';
+import { respondWithFile, toStreamableFile } from './http/serve/serve-file.js';
 import type { ServedFileOptions, ServeOptions } from './http/serve/serve-options.js';
 import { registerService, registerServiceClass } from './http/storage-services.js';
 import type { CallOptions } from './operations/operation-registry.js';
@@ -42,7 +42,7 @@ import {
   type StorageContext,
   usableContext,
 } from './storage/storage-context.js';
-import { storeAtPath } from './storage/upload.js';
+import { uploadToPath } from './storage/upload.js';
 import { WxCloudFile } from './storage/wx-cloud-file.js';
 
 /** What happens to an upload. */
@@ -100,7 +100,7 @@ export class WxCloudStorageService {
   ): Promise<StoredCloudFile> {
     try {
       return await this.#context.operations.run('uploading', options, signal =>
-        storeAtPath(this.#context, {
+        uploadToPath(this.#context, {
           from: { source: body, size: options.size },
           cloudPath,
           contentType: options.contentType,
@@ -127,7 +127,7 @@ export class WxCloudStorageService {
     options: UploadFileOptions = {},
   ): Promise<StoredCloudFile> {
     return this.#context.operations.run('uploading', options, signal =>
-      storeAtPath(this.#context, {
+      uploadToPath(this.#context, {
         from: { localPath },
         cloudPath,
         contentType: options.contentType,
@@ -217,7 +217,7 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Answers a request with a file: with its bytes, and all that HTTP has for that (parts,
+   * Responses a request with a file: with its bytes, and all that HTTP has for that (parts,
    * conditions, `HEAD`, the file's name), or with a redirect to a temporary link. Takes the request
    * and response of Express or Fastify as a handler gets them from `@Req()` and `@Res()`, without
    * `passthrough`, and resolves once the answer is sent or the client has gone.
@@ -236,7 +236,7 @@ export class WxCloudStorageService {
     options: ServeOptions | ServedFileOptions = {},
   ): Promise<StreamableFile | void> {
     if (!('response' in options)) return toStreamableFile(this, fileId, options);
-    return answerWithFile(this, fileId, options);
+    return respondWithFile(this, fileId, options);
   }
 
   /**
@@ -324,7 +324,7 @@ export class WxCloudStorageService {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`
    */
   file(fileId: string): WxCloudFile {
-    return new WxCloudFile(this, this.#context.bucket.accept(fileId));
+    return new WxCloudFile(this, this.#context.fileIdScope.parse(fileId));
   }
 }
 

@@ -1,6 +1,6 @@
 import { type MemoryBudget, MemoryShare } from './memory-budget.js';
 
-/** Pieces smaller than this are gathered, as each piece costs more than its bytes. */
+/** ChunkReader smaller than this are gathered, as each piece costs more than its bytes. */
 const BLOCK_BYTES = 4_096;
 /**
  * The first block of a few bytes; the next ones are as large as all before, so that no more than
@@ -10,23 +10,23 @@ const LEAST_BLOCK_BYTES = 64;
 
 /**
  * Bytes in memory, appended piece by piece, and counted towards the memory budget until they are
- * taken or let go of. Pieces are copied, as their source may fill its buffer again or have cut them
+ * taken or let go of. ChunkReader are copied, as their source may fill its buffer again or have cut them
  * from a larger one; small ones share a block, so that a body that comes byte by byte takes hardly
  * more than its bytes. A piece that its source has given away is kept as it is when it is most of
  * its buffer.
  */
-export class KeptPieces {
-  readonly #areGivenAway: boolean;
+export class ChunkBuffer {
+  readonly #ownsChunks: boolean;
   readonly #share: MemoryShare;
   #blocks: Buffer[] = [];
   /** How much of the last block is free. */
   #freeBytes = 0;
   #isOverdrawn = false;
 
-  /** `areGivenAway` says that the source does not touch a piece again. */
-  constructor(budget: MemoryBudget, areGivenAway = false) {
+  /** `ownsChunks` says that the source does not touch a piece again. */
+  constructor(budget: MemoryBudget, ownsChunks = false) {
     this.#share = new MemoryShare(budget);
-    this.#areGivenAway = areGivenAway;
+    this.#ownsChunks = ownsChunks;
   }
 
   /** How many bytes there are. */
@@ -51,9 +51,9 @@ export class KeptPieces {
   }
 
   /** Adds a piece, or a copy of it, if the budget has room for it; false when it has not. */
-  tryAppend(piece: Uint8Array): boolean {
-    if (!this.#share.reserve(piece.byteLength)) return false;
-    this.#put(piece);
+  tryAppend(chunk: Uint8Array): boolean {
+    if (!this.#share.reserve(chunk.byteLength)) return false;
+    this.#put(chunk);
     return true;
   }
 
@@ -61,10 +61,10 @@ export class KeptPieces {
    * Adds a piece, or a copy of it, that leaves memory soon, whether the budget has room for it or
    * not.
    */
-  append(piece: Uint8Array): void {
-    this.#share.count(piece.byteLength);
+  append(chunk: Uint8Array): void {
+    this.#share.count(chunk.byteLength);
     this.#isOverdrawn = true;
-    this.#put(piece);
+    this.#put(chunk);
   }
 
   /** Takes the first block out; undefined when there is none. */
@@ -91,15 +91,15 @@ export class KeptPieces {
     this.#share.release();
   }
 
-  #put(piece: Uint8Array): void {
-    if (this.#areGivenAway && isMostOfItsBuffer(piece)) {
+  #put(chunk: Uint8Array): void {
+    if (this.#ownsChunks && isMostOfItsBuffer(chunk)) {
       this.#closeBlock();
-      this.#blocks.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength));
+      this.#blocks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
       return;
     }
-    const rest = this.#fill(piece);
+    const rest = this.#fill(chunk);
     if (rest.byteLength === 0) return;
-    const wanted = Math.max(LEAST_BLOCK_BYTES, rest.byteLength, this.size - piece.byteLength);
+    const wanted = Math.max(LEAST_BLOCK_BYTES, rest.byteLength, this.size - chunk.byteLength);
     const block = Buffer.allocUnsafeSlow(
       rest.byteLength >= BLOCK_BYTES ? rest.byteLength : Math.min(BLOCK_BYTES, wanted),
     );
@@ -117,13 +117,13 @@ export class KeptPieces {
   }
 
   /** Puts as much as fits into the last block; what does not fit is given back. */
-  #fill(piece: Uint8Array): Uint8Array {
+  #fill(chunk: Uint8Array): Uint8Array {
     const last = this.#blocks.at(-1);
-    if (last === undefined || this.#freeBytes === 0) return piece;
-    const part = piece.subarray(0, this.#freeBytes);
+    if (last === undefined || this.#freeBytes === 0) return chunk;
+    const part = chunk.subarray(0, this.#freeBytes);
     last.set(part, last.byteLength - this.#freeBytes);
     this.#freeBytes -= part.byteLength;
-    return piece.subarray(part.byteLength);
+    return chunk.subarray(part.byteLength);
   }
 }
 

@@ -1,7 +1,7 @@
 import { quoteText } from '../errors/client-text.js';
 import { FileTooLargeError } from '../errors/errors.js';
-import { KeptPieces } from './chunk-buffer.js';
-import { NO_PIECE, type PieceResult, type Pieces, type WaitingReader } from './chunks.js';
+import { ChunkBuffer } from './chunk-buffer.js';
+import { NO_CHUNK, type ChunkResult, type ChunkReader, type WaitingRead } from './chunks.js';
 import type { MemoryBudget, MovableMemory } from './memory-budget.js';
 import type { QueuedSource } from './open-source.js';
 
@@ -9,7 +9,7 @@ import type { QueuedSource } from './open-source.js';
 const AHEAD_BYTES = 65_536;
 
 /** What pieces come from. */
-interface PieceSource {
+interface ChunkSource {
   /** Gives no more for a while; a few that are on their way may still come. */
   pause(): unknown;
   /** Goes on. */
@@ -17,9 +17,9 @@ interface PieceSource {
 }
 
 /** What a queue is made for. */
-interface PieceQueueParts {
+interface ChunkQueueParts {
   /** Paused while the reader is behind. */
-  readonly source: PieceSource;
+  readonly source: ChunkSource;
   /** How many bytes the file may have; Infinity where the source has a limit of its own. */
   readonly limitBytes: number;
   /**
@@ -36,9 +36,9 @@ interface PieceQueueParts {
  * reads it; when its memory is wanted for something else, it is ready at once, so that its reader
  * may take it to disk.
  */
-export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
-  readonly #parts: PieceQueueParts;
-  #kept: KeptPieces;
+export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
+  readonly #parts: ChunkQueueParts;
+  #kept: ChunkBuffer;
   #seenBytes = 0;
   #resolveReady: () => void = () => {};
   /**
@@ -52,12 +52,12 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   #hasEnded = false;
   #failure: { readonly error: unknown } | undefined;
   /** Whoever waits for the next piece; there is none in the queue then. */
-  #waiting: WaitingReader | undefined;
+  #waiting: WaitingRead | undefined;
 
   /** A file of more than `limitBytes` ends with {@link FileTooLargeError}. */
-  constructor(parts: PieceQueueParts) {
+  constructor(parts: ChunkQueueParts) {
     this.#parts = parts;
-    this.#kept = new KeptPieces(parts.budget, true);
+    this.#kept = new ChunkBuffer(parts.budget, true);
   }
 
   /** True when its memory is wanted for something else. */
@@ -78,14 +78,14 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   }
 
   /** Puts a piece behind the others; passed over when nobody reads any more. */
-  add(piece: Uint8Array): void {
+  add(chunk: Uint8Array): void {
     if (this.#hasEnded) return;
-    this.#seenBytes += piece.byteLength;
+    this.#seenBytes += chunk.byteLength;
     if (this.#seenBytes > this.#parts.limitBytes) return this.failTooLarge();
     const waiting = this.#takeWaiting();
-    if (waiting !== undefined) return waiting.resolve({ done: false, value: piece });
-    if (!this.#kept.tryAppend(piece)) {
-      this.#kept.append(piece);
+    if (waiting !== undefined) return waiting.resolve({ done: false, value: chunk });
+    if (!this.#kept.tryAppend(chunk)) {
+      this.#kept.append(chunk);
       this.#isAsked = true;
       this.#parts.budget.addMoving(this);
     }
@@ -99,7 +99,7 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   end(): void {
     this.#hasEnded = true;
     this.#goOn();
-    this.#takeWaiting()?.resolve(NO_PIECE);
+    this.#takeWaiting()?.resolve(NO_CHUNK);
     this.#setReady();
   }
 
@@ -107,7 +107,7 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
   fail(error: unknown): void {
     if (this.#hasEnded) return;
     this.#failure = { error };
-    this.#letGo();
+    this.#release();
     this.#hasEnded = true;
     this.#goOn();
     this.#takeWaiting()?.reject(error);
@@ -132,25 +132,25 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
    * Takes all pieces when the file is there as a whole, and within the budget; undefined when it is
    * not.
    */
-  takeWhole(): KeptPieces | undefined {
+  takeWhole(): ChunkBuffer | undefined {
     const isWhole = this.#hasEnded && this.#kept.size === this.#seenBytes;
     if (!isWhole || this.#failure !== undefined || this.#kept.isOverdrawn) return undefined;
     const kept = this.#kept;
-    this.#kept = new KeptPieces(this.#parts.budget, true);
-    this.#letGo();
+    this.#kept = new ChunkBuffer(this.#parts.budget, true);
+    this.#release();
     return kept;
   }
 
   /** Gives the next piece, as soon as there is one. */
-  next(): Promise<PieceResult> {
+  next(): Promise<ChunkResult> {
     const value = this.#kept.shift();
     if (value !== undefined) {
-      if (this.#isAsked && this.#kept.size === 0) this.#letGo();
+      if (this.#isAsked && this.#kept.size === 0) this.#release();
       if (!this.#isFull) this.#goOn();
       return Promise.resolve({ done: false, value });
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
-    if (this.#hasEnded) return Promise.resolve(NO_PIECE);
+    if (this.#hasEnded) return Promise.resolve(NO_CHUNK);
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
@@ -158,10 +158,10 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
 
   /** Nobody reads any more. */
   return(): Promise<IteratorReturnResult<undefined>> {
-    this.#letGo();
+    this.#release();
     this.#failure = undefined;
     this.end();
-    return Promise.resolve(NO_PIECE);
+    return Promise.resolve(NO_CHUNK);
   }
 
   [Symbol.asyncIterator](): this {
@@ -172,7 +172,7 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
     return this.#kept.size > (this.#isAsked ? 0 : AHEAD_BYTES);
   }
 
-  #takeWaiting(): WaitingReader | undefined {
+  #takeWaiting(): WaitingRead | undefined {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     return waiting;
@@ -194,7 +194,7 @@ export class PieceQueue implements Pieces, QueuedSource, MovableMemory {
     this.#resolveReady();
   }
 
-  #letGo(): void {
+  #release(): void {
     this.#kept.release();
     this.#parts.budget.removeMovable(this);
   }

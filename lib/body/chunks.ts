@@ -4,45 +4,48 @@ import { WxCloudStorageError } from '../errors/errors.js';
 import { IdleTimer } from './idle-timer.js';
 
 /** The result of asking for a chunk. */
-export type PieceResult = IteratorResult<Uint8Array, undefined>;
+export type ChunkResult = IteratorResult<Uint8Array, undefined>;
 
 /**
  * Bytes that come piece by piece; a reader that leaves before their end calls `return`. Plain
  * iterators: an async generator for every step between a form and the storage would take more of
  * the processor than what the steps do.
  */
-export interface Pieces extends AsyncIterable<Uint8Array> {
+export interface ChunkReader extends AsyncIterable<Uint8Array> {
   /** The next piece; one call at a time. */
-  next(): Promise<PieceResult>;
+  next(): Promise<ChunkResult>;
   /** Lets go of what the pieces come from. Can be called again, also behind the end. */
   return(): Promise<IteratorReturnResult<undefined>>;
 }
 
 /** Whoever waits for the next piece. */
-export interface WaitingReader {
+export interface WaitingRead {
   /** Gives it. */
-  readonly resolve: (result: PieceResult) => void;
+  readonly resolve: (result: ChunkResult) => void;
   /** Tells why there is none. */
   readonly reject: (error: unknown) => void;
 }
 
 /** The result behind the last chunk. */
-export const NO_PIECE: IteratorReturnResult<undefined> = { done: true, value: undefined };
+export const NO_CHUNK: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /** Passes pieces on, after a look at each result; what `check` throws ends the reading. */
-export function checkPieces(pieces: Pieces, check: (result: PieceResult) => void): Pieces {
-  const onResult = (result: PieceResult): PieceResult => {
+export function checkChunks(
+  chunks: ChunkReader,
+  check: (result: ChunkResult) => void,
+): ChunkReader {
+  const onResult = (result: ChunkResult): ChunkResult => {
     try {
       check(result);
     } catch (error) {
-      void pieces.return();
+      void chunks.return();
       throw error;
     }
     return result;
   };
   return {
-    next: () => pieces.next().then(onResult),
-    return: () => pieces.return(),
+    next: () => chunks.next().then(onResult),
+    return: () => chunks.return(),
     [Symbol.asyncIterator]() {
       return this;
     },
@@ -52,12 +55,12 @@ export function checkPieces(pieces: Pieces, check: (result: PieceResult) => void
 /**
  * Copies every piece, for whoever still needs one when the source already fills its buffer again.
  */
-export function copyPieces(pieces: Pieces): Pieces {
-  const copy = (result: PieceResult): PieceResult =>
+export function copyChunks(chunks: ChunkReader): ChunkReader {
+  const copy = (result: ChunkResult): ChunkResult =>
     result.done === true ? result : { done: false, value: Buffer.from(result.value) };
   return {
-    next: () => pieces.next().then(copy),
-    return: () => pieces.return(),
+    next: () => chunks.next().then(copy),
+    return: () => chunks.return(),
     [Symbol.asyncIterator]() {
       return this;
     },
@@ -65,14 +68,14 @@ export function copyPieces(pieces: Pieces): Pieces {
 }
 
 /**
- * Pieces that were read already, and then those that are still to come. `onResumed` is called once
+ * ChunkReader that were read already, and then those that are still to come. `onResumed` is called once
  * none of those that were read is held any more.
  */
-export function resumePieces(
+export function resumeChunks(
   read: readonly Uint8Array[],
-  rest: Pieces,
+  rest: ChunkReader,
   onResumed: () => void = () => {},
-): Pieces {
+): ChunkReader {
   const held = [...read];
   return {
     next: () => {
@@ -96,7 +99,7 @@ export function resumePieces(
  * A larger piece is given in parts, so that whoever keeps, copies or sends one never has much at a
  * time.
  */
-const LARGEST_PIECE_BYTES = 262_144;
+const MAX_CHUNK_BYTES = 262_144;
 
 /** How a source is read. */
 export interface ReadContext {
@@ -111,15 +114,15 @@ export interface ReadContext {
  * yields something else than bytes or text, and when the signal is aborted; a Node stream is then
  * destroyed.
  */
-export function readPieces(source: AsyncIterable<unknown>, context: ReadContext): Pieces {
-  return new PieceReader(source, context);
+export function readChunks(source: AsyncIterable<unknown>, context: ReadContext): ChunkReader {
+  return new SourceReader(source, context);
 }
 
 /**
  * Waits for one piece at a time, no longer than it may take. One timer and one listener serve all
  * pieces of a source.
  */
-class PieceReader implements Pieces {
+class SourceReader implements ChunkReader {
   readonly #source: AsyncIterable<unknown>;
   readonly #context: ReadContext;
   /** Between two pieces it is the reader that takes its time, and the next call tells it. */
@@ -132,16 +135,16 @@ class PieceReader implements Pieces {
   #rest: Uint8Array | undefined;
   #idle: IdleTimer | undefined;
   #isOver = false;
-  #waiting: WaitingReader | undefined;
+  #waiting: WaitingRead | undefined;
 
   constructor(source: AsyncIterable<unknown>, context: ReadContext) {
     this.#source = source;
     this.#context = context;
   }
 
-  next(): Promise<PieceResult> {
+  next(): Promise<ChunkResult> {
     return new Promise((resolve, reject) => {
-      if (this.#isOver) return resolve(NO_PIECE);
+      if (this.#isOver) return resolve(NO_CHUNK);
       this.#waiting = { resolve, reject };
       try {
         const iterator = this.#iterator ?? this.#begin();
@@ -160,8 +163,8 @@ class PieceReader implements Pieces {
   /** Lets go of the source; whoever waits for a piece gets none. */
   return(): Promise<IteratorReturnResult<undefined>> {
     this.#end(false);
-    this.#settle()?.resolve(NO_PIECE);
-    return Promise.resolve(NO_PIECE);
+    this.#settle()?.resolve(NO_CHUNK);
+    return Promise.resolve(NO_CHUNK);
   }
 
   [Symbol.asyncIterator](): this {
@@ -188,16 +191,16 @@ class PieceReader implements Pieces {
       const { done, value } = asResult(result);
       if (done !== true) return this.#give(toBytes(value));
       this.#end(true);
-      this.#settle()?.resolve(NO_PIECE);
+      this.#settle()?.resolve(NO_CHUNK);
     } catch (error) {
       this.#fail(error);
     }
   };
 
-  #give(piece: Uint8Array): void {
-    const isLarge = piece.byteLength > LARGEST_PIECE_BYTES;
-    this.#rest = isLarge ? piece.subarray(LARGEST_PIECE_BYTES) : undefined;
-    const value = isLarge ? piece.subarray(0, LARGEST_PIECE_BYTES) : piece;
+  #give(chunk: Uint8Array): void {
+    const isLarge = chunk.byteLength > MAX_CHUNK_BYTES;
+    this.#rest = isLarge ? chunk.subarray(MAX_CHUNK_BYTES) : undefined;
+    const value = isLarge ? chunk.subarray(0, MAX_CHUNK_BYTES) : chunk;
     this.#settle()?.resolve({ done: false, value });
   }
 
@@ -208,7 +211,7 @@ class PieceReader implements Pieces {
     this.#settle()?.reject(error);
   }
 
-  #settle(): WaitingReader | undefined {
+  #settle(): WaitingRead | undefined {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     return waiting;
@@ -293,11 +296,11 @@ export function sourceFailed(error: unknown): WxCloudStorageError {
   });
 }
 
-function toBytes(piece: unknown): Uint8Array {
-  if (piece instanceof Uint8Array) return piece;
-  if (typeof piece === 'string') return Buffer.from(piece);
+function toBytes(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (typeof chunk === 'string') return Buffer.from(chunk);
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
-    message: `The body to upload yielded a ${typeof piece}; pieces must be Uint8Array or text. Encode it first.`,
+    message: `The body to upload yielded a ${typeof chunk}; pieces must be Uint8Array or text. Encode it first.`,
   });
 }

@@ -3,8 +3,14 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/errors.js';
 import type { ResolvedTimeouts, ResolvedUpload } from '../options/resolved-options.js';
-import type { KeptPieces } from './chunk-buffer.js';
-import { NO_PIECE, type Pieces, type ReadContext, readPieces, sourceFailed } from './chunks.js';
+import type { ChunkBuffer } from './chunk-buffer.js';
+import {
+  NO_CHUNK,
+  type ChunkReader,
+  type ReadContext,
+  readChunks,
+  sourceFailed,
+} from './chunks.js';
 import { readMediaType, UNKNOWN_CONTENT_TYPE } from './content-type.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { openSpool, type SpoolContext } from './spool.js';
@@ -25,7 +31,7 @@ import {
 export type UploadSource =
   Uint8Array | string | Blob | Readable | ReadableStream | AsyncIterable<Uint8Array | string>;
 
-/** Pieces that come one after the other, and that their source does not touch again. */
+/** ChunkReader that come one after the other, and that their source does not touch again. */
 export interface QueuedSource extends AsyncIterable<Uint8Array> {
   /** True when its memory is wanted for something else. */
   readonly isAsked: boolean;
@@ -33,22 +39,22 @@ export interface QueuedSource extends AsyncIterable<Uint8Array> {
    * Takes all of them when none is to come any more, none was taken, and the budget has room for
    * them; undefined otherwise. They are the caller's to release.
    */
-  takeWhole(): KeptPieces | undefined;
+  takeWhole(): ChunkBuffer | undefined;
 }
 
 /** The things that can be opened: bytes in some form, a queue, or a local file. */
-export type SourceInput = GivenInput | QueuedInput | { readonly localPath: string };
+export type SourceInput = SourceWithSize | QueuedInput | { readonly localPath: string };
 
-interface GivenInput {
+interface SourceWithSize {
   readonly source: UploadSource;
   /** The size, when the caller knows it: a stream is then not kept. */
   readonly size: number | undefined;
 }
 
 interface QueuedInput {
-  /** Pieces that may be there as a whole already. */
+  /** ChunkReader that may be there as a whole already. */
   readonly queue: QueuedSource;
-  /** As {@link GivenInput.size}. */
+  /** As {@link SourceWithSize.size}. */
   readonly size: number | undefined;
   /** The most bytes that it can have, where that is known. */
   readonly mostBytes: number | undefined;
@@ -87,34 +93,34 @@ export async function openSource(
   const limits = { memoryLimitBytes, budget, diskBudget, idleMs, signal };
   if ('localPath' in input) return openFile(input.localPath, idleMs);
   if ('queue' in input) {
-    return openQueue(input, { ...limits, areGivenAway: true, mostBytes: input.mostBytes });
+    return openQueue(input, { ...limits, ownsChunks: true, mostBytes: input.mostBytes });
   }
-  return openGiven(input, { ...limits, areGivenAway: false, mostBytes: undefined });
+  return openGiven(input, { ...limits, ownsChunks: false, mostBytes: undefined });
 }
 
 /** Uses content as it is when all of it is there and may stay in memory. */
 async function openQueue({ queue, size }: QueuedInput, reading: Reading): Promise<OpenedSource> {
   const kept = queue.takeWhole();
   if (kept !== undefined) return openWhole(kept, size, reading);
-  const pieces = readPieces(queue, reading);
-  if (size === undefined) return openSpool(pieces, reading);
+  const chunks = readChunks(queue, reading);
+  if (size === undefined) return openSpool(chunks, reading);
   // It goes to disk all the same where it would wait in memory for its turn to be sent, and none is
   // left.
   if (queue.isAsked && reading.diskBudget.fits(size)) {
-    return openSpool(exactly(pieces, size), { ...reading, mostBytes: size });
+    return openSpool(exactly(chunks, size), { ...reading, mostBytes: size });
   }
-  return openStream(pieces, size, reading);
+  return openStream(chunks, size, reading);
 }
 
 async function openWhole(
-  kept: KeptPieces,
+  kept: ChunkBuffer,
   size: number | undefined,
   reading: Reading,
 ): Promise<OpenedSource> {
   try {
     assertWholeSize(kept.size, size);
     if (kept.size > reading.memoryLimitBytes) {
-      return await openSpool(readPieces(takeFrom(kept), reading), reading);
+      return await openSpool(readChunks(takeFrom(kept), reading), reading);
     }
   } catch (error) {
     kept.release();
@@ -126,15 +132,15 @@ async function openWhole(
 }
 
 /** Gives kept pieces one by one, and does not hold those that it has given. */
-function takeFrom(kept: KeptPieces): Pieces {
+function takeFrom(kept: ChunkBuffer): ChunkReader {
   return {
     next: async () => {
       const value = kept.shift();
-      return value === undefined ? NO_PIECE : { done: false, value };
+      return value === undefined ? NO_CHUNK : { done: false, value };
     },
     return: async () => {
       kept.release();
-      return NO_PIECE;
+      return NO_CHUNK;
     },
     [Symbol.asyncIterator]() {
       return this;
@@ -142,11 +148,14 @@ function takeFrom(kept: KeptPieces): Pieces {
   };
 }
 
-async function openGiven({ source, size }: GivenInput, reading: Reading): Promise<OpenedSource> {
+async function openGiven(
+  { source, size }: SourceWithSize,
+  reading: Reading,
+): Promise<OpenedSource> {
   assertSize(size);
   if (isAsyncIterable(source)) {
-    const pieces = readPieces(source, reading);
-    return size === undefined ? openSpool(pieces, reading) : openStream(pieces, size, reading);
+    const chunks = readChunks(source, reading);
+    return size === undefined ? openSpool(chunks, reading) : openStream(chunks, size, reading);
   }
   if (source instanceof Blob) return openBlob(source, size, reading.idleMs);
   const bytes = typeof source === 'string' ? Buffer.from(source) : source;
@@ -171,7 +180,7 @@ async function openBlob(
   const head = await blob.slice(0, HEAD_BYTES).arrayBuffer().catch(throwSourceFailed);
   assertWholeSize(blob.size, size);
   const body = replayable(blob.size, signal =>
-    exactly(readPieces(blob.stream() as ReadableStream, { idleMs, signal }), blob.size),
+    exactly(readChunks(blob.stream() as ReadableStream, { idleMs, signal }), blob.size),
   );
   return new MeasuredSource(new Uint8Array(head), body);
 }
@@ -181,7 +190,7 @@ async function openFile(localPath: string, idleMs: number): Promise<OpenedSource
   const size = await fileSize(localPath);
   const head = await readHead(localPath);
   const body = replayable(size, signal =>
-    exactly(readPieces(readFile(localPath), { idleMs, signal }), size),
+    exactly(readChunks(readFile(localPath), { idleMs, signal }), size),
   );
   return new MeasuredSource(head, body);
 }

@@ -1,5 +1,5 @@
-import { KeptPieces } from './chunk-buffer.js';
-import type { PieceResult, Pieces } from './chunks.js';
+import { ChunkBuffer } from './chunk-buffer.js';
+import type { ChunkResult, ChunkReader } from './chunks.js';
 import type { MemoryBudget, MovableMemory } from './memory-budget.js';
 import { type DiskBudget, TemporaryFile } from './temporary-file.js';
 import { EMPTY_HEAD, HEAD_BYTES, type OpenedSource, type UploadBody } from './upload-body.js';
@@ -18,15 +18,15 @@ export interface SpoolContext {
    */
   readonly mostBytes: number | undefined;
   /** True when the source does not touch a piece again. */
-  readonly areGivenAway: boolean;
+  readonly ownsChunks: boolean;
 }
 
 /**
  * Opens pieces of unknown length: completed, they are in memory up to the limits, beyond that in a
  * temporary file.
  */
-export async function openSpool(pieces: Pieces, context: SpoolContext): Promise<OpenedSource> {
-  const spool = new Spool(pieces, context);
+export async function openSpool(chunks: ChunkReader, context: SpoolContext): Promise<OpenedSource> {
+  const spool = new Spool(chunks, context);
   try {
     await spool.readHead();
     return spool;
@@ -37,9 +37,9 @@ export async function openSpool(pieces: Pieces, context: SpoolContext): Promise<
 }
 
 class Spool implements OpenedSource, MovableMemory {
-  readonly #pieces: Pieces;
+  readonly #chunks: ChunkReader;
   readonly #context: SpoolContext;
-  #kept: KeptPieces;
+  #kept: ChunkBuffer;
   #file: TemporaryFile | undefined;
   #head: Uint8Array = EMPTY_HEAD;
   #hasHead = false;
@@ -53,10 +53,10 @@ class Spool implements OpenedSource, MovableMemory {
   /** The request under way; rejects when it failed, which the next call reports. */
   #moving: Promise<void> | undefined;
 
-  constructor(pieces: Pieces, context: SpoolContext) {
-    this.#pieces = pieces;
+  constructor(chunks: ChunkReader, context: SpoolContext) {
+    this.#chunks = chunks;
     this.#context = context;
-    this.#kept = new KeptPieces(context.budget, context.areGivenAway);
+    this.#kept = new ChunkBuffer(context.budget, context.ownsChunks);
   }
 
   get head(): Uint8Array {
@@ -111,7 +111,7 @@ class Spool implements OpenedSource, MovableMemory {
   }
 
   async dispose(): Promise<void> {
-    await this.#pieces.return();
+    await this.#chunks.return();
     this.#isBusy = true;
     await this.#moving?.catch(() => {});
     this.#context.budget.removeMovable(this);
@@ -124,30 +124,30 @@ class Spool implements OpenedSource, MovableMemory {
    * it waits for the next.
    */
   #takeNext(): Promise<boolean> {
-    return this.#pieces.next().then(this.#take);
+    return this.#chunks.next().then(this.#take);
   }
 
-  readonly #take = ({ done, value }: PieceResult): boolean | Promise<boolean> => {
+  readonly #take = ({ done, value }: ChunkResult): boolean | Promise<boolean> => {
     if (done !== true) return this.#append(value)?.then(() => true) ?? true;
     this.#hasEnded = true;
     return false;
   };
 
   /** Undefined when nothing has to be waited for. */
-  #append(piece: Uint8Array): Promise<void> | undefined {
-    if (this.#moving !== undefined) return this.#moving.then(() => this.#append(piece));
-    const fits = this.#file === undefined && this.#fits(piece) && this.#kept.tryAppend(piece);
-    if (!fits) return this.#appendSlowly(piece);
+  #append(chunk: Uint8Array): Promise<void> | undefined {
+    if (this.#moving !== undefined) return this.#moving.then(() => this.#append(chunk));
+    const fits = this.#file === undefined && this.#fits(chunk) && this.#kept.tryAppend(chunk);
+    if (!fits) return this.#appendSlowly(chunk);
     this.#context.budget.addMovable(this);
     this.#isBusy = this.#isHeadToBeRead;
     return undefined;
   }
 
-  async #appendSlowly(piece: Uint8Array): Promise<void> {
+  async #appendSlowly(chunk: Uint8Array): Promise<void> {
     this.#isBusy = true;
     this.#context.budget.addMovable(this);
-    if (this.#file === undefined) this.#kept.append(piece);
-    else await this.#file.append(piece);
+    if (this.#file === undefined) this.#kept.append(chunk);
+    else await this.#file.append(chunk);
     if (this.#isHeadToBeRead) return;
     await this.#makeRoom();
     this.#isBusy = false;
@@ -180,13 +180,13 @@ class Spool implements OpenedSource, MovableMemory {
   }
 
   async #openFile(): Promise<TemporaryFile> {
-    const { budget, diskBudget, areGivenAway, mostBytes = 0 } = this.#context;
+    const { budget, diskBudget, ownsChunks, mostBytes = 0 } = this.#context;
     diskBudget.assertFits(Math.max(mostBytes, this.#kept.size));
-    const file = await TemporaryFile.create({ budget, diskBudget, areGivenAway });
+    const file = await TemporaryFile.create({ budget, diskBudget, ownsChunks });
     // Known to this spool before anything can fail, so that dispose() removes it.
     this.#file = file;
     const kept = this.#kept;
-    this.#kept = new KeptPieces(budget);
+    this.#kept = new ChunkBuffer(budget);
     await file.adopt(kept);
     return file;
   }

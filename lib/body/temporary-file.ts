@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { WxCloudStorageError } from '../errors/errors.js';
-import { KeptPieces } from './chunk-buffer.js';
+import { ChunkBuffer } from './chunk-buffer.js';
 import { type MemoryBudget, PassingMemory } from './memory-budget.js';
 
 /** The disk that temporary files take at the moment. */
@@ -102,7 +102,7 @@ function shareOf(allBytes: number): number {
 }
 
 /** Where a temporary file is, and what it counts towards. */
-interface TemporaryFilePlace {
+interface TemporaryFileLocation {
   /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
   /** The disk that all temporary files together may take, and their folder. */
@@ -111,10 +111,10 @@ interface TemporaryFilePlace {
    * True when nobody touches appended bytes again, so that they need no copy.
    * @defaultValue false
    */
-  readonly areGivenAway?: boolean | undefined;
+  readonly ownsChunks?: boolean | undefined;
 }
 
-interface TemporaryFileParts extends TemporaryFilePlace {
+interface TemporaryFileParts extends TemporaryFileLocation {
   readonly handle: FileHandle;
   /** Where its name could not be removed. */
   readonly leftoverPath: string | undefined;
@@ -122,7 +122,7 @@ interface TemporaryFileParts extends TemporaryFilePlace {
 
 /** A reading of a part. */
 interface PartRead {
-  readonly piece: Promise<Buffer>;
+  readonly chunk: Promise<Buffer>;
   /** Number of bytes it holds of the budget. */
   readonly heldBytes: number;
   /** True when the budget had room for it, and so may have it for the next part. */
@@ -139,9 +139,9 @@ interface PartRead {
 export class TemporaryFile {
   readonly #parts: TemporaryFileParts;
   /** What the next transfer takes. */
-  #gathered: KeptPieces;
+  #gathered: ChunkBuffer;
   /** The share of the transfer under way. */
-  #written: KeptPieces | undefined;
+  #written: ChunkBuffer | undefined;
   /** The transfer under way; rejects when it failed, which the next call reports. */
   #writing: Promise<void> = Promise.resolve();
   readonly #readMemory: PassingMemory;
@@ -150,7 +150,7 @@ export class TemporaryFile {
 
   private constructor(parts: TemporaryFileParts) {
     this.#parts = parts;
-    this.#gathered = this.#newPieces();
+    this.#gathered = this.#newChunks();
     this.#readMemory = new PassingMemory(parts.budget);
     openFiles += 1;
   }
@@ -159,7 +159,7 @@ export class TemporaryFile {
    * Creates an empty one, readable by this user only.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
    */
-  static async create(place: TemporaryFilePlace): Promise<TemporaryFile> {
+  static async create(place: TemporaryFileLocation): Promise<TemporaryFile> {
     const path = join(place.diskBudget.directory, `wx-cloud-storage-${randomUUID()}.tmp`);
     const handle = await spooling(open(path, 'wx+', 0o600));
     const isGone = await unlink(path).then(
@@ -196,7 +196,7 @@ export class TemporaryFile {
    * Takes over what was kept in memory, while nothing else is gathered.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
    */
-  async adopt(kept: KeptPieces): Promise<void> {
+  async adopt(kept: ChunkBuffer): Promise<void> {
     this.#gathered = kept;
     this.#grow(kept.size);
     await this.#write();
@@ -228,13 +228,13 @@ export class TemporaryFile {
       for (let position = 0; position < this.#size;) {
         part = ahead ?? this.#startReading(position);
         ahead = undefined;
-        const piece = await part.piece;
-        if (piece.byteLength === 0) {
+        const chunk = await part.chunk;
+        if (chunk.byteLength === 0) {
           throw spoolFailed(new Error('the temporary file became shorter'));
         }
-        position += piece.byteLength;
+        position += chunk.byteLength;
         if (part.isReserved && position < this.#size) ahead = this.#startReading(position);
-        yield piece;
+        yield chunk;
         this.#readMemory.release(part.heldBytes);
         part = undefined;
       }
@@ -260,8 +260,8 @@ export class TemporaryFile {
     diskBudget.release(this.#size);
   }
 
-  #newPieces(): KeptPieces {
-    return new KeptPieces(this.#parts.budget, this.#parts.areGivenAway);
+  #newChunks(): ChunkBuffer {
+    return new ChunkBuffer(this.#parts.budget, this.#parts.ownsChunks);
   }
 
   #grow(bytes: number): void {
@@ -274,7 +274,7 @@ export class TemporaryFile {
     await this.#writing;
     const gathered = this.#gathered;
     if (gathered.size === 0) return;
-    this.#gathered = this.#newPieces();
+    this.#gathered = this.#newChunks();
     this.#written = gathered;
     this.#writing = spooling(this.#writeAll(gathered));
     // Reported by whoever awaits it next.
@@ -282,7 +282,7 @@ export class TemporaryFile {
   }
 
   /** The system may take a part of what it is given. */
-  async #writeAll(gathered: KeptPieces): Promise<void> {
+  async #writeAll(gathered: ChunkBuffer): Promise<void> {
     const { blocks, size } = gathered;
     const { handle } = this.#parts;
     try {
@@ -301,16 +301,16 @@ export class TemporaryFile {
     const isReserved = this.#readMemory.reserve(wanted);
     const heldBytes = isReserved ? wanted : Math.min(wanted, LEAST_READ_BYTES);
     if (!isReserved) this.#readMemory.count(heldBytes);
-    const piece = this.#readAt(position, heldBytes);
+    const chunk = this.#readAt(position, heldBytes);
     // Whoever stops reading does not learn of it.
-    piece.catch(() => {});
-    return { piece, heldBytes, isReserved };
+    chunk.catch(() => {});
+    return { chunk, heldBytes, isReserved };
   }
 
   async #readAt(position: number, bytes: number): Promise<Buffer> {
-    const piece = Buffer.allocUnsafeSlow(bytes);
-    const { bytesRead } = await spooling(this.#parts.handle.read(piece, 0, bytes, position));
-    return piece.subarray(0, bytesRead);
+    const chunk = Buffer.allocUnsafeSlow(bytes);
+    const { bytesRead } = await spooling(this.#parts.handle.read(chunk, 0, bytes, position));
+    return chunk.subarray(0, bytesRead);
   }
 }
 

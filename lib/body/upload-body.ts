@@ -1,5 +1,5 @@
 import { WxCloudStorageError } from '../errors/errors.js';
-import { checkPieces, copyPieces, type Pieces, resumePieces } from './chunks.js';
+import { checkChunks, copyChunks, type ChunkReader, resumeChunks } from './chunks.js';
 import { type MemoryBudget, PassingMemory } from './memory-budget.js';
 
 /** How many first bytes decide a type: what the detector asks for. */
@@ -38,17 +38,17 @@ export interface OpenedSource {
 export class MeasuredSource implements OpenedSource {
   #head: Uint8Array;
   readonly #body: UploadBody;
-  readonly #letGo: () => Promise<unknown>;
+  readonly #release: () => Promise<unknown>;
 
   /** `letGo` is called by {@link dispose}. */
   constructor(
     head: Uint8Array,
     body: UploadBody,
-    letGo: () => Promise<unknown> = () => Promise.resolve(),
+    release: () => Promise<unknown> = () => Promise.resolve(),
   ) {
     this.#head = head;
     this.#body = body;
-    this.#letGo = letGo;
+    this.#release = release;
   }
 
   /** As {@link OpenedSource.head}. */
@@ -64,14 +64,14 @@ export class MeasuredSource implements OpenedSource {
 
   /** As {@link OpenedSource.dispose}. */
   async dispose(): Promise<void> {
-    await this.#letGo();
+    await this.#release();
   }
 }
 
 /** What is known of a stream. */
 interface StreamParts {
   /** True when its source does not touch a piece again; otherwise each is copied. */
-  readonly areGivenAway: boolean;
+  readonly ownsChunks: boolean;
   /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
 }
@@ -81,24 +81,24 @@ interface StreamParts {
  * can be sent once. The rest is read while it is sent, and must add up to `size`.
  */
 export async function openStream(
-  source: Pieces,
+  source: ChunkReader,
   size: number,
-  { areGivenAway, budget }: StreamParts,
+  { ownsChunks, budget }: StreamParts,
 ): Promise<OpenedSource> {
   // A connection may still hold a piece when it asks for the next one.
-  const pieces = areGivenAway ? source : copyPieces(source);
+  const chunks = ownsChunks ? source : copyChunks(source);
   const memory = new PassingMemory(budget);
-  const letGo = (): Promise<unknown> => {
+  const release = (): Promise<unknown> => {
     memory.release();
-    return pieces.return();
+    return chunks.return();
   };
   try {
-    const read = await readAhead(pieces, memory);
-    const all = resumePieces(read, pieces, () => memory.release());
+    const read = await readAhead(chunks, memory);
+    const all = resumeChunks(read, chunks, () => memory.release());
     const body = { size, isReplayable: false, open: () => exactly(all, size) };
-    return new MeasuredSource(headOf(read), body, letGo);
+    return new MeasuredSource(headOf(read), body, release);
   } catch (error) {
-    await letGo();
+    await release();
     throw error;
   }
 }
@@ -107,10 +107,10 @@ export async function openStream(
  * So many pieces as the head takes. They are sent before long, whether the budget has room for them
  * or not.
  */
-async function readAhead(pieces: Pieces, memory: PassingMemory): Promise<Uint8Array[]> {
+async function readAhead(chunks: ChunkReader, memory: PassingMemory): Promise<Uint8Array[]> {
   const read: Uint8Array[] = [];
   while (memory.heldBytes < HEAD_BYTES) {
-    const { done, value } = await pieces.next();
+    const { done, value } = await chunks.next();
     if (done === true) break;
     memory.count(value.byteLength);
     read.push(value);
@@ -128,9 +128,9 @@ function headOf(read: readonly Uint8Array[]): Uint8Array {
  * Passes pieces on and ends with an error unless they have `size` bytes together; never yields a
  * byte too many.
  */
-export function exactly(pieces: Pieces, size: number): Pieces {
+export function exactly(chunks: ChunkReader, size: number): ChunkReader {
   let seen = 0;
-  return checkPieces(pieces, ({ done, value }) => {
+  return checkChunks(chunks, ({ done, value }) => {
     seen += done === true ? 0 : value.byteLength;
     if (seen > size) throw mismatched(`more than the ${size} bytes declared`);
     if (done === true && seen < size) {

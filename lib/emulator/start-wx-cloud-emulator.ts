@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type FrontAddresses, Fronts } from './server/http-servers.js';
+import { type EmulatorAddresses, EmulatorServers } from './server/http-servers.js';
 import { DiskStore } from './state/disk-store.js';
 import { EmulatedCloud } from './state/emulated-cloud.js';
 import {
@@ -118,13 +118,17 @@ export async function startWxCloudEmulator(
   const resolved = resolveEmulatorOptions(options);
   const store = await openStore(resolved);
   const cloud = new EmulatedCloud({ options: resolved, store, clock: monotonicClock });
-  const fronts = new Fronts(cloud);
+  const fronts = new EmulatorServers(cloud);
   const addresses = await listen(fronts, resolved.port, store);
   cloud.url = addresses.url;
   return toEmulator({ cloud, fronts, addresses });
 }
 
-async function listen(fronts: Fronts, port: number, store: ObjectStore): Promise<FrontAddresses> {
+async function listen(
+  fronts: EmulatorServers,
+  port: number,
+  store: ObjectStore,
+): Promise<EmulatorAddresses> {
   try {
     return await fronts.listen(port);
   } catch (error) {
@@ -145,8 +149,8 @@ async function openStore({ dataDir, bucket }: ResolvedEmulatorOptions): Promise<
 
 interface EmulatorParts {
   readonly cloud: EmulatedCloud;
-  readonly fronts: Fronts;
-  readonly addresses: FrontAddresses;
+  readonly fronts: EmulatorServers;
+  readonly addresses: EmulatorAddresses;
 }
 
 /** State stays in closures: inspecting the emulator shows neither tokens nor keys. */

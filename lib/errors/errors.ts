@@ -260,7 +260,7 @@ export interface UploadRejectedErrorParts {
   /** The path the object would have had. */
   readonly cloudPath: string;
   /** What came back, in words; masked. */
-  readonly answer: string;
+  readonly response: string;
   /** True when a repeat with a fresh link may succeed. */
   readonly retryable: boolean;
   /** `x-cos-request-id` or the document's `<RequestId>`. */
@@ -281,7 +281,7 @@ export class UploadRejectedError extends WxCloudStorageError {
   constructor(parts: UploadRejectedErrorParts) {
     super({
       code: 'WX_CLOUD_UPLOAD_REJECTED',
-      message: `Uploading "${parts.cloudPath}" failed: COS answered ${parts.answer}. ${adviceFor(parts)}`,
+      message: `Uploading "${parts.cloudPath}" failed: COS answered ${parts.response}. ${adviceFor(parts)}`,
       retryable: parts.retryable,
       upstreamStatus: parts.upstreamStatus,
       requestId: parts.requestId,

@@ -14,7 +14,7 @@ export interface ParsedFileId {
 }
 
 /** What a file ID may belong to. */
-interface FileIdScope {
+interface FileIdBounds {
   /** The environment it must be of. */
   readonly env: string;
   /** The bucket it must be in; undefined accepts any. */
@@ -45,7 +45,7 @@ export function parseFileId(fileId: unknown): ParsedFileId {
  * given.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`
  */
-export function parseFileIdWithin(fileId: unknown, scope: FileIdScope): ParsedFileId {
+export function parseFileIdWithin(fileId: unknown, scope: FileIdBounds): ParsedFileId {
   const parsed = parseFileId(fileId);
   if (parsed.env !== scope.env) throw invalidFileId('it belongs to another environment');
   if (scope.bucket !== undefined && parsed.bucket !== scope.bucket) {
@@ -135,7 +135,7 @@ function decode(encoded: string): string {
  * Knows which environment and bucket file IDs may belong to; learns the bucket from the first
  * upload link.
  */
-export class BucketMemory {
+export class FileIdScope {
   readonly #env: string;
   #bucket: string | undefined;
 
@@ -154,7 +154,7 @@ export class BucketMemory {
    * Takes a caller's file ID apart.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is foreign or malformed
    */
-  accept(fileId: unknown): ParsedFileId {
+  parse(fileId: unknown): ParsedFileId {
     return parseFileIdWithin(fileId, { env: this.#env, bucket: this.#bucket });
   }
 
@@ -165,7 +165,7 @@ export class BucketMemory {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when the link is for another
    * environment, bucket or path
    */
-  learn(fileId: string, cloudPath: string, endpoint: string): void {
+  learnBucket(fileId: string, cloudPath: string, endpoint: string): void {
     const found = this.#read(fileId, endpoint);
     if (found.cloudPath !== cloudPath) throw otherPath(endpoint);
     this.#bucket = found.bucket;
@@ -173,7 +173,7 @@ export class BucketMemory {
 
   #read(fileId: string, endpoint: string): ParsedFileId {
     try {
-      return this.accept(fileId);
+      return this.parse(fileId);
     } catch (error) {
       throw foreignLink(endpoint, error);
     }

@@ -34,7 +34,7 @@ import { UploadProgressHub } from './upload-progress-hub.js';
  * WeakMap: the garbage collector goes through all of a map's entries again and again, which took a
  * twentieth of what a small upload costs.
  */
-export class RequestNote<T> {
+export class RequestProperty<T> {
   readonly #key: symbol;
 
   /** The description is seen by whoever prints a request. */
@@ -84,7 +84,7 @@ interface HookedApplication {
 }
 
 /** Of Fastify's requests. */
-const notedOrigin = new RequestNote<RequestOrigin>('origin');
+const originProperty = new RequestProperty<RequestOrigin>('origin');
 const hooked = new WeakSet<object>();
 
 /**
@@ -96,7 +96,7 @@ function noteOrigins(adapter: AbstractHttpAdapter): void {
   if (adapter.getType() !== 'fastify' || hooked.has(application)) return;
   hooked.add(application);
   application.addHook('onRequest', (request, reply, done) => {
-    notedOrigin.write(request, { application, response: reply.raw });
+    originProperty.write(request, { application, response: reply.raw });
     done();
   });
 }
@@ -106,7 +106,7 @@ function noteOrigins(adapter: AbstractHttpAdapter): void {
  * @throws {@link OptionsInvalidError} when its application does not have this module
  */
 export function originOf(request: object): RequestOrigin {
-  const known = notedOrigin.read(request);
+  const known = originProperty.read(request);
   if (known !== undefined) return known;
   const { app, res } = request as { readonly app?: object; readonly res?: ServerResponse };
   if (app !== undefined && res !== undefined) return { application: app, response: res };

@@ -120,7 +120,7 @@ function checkFileId(
   value: unknown,
   { instance, prefixes }: Omit<FileIdCheck, 'many'>,
 ): ParsedFileId {
-  const parsed = instance.context.bucket.accept(value);
+  const parsed = instance.context.fileIdScope.parse(value);
   const folders = prefixes?.map(prefix => (prefix.endsWith('/') ? prefix : `${prefix}/`));
   if (folders === undefined || folders.some(folder => parsed.cloudPath.startsWith(folder))) {
     return parsed;

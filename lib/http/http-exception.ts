@@ -12,7 +12,7 @@ import { LOG_CONTEXT } from '../diagnostics.js';
 import { WxCloudStorageError, type WxCloudStorageErrorCode } from '../errors/errors.js';
 import { innerError, isError, redact } from '../errors/redaction.js';
 import { elapsedMs } from '../operations/deadline.js';
-import { rawRequestOf, RequestNote } from './application-registry.js';
+import { rawRequestOf, RequestProperty } from './application-registry.js';
 
 /**
  * So many lines of a code and a route are written in a window; clients decide how often it fails.
@@ -85,22 +85,22 @@ export class FailureLog {
 }
 
 const failures = new FailureLog(new Logger(LOG_CONTEXT));
-const notedLine = new RequestNote<true>('failureLogged');
+const loggedProperty = new RequestProperty<true>('failureLogged');
 
 /**
  * Tells the operator of an error of this package that is answered with 5xx, once for each request.
  * One that tells of a client that has left is no failure of the server, whatever it is answered
  * with.
  */
-export function logFailure(error: unknown, answer: unknown, request?: object): void {
-  if (!(error instanceof WxCloudStorageError) || !(answer instanceof HttpException)) return;
-  if (answer.getStatus() < 500 || error.code === 'WX_CLOUD_REQUEST_ABORTED') return;
+export function logFailure(error: unknown, response: unknown, request?: object): void {
+  if (!(error instanceof WxCloudStorageError) || !(response instanceof HttpException)) return;
+  if (response.getStatus() < 500 || error.code === 'WX_CLOUD_REQUEST_ABORTED') return;
   if (request !== undefined) {
     const raw = rawRequestOf(request);
-    if (notedLine.read(raw) === true) return;
-    notedLine.write(raw, true);
+    if (loggedProperty.read(raw) === true) return;
+    loggedProperty.write(raw, true);
   }
-  failures.write(error, answer.getStatus(), request);
+  failures.write(error, response.getStatus(), request);
 }
 
 /**
@@ -108,9 +108,9 @@ export function logFailure(error: unknown, answer: unknown, request?: object): v
  * logged.
  */
 export function toLoggedException(error: unknown, request?: object): unknown {
-  const answer = toHttpException(error);
-  logFailure(error, answer, request);
-  return answer;
+  const response = toHttpException(error);
+  logFailure(error, response, request);
+  return response;
 }
 
 /** The part of both adapters' requests that leads to the route. */
@@ -169,7 +169,7 @@ function toLine(text: string, maxLength: number): string {
 }
 
 /** What a code is answered with, and in which words; upstream texts are not for clients. */
-interface HttpAnswerKind {
+interface HttpResponseKind {
   readonly status: HttpStatus;
   /** Undefined where our own message is about what the client sent, and so may be shown. */
   readonly message?: string;
@@ -179,7 +179,7 @@ const UPSTREAM_FAILED = 'The cloud storage could not complete the request.';
 const UNAVAILABLE = 'The cloud storage is not available at the moment.';
 
 /** The HTTP status of every code. */
-export const HTTP_ANSWERS: Readonly<Record<WxCloudStorageErrorCode, HttpAnswerKind>> = {
+export const HTTP_RESPONSES: Readonly<Record<WxCloudStorageErrorCode, HttpResponseKind>> = {
   WX_CLOUD_OPTIONS_INVALID: { status: 500, message: 'The server is not configured for uploads.' },
   WX_CLOUD_ARGUMENT_INVALID: {
     status: 500,
@@ -219,7 +219,7 @@ export const HTTP_ANSWERS: Readonly<Record<WxCloudStorageErrorCode, HttpAnswerKi
  */
 export function toHttpException(error: unknown): unknown {
   if (!(error instanceof WxCloudStorageError)) return error;
-  const { status, message = error.message } = HTTP_ANSWERS[error.code];
+  const { status, message = error.message } = HTTP_RESPONSES[error.code];
   const body = { statusCode: status, message, error: reasonPhrase(status), errorCode: error.code };
   return new HttpException(body, status, { cause: error });
 }
@@ -230,7 +230,7 @@ function reasonPhrase(status: HttpStatus): string {
 }
 
 /**
- * Answers errors of this package that a handler lets through, on routes without one of its
+ * Responses errors of this package that a handler lets through, on routes without one of its
  * interceptors, with the status of their code, and logs those that are a 5xx. Message handlers,
  * gateways and resolvers are answered with the same text, and no status. Use it as
  * `app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter()))`, or as a provider of
@@ -242,12 +242,12 @@ export class WxCloudExceptionFilter extends BaseExceptionFilter {
   override catch(error: WxCloudStorageError, host: ArgumentsHost): Observable<never> | void {
     const type = host.getType<string>();
     const request = type === 'http' ? host.switchToHttp().getRequest<object>() : undefined;
-    const answer = toLoggedException(error, request);
-    if (type === 'http' && this.#hasAdapter()) return super.catch(answer, host);
-    if (type === 'rpc') return throwError(() => describe(answer));
+    const response = toLoggedException(error, request);
+    if (type === 'http' && this.#hasAdapter()) return super.catch(response, host);
+    if (type === 'rpc') return throwError(() => describe(response));
     // Nest's own filter answers it; thrown in a gateway, it would end the process.
-    if (type !== 'ws') throw answer;
-    emitException(host.switchToWs().getClient<Client>(), describe(answer));
+    if (type !== 'ws') throw response;
+    emitException(host.switchToWs().getClient<Client>(), describe(response));
   }
 
   /** False for one that the application made as `new WxCloudExceptionFilter()`. */
@@ -264,8 +264,11 @@ interface Client {
 }
 
 /** As Nest itself tells clients of gateways and of microservices that something has failed. */
-function describe(answer: unknown): object {
-  const { message, errorCode } = (answer as HttpException).getResponse() as Record<string, unknown>;
+function describe(response: unknown): object {
+  const { message, errorCode } = (response as HttpException).getResponse() as Record<
+    string,
+    unknown
+  >;
   return { status: 'error', message, errorCode };
 }
 

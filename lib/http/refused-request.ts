@@ -84,7 +84,7 @@ const LINGER_MS = 2_000;
  * client is given time to see the answer. Over HTTP/2 it is the stream that ends. Does nothing for
  * a request that was read.
  */
-export function closeAfterAnswer(request: RefusedRequest, response: ServerResponse): void {
+export function closeAfterResponse(request: RefusedRequest, response: ServerResponse): void {
   if (isOver(request)) return;
   if (request.httpVersionMajor !== 1) return endStreamAfter(response);
   // Node reads to its end what nobody has begun to read.
@@ -99,7 +99,7 @@ export function closeAfterAnswer(request: RefusedRequest, response: ServerRespon
  * the request is to come: a guard, an outer interceptor that does not wait any longer. Over
  * HTTP/1.1 Node reads on and discards.
  */
-export function endStreamWithAnswer(request: RefusedRequest, response: ServerResponse): void {
+export function endStreamWithResponse(request: RefusedRequest, response: ServerResponse): void {
   if (request.httpVersionMajor === 1) return;
   const { stream } = response as unknown as Partial<Http2ServerResponse>;
   stream?.once('finish', () => {

@@ -5,7 +5,7 @@ import type { UploadBody } from '../body/upload-body.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { untilAborted } from '../operations/deadline.js';
 import type { StoredCloudFile, UploadObjectCall } from '../storage/call-options.js';
-import { removeOwnObjects } from '../storage/clean-up.js';
+import { deleteLeftovers } from '../storage/clean-up.js';
 import type { DeleteOutcome } from '../storage/delete.js';
 import type { DownloadUrlOutcome } from '../storage/links.js';
 import type { StorageContext } from '../storage/storage-context.js';
@@ -72,10 +72,10 @@ export function namedServiceToken(name: string): symbol {
 }
 
 /** The methods of a service that are called here. */
-type AskedMethod = 'upload' | keyof WxCloudFileSource;
+type CalledMethod = 'upload' | keyof WxCloudFileSource;
 
 /** The methods that a fake has to have where they are called. */
-const SIGNATURES: Readonly<Record<AskedMethod, string>> = {
+const SIGNATURES: Readonly<Record<CalledMethod, string>> = {
   upload: 'upload(cloudPath, body, options), which resolves with { fileId }',
   delete: 'delete(fileId)',
   getDownloadUrl: 'getDownloadUrl(fileId), which resolves with a link',
@@ -148,7 +148,7 @@ async function upload(
   } catch (error) {
     // It may be stored all the same, perhaps only later.
     const removing = uploading.then(
-      ({ fileId }) => removeOwnObjects(context, [{ fileId, isPathUnique: uniquePath }]),
+      ({ fileId }) => deleteLeftovers(context, [{ fileId, isPathUnique: uniquePath }]),
       () => {},
     );
     if (!signal.aborted) await removing;
@@ -168,13 +168,13 @@ async function toSource(
   signal: AbortSignal,
 ): Promise<Buffer | Readable> {
   const bytes = body.open(signal);
-  const pieces = Buffer.isBuffer(bytes) ? [bytes] : bytes;
+  const chunks = Buffer.isBuffer(bytes) ? [bytes] : bytes;
   if (body.size <= mostBytes) {
     const all: Uint8Array[] = [];
-    for await (const piece of pieces) all.push(piece);
+    for await (const chunk of chunks) all.push(chunk);
     return Buffer.concat(all);
   }
-  const stream = Readable.from(pieces, { objectMode: false });
+  const stream = Readable.from(chunks, { objectMode: false });
   // A fake that does not read it must not bring the process down; see below.
   stream.on('error', () => {});
   return stream;
@@ -234,7 +234,7 @@ async function link(
   return { fileId, ok: true, url };
 }
 
-async function ask(service: object, name: AskedMethod, ...given: unknown[]): Promise<unknown> {
+async function ask(service: object, name: CalledMethod, ...given: unknown[]): Promise<unknown> {
   const method: unknown = Reflect.get(service, name);
   if (typeof method === 'function') return Reflect.apply(method, service, given) as unknown;
   throw new WxCloudStorageError({
@@ -243,7 +243,7 @@ async function ask(service: object, name: AskedMethod, ...given: unknown[]): Pro
   });
 }
 
-function useless(name: AskedMethod, given: unknown): WxCloudStorageError {
+function useless(name: CalledMethod, given: unknown): WxCloudStorageError {
   const found = given === null ? 'null' : typeof given;
   return new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',

@@ -4,11 +4,11 @@ import { Observable } from 'rxjs';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { isReasonToGiveUp } from '../multipart/form-errors.js';
 import type { Deadline } from '../operations/deadline.js';
-import { removeOwnObjects } from '../storage/clean-up.js';
+import { deleteLeftovers } from '../storage/clean-up.js';
 import type { StorageContext } from '../storage/storage-context.js';
-import { originOf, RequestNote } from './application-registry.js';
+import { originOf, RequestProperty } from './application-registry.js';
 
-const notedTransaction = new RequestNote<UploadTransaction>('uploadTransaction');
+const transactionProperty = new RequestProperty<UploadTransaction>('uploadTransaction');
 
 /** Shared by the requests of a connection, as clients may send many without waiting. */
 const endingsOf = new WeakMap<Socket, Set<() => void>>();
@@ -38,14 +38,14 @@ export class UploadTransaction {
   #fileCount = 0;
   #failure: { readonly error: unknown } | undefined;
   #giveUp: (error: unknown) => void = () => {};
-  readonly #hasAnswered: () => boolean;
+  readonly #hasResponded: () => boolean;
 
   /**
    * The function tells of a success that has been answered before {@link UploadTransaction.settle} is
    * called for it.
    */
-  constructor(hasAnswered: () => boolean = () => false) {
-    this.#hasAnswered = hasAnswered;
+  constructor(hasResponded: () => boolean = () => false) {
+    this.#hasResponded = hasResponded;
   }
 
   /**
@@ -113,11 +113,11 @@ export class UploadTransaction {
 
   /** Removes one file, if that has not happened yet. */
   async delete(fileId: string): Promise<void> {
-    this.#noticeAnswer();
+    this.#noticeResponse();
     const file = this.#files.get(fileId);
     if (file === undefined) return;
     this.#files.delete(fileId);
-    await removeOwnObjects(file.context, [file]);
+    await deleteLeftovers(file.context, [file]);
   }
 
   /**
@@ -125,7 +125,7 @@ export class UploadTransaction {
    * were answered with success before. Can be called again.
    */
   async rollBack(): Promise<void> {
-    this.#noticeAnswer();
+    this.#noticeResponse();
     this.#isRolledBack = true;
     for (const { end } of this.#running) end(requestFailed());
     const byContext = new Map<StorageContext, StoredFile[]>();
@@ -133,7 +133,7 @@ export class UploadTransaction {
       byContext.set(file.context, [...(byContext.get(file.context) ?? []), file]);
     }
     this.#files.clear();
-    await Promise.all([...byContext].map(([context, files]) => removeOwnObjects(context, files)));
+    await Promise.all([...byContext].map(([context, files]) => deleteLeftovers(context, files)));
   }
 
   /**
@@ -171,13 +171,13 @@ export class UploadTransaction {
   }
 
   #isOver(): boolean {
-    this.#noticeAnswer();
+    this.#noticeResponse();
     return this.#isSettled || this.#isRolledBack;
   }
 
   /** A handler may answer by itself, and fail before the response tells that it has ended. */
-  #noticeAnswer(): void {
-    if (!this.#isSettled && this.#hasAnswered()) void this.settle(true);
+  #noticeResponse(): void {
+    if (!this.#isSettled && this.#hasResponded()) void this.settle(true);
   }
 }
 
@@ -185,10 +185,10 @@ export class UploadTransaction {
  * The files of a request whose response is known; from the first call on, their fate hangs on that.
  */
 export function beginTransaction(request: object, response: ServerResponse): UploadTransaction {
-  const known = notedTransaction.read(request);
+  const known = transactionProperty.read(request);
   if (known !== undefined) return known;
-  const transaction = new UploadTransaction(() => isAnswered(response));
-  notedTransaction.write(request, transaction);
+  const transaction = new UploadTransaction(() => isResponseSent(response));
+  transactionProperty.write(request, transaction);
   // Never rejects: what cannot be removed is reported.
   onRequestEnd(response, isSuccess => void transaction.settle(isSuccess));
   return transaction;
@@ -199,7 +199,7 @@ export function beginTransaction(request: object, response: ServerResponse): Upl
  * @throws {@link OptionsInvalidError} when it is none of an application's that has this module
  */
 export function transactionOf(request: object): UploadTransaction {
-  return notedTransaction.read(request) ?? beginTransaction(request, originOf(request).response);
+  return transactionProperty.read(request) ?? beginTransaction(request, originOf(request).response);
 }
 
 /**
@@ -235,7 +235,7 @@ export function rollBackOnError<T>(
 }
 
 /** Tells whether a response has been given its whole answer, with a status below 400. */
-function isAnswered(response: ServerResponse): boolean {
+function isResponseSent(response: ServerResponse): boolean {
   return response.writableEnded && response.statusCode < 400;
 }
 

@@ -3,12 +3,12 @@ import { quoteText } from '../errors/client-text.js';
 import type { WxCloudStorageError } from '../errors/errors.js';
 import { FormBudget, type FormLimits, type FormMemory, limitPassed } from './form-budget.js';
 import { FILE_EXPECTED, formInvalid } from './form-errors.js';
-import { GrowingBuffer, MultipartSplitter, NO_SINK, type PartSink } from './multipart-parser.js';
-import { parsePartHead, type PartHead } from './part-headers.js';
+import { GrowingBuffer, MultipartParser, NO_SINK, type PartSink } from './multipart-parser.js';
+import { parsePartHeaders, type PartHeaders } from './part-headers.js';
 import {
   appendField,
   closeGaps,
-  type FormBody,
+  type FormFields,
   largestIndex,
   nestingDepth,
 } from './text-fields.js';
@@ -47,7 +47,7 @@ export interface FormReaderParts {
   /** The memory that it may take. @defaultValue any */
   readonly memory?: FormMemory | undefined;
   /** Filled with the text fields, each as soon as it has come. */
-  readonly body: FormBody;
+  readonly body: FormFields;
   /**
    * Called before a file is counted, with the name of its field. What it throws refuses the form.
    */
@@ -65,7 +65,7 @@ export interface FormReaderParts {
  */
 export class FormReader {
   readonly #parts: FormReaderParts;
-  readonly #splitter: MultipartSplitter;
+  readonly #parser: MultipartParser;
   readonly #budget: FormBudget;
   #hasFields = false;
   #namelessField: string | undefined;
@@ -78,9 +78,7 @@ export class FormReader {
   constructor(parts: FormReaderParts) {
     this.#parts = parts;
     this.#budget = new FormBudget(parts.limits, parts.memory);
-    this.#splitter = new MultipartSplitter(parts.boundary, (head, part) =>
-      this.#openPart(head, part),
-    );
+    this.#parser = new MultipartParser(parts.boundary, (head, part) => this.#openPart(head, part));
   }
 
   /** The bytes of all text that the form has brought so far, names included. */
@@ -100,7 +98,7 @@ export class FormReader {
   /** The most bytes that the content which has just begun can have, in a form of so many bytes. */
   mostContentBytes(formBytes: number): number {
     const endBytes = `\r\n--${this.#parts.boundary}--\r\n`.length;
-    return Math.max(0, formBytes - this.#splitter.position - endBytes);
+    return Math.max(0, formBytes - this.#parser.position - endBytes);
   }
 
   /**
@@ -108,9 +106,9 @@ export class FormReader {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`, and whatever `onFile` throws
    */
   write(bytes: Buffer): void {
-    this.#splitter.write(bytes);
+    this.#parser.write(bytes);
     this.#text?.compact();
-    this.#budget.holdHead(this.#splitter.headBytes);
+    this.#budget.holdHead(this.#parser.headBytes);
   }
 
   /**
@@ -118,7 +116,7 @@ export class FormReader {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended
    */
   end(): void {
-    this.#splitter.end();
+    this.#parser.end();
     if (this.#hasFields) closeGaps(this.#parts.body);
   }
 
@@ -127,13 +125,13 @@ export class FormReader {
    * passed over.
    */
   fail(error: Error): void {
-    this.#splitter.fail(error);
+    this.#parser.fail(error);
   }
 
   #openPart(bytes: Buffer, part: number): PartSink {
     const { limits } = this.#parts;
     this.#budget.takePart(bytes.byteLength);
-    const head = parsePartHead(bytes, limits.headerPairs, part);
+    const head = parsePartHeaders(bytes, limits.headerPairs, part);
     if (head === undefined) {
       this.#foreignPart ??= part;
       return NO_SINK;
@@ -145,7 +143,7 @@ export class FormReader {
 
   #openFile(
     fieldname: string,
-    { fileName = '', encoding, mimetype, nameBytes }: PartHead,
+    { fileName = '', encoding, mimetype, nameBytes }: PartHeaders,
   ): PartSink {
     if (fileName === '') return this.#openNameless(fieldname);
     this.#parts.assertTakesFile?.(fieldname);
@@ -168,7 +166,7 @@ export class FormReader {
     };
   }
 
-  #openField(name: string, { nameBytes, charset }: PartHead): PartSink {
+  #openField(name: string, { nameBytes, charset }: PartHeaders): PartSink {
     const { limits, body, isFileField } = this.#parts;
     const budget = this.#budget;
     budget.takeField(name, nameBytes);

@@ -22,10 +22,10 @@ export class GrowingBuffer {
   }
 
   /** Adds a piece. */
-  add(piece: Buffer): void {
-    if (this.#size === 0) this.#buffer = piece;
-    else this.#append(piece);
-    this.#size += piece.byteLength;
+  add(chunk: Buffer): void {
+    if (this.#size === 0) this.#buffer = chunk;
+    else this.#append(chunk);
+    this.#size += chunk.byteLength;
   }
 
   /** Makes sure that the bytes do not hold a much larger buffer: before they wait for more. */
@@ -39,21 +39,21 @@ export class GrowingBuffer {
     this.#size = 0;
   }
 
-  #append(piece: Buffer): void {
-    const size = this.#size + piece.byteLength;
+  #append(chunk: Buffer): void {
+    const size = this.#size + chunk.byteLength;
     if (size > this.#buffer.byteLength) {
       const grown = Buffer.allocUnsafeSlow(size * 2);
       grown.set(this.bytes);
       this.#buffer = grown;
     }
-    this.#buffer.set(piece, this.#size);
+    this.#buffer.set(chunk, this.#size);
   }
 }
 
 /** A copy that shares its buffer with nothing else. */
-function copyOf(piece: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(piece.byteLength);
-  copy.set(piece);
+function copyOf(chunk: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(chunk.byteLength);
+  copy.set(chunk);
   return copy;
 }
 
@@ -90,7 +90,7 @@ const MOST_HEAD_BYTES = LONGEST_HEAD_BYTES + HEAD_END.byteLength;
  * bench/README.md has figures.
  * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
  */
-export class MultipartSplitter {
+export class MultipartParser {
   readonly #delimiter: Buffer;
   readonly #openPart: (head: Buffer, part: number) => PartSink;
   #read: (bytes: Buffer) => Buffer = this.#readContent;

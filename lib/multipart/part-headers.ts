@@ -139,7 +139,7 @@ export function assertNotEncoded(contentEncoding: string | undefined): void {
 }
 
 /** What a form says of one of its parts. */
-export interface PartHead {
+export interface PartHeaders {
   /** The name of the field; undefined when there is none, or an empty one. */
   readonly name: string | undefined;
   /** How many bytes the name takes in the form. */
@@ -168,11 +168,11 @@ const MEDIA_TYPE = /^[!#$%&'*+.^`|~\w-]+\/[!#$%&'*+.^`|~\w-]+$/;
  * number of the part, or has more than `headerPairs` lines
  * @see https://www.rfc-editor.org/rfc/rfc7578#section-4.2
  */
-export function parsePartHead(
+export function parsePartHeaders(
   head: Buffer,
   headerPairs: number,
   part: number,
-): PartHead | undefined {
+): PartHeaders | undefined {
   const headers = readHeaders(head, headerPairs, part);
   const disposition = parseHeaderValue(headers.get('content-disposition') ?? '');
   if (disposition === undefined) {
@@ -214,7 +214,7 @@ function readHeaders(head: Buffer, headerPairs: number, part: number): ReadonlyM
 }
 
 /** A type that cannot be read is as good as none. */
-function readContentType(text: string | undefined): Pick<PartHead, 'mimetype' | 'charset'> {
+function readContentType(text: string | undefined): Pick<PartHeaders, 'mimetype' | 'charset'> {
   const parsed = text === undefined ? undefined : parseHeaderValue(text);
   const { value = '', parameters } = parsed ?? {};
   const mimetype = MEDIA_TYPE.test(value) ? value : 'text/plain';

@@ -7,7 +7,7 @@ import { formBroken, isReasonToGiveUp, stalled, tookTooLong } from './form-error
 import { type FormClues, type FormFile, FormReader, type FormReaderParts } from './form-reader.js';
 import type { PartSink } from './multipart-parser.js';
 import { assertNotEncoded, readBoundary } from './part-headers.js';
-import type { FormBody } from './text-fields.js';
+import type { FormFields } from './text-fields.js';
 
 /**
  * Makes sure that a form can be read from its first byte: what a middleware has taken of it would
@@ -172,10 +172,10 @@ interface ReceiveFormParts extends Pick<
   /** The memory that its text may take. */
   readonly memory: FormMemory;
   /** Given a `body` that fills with the text fields. */
-  readonly target: { body?: FormBody };
+  readonly target: { body?: FormFields };
   /** Called when a file begins. What it throws refuses the form. */
   readonly onFile: (file: FormFile, form: ComingForm) => TakenFile;
-  /** Of these the reception is one. */
+  /** Of these the receiver is one. */
   readonly operations: FormOperations;
   /** How long the client may send nothing, and how long the form may take altogether. */
   readonly timeouts: { readonly idleMs: number; readonly totalMs: number };
@@ -222,7 +222,7 @@ class FormReceiver implements ComingForm {
   constructor(request: IncomingMessage, boundary: string, parts: ReceiveFormParts) {
     this.#request = request;
     this.#parts = parts;
-    const body = (parts.target.body = Object.create(null) as FormBody);
+    const body = (parts.target.body = Object.create(null) as FormFields);
     const onFile = (file: FormFile): PartSink => this.#take(file);
     this.#reader = new FormReader({ ...parts, boundary, body, onFile });
     const { idleMs, totalMs } = parts.timeouts;

@@ -6,7 +6,7 @@ import { formInvalid } from './form-errors.js';
  * What is read of the text fields of a form, by the names that multer's notation gives their
  * places.
  */
-export type FormBody = Record<string, unknown>;
+export type FormFields = Record<string, unknown>;
 
 /** One step on the way to the place of a value. */
 interface Step {
@@ -20,7 +20,7 @@ interface Step {
 }
 
 /** Where a field's value goes. */
-interface FieldPlace {
+interface FieldPath {
   /** Never empty. */
   readonly steps: readonly Step[];
   /** True when the name ends in `[]`, so that there is a list even of one value. */
@@ -45,8 +45,8 @@ const LARGEST_GAP = 1_024;
  * indices leave empty in lists.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` for a name that no body may have
  */
-export function appendField(body: FormBody, name: string, value: string): number {
-  const { steps, isList } = parsePlace(name);
+export function appendField(body: FormFields, name: string, value: string): number {
+  const { steps, isList } = parseFieldPath(name);
   if (steps.some(({ key }) => FORBIDDEN_KEYS.has(key))) throw unacceptable(name);
   let holder = body;
   let emptyPlaces = 0;
@@ -60,7 +60,7 @@ export function appendField(body: FormBody, name: string, value: string): number
 }
 
 /** The places between the end of a list and the index that is to be filled. */
-function gapBefore(holder: FormBody, key: string): number {
+function gapBefore(holder: FormFields, key: string): number {
   if (!Array.isArray(holder)) return 0;
   const gap = Number(key) - holder.length;
   return gap > 0 ? Math.min(gap, LARGEST_GAP) : 0;
@@ -73,7 +73,7 @@ export function nestingDepth(name: string): number {
 
 /** The largest index in a name; 0 when it has none. */
 export function largestIndex(name: string): number {
-  const indices = parsePlace(name).steps.filter(({ isIndex }) => isIndex);
+  const indices = parseFieldPath(name).steps.filter(({ isIndex }) => isIndex);
   return Math.max(0, ...indices.map(({ key }) => Number(key)));
 }
 
@@ -81,7 +81,7 @@ export function largestIndex(name: string): number {
  * Closes the gaps that indices have left in lists, so that they are as long as they have values: in
  * the order of their indices.
  */
-export function closeGaps(body: FormBody): void {
+export function closeGaps(body: FormFields): void {
   // Not recursive, as any depth can be allowed.
   const pending: unknown[] = [body];
   for (let holder = pending.pop(); holder !== undefined; holder = pending.pop()) {
@@ -95,7 +95,7 @@ export function closeGaps(body: FormBody): void {
 }
 
 /** A name that is not in the notation is a key as it stands. */
-function parsePlace(name: string): FieldPlace {
+function parseFieldPath(name: string): FieldPath {
   const first = FIRST_KEY.exec(name)?.[0];
   const literal = { steps: [{ key: name, isIndex: false }], isList: false };
   if (first === undefined || first === name) return literal;
@@ -115,7 +115,7 @@ function parsePlace(name: string): FieldPlace {
 }
 
 function putValue(
-  holder: FormBody,
+  holder: FormFields,
   key: string,
   { value, isList }: { readonly value: string; readonly isList: boolean },
 ): void {
@@ -133,18 +133,18 @@ function pushValue(list: unknown[], value: string): void {
 }
 
 /** What is there already stays, under another key where it has to. */
-function openHolder(holder: FormBody, key: string, isForIndex: boolean): FormBody {
+function openHolder(holder: FormFields, key: string, isForIndex: boolean): FormFields {
   const known = holder[key];
   // A list of indices can be gone into by an index; an object by anything.
   if (isHolder(known) && (isForIndex || !Array.isArray(known))) return known;
-  const opened = (known === undefined && isForIndex ? [] : Object.create(null)) as FormBody;
+  const opened = (known === undefined && isForIndex ? [] : Object.create(null)) as FormFields;
   if (Array.isArray(known)) Object.assign(opened, known);
   else if (known !== undefined) opened[''] = known;
   holder[key] = opened;
   return opened;
 }
 
-function isHolder(value: unknown): value is FormBody {
+function isHolder(value: unknown): value is FormFields {
   return typeof value === 'object' && value !== null;
 }
 

@@ -125,6 +125,6 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undef
  * Waits for the answer of an application's own function, but no longer than the upload that it is
  * asked for may take.
  */
-export function askApplication<T>(answer: T | Promise<T>, signal: AbortSignal): Promise<T> {
-  return untilAborted(Promise.resolve(answer), signal);
+export function askApplication<T>(response: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  return untilAborted(Promise.resolve(response), signal);
 }

@@ -64,7 +64,7 @@ const SHUTDOWN_GRACE_MS = 9_000;
  * Bounds operations in time, knows which are running, and ends them when the application shuts
  * down.
  */
-export class Operations {
+export class OperationRegistry {
   readonly #totalMs: number;
   readonly #running = new PendingSet<Deadline>();
   readonly #cleanups = new PendingSet<Deadline>();
@@ -97,7 +97,7 @@ export class Operations {
   }
 
   /**
-   * Keeps {@link Operations.close} waiting until the returned function is called: for files still
+   * Keeps {@link OperationRegistry.close} waiting until the returned function is called: for files still
    * to be decided about.
    */
   hold(): () => void {

@@ -78,7 +78,7 @@ const TRIALS = 2;
  * caller alone is told. First two files at random are asked for alone: when both fail, it is taken
  * to be about more than single files, and all of them fail.
  */
-export async function requestBatch<Item, Result>(
+export async function sendSplittingOnError<Item, Result>(
   batch: BatchRequest<Item, Result>,
 ): Promise<readonly FileOutcome<Result>[]> {
   const { items, random } = batch;
@@ -171,7 +171,7 @@ function isPerhapsOfOneFile(error: unknown): boolean {
 }
 
 /** What tells one kind of batch from another. */
-interface BatchGathererParts<Item, Result> {
+interface RequestBatcherParts<Item, Result> {
   /** For how many milliseconds items are gathered; 0 for one turn of the event loop. */
   readonly windowMs: number;
   /** Items with the same key are asked for once. */
@@ -216,12 +216,12 @@ interface Entry<Item, Result> {
  * Gathers what callers ask for at the same time into few requests of up to 50 items. Every caller
  * waits within its own time only, and a request ends early once nobody waits for it any more.
  */
-export class BatchGatherer<Item, Result> {
-  readonly #parts: BatchGathererParts<Item, Result>;
+export class RequestBatcher<Item, Result> {
+  readonly #parts: RequestBatcherParts<Item, Result>;
   #gathered = new Map<string, Entry<Item, Result>>();
 
   /** Makes no request yet. */
-  constructor(parts: BatchGathererParts<Item, Result>) {
+  constructor(parts: RequestBatcherParts<Item, Result>) {
     this.#parts = parts;
   }
 

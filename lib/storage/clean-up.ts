@@ -8,7 +8,7 @@ import type { StorageContext } from './storage-context.js';
 const CLEANUP_MS = 10_000;
 
 /** An object that a failed call stored, or may have stored. */
-interface OwnObject {
+interface LeftoverObject {
   /** Its file ID. */
   readonly fileId: string;
   /** Nothing but this call can have stored an object at its path, so that it may be deleted. */
@@ -21,9 +21,9 @@ interface OwnObject {
  * at what is there could tell: equal content is no proof, and between the look and the deletion
  * somebody may store. Such objects are reported, and so are those that cannot be deleted.
  */
-export async function removeOwnObjects(
+export async function deleteLeftovers(
   context: StorageContext,
-  objects: readonly OwnObject[],
+  objects: readonly LeftoverObject[],
 ): Promise<void> {
   const idsWhere = (isUnique: boolean): string[] =>
     objects.filter(({ isPathUnique }) => isPathUnique === isUnique).map(({ fileId }) => fileId);

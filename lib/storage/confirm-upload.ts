@@ -8,7 +8,7 @@ import { fitsContent, toServedType } from '../body/served-type.js';
 import { HEAD_BYTES } from '../body/upload-body.js';
 import { FileTooLargeError, TypeRefusedError, WxCloudStorageError } from '../errors/errors.js';
 import type { CallOptions } from '../operations/operation-registry.js';
-import { removeOwnObjects } from './clean-up.js';
+import { deleteLeftovers } from './clean-up.js';
 import { assertMaxBytes } from './download.js';
 import {
   type CloudFileStat,
@@ -56,7 +56,7 @@ export async function confirmUpload(
   options: ConfirmUploadOptions,
 ): Promise<CloudFileStat> {
   assertRules(options);
-  const { fileId } = context.bucket.accept(givenId);
+  const { fileId } = context.fileIdScope.parse(givenId);
   const ticket = context.tickets.verify(fileId, options.ticket);
   return context.operations.run('confirming an upload', options, signal =>
     context.confirmed.inTurn(fileId, signal, async () => {
@@ -99,7 +99,7 @@ async function readHead(
   try {
     const fetched = await fetchObject(context, { fileId, method: 'GET', headers, signal });
     const part: ObjectPart = readPart(fetched, range);
-    const head = await fetched.answer.readBytes(part.end);
+    const head = await fetched.response.readBytes(part.end);
     if (head.byteLength !== part.end) throw cutShort(fileId);
     return { stat: part.stat, head, ageMs: readAge(fetched, part.stat) };
   } catch (error) {
@@ -116,12 +116,12 @@ async function readEmpty(
 ): Promise<PostedObject> {
   const fetched = await fetchObject(context, { fileId, method: 'HEAD', signal });
   const { stat } = readPart(fetched, undefined);
-  fetched.answer.discard();
+  fetched.response.discard();
   return { stat, head: Buffer.alloc(0), ageMs: readAge(fetched, stat) };
 }
 
-function readAge({ answer }: FetchedObject, { lastModified }: CloudFileStat): number {
-  return Date.parse(answer.header('date') ?? '') - (lastModified?.getTime() ?? Number.NaN);
+function readAge({ response }: FetchedObject, { lastModified }: CloudFileStat): number {
+  return Date.parse(response.header('date') ?? '') - (lastModified?.getTime() ?? Number.NaN);
 }
 
 interface Verdict {
@@ -174,7 +174,7 @@ function isOfForm({ ageMs }: PostedObject, { storedSinceMs }: UploadTicket): boo
  * goes with it.
  */
 async function removeRefused(context: StorageContext, fileId: string): Promise<void> {
-  await removeOwnObjects(context, [{ fileId, isPathUnique: true }]);
+  await deleteLeftovers(context, [{ fileId, isPathUnique: true }]);
 }
 
 function assertRules({ maxBytes = DEFAULT_MAX_BYTES, contentTypes }: ConfirmUploadOptions): void {

@@ -6,8 +6,8 @@ import {
   type DeleteFilesRequest,
   saysFileIsMissing,
 } from '../wechat/endpoints.js';
-import type { BatchGatherer } from './batching.js';
-import { type FileCallsContext, gatherFiles } from './file-calls.js';
+import type { RequestBatcher } from './batching.js';
+import { type FileCallsContext, batchFiles } from './file-calls.js';
 import { type FileList, type FileOutcome, itemFailure, settleEach } from './file-outcome.js';
 
 /** True when one file is gone, or why not. */
@@ -16,12 +16,12 @@ export type DeleteOutcome = FileOutcome<object>;
 /** Deletes files; what is to be deleted at the same time shares calls. */
 export class FileDeletions {
   readonly #context: FileCallsContext;
-  readonly #gatherer: BatchGatherer<string, DeleteOutcome>;
+  readonly #gatherer: RequestBatcher<string, DeleteOutcome>;
 
   /** Makes no call yet. */
   constructor(context: FileCallsContext) {
     this.#context = context;
-    this.#gatherer = gatherFiles(context, {
+    this.#gatherer = batchFiles(context, {
       keyOf: fileId => fileId,
       fileIdOf: fileId => fileId,
       send: (fileIds, signal) => this.#send({ fileIds, signal }),
@@ -31,10 +31,10 @@ export class FileDeletions {
 
   /** One outcome a file, in order. A file that does not exist counts as deleted. */
   async delete({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
-    const { bucket, linkCache } = this.#context;
+    const { fileIdScope, linkCache } = this.#context;
     const forget = (list: readonly string[]): void =>
       list.forEach(fileId => linkCache.forget(fileId));
-    return settleEach(bucket, fileIds, async accepted => {
+    return settleEach(fileIdScope, fileIds, async accepted => {
       forget(accepted);
       const outcomes = await this.#gatherer.ask(accepted, signal);
       // Once more: a link may have been handed out while the file was still there.
@@ -47,8 +47,8 @@ export class FileDeletions {
     const { api, options } = this.#context;
     const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
     try {
-      const answer = await api.post({ endpoint: DELETE_FILES_ENDPOINT, body, signal });
-      return decodeDeleteFiles(answer, fileIds).map((item, index) =>
+      const response = await api.post({ endpoint: DELETE_FILES_ENDPOINT, body, signal });
+      return decodeDeleteFiles(response, fileIds).map((item, index) =>
         toOutcome(fileIds[index] ?? '', item),
       );
     } catch (error) {

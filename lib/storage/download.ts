@@ -56,7 +56,7 @@ export async function openDownload(
     const fetched = await fetchObject(context, { fileId, method: 'GET', headers, signal });
     const part = readPart(fetched, range);
     if (verifyEtag && !/^[\da-f]{32}$/i.test(part.stat.etag)) {
-      fetched.answer.discard();
+      fetched.response.discard();
       throw noMd5(fileId);
     }
     const transfer = { onProgress, totalBytes: part.end - part.start };
@@ -109,9 +109,9 @@ export async function downloadToBuffer(
     // Of the right size from the start, so that the content is never there twice.
     const bytes = allocate(size, fileId);
     let filled = 0;
-    for await (const piece of body as AsyncIterable<Uint8Array>) {
-      bytes.set(piece, filled);
-      filled += piece.byteLength;
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      bytes.set(chunk, filled);
+      filled += chunk.byteLength;
     }
     return bytes;
   } finally {

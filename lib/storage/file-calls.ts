@@ -1,9 +1,9 @@
-import { type BucketMemory, readFileIdForm } from '../file-id/file-id.js';
+import { type FileIdScope, readFileIdForm } from '../file-id/file-id.js';
 import { pauseBeforeRetry } from '../operations/retry.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { isTransient } from '../wechat/repeat-call.js';
 import type { AuthorizedApi } from '../wechat/wechat-api.js';
-import { BatchGatherer, requestBatch } from './batching.js';
+import { RequestBatcher, sendSplittingOnError } from './batching.js';
 import type { FileOutcome } from './file-outcome.js';
 import type { LinkCache } from './link-cache.js';
 
@@ -14,13 +14,13 @@ export interface FileCallsContext {
   /** The instance's options. */
   readonly options: Pick<ResolvedOptions, 'env' | 'links' | 'retry'>;
   /** Which file IDs are the instance's own. */
-  readonly bucket: BucketMemory;
+  readonly fileIdScope: FileIdScope;
   /** Temporary links that may be handed out again. */
   readonly linkCache: LinkCache;
 }
 
 /** One kind of call for files. */
-interface GatheredCall<Item, Result> {
+interface BatchedCall<Item, Result> {
   /** Items with the same key are asked for once. */
   readonly keyOf: (item: Item) => string;
   /** The file that an item is about. */
@@ -38,18 +38,18 @@ interface GatheredCall<Item, Result> {
  * Gathers files into calls. A failure is the affair of the files that it is about, whether the call
  * says it or an item; of files with a transient one, and only of these, another call follows.
  */
-export function gatherFiles<Item, Result>(
+export function batchFiles<Item, Result>(
   { options }: Pick<FileCallsContext, 'options'>,
-  { keyOf, fileIdOf, send, isRepeated }: GatheredCall<Item, Result>,
-): BatchGatherer<Item, FileOutcome<Result>> {
+  { keyOf, fileIdOf, send, isRepeated }: BatchedCall<Item, Result>,
+): RequestBatcher<Item, FileOutcome<Result>> {
   const { retry: policy, links } = options;
-  return new BatchGatherer<Item, FileOutcome<Result>>({
+  return new RequestBatcher<Item, FileOutcome<Result>>({
     windowMs: links.batchWindowMs,
     keyOf,
     // An answer may spell an ID in another form: no two files of a call have the same one.
     groupOf: item => readFileIdForm(fileIdOf(item)).path,
     request: (items, signal) =>
-      requestBatch({ items, fileIdOf, signal, send: part => send(part, signal) }),
+      sendSplittingOnError({ items, fileIdOf, signal, send: part => send(part, signal) }),
     repeats: {
       attempts: isRepeated ? policy.attempts : 1,
       isTransient: outcome => !outcome.ok && isTransient(outcome.error),

@@ -1,5 +1,5 @@
 import { WxCloudStorageError } from '../errors/errors.js';
-import type { BucketMemory } from '../file-id/file-id.js';
+import type { FileIdScope } from '../file-id/file-id.js';
 import { judgeItemStatus } from '../wechat/api-errors.js';
 import { malformed } from '../wechat/decoding.js';
 import type { BatchItemStatus } from '../wechat/endpoints.js';
@@ -41,11 +41,11 @@ export interface FileList {
  * fails by itself, before any call; `work` is given the others.
  */
 export async function settleEach<Result>(
-  bucket: BucketMemory,
+  fileIdScope: FileIdScope,
   fileIds: readonly string[],
   work: (accepted: readonly string[]) => Promise<readonly FileOutcome<Result>[]>,
 ): Promise<readonly FileOutcome<Result>[]> {
-  const outcomes = fileIds.map(fileId => refuse<Result>(fileId, () => bucket.accept(fileId)));
+  const outcomes = fileIds.map(fileId => refuse<Result>(fileId, () => fileIdScope.parse(fileId)));
   const accepted = fileIds.flatMap((_, index) => (outcomes[index] === undefined ? [index] : []));
   const settled = await work(accepted.map(index => fileIds[index] ?? ''));
   accepted.forEach((index, position) => (outcomes[index] = settled[position]));
@@ -71,7 +71,7 @@ export function failure(fileId: string, error: unknown): FileFailure {
 }
 
 /** A file that a batch was asked about. */
-interface AskedFile {
+interface RequestedFile {
   /** The call. */
   readonly endpoint: string;
   /** The file. */
@@ -85,7 +85,7 @@ interface AskedFile {
  * answer says nothing that can be told to be about it: another answer may.
  */
 export function itemFailure(
-  { endpoint, fileId, attempted }: AskedFile,
+  { endpoint, fileId, attempted }: RequestedFile,
   item: BatchItemStatus | undefined,
 ): FileFailure {
   if (item === undefined || Number.isNaN(item.status)) {

@@ -9,7 +9,7 @@ interface KnownLink {
 }
 
 /** The files of one request for links, of which none has changed since it was sent. */
-interface LinkRequestNote {
+interface RememberedRequest {
   /** When the request was sent, by the clock of the cache. */
   readonly sentAtMs: number;
   /** The file IDs. */
@@ -28,7 +28,7 @@ export class LinkCache {
   readonly #maxEntries: number;
   readonly #now: () => number;
   readonly #links = new Map<string, KnownLink>();
-  readonly #notes = new Set<LinkRequestNote>();
+  readonly #notes = new Set<RememberedRequest>();
 
   /**
    * With 0 entries nothing is kept. `now` is a clock in milliseconds that is never set back, and
@@ -56,20 +56,20 @@ export class LinkCache {
   /**
    * Takes note of a request that is about to be sent; to be ended by {@link LinkCache.endRequest}.
    */
-  beginRequest(fileIds: readonly string[]): LinkRequestNote {
+  beginRequest(fileIds: readonly string[]): RememberedRequest {
     const note = { sentAtMs: this.#now(), fileIds: new Set(fileIds) };
     this.#notes.add(note);
     return note;
   }
 
   /** The request has ended, with or without an answer. */
-  endRequest(note: LinkRequestNote): void {
+  endRequest(note: RememberedRequest): void {
     this.#notes.delete(note);
   }
 
   /** Keeps a link that a request was answered with, unless its file was changed meanwhile. */
   keep(
-    { sentAtMs, fileIds }: LinkRequestNote,
+    { sentAtMs, fileIds }: RememberedRequest,
     link: { readonly fileId: string; readonly url: string; readonly maxAgeSeconds: number },
   ): void {
     const { fileId, url, maxAgeSeconds } = link;

@@ -10,8 +10,8 @@ import {
   type DownloadLinksRequest,
   saysFileIsMissing,
 } from '../wechat/endpoints.js';
-import type { BatchGatherer } from './batching.js';
-import { type FileCallsContext, gatherFiles } from './file-calls.js';
+import type { RequestBatcher } from './batching.js';
+import { type FileCallsContext, batchFiles } from './file-calls.js';
 import {
   type FileList,
   type FileOutcome,
@@ -106,8 +106,8 @@ interface WantedLink {
  */
 export class DownloadLinks {
   readonly #context: FileCallsContext;
-  readonly #handedOut: BatchGatherer<WantedLink, DownloadUrlOutcome>;
-  readonly #usedAtOnce: BatchGatherer<WantedLink, DownloadUrlOutcome>;
+  readonly #handedOut: RequestBatcher<WantedLink, DownloadUrlOutcome>;
+  readonly #usedAtOnce: RequestBatcher<WantedLink, DownloadUrlOutcome>;
 
   /** Makes no call yet. */
   constructor(context: FileCallsContext) {
@@ -117,12 +117,12 @@ export class DownloadLinks {
       keyOf: ({ fileId, maxAgeSeconds }: WantedLink) => `${maxAgeSeconds} ${fileId}`,
       fileIdOf: ({ fileId }: WantedLink) => fileId,
     };
-    this.#usedAtOnce = gatherFiles(context, {
+    this.#usedAtOnce = batchFiles(context, {
       ...common,
       send: (wanted, signal) => this.#send(wanted, signal),
       isRepeated: false,
     });
-    this.#handedOut = gatherFiles(context, {
+    this.#handedOut = batchFiles(context, {
       ...common,
       send: (wanted, signal) => this.#sendAndKeep(wanted, linkCache, signal),
       isRepeated: true,
@@ -134,10 +134,10 @@ export class DownloadLinks {
    * malformed IDs never reach the network.
    */
   async get(call: DownloadLinksCall): Promise<readonly DownloadUrlOutcome[]> {
-    const { bucket, linkCache, options } = this.#context;
+    const { fileIdScope, linkCache, options } = this.#context;
     const maxAgeSeconds = call.maxAgeSeconds ?? options.links.maxAgeSeconds;
     assertMaxAge(maxAgeSeconds);
-    return settleEach<{ readonly url: string }>(bucket, call.fileIds, async accepted => {
+    return settleEach<{ readonly url: string }>(fileIdScope, call.fileIds, async accepted => {
       const known = accepted.map(fileId => linkCache.find(fileId, maxAgeSeconds));
       const wanted = accepted
         .filter((_, index) => known[index] === undefined)
@@ -161,7 +161,7 @@ export class DownloadLinks {
     wanted: readonly WantedLink[],
     cache: LinkCache,
     signal: AbortSignal,
-  ): Answered {
+  ): PendingOutcomes {
     const note = cache.beginRequest(wanted.map(({ fileId }) => fileId));
     try {
       const outcomes = await this.#send(wanted, signal);
@@ -175,7 +175,7 @@ export class DownloadLinks {
     }
   }
 
-  async #send(wanted: readonly WantedLink[], signal: AbortSignal): Answered {
+  async #send(wanted: readonly WantedLink[], signal: AbortSignal): PendingOutcomes {
     const { api, options } = this.#context;
     const body: DownloadLinksRequest = {
       env: options.env,
@@ -185,14 +185,14 @@ export class DownloadLinks {
       })),
     };
     const fileIds = wanted.map(({ fileId }) => fileId);
-    const answer = await api.post({ endpoint: DOWNLOAD_LINKS_ENDPOINT, body, signal });
-    return decodeDownloadLinks(answer, fileIds).map((item, index) =>
+    const response = await api.post({ endpoint: DOWNLOAD_LINKS_ENDPOINT, body, signal });
+    return decodeDownloadLinks(response, fileIds).map((item, index) =>
       toOutcome(fileIds[index] ?? '', item && withUsableLink(item, fileIds[index] ?? '')),
     );
   }
 }
 
-type Answered = Promise<readonly DownloadUrlOutcome[]>;
+type PendingOutcomes = Promise<readonly DownloadUrlOutcome[]>;
 
 /** The file ID has been accepted before it was asked for. */
 function withUsableLink(item: DownloadLinkItem, fileId: string): DownloadLinkItem {

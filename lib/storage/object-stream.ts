@@ -66,43 +66,43 @@ export class ObjectBody extends Readable {
   override _read(): void {
     this.off('error', ignore);
     this.#isWanted = true;
-    this.#fetched.answer.body.resume();
+    this.#fetched.response.body.resume();
   }
 
   /** Called by Node. */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#parts.signal.removeEventListener('abort', this.#onAbort);
     this.#controller.abort(error ?? new Error('The reader has gone away.'));
-    this.#fetched.answer.discard();
+    this.#fetched.response.discard();
     callback(error);
   }
 
   #attach(fetched: FetchedObject, skippedBytes: number): void {
     this.#fetched = fetched;
-    const { body } = fetched.answer;
+    const { body } = fetched.response;
     let toSkip = skippedBytes;
     body.pause();
-    body.on('data', (piece: Uint8Array) => {
-      const wanted = piece.subarray(toSkip, toSkip + this.#parts.part.end - this.#reached);
-      toSkip -= Math.min(toSkip, piece.byteLength);
+    body.on('data', (chunk: Uint8Array) => {
+      const wanted = chunk.subarray(toSkip, toSkip + this.#parts.part.end - this.#reached);
+      toSkip -= Math.min(toSkip, chunk.byteLength);
       if (wanted.byteLength > 0) this.#hand(wanted);
       // What the storage gives beyond the part is not worth reading; at an end that was reached the
       // connection is free.
-      if (wanted.byteLength < piece.byteLength && this.#isComplete()) this.#finish();
+      if (wanted.byteLength < chunk.byteLength && this.#isComplete()) this.#finish();
       else if (!this.#isWanted) body.pause();
     });
     body.once('end', () => {
       if (this.#isComplete()) this.#finish();
       else void this.#resume(this.#cutShort());
     });
-    body.once('error', error => void this.#resume(fetched.answer.toError(error)));
+    body.once('error', error => void this.#resume(fetched.response.toError(error)));
     if (this.#isWanted) body.resume();
   }
 
-  #hand(piece: Uint8Array): void {
-    this.#reached += piece.byteLength;
-    this.#hash?.update(piece);
-    this.#isWanted = this.push(piece);
+  #hand(chunk: Uint8Array): void {
+    this.#reached += chunk.byteLength;
+    this.#hash?.update(chunk);
+    this.#isWanted = this.push(chunk);
     this.#parts.onProgress(this.#reached - this.#parts.part.start);
   }
 
@@ -111,7 +111,7 @@ export class ObjectBody extends Readable {
   }
 
   #finish(): void {
-    if (!this.#fetched.answer.body.readableEnded) this.#fetched.answer.discard();
+    if (!this.#fetched.response.body.readableEnded) this.#fetched.response.discard();
     const { etag } = this.#parts.part.stat;
     const digest = this.#hash?.digest('hex');
     if (digest === undefined || digest === etag.toLowerCase()) this.push(null);
@@ -126,7 +126,7 @@ export class ObjectBody extends Readable {
       const { signal } = this.#controller;
       await pauseBeforeRetry({ policy, signal }, this.#breaksInARow);
       const { fetched, skippedBytes } = await this.#fetchRest();
-      if (this.destroyed) fetched.answer.discard();
+      if (this.destroyed) fetched.response.discard();
       else this.#attach(fetched, skippedBytes);
     } catch (failure) {
       this.destroy(failure as Error);
@@ -157,7 +157,7 @@ export class ObjectBody extends Readable {
     });
     const { stat, skippedBytes, validator: current } = readPart(fetched, rest);
     if (stat.size === part.stat.size && current === validator) return { fetched, skippedBytes };
-    fetched.answer.discard();
+    fetched.response.discard();
     throw this.#failure('it was replaced while it was read');
   }
 

@@ -1,7 +1,7 @@
 import { UNKNOWN_CONTENT_TYPE } from '../body/content-type.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import type { CallOptions } from '../operations/operation-registry.js';
-import type { HttpAnswer } from '../transport/response-handlers.js';
+import type { StreamedResponse } from '../transport/response-handlers.js';
 import { repeat } from '../wechat/repeat-call.js';
 import type { ByteRange } from './call-options.js';
 import { decodeEtag } from './cos/cos-error.js';
@@ -40,7 +40,7 @@ export interface FetchedObject {
   /**
    * The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded.
    */
-  readonly answer: HttpAnswer;
+  readonly response: StreamedResponse;
 }
 
 /** A part of an object, or all of it, that an answer is about to give. */
@@ -79,35 +79,35 @@ export function toRangeHeader(
  */
 export function readPart(fetched: FetchedObject, range: ByteRange | undefined): ObjectPart {
   const { start = 0, end: last = Infinity } = range ?? {};
-  const isPart = fetched.answer.status === 206;
+  const isPart = fetched.response.status === 206;
   const given = isPart ? readContentRange(fetched) : wholeOf(fetched);
   const { stat } = given;
   const end = Math.min(last + 1, stat.size);
   if (start > 0 && start >= stat.size) throw unsatisfiable(fetched);
   if (isPart && (given.start !== start || given.end !== end)) {
-    throw malformedAnswer(fetched, 'gives another part than was asked for');
+    throw malformedResponse(fetched, 'gives another part than was asked for');
   }
   const skippedBytes = start - given.start;
   return { stat, start, end, skippedBytes, validator: readValidator(fetched) };
 }
 
-interface GivenPart {
+interface GivenRange {
   readonly stat: CloudFileStat;
   readonly start: number;
   readonly end: number;
 }
 
-function wholeOf(fetched: FetchedObject): GivenPart {
+function wholeOf(fetched: FetchedObject): GivenRange {
   const stat = readStat(fetched);
   return { stat, start: 0, end: stat.size };
 }
 
-function readContentRange(fetched: FetchedObject): GivenPart {
-  const header = fetched.answer.header('content-range') ?? '';
+function readContentRange(fetched: FetchedObject): GivenRange {
+  const header = fetched.response.header('content-range') ?? '';
   const [first, last, total] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(header) ?? []).slice(1);
   const size = Number(total ?? Number.NaN);
   if (!Number.isSafeInteger(size)) {
-    throw malformedAnswer(fetched, 'does not say which part of the file it is');
+    throw malformedResponse(fetched, 'does not say which part of the file it is');
   }
   return { stat: describeObject(fetched, size), start: Number(first), end: Number(last) + 1 };
 }
@@ -116,13 +116,13 @@ function readContentRange(fetched: FetchedObject): GivenPart {
  * A weak ETag says nothing of the bytes.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
  */
-function readValidator({ answer }: FetchedObject): string | undefined {
-  const etag = answer.header('etag') ?? '';
-  return /^"[^"]+"$/.test(etag) ? etag : answer.header('last-modified');
+function readValidator({ response }: FetchedObject): string | undefined {
+  const etag = response.header('etag') ?? '';
+  return /^"[^"]+"$/.test(etag) ? etag : response.header('last-modified');
 }
 
-function unsatisfiable({ fileId, answer }: FetchedObject): WxCloudStorageError {
-  answer.discard();
+function unsatisfiable({ fileId, response }: FetchedObject): WxCloudStorageError {
+  response.discard();
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
     message: `GET object: ${fileId} ends before the part that was asked for. Ask for a part that the file has.`,
@@ -135,36 +135,39 @@ function unsatisfiable({ fileId, answer }: FetchedObject): WxCloudStorageError {
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size
  */
 function readStat(fetched: FetchedObject): CloudFileStat {
-  const size = Number(fetched.answer.header('content-length') ?? Number.NaN);
-  if (!Number.isSafeInteger(size)) throw malformedAnswer(fetched, 'does not say its size');
+  const size = Number(fetched.response.header('content-length') ?? Number.NaN);
+  if (!Number.isSafeInteger(size)) throw malformedResponse(fetched, 'does not say its size');
   return describeObject(fetched, size);
 }
 
 /** What the headers of an object of known size say. */
-function describeObject({ fileId, cloudPath, answer }: FetchedObject, size: number): CloudFileStat {
-  const modifiedMs = Date.parse(answer.header('last-modified') ?? '');
+function describeObject(
+  { fileId, cloudPath, response }: FetchedObject,
+  size: number,
+): CloudFileStat {
+  const modifiedMs = Date.parse(response.header('last-modified') ?? '');
   return {
     fileId,
     cloudPath,
     size,
-    contentType: answer.header('content-type') ?? UNKNOWN_CONTENT_TYPE,
-    contentEncoding: readContentEncoding(answer),
-    etag: decodeEtag(answer.header('etag')),
+    contentType: response.header('content-type') ?? UNKNOWN_CONTENT_TYPE,
+    contentEncoding: readContentEncoding(response),
+    etag: decodeEtag(response.header('etag')),
     lastModified: Number.isNaN(modifiedMs) ? undefined : new Date(modifiedMs),
   };
 }
 
-function readContentEncoding(answer: HttpAnswer): string | undefined {
-  const encoding = answer.header('content-encoding')?.trim().toLowerCase() ?? '';
+function readContentEncoding(response: StreamedResponse): string | undefined {
+  const encoding = response.header('content-encoding')?.trim().toLowerCase() ?? '';
   return encoding === '' || encoding === 'identity' ? undefined : encoding;
 }
 
 /** The error for an answer that makes no sense; gives its body up. */
-function malformedAnswer(
-  { fileId, answer }: Pick<FetchedObject, 'fileId' | 'answer'>,
+function malformedResponse(
+  { fileId, response }: Pick<FetchedObject, 'fileId' | 'response'>,
   problem: string,
 ): WxCloudStorageError {
-  answer.discard();
+  response.discard();
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
     message: `The answer for ${fileId} ${problem}. Check any proxy between.`,
@@ -200,26 +203,26 @@ const LINK_AGE_SECONDS = 600;
  * `WX_CLOUD_RANGE_UNSATISFIABLE`, `WX_CLOUD_DOWNLOAD_FAILED`, …
  */
 export async function fetchObject(
-  { bucket, links, transport, options }: StorageContext,
+  { fileIdScope, links, transport, options }: StorageContext,
   call: FetchObjectCall,
 ): Promise<FetchedObject> {
-  const { fileId, cloudPath } = bucket.accept(call.fileId);
+  const { fileId, cloudPath } = fileIdScope.parse(call.fileId);
   const { signal } = call;
   let isRenewed = false;
   const readOnce = async (): Promise<GetObjectOutcome> => {
     const link = await links.fetch({ fileId, maxAgeSeconds: LINK_AGE_SECONDS }, signal);
     return getObject(transport, { ...call, url: new URL(link) });
   };
-  const work = async (): Promise<HttpAnswer> => {
+  const work = async (): Promise<StreamedResponse> => {
     let outcome = await readOnce();
     if (!outcome.isFound && outcome.isLinkExpired && !isRenewed) {
       isRenewed = true;
       outcome = await readOnce();
     }
     if (!outcome.isFound) throw outcome.error;
-    return outcome.answer;
+    return outcome.response;
   };
-  return { fileId, cloudPath, answer: await repeat(options.retry, { work, signal }) };
+  return { fileId, cloudPath, response: await repeat(options.retry, { work, signal }) };
 }
 
 /** What the headers of an object say. */
@@ -230,7 +233,7 @@ export async function statObject(
 ): Promise<CloudFileStat> {
   return context.operations.run('reading headers', options, async signal => {
     const fetched = await fetchObject(context, { fileId, method: 'HEAD', signal });
-    fetched.answer.discard();
+    fetched.response.discard();
     return readStat(fetched);
   });
 }
@@ -243,7 +246,7 @@ export async function objectExists(
 ): Promise<boolean> {
   return context.operations.run('reading headers', options, async signal => {
     try {
-      (await fetchObject(context, { fileId, method: 'HEAD', signal })).answer.discard();
+      (await fetchObject(context, { fileId, method: 'HEAD', signal })).response.discard();
       return true;
     } catch (error) {
       if (error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_FILE_NOT_FOUND')

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { WxCloudStorageError } from '../errors/errors.js';
 import type { CallOptions } from '../operations/operation-registry.js';
-import { removeOwnObjects, reportOrphans } from './clean-up.js';
+import { deleteLeftovers, reportOrphans } from './clean-up.js';
 import { downloadToBuffer } from './download.js';
 import { unwrap } from './file-outcome.js';
 import type { StorageContext } from './storage-context.js';
-import { requestUploadLink, storeAtPath } from './upload.js';
+import { requestUploadLink, uploadToPath } from './upload.js';
 
 /** What a self-check is asked for. */
 export interface CheckOptions extends CallOptions {
@@ -88,7 +88,7 @@ class SelfCheck {
       const contentType = 'text/plain';
       const fallbackType = contentType;
       const call = { from, cloudPath, contentType, fallbackType, uniquePath: true, signal };
-      ({ fileId } = await storeAtPath(this.#context, call));
+      ({ fileId } = await uploadToPath(this.#context, call));
     });
     if (write.status === 'failed') return { write, read: SKIPPED, delete: SKIPPED };
     try {
@@ -99,7 +99,7 @@ class SelfCheck {
       return { write, read, delete: await this.#delete(fileId) };
     } catch (error) {
       // The check was ended: its object must not be left by that.
-      await removeOwnObjects(this.#context, [{ fileId, isPathUnique: true }]);
+      await deleteLeftovers(this.#context, [{ fileId, isPathUnique: true }]);
       throw error;
     }
   }

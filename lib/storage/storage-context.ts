@@ -3,8 +3,8 @@ import { MemoryBudget } from '../body/memory-budget.js';
 import { DiskBudget } from '../body/temporary-file.js';
 import type { StorageLogger } from '../diagnostics.js';
 import { OptionsInvalidError } from '../errors/errors.js';
-import { BucketMemory, type ParsedFileId, parseFileId } from '../file-id/file-id.js';
-import { Operations } from '../operations/operation-registry.js';
+import { FileIdScope, type ParsedFileId, parseFileId } from '../file-id/file-id.js';
+import { OperationRegistry } from '../operations/operation-registry.js';
 import { resolveOptions } from '../options/resolve-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { HttpTransport } from '../transport/http-client.js';
@@ -58,7 +58,7 @@ export interface StorageContext {
   /** The access tokens of the instance; undefined where calls go without. */
   readonly tokens: TokenSource | undefined;
   /** Which file IDs are the instance's own. */
-  readonly bucket: BucketMemory;
+  readonly fileIdScope: FileIdScope;
   /** True when uploads carry the `Content-Type` field. */
   readonly contentTypeField: ContentTypeField;
   /** Temporary links that may be handed out again. */
@@ -68,7 +68,7 @@ export interface StorageContext {
   /** Limits the disk that temporary files take together, and says where they are. */
   readonly diskBudget: DiskBudget;
   /** Running operations. */
-  readonly operations: Operations;
+  readonly operations: OperationRegistry;
   /** Makes and checks the tickets of forms for clients. */
   readonly tickets: UploadTickets;
   /** Files that no confirmation may delete. */
@@ -97,7 +97,7 @@ export function createStorageContext(
   const calls: FileCallsContext = {
     options,
     api: new AuthorizedApi(api, credential),
-    bucket: new BucketMemory(options.env, options.bucket),
+    fileIdScope: new FileIdScope(options.env, options.bucket),
     linkCache: new LinkCache(options.links.cache ? MAX_CACHED_LINKS : 0),
   };
   const tickets = new UploadTickets(options);
@@ -112,7 +112,7 @@ export function createStorageContext(
     deletions: new FileDeletions(calls),
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
     diskBudget: new DiskBudget(options.upload.spoolDirectory, options.upload.diskBudgetBytes),
-    operations: new Operations(options.timeouts.totalMs),
+    operations: new OperationRegistry(options.timeouts.totalMs),
     tickets,
     confirmed: new ConfirmedFiles(),
     logger,
@@ -132,8 +132,8 @@ export async function closeStorageContext(
 const NO_ENV = '-';
 
 /** Takes the file IDs of all environments and buckets. */
-class AnyBucket extends BucketMemory {
-  override accept(fileId: unknown): ParsedFileId {
+class AnyFileId extends FileIdScope {
+  override parse(fileId: unknown): ParsedFileId {
     return parseFileId(fileId);
   }
 }
@@ -164,5 +164,5 @@ export function createDetachedContext(logger: StorageLogger): StorageContext {
  * The same context for a fake, whose file IDs are of no environment that the options could name.
  */
 export function acceptAnyFileId(context: StorageContext): StorageContext {
-  return { ...context, bucket: new AnyBucket(NO_ENV, undefined) };
+  return { ...context, fileIdScope: new AnyFileId(NO_ENV, undefined) };
 }

@@ -1,6 +1,6 @@
 import { detectContentType, parseMediaType, UNKNOWN_CONTENT_TYPE } from '../body/content-type.js';
 import { openSource, type SourceInput } from '../body/open-source.js';
-import { observed, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
+import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { assertCloudPath } from '../file-id/cloud-path.js';
 import { isLoopback } from '../options/validation.js';
@@ -17,7 +17,7 @@ import {
   type StoredCloudFile,
   type UploadObjectCall,
 } from './call-options.js';
-import { removeOwnObjects } from './clean-up.js';
+import { deleteLeftovers } from './clean-up.js';
 import type { PostObjectOutcome } from './cos/post-object-result.js';
 import { postObject } from './cos/post-object.js';
 import type { StorageContext } from './storage-context.js';
@@ -28,14 +28,14 @@ import type { StorageContext } from './storage-context.js';
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
  */
 export async function requestUploadLink(
-  { api, options, bucket }: StorageContext,
+  { api, options, fileIdScope }: StorageContext,
   cloudPath: string,
   signal: AbortSignal,
 ): Promise<UploadLink> {
   const body: UploadLinkRequest = { env: options.env, path: cloudPath };
   const link = decodeUploadLink(await api.post({ endpoint: UPLOAD_LINK_ENDPOINT, body, signal }));
   assertPrivate(link.address);
-  bucket.learn(link.fileId, cloudPath, UPLOAD_LINK_ENDPOINT);
+  fileIdScope.learnBucket(link.fileId, cloudPath, UPLOAD_LINK_ENDPOINT);
   return link;
 }
 
@@ -66,7 +66,7 @@ export async function uploadObject(
   const { env } = context.options;
   const { size } = call.body;
   try {
-    return await observed<StoredCloudFile, WxCloudUploadEvent>(
+    return await publishOutcome<StoredCloudFile, WxCloudUploadEvent>(
       uploadChannel,
       () => upload.run(),
       () => ({ env, size, tries: upload.tries }),
@@ -118,7 +118,7 @@ class ObjectUpload {
     if (this.#leftover === undefined) return;
     const { fileId } = this.#leftover;
     const { isPathUnique } = this.#call;
-    await removeOwnObjects(this.#context, [{ fileId, isPathUnique }]);
+    await deleteLeftovers(this.#context, [{ fileId, isPathUnique }]);
   }
 
   /**
@@ -192,7 +192,7 @@ class ObjectUpload {
 }
 
 /** Where a body goes whose path is known beforehand. */
-interface StoreAtPathCall {
+interface UploadToPathCall {
   /** What to store. */
   readonly from: SourceInput;
   /** Where; checked before the body is touched. */
@@ -214,7 +214,7 @@ interface StoreAtPathCall {
  * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`, `WX_CLOUD_ARGUMENT_INVALID`, and as
  * {@link openSource} and {@link uploadObject} do
  */
-export async function storeAtPath(
+export async function uploadToPath(
   context: StorageContext,
   {
     from,
@@ -223,7 +223,7 @@ export async function storeAtPath(
     onProgress,
     signal,
     ...type
-  }: StoreAtPathCall,
+  }: UploadToPathCall,
 ): Promise<StoredCloudFile> {
   const { contentType: given, fallbackType } = type;
   assertCloudPath(cloudPath);

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
-import { observed, requestChannel, type WxCloudRequestEvent } from '../diagnostics.js';
+import { publishOutcome, requestChannel, type WxCloudRequestEvent } from '../diagnostics.js';
 import { RequestTimedOutError } from '../errors/errors.js';
 import type { ResolvedOptions, ResolvedTimeouts } from '../options/resolved-options.js';
 import { toConnectionError, toDispatchError } from './connection-error.js';
@@ -11,10 +11,10 @@ import {
   type WatchedRequest,
 } from './connections.js';
 import {
-  AnswerReader,
-  type HttpAnswer,
-  type HttpReply,
-  ReplyCollector,
+  StreamingHandler,
+  type StreamedResponse,
+  type BufferedResponse,
+  BufferingHandler,
   type RequestHandler,
   type RequestHandlerParts,
   type RequestWatcher,
@@ -43,7 +43,7 @@ interface TransportOptions extends Pick<ResolvedOptions, 'dispatcher' | 'maxConn
 }
 
 /** One HTTP request. */
-export interface HttpCall {
+export interface HttpRequest {
   /** What is called, for errors: never the whole address, which may carry credentials. */
   readonly endpoint: string;
   /** The method. */
@@ -65,7 +65,7 @@ export interface HttpCall {
 }
 
 /** One HTTP request that may have a body. */
-export interface HttpExchange extends HttpCall {
+export interface HttpRequestWithBody extends HttpRequest {
   /**
    * The body. An iterable is read once, with back-pressure, and returned when there is an answer or
    * none is to come.
@@ -108,25 +108,25 @@ export class HttpTransport {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_CONNECTION_FAILED`, `WX_CLOUD_REQUEST_TIMED_OUT`,
    * or the signal's reason
    */
-  send(call: HttpCall): Promise<HttpAnswer> {
+  requestStream(call: HttpRequest): Promise<StreamedResponse> {
     const { endpoint, method } = call;
-    return observed<HttpAnswer, WxCloudRequestEvent>(
+    return publishOutcome<StreamedResponse, WxCloudRequestEvent>(
       requestChannel,
-      () => this.#start(call, 'download', parts => new AnswerReader(parts, method === 'HEAD')),
-      answer => ({ endpoint, method, ...(answer && { status: answer.status }) }),
+      () => this.#start(call, 'download', parts => new StreamingHandler(parts, method === 'HEAD')),
+      response => ({ endpoint, method, ...(response && { status: response.status }) }),
     );
   }
 
   /**
    * Sends a request and resolves with its whole answer, whatever its status; of the body,
    * `maxBytes` are kept.
-   * @throws {@link WxCloudStorageError} as {@link HttpTransport.send} does
+   * @throws {@link WxCloudStorageError} as {@link HttpTransport.requestStream} does
    */
-  exchange(call: HttpExchange, maxBytes: number): Promise<HttpReply> {
+  requestBuffered(call: HttpRequestWithBody, maxBytes: number): Promise<BufferedResponse> {
     const { endpoint, method } = call;
-    return observed<HttpReply, WxCloudRequestEvent>(
+    return publishOutcome<BufferedResponse, WxCloudRequestEvent>(
       requestChannel,
-      () => this.#exchange(call, maxBytes),
+      () => this.#startBuffered(call, maxBytes),
       reply => ({ endpoint, method, ...(reply && { status: reply.status }) }),
     );
   }
@@ -153,13 +153,21 @@ export class HttpTransport {
     return this.#ownAgent;
   }
 
-  #exchange(call: HttpExchange, maxBytes: number): Promise<HttpReply> {
+  #startBuffered(call: HttpRequestWithBody, maxBytes: number): Promise<BufferedResponse> {
     const { body, lane = 'api' } = call;
-    const reply = this.#start<HttpReply>(call, lane, parts => new ReplyCollector(parts, maxBytes));
-    return isIterator(body) ? reply.finally(() => giveBack(body)) : reply;
+    const reply = this.#start<BufferedResponse>(
+      call,
+      lane,
+      parts => new BufferingHandler(parts, maxBytes),
+    );
+    return isIterator(body) ? reply.finally(() => returnIterator(body)) : reply;
   }
 
-  #start<T>(call: HttpExchange, lane: ConnectionLane, handlerFor: MakeHandler<T>): Promise<T> {
+  #start<T>(
+    call: HttpRequestWithBody,
+    lane: ConnectionLane,
+    handlerFor: HandlerFactory<T>,
+  ): Promise<T> {
     const dispatcher = this.#dispatcher;
     const isFree = dispatcher !== undefined && !call.signal.aborted && this.#slots.tryTake(lane);
     if (!isFree) return this.#startLater(call, lane, handlerFor);
@@ -167,9 +175,9 @@ export class HttpTransport {
   }
 
   async #startLater<T>(
-    call: HttpExchange,
+    call: HttpRequestWithBody,
     lane: ConnectionLane,
-    handlerFor: MakeHandler<T>,
+    handlerFor: HandlerFactory<T>,
   ): Promise<T> {
     const dispatcher = await this.#getDispatcher();
     try {
@@ -224,7 +232,7 @@ export class HttpTransport {
     });
   }
 
-  #toError(call: HttpExchange, error: unknown): Error {
+  #toError(call: HttpRequestWithBody, error: unknown): Error {
     const { timeouts } = this.#options;
     const isGiven = this.#givenDispatcher !== undefined;
     return toConnectionError(error, {
@@ -235,7 +243,7 @@ export class HttpTransport {
     });
   }
 
-  #watcherFor({ target }: HttpExchange, lane: ConnectionLane): ConnectionHold {
+  #watcherFor({ target }: HttpRequestWithBody, lane: ConnectionLane): ConnectionHold {
     const release = (): void => this.#slots.release(lane);
     if (this.#givenDispatcher === undefined) return new ConnectionHold(release, undefined);
     return new ConnectionHold(() => afterDrain(release), this.#watch.add(target.origin));
@@ -243,9 +251,9 @@ export class HttpTransport {
 }
 
 interface StartParts<T> {
-  readonly call: HttpExchange;
+  readonly call: HttpRequestWithBody;
   readonly lane: ConnectionLane;
-  readonly handlerFor: MakeHandler<T>;
+  readonly handlerFor: HandlerFactory<T>;
 }
 
 /** The place of one request among the connections, from its dispatch on. */
@@ -297,7 +305,7 @@ function connectTimeout(
   return new RequestTimedOutError({ phase: 'connect', endpoint, timeoutMs: connectMs });
 }
 
-function isIterator(body: HttpExchange['body']): body is AsyncIterableIterator<Uint8Array> {
+function isIterator(body: HttpRequestWithBody['body']): body is AsyncIterableIterator<Uint8Array> {
   return body !== undefined && !Buffer.isBuffer(body);
 }
 
@@ -305,8 +313,8 @@ function isIterator(body: HttpExchange['body']): body is AsyncIterableIterator<U
  * undici does that by itself over HTTP/1.1, but not over HTTP/2. What fails in it is no longer of
  * the request.
  */
-function giveBack(body: AsyncIterableIterator<Uint8Array>): void {
+function returnIterator(body: AsyncIterableIterator<Uint8Array>): void {
   body.return?.().catch(() => {});
 }
 
-type MakeHandler<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;
+type HandlerFactory<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;

@@ -33,7 +33,7 @@ export interface RequestHandlerParts<T> {
   /** Turns what undici or a stream threw into a typed error. */
   readonly toError: (error: unknown) => Error;
   /** Called once with the answer. */
-  readonly resolve: (answer: T) => void;
+  readonly resolve: (response: T) => void;
   /** Called once, when there is to be no answer. */
   readonly reject: (error: Error) => void;
 }
@@ -88,9 +88,9 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
    * Called by undici; also for what comes on a connection that a dispatcher made after nobody
    * waited any more.
    */
-  onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isOver) controller.abort(unwanted());
-    else if (this.#head !== undefined) this.add(piece, controller);
+    else if (this.#head !== undefined) this.add(chunk, controller);
   }
 
   /** Called by undici. */
@@ -101,7 +101,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
 
   /** Called by undici, and by whoever could not send the request at all. */
   onResponseError(_controller: unknown, error: unknown): void {
-    this.letGo();
+    this.release();
     this.fail(error);
   }
 
@@ -117,7 +117,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   protected begin(_head: ResponseHead, _controller: Dispatcher.DispatchController): void {}
 
   /** The next bytes of its body have come. */
-  protected abstract add(piece: Buffer, controller: Dispatcher.DispatchController): void;
+  protected abstract add(chunk: Buffer, controller: Dispatcher.DispatchController): void;
 
   /** It is there as a whole. */
   protected abstract end(head: ResponseHead): void;
@@ -137,7 +137,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   }
 
   /** The signal no longer concerns the request, and nobody waits for more of its answer. */
-  protected letGo(): void {
+  protected release(): void {
     const isLeft = this.#isAbandoned && !this.#isOver;
     this.#isOver = true;
     clearTimeout(this.#timer);
@@ -170,7 +170,7 @@ function firstOf(value: string | string[] | undefined): string | undefined {
 }
 
 /** The head of an answer, with its body still to be read. */
-export interface HttpAnswer extends ResponseHead {
+export interface StreamedResponse extends ResponseHead {
   /** The body. It has to be read to its end or discarded, else its connection stays in use. */
   readonly body: Readable;
   /** Gives the body up, so that its connection is free again. */
@@ -190,22 +190,22 @@ const AHEAD_BYTES = 65_536;
  * Gives the head of an answer as soon as it is there, and its body as a stream that the connection
  * waits for.
  */
-export class AnswerReader extends RequestHandler<HttpAnswer> {
+export class StreamingHandler extends RequestHandler<StreamedResponse> {
   readonly #isHead: boolean;
-  #body: AnswerBody | undefined;
+  #body: ResponseBody | undefined;
 
   /** Made for one request; the answer to a `HEAD` has no body. */
-  constructor(parts: RequestHandlerParts<HttpAnswer>, isHead: boolean) {
+  constructor(parts: RequestHandlerParts<StreamedResponse>, isHead: boolean) {
     super(parts);
     this.#isHead = isHead;
   }
 
   protected override begin(head: ResponseHead, controller: Dispatcher.DispatchController): void {
-    const body = new AnswerBody(controller);
+    const body = new ResponseBody(controller);
     this.#body = body;
     // Whoever reads the body gets its errors; a body that is given up has nobody left to tell.
     body.on('error', () => {});
-    body.once('close', () => this.letGo());
+    body.once('close', () => this.release());
     const { toError, resolve } = this.parts;
     resolve({
       ...head,
@@ -218,8 +218,8 @@ export class AnswerReader extends RequestHandler<HttpAnswer> {
     });
   }
 
-  protected override add(piece: Buffer, controller: Dispatcher.DispatchController): void {
-    this.#body?.receive(piece, controller);
+  protected override add(chunk: Buffer, controller: Dispatcher.DispatchController): void {
+    this.#body?.receive(chunk, controller);
   }
 
   protected override end(): void {
@@ -245,7 +245,7 @@ export class AnswerReader extends RequestHandler<HttpAnswer> {
  * The body of one answer: read as fast as its reader does, and given up with its connection when it
  * is destroyed before its end.
  */
-class AnswerBody extends Readable {
+class ResponseBody extends Readable {
   /** Of the connection that gives it; a dispatcher may go on with another one. */
   #controller: Dispatcher.DispatchController;
   #isWhole = false;
@@ -256,9 +256,9 @@ class AnswerBody extends Readable {
   }
 
   /** The next bytes have come. */
-  receive(piece: Buffer, controller: Dispatcher.DispatchController): void {
+  receive(chunk: Buffer, controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (!this.push(piece)) controller.pause();
+    if (!this.push(chunk)) controller.pause();
   }
 
   /** All of it has come. */
@@ -280,7 +280,7 @@ class AnswerBody extends Readable {
 async function readBytes(
   body: Readable,
   maxBytes: number,
-  toError: HttpAnswer['toError'],
+  toError: StreamedResponse['toError'],
 ): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -297,7 +297,7 @@ async function readBytes(
 }
 
 /** A whole answer, of whose body the beginning was kept. */
-export interface HttpReply extends ResponseHead {
+export interface BufferedResponse extends ResponseHead {
   /** The body as UTF-8 text. */
   readonly text: string;
 }
@@ -306,33 +306,33 @@ export interface HttpReply extends ResponseHead {
  * Collects the answer to one request without a stream in between, which for a short answer would
  * cost more than the answer.
  */
-export class ReplyCollector extends RequestHandler<HttpReply> {
+export class BufferingHandler extends RequestHandler<BufferedResponse> {
   readonly #maxBytes: number;
-  readonly #pieces: Buffer[] = [];
+  readonly #chunks: Buffer[] = [];
   #bytes = 0;
 
   /** Made for one request. Of the body, `maxBytes` are kept; the rest is not waited for. */
-  constructor(parts: RequestHandlerParts<HttpReply>, maxBytes: number) {
+  constructor(parts: RequestHandlerParts<BufferedResponse>, maxBytes: number) {
     super(parts);
     this.#maxBytes = maxBytes;
   }
 
-  protected override add(piece: Buffer, controller: Dispatcher.DispatchController): void {
-    this.#pieces.push(piece);
-    this.#bytes += piece.byteLength;
+  protected override add(chunk: Buffer, controller: Dispatcher.DispatchController): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.byteLength;
     if (this.#bytes <= this.#maxBytes) return;
     this.onResponseEnd();
     controller.abort(new Error('The rest of the answer is of no use.'));
   }
 
   protected override end(head: ResponseHead): void {
-    this.letGo();
+    this.release();
     this.parts.resolve({ ...head, text: this.#bytes === 0 ? '' : this.#toText() });
   }
 
   #toText(): string {
-    const [first, ...others] = this.#pieces;
-    const bytes = first !== undefined && others.length === 0 ? first : Buffer.concat(this.#pieces);
+    const [first, ...others] = this.#chunks;
+    const bytes = first !== undefined && others.length === 0 ? first : Buffer.concat(this.#chunks);
     return bytes.toString('utf8', 0, Math.min(bytes.byteLength, this.#maxBytes));
   }
 }

@@ -308,7 +308,7 @@ export interface UploadLinkReply {
 }
 
 /**
- * Everything that one form upload to COS needs. Valid for one path and, as observed, 900 seconds.
+ * Everything that one form upload to COS needs. Valid for one path and, as publishOutcome, 900 seconds.
  */
 export interface UploadLink {
   /** Where to `POST` the form, as WeChat says it. */

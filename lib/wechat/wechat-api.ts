@@ -2,12 +2,12 @@ import { WxCloudStorageError } from '../errors/errors.js';
 import { redact } from '../errors/redaction.js';
 import { isTransientStatus } from '../operations/retry.js';
 import {
-  type HttpExchange,
+  type HttpRequestWithBody,
   type HttpTransport,
   type RequestTarget,
   toTarget,
 } from '../transport/http-client.js';
-import type { HttpReply } from '../transport/response-handlers.js';
+import type { BufferedResponse } from '../transport/response-handlers.js';
 import {
   type AuthType,
   isTokenRejection,
@@ -98,16 +98,16 @@ export class AuthorizedApi {
     if (tokens === undefined) return this.#send(call, '');
     const token = await tokens.get(call.signal);
     try {
-      const answer = await this.#send(call, token);
+      const response = await this.#send(call, token);
       tokens.confirm();
-      return answer;
+      return response;
     } catch (error) {
       if (!isTokenRejection(error)) throw error;
       tokens.invalidate(token);
     }
-    const answer = await this.#send(call, await tokens.get(call.signal));
+    const response = await this.#send(call, await tokens.get(call.signal));
     tokens.confirm();
-    return answer;
+    return response;
   }
 
   #send({ endpoint, body, signal }: AuthorizedCall, token: string): Promise<unknown> {
@@ -133,7 +133,7 @@ export interface JsonCall {
 }
 
 /** More than any documented answer: 50 links of 1 KiB each, twenty times over. */
-const MAX_ANSWER_BYTES = 1_048_576;
+const MAX_RESPONSE_BYTES = 1_048_576;
 /** How much of an answer that is not understood goes into an error's message. */
 const MAX_QUOTED_CHARACTERS = 200;
 
@@ -169,7 +169,7 @@ export class JsonApi {
    */
   async call(call: JsonCall): Promise<unknown> {
     const secrets = [...Object.values(call.query), ...(call.secrets ?? [])];
-    const request: HttpExchange = {
+    const request: HttpRequestWithBody = {
       endpoint: call.endpoint,
       method: call.method,
       target: this.#targetOf(call),
@@ -178,8 +178,8 @@ export class JsonApi {
       signal: call.signal,
       secrets,
     };
-    const answer = await this.#transport.exchange(request, MAX_ANSWER_BYTES);
-    return readAnswer({ answer, endpoint: call.endpoint, secrets, auth: this.#auth });
+    const response = await this.#transport.requestBuffered(request, MAX_RESPONSE_BYTES);
+    return readResponse({ response, endpoint: call.endpoint, secrets, auth: this.#auth });
   }
 
   #targetOf({ endpoint, query }: JsonCall): RequestTarget {
@@ -191,18 +191,18 @@ export class JsonApi {
 }
 
 interface Answer {
-  readonly answer: HttpReply;
+  readonly response: BufferedResponse;
   readonly endpoint: string;
   readonly secrets: readonly string[];
   readonly auth: AuthType;
 }
 
-function readAnswer(parts: Answer): unknown {
-  const { answer, endpoint, secrets, auth } = parts;
-  const value = parseObject(answer.text);
+function readResponse(parts: Answer): unknown {
+  const { response, endpoint, secrets, auth } = parts;
+  const value = parseObject(response.text);
   const failure = readApiFailure(value);
   if (failure !== undefined) throw toApiError({ ...failure, endpoint, secrets, auth });
-  if (answer.status !== 200) throw unexpectedStatus(parts);
+  if (response.status !== 200) throw unexpectedStatus(parts);
   if (value === undefined || Number.isNaN(Number(value['errcode'] ?? 0))) throw notJson(parts);
   return value;
 }
@@ -219,28 +219,28 @@ function parseObject(text: string): JsonObject | undefined {
   }
 }
 
-function unexpectedStatus({ answer, endpoint, secrets, auth }: Answer): WxCloudStorageError {
-  const missing = auth === 'open-api-service' ? sidecarError(endpoint, answer.status) : undefined;
+function unexpectedStatus({ response, endpoint, secrets, auth }: Answer): WxCloudStorageError {
+  const missing = auth === 'open-api-service' ? sidecarError(endpoint, response.status) : undefined;
   if (missing !== undefined) return missing;
-  const transient = isTransientStatus(answer.status);
+  const transient = isTransientStatus(response.status);
   return new WxCloudStorageError({
     code: 'WX_CLOUD_API_FAILED',
-    message: `${endpoint}: the answer was HTTP ${answer.status} (${quote(answer.text, secrets)}). ${
+    message: `${endpoint}: the response was HTTP ${response.status} (${quote(response.text, secrets)}). ${
       transient ? 'Try again later' : 'Check apiBaseUrl'
     }; if a gateway or proxy stands between, check it.`,
     retryable: transient,
     endpoint,
-    upstreamStatus: answer.status,
+    upstreamStatus: response.status,
   });
 }
 
-function notJson({ answer, endpoint, secrets }: Answer): WxCloudStorageError {
+function notJson({ response, endpoint, secrets }: Answer): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `${endpoint}: the answer is not the JSON that WeChat documents (${quote(answer.text, secrets)}). Check apiBaseUrl, and any gateway between.`,
+    message: `${endpoint}: the answer is not the JSON that WeChat documents (${quote(response.text, secrets)}). Check apiBaseUrl, and any gateway between.`,
     retryable: true,
     endpoint,
-    upstreamStatus: answer.status,
+    upstreamStatus: response.status,
   });
 }
 

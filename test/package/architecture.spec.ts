@@ -151,7 +151,7 @@ describe('the checker', () => {
     ['errors/a.ts', "import { b } from './b.js'; import { inspect } from 'node:util';"],
     ['transport/a.ts', "import { Agent } from 'undici';"],
     ['errors/a.ts', "import { b } from './deep/b.js';"],
-    ['transport/a.ts', "import { observed } from '../diagnostics.js';"],
+    ['transport/a.ts', "import { publishOutcome } from '../diagnostics.js';"],
     ['storage/a.ts', "import { b } from './cos/b.js';"],
     ['http/a.ts', "import type { StorageEngine } from 'multer';"],
     ['http/a.ts', "const express = await import('@nestjs/platform-express');"],

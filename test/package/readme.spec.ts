@@ -10,7 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { HTTP_ANSWERS } from '../../lib/http/http-exception.js';
+import { HTTP_RESPONSES } from '../../lib/http/http-exception.js';
 import { REPLACED_UPLOAD_OPTIONS } from '../../lib/http/option-checks.js';
 import { completeLimits } from '../../lib/http/upload/upload-options.js';
 import * as publicApi from '../../lib/index.js';
@@ -179,7 +179,7 @@ describe.each(ERRORS)('%s', path => {
 
   it('has every code once, in the order of the code, with its HTTP status', () => {
     const documented = rows.map(([, status], index) => [codes[index], Number(status)]);
-    const answers = Object.entries(HTTP_ANSWERS).map(([code, { status }]) => [code, status]);
+    const answers = Object.entries(HTTP_RESPONSES).map(([code, { status }]) => [code, status]);
     expect(documented.toSorted()).toEqual(answers.toSorted());
     expect(codes).toEqual(errorCodes());
   });

@@ -2,7 +2,7 @@ import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import type { ResolvedEmulatorOptions } from '../state/emulator-options.js';
 import { CosRefusal } from '../state/refusals.js';
 import type { Exchange } from './exchange.js';
-import { type Answer, cosHeaders, emptyAnswer, textAnswer } from './responses.js';
+import { type EmulatedResponse, cosHeaders, emptyResponse, textResponse } from './responses.js';
 
 type Rules = Pick<ResolvedEmulatorOptions, 'allowedHosts' | 'corsOrigins'>;
 
@@ -29,7 +29,7 @@ export function isAllowedOrigin(origin: string, { corsOrigins }: Rules): boolean
 }
 
 /** The answer to a request under a name that is not the emulator's. */
-export async function refuseHost(exchange: Exchange): Promise<Answer> {
+export async function refuseHost(exchange: Exchange): Promise<EmulatedResponse> {
   await exchange.drain();
   return refuse(
     'The emulator was called under a name that is not its own. Call it by 127.0.0.1 or localhost, or name the host in its option allowedHosts.',
@@ -40,15 +40,15 @@ export async function refuseHost(exchange: Exchange): Promise<Answer> {
  * The answer to a page of another web site that calls the API, which WeChat offers to servers
  * alone.
  */
-export async function refuseOrigin(exchange: Exchange): Promise<Answer> {
+export async function refuseOrigin(exchange: Exchange): Promise<EmulatedResponse> {
   await exchange.drain();
   return refuse(
     'The emulator was called by a page of another web site. Call its API from a server, or name the site in its option corsOrigins.',
   );
 }
 
-function refuse(reason: string): Answer {
-  return textAnswer(403, 'text/plain; charset=utf-8', `${reason}\n`);
+function refuse(reason: string): EmulatedResponse {
+  return textResponse(403, 'text/plain; charset=utf-8', `${reason}\n`);
 }
 
 /** Browsers look up no name below `localhost`. */
@@ -71,7 +71,10 @@ const EXPOSED = 'Content-Length, Content-Range, ETag, x-cos-request-id';
  * A browser's question whether a page may send a request to the object storage.
  * @see https://cloud.tencent.com/document/product/436/8288
  */
-export async function answerPreflight({ exchange, cloud }: CrossOriginCall): Promise<Answer> {
+export async function respondToPreflight({
+  exchange,
+  cloud,
+}: CrossOriginCall): Promise<EmulatedResponse> {
   await exchange.drain();
   const headers = headersFor(exchange, cloud);
   if (headers === undefined) {
@@ -81,7 +84,7 @@ export async function answerPreflight({ exchange, cloud }: CrossOriginCall): Pro
     );
   }
   const wanted = exchange.header('access-control-request-headers');
-  return emptyAnswer(200, {
+  return emptyResponse(200, {
     ...cosHeaders(),
     ...headers,
     'Access-Control-Allow-Methods': METHODS,
@@ -91,9 +94,15 @@ export async function answerPreflight({ exchange, cloud }: CrossOriginCall): Pro
 }
 
 /** Lets the page that sent a request read its answer, if it is one of those that may. */
-export function allowOrigin(exchange: Exchange, cloud: EmulatedCloud, answer: Answer): Answer {
+export function allowOrigin(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+  response: EmulatedResponse,
+): EmulatedResponse {
   const headers = headersFor(exchange, cloud);
-  return headers === undefined ? answer : { ...answer, headers: { ...answer.headers, ...headers } };
+  return headers === undefined
+    ? response
+    : { ...response, headers: { ...response.headers, ...headers } };
 }
 
 function headersFor(

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Answer } from './responses.js';
+import type { EmulatedResponse } from './responses.js';
 
 /** How long bytes before a reset get to arrive: a reset discards what is still on its way. */
 const RESET_GRACE_MS = 20;
@@ -72,7 +72,7 @@ export class Exchange {
   }
 
   /** True when the status has been sent. */
-  get hasAnswered(): boolean {
+  get hasResponded(): boolean {
     return this.#response.headersSent;
   }
 
@@ -126,10 +126,10 @@ export class Exchange {
   }
 
   /** Sends an answer. `beforeEnd` is called before its last byte is written. */
-  async send(answer: Answer, beforeEnd: () => void): Promise<void> {
-    this.#writeHead(answer);
+  async send(response: EmulatedResponse, beforeEnd: () => void): Promise<void> {
+    this.#writeHead(response);
     let last: Buffer | undefined;
-    for await (const chunk of this.#chunksOf(answer)) {
+    for await (const chunk of this.#chunksOf(response)) {
       if (last !== undefined) await this.#write(last);
       last = chunk;
     }
@@ -140,8 +140,8 @@ export class Exchange {
   }
 
   /** The same answer, with a body that takes its time. */
-  slowDown(answer: Answer, bytesPerSecond: number): Answer {
-    return { ...answer, body: this.#trickle(this.#chunksOf(answer), bytesPerSecond) };
+  slowDown(response: EmulatedResponse, bytesPerSecond: number): EmulatedResponse {
+    return { ...response, body: this.#trickle(this.#chunksOf(response), bytesPerSecond) };
   }
 
   async *#trickle(
@@ -151,18 +151,18 @@ export class Exchange {
     const step = Math.max(1, Math.round(bytesPerSecond / TRICKLES_PER_SECOND));
     for await (const chunk of chunks) {
       for (let start = 0; start < chunk.byteLength; start += step) {
-        const piece = chunk.subarray(start, start + step);
-        await this.pause((piece.byteLength / bytesPerSecond) * 1_000);
-        yield piece;
+        const slice = chunk.subarray(start, start + step);
+        await this.pause((slice.byteLength / bytesPerSecond) * 1_000);
+        yield slice;
       }
     }
   }
 
   /** Sends the head and the first bytes of an answer's body. */
-  async sendFirst(answer: Answer, count: number): Promise<void> {
-    this.#writeHead(answer);
+  async sendFirst(response: EmulatedResponse, count: number): Promise<void> {
+    this.#writeHead(response);
     this.#response.flushHeaders();
-    for await (const chunk of this.#chunksOf(answer)) {
+    for await (const chunk of this.#chunksOf(response)) {
       const left = count - this.responseBytes;
       await this.#write(chunk.subarray(0, left));
       if (chunk.byteLength >= left) break;
@@ -180,12 +180,12 @@ export class Exchange {
     this.#request.socket.destroy();
   }
 
-  #writeHead({ status, headers }: Answer): void {
+  #writeHead({ status, headers }: EmulatedResponse): void {
     const closing = this.#isCutShort ? { Connection: 'close' } : {};
     this.#response.writeHead(status, { ...headers, ...closing });
   }
 
-  #chunksOf({ body }: Answer): Iterable<Buffer> | AsyncIterable<Buffer> {
+  #chunksOf({ body }: EmulatedResponse): Iterable<Buffer> | AsyncIterable<Buffer> {
     if (this.method === 'HEAD') return [];
     return Buffer.isBuffer(body) ? [body].filter(chunk => chunk.byteLength > 0) : body;
   }

@@ -15,7 +15,7 @@ import {
   readWhole,
 } from './api-request.js';
 import type { Exchange } from './exchange.js';
-import { type Answer, jsonAnswer } from './responses.js';
+import { type EmulatedResponse, jsonResponse } from './responses.js';
 
 type DownloadItem = DownloadLinksReply['file_list'][number];
 type DeleteItem = DeleteFilesReply['delete_list'][number];
@@ -38,7 +38,10 @@ const MISSING_FILE = { status: 1, errmsg: 'STORAGE_FILE_NONEXIST' } as const;
  * `POST /tcb/uploadfile`.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
  */
-export async function answerUploadLink(exchange: Exchange, cloud: EmulatedCloud): Promise<Answer> {
+export async function respondWithUploadLink(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+): Promise<EmulatedResponse> {
   const request = await readFileRequest(exchange, cloud);
   const path = readString(request, 'path');
   if (!isCloudPath(path)) throw invalid('path');
@@ -51,14 +54,18 @@ export async function answerUploadLink(exchange: Exchange, cloud: EmulatedCloud)
     file_id: cloud.fileIdPrefix + path,
     cos_file_id: grant.metaFileId,
   };
-  return jsonAnswer({ ...OK, ...reply });
+  return jsonResponse({ ...OK, ...reply });
 }
 
 /**
  * `POST /tcb/batchdownloadfile`.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
  */
-export async function answerDownloadLinks({ exchange, cloud, effect }: BatchCall): Promise<Answer> {
+export async function respondWithDownloadLinks({
+  exchange,
+  cloud,
+  effect,
+}: BatchCall): Promise<EmulatedResponse> {
   const request = await readFileRequest(exchange, cloud);
   const wanted = readBatch(request, 'file_list').map(value => {
     const item = readItem(value, 'file_list');
@@ -78,14 +85,18 @@ export async function answerDownloadLinks({ exchange, cloud, effect }: BatchCall
         toLink(item, cloud),
     ),
   };
-  return jsonAnswer({ ...OK, ...reply });
+  return jsonResponse({ ...OK, ...reply });
 }
 
 /**
  * `POST /tcb/batchdeletefile`.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md
  */
-export async function answerDeleteFiles({ exchange, cloud, effect }: BatchCall): Promise<Answer> {
+export async function respondToDelete({
+  exchange,
+  cloud,
+  effect,
+}: BatchCall): Promise<EmulatedResponse> {
   const request = await readFileRequest(exchange, cloud);
   const fileIds = readBatch(request, 'fileid_list').map(fileid => readString({ fileid }, 'fileid'));
   exchange.cloudPaths = namedPaths(fileIds, cloud);
@@ -96,7 +107,7 @@ export async function answerDeleteFiles({ exchange, cloud, effect }: BatchCall):
     );
   }
   const reply: DeleteFilesReply = { delete_list: items };
-  return jsonAnswer({ ...OK, ...reply });
+  return jsonResponse({ ...OK, ...reply });
 }
 
 interface ItemFault<T> {

@@ -4,8 +4,14 @@ import type { FaultEffect } from '../state/fault-effects.js';
 import type { StoredObject } from '../state/object-store.js';
 import { CosRefusal } from '../state/refusals.js';
 import type { Exchange } from './exchange.js';
-import { ObjectReception, readBoundary } from './receive-object.js';
-import { type Answer, cosHeaders, emptyAnswer, textAnswer, xmlDocument } from './responses.js';
+import { ObjectUploadReceiver, readBoundary } from './receive-object.js';
+import {
+  type EmulatedResponse,
+  cosHeaders,
+  emptyResponse,
+  textResponse,
+  xmlDocument,
+} from './responses.js';
 
 /** Bytes from `start` up to, without, `end`. */
 interface ByteRange {
@@ -32,12 +38,12 @@ function readRange(header: string | undefined, size: number): ByteRange | undefi
 }
 
 /** `GET` and `HEAD` of a signed link. */
-export async function answerGetObject({
+export async function respondWithObject({
   exchange,
   cloud,
   cloudPath,
   effect,
-}: ObjectCall): Promise<Answer> {
+}: ObjectCall): Promise<EmulatedResponse> {
   await exchange.drain();
   assertLink(exchange, cloud, cloudPath);
   const content = await cloud.store.open(cloudPath);
@@ -70,7 +76,7 @@ function assertLink(
 }
 
 interface Description {
-  readonly head: Answer;
+  readonly head: EmulatedResponse;
   /** The part of the object that is the body; undefined for an answer without one. */
   readonly range?: ByteRange;
 }
@@ -89,7 +95,7 @@ function describe(
     'Accept-Ranges': 'bytes',
   };
   if (matchesAny(exchange.header('if-none-match'), etag))
-    return { head: emptyAnswer(304, headers) };
+    return { head: emptyResponse(304, headers) };
   const condition = exchange.header('if-range');
   const isCurrent = condition === undefined || condition === etag || condition === lastModified;
   const range = isCurrent ? readRange(wanted, object.size) : undefined;
@@ -101,7 +107,7 @@ function describe(
   const { start, end } = range ?? { start: 0, end: object.size };
   const partly =
     range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${object.size}` };
-  const head = emptyAnswer(range === undefined ? 200 : 206, {
+  const head = emptyResponse(range === undefined ? 200 : 206, {
     ...headers,
     ...partly,
     'Content-Type': object.contentType,
@@ -132,20 +138,20 @@ interface ObjectCall {
  * The form upload `POST /<bucket>/<path>`.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
-export async function answerPostObject({
+export async function respondToPostObject({
   exchange,
   cloud,
   cloudPath,
-}: ObjectCall): Promise<Answer> {
+}: ObjectCall): Promise<EmulatedResponse> {
   if (cloudPath === undefined)
     throw new CosRefusal('InvalidURI', 'Could not parse the specified URI.');
-  const reception = new ObjectReception({ cloud, cloudPath, boundary: assertForm(exchange) });
+  const receiver = new ObjectUploadReceiver({ cloud, cloudPath, boundary: assertForm(exchange) });
   try {
-    for await (const chunk of exchange.body()) await reception.accept(chunk);
-    const { object, successStatus } = await reception.complete();
-    return toAnswer({ object, successStatus, cloud });
+    for await (const chunk of exchange.body()) await receiver.accept(chunk);
+    const { object, successStatus } = await receiver.complete();
+    return toResponse({ object, successStatus, cloud });
   } catch (error) {
-    await reception.discard();
+    await receiver.discard();
     throw error;
   }
 }
@@ -171,17 +177,17 @@ interface Stored {
   readonly cloud: EmulatedCloud;
 }
 
-function toAnswer({ object, successStatus, cloud }: Stored): Answer {
+function toResponse({ object, successStatus, cloud }: Stored): EmulatedResponse {
   const etag = `"${object.etag}"`;
   const location = `${cloud.url}/${cloud.options.bucket}/${encodePath(object.cloudPath)}`;
   const headers = { ...cosHeaders(), ETag: etag, Location: location };
-  if (successStatus !== 201) return emptyAnswer(successStatus, headers);
+  if (successStatus !== 201) return emptyResponse(successStatus, headers);
   const document = xmlDocument('PostResponse', {
     Location: location,
     Bucket: cloud.options.bucket,
     Key: object.cloudPath,
     ETag: etag,
   });
-  const answer = textAnswer(201, 'application/xml', document);
-  return { ...answer, headers: { ...answer.headers, ...headers } };
+  const response = textResponse(201, 'application/xml', document);
+  return { ...response, headers: { ...response.headers, ...headers } };
 }

@@ -31,7 +31,7 @@ export function readBoundary(contentType: string | undefined): string | undefine
  * Reads a `multipart/form-data` body as it comes: fields whole, the part named `file` chunk by
  * chunk. Never holds more than the fields and one chunk.
  */
-export class FormReader {
+export class ObjectFormReader {
   readonly #delimiter: Buffer;
   #state: State = 'preamble';
   /** The first delimiter may come without a line break before it. */
@@ -141,7 +141,7 @@ function malformed(): CosRefusal {
 }
 
 /** What a form upload is checked against. */
-interface ReceptionParts {
+interface ReceiverParts {
   /** Where the object goes. */
   readonly cloud: EmulatedCloud;
   /** The path that the URL names. */
@@ -161,20 +161,20 @@ interface ReceivedObject {
 const WRONG_FILE_COUNT = 'POST requires exactly one file upload per request.';
 
 /** Receives one form upload: checks its fields before the file, and stores the file as it comes. */
-export class ObjectReception {
+export class ObjectUploadReceiver {
   readonly #cloud: EmulatedCloud;
   readonly #cloudPath: string;
-  readonly #reader: FormReader;
+  readonly #reader: ObjectFormReader;
   readonly #fields = new Map<string, string>();
   readonly #md5 = createHash('md5');
   #incoming: IncomingObject | undefined;
   #size = 0;
 
   /** Has received nothing yet. */
-  constructor({ cloud, cloudPath, boundary }: ReceptionParts) {
+  constructor({ cloud, cloudPath, boundary }: ReceiverParts) {
     this.#cloud = cloud;
     this.#cloudPath = cloudPath;
-    this.#reader = new FormReader(boundary);
+    this.#reader = new ObjectFormReader(boundary);
   }
 
   /** Takes the next bytes of the form. @throws {@link CosRefusal} */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type ApiRefusal, statusOfCosCode } from '../state/refusals.js';
 
 /** What a request is answered. */
-export interface Answer {
+export interface EmulatedResponse {
   /** The HTTP status. */
   readonly status: number;
   /** All headers but `Date`, with `Content-Length`. */
@@ -24,25 +24,25 @@ export interface Answer {
 const EMPTY = Buffer.alloc(0);
 
 /** An answer in JSON. */
-export function jsonAnswer(value: object): Answer {
-  return textAnswer(200, 'application/json; encoding=utf-8', JSON.stringify(value));
+export function jsonResponse(value: object): EmulatedResponse {
+  return textResponse(200, 'application/json; encoding=utf-8', JSON.stringify(value));
 }
 
 /**
  * What a JSON endpoint answers instead of its result: HTTP 200, and an `errmsg` that ends with a
  * request ID.
  */
-export function apiErrorAnswer({
+export function apiErrorResponse({
   errcode,
   message,
-}: Pick<ApiRefusal, 'errcode' | 'message'>): Answer {
+}: Pick<ApiRefusal, 'errcode' | 'message'>): EmulatedResponse {
   const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
   const errmsg = `${message} rid: ${hex(4)}-${hex(4)}-${hex(4)}`;
-  return { ...jsonAnswer({ errcode, errmsg }), errcode };
+  return { ...jsonResponse({ errcode, errmsg }), errcode };
 }
 
 /** An answer of plain or marked-up text. */
-export function textAnswer(status: number, contentType: string, text: string): Answer {
+export function textResponse(status: number, contentType: string, text: string): EmulatedResponse {
   const body = Buffer.from(text);
   return {
     status,
@@ -52,10 +52,10 @@ export function textAnswer(status: number, contentType: string, text: string): A
 }
 
 /** An answer without a body. */
-export function emptyAnswer(
+export function emptyResponse(
   status: number,
   headers: Readonly<Record<string, string>> = {},
-): Answer {
+): EmulatedResponse {
   // RFC 9110: a 204 has no Content-Length, a 304 speaks of the object's.
   const length = status === 204 || status === 304 ? {} : { 'Content-Length': '0' };
   return { status, headers: { ...length, ...headers }, body: EMPTY };
@@ -81,7 +81,7 @@ interface CosErrorParts {
 }
 
 /** An XML error document. @see https://cloud.tencent.com/document/api/436/7730 */
-export function cosErrorAnswer(parts: CosErrorParts): Answer {
+export function cosErrorResponse(parts: CosErrorParts): EmulatedResponse {
   const { cosCode, status = statusOfCosCode(cosCode) } = parts;
   const headers = cosHeaders();
   const members = {
@@ -91,8 +91,8 @@ export function cosErrorAnswer(parts: CosErrorParts): Answer {
     RequestId: headers['x-cos-request-id'] ?? '',
     TraceId: opaqueId(),
   };
-  const answer = textAnswer(status, 'application/xml', xmlDocument('Error', members));
-  return { ...answer, headers: { ...answer.headers, ...headers, ...parts.headers }, cosCode };
+  const response = textResponse(status, 'application/xml', xmlDocument('Error', members));
+  return { ...response, headers: { ...response.headers, ...headers, ...parts.headers }, cosCode };
 }
 
 /** A document with one level of elements. */

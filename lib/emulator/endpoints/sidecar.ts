@@ -3,56 +3,61 @@ import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import type { SidecarMisconfiguration } from '../state/misconfigurations.js';
 import { carriesToken } from './api-request.js';
 import type { Exchange } from './exchange.js';
-import { type Answer, apiErrorAnswer, emptyAnswer } from './responses.js';
+import { type EmulatedResponse, apiErrorResponse, emptyResponse } from './responses.js';
 
-const unrelayed = (answer: Answer): Answer => ({ ...answer, isUnrelayed: true });
-const notListed = (): Answer => unrelayed(emptyAnswer(502));
+const unrelayed = (response: EmulatedResponse): EmulatedResponse => ({
+  ...response,
+  isUnrelayed: true,
+});
+const notListed = (): EmulatedResponse => unrelayed(emptyResponse(502));
 
-type Answers<T extends SidecarMisconfiguration> = Readonly<Record<T, () => Answer>>;
+type Responses<T extends SidecarMisconfiguration> = Readonly<Record<T, () => EmulatedResponse>>;
 type CredentialTrouble = 'sidecar-not-ready' | 'secret-missing' | 'token-not-ready';
 
 /**
  * What befalls every call.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
  */
-const ANSWERS: Answers<Exclude<SidecarMisconfiguration, CredentialTrouble>> = {
-  'no-sidecar': () => unrelayed(emptyAnswer(404)),
+const RESPONSES: Responses<Exclude<SidecarMisconfiguration, CredentialTrouble>> = {
+  'no-sidecar': () => unrelayed(emptyResponse(404)),
   'path-not-listed': notListed,
-  'path-refused': () => apiErrorAnswer({ errcode: 85107, message: 'url not in whitelist' }),
+  'path-refused': () => apiErrorResponse({ errcode: 85107, message: 'url not in whitelist' }),
 };
 
 /** What befalls a call only when the sidecar has to find a credential for it. */
-const CREDENTIAL_ANSWERS: Answers<CredentialTrouble> = {
+const CREDENTIAL_RESPONSES: Responses<CredentialTrouble> = {
   'sidecar-not-ready': () =>
-    unrelayed(apiErrorAnswer({ errcode: 41001, message: 'access_token missing' })),
-  'secret-missing': () => apiErrorAnswer({ errcode: 85112, message: 'cloudbase_secret not found' }),
-  'token-not-ready': () => apiErrorAnswer({ errcode: 85113, message: 'cloudbase_token not ready' }),
+    unrelayed(apiErrorResponse({ errcode: 41001, message: 'access_token missing' })),
+  'secret-missing': () =>
+    apiErrorResponse({ errcode: 85112, message: 'cloudbase_secret not found' }),
+  'token-not-ready': () =>
+    apiErrorResponse({ errcode: 85113, message: 'cloudbase_token not ready' }),
 };
 
 /**
  * What a call gets at the sidecar's address because of a misconfiguration; undefined when it
  * passes.
  */
-export async function answerMisconfigured(
+export async function respondMisconfigured(
   exchange: Exchange,
   { misconfigurations }: EmulatedCloud,
-): Promise<Answer | undefined> {
-  const table = carriesToken(exchange) ? ANSWERS : { ...ANSWERS, ...CREDENTIAL_ANSWERS };
-  const toAnswer = misconfigurations.firstIn(table);
-  if (toAnswer === undefined) return undefined;
+): Promise<EmulatedResponse | undefined> {
+  const table = carriesToken(exchange) ? RESPONSES : { ...RESPONSES, ...CREDENTIAL_RESPONSES };
+  const toResponse = misconfigurations.firstIn(table);
+  if (toResponse === undefined) return undefined;
   await exchange.drain();
-  return toAnswer();
+  return toResponse();
 }
 
 /** What the sidecar answers for a path that is not on its list; the token endpoints never are. */
-export async function answerUnlisted(exchange: Exchange): Promise<Answer> {
+export async function respondUnlisted(exchange: Exchange): Promise<EmulatedResponse> {
   await exchange.drain();
   return notListed();
 }
 
 /** Adds the header that proves a way through the sidecar to what came that way. */
-export function passSidecar({ via }: Exchange, answer: Answer): Answer {
-  if (via !== 'sidecar' || answer.isUnrelayed === true) return answer;
-  const headers = { ...answer.headers, 'x-openapi-seqid': randomBytes(12).toString('hex') };
-  return { ...answer, headers };
+export function passSidecar({ via }: Exchange, response: EmulatedResponse): EmulatedResponse {
+  if (via !== 'sidecar' || response.isUnrelayed === true) return response;
+  const headers = { ...response.headers, 'x-openapi-seqid': randomBytes(12).toString('hex') };
+  return { ...response, headers };
 }

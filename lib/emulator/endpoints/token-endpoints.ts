@@ -5,7 +5,7 @@ import { ApiRefusal } from '../state/refusals.js';
 import type { IssuedToken } from '../state/token-issuer.js';
 import { assertMethod, readJson } from './api-request.js';
 import type { Exchange } from './exchange.js';
-import { type Answer, jsonAnswer } from './responses.js';
+import { type EmulatedResponse, jsonResponse } from './responses.js';
 
 const REFUSALS: Readonly<Record<TokenMisconfiguration, readonly [number, string]>> = {
   'ip-not-whitelisted': [40164, 'invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist'],
@@ -29,24 +29,30 @@ const REFUSALS: Readonly<Record<TokenMisconfiguration, readonly [number, string]
 type Credentials = Readonly<Partial<Record<keyof StableTokenRequest, unknown>>>;
 
 /** `GET /cgi-bin/token`. @see https://developers.weixin.qq.com/doc/service/guide/dev/api */
-export async function answerToken(exchange: Exchange, cloud: EmulatedCloud): Promise<Answer> {
+export async function respondWithToken(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+): Promise<EmulatedResponse> {
   assertMethod(exchange, 'GET');
   await exchange.drain();
   assertCredentials(Object.fromEntries(exchange.query), cloud);
-  return toAnswer(cloud.tokens.issueClassic());
+  return toResponse(cloud.tokens.issueClassic());
 }
 
 /**
  * `POST /cgi-bin/stable_token`.
  * @see https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken
  */
-export async function answerStableToken(exchange: Exchange, cloud: EmulatedCloud): Promise<Answer> {
+export async function respondWithStableToken(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+): Promise<EmulatedResponse> {
   assertMethod(exchange, 'POST');
   const request: Credentials = await readJson(exchange);
   assertCredentials(request, cloud);
   const { force_refresh: isForced = false } = request;
   if (typeof isForced !== 'boolean') throw new ApiRefusal(47001, 'data format error');
-  return toAnswer(isForced ? cloud.tokens.issueForced() : cloud.tokens.issueStable());
+  return toResponse(isForced ? cloud.tokens.issueForced() : cloud.tokens.issueStable());
 }
 
 function assertCredentials(given: Credentials, cloud: EmulatedCloud): void {
@@ -65,7 +71,7 @@ function isMissing(value: unknown): boolean {
 }
 
 /** A success carries no `errcode`. */
-function toAnswer({ token, expiresInSeconds }: IssuedToken): Answer {
+function toResponse({ token, expiresInSeconds }: IssuedToken): EmulatedResponse {
   const reply: AccessTokenReply = { access_token: token, expires_in: expiresInSeconds };
-  return jsonAnswer(reply);
+  return jsonResponse(reply);
 }

@@ -50,7 +50,7 @@ const HOST = '127.0.0.1';
 const KEEP_ALIVE_MS = 120_000;
 
 /** An HTTP server in front of an emulated cloud. */
-class HttpFront {
+class EmulatorServer {
   readonly #server: Server;
   readonly #scheme: 'http' | 'https';
   readonly #underWay = new Map<Exchange, Promise<void>>();
@@ -125,7 +125,7 @@ function toPortError(error: NodeJS.ErrnoException, port: number): Error {
 }
 
 /** The addresses of an emulated cloud. */
-export interface FrontAddresses {
+export interface EmulatorAddresses {
   /** `api.weixin.qq.com`, the object storage and the downloads. */
   readonly url: string;
   /** The open API service. */
@@ -135,23 +135,23 @@ export interface FrontAddresses {
 }
 
 /** All servers in front of an emulated cloud. */
-export class Fronts {
-  readonly #own: HttpFront;
-  readonly #sidecar: HttpFront;
-  readonly #sidecarTls: HttpFront;
+export class EmulatorServers {
+  readonly #own: EmulatorServer;
+  readonly #sidecar: EmulatorServer;
+  readonly #sidecarTls: EmulatorServer;
 
   /** Does not listen yet. */
   constructor(cloud: EmulatedCloud) {
-    this.#own = new HttpFront(cloud);
-    this.#sidecar = new HttpFront(cloud, { via: 'sidecar' });
-    this.#sidecarTls = new HttpFront(cloud, { via: 'sidecar', isTls: true });
+    this.#own = new EmulatorServer(cloud);
+    this.#sidecar = new EmulatorServer(cloud, { via: 'sidecar' });
+    this.#sidecarTls = new EmulatorServer(cloud, { via: 'sidecar', isTls: true });
   }
 
   /**
    * Listens on 127.0.0.1, the open API service at free ports.
    * @throws {Error} naming the port when it cannot be had
    */
-  async listen(port: number): Promise<FrontAddresses> {
+  async listen(port: number): Promise<EmulatorAddresses> {
     const url = await this.#own.listen(port);
     try {
       const sidecarUrl = await this.#sidecar.listen(0);
@@ -178,7 +178,7 @@ export class Fronts {
     await Promise.all(this.#all.map(front => front.close()));
   }
 
-  get #all(): readonly HttpFront[] {
+  get #all(): readonly EmulatorServer[] {
     return [this.#own, this.#sidecar, this.#sidecarTls];
   }
 }

@@ -1,5 +1,5 @@
 import {
-  answerPreflight,
+  respondToPreflight,
   isAllowedOrigin,
   isCalledByName,
   refuseHost,
@@ -7,14 +7,14 @@ import {
 } from '../endpoints/cross-origin.js';
 import type { Exchange } from '../endpoints/exchange.js';
 import {
-  answerDeleteFiles,
-  answerDownloadLinks,
-  answerUploadLink,
+  respondToDelete,
+  respondWithDownloadLinks,
+  respondWithUploadLink,
 } from '../endpoints/file-endpoints.js';
-import { answerGetObject, answerPostObject } from '../endpoints/object-endpoints.js';
-import { type Answer, textAnswer } from '../endpoints/responses.js';
-import { answerMisconfigured, answerUnlisted } from '../endpoints/sidecar.js';
-import { answerStableToken, answerToken } from '../endpoints/token-endpoints.js';
+import { respondWithObject, respondToPostObject } from '../endpoints/object-endpoints.js';
+import { type EmulatedResponse, textResponse } from '../endpoints/responses.js';
+import { respondMisconfigured, respondUnlisted } from '../endpoints/sidecar.js';
+import { respondWithStableToken, respondWithToken } from '../endpoints/token-endpoints.js';
 import { decodePath } from '../state/cloud-paths.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import type { FaultEffect } from '../state/fault-effects.js';
@@ -38,29 +38,29 @@ export interface Route {
   /** The path of the object of this bucket that the address names; undefined when it names none. */
   readonly cloudPath?: string | undefined;
   /** Carries it out. Throws an `ApiRefusal` or `CosRefusal` instead when it is not allowed. */
-  readonly handle: (call: Call) => Promise<Answer>;
+  readonly handle: (call: Call) => Promise<EmulatedResponse>;
 }
 
 const API_ROUTES: Readonly<Record<string, Route>> = {
   '/cgi-bin/token': {
     operation: 'token',
-    handle: ({ exchange, cloud }) => answerToken(exchange, cloud),
+    handle: ({ exchange, cloud }) => respondWithToken(exchange, cloud),
   },
   '/cgi-bin/stable_token': {
     operation: 'stable-token',
-    handle: ({ exchange, cloud }) => answerStableToken(exchange, cloud),
+    handle: ({ exchange, cloud }) => respondWithStableToken(exchange, cloud),
   },
   '/tcb/uploadfile': {
     operation: 'upload-link',
-    handle: ({ exchange, cloud }) => answerUploadLink(exchange, cloud),
+    handle: ({ exchange, cloud }) => respondWithUploadLink(exchange, cloud),
   },
-  '/tcb/batchdownloadfile': { operation: 'download-links', handle: answerDownloadLinks },
-  '/tcb/batchdeletefile': { operation: 'delete-files', handle: answerDeleteFiles },
+  '/tcb/batchdownloadfile': { operation: 'download-links', handle: respondWithDownloadLinks },
+  '/tcb/batchdeletefile': { operation: 'delete-files', handle: respondToDelete },
 };
 
 const UNLISTED: Route = {
   operation: 'unknown',
-  handle: ({ exchange }) => answerUnlisted(exchange),
+  handle: ({ exchange }) => respondUnlisted(exchange),
 };
 
 const MISNAMED: Route = {
@@ -95,37 +95,37 @@ export function findRoute(exchange: Exchange, { options }: EmulatedCloud): Route
   if (apiRoute !== undefined) return apiRoute;
   const { download, bucket, path: encoded } = OBJECT_ADDRESS.exec(path)?.groups ?? {};
   const isBucket = bucket === options.bucket || /-\d{10}$/.test(bucket ?? '');
-  if (encoded === undefined || !isBucket) return { operation: 'unknown', handle: answerNotFound };
-  if (method === 'OPTIONS') return { operation: 'unknown', handle: answerPreflight };
+  if (encoded === undefined || !isBucket) return { operation: 'unknown', handle: respondNotFound };
+  if (method === 'OPTIONS') return { operation: 'unknown', handle: respondToPreflight };
   const operation =
     OBJECT_OPERATIONS[`${method} ${download === undefined ? 'upload' : 'download'}`];
   if (operation === undefined) return { operation: 'unknown', handle: refuseMethod };
   if (bucket !== options.bucket) return { operation, handle: refuseBucket };
-  const answer = operation === 'post-object' ? answerPostObject : answerGetObject;
+  const response = operation === 'post-object' ? respondToPostObject : respondWithObject;
   const cloudPath = decodePath(encoded);
-  return { operation, cloudPath, handle: call => answer({ ...call, cloudPath }) };
+  return { operation, cloudPath, handle: call => response({ ...call, cloudPath }) };
 }
 
 function toSidecarRoute({ operation, handle }: Route = UNLISTED): Route {
   return {
     operation,
     handle: async call =>
-      (await answerMisconfigured(call.exchange, call.cloud)) ?? (await handle(call)),
+      (await respondMisconfigured(call.exchange, call.cloud)) ?? (await handle(call)),
   };
 }
 
-async function answerNotFound({ exchange }: Call): Promise<Answer> {
+async function respondNotFound({ exchange }: Call): Promise<EmulatedResponse> {
   await exchange.drain();
-  return textAnswer(404, 'text/plain; charset=utf-8', 'The emulator has no such address.\n');
+  return textResponse(404, 'text/plain; charset=utf-8', 'The emulator has no such address.\n');
 }
 
-async function refuseMethod(): Promise<Answer> {
+async function refuseMethod(): Promise<EmulatedResponse> {
   throw new CosRefusal(
     'MethodNotAllowed',
     'The specified method is not allowed against this resource.',
   );
 }
 
-async function refuseBucket(): Promise<Answer> {
+async function refuseBucket(): Promise<EmulatedResponse> {
   throw new CosRefusal('NoSuchBucket', 'The specified bucket does not exist.');
 }

@@ -1,11 +1,11 @@
 import { allowOrigin } from '../endpoints/cross-origin.js';
 import type { Exchange } from '../endpoints/exchange.js';
 import {
-  type Answer,
-  apiErrorAnswer,
-  cosErrorAnswer,
-  emptyAnswer,
-  textAnswer,
+  type EmulatedResponse,
+  apiErrorResponse,
+  cosErrorResponse,
+  emptyResponse,
+  textResponse,
 } from '../endpoints/responses.js';
 import { passSidecar } from '../endpoints/sidecar.js';
 import { decodePath, isCloudPath } from '../state/cloud-paths.js';
@@ -34,26 +34,29 @@ const PAGE =
 function replacementFor(
   effect: FaultEffect | undefined,
   { operation, resource }: FaultyCall,
-): Answer | undefined {
+): EmulatedResponse | undefined {
   if (effect?.kind === 'errcode') {
-    return apiErrorAnswer({ errcode: effect.errcode, message: effect.errmsg ?? 'injected fault' });
+    return apiErrorResponse({
+      errcode: effect.errcode,
+      message: effect.errmsg ?? 'injected fault',
+    });
   }
   if (effect?.kind === 'cos-error') {
     const { cosCode, status, message = cosCode } = effect;
-    return cosErrorAnswer({ cosCode, status, message, resource });
+    return cosErrorResponse({ cosCode, status, message, resource });
   }
   if (effect?.kind === 'status') {
     const { status, body = '' } = effect;
     return body === ''
-      ? emptyAnswer(status)
-      : textAnswer(status, 'text/plain; charset=utf-8', body);
+      ? emptyResponse(status)
+      : textResponse(status, 'text/plain; charset=utf-8', body);
   }
-  if (effect?.kind === 'empty') return emptyAnswer(effect.status ?? 500);
+  if (effect?.kind === 'empty') return emptyResponse(effect.status ?? 500);
   if (effect?.kind !== 'malformed-json') return undefined;
   const isObject = OBJECT_OPERATIONS.some(one => one === operation);
   return isObject
-    ? textAnswer(200, HTML, PAGE)
-    : textAnswer(200, 'application/json; encoding=utf-8', '{"errcode":0,"errmsg":');
+    ? textResponse(200, HTML, PAGE)
+    : textResponse(200, 'application/json; encoding=utf-8', '{"errcode":0,"errmsg":');
 }
 
 /** The MD5 of nothing that anybody stores. */
@@ -69,10 +72,10 @@ interface Service {
   readonly route: Route;
   readonly effect: FaultEffect | undefined;
   /** Adds the request to the journal, the first time that it is called. */
-  readonly record: (answer: Answer | undefined, isComplete: boolean) => void;
+  readonly record: (response: EmulatedResponse | undefined, isComplete: boolean) => void;
 }
 
-/** Answers one request; resolves once it has ended, and never rejects. */
+/** Responses one request; resolves once it has ended, and never rejects. */
 export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<void> {
   const route = findRoute(exchange, cloud);
   if (!isObjectOperation(route)) exchange.limitBody(MAX_API_BODY_BYTES);
@@ -83,21 +86,21 @@ export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<v
   const effect = cloud.faults.take(route.operation);
   const record = recorder({ exchange, cloud, route, effect });
   const service = { exchange, cloud, route, effect, record };
-  let answer: Answer | undefined;
+  let response: EmulatedResponse | undefined;
   try {
-    answer = await prepare(service);
-    if (answer !== undefined) await deliver(service, complete(service, answer));
+    response = await prepare(service);
+    if (response !== undefined) await deliver(service, complete(service, response));
   } catch {
     // Only a connection that ended gets here: there is nobody left to answer.
     exchange.abort();
   } finally {
-    record(answer, false);
-    await answer?.release?.();
+    record(response, false);
+    await response?.release?.();
   }
 }
 
 /** Reads and carries out the request; undefined when there is to be no answer. */
-async function prepare(service: Service): Promise<Answer | undefined> {
+async function prepare(service: Service): Promise<EmulatedResponse | undefined> {
   const { exchange, effect } = service;
   if (effect?.kind === 'hang' && effect.at === 'request') {
     await exchange.drain();
@@ -117,22 +120,25 @@ async function prepare(service: Service): Promise<Answer | undefined> {
   return replacement;
 }
 
-async function carryOut({ exchange, cloud, route, effect }: Service): Promise<Answer> {
+async function carryOut({ exchange, cloud, route, effect }: Service): Promise<EmulatedResponse> {
   try {
     return await route.handle({ exchange, cloud, effect });
   } catch (error) {
-    const answer = toErrorAnswer(error, exchange);
+    const response = toErrorResponse(error, exchange);
     await exchange.drain();
-    return answer;
+    return response;
   }
 }
 
 /** Adds what the way of an answer adds to it. */
-function complete({ exchange, cloud, route, effect }: Service, answer: Answer): Answer {
-  const { ETag } = answer.headers;
+function complete(
+  { exchange, cloud, route, effect }: Service,
+  response: EmulatedResponse,
+): EmulatedResponse {
+  const { ETag } = response.headers;
   const isDamaged = effect?.kind === 'wrong-etag' && ETag !== undefined;
-  const headers = isDamaged ? { ...answer.headers, ETag: WRONG_ETAG } : answer.headers;
-  const passed = passSidecar(exchange, { ...answer, headers });
+  const headers = isDamaged ? { ...response.headers, ETag: WRONG_ETAG } : response.headers;
+  const passed = passSidecar(exchange, { ...response, headers });
   return isObjectOperation(route) ? allowOrigin(exchange, cloud, passed) : passed;
 }
 
@@ -140,42 +146,42 @@ function isObjectOperation({ operation }: Route): boolean {
   return OBJECT_OPERATIONS.some(candidate => candidate === operation);
 }
 
-function toErrorAnswer(error: unknown, exchange: Exchange): Answer {
-  if (error instanceof ApiRefusal) return apiErrorAnswer(error);
+function toErrorResponse(error: unknown, exchange: Exchange): EmulatedResponse {
+  if (error instanceof ApiRefusal) return apiErrorResponse(error);
   if (error instanceof CosRefusal) {
     const { cosCode, message, headers } = error;
-    return cosErrorAnswer({ cosCode, message, headers, resource: resourceOf(exchange) });
+    return cosErrorResponse({ cosCode, message, headers, resource: resourceOf(exchange) });
   }
   const reason = error instanceof Error ? error.message : String(error);
-  return textAnswer(500, 'text/plain; charset=utf-8', `The emulator failed: ${reason}\n`);
+  return textResponse(500, 'text/plain; charset=utf-8', `The emulator failed: ${reason}\n`);
 }
 
 async function deliver(
   { exchange, cloud, effect, record }: Service,
-  answer: Answer,
+  response: EmulatedResponse,
 ): Promise<void> {
   if (effect?.kind === 'hang') return exchange.hang();
   await exchange.pause(cloud.options.latencyMs + (effect?.kind === 'delay' ? effect.delayMs : 0));
   exchange.signal.throwIfAborted();
   if (effect?.kind === 'trickle') {
     const { bytesPerSecond } = effect;
-    return exchange.send(exchange.slowDown(answer, bytesPerSecond), () => record(answer, true));
+    return exchange.send(exchange.slowDown(response, bytesPerSecond), () => record(response, true));
   }
-  if (effect?.kind !== 'reset') return exchange.send(answer, () => record(answer, true));
+  if (effect?.kind !== 'reset') return exchange.send(response, () => record(response, true));
   const { afterBytes = 0 } = effect;
-  if (afterBytes > 0) await exchange.sendFirst(answer, afterBytes);
-  record(answer, false);
+  if (afterBytes > 0) await exchange.sendFirst(response, afterBytes);
+  record(response, false);
   exchange.reset();
 }
 
 function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): Service['record'] {
   const startMs = cloud.clock.now();
   let isRecorded = false;
-  return (answer, isComplete) => {
+  return (response, isComplete) => {
     if (isRecorded) return;
     isRecorded = true;
     // The head goes out with the end of the answer, if not before.
-    const sent = isComplete || exchange.hasAnswered ? answer : undefined;
+    const sent = isComplete || exchange.hasResponded ? response : undefined;
     cloud.journal.add({
       operation: route.operation,
       method: exchange.method,

@@ -16,7 +16,7 @@ import {
   type IncomingObject,
   type ObjectContent,
   type ObjectStore,
-  PIECE_BYTES,
+  CHUNK_BYTES,
   type StoredObject,
 } from './object-store.js';
 
@@ -231,7 +231,7 @@ export class DiskStore implements ObjectStore {
       const file = await open(join(this.#folder, contentFile), 'r');
       return {
         object,
-        read: (start, end) => readPieces(file, start, end),
+        read: (start, end) => readChunks(file, start, end),
         close: () => file.close(),
       };
     });
@@ -333,9 +333,9 @@ function describeProblems(problems: ReadonlyMap<string, string>, folder: string)
   return `startWxCloudEmulator: ${problems.size} object(s) of dataDir could not be read (${named.join('; ')}${more}). They are missing now; their files are in ${folder}.`;
 }
 
-async function* readPieces(file: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
+async function* readChunks(file: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
   for (let at = start; at < end;) {
-    const length = Math.min(PIECE_BYTES, end - at);
+    const length = Math.min(CHUNK_BYTES, end - at);
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, at);
     if (bytesRead === 0) throw new Error('An object file of the emulator is shorter than it was.');
     yield buffer.subarray(0, bytesRead);

@@ -3,7 +3,7 @@ import { FaultList } from './faults.js';
 import { Journal } from './journal.js';
 import { MisconfigurationList } from './misconfigurations.js';
 import type { ObjectStore } from './object-store.js';
-import { DownloadLinks, UploadLinks } from './signed-links.js';
+import { SignedDownloadLinks, UploadLinks } from './signed-links.js';
 import { TokenIssuer } from './token-issuer.js';
 
 /** What the cloud is made of. */
@@ -29,7 +29,7 @@ export class EmulatedCloud {
   /** The upload links. */
   readonly uploadLinks: UploadLinks;
   /** The download links. */
-  readonly downloadLinks: DownloadLinks;
+  readonly downloadLinks: SignedDownloadLinks;
   /** What is to go wrong. */
   readonly faults = new FaultList();
   /** What is set up wrongly. */
@@ -46,7 +46,7 @@ export class EmulatedCloud {
     this.clock = clock;
     this.tokens = new TokenIssuer(options.tokenTtlSeconds, clock);
     this.uploadLinks = new UploadLinks(clock);
-    this.downloadLinks = new DownloadLinks(clock);
+    this.downloadLinks = new SignedDownloadLinks(clock);
     this.journal = new Journal(options.onRequest);
   }
 

@@ -10,7 +10,7 @@ export interface ErrcodeEffect {
   readonly errmsg?: string;
 }
 
-/** Answers an HTTP status, as a gateway in between would. Nothing is carried out. */
+/** Responses an HTTP status, as a gateway in between would. Nothing is carried out. */
 export interface StatusEffect {
   /** Which effect. */
   readonly kind: 'status';
@@ -69,7 +69,7 @@ export interface DelayEffect {
 }
 
 /**
- * Answers 200 with a text that is no JSON, or, for the object storage, with an HTML page. Nothing
+ * Responses 200 with a text that is no JSON, or, for the object storage, with an HTML page. Nothing
  * is carried out.
  */
 export interface MalformedJsonEffect {
@@ -77,7 +77,7 @@ export interface MalformedJsonEffect {
   readonly kind: 'malformed-json';
 }
 
-/** Answers without a body. Nothing is carried out. */
+/** Responses without a body. Nothing is carried out. */
 export interface EmptyEffect {
   /** Which effect. */
   readonly kind: 'empty';
@@ -108,7 +108,7 @@ interface TrickleEffect {
 }
 
 /**
- * Answers another ETag than that of the content, as if the content had been damaged on the way. The
+ * Responses another ETag than that of the content, as if the content had been damaged on the way. The
  * operation is carried out.
  */
 interface WrongEtagEffect {
@@ -116,7 +116,7 @@ interface WrongEtagEffect {
   readonly kind: 'wrong-etag';
 }
 
-/** Answers the whole object, whatever part of it was asked for, as storages without ranges do. */
+/** Responses the whole object, whatever part of it was asked for, as storages without ranges do. */
 interface IgnoreRangeEffect {
   /** Which effect. */
   readonly kind: 'ignore-range';

@@ -2,7 +2,7 @@ import {
   type IncomingObject,
   type ObjectContent,
   type ObjectStore,
-  PIECE_BYTES,
+  CHUNK_BYTES,
   type StoredObject,
 } from './object-store.js';
 
@@ -74,8 +74,8 @@ async function* readChunks(
   for (const chunk of chunks) {
     const from = Math.max(start, offset);
     const to = Math.min(end, offset + chunk.byteLength);
-    for (let at = from; at < to; at += PIECE_BYTES) {
-      yield chunk.subarray(at - offset, Math.min(at + PIECE_BYTES, to) - offset);
+    for (let at = from; at < to; at += CHUNK_BYTES) {
+      yield chunk.subarray(at - offset, Math.min(at + CHUNK_BYTES, to) - offset);
     }
     offset += chunk.byteLength;
     if (offset >= end) return;

@@ -53,4 +53,4 @@ export interface ObjectStore {
 }
 
 /** Content is read in pieces of at most this many bytes. */
-export const PIECE_BYTES = 262_144;
+export const CHUNK_BYTES = 262_144;

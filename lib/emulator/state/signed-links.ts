@@ -158,7 +158,7 @@ type DownloadLinkState = 'valid' | 'expired' | 'wrong';
 const SERIAL_DIGITS = 8;
 
 /** Signs download links with `sign` and `t`, and checks them. */
-export class DownloadLinks {
+export class SignedDownloadLinks {
   readonly #clock: Clock;
   #key = randomBytes(32);
   #serial = 0;

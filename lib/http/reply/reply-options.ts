@@ -50,7 +50,7 @@ export interface WxCloudReplyOptions {
    */
   readonly uniquePath?: boolean | undefined;
   /**
-   * Answers of up to so many bytes are sent as they are, with their type. `wx.cloud.callContainer`
+   * Responses of up to so many bytes are sent as they are, with their type. `wx.cloud.callContainer`
    * takes answers of up to 1000 KiB. @defaultValue none: all are stored
    */
   readonly whenOverBytes?: number | undefined;

@@ -106,9 +106,9 @@ async function replaceBytes(
     return await storeReply(body, reply);
   } catch (error) {
     announceRetry(response, error);
-    const answer = toReplyException(error);
-    logFailure(error, answer, reply.request);
-    throw answer;
+    const exception = toReplyException(error);
+    logFailure(error, exception, reply.request);
+    throw exception;
   }
 }
 

@@ -1,5 +1,5 @@
 import { StreamableFile } from '@nestjs/common';
-import { abandonSource, readPieces, resumePieces } from '../../body/chunks.js';
+import { abandonSource, readChunks, resumeChunks } from '../../body/chunks.js';
 import { detectContentType, UNKNOWN_CONTENT_TYPE } from '../../body/content-type.js';
 import { openSource, type UploadSource } from '../../body/open-source.js';
 import { HEAD_BYTES } from '../../body/upload-body.js';
@@ -43,24 +43,24 @@ export async function takeSmall(
     return { whole: Buffer.from(source.buffer, source.byteOffset, source.byteLength) };
   }
   const stream = source instanceof Blob ? source.stream() : source;
-  const pieces = readPieces(stream as AsyncIterable<unknown>, { idleMs, signal });
+  const chunks = readChunks(stream as AsyncIterable<unknown>, { idleMs, signal });
   const taken: Uint8Array[] = [];
   let takenBytes = 0;
   try {
     for (;;) {
-      const { done, value } = await pieces.next();
+      const { done, value } = await chunks.next();
       if (done === true) return { whole: Buffer.concat(taken) };
       memory.take(value.byteLength);
       // The source may fill its buffer again.
       taken.push(Buffer.from(value));
       takenBytes += value.byteLength;
       if (takenBytes > maxBytes) {
-        return { source: resumePieces(taken, pieces, () => memory.release()) };
+        return { source: resumeChunks(taken, chunks, () => memory.release()) };
       }
     }
   } catch (error) {
     memory.release();
-    await pieces.return();
+    await chunks.return();
     throw error;
   }
 }

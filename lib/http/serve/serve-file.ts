@@ -21,7 +21,7 @@ import {
 import { formatDisposition } from './content-disposition.js';
 import { decodeBody, toEncodingHeader } from './content-encoding.js';
 import {
-  type AnswerHead,
+  type ResponseTargetHead,
   assertServedFileOptions,
   rawOf,
   type ServedFileOptions,
@@ -60,8 +60,8 @@ export async function toStreamableFile(
   });
 }
 
-/** Answers a request with a file, or with a redirect to it. */
-export async function answerWithFile(
+/** Responses a request with a file, or with a redirect to it. */
+export async function respondWithFile(
   files: WxCloudFileSource,
   fileId: string,
   options: ServeOptions,
@@ -74,7 +74,7 @@ export async function answerWithFile(
   const given = options.signal === undefined ? [] : [options.signal];
   const signal = AbortSignal.any([leaving.signal, ...given]);
   try {
-    await new FileAnswer(files, fileId, { ...options, signal }).send();
+    await new FileResponse(files, fileId, { ...options, signal }).send();
   } catch (error) {
     // Whoever has gone misses nothing; the storage's own failures are told in any case.
     const hasFailed = error instanceof WxCloudStorageError && !isAborted(error);
@@ -89,7 +89,7 @@ function isAborted({ code }: WxCloudStorageError): boolean {
 }
 
 /** One answer; nothing is sent before it is clear what. */
-class FileAnswer {
+class FileResponse {
   readonly #files: WxCloudFileSource;
   readonly #fileId: string;
   readonly #options: ServeOptions;
@@ -164,7 +164,7 @@ class FileAnswer {
   }
 
   /** Lets go of the file when its answer cannot be begun. */
-  #takeOver(head: AnswerHead, body: Readable): ServerResponse {
+  #takeOver(head: ResponseTargetHead, body: Readable): ServerResponse {
     try {
       return takeOver(this.#options.response, head);
     } catch (error) {

@@ -29,7 +29,7 @@ export interface HijackableReply {
 export type AnswerTarget = ServerResponse | HijackableReply;
 
 /** The head of an answer. */
-export interface AnswerHead {
+export interface ResponseTargetHead {
   /** The HTTP status. */
   readonly status: number;
   /** The headers; undefined values are left out. */
@@ -43,7 +43,10 @@ export interface AnswerHead {
  * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when the head cannot be sent, or
  * another answer has begun
  */
-export function takeOver(target: AnswerTarget, { status, headers }: AnswerHead): ServerResponse {
+export function takeOver(
+  target: AnswerTarget,
+  { status, headers }: ResponseTargetHead,
+): ServerResponse {
   const raw = rawOf(target);
   const reply = isReply(target) ? target : undefined;
   const all = Object.entries({ ...reply?.getHeaders(), ...headers });
@@ -137,7 +140,7 @@ export interface ServeOptions extends ServedFileOptions {
    */
   readonly cacheControl?: string | undefined;
   /**
-   * Answers 302 to a temporary link in place of the bytes, which then do not pass through the
+   * Responses 302 to a temporary link in place of the bytes, which then do not pass through the
    * application; name and disposition are the storage's. @defaultValue false
    */
   readonly redirect?:

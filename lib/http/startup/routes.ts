@@ -103,7 +103,7 @@ export function namesUpload(controller: object, handler: object): boolean {
 }
 
 function readParameters(controller: Type, method: string): readonly RouteParameter[] {
-  return Object.entries(notedParameters(controller, method).used).map(
+  return Object.entries(routeParametersOf(controller, method).used).map(
     ([kind, { factory, data, pipes = [] }]) => ({ kind, factory, data, pipes }),
   );
 }
@@ -113,8 +113,8 @@ function readParameters(controller: Type, method: string): readonly RouteParamet
  * passes on what the handler itself wants.
  */
 export function isLeftOver(controller: Type, method: string, decorator: Decorator): boolean {
-  const { used, leftOver } = notedParameters(controller, method);
-  const isThere = (parameters: NotedParameters): boolean =>
+  const { used, leftOver } = routeParametersOf(controller, method);
+  const isThere = (parameters: RouteParameters): boolean =>
     Object.values(parameters).some(
       ({ factory, data }) => factory === decorator.factory && data === decorator.data,
     );
@@ -122,24 +122,24 @@ export function isLeftOver(controller: Type, method: string, decorator: Decorato
 }
 
 type Decorator = Pick<RouteParameter, 'factory' | 'data'>;
-type NotedParameters = Readonly<Record<string, Omit<RouteParameter, 'kind'>>>;
+type RouteParameters = Readonly<Record<string, Omit<RouteParameter, 'kind'>>>;
 
 /**
  * The notes of a handler's decorators. Nest 11 adds them to the notes of the handler that this one
  * overrides, if there is one: those are left over, and are the same objects.
  */
-function notedParameters(
+function routeParametersOf(
   controller: Type,
   method: string,
-): { readonly used: NotedParameters; readonly leftOver: NotedParameters } {
+): { readonly used: RouteParameters; readonly leftOver: RouteParameters } {
   // A mixin may have copied the method together with the constructor of the class that declares it.
   const { constructor: copied } = controller.prototype as { constructor: object };
   const hasOwn = (type: object): boolean =>
     Reflect.hasOwnMetadata(METADATA.parameters, type, method);
   const owner = [...lineOf(controller), ...lineOf(copied)].find(hasOwn);
   if (owner === undefined) return { used: {}, leftOver: {} };
-  const read = (type: object): NotedParameters =>
-    (Reflect.getMetadata(METADATA.parameters, type, method) ?? {}) as NotedParameters;
+  const read = (type: object): RouteParameters =>
+    (Reflect.getMetadata(METADATA.parameters, type, method) ?? {}) as RouteParameters;
   const noted = Object.entries(read(owner));
   const overridden = new Set(Object.values(read(Object.getPrototypeOf(owner) as object)));
   const used = noted.filter(([, parameter]) => !overridden.has(parameter));

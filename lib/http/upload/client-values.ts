@@ -5,7 +5,7 @@ import type { WxCloudHttpRequest } from '../application-registry.js';
 import type { WxCloudDeclaredSize } from './upload-options.js';
 
 /** Where a client sends a value along with a form: exactly one of the two. */
-interface SentValue {
+interface HeaderOrField {
   /** The name of a request header. */
   readonly header?: string | undefined;
   /** The name of a text field that comes before the file. */
@@ -13,7 +13,7 @@ interface SentValue {
 }
 
 /** True when an option names one place, and nothing else. */
-function isSentValue(option: SentValue): boolean {
+function isSentValue(option: HeaderOrField): boolean {
   const names = Object.entries(option ?? {}).filter(([, name]) => name !== undefined);
   const [source, name] = names[0] ?? [];
   const isKnown = source === 'header' || source === 'field';
@@ -21,14 +21,17 @@ function isSentValue(option: SentValue): boolean {
 }
 
 /** What a client has sent there; undefined for nothing. */
-function findSent({ header, field }: SentValue, { headers, body }: WxCloudHttpRequest): unknown {
+function findSent(
+  { header, field }: HeaderOrField,
+  { headers, body }: WxCloudHttpRequest,
+): unknown {
   if (header !== undefined) return headers[header.toLowerCase()]?.toString();
   const fields: unknown = body ?? {};
   return Object.entries(fields as object).find(([name]) => name === field)?.[1];
 }
 
 /** The place where a value was looked for, in words for a message to the client. */
-function placeOf({ header, field }: SentValue): string {
+function placeOf({ header, field }: HeaderOrField): string {
   return header === undefined
     ? `field ${JSON.stringify(field)}`
     : `header ${JSON.stringify(header)}`;
@@ -90,7 +93,7 @@ export function progressIdInvalid(place = ''): WxCloudStorageError {
  * Checks the option.
  * @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both
  */
-export function assertProgressIdOption(option: SentValue | undefined): void {
+export function assertProgressIdOption(option: HeaderOrField | undefined): void {
   if (option === undefined || isSentValue(option)) return;
   throw new OptionsInvalidError({
     option: 'progressId',
@@ -103,7 +106,10 @@ export function assertProgressIdOption(option: SentValue | undefined): void {
  * The ID that a client sent; undefined when it sent none.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is none
  */
-export function readProgressId(option: SentValue, request: WxCloudHttpRequest): string | undefined {
+export function readProgressId(
+  option: HeaderOrField,
+  request: WxCloudHttpRequest,
+): string | undefined {
   const given = findSent(option, request);
   if (given === undefined) return undefined;
   if (isProgressId(given)) return given;

@@ -1,6 +1,6 @@
 import type { MemoryBudget } from '../../body/memory-budget.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
-import { RequestNote } from '../application-registry.js';
+import { RequestProperty } from '../application-registry.js';
 import { RequestMemory } from '../refused-request.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import type { FileTarget } from './request-files.js';
@@ -121,7 +121,7 @@ export class FileHeads {
   }
 }
 
-const notedHeads = new RequestNote<FileHeads>('fileHeads');
+const headsProperty = new RequestProperty<FileHeads>('fileHeads');
 
 /** The heads of a request's files; they are released when it ends. */
 export function fileHeadsOf(
@@ -129,10 +129,10 @@ export function fileHeadsOf(
   transaction: UploadTransaction,
   budget: MemoryBudget,
 ): FileHeads {
-  const known = notedHeads.read(request);
+  const known = headsProperty.read(request);
   if (known !== undefined) return known;
   const heads = new FileHeads(budget);
-  notedHeads.write(request, heads);
+  headsProperty.write(request, heads);
   transaction.onEnd(() => heads.release());
   return heads;
 }

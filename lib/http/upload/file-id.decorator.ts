@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext, type Type } from '@nestjs/common';
 import { isMultipart } from '../../multipart/part-headers.js';
-import { rawRequestOf, RequestNote } from '../application-registry.js';
+import { rawRequestOf, RequestProperty } from '../application-registry.js';
 import { toLoggedException } from '../http-exception.js';
 import { countEngines, type UploadFacts } from '../startup/enhancers.js';
 import {
@@ -12,11 +12,11 @@ import {
 import { isLeftOver, namesUpload } from '../startup/routes.js';
 import type { WxCloudUploadedFile } from './request-files.js';
 
-const notedInterceptor = new RequestNote<UploadFacts>('interceptor');
+const interceptorProperty = new RequestProperty<UploadFacts>('interceptor');
 
 /** Notes that one of our interceptors has read the form of a request. */
 export function noteInterceptor(request: object, facts: UploadFacts): void {
-  notedInterceptor.write(request, facts);
+  interceptorProperty.write(request, facts);
 }
 
 /** A decorator that has found no file ID. */
@@ -52,7 +52,7 @@ function findMisuse(empty: EmptyHand): ReturnType<typeof noInterceptor> | undefi
   if (!controller || !handler) return undefined;
   if (isLeftOver(controller, handler.name, { factory, data: field })) return undefined;
   const route = `${controller.name}.${handler.name}`;
-  const noted = notedInterceptor.read(request);
+  const noted = interceptorProperty.read(request);
   if (noted !== undefined) {
     const isTaken = takesField(noted, field);
     return isTaken ? undefined : unknownField(route, decorator, field ?? '', [noted]);
@@ -73,7 +73,7 @@ function isWithoutParser(request: object): boolean {
   return isMultipart(raw.headers['content-type']) && !raw.readableDidRead;
 }
 
-interface UploadRequest {
+interface RequestWithFiles {
   readonly file?: Partial<WxCloudUploadedFile>;
   readonly files?:
     | readonly Partial<WxCloudUploadedFile>[]
@@ -113,7 +113,7 @@ function findFileIds(
   field: string | undefined,
   context: ExecutionContext,
 ): readonly string[] {
-  const request = context.switchToHttp().getRequest<UploadRequest>();
+  const request = context.switchToHttp().getRequest<RequestWithFiles>();
   const { file, files = [] } = request;
   // On Fastify, requests may have methods of these names.
   const all = typeof file === 'object' && file !== null ? [file] : Object.values(files).flat();

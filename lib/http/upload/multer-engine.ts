@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers';
 import { callbackify } from 'node:util';
-import { PieceQueue } from '../../body/chunk-queue.js';
+import { ChunkQueue } from '../../body/chunk-queue.js';
 import { IdleTimer } from '../../body/idle-timer.js';
 import type { MemoryBudget } from '../../body/memory-budget.js';
 import { toFileName } from '../../errors/client-text.js';
@@ -21,11 +21,16 @@ import {
   findInstanceOfRequest,
   originOf,
   rawRequestOf,
-  RequestNote,
+  RequestProperty,
   type WxCloudHttpRequest,
 } from '../application-registry.js';
 import { toLoggedException } from '../http-exception.js';
-import { announceRetry, assertRoomForForm, closeAfterAnswer, endBody } from '../refused-request.js';
+import {
+  announceRetry,
+  assertRoomForForm,
+  closeAfterResponse,
+  endBody,
+} from '../refused-request.js';
 import { namingSubject, noteEngine } from '../startup/enhancers.js';
 import { transactionOf } from '../upload-transaction.js';
 import { fileHeadsOf } from './file-heads.js';
@@ -51,19 +56,19 @@ export interface EngineStream extends Readable {
  * not survive that one of their streams is destroyed. Costs less than the stream's own iterator,
  * and joins no pieces.
  */
-function readStream(stream: EngineStream, budget: MemoryBudget, fieldname: string): PieceQueue {
+function readStream(stream: EngineStream, budget: MemoryBudget, fieldname: string): ChunkQueue {
   // Its parser has the limit, and cuts off a file that passes it.
-  const pieces = new PieceQueue({ source: stream, limitBytes: Infinity, budget, fieldname });
-  const onClose = (): void => pieces.fail(new Error('The stream was closed before its end.'));
-  stream.on('data', (piece: Uint8Array) => pieces.add(piece));
-  stream.once('end', () => (stream.truncated === true ? pieces.failTooLarge() : pieces.end()));
+  const chunks = new ChunkQueue({ source: stream, limitBytes: Infinity, budget, fieldname });
+  const onClose = (): void => chunks.fail(new Error('The stream was closed before its end.'));
+  stream.on('data', (chunk: Uint8Array) => chunks.add(chunk));
+  stream.once('end', () => (stream.truncated === true ? chunks.failTooLarge() : chunks.end()));
   // A part that is cut off there ends only with its content, if that has an end.
-  stream.once('limit', () => pieces.failTooLarge());
-  stream.once('error', (error: unknown) => pieces.fail(error));
+  stream.once('limit', () => chunks.failTooLarge());
+  stream.once('error', (error: unknown) => chunks.fail(error));
   stream.once('close', onClose);
-  if (stream.readableEnded) pieces.end();
+  if (stream.readableEnded) chunks.end();
   else if (stream.destroyed) onClose();
-  return pieces;
+  return chunks;
 }
 
 type EngineContext = Pick<StorageContext, 'operations' | 'options'>;
@@ -152,7 +157,7 @@ class EngineRequest {
 
   readonly #end = (): void => {
     this.#stop();
-    closeAfterAnswer(this.#request, this.#response);
+    closeAfterResponse(this.#request, this.#response);
     this.#isCut = true;
     this.#endBody();
   };
@@ -174,20 +179,20 @@ class EngineRequest {
   };
 }
 
-const notedRequests = new RequestNote<EngineRequest>('engineRequest');
+const engineRequestProperty = new RequestProperty<EngineRequest>('engineRequest');
 
 /** Bounds a request from its first file on. Can be called for each. */
 function boundEngineRequest(request: object, context: EngineContext): EngineRequest {
-  const known = notedRequests.read(request);
+  const known = engineRequestProperty.read(request);
   if (known !== undefined) return known;
   const bounded = new EngineRequest(request, context);
-  notedRequests.write(request, bounded);
+  engineRequestProperty.write(request, bounded);
   return bounded;
 }
 
 /** The bounds of a request; undefined before its first file. */
 function findEngineRequest(request: object): EngineRequest | undefined {
-  return notedRequests.read(request);
+  return engineRequestProperty.read(request);
 }
 
 /** What multer hands to a storage engine. */
@@ -290,7 +295,7 @@ async function storeFile(
     request,
     transaction,
     file: { fieldname, originalname, mimetype },
-    pieces: readStream(stream, context.budget, fieldname),
+    chunks: readStream(stream, context.budget, fieldname),
   });
   fileHeadsOf(request, transaction, context.budget).showOnRequest(request, stored.fileId, head);
   return { ...stored, originalname };

@@ -1,16 +1,16 @@
 import { AsyncResource } from 'node:async_hooks';
-import { PieceQueue } from '../../body/chunk-queue.js';
+import { ChunkQueue } from '../../body/chunk-queue.js';
 import type { FormFile } from '../../multipart/form-reader.js';
 import { isMultipart } from '../../multipart/part-headers.js';
 import { type ComingForm, receiveForm, type TakenFile } from '../../multipart/receive-form.js';
-import type { FormBody } from '../../multipart/text-fields.js';
+import type { FormFields } from '../../multipart/text-fields.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import { rawRequestOf, type WxCloudHttpRequest } from '../application-registry.js';
 import { RequestMemory } from '../refused-request.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import { fileHeadsOf } from './file-heads.js';
 import {
-  FilePlaces,
+  RequestFiles,
   type FileSelection,
   type FileTarget,
   hideMethods,
@@ -20,7 +20,7 @@ import { storeFormFile } from './store-file.js';
 import type { CompleteUploadLimits, WxCloudUploadEngineOptions } from './upload-options.js';
 
 /** An adapter's request, which takes what its form brings. */
-export type UploadRequest = WxCloudHttpRequest & FileTarget & { body?: FormBody };
+export type UploadRequest = WxCloudHttpRequest & FileTarget & { body?: FormFields };
 
 /** What the forms of a route have in common. */
 export interface UploadFormParts {
@@ -50,16 +50,16 @@ export async function receiveUploadForm(
     hideMethods(request);
     return {};
   }
-  const clues = await new UploadForm(request, transaction, parts).receive();
+  const clues = await new UploadReceiver(request, transaction, parts).receive();
   transaction.throwIfOver();
   return clues;
 }
 
-class UploadForm {
+class UploadReceiver {
   readonly #request: UploadRequest;
   readonly #transaction: UploadTransaction;
   readonly #parts: UploadFormParts;
-  readonly #places: FilePlaces;
+  readonly #places: RequestFiles;
   /**
    * What an application's functions find in `AsyncLocalStorage`: events of a request do not have
    * it.
@@ -71,7 +71,7 @@ class UploadForm {
     this.#request = request;
     this.#transaction = transaction;
     this.#parts = parts;
-    this.#places = new FilePlaces(request, parts.selection);
+    this.#places = new RequestFiles(request, parts.selection);
   }
 
   /**
@@ -109,7 +109,7 @@ class UploadForm {
     const { options, context, limits } = this.#parts;
     const { budget } = context;
     const { fileSize: limitBytes } = limits;
-    const pieces = new PieceQueue({ source: form, limitBytes, budget, fieldname: file.fieldname });
+    const chunks = new ChunkQueue({ source: form, limitBytes, budget, fieldname: file.fieldname });
     const heads = fileHeadsOf(this.#request, this.#transaction, budget);
     const storing = this.#scope.runInAsyncScope(storeFormFile, undefined, {
       options,
@@ -117,14 +117,14 @@ class UploadForm {
       request: this.#request,
       transaction: this.#transaction,
       file,
-      pieces,
+      chunks,
       mostBytes: leastOf(form.mostFileBytes(), limitBytes),
     });
     const done = storing.then(({ stored, head }) =>
       heads.showOn(Object.assign(uploaded, stored), head),
     );
     this.#storing.push(done);
-    return { sink: pieces, done };
+    return { sink: chunks, done };
   }
 }
 

@@ -66,7 +66,7 @@ function hide(target: FileTarget, name: keyof FileTarget): void {
 }
 
 /** Puts the files of a form where handlers look for them. */
-export class FilePlaces {
+export class RequestFiles {
   readonly #target: FileTarget;
   readonly #selection: FileSelection;
   readonly #counts = new Map<string, number>();

@@ -1,4 +1,4 @@
-import type { PieceQueue } from '../../body/chunk-queue.js';
+import type { ChunkQueue } from '../../body/chunk-queue.js';
 import {
   detectContentType,
   isAcceptedType,
@@ -36,7 +36,7 @@ interface FormFileCall {
   /** What the form says of it. */
   readonly file: ClaimedFile;
   /** Its content. */
-  readonly pieces: PieceQueue;
+  readonly chunks: ChunkQueue;
   /** The most bytes that it can have, where that is known. */
   readonly mostBytes?: number | undefined;
 }
@@ -51,20 +51,20 @@ interface StoredFormFile {
 
 /** Stores one file of a form; it belongs to the request until that is answered. */
 export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile> {
-  const { context, transaction, pieces } = call;
+  const { context, transaction, chunks } = call;
   try {
     const sent = readWhatIsSent(call);
     return await transaction.run(context, 'uploading', async signal => {
       // A small file is there as a whole before anything could be done with it.
-      await untilAborted(pieces.ready, signal);
-      const { stored, head, isPathUnique } = await uploadPieces(call, sent, signal);
+      await untilAborted(chunks.ready, signal);
+      const { stored, head, isPathUnique } = await uploadChunks(call, sent, signal);
       await transaction.track({ fileId: stored.fileId, context, isPathUnique });
       signal.throwIfAborted();
       return { stored, head };
     });
   } finally {
     // Their remains hold memory.
-    void pieces.return();
+    void chunks.return();
   }
 }
 
@@ -80,25 +80,25 @@ function readWhatIsSent({
   request,
   transaction,
   file,
-  pieces,
+  chunks,
 }: FormFileCall): SentWithFile {
   const { declaredSize, progressId } = options;
   const { fieldname } = file;
   const index = transaction.nextFileIndex();
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
-  if (size !== undefined) pieces.assertMayHave(size);
+  if (size !== undefined) chunks.assertMayHave(size);
   const onProgress = progressListenerOf({ progressId, request, transaction, index, fieldname });
   return { size, onProgress };
 }
 
-async function uploadPieces(
-  { options, context, request, transaction, file, pieces, mostBytes }: FormFileCall,
+async function uploadChunks(
+  { options, context, request, transaction, file, chunks, mostBytes }: FormFileCall,
   { size, onProgress }: SentWithFile,
   signal: AbortSignal,
 ): Promise<StoredFormFile & Pick<ChosenPath, 'isPathUnique'>> {
   const { fieldname, originalname, mimetype } = file;
   const claimed: ClaimedFile = { fieldname, originalname, mimetype };
-  const source = await openSource({ queue: pieces, size, mostBytes }, context, signal);
+  const source = await openSource({ queue: chunks, size, mostBytes }, context, signal);
   try {
     const type = await decideType(source.head, options, claimed, signal);
     const head = fileHeadsOf(request, transaction, context.budget).keep(source.head);

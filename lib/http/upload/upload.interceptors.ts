@@ -17,8 +17,8 @@ import { findInstance, rawRequestOf, rawResponseOf } from '../application-regist
 import { toLoggedException } from '../http-exception.js';
 import {
   announceRetry,
-  closeAfterAnswer,
-  endStreamWithAnswer,
+  closeAfterResponse,
+  endStreamWithResponse,
   isRefusedUnread,
 } from '../refused-request.js';
 import {
@@ -80,8 +80,7 @@ function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterc
 
     /** At start-up, so that a wrong option does not wait for the first request. */
     onModuleInit(): void {
-      const start = (): unknown => prepareAdapter(this.#host) && this.#prepare();
-      startNamed(this.#modules, facts, start);
+      startNamed(this.#modules, facts, () => prepareAdapter(this.#host) && this.#prepare());
     }
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
@@ -90,27 +89,24 @@ function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterc
       const request = context.switchToHttp().getRequest<UploadRequest>();
       const response = rawResponseOf(context.switchToHttp().getResponse<ServerResponse>());
       const transaction = beginTransaction(request, response);
-      endStreamWithAnswer(rawRequestOf(request), response);
+      const toError = (error: unknown): unknown => toLoggedException(error, request);
+      endStreamWithResponse(rawRequestOf(request), response);
       try {
         // A client that has stalled is not waited for, nor is one when the application closes.
-        const clues = await transaction.untilGivenUp(
-          receiveUploadForm(request, transaction, this.#prepare()),
-        );
+        const reading = receiveUploadForm(request, transaction, this.#prepare());
+        const clues = await transaction.untilGivenUp(reading);
         if (parts.options.required !== false) assertHasFile(request, clues);
         noteInterceptor(request, facts);
-        return next
-          .handle()
-          .pipe(rollBackOnError(transaction, error => toLoggedException(error, request)));
+        return next.handle().pipe(rollBackOnError(transaction, toError));
       } catch (error) {
         await transaction.rollBack();
         await endForm(rawRequestOf(request), response, error, this.#form);
-        throw toLoggedException(error, request);
+        throw toError(error);
       }
     }
 
     #prepare(): UploadFormParts {
-      this.#form ??= prepareForm(this.#host, parts, this.#modules);
-      return this.#form;
+      return (this.#form ??= prepareForm(this.#host, parts, this.#modules));
     }
   }
   return mixin(describeEnhancer(WxCloudUploadInterceptor, facts));
@@ -127,7 +123,7 @@ async function endForm(
   if (form !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(request, error)) {
     await discardRest(request, form.context.operations);
   }
-  closeAfterAnswer(request, response);
+  closeAfterResponse(request, response);
 }
 
 function factsFrom({

@@ -25,7 +25,7 @@ interface FormParts {
 }
 
 /** A multipart form whose length is known before it is sent. */
-interface FormBody {
+interface ObjectForm {
   /** `Content-Type` with the boundary, and the exact `Content-Length`. */
   readonly headers: { readonly 'content-type': string; readonly 'content-length': string };
   /** What to send. */
@@ -40,14 +40,14 @@ interface FormBody {
 /** Up to this size a copy into one buffer costs less than several writes. */
 const MAX_JOINED_BYTES = 262_144;
 /** A large buffer is sent in pieces, so that an abort takes effect between them. */
-const PIECE_BYTES = 262_144;
+const CHUNK_BYTES = 262_144;
 
 /**
  * Builds a `multipart/form-data` body with `file` as its last field, as COS demands, and its exact
  * length, as COS does not accept chunked forms. Field values are sent as raw UTF-8.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
-export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormParts): FormBody {
+export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormParts): ObjectForm {
   const boundary = nextBoundary();
   const head = Buffer.from(
     Object.entries(fields)
@@ -66,10 +66,10 @@ export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormPart
     'content-length': String(length),
   };
   if (isAtHand(file) && length <= MAX_JOINED_BYTES && canJoin?.(length) !== false) {
-    const pieces = Buffer.isBuffer(file) ? [file] : file;
-    return { headers, body: Buffer.concat([head, ...pieces, tail], length), isSent: () => true };
+    const chunks = Buffer.isBuffer(file) ? [file] : file;
+    return { headers, body: Buffer.concat([head, ...chunks, tail], length), isSent: () => true };
   }
-  const form = new FormPieces({ head, file, tail }, onFileBytes);
+  const form = new FormChunks({ head, file, tail }, onFileBytes);
   return { headers, body: form, isSent: () => form.isSent };
 }
 
@@ -85,7 +85,7 @@ type FileIterator = Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
  * The pieces of a form, in order. An iterator of its own, as every piece of a file comes through
  * it.
  */
-class FormPieces implements AsyncIterableIterator<Uint8Array> {
+class FormChunks implements AsyncIterableIterator<Uint8Array> {
   readonly #sections: FormSections;
   readonly #onFileBytes: ((count: number) => void) | undefined;
   #file: FileIterator | undefined;
@@ -151,7 +151,7 @@ function nextBoundary(): string {
 }
 
 function* cut(buffer: Buffer): Generator<Uint8Array> {
-  for (let start = 0; start < buffer.byteLength; start += PIECE_BYTES) {
-    yield buffer.subarray(start, start + PIECE_BYTES);
+  for (let start = 0; start < buffer.byteLength; start += CHUNK_BYTES) {
+    yield buffer.subarray(start, start + CHUNK_BYTES);
   }
 }

@@ -1,7 +1,7 @@
 import { WxCloudStorageError } from '../../errors/errors.js';
 import { isTransientStatus } from '../../operations/retry.js';
 import { type HttpTransport, toTarget } from '../../transport/http-client.js';
-import type { HttpAnswer } from '../../transport/response-handlers.js';
+import type { StreamedResponse } from '../../transport/response-handlers.js';
 import {
   type CosError,
   decodeCosError,
@@ -34,7 +34,7 @@ interface GetObjectSuccess {
   /**
    * The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded.
    */
-  readonly answer: HttpAnswer;
+  readonly response: StreamedResponse;
 }
 
 /** The storage gave something else. */
@@ -60,7 +60,7 @@ export async function getObject(
   request: GetObjectRequest,
 ): Promise<GetObjectOutcome> {
   const { url, fileId, method, headers, signal } = request;
-  const answer = await transport.send({
+  const response = await transport.requestStream({
     endpoint: `${method} object`,
     method,
     target: toTarget(url),
@@ -69,15 +69,15 @@ export async function getObject(
     signal,
     secrets: [...url.searchParams.values()],
   });
-  const { status } = answer;
+  const { status } = response;
   if (status === 200 || (status === 206 && headers !== undefined)) {
-    if (isObject(answer)) return { isFound: true, answer };
-    answer.discard();
+    if (isObject(response)) return { isFound: true, response };
+    response.discard();
     return { isFound: false, error: notTheObject(fileId, status), isLinkExpired: false };
   }
-  const document = decodeCosError(await answer.readText(MAX_ERROR_BYTES));
+  const document = decodeCosError(await response.readText(MAX_ERROR_BYTES));
   const isLinkExpired = status === 403 && /expired/i.test(document?.message ?? '');
-  return { isFound: false, error: toReadError(answer, document, request), isLinkExpired };
+  return { isFound: false, error: toReadError(response, document, request), isLinkExpired };
 }
 
 /**
@@ -85,11 +85,11 @@ export async function getObject(
  * CDN name an ETag or the time of the last change for every object; a page that a server makes has
  * neither, or a weak ETag.
  */
-function isObject(answer: HttpAnswer): boolean {
+function isObject(response: StreamedResponse): boolean {
   return (
-    !isMessage(answer.header('content-type') ?? '') ||
-    isStrongEtag(answer.header('etag')) ||
-    OBJECT_HEADERS.some(name => answer.header(name) !== undefined)
+    !isMessage(response.header('content-type') ?? '') ||
+    isStrongEtag(response.header('etag')) ||
+    OBJECT_HEADERS.some(name => response.header(name) !== undefined)
   );
 }
 
@@ -104,11 +104,11 @@ function notTheObject(fileId: string, status: number): WxCloudStorageError {
 }
 
 function toReadError(
-  answer: HttpAnswer,
+  response: StreamedResponse,
   document: CosError | undefined,
   { method, fileId }: GetObjectRequest,
 ): WxCloudStorageError {
-  const { status } = answer;
+  const { status } = response;
   const endpoint = `${method} object`;
   const said = `HTTP ${status}${document === undefined ? '' : ` ${document.code}`}`;
   return new WxCloudStorageError({
@@ -116,7 +116,7 @@ function toReadError(
     message: `${endpoint}: reading ${fileId} failed with ${said}. ${ADVICE[status] ?? 'Try again later.'}`,
     retryable: isTransientStatus(status) || isTransientCosCode(document?.code ?? ''),
     endpoint,
-    requestId: answer.header('x-cos-request-id') ?? document?.requestId,
+    requestId: response.header('x-cos-request-id') ?? document?.requestId,
     upstreamStatus: status,
   });
 }

@@ -1,7 +1,7 @@
 import { UploadRejectedError, WxCloudStorageError } from '../../errors/errors.js';
 import { redact } from '../../errors/redaction.js';
 import { isTransientStatus } from '../../operations/retry.js';
-import type { HttpReply } from '../../transport/response-handlers.js';
+import type { BufferedResponse } from '../../transport/response-handlers.js';
 import {
   type CosError,
   decodeCosError,
@@ -38,7 +38,7 @@ interface PostObjectFailure {
 }
 
 /** What an answer is judged by, besides itself. */
-interface PostObjectEvidence {
+interface PostAttempt {
   /** The path of the object. */
   readonly cloudPath: string;
   /** Literals that must not be shown. */
@@ -67,45 +67,45 @@ const UNRELATED_CODES = new Set([
  * the MD5 of what was sent if that was asked for. Any other 2xx comes from something in between,
  * such as a gateway that blocks or a proxy that wants a login.
  */
-export function judgePostObject(
-  answer: HttpReply,
-  evidence: PostObjectEvidence,
+export function classifyPostResponse(
+  response: BufferedResponse,
+  evidence: PostAttempt,
 ): PostObjectOutcome {
-  const document = decodeCosError(answer.text);
-  if (!evidence.isSent || document !== undefined || !isConfirmation(answer)) {
-    return refuse(answer, document, evidence);
+  const document = decodeCosError(response.text);
+  if (!evidence.isSent || document !== undefined || !isConfirmation(response)) {
+    return refuse(response, document, evidence);
   }
-  const etag = decodeEtag(answer.header('etag'));
+  const etag = decodeEtag(response.header('etag'));
   if (evidence.md5 === undefined || etag === evidence.md5) return { isStored: true, etag };
   const error = corrupted(evidence.cloudPath);
   return { isStored: false, error, mayExist: true, isFormRefused: false };
 }
 
-function isConfirmation(answer: HttpReply): boolean {
-  if (isForeign(answer)) return false;
-  if (answer.status === 204) return true;
-  const isSuccess = answer.status === 200 || answer.status === 201;
+function isConfirmation(response: BufferedResponse): boolean {
+  if (isForeign(response)) return false;
+  if (response.status === 204) return true;
+  const isSuccess = response.status === 200 || response.status === 201;
   // A web framework gives a weak ETag to whatever it answers; that of a stored object is strong.
-  return isSuccess && isStrongEtag(answer.header('etag'));
+  return isSuccess && isStrongEtag(response.header('etag'));
 }
 
 /**
  * COS answers with XML or nothing: a page or JSON comes from something in between, whatever its
  * status.
  */
-function isForeign(answer: HttpReply): boolean {
+function isForeign(response: BufferedResponse): boolean {
   return (
-    isMessage(answer.header('content-type') ?? '') ||
-    /^\s*(?:(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)|[{[])/i.test(answer.text)
+    isMessage(response.header('content-type') ?? '') ||
+    /^\s*(?:(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)|[{[])/i.test(response.text)
   );
 }
 
 function refuse(
-  answer: HttpReply,
+  response: BufferedResponse,
   document: CosError | undefined,
-  { cloudPath, secrets }: PostObjectEvidence,
+  { cloudPath, secrets }: PostAttempt,
 ): PostObjectFailure {
-  const { status } = answer;
+  const { status } = response;
   const message = redact(document?.message ?? '', secrets);
   const isExpired = document?.code === 'AccessDenied' && /expired/i.test(message);
   const isTransient =
@@ -114,9 +114,9 @@ function refuse(
     upstreamStatus: status,
     cosCode: document?.code,
     cloudPath,
-    answer: `HTTP ${status} ${document === undefined ? 'without a confirmation' : `${document.code} (${message})`}`,
+    response: `HTTP ${status} ${document === undefined ? 'without a confirmation' : `${document.code} (${message})`}`,
     retryable: status < 400 || isTransient,
-    requestId: answer.header('x-cos-request-id') ?? document?.requestId,
+    requestId: response.header('x-cos-request-id') ?? document?.requestId,
   });
   return {
     isStored: false,

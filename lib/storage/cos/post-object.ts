@@ -2,10 +2,14 @@ import { createHash, type Hash } from 'node:crypto';
 import { type MemoryBudget, MemoryShare } from '../../body/memory-budget.js';
 import type { BodyBytes, UploadBody } from '../../body/upload-body.js';
 import { neverConnected } from '../../transport/connection-error.js';
-import { type HttpExchange, type HttpTransport, toTarget } from '../../transport/http-client.js';
+import {
+  type HttpRequestWithBody,
+  type HttpTransport,
+  toTarget,
+} from '../../transport/http-client.js';
 import type { UploadLink } from '../../wechat/endpoints.js';
 import { buildForm } from './form-body.js';
-import { judgePostObject, type PostObjectOutcome } from './post-object-result.js';
+import { classifyPostResponse, type PostObjectOutcome } from './post-object-result.js';
 
 /** What a form to COS is for. */
 interface FormSubject {
@@ -55,7 +59,7 @@ interface PostObjectRequest extends FormSubject {
   readonly signal: AbortSignal;
 }
 
-const MAX_ANSWER_BYTES = 65_536;
+const MAX_RESPONSE_BYTES = 65_536;
 /**
  * How long an answer is awaited after the last byte was sent and the caller gave up: only it says
  * what became of the object.
@@ -84,7 +88,7 @@ export async function postObject(
   const secrets = [link.signature, link.securityToken, link.metaFileId];
   let isUnsent = false;
   try {
-    const exchange: HttpExchange = {
+    const exchange: HttpRequestWithBody = {
       endpoint: 'POST object',
       method: 'POST',
       lane: 'upload',
@@ -99,9 +103,9 @@ export async function postObject(
       },
       secrets,
     };
-    const answer = await transport.exchange(exchange, MAX_ANSWER_BYTES);
+    const response = await transport.requestBuffered(exchange, MAX_RESPONSE_BYTES);
     const md5 = hash?.digest('hex');
-    return judgePostObject(answer, { cloudPath, secrets, md5, isSent: form.isSent() });
+    return classifyPostResponse(response, { cloudPath, secrets, md5, isSent: form.isSent() });
   } catch (error) {
     const mayExist = form.isSent() && !isUnsent && !neverConnected(error);
     return { isStored: false, error: error as Error, mayExist, isFormRefused: false };
@@ -116,15 +120,15 @@ function hashed(file: BodyBytes, hash: Hash | undefined): BodyBytes {
     hash.update(file);
     return file;
   }
-  return hashPieces(file, hash);
+  return hashChunks(file, hash);
 }
 
-async function* hashPieces(
-  pieces: Exclude<BodyBytes, Buffer>,
+async function* hashChunks(
+  chunks: Exclude<BodyBytes, Buffer>,
   hash: Hash,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const piece of pieces) {
-    hash.update(piece);
-    yield piece;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    yield chunk;
   }
 }

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../../errors/errors.js';
 import { elapsedMs, untilAborted } from '../../operations/deadline.js';
 import type { FetchedToken, TokenSource } from '../wechat-api.js';
-import { FetchPace } from './failure-backoff.js';
-import type { UnwantedTokens } from './token-fetcher.js';
+import { FailureBackoff } from './failure-backoff.js';
+import type { TokensToReplace } from './token-fetcher.js';
 
 /**
  * New tokens that are refused one after the other are spaced out: 1 second, then 2, 4 and so on up
@@ -42,11 +42,11 @@ class TokenCell {
   /** Before this time no renewal is tried. */
   nextRenewalAtMs = -Infinity;
   /** Spaces out the fetches while every new token is refused. */
-  readonly refusals: FetchPace;
+  readonly refusals: FailureBackoff;
 
   /** Holds nothing yet. */
   constructor(nowMs: () => number) {
-    this.refusals = new FetchPace(nowMs, REFUSAL_PACING);
+    this.refusals = new FailureBackoff(nowMs, REFUSAL_PACING);
   }
 }
 
@@ -123,7 +123,7 @@ const PATIENCE_MS = 4_000;
 /** What an {@link AccessTokenCache} works with. */
 interface AccessTokenCacheParts {
   /** Asks for a token in place of the unwanted ones; it has to end by itself. */
-  readonly fetchToken: (unwanted: UnwantedTokens) => Promise<FetchedToken>;
+  readonly fetchToken: (unwanted: TokensToReplace) => Promise<FetchedToken>;
   /** Milliseconds on a clock that is never set. @defaultValue `elapsedMs` */
   readonly nowMs?: () => number;
   /** From 0 to below 1, for the jitter. @defaultValue Math.random */
@@ -142,7 +142,7 @@ interface AccessTokenCacheParts {
  * Holds one access token for any number of callers, of one instance or several. They share one
  * fetch; the token is renewed in the background 5 to 4 minutes before its end (half-way when it
  * lives less than 10 minutes), and serves until its end while that takes or fails. A fetch that
- * failed is not remembered; after several in a row, further ones wait: see {@link FetchPace}.
+ * failed is not remembered; after several in a row, further ones wait: see {@link FailureBackoff}.
  */
 export class AccessTokenCache implements TokenSource {
   readonly #fetchToken: AccessTokenCacheParts['fetchToken'];
@@ -150,7 +150,7 @@ export class AccessTokenCache implements TokenSource {
   readonly #random: () => number;
   readonly #patienceMs: number;
   readonly #onRenewalFailed: AccessTokenCacheParts['onRenewalFailed'];
-  readonly #failures: FetchPace;
+  readonly #failures: FailureBackoff;
   readonly #cell: TokenCell;
   readonly #leaveCell: (() => void) | undefined;
   #lastFailure: unknown;
@@ -163,7 +163,7 @@ export class AccessTokenCache implements TokenSource {
     this.#nowMs = nowMs ?? elapsedMs;
     this.#random = random ?? Math.random;
     this.#patienceMs = patienceMs ?? PATIENCE_MS;
-    this.#failures = new FetchPace(this.#nowMs, FAILURE_PACING);
+    this.#failures = new FailureBackoff(this.#nowMs, FAILURE_PACING);
     this.#cell = cell ?? new TokenCell(this.#nowMs);
     this.#leaveCell = leaveCell;
   }

@@ -1,5 +1,5 @@
 import {
-  observed,
+  publishOutcome,
   type StorageLogger,
   tokenChannel,
   type WxCloudTokenEvent,
@@ -19,7 +19,7 @@ import { AccessTokenCache, type CellMembership, joinCell } from './access-token-
 import { CloudbaseTokenFile } from './cloudbase-token-file.js';
 import { getCustomToken } from './custom-token.js';
 import { SharedTokenFetcher, tokenOwner } from './shared-token-fetcher.js';
-import { TokenFetcher, type UnwantedTokens } from './token-fetcher.js';
+import { TokenFetcher, type TokensToReplace } from './token-fetcher.js';
 
 /** What a credential is made with. */
 interface CredentialParts {
@@ -75,7 +75,7 @@ function describe(error: unknown): string {
   return error instanceof WxCloudStorageError ? error.message : 'See that auth works.';
 }
 
-type Fetch = (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<FetchedToken>;
+type Fetch = (unwanted: TokensToReplace, signal: AbortSignal) => Promise<FetchedToken>;
 
 /** With a store, one of the processes that share it fetches for all. */
 function createFetch({ api, logger }: CredentialParts, auth: ResolvedTokenCallAuth): Fetch {
@@ -102,7 +102,7 @@ async function withTries(
   });
   const { signal } = deadline;
   try {
-    return await observed<FetchedToken, WxCloudTokenEvent>(
+    return await publishOutcome<FetchedToken, WxCloudTokenEvent>(
       tokenChannel,
       () => retry(() => work(signal), { policy, signal }),
       token => ({

@@ -12,7 +12,7 @@ interface FetchPacing {
  * Spaces out the fetches of a token that keeps failing, so that an outage, or a refusal that lasts,
  * costs a bounded part of the day's quota however many requests arrive.
  */
-export class FetchPace {
+export class FailureBackoff {
   readonly #nowMs: () => number;
   readonly #pacing: FetchPacing;
   #failures = 0;

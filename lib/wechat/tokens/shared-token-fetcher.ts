@@ -8,8 +8,8 @@ import type {
 } from '../../options/options.js';
 import type { ResolvedTokenCallAuth } from '../../options/resolved-options.js';
 import type { FetchedToken } from '../wechat-api.js';
-import { FetchPace } from './failure-backoff.js';
-import type { UnwantedTokens } from './token-fetcher.js';
+import { FailureBackoff } from './failure-backoff.js';
+import type { TokensToReplace } from './token-fetcher.js';
 
 const SECRET_MARK_LABEL = 'nestjs-wx-cloud-storage secret mark, 1';
 /** Enough to tell secrets apart, and too little to find one by. */
@@ -54,7 +54,7 @@ interface SharedTokenFetcherParts {
   /** Under which name: AppID, kind and a mark of the secret. */
   readonly key: string;
   /** Fetches a token from WeChat. */
-  readonly fetchToken: (unwanted: UnwantedTokens, signal: AbortSignal) => Promise<FetchedToken>;
+  readonly fetchToken: (unwanted: TokensToReplace, signal: AbortSignal) => Promise<FetchedToken>;
   /** Milliseconds on a clock that is never set. */
   readonly nowMs: () => number;
   /** Told when the store fails, once for every time it is left alone. */
@@ -68,17 +68,17 @@ interface SharedTokenFetcherParts {
  */
 export class SharedTokenFetcher {
   readonly #parts: SharedTokenFetcherParts;
-  readonly #alone: FetchPace;
+  readonly #alone: FailureBackoff;
   #storeBackAtMs = -Infinity;
 
   /** Asks nobody yet. */
   constructor(parts: SharedTokenFetcherParts) {
     this.#parts = parts;
-    this.#alone = new FetchPace(parts.nowMs, ALONE);
+    this.#alone = new FailureBackoff(parts.nowMs, ALONE);
   }
 
   /** A token other than the unwanted ones. The signal ends everything. */
-  async fetch(unwanted: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
+  async fetch(unwanted: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
     if (this.#parts.nowMs() < this.#storeBackAtMs) return this.#fetchAlone(unwanted, signal);
     try {
       return await this.#fetchShared(unwanted, signal);
@@ -92,7 +92,7 @@ export class SharedTokenFetcher {
     }
   }
 
-  async #fetchShared(unwanted: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
+  async #fetchShared(unwanted: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
     let voided: FetchedToken | undefined;
     for (;;) {
       try {
@@ -115,7 +115,7 @@ export class SharedTokenFetcher {
   /** Somebody may have fetched one between the look and the lock. */
   async #fetchLocked(
     lock: AccessTokenLock,
-    unwanted: UnwantedTokens,
+    unwanted: TokensToReplace,
     signal: AbortSignal,
   ): Promise<LockedFetch> {
     try {
@@ -129,7 +129,7 @@ export class SharedTokenFetcher {
     }
   }
 
-  async #take(unwanted: UnwantedTokens): Promise<FetchedToken | undefined> {
+  async #take(unwanted: TokensToReplace): Promise<FetchedToken | undefined> {
     const { store, key, nowMs } = this.#parts;
     const sinceMs = nowMs();
     const shared = await within(store.get(key));
@@ -167,7 +167,7 @@ export class SharedTokenFetcher {
     }
   }
 
-  async #fetchAlone(unwanted: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
+  async #fetchAlone(unwanted: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
     const { waitMs } = this.#alone;
     if (waitMs > 0) throw waitingForStore(waitMs);
     const token = await this.#parts.fetchToken(unwanted, signal);
@@ -185,7 +185,7 @@ interface LockedFetch {
 
 function isUsable(
   shared: StoredAccessToken | undefined,
-  { rejected, held }: UnwantedTokens,
+  { rejected, held }: TokensToReplace,
 ): shared is StoredAccessToken {
   if (shared === undefined || shared.expiresInMs < LEAST_LIFE_MS) return false;
   return shared.accessToken !== rejected && shared.accessToken !== held;

@@ -41,7 +41,7 @@ export class ForcedRefreshBudget {
 }
 
 /** The tokens that a fetch is to replace. */
-export interface UnwantedTokens {
+export interface TokensToReplace {
   /** The one that WeChat refused last; undefined when it refused none. */
   readonly rejected: string | undefined;
   /** The one that is to be renewed while it still serves; undefined when there is none. */
@@ -69,12 +69,12 @@ export async function fetchAccessToken(
   const request: ClassicTokenQuery = { grant_type: 'client_credential', appid: auth.appid, secret };
   if (auth.type === 'access-token') {
     const endpoint = CLASSIC_TOKEN_ENDPOINT;
-    const answer = await api.call({ endpoint, method: 'GET', query: { ...request }, signal });
-    return decodeAccessToken(answer, endpoint);
+    const response = await api.call({ endpoint, method: 'GET', query: { ...request }, signal });
+    return decodeAccessToken(response, endpoint);
   }
   const endpoint = STABLE_TOKEN_ENDPOINT;
   const body: StableTokenRequest = isForced ? { ...request, force_refresh: true } : request;
-  const answer = await api.call({
+  const response = await api.call({
     endpoint,
     method: 'POST',
     query: {},
@@ -82,7 +82,7 @@ export async function fetchAccessToken(
     secrets: [secret],
     signal,
   });
-  return decodeAccessToken(answer, endpoint);
+  return decodeAccessToken(response, endpoint);
 }
 
 const TOKEN_ENDPOINTS: ReadonlySet<string | undefined> = new Set([
@@ -121,7 +121,7 @@ export class TokenFetcher {
    * Fetches a token. The stable call answers the same one while it is good; when that is the very
    * token that was refused, a new one is forced, as far as the budget allows.
    */
-  async fetch({ rejected }: UnwantedTokens, signal: AbortSignal): Promise<FetchedToken> {
+  async fetch({ rejected }: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
     const { auth } = this.#parts;
     const token = await this.#call({ signal });
     const isUseless = token.accessToken === rejected;

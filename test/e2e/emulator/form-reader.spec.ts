@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FormReader, readBoundary } from '../../../lib/emulator/endpoints/receive-object.js';
+import { ObjectFormReader, readBoundary } from '../../../lib/emulator/endpoints/receive-object.js';
 import { formOf } from './support/cloud-client.js';
 
 // What looks like a boundary is none without a line break before it, or when it is cut short.
@@ -12,7 +12,7 @@ const FORM = formOf([
 
 /** What comes out of chunks, the data put together. */
 function readAll(chunks: readonly Buffer[]): object {
-  const reader = new FormReader('b0undary');
+  const reader = new ObjectFormReader('b0undary');
   const events = chunks.flatMap(chunk => [...reader.push(chunk)]);
   reader.end();
   return {
@@ -33,7 +33,7 @@ const EXPECTED = {
   data: CONTENT,
 };
 
-describe('FormReader', () => {
+describe('ObjectFormReader', () => {
   it('reads the same form wherever it is cut in two', () => {
     const positions = Array.from({ length: FORM.byteLength + 1 }, (_, at) => at);
     const results = positions.map(at => readAll([FORM.subarray(0, at), FORM.subarray(at)]));
@@ -45,7 +45,7 @@ describe('FormReader', () => {
   });
 
   it('passes content on as it comes, and keeps nothing of it', () => {
-    const reader = new FormReader('b');
+    const reader = new ObjectFormReader('b');
     const head = 'preamble\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n';
     expect([...reader.push(Buffer.from(`${head}first`))]).toEqual([
       { type: 'file' },
@@ -73,7 +73,7 @@ describe('FormReader', () => {
       `--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n${'y'.repeat(70_000)}`,
     ],
   ])('refuses a form %s', (_, text) => {
-    const reader = new FormReader('b');
+    const reader = new ObjectFormReader('b');
     const read = (): void => {
       for (const event of reader.push(Buffer.from(text))) void event;
       reader.end();

@@ -54,7 +54,7 @@ class FailingAfterwards implements NestInterceptor {
   }
 }
 
-/** Answers by itself when the handler takes longer. */
+/** Responses by itself when the handler takes longer. */
 @Injectable()
 class AnsweringEarly implements NestInterceptor {
   intercept(_: unknown, next: Next) {

@@ -36,7 +36,7 @@ const cancelled = (): ReadableStream =>
   new ReadableStream({ start: controller => controller.enqueue(large), cancel: onCancel });
 
 /** What a handler returns, by the name of its route. */
-const ANSWERS: Readonly<Record<string, () => unknown>> = {
+const RESPONSES: Readonly<Record<string, () => unknown>> = {
   buffer: () => PNG,
   bytes: () => new Uint8Array(PNG),
   blob: () => new Blob([new Uint8Array(PNG)], { type: 'image/x-own' }),
@@ -140,7 +140,7 @@ const small = WxCloudReplyInterceptor({ whenOverBytes: 100_000 });
 describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
-    const controllers = Object.entries(ANSWERS).flatMap(([name, give]) => [
+    const controllers = Object.entries(RESPONSES).flatMap(([name, give]) => [
       controllerOf(name, plain, give),
       controllerOf(`small-${name}`, small, give),
     ]);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { KeptPieces } from '../../../lib/body/chunk-buffer.js';
+import { ChunkBuffer } from '../../../lib/body/chunk-buffer.js';
 import { MemoryBudget, startMemoryUse } from '../../../lib/body/memory-budget.js';
 
 const BUDGET_BYTES = 1_048_576;
 const makeBudget = (): MemoryBudget => new MemoryBudget(BUDGET_BYTES, startMemoryUse());
 const numbered = (size: number): Buffer => Buffer.from(Array.from({ length: size }, (_, i) => i));
 
-describe('KeptPieces', () => {
+describe('ChunkBuffer', () => {
   it.each([
     ['nothing', []],
     ['empty pieces', [0, 0]],
@@ -20,7 +20,7 @@ describe('KeptPieces', () => {
     ['an empty one between small ones', [1, 0, 1]],
   ])('gives back %s as it came', (_, sizes) => {
     const pieces = sizes.map(size => numbered(size));
-    const kept = new KeptPieces(makeBudget());
+    const kept = new ChunkBuffer(makeBudget());
     for (const piece of pieces) kept.append(piece);
 
     const expected = Buffer.concat(pieces);
@@ -29,7 +29,7 @@ describe('KeptPieces', () => {
   });
 
   it('needs few blocks for a body that comes byte by byte', () => {
-    const kept = new KeptPieces(makeBudget());
+    const kept = new ChunkBuffer(makeBudget());
     for (const byte of numbered(100_000)) kept.append(Buffer.of(byte));
 
     expect(Buffer.concat(kept.blocks).equals(numbered(100_000))).toBe(true);
@@ -38,7 +38,7 @@ describe('KeptPieces', () => {
 
   it('keeps copies', () => {
     const piece = Buffer.from('before');
-    const kept = new KeptPieces(makeBudget());
+    const kept = new ChunkBuffer(makeBudget());
     kept.append(piece);
     piece.fill('x');
     expect(String(Buffer.concat(kept.blocks))).toBe('before');
@@ -49,14 +49,14 @@ describe('KeptPieces', () => {
     ['kept as it is', 50_000],
   ])('has a part of a given buffer %s, by how much of it is the part', (what, size) => {
     const buffer = Buffer.alloc(65_536);
-    const kept = new KeptPieces(makeBudget(), true);
+    const kept = new ChunkBuffer(makeBudget(), true);
     kept.append(buffer.subarray(0, size));
     expect(kept.blocks[0]?.buffer === buffer.buffer).toBe(what === 'kept as it is');
   });
 
   it('counts towards the budget until blocks are taken or let go of', () => {
     const use = startMemoryUse();
-    const kept = new KeptPieces(new MemoryBudget(BUDGET_BYTES, use), true);
+    const kept = new ChunkBuffer(new MemoryBudget(BUDGET_BYTES, use), true);
     for (const size of [5_000, 10, 6_000]) expect(kept.tryAppend(Buffer.alloc(size))).toBe(true);
     expect([kept.size, use.usedBytes]).toEqual([11_010, 11_010]);
     expect(kept.shift()?.byteLength).toBe(5_000);
@@ -68,7 +68,7 @@ describe('KeptPieces', () => {
 
   it('takes nothing that the budget has no room for, but what is on its way to disk', () => {
     const use = startMemoryUse();
-    const kept = new KeptPieces(new MemoryBudget(8_000, use));
+    const kept = new ChunkBuffer(new MemoryBudget(8_000, use));
     expect([kept.tryAppend(numbered(7_000)), kept.tryAppend(numbered(1))]).toEqual([true, false]);
     expect([kept.size, kept.isOverdrawn]).toEqual([7_000, false]);
     kept.append(numbered(500));
@@ -76,7 +76,7 @@ describe('KeptPieces', () => {
   });
 
   it.each([1, 10, 4_100, 10_000])('shows its first %d bytes', bytes => {
-    const kept = new KeptPieces(makeBudget());
+    const kept = new ChunkBuffer(makeBudget());
     for (const byte of numbered(5_000)) kept.append(Buffer.of(byte));
     expect(Buffer.from(kept.head(bytes)).equals(numbered(5_000).subarray(0, bytes))).toBe(true);
   });

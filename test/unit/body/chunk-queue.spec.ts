@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { PieceQueue } from '../../../lib/body/chunk-queue.js';
+import { ChunkQueue } from '../../../lib/body/chunk-queue.js';
 import { MemoryBudget, startMemoryUse } from '../../../lib/body/memory-budget.js';
 
 const A = Buffer.from('a');
@@ -10,7 +10,7 @@ function makeQueue({ limitBytes = 1_000_000, budgetBytes = 1_000_000 } = {}) {
   const source = { pause: jest.fn(), resume: jest.fn() };
   const use = startMemoryUse();
   const budget = new MemoryBudget(budgetBytes, use);
-  const queue = new PieceQueue({ source, limitBytes, budget, fieldname: 'photo' });
+  const queue = new ChunkQueue({ source, limitBytes, budget, fieldname: 'photo' });
   return { source, use, budget, queue };
 }
 
@@ -20,7 +20,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
 }
 
-describe('PieceQueue', () => {
+describe('ChunkQueue', () => {
   it('gives pieces in their order, whoever is first', async () => {
     const { queue } = makeQueue();
     const early = queue.next();
@@ -50,9 +50,9 @@ describe('PieceQueue', () => {
   });
 
   it.each([
-    ['ends', (queue: PieceQueue) => queue.end()],
-    ['fails', (queue: PieceQueue) => queue.fail(new Error('broken'))],
-    ['is given up', (queue: PieceQueue) => queue.return()],
+    ['ends', (queue: ChunkQueue) => queue.end()],
+    ['fails', (queue: ChunkQueue) => queue.fail(new Error('broken'))],
+    ['is given up', (queue: ChunkQueue) => queue.return()],
   ])('lets its source go on when it %s', (_, finish) => {
     const { queue, source } = makeQueue();
     queue.add(LARGE);
@@ -93,9 +93,9 @@ describe('PieceQueue', () => {
   });
 
   it.each([
-    ['it has ended', (queue: PieceQueue) => queue.end()],
-    ['it has failed', (queue: PieceQueue) => queue.fail(new Error('broken'))],
-    ['much of it is waiting', (queue: PieceQueue) => queue.add(LARGE)],
+    ['it has ended', (queue: ChunkQueue) => queue.end()],
+    ['it has failed', (queue: ChunkQueue) => queue.fail(new Error('broken'))],
+    ['much of it is waiting', (queue: ChunkQueue) => queue.add(LARGE)],
   ])('is ready when %s, and not before', async (_, finish) => {
     const { queue } = makeQueue();
     queue.add(A);
@@ -126,7 +126,7 @@ describe('PieceQueue', () => {
 });
 
 describe('a queue and the memory budget', () => {
-  it.each<[string, (queue: PieceQueue) => unknown]>([
+  it.each<[string, (queue: ChunkQueue) => unknown]>([
     ['it is read', queue => Promise.all([queue.next(), queue.next()])],
     ['it fails', queue => queue.fail(new Error('broken'))],
     ['nobody reads it any more', queue => queue.return()],

@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { readPieces } from '../../../lib/body/chunks.js';
+import { readChunks } from '../../../lib/body/chunks.js';
 import { WxCloudStorageError } from '../../../lib/errors/errors.js';
 import { joinPieces, piecesOf } from '../support/bodies.js';
 import { failureOf } from '../support/failures.js';
@@ -29,7 +29,7 @@ function stalling(onReturn = (): void => {}): AsyncIterable<Uint8Array> {
   };
 }
 
-describe('readPieces', () => {
+describe('readChunks', () => {
   it.each([
     ['a Node stream', () => Readable.from([Buffer.from('a'), Buffer.from('b')])],
     ['a Node stream of text', () => Readable.from(['a', 'b'])],
@@ -37,30 +37,30 @@ describe('readPieces', () => {
     ['an async generator', () => piecesOf(new Uint8Array([97]), 'b')],
   ])('reads %s to its end', async (_, open) => {
     const { signal } = new AbortController();
-    const pieces = readPieces(open() as AsyncIterable<unknown>, { idleMs, signal });
+    const pieces = readChunks(open() as AsyncIterable<unknown>, { idleMs, signal });
     await expect(joinPieces(pieces)).resolves.toEqual(Buffer.from('ab'));
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('reads text as UTF-8', async () => {
-    const pieces = readPieces(piecesOf('中', '🐈'), { idleMs, signal: NEVER });
+    const pieces = readChunks(piecesOf('中', '🐈'), { idleMs, signal: NEVER });
     expect((await joinPieces(pieces)).toString()).toBe('中🐈');
   });
 
   it('gives a large piece in parts, so that nobody has to hold a copy of the whole', async () => {
     const large = Buffer.alloc(600_000, 'x');
-    const pieces = readPieces(piecesOf(large, 'y'), { idleMs, signal: NEVER });
+    const pieces = readChunks(piecesOf(large, 'y'), { idleMs, signal: NEVER });
     const sizes: number[] = [];
     for await (const piece of pieces) sizes.push(piece.byteLength);
     expect(sizes).toEqual([262_144, 262_144, 75_712, 1]);
-    const again = readPieces(piecesOf(large, 'y'), { idleMs, signal: NEVER });
+    const again = readChunks(piecesOf(large, 'y'), { idleMs, signal: NEVER });
     expect((await joinPieces(again)).equals(Buffer.concat([large, Buffer.from('y')]))).toBe(true);
   });
 
   it('ends between the parts of a large piece when it is aborted, and leaves the source', async () => {
     const caller = new AbortController();
     const stream = Readable.from([Buffer.alloc(600_000)]);
-    const pieces = readPieces(stream, { idleMs, signal: caller.signal });
+    const pieces = readChunks(stream, { idleMs, signal: caller.signal });
     await pieces.next();
     caller.abort(new Error('enough'));
     await expect(pieces.next()).rejects.toBe(caller.signal.reason);
@@ -73,7 +73,7 @@ describe('readPieces', () => {
       throw undefined;
     };
     const source = { [Symbol.asyncIterator]: () => ({ next: throwing }) };
-    const error = await failureOf(readPieces(source, { idleMs, signal: NEVER }).next());
+    const error = await failureOf(readChunks(source, { idleMs, signal: NEVER }).next());
     expect(error).toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
   });
 
@@ -95,7 +95,7 @@ describe('readPieces', () => {
         returned();
       }
     }
-    const reading = joinPieces(readPieces(source(), { idleMs, signal: NEVER }));
+    const reading = joinPieces(readChunks(source(), { idleMs, signal: NEVER }));
     await expect(reading).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
     expect(returned).toHaveBeenCalledTimes(1);
   });
@@ -104,7 +104,7 @@ describe('readPieces', () => {
     const fault = new Error('disk gone');
     const stream = new Readable({ read: () => {} });
     setImmediate(() => stream.destroy(fault));
-    const error = await failureOf(joinPieces(readPieces(stream, { idleMs, signal: NEVER })));
+    const error = await failureOf(joinPieces(readChunks(stream, { idleMs, signal: NEVER })));
     expect(error).toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
     expect(error.cause).toBe(fault);
   });
@@ -113,7 +113,7 @@ describe('readPieces', () => {
     const own = new WxCloudStorageError({ code: 'WX_CLOUD_FILE_TOO_LARGE', message: 'x' });
     const stream = new Readable({ read: () => {} });
     setImmediate(() => stream.destroy(own));
-    await expect(joinPieces(readPieces(stream, { idleMs, signal: NEVER }))).rejects.toBe(own);
+    await expect(joinPieces(readChunks(stream, { idleMs, signal: NEVER }))).rejects.toBe(own);
   });
 
   it.each([
@@ -134,7 +134,7 @@ describe('readPieces', () => {
       },
     ],
   ])('ends with a typed error when a Node stream %s', async (_, open) => {
-    await expect(joinPieces(readPieces(open(), { idleMs, signal: NEVER }))).rejects.toMatchObject({
+    await expect(joinPieces(readChunks(open(), { idleMs, signal: NEVER }))).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_FAILED',
     });
   });
@@ -142,7 +142,7 @@ describe('readPieces', () => {
   it('ends with a typed error when a web stream is locked', async () => {
     const stream = ReadableStream.from(['a']);
     stream.getReader();
-    const reading = joinPieces(readPieces(stream, { idleMs, signal: NEVER }));
+    const reading = joinPieces(readChunks(stream, { idleMs, signal: NEVER }));
     await expect(reading).rejects.toMatchObject({ name: 'WxCloudStorageError' });
   });
 
@@ -175,7 +175,7 @@ describe('readPieces', () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
     const { signal } = new AbortController();
     const source = { [Symbol.asyncIterator]: () => iterator } as unknown as AsyncIterable<unknown>;
-    const error = await failureOf(joinPieces(readPieces(source, { idleMs, signal })));
+    const error = await failureOf(joinPieces(readChunks(source, { idleMs, signal })));
     expect(error).toMatchObject({ name: 'WxCloudStorageError' });
     expect(jest.getTimerCount()).toBe(0);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
@@ -184,7 +184,7 @@ describe('readPieces', () => {
   it('times a stalled source out, returns it without waiting, and lets go of the signal', async () => {
     const onReturn = jest.fn();
     const { signal } = new AbortController();
-    const reading = joinPieces(readPieces(stalling(onReturn), { idleMs: 20, signal }));
+    const reading = joinPieces(readChunks(stalling(onReturn), { idleMs: 20, signal }));
     await expect(reading).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_STALLED',
     });
@@ -197,7 +197,7 @@ describe('readPieces', () => {
     const reason = new Error('gave up');
     const onReturn = jest.fn();
     const context = { idleMs, signal: controller.signal };
-    const reading = joinPieces(readPieces(stalling(onReturn), context));
+    const reading = joinPieces(readChunks(stalling(onReturn), context));
     setImmediate(() => controller.abort(reason));
     await expect(reading).rejects.toBe(reason);
     expect(onReturn).toHaveBeenCalledTimes(1);
@@ -208,7 +208,7 @@ describe('readPieces', () => {
     const reason = new Error('before');
     const stream = Readable.from(['a']);
     const context = { idleMs, signal: AbortSignal.abort(reason) };
-    await expect(joinPieces(readPieces(stream, context))).rejects.toBe(reason);
+    await expect(joinPieces(readChunks(stream, context))).rejects.toBe(reason);
     expect(stream.destroyed).toBe(true);
   });
 
@@ -219,7 +219,7 @@ describe('readPieces', () => {
     const controller = new AbortController();
     const stream = new Readable({ read: () => {} });
     const context = { idleMs: limitMs, signal: controller.signal };
-    const reading = failureOf(joinPieces(readPieces(stream, context)));
+    const reading = failureOf(joinPieces(readChunks(stream, context)));
     setImmediate(() => act(controller));
     await reading;
     expect(stream.destroyed).toBe(true);
@@ -227,7 +227,7 @@ describe('readPieces', () => {
 
   it('destroys a Node stream that its reader leaves', async () => {
     const stream = Readable.from(['a', 'b', 'c']);
-    const pieces = readPieces(stream, { idleMs, signal: NEVER });
+    const pieces = readChunks(stream, { idleMs, signal: NEVER });
     await pieces.next();
     await pieces.return();
     expect(stream.destroyed).toBe(true);
@@ -239,7 +239,7 @@ describe('readPieces', () => {
       pull: controller => controller.enqueue(Buffer.from('a')),
       cancel,
     });
-    const pieces = readPieces(stream, { idleMs, signal: NEVER });
+    const pieces = readChunks(stream, { idleMs, signal: NEVER });
     await pieces.next();
     await pieces.return();
     expect(cancel).toHaveBeenCalledTimes(1);
@@ -247,7 +247,7 @@ describe('readPieces', () => {
 
   it('takes a reader that is slower than a piece may be for no stall', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
-    const pieces = readPieces(piecesOf('a', 'b'), { idleMs: 100, signal: NEVER });
+    const pieces = readChunks(piecesOf('a', 'b'), { idleMs: 100, signal: NEVER });
     await pieces.next();
     jest.advanceTimersByTime(1_000);
     await expect(joinPieces(pieces)).resolves.toEqual(Buffer.from('b'));
@@ -256,7 +256,7 @@ describe('readPieces', () => {
   it('never takes an abort between two pieces for the end', async () => {
     const controller = new AbortController();
     const reason = new Error('between');
-    const pieces = readPieces(piecesOf('a', 'b'), { idleMs, signal: controller.signal });
+    const pieces = readChunks(piecesOf('a', 'b'), { idleMs, signal: controller.signal });
     await pieces.next();
     controller.abort(reason);
     await expect(pieces.next()).rejects.toBe(reason);
@@ -265,7 +265,7 @@ describe('readPieces', () => {
 
   it('lets whoever waits for a piece go when the reading is left', async () => {
     const onReturn = jest.fn();
-    const pieces = readPieces(stalling(onReturn), { idleMs, signal: NEVER });
+    const pieces = readChunks(stalling(onReturn), { idleMs, signal: NEVER });
     await pieces.next();
     const waiting = pieces.next();
     await pieces.return();
@@ -276,7 +276,7 @@ describe('readPieces', () => {
   it('opens no source that is not read', async () => {
     const open = jest.fn(() => ({ next: () => new Promise<never>(() => {}) }));
     const source = { [Symbol.asyncIterator]: open };
-    await readPieces(source, { idleMs, signal: NEVER }).return();
+    await readChunks(source, { idleMs, signal: NEVER }).return();
     expect(open).not.toHaveBeenCalled();
   });
 
@@ -288,7 +288,7 @@ describe('readPieces', () => {
         yield piece;
       }
     }
-    const pieces = readPieces(slow(), { idleMs: 100, signal: NEVER });
+    const pieces = readChunks(slow(), { idleMs: 100, signal: NEVER });
     await expect(joinPieces(pieces)).resolves.toEqual(Buffer.from('abc'));
     expect(jest.getTimerCount()).toBe(0);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { KeptPieces } from '../../../lib/body/chunk-buffer.js';
+import { ChunkBuffer } from '../../../lib/body/chunk-buffer.js';
 import { MemoryBudget, type MemoryUse, startMemoryUse } from '../../../lib/body/memory-budget.js';
 import type { QueuedSource } from '../../../lib/body/open-source.js';
 import { DiskBudget } from '../../../lib/body/temporary-file.js';
@@ -24,7 +24,7 @@ function queueOf(
   budget: MemoryBudget,
   { isWhole = true, isAsked = false } = {},
 ): QueuedSource {
-  const kept = new KeptPieces(budget, true);
+  const kept = new ChunkBuffer(budget, true);
   for (const piece of isWhole ? pieces : []) if (!kept.tryAppend(piece)) kept.append(piece);
   return {
     isAsked,

@@ -277,7 +277,7 @@ describe('a spool that fails', () => {
   });
 });
 
-/** Pieces that are given as they are asked for by the test. */
+/** ChunkReader that are given as they are asked for by the test. */
 function pushed(): { push: (piece?: Buffer) => void; pieces: AsyncIterable<Uint8Array> } {
   const waiting: ((result: IteratorResult<Uint8Array>) => void)[] = [];
   const ready: IteratorResult<Uint8Array>[] = [];

@@ -13,7 +13,7 @@ const rejected = {
   upstreamStatus: 403,
   cosCode: 'AccessDenied',
   cloudPath: 'a/b.png',
-  answer: 'HTTP 403 (AccessDenied)',
+  response: 'HTTP 403 (AccessDenied)',
   retryable: false,
   requestId: 'NjU=',
 };

@@ -1,36 +1,36 @@
 import { describe, expect, it } from '@jest/globals';
-import { BucketMemory } from '../../../lib/file-id/file-id.js';
+import { FileIdScope } from '../../../lib/file-id/file-id.js';
 import { thrownBy } from '../support/failures.js';
 
 const ENDPOINT = '/tcb/uploadfile';
 const MALFORMED = { code: 'WX_CLOUD_RESPONSE_MALFORMED', endpoint: ENDPOINT };
 const INVALID = { code: 'WX_CLOUD_FILE_ID_INVALID' };
 
-describe('BucketMemory', () => {
+describe('FileIdScope', () => {
   it('takes IDs of any bucket of the environment while it knows none', () => {
-    const memory = new BucketMemory('prod', undefined);
+    const memory = new FileIdScope('prod', undefined);
     expect(memory.bucket).toBeUndefined();
-    expect(memory.accept('cloud://prod.b1/a').bucket).toBe('b1');
-    expect(memory.accept('cloud://prod.b2/a').bucket).toBe('b2');
+    expect(memory.parse('cloud://prod.b1/a').bucket).toBe('b1');
+    expect(memory.parse('cloud://prod.b2/a').bucket).toBe('b2');
     expect(memory.bucket).toBeUndefined();
   });
 
   it('learns the bucket from the first link, and then refuses others', () => {
-    const memory = new BucketMemory('prod', undefined);
-    memory.learn('cloud://prod.b1/照片/a.png', '照片/a.png', ENDPOINT);
+    const memory = new FileIdScope('prod', undefined);
+    memory.learnBucket('cloud://prod.b1/照片/a.png', '照片/a.png', ENDPOINT);
     expect(memory.bucket).toBe('b1');
-    expect(memory.accept('cloud://prod.b1/x').cloudPath).toBe('x');
-    expect(thrownBy(() => memory.accept('cloud://prod.b2/x'))).toMatchObject(INVALID);
-    expect(thrownBy(() => memory.learn('cloud://prod.b2/x', 'x', ENDPOINT))).toMatchObject(
+    expect(memory.parse('cloud://prod.b1/x').cloudPath).toBe('x');
+    expect(thrownBy(() => memory.parse('cloud://prod.b2/x'))).toMatchObject(INVALID);
+    expect(thrownBy(() => memory.learnBucket('cloud://prod.b2/x', 'x', ENDPOINT))).toMatchObject(
       MALFORMED,
     );
     expect(memory.bucket).toBe('b1');
   });
 
   it('holds to the bucket that it was given', () => {
-    const memory = new BucketMemory('prod', 'b1');
-    expect(thrownBy(() => memory.accept('cloud://prod.b2/x'))).toMatchObject(INVALID);
-    expect(thrownBy(() => memory.learn('cloud://prod.b2/x', 'x', ENDPOINT))).toMatchObject(
+    const memory = new FileIdScope('prod', 'b1');
+    expect(thrownBy(() => memory.parse('cloud://prod.b2/x'))).toMatchObject(INVALID);
+    expect(thrownBy(() => memory.learnBucket('cloud://prod.b2/x', 'x', ENDPOINT))).toMatchObject(
       MALFORMED,
     );
   });
@@ -41,8 +41,8 @@ describe('BucketMemory', () => {
     ['an empty text', ''],
     ['the short form', 'cloud://prod/a.png'],
   ])('refuses a link for %s and learns nothing', (_, fileId) => {
-    const memory = new BucketMemory('prod', undefined);
-    expect(thrownBy(() => memory.learn(fileId, 'a.png', ENDPOINT))).toMatchObject(MALFORMED);
+    const memory = new FileIdScope('prod', undefined);
+    expect(thrownBy(() => memory.learnBucket(fileId, 'a.png', ENDPOINT))).toMatchObject(MALFORMED);
     expect(memory.bucket).toBeUndefined();
   });
 
@@ -53,8 +53,8 @@ describe('BucketMemory', () => {
     ['the path in another case', 'cloud://prod.b1/A b.png'],
     ['the path with a space behind', 'cloud://prod.b1/a b.png '],
   ])('refuses a link for %s, learns nothing, and lets it be asked for again', (_, fileId) => {
-    const memory = new BucketMemory('prod', undefined);
-    const error = thrownBy(() => memory.learn(fileId, 'a b.png', ENDPOINT));
+    const memory = new FileIdScope('prod', undefined);
+    const error = thrownBy(() => memory.learnBucket(fileId, 'a b.png', ENDPOINT));
     expect(error).toMatchObject({ ...MALFORMED, retryable: true });
     expect(memory.bucket).toBeUndefined();
   });
@@ -62,8 +62,8 @@ describe('BucketMemory', () => {
   it.each([undefined, null, 7, {}, '', 'a.png', 'cloud://test.b1/a'].map(value => [value]))(
     'refuses %p as a file ID',
     fileId => {
-      const memory = new BucketMemory('prod', undefined);
-      expect(thrownBy(() => memory.accept(fileId))).toMatchObject(INVALID);
+      const memory = new FileIdScope('prod', undefined);
+      expect(thrownBy(() => memory.parse(fileId))).toMatchObject(INVALID);
     },
   );
 });

@@ -68,7 +68,7 @@ describe('FailureLog', () => {
         upstreamStatus: 403,
         cosCode: 'AccessDenied',
         cloudPath: 'a.png',
-        answer: 'HTTP 403',
+        response: 'HTTP 403',
         retryable: false,
         requestId: 'NjU=',
       }),

@@ -6,7 +6,7 @@ import {
   WxCloudStorageError,
   type WxCloudStorageErrorCode,
 } from '../../../lib/errors/errors.js';
-import { HTTP_ANSWERS, toHttpException } from '../../../lib/http/http-exception.js';
+import { HTTP_RESPONSES, toHttpException } from '../../../lib/http/http-exception.js';
 
 const UPSTREAM = 'upstream-text-not-for-clients';
 
@@ -64,7 +64,7 @@ describe('the table of statuses', () => {
     const [type = ''] = rest.split(';');
     const union = [...type.matchAll(/'(WX_CLOUD_\w+)'/g)].map(match => match[1]).toSorted();
     expect(union.length).toBeGreaterThan(20);
-    expect(Object.keys(HTTP_ANSWERS).toSorted()).toEqual(union);
+    expect(Object.keys(HTTP_RESPONSES).toSorted()).toEqual(union);
     expect(statuses.map(([code]) => code).toSorted()).toEqual(union);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { UploadTransaction } from '../../../lib/http/upload-transaction.js';
-import { Operations } from '../../../lib/operations/operation-registry.js';
+import { OperationRegistry } from '../../../lib/operations/operation-registry.js';
 
 describe('whoever waits for the end of a request', () => {
   it.each([true, false])('is told when it comes: %s', async isSuccess => {
@@ -25,7 +25,7 @@ describe('whoever waits for the end of a request', () => {
 const OVER = { code: 'WX_CLOUD_REQUEST_ABORTED' };
 
 describe('an upload', () => {
-  const instance = { operations: new Operations(5_000) };
+  const instance = { operations: new OperationRegistry(5_000) };
   const endless = (signal: AbortSignal): Promise<never> =>
     new Promise((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));

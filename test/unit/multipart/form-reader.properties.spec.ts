@@ -6,7 +6,7 @@ import { toFileName } from '../../../lib/errors/client-text.js';
 import { completeLimits } from '../../../lib/http/upload/upload-options.js';
 import { FormReader } from '../../../lib/multipart/form-reader.js';
 import { readBoundary } from '../../../lib/multipart/part-headers.js';
-import type { FormBody } from '../../../lib/multipart/text-fields.js';
+import type { FormFields } from '../../../lib/multipart/text-fields.js';
 import {
   contentTypeOf,
   cutAt,
@@ -25,7 +25,7 @@ interface Reading {
 }
 
 function readForm(boundary: string, writes: readonly Buffer[]): Reading {
-  const body = Object.create(null) as FormBody;
+  const body = Object.create(null) as FormFields;
   const files: [string, string, string][] = [];
   const onFile = ({ fieldname, originalname }: { fieldname: string; originalname: string }) => {
     const file: [string, string, string] = [fieldname, originalname, ''];
@@ -43,7 +43,7 @@ function readForm(boundary: string, writes: readonly Buffer[]): Reading {
 }
 
 /** A field that is sent several times is a list. */
-function textsOf(body: FormBody): Reading['texts'] {
+function textsOf(body: FormFields): Reading['texts'] {
   return Object.entries(body).flatMap(([name, value]) =>
     [value].flat().map(text => [name, String(text)] as const),
   );

@@ -7,7 +7,7 @@ import {
 } from '../../../lib/multipart/form-reader.js';
 import type { PartSink } from '../../../lib/multipart/multipart-parser.js';
 import { readBoundary } from '../../../lib/multipart/part-headers.js';
-import type { FormBody } from '../../../lib/multipart/text-fields.js';
+import type { FormFields } from '../../../lib/multipart/text-fields.js';
 import { hostileHeads, hostileNames, mutated } from '../../support/hostile-forms/broken.js';
 import {
   encodeParts,
@@ -42,7 +42,7 @@ interface SeenFile extends FormFile {
 
 /** A reader that takes down all that it tells. */
 function makeReader(given: Partial<FormReaderParts> = {}) {
-  const body = Object.create(null) as FormBody;
+  const body = Object.create(null) as FormFields;
   const files: SeenFile[] = [];
   const onFile = (claimed: FormFile): PartSink => {
     const fieldsBefore = Object.keys(body);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  MultipartSplitter,
+  MultipartParser,
   NO_SINK,
   type PartSink,
 } from '../../../lib/multipart/multipart-parser.js';
@@ -37,7 +37,7 @@ function makeSplitter(boundary = BOUNDARY) {
       fail: error => void part.failures.push(error),
     };
   };
-  return { splitter: new MultipartSplitter(boundary, openPart), parts, pieces };
+  return { splitter: new MultipartParser(boundary, openPart), parts, pieces };
 }
 
 /** A part that came whole. */
@@ -421,7 +421,7 @@ describe('what goes wrong', () => {
       }),
     ],
   ])('while %s is thrown by the write', (_, openPart) => {
-    const splitter = new MultipartSplitter(BOUNDARY, openPart);
+    const splitter = new MultipartParser(BOUNDARY, openPart);
     expect(() => splitter.write(formOf(['x']))).toThrow(error);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { quoteText, toFileName } from '../../../lib/errors/client-text.js';
-import { parseHeaderValue, parsePartHead } from '../../../lib/multipart/part-headers.js';
+import { parseHeaderValue, parsePartHeaders } from '../../../lib/multipart/part-headers.js';
 import { checkProperty } from '../../support/properties.js';
 
 const TOKEN_CHARACTERS = "abzABZ019!#$%&'*+.^_`|~-";
@@ -85,7 +85,7 @@ describe('the head of a part', () => {
     checkProperty(
       fc.property(nonsense, text => {
         const head = Buffer.from(`content-disposition: form-data; name="a"; ${text}\r\n`);
-        expect(outcomeOf(() => parsePartHead(head, 10, 1))).toMatch(
+        expect(outcomeOf(() => parsePartHeaders(head, 10, 1))).toMatch(
           /^read$|^The form is refused: /,
         );
       }),

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { parsePartHead } from '../../../lib/multipart/part-headers.js';
+import { parsePartHeaders } from '../../../lib/multipart/part-headers.js';
 
 const INVALID = expect.objectContaining({ code: 'WX_CLOUD_FORM_INVALID' });
 const DISPOSITION = 'content-disposition: form-data; name="f"';
 
 /** Reads a head of the given lines, which are UTF-8. */
 function parse(...lines: readonly string[]) {
-  return parsePartHead(Buffer.from(lines.map(line => `${line}\r\n`).join('')), 2_000, 7);
+  return parsePartHeaders(Buffer.from(lines.map(line => `${line}\r\n`).join('')), 2_000, 7);
 }
 
 /** What is read of one with a file's name as it stands in the form. */
@@ -116,10 +116,10 @@ describe('a head', () => {
   it('may have as many lines as are allowed, folded ones counted once, and not one more', () => {
     const head = (count: number): Buffer =>
       Buffer.from(`${DISPOSITION}\r\n${'x: y\r\n z\r\n'.repeat(count - 1)}`);
-    expect(parsePartHead(head(3), 3, 1)).toMatchObject({ name: 'f' });
-    expect(() => parsePartHead(head(4), 3, 1)).toThrow(INVALID);
-    expect(() => parsePartHead(head(1), 0, 1)).toThrow(INVALID);
-    expect(parsePartHead(Buffer.alloc(0), 0, 1)).toBeUndefined();
+    expect(parsePartHeaders(head(3), 3, 1)).toMatchObject({ name: 'f' });
+    expect(() => parsePartHeaders(head(4), 3, 1)).toThrow(INVALID);
+    expect(() => parsePartHeaders(head(1), 0, 1)).toThrow(INVALID);
+    expect(parsePartHeaders(Buffer.alloc(0), 0, 1)).toBeUndefined();
   });
 
   it.each([
@@ -169,7 +169,7 @@ describe('the name of a field', () => {
 
   it('is read also of bytes that are no UTF-8', () => {
     const head = Buffer.from('content-disposition: form-data; name="caf\xe9"\r\n', 'latin1');
-    expect(parsePartHead(head, 1, 1)).toMatchObject({ name: 'caf\ufffd', nameBytes: 4 });
+    expect(parsePartHeaders(head, 1, 1)).toMatchObject({ name: 'caf\ufffd', nameBytes: 4 });
   });
 });
 

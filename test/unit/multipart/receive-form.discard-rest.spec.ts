@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { discardRest } from '../../../lib/multipart/receive-form.js';
-import { Operations } from '../../../lib/operations/operation-registry.js';
+import { OperationRegistry } from '../../../lib/operations/operation-registry.js';
 
 const MIB = 1_048_576;
 
-let operations: Operations;
+let operations: OperationRegistry;
 beforeEach(() => {
   jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
-  operations = new Operations(900_000);
+  operations = new OperationRegistry(900_000);
 });
 afterEach(() => void jest.useRealTimers());
 

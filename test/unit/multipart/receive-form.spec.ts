@@ -8,8 +8,8 @@ import {
   receiveForm,
   type TakenFile,
 } from '../../../lib/multipart/receive-form.js';
-import type { FormBody } from '../../../lib/multipart/text-fields.js';
-import { Operations } from '../../../lib/operations/operation-registry.js';
+import type { FormFields } from '../../../lib/multipart/text-fields.js';
+import { OperationRegistry } from '../../../lib/operations/operation-registry.js';
 import { until } from '../../support/until.js';
 
 type OnFile = (file: FormFile, form: ComingForm) => TakenFile;
@@ -31,8 +31,8 @@ function start(onFile: OnFile, headers: IncomingMessage['headers'] = {}) {
     httpVersionMajor: 1,
     headers: { 'content-type': 'multipart/form-data; boundary=b', ...headers },
   }) as unknown as Readable & IncomingMessage;
-  const operations = new Operations(60_000);
-  const target: { body?: FormBody } = {};
+  const operations = new OperationRegistry(60_000);
+  const target: { body?: FormFields } = {};
   const memory = { assertRoom: jest.fn(), take: () => {}, count: () => {}, release: () => {} };
   const limits = completeLimits();
   const timeouts = { idleMs: 60_000, totalMs: 60_000 };

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   appendField,
   closeGaps,
-  type FormBody,
+  type FormFields,
   largestIndex,
   nestingDepth,
 } from '../../../lib/multipart/text-fields.js';
@@ -16,8 +16,8 @@ const appendLikeMulter = createRequire(import.meta.url)('append-field') as typeo
 const INVALID = expect.objectContaining({ code: 'WX_CLOUD_FORM_INVALID' });
 
 /** The body of a form with fields of the given names, whose values are numbered. */
-function bodyOf(names: readonly string[], append = appendField): FormBody {
-  const body = Object.create(null) as FormBody;
+function bodyOf(names: readonly string[], append = appendField): FormFields {
+  const body = Object.create(null) as FormFields;
   for (const [index, name] of names.entries()) append(body, name, String(index));
   return body;
 }
@@ -201,7 +201,7 @@ describe('the largest index', () => {
 
 describe('closing gaps', () => {
   /** A body whose gaps are closed. */
-  function closed(names: readonly string[]): FormBody {
+  function closed(names: readonly string[]): FormFields {
     const body = bodyOf(names);
     closeGaps(body);
     return body;

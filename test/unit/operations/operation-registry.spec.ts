@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { WxCloudStorageError } from '../../../lib/errors/errors.js';
-import { Operations } from '../../../lib/operations/operation-registry.js';
+import { OperationRegistry } from '../../../lib/operations/operation-registry.js';
 import { failureOf } from '../support/failures.js';
 
 afterEach(() => {
@@ -34,7 +34,7 @@ describe('run', () => {
     fakeTimers();
     const { signal } = new AbortController();
     const work = jest.fn(() => Promise.resolve('done'));
-    await expect(new Operations(1_000).run('x', { signal }, work)).resolves.toBe('done');
+    await expect(new OperationRegistry(1_000).run('x', { signal }, work)).resolves.toBe('done');
     expect(work).toHaveBeenCalledTimes(1);
     expect(jest.getTimerCount()).toBe(0);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
@@ -45,7 +45,7 @@ describe('run', () => {
     const { signal } = new AbortController();
     const fault = new Error('x');
     const work = (): Promise<never> => Promise.reject(fault);
-    await expect(new Operations(1_000).run('x', { signal }, work)).rejects.toBe(fault);
+    await expect(new OperationRegistry(1_000).run('x', { signal }, work)).rejects.toBe(fault);
     expect(jest.getTimerCount()).toBe(0);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
@@ -56,7 +56,7 @@ describe('run', () => {
     ['the general limit when its own is undefined', { timeoutMs: undefined }, 1_000],
   ])('ends at %s', async (_, options, limit) => {
     fakeTimers();
-    const failure = failureOf(new Operations(1_000).run('upload', options, untilEnded()));
+    const failure = failureOf(new OperationRegistry(1_000).run('upload', options, untilEnded()));
     await settle();
     const ended = jest.fn();
     void failure.then(ended);
@@ -73,7 +73,7 @@ describe('run', () => {
 
   it('ends when its caller gives up', async () => {
     const caller = new AbortController();
-    const failure = failureOf(new Operations(1_000).run('x', caller, untilEnded()));
+    const failure = failureOf(new OperationRegistry(1_000).run('x', caller, untilEnded()));
     await settle();
     caller.abort();
     expect(await failure).toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
@@ -81,7 +81,7 @@ describe('run', () => {
 
   it('does no work for a caller who gave up before', async () => {
     const work = jest.fn(() => Promise.resolve());
-    const running = new Operations(1_000).run('x', { signal: AbortSignal.abort() }, work);
+    const running = new OperationRegistry(1_000).run('x', { signal: AbortSignal.abort() }, work);
     await expect(running).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
     expect(work).not.toHaveBeenCalled();
   });
@@ -91,7 +91,7 @@ describe('run', () => {
     async timeoutMs => {
       const work = jest.fn(() => Promise.resolve());
       const options = { timeoutMs: timeoutMs as number };
-      await expect(new Operations(1_000).run('x', options, work)).rejects.toMatchObject({
+      await expect(new OperationRegistry(1_000).run('x', options, work)).rejects.toMatchObject({
         code: 'WX_CLOUD_ARGUMENT_INVALID',
       });
       expect(work).not.toHaveBeenCalled();
@@ -102,13 +102,13 @@ describe('run', () => {
     const work = (): Promise<never> => {
       throw new Error('thrown');
     };
-    await expect(new Operations(1_000).run('x', {}, work)).rejects.toThrow('thrown');
+    await expect(new OperationRegistry(1_000).run('x', {}, work)).rejects.toThrow('thrown');
   });
 
   it('warns of no leak with many operations at once', async () => {
     const onWarning = jest.fn();
     process.on('warning', onWarning);
-    const operations = new Operations(1_000);
+    const operations = new OperationRegistry(1_000);
     const caller = new AbortController();
     const running = Array.from({ length: 100 }, () => operations.run('x', caller, untilEnded()));
     caller.abort();
@@ -121,7 +121,7 @@ describe('run', () => {
 
 describe('start', () => {
   it('gives a deadline that the shut-down ends', () => {
-    const operations = new Operations(1_000);
+    const operations = new OperationRegistry(1_000);
     const deadline = operations.start('download', {});
     operations.close();
     deadline.dispose();
@@ -129,13 +129,15 @@ describe('start', () => {
   });
 
   it('refuses a wrong time limit', () => {
-    expect(() => new Operations(1_000).start('x', { timeoutMs: 0 })).toThrow(WxCloudStorageError);
+    expect(() => new OperationRegistry(1_000).start('x', { timeoutMs: 0 })).toThrow(
+      WxCloudStorageError,
+    );
   });
 });
 
 describe('close', () => {
   it('refuses every further operation and ends the running ones', async () => {
-    const operations = new Operations(1_000);
+    const operations = new OperationRegistry(1_000);
     const failure = failureOf(operations.run('x', {}, untilEnded()));
     await settle();
     operations.close();
@@ -146,7 +148,7 @@ describe('close', () => {
   });
 
   it('lets clean-ups run', async () => {
-    const operations = new Operations(1_000);
+    const operations = new OperationRegistry(1_000);
     operations.close();
     const work = (signal: AbortSignal): Promise<boolean> => Promise.resolve(signal.aborted);
     await expect(operations.runCleanup('x', 100, work)).resolves.toBe(false);
@@ -154,7 +156,7 @@ describe('close', () => {
 });
 
 /** As an application does that gives operations so much time to end. */
-async function drainWithin(operations: Operations, graceMs: number): Promise<void> {
+async function drainWithin(operations: OperationRegistry, graceMs: number): Promise<void> {
   operations.startClosing(graceMs);
   await operations.drain();
 }
@@ -162,7 +164,7 @@ async function drainWithin(operations: Operations, graceMs: number): Promise<voi
 describe('shutDown', () => {
   it('ends at once when nothing runs, and leaves no timer', async () => {
     fakeTimers();
-    const operations = new Operations(1_000);
+    const operations = new OperationRegistry(1_000);
     await drainWithin(operations, 500);
     await operations.close();
     expect(jest.getTimerCount()).toBe(0);
@@ -170,7 +172,7 @@ describe('shutDown', () => {
 
   it('waits for what runs, and leaves it alone', async () => {
     fakeTimers();
-    const operations = new Operations(1_000);
+    const operations = new OperationRegistry(1_000);
     let finish: (value: string) => void = () => {};
     const running = operations.run('x', {}, () => new Promise<string>(done => (finish = done)));
     await settle();
@@ -186,7 +188,7 @@ describe('shutDown', () => {
 
   it('ends what has begun while something else is waited for', async () => {
     fakeTimers();
-    const operations = new Operations(10_000);
+    const operations = new OperationRegistry(10_000);
     await drainWithin(operations, 500);
     const failure = failureOf(operations.run('x', {}, untilEnded()));
     await settle();
@@ -197,7 +199,7 @@ describe('shutDown', () => {
 
   it('ends what still runs after the grace time and waits for its clean-up', async () => {
     fakeTimers();
-    const operations = new Operations(10_000);
+    const operations = new OperationRegistry(10_000);
     const events: string[] = [];
     const cleanUp = (): Promise<void> =>
       operations.runCleanup('delete', 1_000, async () => {
@@ -214,7 +216,7 @@ describe('shutDown', () => {
   });
 
   it('waits for a clean-up that runs alone', async () => {
-    const operations = new Operations(1_000);
+    const operations = new OperationRegistry(1_000);
     const events: string[] = [];
     const cleanUp = operations.runCleanup('delete', 1_000, async () => {
       await settle();
@@ -227,7 +229,7 @@ describe('shutDown', () => {
   });
 
   it('is not troubled by work that fails', async () => {
-    const operations = new Operations(1_000);
+    const operations = new OperationRegistry(1_000);
     const failure = failureOf(operations.run('x', {}, () => Promise.reject(new Error('x'))));
     await expect(drainWithin(operations, 500)).resolves.toBeUndefined();
     await failure;
@@ -237,7 +239,7 @@ describe('shutDown', () => {
 describe('runCleanup', () => {
   it('has a time limit of its own', async () => {
     fakeTimers();
-    const failure = failureOf(new Operations(1).runCleanup('delete', 50, untilEnded()));
+    const failure = failureOf(new OperationRegistry(1).runCleanup('delete', 50, untilEnded()));
     jest.advanceTimersByTime(50);
     expect(await failure).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });
     expect(jest.getTimerCount()).toBe(0);
@@ -248,7 +250,7 @@ describe('runCleanup', () => {
     const work = (): Promise<never> => {
       throw new Error('thrown');
     };
-    await expect(new Operations(1).runCleanup('delete', 50, work)).rejects.toThrow('thrown');
+    await expect(new OperationRegistry(1).runCleanup('delete', 50, work)).rejects.toThrow('thrown');
     expect(jest.getTimerCount()).toBe(0);
   });
 });

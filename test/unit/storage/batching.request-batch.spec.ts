@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { WxCloudStorageError } from '../../../lib/errors/errors.js';
-import { requestBatch } from '../../../lib/storage/batching.js';
+import { sendSplittingOnError } from '../../../lib/storage/batching.js';
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `f${index}`);
 
@@ -21,7 +21,7 @@ async function request(
     return part.map(fileId => ({ fileId, ok: true as const }));
   });
   const { signal } = new AbortController();
-  const outcomes = await requestBatch<string, object>({
+  const outcomes = await sendSplittingOnError<string, object>({
     items,
     send,
     fileIdOf: item => item,

@@ -1,13 +1,13 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
-import { BatchGatherer } from '../../../lib/storage/batching.js';
+import { RequestBatcher } from '../../../lib/storage/batching.js';
 
 type Request = (items: readonly string[], signal: AbortSignal) => Promise<readonly string[]>;
 
 function gatherer(request: Request, windowMs = 0) {
   const spy = jest.fn(request);
   const keyOf = (item: string): string => item;
-  const gathered = new BatchGatherer({ windowMs, keyOf, groupOf: keyOf, request: spy });
+  const gathered = new RequestBatcher({ windowMs, keyOf, groupOf: keyOf, request: spy });
   return { gathered, sizes: () => spy.mock.calls.map(([items]) => items.length), spy };
 }
 
@@ -65,7 +65,7 @@ describe('items whose result may pass', () => {
         return count > 0 ? 'busy' : `${item}!`;
       }),
     );
-    const gathered = new BatchGatherer<string, string>({
+    const gathered = new RequestBatcher<string, string>({
       windowMs: 0,
       keyOf: item => item,
       groupOf: item => item,
@@ -101,7 +101,7 @@ describe('items whose result may pass', () => {
 
 it('items of one group are not asked for together', async () => {
   const request = jest.fn(answer);
-  const gathered = new BatchGatherer({
+  const gathered = new RequestBatcher({
     windowMs: 0,
     keyOf: (item: string) => item,
     groupOf: item => item.toLowerCase(),

@@ -4,7 +4,7 @@ import * as common from '@nestjs/common';
 import * as core from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import * as swagger from '@nestjs/swagger';
-import { HTTP_ANSWERS } from '../../../lib/http/http-exception.js';
+import { HTTP_RESPONSES } from '../../../lib/http/http-exception.js';
 import * as storage from '../../../lib/index.js';
 import * as wxSwagger from '../../../lib/swagger/index.js';
 import { REFUSALS } from '../../../lib/swagger/upload-decorators.js';
@@ -17,7 +17,7 @@ describe('the decorators for OpenAPI documents', () => {
   });
 
   it.each(REFUSALS)('name codes that are answered with $status', ({ status, codes }) => {
-    expect(codes.map(code => HTTP_ANSWERS[code].status)).toEqual(codes.map(() => status));
+    expect(codes.map(code => HTTP_RESPONSES[code].status)).toEqual(codes.map(() => status));
   });
 });
 

@@ -6,7 +6,7 @@ import { Agent, type Dispatcher, RetryAgent } from 'undici';
 import { Agent as Agent6 } from 'undici-6';
 import { abortedError } from '../../../lib/operations/deadline.js';
 import type { HttpDispatcher } from '../../../lib/options/options.js';
-import { type HttpCall, HttpTransport } from '../../../lib/transport/http-client.js';
+import { type HttpRequest, HttpTransport } from '../../../lib/transport/http-client.js';
 import { until } from '../../support/until.js';
 import { failureOf } from '../support/failures.js';
 import { afterThisTest, NEVER, serve } from '../support/server.js';
@@ -40,7 +40,7 @@ function own<T extends { destroy(): Promise<void> }>(dispatcher: T): T {
   return dispatcher;
 }
 
-function callOf(origin: string, signal = NEVER): HttpCall {
+function callOf(origin: string, signal = NEVER): HttpRequest {
   return { endpoint: 'GET x', method: 'GET', target: { origin, path: '/' }, signal };
 }
 
@@ -88,11 +88,13 @@ const ways: readonly (readonly [
 ])[] = [
   [
     'a request',
-    async (transport, url, signal) => (await transport.send(callOf(url, signal))).readText(100),
+    async (transport, url, signal) =>
+      (await transport.requestStream(callOf(url, signal))).readText(100),
   ],
   [
     'an exchange',
-    async (transport, url, signal) => (await transport.exchange(callOf(url, signal), 100)).text,
+    async (transport, url, signal) =>
+      (await transport.requestBuffered(callOf(url, signal), 100)).text,
   ],
 ];
 
@@ -190,7 +192,7 @@ describe('a body', () => {
       giveInTwoParts(content, request, response);
     });
     const dispatcher = new RetryAgent(own(new Agent()), { minTimeout: 1, throwOnError: false });
-    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).requestStream(
       callOf(url),
     );
     const pieces: Buffer[] = [];
@@ -210,9 +212,11 @@ describe('a body', () => {
       handler.onResponseStart?.(first, 200, {});
       handler.onResponseData?.(second, Buffer.alloc(200_000));
     });
-    const { body } = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
-      callOf('http://x'),
-    );
+    const { body } = await new HttpTransport({
+      timeouts,
+      dispatcher,
+      maxConnections,
+    }).requestStream(callOf('http://x'));
     expect(second.pause).toHaveBeenCalledTimes(1);
     expect(second.resume).not.toHaveBeenCalled();
     body.resume();
@@ -228,7 +232,7 @@ describe('a body', () => {
       handler.onResponseStart?.(first, 200, {});
       later = () => handler.onResponseData?.(second, Buffer.alloc(200_000));
     });
-    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
+    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).requestStream(
       callOf('http://x'),
     );
     answer.discard();
@@ -247,9 +251,11 @@ describe('a body', () => {
       handler.onResponseStart?.(controller, 200, {});
       handler.onResponseError?.(controller, failure);
     });
-    const { body } = await new HttpTransport({ timeouts, dispatcher, maxConnections }).send(
-      callOf('http://x'),
-    );
+    const { body } = await new HttpTransport({
+      timeouts,
+      dispatcher,
+      maxConnections,
+    }).requestStream(callOf('http://x'));
     const failed = new Promise(resolve => body.once('error', resolve));
     await expect(failed).resolves.toBe(failure);
   });

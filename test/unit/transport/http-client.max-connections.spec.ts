@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { Agent } from 'undici';
 import { abortedError, startDeadline } from '../../../lib/operations/deadline.js';
-import { type HttpExchange, HttpTransport } from '../../../lib/transport/http-client.js';
+import { type HttpRequestWithBody, HttpTransport } from '../../../lib/transport/http-client.js';
 import { until } from '../../support/until.js';
 import { failureOf } from '../support/failures.js';
 import { afterThisTest, listen, NEVER, openTransport } from '../support/server.js';
@@ -29,7 +29,7 @@ async function startCounting(listener: RequestListener): Promise<CountingServer>
   return { url: `http://127.0.0.1:${await listen(server)}`, peak: () => peak };
 }
 
-function upload(origin: string, more: Partial<HttpExchange> = {}): HttpExchange {
+function upload(origin: string, more: Partial<HttpRequestWithBody> = {}): HttpRequestWithBody {
   const body = Buffer.from('content');
   const target = { origin, path: '/upload' };
   return {
@@ -43,7 +43,7 @@ function upload(origin: string, more: Partial<HttpExchange> = {}): HttpExchange 
   };
 }
 
-/** Answers at once, but for some paths. */
+/** Responses at once, but for some paths. */
 function answerBut(routes: Record<string, (response: ServerResponse) => unknown>): RequestListener {
   return ({ url = '' }, response) => void (routes[url] ?? (() => response.end('answer')))(response);
 }
@@ -61,7 +61,7 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
     const server = await startCounting((_, response) => held.push(() => response.end('stored')));
     const transport = transportOn(kind, 16);
     const uploads = Array.from({ length: UPLOADS }, () =>
-      transport.exchange(upload(server.url), 100),
+      transport.requestBuffered(upload(server.url), 100),
     );
     const isOver = Promise.all(uploads).then(() => true);
     await until(() => held.length === 12);
@@ -79,14 +79,14 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
     const transport = transportOn(kind, 4);
     const ends = new AbortController();
     const uploads = Array.from({ length: 20 }, () =>
-      failureOf(transport.exchange(upload(server.url, { signal: ends.signal }), 100)),
+      failureOf(transport.requestBuffered(upload(server.url, { signal: ends.signal }), 100)),
     );
     await until(() => stalled.length === 2);
     const target = { origin: server.url, path: '/' };
     const call = { endpoint: 'x', method: 'GET', target, signal: NEVER } as const;
     for (let round = 0; round < 5; round += 1) {
-      await expect(transport.exchange(call, 100)).resolves.toMatchObject({ text: 'answer' });
-      const answer = await transport.send(call);
+      await expect(transport.requestBuffered(call, 100)).resolves.toMatchObject({ text: 'answer' });
+      const answer = await transport.requestStream(call);
       await expect(answer.readText(100)).resolves.toBe('answer');
     }
     expect(stalled).toHaveLength(2);
@@ -101,14 +101,14 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
     const transport = transportOn(kind, 1);
     const first = new AbortController();
     const running = failureOf(
-      transport.exchange(upload(server.url, { signal: first.signal }), 100),
+      transport.requestBuffered(upload(server.url, { signal: first.signal }), 100),
     );
     await until(() => stalled.length === 1);
     let unsent = 0;
     const onUnsent = (): void => void (unsent += 1);
     const deadline = startDeadline({ operation: 'upload', timeoutMs: 20 });
     const queued = failureOf(
-      transport.exchange(upload(server.url, { signal: deadline.signal, onUnsent }), 100),
+      transport.requestBuffered(upload(server.url, { signal: deadline.signal, onUnsent }), 100),
     );
     expect(await queued).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'total' });
     expect(unsent).toBe(1);
@@ -116,7 +116,7 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
     first.abort(reason);
     expect(await running).toBe(reason);
     expect(stalled).toHaveLength(1);
-    const last = transport.exchange(upload(server.url), 100);
+    const last = transport.requestBuffered(upload(server.url), 100);
     await until(() => stalled.length === 2);
     await transport.close();
     last.catch(() => {});
@@ -130,21 +130,23 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
       }),
     );
     const transport = transportOn(kind, 1);
-    const call = (path: string): HttpExchange => ({
+    const call = (path: string): HttpRequestWithBody => ({
       endpoint: 'x',
       method: 'GET',
       target: { origin: server.url, path },
       signal: NEVER,
     });
-    (await transport.send(call('/long'))).discard();
-    await failureOf(transport.exchange(call('/breaks'), 100));
-    await (await transport.send(call('/long'))).readBytes(10);
-    await transport.exchange(call('/long'), 10);
-    const broken = await transport.send(call('/breaks'));
+    (await transport.requestStream(call('/long'))).discard();
+    await failureOf(transport.requestBuffered(call('/breaks'), 100));
+    await (await transport.requestStream(call('/long'))).readBytes(10);
+    await transport.requestBuffered(call('/long'), 10);
+    const broken = await transport.requestStream(call('/breaks'));
     await failureOf(broken.readText(10));
     // Come whole, and never read.
-    await transport.send(call('/'));
-    await expect(transport.exchange(call('/'), 100)).resolves.toMatchObject({ text: 'answer' });
+    await transport.requestStream(call('/'));
+    await expect(transport.requestBuffered(call('/'), 100)).resolves.toMatchObject({
+      text: 'answer',
+    });
   });
 });
 
@@ -157,13 +159,13 @@ describe('a request that is given up while its connection is being made', () => 
     const calls = Array.from({ length: 30 }, () => {
       const caller = new AbortController();
       const failed = failureOf(
-        transport.exchange(upload(server.url, { signal: caller.signal }), 100),
+        transport.requestBuffered(upload(server.url, { signal: caller.signal }), 100),
       );
       caller.abort(abortedError('POST object', 'left'));
       return failed;
     });
     await Promise.all(calls);
-    await expect(transport.exchange(upload(server.url), 100)).resolves.toMatchObject({
+    await expect(transport.requestBuffered(upload(server.url), 100)).resolves.toMatchObject({
       text: 'answer',
     });
     expect(server.peak()).toBeLessThanOrEqual(2);

@@ -5,7 +5,7 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent } from 'undici';
 import { abortedError } from '../../../lib/operations/deadline.js';
 import type { HttpDispatcher } from '../../../lib/options/options.js';
 import { neverConnected } from '../../../lib/transport/connection-error.js';
-import { type HttpExchange, HttpTransport } from '../../../lib/transport/http-client.js';
+import { type HttpRequestWithBody, HttpTransport } from '../../../lib/transport/http-client.js';
 import { until } from '../../support/until.js';
 import { failureOf } from '../support/failures.js';
 import { afterThisTest, listen, NEVER, serve } from '../support/server.js';
@@ -56,7 +56,7 @@ function open(dispatcher: HttpDispatcher, connectMs = timeouts.connectMs): HttpT
   });
 }
 
-function callOf(origin: string, more: Partial<HttpExchange> = {}): HttpExchange {
+function callOf(origin: string, more: Partial<HttpRequestWithBody> = {}): HttpRequestWithBody {
   return {
     endpoint: 'GET x',
     method: 'GET',
@@ -90,14 +90,14 @@ describe.each([
   ])('that drops every CONNECT a request to %s fails after one', async (origin, more) => {
     const proxy = await startProxy(DROP);
     const transport = open(dispatcherFor(proxy.url));
-    const error = await failureOf(transport.exchange(callOf(origin, more), 100));
+    const error = await failureOf(transport.requestBuffered(callOf(origin, more), 100));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
     expect(error.message).toContain('proxy');
     expect(neverConnected(error)).toBe(true);
     expect(proxy.connects).toHaveLength(1);
 
     // Nothing of the first request is tried again beside the second.
-    await failureOf(transport.exchange(callOf('https://another.invalid'), 100));
+    await failureOf(transport.requestBuffered(callOf('https://another.invalid'), 100));
     expect(proxy.connects).toHaveLength(2);
   });
 
@@ -105,7 +105,7 @@ describe.each([
     const proxy = await startProxy(DROP);
     const transport = open(dispatcherFor(proxy.url));
     const calls = Array.from({ length: 20 }, () =>
-      failureOf(transport.exchange(callOf('https://api.invalid'), 100)),
+      failureOf(transport.requestBuffered(callOf('https://api.invalid'), 100)),
     );
     await Promise.all(calls);
     expect(proxy.connects.length).toBeLessThanOrEqual(calls.length);
@@ -117,7 +117,7 @@ describe.each([
     const onUnsent = (): void => void (isUnsent = true);
     const transport = open(dispatcherFor(proxy.url), 50);
     const error = await failureOf(
-      transport.exchange(callOf('https://api.invalid', { onUnsent }), 100),
+      transport.requestBuffered(callOf('https://api.invalid', { onUnsent }), 100),
     );
     expect(error).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'connect' });
     expect(error.message).toContain('timeouts.connectMs');
@@ -131,7 +131,7 @@ describe.each([
   ])('that answers CONNECT with %d the error says so', async (status, retryable, advice) => {
     const proxy = await startProxy(socket => socket.end(`HTTP/1.1 ${status} No\r\n\r\n`));
     const transport = open(dispatcherFor(proxy.url));
-    const error = await failureOf(transport.exchange(callOf('https://api.invalid'), 100));
+    const error = await failureOf(transport.requestBuffered(callOf('https://api.invalid'), 100));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable });
     expect(error.message).toContain(`${status}`);
     expect(error.message).toContain(advice);
@@ -144,9 +144,11 @@ describe.each([
     let onConnect = DROP as OnConnect;
     const proxy = await startProxy((socket, request) => onConnect(socket, request));
     const transport = open(dispatcherFor(proxy.url));
-    await failureOf(transport.exchange(callOf(url), 100));
+    await failureOf(transport.requestBuffered(callOf(url), 100));
     onConnect = tunnel;
-    await expect(transport.exchange(callOf(url), 100)).resolves.toMatchObject({ text: 'answer' });
+    await expect(transport.requestBuffered(callOf(url), 100)).resolves.toMatchObject({
+      text: 'answer',
+    });
     expect(proxy.connects).toHaveLength(2);
   });
 });
@@ -157,7 +159,7 @@ describe('a connection that somebody else waits for', () => {
     const agent = proxied(proxy.url);
     const other = agent.request({ origin: 'http://other.invalid', path: '/', method: 'GET' });
     other.catch(() => {});
-    await failureOf(open(proxied(proxy.url)).exchange(callOf('http://api.invalid'), 9));
+    await failureOf(open(proxied(proxy.url)).requestBuffered(callOf('http://api.invalid'), 9));
     const { length } = proxy.connects;
     await until(() => proxy.connects.length > length + 2);
     expect(proxy.connects.filter(host => host === 'api.invalid:80')).toHaveLength(1);
@@ -175,11 +177,13 @@ describe('a dispatcher with a queue of its own', () => {
     const answers: (() => void)[] = [];
     const url = await serve((__, response) => answers.push(() => response.end('answer')));
     const transport = open(silentFor('http://silent.invalid', await start()), 30);
-    const first = transport.exchange(callOf(url), 100);
+    const first = transport.requestBuffered(callOf(url), 100);
     await until(() => answers.length === 1);
-    const second = transport.exchange(callOf(url), 100);
+    const second = transport.requestBuffered(callOf(url), 100);
     for (let round = 0; round < 3; round += 1) {
-      const error = await failureOf(transport.exchange(callOf('http://silent.invalid'), 100));
+      const error = await failureOf(
+        transport.requestBuffered(callOf('http://silent.invalid'), 100),
+      );
       expect(error).toMatchObject({ phase: 'connect' });
     }
     answers[0]?.();
@@ -193,16 +197,18 @@ describe('a dispatcher with a queue of its own', () => {
     const answers: (() => void)[] = [];
     const url = await serve((__, response) => answers.push(() => response.end('answer')));
     const transport = open(own(new Agent({ connections: 1 })));
-    const first = transport.exchange(callOf(url), 100);
+    const first = transport.requestBuffered(callOf(url), 100);
     await until(() => answers.length === 1);
     const caller = new AbortController();
-    const second = failureOf(transport.exchange(callOf(url, { signal: caller.signal }), 100));
+    const second = failureOf(
+      transport.requestBuffered(callOf(url, { signal: caller.signal }), 100),
+    );
     const reason = abortedError('GET x', 'left');
     caller.abort(reason);
     expect(await second).toBe(reason);
     answers[0]?.();
     await first;
-    const third = transport.exchange(callOf(url), 100);
+    const third = transport.requestBuffered(callOf(url), 100);
     await until(() => answers.length === 2);
     answers[1]?.();
     await third;

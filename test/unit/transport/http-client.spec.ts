@@ -15,8 +15,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { Agent } from 'undici';
 import { abortedError, startDeadline } from '../../../lib/operations/deadline.js';
 import {
-  type HttpCall,
-  type HttpExchange,
+  type HttpRequest,
+  type HttpRequestWithBody,
   HttpTransport,
 } from '../../../lib/transport/http-client.js';
 import { until } from '../../support/until.js';
@@ -27,7 +27,7 @@ type RequestListener = (request: Http2ServerRequest, response: Http2ServerRespon
 
 const SECRET = 'a-s3cret-in-the-address';
 
-function get<T extends Partial<HttpExchange>>(url: string, call?: T): HttpCall & T {
+function get<T extends Partial<HttpRequestWithBody>>(url: string, call?: T): HttpRequest & T {
   const query = `?access_token=${SECRET}`;
   const common = { endpoint: 'GET x', method: 'GET', secrets: [SECRET], signal: NEVER } as const;
   return { ...common, target: { origin: url, path: `/x${query}` }, ...(call as T) };
@@ -36,7 +36,7 @@ function get<T extends Partial<HttpExchange>>(url: string, call?: T): HttpCall &
 describe('an answer', () => {
   it.each([200, 204, 301, 404, 500])('with the status %d is passed on', async code => {
     const url = await serve((_, response) => response.writeHead(code).end());
-    const answer = await openTransport().send(get(url));
+    const answer = await openTransport().requestStream(get(url));
     expect(answer.status).toBe(code);
     await expect(answer.readText(10)).resolves.toBe('');
   });
@@ -45,7 +45,7 @@ describe('an answer', () => {
     const url = await serve((_, response) => {
       response.writeHead(200, { ETag: '"1"', 'X-Twice': ['first', 'second'] }).end();
     });
-    const answer = await openTransport().send(get(url));
+    const answer = await openTransport().requestStream(get(url));
     expect(['etag', 'x-twice', 'x-none'].map(answer.header)).toEqual(['"1"', 'first', undefined]);
     answer.discard();
   });
@@ -57,13 +57,13 @@ describe('an answer', () => {
     [100, '中abc'],
   ])('is read as text up to %d bytes', async (maxBytes, expected) => {
     const url = await serve((_, response) => response.end('中abc'));
-    const answer = await openTransport().send(get(url));
+    const answer = await openTransport().requestStream(get(url));
     await expect(answer.readText(maxBytes)).resolves.toBe(expected);
   });
 
   it('that is discarded troubles nobody', async () => {
     const url = await serve((_, response) => response.write('never ends'));
-    const answer = await openTransport().send(get(url));
+    const answer = await openTransport().requestStream(get(url));
     answer.discard();
     expect(answer.body.destroyed).toBe(true);
   });
@@ -74,7 +74,7 @@ describe('a failure', () => {
     const server = createTcpServer();
     const port = await listen(server);
     await new Promise(resolve => server.close(resolve));
-    const error = await failureOf(openTransport().send(get(`http://127.0.0.1:${port}`)));
+    const error = await failureOf(openTransport().requestStream(get(`http://127.0.0.1:${port}`)));
     expect(error).toMatchObject({
       code: 'WX_CLOUD_CONNECTION_FAILED',
       retryable: true,
@@ -89,13 +89,13 @@ describe('a failure', () => {
     const port = await listen(
       createTcpServer(socket => socket.once('data', () => socket.destroy())),
     );
-    const error = await failureOf(openTransport().send(get(`http://127.0.0.1:${port}`)));
+    const error = await failureOf(openTransport().requestStream(get(`http://127.0.0.1:${port}`)));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
   });
 
   it('is an answer that is no HTTP', async () => {
     const port = await listen(createTcpServer(socket => socket.end(`SSH-2.0-${SECRET}\r\n\r\n`)));
-    const error = await failureOf(openTransport().send(get(`http://127.0.0.1:${port}`)));
+    const error = await failureOf(openTransport().requestStream(get(`http://127.0.0.1:${port}`)));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
     expect(everythingShownBy(error)).not.toContain(SECRET);
   });
@@ -103,7 +103,7 @@ describe('a failure', () => {
   it.each(['http://[bad', 'ftp://127.0.0.1', 'nonsense', ''])(
     'is an address that is none, %p, and does not show it',
     async url => {
-      const error = await failureOf(openTransport().send(get(url)));
+      const error = await failureOf(openTransport().requestStream(get(url)));
       expect(error).toMatchObject({ name: 'WxCloudStorageError' });
       expect(everythingShownBy(error)).not.toContain(SECRET);
     },
@@ -111,7 +111,7 @@ describe('a failure', () => {
 
   it('is the timeout of the head', async () => {
     const url = await serve(() => {});
-    const error = await failureOf(openTransport({ headersMs: 20 }).send(get(url)));
+    const error = await failureOf(openTransport({ headersMs: 20 }).requestStream(get(url)));
     expect(error).toMatchObject({
       code: 'WX_CLOUD_REQUEST_TIMED_OUT',
       phase: 'headers',
@@ -122,7 +122,7 @@ describe('a failure', () => {
 
   it('is the timeout of a body that stalls', async () => {
     const url = await serve((_, response) => response.write('begin'));
-    const answer = await openTransport({ idleMs: 20 }).send(get(url));
+    const answer = await openTransport({ idleMs: 20 }).requestStream(get(url));
     const error = await failureOf(answer.readText(100));
     expect(error).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'idle' });
   });
@@ -132,7 +132,7 @@ describe('a failure', () => {
       response.writeHead(200, { 'content-length': '10' }).write('begin');
       setImmediate(() => response.destroy());
     });
-    const answer = await openTransport().send(get(url));
+    const answer = await openTransport().requestStream(get(url));
     await expect(answer.readText(100)).rejects.toMatchObject({
       code: 'WX_CLOUD_CONNECTION_FAILED',
     });
@@ -150,7 +150,7 @@ describe('an abort', () => {
       timeoutMs: 5_000,
       signal: AbortSignal.abort(),
     });
-    await expect(openTransport().send(get(url, { signal }))).rejects.toBe(signal.reason);
+    await expect(openTransport().requestStream(get(url, { signal }))).rejects.toBe(signal.reason);
     dispose();
     expect(seen).not.toHaveBeenCalled();
   });
@@ -160,7 +160,7 @@ describe('an abort', () => {
     const deadline = { operation, timeoutMs: 5_000, signal: caller.signal };
     const { signal, dispose } = startDeadline(deadline);
     const url = await serve(() => caller.abort());
-    await expect(openTransport().send(get(url, { signal }))).rejects.toMatchObject({
+    await expect(openTransport().requestStream(get(url, { signal }))).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_ABORTED',
     });
     dispose();
@@ -172,7 +172,7 @@ describe('an abort', () => {
     const deadline = { operation, timeoutMs: 5_000, signal: caller.signal };
     const { signal, dispose } = startDeadline(deadline);
     const url = await serve((_, response) => response.write('begin'));
-    const answer = await openTransport().send(get(url, { signal }));
+    const answer = await openTransport().requestStream(get(url, { signal }));
     const reading = answer.readText(100);
     caller.abort();
     await expect(reading).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
@@ -182,7 +182,7 @@ describe('an abort', () => {
   it('ends the reading of a body that has come whole, too', async () => {
     const caller = new AbortController();
     const url = await serve((_, response) => response.end('whole'));
-    const answer = await openTransport().send(get(url, { signal: caller.signal }));
+    const answer = await openTransport().requestStream(get(url, { signal: caller.signal }));
     await until(() => answer.body.readableLength === 5);
     caller.abort(abortedError(operation, 'enough'));
     await expect(answer.readText(100)).rejects.toBe(caller.signal.reason);
@@ -191,16 +191,16 @@ describe('an abort', () => {
   it('by the total time is a timeout that no retry repeats', async () => {
     const url = await serve(() => {});
     const { signal } = startDeadline({ operation, timeoutMs: 20 });
-    await expect(openTransport().send(get(url, { signal }))).rejects.toMatchObject({
+    await expect(openTransport().requestStream(get(url, { signal }))).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_TIMED_OUT',
       phase: 'total',
       retryable: false,
     });
   });
 
-  it.each<[string, (transport: HttpTransport, call: HttpCall) => Promise<unknown>]>([
-    ['of a request', (transport, call) => transport.send(call)],
-    ['of an exchange', (transport, call) => transport.exchange(call, 10)],
+  it.each<[string, (transport: HttpTransport, call: HttpRequest) => Promise<unknown>]>([
+    ['of a request', (transport, call) => transport.requestStream(call)],
+    ['of an exchange', (transport, call) => transport.requestBuffered(call, 10)],
   ])('does not wait for the connection %s', async (_, begin) => {
     const caller = new AbortController();
     // Takes the connection, and says nothing to the beginning of TLS.
@@ -220,11 +220,11 @@ describe('an abort', () => {
     const call = get(await serve(seen), { signal: caller.signal, onUnsent });
     const transport = openTransport();
     await transport.prepare();
-    const exchange = transport.exchange(call, 10);
+    const exchange = transport.requestBuffered(call, 10);
     caller.abort(abortedError(operation, 'left'));
     await expect(exchange).rejects.toBe(caller.signal.reason);
     const answered = serve((_, response) => response.end('ok')).then(url =>
-      transport.exchange(get(url), 10),
+      transport.requestBuffered(get(url), 10),
     );
     await expect(answered).resolves.toMatchObject({ text: 'ok' });
     expect(onUnsent).toHaveBeenCalledTimes(1);
@@ -236,7 +236,7 @@ describe('an abort', () => {
     const onUnsent = jest.fn();
     const url = await serve(() => caller.abort(abortedError(operation, 'left')));
     const call = get(url, { signal: caller.signal, onUnsent });
-    await failureOf(openTransport().exchange(call, 10));
+    await failureOf(openTransport().requestBuffered(call, 10));
     expect(onUnsent).not.toHaveBeenCalled();
   });
 
@@ -246,7 +246,7 @@ describe('an abort', () => {
       void serve(request => {
         request.socket.on('close', () => resolve('closed'));
         caller.abort(new Error('gave up'));
-      }).then(url => failureOf(openTransport().send(get(url, { signal: caller.signal }))));
+      }).then(url => failureOf(openTransport().requestStream(get(url, { signal: caller.signal }))));
     });
     await expect(closed).resolves.toBe('closed');
   });
@@ -276,7 +276,7 @@ describe('a body', () => {
     }
     const headers = { 'content-length': '10' };
     const call = get(url, { method: 'POST', body: broken(), headers });
-    const error = await failureOf(openTransport().exchange(call, 10));
+    const error = await failureOf(openTransport().requestBuffered(call, 10));
     expect(error).toMatchObject({ name: 'WxCloudStorageError' });
     expect(everythingShownBy(error)).toContain('source failed');
   });
@@ -287,7 +287,7 @@ describe('a body', () => {
     );
     const { post, done } = endlessPost();
     const call = get(`http://127.0.0.1:${port}`, post);
-    await expect(openTransport().exchange(call, 10)).rejects.toMatchObject({
+    await expect(openTransport().requestBuffered(call, 10)).rejects.toMatchObject({
       code: 'WX_CLOUD_CONNECTION_FAILED',
     });
     await expect(done).resolves.toBeUndefined();
@@ -315,7 +315,7 @@ describe('TLS', () => {
   it('with a self-signed certificate is refused for good, with advice and before a byte is sent', async () => {
     const seen = jest.fn();
     const port = await listen(createTlsServer(makeCertificate(), seen));
-    const error = await failureOf(openTransport().send(get(`https://127.0.0.1:${port}`)));
+    const error = await failureOf(openTransport().requestStream(get(`https://127.0.0.1:${port}`)));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: false });
     expect(error.message).toContain('DEPTH_ZERO_SELF_SIGNED_CERT');
     expect(error.message).toContain('NODE_EXTRA_CA_CERTS');
@@ -330,7 +330,7 @@ describe('TLS', () => {
     const dispatcher = new Agent({ connect: { ca: cert } });
     afterThisTest(() => dispatcher.destroy());
     const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
-    const answer = await transport.send(get(`https://127.0.0.1:${port}`));
+    const answer = await transport.requestStream(get(`https://127.0.0.1:${port}`));
     await expect(answer.readText(10)).resolves.toBe('ok');
     await transport.close();
     expect(dispatcher.destroyed).toBe(false);
@@ -359,7 +359,7 @@ describe('TLS', () => {
     afterThisTest(() => dispatcher.destroy());
     const { post, done } = endlessPost();
     const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
-    const exchange = transport.exchange(get(`https://127.0.0.1:${port}`, post), 10);
+    const exchange = transport.requestBuffered(get(`https://127.0.0.1:${port}`, post), 10);
     const [outcome] = await Promise.allSettled([exchange]);
     expect(outcome).toMatchObject(expected);
     await expect(done).resolves.toBeUndefined();
@@ -370,7 +370,7 @@ describe('TLS', () => {
     const dispatcher = new Agent({ connect: { timeout: 1 } });
     afterThisTest(() => dispatcher.destroy());
     const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
-    const error = await failureOf(transport.send(get(`https://127.0.0.1:${port}`)));
+    const error = await failureOf(transport.requestStream(get(`https://127.0.0.1:${port}`)));
     expect(error).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'connect' });
     expect(error.message).toContain('the connect timeout of the dispatcher');
   });
@@ -382,7 +382,7 @@ describe('close', () => {
     let arrived = (): void => {};
     const arrival = new Promise<void>(resolve => (arrived = resolve));
     const url = await serve(() => arrived());
-    const running = failureOf(transport.send(get(url)));
+    const running = failureOf(transport.requestStream(get(url)));
     await arrival;
     await transport.close();
     expect(await running).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });

@@ -1,4 +1,4 @@
-import { Fronts } from '../../../../lib/emulator/server/http-servers.js';
+import { EmulatorServers } from '../../../../lib/emulator/server/http-servers.js';
 import { EmulatedCloud } from '../../../../lib/emulator/state/emulated-cloud.js';
 import { resolveEmulatorOptions } from '../../../../lib/emulator/state/emulator-options.js';
 import { MemoryStore } from '../../../../lib/emulator/state/memory-store.js';
@@ -24,7 +24,7 @@ export async function startTimedCloud(): Promise<TimedCloud> {
     store: new MemoryStore(),
     clock: { now: () => nowMs },
   });
-  const fronts = new Fronts(cloud);
+  const fronts = new EmulatorServers(cloud);
   const { url, sidecarUrl } = await fronts.listen(0);
   cloud.url = url;
   const { env, appid, secret } = options;

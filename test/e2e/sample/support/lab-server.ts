@@ -76,7 +76,7 @@ export class LabServer {
 
   /** Asks for JSON. */
   async get(path: string): Promise<Answer> {
-    return readAnswer(await fetch(`${this.#url}${path}`));
+    return readResponse(await fetch(`${this.#url}${path}`));
   }
 
   /** Sends JSON. */
@@ -92,7 +92,7 @@ export class LabServer {
       body,
       ...(signal && { signal }),
     });
-    return readAnswer(response);
+    return readResponse(response);
   }
 
   /** Uploads a file through the application. */
@@ -104,7 +104,7 @@ export class LabServer {
     const form = new FormData();
     form.set('image', toBlob(file), file.name);
     const init = { method: 'POST', body: form, headers, ...(signal && { signal }) };
-    return readAnswer(await fetch(`${this.#url}/api/images`, init));
+    return readResponse(await fetch(`${this.#url}/api/images`, init));
   }
 
   /** Asks for a form. */
@@ -160,7 +160,7 @@ export async function postWith(
   if (status >= 300) throw new Error(`The cloud answered ${status}.`);
 }
 
-async function readAnswer(response: Response): Promise<Answer> {
+async function readResponse(response: Response): Promise<Answer> {
   return { status: response.status, body: (await response.json()) as Answer['body'] };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import {
-  FilePlaces,
+  RequestFiles,
   type FileTarget,
   hideMethods,
 } from '../../../../lib/http/upload/request-files.js';
@@ -9,20 +9,20 @@ const photo = { fieldname: 'photo' };
 const page = { fieldname: 'page' };
 const REFUSED = expect.objectContaining({ code: 'WX_CLOUD_FORM_INVALID' });
 
-describe('FilePlaces', () => {
+describe('RequestFiles', () => {
   it.each([
     ['one', { file: undefined, files: undefined }],
     ['list', { file: undefined, files: [] }],
     ['by-field', { file: undefined, files: {} }],
   ] as const)('leaves a form without files as %s nothing', (shape, expected) => {
     const target: FileTarget = { file: 'of another', files: 'of another' };
-    expect(new FilePlaces(target, { maxCounts: undefined, shape })).toBeDefined();
+    expect(new RequestFiles(target, { maxCounts: undefined, shape })).toBeDefined();
     expect(target).toEqual(expected);
   });
 
   it('puts one file where @UploadedFile() looks', () => {
     const target: FileTarget = {};
-    const places = new FilePlaces(target, { maxCounts: new Map([['photo', 1]]), shape: 'one' });
+    const places = new RequestFiles(target, { maxCounts: new Map([['photo', 1]]), shape: 'one' });
     places.add(photo);
     expect(target.file).toBe(photo);
     expect(() => places.add(photo)).toThrow(REFUSED);
@@ -30,7 +30,7 @@ describe('FilePlaces', () => {
 
   it('puts files into a list in their order', () => {
     const target: FileTarget = {};
-    const places = new FilePlaces(target, { maxCounts: undefined, shape: 'list' });
+    const places = new RequestFiles(target, { maxCounts: undefined, shape: 'list' });
     places.add(photo);
     places.add(page);
     expect(target.files).toEqual([photo, page]);
@@ -39,7 +39,7 @@ describe('FilePlaces', () => {
   it('puts files into a list for each field, whatever its name', () => {
     const target: FileTarget = {};
     const hostile = { fieldname: '__proto__' };
-    const places = new FilePlaces(target, { maxCounts: undefined, shape: 'by-field' });
+    const places = new RequestFiles(target, { maxCounts: undefined, shape: 'by-field' });
     places.add(photo);
     places.add(hostile);
     places.add(photo);
@@ -54,7 +54,7 @@ describe('FilePlaces', () => {
       ['photo', 2],
       ['page', 1],
     ]);
-    const places = new FilePlaces({}, { maxCounts, shape: 'by-field' });
+    const places = new RequestFiles({}, { maxCounts, shape: 'by-field' });
     places.add(photo);
     places.add(page);
     places.add(photo);
@@ -75,7 +75,7 @@ describe('a file that a field does not take', () => {
     ['a\u202e"b\n', /in the field "a\\"b"; files/],
     ['photo', /more than 2 files in the field "photo", which takes no more/],
   ])('is refused by names: %j', (fieldname, says) => {
-    const places = new FilePlaces({}, { maxCounts, shape: 'by-field' });
+    const places = new RequestFiles({}, { maxCounts, shape: 'by-field' });
     places.add(photo);
     places.add(photo);
     expect(() => places.assertTakes(fieldname)).toThrow(says);
@@ -84,7 +84,7 @@ describe('a file that a field does not take', () => {
 
   it('is told no more than ten names', () => {
     const many = new Map(Array.from({ length: 12 }, (_, index) => [`f${index}`, 1]));
-    const places = new FilePlaces({}, { maxCounts: many, shape: 'by-field' });
+    const places = new RequestFiles({}, { maxCounts: many, shape: 'by-field' });
     expect(() => places.assertTakes('x')).toThrow(/"f0", .*"f9" and 2 more/);
   });
 });

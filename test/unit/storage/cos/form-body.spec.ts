@@ -172,7 +172,7 @@ describe('buildForm', () => {
     const { headers, body } = buildForm({ fields, size: 5, file });
     const target = toTarget(new URL(url));
     const call = { endpoint: 'POST object', method: 'POST', target, headers, body } as const;
-    const answer = await openTransport().exchange({ ...call, signal: NEVER }, 10);
+    const answer = await openTransport().requestBuffered({ ...call, signal: NEVER }, 10);
     expect(answer.status).toBe(204);
     const seen = onlyOf(requests);
     expect(seen.headers).toMatchObject(headers);

@@ -3,11 +3,11 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { WxCloudStorageError } from '../../../../lib/errors/errors.js';
 import type { AccessToken } from '../../../../lib/wechat/endpoints.js';
 import { AccessTokenCache } from '../../../../lib/wechat/tokens/access-token-cache.js';
-import type { UnwantedTokens } from '../../../../lib/wechat/tokens/token-fetcher.js';
+import type { TokensToReplace } from '../../../../lib/wechat/tokens/token-fetcher.js';
 
 interface Setup {
   readonly cache: AccessTokenCache;
-  readonly fetchToken: jest.Mock<(unwanted: UnwantedTokens) => Promise<AccessToken>>;
+  readonly fetchToken: jest.Mock<(unwanted: TokensToReplace) => Promise<AccessToken>>;
   /** Moves the clock to a second. */
   at(second: number): void;
 }
@@ -16,7 +16,7 @@ interface Setup {
 function setUp(expiresInSeconds = 7_200): Setup {
   let nowMs = 0;
   let count = 0;
-  const fetchToken = jest.fn<(unwanted: UnwantedTokens) => Promise<AccessToken>>(() => {
+  const fetchToken = jest.fn<(unwanted: TokensToReplace) => Promise<AccessToken>>(() => {
     count += 1;
     return Promise.resolve({ accessToken: `t${count}`, expiresInSeconds });
   });

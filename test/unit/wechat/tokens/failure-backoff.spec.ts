@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { FetchPace } from '../../../../lib/wechat/tokens/failure-backoff.js';
+import { FailureBackoff } from '../../../../lib/wechat/tokens/failure-backoff.js';
 
 const PACING = { free: 0, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 
-describe('FetchPace', () => {
+describe('FailureBackoff', () => {
   it('lets the free failures pass and then waits twice as long each time, up to a minute', () => {
-    const pace = new FetchPace(() => 0, { ...PACING, free: 2 });
+    const pace = new FailureBackoff(() => 0, { ...PACING, free: 2 });
     const waits = Array.from({ length: 10 }, () => {
       pace.failed();
       return pace.waitMs;
@@ -15,7 +15,7 @@ describe('FetchPace', () => {
 
   it('counts the wait down, and starts over after a success', () => {
     let nowMs = 0;
-    const pace = new FetchPace(() => nowMs, PACING);
+    const pace = new FailureBackoff(() => nowMs, PACING);
     pace.failed();
     nowMs = 999;
     expect(pace.waitMs).toBe(1);

@@ -2,12 +2,12 @@ import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { AccessTokenStore, StoredAccessToken } from '../../../../lib/options/options.js';
 import type { AccessToken } from '../../../../lib/wechat/endpoints.js';
 import { SharedTokenFetcher } from '../../../../lib/wechat/tokens/shared-token-fetcher.js';
-import type { UnwantedTokens } from '../../../../lib/wechat/tokens/token-fetcher.js';
+import type { TokensToReplace } from '../../../../lib/wechat/tokens/token-fetcher.js';
 import { until } from '../../../support/until.js';
 import { NEVER } from '../../support/server.js';
 
 const KEY = 'wx1:access-token:mark';
-const NONE: UnwantedTokens = { rejected: undefined, held: undefined };
+const NONE: TokensToReplace = { rejected: undefined, held: undefined };
 const LIFE_MS = 7_200_000;
 
 /** A store in this process, whose methods tests can break. */
@@ -41,7 +41,7 @@ let store: MemoryStore;
 let warnings: string[];
 let count: number;
 const fetchToken =
-  jest.fn<(unwanted: UnwantedTokens, signal: AbortSignal) => Promise<AccessToken>>();
+  jest.fn<(unwanted: TokensToReplace, signal: AbortSignal) => Promise<AccessToken>>();
 
 beforeEach(() => {
   [nowMs, count] = [0, 0];
