@@ -1,5 +1,5 @@
 export type { WxCloudRequestEvent, WxCloudTokenEvent, WxCloudUploadEvent } from './diagnostics.js';
-export type { UploadSource } from './body/open-source.js';
+export type { WxCloudUploadSource } from './body/open-source.js';
 export { WxAccessTokenProvider } from './wechat/tokens/wx-access-token-provider.js';
 export {
   FileTooLargeError,
@@ -8,12 +8,8 @@ export {
   TypeRefusedError,
   UploadRejectedError,
   WxCloudStorageError,
-  type FileTooLargeErrorParts,
-  type OptionsInvalidErrorParts,
-  type TimeoutPhase,
-  type UploadRejectedErrorParts,
+  type WxCloudTimeoutPhase,
   type WxCloudStorageErrorCode,
-  type WxCloudStorageErrorParts,
 } from './errors/errors.js';
 export { FileId, FileIds } from './http/upload/file-id.decorator.js';
 export {
@@ -29,28 +25,23 @@ export {
   WxCloudFilesInterceptor,
 } from './http/upload/upload.interceptors.js';
 export { WxCloudReplyInterceptor } from './http/reply/reply.interceptor.js';
-export {
-  wxCloudUpload,
-  type EngineFile,
-  type EngineStream,
-  type WxCloudUploadEngine,
-} from './http/upload/multer-engine.js';
+export { wxCloudUpload, type WxCloudUploadEngine } from './http/upload/multer-engine.js';
 export { WxCloudUploadedFile } from './http/upload/request-files.js';
-export { WxUploadProgress, type WxUploadProgressMessage } from './http/upload/upload-progress.js';
+export {
+  WxCloudUploadProgress,
+  type WxCloudUploadProgressMessage,
+} from './http/upload/upload-progress.js';
 export type {
-  AnswerTarget,
-  HijackableReply,
-  ServedFileOptions,
-  ServedRequest,
-  ServeOptions,
+  WxCloudServedFileOptions,
+  WxCloudServedRequest,
+  WxCloudServedResponse,
+  WxCloudServeOptions,
 } from './http/serve/serve-options.js';
-export type { Disposition } from './http/serve/content-disposition.js';
 export type {
-  WxCloudDeclaredSize,
   WxCloudFileField,
   WxCloudIncomingFile,
   WxCloudPathFactory,
-  WxCloudProgressId,
+  WxCloudHeaderOrField,
   WxCloudUploadEngineOptions,
   WxCloudUploadInterceptorOptions,
   WxCloudUploadLimits,
@@ -62,60 +53,42 @@ export type {
   WxCloudReplyOptions,
   WxCloudReplyPathFactory,
 } from './http/reply/reply-options.js';
+export type { WxCloudUploadProgressEvent } from './http/upload-progress-hub.js';
 export type {
-  WxFileProgressed,
-  WxUploadEnded,
-  WxUploadProgressEvent,
-} from './http/upload-progress-hub.js';
-export type {
-  AccessTokenAuth,
-  AccessTokenLock,
+  WxAccessTokenLock,
   AccessTokenStore,
-  CloudbaseTokenAuth,
-  CustomAuth,
-  GivenAccessToken,
-  HttpDispatcher,
-  LinkOptions,
-  OpenApiServiceAuth,
-  RetryOptions,
-  StableTokenAuth,
-  StoredAccessToken,
-  TimeoutOptions,
-  UploadOptions,
+  WxAccessToken,
+  WxStoredAccessToken,
   WxCloudAuth,
-  WxCloudStorageAuthOptions,
-  WxCloudStorageCommonOptions,
   WxCloudStorageOptions,
   WxCloudStorageOptionsFactory,
-  WxCloudStorageSecretOptions,
 } from './options/options.js';
 export type {
-  ByteRange,
-  DownloadBufferOptions,
-  DownloadFileOptions,
-  DownloadOptions,
-  DownloadUrlOptions,
-  ProgressOptions,
-  StoredCloudFile,
-  TransferProgress,
-  UploadBodyOptions,
-  UploadFileOptions,
+  WxCloudByteRange,
+  WxCloudDownloadBufferOptions,
+  WxCloudDownloadFileOptions,
+  WxCloudDownloadOptions,
+  WxCloudDownloadUrlOptions,
+  WxCloudStoredFile,
+  WxCloudTransferProgress,
+  WxCloudUploadBodyOptions,
+  WxCloudUploadFileOptions,
 } from './storage/call-options.js';
-export type { CallOptions } from './operations/operation-registry.js';
-export type { CheckOptions, CheckOutcome, StorageCheck } from './storage/self-check.js';
-export type { CloudDownload } from './storage/download.js';
-export type { CloudFileStat } from './storage/read-object.js';
-export type { ConfirmUploadOptions } from './storage/confirm-upload.js';
-export type { DeleteOutcome } from './storage/delete.js';
-export type { DownloadUrlOutcome } from './storage/links.js';
-export type { FileFailure, FileOk, FileOutcome, FileSuccess } from './storage/file-outcome.js';
-export type { UploadForm, UploadFormOptions } from './storage/direct-upload.js';
+export type { WxCloudCallOptions } from './operations/operation-registry.js';
 export type {
-  WxUploadEvent,
-  WxUploadProgressed,
-  WxUploadStored,
-} from './wx-cloud-storage.service.js';
-export { WxCloudFile, type WxCloudFileSource } from './storage/wx-cloud-file.js';
+  WxCloudCheckOptions,
+  WxCloudCheckOutcome,
+  WxCloudStorageCheck,
+} from './storage/self-check.js';
+export type { WxCloudDownload } from './storage/download.js';
+export type { WxCloudFileStat } from './storage/read-object.js';
+export type { WxCloudConfirmUploadOptions } from './storage/confirm-upload.js';
+export type { WxCloudDeleteOutcome } from './storage/delete.js';
+export type { WxCloudDownloadUrlOutcome } from './storage/links.js';
+export type { WxCloudFileOutcome } from './storage/file-outcome.js';
+export type { WxCloudUploadForm, WxCloudUploadFormOptions } from './storage/direct-upload.js';
+export type { WxCloudUploadWatchEvent } from './wx-cloud-storage.service.js';
+export { WxCloudFile } from './storage/wx-cloud-file.js';
 export type { WxCloudStorageModuleExtras } from './wx-cloud-storage.module.js';
 export { WxCloudStorageModule } from './wx-cloud-storage.module.js';
 export { WxCloudStorageService } from './wx-cloud-storage.service.js';

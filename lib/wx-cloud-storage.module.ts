@@ -17,7 +17,7 @@ import { OptionsInvalidError } from './errors/errors.js';
 import { registrarProvider } from './http/application-registry.js';
 import { RouteChecks } from './http/startup/route-checks.js';
 import { contextOf } from './http/storage-services.js';
-import { WxUploadProgress } from './http/upload/upload-progress.js';
+import { WxCloudUploadProgress } from './http/upload/upload-progress.js';
 import {
   describeOptions,
   type MakeOptions,
@@ -196,7 +196,7 @@ function complete(
       inject: [STORAGE_CONTEXT, service],
       useFactory: (context: MadeContext, given: object) => new StorageLifecycle(context, given),
     },
-    WxUploadProgress,
+    WxCloudUploadProgress,
     RouteChecks,
     registrarProvider({ context: STORAGE_CONTEXT, service }, name),
   ];
@@ -204,7 +204,7 @@ function complete(
     ...definition,
     global: isGlobal ?? false,
     providers,
-    exports: [service, tokenProvider, WxUploadProgress],
+    exports: [service, tokenProvider, WxCloudUploadProgress],
   };
 }
 

@@ -2,39 +2,47 @@ import { Inject, Logger, Optional, type StreamableFile } from '@nestjs/common';
 import { from, map, Observable } from 'rxjs';
 import { abandonSource } from './body/chunks.js';
 import { UNKNOWN_CONTENT_TYPE } from './body/content-type.js';
-import { typeOfSource, type UploadSource } from './body/open-source.js';
+import { typeOfSource, type WxCloudUploadSource } from './body/open-source.js';
 import { LOG_CONTEXT } from './diagnostics.js';
 import { respondWithFile, toStreamableFile } from './http/serve/serve-file.js';
-import type { ServedFileOptions, ServeOptions } from './http/serve/serve-options.js';
+import type { WxCloudServedFileOptions, WxCloudServeOptions } from './http/serve/serve-options.js';
 import { registerService, registerServiceClass } from './http/storage-services.js';
-import type { CallOptions } from './operations/operation-registry.js';
+import type { WxCloudCallOptions } from './operations/operation-registry.js';
 import type {
-  DownloadBufferOptions,
-  DownloadFileOptions,
-  DownloadOptions,
-  DownloadUrlOptions,
-  StoredCloudFile,
-  TransferProgress,
-  UploadBodyOptions,
-  UploadFileOptions,
+  WxCloudDownloadBufferOptions,
+  WxCloudDownloadFileOptions,
+  WxCloudDownloadOptions,
+  WxCloudDownloadUrlOptions,
+  WxCloudStoredFile,
+  WxCloudTransferProgress,
+  WxCloudUploadBodyOptions,
+  WxCloudUploadFileOptions,
 } from './storage/call-options.js';
-import { confirmUpload, type ConfirmUploadOptions } from './storage/confirm-upload.js';
-import type { DeleteOutcome } from './storage/delete.js';
+import { confirmUpload, type WxCloudConfirmUploadOptions } from './storage/confirm-upload.js';
+import type { WxCloudDeleteOutcome } from './storage/delete.js';
 import {
   createUploadForm,
-  type UploadForm,
-  type UploadFormOptions,
+  type WxCloudUploadForm,
+  type WxCloudUploadFormOptions,
 } from './storage/direct-upload.js';
 import {
-  type CloudDownload,
+  type WxCloudDownload,
   downloadToBuffer,
   downloadToFile,
   openDownload,
 } from './storage/download.js';
 import { unwrap } from './storage/file-outcome.js';
-import { addImageRules, assertImageRules, type DownloadUrlOutcome } from './storage/links.js';
-import { type CloudFileStat, objectExists, statObject } from './storage/read-object.js';
-import { type CheckOptions, checkStorage, type StorageCheck } from './storage/self-check.js';
+import {
+  addImageRules,
+  assertImageRules,
+  type WxCloudDownloadUrlOutcome,
+} from './storage/links.js';
+import { type WxCloudFileStat, objectExists, statObject } from './storage/read-object.js';
+import {
+  type WxCloudCheckOptions,
+  checkStorage,
+  type WxCloudStorageCheck,
+} from './storage/self-check.js';
 import {
   createDetachedContext,
   FailedContext,
@@ -46,20 +54,20 @@ import { uploadToPath } from './storage/upload.js';
 import { WxCloudFile } from './storage/wx-cloud-file.js';
 
 /** What happens to an upload. */
-export type WxUploadEvent = WxUploadProgressed | WxUploadStored;
+export type WxCloudUploadWatchEvent = UploadProgressed | UploadStored;
 
 /** An upload has got further. */
-export interface WxUploadProgressed extends TransferProgress {
+export interface UploadProgressed extends WxCloudTransferProgress {
   /** Tells the events apart. */
   readonly type: 'progress';
 }
 
 /** An upload has ended well; the last event. */
-export interface WxUploadStored {
+export interface UploadStored {
   /** Tells the events apart. */
   readonly type: 'stored';
   /** What is stored now. */
-  readonly file: StoredCloudFile;
+  readonly file: WxCloudStoredFile;
 }
 
 /**
@@ -95,9 +103,9 @@ export class WxCloudStorageService {
    */
   async upload(
     cloudPath: string,
-    body: UploadSource,
-    options: UploadBodyOptions = {},
-  ): Promise<StoredCloudFile> {
+    body: WxCloudUploadSource,
+    options: WxCloudUploadBodyOptions = {},
+  ): Promise<WxCloudStoredFile> {
     try {
       return await this.#context.operations.run('uploading', options, signal =>
         uploadToPath(this.#context, {
@@ -124,8 +132,8 @@ export class WxCloudStorageService {
   async uploadFile(
     localPath: string,
     cloudPath: string,
-    options: UploadFileOptions = {},
-  ): Promise<StoredCloudFile> {
+    options: WxCloudUploadFileOptions = {},
+  ): Promise<WxCloudStoredFile> {
     return this.#context.operations.run('uploading', options, signal =>
       uploadToPath(this.#context, {
         from: { localPath },
@@ -146,21 +154,24 @@ export class WxCloudStorageService {
    */
   watchUpload(
     cloudPath: string,
-    body: UploadSource,
-    options: Omit<UploadBodyOptions, 'onProgress'> = {},
-  ): Observable<WxUploadEvent> {
+    body: WxCloudUploadSource,
+    options: Omit<WxCloudUploadBodyOptions, 'onProgress'> = {},
+  ): Observable<WxCloudUploadWatchEvent> {
     return watchUpload(options, watched => this.upload(cloudPath, body, watched));
   }
 
   /**
    * Makes a form with which a client posts one file straight to the storage, past the application;
-   * see {@link UploadForm}. A path that is empty or ends in a slash is completed at random, which
+   * see {@link WxCloudUploadForm}. A path that is empty or ends in a slash is completed at random, which
    * is what files of strangers need: at a known path they would replace each other's. Check the
    * file with {@link WxCloudStorageService.confirmUpload} before you rely on it, and delete those
    * that never come to that.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`
    */
-  async createUploadForm(cloudPath = '', options: UploadFormOptions = {}): Promise<UploadForm> {
+  async createUploadForm(
+    cloudPath = '',
+    options: WxCloudUploadFormOptions = {},
+  ): Promise<WxCloudUploadForm> {
     return createUploadForm(this.#context, cloudPath, options);
   }
 
@@ -176,7 +187,10 @@ export class WxCloudStorageService {
    * before any call; `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_FILE_TOO_LARGE` and
    * `WX_CLOUD_TYPE_REFUSED` for a file that breaks a rule
    */
-  async confirmUpload(fileId: string, options: ConfirmUploadOptions = {}): Promise<CloudFileStat> {
+  async confirmUpload(
+    fileId: string,
+    options: WxCloudConfirmUploadOptions = {},
+  ): Promise<WxCloudFileStat> {
     return confirmUpload(this.#context, fileId, options);
   }
 
@@ -188,7 +202,7 @@ export class WxCloudStorageService {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
    * `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_RANGE_UNSATISFIABLE`; `WX_CLOUD_DOWNLOAD_FAILED`
    */
-  async download(fileId: string, options: DownloadOptions = {}): Promise<CloudDownload> {
+  async download(fileId: string, options: WxCloudDownloadOptions = {}): Promise<WxCloudDownload> {
     return openDownload(this.#context, fileId, options);
   }
 
@@ -198,7 +212,10 @@ export class WxCloudStorageService {
    * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does;
    * `WX_CLOUD_FILE_TOO_LARGE` when it has more than `maxBytes`, or than a buffer can have
    */
-  async downloadBuffer(fileId: string, options: DownloadBufferOptions = {}): Promise<Buffer> {
+  async downloadBuffer(
+    fileId: string,
+    options: WxCloudDownloadBufferOptions = {},
+  ): Promise<Buffer> {
     return downloadToBuffer(this.#context, fileId, options);
   }
 
@@ -211,7 +228,7 @@ export class WxCloudStorageService {
   async downloadToFile(
     fileId: string,
     localPath: string,
-    options: DownloadFileOptions = {},
+    options: WxCloudDownloadFileOptions = {},
   ): Promise<void> {
     return downloadToFile(this.#context, { fileId, localPath }, options);
   }
@@ -224,16 +241,16 @@ export class WxCloudStorageService {
    * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does, while
    * nothing is answered yet
    */
-  serve(fileId: string, options: ServeOptions): Promise<void>;
+  serve(fileId: string, options: WxCloudServeOptions): Promise<void>;
   /**
    * The same without a request: a `StreamableFile` for a handler to return, with type, length and
    * name, always whole.
    * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does
    */
-  serve(fileId: string, options?: ServedFileOptions): Promise<StreamableFile>;
+  serve(fileId: string, options?: WxCloudServedFileOptions): Promise<StreamableFile>;
   async serve(
     fileId: string,
-    options: ServeOptions | ServedFileOptions = {},
+    options: WxCloudServeOptions | WxCloudServedFileOptions = {},
   ): Promise<StreamableFile | void> {
     if (!('response' in options)) return toStreamableFile(this, fileId, options);
     return respondWithFile(this, fileId, options);
@@ -244,7 +261,7 @@ export class WxCloudStorageService {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
    * `WX_CLOUD_FILE_NOT_FOUND`
    */
-  async getDownloadUrl(fileId: string, options: DownloadUrlOptions = {}): Promise<string> {
+  async getDownloadUrl(fileId: string, options: WxCloudDownloadUrlOptions = {}): Promise<string> {
     return unwrap(await this.getDownloadUrls([fileId], options)).url;
   }
 
@@ -255,8 +272,8 @@ export class WxCloudStorageService {
    */
   async getDownloadUrls(
     fileIds: readonly string[],
-    options: DownloadUrlOptions = {},
-  ): Promise<readonly DownloadUrlOutcome[]> {
+    options: WxCloudDownloadUrlOptions = {},
+  ): Promise<readonly WxCloudDownloadUrlOutcome[]> {
     const { maxAgeSeconds, imageRules } = options;
     assertImageRules(imageRules);
     const outcomes = await this.#context.operations.run('asking for links', options, signal =>
@@ -272,7 +289,7 @@ export class WxCloudStorageService {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
    * `WX_CLOUD_API_FAILED`
    */
-  async delete(fileId: string, options: CallOptions = {}): Promise<void> {
+  async delete(fileId: string, options: WxCloudCallOptions = {}): Promise<void> {
     unwrap(await this.deleteMany([fileId], options));
   }
 
@@ -283,8 +300,8 @@ export class WxCloudStorageService {
    */
   async deleteMany(
     fileIds: readonly string[],
-    options: CallOptions = {},
-  ): Promise<readonly DeleteOutcome[]> {
+    options: WxCloudCallOptions = {},
+  ): Promise<readonly WxCloudDeleteOutcome[]> {
     return this.#context.operations.run('deleting', options, signal =>
       this.#context.deletions.delete({ fileIds, signal }),
     );
@@ -295,7 +312,7 @@ export class WxCloudStorageService {
    * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.stat} does, but for a
    * missing file
    */
-  async exists(fileId: string, options: CallOptions = {}): Promise<boolean> {
+  async exists(fileId: string, options: WxCloudCallOptions = {}): Promise<boolean> {
     return objectExists(this.#context, fileId, options);
   }
 
@@ -304,7 +321,7 @@ export class WxCloudStorageService {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
    * `WX_CLOUD_FILE_NOT_FOUND`
    */
-  async stat(fileId: string, options: CallOptions = {}): Promise<CloudFileStat> {
+  async stat(fileId: string, options: WxCloudCallOptions = {}): Promise<WxCloudFileStat> {
     return statObject(this.#context, fileId, options);
   }
 
@@ -315,7 +332,7 @@ export class WxCloudStorageService {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED`, `WX_CLOUD_REQUEST_TIMED_OUT` or
    * `WX_CLOUD_STORAGE_CLOSED` when the check itself was ended
    */
-  async check(options: CheckOptions = {}): Promise<StorageCheck> {
+  async check(options: WxCloudCheckOptions = {}): Promise<WxCloudStorageCheck> {
     return checkStorage(this.#context, options);
   }
 
@@ -332,16 +349,16 @@ registerServiceClass(WxCloudStorageService);
 
 /** Makes uploads observable: one a subscription, which ends with it. */
 function watchUpload(
-  options: UploadBodyOptions,
-  upload: (options: UploadBodyOptions) => Promise<StoredCloudFile>,
-): Observable<WxUploadEvent> {
+  options: WxCloudUploadBodyOptions,
+  upload: (options: WxCloudUploadBodyOptions) => Promise<WxCloudStoredFile>,
+): Observable<WxCloudUploadWatchEvent> {
   return new Observable(subscriber => {
     const controller = new AbortController();
     const signal = joinSignals(controller.signal, options.signal);
-    const onProgress = (progress: TransferProgress): void =>
+    const onProgress = (progress: WxCloudTransferProgress): void =>
       subscriber.next({ type: 'progress', ...progress });
     const stored = from(upload({ ...options, signal, onProgress })).pipe(
-      map((file): WxUploadEvent => ({ type: 'stored', file })),
+      map((file): WxCloudUploadWatchEvent => ({ type: 'stored', file })),
     );
     subscriber.add(stored.subscribe(subscriber));
     return () => controller.abort(new Error('Nobody watches the upload any more.'));

@@ -52,7 +52,7 @@ function configOf({ name, types }, reportTempFolder) {
       },
       apiReport: {
         enabled: true,
-        // A class that an exported one extends is part of the surface, its name exported or not.
+        // Types that exported ones refer to are part of the surface, even if their names are not exported.
         includeForgottenExports: true,
         reportFileName: name,
         reportFolder: REPORTS,
@@ -64,10 +64,7 @@ function configOf({ name, types }, reportTempFolder) {
       newlineKind: 'lf',
       messages: {
         compilerMessageReporting: { default: { logLevel: 'error' } },
-        extractorMessageReporting: {
-          ...silent,
-          'ae-forgotten-export': { logLevel: 'none', addToApiReportFile: true },
-        },
+        extractorMessageReporting: silent,
         tsdocMessageReporting: silent,
       },
     },

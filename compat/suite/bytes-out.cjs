@@ -126,7 +126,7 @@ exports.checks = {
       }
     }
     common.Controller()(ProgressController);
-    common.Inject(storage.WxUploadProgress)(ProgressController, undefined, 0);
+    common.Inject(storage.WxCloudUploadProgress)(ProgressController, undefined, 0);
     decorate(ProgressController, 'follow', {
       method: [common.Sse('progress/:id')],
       parameters: [common.Param('id')],

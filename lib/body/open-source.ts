@@ -28,7 +28,7 @@ import {
  * Content to upload. Text is sent as UTF-8. A stream is read once and destroyed when the upload
  * fails.
  */
-export type UploadSource =
+export type WxCloudUploadSource =
   Uint8Array | string | Blob | Readable | ReadableStream | AsyncIterable<Uint8Array | string>;
 
 /** ChunkReader that come one after the other, and that their source does not touch again. */
@@ -46,7 +46,7 @@ export interface QueuedSource extends AsyncIterable<Uint8Array> {
 export type SourceInput = SourceWithSize | QueuedInput | { readonly localPath: string };
 
 interface SourceWithSize {
-  readonly source: UploadSource;
+  readonly source: WxCloudUploadSource;
   /** The size, when the caller knows it: a stream is then not kept. */
   readonly size: number | undefined;
 }
@@ -167,7 +167,7 @@ async function openGiven(
 }
 
 /** The media type of a source whose first bytes show none. */
-export function typeOfSource(source: UploadSource): string {
+export function typeOfSource(source: WxCloudUploadSource): string {
   if (typeof source === 'string') return 'text/plain; charset=utf-8';
   return (source instanceof Blob && readMediaType(source.type)) || UNKNOWN_CONTENT_TYPE;
 }

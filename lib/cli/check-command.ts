@@ -1,9 +1,9 @@
 import type { LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
-  type CheckOutcome,
+  type WxCloudCheckOutcome,
   OptionsInvalidError,
-  type StorageCheck,
+  type WxCloudStorageCheck,
   WxCloudStorageModule,
   WxCloudStorageService,
 } from '../index.js';
@@ -17,16 +17,16 @@ const PARTS = [
   ['write', 'the bucket takes an object'],
   ['read', 'the bucket gives the object back'],
   ['delete', 'the bucket deletes the object'],
-] as const satisfies readonly (readonly [keyof StorageCheck, string])[];
+] as const satisfies readonly (readonly [keyof WxCloudStorageCheck, string])[];
 
-const TITLES: Readonly<Record<CheckOutcome['status'], string>> = {
+const TITLES: Readonly<Record<WxCloudCheckOutcome['status'], string>> = {
   ok: 'ok     ',
   failed: 'FAILED ',
   skipped: 'skipped',
 };
 
 /** Writes what a check has found, a line for each part. */
-export function describeCheck(found: StorageCheck, withBucket: boolean): readonly string[] {
+export function describeCheck(found: WxCloudStorageCheck, withBucket: boolean): readonly string[] {
   return PARTS.map(([part, meaning]) => {
     const { status, error } = found[part];
     const isOfBucket = part !== 'credential' && part !== 'environment';

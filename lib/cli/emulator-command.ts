@@ -1,5 +1,5 @@
 import {
-  type JournalEntry,
+  type WxCloudEmulatorJournalEntry,
   startWxCloudEmulator,
   type WxCloudEmulator,
 } from '../emulator/index.js';
@@ -34,7 +34,7 @@ export function describeEmulator(
  * Writes one request as one line: method, operation, path, status, bytes in and out, duration, and
  * what went wrong.
  */
-export function formatRequest(entry: JournalEntry): string {
+export function formatRequest(entry: WxCloudEmulatorJournalEntry): string {
   const { operation, method, status, requestBytes, responseBytes, durationMs } = entry;
   const path = cleanText(entry.path.replace(USER_INFO, '//'), MAX_PATH_CHARACTERS);
   const line = `${method} ${operation} ${path} ${status === 0 ? '-' : status}`;
@@ -42,7 +42,13 @@ export function formatRequest(entry: JournalEntry): string {
   return [`${line} ${size}, ${durationMs} ms`, ...remarksOn(entry)].join(', ');
 }
 
-function remarksOn({ errcode, cosCode, fault, via, aborted }: JournalEntry): readonly string[] {
+function remarksOn({
+  errcode,
+  cosCode,
+  fault,
+  via,
+  aborted,
+}: WxCloudEmulatorJournalEntry): readonly string[] {
   return [
     ...(errcode === undefined ? [] : [`errcode ${errcode}`]),
     ...(cosCode === undefined ? [] : [cleanText(cosCode, MAX_CODE_CHARACTERS)]),

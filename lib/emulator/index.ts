@@ -1,30 +1,16 @@
 export { startWxCloudEmulator } from './start-wx-cloud-emulator.js';
 export type { WxCloudEmulatorOptions } from './state/emulator-options.js';
 export type {
-  EmulatorClientOptions,
-  EmulatorObject,
+  WxCloudEmulatorClientOptions,
+  WxCloudEmulatorObject,
   WxCloudEmulator,
 } from './start-wx-cloud-emulator.js';
-export type { JournalEntry } from './state/journal.js';
-export type { EmulatorOperation } from './state/operation.js';
+export type { WxCloudEmulatorJournalEntry } from './state/journal.js';
+export type { WxCloudEmulatorOperation } from './state/operation.js';
+export type { WxCloudEmulatorMisconfiguration } from './state/misconfigurations.js';
+export type { WxCloudEmulatorFaults } from './state/faults.js';
 export type {
-  EmulatorMisconfiguration,
-  PlayedMisconfiguration,
-  SidecarMisconfiguration,
-  TokenMisconfiguration,
-} from './state/misconfigurations.js';
-export type { AddedFault, EmulatorFaults } from './state/faults.js';
-export type {
-  CosErrorEffect,
-  DelayEffect,
-  EmptyEffect,
-  EmulatorFault,
-  ErrcodeEffect,
-  FaultEffect,
-  FaultKind,
-  HangEffect,
-  ItemEffect,
-  MalformedJsonEffect,
-  ResetEffect,
-  StatusEffect,
+  WxCloudEmulatorFault,
+  WxCloudEmulatorFaultEffect,
+  WxCloudEmulatorFaultKind,
 } from './state/fault-effects.js';

@@ -8,17 +8,17 @@ import {
   resolveEmulatorOptions,
   type WxCloudEmulatorOptions,
 } from './state/emulator-options.js';
-import type { EmulatorFaults } from './state/faults.js';
-import type { JournalEntry } from './state/journal.js';
+import type { WxCloudEmulatorFaults } from './state/faults.js';
+import type { WxCloudEmulatorJournalEntry } from './state/journal.js';
 import { MemoryStore } from './state/memory-store.js';
 import type {
-  EmulatorMisconfiguration,
+  WxCloudEmulatorMisconfiguration,
   PlayedMisconfiguration,
 } from './state/misconfigurations.js';
 import type { ObjectStore } from './state/object-store.js';
 
 /** What an application needs to reach the emulator. */
-export interface EmulatorClientOptions {
+export interface WxCloudEmulatorClientOptions {
   /** The environment ID. */
   readonly env: string;
   /** The AppID. */
@@ -30,7 +30,7 @@ export interface EmulatorClientOptions {
 }
 
 /** An object as the emulator holds it. */
-export interface EmulatorObject {
+export interface WxCloudEmulatorObject {
   /** The object's path, without a leading slash. */
   readonly cloudPath: string;
   /** `cloud://<env>.<bucket>/<cloudPath>`. */
@@ -62,24 +62,24 @@ export interface WxCloudEmulator {
    */
   readonly sidecarTlsUrl: string;
   /** To be passed to `WxCloudStorageModule.forRoot()` as it is, or with more options beside it. */
-  readonly options: EmulatorClientOptions;
+  readonly options: WxCloudEmulatorClientOptions;
   /** The environment ID. */
   readonly env: string;
   /** The bucket's name. */
   readonly bucket: string;
   /** A snapshot of the newest 10,000 requests that have ended, oldest first. */
-  readonly journal: readonly JournalEntry[];
+  readonly journal: readonly WxCloudEmulatorJournalEntry[];
   /** What is to go wrong. */
-  readonly faults: EmulatorFaults;
+  readonly faults: WxCloudEmulatorFaults;
   /**
    * Plays a misconfiguration until it is removed, or the emulator reset; `faults.clear()` leaves
    * it. Of several that befall a call, the one that was added first counts; a fault counts before
    * them.
    * @throws {TypeError} when there is none of this name, naming those that there are
    */
-  misconfigure(name: EmulatorMisconfiguration): PlayedMisconfiguration;
+  misconfigure(name: WxCloudEmulatorMisconfiguration): PlayedMisconfiguration;
   /** A snapshot of all objects, in no promised order. */
-  readonly objects: readonly EmulatorObject[];
+  readonly objects: readonly WxCloudEmulatorObject[];
   /** An object's content; rejects when there is none of this path. */
   readObject(cloudPath: string): Promise<Buffer>;
   /** How many connections are open now, idle ones included. */
@@ -170,7 +170,7 @@ function toEmulator({ cloud, fronts, addresses }: EmulatorParts): WxCloudEmulato
       add: (fault: Parameters<typeof faults.add>[0]) => faults.add(fault),
       clear: () => faults.clear(),
     }),
-    misconfigure: (name: EmulatorMisconfiguration) => misconfigurations.add(name),
+    misconfigure: (name: WxCloudEmulatorMisconfiguration) => misconfigurations.add(name),
     get objects() {
       return snapshotOf(cloud);
     },
@@ -190,7 +190,7 @@ function toEmulator({ cloud, fronts, addresses }: EmulatorParts): WxCloudEmulato
   });
 }
 
-function snapshotOf({ store, fileIdPrefix }: EmulatedCloud): readonly EmulatorObject[] {
+function snapshotOf({ store, fileIdPrefix }: EmulatedCloud): readonly WxCloudEmulatorObject[] {
   return [...store.objects.values()].map(object => ({
     cloudPath: object.cloudPath,
     fileId: fileIdPrefix + object.cloudPath,

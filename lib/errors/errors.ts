@@ -173,11 +173,11 @@ export class FileTooLargeError extends WxCloudStorageError {
 }
 
 /** What a time limit was set on. */
-export type TimeoutPhase = 'connect' | 'headers' | 'idle' | 'total' | 'token';
+export type WxCloudTimeoutPhase = 'connect' | 'headers' | 'idle' | 'total' | 'token';
 
 /** What the error is made from. */
 interface RequestTimedOutParts {
-  readonly phase: TimeoutPhase;
+  readonly phase: WxCloudTimeoutPhase;
   readonly endpoint: string;
   /** Undefined when it is not one of this package's `timeouts`, but the dispatcher's own. */
   readonly timeoutMs: number | undefined;
@@ -187,7 +187,7 @@ interface RequestTimedOutParts {
 /** A remote call took longer than allowed. Code `WX_CLOUD_REQUEST_TIMED_OUT`. */
 export class RequestTimedOutError extends WxCloudStorageError {
   /** Which of the time limits was reached. */
-  readonly phase: TimeoutPhase;
+  readonly phase: WxCloudTimeoutPhase;
 
   /** Builds the error for one endpoint and phase. */
   constructor(parts: RequestTimedOutParts) {

@@ -4,10 +4,10 @@ import type { Type } from '@nestjs/common';
 import type { UploadBody } from '../body/upload-body.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { untilAborted } from '../operations/deadline.js';
-import type { StoredCloudFile, UploadObjectCall } from '../storage/call-options.js';
+import type { WxCloudStoredFile, UploadObjectCall } from '../storage/call-options.js';
 import { deleteLeftovers } from '../storage/clean-up.js';
-import type { DeleteOutcome } from '../storage/delete.js';
-import type { DownloadUrlOutcome } from '../storage/links.js';
+import type { WxCloudDeleteOutcome } from '../storage/delete.js';
+import type { WxCloudDownloadUrlOutcome } from '../storage/links.js';
 import type { StorageContext } from '../storage/storage-context.js';
 import { uploadObject } from '../storage/upload.js';
 import type { WxCloudFileSource } from '../storage/wx-cloud-file.js';
@@ -134,7 +134,7 @@ async function upload(
   context: StorageContext,
   service: object,
   call: UploadObjectCall,
-): Promise<StoredCloudFile> {
+): Promise<WxCloudStoredFile> {
   const { cloudPath, body, contentType, isPathUnique: uniquePath, onProgress, signal } = call;
   const source = await toSource(body, context.options.upload.memoryLimitBytes, signal);
   const options = { contentType, size: body.size, uniquePath, onProgress, signal };
@@ -192,8 +192,8 @@ async function readToEnd(source: Buffer | Readable): Promise<void> {
 function readStored(
   given: unknown,
   { cloudPath, body, contentType }: UploadObjectCall,
-): StoredCloudFile {
-  const { fileId, ...rest } = (given ?? {}) as Partial<StoredCloudFile>;
+): WxCloudStoredFile {
+  const { fileId, ...rest } = (given ?? {}) as Partial<WxCloudStoredFile>;
   if (typeof fileId !== 'string' || fileId === '') throw useless('upload', given);
   return {
     fileId,
@@ -209,7 +209,7 @@ async function remove(
   service: object,
   fileId: string,
   signal: AbortSignal,
-): Promise<DeleteOutcome> {
+): Promise<WxCloudDeleteOutcome> {
   try {
     await untilAborted(ask(service, 'delete', fileId, { signal }), signal);
     return { fileId, ok: true };
@@ -227,7 +227,7 @@ async function link(
   service: object,
   fileId: string,
   { maxAgeSeconds, signal }: Parameters<StorageContext['links']['get']>[0],
-): Promise<DownloadUrlOutcome> {
+): Promise<WxCloudDownloadUrlOutcome> {
   const asking = ask(service, 'getDownloadUrl', fileId, { maxAgeSeconds, signal });
   const url = await untilAborted(asking, signal);
   if (typeof url !== 'string') throw useless('getDownloadUrl', url);

@@ -1,10 +1,10 @@
 import { Observable, Subject } from 'rxjs';
 
 /** How far the files of a request have got on their way from the application to the storage. */
-export type WxUploadProgressEvent = WxFileProgressed | WxUploadEnded;
+export type WxCloudUploadProgressEvent = FileProgressed | UploadEnded;
 
 /** A file has got further; its last event has as many transferred bytes as there are in all. */
-export interface WxFileProgressed {
+export interface FileProgressed {
   /** Tells the events apart. */
   readonly type: 'progress';
   /** Which file of the form it is, from 0, in the order of the form. */
@@ -21,7 +21,7 @@ export interface WxFileProgressed {
 }
 
 /** The request has ended; the last event. */
-export interface WxUploadEnded {
+export interface UploadEnded {
   /** Tells the events apart. */
   readonly type: 'end';
   /**
@@ -33,7 +33,7 @@ export interface WxUploadEnded {
 
 /** The files of one ID and those who watch them. */
 interface Channel {
-  readonly events: Subject<WxUploadProgressEvent>;
+  readonly events: Subject<WxCloudUploadProgressEvent>;
   watchers: number;
   uploads: number;
 }
@@ -50,7 +50,7 @@ export class UploadProgressHub {
   readonly #channels = new Map<string, Channel>();
 
   /** The events of one upload, from now on; completes with the upload. */
-  watch(id: string): Observable<WxUploadProgressEvent> {
+  watch(id: string): Observable<WxCloudUploadProgressEvent> {
     return new Observable(subscriber => {
       const channel = this.#open(id);
       channel.watchers += 1;
@@ -85,7 +85,7 @@ export class UploadProgressHub {
   #open(id: string): Channel {
     const known = this.#channels.get(id);
     if (known !== undefined) return known;
-    const channel = { events: new Subject<WxUploadProgressEvent>(), watchers: 0, uploads: 0 };
+    const channel = { events: new Subject<WxCloudUploadProgressEvent>(), watchers: 0, uploads: 0 };
     this.#channels.set(id, channel);
     return channel;
   }
@@ -98,19 +98,19 @@ export class UploadProgressHub {
 
 /** The upload of one request. */
 export class RunningUpload {
-  readonly #events: Subject<WxUploadProgressEvent>;
-  readonly #onEnd: (event: WxUploadEnded) => void;
+  readonly #events: Subject<WxCloudUploadProgressEvent>;
+  readonly #onEnd: (event: UploadEnded) => void;
   readonly #toldAtMs = new Map<number, number>();
   #isEnded = false;
 
   /** `onEnd` is called once. */
-  constructor(events: Subject<WxUploadProgressEvent>, onEnd: (event: WxUploadEnded) => void) {
+  constructor(events: Subject<WxCloudUploadProgressEvent>, onEnd: (event: UploadEnded) => void) {
     this.#events = events;
     this.#onEnd = onEnd;
   }
 
   /** A file has got further. Told ten times a second at most, and at its end. */
-  report(progress: Omit<WxFileProgressed, 'type'>): void {
+  report(progress: Omit<FileProgressed, 'type'>): void {
     const { index, transferredBytes, totalBytes } = progress;
     const nowMs = performance.now();
     const isDue = nowMs - (this.#toldAtMs.get(index) ?? -Infinity) >= LEAST_INTERVAL_MS;

@@ -38,7 +38,7 @@ class PendingSet<T> {
 }
 
 /** What every method of the service takes. */
-export interface CallOptions {
+export interface WxCloudCallOptions {
   /** Ends the call; it then rejects with `WX_CLOUD_REQUEST_ABORTED`. @defaultValue none */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -83,7 +83,7 @@ export class OperationRegistry {
    * Starts an operation that outlives one promise, as a download does; it runs until it is disposed
    * of.
    */
-  start(operation: string, { signal, timeoutMs = this.#totalMs }: CallOptions): Deadline {
+  start(operation: string, { signal, timeoutMs = this.#totalMs }: WxCloudCallOptions): Deadline {
     assertTimeout(timeoutMs);
     assertSignal(signal);
     const deadline = startDeadline({ operation, timeoutMs, signal });
@@ -112,7 +112,7 @@ export class OperationRegistry {
    */
   async run<T>(
     operation: string,
-    options: CallOptions,
+    options: WxCloudCallOptions,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const deadline = this.start(operation, options);

@@ -1,5 +1,5 @@
 /** An access token as a store keeps it. */
-export interface StoredAccessToken {
+export interface WxStoredAccessToken {
   /** The token; a secret. */
   readonly accessToken: string;
   /**
@@ -10,7 +10,7 @@ export interface StoredAccessToken {
 }
 
 /** The right to fetch a token for everybody. */
-export interface AccessTokenLock {
+export interface WxAccessTokenLock {
   /**
    * Larger than that of every lock of the same key before; by it the store knows a holder that
    * comes too late.
@@ -27,17 +27,17 @@ export interface AccessTokenLock {
  */
 export interface AccessTokenStore {
   /** The token that was set last and still lives; undefined when there is none. */
-  get(key: string): Promise<StoredAccessToken | undefined>;
+  get(key: string): Promise<WxStoredAccessToken | undefined>;
   /**
    * Keeps a token until its end. False, and nothing is kept, when a later lock of the key was given
    * out meanwhile.
    */
-  set(key: string, token: StoredAccessToken, lock: AccessTokenLock): Promise<boolean>;
+  set(key: string, token: WxStoredAccessToken, lock: WxAccessTokenLock): Promise<boolean>;
   /**
    * Takes the lock of a key for at most `ttlMs` milliseconds; undefined while another holds it.
    * Does not wait.
    */
-  lock(key: string, ttlMs: number): Promise<AccessTokenLock | undefined>;
+  lock(key: string, ttlMs: number): Promise<WxAccessTokenLock | undefined>;
 }
 
 /**
@@ -98,7 +98,7 @@ export interface CloudbaseTokenAuth {
 }
 
 /** A token, and for how long it is good. */
-export interface GivenAccessToken {
+export interface WxAccessToken {
   /** The token; never logged, never part of an error. */
   readonly accessToken: string;
   /** Its life in seconds from now on, above 0. */
@@ -116,7 +116,7 @@ export interface CustomAuth {
    * Gives a token. It is called once for any number of callers, again before the token's life ends,
    * and after WeChat refused the token: it should then give another one.
    */
-  readonly getToken: () => GivenAccessToken | Promise<GivenAccessToken>;
+  readonly getToken: () => WxAccessToken | Promise<WxAccessToken>;
 }
 
 /** The ways to authenticate. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { AccessTokenStore, GivenAccessToken, HttpDispatcher } from './options.js';
+import type { AccessTokenStore, WxAccessToken, HttpDispatcher } from './options.js';
 
 const MASK = '[secret]';
 
@@ -66,7 +66,7 @@ export interface ResolvedCustomAuth {
   /** Selects it. */
   readonly type: 'custom';
   /** Gives a token and its life. */
-  readonly getToken: () => GivenAccessToken | Promise<GivenAccessToken>;
+  readonly getToken: () => WxAccessToken | Promise<WxAccessToken>;
 }
 
 /** How to authenticate, decided. */

@@ -3,7 +3,11 @@ import { performance } from 'node:perf_hooks';
 import { isUint8Array } from 'node:util/types';
 import { Logger } from '@nestjs/common';
 import { OptionsInvalidError } from '../errors/errors.js';
-import type { AccessTokenLock, AccessTokenStore, StoredAccessToken } from '../options/options.js';
+import type {
+  WxAccessTokenLock,
+  AccessTokenStore,
+  WxStoredAccessToken,
+} from '../options/options.js';
 import { orDefault, readGroup, readName } from '../options/validation.js';
 import {
   decodeReadValue,
@@ -131,7 +135,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
   readonly #run: RunScript;
   readonly #prefix: string;
   readonly #cipher: TokenCipher;
-  readonly #grants = new WeakMap<AccessTokenLock, Grant>();
+  readonly #grants = new WeakMap<WxAccessTokenLock, Grant>();
   readonly #logger = new Logger(redisAccessTokenStore.name);
   #hasWarned = false;
 
@@ -141,7 +145,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
     this.#cipher = cipher;
   }
 
-  async get(key: string): Promise<StoredAccessToken | undefined> {
+  async get(key: string): Promise<WxStoredAccessToken | undefined> {
     const name = this.#name(key, 'token');
     const read = decodeReadValue(await this.#run({ script: READ_TOKEN, keys: [name], values: [] }));
     if (read === undefined) return undefined;
@@ -159,7 +163,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
     );
   }
 
-  async set(key: string, token: StoredAccessToken, lock: AccessTokenLock): Promise<boolean> {
+  async set(key: string, token: WxStoredAccessToken, lock: WxAccessTokenLock): Promise<boolean> {
     const name = this.#name(key, 'token');
     const value = this.#cipher.seal(token.accessToken, name);
     const lifeMs = Math.floor(token.expiresInMs);
@@ -172,7 +176,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
     return decodeWritten(reply);
   }
 
-  async lock(key: string, ttlMs: number): Promise<AccessTokenLock | undefined> {
+  async lock(key: string, ttlMs: number): Promise<WxAccessTokenLock | undefined> {
     const name = this.#name(key, 'lock');
     const owner = randomUUID();
     const wholeTtlMs = Math.ceil(ttlMs);
@@ -185,7 +189,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
     return taken === undefined ? undefined : this.#lockOf(taken, name, owner);
   }
 
-  #lockOf({ fence, redisTimeUs }: TakenLock, name: string, owner: string): AccessTokenLock {
+  #lockOf({ fence, redisTimeUs }: TakenLock, name: string, owner: string): WxAccessTokenLock {
     const release = async (): Promise<void> => {
       await this.#run({ script: RELEASE_LOCK, keys: [name], values: [owner] });
     };
@@ -198,7 +202,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
    * What Redis's clock shows now, in microseconds, reckoned from when it gave the lock; 0 for a
    * lock that is not of this store.
    */
-  #redisTimeUs(lock: AccessTokenLock): number {
+  #redisTimeUs(lock: WxAccessTokenLock): number {
     const grant = this.#grants.get(lock);
     if (grant === undefined) return 0;
     return Math.floor(grant.redisTimeUs + (performance.now() - grant.atMs) * 1000);

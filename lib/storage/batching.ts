@@ -2,7 +2,7 @@ import { setImmediate, setTimeout } from 'node:timers';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { createSharedController, untilAborted } from '../operations/deadline.js';
 import { BATCH_LIMIT } from '../wechat/endpoints.js';
-import { failure, type FileOutcome } from './file-outcome.js';
+import { failure, type WxCloudFileOutcome } from './file-outcome.js';
 
 /** How many calls for one list run at a time. */
 const PARALLEL_CALLS = 8;
@@ -52,7 +52,7 @@ interface BatchRequest<Item, Result> {
   /** The file that an item is about. */
   readonly fileIdOf: (item: Item) => string;
   /** Sends the request. */
-  readonly send: (items: readonly Item[]) => Promise<readonly FileOutcome<Result>[]>;
+  readonly send: (items: readonly Item[]) => Promise<readonly WxCloudFileOutcome<Result>[]>;
   /** Ends the request. */
   readonly signal: AbortSignal;
   /** From 0 to below 1, to pick files. @defaultValue Math.random */
@@ -80,7 +80,7 @@ const TRIALS = 2;
  */
 export async function sendSplittingOnError<Item, Result>(
   batch: BatchRequest<Item, Result>,
-): Promise<readonly FileOutcome<Result>[]> {
+): Promise<readonly WxCloudFileOutcome<Result>[]> {
   const { items, random } = batch;
   const whole = await tryBatch(batch, items);
   if (!whole.isPerhapsOneFile || items.length === 1) return whole.outcomes;
@@ -98,7 +98,7 @@ export async function sendSplittingOnError<Item, Result>(
 
 /** The end of one call. */
 interface Attempt<Result> {
-  readonly outcomes: readonly FileOutcome<Result>[];
+  readonly outcomes: readonly WxCloudFileOutcome<Result>[];
   /** True when the call failed for what may be one file's doing. */
   readonly isPerhapsOneFile: boolean;
 }
@@ -132,7 +132,7 @@ function failAll<Item, Result>(
   { fileIdOf }: BatchRequest<Item, Result>,
   items: readonly Item[],
   { outcomes: [first] }: Attempt<Result>,
-): readonly FileOutcome<Result>[] {
+): readonly WxCloudFileOutcome<Result>[] {
   return items.flatMap(item => (first ? { ...first, fileId: fileIdOf(item) } : []));
 }
 
@@ -150,7 +150,7 @@ interface Part<Item> {
 async function split<Item, Result>(
   batch: BatchRequest<Item, Result>,
   { items, isKnownToFail }: Part<Item>,
-): Promise<readonly FileOutcome<Result>[]> {
+): Promise<readonly WxCloudFileOutcome<Result>[]> {
   if (items.length === 0) return [];
   if (!isKnownToFail || items.length === 1) {
     const { outcomes, isPerhapsOneFile } = await tryBatch(batch, items);

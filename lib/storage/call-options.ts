@@ -1,9 +1,9 @@
 import type { UploadBody } from '../body/upload-body.js';
 import type { StorageLogger } from '../diagnostics.js';
-import type { CallOptions } from '../operations/operation-registry.js';
+import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 
 /** What a link is asked for with. */
-export interface DownloadUrlOptions extends CallOptions {
+export interface WxCloudDownloadUrlOptions extends WxCloudCallOptions {
   /**
    * The life of the link in seconds, from 1 to 86400; files that everybody may read get links
    * without end.
@@ -20,7 +20,7 @@ export interface DownloadUrlOptions extends CallOptions {
 }
 
 /** A part of a file, by its bytes. */
-export interface ByteRange {
+export interface WxCloudByteRange {
   /** The first byte, from 0. @defaultValue 0 */
   readonly start?: number | undefined;
   /**
@@ -31,7 +31,7 @@ export interface ByteRange {
 }
 
 /** How far a transfer has got. */
-export interface TransferProgress {
+export interface WxCloudTransferProgress {
   /** How many bytes were handed over so far. */
   readonly transferredBytes: number;
   /** How many there are in all. */
@@ -44,11 +44,11 @@ export interface ProgressOptions {
    * Called for every piece, some 64 KiB apart, from the first to the last one: keep it short. An
    * upload that is repeated starts from 0 again. What it throws is logged, once. @defaultValue none
    */
-  readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+  readonly onProgress?: ((progress: WxCloudTransferProgress) => void) | undefined;
 }
 
 /** What a download into a local file takes. */
-export interface DownloadFileOptions extends CallOptions, ProgressOptions {
+export interface WxCloudDownloadFileOptions extends WxCloudCallOptions, ProgressOptions {
   /**
    * True when the MD5 of what arrived is compared with the ETag, which fails the download when they
    * differ. Needs an ETag that is an MD5, as that of every file uploaded in one piece, and the
@@ -58,13 +58,13 @@ export interface DownloadFileOptions extends CallOptions, ProgressOptions {
 }
 
 /** What a download takes. */
-export interface DownloadOptions extends DownloadFileOptions {
+export interface WxCloudDownloadOptions extends WxCloudDownloadFileOptions {
   /** The part that is wanted. @defaultValue the whole file */
-  readonly range?: ByteRange | undefined;
+  readonly range?: WxCloudByteRange | undefined;
 }
 
 /** What a download into memory takes. */
-export interface DownloadBufferOptions extends DownloadOptions {
+export interface WxCloudDownloadBufferOptions extends WxCloudDownloadOptions {
   /**
    * Number of bytes the file may have; a larger one is refused before it is read. So is one that no
    * buffer has room for, whatever is given here.
@@ -74,7 +74,7 @@ export interface DownloadBufferOptions extends DownloadOptions {
 }
 
 /** What a local file is uploaded with. */
-export interface UploadFileOptions extends CallOptions, ProgressOptions {
+export interface WxCloudUploadFileOptions extends WxCloudCallOptions, ProgressOptions {
   /**
    * The media type to store it with.
    * @defaultValue what its first bytes show, else `application/octet-stream`
@@ -90,8 +90,8 @@ export interface UploadFileOptions extends CallOptions, ProgressOptions {
 }
 
 /** What a body is uploaded with. */
-export interface UploadBodyOptions
-  extends CallOptions, ProgressOptions, Pick<UploadFileOptions, 'uniquePath'> {
+export interface WxCloudUploadBodyOptions
+  extends WxCloudCallOptions, ProgressOptions, Pick<WxCloudUploadFileOptions, 'uniquePath'> {
   /**
    * The media type to store it with. @defaultValue what its first bytes show, else a Blob's own
    * type, `text/plain` for a string, `application/octet-stream`
@@ -106,7 +106,7 @@ export interface UploadBodyOptions
 }
 
 /** An object that is in the storage. */
-export interface StoredCloudFile {
+export interface WxCloudStoredFile {
   /** `cloud://env.bucket/path`: what to keep, and to hand to mini programs. */
   readonly fileId: string;
   /** The object's path. */

@@ -7,11 +7,11 @@ import {
 import { fitsContent, toServedType } from '../body/served-type.js';
 import { HEAD_BYTES } from '../body/upload-body.js';
 import { FileTooLargeError, TypeRefusedError, WxCloudStorageError } from '../errors/errors.js';
-import type { CallOptions } from '../operations/operation-registry.js';
+import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { deleteLeftovers } from './clean-up.js';
 import { assertMaxBytes } from './download.js';
 import {
-  type CloudFileStat,
+  type WxCloudFileStat,
   type FetchedObject,
   fetchObject,
   type ObjectPart,
@@ -21,7 +21,7 @@ import type { StorageContext } from './storage-context.js';
 import { LONGEST_TICKET_MS, type UploadTicket } from './upload-tickets.js';
 
 /** The rules for a file that a client has posted straight to the storage. */
-export interface ConfirmUploadOptions extends CallOptions {
+export interface WxCloudConfirmUploadOptions extends WxCloudCallOptions {
   /**
    * The ticket of the form, as the client sends it back: only with it is a file deleted that breaks
    * a rule. Pass it on unless your own records say that the file was confirmed before.
@@ -53,8 +53,8 @@ const CLOCK_TOLERANCE_MS = 2_000;
 export async function confirmUpload(
   context: StorageContext,
   givenId: string,
-  options: ConfirmUploadOptions,
-): Promise<CloudFileStat> {
+  options: WxCloudConfirmUploadOptions,
+): Promise<WxCloudFileStat> {
   assertRules(options);
   const { fileId } = context.fileIdScope.parse(givenId);
   const ticket = context.tickets.verify(fileId, options.ticket);
@@ -82,7 +82,7 @@ function lastTicketEnd(ticket: UploadTicket | undefined): number {
 }
 
 interface PostedObject {
-  readonly stat: CloudFileStat;
+  readonly stat: WxCloudFileStat;
   /** Its first bytes. */
   readonly head: Buffer;
   /** The time since it was stored, by the storage's own clock; NaN when it does not say. */
@@ -120,7 +120,7 @@ async function readEmpty(
   return { stat, head: Buffer.alloc(0), ageMs: readAge(fetched, stat) };
 }
 
-function readAge({ response }: FetchedObject, { lastModified }: CloudFileStat): number {
+function readAge({ response }: FetchedObject, { lastModified }: WxCloudFileStat): number {
   return Date.parse(response.header('date') ?? '') - (lastModified?.getTime() ?? Number.NaN);
 }
 
@@ -133,7 +133,7 @@ interface Verdict {
 
 async function judge(
   { stat, head }: PostedObject,
-  options: ConfirmUploadOptions,
+  options: WxCloudConfirmUploadOptions,
 ): Promise<Verdict> {
   const { maxBytes = DEFAULT_MAX_BYTES, contentTypes, detectContentType: ask } = options;
   if (stat.size > maxBytes) {
@@ -177,7 +177,10 @@ async function removeRefused(context: StorageContext, fileId: string): Promise<v
   await deleteLeftovers(context, [{ fileId, isPathUnique: true }]);
 }
 
-function assertRules({ maxBytes = DEFAULT_MAX_BYTES, contentTypes }: ConfirmUploadOptions): void {
+function assertRules({
+  maxBytes = DEFAULT_MAX_BYTES,
+  contentTypes,
+}: WxCloudConfirmUploadOptions): void {
   assertMaxBytes(maxBytes);
   if (contentTypes === undefined) return;
   if (Array.isArray(contentTypes) && contentTypes.every(type => typeof type === 'string')) return;

@@ -8,15 +8,15 @@ import {
 } from '../wechat/endpoints.js';
 import type { RequestBatcher } from './batching.js';
 import { type FileCallsContext, batchFiles } from './file-calls.js';
-import { type FileList, type FileOutcome, itemFailure, settleEach } from './file-outcome.js';
+import { type FileList, type WxCloudFileOutcome, itemFailure, settleEach } from './file-outcome.js';
 
 /** True when one file is gone, or why not. */
-export type DeleteOutcome = FileOutcome<object>;
+export type WxCloudDeleteOutcome = WxCloudFileOutcome<object>;
 
 /** Deletes files; what is to be deleted at the same time shares calls. */
 export class FileDeletions {
   readonly #context: FileCallsContext;
-  readonly #gatherer: RequestBatcher<string, DeleteOutcome>;
+  readonly #gatherer: RequestBatcher<string, WxCloudDeleteOutcome>;
 
   /** Makes no call yet. */
   constructor(context: FileCallsContext) {
@@ -30,7 +30,7 @@ export class FileDeletions {
   }
 
   /** One outcome a file, in order. A file that does not exist counts as deleted. */
-  async delete({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
+  async delete({ fileIds, signal }: FileList): Promise<readonly WxCloudDeleteOutcome[]> {
     const { fileIdScope, linkCache } = this.#context;
     const forget = (list: readonly string[]): void =>
       list.forEach(fileId => linkCache.forget(fileId));
@@ -43,7 +43,7 @@ export class FileDeletions {
     });
   }
 
-  async #send({ fileIds, signal }: FileList): Promise<readonly DeleteOutcome[]> {
+  async #send({ fileIds, signal }: FileList): Promise<readonly WxCloudDeleteOutcome[]> {
     const { api, options } = this.#context;
     const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
     try {
@@ -65,7 +65,7 @@ function isOfMissingFile(error: unknown): boolean {
   return status !== undefined && saysFileIsMissing({ status, errmsg });
 }
 
-function toOutcome(fileId: string, item: BatchItemStatus | undefined): DeleteOutcome {
+function toOutcome(fileId: string, item: BatchItemStatus | undefined): WxCloudDeleteOutcome {
   // What WeChat answers for a missing file is not documented; either way the file is gone.
   if (item !== undefined && (item.status === 0 || saysFileIsMissing(item)))
     return { fileId, ok: true };

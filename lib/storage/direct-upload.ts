@@ -1,12 +1,12 @@
 import { assertCloudPath, generateCloudPath } from '../file-id/cloud-path.js';
-import type { CallOptions } from '../operations/operation-registry.js';
+import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { repeat } from '../wechat/repeat-call.js';
 import { toFormFields } from './cos/post-object.js';
 import type { StorageContext } from './storage-context.js';
 import { assertContentType, requestUploadLink } from './upload.js';
 
 /** What a form for a client is made with. */
-export interface UploadFormOptions extends CallOptions {
+export interface WxCloudUploadFormOptions extends WxCloudCallOptions {
   /**
    * The media type that the object is stored with, whatever the client sends. @defaultValue none:
    * the object is stored as `application/octet-stream`
@@ -20,7 +20,7 @@ export interface UploadFormOptions extends CallOptions {
  * What a client needs to post one file straight to the storage. Whoever has it can store a file at
  * its path, and replace it, until `expiresAt`: give it to that client alone, and do not log it.
  */
-export interface UploadForm {
+export interface WxCloudUploadForm {
   /** Where to `POST` the form, as `multipart/form-data`. */
   readonly url: string;
   /** The fields of the form, in their order; the file comes behind them, as the field `file`. */
@@ -52,8 +52,8 @@ const LAST_TIME_MS = 8.64e15;
 export async function createUploadForm(
   context: StorageContext,
   path: string,
-  options: UploadFormOptions,
-): Promise<UploadForm> {
+  options: WxCloudUploadFormOptions,
+): Promise<WxCloudUploadForm> {
   const { contentType, extension } = options;
   assertContentType(contentType);
   const isPrefix = path === '' || (typeof path === 'string' && path.endsWith('/'));

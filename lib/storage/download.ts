@@ -7,15 +7,15 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { FileTooLargeError, WxCloudStorageError } from '../errors/errors.js';
 import {
-  type DownloadBufferOptions,
-  type DownloadFileOptions,
-  type DownloadOptions,
+  type WxCloudDownloadBufferOptions,
+  type WxCloudDownloadFileOptions,
+  type WxCloudDownloadOptions,
   reportProgress,
 } from './call-options.js';
 import { ObjectBody } from './object-stream.js';
 import {
   assertRange,
-  type CloudFileStat,
+  type WxCloudFileStat,
   fetchObject,
   type ObjectPart,
   readPart,
@@ -24,7 +24,7 @@ import {
 import type { StorageContext } from './storage-context.js';
 
 /** An object that is being downloaded, or a part of it. */
-export interface CloudDownload extends Omit<CloudFileStat, 'fileId' | 'cloudPath'> {
+export interface WxCloudDownload extends Omit<WxCloudFileStat, 'fileId' | 'cloudPath'> {
   /**
    * The content. Belongs to the caller: read it to its end or destroy it, else its connection stays
    * in use until the call's time is up. It ends in an error, never short, when the content does not
@@ -43,8 +43,8 @@ export interface CloudDownload extends Omit<CloudFileStat, 'fileId' | 'cloudPath
 export async function openDownload(
   context: StorageContext,
   fileId: string,
-  options: DownloadOptions,
-): Promise<CloudDownload> {
+  options: WxCloudDownloadOptions,
+): Promise<WxCloudDownload> {
   const { range, verifyEtag = false, onProgress } = options;
   assertRange(range);
   const headers = toRangeHeader(range);
@@ -71,7 +71,7 @@ export async function openDownload(
   }
 }
 
-function describeDownload({ stat, start, end }: ObjectPart, body: Readable): CloudDownload {
+function describeDownload({ stat, start, end }: ObjectPart, body: Readable): WxCloudDownload {
   const { contentType, contentEncoding, etag, lastModified, size: totalSize } = stat;
   const described = { contentType, contentEncoding, etag, lastModified, totalSize };
   return { body, size: end - start, start, ...described };
@@ -100,7 +100,7 @@ const DEFAULT_MAX_BYTES = 104_857_600;
 export async function downloadToBuffer(
   context: StorageContext,
   fileId: string,
-  { maxBytes = DEFAULT_MAX_BYTES, ...options }: DownloadBufferOptions,
+  { maxBytes = DEFAULT_MAX_BYTES, ...options }: WxCloudDownloadBufferOptions,
 ): Promise<Buffer> {
   assertMaxBytes(maxBytes);
   const { body, size } = await openDownload(context, fileId, options);
@@ -151,7 +151,7 @@ export function assertMaxBytes(maxBytes: number): void {
 export async function downloadToFile(
   context: StorageContext,
   { fileId, localPath }: { readonly fileId: string; readonly localPath: string },
-  { verifyEtag, onProgress, ...options }: DownloadFileOptions,
+  { verifyEtag, onProgress, ...options }: WxCloudDownloadFileOptions,
 ): Promise<void> {
   await context.operations.run('downloading', options, async signal => {
     const { body } = await openDownload(context, fileId, { signal, verifyEtag, onProgress });

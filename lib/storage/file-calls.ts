@@ -4,7 +4,7 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 import { isTransient } from '../wechat/repeat-call.js';
 import type { AuthorizedApi } from '../wechat/wechat-api.js';
 import { RequestBatcher, sendSplittingOnError } from './batching.js';
-import type { FileOutcome } from './file-outcome.js';
+import type { WxCloudFileOutcome } from './file-outcome.js';
 import type { LinkCache } from './link-cache.js';
 
 /** The part of an instance that calls for files work with. */
@@ -29,7 +29,7 @@ interface BatchedCall<Item, Result> {
   readonly send: (
     items: readonly Item[],
     signal: AbortSignal,
-  ) => Promise<readonly FileOutcome<Result>[]>;
+  ) => Promise<readonly WxCloudFileOutcome<Result>[]>;
   /** True when what is transient is tried again here; false leaves that to the caller. */
   readonly isRepeated: boolean;
 }
@@ -41,9 +41,9 @@ interface BatchedCall<Item, Result> {
 export function batchFiles<Item, Result>(
   { options }: Pick<FileCallsContext, 'options'>,
   { keyOf, fileIdOf, send, isRepeated }: BatchedCall<Item, Result>,
-): RequestBatcher<Item, FileOutcome<Result>> {
+): RequestBatcher<Item, WxCloudFileOutcome<Result>> {
   const { retry: policy, links } = options;
-  return new RequestBatcher<Item, FileOutcome<Result>>({
+  return new RequestBatcher<Item, WxCloudFileOutcome<Result>>({
     windowMs: links.batchWindowMs,
     keyOf,
     // An answer may spell an ID in another form: no two files of a call have the same one.

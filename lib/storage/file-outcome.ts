@@ -5,7 +5,7 @@ import { malformed } from '../wechat/decoding.js';
 import type { BatchItemStatus } from '../wechat/endpoints.js';
 
 /** What became of one file of a list: its result, or the error that concerns it alone. */
-export type FileOutcome<Result> = FileSuccess<Result> | FileFailure;
+export type WxCloudFileOutcome<Result> = FileSuccess<Result> | FileFailure;
 
 /** One file of a list for which all went well, with its result. */
 export type FileSuccess<Result> = FileOk & Result;
@@ -43,8 +43,8 @@ export interface FileList {
 export async function settleEach<Result>(
   fileIdScope: FileIdScope,
   fileIds: readonly string[],
-  work: (accepted: readonly string[]) => Promise<readonly FileOutcome<Result>[]>,
-): Promise<readonly FileOutcome<Result>[]> {
+  work: (accepted: readonly string[]) => Promise<readonly WxCloudFileOutcome<Result>[]>,
+): Promise<readonly WxCloudFileOutcome<Result>[]> {
   const outcomes = fileIds.map(fileId => refuse<Result>(fileId, () => fileIdScope.parse(fileId)));
   const accepted = fileIds.flatMap((_, index) => (outcomes[index] === undefined ? [index] : []));
   const settled = await work(accepted.map(index => fileIds[index] ?? ''));
@@ -56,8 +56,10 @@ export async function settleEach<Result>(
  * The result of the only outcome of a list of one.
  * @throws {@link WxCloudStorageError} the file's error
  */
-export function unwrap<Result>(outcomes: readonly FileOutcome<Result>[]): FileSuccess<Result> {
-  const [outcome] = outcomes as readonly [FileOutcome<Result>];
+export function unwrap<Result>(
+  outcomes: readonly WxCloudFileOutcome<Result>[],
+): FileSuccess<Result> {
+  const [outcome] = outcomes as readonly [WxCloudFileOutcome<Result>];
   if (outcome.ok) return outcome;
   throw outcome.error;
 }
@@ -105,7 +107,10 @@ export function itemFailure(
   return { fileId, ok: false, error };
 }
 
-function refuse<Result>(fileId: string, check: () => unknown): FileOutcome<Result> | undefined {
+function refuse<Result>(
+  fileId: string,
+  check: () => unknown,
+): WxCloudFileOutcome<Result> | undefined {
   try {
     check();
     return undefined;

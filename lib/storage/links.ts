@@ -14,7 +14,7 @@ import type { RequestBatcher } from './batching.js';
 import { type FileCallsContext, batchFiles } from './file-calls.js';
 import {
   type FileList,
-  type FileOutcome,
+  type WxCloudFileOutcome,
   itemFailure,
   settleEach,
   unwrap,
@@ -84,7 +84,7 @@ export function addImageRules(url: string, rules: string | undefined): string {
 }
 
 /** One file's link, or why there is none. */
-export type DownloadUrlOutcome = FileOutcome<{
+export type WxCloudDownloadUrlOutcome = WxCloudFileOutcome<{
   /** The temporary link; whoever has it can read the file until it ends. */
   readonly url: string;
 }>;
@@ -106,8 +106,8 @@ interface WantedLink {
  */
 export class DownloadLinks {
   readonly #context: FileCallsContext;
-  readonly #handedOut: RequestBatcher<WantedLink, DownloadUrlOutcome>;
-  readonly #usedAtOnce: RequestBatcher<WantedLink, DownloadUrlOutcome>;
+  readonly #handedOut: RequestBatcher<WantedLink, WxCloudDownloadUrlOutcome>;
+  readonly #usedAtOnce: RequestBatcher<WantedLink, WxCloudDownloadUrlOutcome>;
 
   /** Makes no call yet. */
   constructor(context: FileCallsContext) {
@@ -133,7 +133,7 @@ export class DownloadLinks {
    * One outcome a file, in order; a link that was handed out before may come again. Foreign and
    * malformed IDs never reach the network.
    */
-  async get(call: DownloadLinksCall): Promise<readonly DownloadUrlOutcome[]> {
+  async get(call: DownloadLinksCall): Promise<readonly WxCloudDownloadUrlOutcome[]> {
     const { fileIdScope, linkCache, options } = this.#context;
     const maxAgeSeconds = call.maxAgeSeconds ?? options.links.maxAgeSeconds;
     assertMaxAge(maxAgeSeconds);
@@ -143,10 +143,10 @@ export class DownloadLinks {
         .filter((_, index) => known[index] === undefined)
         .map(fileId => ({ fileId, maxAgeSeconds }));
       const found = (await this.#handedOut.ask(wanted, call.signal)).values();
-      return accepted.map((fileId, index): DownloadUrlOutcome => {
+      return accepted.map((fileId, index): WxCloudDownloadUrlOutcome => {
         const url = known[index];
         return url === undefined
-          ? (found.next().value as DownloadUrlOutcome)
+          ? (found.next().value as WxCloudDownloadUrlOutcome)
           : { fileId, ok: true, url };
       });
     });
@@ -192,14 +192,14 @@ export class DownloadLinks {
   }
 }
 
-type PendingOutcomes = Promise<readonly DownloadUrlOutcome[]>;
+type PendingOutcomes = Promise<readonly WxCloudDownloadUrlOutcome[]>;
 
 /** The file ID has been accepted before it was asked for. */
 function withUsableLink(item: DownloadLinkItem, fileId: string): DownloadLinkItem {
   return { ...item, url: toLinkUrl(item.url, parseFileId(fileId).cloudPath) };
 }
 
-function toOutcome(fileId: string, item: DownloadLinkItem | undefined): DownloadUrlOutcome {
+function toOutcome(fileId: string, item: DownloadLinkItem | undefined): WxCloudDownloadUrlOutcome {
   if (item?.status === 0 && item.url !== '') return { fileId, ok: true, url: item.url };
   if (item !== undefined && saysFileIsMissing(item)) return missing(fileId, item);
   // All went well, and yet there is no link: that is none of the documented answers.
@@ -210,7 +210,7 @@ function toOutcome(fileId: string, item: DownloadLinkItem | undefined): Download
   );
 }
 
-function missing(fileId: string, { status, errmsg }: BatchItemStatus): DownloadUrlOutcome {
+function missing(fileId: string, { status, errmsg }: BatchItemStatus): WxCloudDownloadUrlOutcome {
   const error = new WxCloudStorageError({
     code: 'WX_CLOUD_FILE_NOT_FOUND',
     message: `There is no file ${fileId}, or it was stored without its metadata: ${status} (${errmsg}). Upload it again.`,

@@ -1,15 +1,15 @@
 import { UNKNOWN_CONTENT_TYPE } from '../body/content-type.js';
 import { WxCloudStorageError } from '../errors/errors.js';
-import type { CallOptions } from '../operations/operation-registry.js';
+import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import type { StreamedResponse } from '../transport/response-handlers.js';
 import { repeat } from '../wechat/repeat-call.js';
-import type { ByteRange } from './call-options.js';
+import type { WxCloudByteRange } from './call-options.js';
 import { decodeEtag } from './cos/cos-error.js';
 import { getObject, type GetObjectOutcome, type GetObjectRequest } from './cos/get-object.js';
 import type { StorageContext } from './storage-context.js';
 
 /** What the headers of an object say. */
-export interface CloudFileStat {
+export interface WxCloudFileStat {
   /** The file ID. */
   readonly fileId: string;
   /** The object's path. */
@@ -46,7 +46,7 @@ export interface FetchedObject {
 /** A part of an object, or all of it, that an answer is about to give. */
 export interface ObjectPart {
   /** What the headers say of the whole object. */
-  readonly stat: CloudFileStat;
+  readonly stat: WxCloudFileStat;
   /** The first byte. */
   readonly start: number;
   /** The byte after the last one. */
@@ -65,7 +65,7 @@ export interface ObjectPart {
 
 /** The `Range` header for a part; undefined for a whole object. */
 export function toRangeHeader(
-  range: ByteRange | undefined,
+  range: WxCloudByteRange | undefined,
 ): { readonly range: string } | undefined {
   const { start = 0, end } = range ?? {};
   if (start === 0 && end === undefined) return undefined;
@@ -77,7 +77,7 @@ export function toRangeHeader(
  * for. A storage may give the whole object instead.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED`; `WX_CLOUD_RANGE_UNSATISFIABLE`
  */
-export function readPart(fetched: FetchedObject, range: ByteRange | undefined): ObjectPart {
+export function readPart(fetched: FetchedObject, range: WxCloudByteRange | undefined): ObjectPart {
   const { start = 0, end: last = Infinity } = range ?? {};
   const isPart = fetched.response.status === 206;
   const given = isPart ? readContentRange(fetched) : wholeOf(fetched);
@@ -92,7 +92,7 @@ export function readPart(fetched: FetchedObject, range: ByteRange | undefined): 
 }
 
 interface GivenRange {
-  readonly stat: CloudFileStat;
+  readonly stat: WxCloudFileStat;
   readonly start: number;
   readonly end: number;
 }
@@ -134,7 +134,7 @@ function unsatisfiable({ fileId, response }: FetchedObject): WxCloudStorageError
  * Reads what the headers of a whole object say.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size
  */
-function readStat(fetched: FetchedObject): CloudFileStat {
+function readStat(fetched: FetchedObject): WxCloudFileStat {
   const size = Number(fetched.response.header('content-length') ?? Number.NaN);
   if (!Number.isSafeInteger(size)) throw malformedResponse(fetched, 'does not say its size');
   return describeObject(fetched, size);
@@ -144,7 +144,7 @@ function readStat(fetched: FetchedObject): CloudFileStat {
 function describeObject(
   { fileId, cloudPath, response }: FetchedObject,
   size: number,
-): CloudFileStat {
+): WxCloudFileStat {
   const modifiedMs = Date.parse(response.header('last-modified') ?? '');
   return {
     fileId,
@@ -179,7 +179,7 @@ function malformedResponse(
  * Makes sure that a range is one.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
  */
-export function assertRange(range: ByteRange | undefined): void {
+export function assertRange(range: WxCloudByteRange | undefined): void {
   const { start = 0, end = start } = range ?? {};
   const isRange = Number.isSafeInteger(start) && Number.isSafeInteger(end);
   if (isRange && start >= 0 && end >= start) return;
@@ -229,8 +229,8 @@ export async function fetchObject(
 export async function statObject(
   context: StorageContext,
   fileId: string,
-  options: CallOptions,
-): Promise<CloudFileStat> {
+  options: WxCloudCallOptions,
+): Promise<WxCloudFileStat> {
   return context.operations.run('reading headers', options, async signal => {
     const fetched = await fetchObject(context, { fileId, method: 'HEAD', signal });
     fetched.response.discard();
@@ -242,7 +242,7 @@ export async function statObject(
 export async function objectExists(
   context: StorageContext,
   fileId: string,
-  options: CallOptions,
+  options: WxCloudCallOptions,
 ): Promise<boolean> {
   return context.operations.run('reading headers', options, async signal => {
     try {

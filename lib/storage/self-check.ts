@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { WxCloudStorageError } from '../errors/errors.js';
-import type { CallOptions } from '../operations/operation-registry.js';
+import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { deleteLeftovers, reportOrphans } from './clean-up.js';
 import { downloadToBuffer } from './download.js';
 import { unwrap } from './file-outcome.js';
@@ -8,7 +8,7 @@ import type { StorageContext } from './storage-context.js';
 import { requestUploadLink, uploadToPath } from './upload.js';
 
 /** What a self-check is asked for. */
-export interface CheckOptions extends CallOptions {
+export interface WxCloudCheckOptions extends WxCloudCallOptions {
   /**
    * True when a tiny object is written, read and deleted too, below `wx-cloud-storage-check/`.
    * @defaultValue false
@@ -17,7 +17,7 @@ export interface CheckOptions extends CallOptions {
 }
 
 /** What came of one part of a self-check. */
-export interface CheckOutcome {
+export interface WxCloudCheckOutcome {
   /** `skipped` when it was not asked for, or a part before it failed. */
   readonly status: 'ok' | 'failed' | 'skipped';
   /** Why it failed, and what to do. */
@@ -25,31 +25,31 @@ export interface CheckOutcome {
 }
 
 /** What works and what does not, in the order in which it was tried. */
-export interface StorageCheck {
+export interface WxCloudStorageCheck {
   /** True when nothing failed. */
   readonly ok: boolean;
   /** The credential: a token can be had. Always skipped with `open-api-service`, which has none. */
-  readonly credential: CheckOutcome;
+  readonly credential: WxCloudCheckOutcome;
   /** The environment: WeChat gives an upload link for it. Nothing is stored by that. */
-  readonly environment: CheckOutcome;
+  readonly environment: WxCloudCheckOutcome;
   /** The bucket takes an object. */
-  readonly write: CheckOutcome;
+  readonly write: WxCloudCheckOutcome;
   /** The bucket gives the object back, with the same bytes. */
-  readonly read: CheckOutcome;
+  readonly read: WxCloudCheckOutcome;
   /**
    * The bucket deletes the object. An object that remains is named by the error, and reported to
    * `onOrphan`.
    */
-  readonly delete: CheckOutcome;
+  readonly delete: WxCloudCheckOutcome;
 }
 
-const SKIPPED: CheckOutcome = Object.freeze({ status: 'skipped' });
+const SKIPPED: WxCloudCheckOutcome = Object.freeze({ status: 'skipped' });
 
 /** Tries one part after the other; what is wrong is a value, so that all of it can be shown. */
 export async function checkStorage(
   context: StorageContext,
-  options: CheckOptions,
-): Promise<StorageCheck> {
+  options: WxCloudCheckOptions,
+): Promise<WxCloudStorageCheck> {
   return context.operations.run('checking', options, signal =>
     new SelfCheck(context, signal).run(options.bucket === true),
   );
@@ -64,7 +64,7 @@ class SelfCheck {
     this.#signal = signal;
   }
 
-  async run(withBucket: boolean): Promise<StorageCheck> {
+  async run(withBucket: boolean): Promise<WxCloudStorageCheck> {
     const cloudPath = `wx-cloud-storage-check/${randomUUID()}`;
     const { tokens } = this.#context;
     const credential =
@@ -104,7 +104,7 @@ class SelfCheck {
     }
   }
 
-  async #delete(fileId: string): Promise<CheckOutcome> {
+  async #delete(fileId: string): Promise<WxCloudCheckOutcome> {
     const outcome = await this.#settle(async () => {
       const call = { fileIds: [fileId], signal: this.#signal };
       unwrap(await this.#context.deletions.delete(call));
@@ -114,12 +114,15 @@ class SelfCheck {
     return { ...outcome, error: notDeleted(fileId, outcome.error) };
   }
 
-  async #after(before: CheckOutcome, work: () => Promise<unknown>): Promise<CheckOutcome> {
+  async #after(
+    before: WxCloudCheckOutcome,
+    work: () => Promise<unknown>,
+  ): Promise<WxCloudCheckOutcome> {
     return before.status === 'failed' ? SKIPPED : this.#settle(work);
   }
 
   /** Only the end of the check itself rejects. */
-  async #settle(work: () => Promise<unknown>): Promise<CheckOutcome> {
+  async #settle(work: () => Promise<unknown>): Promise<WxCloudCheckOutcome> {
     try {
       await work();
       return { status: 'ok' };

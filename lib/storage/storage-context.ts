@@ -10,7 +10,7 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 import { HttpTransport } from '../transport/http-client.js';
 import { createCredential } from '../wechat/tokens/create-credential.js';
 import { AuthorizedApi, JsonApi, type TokenSource } from '../wechat/wechat-api.js';
-import type { StoredCloudFile, UploadObjectCall } from './call-options.js';
+import type { WxCloudStoredFile, UploadObjectCall } from './call-options.js';
 import { ContentTypeField } from './cos/content-type-field.js';
 import { FileDeletions } from './delete.js';
 import type { FileCallsContext } from './file-calls.js';
@@ -80,7 +80,7 @@ export interface StorageContext {
   /** Deletes files. */
   readonly deletions: Pick<FileDeletions, 'delete'>;
   /** Stores objects in place of the storage itself; undefined where that does it. */
-  readonly storeObject?: ((call: UploadObjectCall) => Promise<StoredCloudFile>) | undefined;
+  readonly storeObject?: ((call: UploadObjectCall) => Promise<WxCloudStoredFile>) | undefined;
 }
 
 /** Puts together what one instance needs; opens no connection yet. */

@@ -14,7 +14,7 @@ import { repeat } from '../wechat/repeat-call.js';
 import {
   type ProgressOptions,
   reportProgress,
-  type StoredCloudFile,
+  type WxCloudStoredFile,
   type UploadObjectCall,
 } from './call-options.js';
 import { deleteLeftovers } from './clean-up.js';
@@ -60,13 +60,13 @@ function assertPrivate(address: URL): void {
 export async function uploadObject(
   context: StorageContext,
   call: UploadObjectCall,
-): Promise<StoredCloudFile> {
+): Promise<WxCloudStoredFile> {
   if (context.storeObject !== undefined) return context.storeObject(call);
   const upload = new ObjectUpload(context, call);
   const { env } = context.options;
   const { size } = call.body;
   try {
-    return await publishOutcome<StoredCloudFile, WxCloudUploadEvent>(
+    return await publishOutcome<WxCloudStoredFile, WxCloudUploadEvent>(
       uploadChannel,
       () => upload.run(),
       () => ({ env, size, tries: upload.tries }),
@@ -105,7 +105,7 @@ class ObjectUpload {
     this.#report = onProgress && reportProgress(context.logger, transfer);
   }
 
-  run(): Promise<StoredCloudFile> {
+  run(): Promise<WxCloudStoredFile> {
     return repeat(this.#context.options.retry, {
       work: () => this.#attempt(),
       signal: this.#call.signal,
@@ -124,7 +124,7 @@ class ObjectUpload {
   /**
    * The repeat of a refused form is not one of the tries: nothing was transient about the refusal.
    */
-  async #attempt(): Promise<StoredCloudFile> {
+  async #attempt(): Promise<WxCloudStoredFile> {
     const { contentTypeField: field } = this.#context;
     const withType = field.decide();
     const first = await this.#send(withType);
@@ -162,7 +162,7 @@ class ObjectUpload {
    * The caller may have given up while the answer was on its way: then nobody would know of the
    * object.
    */
-  #finish({ outcome, fileId }: SentObject, withType: boolean): StoredCloudFile {
+  #finish({ outcome, fileId }: SentObject, withType: boolean): WxCloudStoredFile {
     if (!outcome.isStored) throw outcome.error;
     this.#call.signal.throwIfAborted();
     if (withType) this.#context.contentTypeField.accept();
@@ -224,7 +224,7 @@ export async function uploadToPath(
     signal,
     ...type
   }: UploadToPathCall,
-): Promise<StoredCloudFile> {
+): Promise<WxCloudStoredFile> {
   const { contentType: given, fallbackType } = type;
   assertCloudPath(cloudPath);
   assertContentType(given);

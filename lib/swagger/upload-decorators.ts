@@ -127,13 +127,13 @@ function formSchemaOf(files: readonly FormFile[]): {
  * one place, so that nothing that reads the document has to join two by `allOf`.
  */
 function formClassOf(body: Type<unknown>, name: string, files: readonly FormFile[]): Type<unknown> {
-  class UploadForm extends (body as Type<object>) {}
-  Object.defineProperty(UploadForm, 'name', { value: name });
+  class FormSchema extends (body as Type<object>) {}
+  Object.defineProperty(FormSchema, 'name', { value: name });
   for (const file of files) {
     const property = { ...fileSchemaOf(file), required: file.required };
-    ApiProperty(property)(UploadForm.prototype, file.name);
+    ApiProperty(property)(FormSchema.prototype, file.name);
   }
-  return UploadForm;
+  return FormSchema;
 }
 
 function fileSchemaOf({ many, maxCount, description }: FormFile): FileSchema {

@@ -1,7 +1,7 @@
 import {
   OptionsInvalidError,
   RequestTimedOutError,
-  type TimeoutPhase,
+  type WxCloudTimeoutPhase,
   WxCloudStorageError,
 } from '../errors/errors.js';
 import { innerError, isError, toSafeCause } from '../errors/redaction.js';
@@ -9,7 +9,10 @@ import type { ResolvedTimeouts } from '../options/resolved-options.js';
 import { CONNECT_DROPPED } from './connections.js';
 
 /** undici's timeout codes and the phase each stands for. */
-const TIMEOUT_PHASES: ReadonlyMap<string, Exclude<TimeoutPhase, 'total' | 'token'>> = new Map([
+const TIMEOUT_PHASES: ReadonlyMap<
+  string,
+  Exclude<WxCloudTimeoutPhase, 'total' | 'token'>
+> = new Map([
   ['UND_ERR_CONNECT_TIMEOUT', 'connect'],
   ['UND_ERR_HEADERS_TIMEOUT', 'headers'],
   ['UND_ERR_BODY_TIMEOUT', 'idle'],

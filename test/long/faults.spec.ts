@@ -6,10 +6,10 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type {
-  EmulatorFault,
-  EmulatorObject,
-  EmulatorOperation,
-  FaultEffect,
+  WxCloudEmulatorFault,
+  WxCloudEmulatorObject,
+  WxCloudEmulatorOperation,
+  WxCloudEmulatorFaultEffect,
 } from '../../lib/emulator/index.js';
 import { FailureLog } from '../../lib/http/http-exception.js';
 import { WxCloudStorageError } from '../../lib/index.js';
@@ -18,16 +18,16 @@ import { pngOfSize } from '../support/forms.js';
 import { recordSecrets, type SecretRecorder } from '../support/secret-recorder.js';
 import { until } from '../support/until.js';
 
-const API: readonly EmulatorOperation[] = [
+const API: readonly WxCloudEmulatorOperation[] = [
   'stable-token',
   'upload-link',
   'download-links',
   'delete-files',
 ];
-const OBJECTS: readonly EmulatorOperation[] = ['post-object', 'get-object', 'head-object'];
-const BATCHES: readonly EmulatorOperation[] = ['download-links', 'delete-files'];
+const OBJECTS: readonly WxCloudEmulatorOperation[] = ['post-object', 'get-object', 'head-object'];
+const BATCHES: readonly WxCloudEmulatorOperation[] = ['download-links', 'delete-files'];
 
-const EVERYWHERE: readonly FaultEffect[] = [
+const EVERYWHERE: readonly WxCloudEmulatorFaultEffect[] = [
   { kind: 'status', status: 502, body: 'Bad Gateway' },
   { kind: 'status', status: 404, body: 'not here' },
   { kind: 'reset', at: 'request' },
@@ -37,7 +37,7 @@ const EVERYWHERE: readonly FaultEffect[] = [
   { kind: 'delay', delayMs: 30 },
   { kind: 'empty' },
 ];
-const ON_API: readonly FaultEffect[] = [
+const ON_API: readonly WxCloudEmulatorFaultEffect[] = [
   { kind: 'errcode', errcode: -1 },
   { kind: 'errcode', errcode: 40001 },
   { kind: 'errcode', errcode: 42001 },
@@ -46,23 +46,25 @@ const ON_API: readonly FaultEffect[] = [
   { kind: 'malformed-json' },
   { kind: 'reset', at: 'answer', afterBytes: 10 },
 ];
-const ON_OBJECTS: readonly FaultEffect[] = [
+const ON_OBJECTS: readonly WxCloudEmulatorFaultEffect[] = [
   { kind: 'cos-error', cosCode: 'SlowDown' },
   { kind: 'cos-error', cosCode: 'RequestTimeout' },
   { kind: 'cos-error', cosCode: 'SignatureDoesNotMatch' },
   { kind: 'cos-error', cosCode: 'AccessDenied', message: 'Request has expired' },
 ];
-const ON_UPLOADS: readonly FaultEffect[] = [
+const ON_UPLOADS: readonly WxCloudEmulatorFaultEffect[] = [
   { kind: 'reset', at: 'request', afterBytes: 50_000 },
   { kind: 'malformed-json' },
 ];
-const ON_DOWNLOADS: readonly FaultEffect[] = [{ kind: 'reset', at: 'answer', afterBytes: 50_000 }];
-const ON_BATCHES: readonly FaultEffect[] = [
+const ON_DOWNLOADS: readonly WxCloudEmulatorFaultEffect[] = [
+  { kind: 'reset', at: 'answer', afterBytes: 50_000 },
+];
+const ON_BATCHES: readonly WxCloudEmulatorFaultEffect[] = [
   { kind: 'item', status: 1, errmsg: 'STORAGE_FILE_NONEXIST' },
   { kind: 'item', status: -503002, errmsg: 'no permission' },
 ];
 
-const FAULTS: readonly (readonly [string, EmulatorFault])[] = [
+const FAULTS: readonly (readonly [string, WxCloudEmulatorFault])[] = [
   ...pair([...API, ...OBJECTS], EVERYWHERE),
   ...pair(API, ON_API),
   ...pair(OBJECTS, ON_OBJECTS),
@@ -81,9 +83,9 @@ const FAULTS: readonly (readonly [string, EmulatorFault])[] = [
 );
 
 function pair(
-  operations: readonly EmulatorOperation[],
-  effects: readonly FaultEffect[],
-): (readonly [EmulatorOperation, FaultEffect])[] {
+  operations: readonly WxCloudEmulatorOperation[],
+  effects: readonly WxCloudEmulatorFaultEffect[],
+): (readonly [WxCloudEmulatorOperation, WxCloudEmulatorFaultEffect])[] {
   return operations.flatMap(operation => effects.map(effect => [operation, effect] as const));
 }
 
@@ -215,7 +217,7 @@ function expectedIds(result: Settled<{ readonly fileId: string }>): string[] {
     : application.emulator.objects.map(o => o.fileId).filter(id => orphans.includes(id));
 }
 
-function isWhole({ fileIdAlive, size }: EmulatorObject): boolean {
+function isWhole({ fileIdAlive, size }: WxCloudEmulatorObject): boolean {
   return fileIdAlive && size === CONTENT.byteLength;
 }
 
@@ -224,7 +226,7 @@ function isErrorOrContent(result: Settled<Buffer>): boolean {
 }
 
 /** A faked "no such file" is taken at its word; otherwise a deleted object is not there. */
-function isErrorOrGone(result: Settled<void>, { effect }: EmulatorFault): boolean {
+function isErrorOrGone(result: Settled<void>, { effect }: WxCloudEmulatorFault): boolean {
   const isFaked = effect.kind === 'item' && effect.status === 1;
   return 'error' in result || isFaked || application.emulator.objects.length === 0;
 }

@@ -13,7 +13,7 @@ import { Body, Controller, Module, Post, UploadedFile, UseInterceptors } from '@
 import {
   FileId,
   InjectWxCloudStorage,
-  type StoredCloudFile,
+  type WxCloudStoredFile,
   WxCloudFileInterceptor,
   WxCloudStorageError,
   WxCloudStorageModule,
@@ -43,7 +43,7 @@ export class PhotosController {
   }
 
   @Post('copies')
-  async copy(@Body('fileId') fileId: string): Promise<StoredCloudFile> {
+  async copy(@Body('fileId') fileId: string): Promise<WxCloudStoredFile> {
     const bytes: Buffer = await this.storage.downloadBuffer(fileId, { maxBytes: 1024 });
     return this.archive.upload('copies/a.bin', bytes);
   }

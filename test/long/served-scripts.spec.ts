@@ -1,7 +1,11 @@
 import { Controller, Get, Header, Query, Req, Res } from '@nestjs/common';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser } from 'playwright-core';
-import { WxCloudStorageService, type AnswerTarget, type ServedRequest } from '../../lib/index.js';
+import {
+  WxCloudStorageService,
+  type WxCloudServedResponse,
+  type WxCloudServedRequest,
+} from '../../lib/index.js';
 import { startApplication, type TestApplication } from '../support/application.js';
 import { launchBrowser } from '../support/browser.js';
 import { describeWithChromium as describe } from '../support/describe-with.js';
@@ -31,8 +35,8 @@ class ServingController {
   @Get('serve')
   async serve(
     @Query() { fileId = '', show }: Record<string, string>,
-    @Req() request: ServedRequest,
-    @Res() response: AnswerTarget,
+    @Req() request: WxCloudServedRequest,
+    @Res() response: WxCloudServedResponse,
   ) {
     const disposition = show === undefined ? undefined : 'inline';
     await this.storage.serve(fileId, { request, response, disposition });

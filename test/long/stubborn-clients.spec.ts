@@ -4,8 +4,8 @@ import {
   WxCloudAnyFilesInterceptor,
   WxCloudStorageService,
   wxCloudUpload,
-  type AnswerTarget,
-  type ServedRequest,
+  type WxCloudServedResponse,
+  type WxCloudServedRequest,
 } from '../../lib/index.js';
 import { ADAPTERS, type Adapter } from '../support/adapters.js';
 import { PNG, pngOfSize } from '../support/forms.js';
@@ -52,7 +52,7 @@ function uploadsController({ FileInterceptor }: Adapter) {
     }
 
     @Get('large')
-    async large(@Req() request: ServedRequest, @Res() response: AnswerTarget) {
+    async large(@Req() request: WxCloudServedRequest, @Res() response: WxCloudServedResponse) {
       const { fileId } = await this.storage.upload('large', Buffer.alloc(LARGE_BYTES));
       await this.storage.serve(fileId, { request, response });
     }

@@ -20,7 +20,7 @@ import {
   WxCloudReplyInterceptor,
   WxCloudStorageModule,
   WxCloudStorageService,
-  WxUploadProgress,
+  WxCloudUploadProgress,
   wxCloudUpload,
   type WxCloudUploadInterceptorOptions,
 } from '../../lib/index.js';
@@ -35,7 +35,7 @@ afterAll(() => emulator.close());
 function makeModule(options: WxCloudUploadInterceptorOptions) {
   @Controller()
   class PhotosController {
-    constructor(readonly progress: WxUploadProgress) {}
+    constructor(readonly progress: WxCloudUploadProgress) {}
 
     @Post('photos')
     @UseInterceptors(WxCloudFileInterceptor('photo', options))

@@ -526,10 +526,7 @@ function errorCodes(): readonly string[] {
   return [...union.matchAll(/'(WX_CLOUD_\w+)'/g)].map(([, code = '']) => code);
 }
 
-/** The methods for users: all but those that Nest calls. */
 function serviceMethods(): readonly string[] {
-  const { prototype } = publicApi.WxCloudStorageService;
-  const parents = [prototype, Object.getPrototypeOf(prototype) as object];
-  const methods = parents.flatMap(parent => Object.getOwnPropertyNames(parent));
-  return methods.filter(name => !/^(constructor|.*Application(Bootstrap|Shutdown))$/.test(name));
+  const methods = Object.getOwnPropertyNames(publicApi.WxCloudStorageService.prototype);
+  return methods.filter(name => name !== 'constructor');
 }

@@ -5,7 +5,7 @@ import type {
 } from '../../wechat/endpoints.js';
 import { encodePath, isCloudPath, namedPaths, resolveFileId } from '../state/cloud-paths.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
-import type { FaultEffect, ItemEffect } from '../state/fault-effects.js';
+import type { WxCloudEmulatorFaultEffect, ItemEffect } from '../state/fault-effects.js';
 import {
   invalid,
   readBatch,
@@ -27,7 +27,7 @@ interface BatchCall {
   /** Where it goes. */
   readonly cloud: EmulatedCloud;
   /** What befalls it, if anything. */
-  readonly effect: FaultEffect | undefined;
+  readonly effect: WxCloudEmulatorFaultEffect | undefined;
 }
 
 const OK = { errcode: 0, errmsg: 'ok' } as const;
@@ -111,7 +111,7 @@ export async function respondToDelete({
 }
 
 interface ItemFault<T> {
-  readonly effect: FaultEffect | undefined;
+  readonly effect: WxCloudEmulatorFaultEffect | undefined;
   readonly index: number;
   /** The members that an item has beside its status. */
   readonly without: T;

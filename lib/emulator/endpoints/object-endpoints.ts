@@ -1,6 +1,6 @@
 import { encodePath } from '../state/cloud-paths.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
-import type { FaultEffect } from '../state/fault-effects.js';
+import type { WxCloudEmulatorFaultEffect } from '../state/fault-effects.js';
 import type { StoredObject } from '../state/object-store.js';
 import { CosRefusal } from '../state/refusals.js';
 import type { Exchange } from './exchange.js';
@@ -14,7 +14,7 @@ import {
 } from './responses.js';
 
 /** Bytes from `start` up to, without, `end`. */
-interface ByteRange {
+interface ObjectRange {
   /** The first byte. */
   readonly start: number;
   /** The byte after the last one. */
@@ -25,7 +25,7 @@ interface ByteRange {
  * What a `Range` header asks of an object of so many bytes; undefined for all of it, which is also
  * the answer to several ranges, other units and nonsense. Null when nothing of it can be had.
  */
-function readRange(header: string | undefined, size: number): ByteRange | undefined | null {
+function readRange(header: string | undefined, size: number): ObjectRange | undefined | null {
   const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec((header ?? '').trim()) ?? [];
   if (from === '' && to === '') return undefined;
   if (from === '')
@@ -78,7 +78,7 @@ function assertLink(
 interface Description {
   readonly head: EmulatedResponse;
   /** The part of the object that is the body; undefined for an answer without one. */
-  readonly range?: ByteRange;
+  readonly range?: ObjectRange;
 }
 
 function describe(
@@ -131,7 +131,7 @@ interface ObjectCall {
   /** The object's path; undefined when the URL is not well encoded. */
   readonly cloudPath: string | undefined;
   /** The fault that befalls it, if any. */
-  readonly effect: FaultEffect | undefined;
+  readonly effect: WxCloudEmulatorFaultEffect | undefined;
 }
 
 /**

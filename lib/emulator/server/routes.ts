@@ -17,8 +17,8 @@ import { respondMisconfigured, respondUnlisted } from '../endpoints/sidecar.js';
 import { respondWithStableToken, respondWithToken } from '../endpoints/token-endpoints.js';
 import { decodePath } from '../state/cloud-paths.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
-import type { FaultEffect } from '../state/fault-effects.js';
-import type { EmulatorOperation } from '../state/operation.js';
+import type { WxCloudEmulatorFaultEffect } from '../state/fault-effects.js';
+import type { WxCloudEmulatorOperation } from '../state/operation.js';
 import { CosRefusal } from '../state/refusals.js';
 
 /** A request that is to be carried out. */
@@ -28,13 +28,13 @@ interface Call {
   /** Where it goes. */
   readonly cloud: EmulatedCloud;
   /** The fault that befalls it, if any. */
-  readonly effect: FaultEffect | undefined;
+  readonly effect: WxCloudEmulatorFaultEffect | undefined;
 }
 
 /** What a request asks for, and what answers it. */
 export interface Route {
   /** The operation. */
-  readonly operation: EmulatorOperation | 'unknown';
+  readonly operation: WxCloudEmulatorOperation | 'unknown';
   /** The path of the object of this bucket that the address names; undefined when it names none. */
   readonly cloudPath?: string | undefined;
   /** Carries it out. Throws an `ApiRefusal` or `CosRefusal` instead when it is not allowed. */
@@ -78,7 +78,7 @@ const FROM_ELSEWHERE: Route = {
  */
 const OBJECT_ADDRESS = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
 
-const OBJECT_OPERATIONS: Readonly<Record<string, EmulatorOperation>> = {
+const OBJECT_OPERATIONS: Readonly<Record<string, WxCloudEmulatorOperation>> = {
   'POST upload': 'post-object',
   'GET download': 'get-object',
   'HEAD download': 'head-object',

@@ -10,15 +10,15 @@ import {
 import { passSidecar } from '../endpoints/sidecar.js';
 import { decodePath, isCloudPath } from '../state/cloud-paths.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
-import type { FaultEffect } from '../state/fault-effects.js';
-import { type EmulatorOperation, OBJECT_OPERATIONS } from '../state/operation.js';
+import type { WxCloudEmulatorFaultEffect } from '../state/fault-effects.js';
+import { type WxCloudEmulatorOperation, OBJECT_OPERATIONS } from '../state/operation.js';
 import { ApiRefusal, CosRefusal } from '../state/refusals.js';
 import { findRoute, type Route } from './routes.js';
 
 /** A request that a fault befalls. */
 interface FaultyCall {
   /** The operation. */
-  readonly operation: EmulatorOperation | 'unknown';
+  readonly operation: WxCloudEmulatorOperation | 'unknown';
   /** Bucket and path, for error documents. */
   readonly resource: string;
 }
@@ -32,7 +32,7 @@ const PAGE =
  * same.
  */
 function replacementFor(
-  effect: FaultEffect | undefined,
+  effect: WxCloudEmulatorFaultEffect | undefined,
   { operation, resource }: FaultyCall,
 ): EmulatedResponse | undefined {
   if (effect?.kind === 'errcode') {
@@ -70,7 +70,7 @@ interface Service {
   readonly exchange: Exchange;
   readonly cloud: EmulatedCloud;
   readonly route: Route;
-  readonly effect: FaultEffect | undefined;
+  readonly effect: WxCloudEmulatorFaultEffect | undefined;
   /** Adds the request to the journal, the first time that it is called. */
   readonly record: (response: EmulatedResponse | undefined, isComplete: boolean) => void;
 }

@@ -1,4 +1,4 @@
-import type { JournalEntry, RequestListener } from './journal.js';
+import type { WxCloudEmulatorJournalEntry, RequestListener } from './journal.js';
 
 /** Tells the time. */
 export interface Clock {
@@ -64,7 +64,7 @@ export interface WxCloudEmulatorOptions {
    * process.
    * @defaultValue none
    */
-  readonly onRequest?: (entry: JournalEntry) => void;
+  readonly onRequest?: (entry: WxCloudEmulatorJournalEntry) => void;
 }
 
 /** The options, complete. */

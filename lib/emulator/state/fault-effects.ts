@@ -1,4 +1,4 @@
-import type { EmulatorOperation } from './operation.js';
+import type { WxCloudEmulatorOperation } from './operation.js';
 
 /** The JSON endpoints answer HTTP 200 with this error. Nothing is carried out. */
 export interface ErrcodeEffect {
@@ -123,7 +123,7 @@ interface IgnoreRangeEffect {
 }
 
 /** What goes wrong. */
-export type FaultEffect =
+export type WxCloudEmulatorFaultEffect =
   | ErrcodeEffect
   | StatusEffect
   | CosErrorEffect
@@ -138,14 +138,14 @@ export type FaultEffect =
   | IgnoreRangeEffect;
 
 /** The names of the effects. */
-export type FaultKind = FaultEffect['kind'];
+export type WxCloudEmulatorFaultKind = WxCloudEmulatorFaultEffect['kind'];
 
 /** Something that is to go wrong. */
-export interface EmulatorFault {
+export interface WxCloudEmulatorFault {
   /** The operation that it befalls; `*` for every one to which the effect applies. */
-  readonly operation: EmulatorOperation | '*';
+  readonly operation: WxCloudEmulatorOperation | '*';
   /** What goes wrong. */
-  readonly effect: FaultEffect;
+  readonly effect: WxCloudEmulatorFaultEffect;
   /** How many matching requests pass first. @defaultValue 0 */
   readonly after?: number;
   /** How many requests it then befalls; `Infinity` for all. @defaultValue 1 */

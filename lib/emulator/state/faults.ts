@@ -1,7 +1,11 @@
-import type { EmulatorFault, FaultEffect, FaultKind } from './fault-effects.js';
+import type {
+  WxCloudEmulatorFault,
+  WxCloudEmulatorFaultEffect,
+  WxCloudEmulatorFaultKind,
+} from './fault-effects.js';
 import {
   BATCH_OPERATIONS,
-  type EmulatorOperation,
+  type WxCloudEmulatorOperation,
   JSON_OPERATIONS,
   OBJECT_OPERATIONS,
   OPERATIONS,
@@ -11,7 +15,7 @@ type Given = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
 interface EffectRule {
-  readonly operations: readonly EmulatorOperation[];
+  readonly operations: readonly WxCloudEmulatorOperation[];
   readonly members: Readonly<Record<string, readonly [check: Check, expected: string]>>;
 }
 
@@ -37,7 +41,7 @@ const AT = [
 const COUNT = [optional(isCount), 'a whole number, 0 or more'] as const;
 const STATUS = 'a whole number from 200 to 599';
 
-const RULES: Readonly<Record<FaultKind, EffectRule>> = {
+const RULES: Readonly<Record<WxCloudEmulatorFaultKind, EffectRule>> = {
   errcode: {
     operations: JSON_OPERATIONS,
     members: {
@@ -90,7 +94,10 @@ const RULES: Readonly<Record<FaultKind, EffectRule>> = {
 };
 
 /** True when an effect makes sense for an operation. */
-function appliesTo(effect: FaultEffect, operation: EmulatorOperation): boolean {
+function appliesTo(
+  effect: WxCloudEmulatorFaultEffect,
+  operation: WxCloudEmulatorOperation,
+): boolean {
   return RULES[effect.kind].operations.includes(operation);
 }
 
@@ -98,16 +105,16 @@ function appliesTo(effect: FaultEffect, operation: EmulatorOperation): boolean {
  * Makes sure that a fault is one.
  * @throws {TypeError} naming the member at fault and what was expected
  */
-function assertFault(fault: unknown): asserts fault is EmulatorFault {
+function assertFault(fault: unknown): asserts fault is WxCloudEmulatorFault {
   const given = readMembers(fault, 'fault', ['operation', 'effect', 'after', 'times']);
   const operations: readonly unknown[] = ['*', ...OPERATIONS];
   if (!operations.includes(given['operation'])) {
     throw new TypeError(`faults.add: operation has to be one of ${operations.join(', ')}.`);
   }
   const rule = assertEffect(given['effect']);
-  const operation = given['operation'] as EmulatorOperation | '*';
+  const operation = given['operation'] as WxCloudEmulatorOperation | '*';
   if (operation !== '*' && !rule.operations.includes(operation)) {
-    const { kind } = given['effect'] as FaultEffect;
+    const { kind } = given['effect'] as WxCloudEmulatorFaultEffect;
     throw new TypeError(
       `faults.add: effect '${kind}' applies to ${rule.operations.join(', ')}, not to ${operation}.`,
     );
@@ -126,7 +133,7 @@ function assertEffect(value: unknown): EffectRule {
       `faults.add: effect.kind has to be one of ${Object.keys(RULES).join(', ')}.`,
     );
   }
-  const rule = RULES[kind as FaultKind];
+  const rule = RULES[kind as WxCloudEmulatorFaultKind];
   const given = readMembers(value, 'effect', ['kind', ...Object.keys(rule.members)]);
   for (const [name, check] of Object.entries(rule.members)) assertMember(given, name, check);
   return rule;
@@ -154,12 +161,12 @@ function readMembers(value: unknown, what: string, known: readonly string[]): Gi
 }
 
 /** What is to go wrong. */
-export interface EmulatorFaults {
+export interface WxCloudEmulatorFaults {
   /**
    * Adds a fault. Of several that are due for one request, the one added first takes effect.
    * @throws {TypeError} when the fault is none, naming the member at fault
    */
-  add(fault: EmulatorFault): AddedFault;
+  add(fault: WxCloudEmulatorFault): AddedFault;
   /** Removes all faults. */
   clear(): void;
 }
@@ -171,18 +178,18 @@ export interface AddedFault {
 }
 
 interface PendingFault {
-  readonly operation: EmulatorOperation | '*';
-  readonly effect: FaultEffect;
+  readonly operation: WxCloudEmulatorOperation | '*';
+  readonly effect: WxCloudEmulatorFaultEffect;
   after: number;
   times: number;
 }
 
 /** The faults that are still to come. */
-export class FaultList implements EmulatorFaults {
+export class FaultList implements WxCloudEmulatorFaults {
   #pending: PendingFault[] = [];
 
-  /** See {@link EmulatorFaults.add}. */
-  add(fault: EmulatorFault): AddedFault {
+  /** See {@link WxCloudEmulatorFaults.add}. */
+  add(fault: WxCloudEmulatorFault): AddedFault {
     assertFault(fault);
     const { operation, effect, after = 0, times = 1 } = fault;
     const pending = { operation, effect: { ...effect }, after, times };
@@ -190,13 +197,13 @@ export class FaultList implements EmulatorFaults {
     return { remove: () => this.#remove(pending) };
   }
 
-  /** See {@link EmulatorFaults.clear}. */
+  /** See {@link WxCloudEmulatorFaults.clear}. */
   clear(): void {
     this.#pending = [];
   }
 
   /** Counts a request of an operation, and says what befalls it. */
-  take(operation: EmulatorOperation | 'unknown'): FaultEffect | undefined {
+  take(operation: WxCloudEmulatorOperation | 'unknown'): WxCloudEmulatorFaultEffect | undefined {
     if (operation === 'unknown') return undefined;
     const matching = this.#pending.filter(fault => matches(fault, operation));
     const due = matching.filter(fault => fault.after === 0);
@@ -213,7 +220,7 @@ export class FaultList implements EmulatorFaults {
   }
 }
 
-function matches(fault: PendingFault, operation: EmulatorOperation): boolean {
+function matches(fault: PendingFault, operation: WxCloudEmulatorOperation): boolean {
   return (
     fault.operation === operation || (fault.operation === '*' && appliesTo(fault.effect, operation))
   );

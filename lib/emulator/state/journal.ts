@@ -1,10 +1,10 @@
-import type { FaultKind } from './fault-effects.js';
-import type { EmulatorOperation } from './operation.js';
+import type { WxCloudEmulatorFaultKind } from './fault-effects.js';
+import type { WxCloudEmulatorOperation } from './operation.js';
 
 /** One request that has ended. Holds no token, signature, secret or query. */
-export interface JournalEntry {
+export interface WxCloudEmulatorJournalEntry {
   /** What was asked for; `unknown` when no route fits. */
-  readonly operation: EmulatorOperation | 'unknown';
+  readonly operation: WxCloudEmulatorOperation | 'unknown';
   /** The HTTP method. */
   readonly method: string;
   /** The path as it was sent, percent-encoded, without the query. */
@@ -41,7 +41,7 @@ export interface JournalEntry {
   /** The duration of the request in milliseconds: from its head to the last byte of the answer. */
   readonly durationMs: number;
   /** The kind of the fault that took effect, when one did. */
-  readonly fault?: FaultKind;
+  readonly fault?: WxCloudEmulatorFaultKind;
   /**
    * True when the connection ended before the answer was complete, by the client or by a fault;
    * else absent.
@@ -50,7 +50,7 @@ export interface JournalEntry {
 }
 
 /** Gets the entry of each request that has ended. */
-export type RequestListener = (entry: JournalEntry) => void;
+export type RequestListener = (entry: WxCloudEmulatorJournalEntry) => void;
 
 /** How many entries the journal keeps. */
 export const JOURNAL_LIMIT = 10_000;
@@ -58,7 +58,7 @@ export const JOURNAL_LIMIT = 10_000;
 /** The newest requests, oldest first. */
 export class Journal {
   readonly #onRequest: RequestListener | undefined;
-  #entries: JournalEntry[] = [];
+  #entries: WxCloudEmulatorJournalEntry[] = [];
 
   /** Is empty. `onRequest` gets each entry as soon as it is there. */
   constructor(onRequest: RequestListener | undefined) {
@@ -66,12 +66,12 @@ export class Journal {
   }
 
   /** A copy of the newest entries. */
-  get entries(): readonly JournalEntry[] {
+  get entries(): readonly WxCloudEmulatorJournalEntry[] {
     return this.#entries.slice(-JOURNAL_LIMIT);
   }
 
   /** Appends an entry; the oldest are given up beyond the limit. */
-  add(entry: JournalEntry): void {
+  add(entry: WxCloudEmulatorJournalEntry): void {
     this.#entries.push(Object.freeze(entry));
     if (this.#entries.length >= 2 * JOURNAL_LIMIT) this.#entries = [...this.entries];
     this.#tell(entry);
@@ -82,7 +82,7 @@ export class Journal {
     this.#entries = [];
   }
 
-  #tell(entry: JournalEntry): void {
+  #tell(entry: WxCloudEmulatorJournalEntry): void {
     try {
       this.#onRequest?.(entry);
     } catch (error) {

@@ -1,5 +1,5 @@
 /** What can be set up wrongly, or be in a bad state, around an application. */
-export type EmulatorMisconfiguration = TokenMisconfiguration | SidecarMisconfiguration;
+export type WxCloudEmulatorMisconfiguration = TokenMisconfiguration | SidecarMisconfiguration;
 
 /** What the two token calls are refused for, however right their parameters are. */
 export type TokenMisconfiguration =
@@ -47,14 +47,14 @@ const NAMES = Object.keys({
   'sidecar-not-ready': true,
   'secret-missing': true,
   'token-not-ready': true,
-} satisfies Readonly<Record<EmulatorMisconfiguration, true>>);
+} satisfies Readonly<Record<WxCloudEmulatorMisconfiguration, true>>);
 
 /** The misconfigurations that are played. */
 export class MisconfigurationList {
-  #played: { readonly name: EmulatorMisconfiguration }[] = [];
+  #played: { readonly name: WxCloudEmulatorMisconfiguration }[] = [];
 
   /** Plays one until it is removed. @throws {TypeError} when there is none of this name */
-  add(name: EmulatorMisconfiguration): PlayedMisconfiguration {
+  add(name: WxCloudEmulatorMisconfiguration): PlayedMisconfiguration {
     if (!NAMES.includes(name)) {
       throw new TypeError(`misconfigure: the name has to be one of ${NAMES.join(', ')}.`);
     }

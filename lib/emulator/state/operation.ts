@@ -1,5 +1,5 @@
 /** What a request asks the emulator to do; one name for each route. */
-export type EmulatorOperation =
+export type WxCloudEmulatorOperation =
   | 'token'
   | 'stable-token'
   | 'upload-link'
@@ -10,7 +10,7 @@ export type EmulatorOperation =
   | 'head-object';
 
 /** The operations of `api.weixin.qq.com`, which answer JSON. */
-export const JSON_OPERATIONS: readonly EmulatorOperation[] = [
+export const JSON_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'token',
   'stable-token',
   'upload-link',
@@ -19,14 +19,20 @@ export const JSON_OPERATIONS: readonly EmulatorOperation[] = [
 ];
 
 /** The operations of the object storage, whose errors are XML. */
-export const OBJECT_OPERATIONS: readonly EmulatorOperation[] = [
+export const OBJECT_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'post-object',
   'get-object',
   'head-object',
 ];
 
 /** The operations that answer a list with one item a file. */
-export const BATCH_OPERATIONS: readonly EmulatorOperation[] = ['download-links', 'delete-files'];
+export const BATCH_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
+  'download-links',
+  'delete-files',
+];
 
 /** All operations. */
-export const OPERATIONS: readonly EmulatorOperation[] = [...JSON_OPERATIONS, ...OBJECT_OPERATIONS];
+export const OPERATIONS: readonly WxCloudEmulatorOperation[] = [
+  ...JSON_OPERATIONS,
+  ...OBJECT_OPERATIONS,
+];

@@ -2,12 +2,12 @@ import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { StreamableFile } from '@nestjs/common';
 import { readMediaType } from '../../body/content-type.js';
-import type { UploadSource } from '../../body/open-source.js';
+import type { WxCloudUploadSource } from '../../body/open-source.js';
 
 /** Bytes that a handler returned. */
 export interface ReplyBody {
   /** The bytes. */
-  readonly source: UploadSource;
+  readonly source: WxCloudUploadSource;
   /** How many there are, when that is known. */
   readonly size: number | undefined;
   /** The handler's type for them. */
@@ -52,7 +52,7 @@ function ofStreamableFile(file: StreamableFile): ReplyBody {
   };
 }
 
-function readSource(value: unknown): UploadSource | undefined {
+function readSource(value: unknown): WxCloudUploadSource | undefined {
   const isSource =
     value instanceof Uint8Array ||
     value instanceof Blob ||
@@ -61,7 +61,7 @@ function readSource(value: unknown): UploadSource | undefined {
   return isSource ? value : undefined;
 }
 
-function plain(source: UploadSource): ReplyBody {
+function plain(source: WxCloudUploadSource): ReplyBody {
   return {
     source,
     size: sizeOf(source),
@@ -71,7 +71,7 @@ function plain(source: UploadSource): ReplyBody {
   };
 }
 
-function sizeOf(source: UploadSource): number | undefined {
+function sizeOf(source: WxCloudUploadSource): number | undefined {
   if (source instanceof Uint8Array) return source.byteLength;
   return source instanceof Blob ? source.size : undefined;
 }

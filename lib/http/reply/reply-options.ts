@@ -1,7 +1,7 @@
 import { OptionsInvalidError } from '../../errors/errors.js';
 import { MAX_AGE_RANGE } from '../../options/resolve-options.js';
 import { readMembers } from '../../options/validation.js';
-import type { DownloadUrlOptions } from '../../storage/call-options.js';
+import type { WxCloudDownloadUrlOptions } from '../../storage/call-options.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import { assertPathOptions } from '../cloud-path-option.js';
 import { assertStorageName, REPLACED_REPLY_OPTIONS } from '../option-checks.js';
@@ -58,7 +58,7 @@ export interface WxCloudReplyOptions {
    * True when the answer has a temporary link too, for whoever has no file IDs.
    * @defaultValue false
    */
-  readonly url?: boolean | Pick<DownloadUrlOptions, 'maxAgeSeconds'> | undefined;
+  readonly url?: boolean | Pick<WxCloudDownloadUrlOptions, 'maxAgeSeconds'> | undefined;
   /** The name of the instance to store with. @defaultValue the default instance */
   readonly storage?: string | undefined;
 }

@@ -1,9 +1,9 @@
 import { StreamableFile } from '@nestjs/common';
 import { abandonSource, readChunks, resumeChunks } from '../../body/chunks.js';
 import { detectContentType, UNKNOWN_CONTENT_TYPE } from '../../body/content-type.js';
-import { openSource, type UploadSource } from '../../body/open-source.js';
+import { openSource, type WxCloudUploadSource } from '../../body/open-source.js';
 import { HEAD_BYTES } from '../../body/upload-body.js';
-import type { StoredCloudFile } from '../../storage/call-options.js';
+import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import { unwrap } from '../../storage/file-outcome.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import { assertContentType, uploadObject } from '../../storage/upload.js';
@@ -28,7 +28,7 @@ interface TakeContext {
 }
 
 /** Few bytes, all of them; or more, to be read on from their beginning. */
-export type Taken = { readonly whole: Buffer } | { readonly source: UploadSource };
+export type Taken = { readonly whole: Buffer } | { readonly source: WxCloudUploadSource };
 
 /**
  * Finds out whether there are few bytes, reading no more of a stream than it takes.
@@ -117,7 +117,7 @@ async function uploadReply(
   { source: given, size, contentType: givenType, fileName }: ReplyBody,
   { context, options, request }: ReplyContext,
   signal: AbortSignal,
-): Promise<{ readonly stored: StoredCloudFile } & Pick<ChosenPath, 'isPathUnique'>> {
+): Promise<{ readonly stored: WxCloudStoredFile } & Pick<ChosenPath, 'isPathUnique'>> {
   const source = await openSource({ source: given, size }, context, signal);
   try {
     const detected = await detectContentType(source.head);

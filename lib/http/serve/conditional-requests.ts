@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ByteRange } from '../../storage/call-options.js';
-import type { CloudFileStat } from '../../storage/read-object.js';
+import type { WxCloudByteRange } from '../../storage/call-options.js';
+import type { WxCloudFileStat } from '../../storage/read-object.js';
 
 /** What a `Range` header asks for. */
-export type WantedRange = ByteRange | { readonly lastBytes: number };
+export type WantedRange = WxCloudByteRange | { readonly lastBytes: number };
 
 /**
  * Reads a `Range` header with one range; undefined for none, and for all that may be answered with
@@ -18,7 +18,7 @@ export function parseRange(header: string | undefined): WantedRange | undefined 
 }
 
 /** The range in a file of known size; undefined when nothing of it is there. */
-export function resolveRange(range: WantedRange, size: number): ByteRange | undefined {
+export function resolveRange(range: WantedRange, size: number): WxCloudByteRange | undefined {
   if (!('lastBytes' in range)) {
     const { start = 0, end } = range;
     if (start >= size) return undefined;
@@ -29,7 +29,7 @@ export function resolveRange(range: WantedRange, size: number): ByteRange | unde
 }
 
 /** What tells a file's states apart. */
-type FileState = Pick<CloudFileStat, 'etag' | 'lastModified'>;
+type FileState = Pick<WxCloudFileStat, 'etag' | 'lastModified'>;
 
 const CONDITIONS = [
   'if-match',

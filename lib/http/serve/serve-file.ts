@@ -5,9 +5,9 @@ import { StreamableFile } from '@nestjs/common';
 import { UNKNOWN_CONTENT_TYPE } from '../../body/content-type.js';
 import { toServedType } from '../../body/served-type.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
-import type { ByteRange } from '../../storage/call-options.js';
-import type { CloudDownload } from '../../storage/download.js';
-import type { CloudFileStat } from '../../storage/read-object.js';
+import type { WxCloudByteRange } from '../../storage/call-options.js';
+import type { WxCloudDownload } from '../../storage/download.js';
+import type { WxCloudFileStat } from '../../storage/read-object.js';
 import type { WxCloudFileSource } from '../../storage/wx-cloud-file.js';
 import {
   evaluateConditions,
@@ -24,8 +24,8 @@ import {
   type ResponseTargetHead,
   assertServedFileOptions,
   rawOf,
-  type ServedFileOptions,
-  type ServeOptions,
+  type WxCloudServedFileOptions,
+  type WxCloudServeOptions,
   takeOver,
 } from './serve-options.js';
 
@@ -40,7 +40,7 @@ const SANDBOX = "sandbox; default-src 'none'; img-src 'self' data:; style-src 'u
 export async function toStreamableFile(
   files: WxCloudFileSource,
   fileId: string,
-  { signal, timeoutMs, ...options }: ServedFileOptions,
+  { signal, timeoutMs, ...options }: WxCloudServedFileOptions,
 ): Promise<StreamableFile> {
   assertServedFileOptions(options);
   const { body, size, ...file } = await files.download(fileId, { signal, timeoutMs });
@@ -64,7 +64,7 @@ export async function toStreamableFile(
 export async function respondWithFile(
   files: WxCloudFileSource,
   fileId: string,
-  options: ServeOptions,
+  options: WxCloudServeOptions,
 ): Promise<void> {
   assertServedFileOptions(options);
   const leaving = new AbortController();
@@ -92,9 +92,9 @@ function isAborted({ code }: WxCloudStorageError): boolean {
 class FileResponse {
   readonly #files: WxCloudFileSource;
   readonly #fileId: string;
-  readonly #options: ServeOptions;
+  readonly #options: WxCloudServeOptions;
 
-  constructor(files: WxCloudFileSource, fileId: string, options: ServeOptions) {
+  constructor(files: WxCloudFileSource, fileId: string, options: WxCloudServeOptions) {
     this.#files = files;
     this.#fileId = fileId;
     this.#options = options;
@@ -110,7 +110,9 @@ class FileResponse {
     return this.#sendBytes(range);
   }
 
-  async #redirect(link: Exclude<ServeOptions['redirect'], boolean | undefined>): Promise<void> {
+  async #redirect(
+    link: Exclude<WxCloudServeOptions['redirect'], boolean | undefined>,
+  ): Promise<void> {
     const { cacheControl = 'no-store' } = this.#options;
     const location = await this.#files.getDownloadUrl(this.#fileId, { ...link, ...this.#call() });
     this.#end(302, { location, 'cache-control': cacheControl });
@@ -132,7 +134,7 @@ class FileResponse {
     return resolved === undefined ? this.#refuseRange(stat) : this.#sendBytes(resolved);
   }
 
-  async #sendBytes(range: ByteRange | undefined): Promise<void> {
+  async #sendBytes(range: WxCloudByteRange | undefined): Promise<void> {
     const call = { ...this.#call(), range };
     const download = await this.#files.download(this.#fileId, call).catch((error: unknown) => {
       if (isUnsatisfiable(error)) return undefined;
@@ -155,7 +157,7 @@ class FileResponse {
     await pipeline(body, this.#takeOver({ status, headers }, body));
   }
 
-  #refuseRange({ size }: Pick<CloudFileStat, 'size'>): void {
+  #refuseRange({ size }: Pick<WxCloudFileStat, 'size'>): void {
     this.#end(416, { 'content-range': `bytes */${size}`, 'content-length': 0 });
   }
 
@@ -173,18 +175,21 @@ class FileResponse {
     }
   }
 
-  #call(): Pick<ServeOptions, 'signal' | 'timeoutMs'> {
+  #call(): Pick<WxCloudServeOptions, 'signal' | 'timeoutMs'> {
     const { signal, timeoutMs } = this.#options;
     return { signal, timeoutMs };
   }
 }
 
-type ServedState = Pick<CloudFileStat, 'contentType' | 'contentEncoding' | 'etag' | 'lastModified'>;
+type ServedState = Pick<
+  WxCloudFileStat,
+  'contentType' | 'contentEncoding' | 'etag' | 'lastModified'
+>;
 
 function wholeHeaders(
-  file: ServedState | CloudDownload,
+  file: ServedState | WxCloudDownload,
   size: number,
-  options: ServeOptions,
+  options: WxCloudServeOptions,
 ): OutgoingHttpHeaders {
   return {
     ...stateHeaders(file, options),
@@ -197,7 +202,7 @@ function wholeHeaders(
 
 function stateHeaders(
   { etag, lastModified }: ServedState,
-  { cacheControl = DEFAULT_CACHE_CONTROL }: ServeOptions,
+  { cacheControl = DEFAULT_CACHE_CONTROL }: WxCloudServeOptions,
 ): OutgoingHttpHeaders {
   return {
     'cache-control': cacheControl,
@@ -212,8 +217,8 @@ function encodingHeaders({ contentEncoding }: ServedState): OutgoingHttpHeaders 
 }
 
 function describe(
-  file: Pick<CloudFileStat, 'contentType'>,
-  { contentType = file.contentType, fileName, disposition }: ServedFileOptions,
+  file: Pick<WxCloudFileStat, 'contentType'>,
+  { contentType = file.contentType, fileName, disposition }: WxCloudServedFileOptions,
 ): OutgoingHttpHeaders {
   const { kind, contentType: type } = toServedType(contentType);
   const chosen = disposition ?? (kind === 'shown' ? 'inline' : 'attachment');

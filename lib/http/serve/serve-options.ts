@@ -6,8 +6,8 @@ import {
   validateHeaderValue,
 } from 'node:http';
 import { WxCloudStorageError } from '../../errors/errors.js';
-import type { CallOptions } from '../../operations/operation-registry.js';
-import type { DownloadUrlOptions } from '../../storage/call-options.js';
+import type { WxCloudCallOptions } from '../../operations/operation-registry.js';
+import type { WxCloudDownloadUrlOptions } from '../../storage/call-options.js';
 import type { Disposition } from './content-disposition.js';
 
 /** The part of Fastify's reply that is used. */
@@ -26,7 +26,7 @@ export interface HijackableReply {
  * The response of an adapter as a handler gets it from `@Res()`: Express' response, or Fastify's
  * reply.
  */
-export type AnswerTarget = ServerResponse | HijackableReply;
+export type WxCloudServedResponse = ServerResponse | HijackableReply;
 
 /** The head of an answer. */
 export interface ResponseTargetHead {
@@ -44,7 +44,7 @@ export interface ResponseTargetHead {
  * another answer has begun
  */
 export function takeOver(
-  target: AnswerTarget,
+  target: WxCloudServedResponse,
   { status, headers }: ResponseTargetHead,
 ): ServerResponse {
   const raw = rawOf(target);
@@ -66,11 +66,11 @@ export function takeOver(
 }
 
 /** Node's response, not handed over yet. */
-export function rawOf(target: AnswerTarget): ServerResponse {
+export function rawOf(target: WxCloudServedResponse): ServerResponse {
   return isReply(target) ? target.raw : target;
 }
 
-function isReply(target: AnswerTarget): target is HijackableReply {
+function isReply(target: WxCloudServedResponse): target is HijackableReply {
   return 'raw' in target && 'hijack' in target;
 }
 
@@ -97,7 +97,7 @@ function answered(): WxCloudStorageError {
 }
 
 /** How a file is presented. */
-export interface ServedFileOptions extends CallOptions {
+export interface WxCloudServedFileOptions extends WxCloudCallOptions {
   /**
    * The name that a browser saves it under, in any language; of a path, the last part.
    * @defaultValue none: the browser makes one up
@@ -121,7 +121,7 @@ export interface ServedFileOptions extends CallOptions {
 }
 
 /** The part of a request that says how it wants to be answered. */
-export interface ServedRequest {
+export interface WxCloudServedRequest {
   /** `GET` or `HEAD`. */
   readonly method: string;
   /** The headers, by their names in lower case. */
@@ -129,11 +129,11 @@ export interface ServedRequest {
 }
 
 /** How a request is answered with a file. */
-export interface ServeOptions extends ServedFileOptions {
+export interface WxCloudServeOptions extends WxCloudServedFileOptions {
   /** The request, as `@Req()` gives it. */
-  readonly request: ServedRequest;
+  readonly request: WxCloudServedRequest;
   /** The response, as `@Res()` gives it. */
-  readonly response: AnswerTarget;
+  readonly response: WxCloudServedResponse;
   /**
    * The `Cache-Control` of the answer.
    * @defaultValue `private, no-cache`: kept, and asked for again with its ETag
@@ -144,14 +144,16 @@ export interface ServeOptions extends ServedFileOptions {
    * application; name and disposition are the storage's. @defaultValue false
    */
   readonly redirect?:
-    boolean | Pick<DownloadUrlOptions, 'maxAgeSeconds' | 'imageRules'> | undefined;
+    boolean | Pick<WxCloudDownloadUrlOptions, 'maxAgeSeconds' | 'imageRules'> | undefined;
 }
 
 /**
  * Makes sure that a file can be presented so, before anything is asked for.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
  */
-export function assertServedFileOptions(options: ServedFileOptions & Partial<ServeOptions>): void {
+export function assertServedFileOptions(
+  options: WxCloudServedFileOptions & Partial<WxCloudServeOptions>,
+): void {
   for (const name of ['fileName', 'contentType', 'cacheControl'] as const) {
     const value: unknown = options[name];
     if (value !== undefined && typeof value !== 'string') throw invalid(`${name} must be a text`);

@@ -2,18 +2,10 @@ import { quoteText } from '../../errors/client-text.js';
 import { OptionsInvalidError, WxCloudStorageError } from '../../errors/errors.js';
 import { formInvalid } from '../../multipart/form-errors.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
-import type { WxCloudDeclaredSize } from './upload-options.js';
-
-/** Where a client sends a value along with a form: exactly one of the two. */
-interface HeaderOrField {
-  /** The name of a request header. */
-  readonly header?: string | undefined;
-  /** The name of a text field that comes before the file. */
-  readonly field?: string | undefined;
-}
+import type { WxCloudHeaderOrField } from './upload-options.js';
 
 /** True when an option names one place, and nothing else. */
-function isSentValue(option: HeaderOrField): boolean {
+function isHeaderOrField(option: WxCloudHeaderOrField): boolean {
   const names = Object.entries(option ?? {}).filter(([, name]) => name !== undefined);
   const [source, name] = names[0] ?? [];
   const isKnown = source === 'header' || source === 'field';
@@ -22,7 +14,7 @@ function isSentValue(option: HeaderOrField): boolean {
 
 /** What a client has sent there; undefined for nothing. */
 function findSent(
-  { header, field }: HeaderOrField,
+  { header, field }: WxCloudHeaderOrField,
   { headers, body }: WxCloudHttpRequest,
 ): unknown {
   if (header !== undefined) return headers[header.toLowerCase()]?.toString();
@@ -31,7 +23,7 @@ function findSent(
 }
 
 /** The place where a value was looked for, in words for a message to the client. */
-function placeOf({ header, field }: HeaderOrField): string {
+function placeOf({ header, field }: WxCloudHeaderOrField): string {
   return header === undefined
     ? `field ${JSON.stringify(field)}`
     : `header ${JSON.stringify(header)}`;
@@ -41,8 +33,8 @@ function placeOf({ header, field }: HeaderOrField): string {
  * Checks the option.
  * @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both
  */
-export function assertDeclaredSize(option: WxCloudDeclaredSize | undefined): void {
-  if (option === undefined || isSentValue(option)) return;
+export function assertDeclaredSize(option: WxCloudHeaderOrField | undefined): void {
+  if (option === undefined || isHeaderOrField(option)) return;
   throw new OptionsInvalidError({
     option: 'declaredSize',
     expected: '{ header } or { field } with the name of the one that holds the size in bytes',
@@ -57,7 +49,7 @@ export function assertDeclaredSize(option: WxCloudDeclaredSize | undefined): voi
  * @throws {@link WxCloudStorageError} `WX_CLOUD_SIZE_MISMATCHED` when it is no size
  */
 export function readDeclaredSize(
-  option: WxCloudDeclaredSize,
+  option: WxCloudHeaderOrField,
   request: WxCloudHttpRequest,
   index: number,
 ): number | undefined {
@@ -73,7 +65,7 @@ export function readDeclaredSize(
   });
 }
 
-function findDeclaration(option: WxCloudDeclaredSize, request: WxCloudHttpRequest): unknown {
+function findDeclaration(option: WxCloudHeaderOrField, request: WxCloudHttpRequest): unknown {
   const sent = findSent(option, request);
   const isHeader = option.header !== undefined && typeof sent === 'string';
   return isHeader ? sent.split(',').map(value => value.trim()) : sent;
@@ -93,8 +85,8 @@ export function progressIdInvalid(place = ''): WxCloudStorageError {
  * Checks the option.
  * @throws {@link OptionsInvalidError} when it names neither a header nor a field, or both
  */
-export function assertProgressIdOption(option: HeaderOrField | undefined): void {
-  if (option === undefined || isSentValue(option)) return;
+export function assertProgressIdOption(option: WxCloudHeaderOrField | undefined): void {
+  if (option === undefined || isHeaderOrField(option)) return;
   throw new OptionsInvalidError({
     option: 'progressId',
     expected: '{ header } or { field } with the name of the one that holds the ID',
@@ -107,7 +99,7 @@ export function assertProgressIdOption(option: HeaderOrField | undefined): void 
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is none
  */
 export function readProgressId(
-  option: HeaderOrField,
+  option: WxCloudHeaderOrField,
   request: WxCloudHttpRequest,
 ): string | undefined {
   const given = findSent(option, request);

@@ -15,7 +15,7 @@ import {
 } from '../../multipart/receive-form.js';
 import type { Deadline } from '../../operations/deadline.js';
 import { MAX_TIMER_MS } from '../../options/validation.js';
-import type { StoredCloudFile } from '../../storage/call-options.js';
+import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import {
   findInstanceOfRequest,
@@ -208,7 +208,7 @@ export interface EngineFile {
 }
 
 /** What the parser adds to its own description of a file. */
-type StoredUpload = StoredCloudFile & Pick<EngineFile, 'originalname'>;
+type StoredUpload = WxCloudStoredFile & Pick<EngineFile, 'originalname'>;
 
 /** multer's storage contract, which Nest's Fastify adapter shares. */
 export interface WxCloudUploadEngine {

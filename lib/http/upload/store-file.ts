@@ -9,7 +9,7 @@ import { openSource } from '../../body/open-source.js';
 import { quoteText } from '../../errors/client-text.js';
 import { TypeRefusedError } from '../../errors/errors.js';
 import { askApplication, untilAborted } from '../../operations/deadline.js';
-import type { StoredCloudFile } from '../../storage/call-options.js';
+import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import { uploadObject } from '../../storage/upload.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
@@ -44,7 +44,7 @@ interface FormFileCall {
 /** A file of a form that is in the storage. */
 interface StoredFormFile {
   /** Where and as what. */
-  readonly stored: StoredCloudFile;
+  readonly stored: WxCloudStoredFile;
   /** Its first bytes. */
   readonly head: FileHead;
 }

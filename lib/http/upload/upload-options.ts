@@ -47,22 +47,11 @@ export type WxCloudPathFactory = {
   decide(file: WxCloudIncomingFile, request: WxCloudHttpRequest): string | Promise<string>;
 }['decide'];
 
-/** Where a client says how many bytes a file has, in decimal digits: exactly one of the two. */
-export interface WxCloudDeclaredSize {
-  /**
-   * The name of a request header; with several files, their sizes in order, with commas between
-   * them.
-   */
+/** The place in a request where a client sends a value along with a form: exactly one of the two. */
+export interface WxCloudHeaderOrField {
+  /** The name of a request header; the values of several files are separated by commas. */
   readonly header?: string | undefined;
   /** The name of a text field before the file; with several files it is sent once for each. */
-  readonly field?: string | undefined;
-}
-
-/** Where a client says under which ID a page follows its upload: exactly one of the two. */
-export interface WxCloudProgressId {
-  /** The name of a request header. */
-  readonly header?: string | undefined;
-  /** The name of a text field before the file. */
   readonly field?: string | undefined;
 }
 
@@ -145,13 +134,13 @@ export interface WxCloudUploadEngineOptions {
    * the way is not repeated. A wrong size is answered with 400, one over `limits.fileSize` with
    * 413; a file without a size is kept as usual. @defaultValue none
    */
-  readonly declaredSize?: WxCloudDeclaredSize | undefined;
+  readonly declaredSize?: WxCloudHeaderOrField | undefined;
   /**
-   * Where a client sends an ID under which a page follows the upload, by `WxUploadProgress`; a
+   * Where a client sends an ID under which a page follows the upload, by `WxCloudUploadProgress`; a
    * field has to come before the file. Something that is no ID is answered with 400. @defaultValue
    * none
    */
-  readonly progressId?: WxCloudProgressId | undefined;
+  readonly progressId?: WxCloudHeaderOrField | undefined;
   /** The name of the instance to store with. @defaultValue the default instance */
   readonly storage?: string | undefined;
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
-import type { TransferProgress } from '../../storage/call-options.js';
+import type { WxCloudTransferProgress } from '../../storage/call-options.js';
 import {
   findProgressHub,
   findProgressHubOfRequest,
@@ -11,16 +11,16 @@ import { toHttpException } from '../http-exception.js';
 import {
   type RunningUpload,
   UploadProgressHub,
-  type WxUploadProgressEvent,
+  type WxCloudUploadProgressEvent,
 } from '../upload-progress-hub.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import { isProgressId, progressIdInvalid, readProgressId } from './client-values.js';
-import type { WxCloudProgressId } from './upload-options.js';
+import type { WxCloudHeaderOrField } from './upload-options.js';
 
 /** One file of a request that may be watched. */
 interface WatchedFile {
   /** Where the client sends the ID; undefined when uploads are not watched. */
-  readonly progressId: WxCloudProgressId | undefined;
+  readonly progressId: WxCloudHeaderOrField | undefined;
   /** The request. */
   readonly request: WxCloudHttpRequest;
   /** The transaction of the request. */
@@ -40,7 +40,7 @@ const runningUploads = new WeakMap<UploadTransaction, RunningUpload>();
  */
 export function progressListenerOf(
   file: WatchedFile,
-): ((progress: TransferProgress) => void) | undefined {
+): ((progress: WxCloudTransferProgress) => void) | undefined {
   const { progressId, request, index, fieldname } = file;
   const id = progressId && readProgressId(progressId, request);
   if (id === undefined) return undefined;
@@ -57,19 +57,19 @@ function begin({ request, transaction }: WatchedFile, id: string): RunningUpload
 }
 
 /** One event as Nest's `@Sse()` sends it. */
-export interface WxUploadProgressMessage {
+export interface WxCloudUploadProgressMessage {
   /** Sent as JSON. */
-  readonly data: WxUploadProgressEvent;
+  readonly data: WxCloudUploadProgressEvent;
 }
 
 /**
  * Lets a page follow the second leg of its upload, from the application to the storage: it makes up
- * an ID, opens an `EventSource` on a route that returns {@link WxUploadProgress.watch}, and sends
+ * an ID, opens an `EventSource` on a route that returns {@link WxCloudUploadProgress.watch}, and sends
  * the ID along with the form where the upload interceptor's `progressId` says. Works within one
  * process: behind several replicas both requests have to come to the same one.
  */
 @Injectable()
-export class WxUploadProgress {
+export class WxCloudUploadProgress {
   readonly #hub: UploadProgressHub;
 
   /** Injected by Nest. */
@@ -85,7 +85,7 @@ export class WxUploadProgress {
    * whoever knows it can watch.
    * @throws `HttpException` 400 when it is no such ID
    */
-  watch(id: string): Observable<WxUploadProgressMessage> {
+  watch(id: string): Observable<WxCloudUploadProgressMessage> {
     if (!isProgressId(id)) throw toHttpException(progressIdInvalid()) as Error;
     return this.#hub.watch(id).pipe(map(data => ({ data })));
   }

@@ -2,9 +2,9 @@ import { createHmac } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WxCloudStorageError } from '../../errors/errors.js';
 import type {
-  AccessTokenLock,
+  WxAccessTokenLock,
   AccessTokenStore,
-  StoredAccessToken,
+  WxStoredAccessToken,
 } from '../../options/options.js';
 import type { ResolvedTokenCallAuth } from '../../options/resolved-options.js';
 import type { FetchedToken } from '../wechat-api.js';
@@ -114,7 +114,7 @@ export class SharedTokenFetcher {
 
   /** Somebody may have fetched one between the look and the lock. */
   async #fetchLocked(
-    lock: AccessTokenLock,
+    lock: WxAccessTokenLock,
     unwanted: TokensToReplace,
     signal: AbortSignal,
   ): Promise<LockedFetch> {
@@ -140,7 +140,7 @@ export class SharedTokenFetcher {
   }
 
   /** A lock that is given out too late would keep everybody waiting, so it goes back at once. */
-  #lock(): Promise<AccessTokenLock | undefined> {
+  #lock(): Promise<WxAccessTokenLock | undefined> {
     const { store, key } = this.#parts;
     return within(store.lock(key, LOCK_MS), late => void late?.release().catch(() => {}));
   }
@@ -152,11 +152,14 @@ export class SharedTokenFetcher {
    */
   async #share(
     { accessToken, expiresInSeconds, sinceMs }: FetchedToken,
-    lock: AccessTokenLock,
+    lock: WxAccessTokenLock,
   ): Promise<boolean> {
     const { store, key, warn, nowMs } = this.#parts;
     const ageMs = sinceMs === undefined ? 0 : nowMs() - sinceMs;
-    const token: StoredAccessToken = { accessToken, expiresInMs: expiresInSeconds * 1000 - ageMs };
+    const token: WxStoredAccessToken = {
+      accessToken,
+      expiresInMs: expiresInSeconds * 1000 - ageMs,
+    };
     try {
       return (await within(store.set(key, token, lock))) !== false;
     } catch (error) {
@@ -184,9 +187,9 @@ interface LockedFetch {
 }
 
 function isUsable(
-  shared: StoredAccessToken | undefined,
+  shared: WxStoredAccessToken | undefined,
   { rejected, held }: TokensToReplace,
-): shared is StoredAccessToken {
+): shared is WxStoredAccessToken {
   if (shared === undefined || shared.expiresInMs < LEAST_LIFE_MS) return false;
   return shared.accessToken !== rejected && shared.accessToken !== held;
 }

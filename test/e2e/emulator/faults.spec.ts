@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   startWxCloudEmulator,
-  type EmulatorFault,
-  type FaultEffect,
+  type WxCloudEmulatorFault,
+  type WxCloudEmulatorFaultEffect,
   type WxCloudEmulator,
 } from '../../../lib/emulator/index.js';
 import { until } from '../../support/until.js';
@@ -76,7 +76,10 @@ async function prepareApi(path: string, body: object): Promise<() => Promise<Raw
 }
 
 /** Prepares a request, adds a fault for it, and sends it. */
-async function requestWith(operation: Operation, effect: FaultEffect): Promise<RawAnswer> {
+async function requestWith(
+  operation: Operation,
+  effect: WxCloudEmulatorFaultEffect,
+): Promise<RawAnswer> {
   const request = await REQUESTS[operation]();
   emulator.faults.add({ operation, effect });
   return request();
@@ -182,7 +185,7 @@ describe.each(OBJECT_OPERATIONS)('%s', operation => {
 });
 
 describe('an upload', () => {
-  it.each<[FaultEffect, readonly string[]]>([
+  it.each<[WxCloudEmulatorFaultEffect, readonly string[]]>([
     [{ kind: 'status', status: 200 }, []],
     [{ kind: 'empty' }, []],
     [{ kind: 'malformed-json' }, []],
@@ -193,7 +196,7 @@ describe('an upload', () => {
     expect(pathsOf()).toEqual(paths);
   });
 
-  it.each<[FaultEffect, readonly string[]]>([
+  it.each<[WxCloudEmulatorFaultEffect, readonly string[]]>([
     [{ kind: 'reset', at: 'request' }, []],
     [{ kind: 'reset', at: 'request', afterBytes: 200 }, []],
     [{ kind: 'reset', at: 'request', afterBytes: 999_999 }, []],
@@ -288,7 +291,10 @@ describe('an item fault', () => {
 });
 
 describe('faults', () => {
-  const errcode = (code: number): FaultEffect => ({ kind: 'errcode', errcode: code });
+  const errcode = (code: number): WxCloudEmulatorFaultEffect => ({
+    kind: 'errcode',
+    errcode: code,
+  });
   const codes = async (count: number): Promise<unknown[]> => {
     const answers: unknown[] = [];
     const token = await fetchToken(emulator);
@@ -381,7 +387,7 @@ describe('faults', () => {
       /applies to download-links/,
     ],
   ])('refuse %j', (fault, message) => {
-    const add = (): unknown => emulator.faults.add(fault as EmulatorFault);
+    const add = (): unknown => emulator.faults.add(fault as WxCloudEmulatorFault);
     expect(add).toThrow(TypeError);
     expect(add).toThrow(message);
   });

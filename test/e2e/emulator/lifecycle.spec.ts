@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { inspect } from 'node:util';
 import {
   startWxCloudEmulator,
-  type JournalEntry,
+  type WxCloudEmulatorJournalEntry,
   type WxCloudEmulator,
   type WxCloudEmulatorOptions,
 } from '../../../lib/emulator/index.js';
@@ -105,7 +105,7 @@ describe('startWxCloudEmulator', () => {
   });
 
   it('tells onRequest of each request once it has ended, as the journal has it', async () => {
-    const told: JournalEntry[] = [];
+    const told: WxCloudEmulatorJournalEntry[] = [];
     const own = await startWxCloudEmulator({ latencyMs: 60, onRequest: entry => told.push(entry) });
     await fetchToken(own);
     await send(`${own.url}/nowhere?secret=x`);

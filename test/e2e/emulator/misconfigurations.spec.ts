@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  type EmulatorMisconfiguration,
-  type SidecarMisconfiguration,
+  type WxCloudEmulatorMisconfiguration,
   startWxCloudEmulator,
-  type TokenMisconfiguration,
   type WxCloudEmulator,
 } from '../../../lib/emulator/index.js';
+import type { TokenMisconfiguration } from '../../../lib/emulator/state/misconfigurations.js';
+import type { SidecarMisconfiguration } from '../../../lib/emulator/state/misconfigurations.js';
 import { SIDECAR_CERTIFICATE } from '../../../lib/emulator/server/http-servers.js';
 import { callApi, fetchToken } from './support/cloud-client.js';
 import { type RawAnswer, send, sendJson } from './support/raw-http.js';
@@ -161,7 +161,8 @@ describe.each(['docs/emulator.md', 'docs/emulator.zh-CN.md'])('the table of %s',
 
 describe('misconfigure', () => {
   it.each(['', 'wrong secret', 'toString', undefined])('refuses the name %j', name => {
-    const misconfigure = (): unknown => emulator.misconfigure(name as EmulatorMisconfiguration);
+    const misconfigure = (): unknown =>
+      emulator.misconfigure(name as WxCloudEmulatorMisconfiguration);
     const names = [...TOKEN_CODES.map(([known]) => known), 'no-sidecar', 'token-not-ready'];
     expect(misconfigure).toThrow(TypeError);
     expect(misconfigure).toThrow(/^misconfigure: the name has to be one of .*\.$/);

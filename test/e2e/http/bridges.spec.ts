@@ -17,8 +17,8 @@ import {
   WxCloudReplyInterceptor,
   WxCloudStorageService,
   wxCloudUpload,
-  type AnswerTarget,
-  type ServedRequest,
+  type WxCloudServedResponse,
+  type WxCloudServedRequest,
   type WxCloudUploadedFile,
 } from '../../../lib/index.js';
 import type { Adapter } from '../../support/adapters.js';
@@ -76,8 +76,8 @@ function photosController({ FileInterceptor }: Adapter) {
     @Head('served/:name')
     async serve(
       @Param('name') name: string,
-      @Req() request: ServedRequest,
-      @Res() response: AnswerTarget,
+      @Req() request: WxCloudServedRequest,
+      @Res() response: WxCloudServedResponse,
     ) {
       const { fileId } = await this.storage.upload(`served/${name}`, 'some text');
       await this.storage.serve(fileId, { request, response });

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import {
   WxCloudFilesInterceptor,
   wxCloudUpload,
-  type WxCloudDeclaredSize,
+  type WxCloudHeaderOrField,
   type WxCloudUploadedFile,
 } from '../../../lib/index.js';
 import { ADAPTERS, type Adapter } from '../../support/adapters.js';
@@ -246,7 +246,7 @@ describe('declaredSize', () => {
   it.each([{}, { header: '' }, { header: 'a', field: 'b' }, { size: 'a' }, { field: 1 }])(
     'is refused at start-up as %j',
     declaredSize => {
-      expect(() => wxCloudUpload({ declaredSize: declaredSize as WxCloudDeclaredSize })).toThrow(
+      expect(() => wxCloudUpload({ declaredSize: declaredSize as WxCloudHeaderOrField })).toThrow(
         expect.objectContaining({ code: 'WX_CLOUD_OPTIONS_INVALID', option: 'declaredSize' }),
       );
     },

@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   WxCloudReplyInterceptor,
   WxCloudStorageService,
-  type AnswerTarget,
-  type DownloadUrlOutcome,
-  type ServedRequest,
-  type ServeOptions,
+  type WxCloudServedResponse,
+  type WxCloudDownloadUrlOutcome,
+  type WxCloudServedRequest,
+  type WxCloudServeOptions,
 } from '../../../lib/index.js';
 import { EXPRESS, FASTIFY } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
@@ -40,10 +40,10 @@ class LinkController {
   @Get('serve')
   async serve(
     @Query() { fileId = '', ...query }: Record<string, string>,
-    @Req() request: ServedRequest,
-    @Res() response: AnswerTarget,
+    @Req() request: WxCloudServedRequest,
+    @Res() response: WxCloudServedResponse,
   ) {
-    const given = JSON.parse(query['options'] ?? '{}') as Partial<ServeOptions>;
+    const given = JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>;
     await this.storage.serve(fileId, { ...given, request, response });
   }
 
@@ -156,6 +156,6 @@ function locationOf({ headers }: Response): string {
   return headers.get('location') ?? '';
 }
 
-function urlOf(outcome: DownloadUrlOutcome): string {
+function urlOf(outcome: WxCloudDownloadUrlOutcome): string {
   return outcome.ok ? outcome.url : '';
 }

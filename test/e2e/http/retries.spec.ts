@@ -1,6 +1,6 @@
 import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { FaultEffect } from '../../../lib/emulator/index.js';
+import type { WxCloudEmulatorFaultEffect } from '../../../lib/emulator/index.js';
 import { WxCloudFileInterceptor, type WxCloudUploadedFile } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { pngOfSize } from '../../support/forms.js';
@@ -20,7 +20,7 @@ class PhotosController {
   }
 }
 
-const TRANSIENT: readonly (readonly [string, FaultEffect])[] = [
+const TRANSIENT: readonly (readonly [string, WxCloudEmulatorFaultEffect])[] = [
   ['is busy', { kind: 'cos-error', cosCode: 'SlowDown', status: 503 }],
   ['takes the form for too slow', { kind: 'cos-error', cosCode: 'RequestTimeout', status: 400 }],
   ['fails without a word', { kind: 'status', status: 500 }],

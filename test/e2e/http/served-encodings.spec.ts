@@ -5,8 +5,8 @@ import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   WxCloudStorageService,
-  type AnswerTarget,
-  type ServedRequest,
+  type WxCloudServedResponse,
+  type WxCloudServedRequest,
 } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
@@ -26,8 +26,8 @@ class ServingController {
   @Get('serve')
   async serve(
     @Query('fileId') fileId: string,
-    @Req() request: ServedRequest,
-    @Res() response: AnswerTarget,
+    @Req() request: WxCloudServedRequest,
+    @Res() response: WxCloudServedResponse,
   ) {
     await this.storage.serve(fileId, { request, response });
   }

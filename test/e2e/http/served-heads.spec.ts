@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import {
   WxCloudExceptionFilter,
   WxCloudStorageService,
-  type AnswerTarget,
-  type ServedRequest,
-  type ServeOptions,
+  type WxCloudServedResponse,
+  type WxCloudServedRequest,
+  type WxCloudServeOptions,
 } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
@@ -22,10 +22,10 @@ class ServingController {
   @Get('serve')
   async serve(
     @Query() { fileId, ...query }: Record<string, string>,
-    @Req() request: ServedRequest,
-    @Res() response: AnswerTarget,
+    @Req() request: WxCloudServedRequest,
+    @Res() response: WxCloudServedResponse,
   ) {
-    const given = JSON.parse(query['options'] ?? '{}') as Partial<ServeOptions>;
+    const given = JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>;
     await this.storage.serve(fileId ?? '', { ...given, request, response });
   }
 
@@ -33,8 +33,8 @@ class ServingController {
   @Get('plugged')
   async plugged(
     @Query('fileId') fileId: string,
-    @Req() request: ServedRequest,
-    @Res() response: AnswerTarget & HeaderSetter,
+    @Req() request: WxCloudServedRequest,
+    @Res() response: WxCloudServedResponse & HeaderSetter,
   ) {
     response.header('x-name', '\u7167\u7247');
     await this.storage.serve(fileId, { request, response });
@@ -43,8 +43,8 @@ class ServingController {
   @Get('twice')
   async twice(
     @Query('fileId') fileId: string,
-    @Req() request: ServedRequest,
-    @Res() response: AnswerTarget,
+    @Req() request: WxCloudServedRequest,
+    @Res() response: WxCloudServedResponse,
   ) {
     await this.storage.serve(fileId, { request, response });
     failures.push(await this.storage.serve(fileId, { request, response }).catch(error => error));
@@ -54,7 +54,7 @@ class ServingController {
   streamable(@Query() { fileId, ...query }: Record<string, string>) {
     return this.storage.serve(
       fileId ?? '',
-      JSON.parse(query['options'] ?? '{}') as Partial<ServeOptions>,
+      JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>,
     );
   }
 }

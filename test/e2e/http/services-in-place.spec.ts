@@ -31,9 +31,9 @@ import {
   WxCloudStorageModule,
   WxCloudStorageService,
   wxCloudUpload,
-  type CallOptions,
-  type StoredCloudFile,
-  type UploadBodyOptions,
+  type WxCloudCallOptions,
+  type WxCloudStoredFile,
+  type WxCloudUploadBodyOptions,
   type WxCloudFile,
   type WxCloudUploadedFile,
 } from '../../../lib/index.js';
@@ -58,10 +58,10 @@ const makeFake = () => ({
     (
       cloudPath: string,
       body: Buffer | Readable,
-      options: UploadBodyOptions,
-    ) => Promise<Partial<StoredCloudFile>>
+      options: WxCloudUploadBodyOptions,
+    ) => Promise<Partial<WxCloudStoredFile>>
   >(async () => ({ fileId: FILE_ID })),
-  delete: jest.fn(async (_fileId: string, _options?: CallOptions) => {}),
+  delete: jest.fn(async (_fileId: string, _options?: WxCloudCallOptions) => {}),
 });
 
 function photosController({ FileInterceptor }: Adapter) {
@@ -475,7 +475,7 @@ describe('a subclass of WxCloudStorageService in its place', () => {
   it('can do without the module what it overrides', async () => {
     class MemoryStorage extends WxCloudStorageService {
       override upload = async (cloudPath: string) =>
-        ({ fileId: `cloud://e.b/${cloudPath}`, cloudPath }) as StoredCloudFile;
+        ({ fileId: `cloud://e.b/${cloudPath}`, cloudPath }) as WxCloudStoredFile;
     }
     const { app, post } = await startWithout({
       provide: WxCloudStorageService,

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import {
   WxCloudExceptionFilter,
   WxCloudStorageService,
-  type AnswerTarget,
-  type ServedRequest,
-  type ServeOptions,
+  type WxCloudServedResponse,
+  type WxCloudServedRequest,
+  type WxCloudServeOptions,
 } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
@@ -26,10 +26,10 @@ class ServingController {
   @Get('serve')
   async serve(
     @Query() { fileId, ...query }: Record<string, string>,
-    @Req() request: ServedRequest,
-    @Res() response: AnswerTarget,
+    @Req() request: WxCloudServedRequest,
+    @Res() response: WxCloudServedResponse,
   ) {
-    const given = JSON.parse(query['options'] ?? '{}') as Partial<ServeOptions>;
+    const given = JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>;
     await this.storage.serve(fileId ?? '', { ...given, request, response });
   }
 

@@ -5,8 +5,8 @@ import {
   OptionsInvalidError,
   WxCloudAnyFilesInterceptor,
   wxCloudUpload,
-  WxUploadProgress,
-  type WxUploadProgressEvent,
+  WxCloudUploadProgress,
+  type WxCloudUploadProgressEvent,
 } from '../../../lib/index.js';
 import { ADAPTERS, type Adapter } from '../../support/adapters.js';
 import { makeForm, type FormPart } from '../../support/forms.js';
@@ -18,7 +18,7 @@ const large = randomBytes(1_000_000);
 function controllerFor({ FileInterceptor }: Adapter) {
   @Controller()
   class WatchedController {
-    constructor(private readonly progress: WxUploadProgress) {}
+    constructor(private readonly progress: WxCloudUploadProgress) {}
 
     @Sse('progress/:id')
     follow(@Param('id') id: string) {
@@ -60,7 +60,7 @@ function controllerFor({ FileInterceptor }: Adapter) {
 async function watch(url: string, id: string) {
   const controller = new AbortController();
   const response = await fetch(`${url}/progress/${id}`, { signal: controller.signal });
-  const events: WxUploadProgressEvent[] = [];
+  const events: WxCloudUploadProgressEvent[] = [];
   const read = async (): Promise<void> => {
     let text = '';
     for await (const piece of response.body ?? [])
@@ -75,11 +75,11 @@ async function watch(url: string, id: string) {
 }
 
 /** Takes whole messages from the text, and gives back what is left. */
-function collect(text: string, events: WxUploadProgressEvent[]): string {
+function collect(text: string, events: WxCloudUploadProgressEvent[]): string {
   const messages = text.split('\n\n');
   for (const message of messages.slice(0, -1)) {
     const [, data] = /^data: (.*)$/m.exec(message) ?? [];
-    if (data !== undefined) events.push(JSON.parse(data) as WxUploadProgressEvent);
+    if (data !== undefined) events.push(JSON.parse(data) as WxCloudUploadProgressEvent);
   }
   return messages.at(-1) ?? '';
 }

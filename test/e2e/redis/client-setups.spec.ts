@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
-import type { AccessTokenLock, AccessTokenStore } from '../../../lib/options/options.js';
+import type { WxAccessTokenLock, AccessTokenStore } from '../../../lib/options/options.js';
 import { redisAccessTokenStore, type RedisClient } from '../../../lib/redis/index.js';
 import { describeWithRedis as describe } from '../../support/describe-with.js';
 import { freePort, type RedisServer, startRedisServer } from '../../support/redis-server.js';
@@ -18,7 +18,7 @@ const TOKEN = '81_tokenThatNobodyMaySee';
 /** What both clients have for the application that owns them. */
 type OwnClient = RedisClient & { connect(): Promise<unknown>; quit(): Promise<unknown> };
 
-async function lockOf(store: AccessTokenStore): Promise<AccessTokenLock> {
+async function lockOf(store: AccessTokenStore): Promise<WxAccessTokenLock> {
   const lock = await store.lock(KEY, 60_000);
   if (lock === undefined) throw new Error('the lock is held');
   return lock;

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import type { AccessTokenLock, AccessTokenStore } from '../../../lib/options/options.js';
+import type { WxAccessTokenLock, AccessTokenStore } from '../../../lib/options/options.js';
 import { redisAccessTokenStore } from '../../../lib/redis/index.js';
 import { describeWithRedis as describe } from '../../support/describe-with.js';
 import { type RedisServer, startRedisServer } from '../../support/redis-server.js';
@@ -47,7 +47,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await other.close();
   });
 
-  const lockOf = async (from: AccessTokenStore, ttlMs = HOUR_MS): Promise<AccessTokenLock> => {
+  const lockOf = async (from: AccessTokenStore, ttlMs = HOUR_MS): Promise<WxAccessTokenLock> => {
     const lock = await from.lock(KEY, ttlMs);
     if (lock === undefined) throw new Error('the lock is held');
     return lock;
@@ -111,7 +111,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
 
   it('gives the lock again once its time is over', async () => {
     const first = await lockOf(store, 50);
-    const later: AccessTokenLock[] = [];
+    const later: WxAccessTokenLock[] = [];
     await until(async () => {
       later.push(...[await otherStore.lock(KEY, HOUR_MS)].filter(lock => lock !== undefined));
       return later.length > 0;

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Test } from '@nestjs/testing';
 import {
   startWxCloudEmulator,
-  type EmulatorMisconfiguration,
+  type WxCloudEmulatorMisconfiguration,
   type WxCloudEmulator,
 } from '../../../lib/emulator/index.js';
 import {
@@ -261,7 +261,7 @@ describe('a misconfiguration', () => {
     ['sidecar-not-ready', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', 'not ready yet'],
     ['secret-missing', overSidecar, 'WX_CLOUD_CREDENTIAL_REFUSED', 'cloudbase_secret'],
     ['token-not-ready', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', 'some minutes'],
-  ] satisfies [EmulatorMisconfiguration, () => object, string, string][])(
+  ] satisfies [WxCloudEmulatorMisconfiguration, () => object, string, string][])(
     '%s becomes an error that says what to do, and ends with its cause',
     async (...row) => {
       const [name, options, code, advice] = row;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { EmulatorFault } from '../../../lib/emulator/index.js';
-import type { StorageCheck } from '../../../lib/index.js';
+import type { WxCloudEmulatorFault } from '../../../lib/emulator/index.js';
+import type { WxCloudStorageCheck } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { until } from '../../support/until.js';
 
@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 afterEach(() => application.close());
 
-const statusesOf = ({ ok, ...parts }: StorageCheck): unknown => ({
+const statusesOf = ({ ok, ...parts }: WxCloudStorageCheck): unknown => ({
   ok,
   ...Object.fromEntries(Object.entries(parts).map(([name, { status }]) => [name, status])),
 });
@@ -83,7 +83,7 @@ describe('check', () => {
       { operation: 'delete-files', effect: { kind: 'item', status: -503002, errmsg: 'no' } },
       { write: 'ok', read: 'ok', delete: 'failed' },
     ],
-  ] satisfies [string, EmulatorFault, object][])(
+  ] satisfies [string, WxCloudEmulatorFault, object][])(
     'says that the bucket does not %s',
     async (_, fault, expected) => {
       application.emulator.faults.add({ ...fault, times: Infinity });
@@ -107,7 +107,7 @@ describe('check', () => {
     const idsAtCloud = () => application.emulator.objects.map(({ fileId }) => fileId);
     const isStored = () => idsAtCloud().length > 0;
 
-    it.each<[string, EmulatorFault['effect'], number]>([
+    it.each<[string, WxCloudEmulatorFault['effect'], number]>([
       ['for the file', { kind: 'item', status: -503002, errmsg: 'no' }, -503002],
       ['for the whole call', { kind: 'errcode', errcode: -501007 }, -501007],
     ])('when its deletion fails %s', async (_, effect, errcode) => {
@@ -123,7 +123,7 @@ describe('check', () => {
       expect(onOrphan.mock.calls).toEqual([[[fileId]]]);
     });
 
-    it.each<[EmulatorFault['operation'], string, EmulatorFault['effect']]>([
+    it.each<[WxCloudEmulatorFault['operation'], string, WxCloudEmulatorFault['effect']]>([
       ['get-object', 'download-links', { kind: 'hang', at: 'request' }],
       ['delete-files', 'get-object', { kind: 'delay', delayMs: 300 }],
     ])('when it is ended while %s is awaited, after %s', async (operation, before, effect) => {

@@ -1,6 +1,6 @@
 import { Controller, Post, UseInterceptors } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { EmulatorFault } from '../../../lib/emulator/index.js';
+import type { WxCloudEmulatorFault } from '../../../lib/emulator/index.js';
 import { WxCloudFileInterceptor, WxCloudReplyInterceptor } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { pngOfSize } from '../../support/forms.js';
@@ -49,7 +49,7 @@ const forms = (): number =>
 
 function refuseForms(times: number, cosCode = 'AccessDenied'): void {
   const effect = { kind: 'cos-error', cosCode, status: 403 } as const;
-  const fault: EmulatorFault = { operation: 'post-object', effect, times };
+  const fault: WxCloudEmulatorFault = { operation: 'post-object', effect, times };
   application.emulator.faults.add(fault);
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { UploadForm } from '../../../lib/index.js';
+import type { WxCloudUploadForm } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { PNG, pngOfSize } from '../../support/forms.js';
 
@@ -15,7 +15,7 @@ beforeEach(async () => {
   await application.emulator.reset();
 });
 
-async function post({ url, fields }: UploadForm, file: Uint8Array): Promise<number> {
+async function post({ url, fields }: WxCloudUploadForm, file: Uint8Array): Promise<number> {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   form.append('file', new Blob([new Uint8Array(file)]));
@@ -93,7 +93,7 @@ describe('a form', () => {
   });
 });
 
-async function uploadForm(file: Uint8Array, path = 'direct/'): Promise<UploadForm> {
+async function uploadForm(file: Uint8Array, path = 'direct/'): Promise<WxCloudUploadForm> {
   const form = await application.storage.createUploadForm(path);
   expect(await post(form, file)).toBe(204);
   return form;

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { Agent, type Dispatcher } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { EmulatorFault } from '../../../lib/emulator/index.js';
+import type { WxCloudEmulatorFault } from '../../../lib/emulator/index.js';
 import type {
-  DownloadOptions,
-  TransferProgress,
+  WxCloudDownloadOptions,
+  WxCloudTransferProgress,
   WxCloudStorageService,
 } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
@@ -40,9 +40,9 @@ beforeEach(async () => {
   ({ fileId: smallId } = await storage.upload('\u5c0f/small?#1.txt', small));
 });
 
-const read = async (options?: DownloadOptions, id = fileId): Promise<Buffer> =>
+const read = async (options?: WxCloudDownloadOptions, id = fileId): Promise<Buffer> =>
   buffer((await application.storage.download(id, options)).body);
-const fault = (effect: EmulatorFault['effect'], more: Partial<EmulatorFault> = {}) =>
+const fault = (effect: WxCloudEmulatorFault['effect'], more: Partial<WxCloudEmulatorFault> = {}) =>
   application.emulator.faults.add({ operation: 'get-object', effect, ...more });
 const statuses = (): number[] =>
   application.emulator.journal
@@ -285,7 +285,7 @@ describe('a download', () => {
 });
 
 describe('a part', () => {
-  it.each<[NonNullable<DownloadOptions['range']>, string, number]>([
+  it.each<[NonNullable<WxCloudDownloadOptions['range']>, string, number]>([
     [{ start: 0 }, '0123456789', 200],
     [{}, '0123456789', 200],
     [{ start: 3 }, '3456789', 206],
@@ -397,7 +397,7 @@ describe('a download into a file', () => {
 
 describe('progress', () => {
   it('is reported from the first piece to the last, without going back', async () => {
-    const seen: TransferProgress[] = [];
+    const seen: WxCloudTransferProgress[] = [];
     fault(cutAfter(TENTH));
     await read({ onProgress: progress => seen.push(progress) });
     const bytes = seen.map(({ transferredBytes }) => transferredBytes);

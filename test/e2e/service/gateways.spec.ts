@@ -1,10 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Test } from '@nestjs/testing';
-import {
-  WxCloudStorageModule,
-  WxCloudStorageService,
-  type WxCloudStorageSecretOptions,
-} from '../../../lib/index.js';
+import { WxCloudStorageModule, WxCloudStorageService } from '../../../lib/index.js';
+import type { WxCloudStorageSecretOptions } from '../../../lib/options/options.js';
 import { FAST_RETRY } from '../../support/application.js';
 import {
   makeLink,

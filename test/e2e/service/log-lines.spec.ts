@@ -25,8 +25,8 @@ import {
   WxCloudStorageModule,
   WxCloudStorageService,
   wxCloudUpload,
-  type AnswerTarget,
-  type ServedRequest,
+  type WxCloudServedResponse,
+  type WxCloudServedRequest,
 } from '../../../lib/index.js';
 import { ADAPTERS, type Adapter } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
@@ -154,7 +154,7 @@ function failingController({ name, FileInterceptor }: Adapter) {
     }
 
     @Get('serve')
-    async serve(@Req() request: ServedRequest, @Res() response: AnswerTarget) {
+    async serve(@Req() request: WxCloudServedRequest, @Res() response: WxCloudServedResponse) {
       await this.storage.serve(fileId, { request, response });
     }
 

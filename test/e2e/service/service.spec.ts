@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { UploadBodyOptions, UploadSource } from '../../../lib/index.js';
-import type { JournalEntry } from '../../../lib/emulator/index.js';
+import type { WxCloudUploadBodyOptions, WxCloudUploadSource } from '../../../lib/index.js';
+import type { WxCloudEmulatorJournalEntry } from '../../../lib/emulator/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { PNG } from '../../support/forms.js';
 import { until } from '../../support/until.js';
@@ -29,7 +29,7 @@ async function* inPieces(): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < bytes.byteLength; start += 10_000)
     yield bytes.subarray(start, start + 10_000);
 }
-const isLink = ({ operation, errcode }: JournalEntry): boolean =>
+const isLink = ({ operation, errcode }: WxCloudEmulatorJournalEntry): boolean =>
   operation === 'upload-link' && errcode === undefined;
 const operations = () => application.emulator.journal.map(({ operation }) => operation);
 
@@ -64,7 +64,7 @@ describe('upload', () => {
     expect((await application.emulator.readObject('known.bin')).equals(bytes)).toBe(true);
   });
 
-  it.each<[string, [UploadSource, UploadBodyOptions], string]>([
+  it.each<[string, [WxCloudUploadSource, WxCloudUploadBodyOptions], string]>([
     ['text', ['hello', {}], 'text/plain; charset=utf-8'],
     ['an image', [PNG, {}], 'image/png'],
     ['a Blob with a type', [new Blob(['a,b'], { type: 'text/csv' }), {}], 'text/csv'],
@@ -215,7 +215,7 @@ describe('uploadFile', () => {
   });
 });
 
-const isGivenLink = ({ operation, errcode }: JournalEntry): boolean =>
+const isGivenLink = ({ operation, errcode }: WxCloudEmulatorJournalEntry): boolean =>
   operation === 'upload-link' && errcode === undefined;
 
 describe('a transient failure of an upload', () => {

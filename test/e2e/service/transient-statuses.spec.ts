@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { EmulatorOperation, FaultEffect } from '../../../lib/emulator/index.js';
+import type {
+  WxCloudEmulatorOperation,
+  WxCloudEmulatorFaultEffect,
+} from '../../../lib/emulator/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 
 let application: TestApplication;
@@ -13,15 +16,15 @@ beforeEach(async () => {
   ({ fileId } = await application.storage.upload('a.txt', 'text'));
 });
 
-const status = (code: number): FaultEffect => ({ kind: 'status', status: code });
-const cos = (cosCode: string, code: number): FaultEffect => ({
+const status = (code: number): WxCloudEmulatorFaultEffect => ({ kind: 'status', status: code });
+const cos = (cosCode: string, code: number): WxCloudEmulatorFaultEffect => ({
   kind: 'cos-error',
   cosCode,
   status: code,
 });
 
 type Call = () => Promise<unknown>;
-const CALLS: readonly (readonly [EmulatorOperation, Call])[] = [
+const CALLS: readonly (readonly [WxCloudEmulatorOperation, Call])[] = [
   ['upload-link', () => application.storage.upload('b.txt', 'x')],
   ['post-object', () => application.storage.upload('b.txt', 'x')],
   ['download-links', () => application.storage.getDownloadUrl(fileId)],

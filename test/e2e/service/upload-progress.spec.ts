@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom, take, toArray } from 'rxjs';
-import type { TransferProgress } from '../../../lib/index.js';
+import type { WxCloudTransferProgress } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { until } from '../../support/until.js';
 
@@ -25,7 +25,7 @@ const SOURCES = [
 
 describe('onProgress', () => {
   it.each(SOURCES)('of %s goes from nothing to all', async (_, make, size) => {
-    const seen: TransferProgress[] = [];
+    const seen: WxCloudTransferProgress[] = [];
     const stored = await application.storage.upload('a', make(), {
       size,
       onProgress: progress => seen.push(progress),

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
 import {
   WxCloudStorageModule,
-  type UploadForm,
+  type WxCloudUploadForm,
   type WxCloudStorageOptions,
 } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
@@ -36,7 +36,7 @@ async function start(options: object): Promise<TestApplication> {
   return application;
 }
 
-async function post({ url, fields }: UploadForm, size: number): Promise<void> {
+async function post({ url, fields }: WxCloudUploadForm, size: number): Promise<void> {
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   form.append('file', new Blob([new Uint8Array(pngOfSize(size))]));

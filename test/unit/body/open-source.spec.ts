@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { describe, expect, it, jest } from '@jest/globals';
-import { openSource, type UploadSource } from '../../../lib/body/open-source.js';
+import { openSource, type WxCloudUploadSource } from '../../../lib/body/open-source.js';
 import { until } from '../../support/until.js';
 import {
   failFileHandles,
@@ -22,7 +22,7 @@ const TEXT = '内容 content 🐈';
 const BYTES = Buffer.from(TEXT);
 const SIZE = BYTES.byteLength;
 
-const kinds: readonly [string, boolean, () => UploadSource][] = [
+const kinds: readonly [string, boolean, () => WxCloudUploadSource][] = [
   ['a Buffer', true, () => BYTES],
   ['a Uint8Array', true, () => new Uint8Array(BYTES)],
   ['a part of a larger buffer', true, () => Buffer.concat([BYTES, BYTES]).subarray(0, SIZE)],
@@ -69,7 +69,7 @@ describe('openSource', () => {
     await expect(opened()).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
   });
 
-  it.each<[string, () => UploadSource]>([
+  it.each<[string, () => WxCloudUploadSource]>([
     ['a Buffer', () => Buffer.alloc(0)],
     ['a text', () => ''],
     ['a Blob', () => new Blob([])],
@@ -100,7 +100,7 @@ describe('openSource', () => {
     ['a promise of a Buffer', Promise.resolve(BYTES)],
     ['a Map', new Map()],
   ])('refuses %s', async (_, source) => {
-    const opening = openBody(source as UploadSource, setUpBody().context);
+    const opening = openBody(source as WxCloudUploadSource, setUpBody().context);
     await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
   });
 

@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { describeCheck } from '../../../lib/cli/check-command.js';
 import { describeEmulator, formatRequest } from '../../../lib/cli/emulator-command.js';
 import { cleanText } from '../../../lib/cli/terminal.js';
-import type { JournalEntry } from '../../../lib/emulator/index.js';
+import type { WxCloudEmulatorJournalEntry } from '../../../lib/emulator/index.js';
 import { WxCloudStorageError } from '../../../lib/errors/errors.js';
-import type { CheckOutcome, StorageCheck } from '../../../lib/index.js';
+import type { WxCloudCheckOutcome, WxCloudStorageCheck } from '../../../lib/index.js';
 
-const ENTRY: JournalEntry = {
+const ENTRY: WxCloudEmulatorJournalEntry = {
   operation: 'upload-link',
   method: 'POST',
   path: '/tcb/uploadfile',
@@ -23,7 +23,7 @@ describe('formatRequest', () => {
     );
   });
 
-  it.each<[Partial<JournalEntry>, RegExp]>([
+  it.each<[Partial<WxCloudEmulatorJournalEntry>, RegExp]>([
     [{ errcode: 40125 }, / 4 ms, errcode 40125$/],
     [{ status: 403, cosCode: 'AccessDenied' }, / 403 .* 4 ms, AccessDenied$/],
     [{ via: 'sidecar' }, / 4 ms, by the sidecar$/],
@@ -73,9 +73,9 @@ describe('describeEmulator', () => {
 });
 
 describe('describeCheck', () => {
-  const ok: CheckOutcome = { status: 'ok' };
-  const skipped: CheckOutcome = { status: 'skipped' };
-  const fine: StorageCheck = {
+  const ok: WxCloudCheckOutcome = { status: 'ok' };
+  const skipped: WxCloudCheckOutcome = { status: 'skipped' };
+  const fine: WxCloudStorageCheck = {
     ok: true,
     credential: ok,
     environment: ok,
@@ -99,7 +99,11 @@ describe('describeCheck', () => {
       code: 'WX_CLOUD_API_FAILED',
       message: '/tcb/uploadfile: WeChat answered -501005\n(\u001B[2J). Check env.',
     });
-    const found: StorageCheck = { ...fine, ok: false, environment: { status: 'failed', error } };
+    const found: WxCloudStorageCheck = {
+      ...fine,
+      ok: false,
+      environment: { status: 'failed', error },
+    };
     expect(describeCheck(found, true).slice(1, 3)).toEqual([
       'FAILED  environment: WX_CLOUD_API_FAILED: /tcb/uploadfile: WeChat answered -501005?(?[2J). Check env.',
       'skipped write: not tried',

@@ -8,7 +8,7 @@ import {
   openSource,
   type SourceContext,
   type SourceInput,
-  type UploadSource,
+  type WxCloudUploadSource,
 } from '../../../lib/body/open-source.js';
 import { DiskBudget } from '../../../lib/body/temporary-file.js';
 import type { BodyBytes, UploadBody } from '../../../lib/body/upload-body.js';
@@ -67,7 +67,10 @@ export async function openInput(
 }
 
 /** Opens what a caller of the service gives. */
-export function openBody(source: UploadSource, context: OpeningContext): Promise<OpenedBody> {
+export function openBody(
+  source: WxCloudUploadSource,
+  context: OpeningContext,
+): Promise<OpenedBody> {
   return openInput({ source, size: context.size }, context);
 }
 

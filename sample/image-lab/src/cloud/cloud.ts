@@ -1,5 +1,5 @@
 import type { WxCloudStorageOptions } from 'nestjs-wx-cloud-storage';
-import type { JournalEntry } from 'nestjs-wx-cloud-storage/emulator';
+import type { WxCloudEmulatorJournalEntry } from 'nestjs-wx-cloud-storage/emulator';
 import type { WechatCredentials } from '../settings.js';
 import { openEmulatedCloud } from './emulated-cloud.js';
 import { openWechatCloud } from './wechat-cloud.js';
@@ -8,7 +8,7 @@ import { openWechatCloud } from './wechat-cloud.js';
 export const CLOUD = Symbol('image-lab:cloud');
 
 /** A request that the cloud has got, as the emulator's journal has it. */
-export type CloudRequest = JournalEntry;
+export type CloudRequest = WxCloudEmulatorJournalEntry;
 
 /** Where the images are kept. */
 export interface Cloud {

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import {
   WxCloudStorageService,
-  type DeleteOutcome,
-  type DownloadUrlOutcome,
-  type StoredCloudFile,
+  type WxCloudDeleteOutcome,
+  type WxCloudDownloadUrlOutcome,
+  type WxCloudStoredFile,
   type WxCloudFile,
   type WxCloudReply,
   type WxCloudStorageError,
@@ -40,7 +40,7 @@ export interface Removal {
 }
 
 /** A file that is in the storage, and is to be in the gallery. */
-export interface StoredFile extends Pick<StoredCloudFile, 'fileId' | 'size' | 'contentType'> {
+export interface StoredFile extends Pick<WxCloudStoredFile, 'fileId' | 'size' | 'contentType'> {
   /** The name that the client gave it. */
   readonly name: string;
 }
@@ -204,14 +204,14 @@ async function read(file: WxCloudFile, { signal }: RequestWork): Promise<Buffer>
 }
 
 /** Null for a file that was removed elsewhere; any other failure is the request's. */
-function toLink(outcome: DownloadUrlOutcome | undefined): string | null {
+function toLink(outcome: WxCloudDownloadUrlOutcome | undefined): string | null {
   if (outcome === undefined) return null;
   if (outcome.ok) return outcome.url;
   if (outcome.error.code === 'WX_CLOUD_FILE_NOT_FOUND') return null;
   throw outcome.error;
 }
 
-function findError(outcomes: readonly DeleteOutcome[]): WxCloudStorageError | undefined {
+function findError(outcomes: readonly WxCloudDeleteOutcome[]): WxCloudStorageError | undefined {
   return outcomes.flatMap(outcome => (outcome.ok ? [] : [outcome.error]))[0];
 }
 

@@ -1,5 +1,5 @@
 import { Controller, Param, Sse, type MessageEvent } from '@nestjs/common';
-import { WxUploadProgress } from 'nestjs-wx-cloud-storage';
+import { WxCloudUploadProgress } from 'nestjs-wx-cloud-storage';
 import { defer, finalize, type Observable } from 'rxjs';
 import { ImageError } from './image-error.js';
 import { WATCHERS } from './limits.js';
@@ -9,7 +9,7 @@ import { WATCHERS } from './limits.js';
 export class ProgressController {
   #watchers = 0;
 
-  constructor(private readonly progress: WxUploadProgress) {}
+  constructor(private readonly progress: WxCloudUploadProgress) {}
 
   /**
    * For an `EventSource`; the ID is the one that the page sends with its form.

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Controller, Get, type Type } from '@nestjs/common';
 import { expect, jest } from '@jest/globals';
-import type { WxCloudStorageSecretOptions } from '../../../../lib/index.js';
+import type { WxCloudStorageSecretOptions } from '../../../../lib/options/options.js';
 import type { Adapter } from '../../../support/adapters.js';
 import {
   startApplication,

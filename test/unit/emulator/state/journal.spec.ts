@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   Journal,
   JOURNAL_LIMIT,
-  type JournalEntry,
+  type WxCloudEmulatorJournalEntry,
 } from '../../../../lib/emulator/state/journal.js';
 
 describe('the journal', () => {
@@ -18,7 +18,7 @@ describe('the journal', () => {
   });
 });
 
-function entryOf(path: string): JournalEntry {
+function entryOf(path: string): WxCloudEmulatorJournalEntry {
   return {
     operation: 'unknown',
     method: 'GET',

@@ -7,7 +7,7 @@ import {
   parseRange,
   resolveRange,
 } from '../../../../lib/http/serve/conditional-requests.js';
-import type { ByteRange } from '../../../../lib/storage/call-options.js';
+import type { WxCloudByteRange } from '../../../../lib/storage/call-options.js';
 import { checkProperty } from '../../../support/properties.js';
 
 const size = fc.oneof(fc.nat(20), fc.maxSafeNat());
@@ -41,14 +41,14 @@ const headers = fc.record({
 });
 
 /** Undefined when the whole file is sent, or nothing of it is there. */
-function findRange(header: string, bytes: number): ByteRange | undefined {
+function findRange(header: string, bytes: number): WxCloudByteRange | undefined {
   const wanted = parseRange(header);
   return wanted && resolveRange(wanted, bytes);
 }
 
 /** As the range of a file of so many bytes. */
 function boundsOf(
-  range: ByteRange | undefined,
+  range: WxCloudByteRange | undefined,
   bytes: number,
 ): { readonly start: number; readonly end: number } {
   return { start: range?.start ?? 0, end: range?.end ?? bytes - 1 };

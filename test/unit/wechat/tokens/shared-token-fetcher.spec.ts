@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { AccessTokenStore, StoredAccessToken } from '../../../../lib/options/options.js';
+import type { AccessTokenStore, WxStoredAccessToken } from '../../../../lib/options/options.js';
 import type { AccessToken } from '../../../../lib/wechat/endpoints.js';
 import { SharedTokenFetcher } from '../../../../lib/wechat/tokens/shared-token-fetcher.js';
 import type { TokensToReplace } from '../../../../lib/wechat/tokens/token-fetcher.js';
@@ -12,7 +12,7 @@ const LIFE_MS = 7_200_000;
 
 /** A store in this process, whose methods tests can break. */
 class MemoryStore implements AccessTokenStore {
-  token: StoredAccessToken | undefined;
+  token: WxStoredAccessToken | undefined;
   fence = 0;
   isLocked = false;
 

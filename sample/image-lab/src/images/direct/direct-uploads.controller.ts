@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ParseFileIdPipe, type UploadForm } from 'nestjs-wx-cloud-storage';
+import { ParseFileIdPipe, type WxCloudUploadForm } from 'nestjs-wx-cloud-storage';
 import type { ImageView } from '../images.service.js';
 import { UPLOADED_FOLDER } from '../limits.js';
 import { Work, type RequestWork } from '../request-work.js';
@@ -16,7 +16,7 @@ export class DirectUploadsController {
   async open(
     @Body() body: unknown,
     @Work() work: RequestWork,
-  ): Promise<Omit<UploadForm, 'ticket'>> {
+  ): Promise<Omit<WxCloudUploadForm, 'ticket'>> {
     return this.uploads.open(readUploadRequest(body), work);
   }
 

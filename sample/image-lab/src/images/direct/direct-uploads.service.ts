@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { WxCloudStorageService, type UploadForm } from 'nestjs-wx-cloud-storage';
+import { WxCloudStorageService, type WxCloudUploadForm } from 'nestjs-wx-cloud-storage';
 import { toDisplayName } from '../display-name.js';
 import { ImagesService, type ImageView } from '../images.service.js';
 import { CONTENT_TYPES, FILE_SIZE_BYTES, UPLOADED_FOLDER } from '../limits.js';
@@ -20,7 +20,7 @@ export class DirectUploadsService {
   async open(
     { name, contentType, extension }: UploadRequest,
     { signal }: RequestWork,
-  ): Promise<Omit<UploadForm, 'ticket'>> {
+  ): Promise<Omit<WxCloudUploadForm, 'ticket'>> {
     this.images.assertHasRoom();
     const { ticket: _, ...form } = await this.pending.open(toDisplayName(name), () =>
       this.storage.createUploadForm(UPLOADED_FOLDER, { contentType, extension, signal }),

@@ -4,7 +4,7 @@ import {
   type BeforeApplicationShutdown,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { WxCloudStorageService, type UploadForm } from 'nestjs-wx-cloud-storage';
+import { WxCloudStorageService, type WxCloudUploadForm } from 'nestjs-wx-cloud-storage';
 import { Gallery } from '../gallery.js';
 import { ImageError } from '../image-error.js';
 import { OPEN_FORMS } from '../limits.js';
@@ -53,7 +53,7 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
    * Has a form made, and remembers it with the name of the file it is for.
    * @throws {ImageError} `LAB_BUSY`
    */
-  async open(name: string, makeForm: () => Promise<UploadForm>): Promise<UploadForm> {
+  async open(name: string, makeForm: () => Promise<WxCloudUploadForm>): Promise<WxCloudUploadForm> {
     if (this.#uploads.size + this.#opening >= OPEN_FORMS) {
       throw new ImageError('LAB_BUSY', 'Too many uploads are open. Try again in some minutes.');
     }
@@ -103,7 +103,7 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
     this.#uploads.clear();
   }
 
-  #add({ fileId, expiresAt, ticket }: UploadForm, name: string): void {
+  #add({ fileId, expiresAt, ticket }: WxCloudUploadForm, name: string): void {
     const leftMs = Math.min(expiresAt.getTime() - Date.now(), LONGEST_FORM_MS);
     const timer = this.#startTimer(fileId, leftMs + GRACE_MS);
     this.#uploads.set(fileId, { name, ticket, state: 'open', timer });

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
-import type { JournalEntry } from '../../../../../lib/emulator/index.js';
+import type { WxCloudEmulatorJournalEntry } from '../../../../../lib/emulator/index.js';
 import {
   cardNamed,
   cardsOf,
@@ -26,7 +26,10 @@ interface ShownRequest {
 }
 
 /** The requests that storing an image took, as the emulator has seen them. */
-async function readJournal(lab: LabServer, name: string): Promise<readonly JournalEntry[]> {
+async function readJournal(
+  lab: LabServer,
+  name: string,
+): Promise<readonly WxCloudEmulatorJournalEntry[]> {
   const { body } = await lab.get('/api/images');
   const images = body['images'] as readonly Record<'name' | 'fileId' | 'thumbnailId', string>[];
   const { fileId = '', thumbnailId = '' } = images.find(image => image.name === name) ?? {};
@@ -49,7 +52,7 @@ function toSize(bytes: number): string {
   return `${Number.isInteger(size) || size >= 100 ? Math.round(size) : size.toFixed(1)} ${name}`;
 }
 
-function toShown(entry: JournalEntry): ShownRequest {
+function toShown(entry: WxCloudEmulatorJournalEntry): ShownRequest {
   const { method, status, operation, requestBytes, responseBytes, durationMs, origin } = entry;
   const sizes = `↑ ${toSize(requestBytes)}  ↓ ${toSize(responseBytes)}`;
   return {
@@ -80,7 +83,7 @@ async function untilAbout(page: Page, name: string): Promise<void> {
   await page.locator('#requests').getByText(`Last upload: ${name}`, { exact: true }).waitFor();
 }
 
-function sumOf(entries: readonly JournalEntry[]): string {
+function sumOf(entries: readonly WxCloudEmulatorJournalEntry[]): string {
   return toSize(entries.reduce((sum, each) => sum + each.requestBytes + each.responseBytes, 0));
 }
 
