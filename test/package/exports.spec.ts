@@ -13,7 +13,7 @@ import {
   withDescendants,
 } from './support/syntax-tree.js';
 
-/** What `import … from` finds at run time; a change here is a change of the public API. */
+/** The names that `import … from` finds at run time; a change here changes the public API. */
 const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
   'nestjs-wx-cloud-storage': [
     'FileId',
@@ -227,7 +227,7 @@ function importsBesides(
   );
 }
 
-/** `/// <reference types="…" />`: the compiler writes one when a type comes from a global of that package. */
+/** The packages of `/// <reference types="…" />`, written for types that come from globals. */
 function referencesOf(file: SourceFile): readonly string[] {
   return [...file.text.matchAll(/^\/\/\/\s*<reference types="([^"]+)"/gm)]
     .map(match => match[1] ?? '')

@@ -14,7 +14,7 @@ import { anchorsOf, linksOf, type PageLink } from './support/page-links.js';
 import { pack, type PackResult } from './support/pack.js';
 import { mappedPlacesOf } from './support/source-maps.js';
 
-/** What the tarball may hold; everything else is a mistake. */
+/** The files that the tarball may hold; everything else is a mistake. */
 const PACKED_FILE =
   /^(dist\/([a-z0-9.-]+\/)*[a-z0-9.-]+(\.c?js|\.d\.c?ts)(\.map)?|lib\/([a-z0-9.-]+\/)*[a-z0-9.-]+\.ts|dist\/shared\/LICENSES\.txt|package\.json|LICENSE|CHANGELOG\.md|README(\.zh-CN)?\.md|docs\/((decisions\/)?[a-z0-9-]+|README)(\.zh-CN)?\.md|docs\/images\/[a-zA-Z-]+\.webp)$/;
 

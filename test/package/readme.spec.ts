@@ -77,7 +77,7 @@ const SECTIONS = [
 
 const MAX_README_BYTES = 12 * 1024;
 
-/** What the tests give to `resolveOptions`; everything else that comes out of it is a default. */
+/** The input of `resolveOptions`; everything else in its result is a default. */
 const GIVEN = { env: 'given', appid: 'given', secret: 'given' };
 
 /** The whole numbers in the cell of a table. */
@@ -461,7 +461,7 @@ function rangesOf(rows: readonly Row[]): readonly OptionRange[] {
   });
 }
 
-/** What `resolveOptions` says to a value of an option within a group. */
+/** Passes one option to `resolveOptions`, and returns the verdict. */
 function judge(option: string, value: number): 'accepted' | 'refused' {
   const [group = '', name = ''] = option.split('.');
   try {
@@ -473,9 +473,9 @@ function judge(option: string, value: number): 'accepted' | 'refused' {
   }
 }
 
-/** What `resolveOptions` adds to what it is given, by the option's path, as text. */
+/** The defaults that `resolveOptions` adds, as text, by the path of the option. */
 function defaultsByOption(): Readonly<Record<string, string>> {
-  // On a disk as large as may be: what this machine's has free is no default.
+  // With unlimited free disk space, as the space of this machine is not a default.
   const { env: _env, auth: _auth, ...others } = resolveOptions(GIVEN, () => Infinity);
   const { isFromEnvironment: _from, ...resolved } = others;
   const leaves = Object.entries(resolved).flatMap(([name, value]) =>

@@ -9,9 +9,9 @@ const PNG_HEAD = Buffer.from(
 );
 
 /**
- * The smallest application that does the main job: a form with a file becomes a file ID through the interceptor, the
- * file ID becomes the same bytes again through the service. The modules are given, because how an application loads
- * them is what its caller is about.
+ * The smallest application that does the main job: the interceptor turns a form with a file into a
+ * file ID, and the service turns the file ID into the same bytes. The caller passes the modules, as
+ * each caller tests another way to load them.
  */
 exports.roundTrip = async function roundTrip({ common, core, storage, emulator }) {
   const cloud = await emulator.startWxCloudEmulator();

@@ -19,8 +19,8 @@ interface ExportedName {
 }
 
 /**
- * Names the exports of a file, followed through re-exports, and the members of exported types and classes that have
- * no doc comment: `path: Name` or `path: Name.member`.
+ * Names what has no doc comment among the exports of a file, followed through re-exports, and among
+ * the members of exported types and classes: `path: Name` or `path: Name.member`.
  */
 export function undocumentedExportsOf(tree: SourceTree, entry: string): readonly string[] {
   const undocumented = exportsOf(tree, entry).flatMap(({ name, file, statements }) => {
@@ -116,7 +116,10 @@ function sourceOf(file: SourceFile, statement: SyntaxNode): string | undefined {
   return typeof specifier === 'string' ? targetOf(file, specifier) : undefined;
 }
 
-/** Each overload needs its own comment, their implementation none; a setter goes with its getter. */
+/**
+ * Each overload needs a comment of its own, their implementation needs none. A getter documents its
+ * setter.
+ */
 function undocumentedStatements(
   file: SourceFile,
   statements: readonly SyntaxNode[],
@@ -146,7 +149,7 @@ const MEMBER_TYPES = new Set([
   'TSParameterProperty',
 ]);
 
-/** Nodes whose inside is not part of a type's members: code, and what a function takes and returns. */
+/** Nodes that hold no members of a type: code, type parameters, decorators. */
 const CLOSED_TYPES = new Set(['BlockStatement', 'TSTypeParameterDeclaration', 'Decorator']);
 
 function membersOf(node: SyntaxNode, owner: string): readonly Member[] {
@@ -195,7 +198,7 @@ function memberName(node: SyntaxNode): string {
   return String(left?.['name'] ?? left?.['value'] ?? `[${left?.type ?? node.type}]`);
 }
 
-/** Whether the last thing before a node, decorators aside, is a doc comment that says something. */
+/** True if the last thing before a node and its decorators is a doc comment with text. */
 function isDocumented(file: SourceFile, node: SyntaxNode): boolean {
   const decorators = [
     ...nodesAt(node, 'decorators'),

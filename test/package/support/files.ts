@@ -38,7 +38,7 @@ export interface EntryFiles {
 /** The files that an entry of a package leads to, by condition. */
 export type PackageEntry = Readonly<Record<'module-sync' | 'require' | 'default', EntryFiles>>;
 
-/** What these tests read of a package.json. */
+/** The members of a package.json that these tests read. */
 export interface PackageManifest {
   readonly name: string;
   readonly version: string;

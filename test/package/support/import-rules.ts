@@ -19,7 +19,7 @@ export type ImportTable = Readonly<Record<string, FolderRule>>;
 
 const NOTHING: FolderRule = { folders: [], packages: [] };
 
-/** What breaks the table, one sentence each. */
+/** Describes each import that breaks the table in one sentence. */
 export function violationsOf(files: readonly SourceFile[], table: ImportTable): readonly string[] {
   return files.flatMap(file => {
     if (table[rowOf(file.path, table)] === undefined) {

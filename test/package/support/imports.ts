@@ -8,13 +8,16 @@ import {
 
 /** One place where a file names a module. */
 export interface ModuleImport {
-  /** The specifier as written; undefined when it is computed, so that nothing can be said about it. */
+  /** The specifier as written; undefined if it is computed. */
   readonly specifier: string | undefined;
-  /** Whether nothing of it is left at run time. */
+  /** True if nothing of the import is left at run time. */
   readonly isTypeOnly: boolean;
 }
 
-/** Every module a file names: `import`, `export … from`, `import()`, `require()`, import types, augmentations. */
+/**
+ * Every module that a file names: `import`, `export … from`, `import()`, `require()`, import types,
+ * augmentations.
+ */
 export function importsOf(file: SourceFile): readonly ModuleImport[] {
   return withDescendants(file.program).flatMap(node => IMPORT_READERS[node.type]?.(node) ?? []);
 }
@@ -53,7 +56,7 @@ function importOf(source: SyntaxNode | undefined, typeOnly: boolean): ModuleImpo
   };
 }
 
-/** The name of the package that a specifier belongs to: `@nestjs/common` for `@nestjs/common/internal`. */
+/** The package of a specifier: `@nestjs/common` for `@nestjs/common/internal`. */
 export function packageNameOf(specifier: string): string {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }

@@ -3,9 +3,10 @@ import { basename, dirname, join, relative } from 'node:path';
 import { manifestOf } from './files.js';
 
 /**
- * Names the folders of all packages that a fresh installation of the package in `root` and its peers would hold, as
- * far as they are installed below `root`: what `root` declares, optional peers included, then what each of those
- * needs. Nested `node_modules` are looked up as Node does. A package that is needed and missing is an error.
+ * Names the folders of all packages that a fresh installation of the package in `root` and of its
+ * peers would hold, as far as they are installed below `root`: the packages that `root` declares,
+ * with optional peers, and all that these need. Nested `node_modules` are looked up as Node does. A
+ * package that is needed and missing is an error.
  */
 export function installedClosureOf(root: string): readonly string[] {
   const { dependencies, peerDependencies } = manifestOf(root);
@@ -21,7 +22,7 @@ export function installedClosureOf(root: string): readonly string[] {
   return [...found].toSorted();
 }
 
-/** Copies packages from below `root` to the same places below `target`, each without its own `node_modules`. */
+/** Copies packages below `root` to their places below `target`, without nested `node_modules`. */
 export function copyPackages(root: string, target: string, folders: readonly string[]): void {
   for (const folder of folders) {
     cpSync(folder, join(target, relative(root, folder)), {

@@ -1,7 +1,7 @@
 import { runToEnd } from '../../support/child.js';
 import { ROOT } from './files.js';
 
-/** What `npm pack` says about the tarball. */
+/** The output of `npm pack` about the tarball. */
 export interface PackResult {
   readonly filename: string;
   readonly size: number;

@@ -16,7 +16,7 @@ export interface SourceComment {
   readonly end: number;
 }
 
-/** A parsed source file; `path` is relative to the folder it was read from, with forward slashes. */
+/** A parsed source file; `path` is relative to the folder that was read, with forward slashes. */
 export interface SourceFile {
   readonly path: string;
   readonly text: string;
