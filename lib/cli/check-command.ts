@@ -25,6 +25,9 @@ const TITLES: Readonly<Record<WxCloudCheckOutcome['status'], string>> = {
   skipped: 'skipped',
 };
 
+/** The time for the whole check: somebody waits for it. */
+const TIMEOUT_MS = 60_000;
+
 /** Writes what a check has found, a line for each part. */
 export function describeCheck(found: WxCloudStorageCheck, withBucket: boolean): readonly string[] {
   return PARTS.map(([part, meaning]) => {
@@ -36,9 +39,6 @@ export function describeCheck(found: WxCloudStorageCheck, withBucket: boolean): 
     return cleanText(line, MAX_LINE_CHARACTERS);
   });
 }
-
-/** The time for the whole check: somebody waits for it. */
-const TIMEOUT_MS = 60_000;
 
 /**
  * Checks what the environment variables name, as `forRoot()` reads them, and prints what was found.

@@ -3,7 +3,7 @@ import type { WxCloudEmulatorOptions } from '../emulator/index.js';
 import { cleanText } from './terminal.js';
 
 /** A command line that was understood. */
-type Command =
+export type Command =
   | { readonly name: 'help' }
   | { readonly name: 'version' }
   | { readonly name: 'emulator'; readonly given: EmulatorArguments }
@@ -57,6 +57,27 @@ const MAX_WORD_CHARACTERS = 40;
 
 /** A value that every reader of a `.env` file takes without quotes. */
 const PLAIN_VALUE = /^[\w.:-]+$/;
+
+/** The text for `--help`, and for a command line that was not understood. */
+export const USAGE = `Usage: nestjs-wx-cloud-storage <command> [options]
+
+emulator                    starts a WeChat cloud on 127.0.0.1, without an account, until Ctrl-C
+  --port <number>           default ${DEFAULT_PORT}; 0 takes a free one
+  --data-dir <folder>       keeps the objects there; default: in memory
+  --env <id>                the environment ID
+  --appid <id>              the AppID
+  --secret <text>           the AppSecret; give none that is real
+  --bucket <name>           the name of the bucket
+  --latency-ms <number>     the wait before each response
+  --cors-origin <origin>    a web site that may use the object storage; may be repeated
+  --allowed-host <name>     a further name under which it may be called; may be repeated
+
+check                       tries what WX_ENV_ID, WX_APPID, WX_SECRET and WX_API_BASE_URL name
+  --bucket                  stores, reads and deletes a tiny object, too
+  --dotenv <file>           takes variables that are not set from a file such as .env
+
+Exit codes: 0, 1 when something failed, 2 for a wrong command line.
+--help, --version`;
 
 /**
  * Reads the words behind the name of the program.
@@ -135,24 +156,3 @@ function readPlain(option: string, text: string): string {
 function quote(word: string): string {
   return JSON.stringify(cleanText(word, MAX_WORD_CHARACTERS));
 }
-
-/** The text for `--help`, and for a command line that was not understood. */
-export const USAGE = `Usage: nestjs-wx-cloud-storage <command> [options]
-
-emulator                    starts a WeChat cloud on 127.0.0.1, without an account, until Ctrl-C
-  --port <number>           default ${DEFAULT_PORT}; 0 takes a free one
-  --data-dir <folder>       keeps the objects there; default: in memory
-  --env <id>                the environment ID
-  --appid <id>              the AppID
-  --secret <text>           the AppSecret; give none that is real
-  --bucket <name>           the name of the bucket
-  --latency-ms <number>     the wait before each response
-  --cors-origin <origin>    a web site that may use the object storage; may be repeated
-  --allowed-host <name>     a further name under which it may be called; may be repeated
-
-check                       tries what WX_ENV_ID, WX_APPID, WX_SECRET and WX_API_BASE_URL name
-  --bucket                  stores, reads and deletes a tiny object, too
-  --dotenv <file>           takes variables that are not set from a file such as .env
-
-Exit codes: 0, 1 when something failed, 2 for a wrong command line.
---help, --version`;

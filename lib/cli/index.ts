@@ -13,7 +13,7 @@ function readVersion(): string {
 
 async function main(): Promise<void> {
   const terminal = new Terminal(process);
-  process.exitCode = await run({ words: process.argv.slice(2), terminal, readVersion });
+  process.exitCode = await run(process.argv.slice(2), terminal, readVersion);
 }
 
 void main();

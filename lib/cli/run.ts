@@ -1,23 +1,16 @@
-import { readCommandLine, USAGE, UsageError } from './command-line.js';
+import { type Command, readCommandLine, USAGE, UsageError } from './command-line.js';
 import { cleanText, MAX_LINE_CHARACTERS, type Terminal } from './terminal.js';
-
-/** The parts of the process that decide what is done. */
-interface RunContext {
-  /** The words behind the name of the program on the command line. */
-  readonly words: readonly string[];
-  /** Where output goes. */
-  readonly terminal: Terminal;
-  /** Reads the version of the package. */
-  readonly readVersion: () => string;
-}
 
 /**
  * Does what the command line says, and gives the exit code: 0, 1 for a failure, 2 for wrong usage.
  */
-export async function run(context: RunContext): Promise<number> {
-  const { terminal } = context;
+export async function run(
+  words: readonly string[],
+  terminal: Terminal,
+  readVersion: () => string,
+): Promise<number> {
   try {
-    return await carryOut(context);
+    return await carryOut(readCommandLine(words), terminal, readVersion);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     terminal.complain(cleanText(message, MAX_LINE_CHARACTERS));
@@ -30,8 +23,11 @@ export async function run(context: RunContext): Promise<number> {
 /**
  * Loads what the command needs and no more: the emulator does without Nest, which takes a second.
  */
-async function carryOut({ words, terminal, readVersion }: RunContext): Promise<number> {
-  const command = readCommandLine(words);
+async function carryOut(
+  command: Command,
+  terminal: Terminal,
+  readVersion: () => string,
+): Promise<number> {
   switch (command.name) {
     case 'help':
       terminal.print(USAGE);

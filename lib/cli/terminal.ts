@@ -7,14 +7,13 @@ export const MAX_LINE_CHARACTERS = 2_000;
 /** Control and format characters, bidirectional ones included, and line separators. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
+/** Beyond that, lines are left out: a reader that is too slow is not to fill the memory. */
+const MAX_UNREAD_BYTES = 1_048_576;
+
 /**
- * Makes a text from elsewhere fit for a terminal: one line without control characters, cut at a
- * length.
+ * Within that, a further signal is the same one: npx passes on what the terminal has sent to all.
  */
-export function cleanText(text: string, maxCharacters: number): string {
-  const cut = text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
-  return cut.replaceAll(UNPRINTABLE, '?').toWellFormed();
-}
+const SAME_SIGNAL_MS = 500;
 
 /** The part of `process` that a command uses. */
 interface TerminalProcess {
@@ -28,13 +27,14 @@ interface TerminalProcess {
   exit(code: number): unknown;
 }
 
-/** Beyond that, lines are left out: a reader that is too slow is not to fill the memory. */
-const MAX_UNREAD_BYTES = 1_048_576;
-
 /**
- * Within that, a further signal is the same one: npx passes on what the terminal has sent to all.
+ * Makes a text from elsewhere fit for a terminal: one line without control characters, cut at a
+ * length.
  */
-const SAME_SIGNAL_MS = 500;
+export function cleanText(text: string, maxCharacters: number): string {
+  const cut = text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
+  return cut.replaceAll(UNPRINTABLE, '?').toWellFormed();
+}
 
 /** The output of a command, and the signs that it is to end. */
 export class Terminal {
