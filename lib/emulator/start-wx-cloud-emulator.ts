@@ -117,20 +117,20 @@ export async function startWxCloudEmulator(
 ): Promise<WxCloudEmulator> {
   const resolved = resolveEmulatorOptions(options);
   const store = await openStore(resolved);
-  const cloud = new EmulatedCloud({ options: resolved, store, clock: monotonicClock });
-  const fronts = new EmulatorServers(cloud);
-  const addresses = await listen(fronts, resolved.port, store);
+  const cloud = new EmulatedCloud(resolved, store, monotonicClock);
+  const servers = new EmulatorServers(cloud);
+  const addresses = await listen(servers, resolved.port, store);
   cloud.url = addresses.url;
-  return toEmulator({ cloud, fronts, addresses });
+  return toEmulator(cloud, servers, addresses);
 }
 
 async function listen(
-  fronts: EmulatorServers,
+  servers: EmulatorServers,
   port: number,
   store: ObjectStore,
 ): Promise<EmulatorAddresses> {
   try {
-    return await fronts.listen(port);
+    return await servers.listen(port);
   } catch (error) {
     await store.close();
     throw error;
@@ -147,14 +147,12 @@ async function openStore({ dataDir, bucket }: ResolvedEmulatorOptions): Promise<
   }
 }
 
-interface EmulatorParts {
-  readonly cloud: EmulatedCloud;
-  readonly fronts: EmulatorServers;
-  readonly addresses: EmulatorAddresses;
-}
-
 /** State stays in closures: inspecting the emulator shows neither tokens nor keys. */
-function toEmulator({ cloud, fronts, addresses }: EmulatorParts): WxCloudEmulator {
+function toEmulator(
+  cloud: EmulatedCloud,
+  servers: EmulatorServers,
+  addresses: EmulatorAddresses,
+): WxCloudEmulator {
   const { url, faults, misconfigurations } = cloud;
   const { env, appid, secret, bucket } = cloud.options;
   let closed: Promise<void> | undefined;
@@ -175,7 +173,7 @@ function toEmulator({ cloud, fronts, addresses }: EmulatorParts): WxCloudEmulato
       return snapshotOf(cloud);
     },
     readObject: (cloudPath: string) => readObject(cloud, cloudPath),
-    openConnections: () => fronts.countConnections(),
+    openConnections: () => servers.countConnections(),
     issueCloudbaseToken: () => cloud.tokens.issueCloudbase(),
     expireTokens: () => cloud.tokens.expireAll(),
     expireLinks: () => {
@@ -183,10 +181,10 @@ function toEmulator({ cloud, fronts, addresses }: EmulatorParts): WxCloudEmulato
       cloud.downloadLinks.expireAll();
     },
     reset: async () => {
-      await fronts.abortRequests();
+      await servers.abortRequests();
       await cloud.clear();
     },
-    close: () => (closed ??= fronts.close().finally(() => cloud.store.close())),
+    close: () => (closed ??= servers.close().finally(() => cloud.store.close())),
   });
 }
 

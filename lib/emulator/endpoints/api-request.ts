@@ -3,6 +3,12 @@ import { ApiRefusal } from '../state/refusals.js';
 import type { TokenKind, TokenState } from '../state/token-issuer.js';
 import type { Exchange } from './exchange.js';
 
+/** A JSON object of which nothing is known yet. */
+type JsonObject = Readonly<Record<string, unknown>>;
+
+const MAX_JSON_BYTES = 1_048_576;
+const MAX_BATCH_ITEMS = 50;
+
 const TOKEN_KINDS: readonly TokenKind[] = ['access_token', 'cloudbase_access_token'];
 
 const TOKEN_REFUSALS: Readonly<Record<Exclude<TokenState, 'valid'>, readonly [number, string]>> = {
@@ -45,12 +51,6 @@ function assertFromAppid({ query }: Exchange, { options }: EmulatedCloud): void 
     from === null ? reuseAppids.length === 0 : [appid, ...reuseAppids].includes(from);
   if (!isAllowed) throw new ApiRefusal(48001, 'api unauthorized');
 }
-
-/** A JSON object of which nothing is known yet. */
-type JsonObject = Readonly<Record<string, unknown>>;
-
-const MAX_JSON_BYTES = 1_048_576;
-const MAX_BATCH_ITEMS = 50;
 
 /** Makes sure of the method. @throws {@link ApiRefusal} 43001 or 43002 */
 export function assertMethod({ method }: Exchange, expected: 'GET' | 'POST'): void {

@@ -6,6 +6,8 @@ import { type EmulatedResponse, cosHeaders, emptyResponse, textResponse } from '
 
 type Rules = Pick<ResolvedEmulatorOptions, 'allowedHosts' | 'corsOrigins'>;
 
+const METHODS = 'GET, HEAD, POST';
+const EXPOSED = 'Content-Length, Content-Range, ETag, x-cos-request-id';
 const HOST_HEADER = /^(?<name>\[[^\]]*\]|[^:]*)(?::\d*)?$/;
 
 /**
@@ -56,25 +58,14 @@ function isLoopbackName(name: string): boolean {
   return /^(?:(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(name);
 }
 
-/** Who asks, and whom the cloud lets in. */
-interface CrossOriginCall {
-  /** The request. */
-  readonly exchange: Exchange;
-  /** Where it goes. */
-  readonly cloud: EmulatedCloud;
-}
-
-const METHODS = 'GET, HEAD, POST';
-const EXPOSED = 'Content-Length, Content-Range, ETag, x-cos-request-id';
-
 /**
  * A browser's question whether a page may send a request to the object storage.
  * @see https://cloud.tencent.com/document/product/436/8288
  */
-export async function respondToPreflight({
-  exchange,
-  cloud,
-}: CrossOriginCall): Promise<EmulatedResponse> {
+export async function respondToPreflight(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+): Promise<EmulatedResponse> {
   await exchange.drain();
   const headers = headersFor(exchange, cloud);
   if (headers === undefined) {

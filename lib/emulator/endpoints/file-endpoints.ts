@@ -5,7 +5,7 @@ import type {
 } from '../../wechat/endpoints.js';
 import { encodePath, isCloudPath, namedPaths, resolveFileId } from '../state/cloud-paths.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
-import type { WxCloudEmulatorFaultEffect, ItemEffect } from '../state/fault-effects.js';
+import type { WxCloudEmulatorFaultEffect } from '../state/fault-effects.js';
 import {
   invalid,
   readBatch,
@@ -19,16 +19,6 @@ import { type EmulatedResponse, jsonResponse } from './responses.js';
 
 type DownloadItem = DownloadLinksReply['file_list'][number];
 type DeleteItem = DeleteFilesReply['delete_list'][number];
-
-/** A batch call and the fault that befalls its items. */
-interface BatchCall {
-  /** The request. */
-  readonly exchange: Exchange;
-  /** Where it goes. */
-  readonly cloud: EmulatedCloud;
-  /** What befalls it, if anything. */
-  readonly effect: WxCloudEmulatorFaultEffect | undefined;
-}
 
 const OK = { errcode: 0, errmsg: 'ok' } as const;
 const MAX_AGE_SECONDS = [1, 86_400] as const;
@@ -61,11 +51,11 @@ export async function respondWithUploadLink(
  * `POST /tcb/batchdownloadfile`.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
  */
-export async function respondWithDownloadLinks({
-  exchange,
-  cloud,
-  effect,
-}: BatchCall): Promise<EmulatedResponse> {
+export async function respondWithDownloadLinks(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+  effect: WxCloudEmulatorFaultEffect | undefined,
+): Promise<EmulatedResponse> {
   const request = await readFileRequest(exchange, cloud);
   const wanted = readBatch(request, 'file_list').map(value => {
     const item = readItem(value, 'file_list');
@@ -80,9 +70,8 @@ export async function respondWithDownloadLinks({
   );
   const reply: DownloadLinksReply = {
     file_list: wanted.map(
-      (item, index) =>
-        toFailure(item.fileid, { effect, index, without: { download_url: '' } }) ??
-        toLink(item, cloud),
+      ({ fileid, maxAge }, index) =>
+        toFailure(fileid, index, effect, { download_url: '' }) ?? toLink(fileid, maxAge, cloud),
     ),
   };
   return jsonResponse({ ...OK, ...reply });
@@ -92,47 +81,34 @@ export async function respondWithDownloadLinks({
  * `POST /tcb/batchdeletefile`.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md
  */
-export async function respondToDelete({
-  exchange,
-  cloud,
-  effect,
-}: BatchCall): Promise<EmulatedResponse> {
+export async function respondToDelete(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+  effect: WxCloudEmulatorFaultEffect | undefined,
+): Promise<EmulatedResponse> {
   const request = await readFileRequest(exchange, cloud);
   const fileIds = readBatch(request, 'fileid_list').map(fileid => readString({ fileid }, 'fileid'));
   exchange.cloudPaths = namedPaths(fileIds, cloud);
   const items: DeleteItem[] = [];
   for (const [index, fileId] of fileIds.entries()) {
-    items.push(
-      toFailure(fileId, { effect, index, without: {} }) ?? (await deleteFile(fileId, cloud)),
-    );
+    items.push(toFailure(fileId, index, effect, {}) ?? (await deleteFile(fileId, cloud)));
   }
   const reply: DeleteFilesReply = { delete_list: items };
   return jsonResponse({ ...OK, ...reply });
 }
 
-interface ItemFault<T> {
-  readonly effect: WxCloudEmulatorFaultEffect | undefined;
-  readonly index: number;
-  /** The members that an item has beside its status. */
-  readonly without: T;
-}
-
+/** The item that a fault makes fail; `members` are those beside its file ID and status. */
 function toFailure<T extends object>(
   fileid: string,
-  { effect, index, without }: ItemFault<T>,
+  index: number,
+  effect: WxCloudEmulatorFaultEffect | undefined,
+  members: T,
 ): ({ fileid: string; status: number; errmsg: string } & T) | undefined {
-  if (effect?.kind !== 'item' || !befalls(effect, index)) return undefined;
-  return { fileid, ...without, status: effect.status, errmsg: effect.errmsg };
+  if (effect?.kind !== 'item' || (effect.index ?? index) !== index) return undefined;
+  return { fileid, ...members, status: effect.status, errmsg: effect.errmsg };
 }
 
-function befalls(effect: ItemEffect, index: number): boolean {
-  return effect.index === undefined || effect.index === index;
-}
-
-function toLink(
-  { fileid, maxAge }: { readonly fileid: string; readonly maxAge: number },
-  cloud: EmulatedCloud,
-): DownloadItem {
+function toLink(fileid: string, maxAge: number, cloud: EmulatedCloud): DownloadItem {
   const target = resolveFileId(fileid, cloud);
   if (target.cloudPath === undefined)
     return { fileid, download_url: '', status: 1, errmsg: target.errmsg };

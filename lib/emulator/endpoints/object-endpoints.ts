@@ -38,13 +38,14 @@ function readRange(header: string | undefined, size: number): ObjectRange | unde
 }
 
 /** `GET` and `HEAD` of a signed link. */
-export async function respondWithObject({
-  exchange,
-  cloud,
-  cloudPath,
-  effect,
-}: ObjectCall): Promise<EmulatedResponse> {
+export async function respondWithObject(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+  cloudPath: string | undefined,
+  effect: WxCloudEmulatorFaultEffect | undefined,
+): Promise<EmulatedResponse> {
   await exchange.drain();
+  assertPath(cloudPath);
   assertLink(exchange, cloud, cloudPath);
   const content = await cloud.store.open(cloudPath);
   if (content === undefined) {
@@ -62,30 +63,24 @@ export async function respondWithObject({
   }
 }
 
-function assertLink(
-  exchange: Exchange,
-  cloud: EmulatedCloud,
-  cloudPath: string | undefined,
-): asserts cloudPath is string {
-  if (cloudPath === undefined) {
-    throw new CosRefusal('InvalidURI', 'Could not parse the specified URI.');
-  }
+/** The path is undefined when the URL is not well encoded. */
+function assertPath(cloudPath: string | undefined): asserts cloudPath is string {
+  if (cloudPath !== undefined) return;
+  throw new CosRefusal('InvalidURI', 'Could not parse the specified URI.');
+}
+
+function assertLink(exchange: Exchange, cloud: EmulatedCloud, cloudPath: string): void {
   const state = cloud.downloadLinks.check(cloudPath, exchange.query);
   if (state === 'wrong') throw new CosRefusal('AccessDenied', 'Access Denied.');
   if (state === 'expired') throw new CosRefusal('AccessDenied', 'Request has expired');
 }
 
-interface Description {
-  readonly head: EmulatedResponse;
-  /** The part of the object that is the body; undefined for an answer without one. */
-  readonly range?: ObjectRange;
-}
-
+/** The response without its body, and the part of the object that is the body, if it has one. */
 function describe(
   exchange: Exchange,
   object: StoredObject,
   wanted: string | undefined,
-): Description {
+): { readonly head: EmulatedResponse; readonly range?: ObjectRange } {
   const etag = `"${object.etag}"`;
   const lastModified = new Date(object.lastModifiedMs).toUTCString();
   const headers = {
@@ -122,34 +117,21 @@ function matchesAny(header: string | undefined, etag: string): boolean {
   return tags.includes(etag) || tags.includes('*');
 }
 
-/** A request for one object. */
-interface ObjectCall {
-  /** The request. */
-  readonly exchange: Exchange;
-  /** Where it goes. */
-  readonly cloud: EmulatedCloud;
-  /** The object's path; undefined when the URL is not well encoded. */
-  readonly cloudPath: string | undefined;
-  /** The fault that befalls it, if any. */
-  readonly effect: WxCloudEmulatorFaultEffect | undefined;
-}
-
 /**
  * The form upload `POST /<bucket>/<path>`.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
-export async function respondToPostObject({
-  exchange,
-  cloud,
-  cloudPath,
-}: ObjectCall): Promise<EmulatedResponse> {
-  if (cloudPath === undefined)
-    throw new CosRefusal('InvalidURI', 'Could not parse the specified URI.');
-  const receiver = new ObjectUploadReceiver({ cloud, cloudPath, boundary: assertForm(exchange) });
+export async function respondToPostObject(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+  cloudPath: string | undefined,
+): Promise<EmulatedResponse> {
+  assertPath(cloudPath);
+  const receiver = new ObjectUploadReceiver(cloud, cloudPath, assertForm(exchange));
   try {
     for await (const chunk of exchange.body()) await receiver.accept(chunk);
-    const { object, successStatus } = await receiver.complete();
-    return toResponse({ object, successStatus, cloud });
+    const object = await receiver.complete();
+    return toResponse(object, receiver.successStatus, cloud);
   } catch (error) {
     await receiver.discard();
     throw error;
@@ -171,13 +153,11 @@ function assertForm(exchange: Exchange): string {
   );
 }
 
-interface Stored {
-  readonly object: StoredObject;
-  readonly successStatus: 200 | 201 | 204;
-  readonly cloud: EmulatedCloud;
-}
-
-function toResponse({ object, successStatus, cloud }: Stored): EmulatedResponse {
+function toResponse(
+  object: StoredObject,
+  successStatus: 200 | 201 | 204,
+  cloud: EmulatedCloud,
+): EmulatedResponse {
   const etag = `"${object.etag}"`;
   const location = `${cloud.url}/${cloud.options.bucket}/${encodePath(object.cloudPath)}`;
   const headers = { ...cosHeaders(), ETag: etag, Location: location };

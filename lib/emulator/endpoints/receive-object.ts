@@ -17,6 +17,7 @@ const END_OF_HEADERS = Buffer.from('\r\n\r\n');
 const MAX_PART_HEADER_BYTES = 8_192;
 /** All fields but the file together. */
 const MAX_FIELD_BYTES = 65_536;
+const WRONG_FILE_COUNT = 'POST requires exactly one file upload per request.';
 
 /** The boundary that a `Content-Type` header names; undefined when it is not a form's. */
 export function readBoundary(contentType: string | undefined): string | undefined {
@@ -140,26 +141,6 @@ function malformed(): CosRefusal {
   );
 }
 
-/** What a form upload is checked against. */
-interface ReceiverParts {
-  /** Where the object goes. */
-  readonly cloud: EmulatedCloud;
-  /** The path that the URL names. */
-  readonly cloudPath: string;
-  /** The form's boundary. */
-  readonly boundary: string;
-}
-
-/** An object that has been stored. */
-interface ReceivedObject {
-  /** The object. */
-  readonly object: StoredObject;
-  /** The HTTP status that the form asks for. */
-  readonly successStatus: 200 | 201 | 204;
-}
-
-const WRONG_FILE_COUNT = 'POST requires exactly one file upload per request.';
-
 /** Receives one form upload: checks its fields before the file, and stores the file as it comes. */
 export class ObjectUploadReceiver {
   readonly #cloud: EmulatedCloud;
@@ -171,7 +152,7 @@ export class ObjectUploadReceiver {
   #size = 0;
 
   /** Has received nothing yet. */
-  constructor({ cloud, cloudPath, boundary }: ReceiverParts) {
+  constructor(cloud: EmulatedCloud, cloudPath: string, boundary: string) {
     this.#cloud = cloud;
     this.#cloudPath = cloudPath;
     this.#reader = new ObjectFormReader(boundary);
@@ -183,7 +164,7 @@ export class ObjectUploadReceiver {
   }
 
   /** Puts the object in its place once the whole form has come. @throws {@link CosRefusal} */
-  async complete(): Promise<ReceivedObject> {
+  async complete(): Promise<StoredObject> {
     this.#reader.end();
     const incoming = this.#incoming;
     if (incoming === undefined) {
@@ -194,7 +175,14 @@ export class ObjectUploadReceiver {
     const object = this.#describe(digest.toString('hex'));
     this.#incoming = undefined;
     await incoming.commit(object);
-    return { object, successStatus: readSuccessStatus(this.#fields.get('success_action_status')) };
+    return object;
+  }
+
+  /** The HTTP status that the form asks for. */
+  get successStatus(): 200 | 201 | 204 {
+    const value = this.#fields.get('success_action_status');
+    if (value === '200') return 200;
+    return value === '201' ? 201 : 204;
   }
 
   /** Leaves nothing behind of an object that was not completed. */
@@ -283,9 +271,4 @@ export class ObjectUploadReceiver {
       fileIdAlive: uploadLinks.isMetaFileIdOf(cloudPath, this.#fields.get('x-cos-meta-fileid')),
     };
   }
-}
-
-function readSuccessStatus(value: string | undefined): 200 | 201 | 204 {
-  if (value === '200') return 200;
-  return value === '201' ? 201 : 204;
 }

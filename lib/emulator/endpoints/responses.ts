@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type ApiRefusal, statusOfCosCode } from '../state/refusals.js';
+import { statusOfCosCode } from '../state/refusals.js';
 
 /** What a request is answered. */
 export interface EmulatedResponse {
@@ -21,7 +21,22 @@ export interface EmulatedResponse {
   readonly release?: () => Promise<void>;
 }
 
+/** An XML error document. */
+interface CosErrorParts {
+  /** The `<Code>`. */
+  readonly cosCode: string;
+  /** The `<Message>`. */
+  readonly message: string;
+  /** The `<Resource>`: bucket and path, without a query. */
+  readonly resource: string;
+  /** The HTTP status. @defaultValue the documented one of the code */
+  readonly status?: number | undefined;
+  /** Further headers. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 const EMPTY = Buffer.alloc(0);
+const XML_ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
 /** An answer in JSON. */
 export function jsonResponse(value: object): EmulatedResponse {
@@ -32,10 +47,7 @@ export function jsonResponse(value: object): EmulatedResponse {
  * What a JSON endpoint answers instead of its result: HTTP 200, and an `errmsg` that ends with a
  * request ID.
  */
-export function apiErrorResponse({
-  errcode,
-  message,
-}: Pick<ApiRefusal, 'errcode' | 'message'>): EmulatedResponse {
+export function apiErrorResponse(errcode: number, message: string): EmulatedResponse {
   const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
   const errmsg = `${message} rid: ${hex(4)}-${hex(4)}-${hex(4)}`;
   return { ...jsonResponse({ errcode, errmsg }), errcode };
@@ -66,20 +78,6 @@ export function cosHeaders(): Record<string, string> {
   return { Server: 'tencent-cos', 'x-cos-request-id': opaqueId() };
 }
 
-/** What an XML error document says. */
-interface CosErrorParts {
-  /** The `<Code>`. */
-  readonly cosCode: string;
-  /** The `<Message>`. */
-  readonly message: string;
-  /** The `<Resource>`: bucket and path, without a query. */
-  readonly resource: string;
-  /** The HTTP status. @defaultValue the documented one of the code */
-  readonly status?: number | undefined;
-  /** Further headers. */
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
 /** An XML error document. @see https://cloud.tencent.com/document/api/436/7730 */
 export function cosErrorResponse(parts: CosErrorParts): EmulatedResponse {
   const { cosCode, status = statusOfCosCode(cosCode) } = parts;
@@ -104,8 +102,7 @@ export function xmlDocument(root: string, members: Readonly<Record<string, strin
 }
 
 function escapeXml(text: string): string {
-  const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
-  return text.replace(/[&<>]/g, character => entities[character] ?? character);
+  return text.replace(/[&<>]/g, character => XML_ENTITIES[character] ?? character);
 }
 
 function opaqueId(): string {

@@ -21,17 +21,14 @@ type CredentialTrouble = 'sidecar-not-ready' | 'secret-missing' | 'token-not-rea
 const RESPONSES: Responses<Exclude<SidecarMisconfiguration, CredentialTrouble>> = {
   'no-sidecar': () => unrelayed(emptyResponse(404)),
   'path-not-listed': notListed,
-  'path-refused': () => apiErrorResponse({ errcode: 85107, message: 'url not in whitelist' }),
+  'path-refused': () => apiErrorResponse(85107, 'url not in whitelist'),
 };
 
 /** What befalls a call only when the sidecar has to find a credential for it. */
 const CREDENTIAL_RESPONSES: Responses<CredentialTrouble> = {
-  'sidecar-not-ready': () =>
-    unrelayed(apiErrorResponse({ errcode: 41001, message: 'access_token missing' })),
-  'secret-missing': () =>
-    apiErrorResponse({ errcode: 85112, message: 'cloudbase_secret not found' }),
-  'token-not-ready': () =>
-    apiErrorResponse({ errcode: 85113, message: 'cloudbase_token not ready' }),
+  'sidecar-not-ready': () => unrelayed(apiErrorResponse(41001, 'access_token missing')),
+  'secret-missing': () => apiErrorResponse(85112, 'cloudbase_secret not found'),
+  'token-not-ready': () => apiErrorResponse(85113, 'cloudbase_token not ready'),
 };
 
 /**

@@ -6,6 +6,15 @@ import { Exchange, type Via } from '../endpoints/exchange.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import { serve } from './serve.js';
 
+const HOST = '127.0.0.1';
+/** Longer than clients keep idle connections, so that they do not use one that is being closed. */
+const KEEP_ALIVE_MS = 120_000;
+
+const PORT_PROBLEMS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is taken',
+  EACCES: 'needs rights that this process does not have',
+};
+
 /**
  * What the sidecar shows to a client that calls it by https: a certificate of its own, which nobody
  * trusts. It names
@@ -32,41 +41,32 @@ const SIDECAR_KEY = toPem('PRIVATE KEY', [
   'EAOqVDH38iTkEKh7bT602LLgzvnB0TheR0u5OjzJvJjc5pJzHpNqoayx',
 ]);
 
+type Scheme = 'http' | 'https';
+
 /** Put together here: a whole key in a file alarms those who look for leaked ones. */
 function toPem(label: string, lines: readonly string[]): string {
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
 }
 
-/** Which address of the emulator a server is. */
-interface Entrance {
-  /** What its requests are marked with. @defaultValue undefined: the emulator's own address */
-  readonly via?: Via;
-  /** True when it speaks https, with a certificate that nobody trusts. @defaultValue false */
-  readonly isTls?: boolean;
-}
-
-const HOST = '127.0.0.1';
-/** Longer than clients keep idle connections, so that they do not use one that is being closed. */
-const KEEP_ALIVE_MS = 120_000;
-
 /** An HTTP server in front of an emulated cloud. */
 class EmulatorServer {
   readonly #server: Server;
-  readonly #scheme: 'http' | 'https';
+  readonly #scheme: Scheme;
   readonly #underWay = new Map<Exchange, Promise<void>>();
   readonly #sockets = new Set<Socket>();
 
   /** Does not listen yet. */
-  constructor(cloud: EmulatedCloud, { via, isTls = false }: Entrance = {}) {
+  constructor(cloud: EmulatedCloud, scheme: Scheme, via?: Via) {
     const listener: RequestListener = (request, response) => {
       const exchange = new Exchange(request, response, via);
       const served = serve(exchange, cloud).finally(() => this.#underWay.delete(exchange));
       this.#underWay.set(exchange, served);
     };
-    this.#scheme = isTls ? 'https' : 'http';
-    this.#server = isTls
-      ? createTlsServer({ cert: SIDECAR_CERTIFICATE, key: SIDECAR_KEY }, listener)
-      : createServer(listener);
+    this.#scheme = scheme;
+    this.#server =
+      scheme === 'https'
+        ? createTlsServer({ cert: SIDECAR_CERTIFICATE, key: SIDECAR_KEY }, listener)
+        : createServer(listener);
     this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
     this.#server.requestTimeout = 0;
     this.#server.on('connection', socket => this.#track(socket));
@@ -113,11 +113,7 @@ class EmulatorServer {
 }
 
 function toPortError(error: NodeJS.ErrnoException, port: number): Error {
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'is taken',
-    EACCES: 'needs rights that this process does not have',
-  };
-  const reason = reasons[error.code ?? ''] ?? `cannot be had (${error.code})`;
+  const reason = PORT_PROBLEMS[error.code ?? ''] ?? `cannot be had (${error.code})`;
   return new Error(
     `startWxCloudEmulator: port ${port} of ${HOST} ${reason}. Choose another one, or leave it out for a free one.`,
     { cause: error },
@@ -142,9 +138,9 @@ export class EmulatorServers {
 
   /** Does not listen yet. */
   constructor(cloud: EmulatedCloud) {
-    this.#own = new EmulatorServer(cloud);
-    this.#sidecar = new EmulatorServer(cloud, { via: 'sidecar' });
-    this.#sidecarTls = new EmulatorServer(cloud, { via: 'sidecar', isTls: true });
+    this.#own = new EmulatorServer(cloud, 'http');
+    this.#sidecar = new EmulatorServer(cloud, 'http', 'sidecar');
+    this.#sidecarTls = new EmulatorServer(cloud, 'https', 'sidecar');
   }
 
   /**
@@ -164,18 +160,18 @@ export class EmulatorServers {
 
   /** How many connections are open at all of them. */
   async countConnections(): Promise<number> {
-    const counts = await Promise.all(this.#all.map(front => front.countConnections()));
+    const counts = await Promise.all(this.#all.map(server => server.countConnections()));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** Cuts the requests under way, and waits until they have ended. */
   async abortRequests(): Promise<void> {
-    await Promise.all(this.#all.map(front => front.abortRequests()));
+    await Promise.all(this.#all.map(server => server.abortRequests()));
   }
 
   /** Cuts all connections, and gives the ports up. */
   async close(): Promise<void> {
-    await Promise.all(this.#all.map(front => front.close()));
+    await Promise.all(this.#all.map(server => server.close()));
   }
 
   get #all(): readonly EmulatorServer[] {

@@ -21,15 +21,12 @@ import type { WxCloudEmulatorFaultEffect } from '../state/fault-effects.js';
 import type { WxCloudEmulatorOperation } from '../state/operation.js';
 import { CosRefusal } from '../state/refusals.js';
 
-/** A request that is to be carried out. */
-interface Call {
-  /** The request. */
-  readonly exchange: Exchange;
-  /** Where it goes. */
-  readonly cloud: EmulatedCloud;
-  /** The fault that befalls it, if any. */
-  readonly effect: WxCloudEmulatorFaultEffect | undefined;
-}
+/** Carries a request out. Throws an `ApiRefusal` or `CosRefusal` when it is not allowed. */
+type Handler = (
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+  effect: WxCloudEmulatorFaultEffect | undefined,
+) => Promise<EmulatedResponse>;
 
 /** What a request asks for, and what answers it. */
 export interface Route {
@@ -37,41 +34,20 @@ export interface Route {
   readonly operation: WxCloudEmulatorOperation | 'unknown';
   /** The path of the object of this bucket that the address names; undefined when it names none. */
   readonly cloudPath?: string | undefined;
-  /** Carries it out. Throws an `ApiRefusal` or `CosRefusal` instead when it is not allowed. */
-  readonly handle: (call: Call) => Promise<EmulatedResponse>;
+  readonly handle: Handler;
 }
 
 const API_ROUTES: Readonly<Record<string, Route>> = {
-  '/cgi-bin/token': {
-    operation: 'token',
-    handle: ({ exchange, cloud }) => respondWithToken(exchange, cloud),
-  },
-  '/cgi-bin/stable_token': {
-    operation: 'stable-token',
-    handle: ({ exchange, cloud }) => respondWithStableToken(exchange, cloud),
-  },
-  '/tcb/uploadfile': {
-    operation: 'upload-link',
-    handle: ({ exchange, cloud }) => respondWithUploadLink(exchange, cloud),
-  },
+  '/cgi-bin/token': { operation: 'token', handle: respondWithToken },
+  '/cgi-bin/stable_token': { operation: 'stable-token', handle: respondWithStableToken },
+  '/tcb/uploadfile': { operation: 'upload-link', handle: respondWithUploadLink },
   '/tcb/batchdownloadfile': { operation: 'download-links', handle: respondWithDownloadLinks },
   '/tcb/batchdeletefile': { operation: 'delete-files', handle: respondToDelete },
 };
 
-const UNLISTED: Route = {
-  operation: 'unknown',
-  handle: ({ exchange }) => respondUnlisted(exchange),
-};
-
-const MISNAMED: Route = {
-  operation: 'unknown',
-  handle: ({ exchange }) => refuseHost(exchange),
-};
-
-const FROM_ELSEWHERE: Route = {
-  operation: 'unknown',
-  handle: ({ exchange }) => refuseOrigin(exchange),
-};
+const UNLISTED: Route = { operation: 'unknown', handle: respondUnlisted };
+const MISNAMED: Route = { operation: 'unknown', handle: refuseHost };
+const FROM_ELSEWHERE: Route = { operation: 'unknown', handle: refuseOrigin };
 
 /**
  * `/<bucket>/<path>` and `/download/<bucket>/<path>`; a bucket's name ends in an account's number.
@@ -101,20 +77,23 @@ export function findRoute(exchange: Exchange, { options }: EmulatedCloud): Route
     OBJECT_OPERATIONS[`${method} ${download === undefined ? 'upload' : 'download'}`];
   if (operation === undefined) return { operation: 'unknown', handle: refuseMethod };
   if (bucket !== options.bucket) return { operation, handle: refuseBucket };
-  const response = operation === 'post-object' ? respondToPostObject : respondWithObject;
   const cloudPath = decodePath(encoded);
-  return { operation, cloudPath, handle: call => response({ ...call, cloudPath }) };
+  const handle: Handler =
+    operation === 'post-object'
+      ? (call, cloud) => respondToPostObject(call, cloud, cloudPath)
+      : (call, cloud, effect) => respondWithObject(call, cloud, cloudPath, effect);
+  return { operation, cloudPath, handle };
 }
 
 function toSidecarRoute({ operation, handle }: Route = UNLISTED): Route {
   return {
     operation,
-    handle: async call =>
-      (await respondMisconfigured(call.exchange, call.cloud)) ?? (await handle(call)),
+    handle: async (exchange, cloud, effect) =>
+      (await respondMisconfigured(exchange, cloud)) ?? (await handle(exchange, cloud, effect)),
   };
 }
 
-async function respondNotFound({ exchange }: Call): Promise<EmulatedResponse> {
+async function respondNotFound(exchange: Exchange): Promise<EmulatedResponse> {
   await exchange.drain();
   return textResponse(404, 'text/plain; charset=utf-8', 'The emulator has no such address.\n');
 }

@@ -11,17 +11,25 @@ import { passSidecar } from '../endpoints/sidecar.js';
 import { decodePath, isCloudPath } from '../state/cloud-paths.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import type { WxCloudEmulatorFaultEffect } from '../state/fault-effects.js';
-import { type WxCloudEmulatorOperation, OBJECT_OPERATIONS } from '../state/operation.js';
+import { OBJECT_OPERATIONS } from '../state/operation.js';
 import { ApiRefusal, CosRefusal } from '../state/refusals.js';
 import { findRoute, type Route } from './routes.js';
 
-/** A request that a fault befalls. */
-interface FaultyCall {
-  /** The operation. */
-  readonly operation: WxCloudEmulatorOperation | 'unknown';
-  /** Bucket and path, for error documents. */
-  readonly resource: string;
+/** A request on its way through the emulator. */
+interface RoutedRequest {
+  readonly exchange: Exchange;
+  readonly cloud: EmulatedCloud;
+  readonly route: Route;
+  readonly effect: WxCloudEmulatorFaultEffect | undefined;
+  /** Adds the request to the journal, the first time that it is called. */
+  readonly record: (response: EmulatedResponse | undefined, isComplete: boolean) => void;
 }
+
+/** The MD5 of nothing that anybody stores. */
+const WRONG_ETAG = '"0123456789abcdef0123456789abcdef"';
+
+/** Beyond that, nothing more is read of a request that stores no object. */
+const MAX_API_BODY_BYTES = 16_777_216;
 
 const HTML = 'text/html; charset=utf-8';
 const PAGE =
@@ -33,13 +41,11 @@ const PAGE =
  */
 function replacementFor(
   effect: WxCloudEmulatorFaultEffect | undefined,
-  { operation, resource }: FaultyCall,
+  operation: Route['operation'],
+  resource: string,
 ): EmulatedResponse | undefined {
   if (effect?.kind === 'errcode') {
-    return apiErrorResponse({
-      errcode: effect.errcode,
-      message: effect.errmsg ?? 'injected fault',
-    });
+    return apiErrorResponse(effect.errcode, effect.errmsg ?? 'injected fault');
   }
   if (effect?.kind === 'cos-error') {
     const { cosCode, status, message = cosCode } = effect;
@@ -53,43 +59,26 @@ function replacementFor(
   }
   if (effect?.kind === 'empty') return emptyResponse(effect.status ?? 500);
   if (effect?.kind !== 'malformed-json') return undefined;
-  const isObject = OBJECT_OPERATIONS.some(one => one === operation);
-  return isObject
+  return isObjectOperation(operation)
     ? textResponse(200, HTML, PAGE)
     : textResponse(200, 'application/json; encoding=utf-8', '{"errcode":0,"errmsg":');
-}
-
-/** The MD5 of nothing that anybody stores. */
-const WRONG_ETAG = '"0123456789abcdef0123456789abcdef"';
-
-/** Beyond that, nothing more is read of a request that stores no object. */
-const MAX_API_BODY_BYTES = 16_777_216;
-
-/** A request on its way through the emulator. */
-interface Service {
-  readonly exchange: Exchange;
-  readonly cloud: EmulatedCloud;
-  readonly route: Route;
-  readonly effect: WxCloudEmulatorFaultEffect | undefined;
-  /** Adds the request to the journal, the first time that it is called. */
-  readonly record: (response: EmulatedResponse | undefined, isComplete: boolean) => void;
 }
 
 /** Responses one request; resolves once it has ended, and never rejects. */
 export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<void> {
   const route = findRoute(exchange, cloud);
-  if (!isObjectOperation(route)) exchange.limitBody(MAX_API_BODY_BYTES);
+  if (!isObjectOperation(route.operation)) exchange.limitBody(MAX_API_BODY_BYTES);
   const { cloudPath } = route;
   if (cloudPath !== undefined && isCloudPath(cloudPath)) {
     exchange.cloudPaths = Object.freeze([cloudPath]);
   }
   const effect = cloud.faults.take(route.operation);
-  const record = recorder({ exchange, cloud, route, effect });
-  const service = { exchange, cloud, route, effect, record };
+  const record = createRecorder(exchange, cloud, route, effect);
+  const routed = { exchange, cloud, route, effect, record };
   let response: EmulatedResponse | undefined;
   try {
-    response = await prepare(service);
-    if (response !== undefined) await deliver(service, complete(service, response));
+    response = await prepare(routed);
+    if (response !== undefined) await deliver(routed, complete(routed, response));
   } catch {
     // Only a connection that ended gets here: there is nobody left to answer.
     exchange.abort();
@@ -100,8 +89,8 @@ export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<v
 }
 
 /** Reads and carries out the request; undefined when there is to be no answer. */
-async function prepare(service: Service): Promise<EmulatedResponse | undefined> {
-  const { exchange, effect } = service;
+async function prepare(routed: RoutedRequest): Promise<EmulatedResponse | undefined> {
+  const { exchange, route, effect } = routed;
   if (effect?.kind === 'hang' && effect.at === 'request') {
     await exchange.drain();
     await exchange.hang();
@@ -109,20 +98,24 @@ async function prepare(service: Service): Promise<EmulatedResponse | undefined> 
   }
   if (effect?.kind === 'reset' && effect.at === 'request') {
     await exchange.readBytes(effect.afterBytes ?? 0);
-    service.record(undefined, false);
+    routed.record(undefined, false);
     exchange.reset();
     return undefined;
   }
-  const { operation } = service.route;
-  const replacement = replacementFor(effect, { operation, resource: resourceOf(exchange) });
-  if (replacement === undefined) return carryOut(service);
+  const replacement = replacementFor(effect, route.operation, resourceOf(exchange));
+  if (replacement === undefined) return carryOut(routed);
   await exchange.drain();
   return replacement;
 }
 
-async function carryOut({ exchange, cloud, route, effect }: Service): Promise<EmulatedResponse> {
+async function carryOut({
+  exchange,
+  cloud,
+  route,
+  effect,
+}: RoutedRequest): Promise<EmulatedResponse> {
   try {
-    return await route.handle({ exchange, cloud, effect });
+    return await route.handle(exchange, cloud, effect);
   } catch (error) {
     const response = toErrorResponse(error, exchange);
     await exchange.drain();
@@ -132,22 +125,22 @@ async function carryOut({ exchange, cloud, route, effect }: Service): Promise<Em
 
 /** Adds what the way of an answer adds to it. */
 function complete(
-  { exchange, cloud, route, effect }: Service,
+  { exchange, cloud, route, effect }: RoutedRequest,
   response: EmulatedResponse,
 ): EmulatedResponse {
   const { ETag } = response.headers;
   const isDamaged = effect?.kind === 'wrong-etag' && ETag !== undefined;
   const headers = isDamaged ? { ...response.headers, ETag: WRONG_ETAG } : response.headers;
   const passed = passSidecar(exchange, { ...response, headers });
-  return isObjectOperation(route) ? allowOrigin(exchange, cloud, passed) : passed;
+  return isObjectOperation(route.operation) ? allowOrigin(exchange, cloud, passed) : passed;
 }
 
-function isObjectOperation({ operation }: Route): boolean {
+function isObjectOperation(operation: Route['operation']): boolean {
   return OBJECT_OPERATIONS.some(candidate => candidate === operation);
 }
 
 function toErrorResponse(error: unknown, exchange: Exchange): EmulatedResponse {
-  if (error instanceof ApiRefusal) return apiErrorResponse(error);
+  if (error instanceof ApiRefusal) return apiErrorResponse(error.errcode, error.message);
   if (error instanceof CosRefusal) {
     const { cosCode, message, headers } = error;
     return cosErrorResponse({ cosCode, message, headers, resource: resourceOf(exchange) });
@@ -157,7 +150,7 @@ function toErrorResponse(error: unknown, exchange: Exchange): EmulatedResponse {
 }
 
 async function deliver(
-  { exchange, cloud, effect, record }: Service,
+  { exchange, cloud, effect, record }: RoutedRequest,
   response: EmulatedResponse,
 ): Promise<void> {
   if (effect?.kind === 'hang') return exchange.hang();
@@ -174,7 +167,12 @@ async function deliver(
   exchange.reset();
 }
 
-function recorder({ exchange, cloud, route, effect }: Omit<Service, 'record'>): Service['record'] {
+function createRecorder(
+  exchange: Exchange,
+  cloud: EmulatedCloud,
+  route: Route,
+  effect: WxCloudEmulatorFaultEffect | undefined,
+): RoutedRequest['record'] {
   const startMs = cloud.clock.now();
   let isRecorded = false;
   return (response, isComplete) => {

@@ -20,6 +20,26 @@ import {
   type StoredObject,
 } from './object-store.js';
 
+/** The content of a metadata file. */
+interface DiskRecord {
+  /** The object. */
+  readonly object: StoredObject;
+  /** The name of the file with its content, in the same folder. */
+  readonly contentFile: string;
+}
+
+type Unknown<T> = { readonly [K in keyof T]?: unknown };
+
+/** A path has up to 850 bytes, and the other members together less than a KiB. */
+const MAX_METADATA_BYTES = 65_536;
+const METADATA_FILE = /^[0-9a-f]{64}\.json$/;
+const CONTENT_FILE = /^[0-9a-f-]{36}\.data$/;
+const UNFINISHED_FILE = /^[0-9a-f-]{36}\.tmp$/;
+/** The folder for files that belong to no object any more, but may be all that is left of one. */
+const BROKEN_FOLDER = 'broken';
+/** The number of broken files that a warning names. */
+const MAX_NAMED_FILES = 3;
+
 /**
  * The sign that a process uses a folder: an empty folder in it, whose name says which process,
  * started when.
@@ -70,20 +90,6 @@ function heldBy(pid: string, sign: string): Error {
     `another emulator uses it (process ${pid}). Close that one, or give each a folder of its own; if process ${pid} is no emulator, delete ${sign}.`,
   );
 }
-
-/** The content of a metadata file. */
-interface DiskRecord {
-  /** The object. */
-  readonly object: StoredObject;
-  /** The name of the file with its content, in the same folder. */
-  readonly contentFile: string;
-}
-
-type Unknown<T> = { readonly [K in keyof T]?: unknown };
-
-const CONTENT_FILE = /^[0-9a-f-]{36}\.data$/;
-/** A path has up to 850 bytes, and the other members together less than a KiB. */
-const MAX_METADATA_BYTES = 65_536;
 
 /** The name of the file that holds an object's metadata. */
 function metadataFileOf(cloudPath: string): string {
@@ -153,13 +159,6 @@ function isHeaderValue(value: unknown): boolean {
 function isTime(value: unknown): boolean {
   return typeof value === 'number' && !Number.isNaN(new Date(value).getTime());
 }
-
-const METADATA = /^[0-9a-f]{64}\.json$/;
-const CONTENT = /^[0-9a-f-]{36}\.data$/;
-const UNFINISHED = /^[0-9a-f-]{36}\.tmp$/;
-/** The folder for files that belong to no object any more, but may be all that is left of one. */
-const BROKEN_FOLDER = 'broken';
-const NAMED_AT_MOST = 3;
 
 /**
  * Keeps objects in a folder: the content in a file of a random name, the metadata in a file named
@@ -258,7 +257,7 @@ export class DiskStore implements ObjectStore {
     const names = await readdir(this.#folder);
     const problems = new Map<string, string>();
     const inUse = new Set<string>();
-    for (const name of names.filter(one => METADATA.test(one))) {
+    for (const name of names.filter(one => METADATA_FILE.test(one))) {
       try {
         const record = await readRecord(this.#folder, name);
         if (inUse.has(record.contentFile)) throw new Error('the content is that of another object');
@@ -268,8 +267,8 @@ export class DiskStore implements ObjectStore {
         problems.set(name, error instanceof Error ? error.message : String(error));
       }
     }
-    const unowned = names.filter(name => CONTENT.test(name) && !inUse.has(name));
-    await this.#removeAll(names.filter(name => UNFINISHED.test(name)));
+    const unowned = names.filter(name => CONTENT_FILE.test(name) && !inUse.has(name));
+    await this.#removeAll(names.filter(name => UNFINISHED_FILE.test(name)));
     if (problems.size === 0) return this.#removeAll(unowned);
     // The content of a broken object may be among them.
     await this.#setAside([...problems.keys(), ...unowned]);
@@ -328,7 +327,7 @@ export class DiskStore implements ObjectStore {
 }
 
 function describeProblems(problems: ReadonlyMap<string, string>, folder: string): string {
-  const named = [...problems].slice(0, NAMED_AT_MOST).map(([name, why]) => `${name}: ${why}`);
+  const named = [...problems].slice(0, MAX_NAMED_FILES).map(([name, why]) => `${name}: ${why}`);
   const more = problems.size > named.length ? `; and ${problems.size - named.length} more` : '';
   return `startWxCloudEmulator: ${problems.size} object(s) of dataDir could not be read (${named.join('; ')}${more}). They are missing now; their files are in ${folder}.`;
 }

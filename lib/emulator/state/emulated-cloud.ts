@@ -6,16 +6,6 @@ import type { ObjectStore } from './object-store.js';
 import { SignedDownloadLinks, UploadLinks } from './signed-links.js';
 import { TokenIssuer } from './token-issuer.js';
 
-/** What the cloud is made of. */
-interface EmulatedCloudParts {
-  /** How it is to be. */
-  readonly options: ResolvedEmulatorOptions;
-  /** Where its objects are. */
-  readonly store: ObjectStore;
-  /** Its time. */
-  readonly clock: Clock;
-}
-
 /** Everything that the emulator remembers. */
 export class EmulatedCloud {
   /** How it is to be. */
@@ -40,7 +30,7 @@ export class EmulatedCloud {
   url = '';
 
   /** Has neither tokens nor links. */
-  constructor({ options, store, clock }: EmulatedCloudParts) {
+  constructor(options: ResolvedEmulatorOptions, store: ObjectStore, clock: Clock) {
     this.options = options;
     this.store = store;
     this.clock = clock;

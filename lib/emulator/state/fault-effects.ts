@@ -1,7 +1,7 @@
 import type { WxCloudEmulatorOperation } from './operation.js';
 
 /** The JSON endpoints answer HTTP 200 with this error. Nothing is carried out. */
-export interface ErrcodeEffect {
+interface ErrcodeEffect {
   /** Which effect. */
   readonly kind: 'errcode';
   /** A whole number, e.g. -1 or 45009. */
@@ -11,7 +11,7 @@ export interface ErrcodeEffect {
 }
 
 /** Responses an HTTP status, as a gateway in between would. Nothing is carried out. */
-export interface StatusEffect {
+interface StatusEffect {
   /** Which effect. */
   readonly kind: 'status';
   /** From 200 to 599. */
@@ -21,7 +21,7 @@ export interface StatusEffect {
 }
 
 /** The object storage answers its XML error document. Nothing is carried out. */
-export interface CosErrorEffect {
+interface CosErrorEffect {
   /** Which effect. */
   readonly kind: 'cos-error';
   /** E.g. `SlowDown`. */
@@ -33,7 +33,7 @@ export interface CosErrorEffect {
 }
 
 /** Resets the connection (RST), so that the client sees `ECONNRESET`. */
-export interface ResetEffect {
+interface ResetEffect {
   /** Which effect. */
   readonly kind: 'reset';
   /**
@@ -53,7 +53,7 @@ export interface ResetEffect {
  * Reads the request and never answers; ends when the client gives up, or with `reset()` or
  * `close()`.
  */
-export interface HangEffect {
+interface HangEffect {
   /** Which effect. */
   readonly kind: 'hang';
   /** `request`: nothing is carried out. `answer`: the operation is. */
@@ -61,7 +61,7 @@ export interface HangEffect {
 }
 
 /** Carries the operation out and answers later. */
-export interface DelayEffect {
+interface DelayEffect {
   /** Which effect. */
   readonly kind: 'delay';
   /** Milliseconds, on top of `latencyMs`. */
@@ -72,13 +72,13 @@ export interface DelayEffect {
  * Responses 200 with a text that is no JSON, or, for the object storage, with an HTML page. Nothing
  * is carried out.
  */
-export interface MalformedJsonEffect {
+interface MalformedJsonEffect {
   /** Which effect. */
   readonly kind: 'malformed-json';
 }
 
 /** Responses without a body. Nothing is carried out. */
-export interface EmptyEffect {
+interface EmptyEffect {
   /** Which effect. */
   readonly kind: 'empty';
   /** From 200 to 599. @defaultValue 500 */
@@ -88,7 +88,7 @@ export interface EmptyEffect {
 /**
  * Of a batch, all items or one fail, while the outer `errcode` is 0. What fails is not carried out.
  */
-export interface ItemEffect {
+interface ItemEffect {
   /** Which effect. */
   readonly kind: 'item';
   /** The item's `status`, e.g. 1. */

@@ -172,7 +172,7 @@ export interface WxCloudEmulatorFaults {
 }
 
 /** A fault that was added. */
-export interface AddedFault {
+interface AddedFault {
   /** Removes it; nothing happens when it is gone already. */
   remove(): void;
 }

@@ -1,3 +1,6 @@
+/** Content is read in chunks of at most this many bytes. */
+export const CHUNK_BYTES = 262_144;
+
 /** What is known of a stored object. */
 export interface StoredObject {
   /** The object's path, without a leading slash. */
@@ -51,6 +54,3 @@ export interface ObjectStore {
   /** Gives up what the store holds, but not the objects; nothing may be called after that. */
   close(): Promise<void>;
 }
-
-/** Content is read in pieces of at most this many bytes. */
-export const CHUNK_BYTES = 262_144;

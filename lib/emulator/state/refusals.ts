@@ -1,16 +1,3 @@
-/** A JSON endpoint refuses a request: HTTP 200 with an `errcode`. */
-export class ApiRefusal extends Error {
-  /** The `errcode`. */
-  readonly errcode: number;
-
-  /** The text is the `errmsg`, without its request ID. */
-  constructor(errcode: number, errmsg: string) {
-    super(errmsg);
-    this.name = 'ApiRefusal';
-    this.errcode = errcode;
-  }
-}
-
 /** The documented codes and their statuses. @see https://cloud.tencent.com/document/api/436/7730 */
 const STATUSES: Readonly<Record<number, readonly string[]>> = {
   402: ['PaymentRequired'],
@@ -31,6 +18,19 @@ const STATUSES: Readonly<Record<number, readonly string[]>> = {
   501: ['NotImplemented'],
   503: ['ServiceUnavailable', 'SlowDown'],
 };
+
+/** A JSON endpoint refuses a request: HTTP 200 with an `errcode`. */
+export class ApiRefusal extends Error {
+  /** The `errcode`. */
+  readonly errcode: number;
+
+  /** The text is the `errmsg`, without its request ID. */
+  constructor(errcode: number, errmsg: string) {
+    super(errmsg);
+    this.name = 'ApiRefusal';
+    this.errcode = errcode;
+  }
+}
 
 /** The HTTP status of a COS error code; 400 for all that have no other. */
 export function statusOfCosCode(cosCode: string): number {

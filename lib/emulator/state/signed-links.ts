@@ -2,44 +2,6 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from './emulator-options.js';
 import { CosRefusal } from './refusals.js';
 
-/** What a COS signature is made from. */
-interface CosSignatureParts {
-  /** Names the key. */
-  readonly secretId: string;
-  /** The key. */
-  readonly secretKey: string;
-  /** `<start>;<end>` in unix seconds. */
-  readonly keyTime: string;
-  /** The HTTP method. */
-  readonly method: string;
-  /** The path, decoded, with its leading slash. */
-  readonly path: string;
-}
-
-/**
- * The signature string of a request, without any header or parameter in it.
- * @see https://cloud.tencent.com/document/api/436/7778
- */
-function signCosRequest(parts: CosSignatureParts): string {
-  const { secretId, secretKey, keyTime, method, path } = parts;
-  const signKey = createHmac('sha1', secretKey).update(keyTime).digest('hex');
-  const httpString = `${method.toLowerCase()}\n${path}\n\n\n`;
-  const digest = createHash('sha1').update(httpString).digest('hex');
-  const signature = createHmac('sha1', signKey)
-    .update(`sha1\n${keyTime}\n${digest}\n`)
-    .digest('hex');
-  return (
-    `q-sign-algorithm=sha1&q-ak=${secretId}&q-sign-time=${keyTime}&q-key-time=${keyTime}` +
-    `&q-header-list=&q-url-param-list=&q-signature=${signature}`
-  );
-}
-
-/** The end of a signature's window in unix seconds; undefined when the text is no signature. */
-function readSignatureEnd(signature: string): number | undefined {
-  const end = /(?:^|&)q-sign-time=\d+;(\d+)(?:&|$)/.exec(signature)?.[1];
-  return end === undefined ? undefined : Number(end);
-}
-
 /** What lets one form upload pass. */
 interface UploadGrant {
   /** Form field `x-cos-security-token`. */
@@ -50,25 +12,24 @@ interface UploadGrant {
   readonly metaFileId: string;
 }
 
-/** What a form upload claims. */
-interface UploadClaim {
-  /** Form field `key`. */
-  readonly key: string;
-  /** Form field `Signature`. */
-  readonly signature: string;
-  /** Form field `x-cos-security-token`. */
-  readonly securityToken: string;
-}
-
 interface LinkRecord {
   readonly secretId: string;
   isExpired: boolean;
 }
 
+type DownloadLinkState = 'valid' | 'expired' | 'wrong';
+
 /** As in the documented sample. */
 const WINDOW_SECONDS = 900;
 /** Older links are forgotten. */
 const MAX_RECORDS = 20_000;
+const SERIAL_DIGITS = 8;
+
+/** The end of a signature's window in unix seconds; undefined when the text is no signature. */
+function readSignatureEnd(signature: string): number | undefined {
+  const end = /(?:^|&)q-sign-time=\d+;(\d+)(?:&|$)/.exec(signature)?.[1];
+  return end === undefined ? undefined : Number(end);
+}
 
 /** Hands out upload links, and checks the forms that come with them. */
 export class UploadLinks {
@@ -93,13 +54,17 @@ export class UploadLinks {
     const nonce = randomBytes(16).toString('base64url');
     return {
       securityToken,
-      signature: this.#sign({ secretId, keyTime, path }),
+      signature: this.#sign(path, secretId, keyTime),
       metaFileId: `${nonce}.${this.#seal(nonce, path)}`,
     };
   }
 
   /** Makes sure that a link allows a form. @throws {@link CosRefusal} */
-  verify({ key, signature, securityToken }: UploadClaim): void {
+  verify({
+    key,
+    signature,
+    securityToken,
+  }: Readonly<Record<'key' | 'signature' | 'securityToken', string>>): void {
     const record = this.#records.get(securityToken);
     if (record === undefined || !signature.includes(`q-ak=${record.secretId}&`)) {
       throw new CosRefusal(
@@ -109,7 +74,7 @@ export class UploadLinks {
     }
     const end = readSignatureEnd(signature);
     const keyTime = end === undefined ? '' : `${end - WINDOW_SECONDS};${end}`;
-    if (signature !== this.#sign({ secretId: record.secretId, keyTime, path: key })) {
+    if (signature !== this.#sign(key, record.secretId, keyTime)) {
       throw new CosRefusal(
         'SignatureDoesNotMatch',
         'The Signature you specified is invalid. Check the key and the signature.',
@@ -138,24 +103,27 @@ export class UploadLinks {
     this.#records.clear();
   }
 
-  #sign(parts: {
-    readonly secretId: string;
-    readonly keyTime: string;
-    readonly path: string;
-  }): string {
-    const path = `/${parts.path}`;
-    return signCosRequest({ ...parts, path, method: 'post', secretKey: this.#secretKey });
+  /**
+   * The signature string of a form upload, without any header or parameter in it. `keyTime` is
+   * `<start>;<end>` in unix seconds.
+   * @see https://cloud.tencent.com/document/api/436/7778
+   */
+  #sign(cloudPath: string, secretId: string, keyTime: string): string {
+    const signKey = createHmac('sha1', this.#secretKey).update(keyTime).digest('hex');
+    const digest = createHash('sha1').update(`post\n/${cloudPath}\n\n\n`).digest('hex');
+    const signature = createHmac('sha1', signKey)
+      .update(`sha1\n${keyTime}\n${digest}\n`)
+      .digest('hex');
+    return (
+      `q-sign-algorithm=sha1&q-ak=${secretId}&q-sign-time=${keyTime}&q-key-time=${keyTime}` +
+      `&q-header-list=&q-url-param-list=&q-signature=${signature}`
+    );
   }
 
   #seal(nonce: string, path: string): string {
     return createHmac('sha256', this.#secretKey).update(`${nonce}\n${path}`).digest('base64url');
   }
 }
-
-/** What a download link is worth. */
-type DownloadLinkState = 'valid' | 'expired' | 'wrong';
-
-const SERIAL_DIGITS = 8;
 
 /** Signs download links with `sign` and `t`, and checks them. */
 export class SignedDownloadLinks {

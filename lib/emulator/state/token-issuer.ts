@@ -41,14 +41,14 @@ const MAX_RECORDS = 20_000;
 export class TokenIssuer {
   readonly #records = new Map<string, TokenRecord>();
   readonly #clock: Clock;
-  readonly #accessToken: { readonly kind: TokenKind; readonly lifeMs: number };
+  readonly #lifeMs: number;
   #classic: TokenRecord | undefined;
   #stable: TokenRecord | undefined;
   #forcedAtMs: number[] = [];
 
   /** Has issued no token yet. */
   constructor(ttlSeconds: number, clock: Clock) {
-    this.#accessToken = { kind: 'access_token', lifeMs: ttlSeconds * 1_000 };
+    this.#lifeMs = ttlSeconds * 1_000;
     this.#clock = clock;
   }
 
@@ -66,7 +66,7 @@ export class TokenIssuer {
    */
   issueStable(): IssuedToken {
     const now = this.#clock.now();
-    const margin = Math.min(OVERLAP_MS, this.#accessToken.lifeMs / 2);
+    const margin = Math.min(OVERLAP_MS, this.#lifeMs / 2);
     if (this.#stable === undefined || this.#stable.expiresAtMs - now < margin) {
       this.#stable = this.#create(now);
     }
@@ -97,8 +97,8 @@ export class TokenIssuer {
    * on.
    */
   issueCloudbase(): string {
-    const kind = 'cloudbase_access_token';
-    return this.#create(this.#clock.now(), { kind, lifeMs: CLOUDBASE_LIFE_MS }).token;
+    const now = this.#clock.now();
+    return this.#create(now, CLOUDBASE_LIFE_MS, 'cloudbase_access_token').token;
   }
 
   /** What a token is worth now, sent by this parameter. */
@@ -127,10 +127,7 @@ export class TokenIssuer {
     this.#forcedAtMs = [];
   }
 
-  #create(
-    now: number,
-    { kind, lifeMs }: { readonly kind: TokenKind; readonly lifeMs: number } = this.#accessToken,
-  ): TokenRecord {
+  #create(now: number, lifeMs = this.#lifeMs, kind: TokenKind = 'access_token'): TokenRecord {
     const token = randomBytes(96).toString('base64url');
     const record = { token, kind, expiresAtMs: now + lifeMs, voidAtMs: Infinity };
     this.#records.set(token, record);

@@ -19,13 +19,9 @@ export interface TimedCloud {
 export async function startTimedCloud(): Promise<TimedCloud> {
   let nowMs = Date.UTC(2026, 0, 1);
   const options = resolveEmulatorOptions();
-  const cloud = new EmulatedCloud({
-    options,
-    store: new MemoryStore(),
-    clock: { now: () => nowMs },
-  });
-  const fronts = new EmulatorServers(cloud);
-  const { url, sidecarUrl } = await fronts.listen(0);
+  const cloud = new EmulatedCloud(options, new MemoryStore(), { now: () => nowMs });
+  const servers = new EmulatorServers(cloud);
+  const { url, sidecarUrl } = await servers.listen(0);
   cloud.url = url;
   const { env, appid, secret } = options;
   return {
@@ -37,6 +33,6 @@ export async function startTimedCloud(): Promise<TimedCloud> {
     },
     issueCloudbaseToken: () => cloud.tokens.issueCloudbase(),
     expireTokens: () => cloud.tokens.expireAll(),
-    close: () => fronts.close(),
+    close: () => servers.close(),
   };
 }
