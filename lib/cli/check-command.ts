@@ -10,12 +10,12 @@ import {
 import type { CheckArguments } from './command-line.js';
 import { cleanText, MAX_LINE_CHARACTERS, type Terminal } from './terminal.js';
 
-/** The parts of a check in their order, and what it means when one is fine. */
+/** The parts of a check in order, each with the line for its success. */
 const PARTS = [
-  ['credential', 'WeChat gives an access token'],
-  ['environment', 'WeChat gives an upload link for the environment'],
-  ['write', 'the bucket takes an object'],
-  ['read', 'the bucket gives the object back'],
+  ['credential', 'WeChat returns an access token'],
+  ['environment', 'WeChat returns an upload link for the environment'],
+  ['write', 'the bucket stores an object'],
+  ['read', 'the bucket returns the object'],
   ['delete', 'the bucket deletes the object'],
 ] as const satisfies readonly (readonly [keyof WxCloudStorageCheck, string])[];
 
@@ -25,15 +25,15 @@ const TITLES: Readonly<Record<WxCloudCheckOutcome['status'], string>> = {
   skipped: 'skipped',
 };
 
-/** The time for the whole check: somebody waits for it. */
+/** The timeout of the whole check, because a user waits for it. */
 const TIMEOUT_MS = 60_000;
 
-/** Writes what a check has found, a line for each part. */
+/** Formats the result of a check, one line for each part. */
 export function describeCheck(found: WxCloudStorageCheck, withBucket: boolean): readonly string[] {
   return PARTS.map(([part, meaning]) => {
     const { status, error } = found[part];
     const isOfBucket = part !== 'credential' && part !== 'environment';
-    const skipped = isOfBucket && !withBucket ? 'not asked for: --bucket' : 'not tried';
+    const skipped = isOfBucket && !withBucket ? 'needs --bucket' : 'not tried';
     const text = error === undefined ? meaning : `${error.code}: ${error.message}`;
     const line = `${TITLES[status]} ${part}: ${status === 'skipped' ? skipped : text}`;
     return cleanText(line, MAX_LINE_CHARACTERS);
@@ -41,9 +41,9 @@ export function describeCheck(found: WxCloudStorageCheck, withBucket: boolean): 
 }
 
 /**
- * Checks what the environment variables name, as `forRoot()` reads them, and prints what was found.
- * Gives the exit code: 0, or 1 when something failed.
- * @throws {Error} with one line for the user when variables are missing or wrong
+ * Checks the cloud that the environment variables of `forRoot()` describe, and prints the result.
+ * @returns the exit code: 0, or 1 if a part failed
+ * @throws {Error} if variables are missing or invalid; the message is one line for the user
  */
 export async function runCheck(given: CheckArguments, terminal: Terminal): Promise<number> {
   if (given.dotenv !== undefined) loadVariables(given.dotenv);
@@ -58,7 +58,7 @@ export async function runCheck(given: CheckArguments, terminal: Terminal): Promi
   }
 }
 
-/** Variables that are set already stay as they are. */
+/** Loads variables from a file; variables that are already set keep their values. */
 function loadVariables(file: string): void {
   try {
     process.loadEnvFile(file);
@@ -80,11 +80,13 @@ async function start(
     });
   } catch (error) {
     if (!(error instanceof OptionsInvalidError) || dotenv !== undefined) throw error;
-    throw new Error(`${error.message} A file is read with --dotenv .env.`, { cause: error });
+    throw new Error(`${error.message} To read them from a file, use --dotenv .env.`, {
+      cause: error,
+    });
   }
 }
 
-/** Of all that Nest logs, only what this package has to say: what it has chosen, and warnings. */
+/** Creates a Nest logger that prints only this package's information and warnings. */
 function ownLines(terminal: Terminal): LoggerService {
   const print = (message: unknown, ...more: readonly unknown[]): void => {
     if (more.at(-1) !== WxCloudStorageModule.name) return;

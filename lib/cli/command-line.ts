@@ -2,14 +2,14 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { WxCloudEmulatorOptions } from '../emulator/index.js';
 import { cleanText } from './terminal.js';
 
-/** A command line that was understood. */
+/** A parsed command line. */
 export type Command =
   | { readonly name: 'help' }
   | { readonly name: 'version' }
   | { readonly name: 'emulator'; readonly given: EmulatorArguments }
   | { readonly name: 'check'; readonly given: CheckArguments };
 
-/** Options of the emulator; what is absent has its own default, but for the port. */
+/** Options of the emulator, which has defaults for all but the port. */
 export type EmulatorArguments = Omit<WxCloudEmulatorOptions, 'onRequest'> & {
   /** The port on 127.0.0.1; 0 for a free one. */
   readonly port: number;
@@ -17,18 +17,16 @@ export type EmulatorArguments = Omit<WxCloudEmulatorOptions, 'onRequest'> & {
 
 /** Options of the check. */
 export interface CheckArguments {
-  /** True when a tiny object is stored, read and deleted, too. */
+  /** True if the check also stores, reads and deletes a tiny object. */
   readonly bucket: boolean;
-  /** A file with further environment variables. */
+  /** A file with additional environment variables. */
   readonly dotenv?: string;
 }
 
-/** A command line that was not understood; its message is one line for the user. */
+/** An error in the command line; the message is one line for the user. */
 export class UsageError extends Error {}
 
-/**
- * The port of an emulator that is told none: always the same, so that a `.env` file stays valid.
- */
+/** The default port of the emulator: a fixed one, so that a `.env` file stays valid. */
 const DEFAULT_PORT = 4100;
 
 const HELP = { help: { type: 'boolean', short: 'h' } } as const;
@@ -55,33 +53,34 @@ const CHECK_OPTIONS = {
 const MAX_MESSAGE_CHARACTERS = 200;
 const MAX_WORD_CHARACTERS = 40;
 
-/** A value that every reader of a `.env` file takes without quotes. */
+/** A value that all parsers of `.env` files accept without quotes. */
 const PLAIN_VALUE = /^[\w.:-]+$/;
 
-/** The text for `--help`, and for a command line that was not understood. */
+/** The text for `--help` and after a usage error. */
 export const USAGE = `Usage: nestjs-wx-cloud-storage <command> [options]
 
 emulator                    starts a WeChat cloud on 127.0.0.1, without an account, until Ctrl-C
-  --port <number>           default ${DEFAULT_PORT}; 0 takes a free one
-  --data-dir <folder>       keeps the objects there; default: in memory
+  --port <number>           default ${DEFAULT_PORT}; 0 for a free one
+  --data-dir <folder>       the folder for the objects; default: in memory
   --env <id>                the environment ID
   --appid <id>              the AppID
-  --secret <text>           the AppSecret; give none that is real
+  --secret <text>           the AppSecret; do not use a real one
   --bucket <name>           the name of the bucket
-  --latency-ms <number>     the wait before each response
-  --cors-origin <origin>    a web site that may use the object storage; may be repeated
-  --allowed-host <name>     a further name under which it may be called; may be repeated
+  --latency-ms <number>     the delay of each response
+  --cors-origin <origin>    a web site that may use the object storage; repeatable
+  --allowed-host <name>     an additional host name of the emulator; repeatable
 
-check                       tries what WX_ENV_ID, WX_APPID, WX_SECRET and WX_API_BASE_URL name
-  --bucket                  stores, reads and deletes a tiny object, too
-  --dotenv <file>           takes variables that are not set from a file such as .env
+check                       checks the cloud that WX_ENV_ID, WX_APPID, WX_SECRET and
+                            WX_API_BASE_URL describe
+  --bucket                  also stores, reads and deletes a tiny object
+  --dotenv <file>           reads variables that are not set from a file such as .env
 
-Exit codes: 0, 1 when something failed, 2 for a wrong command line.
+Exit codes: 0, 1 if something failed, 2 for a wrong command line.
 --help, --version`;
 
 /**
- * Reads the words behind the name of the program.
- * @throws {@link UsageError} for what it does not know
+ * Parses the arguments behind the name of the program.
+ * @throws {@link UsageError} for unknown commands and options, and for invalid values
  */
 export function readCommandLine(words: readonly string[]): Command {
   const [name, ...rest] = words;
@@ -98,14 +97,14 @@ export function readCommandLine(words: readonly string[]): Command {
     case 'check':
       return readCheck(rest);
     case undefined:
-      throw new UsageError('A command is missing.');
+      throw new UsageError('Missing command.');
     default:
-      throw new UsageError(`There is no command ${quote(name)}.`);
+      throw new UsageError(`Unknown command ${quote(name)}.`);
   }
 }
 
 function readEmulator(args: string[]): Command {
-  const { values } = understand(() => parseArgs({ args, options: EMULATOR_OPTIONS }));
+  const { values } = withUsageErrors(() => parseArgs({ args, options: EMULATOR_OPTIONS }));
   if (values.help === true) return { name: 'help' };
   const { port, 'data-dir': dataDir, env, appid, secret, bucket } = values;
   const { 'latency-ms': latency, 'cors-origin': corsOrigins } = values;
@@ -125,18 +124,18 @@ function readEmulator(args: string[]): Command {
 }
 
 function readCheck(args: string[]): Command {
-  const { values } = understand(() => parseArgs({ args, options: CHECK_OPTIONS }));
+  const { values } = withUsageErrors(() => parseArgs({ args, options: CHECK_OPTIONS }));
   if (values.help === true) return { name: 'help' };
   const { bucket = false, dotenv } = values;
   return { name: 'check', given: { bucket, ...(dotenv === undefined ? {} : { dotenv }) } };
 }
 
-/** Turns what `parseArgs` throws into a message of one line. */
-function understand<T>(parse: () => T): T {
+/** Turns an error of `parseArgs` into one with a message of one line. */
+function withUsageErrors<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    // Its first sentence says what is wrong; those behind it explain how arguments work.
+    // The first sentence names the problem; the others explain arguments in general.
     const [sentence = ''] = String((error as Error).message).split(/\.\s/);
     throw new UsageError(`${cleanText(sentence, MAX_MESSAGE_CHARACTERS)}.`);
   }
@@ -144,13 +143,13 @@ function understand<T>(parse: () => T): T {
 
 function readNumber(option: string, text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new UsageError(`--${option} has to be a whole number.`);
+  throw new UsageError(`--${option} must be an integer, 0 or more.`);
 }
 
-/** The value itself stays out of the message: it may be a real secret by mistake. */
+/** Keeps the value out of the message, because it may be a real secret by mistake. */
 function readPlain(option: string, text: string): string {
   if (PLAIN_VALUE.test(text)) return text;
-  throw new UsageError(`--${option} has to be of letters, digits, "_", ".", ":" and "-".`);
+  throw new UsageError(`--${option} must consist of letters, digits, "_", ".", ":" and "-".`);
 }
 
 function quote(word: string): string {

@@ -10,10 +10,10 @@ const MAX_FOLDER_CHARACTERS = 500;
 const MAX_PATH_CHARACTERS = 200;
 const MAX_CODE_CHARACTERS = 60;
 
-/** User name and password, as an address in place of a path may hold them. */
+/** User name and password, which a URL in place of a path may contain. */
 const USER_INFO = /\/\/[^/]*@/;
 
-/** The lines that tell where it is; those that are no comment are for a `.env` file. */
+/** Formats the lines for a `.env` file, with comments that describe the emulator. */
 export function describeEmulator(
   { url, options }: Pick<WxCloudEmulator, 'url' | 'options'>,
   dataDir?: string,
@@ -21,7 +21,7 @@ export function describeEmulator(
   const place =
     dataDir === undefined ? 'in memory' : `in ${cleanText(dataDir, MAX_FOLDER_CHARACTERS)}`;
   return [
-    `# WeChat cloud emulator on ${url}, objects ${place}. Ctrl-C ends it. For .env:`,
+    `# WeChat cloud emulator on ${url}, objects ${place}. Ctrl-C stops it. For .env:`,
     `WX_ENV_ID=${options.env}`,
     `WX_APPID=${options.appid}`,
     `WX_SECRET=${options.secret}`,
@@ -31,8 +31,8 @@ export function describeEmulator(
 }
 
 /**
- * Writes one request as one line: method, operation, path, status, bytes in and out, duration, and
- * what went wrong.
+ * Formats a request as one line: method, operation, path, status, bytes in and out, duration, and
+ * problems.
  */
 export function formatRequest(entry: WxCloudEmulatorJournalEntry): string {
   const { operation, method, status, requestBytes, responseBytes, durationMs } = entry;
@@ -59,9 +59,9 @@ function remarksOn({
 }
 
 /**
- * Runs an emulator until the user ends it.
+ * Runs an emulator until the user stops it.
  * @throws {@link UsageError} for an option that the emulator refuses
- * @throws {Error} with one line for the user when it cannot be started
+ * @throws {Error} if it cannot be started; the message is one line for the user
  */
 export async function runEmulator(given: EmulatorArguments, terminal: Terminal): Promise<void> {
   const emulator = await start(given, terminal);
@@ -81,13 +81,13 @@ async function start(given: EmulatorArguments, terminal: Terminal): Promise<WxCl
     if (error instanceof TypeError) throw new UsageError(spellOption(message));
     if ((cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE') {
       const remedy = 'Choose another one with --port, or 0 for a free one.';
-      throw new Error(`Port ${given.port} of 127.0.0.1 is taken. ${remedy}`, { cause: error });
+      throw new Error(`Port ${given.port} of 127.0.0.1 is in use. ${remedy}`, { cause: error });
     }
     throw new Error(spellOption(message), { cause: error });
   }
 }
 
-/** The emulator names an option as programs spell it: `dataDir` for `--data-dir`. */
+/** Replaces the emulator's name of an option by that of the command line, e.g. `--data-dir`. */
 function spellOption(message: string): string {
   return message.replace(/^startWxCloudEmulator: /, '').replace(/^[a-z][A-Za-z]*(?=[ [])/, name => {
     const words = name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { run } from './run.js';
 import { Terminal } from './terminal.js';
 
-/** The package's own `package.json`, two folders above this program, which a link may stand for. */
+/** Reads the version from `package.json`, two folders above this file, which may be a link. */
 function readVersion(): string {
   const program = realpathSync(process.argv[1] ?? '');
   const text = readFileSync(resolve(program, '../../../package.json'), 'utf8');

@@ -2,7 +2,8 @@ import { type Command, readCommandLine, USAGE, UsageError } from './command-line
 import { cleanText, MAX_LINE_CHARACTERS, type Terminal } from './terminal.js';
 
 /**
- * Does what the command line says, and gives the exit code: 0, 1 for a failure, 2 for wrong usage.
+ * Runs the command of a command line.
+ * @returns the exit code: 0, 1 for a failure, 2 for a wrong command line
  */
 export async function run(
   words: readonly string[],
@@ -21,7 +22,8 @@ export async function run(
 }
 
 /**
- * Loads what the command needs and no more: the emulator does without Nest, which takes a second.
+ * Runs a command. Imports only the modules that it needs: loading Nest takes a second, and the
+ * emulator does not use it.
  */
 async function carryOut(
   command: Command,

@@ -1,25 +1,25 @@
 import { constants } from 'node:os';
 import type { Writable } from 'node:stream';
 
-/** The longest line that is printed for a text from elsewhere. */
+/** The maximum length of a line with text from outside. */
 export const MAX_LINE_CHARACTERS = 2_000;
 
 /** Control and format characters, bidirectional ones included, and line separators. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** Beyond that, lines are left out: a reader that is too slow is not to fill the memory. */
+/**
+ * The limit for unread output. Further lines are dropped, so that a slow reader costs no memory.
+ */
 const MAX_UNREAD_BYTES = 1_048_576;
 
-/**
- * Within that, a further signal is the same one: npx passes on what the terminal has sent to all.
- */
+/** The time within which signals count as one: npx repeats those that the terminal sends to all. */
 const SAME_SIGNAL_MS = 500;
 
 /** The part of `process` that a command uses. */
 interface TerminalProcess {
-  /** Where results go. */
+  /** The output for results. */
   readonly stdout: Writable;
-  /** Where complaints go. */
+  /** The output for errors. */
   readonly stderr: Writable;
   /** Listens for a signal. */
   on(signal: 'SIGINT' | 'SIGTERM', listener: (signal: 'SIGINT' | 'SIGTERM') => void): unknown;
@@ -28,7 +28,7 @@ interface TerminalProcess {
 }
 
 /**
- * Makes a text from elsewhere fit for a terminal: one line without control characters, cut at a
+ * Makes text from outside safe for a terminal: one line without control characters, truncated to a
  * length.
  */
 export function cleanText(text: string, maxCharacters: number): string {
@@ -36,15 +36,15 @@ export function cleanText(text: string, maxCharacters: number): string {
   return cut.replaceAll(UNPRINTABLE, '?').toWellFormed();
 }
 
-/** The output of a command, and the signs that it is to end. */
+/** The output of a command, and the signals that end it. */
 export class Terminal {
   readonly #process: TerminalProcess;
   readonly #readerGone: Promise<void>;
 
-  /** Takes over the errors of the streams. */
+  /** Creates a terminal that handles the errors of the streams. */
   constructor(process: TerminalProcess) {
     this.#process = process;
-    // The reader has gone, as `head` does: nothing is left to write for.
+    // A reader such as `head` has closed the pipe.
     this.#readerGone = new Promise(resolve => process.stdout.on('error', () => resolve()));
     process.stderr.on('error', () => undefined);
   }
@@ -60,8 +60,8 @@ export class Terminal {
   }
 
   /**
-   * Takes over the signals, which end the process by themselves before, and resolves on SIGINT or
-   * SIGTERM, or when the output is no longer read.
+   * Waits for SIGINT, SIGTERM or the end of the output's reader. Handles the signals from then on;
+   * before, they end the process.
    */
   async untilEnd(): Promise<void> {
     const signalled = new Promise<void>(resolve => listenForSignals(this.#process, resolve));

@@ -17,7 +17,7 @@ import type {
 } from './state/misconfigurations.js';
 import type { ObjectStore } from './state/object-store.js';
 
-/** What an application needs to reach the emulator. */
+/** The module options with which an application reaches the emulator. */
 export interface WxCloudEmulatorClientOptions {
   /** The environment ID. */
   readonly env: string;
@@ -35,82 +35,112 @@ export interface WxCloudEmulatorObject {
   readonly cloudPath: string;
   /** `cloud://<env>.<bucket>/<cloudPath>`. */
   readonly fileId: string;
-  /** How many bytes it has. */
+  /** The size in bytes. */
   readonly size: number;
-  /** From the form field `Content-Type`; `application/octet-stream` without one. */
+  /** The value of the form field `Content-Type`, or `application/octet-stream` without one. */
   readonly contentType: string;
   /** The MD5 of its content in hex, without quotes. */
   readonly etag: string;
   /**
-   * True when the file ID works: false for an object stored without the right `x-cos-meta-fileid`.
+   * True if the file ID works. False for an object that was stored without the right
+   * `x-cos-meta-fileid`.
    */
   readonly fileIdAlive: boolean;
 }
 
-/** A running emulator. */
+/**
+ * A running emulator.
+ * @example
+ * ```ts
+ * import { startWxCloudEmulator, type WxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
+ *
+ * const emulator: WxCloudEmulator = await startWxCloudEmulator();
+ * // … upload files with the options `emulator.options`, and then:
+ * for (const { cloudPath, size } of emulator.objects) console.log(cloudPath, size);
+ * for (const { operation, status } of emulator.journal) console.log(operation, status);
+ * await emulator.reset();
+ * await emulator.close();
+ * ```
+ */
 export interface WxCloudEmulator {
   /** `http://127.0.0.1:<port>`. */
   readonly url: string;
   /**
-   * `http://127.0.0.1:<port>`: what `http://api.weixin.qq.com` is inside a container with the open
-   * API service (开放接口服务) switched on. File APIs only, without a token.
+   * The sidecar, `http://127.0.0.1:<port>`. It stands for `http://api.weixin.qq.com` inside a
+   * container in which the open API service (开放接口服务) is enabled. It serves the file APIs only, and
+   * needs no token.
    */
   readonly sidecarUrl: string;
   /**
-   * `https://127.0.0.1:<port>`: the same service with its self-signed certificate, which no client
-   * trusts.
+   * The sidecar over https, `https://127.0.0.1:<port>`, with a self-signed certificate that no
+   * client trusts.
    */
   readonly sidecarTlsUrl: string;
-  /** To be passed to `WxCloudStorageModule.forRoot()` as it is, or with more options beside it. */
+  /** Options for `WxCloudStorageModule.forRoot()`; more options can be added to them. */
   readonly options: WxCloudEmulatorClientOptions;
   /** The environment ID. */
   readonly env: string;
   /** The bucket's name. */
   readonly bucket: string;
-  /** A snapshot of the newest 10,000 requests that have ended, oldest first. */
+  /** A snapshot of the latest 10,000 finished requests, oldest first. */
   readonly journal: readonly WxCloudEmulatorJournalEntry[];
-  /** What is to go wrong. */
+  /** The faults to inject. */
   readonly faults: WxCloudEmulatorFaults;
   /**
-   * Plays a misconfiguration until it is removed, or the emulator reset; `faults.clear()` leaves
-   * it. Of several that befall a call, the one that was added first counts; a fault counts before
-   * them.
-   * @throws {TypeError} when there is none of this name, naming those that there are
+   * Simulates a misconfiguration until it is removed or the emulator is reset. `faults.clear()`
+   * does not remove it. If several apply to a call, the one added first takes effect. A fault takes
+   * precedence over all of them.
+   * @throws {TypeError} if the name is unknown; the message lists the known names
    */
   misconfigure(name: WxCloudEmulatorMisconfiguration): PlayedMisconfiguration;
-  /** A snapshot of all objects, in no promised order. */
+  /** A snapshot of all objects, in no particular order. */
   readonly objects: readonly WxCloudEmulatorObject[];
-  /** An object's content; rejects when there is none of this path. */
+  /**
+   * Returns the content of an object.
+   * @throws {Error} if there is no object at this path
+   */
   readObject(cloudPath: string): Promise<Buffer>;
-  /** How many connections are open now, idle ones included. */
+  /** Returns the number of open connections, including idle ones. */
   openConnections(): Promise<number>;
   /**
-   * A token that is valid for 30 minutes, as the platform writes it into a container's
-   * `/.tencentcloudbase/wx/cloudbase_access_token`. File APIs take it as `cloudbase_access_token`.
+   * Issues a token that is valid for 30 minutes, such as the platform writes to
+   * `/.tencentcloudbase/wx/cloudbase_access_token` in a container. The file APIs accept it as
+   * `cloudbase_access_token`.
    */
   issueCloudbaseToken(): string;
-  /** From now on every token issued so far answers 42001. */
+  /** Expires all tokens issued so far: calls with them fail with 42001. */
   expireTokens(): void;
-  /** From now on every upload and download link issued so far is expired. */
+  /** Expires all upload and download links issued so far. */
   expireLinks(): void;
   /**
-   * Cuts requests under way; then objects, tokens, links, journal, faults and misconfigurations are
-   * back to the start.
+   * Aborts running requests, then deletes all objects, tokens, links, journal entries, faults and
+   * misconfigurations.
    */
   reset(): Promise<void>;
   /**
-   * Cuts all connections; then the ports are free. Objects in `dataDir` stay. Further calls do
-   * nothing.
+   * Closes all connections and releases the ports. Objects in `dataDir` are kept. Further calls
+   * have no effect.
    */
   close(): Promise<void>;
 }
 
 /**
- * Starts a WeChat cloud on 127.0.0.1: access tokens, file APIs and object storage, as strict as the
- * documents.
- * @throws {TypeError} when an option is wrong, naming it
- * @throws {Error} when the port is taken, or the `dataDir` cannot be used or is used by another
+ * Starts a WeChat cloud on 127.0.0.1: access tokens, file APIs and object storage. It checks
+ * requests as strictly as the official documents specify.
+ * @throws {TypeError} if an option is invalid; the message names the option
+ * @throws {Error} if the port is in use, or `dataDir` cannot be used or belongs to another running
  * emulator
+ * @example
+ * ```ts
+ * import { Module } from '@nestjs/common';
+ * import { WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+ * import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
+ *
+ * const emulator = await startWxCloudEmulator({ dataDir: '.wx-cloud' });
+ *
+ * @Module({ imports: [WxCloudStorageModule.forRoot(emulator.options)] })
+ * export class AppModule {}
+ * ```
  */
 export async function startWxCloudEmulator(
   options: WxCloudEmulatorOptions = {},
@@ -147,7 +177,7 @@ async function openStore({ dataDir, bucket }: ResolvedEmulatorOptions): Promise<
   }
 }
 
-/** State stays in closures: inspecting the emulator shows neither tokens nor keys. */
+/** Keeps the state in closures, so that inspecting the emulator shows neither tokens nor keys. */
 function toEmulator(
   cloud: EmulatedCloud,
   servers: EmulatorServers,
@@ -202,7 +232,7 @@ function snapshotOf({ store, fileIdPrefix }: EmulatedCloud): readonly WxCloudEmu
 async function readObject({ store }: EmulatedCloud, cloudPath: string): Promise<Buffer> {
   const content = await store.open(cloudPath);
   if (content === undefined) {
-    throw new Error(`The emulator holds no object "${cloudPath}".`);
+    throw new Error(`The emulator has no object "${cloudPath}".`);
   }
   try {
     const chunks: Buffer[] = [];

@@ -52,13 +52,10 @@ describe('nestjs-wx-cloud-storage', () => {
   });
 
   it.each([
-    [[], /^A command is missing\.\nUsage: /],
+    [[], /^Missing command\.\nUsage: /],
     [['emulator', '--prot', '1'], /^Unknown option '--prot'\.\nUsage: /],
-    [
-      ['emulator', '--port', '70000'],
-      /^--port has to be a whole number from 0 to 65535\.\nUsage: /,
-    ],
-    [['emulator', '--data-dir', ' '], /^--data-dir has to be a text that is not empty\.\nUsage: /],
+    [['emulator', '--port', '70000'], /^--port must be an integer from 0 to 65535\.\nUsage: /],
+    [['emulator', '--data-dir', ' '], /^--data-dir must be a non-empty string\.\nUsage: /],
     [['check', 'now'], /^Unexpected argument 'now'\.\nUsage: /],
   ])('refuses %j with the usage and code 2', async (words, stderr) => {
     expect(await run(words).end).toEqual({
@@ -76,7 +73,7 @@ describe('nestjs-wx-cloud-storage emulator', () => {
     expect(await second.end).toEqual({
       code: 1,
       stdout: '',
-      stderr: `Port ${first.port} of 127.0.0.1 is taken. Choose another one with --port, or 0 for a free one.\n`,
+      stderr: `Port ${first.port} of 127.0.0.1 is in use. Choose another one with --port, or 0 for a free one.\n`,
     });
   });
 

@@ -3,7 +3,7 @@ import { ApiRefusal } from '../state/refusals.js';
 import type { TokenKind, TokenState } from '../state/token-issuer.js';
 import type { Exchange } from './exchange.js';
 
-/** A JSON object of which nothing is known yet. */
+/** A JSON object that has not been checked yet. */
 type JsonObject = Readonly<Record<string, unknown>>;
 
 const MAX_JSON_BYTES = 1_048_576;
@@ -17,14 +17,14 @@ const TOKEN_REFUSALS: Readonly<Record<Exclude<TokenState, 'valid'>, readonly [nu
   expired: [42001, 'access_token expired'],
 };
 
-/** True when a request brings a token of its own, be it an empty one. */
+/** Returns true if a request carries a token, even an empty one. */
 export function carriesToken({ query }: Exchange): boolean {
   return TOKEN_KINDS.some(kind => query.has(kind));
 }
 
 /**
- * Makes sure that a request may be carried out: by the token that it brings, or, without one,
- * because the sidecar adds the credential.
+ * Checks the authorization of a request: by its token, or, without a token, by the credential that
+ * the sidecar adds.
  * @throws {@link ApiRefusal} 40001, 40014, 40097, 41001, 42001 or 48001
  */
 function assertAuthorized(exchange: Exchange, cloud: EmulatedCloud): void {
@@ -41,7 +41,8 @@ function assertAuthorized(exchange: Exchange, cloud: EmulatedCloud): void {
 }
 
 /**
- * Once AppIDs share the environment, the sidecar does not guess.
+ * Checks `from_appid`. It is required as soon as several AppIDs share the environment.
+ * @throws {@link ApiRefusal} 48001
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/reuse
  */
 function assertFromAppid({ query }: Exchange, { options }: EmulatedCloud): void {
@@ -52,13 +53,19 @@ function assertFromAppid({ query }: Exchange, { options }: EmulatedCloud): void 
   if (!isAllowed) throw new ApiRefusal(48001, 'api unauthorized');
 }
 
-/** Makes sure of the method. @throws {@link ApiRefusal} 43001 or 43002 */
+/**
+ * Checks the method.
+ * @throws {@link ApiRefusal} 43001 or 43002
+ */
 export function assertMethod({ method }: Exchange, expected: 'GET' | 'POST'): void {
   if (method === expected) return;
   throw new ApiRefusal(expected === 'GET' ? 43001 : 43002, `require ${expected} method`);
 }
 
-/** Reads the JSON object that was sent. @throws {@link ApiRefusal} 44002 or 47001 */
+/**
+ * Reads the JSON object in the body.
+ * @throws {@link ApiRefusal} 44002 or 47001
+ */
 export async function readJson(exchange: Exchange): Promise<JsonObject> {
   const text = await readText(exchange);
   if (text.trim() === '') throw new ApiRefusal(44002, 'empty post data');
@@ -68,8 +75,7 @@ export async function readJson(exchange: Exchange): Promise<JsonObject> {
 }
 
 /**
- * Reads the body of a file API after checking its method and authorization, and that it is for this
- * environment.
+ * Reads the body of a file API call after checking its method, authorization and environment.
  * @throws {@link ApiRefusal}
  */
 export async function readFileRequest(
@@ -86,8 +92,8 @@ export async function readFileRequest(
 }
 
 /**
- * Reads a text that is not empty.
- * @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is no text
+ * Reads a non-empty string.
+ * @throws {@link ApiRefusal} 40101 if it is missing, 40097 if it is not a string
  */
 export function readString(from: JsonObject, name: string): string {
   const value = readMember(from, name);
@@ -97,8 +103,8 @@ export function readString(from: JsonObject, name: string): string {
 }
 
 /**
- * Reads a whole number within a range.
- * @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is wrong
+ * Reads an integer within a range.
+ * @throws {@link ApiRefusal} 40101 if it is missing, 40097 if it is invalid
  */
 export function readWhole(
   from: JsonObject,
@@ -114,7 +120,7 @@ export function readWhole(
 
 /**
  * Reads a list of 1 to 50 items.
- * @throws {@link ApiRefusal} 40101 when it is missing, 40097 when it is wrong
+ * @throws {@link ApiRefusal} 40101 if it is missing, 40097 if it is invalid
  */
 export function readBatch(from: JsonObject, name: string): readonly unknown[] {
   const value = readMember(from, name);
@@ -124,13 +130,16 @@ export function readBatch(from: JsonObject, name: string): readonly unknown[] {
   return value as readonly unknown[];
 }
 
-/** Reads an object of a list. @throws {@link ApiRefusal} 40097 when it is none */
+/**
+ * Reads an object from a list.
+ * @throws {@link ApiRefusal} 40097 if it is not an object
+ */
 export function readItem(value: unknown, name: string): JsonObject {
   if (!isObject(value)) throw invalid(name);
   return value;
 }
 
-/** The refusal of a parameter. */
+/** Creates the refusal of an invalid parameter. */
 export function invalid(what: string): ApiRefusal {
   return new ApiRefusal(40097, `invalid args: ${what}`);
 }

@@ -11,10 +11,10 @@ const EXPOSED = 'Content-Length, Content-Range, ETag, x-cos-request-id';
 const HOST_HEADER = /^(?<name>\[[^\]]*\]|[^:]*)(?::\d*)?$/;
 
 /**
- * True when a request was sent to a name that only this machine or its network can have given to
- * the emulator. A web site can make its own name lead to 127.0.0.1, and its pages would then count
- * as the emulator's own; but no public name goes without a dot, and no browser sends no name at
- * all.
+ * Returns true if the `Host` header names the emulator: a loopback name, a name without a dot, or
+ * an allowed host. A web site can point its own name to 127.0.0.1, and its pages would then have
+ * the same origin as the emulator. Public names always contain a dot, and browsers always send a
+ * host.
  */
 export function isCalledByName(exchange: Exchange, { allowedHosts }: Rules): boolean {
   const host = exchange.header('host');
@@ -24,28 +24,25 @@ export function isCalledByName(exchange: Exchange, { allowedHosts }: Rules): boo
   return isLoopbackName(name) || /^[\w-]*$/.test(name) || allowedHosts.includes(name);
 }
 
-/** True when a page of this web site may use the emulator. */
+/** Returns true if pages of this web site may use the emulator. */
 export function isAllowedOrigin(origin: string, { corsOrigins }: Rules): boolean {
   if (corsOrigins !== undefined) return corsOrigins.includes(origin);
   return URL.canParse(origin) && isLoopbackName(new URL(origin).hostname);
 }
 
-/** The answer to a request under a name that is not the emulator's. */
+/** Responds to a request whose `Host` header does not name the emulator. */
 export async function refuseHost(exchange: Exchange): Promise<EmulatedResponse> {
   await exchange.drain();
   return refuse(
-    'The emulator was called under a name that is not its own. Call it by 127.0.0.1 or localhost, or name the host in its option allowedHosts.',
+    'The emulator was called by an unknown host name. Use 127.0.0.1 or localhost, or add the host to the option allowedHosts.',
   );
 }
 
-/**
- * The answer to a page of another web site that calls the API, which WeChat offers to servers
- * alone.
- */
+/** Responds to a page of another web site that calls the API, which is only for servers. */
 export async function refuseOrigin(exchange: Exchange): Promise<EmulatedResponse> {
   await exchange.drain();
   return refuse(
-    'The emulator was called by a page of another web site. Call its API from a server, or name the site in its option corsOrigins.',
+    'The emulator was called by a page of another web site. Call its API from a server, or add the site to the option corsOrigins.',
   );
 }
 
@@ -53,13 +50,14 @@ function refuse(reason: string): EmulatedResponse {
   return textResponse(403, 'text/plain; charset=utf-8', `${reason}\n`);
 }
 
-/** Browsers look up no name below `localhost`. */
+/** Includes all names below `localhost`: browsers resolve them without DNS. */
 function isLoopbackName(name: string): boolean {
   return /^(?:(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(name);
 }
 
 /**
- * A browser's question whether a page may send a request to the object storage.
+ * Responds to a CORS preflight request for the object storage.
+ * @throws {@link CosRefusal} AccessForbidden
  * @see https://cloud.tencent.com/document/product/436/8288
  */
 export async function respondToPreflight(
@@ -84,7 +82,7 @@ export async function respondToPreflight(
   });
 }
 
-/** Lets the page that sent a request read its answer, if it is one of those that may. */
+/** Adds the headers that let a page read the response, if the page's origin is allowed. */
 export function allowOrigin(
   exchange: Exchange,
   cloud: EmulatedCloud,

@@ -3,32 +3,32 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { EmulatedResponse } from './responses.js';
 
-/** How long bytes before a reset get to arrive: a reset discards what is still on its way. */
+/** The time for bytes to arrive before a reset, which discards bytes in flight. */
 const RESET_GRACE_MS = 20;
 
-/** How often a second a slow answer gives a piece. */
+/** The number of chunks per second of a slow response. */
 const TRICKLES_PER_SECOND = 20;
 
-/** The address at which a request came in, when it is not the emulator's own. */
+/** The server that received a request, if it is not the emulator's main one. */
 export type Via = 'sidecar' | undefined;
 
-/** One request and its answer. */
+/** One request and its response. */
 export class Exchange {
   /** The HTTP method. */
   readonly method: string;
   /** The path as it was sent, percent-encoded, without the query. */
   readonly path: string;
-  /** The query; may hold secrets. */
+  /** The query; may contain secrets. */
   readonly query: URLSearchParams;
-  /** Where it came in. */
+  /** The server that received it. */
   readonly via: Via;
-  /** Aborted when the connection ends before the answer was complete. */
+  /** Aborts if the connection ends before the response is complete. */
   readonly signal: AbortSignal;
-  /** The paths of the objects that the request is about, as far as they have been read. */
+  /** The paths of the objects that the request names, as far as it has been read. */
   cloudPaths: readonly string[] = [];
-  /** How many bytes of the request's body were read. */
+  /** The number of bytes read from the request body. */
   requestBytes = 0;
-  /** How many bytes of the answer's body were written. */
+  /** The number of bytes written to the response body. */
   responseBytes = 0;
 
   #bodyLimit = Infinity;
@@ -36,7 +36,7 @@ export class Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
 
-  /** Neither reads nor writes yet. */
+  /** Creates an exchange without reading or writing. */
   constructor(request: IncomingMessage, response: ServerResponse, via?: Via) {
     this.via = via;
     this.#request = request;
@@ -52,34 +52,34 @@ export class Exchange {
     });
   }
 
-  /** A header of the request. */
+  /** Returns a header of the request. */
   header(name: string): string | undefined {
     const value = this.#request.headers[name];
     return Array.isArray(value) ? value[0] : value;
   }
 
-  /**
-   * The web site whose page sent the request; undefined when it was no page, or one of the same
-   * origin.
-   */
+  /** The web site whose page sent the request; undefined for other clients and the same origin. */
   get origin(): string | undefined {
     return this.header('origin');
   }
 
-  /** True when a browser sent the request. With an image of a page, only `Sec-Fetch-Site` tells. */
+  /** True if a browser sent the request. Image requests are known only by `Sec-Fetch-Site`. */
   get isFromBrowser(): boolean {
     return this.origin !== undefined || this.header('sec-fetch-site') !== undefined;
   }
 
-  /** True when the status has been sent. */
+  /** True if the status has been sent. */
   get hasResponded(): boolean {
     return this.#response.headersSent;
   }
 
-  /** The request's body, to be read once. Throws when the connection ends before the body does. */
+  /**
+   * The request body; can be read once.
+   * @throws {Error} if the connection ends before the body does
+   */
   async *body(): AsyncGenerator<Buffer> {
-    // A caller that stops early goes on to reset the connection, which must not be closed in order
-    // before.
+    // A caller that stops early resets the connection afterwards; it must not be closed normally
+    // before that.
     for await (const chunk of this.#request.iterator({ destroyOnReturn: false })) {
       this.requestBytes += chunk.byteLength;
       yield chunk;
@@ -87,15 +87,15 @@ export class Exchange {
   }
 
   /**
-   * Lets {@link Exchange.drain} stop after so many bytes of the body; the connection is then closed
-   * with the answer.
+   * Limits the number of body bytes that {@link Exchange.drain} reads. Beyond the limit, the
+   * response closes the connection.
    */
   limitBody(bytes: number): void {
     this.#bodyLimit = bytes;
   }
 
   /**
-   * Reads what is left of the request's body: an answer before its end may never reach the client.
+   * Reads the rest of the request body. A response that is sent earlier may not reach the client.
    */
   async drain(): Promise<void> {
     if (this.#request.readableEnded) return;
@@ -106,7 +106,7 @@ export class Exchange {
     }
   }
 
-  /** Reads the request's body until so many bytes have come, or it ends. */
+  /** Reads at least `count` bytes of the request body, or all of it if it is shorter. */
   async readBytes(count: number): Promise<void> {
     if (count === 0) return;
     for await (const chunk of this.body()) {
@@ -115,17 +115,17 @@ export class Exchange {
     }
   }
 
-  /** Lets time pass; returns early when the connection ends. */
+  /** Waits for a time; returns early if the connection ends. */
   async pause(delayMs: number): Promise<void> {
     if (delayMs > 0) await wait(delayMs, undefined, { signal: this.signal }).catch(() => undefined);
   }
 
-  /** Resolves when the connection ends. */
+  /** Waits until the connection ends. */
   async hang(): Promise<void> {
     if (!this.signal.aborted) await once(this.signal, 'abort');
   }
 
-  /** Sends an answer. `beforeEnd` is called before its last byte is written. */
+  /** Sends a response. Calls `beforeEnd` before the last byte is written. */
   async send(response: EmulatedResponse, beforeEnd: () => void): Promise<void> {
     this.#writeHead(response);
     let last: Buffer | undefined;
@@ -139,7 +139,7 @@ export class Exchange {
     else this.#response.end(last);
   }
 
-  /** The same answer, with a body that takes its time. */
+  /** Returns the response with a body that is sent slowly. */
   slowDown(response: EmulatedResponse, bytesPerSecond: number): EmulatedResponse {
     return { ...response, body: this.#trickle(this.#chunksOf(response), bytesPerSecond) };
   }
@@ -158,7 +158,7 @@ export class Exchange {
     }
   }
 
-  /** Sends the head and the first bytes of an answer's body. */
+  /** Sends the head and the first bytes of a response's body. */
   async sendFirst(response: EmulatedResponse, count: number): Promise<void> {
     this.#writeHead(response);
     this.#response.flushHeaders();
@@ -170,12 +170,12 @@ export class Exchange {
     await wait(RESET_GRACE_MS, undefined, { signal: this.signal }).catch(() => undefined);
   }
 
-  /** Resets the connection, so that the client sees `ECONNRESET`. */
+  /** Resets the connection: the client sees `ECONNRESET`. */
   reset(): void {
     this.#request.socket.resetAndDestroy();
   }
 
-  /** Cuts the connection. */
+  /** Closes the connection at once. */
   abort(): void {
     this.#request.socket.destroy();
   }

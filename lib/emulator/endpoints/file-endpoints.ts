@@ -25,7 +25,7 @@ const MAX_AGE_SECONDS = [1, 86_400] as const;
 const MISSING_FILE = { status: 1, errmsg: 'STORAGE_FILE_NONEXIST' } as const;
 
 /**
- * `POST /tcb/uploadfile`.
+ * Handles `POST /tcb/uploadfile`.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
  */
 export async function respondWithUploadLink(
@@ -48,7 +48,7 @@ export async function respondWithUploadLink(
 }
 
 /**
- * `POST /tcb/batchdownloadfile`.
+ * Handles `POST /tcb/batchdownloadfile`.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
  */
 export async function respondWithDownloadLinks(
@@ -78,7 +78,7 @@ export async function respondWithDownloadLinks(
 }
 
 /**
- * `POST /tcb/batchdeletefile`.
+ * Handles `POST /tcb/batchdeletefile`.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md
  */
 export async function respondToDelete(
@@ -97,7 +97,10 @@ export async function respondToDelete(
   return jsonResponse({ ...OK, ...reply });
 }
 
-/** The item that a fault makes fail; `members` are those beside its file ID and status. */
+/**
+ * Returns the item of the response if a fault makes it fail; undefined otherwise. `members` are its
+ * further members.
+ */
 function toFailure<T extends object>(
   fileid: string,
   index: number,
@@ -122,7 +125,7 @@ function toLink(fileid: string, maxAge: number, cloud: EmulatedCloud): DownloadI
   return { fileid, download_url: `${address}?${query}`, status: 0, errmsg: 'ok' };
 }
 
-/** A dead file ID, too, deletes its object: uploading anew begins with that. */
+/** Deletes an object, even one whose file ID does not work: it is deleted before a new upload. */
 async function deleteFile(fileid: string, cloud: EmulatedCloud): Promise<DeleteItem> {
   const target = resolveFileId(fileid, cloud);
   if (target.cloudPath === undefined) return { fileid, status: 1, errmsg: target.errmsg };

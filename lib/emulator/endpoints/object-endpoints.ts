@@ -13,7 +13,7 @@ import {
   xmlDocument,
 } from './responses.js';
 
-/** Bytes from `start` up to, without, `end`. */
+/** A range of bytes: `end` is exclusive. */
 interface ObjectRange {
   /** The first byte. */
   readonly start: number;
@@ -22,8 +22,8 @@ interface ObjectRange {
 }
 
 /**
- * What a `Range` header asks of an object of so many bytes; undefined for all of it, which is also
- * the answer to several ranges, other units and nonsense. Null when nothing of it can be had.
+ * Reads a `Range` header for an object of `size` bytes. Returns undefined for the whole object,
+ * also for several ranges, other units and invalid values, and null for an unsatisfiable range.
  */
 function readRange(header: string | undefined, size: number): ObjectRange | undefined | null {
   const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec((header ?? '').trim()) ?? [];
@@ -37,7 +37,7 @@ function readRange(header: string | undefined, size: number): ObjectRange | unde
   return { start: Number(from), end: to === '' ? size : Math.min(size, Number(to) + 1) };
 }
 
-/** `GET` and `HEAD` of a signed link. */
+/** Handles `GET` and `HEAD` of a signed link. */
 export async function respondWithObject(
   exchange: Exchange,
   cloud: EmulatedCloud,
@@ -63,7 +63,10 @@ export async function respondWithObject(
   }
 }
 
-/** The path is undefined when the URL is not well encoded. */
+/**
+ * Checks that there is a path: it is undefined if the URL has an invalid encoding.
+ * @throws {@link CosRefusal} InvalidURI
+ */
 function assertPath(cloudPath: string | undefined): asserts cloudPath is string {
   if (cloudPath !== undefined) return;
   throw new CosRefusal('InvalidURI', 'Could not parse the specified URI.');
@@ -75,7 +78,7 @@ function assertLink(exchange: Exchange, cloud: EmulatedCloud, cloudPath: string)
   if (state === 'expired') throw new CosRefusal('AccessDenied', 'Request has expired');
 }
 
-/** The response without its body, and the part of the object that is the body, if it has one. */
+/** Returns the response without its body, and the range that is the body, if there is one. */
 function describe(
   exchange: Exchange,
   object: StoredObject,
@@ -118,7 +121,7 @@ function matchesAny(header: string | undefined, etag: string): boolean {
 }
 
 /**
- * The form upload `POST /<bucket>/<path>`.
+ * Handles the form upload `POST /<bucket>/<path>`.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
 export async function respondToPostObject(

@@ -3,7 +3,7 @@ import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import type { IncomingObject, StoredObject } from '../state/object-store.js';
 import { CosRefusal } from '../state/refusals.js';
 
-/** What comes out of a form, in its order. */
+/** An event of the form reader, in the order of the form. */
 type FormEvent =
   | { readonly type: 'field'; readonly name: string; readonly value: string }
   | { readonly type: 'file' }
@@ -15,11 +15,11 @@ const EMPTY = Buffer.alloc(0);
 const CRLF = Buffer.from('\r\n');
 const END_OF_HEADERS = Buffer.from('\r\n\r\n');
 const MAX_PART_HEADER_BYTES = 8_192;
-/** All fields but the file together. */
+/** The limit for all fields together, without the file. */
 const MAX_FIELD_BYTES = 65_536;
 const WRONG_FILE_COUNT = 'POST requires exactly one file upload per request.';
 
-/** The boundary that a `Content-Type` header names; undefined when it is not a form's. */
+/** Reads the boundary of a `Content-Type` header; undefined if it is not a form's. */
 export function readBoundary(contentType: string | undefined): string | undefined {
   const match =
     /^multipart\/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^\s";]{1,70}))/i.exec(
@@ -29,24 +29,27 @@ export function readBoundary(contentType: string | undefined): string | undefine
 }
 
 /**
- * Reads a `multipart/form-data` body as it comes: fields whole, the part named `file` chunk by
- * chunk. Never holds more than the fields and one chunk.
+ * Parses a `multipart/form-data` stream: fields as a whole, the part named `file` in chunks. Holds
+ * at most the fields and one chunk in memory.
  */
 export class ObjectFormReader {
   readonly #delimiter: Buffer;
   #state: State = 'preamble';
-  /** The first delimiter may come without a line break before it. */
+  /** Starts with a line break, because the first delimiter may have none before it. */
   #pending: Buffer = CRLF;
   #fieldName = '';
   #fieldChunks: Buffer[] = [];
   #fieldBytes = 0;
 
-  /** Expects a body with this boundary. */
+  /** Creates a reader for a body with this boundary. */
   constructor(boundary: string) {
     this.#delimiter = Buffer.from(`\r\n--${boundary}`);
   }
 
-  /** Reads on. @throws {@link CosRefusal} MalformedPOSTRequest */
+  /**
+   * Parses the next chunk.
+   * @throws {@link CosRefusal} MalformedPOSTRequest
+   */
   *push(chunk: Buffer): Generator<FormEvent> {
     this.#pending = this.#pending.byteLength === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
     while (this.#state !== 'epilogue') {
@@ -57,12 +60,15 @@ export class ObjectFormReader {
     this.#pending = EMPTY;
   }
 
-  /** Makes sure that the form was complete. @throws {@link CosRefusal} MalformedPOSTRequest */
+  /**
+   * Checks that the form is complete.
+   * @throws {@link CosRefusal} MalformedPOSTRequest
+   */
   end(): void {
     if (this.#state !== 'epilogue') throw malformed();
   }
 
-  /** Goes one step; undefined when that takes more bytes. */
+  /** Parses one step; returns undefined if that needs more bytes. */
   #advance(): readonly FormEvent[] | undefined {
     if (this.#state === 'after-boundary') return this.#readAfterBoundary();
     if (this.#state === 'headers') return this.#readHeaders();
@@ -74,7 +80,7 @@ export class ObjectFormReader {
     const next = this.#pending.toString('latin1', 0, 2);
     if (next !== '--' && next !== '\r\n') throw malformed();
     this.#state = next === '--' ? 'epilogue' : 'headers';
-    // The line break stays, so that a part without headers ends them at once.
+    // Keeps the line break: together with an empty line it ends the headers of a part without any.
     return [];
   }
 
@@ -114,7 +120,7 @@ export class ObjectFormReader {
     return [{ type: 'field', name: this.#fieldName, value }];
   }
 
-  /** Where the end of what is pending could be the beginning of a delimiter. */
+  /** Returns the position from which the pending bytes may be the beginning of a delimiter. */
   #startOfPartialDelimiter(): number {
     const { byteLength } = this.#pending;
     let at = Math.max(0, byteLength - this.#delimiter.byteLength + 1);
@@ -141,7 +147,7 @@ function malformed(): CosRefusal {
   );
 }
 
-/** Receives one form upload: checks its fields before the file, and stores the file as it comes. */
+/** Receives one form upload: checks the fields before the file, and stores the file as a stream. */
 export class ObjectUploadReceiver {
   readonly #cloud: EmulatedCloud;
   readonly #cloudPath: string;
@@ -151,19 +157,25 @@ export class ObjectUploadReceiver {
   #incoming: IncomingObject | undefined;
   #size = 0;
 
-  /** Has received nothing yet. */
+  /** Creates a receiver for the object that the URL names. */
   constructor(cloud: EmulatedCloud, cloudPath: string, boundary: string) {
     this.#cloud = cloud;
     this.#cloudPath = cloudPath;
     this.#reader = new ObjectFormReader(boundary);
   }
 
-  /** Takes the next bytes of the form. @throws {@link CosRefusal} */
+  /**
+   * Processes the next chunk of the form.
+   * @throws {@link CosRefusal}
+   */
   async accept(chunk: Buffer): Promise<void> {
     for (const event of this.#reader.push(chunk)) await this.#take(event);
   }
 
-  /** Puts the object in its place once the whole form has come. @throws {@link CosRefusal} */
+  /**
+   * Checks that the form is complete, and stores the object at its path.
+   * @throws {@link CosRefusal}
+   */
   async complete(): Promise<StoredObject> {
     this.#reader.end();
     const incoming = this.#incoming;
@@ -185,7 +197,7 @@ export class ObjectUploadReceiver {
     return value === '201' ? 201 : 204;
   }
 
-  /** Leaves nothing behind of an object that was not completed. */
+  /** Deletes the content of an object that was not completed. */
   async discard(): Promise<void> {
     const incoming = this.#incoming;
     this.#incoming = undefined;
@@ -202,7 +214,7 @@ export class ObjectUploadReceiver {
     if (this.#incoming !== undefined || this.#fields.has(name)) {
       throw new CosRefusal(
         'MalformedPOSTRequest',
-        `The field "${name}" ${this.#incoming ? 'comes after the file, which has to be the last' : 'comes twice'}.`,
+        `The field "${name}" ${this.#incoming ? 'comes after the file, which must be the last field' : 'occurs twice'}.`,
       );
     }
     this.#fields.set(name, value);
@@ -223,22 +235,19 @@ export class ObjectUploadReceiver {
     this.#incoming = await this.#cloud.store.create();
   }
 
-  /** They will have to be sent as headers. */
+  /** Checks the fields that downloads send as headers. */
   #assertHeaderFields(): void {
     for (const name of ['Content-Type', 'Content-Encoding']) {
       const value = this.#fields.get(name.toLowerCase()) ?? '';
       if (/^[\t\u0020-\u007e]*$/.test(value)) continue;
-      throw new CosRefusal('InvalidArgument', `The field "${name}" is no header value.`);
+      throw new CosRefusal('InvalidArgument', `The field "${name}" is not a valid header value.`);
     }
   }
 
   #assertField(name: string, cosCode: string): string {
     const value = this.#fields.get(name);
     if (value !== undefined && value !== '') return value;
-    throw new CosRefusal(
-      cosCode,
-      `The form has to contain a field named "${name}" before the file.`,
-    );
+    throw new CosRefusal(cosCode, `The form must contain a field named "${name}" before the file.`);
   }
 
   async #takeData(chunk: Buffer): Promise<void> {
@@ -253,7 +262,7 @@ export class ObjectUploadReceiver {
     const isDigest = /^[\w+/]{22}==$/.test(expected);
     throw new CosRefusal(
       isDigest ? 'BadDigest' : 'InvalidDigest',
-      'The Content-MD5 you specified does not fit what was received.',
+      'The Content-MD5 you specified does not match what was received.',
     );
   }
 
@@ -263,7 +272,7 @@ export class ObjectUploadReceiver {
     return {
       cloudPath,
       size: this.#size,
-      // COS looks at this field only, never at the type on the file's part.
+      // COS reads this field only, never the type of the file's part.
       contentType: this.#fields.get('content-type') || 'application/octet-stream',
       contentEncoding: this.#fields.get('content-encoding') || undefined,
       etag,

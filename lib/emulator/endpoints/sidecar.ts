@@ -15,7 +15,7 @@ type Responses<T extends SidecarMisconfiguration> = Readonly<Record<T, () => Emu
 type CredentialTrouble = 'sidecar-not-ready' | 'secret-missing' | 'token-not-ready';
 
 /**
- * What befalls every call.
+ * Responses to all calls.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
  */
 const RESPONSES: Responses<Exclude<SidecarMisconfiguration, CredentialTrouble>> = {
@@ -24,7 +24,7 @@ const RESPONSES: Responses<Exclude<SidecarMisconfiguration, CredentialTrouble>> 
   'path-refused': () => apiErrorResponse(85107, 'url not in whitelist'),
 };
 
-/** What befalls a call only when the sidecar has to find a credential for it. */
+/** Responses to calls for which the sidecar must add a credential. */
 const CREDENTIAL_RESPONSES: Responses<CredentialTrouble> = {
   'sidecar-not-ready': () => unrelayed(apiErrorResponse(41001, 'access_token missing')),
   'secret-missing': () => apiErrorResponse(85112, 'cloudbase_secret not found'),
@@ -32,8 +32,7 @@ const CREDENTIAL_RESPONSES: Responses<CredentialTrouble> = {
 };
 
 /**
- * What a call gets at the sidecar's address because of a misconfiguration; undefined when it
- * passes.
+ * Returns the sidecar's response if a misconfiguration applies to the call; undefined otherwise.
  */
 export async function respondMisconfigured(
   exchange: Exchange,
@@ -46,13 +45,13 @@ export async function respondMisconfigured(
   return toResponse();
 }
 
-/** What the sidecar answers for a path that is not on its list; the token endpoints never are. */
+/** Responds to a path that the sidecar does not list; it never lists the token endpoints. */
 export async function respondUnlisted(exchange: Exchange): Promise<EmulatedResponse> {
   await exchange.drain();
   return notListed();
 }
 
-/** Adds the header that proves a way through the sidecar to what came that way. */
+/** Adds the header by which clients recognize responses that passed through the sidecar. */
 export function passSidecar({ via }: Exchange, response: EmulatedResponse): EmulatedResponse {
   if (via !== 'sidecar' || response.isUnrelayed === true) return response;
   const headers = { ...response.headers, 'x-openapi-seqid': randomBytes(12).toString('hex') };

@@ -28,7 +28,10 @@ const REFUSALS: Readonly<Record<TokenMisconfiguration, readonly [number, string]
 
 type Credentials = Readonly<Partial<Record<keyof StableTokenRequest, unknown>>>;
 
-/** `GET /cgi-bin/token`. @see https://developers.weixin.qq.com/doc/service/guide/dev/api */
+/**
+ * Handles `GET /cgi-bin/token`.
+ * @see https://developers.weixin.qq.com/doc/service/guide/dev/api
+ */
 export async function respondWithToken(
   exchange: Exchange,
   cloud: EmulatedCloud,
@@ -40,7 +43,7 @@ export async function respondWithToken(
 }
 
 /**
- * `POST /cgi-bin/stable_token`.
+ * Handles `POST /cgi-bin/stable_token`.
  * @see https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken
  */
 export async function respondWithStableToken(
@@ -70,7 +73,7 @@ function isMissing(value: unknown): boolean {
   return value === undefined || value === null || value === '';
 }
 
-/** A success carries no `errcode`. */
+/** Creates the response with a token; a successful one has no `errcode`. */
 function toResponse({ token, expiresInSeconds }: IssuedToken): EmulatedResponse {
   const reply: AccessTokenReply = { access_token: token, expires_in: expiresInSeconds };
   return jsonResponse(reply);

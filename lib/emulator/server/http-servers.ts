@@ -7,19 +7,18 @@ import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import { serve } from './serve.js';
 
 const HOST = '127.0.0.1';
-/** Longer than clients keep idle connections, so that they do not use one that is being closed. */
+/** Longer than clients keep idle connections, so that none reuses a connection being closed. */
 const KEEP_ALIVE_MS = 120_000;
 
 const PORT_PROBLEMS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is taken',
-  EACCES: 'needs rights that this process does not have',
+  EADDRINUSE: 'is in use',
+  EACCES: 'needs privileges that this process does not have',
 };
 
 /**
- * What the sidecar shows to a client that calls it by https: a certificate of its own, which nobody
- * trusts. It names
- * 127.0.0.1 and `fake-sidecar.invalid`, and is valid from 2020 to 2120. Its key is public, here,
- * and worth nothing.
+ * The sidecar's certificate for https: self-signed, so that no client trusts it. It names 127.0.0.1
+ * and `fake-sidecar.invalid`, and is valid from 2020 to 2120. Its key is published here and
+ * protects nothing.
  */
 export const SIDECAR_CERTIFICATE = toPem('CERTIFICATE', [
   'MIIB0jCCAXigAwIBAgIBATAKBggqhkjOPQQDAjBPMS4wLAYDVQQKDCVFbXVsYXRl',
@@ -43,7 +42,7 @@ const SIDECAR_KEY = toPem('PRIVATE KEY', [
 
 type Scheme = 'http' | 'https';
 
-/** Put together here: a whole key in a file alarms those who look for leaked ones. */
+/** Assembles a PEM file. A complete key in a source file would alarm scanners for leaked keys. */
 function toPem(label: string, lines: readonly string[]): string {
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
 }
@@ -55,7 +54,7 @@ class EmulatorServer {
   readonly #underWay = new Map<Exchange, Promise<void>>();
   readonly #sockets = new Set<Socket>();
 
-  /** Does not listen yet. */
+  /** Creates a server that does not listen yet. */
   constructor(cloud: EmulatedCloud, scheme: Scheme, via?: Via) {
     const listener: RequestListener = (request, response) => {
       const exchange = new Exchange(request, response, via);
@@ -73,8 +72,8 @@ class EmulatorServer {
   }
 
   /**
-   * Listens on 127.0.0.1, and answers the address.
-   * @throws {Error} naming the port when it cannot be had
+   * Listens on 127.0.0.1 and returns the address.
+   * @throws {Error} if the port cannot be used; the message names it
    */
   async listen(port: number): Promise<string> {
     await new Promise<void>((resolve, reject) => {
@@ -85,18 +84,18 @@ class EmulatorServer {
     return `${this.#scheme}://${HOST}:${address.port}`;
   }
 
-  /** How many connections are open. */
+  /** Returns the number of open connections. */
   countConnections(): Promise<number> {
     return promisify(this.#server.getConnections.bind(this.#server))();
   }
 
-  /** Cuts the requests under way, and waits until they have ended. */
+  /** Aborts running requests and waits until they have ended. */
   async abortRequests(): Promise<void> {
     for (const exchange of this.#underWay.keys()) exchange.abort();
     await Promise.all(this.#underWay.values());
   }
 
-  /** Cuts all connections, and gives the port up. */
+  /** Closes all connections and releases the port. */
   async close(): Promise<void> {
     const closed = new Promise(resolve => this.#server.close(resolve));
     await this.abortRequests();
@@ -105,7 +104,7 @@ class EmulatorServer {
     await closed;
   }
 
-  /** A connection that has not got through its TLS handshake is none to `closeAllConnections`. */
+  /** Tracks connections: `closeAllConnections` ignores those still in their TLS handshake. */
   #track(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
@@ -113,9 +112,9 @@ class EmulatorServer {
 }
 
 function toPortError(error: NodeJS.ErrnoException, port: number): Error {
-  const reason = PORT_PROBLEMS[error.code ?? ''] ?? `cannot be had (${error.code})`;
+  const reason = PORT_PROBLEMS[error.code ?? ''] ?? `cannot be used (${error.code})`;
   return new Error(
-    `startWxCloudEmulator: port ${port} of ${HOST} ${reason}. Choose another one, or leave it out for a free one.`,
+    `startWxCloudEmulator: port ${port} of ${HOST} ${reason}. Choose another one, or omit the option to use a free port.`,
     { cause: error },
   );
 }
@@ -124,9 +123,9 @@ function toPortError(error: NodeJS.ErrnoException, port: number): Error {
 export interface EmulatorAddresses {
   /** `api.weixin.qq.com`, the object storage and the downloads. */
   readonly url: string;
-  /** The open API service. */
+  /** The open API service (the sidecar). */
   readonly sidecarUrl: string;
-  /** The open API service, called by https. */
+  /** The open API service over https. */
   readonly sidecarTlsUrl: string;
 }
 
@@ -136,7 +135,7 @@ export class EmulatorServers {
   readonly #sidecar: EmulatorServer;
   readonly #sidecarTls: EmulatorServer;
 
-  /** Does not listen yet. */
+  /** Creates servers that do not listen yet. */
   constructor(cloud: EmulatedCloud) {
     this.#own = new EmulatorServer(cloud, 'http');
     this.#sidecar = new EmulatorServer(cloud, 'http', 'sidecar');
@@ -144,8 +143,8 @@ export class EmulatorServers {
   }
 
   /**
-   * Listens on 127.0.0.1, the open API service at free ports.
-   * @throws {Error} naming the port when it cannot be had
+   * Listens on 127.0.0.1; the open API service uses free ports.
+   * @throws {Error} if the port cannot be used; the message names it
    */
   async listen(port: number): Promise<EmulatorAddresses> {
     const url = await this.#own.listen(port);
@@ -158,18 +157,18 @@ export class EmulatorServers {
     }
   }
 
-  /** How many connections are open at all of them. */
+  /** Returns the number of open connections of all servers. */
   async countConnections(): Promise<number> {
     const counts = await Promise.all(this.#all.map(server => server.countConnections()));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
-  /** Cuts the requests under way, and waits until they have ended. */
+  /** Aborts running requests and waits until they have ended. */
   async abortRequests(): Promise<void> {
     await Promise.all(this.#all.map(server => server.abortRequests()));
   }
 
-  /** Cuts all connections, and gives the ports up. */
+  /** Closes all connections and releases the ports. */
   async close(): Promise<void> {
     await Promise.all(this.#all.map(server => server.close()));
   }

@@ -21,19 +21,20 @@ import type { WxCloudEmulatorFaultEffect } from '../state/fault-effects.js';
 import type { WxCloudEmulatorOperation } from '../state/operation.js';
 import { CosRefusal } from '../state/refusals.js';
 
-/** Carries a request out. Throws an `ApiRefusal` or `CosRefusal` when it is not allowed. */
+/** Processes a request. Throws an `ApiRefusal` or `CosRefusal` if the request is refused. */
 type Handler = (
   exchange: Exchange,
   cloud: EmulatedCloud,
   effect: WxCloudEmulatorFaultEffect | undefined,
 ) => Promise<EmulatedResponse>;
 
-/** What a request asks for, and what answers it. */
+/** The operation that a request asks for, and its handler. */
 export interface Route {
   /** The operation. */
   readonly operation: WxCloudEmulatorOperation | 'unknown';
-  /** The path of the object of this bucket that the address names; undefined when it names none. */
+  /** The path of the object in this bucket that the URL names; undefined if it names none. */
   readonly cloudPath?: string | undefined;
+  /** The handler. */
   readonly handle: Handler;
 }
 
@@ -49,9 +50,7 @@ const UNLISTED: Route = { operation: 'unknown', handle: respondUnlisted };
 const MISNAMED: Route = { operation: 'unknown', handle: refuseHost };
 const FROM_ELSEWHERE: Route = { operation: 'unknown', handle: refuseOrigin };
 
-/**
- * `/<bucket>/<path>` and `/download/<bucket>/<path>`; a bucket's name ends in an account's number.
- */
+/** Matches `/<bucket>/<path>` and `/download/<bucket>/<path>`. */
 const OBJECT_ADDRESS = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
 
 const OBJECT_OPERATIONS: Readonly<Record<string, WxCloudEmulatorOperation>> = {
@@ -60,7 +59,7 @@ const OBJECT_OPERATIONS: Readonly<Record<string, WxCloudEmulatorOperation>> = {
   'HEAD download': 'head-object',
 };
 
-/** Finds what a request asks for. */
+/** Finds the route of a request. */
 export function findRoute(exchange: Exchange, { options }: EmulatedCloud): Route {
   const { method, path, via, origin } = exchange;
   if (!isCalledByName(exchange, options)) return MISNAMED;
@@ -70,6 +69,7 @@ export function findRoute(exchange: Exchange, { options }: EmulatedCloud): Route
   if (via === 'sidecar') return toSidecarRoute(path.startsWith('/tcb/') ? apiRoute : undefined);
   if (apiRoute !== undefined) return apiRoute;
   const { download, bucket, path: encoded } = OBJECT_ADDRESS.exec(path)?.groups ?? {};
+  // A bucket's name ends with the number of its account.
   const isBucket = bucket === options.bucket || /-\d{10}$/.test(bucket ?? '');
   if (encoded === undefined || !isBucket) return { operation: 'unknown', handle: respondNotFound };
   if (method === 'OPTIONS') return { operation: 'unknown', handle: respondToPreflight };
@@ -95,7 +95,7 @@ function toSidecarRoute({ operation, handle }: Route = UNLISTED): Route {
 
 async function respondNotFound(exchange: Exchange): Promise<EmulatedResponse> {
   await exchange.drain();
-  return textResponse(404, 'text/plain; charset=utf-8', 'The emulator has no such address.\n');
+  return textResponse(404, 'text/plain; charset=utf-8', 'The emulator has no such URL.\n');
 }
 
 async function refuseMethod(): Promise<EmulatedResponse> {

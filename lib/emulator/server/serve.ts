@@ -21,14 +21,14 @@ interface RoutedRequest {
   readonly cloud: EmulatedCloud;
   readonly route: Route;
   readonly effect: WxCloudEmulatorFaultEffect | undefined;
-  /** Adds the request to the journal, the first time that it is called. */
+  /** Adds the request to the journal. Only the first call has an effect. */
   readonly record: (response: EmulatedResponse | undefined, isComplete: boolean) => void;
 }
 
-/** The MD5 of nothing that anybody stores. */
+/** An MD5 that no stored object has. */
 const WRONG_ETAG = '"0123456789abcdef0123456789abcdef"';
 
-/** Beyond that, nothing more is read of a request that stores no object. */
+/** The limit up to which the body of a request that stores no object is read. */
 const MAX_API_BODY_BYTES = 16_777_216;
 
 const HTML = 'text/html; charset=utf-8';
@@ -36,8 +36,8 @@ const PAGE =
   '<!DOCTYPE html><html><head><title>Gateway</title></head><body>Try again later.</body></html>\n';
 
 /**
- * What is answered instead of carrying the operation out; undefined when it is carried out all the
- * same.
+ * Returns the response that a fault puts in place of the operation; undefined if the operation is
+ * carried out.
  */
 function replacementFor(
   effect: WxCloudEmulatorFaultEffect | undefined,
@@ -64,7 +64,7 @@ function replacementFor(
     : textResponse(200, 'application/json; encoding=utf-8', '{"errcode":0,"errmsg":');
 }
 
-/** Responses one request; resolves once it has ended, and never rejects. */
+/** Processes one request. Resolves when the request has ended; never rejects. */
 export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<void> {
   const route = findRoute(exchange, cloud);
   if (!isObjectOperation(route.operation)) exchange.limitBody(MAX_API_BODY_BYTES);
@@ -80,7 +80,7 @@ export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<v
     response = await prepare(routed);
     if (response !== undefined) await deliver(routed, complete(routed, response));
   } catch {
-    // Only a connection that ended gets here: there is nobody left to answer.
+    // Only a closed connection leads here, so there is no client to respond to.
     exchange.abort();
   } finally {
     record(response, false);
@@ -88,7 +88,7 @@ export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<v
   }
 }
 
-/** Reads and carries out the request; undefined when there is to be no answer. */
+/** Reads and processes the request; returns undefined if there is no response to send. */
 async function prepare(routed: RoutedRequest): Promise<EmulatedResponse | undefined> {
   const { exchange, route, effect } = routed;
   if (effect?.kind === 'hang' && effect.at === 'request') {
@@ -123,7 +123,7 @@ async function carryOut({
   }
 }
 
-/** Adds what the way of an answer adds to it. */
+/** Completes a response with the headers of the sidecar and of CORS. */
 function complete(
   { exchange, cloud, route, effect }: RoutedRequest,
   response: EmulatedResponse,
@@ -178,7 +178,7 @@ function createRecorder(
   return (response, isComplete) => {
     if (isRecorded) return;
     isRecorded = true;
-    // The head goes out with the end of the answer, if not before.
+    // A complete response has sent its head, at the latest together with its end.
     const sent = isComplete || exchange.hasResponded ? response : undefined;
     cloud.journal.add({
       operation: route.operation,

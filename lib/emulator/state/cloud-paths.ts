@@ -1,15 +1,18 @@
 import type { EmulatedCloud } from './emulated-cloud.js';
 
-/** @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html */
+/**
+ * The maximum length of a percent-encoded path.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html
+ */
 const MAX_ENCODED_BYTES = 850;
 
-/** True when an object can have this path. */
+/** Returns true if an object can have this path. */
 export function isCloudPath(path: string): boolean {
   return (
     path !== '' &&
     !path.startsWith('/') &&
     !path.includes('//') &&
-    // A client could not ask for such a URL: it would be resolved before.
+    // Clients resolve such segments before they send a request.
     !path.split('/').some(segment => segment === '.' || segment === '..') &&
     // eslint-disable-next-line no-control-regex -- the four characters that the naming rules forbid
     !/[\u0018-\u001b]/.test(path) &&
@@ -18,12 +21,12 @@ export function isCloudPath(path: string): boolean {
   );
 }
 
-/** A path as it stands in a URL. */
+/** Percent-encodes a path for a URL. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }
 
-/** A path out of a URL; undefined when it is not well encoded. */
+/** Decodes a path of a URL; returns undefined if its encoding is invalid. */
 export function decodePath(encoded: string): string | undefined {
   try {
     return decodeURIComponent(encoded);
@@ -32,17 +35,17 @@ export function decodePath(encoded: string): string | undefined {
   }
 }
 
-/** What a file ID points to: a path in this bucket, or why it does not. */
+/** The path in this bucket that a file ID names, or the reason why it names none. */
 type FileIdTarget =
   { readonly cloudPath: string } | { readonly cloudPath?: undefined; readonly errmsg: string };
 
-/** The paths that file IDs of this bucket name, each once and frozen; the others are left out. */
+/** Returns the distinct paths that the file IDs name, frozen; omits IDs of other buckets. */
 export function namedPaths(fileIds: readonly string[], cloud: EmulatedCloud): readonly string[] {
   const paths = fileIds.flatMap(fileId => resolveFileId(fileId, cloud).cloudPath ?? []);
   return Object.freeze([...new Set(paths)]);
 }
 
-/** Takes a file ID apart. */
+/** Resolves a file ID to a path. */
 export function resolveFileId(fileId: string, cloud: EmulatedCloud): FileIdTarget {
   const { fileIdPrefix } = cloud;
   if (fileId.startsWith(fileIdPrefix)) {

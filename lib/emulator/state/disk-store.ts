@@ -30,30 +30,31 @@ interface DiskRecord {
 
 type Unknown<T> = { readonly [K in keyof T]?: unknown };
 
-/** A path has up to 850 bytes, and the other members together less than a KiB. */
+/** Metadata is smaller: a path has up to 850 bytes, all other members less than 1 KiB. */
 const MAX_METADATA_BYTES = 65_536;
 const METADATA_FILE = /^[0-9a-f]{64}\.json$/;
 const CONTENT_FILE = /^[0-9a-f-]{36}\.data$/;
 const UNFINISHED_FILE = /^[0-9a-f-]{36}\.tmp$/;
-/** The folder for files that belong to no object any more, but may be all that is left of one. */
+/** The folder for files of objects that cannot be read. */
 const BROKEN_FOLDER = 'broken';
-/** The number of broken files that a warning names. */
+/** The maximum number of files that a warning names. */
 const MAX_NAMED_FILES = 3;
 
 /**
- * The sign that a process uses a folder: an empty folder in it, whose name says which process,
- * started when.
+ * The name of a lock: an empty folder that names the process which uses the folder around it, and
+ * the start of that process.
  */
 const LOCK = /^emulator-(?<pid>\d{1,10})-(?<startedAt>\d{1,15})-[0-9a-f-]{36}\.lock$/;
 
-/** In containers, the process after a restart has the number of the one before. */
+/** Distinguishes this process from an earlier one: in containers, PIDs repeat after a restart. */
 const STARTED_AT = String(Math.floor(performance.timeOrigin));
 
 /**
- * Takes a folder for one emulator of this machine, and answers how to give it up. Each emulator
- * first puts its sign and then looks for others, so that of two which start at once none misses the
- * other. Signs of processes that have ended are removed.
- * @throws {Error} naming the process that uses the folder
+ * Locks a folder for one emulator on this machine. Each emulator first creates its lock and then
+ * looks for others, so that two which start at the same time see each other. Deletes the locks of
+ * ended processes.
+ * @returns a function that releases the lock
+ * @throws {Error} if another process uses the folder; the message names it
  */
 async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const own = `emulator-${process.pid}-${STARTED_AT}-${randomUUID()}.lock`;
@@ -80,39 +81,40 @@ function isRunning(pid: number, startedAt: string | undefined): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // Another user's process may not be signalled, but is there.
+    // The process exists, but belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
 
-function heldBy(pid: string, sign: string): Error {
+function heldBy(pid: string, lock: string): Error {
   return new Error(
-    `another emulator uses it (process ${pid}). Close that one, or give each a folder of its own; if process ${pid} is no emulator, delete ${sign}.`,
+    `another emulator uses it (process ${pid}). Close that one, or use a different folder; if process ${pid} is not an emulator, delete ${lock}.`,
   );
 }
 
-/** The name of the file that holds an object's metadata. */
+/** Returns the name of an object's metadata file. */
 function metadataFileOf(cloudPath: string): string {
   return `${createHash('sha256').update(cloudPath).digest('hex')}.json`;
 }
 
 /**
- * Reads a metadata file that anybody may have written, and looks for the content that it names.
- * @throws {Error} saying what is wrong with it
+ * Reads and checks a metadata file, and checks that its content file exists. Any program may have
+ * written them.
+ * @throws {Error} if the record is invalid; the message says why
  */
 async function readRecord(folder: string, name: string): Promise<DiskRecord> {
   const { size } = await assertFile(join(folder, name), 'the metadata');
   if (size > MAX_METADATA_BYTES) throw new Error('the metadata is too large');
   const record = decodeRecord(parse(await readFile(join(folder, name), 'utf8')));
   if (metadataFileOf(record.object.cloudPath) !== name) {
-    throw new Error('the metadata is that of another path');
+    throw new Error('the metadata belongs to another path');
   }
   const content = await assertFile(join(folder, record.contentFile), 'the content');
   if (content.size === record.object.size) return record;
   throw new Error('the content has another size');
 }
 
-/** A link could lead out of the folder. */
+/** Checks that a path is a regular file: a symbolic link could point outside the folder. */
 async function assertFile(path: string, what: string): Promise<{ readonly size: number }> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) throw new Error(`${what} is missing`);
@@ -131,7 +133,7 @@ function parse(text: string): unknown {
 function decodeRecord(value: unknown): DiskRecord {
   const { object, contentFile } = (value ?? {}) as Unknown<DiskRecord>;
   if (typeof contentFile !== 'string' || !CONTENT_FILE.test(contentFile)) {
-    throw new Error('the metadata names no file of this folder');
+    throw new Error('the metadata names no file in this folder');
   }
   if (isStoredObject(object)) return { object, contentFile };
   throw new Error('the metadata describes no object');
@@ -161,8 +163,9 @@ function isTime(value: unknown): boolean {
 }
 
 /**
- * Keeps objects in a folder: the content in a file of a random name, the metadata in a file named
- * by the hash of the path. Renaming the metadata file into its place is what makes an object exist.
+ * Stores objects in a folder: the content in a file with a random name, the metadata in a file
+ * named after the hash of the path. An object exists as soon as its metadata file has been renamed
+ * to its final name.
  */
 export class DiskStore implements ObjectStore {
   readonly #folder: string;
@@ -177,9 +180,9 @@ export class DiskStore implements ObjectStore {
   }
 
   /**
-   * Makes the folder when it is missing, reads what is there, and removes what an earlier run left
-   * unfinished. Files that cannot be an object's are set aside, with a warning of the process.
-   * @throws {Error} when another emulator uses the folder
+   * Creates the folder if it is missing, reads its objects, and deletes unfinished files of earlier
+   * runs. Moves the files of unreadable objects to a subfolder, with a process warning.
+   * @throws {Error} if another emulator uses the folder
    */
   static async open(folder: string): Promise<DiskStore> {
     await mkdir(folder, { recursive: true });
@@ -260,7 +263,7 @@ export class DiskStore implements ObjectStore {
     for (const name of names.filter(one => METADATA_FILE.test(one))) {
       try {
         const record = await readRecord(this.#folder, name);
-        if (inUse.has(record.contentFile)) throw new Error('the content is that of another object');
+        if (inUse.has(record.contentFile)) throw new Error('the content belongs to another object');
         inUse.add(record.contentFile);
         this.#take(record);
       } catch (error) {
@@ -270,7 +273,7 @@ export class DiskStore implements ObjectStore {
     const unowned = names.filter(name => CONTENT_FILE.test(name) && !inUse.has(name));
     await this.#removeAll(names.filter(name => UNFINISHED_FILE.test(name)));
     if (problems.size === 0) return this.#removeAll(unowned);
-    // The content of a broken object may be among them.
+    // The unreferenced files may include the content of an unreadable object.
     await this.#setAside([...problems.keys(), ...unowned]);
     process.emitWarning(describeProblems(problems, join(this.#folder, BROKEN_FOLDER)));
   }
@@ -318,7 +321,7 @@ export class DiskStore implements ObjectStore {
     return rm(join(this.#folder, name), { force: true });
   }
 
-  /** One change at a time: two of the same path would otherwise remove each other's files. */
+  /** Runs changes one at a time: two at the same path could delete each other's files. */
   #serially<T>(change: () => Promise<T>): Promise<T> {
     const done = this.#changes.then(change);
     this.#changes = done.catch(() => undefined);
@@ -329,14 +332,14 @@ export class DiskStore implements ObjectStore {
 function describeProblems(problems: ReadonlyMap<string, string>, folder: string): string {
   const named = [...problems].slice(0, MAX_NAMED_FILES).map(([name, why]) => `${name}: ${why}`);
   const more = problems.size > named.length ? `; and ${problems.size - named.length} more` : '';
-  return `startWxCloudEmulator: ${problems.size} object(s) of dataDir could not be read (${named.join('; ')}${more}). They are missing now; their files are in ${folder}.`;
+  return `startWxCloudEmulator: ${problems.size} object(s) of dataDir could not be read (${named.join('; ')}${more}). They are not available; their files were moved to ${folder}.`;
 }
 
 async function* readChunks(file: FileHandle, start: number, end: number): AsyncGenerator<Buffer> {
   for (let at = start; at < end;) {
     const length = Math.min(CHUNK_BYTES, end - at);
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, at);
-    if (bytesRead === 0) throw new Error('An object file of the emulator is shorter than it was.');
+    if (bytesRead === 0) throw new Error('An object file of the emulator was truncated.');
     yield buffer.subarray(0, bytesRead);
     at += bytesRead;
   }

@@ -6,13 +6,13 @@ import type { ObjectStore } from './object-store.js';
 import { SignedDownloadLinks, UploadLinks } from './signed-links.js';
 import { TokenIssuer } from './token-issuer.js';
 
-/** Everything that the emulator remembers. */
+/** The state of an emulator. */
 export class EmulatedCloud {
-  /** How it is to be. */
+  /** The options. */
   readonly options: ResolvedEmulatorOptions;
-  /** Where its objects are. */
+  /** The objects. */
   readonly store: ObjectStore;
-  /** Its time. */
+  /** The time. */
   readonly clock: Clock;
   /** The access tokens. */
   readonly tokens: TokenIssuer;
@@ -20,16 +20,16 @@ export class EmulatedCloud {
   readonly uploadLinks: UploadLinks;
   /** The download links. */
   readonly downloadLinks: SignedDownloadLinks;
-  /** What is to go wrong. */
+  /** The faults to inject. */
   readonly faults = new FaultList();
-  /** What is set up wrongly. */
+  /** The simulated misconfigurations. */
   readonly misconfigurations = new MisconfigurationList();
-  /** What was asked. */
+  /** The finished requests. */
   readonly journal: Journal;
-  /** The address at which it is reached; known once it listens. */
+  /** The base URL; known as soon as the server listens. */
   url = '';
 
-  /** Has neither tokens nor links. */
+  /** Creates a cloud without tokens and links. */
   constructor(options: ResolvedEmulatorOptions, store: ObjectStore, clock: Clock) {
     this.options = options;
     this.store = store;
@@ -40,12 +40,12 @@ export class EmulatedCloud {
     this.journal = new Journal(options.onRequest);
   }
 
-  /** What all file IDs begin with. */
+  /** The prefix of all file IDs. */
   get fileIdPrefix(): string {
     return `cloud://${this.options.env}.${this.options.bucket}/`;
   }
 
-  /** Back to the start. */
+  /** Resets the state. */
   async clear(): Promise<void> {
     this.faults.clear();
     this.misconfigurations.clear();

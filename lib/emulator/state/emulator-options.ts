@@ -1,75 +1,94 @@
 import type { WxCloudEmulatorJournalEntry, RequestListener } from './journal.js';
 
-/** Tells the time. */
+/** A source of time. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970. */
   now(): number;
 }
 
-/** Starts at the system's time and then never goes back, whatever is done to the system's clock. */
+/** A clock that starts at the system time and never goes back, even if the system clock does. */
 export const monotonicClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
 };
 
-/** How an emulated cloud is to be; all members are optional. */
+/** Emulator options; all are optional. */
 export interface WxCloudEmulatorOptions {
-  /** The port on 127.0.0.1; 0 takes a free one. @defaultValue 0 */
+  /**
+   * The port on 127.0.0.1; 0 for a free one.
+   * @defaultValue 0
+   */
   readonly port?: number;
   /**
-   * A folder for the objects, made when missing; they survive a restart there.
-   * @defaultValue objects live in memory
+   * A folder for the objects, which then survive a restart. Created if it is missing.
+   * @defaultValue objects are kept in memory
    */
   readonly dataDir?: string;
-  /** The AppID that the token endpoints accept. @defaultValue `'wx0e0e0e0e0e0e0e0e'` */
+  /**
+   * The AppID that the token endpoints accept.
+   * @defaultValue `'wx0e0e0e0e0e0e0e0e'`
+   */
   readonly appid?: string;
   /**
-   * The AppSecret that goes with it; give none that is real.
-   * @defaultValue a fixed one that is obviously fake
+   * The AppSecret of this AppID. Do not use a real one.
+   * @defaultValue a fixed, obviously fake one
    */
   readonly secret?: string;
-  /** The environment ID. @defaultValue `'emulator-1a2b3c'` */
+  /**
+   * The environment ID.
+   * @defaultValue `'emulator-1a2b3c'`
+   */
   readonly env?: string;
-  /** The bucket's name. @defaultValue `'<4 hex>-<env>-1300000000'`, as WeChat names buckets */
+  /**
+   * The bucket's name.
+   * @defaultValue `'<4 hex>-<env>-1300000000'`, the form of WeChat's bucket names
+   */
   readonly bucket?: string;
-  /** The life of access tokens in seconds, from 1 to 7200. @defaultValue 7200 */
+  /**
+   * The lifetime of access tokens in seconds, from 1 to 7200.
+   * @defaultValue 7200
+   */
   readonly tokenTtlSeconds?: number;
-  /** Every answer waits this many milliseconds, up to 600000. @defaultValue 0 */
+  /**
+   * The delay of each response in milliseconds, from 0 to 600000.
+   * @defaultValue 0
+   */
   readonly latencyMs?: number;
   /**
-   * Further AppIDs that share the environment (资源复用): then every call by the open API service has
-   * to name its own with `from_appid`.
+   * Other AppIDs that share the environment (资源复用). If there are any, each call through the open
+   * API service must name its AppID with `from_appid`.
    * @defaultValue none
    */
   readonly reuseAppids?: readonly string[];
   /**
-   * The web sites whose pages may send to the object storage and read its answers (安全域名), e.g.
-   * `['https://www.example.com']`. @defaultValue every site on a loopback host
+   * The web sites whose pages may send requests to the object storage and read its responses
+   * (安全域名), e.g. `['https://www.example.com']`.
+   * @defaultValue all sites on a loopback host
    */
   readonly corsOrigins?: readonly string[];
   /**
-   * Further names under which it may be called, without a port, e.g. `['cloud.dev.example']`.
-   * Loopback names and names without a dot, as containers have them, are allowed anyway.
+   * Additional host names by which the emulator may be called, without a port, e.g.
+   * `['cloud.dev.example']`. Loopback names and names without a dot, such as those of containers,
+   * are always allowed.
    * @defaultValue none
    */
   readonly allowedHosts?: readonly string[];
   /**
-   * The form of the paths in download links: percent-encoded, or `raw` as the object is called,
-   * which is what Tencent's own SDKs expect. No document says which one the real service answers.
+   * The form of the paths in download links: `'encoded'` with percent-encoding, or `'raw'` without
+   * it, as Tencent's own SDKs expect. It is not documented which one the real service returns.
    * @defaultValue `'encoded'`
    */
   readonly downloadLinks?: 'encoded' | 'raw';
   /**
-   * Gets the journal entry of each request once it has ended, before the client sees its end: for
-   * a log. It must be quick, as the response waits for it; what it throws becomes a warning of the
-   * process.
+   * Called with the journal entry of each request when it has ended, e.g. for a log. The response
+   * waits for it, so it must be fast. An error that it throws becomes a process warning.
    * @defaultValue none
    */
   readonly onRequest?: (entry: WxCloudEmulatorJournalEntry) => void;
 }
 
-/** The options, complete. */
+/** The resolved options. */
 export interface ResolvedEmulatorOptions {
-  /** The port, or 0 for a free one. */
+  /** The port; 0 for a free one. */
   readonly port: number;
   /** The folder for the objects; undefined for memory. */
   readonly dataDir: string | undefined;
@@ -81,19 +100,19 @@ export interface ResolvedEmulatorOptions {
   readonly env: string;
   /** The bucket's name. */
   readonly bucket: string;
-  /** The life of access tokens in seconds. */
+  /** The lifetime of access tokens in seconds. */
   readonly tokenTtlSeconds: number;
-  /** What every answer waits, in milliseconds. */
+  /** The delay of each response in milliseconds. */
   readonly latencyMs: number;
-  /** Further AppIDs that share the environment. */
+  /** Other AppIDs that share the environment. */
   readonly reuseAppids: readonly string[];
-  /** The web sites that may use the object storage; undefined for those on a loopback host. */
+  /** The web sites that may use the object storage; undefined for all on a loopback host. */
   readonly corsOrigins: readonly string[] | undefined;
-  /** Further names under which it may be called, in lower case. */
+  /** Additional host names by which the emulator may be called, in lower case. */
   readonly allowedHosts: readonly string[];
   /** The form of the paths in download links. */
   readonly downloadLinks: 'encoded' | 'raw';
-  /** Gets the entry of each request that has ended. */
+  /** Called with the entry of each finished request. */
   readonly onRequest: RequestListener | undefined;
 }
 
@@ -127,19 +146,19 @@ const KNOWN: readonly string[] = [
 ] satisfies readonly (keyof WxCloudEmulatorOptions)[];
 
 /**
- * Checks and completes the options.
- * @throws {TypeError} naming the first that is wrong or unknown; never its value
+ * Checks the options and fills in defaults.
+ * @throws {TypeError} if an option is invalid or unknown; the message names it, never its value
  */
 export function resolveEmulatorOptions(
   options: WxCloudEmulatorOptions = {},
 ): ResolvedEmulatorOptions {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError('startWxCloudEmulator: the options have to be an object.');
+    throw new TypeError('startWxCloudEmulator: the options must be an object.');
   }
   const unknown = Object.keys(options).find(name => !KNOWN.includes(name));
   if (unknown !== undefined) {
     throw new TypeError(
-      `startWxCloudEmulator: there is no option ${unknown}; there are ${KNOWN.join(', ')}.`,
+      `startWxCloudEmulator: unknown option ${unknown}; the options are ${KNOWN.join(', ')}.`,
     );
   }
   const { dataDir, corsOrigins } = options;
@@ -170,37 +189,35 @@ export function resolveEmulatorOptions(
 
 function readLinkForm(value: unknown): 'encoded' | 'raw' {
   if (value === 'encoded' || value === 'raw') return value;
-  throw new TypeError("startWxCloudEmulator: downloadLinks has to be 'encoded' or 'raw'.");
+  throw new TypeError("startWxCloudEmulator: downloadLinks must be 'encoded' or 'raw'.");
 }
 
 function readListener(value: unknown): RequestListener | undefined {
   if (value === undefined || typeof value === 'function') return value as RequestListener;
-  throw new TypeError('startWxCloudEmulator: onRequest has to be a function.');
+  throw new TypeError('startWxCloudEmulator: onRequest must be a function.');
 }
 
 function readText(option: string, value: unknown): string {
   if (typeof value === 'string' && value.trim() !== '') return value;
-  throw new TypeError(`startWxCloudEmulator: ${option} has to be a text that is not empty.`);
+  throw new TypeError(`startWxCloudEmulator: ${option} must be a non-empty string.`);
 }
 
 function readList(option: string, value: unknown): readonly string[] {
   if (Array.isArray(value)) {
     return Object.freeze(value.map((item, index) => readText(`${option}[${index}]`, item)));
   }
-  throw new TypeError(`startWxCloudEmulator: ${option} has to be a list of texts.`);
+  throw new TypeError(`startWxCloudEmulator: ${option} must be a list of strings.`);
 }
 
 function readName(option: string, value: unknown): string {
   if (typeof value === 'string' && /^[A-Za-z0-9][\w-]*$/.test(value)) return value;
   throw new TypeError(
-    `startWxCloudEmulator: ${option} has to be a name of letters, digits, "-" and "_" that starts with a letter or digit.`,
+    `startWxCloudEmulator: ${option} must consist of letters, digits, "-" and "_", and start with a letter or digit.`,
   );
 }
 
 function readWhole(option: string, value: unknown, [min, max]: readonly [number, number]): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max)
     return value;
-  throw new TypeError(
-    `startWxCloudEmulator: ${option} has to be a whole number from ${min} to ${max}.`,
-  );
+  throw new TypeError(`startWxCloudEmulator: ${option} must be an integer from ${min} to ${max}.`);
 }

@@ -1,128 +1,147 @@
 import type { WxCloudEmulatorOperation } from './operation.js';
 
-/** The JSON endpoints answer HTTP 200 with this error. Nothing is carried out. */
+/** A JSON endpoint responds with HTTP 200 and this error. The operation is not carried out. */
 interface ErrcodeEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'errcode';
-  /** A whole number, e.g. -1 or 45009. */
+  /** An integer other than 0, e.g. -1 or 45009. */
   readonly errcode: number;
-  /** The text; a request ID is added as the real service does. @defaultValue `'injected fault'` */
+  /**
+   * The text. The emulator appends a request ID, as the real service does.
+   * @defaultValue `'injected fault'`
+   */
   readonly errmsg?: string;
 }
 
-/** Responses an HTTP status, as a gateway in between would. Nothing is carried out. */
+/** Responds with an HTTP status, as a gateway would. The operation is not carried out. */
 interface StatusEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'status';
-  /** From 200 to 599. */
+  /** The HTTP status, from 200 to 599. */
   readonly status: number;
-  /** Plain text. @defaultValue `''` */
+  /**
+   * The body, as plain text.
+   * @defaultValue `''`
+   */
   readonly body?: string;
 }
 
-/** The object storage answers its XML error document. Nothing is carried out. */
+/** The object storage responds with an XML error document. The operation is not carried out. */
 interface CosErrorEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'cos-error';
-  /** E.g. `SlowDown`. */
+  /** The code, e.g. `SlowDown`. */
   readonly cosCode: string;
-  /** From 400 to 599. @defaultValue the documented one of the code; 400 for an unknown code */
+  /**
+   * The HTTP status, from 400 to 599.
+   * @defaultValue the documented status of the code; 400 for an unknown code
+   */
   readonly status?: number;
-  /** The text. @defaultValue the code */
+  /**
+   * The text.
+   * @defaultValue the code
+   */
   readonly message?: string;
 }
 
-/** Resets the connection (RST), so that the client sees `ECONNRESET`. */
+/** Resets the connection (RST): the client sees `ECONNRESET`. */
 interface ResetEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'reset';
   /**
-   * `request`: while the request is read, nothing is carried out. `answer`: after it was carried
-   * out.
+   * `'request'`: while the request is read; the operation is not carried out. `'answer'`: after the
+   * operation was carried out.
    */
   readonly at: 'request' | 'answer';
   /**
-   * How many bytes of the request's or answer's body pass first. For an answer 0 means: not even
-   * its head.
+   * The number of bytes of the request or response body that pass before the reset. With 0, not
+   * even the head of a response is sent.
    * @defaultValue 0
    */
   readonly afterBytes?: number;
 }
 
 /**
- * Reads the request and never answers; ends when the client gives up, or with `reset()` or
+ * Reads the request and never responds. Ends when the client disconnects, or by `reset()` or
  * `close()`.
  */
 interface HangEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'hang';
-  /** `request`: nothing is carried out. `answer`: the operation is. */
+  /** `'request'`: the operation is not carried out. `'answer'`: it is carried out. */
   readonly at: 'request' | 'answer';
 }
 
-/** Carries the operation out and answers later. */
+/** Carries out the operation and responds later. */
 interface DelayEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'delay';
-  /** Milliseconds, on top of `latencyMs`. */
+  /** The delay in milliseconds, in addition to `latencyMs`. */
   readonly delayMs: number;
 }
 
 /**
- * Responses 200 with a text that is no JSON, or, for the object storage, with an HTML page. Nothing
- * is carried out.
+ * Responds with status 200 and invalid JSON, or, for the object storage, with an HTML page. The
+ * operation is not carried out.
  */
 interface MalformedJsonEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'malformed-json';
 }
 
-/** Responses without a body. Nothing is carried out. */
+/** Responds without a body. The operation is not carried out. */
 interface EmptyEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'empty';
-  /** From 200 to 599. @defaultValue 500 */
+  /**
+   * The HTTP status, from 200 to 599.
+   * @defaultValue 500
+   */
   readonly status?: number;
 }
 
 /**
- * Of a batch, all items or one fail, while the outer `errcode` is 0. What fails is not carried out.
+ * Makes all items of a batch, or one of them, fail while the outer `errcode` is 0. A failed item is
+ * not carried out.
  */
 interface ItemEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'item';
   /** The item's `status`, e.g. 1. */
   readonly status: number;
   /** The item's `errmsg`, e.g. `STORAGE_FILE_NONEXIST`. */
   readonly errmsg: string;
-  /** The position of the one item that fails, from 0. @defaultValue all items fail */
+  /**
+   * The index of the item that fails, from 0.
+   * @defaultValue all items fail
+   */
   readonly index?: number;
 }
 
-/** Carries the operation out and sends the answer's body slowly. */
+/** Carries out the operation and sends the response body slowly. */
 interface TrickleEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'trickle';
-  /** Bytes a second, from 1. */
+  /** The rate in bytes per second, at least 1. */
   readonly bytesPerSecond: number;
 }
 
 /**
- * Responses another ETag than that of the content, as if the content had been damaged on the way. The
- * operation is carried out.
+ * Responds with a wrong ETag, as if the content had been damaged in transit. The operation is
+ * carried out.
  */
 interface WrongEtagEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'wrong-etag';
 }
 
-/** Responses the whole object, whatever part of it was asked for, as storages without ranges do. */
+/** Responds with the whole object, even to range requests, as storages without ranges do. */
 interface IgnoreRangeEffect {
-  /** Which effect. */
+  /** The kind of the effect. */
   readonly kind: 'ignore-range';
 }
 
-/** What goes wrong. */
+/** The effect of a fault. */
 export type WxCloudEmulatorFaultEffect =
   | ErrcodeEffect
   | StatusEffect
@@ -140,14 +159,39 @@ export type WxCloudEmulatorFaultEffect =
 /** The names of the effects. */
 export type WxCloudEmulatorFaultKind = WxCloudEmulatorFaultEffect['kind'];
 
-/** Something that is to go wrong. */
+/**
+ * A fault to inject.
+ * @example
+ * ```ts
+ * import {
+ *   startWxCloudEmulator,
+ *   type WxCloudEmulatorFault,
+ * } from 'nestjs-wx-cloud-storage/emulator';
+ *
+ * const slowDown: WxCloudEmulatorFault = {
+ *   operation: 'post-object',
+ *   effect: { kind: 'cos-error', cosCode: 'SlowDown' },
+ *   times: 2, // the first two uploads fail
+ * };
+ * const emulator = await startWxCloudEmulator();
+ * const added = emulator.faults.add(slowDown);
+ * added.remove();
+ * await emulator.close();
+ * ```
+ */
 export interface WxCloudEmulatorFault {
-  /** The operation that it befalls; `*` for every one to which the effect applies. */
+  /** The operation that fails; `'*'` for all to which the effect applies. */
   readonly operation: WxCloudEmulatorOperation | '*';
-  /** What goes wrong. */
+  /** The effect. */
   readonly effect: WxCloudEmulatorFaultEffect;
-  /** How many matching requests pass first. @defaultValue 0 */
+  /**
+   * The number of matching requests that pass before the fault takes effect.
+   * @defaultValue 0
+   */
   readonly after?: number;
-  /** How many requests it then befalls; `Infinity` for all. @defaultValue 1 */
+  /**
+   * The number of requests that then fail; `Infinity` for all.
+   * @defaultValue 1
+   */
   readonly times?: number;
 }

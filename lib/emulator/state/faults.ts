@@ -31,27 +31,27 @@ const optional =
   value =>
     value === undefined || check(value);
 
-/** The longest time a Node timer can be set to. */
+/** The maximum delay of a Node timer. */
 const MAX_TIMER_MS = 2_147_483_647;
 
 const AT = [
   (value: unknown) => value === 'request' || value === 'answer',
   "'request' or 'answer'",
 ] as const;
-const COUNT = [optional(isCount), 'a whole number, 0 or more'] as const;
-const STATUS = 'a whole number from 200 to 599';
+const COUNT = [optional(isCount), 'an integer, 0 or more'] as const;
+const STATUS = 'an integer from 200 to 599';
 
 const RULES: Readonly<Record<WxCloudEmulatorFaultKind, EffectRule>> = {
   errcode: {
     operations: JSON_OPERATIONS,
     members: {
-      errcode: [value => isWhole(value) && value !== 0, 'a whole number other than 0'],
-      errmsg: [optional(isText), 'a text'],
+      errcode: [value => isWhole(value) && value !== 0, 'an integer other than 0'],
+      errmsg: [optional(isText), 'a string'],
     },
   },
   status: {
     operations: OPERATIONS,
-    members: { status: [isStatusFrom(200), STATUS], body: [optional(isText), 'a text'] },
+    members: { status: [isStatusFrom(200), STATUS], body: [optional(isText), 'a string'] },
   },
   'cos-error': {
     operations: OBJECT_OPERATIONS,
@@ -60,8 +60,8 @@ const RULES: Readonly<Record<WxCloudEmulatorFaultKind, EffectRule>> = {
         value => typeof value === 'string' && /^\w+$/.test(value),
         'a code such as SlowDown',
       ],
-      status: [optional(isStatusFrom(400)), 'a whole number from 400 to 599'],
-      message: [optional(isText), 'a text'],
+      status: [optional(isStatusFrom(400)), 'an integer from 400 to 599'],
+      message: [optional(isText), 'a string'],
     },
   },
   reset: { operations: OPERATIONS, members: { at: AT, afterBytes: COUNT } },
@@ -71,7 +71,7 @@ const RULES: Readonly<Record<WxCloudEmulatorFaultKind, EffectRule>> = {
     members: {
       delayMs: [
         value => isCount(value) && (value as number) <= MAX_TIMER_MS,
-        `a whole number of milliseconds from 0 to ${MAX_TIMER_MS}`,
+        `an integer of milliseconds from 0 to ${MAX_TIMER_MS}`,
       ],
     },
   },
@@ -80,20 +80,20 @@ const RULES: Readonly<Record<WxCloudEmulatorFaultKind, EffectRule>> = {
   item: {
     operations: BATCH_OPERATIONS,
     members: {
-      status: [value => isWhole(value) && value !== 0, 'a whole number other than 0'],
-      errmsg: [isText, 'a text'],
+      status: [value => isWhole(value) && value !== 0, 'an integer other than 0'],
+      errmsg: [isText, 'a string'],
       index: COUNT,
     },
   },
   trickle: {
     operations: OPERATIONS,
-    members: { bytesPerSecond: [value => isCount(value) && value !== 0, 'a whole number from 1'] },
+    members: { bytesPerSecond: [value => isCount(value) && value !== 0, 'an integer, 1 or more'] },
   },
   'wrong-etag': { operations: OBJECT_OPERATIONS, members: {} },
   'ignore-range': { operations: ['get-object'], members: {} },
 };
 
-/** True when an effect makes sense for an operation. */
+/** Returns true if an effect applies to an operation. */
 function appliesTo(
   effect: WxCloudEmulatorFaultEffect,
   operation: WxCloudEmulatorOperation,
@@ -102,14 +102,14 @@ function appliesTo(
 }
 
 /**
- * Makes sure that a fault is one.
- * @throws {TypeError} naming the member at fault and what was expected
+ * Checks a fault.
+ * @throws {TypeError} if a member is invalid; the message names it and the expected value
  */
 function assertFault(fault: unknown): asserts fault is WxCloudEmulatorFault {
   const given = readMembers(fault, 'fault', ['operation', 'effect', 'after', 'times']);
   const operations: readonly unknown[] = ['*', ...OPERATIONS];
   if (!operations.includes(given['operation'])) {
-    throw new TypeError(`faults.add: operation has to be one of ${operations.join(', ')}.`);
+    throw new TypeError(`faults.add: operation must be one of ${operations.join(', ')}.`);
   }
   const rule = assertEffect(given['effect']);
   const operation = given['operation'] as WxCloudEmulatorOperation | '*';
@@ -122,16 +122,14 @@ function assertFault(fault: unknown): asserts fault is WxCloudEmulatorFault {
   assertMember(given, 'after', COUNT);
   assertMember(given, 'times', [
     optional(value => value === Infinity || (isCount(value) && value !== 0)),
-    'a whole number, 1 or more, or Infinity',
+    'an integer, 1 or more, or Infinity',
   ]);
 }
 
 function assertEffect(value: unknown): EffectRule {
   const kind = typeof value === 'object' && value !== null ? (value as Given)['kind'] : undefined;
   if (typeof kind !== 'string' || !Object.hasOwn(RULES, kind)) {
-    throw new TypeError(
-      `faults.add: effect.kind has to be one of ${Object.keys(RULES).join(', ')}.`,
-    );
+    throw new TypeError(`faults.add: effect.kind must be one of ${Object.keys(RULES).join(', ')}.`);
   }
   const rule = RULES[kind as WxCloudEmulatorFaultKind];
   const given = readMembers(value, 'effect', ['kind', ...Object.keys(rule.members)]);
@@ -144,12 +142,12 @@ function assertMember(
   name: string,
   [check, expected]: readonly [Check, string],
 ): void {
-  if (!check(given[name])) throw new TypeError(`faults.add: ${name} has to be ${expected}.`);
+  if (!check(given[name])) throw new TypeError(`faults.add: ${name} must be ${expected}.`);
 }
 
 function readMembers(value: unknown, what: string, known: readonly string[]): Given {
   if (typeof value !== 'object' || value === null) {
-    throw new TypeError(`faults.add: the ${what} has to be an object.`);
+    throw new TypeError(`faults.add: the ${what} must be an object.`);
   }
   const unknown = Object.keys(value).find(name => !known.includes(name));
   if (unknown !== undefined) {
@@ -160,20 +158,20 @@ function readMembers(value: unknown, what: string, known: readonly string[]): Gi
   return value as Given;
 }
 
-/** What is to go wrong. */
+/** The faults to inject. */
 export interface WxCloudEmulatorFaults {
   /**
-   * Adds a fault. Of several that are due for one request, the one added first takes effect.
-   * @throws {TypeError} when the fault is none, naming the member at fault
+   * Adds a fault. If several are due for a request, the one added first takes effect.
+   * @throws {TypeError} if the fault is invalid; the message names the member
    */
   add(fault: WxCloudEmulatorFault): AddedFault;
   /** Removes all faults. */
   clear(): void;
 }
 
-/** A fault that was added. */
+/** An added fault. */
 interface AddedFault {
-  /** Removes it; nothing happens when it is gone already. */
+  /** Removes the fault; has no effect if it is already gone. */
   remove(): void;
 }
 
@@ -184,7 +182,7 @@ interface PendingFault {
   times: number;
 }
 
-/** The faults that are still to come. */
+/** The faults that can still take effect. */
 export class FaultList implements WxCloudEmulatorFaults {
   #pending: PendingFault[] = [];
 
@@ -202,7 +200,7 @@ export class FaultList implements WxCloudEmulatorFaults {
     this.#pending = [];
   }
 
-  /** Counts a request of an operation, and says what befalls it. */
+  /** Counts a request, and returns the effect of the fault that is due for it, if any. */
   take(operation: WxCloudEmulatorOperation | 'unknown'): WxCloudEmulatorFaultEffect | undefined {
     if (operation === 'unknown') return undefined;
     const matching = this.#pending.filter(fault => matches(fault, operation));

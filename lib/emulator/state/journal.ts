@@ -1,92 +1,88 @@
 import type { WxCloudEmulatorFaultKind } from './fault-effects.js';
 import type { WxCloudEmulatorOperation } from './operation.js';
 
-/** One request that has ended. Holds no token, signature, secret or query. */
+/** A finished request. Contains no token, signature, secret or query. */
 export interface WxCloudEmulatorJournalEntry {
-  /** What was asked for; `unknown` when no route fits. */
+  /** The operation; `'unknown'` if no route matches. */
   readonly operation: WxCloudEmulatorOperation | 'unknown';
   /** The HTTP method. */
   readonly method: string;
-  /** The path as it was sent, percent-encoded, without the query. */
+  /** The path as sent: percent-encoded, without the query. */
   readonly path: string;
   /**
-   * The paths, inside the environment, of the objects that the request is about, each once: that of
-   * an upload link or of an address of the object storage, or all that a list of file IDs names.
-   * Absent when there are none, and when the body of the request was not read: because the request
-   * was refused before, or a fault answered it.
+   * The distinct paths of the objects that the request names: the path of an upload link or of a
+   * URL of the object storage, or those of a list of file IDs of this environment. Absent if there
+   * are none, or if the body was not read because the request was refused or a fault took effect.
    */
   readonly cloudPaths?: readonly string[];
-  /** `sidecar` when it came in at the open API service's address; else absent. */
+  /** `'sidecar'` if the open API service received the request; otherwise absent. */
   readonly via?: 'sidecar';
-  /**
-   * The `Origin` header: the web site whose page sent the request straight from a browser; absent
-   * for all others.
-   */
+  /** The `Origin` header: the web site whose page sent the request from a browser, if any. */
   readonly origin?: string;
   /**
-   * True when a browser sent the request, as its `Origin` or `Sec-Fetch-Site` header tells: those
-   * for the images of a page name no origin. Else absent.
+   * True if a browser sent the request, according to `Origin` or `Sec-Fetch-Site`; otherwise
+   * absent. Requests for the images of a page have no `Origin`.
    */
   readonly fromBrowser?: true;
-  /** The HTTP status that was sent; 0 when the connection ended before one was. */
+  /** The HTTP status; 0 if the connection ended before a status was sent. */
   readonly status: number;
-  /** The `errcode` of a JSON answer, when it is not 0. */
+  /** The `errcode` of a JSON response, if it is not 0. */
   readonly errcode?: number;
   /** The `<Code>` of an XML error document. */
   readonly cosCode?: string;
-  /** How many bytes of the request's body were read. */
+  /** The number of bytes read from the request body. */
   readonly requestBytes: number;
-  /** How many bytes of the answer's body were written. */
+  /** The number of bytes written to the response body. */
   readonly responseBytes: number;
-  /** The duration of the request in milliseconds: from its head to the last byte of the answer. */
+  /** The duration in milliseconds, from the head of the request to the end of the response. */
   readonly durationMs: number;
-  /** The kind of the fault that took effect, when one did. */
+  /** The kind of the fault that took effect, if any. */
   readonly fault?: WxCloudEmulatorFaultKind;
   /**
-   * True when the connection ended before the answer was complete, by the client or by a fault;
-   * else absent.
+   * True if the client or a fault ended the connection before the response was complete; otherwise
+   * absent.
    */
   readonly aborted?: true;
 }
 
-/** Gets the entry of each request that has ended. */
+/** A function that is called with the entry of each finished request. */
 export type RequestListener = (entry: WxCloudEmulatorJournalEntry) => void;
 
-/** How many entries the journal keeps. */
+/** The number of entries that the journal keeps. */
 export const JOURNAL_LIMIT = 10_000;
 
-/** The newest requests, oldest first. */
+/** The latest requests, oldest first. */
 export class Journal {
   readonly #onRequest: RequestListener | undefined;
   #entries: WxCloudEmulatorJournalEntry[] = [];
 
-  /** Is empty. `onRequest` gets each entry as soon as it is there. */
+  /** Creates an empty journal that passes each new entry to `onRequest`. */
   constructor(onRequest: RequestListener | undefined) {
     this.#onRequest = onRequest;
   }
 
-  /** A copy of the newest entries. */
+  /** A copy of the latest entries. */
   get entries(): readonly WxCloudEmulatorJournalEntry[] {
     return this.#entries.slice(-JOURNAL_LIMIT);
   }
 
-  /** Appends an entry; the oldest are given up beyond the limit. */
+  /** Appends an entry. Drops the oldest beyond the limit. */
   add(entry: WxCloudEmulatorJournalEntry): void {
     this.#entries.push(Object.freeze(entry));
     if (this.#entries.length >= 2 * JOURNAL_LIMIT) this.#entries = [...this.entries];
-    this.#tell(entry);
+    this.#notify(entry);
   }
 
-  /** Forgets all. */
+  /** Deletes all entries. */
   clear(): void {
     this.#entries = [];
   }
 
-  #tell(entry: WxCloudEmulatorJournalEntry): void {
+  #notify(entry: WxCloudEmulatorJournalEntry): void {
     try {
       this.#onRequest?.(entry);
     } catch (error) {
-      // The request of a client is not to fail for it.
+      // An error of the listener must not fail the client's request.
       process.emitWarning(`startWxCloudEmulator: onRequest threw: ${String(error)}`);
     }
   }

@@ -6,10 +6,10 @@ import {
   type StoredObject,
 } from './object-store.js';
 
-/** Small objects are copied, so that they do not keep whole network buffers alive. */
+/** Smaller objects are copied, so that they do not retain entire network buffers. */
 const MAX_COPIED_BYTES = 16_384;
 
-/** Keeps objects in memory, as the chunks in which they came. */
+/** Stores objects in memory, in the chunks in which they were received. */
 export class MemoryStore implements ObjectStore {
   readonly #objects = new Map<string, StoredObject>();
   readonly #contents = new Map<string, readonly Buffer[]>();

@@ -1,7 +1,7 @@
-/** What can be set up wrongly, or be in a bad state, around an application. */
+/** A wrong setting, or a bad state, in the environment of an application. */
 export type WxCloudEmulatorMisconfiguration = TokenMisconfiguration | SidecarMisconfiguration;
 
-/** What the two token calls are refused for, however right their parameters are. */
+/** The reasons to refuse token calls with correct parameters. */
 export type TokenMisconfiguration =
   | 'ip-not-whitelisted'
   | 'ip-not-registered'
@@ -14,7 +14,7 @@ export type TokenMisconfiguration =
   | 'quota-used-up'
   | 'quota-of-the-minute';
 
-/** What is wrong with the open API service. */
+/** The misconfigurations of the open API service. */
 export type SidecarMisconfiguration =
   | 'path-not-listed'
   | 'path-refused'
@@ -23,13 +23,13 @@ export type SidecarMisconfiguration =
   | 'secret-missing'
   | 'token-not-ready';
 
-/** A misconfiguration that is played. */
+/** A simulated misconfiguration. */
 export interface PlayedMisconfiguration {
-  /** Sets it right; nothing happens when that was done already. */
+  /** Ends the simulation; has no effect if it has already ended. */
   remove(): void;
 }
 
-/** The order of this table is the one in which the names are shown. */
+/** All names, in the order in which messages list them. */
 const NAMES = Object.keys({
   'ip-not-whitelisted': true,
   'ip-not-registered': true,
@@ -49,14 +49,17 @@ const NAMES = Object.keys({
   'token-not-ready': true,
 } satisfies Readonly<Record<WxCloudEmulatorMisconfiguration, true>>);
 
-/** The misconfigurations that are played. */
+/** The simulated misconfigurations. */
 export class MisconfigurationList {
   #played: { readonly name: WxCloudEmulatorMisconfiguration }[] = [];
 
-  /** Plays one until it is removed. @throws {TypeError} when there is none of this name */
+  /**
+   * Simulates a misconfiguration until it is removed.
+   * @throws {TypeError} if the name is unknown
+   */
   add(name: WxCloudEmulatorMisconfiguration): PlayedMisconfiguration {
     if (!NAMES.includes(name)) {
-      throw new TypeError(`misconfigure: the name has to be one of ${NAMES.join(', ')}.`);
+      throw new TypeError(`misconfigure: the name must be one of ${NAMES.join(', ')}.`);
     }
     const entry = { name };
     this.#played.push(entry);
@@ -72,7 +75,9 @@ export class MisconfigurationList {
     this.#played = [];
   }
 
-  /** The one that was added first, of those with a place in a table. */
+  /**
+   * Returns the table entry of the misconfiguration that was added first, if any is in the table.
+   */
   firstIn<T>(table: Readonly<Record<string, T>>): T | undefined {
     const first = this.#played.find(({ name }) => Object.hasOwn(table, name));
     return first === undefined ? undefined : table[first.name];

@@ -1,11 +1,11 @@
-/** Content is read in chunks of at most this many bytes. */
+/** The maximum size of the chunks in which content is read. */
 export const CHUNK_BYTES = 262_144;
 
-/** What is known of a stored object. */
+/** The metadata of a stored object. */
 export interface StoredObject {
   /** The object's path, without a leading slash. */
   readonly cloudPath: string;
-  /** How many bytes it has. */
+  /** The size in bytes. */
   readonly size: number;
   /** The media type from the form field `Content-Type`. */
   readonly contentType: string;
@@ -13,44 +13,44 @@ export interface StoredObject {
   readonly contentEncoding?: string | undefined;
   /** The MD5 of its content in hex, without quotes. */
   readonly etag: string;
-  /** Milliseconds since 1970. */
+  /** The time of the upload in milliseconds since 1970. */
   readonly lastModifiedMs: number;
-  /** True when it was stored with the right `x-cos-meta-fileid`, so that its file ID works. */
+  /** True if the file ID works: the object was stored with the right `x-cos-meta-fileid`. */
   readonly fileIdAlive: boolean;
 }
 
-/** An object on its way into the store. Ends with one call of `commit` or `discard`. */
+/** An object that is being received. Must be ended by one call of `commit` or `discard`. */
 export interface IncomingObject {
-  /** Adds bytes. */
+  /** Appends a chunk. */
   write(chunk: Buffer): Promise<void>;
-  /** Puts the object in its place, over one of the same path. */
+  /** Stores the object at its path and replaces an existing one. */
   commit(object: StoredObject): Promise<void>;
-  /** Leaves nothing behind. */
+  /** Deletes what has been received. */
   discard(): Promise<void>;
 }
 
-/** An object's content, open for reading, even when the object is removed or replaced meanwhile. */
+/** An object's content, which stays readable even if the object is deleted or replaced. */
 export interface ObjectContent {
-  /** What is known of the object. */
+  /** The metadata of the object. */
   readonly object: StoredObject;
-  /** Reads the bytes from `start` up to, without, `end`. */
+  /** Reads the bytes from `start` to `end` (exclusive). */
   read(start: number, end: number): AsyncIterable<Buffer>;
-  /** Has to be called once. */
+  /** Releases the content. Must be called once. */
   close(): Promise<void>;
 }
 
-/** Where the objects are. */
+/** A store for objects. */
 export interface ObjectStore {
   /** All objects by path. */
   readonly objects: ReadonlyMap<string, StoredObject>;
-  /** Begins a new object. */
+  /** Starts to receive an object. */
   create(): Promise<IncomingObject>;
-  /** Opens an object; undefined when there is none. */
+  /** Opens an object; returns undefined if it does not exist. */
   open(cloudPath: string): Promise<ObjectContent | undefined>;
-  /** Removes an object; does nothing when there is none. */
+  /** Deletes an object; has no effect if it does not exist. */
   delete(cloudPath: string): Promise<void>;
-  /** Removes all. */
+  /** Deletes all objects. */
   clear(): Promise<void>;
-  /** Gives up what the store holds, but not the objects; nothing may be called after that. */
+  /** Releases resources and keeps the objects. No method may be called afterwards. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** What a request asks the emulator to do; one name for each route. */
+/** An operation of the emulator; each route has one. */
 export type WxCloudEmulatorOperation =
   | 'token'
   | 'stable-token'
@@ -9,7 +9,7 @@ export type WxCloudEmulatorOperation =
   | 'get-object'
   | 'head-object';
 
-/** The operations of `api.weixin.qq.com`, which answer JSON. */
+/** The operations of `api.weixin.qq.com`, which return JSON. */
 export const JSON_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'token',
   'stable-token',
@@ -18,14 +18,14 @@ export const JSON_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'delete-files',
 ];
 
-/** The operations of the object storage, whose errors are XML. */
+/** The operations of the object storage, which return XML errors. */
 export const OBJECT_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'post-object',
   'get-object',
   'head-object',
 ];
 
-/** The operations that answer a list with one item a file. */
+/** The operations that return a list with one item per file. */
 export const BATCH_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'download-links',
   'delete-files',

@@ -1,4 +1,7 @@
-/** The documented codes and their statuses. @see https://cloud.tencent.com/document/api/436/7730 */
+/**
+ * The documented codes by HTTP status.
+ * @see https://cloud.tencent.com/document/api/436/7730
+ */
 const STATUSES: Readonly<Record<number, readonly string[]>> = {
   402: ['PaymentRequired'],
   403: [
@@ -19,12 +22,12 @@ const STATUSES: Readonly<Record<number, readonly string[]>> = {
   503: ['ServiceUnavailable', 'SlowDown'],
 };
 
-/** A JSON endpoint refuses a request: HTTP 200 with an `errcode`. */
+/** A refusal of a JSON endpoint: HTTP 200 with an `errcode`. */
 export class ApiRefusal extends Error {
   /** The `errcode`. */
   readonly errcode: number;
 
-  /** The text is the `errmsg`, without its request ID. */
+  /** Creates a refusal. `errmsg` has no request ID; the response appends it. */
   constructor(errcode: number, errmsg: string) {
     super(errmsg);
     this.name = 'ApiRefusal';
@@ -32,20 +35,20 @@ export class ApiRefusal extends Error {
   }
 }
 
-/** The HTTP status of a COS error code; 400 for all that have no other. */
+/** Returns the HTTP status of a COS error code; 400 for codes that are not in the table. */
 export function statusOfCosCode(cosCode: string): number {
   const found = Object.entries(STATUSES).find(([, codes]) => codes.includes(cosCode));
   return found === undefined ? 400 : Number(found[0]);
 }
 
-/** The object storage refuses a request with an XML error document. */
+/** A refusal of the object storage, with an XML error document. */
 export class CosRefusal extends Error {
   /** The `<Code>`. */
   readonly cosCode: string;
-  /** Headers that go with it. */
+  /** Additional response headers. */
   readonly headers: Readonly<Record<string, string>>;
 
-  /** The text is the `<Message>`. */
+  /** Creates a refusal. `message` is the `<Message>`. */
   constructor(cosCode: string, message: string, headers: Readonly<Record<string, string>> = {}) {
     super(message);
     this.name = 'CosRefusal';

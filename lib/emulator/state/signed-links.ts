@@ -2,7 +2,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from './emulator-options.js';
 import { CosRefusal } from './refusals.js';
 
-/** What lets one form upload pass. */
+/** The form fields that permit one form upload. */
 interface UploadGrant {
   /** Form field `x-cos-security-token`. */
   readonly securityToken: string;
@@ -17,32 +17,33 @@ interface LinkRecord {
   isExpired: boolean;
 }
 
+/** The state of a download link. */
 type DownloadLinkState = 'valid' | 'expired' | 'wrong';
 
-/** As in the documented sample. */
+/** The validity of upload links, as in the documented sample. */
 const WINDOW_SECONDS = 900;
-/** Older links are forgotten. */
+/** The number of upload links that are kept; older ones are dropped. */
 const MAX_RECORDS = 20_000;
 const SERIAL_DIGITS = 8;
 
-/** The end of a signature's window in unix seconds; undefined when the text is no signature. */
+/** Reads the end of a signature's validity in Unix seconds; undefined if it is not a signature. */
 function readSignatureEnd(signature: string): number | undefined {
   const end = /(?:^|&)q-sign-time=\d+;(\d+)(?:&|$)/.exec(signature)?.[1];
   return end === undefined ? undefined : Number(end);
 }
 
-/** Hands out upload links, and checks the forms that come with them. */
+/** Issues upload links and verifies the forms that use them. */
 export class UploadLinks {
   readonly #records = new Map<string, LinkRecord>();
   readonly #secretKey = randomBytes(20).toString('hex');
   readonly #clock: Clock;
 
-  /** Signs with a key of its own, so that links of an earlier start do not verify. */
+  /** Creates a new key, so that links of an earlier start are invalid. */
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** A link for one path, valid for 900 seconds. */
+  /** Issues a link for one path that is valid for 900 seconds. */
   issue(path: string): UploadGrant {
     const start = Math.floor(this.#clock.now() / 1_000);
     const secretId = `AKID${randomBytes(16).toString('hex')}`;
@@ -59,7 +60,10 @@ export class UploadLinks {
     };
   }
 
-  /** Makes sure that a link allows a form. @throws {@link CosRefusal} */
+  /**
+   * Checks that a link permits a form with these fields.
+   * @throws {@link CosRefusal}
+   */
   verify({
     key,
     signature,
@@ -86,26 +90,26 @@ export class UploadLinks {
   }
 
   /**
-   * True when an `x-cos-meta-fileid` belongs to a path; only then does the object's file ID live.
+   * Returns true if an `x-cos-meta-fileid` belongs to a path; otherwise the file ID does not work.
    */
   isMetaFileIdOf(path: string, metaFileId: string | undefined): boolean {
     const [nonce = '', seal = ''] = (metaFileId ?? '').split('.');
     return seal === this.#seal(nonce, path);
   }
 
-  /** Lets every link issued so far be expired. */
+  /** Expires all links issued so far. */
   expireAll(): void {
     for (const record of this.#records.values()) record.isExpired = true;
   }
 
-  /** Forgets every link. */
+  /** Deletes all links. */
   clear(): void {
     this.#records.clear();
   }
 
   /**
-   * The signature string of a form upload, without any header or parameter in it. `keyTime` is
-   * `<start>;<end>` in unix seconds.
+   * Creates the signature of a form upload; it covers no headers and no parameters. `keyTime` is
+   * `<start>;<end>` in Unix seconds.
    * @see https://cloud.tencent.com/document/api/436/7778
    */
   #sign(cloudPath: string, secretId: string, keyTime: string): string {
@@ -125,21 +129,19 @@ export class UploadLinks {
   }
 }
 
-/** Signs download links with `sign` and `t`, and checks them. */
+/** Issues and checks download links, which are signed by the parameters `sign` and `t`. */
 export class SignedDownloadLinks {
   readonly #clock: Clock;
   #key = randomBytes(32);
   #serial = 0;
   #expiredUpTo = 0;
 
-  /** Signs with a key of its own, so that links of an earlier start do not verify. */
+  /** Creates a new key, so that links of an earlier start are invalid. */
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /**
-   * The query of a link to a path that is valid for so many seconds: `sign=<hex>&t=<unix seconds>`.
-   */
+  /** Issues a link to a path and returns its query: `sign=<hex>&t=<Unix seconds>`. */
   issue(path: string, maxAgeSeconds: number): string {
     this.#serial += 1;
     const serial = this.#serial.toString(16).padStart(SERIAL_DIGITS, '0');
@@ -147,7 +149,7 @@ export class SignedDownloadLinks {
     return `sign=${this.#sign(serial, path, t)}&t=${t}`;
   }
 
-  /** What the query of a link to a path is worth now; other parameters in it do not count. */
+  /** Checks the query of a link to a path; ignores other parameters. */
   check(path: string, query: URLSearchParams): DownloadLinkState {
     const sign = query.get('sign') ?? '';
     const t = query.get('t') ?? '';
@@ -158,12 +160,12 @@ export class SignedDownloadLinks {
     return isExpired ? 'expired' : 'valid';
   }
 
-  /** Lets every link issued so far be expired. */
+  /** Expires all links issued so far. */
   expireAll(): void {
     this.#expiredUpTo = this.#serial;
   }
 
-  /** Lets no link issued so far verify. */
+  /** Makes all links issued so far invalid. */
   clear(): void {
     this.#key = randomBytes(32);
     this.#serial = 0;

@@ -2,42 +2,46 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from './emulator-options.js';
 import { ApiRefusal } from './refusals.js';
 
-/** An access token that was handed out. */
+/** An issued access token. */
 export interface IssuedToken {
   /** The token. */
   readonly token: string;
-  /** Whole seconds until it expires, 1 at least. */
+  /** The remaining lifetime in whole seconds, at least 1. */
   readonly expiresInSeconds: number;
 }
 
-/** What an access token is worth. */
+/** The state of an access token. */
 export type TokenState = 'valid' | 'replaced' | 'expired' | 'unknown';
 
-/** By which parameter a token is sent. */
+/** The parameter by which a token is sent. */
 export type TokenKind = 'access_token' | 'cloudbase_access_token';
 
 interface TokenRecord {
   readonly token: string;
   readonly kind: TokenKind;
   expiresAtMs: number;
-  /** From then on a newer token has taken its place. */
+  /** The time from which a newer token has replaced it. */
   voidAtMs: number;
 }
 
 /**
- * How long a classic token outlives its successor, and how early the platform renews a stable one.
+ * The time for which a replaced classic token stays valid, and the remaining lifetime at which a
+ * stable token is renewed.
  * @see https://developers.weixin.qq.com/doc/service/guide/dev/api
  */
 const OVERLAP_MS = 300_000;
-/** @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html */
+/**
+ * The lifetime of tokens in containers.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
+ */
 const CLOUDBASE_LIFE_MS = 1_800_000;
 const FORCED_INTERVAL_MS = 30_000;
 const FORCED_PER_DAY = 20;
 const DAY_MS = 86_400_000;
-/** Older tokens are forgotten. */
+/** The number of tokens that are kept; older ones are dropped. */
 const MAX_RECORDS = 20_000;
 
-/** Hands out tokens of all kinds, and knows what became of them. One kind never voids another. */
+/** Issues tokens and tracks their state. A token never replaces one of another kind. */
 export class TokenIssuer {
   readonly #records = new Map<string, TokenRecord>();
   readonly #clock: Clock;
@@ -46,13 +50,13 @@ export class TokenIssuer {
   #stable: TokenRecord | undefined;
   #forcedAtMs: number[] = [];
 
-  /** Has issued no token yet. */
+  /** Creates an issuer without tokens. */
   constructor(ttlSeconds: number, clock: Clock) {
     this.#lifeMs = ttlSeconds * 1_000;
     this.#clock = clock;
   }
 
-  /** A new token each time; the one before is void 5 minutes later. */
+  /** Issues a new token. The previous one stays valid for 5 minutes. */
   issueClassic(): IssuedToken {
     const now = this.#clock.now();
     if (this.#classic !== undefined) this.#classic.voidAtMs = now + OVERLAP_MS;
@@ -61,8 +65,8 @@ export class TokenIssuer {
   }
 
   /**
-   * The same token while it is valid, until 5 minutes before it expires (half its life, if that is
-   * shorter).
+   * Issues the same token until 5 minutes before it expires, or half its lifetime if that is
+   * shorter; then a new one.
    */
   issueStable(): IssuedToken {
     const now = this.#clock.now();
@@ -74,9 +78,9 @@ export class TokenIssuer {
   }
 
   /**
-   * A new token; the ones before are void at once. Within 30 seconds of the last time, the current
-   * one.
-   * @throws {@link ApiRefusal} 45009 from the 21st time of a day on
+   * Issues a new token; the previous one is invalid at once. Within 30 seconds of the last forced
+   * refresh, issues the current one.
+   * @throws {@link ApiRefusal} 45009 after 20 forced refreshes within 24 hours
    */
   issueForced(): IssuedToken {
     const now = this.#clock.now();
@@ -92,16 +96,13 @@ export class TokenIssuer {
     return this.#toIssued(this.#stable, now);
   }
 
-  /**
-   * A new token each time, as the platform writes it into a container's file; the ones before live
-   * on.
-   */
+  /** Issues a new token of a container's file. The previous ones stay valid. */
   issueCloudbase(): string {
     const now = this.#clock.now();
     return this.#create(now, CLOUDBASE_LIFE_MS, 'cloudbase_access_token').token;
   }
 
-  /** What a token is worth now, sent by this parameter. */
+  /** Returns the state of a token that is sent by this parameter. */
   stateOf(token: string, kind: TokenKind): TokenState {
     const record = this.#records.get(token);
     const now = this.#clock.now();
@@ -110,7 +111,7 @@ export class TokenIssuer {
     return now >= record.voidAtMs ? 'replaced' : 'valid';
   }
 
-  /** Lets every token issued so far be expired. */
+  /** Expires all tokens issued so far. */
   expireAll(): void {
     const now = this.#clock.now();
     for (const record of this.#records.values())
@@ -119,7 +120,7 @@ export class TokenIssuer {
     this.#stable = undefined;
   }
 
-  /** Forgets every token, and how often a refresh was forced. */
+  /** Deletes all tokens and the count of forced refreshes. */
   clear(): void {
     this.#records.clear();
     this.#classic = undefined;

@@ -210,7 +210,7 @@ describe('two emulators', () => {
     const other = await startWxCloudEmulator();
     const port = Number(new URL(other.url).port);
     await emulator.close();
-    await expect(startWxCloudEmulator({ dataDir, port })).rejects.toThrow(/is taken/);
+    await expect(startWxCloudEmulator({ dataDir, port })).rejects.toThrow(/is in use/);
     await other.close();
     emulator = await startWxCloudEmulator({ dataDir });
     expect(await readdir(join(dataDir, emulator.bucket))).toHaveLength(1);
@@ -307,7 +307,7 @@ describe('metadata in dataDir', () => {
     await writeFile(String(ofB), change({ contentFile })(text));
     const warn = jest.spyOn(process, 'emitWarning').mockReturnValue();
     emulator = await startWxCloudEmulator({ dataDir });
-    expect(warn.mock.calls).toEqual([[expect.stringContaining('that of another object')]]);
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('belongs to another object')]]);
     warn.mockRestore();
     expect(emulator.objects).toHaveLength(1);
   });

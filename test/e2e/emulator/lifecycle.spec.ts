@@ -85,13 +85,13 @@ describe('startWxCloudEmulator', () => {
   });
 
   it('refuses options that are no object', async () => {
-    await expect(startWxCloudEmulator(3 as never)).rejects.toThrow('have to be an object');
+    await expect(startWxCloudEmulator(3 as never)).rejects.toThrow('must be an object');
   });
 
   it('names a port that is taken, in one line', async () => {
     const port = Number(new URL(emulator.url).port);
     await expect(startWxCloudEmulator({ port })).rejects.toThrow(
-      `startWxCloudEmulator: port ${port} of 127.0.0.1 is taken. Choose another one, or leave it out for a free one.`,
+      `startWxCloudEmulator: port ${port} of 127.0.0.1 is in use. Choose another one, or omit the option to use a free port.`,
     );
   });
 
@@ -283,8 +283,6 @@ describe('inspection', () => {
 
 describe('readObject', () => {
   it('rejects for an object that does not exist', async () => {
-    await expect(emulator.readObject('none')).rejects.toThrow(
-      'The emulator holds no object "none".',
-    );
+    await expect(emulator.readObject('none')).rejects.toThrow('The emulator has no object "none".');
   });
 });

@@ -165,7 +165,7 @@ describe('misconfigure', () => {
       emulator.misconfigure(name as WxCloudEmulatorMisconfiguration);
     const names = [...TOKEN_CODES.map(([known]) => known), 'no-sidecar', 'token-not-ready'];
     expect(misconfigure).toThrow(TypeError);
-    expect(misconfigure).toThrow(/^misconfigure: the name has to be one of .*\.$/);
+    expect(misconfigure).toThrow(/^misconfigure: the name must be one of .*\.$/);
     names.forEach(known => expect(misconfigure).toThrow(known));
   });
 

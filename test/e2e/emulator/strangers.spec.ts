@@ -46,7 +46,9 @@ describe('a request under another name', () => {
       const host = template.replace('{port}', portOf(url));
       const answer = await send(url, { method, body, headers: { host, origin: `http://${host}` } });
       expect([url, answer.status]).toEqual([url, 403]);
-      expect(answer.text).toMatch(/^The emulator was called under a name .+ allowedHosts\.\n$/);
+      expect(answer.text).toMatch(
+        /^The emulator was called by an unknown host name\. .+ allowedHosts\.\n$/,
+      );
       expect(answer.headers['access-control-allow-origin']).toBeUndefined();
     }
     expect(emulator.journal.slice(-6).map(({ operation }) => operation)).toEqual(

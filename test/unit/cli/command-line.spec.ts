@@ -42,15 +42,15 @@ describe('readCommandLine', () => {
   });
 
   it.each([
-    [[], 'A command is missing.'],
-    [['emulate'], 'There is no command "emulate".'],
-    [['\u001B[2J\u202Ex'], 'There is no command "?[2J?x".'],
+    [[], 'Missing command.'],
+    [['emulate'], 'Unknown command "emulate".'],
+    [['\u001B[2J\u202Ex'], 'Unknown command "?[2J?x".'],
     [['emulator', '--prot', '4100'], "Unknown option '--prot'."],
     [['emulator', '--port'], "Option '--port <value>' argument missing."],
     [['emulator', '--port', '--env'], "Option '--port' argument is ambiguous."],
-    [['emulator', '--port', 'http'], '--port has to be a whole number.'],
+    [['emulator', '--port', 'http'], '--port must be an integer, 0 or more.'],
     [['emulator', '--port', '-1'], "Option '--port' argument is ambiguous."],
-    [['emulator', '--latency-ms', '1.5'], '--latency-ms has to be a whole number.'],
+    [['emulator', '--latency-ms', '1.5'], '--latency-ms must be an integer, 0 or more.'],
     [['emulator', 'now'], "Unexpected argument 'now'."],
     [
       ['emulator', '\n\u0007'.repeat(300)],
@@ -68,7 +68,7 @@ describe('readCommandLine', () => {
     'refuses the secret %j, which a line of .env cannot hold as it is, without repeating it',
     secret => {
       const read = (): unknown => readCommandLine(['emulator', `--secret=${secret}`]);
-      const message = '--secret has to be of letters, digits, "_", ".", ":" and "-".';
+      const message = '--secret must consist of letters, digits, "_", ".", ":" and "-".';
       expect(read).toThrow(expect.objectContaining({ message }));
     },
   );

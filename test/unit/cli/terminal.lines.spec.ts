@@ -86,11 +86,11 @@ describe('describeCheck', () => {
 
   it('has a line for each part', () => {
     expect(describeCheck(fine, false)).toEqual([
-      'ok      credential: WeChat gives an access token',
-      'ok      environment: WeChat gives an upload link for the environment',
-      'skipped write: not asked for: --bucket',
-      'skipped read: not asked for: --bucket',
-      'skipped delete: not asked for: --bucket',
+      'ok      credential: WeChat returns an access token',
+      'ok      environment: WeChat returns an upload link for the environment',
+      'skipped write: needs --bucket',
+      'skipped read: needs --bucket',
+      'skipped delete: needs --bucket',
     ]);
   });
 
