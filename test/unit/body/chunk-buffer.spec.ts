@@ -9,7 +9,7 @@ const numbered = (size: number): Buffer => Buffer.from(Array.from({ length: size
 describe('ChunkBuffer', () => {
   it.each([
     ['nothing', []],
-    ['empty pieces', [0, 0]],
+    ['empty chunks', [0, 0]],
     ['one byte', [1]],
     ['a full block', [4_096]],
     ['a block and a byte', [4_096, 1]],
@@ -18,17 +18,17 @@ describe('ChunkBuffer', () => {
     ['a small and a large one', [10, 100_000]],
     ['large and small ones by turns', [5_000, 1, 5_000, 1, 5_000, 1]],
     ['an empty one between small ones', [1, 0, 1]],
-  ])('gives back %s as it came', (_, sizes) => {
-    const pieces = sizes.map(size => numbered(size));
+  ])('returns %s unchanged', (_, sizes) => {
+    const chunks = sizes.map(size => numbered(size));
     const kept = new ChunkBuffer(makeBudget());
-    for (const piece of pieces) kept.append(piece);
+    for (const chunk of chunks) kept.append(chunk);
 
-    const expected = Buffer.concat(pieces);
+    const expected = Buffer.concat(chunks);
     expect(kept.size).toBe(expected.byteLength);
     expect(Buffer.concat(kept.blocks).equals(expected)).toBe(true);
   });
 
-  it('needs few blocks for a body that comes byte by byte', () => {
+  it('needs few blocks for a body that arrives byte by byte', () => {
     const kept = new ChunkBuffer(makeBudget());
     for (const byte of numbered(100_000)) kept.append(Buffer.of(byte));
 
@@ -36,25 +36,25 @@ describe('ChunkBuffer', () => {
     expect(kept.blocks.length).toBeLessThan(35);
   });
 
-  it('keeps copies', () => {
-    const piece = Buffer.from('before');
+  it('copies what it is given', () => {
+    const chunk = Buffer.from('before');
     const kept = new ChunkBuffer(makeBudget());
-    kept.append(piece);
-    piece.fill('x');
+    kept.append(chunk);
+    chunk.fill('x');
     expect(String(Buffer.concat(kept.blocks))).toBe('before');
   });
 
   it.each([
     ['copied', 40_000],
     ['kept as it is', 50_000],
-  ])('has a part of a given buffer %s, by how much of it is the part', (what, size) => {
+  ])('keeps a part of an owned buffer %s, depending on its share of the buffer', (what, size) => {
     const buffer = Buffer.alloc(65_536);
     const kept = new ChunkBuffer(makeBudget(), true);
     kept.append(buffer.subarray(0, size));
     expect(kept.blocks[0]?.buffer === buffer.buffer).toBe(what === 'kept as it is');
   });
 
-  it('counts towards the budget until blocks are taken or let go of', () => {
+  it('counts towards the budget until its blocks are taken or released', () => {
     const use = startMemoryUse();
     const kept = new ChunkBuffer(new MemoryBudget(BUDGET_BYTES, use), true);
     for (const size of [5_000, 10, 6_000]) expect(kept.tryAppend(Buffer.alloc(size))).toBe(true);
@@ -66,7 +66,7 @@ describe('ChunkBuffer', () => {
     expect([kept.size, use.usedBytes, kept.shift()]).toEqual([0, 0, undefined]);
   });
 
-  it('takes nothing that the budget has no room for, but what is on its way to disk', () => {
+  it('takes nothing beyond the budget except what is on its way to disk', () => {
     const use = startMemoryUse();
     const kept = new ChunkBuffer(new MemoryBudget(8_000, use));
     expect([kept.tryAppend(numbered(7_000)), kept.tryAppend(numbered(1))]).toEqual([true, false]);

@@ -14,14 +14,14 @@ function makeQueue({ limitBytes = 1_000_000, budgetBytes = 1_000_000 } = {}) {
   return { source, use, budget, queue };
 }
 
-/** Whether a promise has been settled by now. */
+/** Returns whether a promise has settled by now. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   const pending = Symbol('pending');
   return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
 }
 
 describe('ChunkQueue', () => {
-  it('gives pieces in their order, whoever is first', async () => {
+  it('returns chunks in order, whether the reader or the source is first', async () => {
     const { queue } = makeQueue();
     const early = queue.next();
     queue.add(A);
@@ -33,14 +33,14 @@ describe('ChunkQueue', () => {
     await expect(queue.next()).resolves.toEqual(NO_MORE);
   });
 
-  it('tells whoever waits that there is no more', async () => {
+  it('ends a waiting reader', async () => {
     const { queue } = makeQueue();
     const waiting = queue.next();
     queue.end();
     await expect(waiting).resolves.toEqual(NO_MORE);
   });
 
-  it('pauses its source once more than 64 KiB are waiting, and lets it go on when less are', async () => {
+  it('pauses its source above 64 KiB of waiting chunks and resumes it below', async () => {
     const { queue, source } = makeQueue();
     queue.add(LARGE);
     expect(source.pause).toHaveBeenCalledTimes(1);
@@ -53,7 +53,7 @@ describe('ChunkQueue', () => {
     ['ends', (queue: ChunkQueue) => queue.end()],
     ['fails', (queue: ChunkQueue) => queue.fail(new Error('broken'))],
     ['is given up', (queue: ChunkQueue) => queue.return()],
-  ])('lets its source go on when it %s', (_, finish) => {
+  ])('resumes its source when it %s', (_, finish) => {
     const { queue, source } = makeQueue();
     queue.add(LARGE);
     finish(queue);
@@ -62,7 +62,7 @@ describe('ChunkQueue', () => {
     expect(source.pause).toHaveBeenCalledTimes(1);
   });
 
-  it('does not pause its source while somebody waits', async () => {
+  it('does not pause its source while a reader waits', async () => {
     const { queue, source } = makeQueue();
     const waiting = queue.next();
     queue.add(LARGE);
@@ -70,7 +70,7 @@ describe('ChunkQueue', () => {
     expect(source.pause).not.toHaveBeenCalled();
   });
 
-  it('may reach its limit, and fails behind it', async () => {
+  it('may reach its limit and fails beyond it', async () => {
     const { queue } = makeQueue({ limitBytes: 2 });
     queue.add(A);
     queue.add(A);
@@ -83,7 +83,7 @@ describe('ChunkQueue', () => {
     });
   });
 
-  it('tells its failure once more, and keeps the first one', async () => {
+  it('keeps its first failure and reports it to every later reader', async () => {
     const { queue } = makeQueue();
     const first = new Error('first');
     queue.fail(first);
@@ -96,7 +96,7 @@ describe('ChunkQueue', () => {
     ['it has ended', (queue: ChunkQueue) => queue.end()],
     ['it has failed', (queue: ChunkQueue) => queue.fail(new Error('broken'))],
     ['much of it is waiting', (queue: ChunkQueue) => queue.add(LARGE)],
-  ])('is ready when %s, and not before', async (_, finish) => {
+  ])('becomes ready when %s, and not before', async (_, finish) => {
     const { queue } = makeQueue();
     queue.add(A);
     expect(await isSettled(queue.ready)).toBe(false);
@@ -104,7 +104,7 @@ describe('ChunkQueue', () => {
     expect(await isSettled(queue.ready)).toBe(true);
   });
 
-  it('gives itself as a whole when it has ended and nobody has taken a piece', () => {
+  it('can be taken as a whole once it has ended unread', () => {
     const { queue } = makeQueue();
     queue.add(A);
     expect(queue.takeWhole()).toBeUndefined();
@@ -113,7 +113,7 @@ describe('ChunkQueue', () => {
     expect(queue.takeWhole()?.blocks).toEqual([A, LARGE]);
   });
 
-  it('does not give itself as a whole when a piece is missing, or after a failure', async () => {
+  it('cannot be taken as a whole after a read or a failure', async () => {
     const read = makeQueue().queue;
     read.add(A);
     await read.next();
@@ -125,13 +125,13 @@ describe('ChunkQueue', () => {
   });
 });
 
-describe('a queue and the memory budget', () => {
+describe('ChunkQueue with a memory budget', () => {
   it.each<[string, (queue: ChunkQueue) => unknown]>([
     ['it is read', queue => Promise.all([queue.next(), queue.next()])],
     ['it fails', queue => queue.fail(new Error('broken'))],
-    ['nobody reads it any more', queue => queue.return()],
-    ['it is taken as a whole and let go of', queue => (queue.end(), queue.takeWhole()?.release())],
-  ])('holds its part until %s', async (_, finish) => {
+    ['its reader leaves', queue => queue.return()],
+    ['it is taken as a whole and released', queue => (queue.end(), queue.takeWhole()?.release())],
+  ])('holds its share until %s', async (_, finish) => {
     const { queue, use } = makeQueue();
     queue.add(A);
     queue.add(LARGE);
@@ -142,7 +142,7 @@ describe('a queue and the memory budget', () => {
     expect([use.movable.size, use.moving.size]).toEqual([0, 0]);
   });
 
-  it('does not count what somebody waits for', async () => {
+  it('does not count a chunk that a reader waits for', async () => {
     const { queue, use } = makeQueue();
     const waiting = queue.next();
     queue.add(LARGE);
@@ -150,7 +150,7 @@ describe('a queue and the memory budget', () => {
     await waiting;
   });
 
-  it('does not give itself as a whole when the budget has no room for it', async () => {
+  it('cannot be taken as a whole when the budget has no room for it', async () => {
     const { queue, use } = makeQueue({ budgetBytes: 0 });
     queue.add(A);
     queue.end();
@@ -160,7 +160,7 @@ describe('a queue and the memory budget', () => {
     expect([use.usedBytes, use.moving.size]).toEqual([0, 0]);
   });
 
-  it('takes one piece at a time and is ready at once when nothing is left', async () => {
+  it('takes one chunk at a time and is ready at once when the budget is used up', async () => {
     const { queue, source } = makeQueue({ budgetBytes: 0 });
     queue.add(A);
     expect([source.pause.mock.calls.length, queue.isAsked]).toEqual([1, true]);
@@ -172,7 +172,7 @@ describe('a queue and the memory budget', () => {
     expect(source.pause).toHaveBeenCalledTimes(2);
   });
 
-  it('is ready as soon as another wants its memory, and counts until it has been read', async () => {
+  it('becomes ready when its memory is wanted, and counts until it has been read', async () => {
     const { queue, source, use, budget } = makeQueue({ budgetBytes: 1_000 });
     queue.add(A);
     expect(budget.reserve(1_000)).toBe(false);
@@ -182,7 +182,7 @@ describe('a queue and the memory budget', () => {
     expect([source.resume.mock.calls.length, use.usedBytes]).toEqual([1, 0]);
   });
 
-  it('gathers small pieces, and does not hold large buffers for them', async () => {
+  it('gathers small chunks without holding large buffers for them', async () => {
     const { queue } = makeQueue();
     const large = Buffer.alloc(60_000);
     for (let index = 0; index < 1_000; index += 1) queue.add(large.subarray(0, 1));

@@ -4,7 +4,7 @@ import { ReadableStream } from 'node:stream/web';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { readChunks } from '../../../lib/body/chunks.js';
 import { WxCloudStorageError } from '../../../lib/errors/errors.js';
-import { joinPieces, piecesOf } from '../support/bodies.js';
+import { joinChunks, chunksOf } from '../support/bodies.js';
 import { failureOf } from '../support/failures.js';
 import { NEVER } from '../support/server.js';
 
@@ -34,41 +34,41 @@ describe('readChunks', () => {
     ['a Node stream', () => Readable.from([Buffer.from('a'), Buffer.from('b')])],
     ['a Node stream of text', () => Readable.from(['a', 'b'])],
     ['a web stream', () => ReadableStream.from([Buffer.from('a'), Buffer.from('b')])],
-    ['an async generator', () => piecesOf(new Uint8Array([97]), 'b')],
+    ['an async generator', () => chunksOf(new Uint8Array([97]), 'b')],
   ])('reads %s to its end', async (_, open) => {
     const { signal } = new AbortController();
-    const pieces = readChunks(open() as AsyncIterable<unknown>, { idleMs, signal });
-    await expect(joinPieces(pieces)).resolves.toEqual(Buffer.from('ab'));
+    const chunks = readChunks(open() as AsyncIterable<unknown>, { idleMs, signal });
+    await expect(joinChunks(chunks)).resolves.toEqual(Buffer.from('ab'));
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('reads text as UTF-8', async () => {
-    const pieces = readChunks(piecesOf('中', '🐈'), { idleMs, signal: NEVER });
-    expect((await joinPieces(pieces)).toString()).toBe('中🐈');
+    const chunks = readChunks(chunksOf('中', '🐈'), { idleMs, signal: NEVER });
+    expect((await joinChunks(chunks)).toString()).toBe('中🐈');
   });
 
-  it('gives a large piece in parts, so that nobody has to hold a copy of the whole', async () => {
+  it('splits a large chunk, so that no copy of the whole is needed', async () => {
     const large = Buffer.alloc(600_000, 'x');
-    const pieces = readChunks(piecesOf(large, 'y'), { idleMs, signal: NEVER });
+    const chunks = readChunks(chunksOf(large, 'y'), { idleMs, signal: NEVER });
     const sizes: number[] = [];
-    for await (const piece of pieces) sizes.push(piece.byteLength);
+    for await (const chunk of chunks) sizes.push(chunk.byteLength);
     expect(sizes).toEqual([262_144, 262_144, 75_712, 1]);
-    const again = readChunks(piecesOf(large, 'y'), { idleMs, signal: NEVER });
-    expect((await joinPieces(again)).equals(Buffer.concat([large, Buffer.from('y')]))).toBe(true);
+    const again = readChunks(chunksOf(large, 'y'), { idleMs, signal: NEVER });
+    expect((await joinChunks(again)).equals(Buffer.concat([large, Buffer.from('y')]))).toBe(true);
   });
 
-  it('ends between the parts of a large piece when it is aborted, and leaves the source', async () => {
+  it('stops between the parts of a large chunk when it is aborted, and closes the source', async () => {
     const caller = new AbortController();
     const stream = Readable.from([Buffer.alloc(600_000)]);
-    const pieces = readChunks(stream, { idleMs, signal: caller.signal });
-    await pieces.next();
+    const chunks = readChunks(stream, { idleMs, signal: caller.signal });
+    await chunks.next();
     caller.abort(new Error('enough'));
-    await expect(pieces.next()).rejects.toBe(caller.signal.reason);
-    await expect(pieces.next()).resolves.toEqual({ done: true, value: undefined });
+    await expect(chunks.next()).rejects.toBe(caller.signal.reason);
+    await expect(chunks.next()).resolves.toEqual({ done: true, value: undefined });
     expect(stream.destroyed).toBe(true);
   });
 
-  it('takes nothing for the reason of an abort that has not come', async () => {
+  it('does not reject with the reason of a signal that is not aborted', async () => {
     const throwing = (): never => {
       throw undefined;
     };
@@ -85,35 +85,35 @@ describe('readChunks', () => {
     ['a list', [1]],
     ['an ArrayBuffer', new ArrayBuffer(3)],
     ['a DataView', new DataView(new ArrayBuffer(3))],
-  ])('refuses %s as a piece, and returns the source', async (_, piece) => {
+  ])('rejects %s as a chunk, and closes the source', async (_, chunk) => {
     const returned = jest.fn();
     async function* source(): AsyncGenerator {
       try {
         yield 'first';
-        yield piece;
+        yield chunk;
       } finally {
         returned();
       }
     }
-    const reading = joinPieces(readChunks(source(), { idleMs, signal: NEVER }));
+    const reading = joinChunks(readChunks(source(), { idleMs, signal: NEVER }));
     await expect(reading).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
     expect(returned).toHaveBeenCalledTimes(1);
   });
 
-  it('ends with a typed error when the source fails, with the cause', async () => {
+  it('rejects with a typed error and its cause when the source fails', async () => {
     const fault = new Error('disk gone');
     const stream = new Readable({ read: () => {} });
     setImmediate(() => stream.destroy(fault));
-    const error = await failureOf(joinPieces(readChunks(stream, { idleMs, signal: NEVER })));
+    const error = await failureOf(joinChunks(readChunks(stream, { idleMs, signal: NEVER })));
     expect(error).toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
     expect(error.cause).toBe(fault);
   });
 
-  it('keeps an error of this package that the source fails with', async () => {
+  it('passes on an error of this package from the source', async () => {
     const own = new WxCloudStorageError({ code: 'WX_CLOUD_FILE_TOO_LARGE', message: 'x' });
     const stream = new Readable({ read: () => {} });
     setImmediate(() => stream.destroy(own));
-    await expect(joinPieces(readChunks(stream, { idleMs, signal: NEVER }))).rejects.toBe(own);
+    await expect(joinChunks(readChunks(stream, { idleMs, signal: NEVER }))).rejects.toBe(own);
   });
 
   it.each([
@@ -133,16 +133,16 @@ describe('readChunks', () => {
         return stream;
       },
     ],
-  ])('ends with a typed error when a Node stream %s', async (_, open) => {
-    await expect(joinPieces(readChunks(open(), { idleMs, signal: NEVER }))).rejects.toMatchObject({
+  ])('rejects with a typed error when a Node stream %s', async (_, open) => {
+    await expect(joinChunks(readChunks(open(), { idleMs, signal: NEVER }))).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_FAILED',
     });
   });
 
-  it('ends with a typed error when a web stream is locked', async () => {
+  it('rejects with a typed error when a web stream is locked', async () => {
     const stream = ReadableStream.from(['a']);
     stream.getReader();
-    const reading = joinPieces(readChunks(stream, { idleMs, signal: NEVER }));
+    const reading = joinChunks(readChunks(stream, { idleMs, signal: NEVER }));
     await expect(reading).rejects.toMatchObject({ name: 'WxCloudStorageError' });
   });
 
@@ -155,11 +155,11 @@ describe('readChunks', () => {
         },
       },
     ],
-    ['answers no promise', { next: () => ({ done: false, value: 7 }) }],
-    ['answers nothing', { next: () => undefined }],
+    ['returns no promise', { next: () => ({ done: false, value: 7 }) }],
+    ['returns nothing', { next: () => undefined }],
     ['rejects', { next: () => Promise.reject(new Error('thrown')) }],
     [
-      'yields nonsense, and whose return answers no promise',
+      'yields nonsense, and whose return method returns no promise',
       { next: () => Promise.resolve({ value: 7 }), return: () => ({ done: true }) },
     ],
     [
@@ -171,20 +171,20 @@ describe('readChunks', () => {
         },
       },
     ],
-  ])('ends with a typed error and no timer when an iterator %s', async (_, iterator) => {
+  ])('rejects with a typed error and leaves no timer when an iterator %s', async (_, iterator) => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
     const { signal } = new AbortController();
     const source = { [Symbol.asyncIterator]: () => iterator } as unknown as AsyncIterable<unknown>;
-    const error = await failureOf(joinPieces(readChunks(source, { idleMs, signal })));
+    const error = await failureOf(joinChunks(readChunks(source, { idleMs, signal })));
     expect(error).toMatchObject({ name: 'WxCloudStorageError' });
     expect(jest.getTimerCount()).toBe(0);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('times a stalled source out, returns it without waiting, and lets go of the signal', async () => {
+  it('times out a stalled source, closes it without waiting, and removes its abort listener', async () => {
     const onReturn = jest.fn();
     const { signal } = new AbortController();
-    const reading = joinPieces(readChunks(stalling(onReturn), { idleMs: 20, signal }));
+    const reading = joinChunks(readChunks(stalling(onReturn), { idleMs: 20, signal }));
     await expect(reading).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_STALLED',
     });
@@ -192,23 +192,23 @@ describe('readChunks', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('ends with the reason of an abort while the source is stalled', async () => {
+  it('rejects with the abort reason while the source is stalled', async () => {
     const controller = new AbortController();
     const reason = new Error('gave up');
     const onReturn = jest.fn();
     const context = { idleMs, signal: controller.signal };
-    const reading = joinPieces(readChunks(stalling(onReturn), context));
+    const reading = joinChunks(readChunks(stalling(onReturn), context));
     setImmediate(() => controller.abort(reason));
     await expect(reading).rejects.toBe(reason);
     expect(onReturn).toHaveBeenCalledTimes(1);
     expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
   });
 
-  it('reads nothing when it is aborted already, and destroys the stream', async () => {
+  it('reads nothing and destroys the stream when the signal is aborted already', async () => {
     const reason = new Error('before');
     const stream = Readable.from(['a']);
     const context = { idleMs, signal: AbortSignal.abort(reason) };
-    await expect(joinPieces(readChunks(stream, context))).rejects.toBe(reason);
+    await expect(joinChunks(readChunks(stream, context))).rejects.toBe(reason);
     expect(stream.destroyed).toBe(true);
   });
 
@@ -219,7 +219,7 @@ describe('readChunks', () => {
     const controller = new AbortController();
     const stream = new Readable({ read: () => {} });
     const context = { idleMs: limitMs, signal: controller.signal };
-    const reading = failureOf(joinPieces(readChunks(stream, context)));
+    const reading = failureOf(joinChunks(readChunks(stream, context)));
     setImmediate(() => act(controller));
     await reading;
     expect(stream.destroyed).toBe(true);
@@ -227,9 +227,9 @@ describe('readChunks', () => {
 
   it('destroys a Node stream that its reader leaves', async () => {
     const stream = Readable.from(['a', 'b', 'c']);
-    const pieces = readChunks(stream, { idleMs, signal: NEVER });
-    await pieces.next();
-    await pieces.return();
+    const chunks = readChunks(stream, { idleMs, signal: NEVER });
+    await chunks.next();
+    await chunks.return();
     expect(stream.destroyed).toBe(true);
   });
 
@@ -239,57 +239,57 @@ describe('readChunks', () => {
       pull: controller => controller.enqueue(Buffer.from('a')),
       cancel,
     });
-    const pieces = readChunks(stream, { idleMs, signal: NEVER });
-    await pieces.next();
-    await pieces.return();
+    const chunks = readChunks(stream, { idleMs, signal: NEVER });
+    await chunks.next();
+    await chunks.return();
     expect(cancel).toHaveBeenCalledTimes(1);
   });
 
-  it('takes a reader that is slower than a piece may be for no stall', async () => {
+  it('does not count a slow reader as a stalled source', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
-    const pieces = readChunks(piecesOf('a', 'b'), { idleMs: 100, signal: NEVER });
-    await pieces.next();
+    const chunks = readChunks(chunksOf('a', 'b'), { idleMs: 100, signal: NEVER });
+    await chunks.next();
     jest.advanceTimersByTime(1_000);
-    await expect(joinPieces(pieces)).resolves.toEqual(Buffer.from('b'));
+    await expect(joinChunks(chunks)).resolves.toEqual(Buffer.from('b'));
   });
 
-  it('never takes an abort between two pieces for the end', async () => {
+  it('never takes an abort between two chunks for the end', async () => {
     const controller = new AbortController();
     const reason = new Error('between');
-    const pieces = readChunks(piecesOf('a', 'b'), { idleMs, signal: controller.signal });
-    await pieces.next();
+    const chunks = readChunks(chunksOf('a', 'b'), { idleMs, signal: controller.signal });
+    await chunks.next();
     controller.abort(reason);
-    await expect(pieces.next()).rejects.toBe(reason);
-    await expect(pieces.next()).resolves.toEqual({ done: true, value: undefined });
+    await expect(chunks.next()).rejects.toBe(reason);
+    await expect(chunks.next()).resolves.toEqual({ done: true, value: undefined });
   });
 
-  it('lets whoever waits for a piece go when the reading is left', async () => {
+  it('ends a pending read when the reader leaves', async () => {
     const onReturn = jest.fn();
-    const pieces = readChunks(stalling(onReturn), { idleMs, signal: NEVER });
-    await pieces.next();
-    const waiting = pieces.next();
-    await pieces.return();
+    const chunks = readChunks(stalling(onReturn), { idleMs, signal: NEVER });
+    await chunks.next();
+    const waiting = chunks.next();
+    await chunks.return();
     await expect(waiting).resolves.toEqual({ done: true, value: undefined });
     expect(onReturn).toHaveBeenCalledTimes(1);
   });
 
-  it('opens no source that is not read', async () => {
+  it('opens no source before the first read', async () => {
     const open = jest.fn(() => ({ next: () => new Promise<never>(() => {}) }));
     const source = { [Symbol.asyncIterator]: open };
     await readChunks(source, { idleMs, signal: NEVER }).return();
     expect(open).not.toHaveBeenCalled();
   });
 
-  it('counts the idle time anew for every piece', async () => {
+  it('restarts the idle time with every chunk', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
     async function* slow(): AsyncGenerator<string> {
-      for (const piece of ['a', 'b', 'c']) {
+      for (const chunk of ['a', 'b', 'c']) {
         jest.advanceTimersByTime(80);
-        yield piece;
+        yield chunk;
       }
     }
-    const pieces = readChunks(slow(), { idleMs: 100, signal: NEVER });
-    await expect(joinPieces(pieces)).resolves.toEqual(Buffer.from('abc'));
+    const chunks = readChunks(slow(), { idleMs: 100, signal: NEVER });
+    await expect(joinChunks(chunks)).resolves.toEqual(Buffer.from('abc'));
     expect(jest.getTimerCount()).toBe(0);
   });
 });

@@ -58,11 +58,11 @@ describe('parseMediaType', () => {
     'text/plain(comment)',
     `image/${'x'.repeat(128)}`,
     `image/png; a=${'x'.repeat(255)}`,
-  ])('does not take %j for one media type', text => {
+  ])('rejects %j', text => {
     expect(parseMediaType(text)).toBeUndefined();
   });
 
-  it('reads what it has written as the same type', () => {
+  it('reads what formatMediaType writes as the same type', () => {
     fc.assert(
       fc.property(mediaTypes(), mediaType => {
         expect(parseMediaType(formatMediaType(mediaType))).toEqual(mediaType);
@@ -70,7 +70,7 @@ describe('parseMediaType', () => {
     );
   });
 
-  it('reads nothing that a header cannot carry, and nothing that holds two types', () => {
+  it('accepts nothing that a header cannot carry or that holds two types', () => {
     fc.assert(
       fc.property(oddTexts(), text => {
         const parsed = parseMediaType(text);
@@ -83,7 +83,7 @@ describe('parseMediaType', () => {
     );
   });
 
-  it('answers undefined for any other text, and never throws', () => {
+  it('returns undefined for any other text and never throws', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), text => {
         expect(['undefined', 'object']).toContain(typeof parseMediaType(text));
@@ -116,13 +116,13 @@ function mediaTypes() {
 
 /** Valid types with anything put into them. */
 function oddTexts(): fc.Arbitrary<string> {
-  const pieces = [...'/;=," \t\\\r\n\u0000\u00e9\u4e2d', 'image/png', 'charset', 'a=b', '"x"'];
+  const chunks = [...'/;=," \t\\\r\n\u0000\u00e9\u4e2d', 'image/png', 'charset', 'a=b', '"x"'];
   return fc
     .tuple(
       mediaTypes().map(formatMediaType),
-      fc.array(fc.tuple(fc.nat(60), fc.constantFrom(...pieces)), { maxLength: 3 }),
+      fc.array(fc.tuple(fc.nat(60), fc.constantFrom(...chunks)), { maxLength: 3 }),
     )
     .map(([text, insertions]) =>
-      insertions.reduce((all, [at, piece]) => all.slice(0, at) + piece + all.slice(at), text),
+      insertions.reduce((all, [at, chunk]) => all.slice(0, at) + chunk + all.slice(at), text),
     );
 }

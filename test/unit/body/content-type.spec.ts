@@ -89,7 +89,7 @@ describe('isAcceptedType', () => {
     ['image/png\r\nX-A: b', ['*/*'], false],
     [undefined, ['*/*'], false],
     [undefined, [], false],
-  ])('%p among %p: %p', (contentType, accepted, expected) => {
+  ])('returns for %p and the patterns %p: %p', (contentType, accepted, expected) => {
     expect(isAcceptedType(contentType, accepted)).toBe(expected);
   });
 });

@@ -34,7 +34,7 @@ const freeze = (ms: number): void => {
 };
 
 describe('IdleTimer', () => {
-  it('tells of a time without a touch, once', async () => {
+  it('reports a time without a touch, once', async () => {
     await pass(999);
     expect(onIdle).not.toHaveBeenCalled();
     await pass(1);
@@ -43,7 +43,7 @@ describe('IdleTimer', () => {
     expect(onIdle).toHaveBeenCalledTimes(1);
   });
 
-  it('counts anew from every touch', async () => {
+  it('restarts with every touch', async () => {
     await pass(900);
     timer.touch();
     await pass(900);
@@ -54,7 +54,7 @@ describe('IdleTimer', () => {
     expect(onIdle).toHaveBeenCalledTimes(1);
   });
 
-  it('looks at what has come meanwhile before it tells', async () => {
+  it('checks for pending input before it reports', async () => {
     await pass(999);
     nowMs += 1;
     jest.advanceTimersByTime(1);
@@ -68,7 +68,7 @@ describe('IdleTimer', () => {
   });
 
   it.each([0, 50, 500, 850, 999])(
-    'counts half of a step for a stand-still of an hour that begins at %d ms',
+    'counts half a step for an hour of suspension that begins at %d ms',
     async startMs => {
       await pass(startMs);
       freeze(3_600_000);
@@ -82,7 +82,7 @@ describe('IdleTimer', () => {
     },
   );
 
-  it('tells nothing of a form that goes on, however often the process stands still', async () => {
+  it('does not report a form that goes on, however often the process is suspended', async () => {
     for (let round = 0; round < 40; round += 1) {
       await pass(730);
       freeze(2_500);
@@ -92,7 +92,7 @@ describe('IdleTimer', () => {
     expect(onIdle).not.toHaveBeenCalled();
   });
 
-  it('tells at last where every step is held up', async () => {
+  it('reports in the end when every step is delayed', async () => {
     for (let step = 0; step < 39; step += 1) {
       freeze(150);
       await pass(100);
@@ -102,7 +102,7 @@ describe('IdleTimer', () => {
     expect(onIdle).toHaveBeenCalledTimes(1);
   });
 
-  it('is quiet when it is stopped, also while it looks', async () => {
+  it('reports nothing once it is stopped, even during a check', async () => {
     await pass(999);
     nowMs += 1;
     jest.advanceTimersByTime(1);
@@ -112,7 +112,7 @@ describe('IdleTimer', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('can be started again, for another time', async () => {
+  it('can be restarted with another time', async () => {
     await pass(500);
     timer.start(200);
     await pass(199);

@@ -12,7 +12,7 @@ const makeBudget = (limitBytes: number): MemoryBudget =>
 const holderOf = (heldBytes: number) => ({ heldBytes, moveToDisk: jest.fn() });
 
 describe('MemoryBudget', () => {
-  it('gives seven eighths of it to what could be on disk, and all of it to what could not', () => {
+  it('gives seven eighths to content that could be on disk, and all to content that could not', () => {
     const budget = makeBudget(80);
     expect([70, 1, 0].map(part => budget.reserve(part))).toEqual([true, false, true]);
     expect([10, 1].map(part => budget.reserveFirmly(part))).toEqual([true, false]);
@@ -20,7 +20,7 @@ describe('MemoryBudget', () => {
     expect([6, 5].map(part => budget.reserve(part))).toEqual([false, true]);
   });
 
-  it('of zero gives nothing', () => {
+  it('grants nothing with a size of zero', () => {
     const budget = makeBudget(0);
     expect([budget.reserve(1), budget.reserveFirmly(1)]).toEqual([false, false]);
   });
@@ -33,7 +33,7 @@ describe('MemoryBudget', () => {
     small.release(70);
   });
 
-  it('asks those that came first to go to disk once nothing is left, each once', async () => {
+  it('asks the oldest holders to move to disk when it is used up, each once', async () => {
     const budget = makeBudget(80);
     const holders = [7, 7, 7].map(holderOf);
     for (const holder of holders) budget.addMovable(holder);
@@ -49,7 +49,7 @@ describe('MemoryBudget', () => {
     expect(calls()).toEqual([1, 1, 1]);
   });
 
-  it('lets what cannot go to disk have the room that others are asked to make', async () => {
+  it('gives the freed room to content that cannot move to disk', async () => {
     const budget = makeBudget(80);
     const holder = holderOf(20);
     budget.count(80);
@@ -67,7 +67,7 @@ describe('MemoryBudget', () => {
     ['all is held by what can go to disk', 640, 640, true],
     ['all is held, and little of it can go to disk', 640, 30, false],
     ['all is held, and enough of it can go to disk', 640, 40, true],
-  ])('lets a form begin, or not, when %s', (_, heldBytes, movableBytes, expected) => {
+  ])('admits or refuses a form when %s', (_, heldBytes, movableBytes, expected) => {
     const budget = makeBudget(640);
     budget.count(heldBytes);
     budget.addMovable(holderOf(movableBytes));
@@ -77,7 +77,7 @@ describe('MemoryBudget', () => {
   it.each([
     ['nothing', 0, true],
     ['one byte', 1, false],
-  ])('of zero lets a form begin, or not, while %s is held', (_, heldBytes, expected) => {
+  ])('admits or refuses a form with a size of zero while %s is held', (_, heldBytes, expected) => {
     const budget = makeBudget(0);
     budget.count(heldBytes);
     expect(budget.hasRoomForForm()).toBe(expected);
@@ -85,7 +85,7 @@ describe('MemoryBudget', () => {
 });
 
 describe('MemoryShare', () => {
-  it('gives back what it holds and nothing more', () => {
+  it('releases exactly what it holds', () => {
     const use = startMemoryUse();
     const budget = new MemoryBudget(80, use);
     const [share, other] = [new MemoryShare(budget), new MemoryShare(budget)];
@@ -105,7 +105,7 @@ describe('MemoryShare', () => {
 });
 
 describe('PassingMemory', () => {
-  it('keeps no form waiting, however much it is', () => {
+  it('never makes a form wait, however large the chunk', () => {
     const use = startMemoryUse();
     const budget = new MemoryBudget(80, use);
     const memory = new PassingMemory(budget);

@@ -13,24 +13,24 @@ import {
 } from '../support/bodies.js';
 
 const SIGNAL = new AbortController().signal;
-const PIECES = [Buffer.from('ab'), Buffer.from('cde')];
+const CHUNKS = [Buffer.from('ab'), Buffer.from('cde')];
 
 const openQueue = (queue: QueuedSource, context: OpeningContext): Promise<OpenedBody> =>
   openInput({ queue, size: context.size, mostBytes: undefined }, context);
 
-/** A queue of these pieces, whole or still coming. */
+/** A queue of these chunks, complete or still open. */
 function queueOf(
-  pieces: readonly Buffer[],
+  chunks: readonly Buffer[],
   budget: MemoryBudget,
   { isWhole = true, isAsked = false } = {},
 ): QueuedSource {
   const kept = new ChunkBuffer(budget, true);
-  for (const piece of isWhole ? pieces : []) if (!kept.tryAppend(piece)) kept.append(piece);
+  for (const chunk of isWhole ? chunks : []) if (!kept.tryAppend(chunk)) kept.append(chunk);
   return {
     isAsked,
     takeWhole: () => (isWhole ? kept : undefined),
     async *[Symbol.asyncIterator]() {
-      yield* pieces;
+      yield* chunks;
     },
   };
 }
@@ -52,15 +52,15 @@ function makeContext(
 }
 
 async function readAll(bytes: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<string> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of bytes) pieces.push(piece);
-  return Buffer.concat(pieces).toString();
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
 }
 
-describe('a queue that is there as a whole', () => {
-  it('is a body that can be read again, and counts towards the budget until it is disposed of', async () => {
+describe('openSource of a complete queue', () => {
+  it('returns a replayable body that counts towards the budget until it is disposed', async () => {
     const { context, use } = makeContext();
-    const body = await openQueue(queueOf(PIECES, context.budget), context);
+    const body = await openQueue(queueOf(CHUNKS, context.budget), context);
     expect({ size: body.size, isReplayable: body.isReplayable }).toEqual({
       size: 5,
       isReplayable: true,
@@ -77,22 +77,22 @@ describe('a queue that is there as a whole', () => {
     expect(use.usedBytes).toBe(0);
   });
 
-  it('may be empty', async () => {
+  it('accepts an empty queue', async () => {
     const { context } = makeContext();
     const body = await openQueue(queueOf([], context.budget), context);
     expect(body.size).toBe(0);
   });
 
-  it('gives its memory back when it is refused', async () => {
+  it('releases its memory when the head is refused', async () => {
     const refusal = new Error('refused');
     const { context, use } = makeContext({ inspectHead: () => Promise.reject(refusal) });
-    await expect(openQueue(queueOf(PIECES, context.budget), context)).rejects.toBe(refusal);
+    await expect(openQueue(queueOf(CHUNKS, context.budget), context)).rejects.toBe(refusal);
     expect(use.usedBytes).toBe(0);
   });
 
-  it('is refused when another size was declared', async () => {
+  it('rejects a declared size that differs', async () => {
     const { context, use } = makeContext({ size: 4 });
-    await expect(openQueue(queueOf(PIECES, context.budget), context)).rejects.toMatchObject({
+    await expect(openQueue(queueOf(CHUNKS, context.budget), context)).rejects.toMatchObject({
       code: 'WX_CLOUD_SIZE_MISMATCHED',
     });
     expect(use.usedBytes).toBe(0);
@@ -103,24 +103,24 @@ describe('a queue that is there as a whole', () => {
     const { context } = makeContext();
     const large = Buffer.alloc(65_536);
     const body = await openQueue(queueOf([large.subarray(0, 10)], context.budget), context);
-    const [piece] = body.open(SIGNAL) as readonly Uint8Array[];
-    expect(piece?.buffer).not.toBe(large.buffer);
+    const [chunk] = body.open(SIGNAL) as readonly Uint8Array[];
+    expect(chunk?.buffer).not.toBe(large.buffer);
   });
 
-  it('goes to a temporary file when it is larger than may stay in memory', async () => {
+  it('spools to a temporary file above the memory limit', async () => {
     const { context, use } = makeContext();
     const limited = { ...context, options: optionsWith(4) };
-    await expect(openQueue(queueOf(PIECES, context.budget), limited)).rejects.toMatchObject({
+    await expect(openQueue(queueOf(CHUNKS, context.budget), limited)).rejects.toMatchObject({
       code: 'WX_CLOUD_SPOOL_FAILED',
     });
     expect(use.usedBytes).toBe(0);
   });
 });
 
-describe('a queue that is still coming', () => {
-  it('is read piece by piece', async () => {
+describe('openSource of a queue that has not ended', () => {
+  it('reads it chunk by chunk', async () => {
     const { context, use } = makeContext();
-    const body = await openQueue(queueOf(PIECES, context.budget, { isWhole: false }), context);
+    const body = await openQueue(queueOf(CHUNKS, context.budget, { isWhole: false }), context);
     expect(await readAll(body.open(SIGNAL) as Iterable<Uint8Array>)).toBe('abcde');
     await body.dispose();
     expect(use.usedBytes).toBe(0);
@@ -130,7 +130,7 @@ describe('a queue that is still coming', () => {
     ['goes to disk when its memory is wanted', true, 1_000, 3],
     ['goes straight through when its memory is not wanted', false, 1_000, 0],
     ['goes straight through when the disk has no room for it', true, 2, 0],
-  ])('and whose size is known %s', async (_, isAsked, diskBytes, onDisk) => {
+  ])('%s when the size is known', async (_, isAsked, diskBytes, onDisk) => {
     const { context, folder, free, onDisk: takenBytes } = setUpBody({ size: 3 }, { diskBytes });
     const queue = queueOf([Buffer.from('abc')], context.budget, { isWhole: false, isAsked });
     const body = await openQueue(queue, { ...context, options: optionsWith(0) });

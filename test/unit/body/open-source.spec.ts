@@ -11,7 +11,7 @@ import {
   makeFolder,
   openBody,
   openInput,
-  piecesOf,
+  chunksOf,
   readAll,
   setUpBody,
 } from '../support/bodies.js';
@@ -31,21 +31,24 @@ const kinds: readonly [string, boolean, () => WxCloudUploadSource][] = [
   ['a File', true, () => new File([BYTES], 'a.txt')],
   ['a Node stream', false, () => Readable.from([BYTES.subarray(0, 3), BYTES.subarray(3)])],
   ['a web stream', false, () => ReadableStream.from([BYTES]) as ReadableStream],
-  ['an async generator', false, () => piecesOf(BYTES.subarray(0, 1), BYTES.subarray(1))],
+  ['an async generator', false, () => chunksOf(BYTES.subarray(0, 1), BYTES.subarray(1))],
 ];
 
 describe('openSource', () => {
-  it.each(kinds)('takes %s of unknown size, for any number of tries', async (_, __, open) => {
-    const setup = setUpBody();
-    const body = await openBody(open(), setup.context);
-    expect(body).toMatchObject({ size: SIZE, isReplayable: true });
-    expect(setup.head()).toEqual(BYTES);
-    expect(await readAll(body)).toEqual(BYTES);
-    expect(await readAll(body)).toEqual(BYTES);
-    await body.dispose();
-    expect(leftIn(setup.folder)).toEqual([]);
-    expect(setup.free()).toBe(250);
-  });
+  it.each(kinds)(
+    'takes %s of unknown size, readable for any number of tries',
+    async (_, __, open) => {
+      const setup = setUpBody();
+      const body = await openBody(open(), setup.context);
+      expect(body).toMatchObject({ size: SIZE, isReplayable: true });
+      expect(setup.head()).toEqual(BYTES);
+      expect(await readAll(body)).toEqual(BYTES);
+      expect(await readAll(body)).toEqual(BYTES);
+      await body.dispose();
+      expect(leftIn(setup.folder)).toEqual([]);
+      expect(setup.free()).toBe(250);
+    },
+  );
 
   it.each(kinds)('takes %s of a declared size', async (_, isReplayable, open) => {
     const setup = setUpBody({ size: SIZE });
@@ -63,7 +66,7 @@ describe('openSource', () => {
       [`${kind} too large`, SIZE + 1, open] as const,
       [`${kind} zero`, 0, open] as const,
     ]),
-  )('refuses a declared size that is for %s', async (_, size, open) => {
+  )('rejects a declared size that is for %s', async (_, size, open) => {
     const opened = async (): Promise<Buffer> =>
       readAll(await openBody(open(), setUpBody({ size }).context));
     await expect(opened()).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
@@ -75,7 +78,7 @@ describe('openSource', () => {
     ['a Blob', () => new Blob([])],
     ['a Node stream', () => Readable.from([])],
     ['a web stream', () => ReadableStream.from([]) as ReadableStream],
-    ['an async generator', () => piecesOf()],
+    ['an async generator', () => chunksOf()],
   ])('takes %s that is empty, with and without its size', async (_, open) => {
     for (const size of [undefined, 0]) {
       const inspectHead = jest.fn(() => Promise.resolve());
@@ -99,13 +102,13 @@ describe('openSource', () => {
     ['a function', () => BYTES],
     ['a promise of a Buffer', Promise.resolve(BYTES)],
     ['a Map', new Map()],
-  ])('refuses %s', async (_, source) => {
+  ])('rejects %s', async (_, source) => {
     const opening = openBody(source as WxCloudUploadSource, setUpBody().context);
     await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
   });
 
   it.each([-1, 0.5, NaN, Infinity, 2 ** 53, '5', null, {}])(
-    'refuses the declared size %p',
+    'rejects the declared size %p',
     async size => {
       const stream = Readable.from([BYTES]);
       const opening = openBody(stream, setUpBody({ size: size as number }).context);
@@ -118,7 +121,7 @@ describe('openSource', () => {
       [`${kind} of unknown size`, undefined, open] as const,
       [`${kind} of known size`, SIZE, open] as const,
     ]),
-  )('leaves nothing of %s whose head is refused', async (_, size, open) => {
+  )('leaves nothing of %s when the head is refused', async (_, size, open) => {
     const refusal = new Error('refused');
     const source = open();
     const setup = setUpBody({ size, inspectHead: () => Promise.reject(refusal) });
@@ -128,8 +131,8 @@ describe('openSource', () => {
   });
 });
 
-describe('the head of an opened source', () => {
-  it.each(kinds)('is let go of once the rest is read: %s', async (_, __, open) => {
+describe('the head of openSource', () => {
+  it.each(kinds)('is released once the rest is read: %s', async (_, __, open) => {
     const { context } = setUpBody();
     const source = await openSource({ source: open(), size: undefined }, context, NEVER);
     expect(Buffer.from(source.head)).toEqual(BYTES);
@@ -139,8 +142,8 @@ describe('the head of an opened source', () => {
   });
 });
 
-describe('a stream of a declared size', () => {
-  it('is destroyed when its head is refused', async () => {
+describe('openSource of a stream with a declared size', () => {
+  it('destroys the stream when its head is refused', async () => {
     const stream = new Readable({ read: () => {} });
     stream.push(Buffer.alloc(5_000));
     const inspectHead = (): Promise<void> => Promise.reject(new Error('refused'));
@@ -149,28 +152,28 @@ describe('a stream of a declared size', () => {
     expect(stream.destroyed).toBe(true);
   });
 
-  it('is destroyed when it is given up before it is sent', async () => {
+  it('destroys the stream when it is disposed before it is sent', async () => {
     const stream = Readable.from([Buffer.alloc(5_000), Buffer.alloc(5_000)]);
     const body = await openBody(stream, setUpBody({ size: 10_000 }).context);
     await body.dispose();
     expect(stream.destroyed).toBe(true);
   });
 
-  it('never yields a byte too many', async () => {
+  it('never yields more bytes than declared', async () => {
     const body = await openBody(
-      piecesOf(Buffer.alloc(5_000), Buffer.alloc(5_000)),
+      chunksOf(Buffer.alloc(5_000), Buffer.alloc(5_000)),
       setUpBody({ size: 9_999 }).context,
     );
     const seen: number[] = [];
     const reading = (async () => {
-      const pieces = body.open(new AbortController().signal) as AsyncIterable<Uint8Array>;
-      for await (const piece of pieces) seen.push(piece.byteLength);
+      const chunks = body.open(new AbortController().signal) as AsyncIterable<Uint8Array>;
+      for await (const chunk of chunks) seen.push(chunk.byteLength);
     })();
     await expect(reading).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
     expect(seen).toEqual([5_000]);
   });
 
-  it('is read no further than its head before it is sent', async () => {
+  it('reads only the head before the body is sent', async () => {
     let pulled = 0;
     async function* source(): AsyncGenerator<Uint8Array> {
       for (; pulled < 100; pulled += 1) yield Buffer.alloc(1_000, 'x');
@@ -182,7 +185,7 @@ describe('a stream of a declared size', () => {
     expect((await readAll(body)).byteLength).toBe(100_000);
   });
 
-  it('is whole when its source fills one buffer again and again', async () => {
+  it('reads every byte of a source that reuses one buffer', async () => {
     async function* reusing(): AsyncGenerator<Uint8Array> {
       const one = Buffer.alloc(1);
       for (let index = 0; index < 50; index += 1) {
@@ -194,19 +197,19 @@ describe('a stream of a declared size', () => {
     expect([...(await readAll(body))]).toEqual(Array.from({ length: 50 }, (_, index) => index));
   });
 
-  it('gives pieces that stay as they are when its source fills one buffer again', async () => {
+  it('yields chunks that stay unchanged when the source reuses one buffer', async () => {
     async function* reusing(): AsyncGenerator<Uint8Array> {
       const buffer = Buffer.alloc(3_000);
       for (const fill of ['a', 'b', 'c', 'd', 'e']) yield buffer.fill(fill);
     }
     const body = await openBody(reusing(), setUpBody({ size: 15_000 }).context);
-    const pieces: Uint8Array[] = [];
-    for await (const piece of body.open(NEVER) as AsyncIterable<Uint8Array>) pieces.push(piece);
-    const fills = pieces.map(piece => [...new Set(piece)]);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body.open(NEVER) as AsyncIterable<Uint8Array>) chunks.push(chunk);
+    const fills = chunks.map(chunk => [...new Set(chunk)]);
     expect(fills).toEqual([[97], [98], [99], [100], [101]]);
   });
 
-  it('fails when its source fails while it is sent', async () => {
+  it('fails when the source fails during sending', async () => {
     async function* source(): AsyncGenerator<Uint8Array> {
       yield Buffer.alloc(5_000);
       throw new Error('source failed');
@@ -223,7 +226,7 @@ describe('openSource of a local file', () => {
     return path;
   }
 
-  it.each([0, 1, 4_100, 600_000])('reads a file of %d bytes, again for every try', async size => {
+  it.each([0, 1, 4_100, 600_000])('reads a file of %d bytes, anew for every try', async size => {
     const bytes = Buffer.alloc(size, 'abc');
     const path = makeFile(bytes);
     const setup = setUpBody();
@@ -239,7 +242,7 @@ describe('openSource of a local file', () => {
   it.each([
     ['shorter', 10],
     ['longer', 20_000],
-  ])('fails when the file became %s since', async (_, size) => {
+  ])('fails when the file has become %s', async (_, size) => {
     const path = makeFile(Buffer.alloc(10_000));
     const body = await openInput({ localPath: path }, setUpBody().context);
     truncateSync(path, size);
@@ -247,7 +250,7 @@ describe('openSource of a local file', () => {
     await until(() => leftIn(join(path, '..')).join() === '文件.bin', 'the file is closed');
   });
 
-  it('fails when its first bytes cannot be read', async () => {
+  it('fails when the first bytes cannot be read', async () => {
     const path = makeFile(Buffer.alloc(10));
     await failFileHandles('read', 'EIO');
     await expect(openInput({ localPath: path }, setUpBody().context)).rejects.toMatchObject({
@@ -256,7 +259,7 @@ describe('openSource of a local file', () => {
     });
   });
 
-  it('fails as a Blob when its file has changed since', async () => {
+  it('fails for a Blob whose file has changed', async () => {
     const path = makeFile(Buffer.alloc(10));
     const blob = await openAsBlob(path);
     writeFileSync(path, Buffer.alloc(20));
@@ -265,7 +268,7 @@ describe('openSource of a local file', () => {
     });
   });
 
-  it('fails when the file is gone since', async () => {
+  it('fails when the file has been deleted', async () => {
     const path = makeFile(Buffer.alloc(10));
     const body = await openInput({ localPath: path }, setUpBody().context);
     unlinkSync(path);
@@ -283,7 +286,7 @@ describe('openSource of a local file', () => {
     await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
   });
 
-  it('leaves a file alone whose head is refused', async () => {
+  it('leaves the file in place when its head is refused', async () => {
     const refusal = new Error('refused');
     const setup = setUpBody({ inspectHead: () => Promise.reject(refusal) });
     const path = makeFile(Buffer.alloc(10));

@@ -37,11 +37,11 @@ describe('toServedType', () => {
     ['application/vnd.openxmlformats-officedocument.wordprocessingml.document', 'passive'],
     ['image/png, text/html', 'unreadable'],
     ['', 'unreadable'],
-  ])('%s is %s', (type, kind) => {
+  ])('maps %s to %s', (type, kind) => {
     expect(toServedType(type).kind).toBe(kind);
   });
 
-  it('shows no type but those on its list, whatever is stored', () => {
+  it('shows only types of its list inline, whatever is stored', () => {
     const shown =
       /^(?:image\/[a-z.-]+|(?:audio|video)\/[\w.-]+|application\/pdf|text\/plain; charset=(?:utf-8|gbk|gb18030|big5))$/;
     const types = fc.constantFrom('image/', 'audio/', 'video/', 'text/', 'application/', '');
@@ -103,7 +103,7 @@ describe('fitsContent', () => {
     ['image/png,text/html', undefined, false],
     ['nonsense', 'image/png', false],
     ['', undefined, false],
-  ])('of a file stored as %j that shows %j: %j', (stored, detected, expected) => {
+  ])('returns for a file stored as %j whose bytes show %j: %j', (stored, detected, expected) => {
     expect(fitsContent(stored, detected)).toBe(expected);
   });
 });

@@ -13,7 +13,7 @@ import {
   openComing,
   type OpeningContext,
   optionsWith,
-  piecesOf,
+  chunksOf,
   readAll,
   setUpBody,
   shortenWrites,
@@ -28,7 +28,7 @@ function collectGarbage(): void {
 
 const bytes = (size: number, fill = 'x'): Buffer => Buffer.alloc(size, fill);
 
-/** Whether anything of a body is on disk (its name is removed at once, its descriptor is open). */
+/** Returns whether a body is on disk; its name is removed at once, its descriptor stays open. */
 function isOnDisk({ folder }: BodySetup): boolean {
   return leftIn(folder).length > 0;
 }
@@ -38,19 +38,19 @@ function expectNothingLeft({ folder, free, onDisk }: BodySetup): void {
   expect([free(), onDisk()]).toEqual([250, 0]);
 }
 
-describe('a body of unknown length', () => {
+describe('spool', () => {
   it.each([
     ['nothing', [], false],
-    ['empty pieces', [bytes(0), bytes(0)], false],
+    ['empty chunks', [bytes(0), bytes(0)], false],
     ['one byte', [bytes(1)], false],
     ['exactly the limit', [bytes(60), bytes(40)], false],
     ['one byte above the limit', [bytes(60), bytes(41)], true],
-    ['one large piece', [bytes(100_000)], true],
-    ['a small piece after the file was made', [bytes(99), bytes(50, 'y'), bytes(1, 'z')], true],
-  ])('of %s arrives whole, can be read twice, and leaves nothing', async (_, pieces, onDisk) => {
+    ['one large chunk', [bytes(100_000)], true],
+    ['a small chunk after the file was made', [bytes(99), bytes(50, 'y'), bytes(1, 'z')], true],
+  ])('reads %s twice and leaves nothing', async (_, chunks, onDisk) => {
     const setup = setUpBody();
-    const expected = Buffer.concat(pieces);
-    const body = await openBody(piecesOf(...pieces), setup.context);
+    const expected = Buffer.concat(chunks);
+    const body = await openBody(chunksOf(...chunks), setup.context);
     expect(body).toMatchObject({ size: expected.byteLength, isReplayable: true });
     expect(isOnDisk(setup)).toBe(onDisk);
     expect((await readAll(body)).equals(expected)).toBe(true);
@@ -61,18 +61,21 @@ describe('a body of unknown length', () => {
     expectNothingLeft(setup);
   });
 
-  it.each([1, 100, 5_000])('is whole when the disk takes %d bytes at a time', async mostBytes => {
-    await shortenWrites(mostBytes);
-    const pieces = ['a', 'b', 'c'].map(fill => bytes(5_000, fill));
-    const body = await openBody(piecesOf(...pieces), setUpBody().context);
-    expect((await readAll(body)).equals(Buffer.concat(pieces))).toBe(true);
-    await body.dispose();
-  });
+  it.each([1, 100, 5_000])(
+    'keeps every byte when the disk takes %d bytes at a time',
+    async mostBytes => {
+      await shortenWrites(mostBytes);
+      const chunks = ['a', 'b', 'c'].map(fill => bytes(5_000, fill));
+      const body = await openBody(chunksOf(...chunks), setUpBody().context);
+      expect((await readAll(body)).equals(Buffer.concat(chunks))).toBe(true);
+      await body.dispose();
+    },
+  );
 
   it.each<[string, typeof openComing, (buffer: Buffer) => Buffer]>([
-    ['copies of pieces that their source fills again', openBody, buffer => buffer],
-    ['pieces that were given away', openComing, buffer => Buffer.from(buffer)],
-  ])('is whole of %s', async (_, open, give) => {
+    ['copies of chunks whose source reuses its buffer', openBody, buffer => buffer],
+    ['chunks that it owns', openComing, buffer => Buffer.from(buffer)],
+  ])('keeps every byte of %s', async (_, open, give) => {
     const buffer = bytes(100_000);
     const fills = Array.from({ length: 20 }, (__, index) => String(index));
     async function* source(): AsyncGenerator<Uint8Array> {
@@ -84,38 +87,38 @@ describe('a body of unknown length', () => {
     await body.dispose();
   });
 
-  it('holds its part of the budget until it is disposed of', async () => {
+  it('holds its share of the budget until it is disposed', async () => {
     const setup = setUpBody();
-    const body = await openBody(piecesOf(bytes(90)), setup.context);
+    const body = await openBody(chunksOf(bytes(90)), setup.context);
     expect(setup.free()).toBe(160);
     await body.dispose();
     expectNothingLeft(setup);
   });
 
-  it('gives its part of the budget back when it goes to disk', async () => {
+  it('releases its share of the budget when it moves to disk', async () => {
     const setup = setUpBody();
-    const body = await openBody(piecesOf(bytes(90), bytes(90)), setup.context);
+    const body = await openBody(chunksOf(bytes(90), bytes(90)), setup.context);
     expect(setup.free()).toBe(250);
     await body.dispose();
     expectNothingLeft(setup);
   });
 
-  it('goes to disk, however small, when the budget is used up', async () => {
+  it('moves even a small body to disk when the budget is used up', async () => {
     const setup = setUpBody();
     const held = await Promise.all(
-      [100, 100, 40].map(size => openBody(piecesOf(bytes(size)), setup.context)),
+      [100, 100, 40].map(size => openBody(chunksOf(bytes(size)), setup.context)),
     );
     expect(isOnDisk(setup)).toBe(false);
-    const body = await openBody(piecesOf(bytes(11, 'y')), setup.context);
+    const body = await openBody(chunksOf(bytes(11, 'y')), setup.context);
     expect(isOnDisk(setup)).toBe(true);
     expect((await readAll(body)).equals(bytes(11, 'y'))).toBe(true);
     await Promise.all([...held, body].map(each => each.dispose()));
     expectNothingLeft(setup);
   });
 
-  it('goes to disk entirely when nothing may stay in memory', async () => {
+  it('keeps everything on disk with a memory limit of zero', async () => {
     const setup = setUpBody({ options: optionsWith(0) });
-    const body = await openBody(piecesOf(bytes(1)), setup.context);
+    const body = await openBody(chunksOf(bytes(1)), setup.context);
     expect(isOnDisk(setup)).toBe(true);
     await body.dispose();
     expectNothingLeft(setup);
@@ -124,7 +127,7 @@ describe('a body of unknown length', () => {
   it.each([
     ['in memory', 80],
     ['on disk', 500],
-  ])('is whole when its source fills one buffer again and again, %s', async (_, count) => {
+  ])('keeps every byte of a source that reuses one buffer, %s', async (_, count) => {
     const setup = setUpBody();
     async function* reusing(): AsyncGenerator<Uint8Array> {
       const one = Buffer.alloc(1);
@@ -139,7 +142,7 @@ describe('a body of unknown length', () => {
     await body.dispose();
   });
 
-  it('shows its first 4100 bytes as soon as they are there, and only once', async () => {
+  it('shows its first 4100 bytes as soon as they have arrived, and only once', async () => {
     const inspectHead = jest.fn<OpeningContext['inspectHead']>(() => Promise.resolve());
     const setup = setUpBody({ inspectHead });
     let seenAtSecond = -1;
@@ -158,15 +161,15 @@ describe('a body of unknown length', () => {
     ]);
   });
 
-  it('shows an empty head when it is empty', async () => {
+  it('shows an empty head for an empty body', async () => {
     const inspectHead = jest.fn<OpeningContext['inspectHead']>(() => Promise.resolve());
-    await openBody(piecesOf(), setUpBody({ inspectHead }).context);
+    await openBody(chunksOf(), setUpBody({ inspectHead }).context);
     expect(inspectHead.mock.calls.map(([head]) => head.byteLength)).toEqual([0]);
   });
 });
 
-describe('a body that is given up', () => {
-  it('is refused by its head before anything of the deciding piece is on disk', async () => {
+describe('spool of a refused or failed body', () => {
+  it('is refused by its head before the deciding chunk is on disk', async () => {
     const refusal = new Error('refused');
     const leftAtHead: (readonly string[])[] = [];
     const given = setUpBody({
@@ -193,7 +196,7 @@ describe('a body that is given up', () => {
   it('is refused at its end when it is shorter than a head', async () => {
     const refusal = new Error('refused');
     const setup = setUpBody({ inspectHead: () => Promise.reject(refusal) });
-    await expect(openBody(piecesOf(bytes(300)), setup.context)).rejects.toBe(refusal);
+    await expect(openBody(chunksOf(bytes(300)), setup.context)).rejects.toBe(refusal);
     expectNothingLeft(setup);
   });
 
@@ -227,11 +230,11 @@ describe('a body that is given up', () => {
   });
 });
 
-describe('a spool that fails', () => {
-  it('for want of its folder says so', async () => {
+describe('a failing spool', () => {
+  it('reports a missing folder', async () => {
     const setup = setUpBody();
     rmSync(setup.folder, { recursive: true });
-    const error = openBody(piecesOf(bytes(101)), setup.context);
+    const error = openBody(chunksOf(bytes(101)), setup.context);
     await expect(error).rejects.toMatchObject({
       code: 'WX_CLOUD_SPOOL_FAILED',
       cause: { code: 'ENOENT' },
@@ -239,46 +242,46 @@ describe('a spool that fails', () => {
     expect(setup.free()).toBe(250);
   });
 
-  it('for want of room on the disk says so, and leaves nothing', async () => {
+  it('reports a full disk and leaves nothing', async () => {
     const setup = setUpBody();
     await failFileHandles('writev', 'ENOSPC');
-    await expect(openBody(piecesOf(bytes(90), bytes(90)), setup.context)).rejects.toMatchObject({
+    await expect(openBody(chunksOf(bytes(90), bytes(90)), setup.context)).rejects.toMatchObject({
       code: 'WX_CLOUD_SPOOL_FAILED',
       cause: { code: 'ENOSPC' },
     });
     expectNothingLeft(setup);
   });
 
-  it('when it is read back says so, and leaves nothing', async () => {
+  it('reports a failed read and leaves nothing', async () => {
     const setup = setUpBody();
-    const body = await openBody(piecesOf(bytes(500)), setup.context);
+    const body = await openBody(chunksOf(bytes(500)), setup.context);
     await failFileHandles('read', 'EIO');
     await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_SPOOL_FAILED' });
     await body.dispose();
     expectNothingLeft(setup);
   });
 
-  it('to close its file troubles nobody but with a warning', async () => {
+  it('only warns when its file cannot be closed', async () => {
     const setup = setUpBody();
     const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
     afterThisTest(() => warn.mockRestore());
     await failClosing('EIO');
-    const body = await openBody(piecesOf(bytes(500)), setup.context);
+    const body = await openBody(chunksOf(bytes(500)), setup.context);
     await expect(body.dispose()).resolves.toBeUndefined();
     expect(warn.mock.calls).toEqual([['A temporary file could not be removed: EIO: close']]);
     expectNothingLeft(setup);
   });
 
-  it('when it is read after its end says so', async () => {
+  it('reports a read after its disposal', async () => {
     const setup = setUpBody();
-    const body = await openBody(piecesOf(bytes(500)), setup.context);
+    const body = await openBody(chunksOf(bytes(500)), setup.context);
     await body.dispose();
     await expect(readAll(body)).rejects.toMatchObject({ code: 'WX_CLOUD_SPOOL_FAILED' });
   });
 });
 
 /** ChunkReader that are given as they are asked for by the test. */
-function pushed(): { push: (piece?: Buffer) => void; pieces: AsyncIterable<Uint8Array> } {
+function pushed(): { push: (chunk?: Buffer) => void; chunks: AsyncIterable<Uint8Array> } {
   const waiting: ((result: IteratorResult<Uint8Array>) => void)[] = [];
   const ready: IteratorResult<Uint8Array>[] = [];
   const next = (): Promise<IteratorResult<Uint8Array>> =>
@@ -288,25 +291,25 @@ function pushed(): { push: (piece?: Buffer) => void; pieces: AsyncIterable<Uint8
       else resolve(result);
     });
   return {
-    push: piece => {
+    push: chunk => {
       const result: IteratorResult<Uint8Array> =
-        piece === undefined ? { done: true, value: undefined } : { done: false, value: piece };
+        chunk === undefined ? { done: true, value: undefined } : { done: false, value: chunk };
       const resolve = waiting.shift();
       if (resolve === undefined) ready.push(result);
       else resolve(result);
     },
-    pieces: { [Symbol.asyncIterator]: () => ({ next }) },
+    chunks: { [Symbol.asyncIterator]: () => ({ next }) },
   };
 }
 
-describe('a body whose source has stopped, when its memory is wanted', () => {
+describe('spool of a stalled source when its memory is wanted', () => {
   const start = (
     given: Partial<OpeningContext> = {},
     more: Parameters<typeof setUpBody>[1] = {},
   ) => {
     const setup = setUpBody(given, more);
-    const { push, pieces } = pushed();
-    return { setup, push, opening: openBody(pieces, setup.context) };
+    const { push, chunks } = pushed();
+    return { setup, push, opening: openBody(chunks, setup.context) };
   };
   const holds = (setup: BodySetup, bytesHeld: number): Promise<void> =>
     until(() => setup.free() === 250 - bytesHeld, `${bytesHeld} bytes held`);
@@ -314,15 +317,15 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
   it.each([
     ['before its head is there', [90]],
     ['behind its head', [4_100, 90]],
-  ])('goes to disk %s, and is whole', async (_, sizes) => {
+  ])('moves to disk %s and keeps every byte', async (_, sizes) => {
     const given = setUpBody();
     const { setup, push, opening } = start({
       options: optionsWith(10_000),
       budget: new MemoryBudget(10_000, given.memory),
     });
-    const pieces = sizes.map((size, index) => bytes(size, String(index)));
+    const chunks = sizes.map((size, index) => bytes(size, String(index)));
     const sum = sizes.reduce((all, size) => all + size, 0);
-    for (const piece of pieces) push(piece);
+    for (const chunk of chunks) push(chunk);
     await until(() => given.memory.usedBytes === sum, 'all of it');
     expect(isOnDisk(setup)).toBe(false);
 
@@ -333,14 +336,14 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
     push(bytes(20, 'z'));
     push();
     const body = await opening;
-    const expected = Buffer.concat([...pieces, bytes(20, 'z')]);
+    const expected = Buffer.concat([...chunks, bytes(20, 'z')]);
     expect((await readAll(body)).equals(expected)).toBe(true);
     expect(setup.head()?.equals(expected.subarray(0, 4_100))).toBe(true);
     await body.dispose();
     expect([leftIn(setup.folder), setup.onDisk(), given.memory.usedBytes]).toEqual([[], 0, 0]);
   });
 
-  it('keeps it while its head is looked at, and goes to disk when the rest is read', async () => {
+  it('keeps its memory during the head check and moves to disk when the rest is read', async () => {
     const given = setUpBody();
     const budget = new MemoryBudget(10_000, given.memory);
     const onDiskAtHead: boolean[] = [];
@@ -361,13 +364,13 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
     expectNothingLeft(setup);
   });
 
-  it('writes what it has gathered for the disk', async () => {
+  it('writes the chunks gathered for the disk', async () => {
     const given = setUpBody();
     const budget = new MemoryBudget(100_000, given.memory);
     const { setup, push, opening } = start({ budget });
     push(bytes(5_000));
     push(bytes(1_000));
-    await until(() => setup.onDisk() === 6_000, 'the second piece');
+    await until(() => setup.onDisk() === 6_000, 'the second chunk');
     await until(() => given.memory.usedBytes === 1_000, 'the first transfer');
     budget.reserve(100_000);
     await until(() => given.memory.usedBytes === 0, 'no memory held');
@@ -378,7 +381,7 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
     expectNothingLeft(setup);
   });
 
-  it('stays in memory where the disk has no room for it', async () => {
+  it('stays in memory when the disk has no room', async () => {
     const { setup, push, opening } = start({}, { diskBytes: 0 });
     push(bytes(90));
     await holds(setup, 90);
@@ -393,7 +396,7 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
     expectNothingLeft(setup);
   });
 
-  it('fails with its next piece when it cannot be written, and leaves nothing', async () => {
+  it('fails with its next chunk when it cannot be written, and leaves nothing', async () => {
     await failFileHandles('writev', 'ENOSPC');
     const { setup, push, opening } = start();
     push(bytes(90));
@@ -405,9 +408,9 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
     expectNothingLeft(setup);
   });
 
-  it('stays where it is once it is there as a whole', async () => {
+  it('stays where it is once it is complete', async () => {
     const setup = setUpBody();
-    const body = await openBody(piecesOf(bytes(90)), setup.context);
+    const body = await openBody(chunksOf(bytes(90)), setup.context);
     setup.context.budget.reserve(1_000);
     await holds(setup, 90);
     expect(isOnDisk(setup)).toBe(false);
@@ -416,38 +419,38 @@ describe('a body whose source has stopped, when its memory is wanted', () => {
   });
 });
 
-describe('a piece that has gone to disk', () => {
-  it('is held by nothing, however long the next one takes', async () => {
+describe('a chunk on disk', () => {
+  it('is no longer referenced while the next one is awaited', async () => {
     const setup = setUpBody();
-    const { push, pieces } = pushed();
-    const opening = openComing(pieces, setup.context);
+    const { push, chunks } = pushed();
+    const opening = openComing(chunks, setup.context);
     const pushOne = (): WeakRef<Buffer> => {
-      const piece = Buffer.allocUnsafeSlow(100_000);
-      push(piece);
-      return new WeakRef(piece);
+      const chunk = Buffer.allocUnsafeSlow(100_000);
+      push(chunk);
+      return new WeakRef(chunk);
     };
     const written = pushOne();
-    await until(() => setup.onDisk() === 100_000, 'the piece on its way');
-    await until(() => setup.free() === 250, 'the piece on disk');
+    await until(() => setup.onDisk() === 100_000, 'the chunk on its way');
+    await until(() => setup.free() === 250, 'the chunk on disk');
     await until(() => {
       collectGarbage();
       return written.deref() === undefined;
-    }, 'the piece gone');
+    }, 'the chunk gone');
     push();
     await (await opening).dispose();
     expectNothingLeft(setup);
   });
 });
 
-describe('a body on disk', () => {
-  it('is read with little memory when none is left, and gives back what it takes', async () => {
+describe('reading a spooled body from disk', () => {
+  it('takes little memory when none is left, and releases it', async () => {
     const setup = setUpBody();
-    const body = await openBody(piecesOf(bytes(100_000)), setup.context);
+    const body = await openBody(chunksOf(bytes(100_000)), setup.context);
     setup.context.budget.count(250);
     const sizes: number[] = [];
-    for await (const piece of body.open(setup.context.signal) as AsyncIterable<Uint8Array>) {
-      sizes.push(piece.byteLength);
-      expect(setup.free()).toBe(-piece.byteLength);
+    for await (const chunk of body.open(setup.context.signal) as AsyncIterable<Uint8Array>) {
+      sizes.push(chunk.byteLength);
+      expect(setup.free()).toBe(-chunk.byteLength);
     }
     expect(Math.max(...sizes)).toBe(16_384);
     setup.context.budget.release(250);
@@ -458,11 +461,11 @@ describe('a body on disk', () => {
   it.each<[string, (reading: AsyncIterator<Uint8Array>) => unknown]>([
     ['is left early', reading => reading.return?.()],
     ['is forgotten', () => {}],
-  ])('gives back what it was read ahead by when the reading %s', async (_, leave) => {
+  ])('releases what was read ahead when the reading %s', async (_, leave) => {
     const given = setUpBody();
     const budget = new MemoryBudget(10_000_000, given.memory);
     const setup = setUpBody({ budget });
-    const body = await openBody(piecesOf(bytes(2_000_000)), setup.context);
+    const body = await openBody(chunksOf(bytes(2_000_000)), setup.context);
     const source = body.open(setup.context.signal) as AsyncIterable<Uint8Array>;
     const reading = source[Symbol.asyncIterator]();
     await reading.next();
@@ -473,20 +476,20 @@ describe('a body on disk', () => {
   });
 });
 
-describe('a disk budget', () => {
+describe('spool with a disk budget', () => {
   it.each([
-    ['that is passed', { mostBytes: undefined }, 150],
-    ['that a body may pass by what is known of it', { mostBytes: 151 }, 101],
-    ['of zero', { mostBytes: undefined, diskBytes: 0 }, 101],
+    ['a budget that is exceeded', { mostBytes: undefined }, 150],
+    ['a budget that the declared maximum exceeds', { mostBytes: 151 }, 101],
+    ['a budget of zero', { mostBytes: undefined, diskBytes: 0 }, 101],
   ])(
-    '%s refuses the body, and leaves nothing',
+    'refuses the body and leaves nothing with %s',
     async (
       _,
       { mostBytes, diskBytes = 150 }: { mostBytes: number | undefined; diskBytes?: number },
       size,
     ) => {
       const setup = setUpBody({ mostBytes }, { diskBytes });
-      const source = piecesOf(...Array.from({ length: size + 1 }, () => bytes(1)));
+      const source = chunksOf(...Array.from({ length: size + 1 }, () => bytes(1)));
       await expect(openComing(source, setup.context)).rejects.toMatchObject({
         code: 'WX_CLOUD_SPOOL_FAILED',
         message: expect.stringContaining('upload.diskBudgetBytes'),
@@ -495,9 +498,9 @@ describe('a disk budget', () => {
     },
   );
 
-  it('is not asked for a body that stays in memory', async () => {
+  it('does not count a body that stays in memory', async () => {
     const setup = setUpBody({ mostBytes: 1_000 }, { diskBytes: 0 });
-    const body = await openComing(piecesOf(bytes(100)), setup.context);
+    const body = await openComing(chunksOf(bytes(100)), setup.context);
     await body.dispose();
     expectNothingLeft(setup);
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { DiskBudget } from '../../../lib/body/temporary-file.js';
 
 describe('DiskBudget', () => {
-  it('gives what is left and nothing more', () => {
+  it('grants what is left and nothing more', () => {
     const use = { usedBytes: 0 };
     const budget = new DiskBudget('/spool', 10, use);
     budget.take(7);
@@ -15,12 +15,12 @@ describe('DiskBudget', () => {
     expect(() => budget.assertFits(10)).not.toThrow();
   });
 
-  it('says that trying again is of no use where all of it is too little', () => {
+  it('rejects for good what exceeds the whole budget', () => {
     const budget = new DiskBudget('/spool', 10, { usedBytes: 0 });
     expect(() => budget.assertFits(11)).toThrow(expect.objectContaining({ retryable: false }));
   });
 
-  it('of zero allows no file, not even an empty one', () => {
+  it('allows no file with a size of zero, not even an empty one', () => {
     expect(new DiskBudget('/spool', 0, { usedBytes: 0 }).fits(0)).toBe(false);
   });
 

@@ -58,14 +58,14 @@ describe('readCommandLine', () => {
     ],
     [['check', '--bucket=yes'], "Option '--bucket' does not take an argument."],
     [['check', '--port', '1'], "Unknown option '--port'."],
-  ])('refuses %j', (words, message) => {
+  ])('rejects %j', (words, message) => {
     const read = (): unknown => readCommandLine(words);
     expect(read).toThrow(UsageError);
     expect(read).toThrow(expect.objectContaining({ message }));
   });
 
   it.each(['a b', "it's", '#x', '', 'a\nWX_APPID=b', '密'])(
-    'refuses the secret %j, which a line of .env cannot hold as it is, without repeating it',
+    'rejects the secret %j, which a line of .env cannot hold, without repeating it',
     secret => {
       const read = (): unknown => readCommandLine(['emulator', `--secret=${secret}`]);
       const message = '--secret must consist of letters, digits, "_", ".", ":" and "-".';

@@ -32,7 +32,7 @@ describe('formatRequest', () => {
     expect(formatRequest({ ...ENTRY, ...members })).toMatch(expected);
   });
 
-  it('shows neither control characters nor the user of an address, and no more than a line', () => {
+  it('shows no control characters, no user of an address, and a single line', () => {
     const path = `http://me:pass@host/\u001B[2J\u009B\u202E\n${'x'.repeat(5_000)}`;
     const line = formatRequest({ ...ENTRY, path });
     expect(line).toContain(' http://host/?[2J???xxx');
@@ -56,7 +56,7 @@ describe('describeEmulator', () => {
   const url = 'http://127.0.0.1:4100';
   const options = { env: 'e-1', appid: 'wx1', secret: 's', apiBaseUrl: url };
 
-  it('gives lines for a .env file, and else comments', () => {
+  it('returns lines of a .env file and comments only', () => {
     const lines = describeEmulator({ url, options });
     expect(lines.filter(line => !line.startsWith('# '))).toEqual([
       'WX_ENV_ID=e-1',
@@ -84,7 +84,7 @@ describe('describeCheck', () => {
     delete: skipped,
   };
 
-  it('has a line for each part', () => {
+  it('returns a line for each part', () => {
     expect(describeCheck(fine, false)).toEqual([
       'ok      credential: WeChat returns an access token',
       'ok      environment: WeChat returns an upload link for the environment',
@@ -94,7 +94,7 @@ describe('describeCheck', () => {
     ]);
   });
 
-  it('gives code and message of what failed, on one line, and does not offer what was asked for', () => {
+  it('shows code and message of a failure on one line, without a hint for options already used', () => {
     const error = new WxCloudStorageError({
       code: 'WX_CLOUD_API_FAILED',
       message: '/tcb/uploadfile: WeChat answered -501005\n(\u001B[2J). Check env.',

@@ -18,7 +18,7 @@ describe('Terminal', () => {
     expect(process.exit).not.toHaveBeenCalled();
   });
 
-  it('leaves signals alone until it is waited for', () => {
+  it('ignores signals until it is awaited', () => {
     const process = new FakeProcess();
     const terminal = new Terminal(process);
     expect(process.eventNames()).toEqual([]);
@@ -26,7 +26,7 @@ describe('Terminal', () => {
     expect(process.eventNames()).toEqual(['SIGINT', 'SIGTERM']);
   });
 
-  it('ends at once on a second signal, but not on the same one passed on by npx', async () => {
+  it('exits at once on a second signal, but not on the same one forwarded by npx', async () => {
     const now = jest.spyOn(performance, 'now');
     const process = new FakeProcess();
     const end = new Terminal(process).untilEnd();
@@ -42,7 +42,7 @@ describe('Terminal', () => {
     expect(process.exit.mock.calls).toEqual([[130]]);
   });
 
-  it('ends when nobody reads its output any more, and stands further lines', async () => {
+  it('ends when its output is closed, and tolerates further lines', async () => {
     const process = new FakeProcess();
     const terminal = new Terminal(process);
     process.stdout.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
@@ -53,7 +53,7 @@ describe('Terminal', () => {
     expect(process.stdout.destroyed).toBe(true);
   });
 
-  it('leaves lines out while its reader is a megabyte behind', () => {
+  it('drops lines while its reader is a megabyte behind', () => {
     const process = Object.assign(new FakeProcess(), {
       stdout: new Writable({ write: () => undefined }),
     });

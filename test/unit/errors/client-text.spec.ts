@@ -21,7 +21,7 @@ describe('toFileName', () => {
     ['', 'file'],
     [`${C0_C1_AND_DEL}${BIDI}`, 'file'],
     ['a\ud83d.png', 'a\ufffd.png'],
-  ])('makes %j to %j', (name, expected) => {
+  ])('turns %j into %j', (name, expected) => {
     expect(toFileName(name)).toBe(expected);
   });
 
@@ -38,7 +38,7 @@ describe('toFileName', () => {
     expect(toFileName(`${character.repeat(count + 300)}${extension}`)).toBe(whole);
   });
 
-  it('cuts what is too long for an extension', () => {
+  it('cuts an extension that is too long', () => {
     expect(toFileName(`a.${'b'.repeat(400)}`)).toBe(`a.${'b'.repeat(253)}`);
     expect(toFileName(`.${'b'.repeat(400)}`)).toBe(`.${'b'.repeat(254)}`);
   });

@@ -19,7 +19,7 @@ const rejected = {
 };
 
 describe('WxCloudStorageError', () => {
-  it('leaves no field behind for what is not known', () => {
+  it('has no field for a part that is not given', () => {
     const error = new WxCloudStorageError({
       code: 'WX_CLOUD_API_FAILED',
       message: 'x',
@@ -36,7 +36,7 @@ describe('WxCloudStorageError', () => {
     expect(error.retryable).toBe(false);
   });
 
-  it('carries every part that is given, also zero and the empty text', () => {
+  it('carries every given part, including zero and the empty text', () => {
     const cause = new Error('why');
     const parts = {
       code: 'WX_CLOUD_API_FAILED',
@@ -54,7 +54,7 @@ describe('WxCloudStorageError', () => {
     expect(error.cause).toBe(cause);
   });
 
-  it('has all fields in its JSON, but neither stack nor cause', () => {
+  it('shows all fields in its JSON, but neither stack nor cause', () => {
     const parts = {
       code: 'WX_CLOUD_API_FAILED',
       message: 'Failed at access_token=0123456789 again.',
@@ -75,12 +75,12 @@ describe('WxCloudStorageError', () => {
     expect(inspect(error).split(message)).toHaveLength(2);
   });
 
-  it('has no field named status, with which Nest would answer clients', () => {
+  it('has no field named status, which Nest would send to clients', () => {
     expect('status' in new UploadRejectedError(rejected)).toBe(false);
   });
 });
 
-describe('the classes of the family', () => {
+describe('subclasses of WxCloudStorageError', () => {
   it.each([
     [
       new FileTooLargeError({ subject: 'The file', limitBytes: 10 }),
@@ -119,7 +119,7 @@ describe('the classes of the family', () => {
         endpoint: 'GET object',
       },
     ],
-  ])('%p is one of the family with fields of its own, also in JSON', (error, fields) => {
+  ])('show the fields of %p, in JSON as well', (error, fields) => {
     const { message, retryable } = error;
     expect(JSON.parse(JSON.stringify(error))).toMatchObject({ ...fields, message, retryable });
     expect(error).toBeInstanceOf(WxCloudStorageError);
@@ -133,13 +133,13 @@ describe('the classes of the family', () => {
     ['idle', true],
     ['total', false],
     ['token', false],
-  ] as const)('a %s timeout is retryable: %p', (phase, retryable) => {
+  ] as const)('say of a %s timeout whether a retry may help: %p', (phase, retryable) => {
     const error = new RequestTimedOutError({ phase, endpoint: '/x', timeoutMs: 5 });
     expect(error.retryable).toBe(retryable);
     expect(error.message).toContain(`timeouts.${phase}Ms`);
   });
 
-  it('says of a timeout that is not its own where to raise it', () => {
+  it('name the setting of a timeout that is not ours', () => {
     const parts = { phase: 'connect', endpoint: '/x', timeoutMs: undefined } as const;
     const { message } = new RequestTimedOutError(parts);
     expect(message).toBe(
@@ -147,13 +147,13 @@ describe('the classes of the family', () => {
     );
   });
 
-  it('says that content of no known type was found', () => {
+  it('say that no known type was found in the content', () => {
     const error = new TypeRefusedError({ detectedType: undefined, accepted: ['image/*'] });
     expect(error.message).toContain('no recognisable type');
     expect(error.detectedType).toBeUndefined();
   });
 
-  it('an upload refused without a COS code has no such field', () => {
+  it('have no cosCode when COS names none', () => {
     const error = new UploadRejectedError({ ...rejected, cosCode: undefined });
     expect('cosCode' in error).toBe(false);
   });
@@ -167,11 +167,11 @@ describe('the classes of the family', () => {
     ['constructor', 'request ID'],
     ['toString', 'request ID'],
     [undefined, 'request ID'],
-  ])('advises on %p', (cosCode, advice) => {
+  ])('advise on %p', (cosCode, advice) => {
     expect(new UploadRejectedError({ ...rejected, cosCode }).message).toContain(advice);
   });
 
-  it('advises to try again when a repeat may help', () => {
+  it('advise to try again when a retry may help', () => {
     const error = new UploadRejectedError({ ...rejected, cosCode: 'SlowDown', retryable: true });
     expect(error.message).toContain('Try again later.');
     expect(error.retryable).toBe(true);

@@ -35,11 +35,11 @@ describe('redact', () => {
     ['a file ID', 'cloud://prod-1.7072-prod-1-13/photos/标志.png'],
     ['an ordinary parameter', '/x?appid=wx0123456789abcdef&t=1700000000'],
     ['an empty text', ''],
-  ])('leaves %s as it is', (_, text) => {
+  ])('leaves %s unchanged', (_, text) => {
     expect(redact(text)).toBe(text);
   });
 
-  it('keeps what stands around a masked value', () => {
+  it('keeps the text around a masked value', () => {
     expect(redact(`/x?a=1&access_token=${HIDDEN}&b=2`)).toBe('/x?a=1&access_token=[redacted]&b=2');
   });
 
@@ -49,11 +49,11 @@ describe('redact', () => {
     );
   });
 
-  it('takes a literal as text, not as a pattern', () => {
+  it('treats a literal as text, not as a pattern', () => {
     expect(redact('a.b*c(d and axbxcxd', ['a.b*c(d'])).toBe('[redacted] and axbxcxd');
   });
 
-  it('does not mask literals below six characters, which would blank out words', () => {
+  it('does not mask literals below six characters, which would mask ordinary words', () => {
     expect(redact('token of five', ['five', '', 'of'])).toBe('token of five');
   });
 });
@@ -96,11 +96,11 @@ describe('toSafeCause', () => {
     expect(everythingShownBy(safe)).not.toContain(HIDDEN);
   });
 
-  it('takes an AggregateError without errors', () => {
+  it('accepts an AggregateError without errors', () => {
     expect(toSafeCause(new AggregateError([], 'none'))).toMatchObject({ message: 'none' });
   });
 
-  it('ends a cycle of causes', () => {
+  it('stops at a cycle of causes', () => {
     const first = new Error('first');
     first.cause = new Error('second', { cause: first });
     expect(everythingShownBy(toSafeCause(first))).toContain('second');
@@ -114,7 +114,7 @@ describe('toSafeCause', () => {
     ['a symbol', Symbol('thrown')],
     ['an object', { access_token: HIDDEN }],
     ['an object without a prototype', Object.create(null) as unknown],
-  ])('makes an error of %s that was thrown', (_, thrown) => {
+  ])('wraps %s that was thrown in an error', (_, thrown) => {
     const safe = toSafeCause(thrown);
     expect(safe).toBeInstanceOf(Error);
     expect(everythingShownBy(safe)).not.toContain(HIDDEN);

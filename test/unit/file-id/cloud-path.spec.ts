@@ -7,7 +7,7 @@ import {
 } from '../../../lib/file-id/cloud-path.js';
 import { thrownBy } from '../support/failures.js';
 
-describe('cloud path rules', () => {
+describe('assertCloudPath', () => {
   it.each([
     ['one character', 'a'],
     ['a path of segments', 'photos/2026/cat.png'],
@@ -20,7 +20,7 @@ describe('cloud path rules', () => {
     ['850 bytes in segments', `${'a/'.repeat(424)}bb`],
     ['94 Chinese characters, 846 bytes', '中'.repeat(94)],
     ['850 bytes of Chinese and ASCII', `${'中'.repeat(94)}aaaa`],
-  ])('allow %s', (_, path) => {
+  ])('allows %s', (_, path) => {
     expect(findPathProblem(path)).toBeUndefined();
     expect(() => assertCloudPath(path)).not.toThrow();
   });
@@ -51,7 +51,7 @@ describe('cloud path rules', () => {
     ['null', null, 'not a text'],
     ['a number', 7, 'not a text'],
     ['a list', ['a'], 'not a text'],
-  ])('refuse %s', (_, path, problem) => {
+  ])('rejects %s', (_, path, problem) => {
     expect(findPathProblem(path)).toContain(problem);
     expect(thrownBy(() => assertCloudPath(path))).toMatchObject({
       code: 'WX_CLOUD_PATH_INVALID',
@@ -65,7 +65,7 @@ describe('cloud path rules', () => {
     ['🐈', 12],
     ['a b', 5],
     ['', 0],
-  ])('count %p as %d encoded bytes', (path, bytes) => {
+  ])('counts %p as %d encoded bytes', (path, bytes) => {
     expect(countEncodedBytes(path)).toBe(bytes);
   });
 });
@@ -78,18 +78,18 @@ describe('generateCloudPath', () => {
     ['photos', 'png', 'photos/2026/01/02/u.png'],
     ['', 'png', '2026/01/02/u.png'],
     ['照片/', undefined, '照片/2026/01/02/u'],
-  ])('makes a path from the prefix %p and the extension %p', (prefix, extension, expected) => {
+  ])('generates a path from the prefix %p and the extension %p', (prefix, extension, expected) => {
     expect(generateCloudPath({ prefix, extension, now, uuid: 'u' })).toBe(expected);
   });
 
-  it('names the day in UTC', () => {
+  it('uses the UTC date', () => {
     const late = new Date('2026-12-31T23:30:00-02:00');
     expect(generateCloudPath({ prefix: '', extension: undefined, now: late, uuid: 'u' })).toBe(
       '2027/01/01/u',
     );
   });
 
-  it('makes a new, allowed path at every call', () => {
+  it('generates a new, valid path at every call', () => {
     const paths = Array.from({ length: 100 }, () =>
       generateCloudPath({ prefix: 'p', extension: 'png' }),
     );

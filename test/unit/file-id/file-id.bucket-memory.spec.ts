@@ -7,7 +7,7 @@ const MALFORMED = { code: 'WX_CLOUD_RESPONSE_MALFORMED', endpoint: ENDPOINT };
 const INVALID = { code: 'WX_CLOUD_FILE_ID_INVALID' };
 
 describe('FileIdScope', () => {
-  it('takes IDs of any bucket of the environment while it knows none', () => {
+  it('accepts IDs of any bucket of the environment while no bucket is known', () => {
     const memory = new FileIdScope('prod', undefined);
     expect(memory.bucket).toBeUndefined();
     expect(memory.parse('cloud://prod.b1/a').bucket).toBe('b1');
@@ -15,7 +15,7 @@ describe('FileIdScope', () => {
     expect(memory.bucket).toBeUndefined();
   });
 
-  it('learns the bucket from the first link, and then refuses others', () => {
+  it('learns the bucket from the first link and then rejects others', () => {
     const memory = new FileIdScope('prod', undefined);
     memory.learnBucket('cloud://prod.b1/照片/a.png', '照片/a.png', ENDPOINT);
     expect(memory.bucket).toBe('b1');
@@ -27,7 +27,7 @@ describe('FileIdScope', () => {
     expect(memory.bucket).toBe('b1');
   });
 
-  it('holds to the bucket that it was given', () => {
+  it('accepts only the configured bucket', () => {
     const memory = new FileIdScope('prod', 'b1');
     expect(thrownBy(() => memory.parse('cloud://prod.b2/x'))).toMatchObject(INVALID);
     expect(thrownBy(() => memory.learnBucket('cloud://prod.b2/x', 'x', ENDPOINT))).toMatchObject(
@@ -40,7 +40,7 @@ describe('FileIdScope', () => {
     ['no file ID', 'https://cos/a.png'],
     ['an empty text', ''],
     ['the short form', 'cloud://prod/a.png'],
-  ])('refuses a link for %s and learns nothing', (_, fileId) => {
+  ])('rejects a link for %s and learns nothing', (_, fileId) => {
     const memory = new FileIdScope('prod', undefined);
     expect(thrownBy(() => memory.learnBucket(fileId, 'a.png', ENDPOINT))).toMatchObject(MALFORMED);
     expect(memory.bucket).toBeUndefined();
@@ -52,7 +52,7 @@ describe('FileIdScope', () => {
     ['the path encoded', 'cloud://prod.b1/a%20b.png'],
     ['the path in another case', 'cloud://prod.b1/A b.png'],
     ['the path with a space behind', 'cloud://prod.b1/a b.png '],
-  ])('refuses a link for %s, learns nothing, and lets it be asked for again', (_, fileId) => {
+  ])('rejects a link for %s as retryable and learns nothing', (_, fileId) => {
     const memory = new FileIdScope('prod', undefined);
     const error = thrownBy(() => memory.learnBucket(fileId, 'a b.png', ENDPOINT));
     expect(error).toMatchObject({ ...MALFORMED, retryable: true });
@@ -60,7 +60,7 @@ describe('FileIdScope', () => {
   });
 
   it.each([undefined, null, 7, {}, '', 'a.png', 'cloud://test.b1/a'].map(value => [value]))(
-    'refuses %p as a file ID',
+    'rejects %p as a file ID',
     fileId => {
       const memory = new FileIdScope('prod', undefined);
       expect(thrownBy(() => memory.parse(fileId))).toMatchObject(INVALID);

@@ -43,7 +43,7 @@ const hostile = fc.oneof(
   fc.array(fc.nat(0xffff), { maxLength: 50 }).map(units => String.fromCharCode(...units)),
 );
 
-/** The error's code, or that there is none. */
+/** The error's code, or undefined. */
 function codeOf(call: () => unknown): unknown {
   try {
     call();
@@ -53,8 +53,8 @@ function codeOf(call: () => unknown): unknown {
   }
 }
 
-describe('a file ID', () => {
-  it('is taken apart as it was put together', () =>
+describe('parseFileId', () => {
+  it('restores the parts of every valid ID', () =>
     checkProperty(
       fc.property(label, label, paths, (env, bucket, cloudPath) => {
         const fileId = `cloud://${env}.${bucket}/${cloudPath}`;
@@ -68,7 +68,7 @@ describe('a file ID', () => {
       300,
     ));
 
-  it('of any text is taken apart into what makes it again, or refused by a typed error', () =>
+  it('either returns the parts of a text or rejects it with a typed error', () =>
     checkProperty(
       fc.property(
         fc.oneof(
@@ -87,7 +87,7 @@ describe('a file ID', () => {
       500,
     ));
 
-  it('of any value is refused by a typed error', () =>
+  it('rejects any other value with a typed error', () =>
     checkProperty(
       fc.property(
         fc.anything({ withNullPrototype: true, withBigInt: true, withDate: true }).filter(isNoText),
@@ -99,8 +99,8 @@ describe('a file ID', () => {
     ));
 });
 
-describe('a cloud path', () => {
-  it('that breaks no rule is accepted', () =>
+describe('assertCloudPath', () => {
+  it('accepts every path that breaks no rule', () =>
     checkProperty(
       fc.property(paths, path => {
         expect(findPathProblem(path)).toBeUndefined();
@@ -108,7 +108,7 @@ describe('a cloud path', () => {
       300,
     ));
 
-  it('that is accepted can be encoded, is short enough, and climbs nowhere', () =>
+  it('accepts only paths that are encodable, short enough and without dot segments', () =>
     checkProperty(
       fc.property(hostile, text => {
         const code = codeOf(() => assertCloudPath(text));
@@ -119,7 +119,7 @@ describe('a cloud path', () => {
       }),
     ));
 
-  it('that is generated is accepted, and has no other one inside a day', () =>
+  it('accepts every generated path, no two of which are equal', () =>
     checkProperty(
       fc.property(
         paths.filter(path => countEncodedBytes(path) < 700),

@@ -16,7 +16,7 @@ describe('parseFileId', () => {
     'dots...in/a..b/.hidden',
     'ends/in/slash/',
     'a?b#c%2e&d=e+f',
-  ])('takes the path %s apart', cloudPath => {
+  ])('parses the path %s', cloudPath => {
     const fileId = `${PREFIX}/${cloudPath}`;
     expect(parseFileId(fileId)).toEqual({ fileId, env: ENV, bucket: BUCKET, cloudPath });
   });
@@ -57,7 +57,7 @@ describe('parseFileId', () => {
     ['an object', { fileId: `${PREFIX}/a` }],
     ['an object that turns into an ID', { toString: () => `${PREFIX}/a` }],
     ['a String object', Object(`${PREFIX}/a`) as unknown],
-  ])('refuses %s', (_, fileId) => {
+  ])('rejects %s', (_, fileId) => {
     expect(thrownBy(() => parseFileId(fileId))).toMatchObject({
       name: 'WxCloudStorageError',
       code: 'WX_CLOUD_FILE_ID_INVALID',
@@ -65,14 +65,14 @@ describe('parseFileId', () => {
     });
   });
 
-  it('answers a hostile text in no more than linear time', () => {
+  it('takes linear time for a hostile text', () => {
     const hostile = `cloud://${'a.'.repeat(200_000)}`;
     expect(thrownBy(() => parseFileId(hostile))).toMatchObject({
       code: 'WX_CLOUD_FILE_ID_INVALID',
     });
   });
 
-  it('does not repeat the refused text, which may be hostile', () => {
+  it('does not repeat the rejected text, which may be hostile', () => {
     expect(thrownBy(() => parseFileId('<script>')).message).not.toContain('<script>');
   });
 });
@@ -80,12 +80,12 @@ describe('parseFileId', () => {
 describe('parseFileIdWithin', () => {
   const fileId = `${PREFIX}/a.png`;
 
-  it('takes an ID of the environment in any bucket while none is known', () => {
+  it('accepts an ID of the environment in any bucket while none is known', () => {
     expect(parseFileIdWithin(fileId, { env: ENV }).bucket).toBe(BUCKET);
     expect(parseFileIdWithin(fileId, { env: ENV, bucket: undefined }).bucket).toBe(BUCKET);
   });
 
-  it('takes an ID of the bucket', () => {
+  it('accepts an ID of the bucket', () => {
     expect(parseFileIdWithin(fileId, { env: ENV, bucket: BUCKET }).cloudPath).toBe('a.png');
   });
 
@@ -95,13 +95,13 @@ describe('parseFileIdWithin', () => {
     ['a longer environment', { env: `${ENV}.x` }, 'another environment'],
     ['another bucket', { env: ENV, bucket: `${BUCKET}1` }, 'another bucket'],
     ['an empty bucket', { env: ENV, bucket: '' }, 'another bucket'],
-  ])('refuses an ID when the scope is %s', (_, scope, reason) => {
+  ])('rejects an ID when the scope is %s', (_, scope, reason) => {
     const error = thrownBy(() => parseFileIdWithin(fileId, scope));
     expect(error).toMatchObject({ code: 'WX_CLOUD_FILE_ID_INVALID' });
     expect(error.message).toContain(reason);
   });
 
-  it('refuses what is no file ID', () => {
+  it('rejects a text that is not a file ID', () => {
     expect(thrownBy(() => parseFileIdWithin(null, { env: ENV }))).toMatchObject({
       code: 'WX_CLOUD_FILE_ID_INVALID',
     });

@@ -16,7 +16,7 @@ const facts = {
 };
 
 describe('chooseCloudPath', () => {
-  it('ends a generated path in the extension, and makes another one for each file', async () => {
+  it('generates a path with the extension, different for each file', async () => {
     const choose = () => chooseCloudPath({ path: 'own/' }, facts, request, NEVER);
     const paths = [await choose(), await choose()];
     const generated = expect.stringMatching(/^own\/\d{4}\/\d\d\/\d\d\/[\da-f-]{36}\.txt$/);
@@ -24,7 +24,7 @@ describe('chooseCloudPath', () => {
     expect(paths[0]).not.toEqual(paths[1]);
   });
 
-  it('tells a function all that is known of the file, and a UUID of its own', async () => {
+  it('passes a function the known properties of the file and a fresh UUID', async () => {
     const path = jest.fn(({ uuid }: WxCloudIncomingFile) => `own/${uuid}`);
     await chooseCloudPath({ path }, facts, request, NEVER);
     await chooseCloudPath({ path }, facts, request, NEVER);
@@ -40,12 +40,12 @@ describe('chooseCloudPath', () => {
     ['with a part of it', ({ uuid }) => `own/${uuid.slice(0, -1)}`, undefined, false],
     ['with another one', () => `own/${randomUUID()}`, undefined, false],
     ['that the application vouches for', () => 'own/a.png', true, true],
-  ])('takes from a function a path %s', async (_, path, uniquePath, isPathUnique) => {
+  ])('accepts a path %s from a function', async (_, path, uniquePath, isPathUnique) => {
     const choosing = chooseCloudPath({ path, uniquePath }, facts, request, NEVER);
     await expect(choosing).resolves.toMatchObject({ isPathUnique });
   });
 
-  it('does not wait for a function when the upload ends', async () => {
+  it('stops waiting for a function when the upload is aborted', async () => {
     const caller = new AbortController();
     const path = (): Promise<never> => new Promise(() => {});
     const choosing = chooseCloudPath({ path }, facts, request, caller.signal);

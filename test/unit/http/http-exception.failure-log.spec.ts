@@ -48,13 +48,10 @@ describe('FailureLog', () => {
   it.each([
     ['Express', express('/albums/:id/photos', '/albums/7/photos')],
     ['Fastify', fastify('/albums/:id/photos')],
-  ])(
-    'writes one line with the route of %s, the code, the remedy and what is known',
-    (_, request) => {
-      log.write(REFUSED, 502, request);
-      expect(errors).toEqual([`POST /albums/:id/photos: ${LINE}`]);
-    },
-  );
+  ])('writes one line with the route of %s, the code, the remedy and the details', (_, request) => {
+    log.write(REFUSED, 502, request);
+    expect(errors).toEqual([`POST /albums/:id/photos: ${LINE}`]);
+  });
 
   it('writes a line without a request', () => {
     log.write(REFUSED, 502);
@@ -79,7 +76,7 @@ describe('FailureLog', () => {
       new RequestTimedOutError({ phase: 'idle', endpoint: 'GET object', timeoutMs: 5 }),
       '[phase=idle]',
     ],
-  ])('ends with what is known of %s', (_, error, fields) => {
+  ])('appends the details of %s', (_, error, fields) => {
     log.write(error, 502);
     expect(errors).toEqual([expect.stringMatching(/\]$/)]);
     expect(errors[0]).toContain(fields);
@@ -97,7 +94,7 @@ describe('FailureLog', () => {
     expect(errors).toEqual([`${start}${LINE}`, `${start}${LINE}`]);
   });
 
-  it('keeps to one line of limited length whatever a message holds', async () => {
+  it('keeps any message to one line of limited length', async () => {
     await checkProperty(
       property(string({ unit: 'binary', maxLength: 6_000 }), message => {
         const error = new WxCloudStorageError({ code: 'WX_CLOUD_API_FAILED', message });
@@ -124,14 +121,14 @@ describe('FailureLog', () => {
     expect(stacks.join('')).not.toContain('of an application');
   });
 
-  it('ends the stacks of causes in a circle', () => {
+  it('stops at a cycle of causes', () => {
     const cause = new Error('why', {});
     cause.cause = cause;
     log.write(new WxCloudStorageError({ code: 'WX_CLOUD_API_FAILED', message: 'x', cause }), 502);
     expect(stacks.join('').split('Caused by').length).toBeLessThan(8);
   });
 
-  it('writes ten lines a minute of a code and a route, and says with the next how many more there were', () => {
+  it('writes ten lines a minute for a code and a route, and counts the others in the next one', () => {
     writeTimes(500, express('/photos'));
     expect(errors).toHaveLength(10);
     expect(errors.slice(0, 9)).toEqual(Array.from({ length: 9 }, () => `POST /photos: ${LINE}`));
@@ -150,14 +147,14 @@ describe('FailureLog', () => {
     ]);
   });
 
-  it('says nothing of lines left out when none were', () => {
+  it('mentions no suppressed lines when there were none', () => {
     writeTimes(9);
     nowMs = MINUTE_MS;
     writeTimes(1);
     expect(errors).toEqual(Array.from({ length: 10 }, () => LINE));
   });
 
-  it('counts each route and each code for itself, and all paths without a route together', () => {
+  it('limits each route and code separately, and all paths without a route together', () => {
     const other = new WxCloudStorageError({ code: 'WX_CLOUD_STORAGE_CLOSED', message: 'Closed.' });
     writeTimes(100, express('/a'));
     writeTimes(100, express('/b'));

@@ -23,14 +23,14 @@ function hostOf(type: string, client: object = {}): ArgumentsHost {
   return { getType: () => type, switchToWs: () => ({ getClient: () => client }) } as ArgumentsHost;
 }
 
-describe('WxCloudExceptionFilter, without HTTP', () => {
-  it('tells the caller of a message handler what a client may know, and writes one line', async () => {
+describe('WxCloudExceptionFilter outside HTTP', () => {
+  it('sends the caller of a message handler the public part of the error and writes one line', async () => {
     const result = new WxCloudExceptionFilter().catch(ERROR, hostOf('rpc')) as Observable<never>;
     await expect(firstValueFrom(result)).rejects.toEqual(TOLD);
     expect(lines).toEqual(['502 WX_CLOUD_API_FAILED: Ask WeChat.']);
   });
 
-  it("tells a gateway's client of Socket.IO by an event", () => {
+  it('sends a Socket.IO client an exception event', () => {
     const events: unknown[] = [];
     const client = { emit: (...event: unknown[]) => void events.push(event) };
     expect(new WxCloudExceptionFilter().catch(ERROR, hostOf('ws', client))).toBeUndefined();
@@ -38,7 +38,7 @@ describe('WxCloudExceptionFilter, without HTTP', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it("tells a gateway's plain WebSocket by a message", () => {
+  it('sends a plain WebSocket a message', () => {
     const sent: string[] = [];
     const client = {
       readyState: 1,
@@ -51,12 +51,12 @@ describe('WxCloudExceptionFilter, without HTTP', () => {
     ]);
   });
 
-  it('gives a resolver the exception', () => {
-    const answer = expect.objectContaining({ cause: ERROR });
-    expect(() => new WxCloudExceptionFilter().catch(ERROR, hostOf('graphql'))).toThrow(answer);
+  it('rethrows the exception for a resolver', () => {
+    const response = expect.objectContaining({ cause: ERROR });
+    expect(() => new WxCloudExceptionFilter().catch(ERROR, hostOf('graphql'))).toThrow(response);
   });
 
-  it('writes no line for what a client is to blame for', () => {
+  it('writes no line for an error of the client', () => {
     const error = new WxCloudStorageError({
       code: 'WX_CLOUD_FILE_ID_INVALID',
       message: 'Foreign.',

@@ -10,7 +10,7 @@ import { HTTP_RESPONSES, toHttpException } from '../../../lib/http/http-exceptio
 
 const UPSTREAM = 'upstream-text-not-for-clients';
 
-function answerFor(code: WxCloudStorageErrorCode): HttpException {
+function responseFor(code: WxCloudStorageErrorCode): HttpException {
   return toHttpException(new WxCloudStorageError({ code, message: UPSTREAM })) as HttpException;
 }
 
@@ -45,7 +45,7 @@ const statuses: readonly [WxCloudStorageErrorCode, number, string][] = [
   ['WX_CLOUD_STORAGE_CLOSED', 503, 'Service Unavailable'],
 ];
 
-/** Where the message is about what the client itself sent. */
+/** Codes whose message is about the client's own input. */
 const SHOWN: readonly WxCloudStorageErrorCode[] = [
   'WX_CLOUD_FILE_ID_INVALID',
   'WX_CLOUD_PATH_INVALID',
@@ -57,8 +57,8 @@ const SHOWN: readonly WxCloudStorageErrorCode[] = [
   'WX_CLOUD_SIZE_MISMATCHED',
 ];
 
-describe('the table of statuses', () => {
-  it('has every code of the union, and so has this test', () => {
+describe('HTTP_RESPONSES', () => {
+  it('covers every error code, as this test does', () => {
     const source = readFileSync('lib/errors/errors.ts', 'utf8');
     const [, rest = ''] = source.split('type WxCloudStorageErrorCode =');
     const [type = ''] = rest.split(';');
@@ -68,11 +68,11 @@ describe('the table of statuses', () => {
     expect(statuses.map(([code]) => code).toSorted()).toEqual(union);
   });
 
-  it.each(statuses)('answers %s with %d %s', (code, status, error) => {
-    const answer = answerFor(code);
-    expect(answer).toBeInstanceOf(HttpException);
-    expect(answer.getStatus()).toBe(status);
-    expect(answer.getResponse()).toEqual({
+  it.each(statuses)('maps %s to %d %s', (code, status, error) => {
+    const response = responseFor(code);
+    expect(response).toBeInstanceOf(HttpException);
+    expect(response.getStatus()).toBe(status);
+    expect(response.getResponse()).toEqual({
       statusCode: status,
       error,
       errorCode: code,
@@ -83,22 +83,22 @@ describe('the table of statuses', () => {
   it.each(statuses.map(([code]) => code).filter(code => !SHOWN.includes(code)))(
     'shows clients no text of another system with %s',
     code => {
-      expect(JSON.stringify(answerFor(code).getResponse())).not.toContain(UPSTREAM);
+      expect(JSON.stringify(responseFor(code).getResponse())).not.toContain(UPSTREAM);
     },
   );
 
-  it.each(SHOWN)('tells clients what is wrong with what they sent: %s', code => {
-    expect(answerFor(code).getResponse()).toMatchObject({ message: UPSTREAM });
+  it.each(SHOWN)('tells clients what is wrong with their request: %s', code => {
+    expect(responseFor(code).getResponse()).toMatchObject({ message: UPSTREAM });
   });
 });
 
 describe('toHttpException', () => {
-  it('takes the classes of the family, and keeps the error as the cause', () => {
+  it('converts errors of this package and keeps the error as the cause', () => {
     const error = new TypeRefusedError({ detectedType: 'image/gif', accepted: ['image/png'] });
-    const answer = toHttpException(error) as HttpException;
-    expect(answer.getStatus()).toBe(415);
-    expect(answer.cause).toBe(error);
-    expect(answer.getResponse()).toMatchObject({ message: error.message });
+    const response = toHttpException(error) as HttpException;
+    expect(response.getStatus()).toBe(415);
+    expect(response.cause).toBe(error);
+    expect(response.getResponse()).toMatchObject({ message: error.message });
   });
 
   it.each([
@@ -108,7 +108,7 @@ describe('toHttpException', () => {
     ['undefined', undefined],
     ['null', null],
     ['a text', 'thrown'],
-  ])('passes %s back as it is', (_, error) => {
+  ])('returns %s unchanged', (_, error) => {
     expect(toHttpException(error)).toBe(error);
   });
 });

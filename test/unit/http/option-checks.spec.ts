@@ -23,7 +23,7 @@ const naming = (option: string, text: string | RegExp) =>
     message: expect.stringMatching(text),
   });
 
-describe('the options of an upload interceptor', () => {
+describe('assertInterceptorOptions', () => {
   it.each([
     {},
     undefined,
@@ -37,7 +37,7 @@ describe('the options of an upload interceptor', () => {
     { contentTypes: ['image/jpg'], detectContentType: detect },
     { limits: { fileSize: 10, files: Infinity, parts: 0, fields: undefined } },
     { declaredSize: { header: 'x-file-size' }, progressId: { field: 'id' } },
-  ])('may be %j', options => {
+  ])('accepts %j', options => {
     expect(() => assertInterceptorOptions(options)).not.toThrow();
   });
 
@@ -67,7 +67,7 @@ describe('the options of an upload interceptor', () => {
     ['storages', 'Use storage\\.'],
     ['nonsense', 'Known here: path, .*required'],
     ['constructor', 'Known here'],
-  ])('have no %s; the message says what to use: %s', (option, text) => {
+  ])('rejects %s and names the replacement: %s', (option, text) => {
     const options = Object.fromEntries([[option, true]]);
     expect(() => assertInterceptorOptions(options)).toThrow(naming(option, text));
   });
@@ -102,7 +102,7 @@ describe('the options of an upload interceptor', () => {
     ['contentTypes', ['image/png, image/jpeg'], 'matches no file'],
     ['contentTypes', [''], 'matches no file'],
     ['contentTypes', ['constructor'], '"image/png"'],
-  ])('refuse %s of %p', (option, value, text) => {
+  ])('rejects %s of %p', (option, value, text) => {
     const options = { [option]: value };
     expect(() => assertInterceptorOptions(options)).toThrow(naming(option, text));
   });
@@ -117,22 +117,22 @@ describe('the options of an upload interceptor', () => {
     ['maxFiles', 1, 'Use limits.files'],
     ['jsonFieldsSize', 1, 'Use limits.textBytes'],
     ['nonsense', 1, 'Known here: fileSize'],
-  ])('refuse limits.%s of %p', (name, value, text) => {
+  ])('rejects limits.%s of %p', (name, value, text) => {
     const options = { limits: { [name]: value } };
     expect(() => assertInterceptorOptions(options)).toThrow(naming(`limits.${name}`, text));
   });
 
-  it.each([null, 'photos/', ['image/*']])('are an object, not %j', options => {
+  it.each([null, 'photos/', ['image/*']])('rejects %j in place of an object', options => {
     expect(() => assertInterceptorOptions(options)).toThrow(naming('options', 'an object'));
   });
 });
 
-describe('the arguments of an upload interceptor', () => {
-  it.each([undefined, '', 5, {}])('refuse the field %j', field => {
+describe('assertField, assertFields and assertMaxCount', () => {
+  it.each([undefined, '', 5, {}])('reject the field %j', field => {
     expect(() => assertField(field)).toThrow(naming('field', 'name of a form field'));
   });
 
-  it.each([undefined, 1, 20, Infinity])('take a maxCount of %p', maxCount => {
+  it.each([undefined, 1, 20, Infinity])('accept a maxCount of %p', maxCount => {
     expect(() => assertMaxCount(maxCount)).not.toThrow();
   });
 
@@ -142,7 +142,7 @@ describe('the arguments of an upload interceptor', () => {
     [1.5, 'from 1'],
     ['3', 'from 1'],
     [{ path: 'photos/' }, 'third argument'],
-  ])('refuse a maxCount of %j', (maxCount, text) => {
+  ])('reject a maxCount of %j', (maxCount, text) => {
     expect(() => assertMaxCount(maxCount)).toThrow(naming('maxCount', text));
   });
 
@@ -155,31 +155,31 @@ describe('the arguments of an upload interceptor', () => {
     [[{ name: 'a', maxCount: 0 }], 'fields[0].maxCount', 'from 1'],
     [[{ name: 'a', maxcount: 1 }], 'fields[0].maxcount', 'maxCount'],
     [[{ name: 'a' }, { name: 'a' }], 'fields', '"a" is there twice'],
-  ])('refuse the fields %j', (fields, option, text) => {
+  ])('reject the fields %j', (fields, option, text) => {
     expect(() => assertFields(fields)).toThrow(naming(option, text));
   });
 });
 
-describe('the options of wxCloudUpload', () => {
+describe('assertEngineOptions', () => {
   it.each<[string, unknown, string]>([
     ['limits', {}, 'beside storage'],
     ['required', true, 'Known here'],
     ['fileFilter', detect, 'contentTypes'],
     ['contentTypes', ['png'], 'image/png'],
-  ])('refuse %s of %j', (option, value, text) => {
+  ])('rejects %s of %j', (option, value, text) => {
     expect(() => assertEngineOptions({ [option]: value })).toThrow(naming(option, text));
   });
 
-  it('are refused at once, by the name of the engine', () => {
+  it("is called by wxCloudUpload at once, with the engine's name", () => {
     expect(() => wxCloudUpload({ fileFilter: detect } as object)).toThrow(
       /^option "fileFilter" of wxCloudUpload\(\) must be absent/,
     );
   });
 });
 
-describe('the options of WxCloudReplyInterceptor', () => {
+describe('assertReplyOptions', () => {
   it.each([{}, { path: 'a/', whenOverBytes: 0, url: true }, { url: { maxAgeSeconds: 60 } }])(
-    'may be %j',
+    'accepts %j',
     options => expect(() => assertReplyOptions(options)).not.toThrow(),
   );
 
@@ -193,12 +193,12 @@ describe('the options of WxCloudReplyInterceptor', () => {
     ['url', { maxAgeSeconds: 0 }, 'url.maxAgeSeconds', 'from 1 to 86400'],
     ['url', { maxAge: 5 }, 'url.maxAge', 'Known here: maxAgeSeconds'],
     ['storage', {}, 'storage', 'name of an instance'],
-  ])('refuse %s of %j', (name, value, option, text) => {
+  ])('rejects %s of %j', (name, value, option, text) => {
     expect(() => assertReplyOptions({ [name]: value })).toThrow(naming(option, text));
   });
 });
 
-describe('the options of the pipes', () => {
+describe('assertFileIdOptions', () => {
   it.each<[string, unknown, string]>([
     ['prefixes', [], 'beginnings'],
     ['prefixes', ['/photos'], 'beginnings'],
@@ -210,13 +210,13 @@ describe('the options of the pipes', () => {
     ['required', false, 'optional: true'],
     ['optional', 1, 'true or false'],
     ['many', 'yes', 'true or false'],
-  ])('refuse %s of %j', (option, value, text) => {
+  ])('rejects %s of %j', (option, value, text) => {
     expect(() => assertFileIdOptions({ [option]: value })).toThrow(naming(option, text));
   });
 });
 
 describe('namingSubject', () => {
-  it('leaves errors of others as they are', () => {
+  it('leaves other errors unchanged', () => {
     const error = new Error('a bug');
     const fail = (): never => {
       throw error;

@@ -30,15 +30,15 @@ const pass = (ms: number): void => {
   jest.advanceTimersByTime(ms);
 };
 
-describe('a connection that waits for its client while the server closes', () => {
-  it('is cut after nine and a half seconds', () => {
+describe('ServerConnections, while the server closes', () => {
+  it('cuts a waiting connection after nine and a half seconds', () => {
     pass(9_499);
     expect(destroy).not.toHaveBeenCalled();
     pass(1);
     expect(destroy).toHaveBeenCalledTimes(1);
   });
 
-  it('gets its answer first where the process was held up', () => {
+  it('lets a delayed process respond first', () => {
     nowMs += 200;
     pass(9_500);
     expect(destroy).not.toHaveBeenCalled();
@@ -47,7 +47,7 @@ describe('a connection that waits for its client while the server closes', () =>
     expect(destroy).toHaveBeenCalledTimes(1);
   });
 
-  it('is let alone once the server is closed', () => {
+  it('leaves connections alone once the server is closed', () => {
     connections.stop();
     pass(20_000);
     expect(destroy).not.toHaveBeenCalled();

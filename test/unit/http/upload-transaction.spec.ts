@@ -2,8 +2,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { UploadTransaction } from '../../../lib/http/upload-transaction.js';
 import { OperationRegistry } from '../../../lib/operations/operation-registry.js';
 
-describe('whoever waits for the end of a request', () => {
-  it.each([true, false])('is told when it comes: %s', async isSuccess => {
+describe('UploadTransaction.onEnd', () => {
+  it.each([true, false])('calls back at the end of the request: %s', async isSuccess => {
     const transaction = new UploadTransaction();
     const listener = jest.fn();
     transaction.onEnd(listener);
@@ -13,7 +13,7 @@ describe('whoever waits for the end of a request', () => {
     expect(listener.mock.calls).toEqual([[isSuccess]]);
   });
 
-  it('is told at once when it has come before, as for a file behind an early answer', async () => {
+  it('calls back at once after the end, as for a file behind an early response', async () => {
     const transaction = new UploadTransaction();
     await transaction.settle(true);
     const listener = jest.fn();
@@ -24,14 +24,14 @@ describe('whoever waits for the end of a request', () => {
 
 const OVER = { code: 'WX_CLOUD_REQUEST_ABORTED' };
 
-describe('an upload', () => {
+describe('UploadTransaction.run', () => {
   const instance = { operations: new OperationRegistry(5_000) };
   const endless = (signal: AbortSignal): Promise<never> =>
     new Promise((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
     });
 
-  it.each([true, false])('that begins behind the answer does not run: %s', async isSuccess => {
+  it.each([true, false])('starts nothing after the response: %s', async isSuccess => {
     const transaction = new UploadTransaction();
     await transaction.settle(isSuccess);
     const upload = jest.fn(endless);
@@ -42,8 +42,8 @@ describe('an upload', () => {
   it.each<[string, (transaction: UploadTransaction) => Promise<unknown>]>([
     ['another file fails', transaction => transaction.fail(new Error('x'))],
     ['the request fails', transaction => transaction.rollBack()],
-    ['the answer was sent', transaction => transaction.settle(true)],
-  ])('ends when %s', async (_, act) => {
+    ['the response was sent', transaction => transaction.settle(true)],
+  ])('aborts when %s', async (_, act) => {
     const transaction = new UploadTransaction();
     const upload = transaction.run(instance, 'x', endless);
     await act(transaction);

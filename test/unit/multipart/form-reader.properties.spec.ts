@@ -114,8 +114,8 @@ const readable = forms.filter(({ parts }) =>
   parts.every(({ name }) => !['__proto__', 'constructor', 'prototype'].includes(name)),
 );
 
-describe('a form', () => {
-  it('is read as it was written, however it is cut', () =>
+describe('FormReader', () => {
+  it('reads a form as it was written, however it is split', () =>
     checkProperty(
       fc.property(readable, cuts, (form, places) => {
         const boundary = readBoundary(contentTypeOf(form));
@@ -125,7 +125,7 @@ describe('a form', () => {
       300,
     ));
 
-  it('is read as busboy and undici read it, where they agree', () =>
+  it('reads a form as busboy and undici do, where they agree', () =>
     checkProperty(
       fc.asyncProperty(readable, async form => {
         const contentType = contentTypeOf(form);
@@ -137,7 +137,7 @@ describe('a form', () => {
       }),
     ));
 
-  it('with changed bytes ends in the same way however it is cut, and by a typed error', () => {
+  it('treats a damaged form alike however it is split, failing only with a typed error', () => {
     const change = fc.record({
       at: fc.double({ min: 0, max: 1, noNaN: true }),
       removed: fc.nat(20),
@@ -169,7 +169,7 @@ describe('a form', () => {
     );
   });
 
-  it('of any bytes is refused by a typed error at the most', () =>
+  it('fails only with a typed error for any bytes', () =>
     checkProperty(
       fc.asyncProperty(fc.uint8Array({ maxLength: 500 }), async bytes => {
         const body = Buffer.concat([Buffer.from('--b\r\n'), bytes]);

@@ -84,7 +84,7 @@ function times(count: number, part: Part): readonly Part[] {
   return Array.from({ length: count }, () => part);
 }
 
-describe('a form', () => {
+describe('FormReader', () => {
   const parts = [
     text('before', '标题'),
     { ...file('photo', '猫.png', 'content-type: image/png'), content: Buffer.from('\r\n--a\xff') },
@@ -94,7 +94,7 @@ describe('a form', () => {
     text('after', ''),
   ];
 
-  it.each([Infinity, 1, 2, 3, 7, 64])('is read in writes of %d bytes', step => {
+  it.each([Infinity, 1, 2, 3, 7, 64])('reads a form in writes of %d bytes', step => {
     const { body, files } = read(parts, {}, step);
     expect(body).toEqual({ before: '标题', between: ['x', 'y'], after: '' });
     expect(files).toEqual([
@@ -121,17 +121,17 @@ describe('a form', () => {
     ]);
   });
 
-  it('of nothing has nothing', () => {
+  it('reads an empty form', () => {
     expect(read([])).toEqual({ body: {}, files: [] });
   });
 
-  it.each([0, 1, 10, 50, -8, -3])('is refused when it ends at byte %d', end => {
+  it.each([0, 1, 10, 50, -8, -3])('rejects a form that ends at byte %d', end => {
     const { reader } = makeReader();
     reader.write(encodeParts('b', [text('a')]).subarray(0, end));
     expect(() => reader.end()).toThrow(INVALID);
   });
 
-  it('that is given up tells the file that is open, and passes over the rest', () => {
+  it('fails the open file when it is aborted, and skips the rest', () => {
     const { reader, body, files } = makeReader();
     const error = new Error('given up');
     reader.write(encodeParts('b', [text('a'), file('f'), file('g')]).subarray(0, -10));
@@ -142,7 +142,7 @@ describe('a form', () => {
     expect(body).toEqual({ a: 'x' });
   });
 
-  it('has no field that is not whole when it is given up', () => {
+  it('keeps no incomplete field when it is aborted', () => {
     const { reader, body } = makeReader();
     reader.write(Buffer.from(`--b\r\n${textHead('a')}\r\n\r\nhalf`));
     reader.fail(new Error('given up'));
@@ -151,7 +151,7 @@ describe('a form', () => {
     expect(body).toEqual({});
   });
 
-  it('is refused with what is thrown at a file', () => {
+  it('rejects with the error thrown for a file', () => {
     const error = new Error('no such field');
     const onFile = (): never => {
       throw error;
@@ -161,7 +161,7 @@ describe('a form', () => {
   });
 });
 
-describe('a limit', () => {
+describe('the limits of FormReader', () => {
   const nested = (depth: number): string => `a${'[b]'.repeat(depth)}`;
 
   it.each<[keyof FormLimits, number, (count: number) => readonly Part[]]>([
@@ -198,19 +198,19 @@ describe('a limit', () => {
     ['fieldArrayIndexLimit', 3, count => [text(`a[0][b][${count}][c]`)]],
     ['fieldArrayIndexLimit', 3, count => [text(`a[0${count}]`)]],
     ['fieldArrayIndexLimit', 0, count => [text(`a[${count}]`)]],
-  ])('%s of %d is reached, and not passed', (name, limit, makeParts) => {
+  ])('allow %s up to %d and no more', (name, limit, makeParts) => {
     for (const step of [Infinity, 1]) {
       expect(() => read(makeParts(limit), { [name]: limit }, step)).not.toThrow();
       expect(() => read(makeParts(limit + 1), { [name]: limit }, step)).toThrow(INVALID);
     }
   });
 
-  it('of names and indices does not hold for what is no text field', () => {
+  it('apply those of names and indices to text fields only', () => {
     const limits = { fieldNestingDepth: 0, fieldArrayIndexLimit: 0 };
     expect(read([file('a[b][c][9]')], limits).files).toMatchObject([{ fieldname: 'a[b][c][9]' }]);
   });
 
-  it('of indices does not hold for names that are not in the notation', () => {
+  it('apply that of indices to bracket notation only', () => {
     const names = ['[9]', 'a[9]b', 'a[9', 'a[][9]'];
     const { body } = read(
       names.map(name => text(name)),
@@ -229,14 +229,14 @@ describe('a limit', () => {
     ['headerPairs', 0, [text('secret')]],
     ['fieldNestingDepth', 0, [text('name[a]', 'secret')]],
     ['fieldArrayIndexLimit', 2, [text('name[3]', 'secret')]],
-  ])('%s of %d that is passed is named with its value, without the text', (name, limit, parts) => {
+  ])('are named with their value and without the text: %s of %d', (name, limit, parts) => {
     expect(() => read(parts, { [name]: limit })).toThrow(
       new RegExp(`^(?!.*secret).* ${limit} .*\\(limits\\.${name}\\)`),
     );
   });
 });
 
-describe('a message', () => {
+describe('the messages of FormReader', () => {
   it.each<[readonly Part[], Partial<FormLimits>, RegExp]>([
     [[text('a\u0001\u202eb', 'xx')], { fieldSize: 1 }, /the text field "ab" has more than 1 bytes/],
     [[text('n'.repeat(101))], { fieldNameSize: 100 }, /the field name "n{60}…" has more than 100/],
@@ -244,7 +244,7 @@ describe('a message', () => {
     [[text('a'), text('__proto__')], {}, /the field name "__proto__" is not acceptable/],
     [[file('f'), file('g')], { files: 1 }, /it has more than 1 file \(limits\.files\)/],
     [[text('a'), { head: 'x', content: Buffer.alloc(0) }], {}, /headers of part 2 are malformed/],
-  ])('says which part is wrong, and names it safely: %#', (parts, limits, says) => {
+  ])('say which part is wrong and quote its name safely: %#', (parts, limits, says) => {
     expect(() => read(parts, limits)).toThrow(says);
   });
 });
@@ -252,7 +252,7 @@ describe('a message', () => {
 /** A file input of a browser in which no file was chosen. */
 const EMPTY = { ...file('f', ''), content: Buffer.alloc(0) };
 
-describe('a file without a name', () => {
+describe('FormReader with a file without a name', () => {
   it.each([
     [[file('f', '')], { namelessField: 'f' }],
     [[text('f', 'x', 'content-type: application/octet-stream')], { namelessField: 'f' }],
@@ -260,7 +260,7 @@ describe('a file without a name', () => {
     [[EMPTY, file('g', '../')], { namelessField: 'g', emptyField: 'f' }],
     [[EMPTY, { ...EMPTY, name: 'g' }, file('g')], { emptyField: 'f' }],
     [[file('f')], {}],
-  ])('is remembered by its field, and by having content: %#', (parts, clues) => {
+  ])('records its field and whether it has content: %#', (parts, clues) => {
     const { reader } = makeReader();
     reader.write(encodeParts('b', parts));
     reader.end();
@@ -268,8 +268,8 @@ describe('a file without a name', () => {
   });
 });
 
-describe('a file in a field that takes none', () => {
-  it('is refused before files are counted', () => {
+describe('FormReader with a file in an unexpected field', () => {
+  it('rejects the file before it counts files', () => {
     const error = new Error('no such field');
     const takes: Record<string, () => void> = { f: () => {}, g: () => fail(error) };
     const assertTakesFile = (name: string): void => takes[name]?.();
@@ -278,10 +278,10 @@ describe('a file in a field that takes none', () => {
   });
 });
 
-describe('the text of a form', () => {
+describe('FormReader and limits.textBytes', () => {
   const MEBIBYTE = Buffer.alloc(1_048_576, 'é');
 
-  it('never builds up beyond textBytes, in however many fields it comes', () => {
+  it('limits the text over all fields', () => {
     const limits = { ...NO_LIMITS, textBytes: 2_097_152 };
     const { reader, body } = makeReader({ limits });
     const write = (): void => {
@@ -296,7 +296,7 @@ describe('the text of a form', () => {
     expect(Object.keys(body)).toEqual(['t0']);
   });
 
-  it('is refused before a byte beyond the limit is kept', () => {
+  it('rejects text before it keeps a byte beyond the limit', () => {
     const { reader } = makeReader({ limits: { ...NO_LIMITS, textBytes: 100 } });
     const part = encodeParts('b', [text('a', 'x'.repeat(99)), text('b', '')]);
     reader.write(part.subarray(0, 70));
@@ -304,7 +304,7 @@ describe('the text of a form', () => {
     expect(reader.textBytes).toBe(101);
   });
 
-  it('counts the places that indices leave empty, so that a few bytes cannot take megabytes', () => {
+  it('counts the gaps left by indices, so that a few bytes cannot take megabytes', () => {
     const deep = (index: number): Part => text(`a${index}${'[1000]'.repeat(16)}`);
     const parts = Array.from({ length: 256 }, (_, index) => deep(index));
     const limits = { textBytes: 2_097_152, fieldArrayIndexLimit: 1_000 };
@@ -312,19 +312,19 @@ describe('the text of a form', () => {
     expect(() => read(parts, limits)).toThrow(/limits\.textBytes/);
   });
 
-  it('counts an index far beyond the end of a list as no more than V8 keeps', () => {
+  it('counts an index far beyond the end of a list only as V8 stores it', () => {
     const { body } = read([text('a[4294967294]')], { textBytes: 10_000 });
     expect(body).toEqual({ a: ['x'] });
   });
 });
 
-describe('the heads of all parts', () => {
+describe('the part headers of FormReader', () => {
   const longHead = (): Part => file('f', '', `x: ${'y'.repeat(16_000)}`);
 
   it.each([
     [1, 130, 140],
     [4_194_304, 260, 270],
-  ])('are bounded with textBytes of %d', (textBytes, accepted, refused) => {
+  ])('are limited with textBytes of %d', (textBytes, accepted, refused) => {
     expect(() => read(times(accepted, longHead()), { textBytes })).not.toThrow();
     expect(() => read(times(refused, longHead()), { textBytes })).toThrow(
       /headers of its parts .*\(limits\.textBytes\)/,
@@ -332,8 +332,8 @@ describe('the heads of all parts', () => {
   });
 });
 
-describe('a part', () => {
-  it('of a file input that was left empty is passed over', () => {
+describe('FormReader with a part', () => {
+  it('skips the part of an empty file input', () => {
     const empty = file('f', '', 'content-type: application/octet-stream');
     const { body, files } = read([text('a'), { ...empty, content: Buffer.alloc(0) }, text('c')]);
     expect({ body, files }).toEqual({ body: { a: 'x', c: 'x' }, files: [] });
@@ -347,23 +347,23 @@ describe('a part', () => {
     ['an attachment', { ...text('f'), head: 'content-disposition: attachment; name="f"' }],
     ['one without a head', { ...text('f'), head: '' }],
     ['one without a disposition', { ...text('f'), head: 'content-type: text/plain' }],
-  ])('is passed over that is %s', (_, part) => {
+  ])('skips a part that is %s', (_, part) => {
     expect(read([part, text('a')])).toEqual({ body: { a: 'x' }, files: [] });
   });
 
   it.each(["filename*=gbk''%C3%A8.png", "filename*=UTF-8''%ZZ", 'filename*=a.png'])(
-    'is no text field when it names a file in a way that is not known: %s',
+    'skips a part that names a file in an unknown way: %s',
     parameter => {
       const { head, content } = text('f');
       expect(read([{ head: `${head}; ${parameter}`, content }]).body).toEqual({});
     },
   );
 
-  it('is a text field with the type of something else', () => {
+  it('reads a part without a file name as text, whatever its type', () => {
     expect(read([text('a', '{}', 'content-type: application/json')]).body).toEqual({ a: '{}' });
   });
 
-  it('is a file with the type of text', () => {
+  it('reads a part with a file name as a file, even with a text type', () => {
     const { body, files } = read([file('f', 'a.txt', 'content-type: text/plain')]);
     expect(body).toEqual({});
     expect(files).toMatchObject([{ mimetype: 'text/plain', content: 'x' }]);
@@ -374,20 +374,23 @@ describe('a part', () => {
     ['a file', file('')],
     ['an empty file input', file('', '')],
     ['one without the parameter', { ...text(''), head: 'content-disposition: form-data' }],
-  ])('without a name is refused: %s', (_, part) => {
+  ])('rejects a part without a name: %s', (_, part) => {
     expect(() => read([part])).toThrow(INVALID);
   });
 
-  it.each(['__proto__', 'a[constructor]', 'prototype[a]'])('is refused under the name %s', name => {
-    expect(() => read([text(name)])).toThrow(INVALID);
-  });
+  it.each(['__proto__', 'a[constructor]', 'prototype[a]'])(
+    'rejects a text field with the name %s',
+    name => {
+      expect(() => read([text(name)])).toThrow(INVALID);
+    },
+  );
 
-  it('is a file under a name that no text field may have', () => {
+  it('accepts a file under a name that no text field may have', () => {
     expect(read([file('__proto__')]).files).toMatchObject([{ fieldname: '__proto__' }]);
   });
 });
 
-describe('the text of a field', () => {
+describe('FormReader with text', () => {
   it.each([
     ['', Buffer.from('猫 😀'), '猫 😀'],
     ['; charset=utf-8', Buffer.from('猫'), '猫'],
@@ -410,19 +413,19 @@ describe('the text of a field', () => {
     ['; charset=gbk', Buffer.alloc(0), ''],
     ['', Buffer.from('\ufeffa'), '\ufeffa'],
     ['', Buffer.from('\0\r\n\x1b'), '\0\r\n\x1b'],
-  ])('is read in the encoding that "text/plain%s" tells', (parameter, bytes, expected) => {
+  ])('decodes text with the type "text/plain%s"', (parameter, bytes, expected) => {
     const part = text('a', bytes, `content-type: text/plain${parameter}`);
     for (const step of [Infinity, 1]) expect(read([part], {}, step).body).toEqual({ a: expected });
   });
 
-  it('may be a character cut in two', () => {
+  it('joins a character that is split', () => {
     expect(read([text('a', '猫'.repeat(100))], {}, 7).body).toEqual({ a: '猫'.repeat(100) });
   });
 
   it.each([
     [100_000, 1],
     [1_048_576, 1_000],
-  ])('may have %d bytes in writes of %d bytes, and not one byte more', (size, step) => {
+  ])('accepts %d bytes in writes of %d bytes, and not one byte more', (size, step) => {
     const content = Buffer.alloc(size, 'abcdefg\r\n--');
     const limits = { fieldSize: content.byteLength };
     const { body } = read([text('a', content)], limits, step);
@@ -431,7 +434,7 @@ describe('the text of a field', () => {
     expect(() => read([text('a', longer)], limits, step)).toThrow(INVALID);
   });
 
-  it('is gathered without touching what was written', () => {
+  it('gathers text without changing the written bytes', () => {
     const bytes = encodeParts('b', [text('a', 'x'.repeat(50)), text('c', 'y'.repeat(50))]);
     const before = Buffer.from(bytes);
     const { reader, body } = makeReader();
@@ -441,7 +444,7 @@ describe('the text of a field', () => {
   });
 });
 
-describe('a form that no browser sends', () => {
+describe('FormReader with a form that no browser sends', () => {
   /** All that becomes of a form in writes that end at the given places, the error's message included. */
   async function outcomeOf({ contentType, body: bytes }: HostileForm, places: readonly number[]) {
     const { reader, body, files } = makeReader({ boundary: readBoundary(contentType) });
@@ -461,7 +464,7 @@ describe('a form that no browser sends', () => {
     ['with changed bytes', mutated],
     ['with other heads', hostileHeads],
     ['with other names', hostileNames],
-  ])('ends in the same way however it is cut: %s', async (_, make) => {
+  ])('treats it alike however it is split: %s', async (_, make) => {
     const random = new Random(20_270_217);
     const endings = new Set<string>();
     for (let round = 0; round < 1_000; round += 1) {

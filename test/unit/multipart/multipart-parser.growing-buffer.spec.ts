@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { GrowingBuffer } from '../../../lib/multipart/multipart-parser.js';
 
 describe('GrowingBuffer', () => {
-  it('has nothing at first, and nothing again once it is cleared', () => {
+  it('is empty at first and once it is cleared', () => {
     const buffer = new GrowingBuffer();
     expect(buffer.bytes).toEqual(Buffer.alloc(0));
     buffer.add(Buffer.from('abc'));
@@ -12,15 +12,15 @@ describe('GrowingBuffer', () => {
     expect(String(buffer.bytes)).toBe('d');
   });
 
-  it('keeps a single piece as it is', () => {
-    const piece = Buffer.from('abc');
+  it('keeps a single chunk without a copy', () => {
+    const chunk = Buffer.from('abc');
     const buffer = new GrowingBuffer();
-    buffer.add(piece);
-    expect(buffer.bytes.buffer).toBe(piece.buffer);
-    expect(buffer.bytes.byteOffset).toBe(piece.byteOffset);
+    buffer.add(chunk);
+    expect(buffer.bytes.buffer).toBe(chunk.buffer);
+    expect(buffer.bytes.byteOffset).toBe(chunk.byteOffset);
   });
 
-  it('never writes into a piece that it was given', () => {
+  it('never writes into a given chunk', () => {
     const shared = Buffer.from('abcdef');
     const buffer = new GrowingBuffer();
     buffer.add(shared.subarray(0, 2));
@@ -29,15 +29,15 @@ describe('GrowingBuffer', () => {
     expect(String(shared)).toBe('abcdef');
   });
 
-  it('joins pieces of any size in their order', () => {
-    const pieces = Array.from({ length: 1_000 }, (_, index) => Buffer.alloc(index % 7, index));
+  it('joins chunks of any size in order', () => {
+    const chunks = Array.from({ length: 1_000 }, (_, index) => Buffer.alloc(index % 7, index));
     const buffer = new GrowingBuffer();
-    for (const piece of pieces) buffer.add(piece);
-    expect(buffer.bytes.equals(Buffer.concat(pieces))).toBe(true);
+    for (const chunk of chunks) buffer.add(chunk);
+    expect(buffer.bytes.equals(Buffer.concat(chunks))).toBe(true);
     expect(buffer.size).toBe(buffer.bytes.byteLength);
   });
 
-  it('does not hold a large buffer for few bytes that wait', () => {
+  it('does not hold a large buffer for a few waiting bytes', () => {
     const large = Buffer.alloc(65_536, 'x');
     const buffer = new GrowingBuffer();
     buffer.add(large.subarray(0, 10));

@@ -9,14 +9,14 @@ import { Random } from '../../support/hostile-forms/random.js';
 const BOUNDARY = 'boundary';
 const HEAD = 'content-disposition: form-data; name="f"\r\n';
 const INVALID = expect.objectContaining({ code: 'WX_CLOUD_FORM_INVALID' });
-/** What the head of a part may have, with the rest of the delimiter's line. */
+/** The size limit of a part's headers, including the rest of the delimiter line. */
 const LONGEST_HEAD_BYTES = 16_384;
 
-/** What is seen of one part; bytes as Latin-1. */
+/** The observed events of one part; bytes as Latin-1. */
 interface SeenPart {
   readonly head: string;
   content: string;
-  /** How often it ended. */
+  /** Number of `end` events. */
   ends: number;
   readonly failures: Error[];
 }
@@ -24,20 +24,20 @@ interface SeenPart {
 /** A splitter that takes down all that it tells. */
 function makeSplitter(boundary = BOUNDARY) {
   const parts: SeenPart[] = [];
-  const pieces: Buffer[] = [];
+  const chunks: Buffer[] = [];
   const openPart = (head: Buffer): PartSink => {
     const part: SeenPart = { head: head.toString('latin1'), content: '', ends: 0, failures: [] };
     parts.push(part);
     return {
       add: bytes => {
-        pieces.push(bytes);
+        chunks.push(bytes);
         part.content += bytes.toString('latin1');
       },
       end: () => void (part.ends += 1),
       fail: error => void part.failures.push(error),
     };
   };
-  return { splitter: new MultipartParser(boundary, openPart), parts, pieces };
+  return { splitter: new MultipartParser(boundary, openPart), parts, chunks };
 }
 
 /** A part that came whole. */
@@ -85,20 +85,20 @@ function reference(body: Buffer, boundary: string): readonly SeenPart[] {
 
 const NASTY = ['\r', '\r\n--bound', '', 'x\r\n', '\r\n--boundar\r\n--boundar', '-- boundary\r\n-'];
 
-describe('the same parts come out', () => {
+describe('MultipartParser', () => {
   const body = Buffer.concat([Buffer.from('preamble\r\n'), formOf(NASTY), Buffer.from('\r\n--')]);
   const expected = NASTY.map(content => whole(content));
 
-  it('of one write', () => {
+  it('finds the parts of a form in one write', () => {
     expect(split([body])).toEqual(expected);
   });
 
-  it('of two writes, wherever they meet', () => {
+  it('finds the same parts in two writes, wherever they meet', () => {
     const seen = Array.from({ length: body.byteLength + 1 }, (_, at) => split(cut(body, [at])));
     expect(seen).toEqual(seen.map(() => expected));
   });
 
-  it('of three writes, wherever they meet', () => {
+  it('finds the same parts in three writes, wherever they meet', () => {
     const small = formOf(['\r\n--b', '\r']);
     const { byteLength } = small;
     const pairs = Array.from({ length: byteLength ** 2 }, (_, index) =>
@@ -108,17 +108,17 @@ describe('the same parts come out', () => {
     expect([...seen]).toEqual([JSON.stringify(split([small]))]);
   });
 
-  it.each([1, 2, 3, 5, 7, 11, 12, 13, 64])('of writes of %d bytes', bytes => {
+  it.each([1, 2, 3, 5, 7, 11, 12, 13, 64])('finds the same parts in writes of %d bytes', bytes => {
     expect(split(inSteps(body, bytes))).toEqual(expected);
   });
 
-  it('of writes with empty ones between them', () => {
+  it('finds the same parts with empty writes between', () => {
     const writes = inSteps(body, 1).flatMap(bytes => [Buffer.alloc(0), bytes]);
     expect(split(writes)).toEqual(expected);
   });
 });
 
-describe('content that looks like a delimiter', () => {
+describe('MultipartParser with content that looks like a delimiter', () => {
   it.each([
     '\r',
     '\n',
@@ -141,7 +141,7 @@ describe('content that looks like a delimiter', () => {
     'x\r\n--boundarx',
     `${'\r'.repeat(50)}\n--boundar`,
     '\r\n--boundar'.repeat(20),
-  ])('is content: %j', content => {
+  ])('passes it on as content: %j', content => {
     const body = formOf([content, 'next']);
     const seen = Array.from({ length: 16 }, (_, index) => split(inSteps(body, index + 1)));
     expect(seen).toEqual(seen.map(() => [whole(content), whole('next')]));
@@ -153,9 +153,9 @@ describe('content that looks like a delimiter', () => {
     [['\r\n', '--boundar', '\r\n', '--boundar', '\r']],
     [['a\r', 'b\r', '\r', '\n', '\n--boundary']],
     [['\r\n--boundar', '', '', 'x']],
-    [['\r', 'a long piece that no delimiter fits into']],
-    [['\r\n--boundar', 'z\r\n--boundar', 'a long piece behind it \r\n--boundar']],
-  ])('is content when it comes in writes of its own: %j', writes => {
+    [['\r', 'a long chunk that no delimiter fits into']],
+    [['\r\n--boundar', 'z\r\n--boundar', 'a long chunk behind it \r\n--boundar']],
+  ])('passes it on as content in separate writes: %j', writes => {
     const [before, after] = [`--boundary\r\n${HEAD}\r\n`, '\r\n--boundary--'];
     const seen = split([before, ...writes, after].map(text => Buffer.from(text)));
     expect(seen).toEqual([whole(writes.join(''))]);
@@ -167,7 +167,7 @@ describe('content that looks like a delimiter', () => {
     ['-', ['\r\n--', '\r\n--\r\n', '--', '-\r\n-']],
     ['----', ['\r\n-----', '\r\n--x----', '\r\n-----\r\n-']],
     ['inner-outer', ['\r\n--inner--\r\n', '\r\n--inner\r\n\r\n', '\r\n--inner-oute']],
-  ])('is content of a form whose boundary is %j', (boundary, contents) => {
+  ])('passes it on as content with the boundary %j', (boundary, contents) => {
     const body = formOf(contents, boundary);
     const expected = contents.map(content => whole(content));
     const seen = Array.from({ length: 12 }, (_, index) =>
@@ -176,26 +176,26 @@ describe('content that looks like a delimiter', () => {
     expect(seen).toEqual(seen.map(() => expected));
   });
 
-  it('is a form in a form, when the boundary outside begins as the one inside does', () => {
+  it('passes on a nested form whose boundary begins like the outer one', () => {
     const inner = formOf(['x', '\r\n--inner-oute'], 'inner').toString();
     const body = formOf([inner], 'inner-outer');
     expect(split(inSteps(body, 1), 'inner-outer')).toEqual([whole(inner)]);
   });
 
-  it('ends the part where the boundary outside is the beginning of the one inside', () => {
+  it('ends the part when the outer boundary is a prefix of the inner one', () => {
     const { splitter, parts } = makeSplitter('inner');
     const body = formOf([`x\r\n${formOf(['y'], 'inner-outer').toString()}`], 'inner');
     expect(() => splitter.write(body)).toThrow(INVALID);
     expect(parts).toEqual([whole('x')]);
   });
 
-  it('is found whatever bytes are around it', () => {
+  it('finds the delimiter between any bytes', () => {
     const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)).toString('latin1');
     expect(split(inSteps(formOf([every, every]), 3))).toEqual([whole(every), whole(every)]);
   });
 });
 
-describe('a form', () => {
+describe('MultipartParser with a form', () => {
   it.each([
     ['nothing but its end', '--boundary--', []],
     ['nothing but its end, behind an empty line', '\r\n--boundary--\r\n', []],
@@ -222,20 +222,20 @@ describe('a form', () => {
       `--boundary\r\n${HEAD}\r\n--boundary\r\n--boundary\r\n${HEAD}\r\nx\r\n--boundary--`,
       [whole(''), whole('', ''), whole('x')],
     ],
-  ])('may have %s', (_, text, expected) => {
+  ])('accepts %s', (_, text, expected) => {
     const body = Buffer.from(text);
     const seen = [split([body]), split(inSteps(body, 1)), split(inSteps(body, 4))];
     expect(seen).toEqual([expected, expected, expected]);
   });
 
-  it('may have a boundary of any bytes that a header can hold', () => {
+  it('accepts a boundary of any bytes that a header can hold', () => {
     const boundary = 'caf\xe9 \xff=?"\\';
     expect(split(inSteps(formOf(['\r\n--caf\xe9'], boundary), 1), boundary)).toEqual([
       whole('\r\n--caf\xe9'),
     ]);
   });
 
-  it('is refused when it ends early, at every byte', () => {
+  it('rejects a truncated form at every byte', () => {
     const end = Buffer.from(`--boundary\r\n${HEAD}\r\n\r\n--b\r\n--boundary--`);
     for (let length = 0; length < end.byteLength; length += 1) {
       const { splitter } = makeSplitter();
@@ -252,13 +252,13 @@ describe('a form', () => {
     ['--boundary\r\n\r\nx\r\n--bound', /cut off in part 1:/],
     ['--boundary\r\n\r\nx\r\n--boundary-', /cut off in the headers of part 2:/],
     ['--boundary\r\n\r\nx\r\n--boundary\r\n\r\n', /cut off in part 2:/],
-  ])('is refused by the place where it ends: %j', (text, place) => {
+  ])('says where the form ended: %j', (text, place) => {
     const { splitter } = makeSplitter();
     splitter.write(Buffer.from(text));
     expect(() => splitter.end()).toThrow(place);
   });
 
-  it('is refused by the part whose headers are not ended', () => {
+  it('names the part whose headers do not end', () => {
     const { splitter } = makeSplitter();
     const form = `--boundary\r\n\r\nx\r\n--boundary\r\n${HEAD}--boundary--`;
     expect(() => splitter.write(Buffer.from(form))).toThrow(/headers of part 2 .* no empty line/);
@@ -276,7 +276,7 @@ describe('a form', () => {
     ['a bare carriage return', `--boundary\r${HEAD}\r\n`],
     ['a NUL', '--boundary\0\r\n\r\n'],
     ['letters at a part that is not the first', `--boundary\r\n\r\nx\r\n--boundaryX\r\n\r\n`],
-  ])('is refused with %s behind a boundary', (_, text) => {
+  ])('rejects %s after a boundary', (_, text) => {
     const [once, slowly] = [makeSplitter(), makeSplitter()];
     expect(() => once.splitter.write(Buffer.from(text))).toThrow(INVALID);
     expect(() => {
@@ -285,14 +285,14 @@ describe('a form', () => {
   });
 });
 
-describe('the head of a part', () => {
+describe('MultipartParser with part headers', () => {
   /** A form whose only head takes so many bytes, the end of the delimiter's line included. */
   const headOf = (bytes: number): Buffer => {
     const line = `x:${'y'.repeat(bytes - 4)}`;
     return Buffer.from(`--boundary\r\n${line}\r\n\r\nx\r\n--boundary--`);
   };
 
-  it.each([1, 2, 3, 4_096, Infinity])('may have 16 KiB, in writes of %d bytes', step => {
+  it.each([1, 2, 3, 4_096, Infinity])('accepts 16 KiB in writes of %d bytes', step => {
     const body = headOf(LONGEST_HEAD_BYTES);
     const bytes = Math.min(step, body.byteLength);
     expect(split(inSteps(body, bytes))).toEqual([
@@ -300,7 +300,7 @@ describe('the head of a part', () => {
     ]);
   });
 
-  it.each([1, 4_096, Infinity])('may not have a byte more, in writes of %d bytes', step => {
+  it.each([1, 4_096, Infinity])('rejects one byte more in writes of %d bytes', step => {
     const body = headOf(LONGEST_HEAD_BYTES + 1);
     const { splitter, parts } = makeSplitter();
     expect(() => {
@@ -315,7 +315,7 @@ describe('the head of a part', () => {
     ['spaces behind the boundary', ' '.repeat(1_000)],
     ['bare line feeds', '\n'.repeat(1_000)],
     ['carriage returns', '\r'.repeat(1_000)],
-  ])('is not waited for when it never ends: %s', (_, text) => {
+  ])('rejects headers that never end: %s', (_, text) => {
     const { splitter } = makeSplitter();
     let writes = 0;
     splitter.write(Buffer.from('--boundary'));
@@ -326,24 +326,24 @@ describe('the head of a part', () => {
   });
 });
 
-describe('the bytes', () => {
-  it('are views of what was written', () => {
-    const { splitter, pieces } = makeSplitter();
+describe('the bytes of MultipartParser', () => {
+  it('are views of the written buffer', () => {
+    const { splitter, chunks } = makeSplitter();
     const body = formOf(['a'.repeat(500), '\r\n--boundar'.repeat(30)]);
     splitter.write(body);
-    expect(pieces.map(({ buffer }) => buffer)).toEqual(pieces.map(() => body.buffer));
-    expect(new Set(pieces.map(({ buffer }) => buffer))).toEqual(new Set([body.buffer]));
+    expect(chunks.map(({ buffer }) => buffer)).toEqual(chunks.map(() => body.buffer));
+    expect(new Set(chunks.map(({ buffer }) => buffer))).toEqual(new Set([body.buffer]));
   });
 
-  it('are views also where a beginning of a delimiter was held back', () => {
-    const { splitter, pieces } = makeSplitter();
+  it('are views even where the beginning of a delimiter was held back', () => {
+    const { splitter, chunks } = makeSplitter();
     const first = Buffer.from(new Uint8Array(Buffer.from(`--boundary\r\n\r\n1\r\n--bound`)));
     const second = Buffer.from(new Uint8Array(Buffer.alloc(500, 'x')));
     splitter.write(first);
     splitter.write(second);
-    expect(pieces.map(piece => piece.toString())).toEqual(['1', '\r\n--bound', 'x'.repeat(500)]);
-    expect(pieces[0]?.buffer).toBe(first.buffer);
-    expect(pieces[2]?.buffer).toBe(second.buffer);
+    expect(chunks.map(chunk => chunk.toString())).toEqual(['1', '\r\n--bound', 'x'.repeat(500)]);
+    expect(chunks[0]?.buffer).toBe(first.buffer);
+    expect(chunks[2]?.buffer).toBe(second.buffer);
   });
 
   it('are passed on as soon as they cannot belong to a delimiter', () => {
@@ -356,16 +356,16 @@ describe('the bytes', () => {
   });
 
   it('are never empty', () => {
-    const { splitter, pieces } = makeSplitter();
+    const { splitter, chunks } = makeSplitter();
     for (const bytes of inSteps(formOf(NASTY), 1)) splitter.write(bytes);
-    expect(pieces.filter(({ byteLength }) => byteLength === 0)).toEqual([]);
+    expect(chunks.filter(({ byteLength }) => byteLength === 0)).toEqual([]);
   });
 });
 
-describe('what goes wrong', () => {
+describe('MultipartParser after a failure', () => {
   const error = new Error('given up');
 
-  it('is told to the part that is open, once, and what comes then is passed over', () => {
+  it('reports it to the open part once and skips the rest', () => {
     const { splitter, parts } = makeSplitter();
     splitter.write(Buffer.from(`--boundary\r\n${HEAD}\r\n1\r\n--boundary\r\n${HEAD}\r\n2`));
     splitter.fail(error);
@@ -379,7 +379,7 @@ describe('what goes wrong', () => {
     ['before the first part', '--bound'],
     ['in the head of the first part', `--boundary\r\n${HEAD}`],
     ['at its end', '--boundary--'],
-  ])('is told to nobody %s', (_, text) => {
+  ])('reports it to no part %s', (_, text) => {
     const { splitter, parts } = makeSplitter();
     splitter.write(Buffer.from(text));
     splitter.fail(error);
@@ -388,7 +388,7 @@ describe('what goes wrong', () => {
     expect(parts).toEqual([]);
   });
 
-  it('between two parts is not told to the one that came whole', () => {
+  it('does not report it to a complete part', () => {
     const { splitter, parts } = makeSplitter();
     splitter.write(Buffer.from(`--boundary\r\n${HEAD}\r\n1\r\n--boundary`));
     splitter.fail(error);
@@ -420,13 +420,13 @@ describe('what goes wrong', () => {
         },
       }),
     ],
-  ])('while %s is thrown by the write', (_, openPart) => {
+  ])('throws from write during %s', (_, openPart) => {
     const splitter = new MultipartParser(BOUNDARY, openPart);
     expect(() => splitter.write(formOf(['x']))).toThrow(error);
   });
 });
 
-describe('random forms, cut at random', () => {
+describe('MultipartParser with random forms', () => {
   const SEED = 20_270_214;
 
   /** A form of content that is hard to tell from its delimiters, which are short. */
@@ -451,7 +451,7 @@ describe('random forms, cut at random', () => {
     return { boundary, body: Buffer.from(text, 'latin1') };
   }
 
-  it('have the parts that the simple way finds', () => {
+  it('finds the parts of a simple reference parser', () => {
     const random = new Random(SEED);
     const problems: string[] = [];
     let count = 0;

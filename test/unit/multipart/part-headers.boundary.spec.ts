@@ -69,18 +69,18 @@ const REFUSED: readonly string[] = [
   'application/x-www-form-urlencoded',
 ];
 
-describe('a boundary', () => {
-  it.each(ACCEPTED)('is read from %j', (contentType, boundary) => {
+describe('readBoundary', () => {
+  it.each(ACCEPTED)('reads %j', (contentType, boundary) => {
     expect(readBoundary(contentType)).toBe(boundary);
   });
 
-  it.each([...REFUSED, undefined])('is not read from %j', contentType => {
+  it.each([...REFUSED, undefined])('rejects %j', contentType => {
     expect(() => readBoundary(contentType)).toThrow(
       expect.objectContaining({ code: 'WX_CLOUD_FORM_INVALID' }),
     );
   });
 
-  it('is looked for in every hostile content type', () => {
+  it('handles every hostile content type', () => {
     const known = [...ACCEPTED.map(([contentType]) => contentType), ...REFUSED];
     expect(known).toEqual(expect.arrayContaining(HOSTILE));
   });
@@ -92,35 +92,35 @@ describe('a boundary', () => {
     ['multipart/mixed; boundary=b', /"multipart\/mixed; boundary=b", and has to be multipart/],
     [`multipart/${'x'.repeat(100)}`, /"multipart\/x{50}…"/],
     [undefined, /Content-Type is missing/],
-  ])('is refused with the reason: %j', (contentType, reason) => {
+  ])('rejects with the reason: %j', (contentType, reason) => {
     expect(() => readBoundary(contentType)).toThrow(reason);
   });
 
-  it('is not named when it is refused', () => {
+  it('does not repeat a rejected boundary', () => {
     const contentType = 'multipart/form-data; boundary="secret\0"';
     expect(() => readBoundary(contentType)).not.toThrow(/secret/);
     expect(() => readBoundary(contentType)).toThrow(/boundary in its Content-Type/);
   });
 });
 
-describe('a body', () => {
-  it.each([undefined, '', 'identity', ' Identity '])('may have the encoding %j', encoding => {
+describe('assertNotEncoded', () => {
+  it.each([undefined, '', 'identity', ' Identity '])('accepts the encoding %j', encoding => {
     expect(() => assertNotEncoded(encoding)).not.toThrow();
   });
 
-  it.each(['gzip', 'br', 'gzip, identity', 'x'])('is refused with the encoding %j', encoding => {
+  it.each(['gzip', 'br', 'gzip, identity', 'x'])('rejects the encoding %j', encoding => {
     expect(() => assertNotEncoded(encoding)).toThrow(`compressed (Content-Encoding "${encoding}")`);
   });
 });
 
-describe('parts are announced', () => {
+describe('isMultipart', () => {
   it.each([
     'multipart/form-data; boundary=b',
     'MULTIPART/Form-Data',
     'multipart/mixed',
     'multipart/',
     'multipart/form-data, text/plain',
-  ])('by %j', contentType => {
+  ])('accepts %j', contentType => {
     expect(isMultipart(contentType)).toBe(true);
   });
 
@@ -131,7 +131,7 @@ describe('parts are announced', () => {
     'text/plain',
     'text/multipart/form-data',
     'application/json; x=multipart/form-data',
-  ])('not by %j', contentType => {
+  ])('rejects %j', contentType => {
     expect(isMultipart(contentType)).toBe(false);
   });
 });

@@ -41,8 +41,8 @@ function outcomeOf(read: () => unknown): string {
 
 const quote = (text: string): string => `"${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
 
-describe('a header', () => {
-  it('has the parameters that were written, and the first one of a name', () =>
+describe('parseHeaderValue', () => {
+  it('reads the parameters as written, and the first of each name', () =>
     checkProperty(
       fc.property(
         token,
@@ -62,7 +62,7 @@ describe('a header', () => {
       300,
     ));
 
-  it('has tokens without quotes as they were written', () =>
+  it('reads unquoted tokens as written', () =>
     checkProperty(
       fc.property(token, separator, token, end, (name, between, text, ending) => {
         const read = parseHeaderValue(`a${between}${name}=${text}${ending}`);
@@ -70,7 +70,7 @@ describe('a header', () => {
       }),
     ));
 
-  it('of any text is read or not, and never throws', () =>
+  it('never throws for any text', () =>
     checkProperty(
       fc.property(fc.oneof(nonsense, fc.string({ unit: 'binary' })), text => {
         const read = parseHeaderValue(`form-data; ${text}`);
@@ -80,8 +80,8 @@ describe('a header', () => {
     ));
 });
 
-describe('the head of a part', () => {
-  it('of any parameters is read, or refused by a typed error', () =>
+describe('parsePartHeaders', () => {
+  it('fails only with a typed error for any parameters', () =>
     checkProperty(
       fc.property(nonsense, text => {
         const head = Buffer.from(`content-disposition: form-data; name="a"; ${text}\r\n`);
@@ -93,8 +93,8 @@ describe('the head of a part', () => {
     ));
 });
 
-describe('the name of a file', () => {
-  it('is safe to show, whatever was sent', () =>
+describe('toFileName and quoteText', () => {
+  it('make any name safe to show', () =>
     checkProperty(
       fc.property(anyText, text => {
         const name = toFileName(text);
@@ -108,7 +108,7 @@ describe('the name of a file', () => {
       300,
     ));
 
-  it('keeps its extension when it is cut', () =>
+  it('keep the extension of a shortened name', () =>
     checkProperty(
       fc.property(
         fc.string({ unit: fc.constantFrom(...'a猫😀'), minLength: 300, maxLength: 400 }),
@@ -121,7 +121,7 @@ describe('the name of a file', () => {
       ),
     ));
 
-  it('is quoted on one line of a message, and cut', () =>
+  it('quote a name on one line and shorten it', () =>
     checkProperty(
       fc.property(anyText, text => {
         const quoted = quoteText(text);

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseHeaderValue } from '../../../lib/multipart/part-headers.js';
 
-/** What is read, with the parameters as an object. */
+/** The parsed header, with its parameters as an object. */
 function parse(text: string) {
   const parsed = parseHeaderValue(text);
   return parsed && { value: parsed.value, ...Object.fromEntries(parsed.parameters) };
 }
 
-describe('a header', () => {
+describe('parseHeaderValue', () => {
   it.each([
     ['', { value: '' }],
     ['form-data', { value: 'form-data' }],
@@ -34,12 +34,12 @@ describe('a header', () => {
     ['a; b = c', { value: 'a', b: 'c' }],
     ['a; b = "c" ; d', { value: 'a', b: 'c', d: '' }],
     ['a; __proto__=b', JSON.parse('{"value":"a","__proto__":"b"}')],
-  ])('is read: %j', (text, expected) => {
+  ])('reads %j', (text, expected) => {
     expect(parse(text)).toEqual(expected);
   });
 });
 
-describe('a quoted parameter', () => {
+describe('parseHeaderValue with a quoted parameter', () => {
   it.each([
     ['""', ''],
     ['"a b"', 'a b'],
@@ -57,23 +57,23 @@ describe('a quoted parameter', () => {
     ['"\xe7\x8c\xab\xff"', '\xe7\x8c\xab\xff'],
     ['"tab\there"', 'tab\there'],
     ["'a'", "'a'"],
-  ])('is read: %j', (written, expected) => {
+  ])('reads %j', (written, expected) => {
     const other = { value: 'form-data', other: 'x' };
     expect(parse(`form-data; name=${written}; other=x`)).toEqual({ ...other, name: expected });
     expect(parse(`form-data; other=x;name=${written}`)).toEqual({ ...other, name: expected });
   });
 });
 
-describe('a parameter without quotes', () => {
+describe('parseHeaderValue with an unquoted parameter', () => {
   it.each([
     ['letters beyond ASCII', '\xe9t\xe9.png'],
     ['UTF-8 with a byte that is a space in Latin-1', Buffer.from('你à.png').toString('latin1')],
-  ])('is read with %s', (_, name) => {
+  ])('reads %s', (_, name) => {
     expect(parse(`form-data; filename=${name}`)).toEqual({ value: 'form-data', filename: name });
   });
 });
 
-describe('the name of a file, which some clients do not escape,', () => {
+describe('parseHeaderValue with an unescaped file name', () => {
   it.each([
     ['filename="b"c"', { filename: 'b"c' }],
     ['filename="b"c"; name="d"', { filename: 'b"c', name: 'd' }],
@@ -90,13 +90,13 @@ describe('the name of a file, which some clients do not escape,', () => {
     ["filename*=utf-8''b;c.png", { 'filename*': "utf-8''b;c.png" }],
     ['filename*=utf-8\'\'b;c; filename="d"', { 'filename*': "utf-8''b;c", filename: 'd' }],
     ["filename*=utf-8''b;;", { 'filename*': "utf-8''b" }],
-  ])('is read: %s', (parameters, expected) => {
+  ])('reads %s', (parameters, expected) => {
     const read = parse(`a; ${parameters}`);
     expect(read).toEqual(expect.objectContaining(expected));
   });
 });
 
-describe('a malformed header is not read', () => {
+describe('parseHeaderValue with a malformed header', () => {
   it.each([
     'a; =b',
     'a; b=c d',
@@ -116,12 +116,12 @@ describe('a malformed header is not read', () => {
     'a; b\0=c',
     'a; ü=c',
     'a; b=c, a; b=d',
-  ])('%j', text => {
+  ])('rejects %j', text => {
     expect(parseHeaderValue(text)).toBeUndefined();
   });
 });
 
-describe('a long header', () => {
+describe('parseHeaderValue with a long header', () => {
   /** Jest's own timer does not run while a pattern is searched; it ends the test here. */
   const letTimersRun = async (): Promise<void> => {
     await new Promise(resolve => setImmediate(resolve));
@@ -137,10 +137,10 @@ describe('a long header', () => {
     ['semicolons', ';'],
     ['spaces', ' '],
     ['parameters', '; a=b'],
-  ])('of %s without an end is refused', async (_, piece) => {
+  ])('rejects %s without an end', async (_, chunk) => {
     for (const start of ['', 'a', 'a; b="', 'a; b=', 'a; b', 'a; ', 'a; b=c']) {
       for (const length of [16_384, 200_000]) {
-        const text = `${start}${piece.repeat(length / piece.length)}`;
+        const text = `${start}${chunk.repeat(length / chunk.length)}`;
         expect(parseHeaderValue(`${text}\n`)).toBeUndefined();
       }
     }
@@ -158,17 +158,17 @@ describe('a long header', () => {
     ['parameters without a value', '; a'],
     ['backslashes', '\\'],
     ['escaped quotes', '\\"'],
-  ])('with %s in the name of a file takes linear time', async (_, piece) => {
+  ])('takes linear time for %s in a file name', async (_, chunk) => {
     for (const start of ['filename="', 'filename=', "filename*=utf-8''", 'filename="a" ']) {
       for (const end of ['', '\n', '"', '"x', '; name=a', '; name="b']) {
-        parseHeaderValue(`a; ${start}${piece.repeat(200_000 / piece.length)}${end}`);
+        parseHeaderValue(`a; ${start}${chunk.repeat(200_000 / chunk.length)}${end}`);
       }
     }
     await letTimersRun();
     expect(parseHeaderValue('a')).toBeDefined();
   });
 
-  it('of parameters is read', () => {
+  it('reads many parameters', () => {
     const names = Array.from({ length: 2_000 }, (_, index) => `n${index}`);
     const text = `a${names.map(name => `; ${name}="\\"${name}\\""`).join('')}`;
     expect(parseHeaderValue(text)?.parameters).toEqual(
@@ -176,7 +176,7 @@ describe('a long header', () => {
     );
   });
 
-  it('of one parameter is read', () => {
+  it('reads one long parameter', () => {
     const value = '\\"'.repeat(8_000);
     expect(parseHeaderValue(`a; b="${value}"`)?.parameters.get('b')).toBe('"'.repeat(8_000));
   });

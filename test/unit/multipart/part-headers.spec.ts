@@ -9,13 +9,13 @@ function parse(...lines: readonly string[]) {
   return parsePartHeaders(Buffer.from(lines.map(line => `${line}\r\n`).join('')), 2_000, 7);
 }
 
-/** What is read of one with a file's name as it stands in the form. */
+/** The headers of a file part, with the name as it is in the form. */
 function fileNameOf(parameters: string): string | undefined {
   return parse(`${DISPOSITION}; ${parameters}`)?.fileName;
 }
 
-describe('a head', () => {
-  it('of a text field has a name, and what multer takes for granted', () => {
+describe('parsePartHeaders', () => {
+  it('reads the name of a text field and the defaults of multer', () => {
     expect(parse(DISPOSITION)).toEqual({
       name: 'f',
       nameBytes: 1,
@@ -26,7 +26,7 @@ describe('a head', () => {
     });
   });
 
-  it('of a file has all that the client says', () => {
+  it('reads everything that the client says about a file', () => {
     const head = parse(
       'Content-Disposition: form-data; name="photo"; filename="猫.png"',
       'CONTENT-TYPE: Image/PNG; charset=Binary',
@@ -52,11 +52,11 @@ describe('a head', () => {
     ['the disposition of an attachment', ['content-disposition: attachment; name="f"']],
     ['the disposition of a file', ['content-disposition: file; name="f"; filename="a"']],
     ['an empty disposition before a good one', ['content-disposition:', DISPOSITION]],
-  ] as const)('with %s is none of a form', (_, lines) => {
+  ] as const)('skips headers with %s', (_, lines) => {
     expect(parse(...lines)).toBeUndefined();
   });
 
-  it('counts the first of two headers of a name', () => {
+  it('uses the first of two headers of a name', () => {
     expect(
       parse(DISPOSITION, 'content-disposition: form-data; name="g"', 'A: b', 'a: c'),
     ).toMatchObject({ name: 'f' });
@@ -68,7 +68,7 @@ describe('a head', () => {
     ['by many', [' \t  name="f"'], 'f'],
     ['twice', ['\t name="f";', '  filename="a"'], 'f'],
     ['inside a quoted name', [' name="f', '\tg"'], 'f g'],
-  ])('may be folded %s', (_, lines, name) => {
+  ])('reads headers folded %s', (_, lines, name) => {
     expect(parse('content-disposition: form-data;', ...lines)?.name).toBe(name);
   });
 
@@ -86,18 +86,18 @@ describe('a head', () => {
     ['a disposition that cannot be read', 'content-disposition: form-data; name="f'],
     ['a name with more behind a quote', 'content-disposition: form-data; name="f"g"'],
     ['a name of several words', 'content-disposition: form-data; name=f g'],
-  ])('is refused with %s', (_, line) => {
+  ])('rejects %s', (_, line) => {
     expect(() => parse(line, DISPOSITION)).toThrow(INVALID);
   });
 
   it.each([
     ['nonsense', /headers of part 7 are malformed: line 1 is not of the form "name: value"/],
     ['content-disposition: form-data; name="f', /part 7 .* Content-Disposition cannot be read/],
-  ])('is refused by the number of its part, and with the reason: %s', (line, reason) => {
+  ])('rejects with the number of the part and the reason: %s', (line, reason) => {
     expect(() => parse(line, DISPOSITION)).toThrow(reason);
   });
 
-  it('is refused when it begins with the end of a folded line', () => {
+  it('rejects headers that begin with a folded line', () => {
     expect(() => parse(' folded', DISPOSITION)).toThrow(INVALID);
   });
 
@@ -109,11 +109,11 @@ describe('a head', () => {
     ['a colon', 'x: a: b'],
     ['any bytes beyond ASCII', 'x: 猫\u0080\u009f'],
     ['a name of all characters that it may have', "!#$%&'*+.^_`|~-09aZ: x"],
-  ])('may have a header of %s', (_, line) => {
+  ])('accepts a header of %s', (_, line) => {
     expect(parse(line, DISPOSITION)).toMatchObject({ name: 'f' });
   });
 
-  it('may have as many lines as are allowed, folded ones counted once, and not one more', () => {
+  it('accepts the maximum of lines, folded ones counted once, and not one more', () => {
     const head = (count: number): Buffer =>
       Buffer.from(`${DISPOSITION}\r\n${'x: y\r\n z\r\n'.repeat(count - 1)}`);
     expect(parsePartHeaders(head(3), 3, 1)).toMatchObject({ name: 'f' });
@@ -130,7 +130,7 @@ describe('a head', () => {
     ['letters without a colon', 'x'.repeat(200_000)],
     ['colons in front of one', `x${':'.repeat(200_000)}\n`],
   ])(
-    'is refused without trying in many ways to read %s',
+    'rejects without backtracking %s',
     async (_, line) => {
       expect(() => parse(line, DISPOSITION)).toThrow(INVALID);
       // Jest's own timer does not run while a pattern is searched; it ends the test here.
@@ -141,7 +141,7 @@ describe('a head', () => {
   );
 });
 
-describe('the name of a field', () => {
+describe('parsePartHeaders with a field name', () => {
   it.each([
     ['name="猫"', '猫', 3],
     ['name="😀"', '😀', 4],
@@ -155,25 +155,25 @@ describe('the name of a field', () => {
     ['name=" a "', ' a ', 3],
     ['name=a', 'a', 1],
     ['NAME="a"; name="b"', 'a', 1],
-  ])('is read from %s', (parameter, name, nameBytes) => {
+  ])('reads it from %s', (parameter, name, nameBytes) => {
     expect(parse(`content-disposition: form-data; ${parameter}`)).toMatchObject({
       name,
       nameBytes,
     });
   });
 
-  it.each(['filename="a"', 'name=""', "name*=UTF-8''a"])('is missing in %s', parameter => {
+  it.each(['filename="a"', 'name=""', "name*=UTF-8''a"])('finds none in %s', parameter => {
     const head = parse(`content-disposition: form-data; ${parameter}`);
     expect(head).toMatchObject({ name: undefined, nameBytes: 0 });
   });
 
-  it('is read also of bytes that are no UTF-8', () => {
+  it('reads bytes that are not UTF-8', () => {
     const head = Buffer.from('content-disposition: form-data; name="caf\xe9"\r\n', 'latin1');
     expect(parsePartHeaders(head, 1, 1)).toMatchObject({ name: 'caf\ufffd', nameBytes: 4 });
   });
 });
 
-describe('the name of a file', () => {
+describe('parsePartHeaders with a file name', () => {
   it.each([
     ['filename="a.png"', 'a.png'],
     ['filename=a.png', 'a.png'],
@@ -209,7 +209,7 @@ describe('the name of a file', () => {
     ['filename=" "', ' '],
     ['filename="%2e%2e%2fa"', '%2e%2e%2fa'],
     ['filename="a"; filename="b"', 'a'],
-  ])('is read from %s', (parameter, expected) => {
+  ])('reads it from %s', (parameter, expected) => {
     expect(fileNameOf(parameter)).toBe(expected);
   });
 
@@ -225,7 +225,7 @@ describe('the name of a file', () => {
     "filename*=UTF-8''..",
     "filename*=UTF-8''a%2F",
     "filename*=UTF-8''%2E%2E",
-  ])('is empty for %s', parameter => {
+  ])('reads an empty name from %s', parameter => {
     expect(fileNameOf(parameter)).toBe('');
   });
 
@@ -253,7 +253,7 @@ describe('the name of a file', () => {
     ['filename="plain"; filename*=UTF-8\'\'extended', 'extended'],
     ['filename*=UTF-8\'\'extended; filename="plain"', 'extended'],
     ['filename=""; filename*=UTF-8\'\'extended', 'extended'],
-  ])('is read in its extended form from %s', (parameters, expected) => {
+  ])('reads the extended form from %s', (parameters, expected) => {
     expect(fileNameOf(parameters)).toBe(expected);
   });
 
@@ -269,13 +269,13 @@ describe('the name of a file', () => {
     "nonsense'en'abc",
     "gbk''%C3%A8",
     "UTF-8'abc",
-  ])('is the plain one where the extended one cannot be read: %s', extended => {
+  ])('falls back to the plain form: %s', extended => {
     expect(fileNameOf(`filename="a"; filename*=${extended}`)).toBe('a');
     expect(fileNameOf(`filename*=${extended}; filename="a"`)).toBe('a');
   });
 });
 
-describe('the type of a part', () => {
+describe('parsePartHeaders with a type', () => {
   it.each([
     ['image/png', 'image/png', undefined],
     [' IMAGE/Png ', 'image/png', undefined],
@@ -300,7 +300,7 @@ describe('the type of a part', () => {
     ['"image/png"', 'text/plain', undefined],
     ['; charset=gbk', 'text/plain', 'gbk'],
     ['image/png; charset="gbk', 'text/plain', undefined],
-  ])('is read from %j', (text, mimetype, charset) => {
+  ])('reads %j', (text, mimetype, charset) => {
     expect(parse(DISPOSITION, `content-type:${text}`)).toMatchObject({ mimetype, charset });
   });
 });

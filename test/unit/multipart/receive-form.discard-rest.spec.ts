@@ -25,7 +25,7 @@ function requestWith(parts: Partial<IncomingMessage> = {}): Readable & IncomingM
 
 const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 
-/** Whether a promise has settled by now. */
+/** Returns whether a promise has settled by now. */
 async function isDone(promise: Promise<void>): Promise<boolean> {
   let done = false;
   void promise.then(() => (done = true));
@@ -56,7 +56,7 @@ describe('discardRest', () => {
     expect(request.listenerCount('data')).toBe(0);
   });
 
-  it('reads no longer than 5 seconds, also of a client that drips', async () => {
+  it('reads for 5 seconds at most, even from a client that sends slowly', async () => {
     const request = requestWith();
     const discarding = discardRest(request, operations);
     for (let second = 0; second < 4; second += 1) {
@@ -76,7 +76,7 @@ describe('discardRest', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('does the same once, however often it is asked for', async () => {
+  it('runs once, however often it is called', async () => {
     const request = requestWith();
     const first = discardRest(request, operations);
     expect(discardRest(request, operations)).toBe(first);

@@ -48,7 +48,7 @@ function start(onFile: OnFile, headers: IncomingMessage['headers'] = {}) {
 }
 
 describe('receiveForm', () => {
-  it('gives texts to the body and files to onFile, and waits for what becomes of them', async () => {
+  it('puts texts into the body, passes files to onFile, and waits for their result', async () => {
     const sink = makeSink();
     const { promise: done, resolve } = withResolvers();
     const onFile = jest.fn<OnFile>(() => ({ sink, done }));
@@ -70,7 +70,7 @@ describe('receiveForm', () => {
   it.each([
     ['the length of the request', { 'content-length': LENGTH }, 'content'.length],
     ['nothing where the request does not say', {}, undefined],
-  ])('knows the most bytes of a file by %s', async (_, headers, mostBytes) => {
+  ])('derives the maximum size of a file from %s', async (_, headers, mostBytes) => {
     const found: unknown[] = [];
     const onFile: OnFile = (_file, form) => {
       found.push(form.mostFileBytes());
@@ -83,7 +83,7 @@ describe('receiveForm', () => {
     expect(found).toEqual([mostBytes]);
   });
 
-  it('fails with the file that fails, at once, tells the others, and discards what is left', async () => {
+  it('fails at once with the failing file, aborts the others, and discards the rest', async () => {
     const failure = new Error('refused');
     const coming = makeSink();
     const onFile = jest
@@ -115,7 +115,7 @@ describe('receiveForm', () => {
   it.each([
     ['a form without a boundary', { 'content-type': 'multipart/form-data' }],
     ['a compressed form', { 'content-encoding': 'gzip' }],
-  ])('refuses %s before it asks for memory', async (_, headers) => {
+  ])('rejects %s before it reserves memory', async (_, headers) => {
     const { request, memory, target, receiving } = start(jest.fn<OnFile>(), headers);
     await expect(receiving).rejects.toMatchObject({ code: 'WX_CLOUD_FORM_INVALID' });
     expect(memory.assertRoom).not.toHaveBeenCalled();

@@ -10,7 +10,7 @@ import {
 } from '../../../lib/multipart/text-fields.js';
 import { Random } from '../../support/hostile-forms/random.js';
 
-/** What multer puts fields into bodies with. */
+/** The module with which multer puts fields into bodies. */
 const appendLikeMulter = createRequire(import.meta.url)('append-field') as typeof appendField;
 
 const INVALID = expect.objectContaining({ code: 'WX_CLOUD_FORM_INVALID' });
@@ -27,7 +27,7 @@ function show(value: unknown): string {
   return inspect(value, { depth: Infinity, maxArrayLength: Infinity, breakLength: Infinity });
 }
 
-describe('a field', () => {
+describe('appendField', () => {
   it.each<[string[], object]>([
     [['a'], { a: '0' }],
     [[''], { '': '0' }],
@@ -63,7 +63,7 @@ describe('a field', () => {
     [['length', 'a[]', 'a[length]'], { length: '0', a: { 0: '1', length: '2' } }],
     [['猫[😀]'], { 猫: { '😀': '0' } }],
     [['a\r\n[\0]'], { 'a\r\n': { '\0': '0' } }],
-  ])('goes where its name says: %j', (names, expected) => {
+  ])('puts a value where its name says: %j', (names, expected) => {
     expect(bodyOf(names)).toEqual(expected);
   });
 
@@ -85,7 +85,7 @@ describe('a field', () => {
     '[',
     ']',
     'a[]b',
-  ])('whose name is not in the notation has it for a key: %j', name => {
+  ])('uses a name outside the notation as the key: %j', name => {
     expect(bodyOf([name])).toEqual({ [name]: '0' });
   });
 
@@ -101,7 +101,7 @@ describe('a field', () => {
     'a[0][constructor]',
     'a[constructor][prototype][b]',
     'a[b][prototype][]',
-  ])('is refused under the name %s, and changes nothing', name => {
+  ])('rejects the name %s and changes nothing', name => {
     const body = bodyOf(['a[0]']);
     expect(() => appendField(body, name, 'x')).toThrow(INVALID);
     expect(show(body)).toBe(show(bodyOf(['a[0]'])));
@@ -109,26 +109,26 @@ describe('a field', () => {
   });
 
   it.each(['__proto__x', 'a[__proto__', '[__proto__]', 'a[__PROTO__]', 'a[ __proto__]'])(
-    'may have the name %s',
+    'accepts the name %s',
     name => {
       expect(Object.keys(bodyOf([name]))).toHaveLength(1);
       expect(({} as { x?: unknown }).x).toBeUndefined();
     },
   );
 
-  it('goes into objects without a prototype', () => {
+  it('creates objects without a prototype', () => {
     const { a } = bodyOf(['a[b][c]']) as { a: { b: object } };
     expect([a, a.b].map(Object.getPrototypeOf)).toEqual([null, null]);
   });
 
-  it('is refused behind the largest index that a list can have', () => {
+  it('rejects an index above the largest of a list', () => {
     const body = bodyOf(['a[4294967294]']);
     expect(() => appendField(body, 'a[]', 'x')).toThrow(INVALID);
   });
 });
 
-describe('bodies are those of multer', () => {
-  const PIECES = [
+describe('appendField compared with multer', () => {
+  const CHUNKS = [
     ['a', 'b', '[', ']', '[]', '[0]', '[1]', '[007]', '[1000]', '[-1]', '[1e3]', '[a]', '[b]'],
     ['[ ]', ' ', '.', 'toString', '[toString]', 'length', '[length]', 'hasOwnProperty', '猫', ''],
     ['\u202e', '\r\n', '"', 'x'.repeat(120), '[b]'.repeat(40), '[0]'.repeat(10)],
@@ -136,7 +136,7 @@ describe('bodies are those of multer', () => {
 
   /** A few names, many of them of the same beginning. */
   function makeNames(random: Random): readonly string[] {
-    const any = (): string => random.list([0, 5], () => random.pick(PIECES)).join('');
+    const any = (): string => random.list([0, 5], () => random.pick(CHUNKS)).join('');
     const good = (): string => {
       const keys = random.list([0, 3], () => random.pick(['[a]', '[0]', '[2]', '[b]']));
       return `${random.pick(['a', 'b'])}${keys.join('')}${random.pick(['', '', '[]'])}`;
@@ -144,7 +144,7 @@ describe('bodies are those of multer', () => {
     return random.list([1, 8], () => (random.next() < 0.3 ? any() : good()));
   }
 
-  it('for random names, of which several are in one form', () => {
+  it('builds the same bodies from random names', () => {
     const random = new Random(20_270_215);
     const forms = Array.from({ length: 20_000 }, () => makeNames(random));
     const different = forms.filter(
@@ -157,12 +157,12 @@ describe('bodies are those of multer', () => {
     ['some that go on behind a list', ['a[]', 'a[]', 'a[2][b]', 'a[c]', 'a[]']],
     ['an index that no number holds', ['a[99999999999999999999]', 'a[]']],
     ['an index as long as a name can be', [`a[${'9'.repeat(400)}]`]],
-  ])('for %s', (_, names) => {
+  ])('builds the same body for %s', (_, names) => {
     expect(show(bodyOf(names))).toBe(show(bodyOf(names, appendLikeMulter)));
   });
 });
 
-describe('nesting', () => {
+describe('nestingDepth', () => {
   it.each([
     ['', 0],
     ['a', 0],
@@ -171,12 +171,12 @@ describe('nesting', () => {
     ['a[[[', 3],
     ['a]]]', 0],
     [`a${'[b]'.repeat(33)}`, 33],
-  ])('of %s is counted', (name, depth) => {
+  ])('counts the levels of %s', (name, depth) => {
     expect(nestingDepth(name)).toBe(depth);
   });
 });
 
-describe('the largest index', () => {
+describe('largestIndex', () => {
   it.each([
     ['', 0],
     ['a', 0],
@@ -194,12 +194,12 @@ describe('the largest index', () => {
     ['5', 0],
     ['a[4294967295]', 4_294_967_295],
     [`a[${'9'.repeat(400)}]`, Infinity],
-  ])('of %s is found', (name, index) => {
+  ])('finds it in %s', (name, index) => {
     expect(largestIndex(name)).toBe(index);
   });
 });
 
-describe('closing gaps', () => {
+describe('closeGaps', () => {
   /** A body whose gaps are closed. */
   function closed(names: readonly string[]): FormFields {
     const body = bodyOf(names);
@@ -224,7 +224,7 @@ describe('closing gaps', () => {
     expect(show(Object.keys(body))).toBe(show(Object.keys(expected)));
   });
 
-  it('keeps the objects that a body is made of', () => {
+  it('keeps the identity of the objects in a body', () => {
     const body = bodyOf(['a[3][b]']);
     const { a: list } = body;
     const element = (list as unknown[])[3];
@@ -242,12 +242,12 @@ describe('closing gaps', () => {
     ['lists', (index: number) => `a[${index}]`],
     ['objects', (index: number) => `a${index}[b]`],
     ['objects in lists', (index: number) => `a[${index}][b]`],
-  ])('works for hundreds of thousands of values in %s', (_, nameOf) => {
+  ])('handles hundreds of thousands of values in %s', (_, nameOf) => {
     const names = Array.from({ length: 200_000 }, (__, index) => nameOf(index));
     expect(() => closed(names)).not.toThrow();
   });
 
-  it('costs as much as there are values, however large their indices are', () => {
+  it('takes time for the values only, however large their indices are', () => {
     let steps = 0;
     const count = <T>(result: T): T => {
       steps += 1;

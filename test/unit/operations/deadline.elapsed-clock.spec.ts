@@ -32,7 +32,7 @@ describe('createElapsedClock', () => {
     expect(makeClocks().pass(monotonicMs, wallMs)).toBe(expected);
   });
 
-  it('counts a wall clock that is set forward once, and goes on with the monotonic one', () => {
+  it('counts a wall clock that is set forward once, then follows the monotonic one', () => {
     const { pass } = makeClocks();
     expect(pass(1, HOUR_MS)).toBe(HOUR_MS);
     expect(pass(1_000)).toBe(1_000);
@@ -44,14 +44,14 @@ describe('createElapsedClock', () => {
     expect(pass(0, 2 * HOUR_MS)).toBe(2 * HOUR_MS);
   });
 
-  it('does not run fast when it is asked often', () => {
+  it('does not run fast when it is read often', () => {
     const { pass } = makeClocks();
     let sum = 0;
     for (let index = 0; index < 1_000; index += 1) sum += pass(0.3);
     expect(sum).toBeCloseTo(300);
   });
 
-  it('never goes back, and never shows less than the monotonic clock has passed', () => {
+  it('never goes back, and never lags behind the monotonic clock', () => {
     const moves = fc.array(fc.tuple(fc.nat(HOUR_MS), fc.integer({ min: -HOUR_MS, max: HOUR_MS })));
     fc.assert(
       fc.property(moves, steps => {

@@ -24,7 +24,7 @@ describe('startDeadline', () => {
     });
   });
 
-  it('aborts when its caller does, and keeps the reason as the cause', () => {
+  it('aborts with its caller and keeps the reason as the cause', () => {
     const caller = new AbortController();
     const deadline = startDeadline({ operation, timeoutMs: 100, signal: caller.signal });
     const reason = new Error('closed the page');
@@ -36,7 +36,7 @@ describe('startDeadline', () => {
     });
   });
 
-  it('is aborted from the start by a signal that is aborted already', () => {
+  it('is aborted from the start with an aborted signal', () => {
     const deadline = startDeadline({ operation, timeoutMs: 100, signal: AbortSignal.abort() });
     deadline.dispose();
     expect(deadline.signal.aborted).toBe(true);
@@ -71,7 +71,7 @@ describe('startDeadline', () => {
   it.each([
     ['live', new AbortController().signal],
     ['aborted', AbortSignal.abort()],
-  ])('lets go of the timer and of a signal that is %s when it is disposed of', (_, signal) => {
+  ])('releases the timer and a signal that is %s when it is disposed', (_, signal) => {
     jest.useFakeTimers();
     const deadline = startDeadline({ operation, timeoutMs: 100, signal });
     expect(jest.getTimerCount()).toBe(1);
@@ -81,7 +81,7 @@ describe('startDeadline', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('ignores its callers once it is disposed of', () => {
+  it('ignores its callers once it is disposed', () => {
     const caller = new AbortController();
     const deadline = startDeadline({ operation, timeoutMs: 100, signal: caller.signal });
     deadline.dispose();
@@ -102,20 +102,20 @@ describe('abortedError', () => {
 });
 
 describe('untilAborted', () => {
-  it('passes a result on, without a signal and with one', async () => {
+  it('passes on a result, with and without a signal', async () => {
     const { signal } = new AbortController();
     await expect(untilAborted(Promise.resolve(1), undefined)).resolves.toBe(1);
     await expect(untilAborted(Promise.resolve(2), signal)).resolves.toBe(2);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('passes a failure on and lets go of the signal', async () => {
+  it('passes on a failure and releases the signal', async () => {
     const { signal } = new AbortController();
     await expect(untilAborted(Promise.reject(new Error('x')), signal)).rejects.toThrow('x');
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('ends the waiting, not the promise', async () => {
+  it('stops waiting without ending the promise', async () => {
     const controller = new AbortController();
     let finish: (value: string) => void = () => {};
     const shared = new Promise<string>(resolve => (finish = resolve));

@@ -29,8 +29,8 @@ function fakeTimers(): void {
   jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
 }
 
-describe('run', () => {
-  it('passes the result on and leaves no timer or listener', async () => {
+describe('OperationRegistry.run', () => {
+  it('passes on the result and leaves no timer or listener', async () => {
     fakeTimers();
     const { signal } = new AbortController();
     const work = jest.fn(() => Promise.resolve('done'));
@@ -40,7 +40,7 @@ describe('run', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
-  it('passes a failure on and leaves no timer or listener', async () => {
+  it('passes on a failure and leaves no timer or listener', async () => {
     fakeTimers();
     const { signal } = new AbortController();
     const fault = new Error('x');
@@ -71,7 +71,7 @@ describe('run', () => {
     });
   });
 
-  it('ends when its caller gives up', async () => {
+  it('aborts when its caller aborts', async () => {
     const caller = new AbortController();
     const failure = failureOf(new OperationRegistry(1_000).run('x', caller, untilEnded()));
     await settle();
@@ -79,7 +79,7 @@ describe('run', () => {
     expect(await failure).toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
   });
 
-  it('does no work for a caller who gave up before', async () => {
+  it('starts no work for a caller that has already aborted', async () => {
     const work = jest.fn(() => Promise.resolve());
     const running = new OperationRegistry(1_000).run('x', { signal: AbortSignal.abort() }, work);
     await expect(running).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
@@ -87,7 +87,7 @@ describe('run', () => {
   });
 
   it.each([0, -1, 0.5, NaN, Infinity, 2_147_483_648, '5', null])(
-    'refuses the time limit %p and does no work',
+    'rejects the time limit %p and starts no work',
     async timeoutMs => {
       const work = jest.fn(() => Promise.resolve());
       const options = { timeoutMs: timeoutMs as number };
@@ -98,14 +98,14 @@ describe('run', () => {
     },
   );
 
-  it('reports work that throws at once as a rejection', async () => {
+  it('rejects when the work throws synchronously', async () => {
     const work = (): Promise<never> => {
       throw new Error('thrown');
     };
     await expect(new OperationRegistry(1_000).run('x', {}, work)).rejects.toThrow('thrown');
   });
 
-  it('warns of no leak with many operations at once', async () => {
+  it('causes no leak warning with many concurrent operations', async () => {
     const onWarning = jest.fn();
     process.on('warning', onWarning);
     const operations = new OperationRegistry(1_000);
@@ -119,8 +119,8 @@ describe('run', () => {
   });
 });
 
-describe('start', () => {
-  it('gives a deadline that the shut-down ends', () => {
+describe('OperationRegistry.start', () => {
+  it('returns a deadline that the shutdown aborts', () => {
     const operations = new OperationRegistry(1_000);
     const deadline = operations.start('download', {});
     operations.close();
@@ -128,15 +128,15 @@ describe('start', () => {
     expect(deadline.signal.reason).toMatchObject(CLOSED);
   });
 
-  it('refuses a wrong time limit', () => {
+  it('rejects an invalid time limit', () => {
     expect(() => new OperationRegistry(1_000).start('x', { timeoutMs: 0 })).toThrow(
       WxCloudStorageError,
     );
   });
 });
 
-describe('close', () => {
-  it('refuses every further operation and ends the running ones', async () => {
+describe('OperationRegistry.close', () => {
+  it('rejects every further operation and aborts the running ones', async () => {
     const operations = new OperationRegistry(1_000);
     const failure = failureOf(operations.run('x', {}, untilEnded()));
     await settle();
@@ -161,8 +161,8 @@ async function drainWithin(operations: OperationRegistry, graceMs: number): Prom
   await operations.drain();
 }
 
-describe('shutDown', () => {
-  it('ends at once when nothing runs, and leaves no timer', async () => {
+describe('OperationRegistry.shutDown', () => {
+  it('returns at once when nothing runs, and leaves no timer', async () => {
     fakeTimers();
     const operations = new OperationRegistry(1_000);
     await drainWithin(operations, 500);
@@ -170,7 +170,7 @@ describe('shutDown', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('waits for what runs, and leaves it alone', async () => {
+  it('waits for running operations without aborting them', async () => {
     fakeTimers();
     const operations = new OperationRegistry(1_000);
     let finish: (value: string) => void = () => {};
@@ -186,7 +186,7 @@ describe('shutDown', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('ends what has begun while something else is waited for', async () => {
+  it('aborts an operation that started during the wait', async () => {
     fakeTimers();
     const operations = new OperationRegistry(10_000);
     await drainWithin(operations, 500);
@@ -197,7 +197,7 @@ describe('shutDown', () => {
     await operations.close();
   });
 
-  it('ends what still runs after the grace time and waits for its clean-up', async () => {
+  it('aborts operations after the grace period and waits for their clean-up', async () => {
     fakeTimers();
     const operations = new OperationRegistry(10_000);
     const events: string[] = [];
@@ -215,7 +215,7 @@ describe('shutDown', () => {
     expect(events).toEqual(['cleaned', 'stopped']);
   });
 
-  it('waits for a clean-up that runs alone', async () => {
+  it('waits for a clean-up without an operation', async () => {
     const operations = new OperationRegistry(1_000);
     const events: string[] = [];
     const cleanUp = operations.runCleanup('delete', 1_000, async () => {
@@ -228,7 +228,7 @@ describe('shutDown', () => {
     expect(events).toEqual(['cleaned', 'stopped']);
   });
 
-  it('is not troubled by work that fails', async () => {
+  it('ignores failing work', async () => {
     const operations = new OperationRegistry(1_000);
     const failure = failureOf(operations.run('x', {}, () => Promise.reject(new Error('x'))));
     await expect(drainWithin(operations, 500)).resolves.toBeUndefined();
@@ -236,7 +236,7 @@ describe('shutDown', () => {
   });
 });
 
-describe('runCleanup', () => {
+describe('OperationRegistry.runCleanup', () => {
   it('has a time limit of its own', async () => {
     fakeTimers();
     const failure = failureOf(new OperationRegistry(1).runCleanup('delete', 50, untilEnded()));
@@ -245,7 +245,7 @@ describe('runCleanup', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('leaves no timer behind when its work throws at once', async () => {
+  it('leaves no timer when its work throws synchronously', async () => {
     fakeTimers();
     const work = (): Promise<never> => {
       throw new Error('thrown');

@@ -37,34 +37,34 @@ describe('retry', () => {
     ['an error for good', permanent],
     ['a foreign error', new Error('bug')],
     ['no error at all', 'text'],
-  ])('does not repeat after %s', async (_, error) => {
+  ])('does not retry after %s', async (_, error) => {
     const work = failing(error);
     await expect(retry(work, { policy, signal: NEVER })).rejects.toBe(error);
     expect(work).toHaveBeenCalledTimes(1);
   });
 
-  it('makes one try when one is all there is', async () => {
+  it('makes one try when one is allowed', async () => {
     const work = failing(transient);
     const context = { policy: { ...policy, attempts: 1 }, signal: NEVER };
     await expect(retry(work, context)).rejects.toBe(transient);
     expect(work).toHaveBeenCalledTimes(1);
   });
 
-  it('asks the given function whether to repeat', async () => {
+  it('asks the given function whether to retry', async () => {
     const work = failing(permanent, transient);
     const context = { policy, signal: NEVER, isRetryable: (error: unknown) => error === permanent };
     await expect(retry(work, context)).rejects.toBe(transient);
     expect(work).toHaveBeenCalledTimes(2);
   });
 
-  it('makes no try when the signal is aborted already', async () => {
+  it('makes no try with an aborted signal', async () => {
     const work = failing();
     const signal = AbortSignal.abort(permanent);
     await expect(retry(work, { policy, signal })).rejects.toBe(permanent);
     expect(work).not.toHaveBeenCalled();
   });
 
-  it('ends its waiting with the reason of an abort, and lets go of the signal', async () => {
+  it('stops waiting with the abort reason and releases the signal', async () => {
     const controller = new AbortController();
     const { signal } = controller;
     const long = { attempts: 3, minDelayMs: 60_000, maxDelayMs: 60_000 };
@@ -98,7 +98,7 @@ describe('retryDelayMs', () => {
     [5, 3_200],
     [6, 5_000],
     [10, 5_000],
-  ])('after try %d waits below a ceiling of %d ms', (attempt, ceiling) => {
+  ])('stays, after try %d, below a ceiling of %d ms', (attempt, ceiling) => {
     expect(retryDelayMs(wide, attempt, () => 0)).toBe(0);
     expect(retryDelayMs(wide, attempt, () => 0.5)).toBe(ceiling / 2);
     expect(retryDelayMs(wide, attempt, () => 0.999)).toBeCloseTo(ceiling * 0.999);
@@ -119,7 +119,7 @@ describe('isRetryable', () => {
     [Object.assign(new Error('x'), { retryable: true }), false],
     [undefined, false],
     [{ retryable: true }, false],
-  ])('says of %p: %p', (error, expected) => {
+  ])('returns for %p: %p', (error, expected) => {
     expect(isRetryable(error)).toBe(expected);
   });
 });

@@ -24,7 +24,7 @@ describe('optionsMaker', () => {
     ['a class', { useClass: Config }, { create: () => ({ env: 'e' }) }],
     ['an instance that is there', { useExisting: Config }, { create: async () => ({ env: 'e' }) }],
     ['the function, as Nest does', { useFactory: () => ({ env: 'e' }), useClass: Config }, {}],
-  ])('takes the options from %s', async (_, source, injected) => {
+  ])('reads the options from %s', async (_, source, injected) => {
     expect(await make(source, injected)).toEqual({ env: 'e' });
   });
 
@@ -42,13 +42,16 @@ describe('optionsMaker', () => {
     [{ useExisting: Symbol('config') }, MARK, 'useExisting', 'which Symbol(config) does not'],
     [{ useExisting: 'CONFIG' }, undefined, 'useExisting', 'which CONFIG does not have'],
     [{ useExisting: Config }, new Config(), 'useExisting', 'Config.create() returned nothing'],
-  ])('says of %p what is wrong with it, and no value', async (source, injected, option, text) => {
-    await expect(make(source, injected)).rejects.toMatchObject({
-      option,
-      message: expect.stringContaining(text),
-    });
-    await expect(make(source, injected)).rejects.toMatchObject({
-      message: expect.not.stringContaining(MARK),
-    });
-  });
+  ])(
+    'says what is wrong with %p without showing a value',
+    async (source, injected, option, text) => {
+      await expect(make(source, injected)).rejects.toMatchObject({
+        option,
+        message: expect.stringContaining(text),
+      });
+      await expect(make(source, injected)).rejects.toMatchObject({
+        message: expect.not.stringContaining(MARK),
+      });
+    },
+  );
 });

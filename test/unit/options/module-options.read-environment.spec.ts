@@ -66,7 +66,7 @@ describe('readEnvironment', () => {
       inCloudHosting,
       { env: WX_ENV_ID, appid: WX_APPID, secret: WX_SECRET },
     ],
-  ])('takes %s', (_, variables, fileExists, options) => {
+  ])('reads %s', (_, variables, fileExists, options) => {
     expect(readEnvironment(variables, fileExists)).toEqual(options);
   });
 
@@ -79,14 +79,14 @@ describe('readEnvironment', () => {
     [{ WX_ENV_ID, WX_SECRET }, inCloudHosting, 'variable WX_APPID must'],
     [{ WX_APPID, WX_SECRET }, outside, 'variable WX_ENV_ID (or CBR_ENV_ID) must'],
     [{}, inCloudHosting, 'variable WX_ENV_ID (or CBR_ENV_ID) must'],
-  ])('names what is missing beside %j, and no value', (variables, fileExists, named) => {
+  ])('names what is missing beside %j, without a value', (variables, fileExists, named) => {
     const { message } = thrownBy(() => readEnvironment(variables, fileExists));
     expect(message).toContain(`WxCloudStorageModule: ${named}`);
     expect(message).not.toContain(WX_SECRET);
   });
 });
 
-describe('resolveOptions, of what was read from the environment', () => {
+describe('resolveOptions of environment variables', () => {
   const complete = { WX_ENV_ID, WX_APPID, WX_SECRET };
 
   it.each([
@@ -97,7 +97,7 @@ describe('resolveOptions, of what was read from the environment', () => {
     [{ WX_APPID: '0123456789abcdef0123456789abcdef' }, 'variable WX_APPID must be an AppID, but'],
     [{ WX_SECRET: 'a-secret\r' }, 'variable WX_SECRET must be a text'],
     [{ WX_API_BASE_URL: 'http://10.0.0.1' }, 'variable WX_API_BASE_URL must be an https: address'],
-  ])('names the variable that is wrong: %j', (change, named) => {
+  ])('names the invalid variable: %j', (change, named) => {
     const options = readEnvironment({ ...complete, ...change }, outside);
     const { message } = thrownBy(() => resolveOptions(options));
     expect(message).toContain(`WxCloudStorageModule: ${named}`);

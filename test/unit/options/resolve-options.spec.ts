@@ -65,13 +65,13 @@ const secretOf = (auth: ResolvedAuth): Secret => (auth as ResolvedTokenCallAuth)
 const APPID = 'wx0123456789abcdef';
 const SECRET = '0123456789abcdef0123456789abcdef';
 
-describe('AppID and AppSecret', () => {
+describe('resolveOptions: AppID and AppSecret', () => {
   it.each([
     ['swapped', { appid: SECRET, secret: APPID }, 'appid'],
     ['swapped, in capitals', { appid: SECRET.toUpperCase(), secret: APPID }, 'appid'],
     ['twice the AppSecret', { appid: SECRET, secret: SECRET }, 'appid'],
     ['twice the AppID', { appid: APPID, secret: APPID }, 'secret'],
-  ])('are refused when they are %s, without their values', (_, pair, option) => {
+  ])('are rejected when they are %s, without their values', (_, pair, option) => {
     const auth = { type: 'access-token', ...pair };
     const withAuth = { appid: undefined, secret: undefined, auth };
     for (const [error, name] of [
@@ -90,7 +90,7 @@ describe('AppID and AppSecret', () => {
     ['AppID', APPID],
     ['AppSecret', SECRET],
     ['AppSecret', SECRET.toUpperCase()],
-  ])('are refused as env, of which the log has the value: %s', (what, env) => {
+  ])('are rejected as env, which the log shows: %s', (what, env) => {
     const error = failure({ env });
     expect(error).toMatchObject({
       option: 'env',
@@ -103,7 +103,7 @@ describe('AppID and AppSecret', () => {
     { appid: APPID, secret: SECRET },
     { appid: 'wx-app', secret: 'wx-secret' },
     { appid: SECRET.slice(1), secret: `${APPID}0` },
-  ])('are taken when they may be what they are said to be: %j', pair => {
+  ])('are accepted when their form is plausible: %j', pair => {
     expect(resolve(pair).auth).toMatchObject({ appid: pair.appid });
   });
 });
@@ -133,12 +133,12 @@ describe('describeOptions', () => {
       'env=e auth=stable-token api=api.weixin.qq.com source=environment',
     ],
     [{ ...fromEnvironment }, undefined, 'env=e auth=stable-token api=api.weixin.qq.com'],
-  ])('says in one line what is used, and nothing secret', (options, name, line) => {
+  ])('describes the options in one line without secrets', (options, name, line) => {
     expect(describeOptions(resolveOptions(options), name)).toBe(line);
   });
 });
 
-describe('defaults', () => {
+describe('resolveOptions: defaults', () => {
   it('complete the shortest options', () => {
     const { env, auth, ...rest } = resolve({});
     expect({ env, auth }).toEqual({
@@ -190,7 +190,7 @@ describe('defaults', () => {
         links: { cache: undefined, maxAgeSeconds: undefined, batchWindowMs: undefined },
       },
     ],
-  ])('stand in for %s', (_, options) => {
+  ])('replace %s', (_, options) => {
     const { env, auth, ...rest } = resolve(options);
     expect([env, auth.type]).toEqual([given.env, 'stable-token']);
     expect(rest).toEqual(defaults);
@@ -201,7 +201,7 @@ describe('defaults', () => {
     ['8 GiB of a large disk', 17_179_869_186, 8_589_934_592],
     ['nothing of a full disk', 0, 0],
     ['8 GiB where the system does not say', undefined, 8_589_934_592],
-  ])('give temporary files %s', (_, freeBytes, expected) => {
+  ])('limit temporary files to %s', (_, freeBytes, expected) => {
     const asked: string[] = [];
     const { upload } = resolveOptions({ ...given, upload: { spoolDirectory: folder } }, path => {
       asked.push(path);
@@ -210,7 +210,7 @@ describe('defaults', () => {
     expect([upload.diskBudgetBytes, asked]).toEqual([expected, [folder]]);
   });
 
-  it('ask the disk of the folder for what is free', () => {
+  it("use the free space of the folder's disk", () => {
     const { diskBudgetBytes } = resolveOptions(given).upload;
     const { bavail, bsize } = statfsSync(tmpdir());
     // Others write to the disk meanwhile.
@@ -218,13 +218,13 @@ describe('defaults', () => {
     expect(diskBudgetBytes).toBeLessThanOrEqual(Math.min(8_589_934_592, nearHalf));
   });
 
-  it('let the longest wait grow with a shortest wait above it', () => {
+  it('raise the longest wait to a larger shortest wait', () => {
     expect(resolve({ retry: { minDelayMs: 60_000 } }).retry.maxDelayMs).toBe(60_000);
   });
 });
 
-describe('given options', () => {
-  it('are taken at both ends of their ranges', () => {
+describe('resolveOptions: given options', () => {
+  it('are accepted at both ends of their ranges', () => {
     const low = {
       timeouts: { connectMs: 1, headersMs: 1, idleMs: 1, totalMs: 1, tokenMs: 1 },
       retry: { attempts: 1, minDelayMs: 0, maxDelayMs: 0 },
@@ -268,18 +268,18 @@ describe('given options', () => {
     ['http://[::1]:3000', 'http://[::1]:3000'],
     ['https://gateway.example/?', 'https://gateway.example'],
     ['https://gateway.example/#', 'https://gateway.example'],
-  ])('take %s as the base address %s', (apiBaseUrl, expected) => {
+  ])('normalise the base address %s to %s', (apiBaseUrl, expected) => {
     expect(resolve({ apiBaseUrl }).apiBaseUrl).toBe(expected);
   });
 
-  it.each(['stable-token', 'access-token'])('take auth of the type %s', type => {
+  it.each(['stable-token', 'access-token'])('accept auth of the type %s', type => {
     const { env, appid, secret } = given;
     const auth = { type, appid, secret } as WxCloudAuth;
     expect(resolveOptions({ env, auth }).auth).toMatchObject({ type, appid });
     expect(resolve({ auth, appid: undefined, secret: undefined }).auth.type).toBe(type);
   });
 
-  it('pass onOrphan and the dispatcher on as they are', () => {
+  it('keep onOrphan and the dispatcher unchanged', () => {
     const onOrphan = (): void => {};
     const dispatcher = { dispatch: () => true };
     const resolved = resolve({ onOrphan, dispatcher });
@@ -299,7 +299,7 @@ const OPEN_API = withoutSecret({ type: 'open-api-service' });
 const wrongNumbers = (option: string, build: (value: unknown) => object): [string, object][] =>
   [0.5, -1, NaN, Infinity, MARK, '5', {}, [MARK], true].map(value => [option, build(value)]);
 
-describe('wrong options', () => {
+describe('resolveOptions: invalid options', () => {
   it.each<[string, object]>([
     ['env', { env: undefined }],
     ['env', { env: null }],
@@ -431,7 +431,7 @@ describe('wrong options', () => {
     ['dispatcher', { dispatcher: null }],
     ['dispatcher', { dispatcher: {} }],
     ['dispatcher', { dispatcher: { dispatch: MARK } }],
-  ])('are refused by name and without their value: %s, row %#', (option, options) => {
+  ])('are rejected by name without their value: %s, row %#', (option, options) => {
     const error = failure(options);
     expect(error).toMatchObject({
       name: 'OptionsInvalidError',
@@ -449,7 +449,7 @@ describe('wrong options', () => {
     ['upload.spoolDirectory', { upload: { spoolDirectory: null } }],
     ['upload.verifyEtag', { upload: { verifyEtag: null } }],
     ['links.maxAgeSeconds', { links: { maxAgeSeconds: null } }],
-  ])('null is not taken for "left out": %s', (option, options) => {
+  ])('include null, which does not mean "left out": %s', (option, options) => {
     expect(failure(options)).toMatchObject({ option });
   });
 
@@ -463,7 +463,7 @@ describe('wrong options', () => {
     ['upload.memoryLimit', { upload: { memoryLimit: MARK } }, 'Known here: memoryLimitBytes, '],
     ['links.maxAge', { links: { maxAge: MARK } }, 'Known here: cache, '],
     ['auth.appsecret', withAuth({ appsecret: MARK }), 'Known here: type, '],
-  ])('an unknown name is refused at every level: %s', (option, options, remedy) => {
+  ])('include an unknown name at every level: %s', (option, options, remedy) => {
     const error = failure(options);
     expect(error).toMatchObject({ option });
     expect(error.message).toContain(`no such option. ${remedy}`);
@@ -477,13 +477,13 @@ describe('wrong options', () => {
     ['a text', MARK, 'options'],
     ['a list', [MARK], 'options'],
     ['a function', () => MARK, 'options'],
-  ])('%s instead of options is refused', (_, options, option) => {
+  ])('include %s instead of an object', (_, options, option) => {
     const error = thrownBy(() => resolveOptions(options as unknown as WxCloudStorageOptions));
     expect(error).toMatchObject({ code: 'WX_CLOUD_OPTIONS_INVALID', option });
     expect(everythingShownBy(error)).not.toContain(MARK);
   });
 
-  it('a regular file is no folder for temporary files', () => {
+  it('include a regular file as the folder for temporary files', () => {
     const spoolDirectory = join(folder, 'a-file');
     writeFileSync(spoolDirectory, '', { mode: 0o700 });
     expect(failure({ upload: { spoolDirectory } })).toMatchObject({
@@ -492,7 +492,7 @@ describe('wrong options', () => {
   });
 });
 
-describe('auth', () => {
+describe('resolveOptions: auth', () => {
   const getToken = () => ({ accessToken: 't', expiresInSeconds: 1 });
 
   it.each([
@@ -525,21 +525,21 @@ describe('auth', () => {
     );
   });
 
-  it('says why the open API service is not called over https', () => {
+  it('is rejected with the reason when the open API service is called over https', () => {
     const { message } = failure({ ...OPEN_API, apiBaseUrl: 'https://api.weixin.qq.com' });
     expect(message).toContain('certificate that cannot be verified');
     expect(message).toContain('http://api.weixin.qq.com');
   });
 
-  it('may name a plain address for the open API service alone', () => {
+  it('allows a plain http address for the open API service only', () => {
     expect(resolve({ ...OPEN_API, apiBaseUrl: 'http://sidecar.example/' }).apiBaseUrl).toBe(
       'http://sidecar.example',
     );
   });
 });
 
-describe('resolved options', () => {
-  it('are frozen at every level', () => {
+describe('resolveOptions: the result', () => {
+  it('is frozen at every level', () => {
     const resolved = resolve({});
     const { auth: held, timeouts, retry, upload, links } = resolved;
     expect([resolved, held, timeouts, retry, upload, links].map(Object.isFrozen)).toEqual(
@@ -547,14 +547,14 @@ describe('resolved options', () => {
     );
   });
 
-  it('do not follow later changes of what was given', () => {
+  it('does not follow later changes of the given options', () => {
     const timeouts = { totalMs: 5 };
     const resolved = resolve({ timeouts });
     timeouts.totalMs = 6;
     expect(resolved.timeouts.totalMs).toBe(5);
   });
 
-  it('show the secret in no inspection, text or JSON', () => {
+  it('shows the secret in no inspection, text or JSON', () => {
     const resolved = resolve({});
     expect(everythingShownBy(resolved)).not.toContain(MARK);
     expect(`${String(secretOf(resolved.auth))}`).toBe('[secret]');
@@ -563,7 +563,7 @@ describe('resolved options', () => {
   });
 });
 
-describe('ticketKey', () => {
+describe('resolveOptions: ticketKey', () => {
   it('is wrapped, so that nothing shows it', () => {
     const ticketKey = `${MARK}-of-32-characters-or-more`;
     const resolved = resolve({ ticketKey });
@@ -578,7 +578,7 @@ describe('ticketKey', () => {
     ['of bytes', Buffer.alloc(32)],
     ['of nothing', ''],
     ['null', null],
-  ])('is refused when it is %s', (_, ticketKey) => {
+  ])('is rejected when it is %s', (_, ticketKey) => {
     const error = failure({ ticketKey });
     expect(error.message).toMatch(/ticketKey/);
     expect(everythingShownBy(error)).not.toContain(MARK);

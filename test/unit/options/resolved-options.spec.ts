@@ -7,7 +7,7 @@ const VALUE = 'a-secret-value';
 describe('Secret', () => {
   const secret = new Secret(VALUE);
 
-  it('gives its value to who asks for it by name', () => {
+  it('returns its value from reveal only', () => {
     expect(secret.reveal()).toBe(VALUE);
   });
 

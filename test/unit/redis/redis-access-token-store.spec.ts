@@ -32,7 +32,7 @@ describe('redisAccessTokenStore', () => {
     ['a transaction of node-redis', createClient().multi()],
     ['a client with callbacks', createClient().legacy()],
     ['a client that cannot run scripts', { isOpen: true, sendCommand: () => undefined }],
-  ])('refuses %s as a client', (_what, client) => {
+  ])('rejects %s as a client', (_what, client) => {
     expect(() => callWith(client)).toThrow(
       expect.objectContaining({ code: INVALID, option: 'redisAccessTokenStore.client' }),
     );
@@ -55,7 +55,7 @@ describe('redisAccessTokenStore', () => {
     ['encryptionKey', { encryptionKey: Buffer.alloc(15) }],
     ['encryptionKey', { encryptionKey: null }],
     ['encryptionKey', { encryptionKey: 1_234_567_890_123_456 }],
-  ])('refuses wrong %s: %j', (name, options) => {
+  ])('rejects invalid %s: %j', (name, options) => {
     const option = `redisAccessTokenStore.${name}`.replace(/\.options$/, '');
     expect(() => callWith(createClient(), options)).toThrow(
       expect.objectContaining({ code: INVALID, option }),
@@ -68,13 +68,13 @@ describe('redisAccessTokenStore', () => {
     );
   });
 
-  it('reads left out and undefined options as the defaults', () => {
+  it('uses the defaults for missing and undefined options', () => {
     const options = { prefix: undefined, encryptionKey: undefined };
     expect(redisAccessTokenStore(createClient(), options)).toBeDefined();
     expect(redisAccessTokenStore(createClient(), {})).toBeDefined();
   });
 
-  it('takes sixteen bytes as a key, counted in UTF-8', () => {
+  it('accepts a key of sixteen UTF-8 bytes', () => {
     const options = { encryptionKey: '密密密密密x' };
     expect(redisAccessTokenStore(createClient(), options)).toBeDefined();
   });
@@ -110,7 +110,7 @@ describe('redisAccessTokenStore', () => {
     expect(held).toEqual({ accessToken: 'a', expiresInMs: 1_000 });
   });
 
-  it('passes a failure on without what the client hung on it', async () => {
+  it("passes on a failure without the client's extra properties", async () => {
     const failure = Object.assign(new Error('READONLY for 81_token'), {
       code: 'ECONNRESET',
       command: { name: 'eval', args: ['81_token'] },
@@ -124,7 +124,7 @@ describe('redisAccessTokenStore', () => {
     expect(inspect(passed, { depth: Infinity, showHidden: true })).not.toContain('81_token');
   });
 
-  it('passes on what a client throws at once', async () => {
+  it('passes on an error that a client throws synchronously', async () => {
     const client = untyped({
       isOpen: true,
       eval: () => {

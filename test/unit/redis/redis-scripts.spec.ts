@@ -11,7 +11,7 @@ const SCRIPTS = { READ_TOKEN, WRITE_TOKEN, TAKE_LOCK, RELEASE_LOCK };
 describe.each(Object.entries(SCRIPTS))('the script %s', (_, script) => {
   const calls = [...script.matchAll(/redis\.p?call\(([^)]*)/g)].map(([, words = '']) => words);
 
-  it('calls Redis as proxies of hosted services want it: literal commands, keys written KEYS[n]', () => {
+  it('calls Redis as hosted proxies require: literal commands, keys written KEYS[n]', () => {
     const plain = /^'TIME'$|^'(?:GET|SET|DEL|PTTL)', KEYS\[[12]\](?:,|$)/;
     expect(calls.filter(words => !plain.test(words))).toEqual([]);
     expect(calls.length).toBeGreaterThan(0);
@@ -22,7 +22,7 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_, script) => {
     expect(script).not.toMatch(/(?:KEYS|ARGV)(?!\[\d\])/);
   });
 
-  it('has nothing that may fail for its input after the first write', () => {
+  it('cannot fail for its input after the first write', () => {
     const [, afterWrite = ''] = script.split(/redis\.call\('SET'[^\n]*\n/);
     expect(afterWrite).not.toMatch(/tonumber|'GET'|'TIME'|'PTTL'/);
   });

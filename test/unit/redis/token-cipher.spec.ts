@@ -16,13 +16,13 @@ function damagedAt(index: number): string {
 }
 
 describe('encryptedTokens', () => {
-  it('opens what another cipher of the same secret sealed, as a text or as bytes', () => {
+  it('opens what another cipher of the same secret sealed, as text or bytes', () => {
     const sealed = cipher.seal(TOKEN, NAME);
     expect(encryptedTokens(Buffer.from(SECRET)).open(sealed, NAME)).toBe(TOKEN);
     expect(encryptedTokens(new Uint8Array(Buffer.from(SECRET))).open(sealed, NAME)).toBe(TOKEN);
   });
 
-  it('does not depend on the buffer of the secret once it is made', () => {
+  it('does not depend on the buffer of the secret once it is created', () => {
     const secret = Buffer.from(SECRET);
     const made = encryptedTokens(secret);
     secret.fill(0);
@@ -46,7 +46,7 @@ describe('encryptedTokens', () => {
     ['the mark alone', MARK],
     ['no base64', `${MARK}????`],
     ['nothing', ''],
-  ])('takes for no token: %s', (_what, value) => {
+  ])('reads no token from %s', (_what, value) => {
     expect(cipher.open(value, NAME)).toBeUndefined();
   });
 });
@@ -56,7 +56,7 @@ describe('plainTokens', () => {
     expect(plainTokens.open(plainTokens.seal(TOKEN, NAME), NAME)).toBe(TOKEN);
   });
 
-  it.each(['', 'plain:', TOKEN, cipher.seal(TOKEN, NAME)])('takes for no token: %s', value => {
+  it.each(['', 'plain:', TOKEN, cipher.seal(TOKEN, NAME)])('reads no token from %s', value => {
     expect(plainTokens.open(value, NAME)).toBeUndefined();
   });
 });

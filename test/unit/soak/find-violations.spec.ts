@@ -69,7 +69,7 @@ const ANSWERED_ELSEWHERE = {
   answered: [{ id: 'c0-2', fileId: ELSEWHERE.fileId, contentType: 'image/png' }],
 };
 
-/** What is wrong in one respect, and the one sentence that is said about it. */
+/** A record that is wrong in one respect, and the sentence that reports it. */
 const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
   ['a kept file is missing', { objects: [LEFT, SHARED] }, /kept and is not in the cloud/],
   [
@@ -99,7 +99,7 @@ const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
     /did not complete/,
   ],
   [
-    'an object belongs to nobody',
+    'an object has no owner',
     { objects: [STORED, LEFT, SHARED, { ...STORED, fileId: 'cloud://e.b/stray' }] },
     /stray is left in the cloud/,
   ],
@@ -233,26 +233,26 @@ const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
 ];
 
 describe('findViolations', () => {
-  it('find nothing wrong with a record in which all went well', () => {
+  it('finds nothing wrong with a record in which all went well', () => {
     expect(findViolations(GOOD)).toEqual([]);
   });
 
-  it('excuse an orphan by a fault on a call that concerns every file', () => {
+  it('excuses an orphan by a fault on a call that concerns every file', () => {
     const common = { ...faults, hitFileIds: [], commonFaultsAtMs: [15_000] };
     expect(findViolations({ ...GOOD, faults: common })).toEqual([]);
   });
 
-  it('leave it open whether a file is there whose deletion failed', () => {
+  it('accepts either state of a file whose deletion failed', () => {
     const kept = [{ ...KEPT, fate: 'deleting' as const }];
     expect(findViolations({ ...GOOD, kept })).toEqual([]);
     expect(findViolations({ ...GOOD, kept, objects: [LEFT, SHARED] })).toEqual([]);
   });
 
-  it.each(DOCTORED)('notice that %s', (_, change, sentence) => {
+  it.each(DOCTORED)('notices that %s', (_, change, sentence) => {
     expect(findViolations({ ...GOOD, ...change })).toEqual([expect.stringMatching(sentence)]);
   });
 
-  it('notice a heap that grows', () => {
+  it('notices a heap that grows', () => {
     const atEnd = { heapUsed: 1_200, external: 100 };
     expect(findViolations({ ...GOOD, memory: { ...memory, atEnd } })).toEqual([
       expect.stringMatching(/^heap grew from 1000/),

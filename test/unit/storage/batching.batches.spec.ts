@@ -15,7 +15,7 @@ describe('toBatches', () => {
     [51, [50, 1]],
     [100, [50, 50]],
     [1_234, [...Array<number>(24).fill(50), 34]],
-  ])('parts %d items', (count, sizes) => {
+  ])('splits %d items', (count, sizes) => {
     expect(batchesOf(count).map(({ length }) => length)).toEqual(sizes);
     expect(batchesOf(count).flat()).toEqual(numbers(count));
   });

@@ -34,7 +34,7 @@ const byNumber = (a: string, b: string): number => Number(a.slice(1)) - Number(b
 const failed = (outcomes: readonly { fileId: string; ok: boolean }[]): string[] =>
   outcomes.filter(({ ok }) => !ok).map(({ fileId }) => fileId);
 
-describe('a call for 50 files that one of them makes fail', () => {
+describe('sendSplittingOnError with one failing file of 50', () => {
   it.each([
     [40_097, 'f0'],
     [-501_007, 'f49'],
@@ -43,7 +43,7 @@ describe('a call for 50 files that one of them makes fail', () => {
     [-503_002, 'f13'],
     [-503_003, 'f1'],
     [-601_002, 'f37'],
-  ])('with %d fails for that file alone, within 15 calls', async (errcode, bad) => {
+  ])('fails with %d for that file only, within 15 calls', async (errcode, bad) => {
     const { calls, outcomes } = await request(names(50), [bad], refusal(errcode));
     expect(failed(outcomes)).toEqual([bad]);
     expect(outcomes.map(({ fileId }) => fileId)).toEqual(names(50));
@@ -51,7 +51,7 @@ describe('a call for 50 files that one of them makes fail', () => {
   });
 });
 
-describe('a call that several files make fail', () => {
+describe('sendSplittingOnError with several failing files', () => {
   /** Picks the files in the middle for the trials. */
   const random = (): number => 0.5;
 
@@ -59,13 +59,13 @@ describe('a call that several files make fail', () => {
     ['in both halves', ['f0', 'f49']],
     ['one of them tried', ['f25', 'f3', 'f4']],
     ['all but the tried ones', names(50).filter(name => name !== 'f25')],
-  ])('fails for these alone: %s', async (_, bad) => {
+  ])('fails for these only: %s', async (_, bad) => {
     const { outcomes } = await request(names(50), bad, refusal(-501_007), random);
     expect(failed(outcomes)).toEqual(bad.toSorted(byNumber));
     expect(outcomes.map(({ fileId }) => fileId)).toEqual(names(50));
   });
 
-  it('fails for each alone when they are missing, even if all are', async () => {
+  it('fails for each missing file, even if all are missing', async () => {
     const missing = new WxCloudStorageError({
       code: 'WX_CLOUD_FILE_NOT_FOUND',
       message: 'missing',
@@ -77,13 +77,13 @@ describe('a call that several files make fail', () => {
     expect(calls).toBeLessThanOrEqual(103);
   });
 
-  it.each([2, 3, 4])('of %d files asks for each alone', async count => {
+  it.each([2, 3, 4])('requests each of %d files alone', async count => {
     const { outcomes } = await request(names(count), names(count - 1), refusal(-501_007));
     expect(failed(outcomes)).toEqual(names(count - 1));
   });
 });
 
-describe('a call that fails for all files', () => {
+describe('sendSplittingOnError with a general failure', () => {
   it.each([
     ['of the environment is not repeated in parts', refusal(-501_005), 1],
     ['that may pass is not repeated in parts', refusal(-501_007, true), 1],
@@ -94,7 +94,7 @@ describe('a call that fails for all files', () => {
     expect(calls).toBe(expectedCalls);
   });
 
-  it('with something else than an error of this package rejects', async () => {
+  it('rejects with an error that is not of this package', async () => {
     await expect(request(['a'], ['a'], new TypeError('a bug'))).rejects.toThrow('a bug');
   });
 });

@@ -11,50 +11,50 @@ function gatherer(request: Request, windowMs = 0) {
   return { gathered, sizes: () => spy.mock.calls.map(([items]) => items.length), spy };
 }
 
-const answer: Request = async items => items.map(item => `${item}!`);
+const response: Request = async items => items.map(item => `${item}!`);
 const never = new AbortController().signal;
 const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `f${index}`);
 
-describe('callers of one turn', () => {
-  it('share requests of up to 50 items, and each gets its own result', async () => {
-    const { gathered, sizes } = gatherer(answer);
+describe('RequestBatcher with callers of one turn', () => {
+  it('sends requests of up to 50 items, each caller gets its own result', async () => {
+    const { gathered, sizes } = gatherer(response);
     const asked = names(120).map(async name => gathered.ask([name], never));
     expect((await Promise.all(asked)).flat()).toEqual(names(120).map(name => `${name}!`));
     expect(sizes()).toEqual([50, 50, 20]);
   });
 
-  it('ask once for what several of them want', async () => {
-    const { gathered, sizes } = gatherer(answer);
+  it('requests an item once for several callers', async () => {
+    const { gathered, sizes } = gatherer(response);
     const lists = [gathered.ask(['a', 'b', 'a'], never), gathered.ask(['b'], never)];
     expect(await Promise.all(lists)).toEqual([['a!', 'b!', 'a!'], ['b!']]);
     expect(sizes()).toEqual([2]);
   });
 
-  it('do not share with those of a later turn', async () => {
-    const { gathered, sizes } = gatherer(answer);
+  it('does not add callers of a later turn', async () => {
+    const { gathered, sizes } = gatherer(response);
     await gathered.ask(['a'], never);
     await gathered.ask(['a'], never);
     expect(sizes()).toEqual([1, 1]);
   });
 });
 
-it('a window gathers over several turns', async () => {
-  const { gathered, sizes } = gatherer(answer, 50);
+it('RequestBatcher gathers over several turns with a window', async () => {
+  const { gathered, sizes } = gatherer(response, 50);
   const first = gathered.ask(['a'], never);
   await delay(5);
   await Promise.all([first, gathered.ask(['b'], never)]);
   expect(sizes()).toEqual([2]);
 });
 
-it('an empty list asks for nothing', async () => {
-  const { gathered, spy } = gatherer(answer);
+it('RequestBatcher sends nothing for an empty list', async () => {
+  const { gathered, spy } = gatherer(response);
   expect(await gathered.ask([], never)).toEqual([]);
   await nextTurn();
   expect(spy).not.toHaveBeenCalled();
 });
 
-describe('items whose result may pass', () => {
-  /** Every item is `busy` so often before it is answered. */
+describe('RequestBatcher with a transient result', () => {
+  /** Number of `busy` results of every item before the final one. */
   function busy(times: Readonly<Record<string, number>>, attempts = 3) {
     const left = new Map(Object.entries(times));
     const pauses: number[] = [];
@@ -79,7 +79,7 @@ describe('items whose result may pass', () => {
     return { gathered, pauses, asked: () => request.mock.calls.map(([items]) => items) };
   }
 
-  it('alone are asked for again, and the others need not wait for them', async () => {
+  it('requests only those items again, without delaying the others', async () => {
     const { gathered, pauses, asked } = busy({ b: 2 });
     const order: string[] = [];
     const lists = ['a', 'b', 'c'].map(async item => {
@@ -92,15 +92,15 @@ describe('items whose result may pass', () => {
     expect(pauses).toEqual([1, 2]);
   });
 
-  it('are given as they are after the last try', async () => {
+  it('returns the last result after the last try', async () => {
     const { gathered, asked } = busy({ a: 9 });
     expect(await gathered.ask(['a', 'b'], never)).toEqual(['busy', 'b!']);
     expect(asked()).toEqual([['a', 'b'], ['a'], ['a']]);
   });
 });
 
-it('items of one group are not asked for together', async () => {
-  const request = jest.fn(answer);
+it('RequestBatcher never puts two items of a group into one request', async () => {
+  const request = jest.fn(response);
   const gathered = new RequestBatcher({
     windowMs: 0,
     keyOf: (item: string) => item,
@@ -111,9 +111,9 @@ it('items of one group are not asked for together', async () => {
   expect(request.mock.calls.map(([items]) => items)).toEqual([['a', 'b'], ['A']]);
 });
 
-describe('a caller who gives up', () => {
-  it('before the request is not part of it', async () => {
-    const { gathered, spy } = gatherer(answer);
+describe('RequestBatcher with a caller that aborts', () => {
+  it('leaves out a caller that aborts before the request', async () => {
+    const { gathered, spy } = gatherer(response);
     const controller = new AbortController();
     const givenUp = gathered.ask(['a'], controller.signal);
     const other = gathered.ask(['b'], never);
@@ -123,7 +123,7 @@ describe('a caller who gives up', () => {
     expect(spy.mock.calls.map(([items]) => items)).toEqual([['b']]);
   });
 
-  it('during the request leaves the others alone, and the last one ends it', async () => {
+  it('goes on for the others and aborts the request with the last caller', async () => {
     let ended: AbortSignal | undefined;
     const { gathered } = gatherer(async (_, signal) => {
       ended = signal;
@@ -143,8 +143,8 @@ describe('a caller who gives up', () => {
     expect(ended?.aborted).toBe(true);
   });
 
-  it('beforehand asks for nothing', async () => {
-    const { gathered, spy } = gatherer(answer);
+  it('sends nothing for an aborted signal', async () => {
+    const { gathered, spy } = gatherer(response);
     await expect(gathered.ask(['a'], AbortSignal.abort(new Error('no')))).rejects.toThrow('no');
     await nextTurn();
     expect(spy).not.toHaveBeenCalled();

@@ -16,12 +16,12 @@ function keep(fileId: string, maxAgeSeconds = 3_600): void {
   cache.endRequest(note);
 }
 
-describe('a link', () => {
+describe('LinkCache', () => {
   it.each([
     ['an hour', 3_600, HOUR_MS - 300_000],
     ['ten minutes', 600, 300_000],
     ['a second', 1, 500],
-  ])('of %s is handed out again until its margin', (_, maxAgeSeconds, reusableForMs) => {
+  ])('returns a link of %s until its margin', (_, maxAgeSeconds, reusableForMs) => {
     keep('a', maxAgeSeconds);
     nowMs += reusableForMs - 1;
     expect(cache.find('a', maxAgeSeconds)).toBe('https://x/a');
@@ -29,7 +29,7 @@ describe('a link', () => {
     expect(cache.find('a', maxAgeSeconds)).toBeUndefined();
   });
 
-  it('lives from the moment at which it was asked for, not from its arrival', () => {
+  it('counts the life of a link from its request, not from its arrival', () => {
     const note = cache.beginRequest(['a']);
     nowMs += 400;
     cache.keep(note, { fileId: 'a', url: 'https://x/a', maxAgeSeconds: 1 });
@@ -37,19 +37,19 @@ describe('a link', () => {
     expect(cache.find('a', 1)).toBeUndefined();
   });
 
-  it('of another life is not handed out', () => {
+  it('does not return a link of another life', () => {
     keep('a', 3_600);
     expect(cache.find('a', 60)).toBeUndefined();
     expect(cache.find('a', 7_200)).toBeUndefined();
   });
 
-  it('of a file that changed is gone', () => {
+  it('forgets the links of a changed file', () => {
     keep('a');
     cache.forget('a');
     expect(cache.find('a', 3_600)).toBeUndefined();
   });
 
-  it('that was on its way while its file changed is not kept', () => {
+  it('does not keep a link that was requested before its file changed', () => {
     const note = cache.beginRequest(['a', 'b']);
     cache.forget('a');
     for (const fileId of ['a', 'b']) {
@@ -60,8 +60,8 @@ describe('a link', () => {
   });
 });
 
-describe('a full cache', () => {
-  it('lets go of the link that was used longest ago', () => {
+describe('LinkCache, when it is full', () => {
+  it('evicts the least recently used link', () => {
     keep('a');
     keep('b');
     cache.find('a', 3_600);
@@ -73,7 +73,7 @@ describe('a full cache', () => {
     ]);
   });
 
-  it('of no entries keeps nothing', () => {
+  it('keeps nothing with a size of zero', () => {
     cache = new LinkCache(0, () => nowMs);
     keep('a');
     expect(cache.find('a', 3_600)).toBeUndefined();

@@ -3,7 +3,7 @@ import { addImageRules, assertImageRules } from '../../../lib/storage/links.js';
 
 const SIGNED = 'https://x.tcb.qcloud.la/a.png?sign=0a1b&t=1';
 
-describe('image rules', () => {
+describe('assertImageRules and addImageRules', () => {
   it.each([
     'imageMogr2/thumbnail/!20p',
     'imageMogr2/thumbnail/640x355!',
@@ -11,7 +11,7 @@ describe('image rules', () => {
     'imageMogr2/rotate/90|imageMogr2/format/png',
     'imageView2/1/w/200/h/200/q/75',
     'watermark/2/text/6IW-6K6v5LqR/fill/IzNEM0QzRA==/dx/20',
-  ])('%s stand in the link as they are', rules => {
+  ])('put %s into the link unchanged', rules => {
     expect(() => assertImageRules(rules)).not.toThrow();
     expect(addImageRules(SIGNED, rules)).toBe(`${SIGNED}&${rules}`);
     expect(addImageRules('https://x/a.png', rules)).toBe(`https://x/a.png?${rules}`);
@@ -28,11 +28,11 @@ describe('image rules', () => {
     '/a/b',
     'a/é',
     'a/"b',
-  ])('%j are none', rules => {
+  ])('reject %j', rules => {
     expect(() => assertImageRules(rules)).toThrow('imageRules');
   });
 
-  it('that are left out change nothing', () => {
+  it('change nothing without rules', () => {
     expect(() => assertImageRules(undefined)).not.toThrow();
     expect(addImageRules(SIGNED, undefined)).toBe(SIGNED);
   });

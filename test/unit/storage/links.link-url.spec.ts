@@ -28,7 +28,7 @@ describe('toLinkUrl', () => {
     ['a%20b.png', '/prefix/a%20b.png', '/prefix/a%2520b.png'],
     ['a', '/a/a', '/a/a'],
     ['kept.txt', '/get', '/get'],
-  ])('of the cloud path %j makes of %j %j', (cloudPath, path, expected) => {
+  ])('for the cloud path %j turns %j into %j', (cloudPath, path, expected) => {
     expect(toLinkUrl(`${HOST}${path}?${QUERY}`, cloudPath)).toBe(`${HOST}${expected}?${QUERY}`);
     expect(toLinkUrl(`${HOST}${path}`, cloudPath)).toBe(`${HOST}${expected}`);
   });
@@ -45,18 +45,18 @@ describe('toLinkUrl', () => {
     'https://user@host.example/a.png',
     'https://',
     'http://[bad/a.png',
-  ])('takes nothing from %j', link => {
+  ])('rejects %j', link => {
     expect(toLinkUrl(link, 'a.png')).toBe('');
   });
 
   it.each(['http://127.0.0.1:9/a.png', 'http://localhost/a.png', 'http://[::1]:9/a.png'])(
-    'takes %s, which leaves no machine',
+    'accepts %s, which stays on the machine',
     link => {
       expect(toLinkUrl(link, 'a.png')).toBe(link);
     },
   );
 
-  it('leads to the cloud path, and keeps the query, whether the link comes raw or encoded', () => {
+  it('addresses the cloud path and keeps the query, for raw and encoded links', () => {
     const units = fc.constantFrom(
       ...'ab/%?#&+=;:@ \\"\'<>[]{}|^`~!*()$,.照é😀',
       '%20',

@@ -28,7 +28,7 @@ describe('ConfirmedFiles', () => {
     expect(files.has('a')).toBe(false);
   });
 
-  it('counts every file as confirmed when it is full, until what it could not remember is over', () => {
+  it('treats every file as confirmed while it is full', () => {
     const files = new ConfirmedFiles(2);
     for (const [name, minute] of [
       ['a', 10],
@@ -43,7 +43,7 @@ describe('ConfirmedFiles', () => {
     expect(['a', 'b', 'c', 'd'].map(name => files.has(name))).toEqual([false, false, false, false]);
   });
 
-  it('has room again for what it has forgotten', () => {
+  it('has room again once entries expire', () => {
     const files = new ConfirmedFiles(2);
     files.add('a', until(10));
     files.add('b', until(20));
@@ -52,7 +52,7 @@ describe('ConfirmedFiles', () => {
     expect(['a', 'b', 'c', 'd'].map(name => files.has(name))).toEqual([false, true, true, false]);
   });
 
-  it('does one thing with a file after the other, and with two files at once', async () => {
+  it('serialises the operations on one file, not on two', async () => {
     const files = new ConfirmedFiles();
     const { signal } = new AbortController();
     const events: string[] = [];
@@ -68,7 +68,7 @@ describe('ConfirmedFiles', () => {
     expect(events.indexOf('second begins')).toBeGreaterThan(events.indexOf('first ends'));
   });
 
-  it('goes on behind one that fails, and behind one that gave up while it waited', async () => {
+  it('goes on after a failed and after an aborted operation', async () => {
     const files = new ConfirmedFiles();
     const patient = new AbortController();
     const impatient = new AbortController();

@@ -24,24 +24,24 @@ afterEach(() => {
   clock.mockRestore();
 });
 
-describe('a ticket', () => {
+describe('UploadTickets', () => {
   it.each([
     ['a quarter of an hour longer than its form', 15, NOW + 30 * MINUTE_MS],
     ['two hours at most', 1_000_000, NOW + 120 * MINUTE_MS],
     ['no longer when its form has expired already', -20, undefined],
-  ])('is good for %s', (_, formMinutes, expected) => {
+  ])('accepts a ticket for %s', (_, formMinutes, expected) => {
     const tickets = make();
     const end = tickets.verify(FILE_ID, issue(tickets, formMinutes))?.expiresAtMs;
     expect(end).toBe(expected);
   });
 
-  it('says since when an object of its form may be there, unless its path is its own', () => {
+  it('tells since when an object of its form may exist, unless the path is unique', () => {
     const tickets = make();
     expect(tickets.verify(FILE_ID, issue(tickets))?.storedSinceMs).toBe(0);
     expect(tickets.verify(FILE_ID, issue(tickets, 15, false))?.storedSinceMs).toBe(NOW);
   });
 
-  it('is refused for any other text, whatever became of it', () => {
+  it('rejects any altered text', () => {
     const tickets = make();
     const ticket = issue(tickets);
     const other = fc.oneof(
@@ -61,13 +61,13 @@ describe('a ticket', () => {
   });
 
   it.each([[7], [null], [[]], [{ toString: () => 'x' }], [true]])(
-    'that is %j is refused',
+    'rejects the ticket %j',
     value => {
       expect(() => make().verify(FILE_ID, value)).toThrow(/The ticket is refused/);
     },
   );
 
-  it('is bound to its file ID, its environment and its key', () => {
+  it('binds a ticket to its file ID, environment and key', () => {
     const ticket = issue(make());
     const refusing = [
       () => make().verify(`${FILE_ID}x`, ticket),
@@ -79,7 +79,7 @@ describe('a ticket', () => {
     expect(make().verify(FILE_ID, ticket)).toBeDefined();
   });
 
-  it('is good whichever token call is used with the AppSecret', () => {
+  it('accepts a ticket whichever token call uses the AppSecret', () => {
     const { appid, secret } = GIVEN;
     const auth = { type: 'access-token', appid, secret };
     const classic = make({ appid: undefined, secret: undefined, auth });

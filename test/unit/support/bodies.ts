@@ -21,7 +21,7 @@ export function makeFolder(): string {
   return folder;
 }
 
-/** What of a folder is left: names in it, and files of it that this process holds open (Linux shows them). */
+/** Lists the names in a folder and, on Linux, its files that this process holds open. */
 export function leftIn(folder: string): readonly string[] {
   const held = process.platform === 'linux' ? readdirSync('/proc/self/fd').map(readDescriptor) : [];
   return [...readdirSync(folder), ...held.filter(path => path.startsWith(folder))];
@@ -36,7 +36,7 @@ function readDescriptor(descriptor: string): string {
   }
 }
 
-/** What a test opens a source with. */
+/** The arguments with which a test opens a source. */
 export interface OpeningContext extends SourceContext {
   /** The size that is declared. */
   readonly size?: number | undefined;
@@ -48,10 +48,10 @@ export interface OpeningContext extends SourceContext {
   readonly inspectHead: (head: Uint8Array) => Promise<void>;
 }
 
-/** A body, and what lets go of its source. */
+/** A body with the disposal of its source. */
 export type OpenedBody = UploadBody & { readonly dispose: () => Promise<void> };
 
-/** Opens a source as an upload does: looks at its head, reads the rest, and lets go of what fails. */
+/** Opens a source as an upload does: checks its head, reads the rest, and disposes it on failure. */
 export async function openInput(
   input: SourceInput,
   context: Omit<OpeningContext, 'size' | 'mostBytes'>,
@@ -74,24 +74,24 @@ export function openBody(
   return openInput({ source, size: context.size }, context);
 }
 
-/** Opens pieces that come from a form, which does not touch them again. */
+/** Opens chunks of a form, which owns them no longer. */
 export function openComing(
-  pieces: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array>,
   context: OpeningContext,
 ): Promise<OpenedBody> {
-  const queue = Object.assign(pieces, { isAsked: false, takeWhole: () => undefined });
+  const queue = Object.assign(chunks, { isAsked: false, takeWhole: () => undefined });
   return openInput({ queue, size: context.size, mostBytes: context.mostBytes }, context);
 }
 
 /** The parts of a context that tests look at. */
 export interface BodySetup {
-  /** What opening a body takes. */
+  /** The context for opening a body. */
   readonly context: OpeningContext;
-  /** Where temporary files go. */
+  /** The folder of temporary files. */
   readonly folder: string;
   /** Bytes of the budget that are free: 250 when nothing is held. */
   readonly free: () => number;
-  /** What counts it. */
+  /** The counter of used memory. */
   readonly memory: MemoryUse;
   /** Bytes that temporary files take. */
   readonly onDisk: () => number;
@@ -141,23 +141,23 @@ export async function readAll(
   body: Pick<UploadBody, 'open'>,
   signal?: AbortSignal,
 ): Promise<Buffer> {
-  return joinPieces(body.open(signal ?? new AbortController().signal));
+  return joinChunks(body.open(signal ?? new AbortController().signal));
 }
 
 /** Everything that an iterable yields. */
-export async function joinPieces(pieces: BodyBytes): Promise<Buffer> {
-  if (Buffer.isBuffer(pieces)) return pieces;
+export async function joinChunks(chunks: BodyBytes): Promise<Buffer> {
+  if (Buffer.isBuffer(chunks)) return chunks;
   const read: Buffer[] = [];
-  for await (const piece of pieces) read.push(Buffer.from(piece));
+  for await (const chunk of chunks) read.push(Buffer.from(chunk));
   return Buffer.concat(read);
 }
 
-/** Yields the given pieces. */
-export async function* piecesOf(...pieces: unknown[]): AsyncGenerator<Uint8Array> {
-  for (const piece of pieces) yield piece as Uint8Array;
+/** Yields the given chunks. */
+export async function* chunksOf(...chunks: unknown[]): AsyncGenerator<Uint8Array> {
+  for (const chunk of chunks) yield chunk as Uint8Array;
 }
 
-/** What all file handles have in common. */
+/** Returns the prototype of all file handles. */
 async function fileHandlePrototype(): Promise<FileHandle> {
   const handle = await open(process.execPath, 'r');
   await handle.close();

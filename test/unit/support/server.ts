@@ -31,8 +31,8 @@ export async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${await listen(createServer(listener))}`;
 }
 
-/** A server that answers everything alike, and what it was asked. */
-export async function serveAnswer(
+/** A server with one response for every request, and the requests it received. */
+export async function serveResponse(
   body: string,
   { status = 200, type = 'application/json' } = {},
 ): Promise<{ readonly url: string; readonly requests: SeenRequest[] }> {
@@ -83,5 +83,5 @@ export function openTransport(
   return transport;
 }
 
-/** A signal that nobody aborts. */
+/** A signal that is never aborted. */
 export const NEVER: AbortSignal = new AbortController().signal;

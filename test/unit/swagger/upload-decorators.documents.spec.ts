@@ -10,13 +10,13 @@ import * as wxSwagger from '../../../lib/swagger/index.js';
 import { REFUSALS } from '../../../lib/swagger/upload-decorators.js';
 
 describe('the decorators for OpenAPI documents', () => {
-  it('make the document in the file', async () => {
+  it('generate the document in the fixture', async () => {
     const createAdapter = () => new ExpressAdapter();
     const modules = { common, core, storage, swagger, wxSwagger, createAdapter };
     expect(await makeDocument(modules)).toEqual(expected);
   });
 
-  it.each(REFUSALS)('name codes that are answered with $status', ({ status, codes }) => {
+  it.each(REFUSALS)('name the codes with the status $status', ({ status, codes }) => {
     expect(codes.map(code => HTTP_RESPONSES[code].status)).toEqual(codes.map(() => status));
   });
 });
@@ -24,7 +24,7 @@ describe('the decorators for OpenAPI documents', () => {
 describe('WxCloudUploadedFile', () => {
   const pipe = new common.ValidationPipe({ transform: true, whitelist: true });
 
-  it('as the type of a parameter leaves files as they are, in a pipe that transforms', async () => {
+  it('leaves files unchanged as a parameter type of a transforming pipe', async () => {
     const file = { fieldname: 'photo', fileId: 'cloud://env.bucket/a.png' };
     const metatype = storage.WxCloudUploadedFile;
     expect(await pipe.transform(file, { type: 'custom', metatype })).toBe(file);

@@ -17,7 +17,7 @@ describe('toConnectionError', () => {
     ['UND_ERR_CONNECT_TIMEOUT', 'connect', 1],
     ['UND_ERR_HEADERS_TIMEOUT', 'headers', 2],
     ['UND_ERR_BODY_TIMEOUT', 'idle', 3],
-  ])('takes %s for the timeout of the phase %s', (code, phase, timeoutMs) => {
+  ])('maps %s to the timeout of the phase %s', (code, phase, timeoutMs) => {
     const error = toConnectionError(coded(code), call);
     expect(error).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase, retryable: true });
     expect(error.message).toContain(`${timeoutMs} ms`);
@@ -30,7 +30,7 @@ describe('toConnectionError', () => {
     'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
     'CERT_HAS_EXPIRED',
     'ERR_TLS_CERT_ALTNAME_INVALID',
-  ])('takes %s for a certificate that cannot be trusted, with advice', code => {
+  ])('maps %s to an untrusted certificate, with advice', code => {
     const error = toConnectionError(coded(code), call);
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: false });
     expect(error.message).toContain(code);
@@ -38,7 +38,7 @@ describe('toConnectionError', () => {
   });
 
   it.each(['ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET', 'constructor', 'toString'])(
-    'takes %s for a broken connection',
+    'maps %s to a broken connection',
     code => {
       const error = toConnectionError(coded(code), call);
       expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
@@ -55,13 +55,13 @@ describe('toConnectionError', () => {
     ['a text', SECRET],
     ['undefined', undefined],
     ['an empty AggregateError', new AggregateError([])],
-  ])('takes %s that was thrown', (_, thrown) => {
+  ])('accepts %s that was thrown', (_, thrown) => {
     const error = toConnectionError(thrown, call);
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
     expect(everythingShownBy(error)).not.toContain(SECRET);
   });
 
-  it('ends a cycle of causes', () => {
+  it('stops at a cycle of causes', () => {
     const first = new Error('first');
     first.cause = new Error('second', { cause: first });
     expect(toConnectionError(first, call)).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
@@ -72,7 +72,7 @@ describe('toConnectionError', () => {
     expect(toConnectionError(own, call)).toBe(own);
   });
 
-  it('takes the reason of the aborted signal', () => {
+  it('returns the reason of an aborted signal', () => {
     const reason = new WxCloudStorageError({ code: 'WX_CLOUD_STORAGE_CLOSED', message: 'x' });
     const aborted = { ...call, signal: AbortSignal.abort(reason) };
     expect(toConnectionError(coded('UND_ERR_ABORTED'), aborted)).toBe(reason);

@@ -62,7 +62,7 @@ describe('ConnectionSlots', () => {
     [4, 2],
     [16, 12],
     [256, 192],
-  ])('of %d gives one kind %d, and keeps the rest for the others', (max, expected) => {
+  ])('with %d slots gives one lane %d and keeps the rest for the others', (max, expected) => {
     const slots = new ConnectionSlots(max);
     const uploads = takeAll(slots, 'upload');
     expect(uploads).toBe(expected);
@@ -90,7 +90,7 @@ describe('ConnectionSlots', () => {
     expect(served).toEqual(['upload', 'api', 'download', 'upload']);
   });
 
-  it('forgets who gives up', async () => {
+  it('forgets callers that abort', async () => {
     const slots = new ConnectionSlots(1);
     slots.tryTake('api');
     const caller = new AbortController();
@@ -105,7 +105,7 @@ describe('ConnectionSlots', () => {
     expect(takeAll(slots, 'api')).toBe(1);
   });
 
-  it('never gives out more than there are, serves everybody, and has all back in the end', async () => {
+  it('never exceeds its slots, serves every caller, and has all slots back in the end', async () => {
     const step = fc.record({
       lane: fc.constantFrom(...LANES),
       act: fc.constantFrom('take', 'take', 'release', 'abort'),

@@ -14,7 +14,7 @@ import { afterThisTest, NEVER, serve } from '../support/server.js';
 const maxConnections = 256;
 const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
 
-/** What undici 8 asks of options and handlers, and undici 7 does not. */
+/** Checks of options and handlers that undici 8 makes and undici 7 does not. */
 const KNOWN_OPTIONS = /^(?:origin|path|method|headers|body|headersTimeout|bodyTimeout)$/;
 const NEEDED_METHODS = [
   'onRequestStart',
@@ -87,19 +87,19 @@ const ways: readonly (readonly [
   (transport: HttpTransport, url: string, signal?: AbortSignal) => Promise<string>,
 ])[] = [
   [
-    'a request',
+    'requestStream',
     async (transport, url, signal) =>
       (await transport.requestStream(callOf(url, signal))).readText(100),
   ],
   [
-    'an exchange',
+    'requestBuffered',
     async (transport, url, signal) =>
       (await transport.requestBuffered(callOf(url, signal), 100)).text,
   ],
 ];
 
-describe.each(ways)('%s', (_name, read) => {
-  it('asks of a dispatcher what undici 8 knows too, and nothing but to dispatch', async () => {
+describe.each(ways)('HttpTransport.%s on a dispatcher', (_name, read) => {
+  it('uses only options that undici 8 knows, and only dispatch', async () => {
     const url = await serve((_, response) => response.end('answer'));
     const dispatcher = strictDispatcher(own(new Agent()));
     await expect(
@@ -107,7 +107,7 @@ describe.each(ways)('%s', (_name, read) => {
     ).resolves.toBe('answer');
   });
 
-  it('on a dispatcher of undici 6 fails with what to do', async () => {
+  it('fails on a dispatcher of undici 6 with advice', async () => {
     const url = await serve((_, response) => response.end('answer'));
     const dispatcher: HttpDispatcher = own(new Agent6());
     const error = await failureOf(
@@ -120,7 +120,7 @@ describe.each(ways)('%s', (_name, read) => {
     });
   });
 
-  it('ends at once when it is aborted while its dispatcher makes a pause', async () => {
+  it('ends at once when it is aborted while its dispatcher pauses', async () => {
     const controller = fakeController();
     const dispatcher = fakeDispatcher(handler => handler.onRequestStart?.(controller, {}));
     const caller = new AbortController();
@@ -134,7 +134,7 @@ describe.each(ways)('%s', (_name, read) => {
     expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
   });
 
-  it('ends what its dispatcher begins after nobody waits any more', async () => {
+  it('aborts a request that its dispatcher starts after the abort', async () => {
     const [first, second] = [fakeController(), fakeController()];
     let later = (): void => {};
     const dispatcher = fakeDispatcher(handler => {
@@ -156,7 +156,7 @@ describe.each(ways)('%s', (_name, read) => {
     expect(second.pause).not.toHaveBeenCalled();
   });
 
-  it('fails when it ends without a head, or with none but an interim one', async () => {
+  it('fails when the response ends without headers or with interim ones only', async () => {
     const dispatcher = fakeDispatcher(handler => {
       const controller = fakeController();
       handler.onRequestStart?.(controller, {});
@@ -171,7 +171,7 @@ describe.each(ways)('%s', (_name, read) => {
     expect(error.message).toContain('NO_HEAD');
   });
 
-  it('passes over an interim head', async () => {
+  it('skips interim headers', async () => {
     const url = await serve((_, response) => {
       response.writeEarlyHints({ link: '</style.css>; rel=preload' });
       response.end('answer');
@@ -183,8 +183,8 @@ describe.each(ways)('%s', (_name, read) => {
   });
 });
 
-describe('a body', () => {
-  it('that a dispatcher takes up again on another connection is read on', async () => {
+describe('the body of requestStream', () => {
+  it('goes on when a dispatcher resumes it on another connection', async () => {
     const content = Buffer.alloc(2_000_000, 'content');
     const ranges: (string | undefined)[] = [];
     const url = await serve((request, response) => {
@@ -192,20 +192,22 @@ describe('a body', () => {
       giveInTwoParts(content, request, response);
     });
     const dispatcher = new RetryAgent(own(new Agent()), { minTimeout: 1, throwOnError: false });
-    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).requestStream(
-      callOf(url),
-    );
-    const pieces: Buffer[] = [];
+    const response = await new HttpTransport({
+      timeouts,
+      dispatcher,
+      maxConnections,
+    }).requestStream(callOf(url));
+    const chunks: Buffer[] = [];
     // Slowly, so that the connection is paused.
-    for await (const piece of answer.body as AsyncIterable<Buffer>) {
-      pieces.push(piece);
+    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
       await delay(1);
     }
     expect(ranges).toHaveLength(2);
-    expect(Buffer.concat(pieces).equals(content)).toBe(true);
+    expect(Buffer.concat(chunks).equals(content)).toBe(true);
   });
 
-  it('pauses and resumes the connection that it comes from', async () => {
+  it('pauses and resumes its connection', async () => {
     const [first, second] = [fakeController(), fakeController()];
     const dispatcher = fakeDispatcher(handler => {
       handler.onRequestStart?.(first, {});
@@ -224,7 +226,7 @@ describe('a body', () => {
     expect(first.pause).not.toHaveBeenCalled();
   });
 
-  it('that was given up ends what its dispatcher takes up again', async () => {
+  it('aborts what its dispatcher resumes after the abort', async () => {
     const [first, second] = [fakeController(), fakeController()];
     let later = (): void => {};
     const dispatcher = fakeDispatcher(handler => {
@@ -232,18 +234,20 @@ describe('a body', () => {
       handler.onResponseStart?.(first, 200, {});
       later = () => handler.onResponseData?.(second, Buffer.alloc(200_000));
     });
-    const answer = await new HttpTransport({ timeouts, dispatcher, maxConnections }).requestStream(
-      callOf('http://x'),
-    );
-    answer.discard();
-    await once(answer.body, 'close');
+    const response = await new HttpTransport({
+      timeouts,
+      dispatcher,
+      maxConnections,
+    }).requestStream(callOf('http://x'));
+    response.discard();
+    await once(response.body, 'close');
     later();
     expect(first.abort).toHaveBeenCalledTimes(1);
     expect(second.abort).toHaveBeenCalledTimes(1);
     expect(second.pause).not.toHaveBeenCalled();
   });
 
-  it('that breaks off at once tells it to whoever has just been given its head', async () => {
+  it('reports an early break to the reader that has just received the headers', async () => {
     const failure = new Error('broken off');
     const dispatcher = fakeDispatcher(handler => {
       const controller = fakeController();

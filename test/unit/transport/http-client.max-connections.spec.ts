@@ -44,7 +44,9 @@ function upload(origin: string, more: Partial<HttpRequestWithBody> = {}): HttpRe
 }
 
 /** Responses at once, but for some paths. */
-function answerBut(routes: Record<string, (response: ServerResponse) => unknown>): RequestListener {
+function respondUnless(
+  routes: Record<string, (response: ServerResponse) => unknown>,
+): RequestListener {
   return ({ url = '' }, response) => void (routes[url] ?? (() => response.end('answer')))(response);
 }
 
@@ -55,7 +57,7 @@ function transportOn(kind: string, maxConnections: number): HttpTransport {
   return new HttpTransport({ timeouts, dispatcher, maxConnections });
 }
 
-describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind => {
+describe.each(['its own agent', 'a given dispatcher'])('HttpTransport on %s', kind => {
   it(`queues ${UPLOADS} uploads for the connections that there may be, and sends all of them`, async () => {
     const held: (() => void)[] = [];
     const server = await startCounting((_, response) => held.push(() => response.end('stored')));
@@ -65,16 +67,16 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
     );
     const isOver = Promise.all(uploads).then(() => true);
     await until(() => held.length === 12);
-    const answerAll = setInterval(() => held.splice(0).forEach(answer => answer()), 0);
-    afterThisTest(() => clearInterval(answerAll));
+    const respondToAll = setInterval(() => held.splice(0).forEach(respond => respond()), 0);
+    afterThisTest(() => clearInterval(respondToAll));
     await expect(isOver).resolves.toBe(true);
     expect(server.peak()).toBeLessThanOrEqual(16);
   });
 
-  it('lets calls of the API and downloads through while uploads take long', async () => {
+  it('serves API calls and downloads while uploads are slow', async () => {
     const stalled: unknown[] = [];
     const server = await startCounting(
-      answerBut({ '/upload': response => stalled.push(response) }),
+      respondUnless({ '/upload': response => stalled.push(response) }),
     );
     const transport = transportOn(kind, 4);
     const ends = new AbortController();
@@ -86,8 +88,8 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
     const call = { endpoint: 'x', method: 'GET', target, signal: NEVER } as const;
     for (let round = 0; round < 5; round += 1) {
       await expect(transport.requestBuffered(call, 100)).resolves.toMatchObject({ text: 'answer' });
-      const answer = await transport.requestStream(call);
-      await expect(answer.readText(100)).resolves.toBe('answer');
+      const response = await transport.requestStream(call);
+      await expect(response.readText(100)).resolves.toBe('answer');
     }
     expect(stalled).toHaveLength(2);
     expect(server.peak()).toBeLessThanOrEqual(4);
@@ -95,7 +97,7 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
     await Promise.all(uploads);
   });
 
-  it('says of what was aborted in the queue that it was never sent', async () => {
+  it('marks a request aborted in the queue as never sent', async () => {
     const stalled: unknown[] = [];
     const server = await startCounting((_, response) => stalled.push(response));
     const transport = transportOn(kind, 1);
@@ -122,9 +124,9 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
     last.catch(() => {});
   });
 
-  it('has a connection back whose answer was discarded, broke off, or was cut', async () => {
+  it('frees the connection of a response that was discarded, broken or cut', async () => {
     const server = await startCounting(
-      answerBut({
+      respondUnless({
         '/breaks': response => response.write('x', () => response.destroy()),
         '/long': response => response.end(Buffer.alloc(1_000_000)),
       }),
@@ -150,8 +152,8 @@ describe.each(['its own agent', 'a given dispatcher'])('a transport on %s', kind
   });
 });
 
-describe('a request that is given up while its connection is being made', () => {
-  it('keeps its place until the connection is there or has failed', async () => {
+describe('HttpTransport with a request aborted while connecting', () => {
+  it('keeps the slot until the connection is open or has failed', async () => {
     const stalled: unknown[] = [];
     const server = await startCounting((_, response) => stalled.push(response.end('answer')));
     const transport = openTransport({}, 2);

@@ -66,8 +66,8 @@ function callOf(origin: string, more: Partial<HttpRequestWithBody> = {}): HttpRe
   };
 }
 
-async function* pieces(): AsyncGenerator<Uint8Array, void, undefined> {
-  yield Buffer.from('a piece');
+async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
+  yield Buffer.from('a chunk');
 }
 
 /** Takes requests to one origin, and never says a word about them. */
@@ -80,14 +80,14 @@ function silentFor(origin: string, dispatcher: Dispatcher): HttpDispatcher {
 describe.each([
   ['ProxyAgent', proxied],
   ['EnvHttpProxyAgent', proxiedByEnvironment],
-])('behind a proxy of %s', (_, dispatcherFor) => {
+])('HttpTransport behind a proxy of %s', (_, dispatcherFor) => {
   it.each([
     ['http://api.invalid', {}],
     ['https://api.invalid', {}],
     ['https://api.invalid:8443', {}],
     ['http://api.invalid', { method: 'POST', body: Buffer.from('x') } as const],
-    ['https://api.invalid', { method: 'POST', body: pieces() } as const],
-  ])('that drops every CONNECT a request to %s fails after one', async (origin, more) => {
+    ['https://api.invalid', { method: 'POST', body: chunks() } as const],
+  ])('fails after one CONNECT when the proxy drops it, for %s', async (origin, more) => {
     const proxy = await startProxy(DROP);
     const transport = open(dispatcherFor(proxy.url));
     const error = await failureOf(transport.requestBuffered(callOf(origin, more), 100));
@@ -101,7 +101,7 @@ describe.each([
     expect(proxy.connects).toHaveLength(2);
   });
 
-  it('that drops every CONNECT many requests fail, each with one', async () => {
+  it('fails many requests after one CONNECT each', async () => {
     const proxy = await startProxy(DROP);
     const transport = open(dispatcherFor(proxy.url));
     const calls = Array.from({ length: 20 }, () =>
@@ -111,7 +111,7 @@ describe.each([
     expect(proxy.connects.length).toBeLessThanOrEqual(calls.length);
   });
 
-  it('that never answers CONNECT a request fails with the connect timeout, and is not sent', async () => {
+  it('fails with the connect timeout when CONNECT gets no response, and sends nothing', async () => {
     const proxy = await startProxy(() => {});
     let isUnsent = false;
     const onUnsent = (): void => void (isUnsent = true);
@@ -128,7 +128,7 @@ describe.each([
     [407, false, 'token'],
     [403, false, 'lets this host through'],
     [503, true, 'try again'],
-  ])('that answers CONNECT with %d the error says so', async (status, retryable, advice) => {
+  ])('reports a CONNECT response of %d', async (status, retryable, advice) => {
     const proxy = await startProxy(socket => socket.end(`HTTP/1.1 ${status} No\r\n\r\n`));
     const transport = open(dispatcherFor(proxy.url));
     const error = await failureOf(transport.requestBuffered(callOf('https://api.invalid'), 100));
@@ -139,7 +139,7 @@ describe.each([
     expect(proxy.connects).toHaveLength(1);
   });
 
-  it('that comes back the next request goes through', async () => {
+  it('succeeds once the proxy is back', async () => {
     const url = await serve((__, response) => response.end('answer'));
     let onConnect = DROP as OnConnect;
     const proxy = await startProxy((socket, request) => onConnect(socket, request));
@@ -153,8 +153,8 @@ describe.each([
   });
 });
 
-describe('a connection that somebody else waits for', () => {
-  it('is left to its own dispatcher', async () => {
+describe('neverConnected', () => {
+  it('leaves a connection of another dispatcher alone', async () => {
     const proxy = await startProxy(DROP);
     const agent = proxied(proxy.url);
     const other = agent.request({ origin: 'http://other.invalid', path: '/', method: 'GET' });
@@ -166,19 +166,19 @@ describe('a connection that somebody else waits for', () => {
   });
 });
 
-describe('a dispatcher with a queue of its own', () => {
+describe('HttpTransport on a dispatcher with its own queue', () => {
   it.each<[string, () => Promise<Dispatcher>]>([
     ['an Agent', async () => own(new Agent({ connections: 1 }))],
     [
       'a ProxyAgent',
       async () => own(new ProxyAgent({ uri: (await startProxy(tunnel)).url, connections: 1 })),
     ],
-  ])('keeps requests waiting longer than the connect timeout: %s', async (_, start) => {
-    const answers: (() => void)[] = [];
-    const url = await serve((__, response) => answers.push(() => response.end('answer')));
+  ])('lets requests wait longer than the connect timeout: %s', async (_, start) => {
+    const responders: (() => void)[] = [];
+    const url = await serve((__, response) => responders.push(() => response.end('answer')));
     const transport = open(silentFor('http://silent.invalid', await start()), 30);
     const first = transport.requestBuffered(callOf(url), 100);
-    await until(() => answers.length === 1);
+    await until(() => responders.length === 1);
     const second = transport.requestBuffered(callOf(url), 100);
     for (let round = 0; round < 3; round += 1) {
       const error = await failureOf(
@@ -186,19 +186,19 @@ describe('a dispatcher with a queue of its own', () => {
       );
       expect(error).toMatchObject({ phase: 'connect' });
     }
-    answers[0]?.();
+    responders[0]?.();
     await first;
-    await until(() => answers.length === 2);
-    answers[1]?.();
+    await until(() => responders.length === 2);
+    responders[1]?.();
     await expect(second).resolves.toMatchObject({ text: 'answer' });
   });
 
-  it('lets a request that waits in it be aborted, and never sends it', async () => {
-    const answers: (() => void)[] = [];
-    const url = await serve((__, response) => answers.push(() => response.end('answer')));
+  it('aborts a queued request without sending it', async () => {
+    const responders: (() => void)[] = [];
+    const url = await serve((__, response) => responders.push(() => response.end('answer')));
     const transport = open(own(new Agent({ connections: 1 })));
     const first = transport.requestBuffered(callOf(url), 100);
-    await until(() => answers.length === 1);
+    await until(() => responders.length === 1);
     const caller = new AbortController();
     const second = failureOf(
       transport.requestBuffered(callOf(url, { signal: caller.signal }), 100),
@@ -206,12 +206,12 @@ describe('a dispatcher with a queue of its own', () => {
     const reason = abortedError('GET x', 'left');
     caller.abort(reason);
     expect(await second).toBe(reason);
-    answers[0]?.();
+    responders[0]?.();
     await first;
     const third = transport.requestBuffered(callOf(url), 100);
-    await until(() => answers.length === 2);
-    answers[1]?.();
+    await until(() => responders.length === 2);
+    responders[1]?.();
     await third;
-    expect(answers).toHaveLength(2);
+    expect(responders).toHaveLength(2);
   });
 });

@@ -33,21 +33,21 @@ function get<T extends Partial<HttpRequestWithBody>>(url: string, call?: T): Htt
   return { ...common, target: { origin: url, path: `/x${query}` }, ...(call as T) };
 }
 
-describe('an answer', () => {
-  it.each([200, 204, 301, 404, 500])('with the status %d is passed on', async code => {
+describe('the response of HttpTransport', () => {
+  it.each([200, 204, 301, 404, 500])('is passed on with the status %d', async code => {
     const url = await serve((_, response) => response.writeHead(code).end());
-    const answer = await openTransport().requestStream(get(url));
-    expect(answer.status).toBe(code);
-    await expect(answer.readText(10)).resolves.toBe('');
+    const response = await openTransport().requestStream(get(url));
+    expect(response.status).toBe(code);
+    await expect(response.readText(10)).resolves.toBe('');
   });
 
-  it('has headers by name, the first one when there are several', async () => {
+  it('has headers by name, the first of several', async () => {
     const url = await serve((_, response) => {
       response.writeHead(200, { ETag: '"1"', 'X-Twice': ['first', 'second'] }).end();
     });
-    const answer = await openTransport().requestStream(get(url));
-    expect(['etag', 'x-twice', 'x-none'].map(answer.header)).toEqual(['"1"', 'first', undefined]);
-    answer.discard();
+    const response = await openTransport().requestStream(get(url));
+    expect(['etag', 'x-twice', 'x-none'].map(response.header)).toEqual(['"1"', 'first', undefined]);
+    response.discard();
   });
 
   it.each([
@@ -57,20 +57,20 @@ describe('an answer', () => {
     [100, '中abc'],
   ])('is read as text up to %d bytes', async (maxBytes, expected) => {
     const url = await serve((_, response) => response.end('中abc'));
-    const answer = await openTransport().requestStream(get(url));
-    await expect(answer.readText(maxBytes)).resolves.toBe(expected);
+    const response = await openTransport().requestStream(get(url));
+    await expect(response.readText(maxBytes)).resolves.toBe(expected);
   });
 
-  it('that is discarded troubles nobody', async () => {
+  it('can be discarded without an error', async () => {
     const url = await serve((_, response) => response.write('never ends'));
-    const answer = await openTransport().requestStream(get(url));
-    answer.discard();
-    expect(answer.body.destroyed).toBe(true);
+    const response = await openTransport().requestStream(get(url));
+    response.discard();
+    expect(response.body.destroyed).toBe(true);
   });
 });
 
-describe('a failure', () => {
-  it('of the connection is typed, retryable and without the address', async () => {
+describe('a failure of HttpTransport', () => {
+  it('is typed, retryable and without the address for a failed connection', async () => {
     const server = createTcpServer();
     const port = await listen(server);
     await new Promise(resolve => server.close(resolve));
@@ -85,7 +85,7 @@ describe('a failure', () => {
     expect(everythingShownBy(error)).not.toContain(SECRET);
   });
 
-  it('is a reset before the head of the answer', async () => {
+  it('reports a reset before the response headers', async () => {
     const port = await listen(
       createTcpServer(socket => socket.once('data', () => socket.destroy())),
     );
@@ -93,7 +93,7 @@ describe('a failure', () => {
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
   });
 
-  it('is an answer that is no HTTP', async () => {
+  it('reports a response that is not HTTP', async () => {
     const port = await listen(createTcpServer(socket => socket.end(`SSH-2.0-${SECRET}\r\n\r\n`)));
     const error = await failureOf(openTransport().requestStream(get(`http://127.0.0.1:${port}`)));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
@@ -101,7 +101,7 @@ describe('a failure', () => {
   });
 
   it.each(['http://[bad', 'ftp://127.0.0.1', 'nonsense', ''])(
-    'is an address that is none, %p, and does not show it',
+    'rejects the invalid address %p without showing it',
     async url => {
       const error = await failureOf(openTransport().requestStream(get(url)));
       expect(error).toMatchObject({ name: 'WxCloudStorageError' });
@@ -109,7 +109,7 @@ describe('a failure', () => {
     },
   );
 
-  it('is the timeout of the head', async () => {
+  it('reports a timeout of the headers', async () => {
     const url = await serve(() => {});
     const error = await failureOf(openTransport({ headersMs: 20 }).requestStream(get(url)));
     expect(error).toMatchObject({
@@ -120,29 +120,29 @@ describe('a failure', () => {
     expect(error.message).toContain('20 ms');
   });
 
-  it('is the timeout of a body that stalls', async () => {
+  it('reports a stalled body', async () => {
     const url = await serve((_, response) => response.write('begin'));
-    const answer = await openTransport({ idleMs: 20 }).requestStream(get(url));
-    const error = await failureOf(answer.readText(100));
+    const response = await openTransport({ idleMs: 20 }).requestStream(get(url));
+    const error = await failureOf(response.readText(100));
     expect(error).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase: 'idle' });
   });
 
-  it('is a body that breaks off', async () => {
+  it('reports a truncated body', async () => {
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-length': '10' }).write('begin');
       setImmediate(() => response.destroy());
     });
-    const answer = await openTransport().requestStream(get(url));
-    await expect(answer.readText(100)).rejects.toMatchObject({
+    const response = await openTransport().requestStream(get(url));
+    await expect(response.readText(100)).rejects.toMatchObject({
       code: 'WX_CLOUD_CONNECTION_FAILED',
     });
   });
 });
 
-describe('an abort', () => {
+describe('an abort of HttpTransport', () => {
   const operation = 'upload';
 
-  it('before the request sends nothing', async () => {
+  it('sends nothing before the request', async () => {
     const seen = jest.fn();
     const url = await serve(seen);
     const { signal, dispose } = startDeadline({
@@ -155,7 +155,7 @@ describe('an abort', () => {
     expect(seen).not.toHaveBeenCalled();
   });
 
-  it('ends the wait for the head with its reason, and lets go of the signal', async () => {
+  it('rejects with its reason while headers are awaited, and releases the signal', async () => {
     const caller = new AbortController();
     const deadline = { operation, timeoutMs: 5_000, signal: caller.signal };
     const { signal, dispose } = startDeadline(deadline);
@@ -172,23 +172,23 @@ describe('an abort', () => {
     const deadline = { operation, timeoutMs: 5_000, signal: caller.signal };
     const { signal, dispose } = startDeadline(deadline);
     const url = await serve((_, response) => response.write('begin'));
-    const answer = await openTransport().requestStream(get(url, { signal }));
-    const reading = answer.readText(100);
+    const response = await openTransport().requestStream(get(url, { signal }));
+    const reading = response.readText(100);
     caller.abort();
     await expect(reading).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
     dispose();
   });
 
-  it('ends the reading of a body that has come whole, too', async () => {
+  it('ends the reading of a body that has arrived completely', async () => {
     const caller = new AbortController();
     const url = await serve((_, response) => response.end('whole'));
-    const answer = await openTransport().requestStream(get(url, { signal: caller.signal }));
-    await until(() => answer.body.readableLength === 5);
+    const response = await openTransport().requestStream(get(url, { signal: caller.signal }));
+    await until(() => response.body.readableLength === 5);
     caller.abort(abortedError(operation, 'enough'));
-    await expect(answer.readText(100)).rejects.toBe(caller.signal.reason);
+    await expect(response.readText(100)).rejects.toBe(caller.signal.reason);
   });
 
-  it('by the total time is a timeout that no retry repeats', async () => {
+  it('by the total timeout is not retryable', async () => {
     const url = await serve(() => {});
     const { signal } = startDeadline({ operation, timeoutMs: 20 });
     await expect(openTransport().requestStream(get(url, { signal }))).rejects.toMatchObject({
@@ -213,7 +213,7 @@ describe('an abort', () => {
     expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
   });
 
-  it('before there is a connection says so, and later sends nothing', async () => {
+  it('while connecting is marked as unsent, and sends nothing later', async () => {
     const seen = jest.fn();
     const caller = new AbortController();
     const onUnsent = jest.fn();
@@ -231,7 +231,7 @@ describe('an abort', () => {
     expect(seen).not.toHaveBeenCalled();
   });
 
-  it('of a request that is on its way does not call it unsent', async () => {
+  it('of a sent request does not mark it as unsent', async () => {
     const caller = new AbortController();
     const onUnsent = jest.fn();
     const url = await serve(() => caller.abort(abortedError(operation, 'left')));
@@ -252,7 +252,7 @@ describe('an abort', () => {
   });
 });
 
-/** What to post without an end, and when it was given back. */
+/** An endless request body, and a promise of its return. */
 function endlessPost() {
   let returned = (): void => {};
   const done = new Promise<void>(resolve => (returned = resolve));
@@ -267,8 +267,8 @@ function endlessPost() {
   return { post: { method: 'POST', body: endless(), headers } as const, done };
 }
 
-describe('a body', () => {
-  it('of an iterable that fails is the error of the iterable', async () => {
+describe('the request body of HttpTransport', () => {
+  it('rejects with the error of a failing iterable', async () => {
     const url = await serve(request => request.resume());
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield Buffer.from('a');
@@ -281,7 +281,7 @@ describe('a body', () => {
     expect(everythingShownBy(error)).toContain('source failed');
   });
 
-  it('of an iterable is returned when the connection breaks', async () => {
+  it('closes the iterable when the connection breaks', async () => {
     const port = await listen(
       createTcpServer(socket => socket.once('data', () => socket.destroy())),
     );
@@ -294,7 +294,7 @@ describe('a body', () => {
   });
 });
 
-describe('TLS', () => {
+describe('HttpTransport over TLS', () => {
   const maxConnections = 256;
   const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };
 
@@ -312,7 +312,7 @@ describe('TLS', () => {
     return { key: readFileSync(keyFile), cert: readFileSync(certFile) };
   }
 
-  it('with a self-signed certificate is refused for good, with advice and before a byte is sent', async () => {
+  it('rejects a self-signed certificate for good, with advice, before a byte is sent', async () => {
     const seen = jest.fn();
     const port = await listen(createTlsServer(makeCertificate(), seen));
     const error = await failureOf(openTransport().requestStream(get(`https://127.0.0.1:${port}`)));
@@ -324,14 +324,14 @@ describe('TLS', () => {
     expect(seen).not.toHaveBeenCalled();
   });
 
-  it('with a certificate that the given dispatcher trusts is used', async () => {
+  it('accepts a certificate that the given dispatcher trusts', async () => {
     const { key, cert } = makeCertificate();
     const port = await listen(createTlsServer({ key, cert }, (_, response) => response.end('ok')));
     const dispatcher = new Agent({ connect: { ca: cert } });
     afterThisTest(() => dispatcher.destroy());
     const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
-    const answer = await transport.requestStream(get(`https://127.0.0.1:${port}`));
-    await expect(answer.readText(10)).resolves.toBe('ok');
+    const response = await transport.requestStream(get(`https://127.0.0.1:${port}`));
+    await expect(response.readText(10)).resolves.toBe('ok');
     await transport.close();
     expect(dispatcher.destroyed).toBe(false);
   });
@@ -347,12 +347,12 @@ describe('TLS', () => {
       (_, response) => response.writeHead(403).end(),
       { value: expect.objectContaining({ status: 403 }) },
     ],
-  ])('over HTTP/2 a body is given back when its request %s', async (_, answer, expected) => {
+  ])('closes the body over HTTP/2 when its request %s', async (_, respond, expected) => {
     const { key, cert } = makeCertificate();
     const server = createHttp2Server({ key, cert }, (request, response) => {
       request.on('error', () => {});
       // The client sends until the window is full, and waits then.
-      setTimeout(() => answer(request, response), 100);
+      setTimeout(() => respond(request, response), 100);
     });
     const port = await listen(server);
     const dispatcher = new Agent({ connect: { ca: cert }, allowH2: true });
@@ -365,7 +365,7 @@ describe('TLS', () => {
     await expect(done).resolves.toBeUndefined();
   });
 
-  it('is not said to fail by a time limit of ours where the dispatcher has its own', async () => {
+  it('does not name our time limit when the dispatcher has its own', async () => {
     const port = await listen(createTcpServer());
     const dispatcher = new Agent({ connect: { timeout: 1 } });
     afterThisTest(() => dispatcher.destroy());
@@ -376,8 +376,8 @@ describe('TLS', () => {
   });
 });
 
-describe('close', () => {
-  it('cuts what is still running', async () => {
+describe('HttpTransport.close', () => {
+  it('aborts running requests', async () => {
     const transport = openTransport();
     let arrived = (): void => {};
     const arrival = new Promise<void>(resolve => (arrived = resolve));

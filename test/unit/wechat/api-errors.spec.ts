@@ -16,7 +16,7 @@ describe('isTokenRejection', () => {
     [withCode(), false],
     [Object.assign(new Error('x'), { errcode: 40001 }), false],
     [undefined, false],
-  ])('row %#', (error, expected) => {
+  ])('recognises row %#', (error, expected) => {
     expect(isTokenRejection(error)).toBe(expected);
   });
 });

@@ -27,11 +27,11 @@ function linksOf(fileIds: readonly string[], items: readonly Item[]): unknown[] 
 const deletionsOf = (fileIds: readonly string[], items: readonly Item[]): unknown[] =>
   decodeDeleteFiles({ delete_list: items }, fileIds).map(item => item?.status);
 
-/** What is found that is not the file's own link. */
+/** The results that are not the file's own link. */
 const foreignIn = (found: readonly unknown[], fileIds: readonly string[]): unknown[] =>
   found.filter((url, index) => url !== undefined && url !== linkOf(fileIds[index] ?? ''));
 
-describe('the item of a file in a list of links', () => {
+describe('decodeDownloadLinks', () => {
   it.each<[string, readonly Item[]]>([
     ['in another order', [link(C), link(A), link(B)]],
     ['among others', [link(`${PREFIX}/z`), link(A), link(B), link(C), link(`${PREFIX}/y`)]],
@@ -46,11 +46,11 @@ describe('the item of a file in a list of links', () => {
     ['without an ID', [nameless(A), nameless(B), nameless(C)]],
     ['partly without an ID', [link(A), nameless(B), link(C)]],
     ['with an empty ID', [A, B, C].map(id => link(id, { fileid: '' }))],
-  ])('is found %s', (_, items) => {
+  ])('finds an item %s', (_, items) => {
     expect(linksOf([A, B, C], items)).toEqual([A, B, C].map(linkOf));
   });
 
-  it('is found in the composed form of a decomposed ID', () => {
+  it('finds the composed form of a decomposed ID', () => {
     const asked = `${PREFIX}/cafe\u0301.png`;
     expect(linksOf([asked], [link(asked, { fileid: asked.normalize('NFC') })])).toEqual([
       linkOf(asked),
@@ -72,14 +72,14 @@ describe('the item of a file in a list of links', () => {
     ['without an ID for the link of another', [nameless(B), nameless(A), nameless(C)], []],
     ['that is null', [link(A), null, link(C)], [linkOf(A), undefined, linkOf(C)]],
     ['that is a list', [], []],
-  ])('is not found where it is %s', (_, items, expected) => {
+  ])('finds no item that is %s', (_, items, expected) => {
     const found = linksOf([A, B, C], items);
     expect(found.slice(0, expected.length)).toEqual(expected);
     expect(foreignIn(found, [A, B, C])).toEqual([]);
     expect(found).toContain(undefined);
   });
 
-  it('without ID and link counts at its position as long as nothing else is out of order', () => {
+  it('matches an item without ID and link by position while the order is intact', () => {
     const gone = { status: 1, errmsg: 'STORAGE_FILE_NONEXIST' };
     const statuses = (items: readonly Item[]): unknown[] =>
       decodeDownloadLinks({ file_list: items }, [A, B, C]).map(item => item?.status);
@@ -92,24 +92,24 @@ describe('the item of a file in a list of links', () => {
     ['encoded', `${HOST}/%E7%8C%AB%201.png?sign=0&t=1`],
     ['without a signature', `${HOST}/猫 1.png`],
     ['behind the bucket', 'https://cos.ap-shanghai.myqcloud.com/7072-prod-1/猫%201.png?sign=0'],
-  ])('without an ID is known by a link that is %s', (_, download_url) => {
+  ])('matches an item without an ID by a link that is %s', (_, download_url) => {
     expect(linksOf([C], [{ download_url, status: 0 }])).toEqual([download_url]);
   });
 
   it.each(['a?b.png', 'a#b.png', 'a%20b.png', '100%.png', 'a%zz.png'])(
-    'without an ID is known by its raw link: %s',
+    'matches an item without an ID by its raw link: %s',
     path => {
       const download_url = `${HOST}/${path}?sign=0&t=1`;
       expect(linksOf([`${PREFIX}/${path}`], [{ download_url, status: 0 }])).toEqual([download_url]);
     },
   );
 
-  it('without an ID is not known by a link that only ends like its own', () => {
+  it('does not match a link that merely ends alike', () => {
     expect(linksOf([A], [nameless(B)])).toEqual([undefined]);
   });
 });
 
-describe('the item of a file in a list of deletions', () => {
+describe('decodeDeleteFiles', () => {
   it.each<[string, readonly Item[], readonly unknown[]]>([
     ['in another order', [{ fileid: B, status: 1 }, A], [0, 1]],
     ['left out', [{ fileid: B, status: 0 }], [undefined, 0]],
@@ -122,12 +122,12 @@ describe('the item of a file in a list of deletions', () => {
     ],
     ['plain and encoded', [encodeURIComponent(A), encodeURI(B)], [0, 0]],
     ['plain and of another file', [A, `${PREFIX}/z`], [0, undefined]],
-  ])('is told %s', (_, items, expected) => {
+  ])('reads an item %s', (_, items, expected) => {
     expect(deletionsOf([A, B], items)).toEqual(expected);
   });
 });
 
-describe('any answer', () => {
+describe('decodeDownloadLinks with any response', () => {
   const segment = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 6 }).filter(isSegment);
   const path = fc.array(segment, { minLength: 1, maxLength: 3 }).map(parts => parts.join('/'));
   const ids = fc.uniqueArray(path, {
@@ -146,7 +146,7 @@ describe('any answer', () => {
   );
 
   /** Items for some of the files and others, in any order, with IDs in any spelling. */
-  const answers = fc
+  const responses = fc
     .tuple(ids, fc.array(fc.tuple(fc.nat(11), spelling), { maxLength: 12 }))
     .map(([paths, picks]) => {
       const fileIds = paths.map(one => `${PREFIX}/${one}`);
@@ -162,9 +162,9 @@ describe('any answer', () => {
   const notFound = (fileIds: readonly string[], found: readonly unknown[]): string[] =>
     fileIds.filter((_, index) => found[index] === undefined);
 
-  it('gives each file its own link or none, and all that are named in full', async () => {
+  it('returns each file its own link or none, and all links of fully named items', async () => {
     await checkProperty(
-      fc.property(answers, ({ fileIds, items, named }) => {
+      fc.property(responses, ({ fileIds, items, named }) => {
         const found = linksOf(fileIds, items);
         expect(foreignIn(found, fileIds)).toEqual([]);
         expect(notFound(fileIds, found).filter(fileId => named.includes(fileId))).toEqual([]);

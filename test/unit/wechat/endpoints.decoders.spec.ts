@@ -17,7 +17,7 @@ import { everythingShownBy, thrownBy } from '../support/failures.js';
 
 const SECRET = 'W1re-Secret-Va1ue';
 
-/** What no decoder takes for an object. */
+/** Values that no decoder accepts as an object. */
 const NO_OBJECTS: readonly [string, unknown][] = [
   ['undefined', undefined],
   ['null', null],
@@ -27,10 +27,10 @@ const NO_OBJECTS: readonly [string, unknown][] = [
   ['true', true],
 ];
 
-/** What no decoder takes for a text that is not empty. */
+/** Values that no decoder accepts as a text that is not empty. */
 const NO_TEXTS: readonly unknown[] = [undefined, null, '', 0, 7, true, {}, [SECRET]];
 
-/** What a refusal says of itself, and whether it shows a secret. */
+/** The properties of a rejection, and whether it shows a secret. */
 function refusalOf(act: () => unknown): object {
   const error = thrownBy(act) as WxCloudStorageError;
   const { code, retryable, endpoint, message } = error;
@@ -66,11 +66,11 @@ describe('decodeAccessToken', () => {
     expect(decode({ access_token, expires_in: 7200 })).toMatchObject({ accessToken: access_token });
   });
 
-  it.each(NO_OBJECTS)('refuses %s', (_, value) => {
+  it.each(NO_OBJECTS)('rejects %s', (_, value) => {
     expect(refusalOf(() => decode(value))).toEqual(malformedAt(STABLE_TOKEN_ENDPOINT));
   });
 
-  it.each(NO_TEXTS.map(value => [value]))('refuses %p as a token', access_token => {
+  it.each(NO_TEXTS.map(value => [value]))('rejects %p as a token', access_token => {
     expect(refusalOf(() => decode({ access_token, expires_in: 7200 }))).toEqual(
       malformedAt(STABLE_TOKEN_ENDPOINT),
     );
@@ -78,7 +78,7 @@ describe('decodeAccessToken', () => {
 
   it.each(
     [undefined, null, 0, -1, NaN, 'soon', '', {}, 'NaN', Infinity, true, [7200]].map(v => [v]),
-  )('refuses %p as the life of a token', expires_in => {
+  )('rejects %p as the life of a token', expires_in => {
     expect(refusalOf(() => decode({ access_token: SECRET, expires_in }))).toEqual(
       malformedAt(STABLE_TOKEN_ENDPOINT),
     );
@@ -107,7 +107,7 @@ describe('decodeUploadLink', () => {
     });
   });
 
-  it.each(NO_OBJECTS)('refuses %s', (_, value) => {
+  it.each(NO_OBJECTS)('rejects %s', (_, value) => {
     expect(refusalOf(() => decodeUploadLink(value))).toEqual(malformedAt(UPLOAD_LINK_ENDPOINT));
   });
 
@@ -115,7 +115,7 @@ describe('decodeUploadLink', () => {
     ['url', 'token', 'authorization', 'file_id', 'cos_file_id'].flatMap(name =>
       NO_TEXTS.map((value): [string, unknown] => [name, value]),
     ),
-  )('refuses %s when it is %p', (name, value) => {
+  )('rejects %s when it is %p', (name, value) => {
     expect(refusalOf(() => decodeUploadLink({ ...reply, [name]: value }))).toEqual(
       malformedAt(UPLOAD_LINK_ENDPOINT),
     );
@@ -131,7 +131,7 @@ describe('decodeUploadLink', () => {
     'https:host/a',
     ' https://host/a',
     'javascript:1',
-  ])('refuses %p as the address', url => {
+  ])('rejects %p as the address', url => {
     expect(refusalOf(() => decodeUploadLink({ ...reply, url }))).toEqual(
       malformedAt(UPLOAD_LINK_ENDPOINT),
     );
@@ -169,11 +169,11 @@ describe('decodeDownloadLinks', () => {
 
   it.each(
     [undefined, null, '', 7, 'ftp://a/b', 'a.png', 'https://', 'javascript:alert(1)'].map(v => [v]),
-  )('takes %p for no link', download_url => {
+  )('reads no link from %p', download_url => {
     expect(decode({ ...found, download_url }, missing)).toMatchObject([{ url: '' }, {}]);
   });
 
-  it('takes an errmsg that is no text for none', () => {
+  it('ignores an errmsg that is not a text', () => {
     expect(decode({ ...found, errmsg: { a: 1 } }, missing)).toMatchObject([{ errmsg: '' }, {}]);
   });
 
@@ -182,7 +182,7 @@ describe('decodeDownloadLinks', () => {
     ['an object without the list', {}],
     ['a list that is an object', { file_list: {} }],
     ['a list that is null', { file_list: null }],
-  ])('refuses %s', (_, value) => {
+  ])('rejects %s', (_, value) => {
     expect(refusalOf(() => decodeDownloadLinks(value, ids))).toEqual(
       malformedAt(DOWNLOAD_LINKS_ENDPOINT),
     );
@@ -203,7 +203,7 @@ describe('decodeDeleteFiles', () => {
     ]);
   });
 
-  it('reads a list of plain IDs as files that are gone', () => {
+  it('reads a list of plain IDs as deleted files', () => {
     expect(decodeDeleteFiles({ delete_list: ids }, ids)).toEqual([
       { status: 0, errmsg: '' },
       { status: 0, errmsg: '' },
@@ -218,7 +218,7 @@ describe('decodeDeleteFiles', () => {
     ...NO_OBJECTS,
     ['no list', {}],
     ['a list under another name', { file_list: ids }],
-  ])('refuses %s', (_, value) => {
+  ])('rejects %s', (_, value) => {
     expect(refusalOf(() => decodeDeleteFiles(value, ids))).toEqual(
       malformedAt(DELETE_FILES_ENDPOINT),
     );
@@ -243,7 +243,7 @@ describe('saysFileIsMissing', () => {
     [1, 'storage busy', false],
     [0, 'ok', false],
     [-1, '', false],
-  ])('status %d with %p: %p', (status, errmsg, expected) => {
+  ])('returns for the status %d with %p: %p', (status, errmsg, expected) => {
     expect(saysFileIsMissing({ status, errmsg })).toBe(expected);
   });
 });

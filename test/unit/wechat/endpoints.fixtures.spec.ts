@@ -75,13 +75,13 @@ describe('the documented samples', () => {
     expect(saysFileIsMissing(missing)).toBe(true);
   });
 
-  it('delete-files.json says that the file is gone', () => {
+  it('delete-files.json says that the file is deleted', () => {
     expect(decodeDeleteFiles(read('delete-files.json').reply, [FILE_ID])).toEqual([
       { status: 0, errmsg: 'ok' },
     ]);
   });
 
-  it('cos-error.xml is an error, post-object-201.xml is none', () => {
+  it('cos-error.xml is an error, post-object-201.xml is not', () => {
     expect(decodeCosError(readText('cos-error.xml'))).toEqual({
       code: 'AccessDenied',
       message: 'Request has expired',

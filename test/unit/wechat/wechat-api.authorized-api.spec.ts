@@ -8,7 +8,7 @@ import {
   tokenCredential,
 } from '../../../lib/wechat/wechat-api.js';
 import { everythingShownBy, failureOf } from '../support/failures.js';
-import { NEVER, onlyOf, openTransport, serve, serveAnswer } from '../support/server.js';
+import { NEVER, onlyOf, openTransport, serve, serveResponse } from '../support/server.js';
 
 const call = { endpoint: '/tcb/uploadfile', body: { env: 'e' }, signal: NEVER };
 
@@ -19,7 +19,7 @@ interface Setup {
   readonly seen: string[];
 }
 
-/** A server that answers a token's calls with an errcode (0 for none given); tokens are token-1, token-2, … */
+/** A server with an errcode for each token (0 by default); tokens are token-1, token-2, … */
 async function setUp(errcodes: Readonly<Record<string, number>>): Promise<Setup> {
   const seen: string[] = [];
   const url = await serve((request, response) => {
@@ -51,7 +51,7 @@ describe('AuthorizedApi', () => {
     expect(fetchToken).toHaveBeenCalledTimes(1);
   });
 
-  it.each([40001, 40014, 42001])('renews the token and repeats once after %d', async errcode => {
+  it.each([40001, 40014, 42001])('renews the token and retries once after %d', async errcode => {
     const { api, seen, fetchToken } = await setUp({ 'token-1': errcode });
     await expect(api.post(call)).resolves.toMatchObject({ errcode: 0 });
     expect(seen).toEqual(['token-1', 'token-2']);
@@ -59,7 +59,7 @@ describe('AuthorizedApi', () => {
   });
 
   it.each([-1, 40013, 40097, 41001, 42007, 45009, 48001, 85088, -501005])(
-    'neither renews nor repeats after %d',
+    'neither renews nor retries after %d',
     async errcode => {
       const { api, seen, fetchToken } = await setUp({ 'token-1': errcode });
       await expect(api.post(call)).rejects.toMatchObject({ errcode });
@@ -68,14 +68,14 @@ describe('AuthorizedApi', () => {
     },
   );
 
-  it('renews once for fifty callers who hold the refused token', async () => {
+  it('renews once for fifty callers with the rejected token', async () => {
     const { api, seen, fetchToken } = await setUp({ 'token-1': 40001 });
     await Promise.all(Array.from({ length: 50 }, () => api.post(call)));
     expect(fetchToken).toHaveBeenCalledTimes(2);
     expect(seen.filter(token => token === 'token-2')).toHaveLength(50);
   });
 
-  it('gives up when the renewed token is refused too, and shows neither', async () => {
+  it('fails when the renewed token is rejected too, and shows neither', async () => {
     const { api, seen } = await setUp({ 'token-1': 40001, 'token-2': 42001 });
     const error = await failureOf(api.post(call));
     expect(error).toMatchObject({
@@ -87,7 +87,7 @@ describe('AuthorizedApi', () => {
     expect(seen).toEqual(['token-1', 'token-2']);
   });
 
-  it('starts over with a new token at the next call', async () => {
+  it('fetches a new token at the next call', async () => {
     const { api } = await setUp({ 'token-1': 40001, 'token-2': 40001 });
     await failureOf(api.post(call));
     await expect(api.post(call)).resolves.toMatchObject({ errcode: 0 });
@@ -113,7 +113,7 @@ describe('AuthorizedApi with another credential', () => {
   const queryOf = async (
     credential: ConstructorParameters<typeof AuthorizedApi>[1],
   ): Promise<Record<string, string>> => {
-    const { url, requests } = await serveAnswer('{"errcode":0}');
+    const { url, requests } = await serveResponse('{"errcode":0}');
     const api = new AuthorizedApi(new JsonApi(openTransport(), { baseUrl: url }), credential);
     await api.post(call);
     const { searchParams } = new URL(onlyOf(requests).url, 'http://x');
@@ -133,8 +133,8 @@ describe('AuthorizedApi with another credential', () => {
     expect(await queryOf(openApiCredential('wx1'))).toEqual({ from_appid: 'wx1' });
   });
 
-  it('asks the open API service once, even when it speaks of a token', async () => {
-    const { url, requests } = await serveAnswer('{"errcode":42001,"errmsg":"expired"}');
+  it('calls the open API service once, even when it reports a token error', async () => {
+    const { url, requests } = await serveResponse('{"errcode":42001,"errmsg":"expired"}');
     const api = new AuthorizedApi(
       new JsonApi(openTransport(), { baseUrl: url }),
       openApiCredential(undefined),

@@ -3,7 +3,7 @@ import { pipeline, Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { JsonApi, type JsonCall } from '../../../lib/wechat/wechat-api.js';
 import { everythingShownBy, failureOf } from '../support/failures.js';
-import { listen, NEVER, onlyOf, openTransport, serve, serveAnswer } from '../support/server.js';
+import { listen, NEVER, onlyOf, openTransport, serve, serveResponse } from '../support/server.js';
 
 const TOKEN = 'To/ken+Va1ue_"1';
 const SECRET = 'App-Secret-Va1ue';
@@ -17,11 +17,11 @@ const upload: JsonCall = {
   signal: NEVER,
 };
 
-async function callAnswered(
+async function callResponse(
   body: string,
   options: { status?: number; type?: string; call?: Partial<JsonCall> } = {},
 ): Promise<unknown> {
-  const { url } = await serveAnswer(body, options);
+  const { url } = await serveResponse(body, options);
   return new JsonApi(openTransport(), { baseUrl: url }).call({ ...upload, ...options.call });
 }
 
@@ -32,9 +32,9 @@ function secretsShownBy(error: unknown): readonly string[] {
   return forms.filter(form => shown.includes(form));
 }
 
-describe('the request', () => {
+describe('JsonApi: the request', () => {
   it('posts JSON with the query encoded', async () => {
-    const { url, requests } = await serveAnswer('{}');
+    const { url, requests } = await serveResponse('{}');
     await new JsonApi(openTransport(), { baseUrl: url }).call(upload);
     const seen = onlyOf(requests);
     expect(seen.method).toBe('POST');
@@ -45,7 +45,7 @@ describe('the request', () => {
   });
 
   it('sends no body with GET and no question mark without a query', async () => {
-    const { url, requests } = await serveAnswer('{}');
+    const { url, requests } = await serveResponse('{}');
     await new JsonApi(openTransport(), { baseUrl: `${url}/base` }).call({
       endpoint: '/cgi-bin/token',
       method: 'GET',
@@ -57,7 +57,7 @@ describe('the request', () => {
   });
 });
 
-describe('success', () => {
+describe('JsonApi: success', () => {
   it.each([
     ['no errcode', '{"access_token":"t","expires_in":7200}'],
     ['errcode 0', '{"errcode":0,"errmsg":"ok"}'],
@@ -65,16 +65,16 @@ describe('success', () => {
     ['errcode null', '{"errcode":null}'],
     ['an empty object', '{}'],
     ['a byte order mark and spaces', ' \n {"a":1} \n'],
-  ])('is an answer with %s', async (_, body) => {
-    await expect(callAnswered(body)).resolves.toEqual(JSON.parse(body));
+  ])('is a response with %s', async (_, body) => {
+    await expect(callResponse(body)).resolves.toEqual(JSON.parse(body));
   });
 
-  it('does not depend on the content type of the answer', async () => {
-    await expect(callAnswered('{"a":"中"}', { type: 'text/plain' })).resolves.toEqual({ a: '中' });
+  it('does not depend on the content type of the response', async () => {
+    await expect(callResponse('{"a":"中"}', { type: 'text/plain' })).resolves.toEqual({ a: '中' });
   });
 });
 
-describe('an errcode', () => {
+describe('JsonApi: an errcode', () => {
   it.each([
     [-1, 'WX_CLOUD_API_FAILED', true],
     [40001, 'WX_CLOUD_TOKEN_REJECTED', false],
@@ -106,7 +106,7 @@ describe('an errcode', () => {
     [123456, 'WX_CLOUD_API_FAILED', false],
   ])('%d with HTTP 200 is %s, retryable: %p', async (errcode, code, retryable) => {
     const body = JSON.stringify({ errcode, errmsg: 'a reason rid: 64f-1a2b-3c' });
-    const error = await failureOf(callAnswered(body));
+    const error = await failureOf(callResponse(body));
     expect(error).toMatchObject({
       name: 'WxCloudStorageError',
       code,
@@ -126,24 +126,24 @@ describe('an errcode', () => {
     ['in the other shape', '{"error_code":40014,"error_message":"x"}', 200],
     ['with an HTTP error', '{"errcode":40014,"errmsg":"x"}', 500],
   ])('is recognised %s', async (_, body, status) => {
-    const error = await failureOf(callAnswered(body, { status }));
+    const error = await failureOf(callResponse(body, { status }));
     expect(error).toMatchObject({ code: 'WX_CLOUD_TOKEN_REJECTED', errcode: 40014 });
   });
 
   it.each(['{"errcode":"broken"}', '{"errcode":{}}', '{"errcode":[1,2]}'])(
-    'that is no number is no success: %s',
+    'that is not a number is not a success: %s',
     async body => {
-      const error = await failureOf(callAnswered(body));
+      const error = await failureOf(callResponse(body));
       expect(error).toMatchObject({ name: 'WxCloudStorageError' });
       expect(error.message).not.toContain('NaN');
     },
   );
 
   it.each(['/cgi-bin/token', '/cgi-bin/stable_token'])(
-    '40001 of the token call %s speaks of the AppSecret',
+    '40001 of the token call %s names the AppSecret',
     async endpoint => {
       const body = '{"errcode":40001,"errmsg":"invalid credential"}';
-      const error = await failureOf(callAnswered(body, { call: { endpoint } }));
+      const error = await failureOf(callResponse(body, { call: { endpoint } }));
       expect(error).toMatchObject({ code: 'WX_CLOUD_CREDENTIAL_REFUSED', errcode: 40001 });
       expect(error.message).toContain('AppSecret');
     },
@@ -155,8 +155,8 @@ describe('an errcode', () => {
     ['cloudbase-token', 'the platform mounts'],
     ['custom', 'auth.getToken'],
     ['open-api-service', 'sends no token'],
-  ] as const)('of a refused token says what to do with auth %s', async (auth, advice) => {
-    const { url } = await serveAnswer('{"errcode":42001,"errmsg":"access_token expired"}');
+  ] as const)('of a rejected token says what to do with auth %s', async (auth, advice) => {
+    const { url } = await serveResponse('{"errcode":42001,"errmsg":"access_token expired"}');
     const api = new JsonApi(openTransport(), { baseUrl: url, auth });
     const error = await failureOf(api.call(upload));
     expect(error).toMatchObject({ code: 'WX_CLOUD_TOKEN_REJECTED', errcode: 42001 });
@@ -165,12 +165,12 @@ describe('an errcode', () => {
   });
 
   it('without a rid has no request ID', async () => {
-    const error = await failureOf(callAnswered('{"errcode":-1,"errmsg":"busy"}'));
+    const error = await failureOf(callResponse('{"errcode":-1,"errmsg":"busy"}'));
     expect('requestId' in error).toBe(false);
   });
 });
 
-describe('an answer that is not understood', () => {
+describe('JsonApi: a malformed response', () => {
   it.each([
     ['an empty 500', '', { upstreamStatus: 500, code: 'WX_CLOUD_API_FAILED', retryable: true }],
     [
@@ -226,18 +226,18 @@ describe('an answer that is not understood', () => {
       '0',
       { upstreamStatus: 200, code: 'WX_CLOUD_RESPONSE_MALFORMED', retryable: true },
     ],
-  ])('%s is an error', async (_, body, expected) => {
-    const error = await failureOf(callAnswered(body, { status: expected.upstreamStatus }));
+  ])('with %s is an error', async (_, body, expected) => {
+    const error = await failureOf(callResponse(body, { status: expected.upstreamStatus }));
     expect(error).toMatchObject({ ...expected, endpoint: upload.endpoint });
     expect('errcode' in error).toBe(false);
   });
 
   it('is quoted in part only', async () => {
-    const error = await failureOf(callAnswered('x'.repeat(100_000), { status: 500 }));
+    const error = await failureOf(callResponse('x'.repeat(100_000), { status: 500 }));
     expect(error.message.length).toBeLessThan(500);
   });
 
-  it('is not read beyond a bound', async () => {
+  it('is not read beyond a limit', async () => {
     const blanks = Buffer.alloc(65_536, ' ');
     const url = await serve((_, response) => {
       const flood = new Readable({ read: () => void flood.push(blanks) });
@@ -248,7 +248,7 @@ describe('an answer that is not understood', () => {
     expect(error).toMatchObject({ code: 'WX_CLOUD_RESPONSE_MALFORMED' });
   });
 
-  it('is a failed connection when it breaks off', async () => {
+  it('is a connection failure when it is truncated', async () => {
     const url = await serve((_, response) => {
       response.writeHead(200, { 'content-length': '100' }).write('{"errcode":0');
       setImmediate(() => response.destroy());
@@ -259,7 +259,7 @@ describe('an answer that is not understood', () => {
   });
 });
 
-describe('a secret', () => {
+describe('JsonApi: a secret', () => {
   const echo = `secret ${SECRET}, token ${TOKEN}`;
   const query = new URLSearchParams({ access_token: TOKEN, secret: SECRET }).toString();
 
@@ -271,16 +271,16 @@ describe('a secret', () => {
     ['an error page with the escaped address', `?${query.replaceAll('&', '&amp;')}`, 502],
     ['a JSON error page', JSON.stringify({ access_token: TOKEN, detail: echo }), 503],
     ['a list', JSON.stringify([echo]), 200],
-    ['an answer that is cut off', `{"access_token":"${SECRET}","x":"${TOKEN}`, 200],
+    ['a truncated response', `{"access_token":"${SECRET}","x":"${TOKEN}`, 200],
     ['a text', JSON.stringify(echo), 200],
   ])('that the server echoes in %s is not in the error', async (_, body, status) => {
-    expect(secretsShownBy(await failureOf(callAnswered(body, { status })))).toEqual([]);
+    expect(secretsShownBy(await failureOf(callResponse(body, { status })))).toEqual([]);
   });
 
-  it('that is fresh is not in the error when the answer is cut off inside it', async () => {
+  it('that is fresh is not in the error of a truncated response', async () => {
     const fresh = 'Fresh-Token-Never-Seen-Before';
     const body = `{"expires_in":7200,"access_token":"${fresh}`;
-    const error = await failureOf(callAnswered(body));
+    const error = await failureOf(callResponse(body));
     expect(everythingShownBy(error)).not.toContain(fresh);
   });
 

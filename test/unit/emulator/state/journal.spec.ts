@@ -5,8 +5,8 @@ import {
   type WxCloudEmulatorJournalEntry,
 } from '../../../../lib/emulator/state/journal.js';
 
-describe('the journal', () => {
-  it.each([1, 2, 2.5])('holds the newest 10,000 entries of %s times as many', times => {
+describe('Journal', () => {
+  it.each([1, 2, 2.5])('keeps the newest 10,000 entries of %s times as many', times => {
     const journal = new Journal(undefined);
     const count = times * JOURNAL_LIMIT;
     for (let index = 1; index <= count; index += 1) journal.add(entryOf(`/${index}`));

@@ -2,10 +2,10 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { MemoryBudget, startMemoryUse } from '../../../../lib/body/memory-budget.js';
 import { RequestMemory } from '../../../../lib/http/refused-request.js';
 import { type Taken, takeSmall } from '../../../../lib/http/reply/store-reply.js';
-import { joinPieces } from '../../support/bodies.js';
+import { joinChunks } from '../../support/bodies.js';
 import { NEVER } from '../../support/server.js';
 
-/** Fills one buffer again for each of five pieces of three bytes. */
+/** Reuses one buffer for five chunks of three bytes. */
 async function* reusing(): AsyncGenerator<Uint8Array> {
   const buffer = Buffer.alloc(3);
   for (const fill of ['a', 'b', 'c', 'd', 'e']) yield buffer.fill(fill);
@@ -21,13 +21,13 @@ const REST = {
 const allOf = async (taken: Taken): Promise<string> =>
   'whole' in taken
     ? taken.whole.toString()
-    : (await joinPieces(taken.source as AsyncIterable<Uint8Array>)).toString();
+    : (await joinChunks(taken.source as AsyncIterable<Uint8Array>)).toString();
 
 describe('takeSmall', () => {
   it.each([
     ['few', 15, 15, 15],
     ['more', 10, 12, 0],
-  ])('takes %s bytes of a source that fills its buffer again', async (_, maxBytes, held, kept) => {
+  ])('copies %s bytes of a source that reuses its buffer', async (_, maxBytes, held, kept) => {
     const use = startMemoryUse();
     const memory = new RequestMemory(new MemoryBudget(15, use));
     const context = { maxBytes, idleMs: 5_000, signal: NEVER, memory };
@@ -38,7 +38,7 @@ describe('takeSmall', () => {
     expect(use.usedBytes).toBe(kept);
   });
 
-  it('gives bytes that are there already as they are', async () => {
+  it('returns available bytes without a copy', async () => {
     const memory = new RequestMemory(new MemoryBudget(0, startMemoryUse()));
     const source = Buffer.from('whole');
     const taken = await takeSmall(
@@ -48,7 +48,7 @@ describe('takeSmall', () => {
     expect(taken).toEqual({ whole: source });
   });
 
-  it('fails when there is no memory for few bytes, and holds none', async () => {
+  it('fails when there is no memory for a few bytes, and holds none', async () => {
     const use = startMemoryUse();
     const memory = new RequestMemory(new MemoryBudget(14, use));
     const returned = jest.fn();

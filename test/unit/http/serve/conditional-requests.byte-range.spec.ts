@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseRange, resolveRange } from '../../../../lib/http/serve/conditional-requests.js';
 
-describe('a Range header', () => {
+describe('parseRange and resolveRange', () => {
   it.each([
     ['bytes=0-99', { start: 0, end: 99 }],
     ['bytes=5-', { start: 5 }],
@@ -17,7 +17,7 @@ describe('a Range header', () => {
     ['items=0-1', undefined],
     ['', undefined],
     [undefined, undefined],
-  ])('%j asks for %j', (header, expected) => {
+  ])('read %j as %j', (header, expected) => {
     expect(parseRange(header)).toEqual(expected);
   });
 
@@ -31,7 +31,7 @@ describe('a Range header', () => {
     [{ lastBytes: 0 }, 10, undefined],
     [{ lastBytes: 1 }, 0, undefined],
     [{ start: 0 }, 0, undefined],
-  ])('%j of %d bytes is %j', (range, size, expected) => {
+  ])('resolve %j of %d bytes to %j', (range, size, expected) => {
     expect(resolveRange(range, size)).toEqual(expected);
   });
 });

@@ -9,7 +9,7 @@ const state = { etag: 'abc', lastModified: new Date('2026-11-23T10:00:00Z') };
 const AT = 'Mon, 23 Nov 2026 10:00:00 GMT';
 const BEFORE = 'Mon, 23 Nov 2026 09:59:59 GMT';
 
-describe('conditions', () => {
+describe('evaluateConditions and hasConditions', () => {
   it.each([
     [{}, undefined],
     [{ 'if-none-match': '"abc"' }, 304],
@@ -28,11 +28,11 @@ describe('conditions', () => {
     [{ 'if-unmodified-since': AT }, undefined],
     [{ 'if-unmodified-since': BEFORE }, 412],
     [{ 'if-match': '"abc"', 'if-unmodified-since': BEFORE }, undefined],
-  ])('%j are answered with %s', (headers, expected) => {
+  ])('evaluate %j to %s', (headers, expected) => {
     expect(evaluateConditions(headers, state)).toBe(expected);
   });
 
-  it('on a file without ETag and date are met, but by "any"', () => {
+  it('treat a file without ETag and date as changed, except for "any"', () => {
     const unknown = { etag: '', lastModified: undefined };
     expect(evaluateConditions({ 'if-none-match': '""' }, unknown)).toBeUndefined();
     expect(evaluateConditions({ 'if-modified-since': AT }, unknown)).toBeUndefined();
@@ -40,7 +40,7 @@ describe('conditions', () => {
   });
 
   it.each(['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range'])(
-    'are seen by %s',
+    'find a condition in a request with %s',
     name => {
       expect([hasConditions({ [name]: 'x' }), hasConditions({ range: 'x' })]).toEqual([
         true,
@@ -50,7 +50,7 @@ describe('conditions', () => {
   );
 });
 
-describe('a range', () => {
+describe('isRangeCurrent', () => {
   it.each([
     [undefined, true],
     ['"abc"', true],
@@ -59,7 +59,7 @@ describe('a range', () => {
     [AT, true],
     [BEFORE, false],
     ['nonsense', false],
-  ])('with If-Range %s counts: %s', (condition, expected) => {
+  ])('returns for If-Range %s: %s', (condition, expected) => {
     expect(isRangeCurrent({ 'if-range': condition }, state)).toBe(expected);
   });
 });

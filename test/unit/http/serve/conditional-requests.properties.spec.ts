@@ -54,8 +54,8 @@ function boundsOf(
   return { start: range?.start ?? 0, end: range?.end ?? bytes - 1 };
 }
 
-describe('a Range header', () => {
-  it('of any text leads to a range inside the file, or to none', () =>
+describe('parseRange and resolveRange', () => {
+  it('return a range inside the file, or none, for any header', () =>
     checkProperty(
       fc.property(rangeHeader, size, (header, bytes) => {
         const { start, end } = boundsOf(findRange(header, bytes), bytes);
@@ -67,7 +67,7 @@ describe('a Range header', () => {
       500,
     ));
 
-  it('with one good range leads to it', () =>
+  it('return the range of a valid header', () =>
     checkProperty(
       fc.property(fc.nat(100), fc.nat(100), fc.nat(100), (start, more, behind) => {
         const end = start + more;
@@ -81,8 +81,8 @@ describe('a Range header', () => {
     ));
 });
 
-describe('conditions of a request', () => {
-  it('of any text end in 304, in 412 or with the file', () =>
+describe('evaluateConditions', () => {
+  it('returns 304, 412 or nothing for any header', () =>
     checkProperty(
       fc.property(headers, state, (given, file) => {
         expect([304, 412, undefined]).toContain(evaluateConditions(given, file));
@@ -93,7 +93,7 @@ describe('conditions of a request', () => {
       300,
     ));
 
-  it('know the file by its own ETag and time', () =>
+  it('recognises the file by its own ETag and time', () =>
     checkProperty(
       fc.property(
         etag.filter(tag => tag !== ''),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { formatDisposition } from '../../../../lib/http/serve/content-disposition.js';
 
-describe('a Content-Disposition', () => {
+describe('formatDisposition', () => {
   it.each([
     [undefined, 'inline'],
     ['', 'inline'],
@@ -19,7 +19,7 @@ describe('a Content-Disposition', () => {
     ['\ud800.txt', `inline; filename="_.txt"; filename*=UTF-8''%EF%BF%BD.txt`],
     ['C:\\fakepath\\a.png', 'inline; filename="a.png"'],
     ['folder/', 'inline'],
-  ])('of %j starts as wanted and is one header line', (name, expected) => {
+  ])('formats %j as one header line', (name, expected) => {
     const header = formatDisposition('inline', name);
     expect(header.startsWith(expected)).toBe(true);
     expect(header).toMatch(/^[\x20-\x7e]+$/);

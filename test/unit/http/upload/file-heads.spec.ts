@@ -29,8 +29,8 @@ function makeFile(head: Uint8Array = PNG) {
   return { file, heads, use };
 }
 
-describe("a stored file's buffer", () => {
-  it('tells the type to whoever detects it', async () => {
+describe('the buffer of an uploaded file', () => {
+  it('shows type detection the head of the file', async () => {
     const { buffer } = makeFile().file;
     expect(buffer).toBeInstanceOf(Uint8Array);
     expect(await detectContentType(buffer)).toMatchObject({ contentType: 'image/png' });
@@ -60,7 +60,7 @@ describe("a stored file's buffer", () => {
     await expect((async () => use(buffer))()).rejects.toEqual(CONTENT_ELSEWHERE);
   });
 
-  it('is not seen by whoever lists, copies or prints the file', () => {
+  it('does not appear when the file is listed, copied or printed', () => {
     const { file } = makeFile();
     expect(Object.keys(file)).toEqual(['fileId']);
     expect(JSON.stringify({ ...file })).toBe('{"fileId":"cloud://a"}');
@@ -75,7 +75,7 @@ describe("a stored file's buffer", () => {
     expect(file.buffer).toBe(PNG);
   });
 
-  it('tells nothing once the request has ended', () => {
+  it('is empty once the request has ended', () => {
     const { file, heads } = makeFile();
     heads.release();
     expect(file.buffer).toHaveLength(0);
@@ -92,7 +92,7 @@ describe('FileHeads', () => {
     expect(head.bytes.buffer.byteLength).toBe(3);
   });
 
-  it('counts what it keeps, and gives it back', () => {
+  it('counts the memory it keeps and releases it', () => {
     const { heads, use } = makeHeads(0);
     heads.keep(Buffer.alloc(4_100));
     heads.keep(Buffer.alloc(4_100));
@@ -104,7 +104,7 @@ describe('FileHeads', () => {
     expect(use.usedBytes).toBe(0);
   });
 
-  it('refuses many files of one request where there is no memory', () => {
+  it('rejects many files of one request when there is no memory', () => {
     const { heads, use } = makeHeads(65_536);
     const copyMany = (): void => {
       for (let count = 0; count < 16; count += 1) heads.keep(Buffer.alloc(4_100));
@@ -113,7 +113,7 @@ describe('FileHeads', () => {
     expect(use.usedBytes).toBe(15 * 4_100);
   });
 
-  it('shows a buffer on the objects that a parser makes later, in any shape', () => {
+  it('attaches a buffer to the objects that a parser creates later, in any shape', () => {
     const { heads } = makeHeads();
     const request: { file?: unknown; files?: unknown } = {};
     heads.showOnRequest(request, 'cloud://a', heads.keep(PNG));
@@ -144,7 +144,7 @@ describe('FileHeads', () => {
   it.each([
     ['equal', PNG, PNG.byteLength],
     ['different', Buffer.from('<!doctype html>'), 0],
-  ])('tells of two files in one place with %s heads what holds for both', (_, second, length) => {
+  ])('shows only the common head of two files in one place with %s heads', (_, second, length) => {
     const { heads } = makeHeads();
     const request: { file?: Uploaded } = {};
     heads.showOnRequest(request, 'cloud://a', heads.keep(PNG));

@@ -14,13 +14,13 @@ describe('RequestFiles', () => {
     ['one', { file: undefined, files: undefined }],
     ['list', { file: undefined, files: [] }],
     ['by-field', { file: undefined, files: {} }],
-  ] as const)('leaves a form without files as %s nothing', (shape, expected) => {
+  ] as const)('adds nothing to a form without files with %s', (shape, expected) => {
     const target: FileTarget = { file: 'of another', files: 'of another' };
     expect(new RequestFiles(target, { maxCounts: undefined, shape })).toBeDefined();
     expect(target).toEqual(expected);
   });
 
-  it('puts one file where @UploadedFile() looks', () => {
+  it('puts one file where @UploadedFile() reads it', () => {
     const target: FileTarget = {};
     const places = new RequestFiles(target, { maxCounts: new Map([['photo', 1]]), shape: 'one' });
     places.add(photo);
@@ -28,7 +28,7 @@ describe('RequestFiles', () => {
     expect(() => places.add(photo)).toThrow(REFUSED);
   });
 
-  it('puts files into a list in their order', () => {
+  it('puts files into a list in form order', () => {
     const target: FileTarget = {};
     const places = new RequestFiles(target, { maxCounts: undefined, shape: 'list' });
     places.add(photo);
@@ -49,7 +49,7 @@ describe('RequestFiles', () => {
     expect(Object.getPrototypeOf(found)).toBeNull();
   });
 
-  it('counts each field by itself', () => {
+  it('counts each field separately', () => {
     const maxCounts = new Map([
       ['photo', 2],
       ['page', 1],
@@ -64,7 +64,7 @@ describe('RequestFiles', () => {
   });
 });
 
-describe('a file that a field does not take', () => {
+describe('RequestFiles with an unexpected file', () => {
   const maxCounts = new Map([
     ['photo', 2],
     ['page', Infinity],
@@ -74,7 +74,7 @@ describe('a file that a field does not take', () => {
     ['avatar', /in the field "avatar"; files are expected in "photo", "page"/],
     ['a\u202e"b\n', /in the field "a\\"b"; files/],
     ['photo', /more than 2 files in the field "photo", which takes no more/],
-  ])('is refused by names: %j', (fieldname, says) => {
+  ])('names the field and the accepted ones: %j', (fieldname, says) => {
     const places = new RequestFiles({}, { maxCounts, shape: 'by-field' });
     places.add(photo);
     places.add(photo);
@@ -82,7 +82,7 @@ describe('a file that a field does not take', () => {
     expect(() => places.add({ fieldname })).toThrow(says);
   });
 
-  it('is told no more than ten names', () => {
+  it('names ten accepted fields at most', () => {
     const many = new Map(Array.from({ length: 12 }, (_, index) => [`f${index}`, 1]));
     const places = new RequestFiles({}, { maxCounts: many, shape: 'by-field' });
     expect(() => places.assertTakes('x')).toThrow(/"f0", .*"f9" and 2 more/);
@@ -90,7 +90,7 @@ describe('a file that a field does not take', () => {
 });
 
 describe('hideMethods', () => {
-  it('hides what another parser calls by these names, and keeps its files', () => {
+  it("hides a parser's properties of these names and keeps its files", () => {
     const target: FileTarget = { file: () => {}, files: [photo] };
     hideMethods(target);
     expect(target).toEqual({ file: undefined, files: [photo] });

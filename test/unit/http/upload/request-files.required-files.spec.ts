@@ -10,7 +10,7 @@ describe('assertHasFile', () => {
     ['a list of files', { files: [photo] }],
     ['a list for a field', { files: { none: [], photo: [photo] } }],
     ['a file for a field, as other parsers put it', { files: { photo } }],
-  ])('takes %s', (_, request) => {
+  ])('accepts %s', (_, request) => {
     expect(() => assertHasFile({ headers, ...request })).not.toThrow();
   });
 
@@ -20,7 +20,7 @@ describe('assertHasFile', () => {
     ['no field', { files: {} }],
     ['empty lists for fields', { files: { photo: [] } }],
     ['null', { files: null }],
-  ])('misses a file in %s', (_, request) => {
+  ])('rejects %s', (_, request) => {
     expect(() => assertHasFile({ headers, ...request })).toThrow(
       expect.objectContaining({ code: 'WX_CLOUD_FILE_REQUIRED' }),
     );
@@ -66,14 +66,14 @@ describe('assertHasFile', () => {
       'The form has no file. Send one in any field. ' +
         'Its part 2 has no Content-Disposition of form-data, and was passed over.',
     ],
-  ])('says where it misses one, and why: %#', (request, clues, message) => {
+  ])('says where a file is missing and why: %#', (request, clues, message) => {
     expect(() => assertHasFile({ headers, ...request }, clues)).toThrow(new Error(message));
   });
 
   it.each([
     [{}, /Content-Type is missing, and has to be multipart\/form-data/],
     [{ 'content-type': 'application/json' }, /Content-Type is "application\/json"/],
-  ])('says that a request is no form: %j', (sent, says) => {
+  ])('says that a request is not a form: %j', (sent, says) => {
     expect(() => assertHasFile({ headers: sent })).toThrow(says);
   });
 });

@@ -7,8 +7,8 @@ import { NEVER } from '../../support/server.js';
 
 const file = { fieldname: 'photo', originalname: 'a.bin', mimetype: 'image/png' };
 
-describe("an application's own detection", () => {
-  it('cannot change what is stored', async () => {
+describe('decideType with detectContentType', () => {
+  it('protects the stored bytes from changes', async () => {
     const head = Buffer.from('first bytes of no known type');
     const detectContentType = (seen: Uint8Array): string => {
       seen.fill(0);
@@ -20,7 +20,7 @@ describe("an application's own detection", () => {
     expect(head.toString()).toBe('first bytes of no known type');
   });
 
-  it('is not waited for when the upload ends', async () => {
+  it('stops waiting when the upload is aborted', async () => {
     const caller = new AbortController();
     const detectContentType = (): Promise<never> => new Promise(() => {});
     const asking = decideType(Buffer.of(1), { detectContentType }, file, caller.signal);
@@ -29,7 +29,7 @@ describe("an application's own detection", () => {
   });
 });
 
-describe('keepExtension', () => {
+describe('decideType with keepExtension', () => {
   const TEXT = Buffer.from('a,b\n');
   const typeOf = (options: WxCloudUploadEngineOptions, name: string, head = TEXT) =>
     decideType(head, options, { ...file, originalname: name }, NEVER);
@@ -52,14 +52,14 @@ describe('keepExtension', () => {
     [['dat', 'txt'], 'a.DAT', 'dat'],
     [['dat'], 'a.txt', undefined],
     [[], 'a.txt', undefined],
-  ])('set to %j stores %j with %j', async (keepExtension, name, extension) => {
+  ])('set to %j stores %j with the extension %j', async (keepExtension, name, extension) => {
     await expect(typeOf({ keepExtension }, name)).resolves.toEqual({
       extension,
       contentType: 'application/octet-stream',
     });
   });
 
-  it('does not matter where the content shows a type', async () => {
+  it('uses the extension of a detected type', async () => {
     const keepExtension = ['png', 'txt'];
     await expect(typeOf({ keepExtension }, 'a.txt', PNG)).resolves.toEqual({
       extension: 'png',
@@ -67,7 +67,7 @@ describe('keepExtension', () => {
     });
   });
 
-  it('goes with a type that the application names', async () => {
+  it('accepts a type named by the application', async () => {
     const options = { keepExtension: true, detectContentType: () => 'text/csv' };
     await expect(typeOf(options, 'a.csv')).resolves.toEqual({
       extension: 'csv',
@@ -86,7 +86,7 @@ describe('keepExtension', () => {
     ['ninechars'],
     [1],
     ...['html', 'svg', 'js', 'xml', 'php', 'exe'].map(active => ['txt', active]),
-  ])('stops the start for %j', keepExtension => {
+  ])('rejects %j at startup', keepExtension => {
     expect(() => assertEngineOptions({ keepExtension })).toThrow(
       expect.objectContaining({
         code: 'WX_CLOUD_OPTIONS_INVALID',
@@ -95,7 +95,7 @@ describe('keepExtension', () => {
     );
   });
 
-  it.each([undefined, true, false, [], ['txt', 'dat', '7z']])('may be %j', keepExtension => {
+  it.each([undefined, true, false, [], ['txt', 'dat', '7z']])('accepts %j', keepExtension => {
     expect(() => assertEngineOptions({ keepExtension })).not.toThrow();
   });
 });

@@ -17,7 +17,7 @@ describe('completeLimits', () => {
     });
   });
 
-  it('takes as many files as the fields do, unless that is limited by itself', () => {
+  it('limits files to the sum of the fields unless limits.files is given', () => {
     expect(completeLimits({}, 3).files).toBe(3);
     expect(completeLimits({ files: 2 }, 3).files).toBe(2);
   });
@@ -26,7 +26,7 @@ describe('completeLimits', () => {
     expect(completeLimits({ fileSize: undefined }).fileSize).toBe(104_857_600);
   });
 
-  it('takes the limits of an object whose class has getters', () => {
+  it('reads limits from getters of a class', () => {
     class Limits {
       get fileSize() {
         return 5;
@@ -35,12 +35,12 @@ describe('completeLimits', () => {
     expect(completeLimits(new Limits()).fileSize).toBe(5);
   });
 
-  it.each([0, 1, Infinity])('takes %p', value => {
+  it.each([0, 1, Infinity])('accepts %p', value => {
     expect(completeLimits({ fieldSize: value }).fieldSize).toBe(value);
   });
 
   it.each([-1, 1.5, Number.NaN, '5', null, -Infinity])(
-    'refuses %p by the name of the limit',
+    'rejects %p by the name of the limit',
     value => {
       const given = { fileSize: value } as never;
       expect(() => completeLimits(given)).toThrow(
@@ -49,7 +49,7 @@ describe('completeLimits', () => {
     },
   );
 
-  it.each(['fileSise', 'constructor', 'toString'])('refuses %p, which is no limit', name => {
+  it.each(['fileSise', 'constructor', 'toString'])('rejects the unknown limit %p', name => {
     expect(() => completeLimits({ [name]: 1 })).toThrow(
       expect.objectContaining({ option: `limits.${name}` }),
     );

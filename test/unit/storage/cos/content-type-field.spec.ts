@@ -31,14 +31,14 @@ describe('ContentTypeField', () => {
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it('is sent on after refusals at fewer than three paths', () => {
+  it('is sent after rejections at fewer than three paths', () => {
     const { field, warn } = setUp();
     for (const path of ['a', 'a', 'a', 'b', 'a', 'b']) field.blame(path);
     expect([field.decide(), field.isSent]).toEqual([true, true]);
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it('is left out, with one warning, once refused at three paths', () => {
+  it('is left out with one warning after rejections at three paths', () => {
     const { field, warn } = setUpLeftOut();
     for (const path of ['d', 'e', 'f']) field.blame(path);
     expect([field.decide(), field.isSent]).toEqual([false, false]);
@@ -46,7 +46,7 @@ describe('ContentTypeField', () => {
     expect(warn.mock.calls[0]?.[0]).toContain('application/octet-stream');
   });
 
-  it('is never left out once a form with it was taken', () => {
+  it('is never left out once a form with it was accepted', () => {
     const { field, warn } = setUp();
     field.blame('a');
     field.accept();
@@ -55,7 +55,7 @@ describe('ContentTypeField', () => {
     expect(warn).not.toHaveBeenCalled();
   });
 
-  it('that is left out is tried by one upload in ten minutes', () => {
+  it('is tried by one upload in ten minutes while it is left out', () => {
     const { field, clock } = setUpLeftOut();
     clock.nowMs += TEN_MINUTES_MS - 1;
     expect(field.decide()).toBe(false);
@@ -65,7 +65,7 @@ describe('ContentTypeField', () => {
     expect([field.decide(), field.decide()]).toEqual([true, false]);
   });
 
-  it('is sent again by all once a trial was taken', () => {
+  it('is sent again by all once a trial was accepted', () => {
     const { field, warn, clock } = setUpLeftOut();
     clock.nowMs += TEN_MINUTES_MS;
     field.decide();

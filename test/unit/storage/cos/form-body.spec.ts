@@ -19,12 +19,12 @@ const fields = {
 };
 
 async function collect(body: Buffer | AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of Buffer.isBuffer(body) ? [body] : body) pieces.push(piece);
-  return pieces;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of Buffer.isBuffer(body) ? [body] : body) chunks.push(chunk);
+  return chunks;
 }
 
-async function* inPieces(file: Buffer, size: number): AsyncGenerator<Uint8Array> {
+async function* inChunks(file: Buffer, size: number): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < file.byteLength; start += size) {
     yield file.subarray(start, start + size);
   }
@@ -42,7 +42,7 @@ function takeApart(form: Buffer, contentType: string): (readonly [string, string
 }
 
 describe('buildForm', () => {
-  it('makes no copy for which there is no memory', async () => {
+  it('makes no copy when there is no memory', async () => {
     const canJoin = jest.fn(() => false);
     const file = [Buffer.from('ab'), Buffer.from('c')];
     const { headers, body } = buildForm({ fields, size: 3, file, canJoin });
@@ -57,9 +57,9 @@ describe('buildForm', () => {
     ['one byte', 1, (bytes: Buffer) => bytes],
     ['a small buffer', 1_000, (bytes: Buffer) => bytes],
     ['a large buffer', 1_000_000, (bytes: Buffer) => bytes],
-    ['a small stream', 1_000, (bytes: Buffer) => inPieces(bytes, 7)],
-    ['a large stream', 300_000, (bytes: Buffer) => inPieces(bytes, 65_536)],
-    ['an empty stream', 0, (bytes: Buffer) => inPieces(bytes, 10)],
+    ['a small stream', 1_000, (bytes: Buffer) => inChunks(bytes, 7)],
+    ['a large stream', 300_000, (bytes: Buffer) => inChunks(bytes, 65_536)],
+    ['an empty stream', 0, (bytes: Buffer) => inChunks(bytes, 10)],
   ])('announces the exact length of %s', async (_, size, open) => {
     const bytes = Buffer.alloc(size, 'x');
     const file = open(bytes);
@@ -87,15 +87,15 @@ describe('buildForm', () => {
     expect(Math.max(...types.map(type => type.length))).toBeLessThan(130);
   });
 
-  it('sends a large buffer in pieces, without copying it', async () => {
+  it('sends a large buffer in chunks without copying it', async () => {
     const file = Buffer.alloc(1_000_000);
-    const pieces = await collect(buildForm({ fields, size: file.byteLength, file }).body);
-    expect(pieces.length).toBeGreaterThan(4);
-    expect(Math.max(...pieces.map(piece => piece.byteLength))).toBeLessThanOrEqual(262_144);
-    expect(pieces.slice(1, -1).map(piece => piece.buffer === file.buffer)).not.toContain(false);
+    const chunks = await collect(buildForm({ fields, size: file.byteLength, file }).body);
+    expect(chunks.length).toBeGreaterThan(4);
+    expect(Math.max(...chunks.map(chunk => chunk.byteLength))).toBeLessThanOrEqual(262_144);
+    expect(chunks.slice(1, -1).map(chunk => chunk.buffer === file.buffer)).not.toContain(false);
   });
 
-  it('counts as sent only when its last piece was taken', async () => {
+  it('counts as sent only once its last chunk was read', async () => {
     const file = Buffer.alloc(262_144);
     const { body, isSent } = buildForm({ fields, size: file.byteLength, file });
     const iterator = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
@@ -120,7 +120,7 @@ describe('buildForm', () => {
     expect(isSent()).toBe(false);
   });
 
-  it('is not sent when it is given back while its source is waited for', async () => {
+  it('is not sent when it is returned while its source is awaited', async () => {
     let end = (_result: IteratorResult<Uint8Array>): void => {};
     const waiting: AsyncIterableIterator<Uint8Array> = {
       next: () => new Promise(resolve => (end = resolve)),
@@ -140,7 +140,7 @@ describe('buildForm', () => {
     expect(isSent()).toBe(false);
   });
 
-  it('gives its source back once, whoever asks for it', async () => {
+  it('returns its source once, whatever asks for it', async () => {
     const returned = jest.fn();
     async function* endless(): AsyncGenerator<Uint8Array> {
       try {
@@ -160,8 +160,8 @@ describe('buildForm', () => {
 
   it.each([
     ['as one buffer', Buffer.from('hello')],
-    ['in pieces', inPieces(Buffer.from('hello'), 2)],
-  ])('travels with a length and never chunked, %s', async (_, file) => {
+    ['in chunks', inChunks(Buffer.from('hello'), 2)],
+  ])('is sent with a length and never chunked, %s', async (_, file) => {
     const requests: SeenRequest[] = [];
     const url = await serve((request, response) => {
       void readRequest(request).then(seen => {
@@ -172,8 +172,8 @@ describe('buildForm', () => {
     const { headers, body } = buildForm({ fields, size: 5, file });
     const target = toTarget(new URL(url));
     const call = { endpoint: 'POST object', method: 'POST', target, headers, body } as const;
-    const answer = await openTransport().requestBuffered({ ...call, signal: NEVER }, 10);
-    expect(answer.status).toBe(204);
+    const response = await openTransport().requestBuffered({ ...call, signal: NEVER }, 10);
+    expect(response.status).toBe(204);
     const seen = onlyOf(requests);
     expect(seen.headers).toMatchObject(headers);
     expect(seen.headers).not.toHaveProperty('transfer-encoding');

@@ -12,7 +12,7 @@ interface Setup {
   at(second: number): void;
 }
 
-/** A cache whose fetches answer t1, t2, … on a clock that stands still. */
+/** A cache whose fetches return t1, t2, … on a clock that stands still. */
 function setUp(expiresInSeconds = 7_200): Setup {
   let nowMs = 0;
   let count = 0;
@@ -31,11 +31,11 @@ function setUp(expiresInSeconds = 7_200): Setup {
 
 const failed = new WxCloudStorageError({ code: 'WX_CLOUD_API_FAILED', message: 'busy' });
 
-/** Lets a renewal that nobody waits for come to its end. */
+/** Lets a background renewal finish. */
 const backgroundWork = (): Promise<void> => new Promise(resolve => void setImmediate(resolve));
 
 describe('AccessTokenCache', () => {
-  it('fetches nothing before it is asked', () => {
+  it('fetches nothing before the first call', () => {
     expect(setUp().fetchToken).not.toHaveBeenCalled();
   });
 
@@ -47,7 +47,7 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(1);
   });
 
-  it('hands a failed fetch to all who wait for it, and does not remember it', async () => {
+  it('rejects all waiting callers with a failed fetch, and does not remember it', async () => {
     const { cache, fetchToken } = setUp();
     fetchToken.mockRejectedValueOnce(failed);
     const settled = await Promise.allSettled([cache.get(), cache.get(), cache.get()]);
@@ -56,7 +56,7 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(2);
   });
 
-  it('does not remember a fetch that throws at once', async () => {
+  it('does not remember a fetch that throws synchronously', async () => {
     const { cache, fetchToken } = setUp();
     fetchToken.mockImplementationOnce(() => {
       throw failed;
@@ -84,7 +84,7 @@ describe('AccessTokenCache', () => {
     await expect(cache.get()).resolves.toBe('t2');
   });
 
-  it('keeps nobody waiting for a renewal', async () => {
+  it('keeps no caller waiting for a renewal', async () => {
     const { cache, fetchToken, at } = setUp();
     await cache.get();
     at(7_000);
@@ -108,7 +108,7 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(3);
   });
 
-  it('tells of a failed renewal, which no caller notices', async () => {
+  it('reports a failed renewal, which no caller notices', async () => {
     let nowMs = 0;
     const onRenewalFailed = jest.fn<(error: unknown) => void>();
     const fetchToken = jest.fn(() => Promise.resolve({ accessToken: 't', expiresInSeconds: 600 }));
@@ -129,7 +129,7 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(2);
   });
 
-  it('counts the life of a token from its answer, not from the question', async () => {
+  it('counts the life of a token from the response, not from the request', async () => {
     const { cache, fetchToken, at } = setUp();
     fetchToken.mockImplementationOnce(() => {
       at(1_000);
@@ -144,7 +144,7 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(2);
   });
 
-  it('serves the old token while its renewal fails, until its end', async () => {
+  it('serves the old token until its end while renewals fail', async () => {
     const { cache, fetchToken, at } = setUp();
     await cache.get();
     fetchToken.mockRejectedValue(failed);
@@ -156,7 +156,7 @@ describe('AccessTokenCache', () => {
     await expect(cache.get()).rejects.toBe(failed);
   });
 
-  it('does not serve an old token that was refused while its renewal ran', async () => {
+  it('does not serve an old token that was rejected during its renewal', async () => {
     const { cache, fetchToken, at } = setUp();
     await cache.get();
     at(7_000);
@@ -166,14 +166,14 @@ describe('AccessTokenCache', () => {
     await expect(cache.get()).rejects.toBe(failed);
   });
 
-  it('fetches another token after the held one was refused', async () => {
+  it('fetches another token after the held one was rejected', async () => {
     const { cache } = setUp();
     cache.invalidate(await cache.get());
     await expect(cache.get()).resolves.toBe('t2');
   });
 
   it.each(['t0', '', 'T1', 't1 '])(
-    'keeps its token when another one, %p, was refused',
+    'keeps its token when another one, %p, was rejected',
     async other => {
       const { cache, fetchToken } = setUp();
       await cache.get();
@@ -197,7 +197,7 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(2);
   });
 
-  it('ends the waiting of the caller who aborts, not the fetch of the others', async () => {
+  it('stops waiting for the caller that aborts, not the fetch of the others', async () => {
     const { cache, fetchToken } = setUp();
     const caller = new AbortController();
     const [aborting, waiting] = [cache.get(caller.signal), cache.get()];
@@ -208,13 +208,13 @@ describe('AccessTokenCache', () => {
     expect(getEventListeners(caller.signal, 'abort')).toEqual([]);
   });
 
-  it('fetches nothing for a caller who has given up already', async () => {
+  it('fetches nothing for a caller that has already aborted', async () => {
     const { cache, fetchToken } = setUp();
     await expect(cache.get(AbortSignal.abort(new Error('gave up')))).rejects.toThrow('gave up');
     expect(fetchToken).not.toHaveBeenCalled();
   });
 
-  it('renews up to a minute later than that, by chance, so that replicas do not renew together', async () => {
+  it('renews up to a minute later at random, so that replicas do not renew together', async () => {
     let nowMs = 0;
     const fetchToken = jest.fn(() =>
       Promise.resolve({ accessToken: 't', expiresInSeconds: 7_200 }),
@@ -244,7 +244,7 @@ describe('AccessTokenCache', () => {
     await expect(cache.get()).resolves.toBe('back');
   });
 
-  it('fails at once, with the code and numbers of the last failure, while the next fetch has to wait', async () => {
+  it('fails at once with the code of the last failure while the next fetch has to wait', async () => {
     const { cache, fetchToken, at } = setUp();
     const refused = new WxCloudStorageError({
       code: 'WX_CLOUD_CREDENTIAL_REFUSED',
@@ -268,7 +268,7 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(3);
   });
 
-  it('lets callers wait out a short while, rather than fail', async () => {
+  it('lets callers wait for a short pause rather than fail', async () => {
     const fetchToken = jest.fn(() => Promise.resolve({ accessToken: 't', expiresInSeconds: 60 }));
     fetchToken.mockRejectedValueOnce(failed).mockRejectedValueOnce(failed);
     const cache = new AccessTokenCache({ fetchToken });
@@ -283,7 +283,7 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(3);
   });
 
-  it('asks for few tokens while every new one is refused', async () => {
+  it('fetches few tokens while every new one is rejected', async () => {
     const { cache, fetchToken, at } = setUp();
     for (let second = 0; second < 600; second += 0.25) {
       at(second);
@@ -297,7 +297,7 @@ describe('AccessTokenCache', () => {
     await expect(cache.get()).rejects.toMatchObject({ code: 'WX_CLOUD_TOKEN_REJECTED' });
   });
 
-  it('is told which token was refused last when it fetches another', async () => {
+  it('passes the last rejected token to the next fetch', async () => {
     const { cache, fetchToken } = setUp();
     cache.invalidate(await cache.get());
     await cache.get();
@@ -307,7 +307,7 @@ describe('AccessTokenCache', () => {
     ]);
   });
 
-  it('starts counting refusals anew once a token was let through', async () => {
+  it('resets the count of rejections once a token was accepted', async () => {
     const { cache, fetchToken } = setUp();
     for (let count = 0; count < 20; count += 1) {
       cache.invalidate(await cache.get());
@@ -317,7 +317,7 @@ describe('AccessTokenCache', () => {
     expect(fetchToken).toHaveBeenCalledTimes(21);
   });
 
-  it('shows no token to an inspection', async () => {
+  it('shows no token in an inspection', async () => {
     const { cache, fetchToken } = setUp();
     fetchToken.mockResolvedValueOnce({ accessToken: 'a-hidden-token', expiresInSeconds: 60 });
     await cache.get();

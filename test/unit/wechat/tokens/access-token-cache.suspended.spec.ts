@@ -9,7 +9,7 @@ import { AccessTokenCache } from '../../../../lib/wechat/tokens/access-token-cac
 import { CloudbaseTokenFile } from '../../../../lib/wechat/tokens/cloudbase-token-file.js';
 import { TokenFetcher } from '../../../../lib/wechat/tokens/token-fetcher.js';
 import { JsonApi } from '../../../../lib/wechat/wechat-api.js';
-import { afterThisTest, NEVER, openTransport, serveAnswer } from '../../support/server.js';
+import { afterThisTest, NEVER, openTransport, serveResponse } from '../../support/server.js';
 
 const HOURS_MS = 3 * 3_600_000;
 const setBack: (() => void)[] = [];
@@ -38,8 +38,8 @@ describe('after a suspension in which the monotonic clock stood still', () => {
     await expect(cache.get()).resolves.toBe('t2');
   });
 
-  it('a token whose answer was read after it is not used past its end', async () => {
-    const { url, requests } = await serveAnswer('{"access_token":"t","expires_in":7200}');
+  it('a token whose response was read afterwards is not used past its end', async () => {
+    const { url, requests } = await serveResponse('{"access_token":"t","expires_in":7200}');
     const api = new JsonApi(openTransport(), { baseUrl: url });
     const auth = {
       type: 'stable-token',
@@ -59,7 +59,7 @@ describe('after a suspension in which the monotonic clock stood still', () => {
     expect(requests).toHaveLength(2);
   });
 
-  it('a link is not handed out past its end', () => {
+  it('a link is not returned past its end', () => {
     const cache = new LinkCache(10);
     const note = cache.beginRequest(['f']);
     cache.keep(note, { fileId: 'f', url: 'u', maxAgeSeconds: 7_200 });

@@ -28,7 +28,7 @@ function writeUnseen(content: string): void {
 }
 
 describe('CloudbaseTokenFile', () => {
-  it('gives what the file holds, without the line break', async () => {
+  it('returns the content of the file without the line break', async () => {
     expect(await tokens.get()).toBe('first');
   });
 
@@ -38,7 +38,7 @@ describe('CloudbaseTokenFile', () => {
     expect(await tokens.get()).toBe('the second');
   });
 
-  it('reads the file again after 10 minutes, whatever can be seen of it', async () => {
+  it('reads the file again after 10 minutes, even if it looks unchanged', async () => {
     utimesSync(file, 1, 1);
     await tokens.get();
     writeUnseen('other\n');
@@ -48,14 +48,14 @@ describe('CloudbaseTokenFile', () => {
     expect(await tokens.get()).toBe('other');
   });
 
-  it('reads the file again after its token was refused', async () => {
+  it('reads the file again after its token was rejected', async () => {
     utimesSync(file, 1, 1);
     tokens.invalidate(await tokens.get());
     writeUnseen('other\n');
     expect(await tokens.get()).toBe('other');
   });
 
-  it('keeps its token when another one was refused', async () => {
+  it('keeps its token when another one was rejected', async () => {
     utimesSync(file, 1, 1);
     await tokens.get();
     writeUnseen('other\n');
@@ -89,11 +89,11 @@ describe('CloudbaseTokenFile', () => {
     });
   });
 
-  it('ends the waiting of a caller who has given up', async () => {
+  it('stops waiting for a caller that aborts', async () => {
     await expect(tokens.get(AbortSignal.abort(new Error('gave up')))).rejects.toThrow('gave up');
   });
 
-  it('shows no token to an inspection', async () => {
+  it('shows no token in an inspection', async () => {
     await tokens.get();
     expect(inspect(tokens, { depth: Infinity, showHidden: true })).not.toContain('first');
     expect(JSON.stringify(tokens)).toBe('{}');

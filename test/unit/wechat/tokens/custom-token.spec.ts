@@ -14,7 +14,7 @@ describe('getCustomToken', () => {
     ['a value', () => GOOD],
     ['a promise', () => Promise.resolve(GOOD)],
     ['more than is needed', () => ({ ...GOOD, scope: 'all' })],
-  ])('takes %s', async (_, getToken) => {
+  ])('accepts %s', async (_, getToken) => {
     await expect(get(getToken)).resolves.toEqual(GOOD);
   });
 
@@ -30,7 +30,7 @@ describe('getCustomToken', () => {
     [{ accessToken: 'a-secret-token', expiresInSeconds: Infinity }],
     [{ accessToken: 'a-secret-token', expiresInSeconds: '60' }],
     [{ access_token: 'a-secret-token', expires_in: 60 }],
-  ])('refuses %j, and does not show it', async given => {
+  ])('rejects %j without showing it', async given => {
     const error = await failureOf(get(() => given));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', retryable: false });
     expect(everythingShownBy(error)).not.toContain('a-secret-token');
@@ -44,7 +44,7 @@ describe('getCustomToken', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('server down'))],
-  ])('reports a function that %s as one that may work later', async (_, getToken) => {
+  ])('reports a function that %s as retryable', async (_, getToken) => {
     expect(await failureOf(get(getToken))).toMatchObject({
       code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
       retryable: true,
@@ -52,7 +52,7 @@ describe('getCustomToken', () => {
     });
   });
 
-  it('does not wait for a function for ever', async () => {
+  it('times out a function that never returns', async () => {
     const caller = new AbortController();
     const token = get(() => new Promise(() => {}), caller.signal);
     caller.abort(new Error('gave up'));

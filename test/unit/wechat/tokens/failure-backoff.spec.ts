@@ -13,7 +13,7 @@ describe('FailureBackoff', () => {
     expect(waits).toEqual([0, 0, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
   });
 
-  it('counts the wait down, and starts over after a success', () => {
+  it('counts the wait down and resets after a success', () => {
     let nowMs = 0;
     const pace = new FailureBackoff(() => nowMs, PACING);
     pace.failed();

@@ -65,8 +65,8 @@ const makeFetcher = (): SharedTokenFetcher =>
 const fetchOne = async (unwanted = NONE, fetcher = makeFetcher()): Promise<string> =>
   (await fetcher.fetch(unwanted, NEVER)).accessToken;
 
-describe('with a store', () => {
-  it('one of fifty processes fetches, and shares the token with its life', async () => {
+describe('SharedTokenFetcher with a store', () => {
+  it('fetches in one of fifty processes and shares the token with its life', async () => {
     const tokens = await Promise.all(Array.from({ length: 50 }, () => fetchOne()));
     expect(new Set(tokens)).toEqual(new Set(['fetched-1']));
     expect(fetchToken).toHaveBeenCalledTimes(1);
@@ -76,7 +76,7 @@ describe('with a store', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('a token that another process fetched is taken over with what is left of its life', async () => {
+  it("takes over another process's token with its remaining life", async () => {
     store.token = { accessToken: 'theirs', expiresInMs: 60_500 };
     nowMs = 7;
     expect(await makeFetcher().fetch(NONE, NEVER)).toEqual({
@@ -91,13 +91,13 @@ describe('with a store', () => {
     ['was refused', { rejected: 'theirs', held: undefined }, LIFE_MS],
     ['is the one to be renewed', { rejected: undefined, held: 'theirs' }, LIFE_MS],
     ['lives for less than ten seconds', NONE, 9_999],
-  ])('a token that %s is replaced', async (_, unwanted, expiresInMs) => {
+  ])('replaces a token that %s', async (_, unwanted, expiresInMs) => {
     store.token = { accessToken: 'theirs', expiresInMs };
     expect(await fetchOne(unwanted)).toBe('fetched-1');
     expect(fetchToken).toHaveBeenCalledWith(unwanted, NEVER);
   });
 
-  it('a process waits while another one fetches, and takes what that brings', async () => {
+  it('waits while another process fetches, and takes its token', async () => {
     store.isLocked = true;
     const waiting = fetchOne();
     await until(() => store.lock.mock.calls.length > 1, 'a second look');
@@ -106,7 +106,7 @@ describe('with a store', () => {
     expect(fetchToken).not.toHaveBeenCalled();
   });
 
-  it('a process that waits fetches when the other one has brought nothing', async () => {
+  it('fetches when the other process has stored nothing', async () => {
     store.isLocked = true;
     const waiting = fetchOne();
     await until(() => store.lock.mock.calls.length > 1, 'a second look');
@@ -114,14 +114,14 @@ describe('with a store', () => {
     expect(await waiting).toBe('fetched-1');
   });
 
-  it('the lock is given back when the fetch fails', async () => {
+  it('releases the lock when the fetch fails', async () => {
     fetchToken.mockRejectedValueOnce(new Error('WeChat is down'));
     await expect(fetchOne()).rejects.toThrow('WeChat is down');
     expect(store.isLocked).toBe(false);
     expect(await fetchOne()).toBe('fetched-1');
   });
 
-  it('the waiting ends with the signal', async () => {
+  it('stops waiting when the signal is aborted', async () => {
     store.isLocked = true;
     const caller = new AbortController();
     const waiting = makeFetcher().fetch(NONE, caller.signal);
@@ -130,7 +130,7 @@ describe('with a store', () => {
   });
 });
 
-describe('with a store that refuses a token, as another process has a newer lock', () => {
+describe('SharedTokenFetcher with a token rejected for a newer lock', () => {
   const refuseOnce = (): void => {
     store.set.mockImplementationOnce(() => {
       store.isLocked = true;
@@ -142,7 +142,7 @@ describe('with a store that refuses a token, as another process has a newer lock
     );
   };
 
-  it('the token of that process is used, once it is there', async () => {
+  it('uses the token of that process once it is stored', async () => {
     refuseOnce();
     const waiting = fetchOne();
     await until(() => store.lock.mock.calls.length > 1, 'a second look');
@@ -151,7 +151,7 @@ describe('with a store that refuses a token, as another process has a newer lock
     expect(fetchToken).toHaveBeenCalledTimes(1);
   });
 
-  it('another one is fetched when that process brings none', async () => {
+  it('fetches another one when that process stores none', async () => {
     refuseOnce();
     const waiting = fetchOne();
     await until(() => store.lock.mock.calls.length > 1, 'a second look');
@@ -160,7 +160,7 @@ describe('with a store that refuses a token, as another process has a newer lock
     expect(store.token).toMatchObject({ accessToken: 'fetched-2' });
   });
 
-  it.each(['get', 'lock'] as const)('the refused one is used when %s fails then', async method => {
+  it.each(['get', 'lock'] as const)('uses the rejected one when %s fails then', async method => {
     refuseOnce();
     const waiting = fetchOne();
     await until(() => fetchToken.mock.calls.length === 1, 'the fetch');
@@ -169,18 +169,18 @@ describe('with a store that refuses a token, as another process has a newer lock
     expect(fetchToken).toHaveBeenCalledTimes(1);
   });
 
-  it('a second one is used although it is refused too', async () => {
+  it('uses a second one although it is rejected too', async () => {
     store.set.mockResolvedValue(false);
     expect(await fetchOne()).toBe('fetched-2');
     expect(fetchToken).toHaveBeenCalledTimes(2);
   });
 });
 
-describe('with a store that fails', () => {
+describe('SharedTokenFetcher with a failing store', () => {
   const failing = (): Promise<never> => Promise.reject(new Error('redis://user:hidden@host'));
 
   it.each(['get', 'lock'] as const)(
-    'in %s a process fetches for itself, and leaves the store alone for five seconds',
+    'fetches without the store and avoids it for five seconds when it fails in %s',
     async method => {
       store[method].mockImplementation(failing);
       const fetcher = makeFetcher();
@@ -198,28 +198,31 @@ describe('with a store that fails', () => {
     },
   );
 
-  it.each(['set', 'release'])('in %s the token is good all the same', async method => {
-    const { lock } = store;
-    const broken = { fence: store.fence, release: failing };
-    const breaks: Record<string, () => void> = {
-      set: () => store.set.mockImplementation(failing),
-      release: () => lock.mockResolvedValue(broken),
-    };
-    breaks[method]?.();
-    expect(await fetchOne()).toBe('fetched-1');
-  });
+  it.each(['set', 'release'])(
+    'still returns the token when the store fails in %s',
+    async method => {
+      const { lock } = store;
+      const broken = { fence: store.fence, release: failing };
+      const breaks: Record<string, () => void> = {
+        set: () => store.set.mockImplementation(failing),
+        release: () => lock.mockResolvedValue(broken),
+      };
+      breaks[method]?.();
+      expect(await fetchOne()).toBe('fetched-1');
+    },
+  );
 
-  it('by not answering a process fetches for itself, and gives a lock back that comes too late', async () => {
+  it('fetches without a store that does not respond, and releases a late lock', async () => {
     const release = jest.fn(() => Promise.resolve());
-    let answer: (lock: { fence: number; release: () => Promise<void> }) => void = () => {};
-    store.lock.mockReturnValue(new Promise(resolve => (answer = resolve)));
+    let response: (lock: { fence: number; release: () => Promise<void> }) => void = () => {};
+    store.lock.mockReturnValue(new Promise(resolve => (response = resolve)));
     expect(await fetchOne()).toBe('fetched-1');
-    answer({ fence: 1, release });
+    response({ fence: 1, release });
     await until(() => release.mock.calls.length === 1, 'the lock to be given back');
     expect(warnings).toEqual([expect.stringContaining('did not answer within 1000 ms')]);
   });
 
-  it('a process fetches less and less often for itself', async () => {
+  it('fetches less and less often without the store', async () => {
     store.get.mockImplementation(failing);
     const fetcher = makeFetcher();
     const errors: unknown[] = [];
@@ -238,7 +241,7 @@ describe('with a store that fails', () => {
     expect(count).toBeLessThan(300);
   });
 
-  it('a failure of WeChat is not taken for one of the store', async () => {
+  it('does not count a failure of WeChat as one of the store', async () => {
     fetchToken.mockRejectedValue(new Error('WeChat is down'));
     await expect(fetchOne()).rejects.toThrow('WeChat is down');
     expect(fetchToken).toHaveBeenCalledTimes(1);

@@ -8,7 +8,7 @@ import {
   onlyOf,
   openTransport,
   type SeenRequest,
-  serveAnswer,
+  serveResponse,
 } from '../../support/server.js';
 
 const APP_SECRET = 'the/App+Secret&Va1ue';
@@ -18,12 +18,12 @@ function authOf(type: ResolvedTokenCallAuth['type']): ResolvedTokenCallAuth {
   return { type, appid: 'wx0123456789abcdef', secret: new Secret(APP_SECRET), store: undefined };
 }
 
-async function fetchAnswered(
+async function fetchResponse(
   type: ResolvedTokenCallAuth['type'],
   body: string,
   status = 200,
 ): Promise<{ token: Promise<unknown>; requests: SeenRequest[] }> {
-  const { url, requests } = await serveAnswer(body, { status });
+  const { url, requests } = await serveResponse(body, { status });
   const api = new JsonApi(openTransport(), { baseUrl: url });
   return { token: fetchAccessToken(api, authOf(type), { signal: NEVER }), requests };
 }
@@ -31,8 +31,8 @@ async function fetchAnswered(
 const GOOD = '{"access_token":"t","expires_in":7200}';
 
 describe('fetchAccessToken', () => {
-  it('posts the stable token call as JSON, with nothing in the address', async () => {
-    const { token, requests } = await fetchAnswered('stable-token', GOOD);
+  it('posts the stable token call as JSON without a query', async () => {
+    const { token, requests } = await fetchResponse('stable-token', GOOD);
     await expect(token).resolves.toEqual({ accessToken: 't', expiresInSeconds: 7_200 });
     expect(onlyOf(requests)).toMatchObject({ method: 'POST', url: '/cgi-bin/stable_token' });
     expect(JSON.parse(onlyOf(requests).body.toString())).toEqual({
@@ -42,8 +42,8 @@ describe('fetchAccessToken', () => {
     });
   });
 
-  it('gets the classic token call with everything in the query', async () => {
-    const { token, requests } = await fetchAnswered('access-token', GOOD);
+  it('sends the classic token call with everything in the query', async () => {
+    const { token, requests } = await fetchResponse('access-token', GOOD);
     await expect(token).resolves.toEqual({ accessToken: 't', expiresInSeconds: 7_200 });
     const address = new URL(onlyOf(requests).url, 'http://x');
     expect([onlyOf(requests).method, address.pathname]).toEqual(['GET', '/cgi-bin/token']);
@@ -54,9 +54,9 @@ describe('fetchAccessToken', () => {
     });
   });
 
-  it.each(kinds)('reports a refused secret of a %s call as such', async type => {
+  it.each(kinds)('reports a rejected secret of a %s call', async type => {
     const body = JSON.stringify({ errcode: 40001, errmsg: `invalid ${APP_SECRET} rid: 1-2` });
-    const { token } = await fetchAnswered(type, body);
+    const { token } = await fetchResponse(type, body);
     const error = await failureOf(token);
     expect(error).toMatchObject({ code: 'WX_CLOUD_CREDENTIAL_REFUSED', requestId: '1-2' });
     expect(everythingShownBy(error)).not.toContain(APP_SECRET);
@@ -70,17 +70,20 @@ describe('fetchAccessToken', () => {
       [type, 'no life left', `{"access_token":"${APP_SECRET}","expires_in":0}`],
       [type, 'a list', `["${APP_SECRET}"]`],
     ]),
-  )('a %s answer with %s is malformed and not shown', async (type, _, body) => {
-    const { token } = await fetchAnswered(type as ResolvedTokenCallAuth['type'], String(body));
+  )('rejects a %s response with %s without showing it', async (type, _, body) => {
+    const { token } = await fetchResponse(type as ResolvedTokenCallAuth['type'], String(body));
     const error = await failureOf(token);
     expect(error).toMatchObject({ code: 'WX_CLOUD_RESPONSE_MALFORMED' });
     expect(everythingShownBy(error)).not.toContain(APP_SECRET);
   });
 
-  it.each(kinds)('the secret is not in the error when a gateway echoes a %s call', async type => {
-    const { token } = await fetchAnswered(type, `<p>you sent secret ${APP_SECRET}</p>`, 502);
-    const error = await failureOf(token);
-    expect(error).toMatchObject({ code: 'WX_CLOUD_API_FAILED', retryable: true });
-    expect(everythingShownBy(error)).not.toContain(APP_SECRET);
-  });
+  it.each(kinds)(
+    'keeps the secret out of the error when a gateway echoes a %s call',
+    async type => {
+      const { token } = await fetchResponse(type, `<p>you sent secret ${APP_SECRET}</p>`, 502);
+      const error = await failureOf(token);
+      expect(error).toMatchObject({ code: 'WX_CLOUD_API_FAILED', retryable: true });
+      expect(everythingShownBy(error)).not.toContain(APP_SECRET);
+    },
+  );
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ForcedRefreshBudget } from '../../../../lib/wechat/tokens/token-fetcher.js';
 
 describe('ForcedRefreshBudget', () => {
-  it('gives one time in 30 seconds', () => {
+  it('allows one refresh in 30 seconds', () => {
     let nowMs = 0;
     const budget = new ForcedRefreshBudget(() => nowMs);
     const takenAt = [0, 1, 29_999, 30_000, 59_999, 60_000].map(atMs => {
@@ -12,7 +12,7 @@ describe('ForcedRefreshBudget', () => {
     expect(takenAt).toEqual([true, false, false, true, false, true]);
   });
 
-  it('gives 20 times in 24 hours', () => {
+  it('allows 20 refreshes in 24 hours', () => {
     let nowMs = 0;
     const budget = new ForcedRefreshBudget(() => nowMs);
     const takeEveryMinute = (times: number): number =>

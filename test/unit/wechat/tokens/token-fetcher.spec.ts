@@ -6,12 +6,12 @@ import { NEVER, openTransport, readRequest, serve } from '../../support/server.j
 
 interface Setup {
   readonly fetcher: TokenFetcher;
-  /** Whether each call was forced, in their order. */
+  /** Whether each call was forced, in order. */
   readonly calls: boolean[];
   pass(ms: number): void;
 }
 
-/** A stable token call that answers the same token until a new one is forced. */
+/** A stable token call that returns the same token until a new one is forced. */
 async function setUp(type: ResolvedTokenCallAuth['type']): Promise<Setup> {
   let [current, nowMs] = [1, 0];
   const calls: boolean[] = [];
@@ -29,7 +29,7 @@ async function setUp(type: ResolvedTokenCallAuth['type']): Promise<Setup> {
 }
 
 describe('TokenFetcher', () => {
-  it('does not force a token when the answer is another one than the refused', async () => {
+  it('does not force a token when the response differs from the rejected one', async () => {
     const { fetcher, calls } = await setUp('stable-token');
     for (const rejected of [undefined, 'older'])
       expect(await fetcher.fetch({ rejected: rejected, held: undefined }, NEVER)).toMatchObject({
@@ -38,7 +38,7 @@ describe('TokenFetcher', () => {
     expect(calls).toEqual([false, false]);
   });
 
-  it('forces a new token when the stable call answers the refused one again', async () => {
+  it('forces a new token when the stable call returns the rejected one again', async () => {
     const { fetcher, calls } = await setUp('stable-token');
     expect(await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER)).toMatchObject({
       accessToken: 't2',
@@ -47,7 +47,7 @@ describe('TokenFetcher', () => {
     expect(calls).toEqual([false, true]);
   });
 
-  it('forces at most one in 30 seconds, and hands out the refused one meanwhile', async () => {
+  it('forces one token in 30 seconds at most, and returns the rejected one meanwhile', async () => {
     const { fetcher, calls, pass } = await setUp('stable-token');
     await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER);
     pass(29_999);
@@ -61,7 +61,7 @@ describe('TokenFetcher', () => {
     expect(calls).toEqual([false, true, false, false, true]);
   });
 
-  it('never forces a classic token, as each is a new one anyway', async () => {
+  it('never forces a classic token, as each one is new', async () => {
     const { fetcher, calls } = await setUp('access-token');
     expect(await fetcher.fetch({ rejected: 't1', held: undefined }, NEVER)).toMatchObject({
       accessToken: 't1',
