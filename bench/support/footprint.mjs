@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** How many packages a package brings at run time, without itself and its peers, and how much they take on the disk. */
-export function footprintOf(folder) {
+function footprintOf(folder) {
   const found = new Map();
   const visit = from => {
     const { dependencies = {} } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));

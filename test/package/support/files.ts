@@ -36,7 +36,7 @@ export interface EntryFiles {
 }
 
 /** The files that an entry of a package leads to, by condition. */
-export type PackageEntry = Readonly<Record<'module-sync' | 'require' | 'default', EntryFiles>>;
+type PackageEntry = Readonly<Record<'module-sync' | 'require' | 'default', EntryFiles>>;
 
 /** The members of a package.json that these tests read. */
 export interface PackageManifest {

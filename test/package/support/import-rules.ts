@@ -3,7 +3,7 @@ import { importsOf, type ModuleImport, packageNameOf } from './imports.js';
 import type { SourceFile } from './syntax-tree.js';
 
 /** The imports that the files of a row may have, besides each other and `node:*`. */
-export interface FolderRule {
+interface FolderRule {
   /** Other rows: folders of the tree, or files that have a row of their own. */
   readonly folders: readonly string[];
   /** Single files of the tree. */

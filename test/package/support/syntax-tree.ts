@@ -9,7 +9,7 @@ export interface SyntaxNode {
 }
 
 /** A comment of a source file, without its marks. */
-export interface SourceComment {
+interface SourceComment {
   readonly type: 'Line' | 'Block';
   readonly value: string;
   readonly start: number;

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import type { Arbitrary } from 'fast-check';
 
 /** One part of a form that is to be read as it was written. */
-export interface WrittenPart {
+interface WrittenPart {
   readonly name: string;
   /** Makes it a file. */
   readonly fileName?: string | undefined;
@@ -22,12 +22,12 @@ const BOUNDARY_CHARACTERS = "abzABZ019'()+_,-./:=?";
 const UNCLEAR = /%(?:0a|0d|22)|[\\/[\]]/i;
 
 /** A boundary that a form may have. */
-export const boundaries: Arbitrary<string> = fc
+const boundaries: Arbitrary<string> = fc
   .string({ unit: fc.constantFrom(...BOUNDARY_CHARACTERS), minLength: 1, maxLength: 70 })
   .filter(boundary => !boundary.endsWith('-'));
 
 /** Names of any characters, control characters included. */
-export const names: Arbitrary<string> = fc
+const names: Arbitrary<string> = fc
   .oneof(
     fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
     fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }),

@@ -71,7 +71,7 @@ const SMALL_PARTS: readonly Part[] = [
   { head: textHead('after'), content: Buffer.from('x') },
 ];
 /** One whose every offset is tried. */
-export const SMALL_FORM: HostileForm = {
+const SMALL_FORM: HostileForm = {
   family: 'small',
   contentType: `multipart/form-data; boundary=${SMALL_BOUNDARY}`,
   body: encodeParts(SMALL_BOUNDARY, SMALL_PARTS),

@@ -22,7 +22,7 @@ export interface BridgedRequest {
 }
 
 /** The response of a bridge. */
-export interface BridgedResponse {
+interface BridgedResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, unknown>>;
   readonly body: string;

@@ -5,14 +5,14 @@ import { Readable } from 'node:stream';
 import { request as undiciRequest } from 'undici';
 
 /** What a client without end was answered, and how much it could send until its connection was closed. */
-export interface EndlessAnswer {
+interface EndlessAnswer {
   readonly status: number;
   readonly text: string;
   readonly sentBytes: number;
 }
 
 /** What a client without end sends: its beginning, and then the same piece again and again. */
-export interface EndlessForm {
+interface EndlessForm {
   readonly url: string;
   readonly contentType: string;
   readonly beginning: Buffer;

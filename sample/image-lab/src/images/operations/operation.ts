@@ -2,7 +2,7 @@
 export const POSITIONS = ['southeast', 'southwest', 'northeast', 'northwest', 'centre'] as const;
 
 /** Where a watermark goes. */
-export type Position = (typeof POSITIONS)[number];
+type Position = (typeof POSITIONS)[number];
 
 /** What can be done with an image, with all its options. */
 export type Operation =
