@@ -1,30 +1,24 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { HTTP_RESPONSES } from '../../lib/http/http-exception.js';
 import { REPLACED_UPLOAD_OPTIONS } from '../../lib/http/option-checks.js';
 import { completeLimits } from '../../lib/http/upload/upload-options.js';
 import * as publicApi from '../../lib/index.js';
 import type { WxCloudStorageOptions } from '../../lib/options/options.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
-import { runToEnd } from '../support/child.js';
-import { builtPackage, filesBelow, manifestOf, ROOT } from './support/files.js';
+import { filesBelow, manifestOf, ROOT } from './support/files.js';
 import { anchorsOf, linksOf, type PageLink } from './support/page-links.js';
 import {
   blocksOf,
   bothOf,
+  CONTENTS,
   GUIDES,
   outlineOf,
+  PAIRS,
   plain,
+  READMES,
   type Row,
   rowsOf,
   sectionsOf,
@@ -32,9 +26,6 @@ import {
 } from './support/pages.js';
 import { nodeAt, nodesAt, parseSource, textAt, withDescendants } from './support/syntax-tree.js';
 
-const READMES = ['README.md', 'README.zh-CN.md'] as const;
-const CONTENTS = ['docs/README.md', 'docs/README.zh-CN.md'] as const;
-const PAIRS = [READMES, CONTENTS, ...GUIDES.map(bothOf)];
 const LANGUAGES = [
   ['English', 0],
   ['Chinese', 1],
@@ -322,37 +313,6 @@ describe.each(PAIRS)('%s and %s', (english, chinese) => {
   });
 });
 
-describe('the code of all pages', () => {
-  let workplace: string;
-
-  beforeAll(() => {
-    builtPackage();
-    workplace = mkdtempSync(join(tmpdir(), 'readme-'));
-    symlinkSync(join(ROOT, 'node_modules'), join(workplace, 'node_modules'));
-    writeFileSync(join(workplace, 'package.json'), '{ "private": true, "type": "module" }');
-    writeFileSync(join(workplace, 'tsconfig.json'), JSON.stringify(CONFIGURATION));
-    writeFileSync(join(workplace, 'control.ts'), 'export const wrong: string = 1;\n');
-    writeFileSync(join(workplace, 'not-installed.d.ts'), NOT_INSTALLED);
-    for (const [page] of PAIRS) {
-      // Each page has files of its own, which may have the names of another page's.
-      const folder = join(workplace, page.replaceAll('/', '-'));
-      mkdirSync(folder);
-      for (const { file, text } of blocksOf(page)) writeFileSync(join(folder, file), text);
-    }
-  });
-
-  afterAll(() => {
-    rmSync(workplace, { recursive: true, force: true });
-  });
-
-  it('compiles, at the strict end', async () => {
-    // The one mistake, put there on purpose, proves that the compiler did look.
-    expect(await typeErrorsOf(workplace)).toEqual([
-      expect.stringMatching(/^control\.ts\(1,14\): /),
-    ]);
-  });
-});
-
 /** The pages to which the line below a page's title leads. */
 function topLinksOf(path: string): readonly string[] {
   const top = textOf(path).split('\n')[2] ?? '';
@@ -372,77 +332,6 @@ function inChinese(page: string): string {
 function isDead({ target, anchor }: PageLink): boolean {
   if (!existsSync(join(ROOT, target))) return true;
   return anchor !== undefined && !anchorsOf(textOf(target)).includes(anchor);
-}
-
-/** The parts of packages that are not installed here, as far as the examples use them. */
-const NOT_INSTALLED = `declare module '@nestjs/config' {
-  export class ConfigModule {}
-  export class ConfigService {
-    getOrThrow<T = any>(propertyPath: string): Exclude<T, undefined>;
-  }
-}
-declare module '@cloudbase/node-sdk' {
-  interface CloudBase {
-    uploadFile(file: { cloudPath: string; fileContent: Buffer }): Promise<{ fileID: string }>;
-    getTempFileURL(files: {
-      fileList: string[];
-    }): Promise<{ fileList: { fileID: string; tempFileURL: string }[] }>;
-  }
-  interface CloudBaseOptions {
-    env: string | undefined;
-    secretId: string | undefined;
-    secretKey: string | undefined;
-  }
-  const cloudbase: { init(options: CloudBaseOptions): CloudBase };
-  export default cloudbase;
-}
-declare module '@aws-sdk/client-s3' {
-  export class S3Client {
-    constructor(options: { region: string });
-  }
-}
-declare module 'multer-s3' {
-  import type { StorageEngine } from 'multer';
-  interface Options {
-    s3: import('@aws-sdk/client-s3').S3Client;
-    bucket: string;
-    contentType?(req: Express.Request, file: Express.Multer.File, callback: Function): void;
-    key?(
-      req: Express.Request,
-      file: Express.Multer.File,
-      callback: (error: any, key?: string) => void,
-    ): void;
-  }
-  function s3Storage(options: Options): StorageEngine;
-  namespace s3Storage {
-    function AUTO_CONTENT_TYPE(): void;
-  }
-  export = s3Storage;
-}`;
-
-const CONFIGURATION = {
-  compilerOptions: {
-    target: 'ES2022',
-    module: 'NodeNext',
-    strict: true,
-    noUncheckedIndexedAccess: true,
-    exactOptionalPropertyTypes: true,
-    noPropertyAccessFromIndexSignature: true,
-    isolatedModules: true,
-    experimentalDecorators: true,
-    emitDecoratorMetadata: true,
-    skipLibCheck: true,
-    noEmit: true,
-    types: ['node', 'jest'],
-  },
-};
-
-async function typeErrorsOf(folder: string): Promise<readonly string[]> {
-  const compiler = join(ROOT, 'node_modules/typescript/lib/tsc.js');
-  const { stdout } = await runToEnd(process.execPath, [compiler, '--pretty', 'false'], {
-    cwd: folder,
-  }).catch((error: { stdout: string }) => error);
-  return stdout.split('\n').filter(line => line !== '' && !line.startsWith(' '));
 }
 
 /** The code that a cell begins with; undefined when it begins with words. */

@@ -3,6 +3,7 @@ import {
   childrenOf,
   nodeAt,
   nodesAt,
+  type SourceComment,
   type SourceFile,
   type SyntaxNode,
   textAt,
@@ -12,7 +13,7 @@ import {
 export type SourceTree = ReadonlyMap<string, SourceFile>;
 
 /** One name that a file exports, and the file and statements that declare it. */
-interface ExportedName {
+export interface ExportedName {
   readonly name: string;
   readonly file: SourceFile;
   readonly statements: readonly SyntaxNode[];
@@ -37,7 +38,8 @@ export function exportedNamesOf(tree: SourceTree, entry: string): readonly strin
   return [...new Set(exportsOf(tree, entry).map(({ name }) => name))];
 }
 
-function exportsOf(tree: SourceTree, path: string): readonly ExportedName[] {
+/** The exports of a file with their declarations, followed through re-exports of the tree. */
+export function exportsOf(tree: SourceTree, path: string): readonly ExportedName[] {
   const file = tree.get(path);
   if (file === undefined) throw new Error(`${path} does not exist`);
   return nodesAt(file.program, 'body').flatMap(statement => {
@@ -88,7 +90,8 @@ function declarationsOf(tree: SourceTree, file: SourceFile, name: string): reado
     });
 }
 
-function declarationOf(statement: SyntaxNode): SyntaxNode {
+/** The declaration of a statement that exports it, or the statement itself. */
+export function declarationOf(statement: SyntaxNode): SyntaxNode {
   return nodeAt(statement, 'declaration') ?? statement;
 }
 
@@ -198,18 +201,26 @@ function memberName(node: SyntaxNode): string {
   return String(left?.['name'] ?? left?.['value'] ?? `[${left?.type ?? node.type}]`);
 }
 
-/** True if the last thing before a node and its decorators is a doc comment with text. */
 function isDocumented(file: SourceFile, node: SyntaxNode): boolean {
+  return /\p{L}/u.test(docCommentOf(file, node)?.value ?? '');
+}
+
+/** The doc comment that is the last thing before a node and its decorators. */
+export function docCommentOf(file: SourceFile, node: SyntaxNode): SourceComment | undefined {
   const decorators = [
     ...nodesAt(node, 'decorators'),
     ...nodesAt(declarationOf(node), 'decorators'),
   ];
   const start = Math.min(node.start, ...decorators.map(decorator => decorator.start));
-  return file.comments.some(
+  return file.comments.find(
     comment =>
-      comment.type === 'Block' &&
-      /^\*[\s\S]*[\p{L}]/u.test(comment.value) &&
+      isDocComment(comment) &&
       comment.end <= start &&
       file.text.slice(comment.end, start).trim() === '',
   );
+}
+
+/** True for comments that editors show with a name. */
+export function isDocComment({ type, value }: SourceComment): boolean {
+  return type === 'Block' && value.startsWith('*');
 }

@@ -25,6 +25,16 @@ export const bothOf = (guide: string): readonly [string, string] => [
   `docs/${guide}.zh-CN.md`,
 ];
 
+export const READMES = ['README.md', 'README.zh-CN.md'] as const;
+export const CONTENTS = ['docs/README.md', 'docs/README.zh-CN.md'] as const;
+
+/** Every page that is there in English and in Chinese. */
+export const PAIRS: readonly (readonly [string, string])[] = [
+  READMES,
+  CONTENTS,
+  ...GUIDES.map(bothOf),
+];
+
 /** The cells of one line of a table, trimmed. */
 export type Row = readonly string[];
 

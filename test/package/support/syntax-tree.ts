@@ -9,7 +9,7 @@ export interface SyntaxNode {
 }
 
 /** A comment of a source file, without its marks. */
-interface SourceComment {
+export interface SourceComment {
   readonly type: 'Line' | 'Block';
   readonly value: string;
   readonly start: number;
