@@ -234,7 +234,7 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Responses a request with a file: with its bytes, and all that HTTP has for that (parts,
+   * Responds to a request with a file: with its bytes, and all that HTTP has for that (parts,
    * conditions, `HEAD`, the file's name), or with a redirect to a temporary link. Takes the request
    * and response of Express or Fastify as a handler gets them from `@Req()` and `@Res()`, without
    * `passthrough`, and resolves once the answer is sent or the client has gone.

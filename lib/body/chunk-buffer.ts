@@ -1,6 +1,6 @@
 import { type MemoryBudget, MemoryShare } from './memory-budget.js';
 
-/** ChunkReader smaller than this are gathered, as each piece costs more than its bytes. */
+/** Chunks smaller than this are gathered, as each piece costs more than its bytes. */
 const BLOCK_BYTES = 4_096;
 /**
  * The first block of a few bytes; the next ones are as large as all before, so that no more than
@@ -10,7 +10,7 @@ const LEAST_BLOCK_BYTES = 64;
 
 /**
  * Bytes in memory, appended piece by piece, and counted towards the memory budget until they are
- * taken or let go of. ChunkReader are copied, as their source may fill its buffer again or have cut them
+ * taken or let go of. Chunks are copied, as their source may fill its buffer again or have cut them
  * from a larger one; small ones share a block, so that a body that comes byte by byte takes hardly
  * more than its bytes. A piece that its source has given away is kept as it is when it is most of
  * its buffer.

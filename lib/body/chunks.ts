@@ -68,7 +68,7 @@ export function copyChunks(chunks: ChunkReader): ChunkReader {
 }
 
 /**
- * ChunkReader that were read already, and then those that are still to come. `onResumed` is called once
+ * Chunks that were read already, and then those that are still to come. `onResumed` is called once
  * none of those that were read is held any more.
  */
 export function resumeChunks(

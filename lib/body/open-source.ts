@@ -31,7 +31,7 @@ import {
 export type WxCloudUploadSource =
   Uint8Array | string | Blob | Readable | ReadableStream | AsyncIterable<Uint8Array | string>;
 
-/** ChunkReader that come one after the other, and that their source does not touch again. */
+/** Chunks that come one after the other, and that their source does not touch again. */
 export interface QueuedSource extends AsyncIterable<Uint8Array> {
   /** True when its memory is wanted for something else. */
   readonly isAsked: boolean;
@@ -52,7 +52,7 @@ interface SourceWithSize {
 }
 
 interface QueuedInput {
-  /** ChunkReader that may be there as a whole already. */
+  /** Chunks that may be there as a whole already. */
   readonly queue: QueuedSource;
   /** As {@link SourceWithSize.size}. */
   readonly size: number | undefined;

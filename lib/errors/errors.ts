@@ -80,9 +80,13 @@ export class WxCloudStorageError extends Error {
    */
   declare readonly upstreamStatus?: number;
 
-  /** Builds an error from its named parts; absent parts leave no field behind. */
+  /**
+   * Builds an error from its named parts. Absent parts leave no field behind. The message ends with
+   * the place in the package's documents that explains the code.
+   */
   constructor(parts: WxCloudStorageErrorParts) {
-    super(redact(parts.message), parts.cause === undefined ? undefined : { cause: parts.cause });
+    const message = `${redact(parts.message)}${linkFor(parts.code)}`;
+    super(message, parts.cause === undefined ? undefined : { cause: parts.cause });
     // JSON and structured loggers take an error's own enumerable fields alone.
     Object.defineProperty(this, 'message', { enumerable: true });
     this.name = new.target.name;
@@ -94,6 +98,17 @@ export class WxCloudStorageError extends Error {
     if (parts.requestId !== undefined) this.requestId = parts.requestId;
     if (parts.upstreamStatus !== undefined) this.upstreamStatus = parts.upstreamStatus;
   }
+}
+
+/** The end of every message. The path is that of the installed package. */
+function linkFor(code: WxCloudStorageErrorCode): string {
+  return ` (nestjs-wx-cloud-storage/docs/errors.md#${code.toLowerCase()})`;
+}
+
+/** The message of an error without the link at its end, for clients and for other messages. */
+export function messageWithoutLink({ code, message }: WxCloudStorageError): string {
+  const link = linkFor(code);
+  return message.endsWith(link) ? message.slice(0, -link.length) : message;
 }
 
 /** The named parts of an {@link OptionsInvalidError}. */

@@ -9,7 +9,11 @@ import {
 import { BaseExceptionFilter } from '@nestjs/core';
 import { type Observable, throwError } from 'rxjs';
 import { LOG_CONTEXT } from '../diagnostics.js';
-import { WxCloudStorageError, type WxCloudStorageErrorCode } from '../errors/errors.js';
+import {
+  messageWithoutLink,
+  WxCloudStorageError,
+  type WxCloudStorageErrorCode,
+} from '../errors/errors.js';
 import { innerError, isError, redact } from '../errors/redaction.js';
 import { elapsedMs } from '../operations/deadline.js';
 import { rawRequestOf, RequestProperty } from './application-registry.js';
@@ -219,7 +223,7 @@ export const HTTP_RESPONSES: Readonly<Record<WxCloudStorageErrorCode, HttpRespon
  */
 export function toHttpException(error: unknown): unknown {
   if (!(error instanceof WxCloudStorageError)) return error;
-  const { status, message = error.message } = HTTP_RESPONSES[error.code];
+  const { status, message = messageWithoutLink(error) } = HTTP_RESPONSES[error.code];
   const body = { statusCode: status, message, error: reasonPhrase(status), errorCode: error.code };
   return new HttpException(body, status, { cause: error });
 }
@@ -230,7 +234,7 @@ function reasonPhrase(status: HttpStatus): string {
 }
 
 /**
- * Responses errors of this package that a handler lets through, on routes without one of its
+ * Responds to errors of this package that a handler lets through, on routes without one of its
  * interceptors, with the status of their code, and logs those that are a 5xx. Message handlers,
  * gateways and resolvers are answered with the same text, and no status. Use it as
  * `app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter()))`, or as a provider of

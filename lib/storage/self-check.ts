@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { WxCloudStorageError } from '../errors/errors.js';
+import { messageWithoutLink, WxCloudStorageError } from '../errors/errors.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { deleteLeftovers, reportOrphans } from './clean-up.js';
 import { downloadToBuffer } from './download.js';
@@ -138,7 +138,7 @@ const NOT_TRIED = { write: SKIPPED, read: SKIPPED, delete: SKIPPED };
 
 function notDeleted(fileId: string, cause: WxCloudStorageError): WxCloudStorageError {
   const { code, retryable, errcode, errmsg, endpoint, requestId, upstreamStatus } = cause;
-  const message = `checking: the object ${fileId} may remain, as its deletion failed. ${cause.message} Then delete it.`;
+  const message = `checking: the object ${fileId} may remain, as its deletion failed. ${messageWithoutLink(cause)} Then delete it.`;
   const origin = { errcode, errmsg, endpoint, requestId, upstreamStatus };
   return new WxCloudStorageError({ code, message, retryable, ...origin, cause });
 }

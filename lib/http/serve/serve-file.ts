@@ -60,7 +60,7 @@ export async function toStreamableFile(
   });
 }
 
-/** Responses a request with a file, or with a redirect to it. */
+/** Responds to a request with a file, or with a redirect to it. */
 export async function respondWithFile(
   files: WxCloudFileSource,
   fileId: string,

@@ -140,7 +140,7 @@ export interface WxCloudServeOptions extends WxCloudServedFileOptions {
    */
   readonly cacheControl?: string | undefined;
   /**
-   * Responses 302 to a temporary link in place of the bytes, which then do not pass through the
+   * Responds with 302 to a temporary link in place of the bytes, which then do not pass through the
    * application; name and disposition are the storage's. @defaultValue false
    */
   readonly redirect?:

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { WxCloudStorageError } from '../../errors/errors.js';
+import { messageWithoutLink, WxCloudStorageError } from '../../errors/errors.js';
 import { elapsedMs, untilAborted } from '../../operations/deadline.js';
 import type { FetchedToken, TokenSource } from '../wechat-api.js';
 import { FailureBackoff } from './failure-backoff.js';
@@ -289,7 +289,7 @@ function stillFailing(last: unknown, waitMs: number): unknown {
   const { code, retryable, errcode, errmsg, endpoint, requestId, upstreamStatus } = last;
   return new WxCloudStorageError({
     code,
-    message: `${last.message} It failed several times in a row, so it is tried again in ${toSeconds(waitMs)}.`,
+    message: `${messageWithoutLink(last)} It failed several times in a row, so it is tried again in ${toSeconds(waitMs)}.`,
     retryable,
     errcode,
     errmsg,

@@ -240,7 +240,7 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     expect(line?.text).toMatch(
       new RegExp(
         `^POST /albums/:id/${path}: 502 WX_CLOUD_UPLOAD_REJECTED: Uploading ".+" failed: .+ ` +
-          'Check that .+\\. \\[cosCode=AccessDenied upstreamStatus=403 requestId=.+\\]$',
+          'Check that .+\\. \\(nestjs.+#wx_cloud_upload_rejected\\) \\[cosCode=AccessDenied upstreamStatus=403 requestId=.+\\]$',
       ),
     );
     expect(line?.context).toBe(WxCloudStorageModule.name);

@@ -280,7 +280,7 @@ describe('a failing spool', () => {
   });
 });
 
-/** ChunkReader that are given as they are asked for by the test. */
+/** Chunks that are given as they are asked for by the test. */
 function pushed(): { push: (chunk?: Buffer) => void; chunks: AsyncIterable<Uint8Array> } {
   const waiting: ((result: IteratorResult<Uint8Array>) => void)[] = [];
   const ready: IteratorResult<Uint8Array>[] = [];

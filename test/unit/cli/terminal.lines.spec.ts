@@ -105,7 +105,7 @@ describe('describeCheck', () => {
       environment: { status: 'failed', error },
     };
     expect(describeCheck(found, true).slice(1, 3)).toEqual([
-      'FAILED  environment: WX_CLOUD_API_FAILED: /tcb/uploadfile: WeChat answered -501005?(?[2J). Check env.',
+      'FAILED  environment: WX_CLOUD_API_FAILED: /tcb/uploadfile: WeChat answered -501005?(?[2J). Check env. (nestjs-wx-cloud-storage/docs/errors.md#wx_cloud_api_failed)',
       'skipped write: not tried',
     ]);
   });

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import {
+  messageWithoutLink,
   FileTooLargeError,
   OptionsInvalidError,
   RequestTimedOutError,
@@ -50,8 +51,16 @@ describe('WxCloudStorageError', () => {
       cause,
     } as const;
     const error = new WxCloudStorageError(parts);
-    expect(error).toMatchObject({ ...parts, name: 'WxCloudStorageError' });
+    const message = 'x (nestjs-wx-cloud-storage/docs/errors.md#wx_cloud_api_failed)';
+    expect(error).toMatchObject({ ...parts, message, name: 'WxCloudStorageError' });
     expect(error.cause).toBe(cause);
+    expect(messageWithoutLink(error)).toBe('x');
+  });
+
+  it('keeps a message that was replaced as it is', () => {
+    const error = new WxCloudStorageError({ code: 'WX_CLOUD_API_FAILED', message: 'x' });
+    Object.defineProperty(error, 'message', { value: 'of the application' });
+    expect(messageWithoutLink(error)).toBe('of the application');
   });
 
   it('shows all fields in its JSON, but neither stack nor cause', () => {
@@ -66,7 +75,8 @@ describe('WxCloudStorageError', () => {
       upstreamStatus: 200,
     } as const;
     const error = new WxCloudStorageError({ ...parts, cause: new Error('why') });
-    const message = 'Failed at access_token=[redacted] again.';
+    const message =
+      'Failed at access_token=[redacted] again. (nestjs-wx-cloud-storage/docs/errors.md#wx_cloud_api_failed)';
     expect(JSON.parse(JSON.stringify(error))).toEqual({
       ...parts,
       name: 'WxCloudStorageError',
@@ -141,8 +151,7 @@ describe('subclasses of WxCloudStorageError', () => {
 
   it('name the setting of a timeout that is not ours', () => {
     const parts = { phase: 'connect', endpoint: '/x', timeoutMs: undefined } as const;
-    const { message } = new RequestTimedOutError(parts);
-    expect(message).toBe(
+    expect(messageWithoutLink(new RequestTimedOutError(parts))).toBe(
       '/x: the connect timeout of the dispatcher was reached. Try again, or raise it there.',
     );
   });

@@ -18,7 +18,8 @@ const REFUSED = new WxCloudStorageError({
 });
 const LINE =
   '502 WX_CLOUD_CREDENTIAL_REFUSED: /cgi-bin/stable_token: WeChat answered 40125 (invalid). ' +
-  'Check the AppSecret. [errcode=40125 upstreamStatus=200 requestId=rid-1]';
+  'Check the AppSecret. (nestjs-wx-cloud-storage/docs/errors.md#wx_cloud_credential_refused) ' +
+  '[errcode=40125 upstreamStatus=200 requestId=rid-1]';
 
 const errors: string[] = [];
 const stacks: string[] = [];
@@ -115,7 +116,7 @@ describe('FailureLog', () => {
     );
     expect(stacks).toEqual([
       expect.stringMatching(
-        /^(Wx\w+|Error): Failed\.\n +at [^]+\nCaused by: Error: GET \/x\?access_token=\[redacted\]\n +at [^]+\nCaused by: Error: refused\[31m\n +at /,
+        /^(Wx\w+|Error): Failed\. \(nestjs\S+\)\n +at [^]+\nCaused by: Error: GET \/x\?access_token=\[redacted\]\n +at [^]+\nCaused by: Error: refused\[31m\n +at /,
       ),
     ]);
     expect(stacks.join('')).not.toContain('of an application');

@@ -27,7 +27,9 @@ describe('WxCloudExceptionFilter outside HTTP', () => {
   it('sends the caller of a message handler the public part of the error and writes one line', async () => {
     const result = new WxCloudExceptionFilter().catch(ERROR, hostOf('rpc')) as Observable<never>;
     await expect(firstValueFrom(result)).rejects.toEqual(TOLD);
-    expect(lines).toEqual(['502 WX_CLOUD_API_FAILED: Ask WeChat.']);
+    expect(lines).toEqual([
+      '502 WX_CLOUD_API_FAILED: Ask WeChat. (nestjs-wx-cloud-storage/docs/errors.md#wx_cloud_api_failed)',
+    ]);
   });
 
   it('sends a Socket.IO client an exception event', () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { ForbiddenException, HttpException } from '@nestjs/common';
 import {
+  messageWithoutLink,
   TypeRefusedError,
   WxCloudStorageError,
   type WxCloudStorageErrorCode,
@@ -98,7 +99,8 @@ describe('toHttpException', () => {
     const response = toHttpException(error) as HttpException;
     expect(response.getStatus()).toBe(415);
     expect(response.cause).toBe(error);
-    expect(response.getResponse()).toMatchObject({ message: error.message });
+    expect(response.getResponse()).toMatchObject({ message: messageWithoutLink(error) });
+    expect(error.message).toContain('docs/errors.md#wx_cloud_type_refused');
   });
 
   it.each([

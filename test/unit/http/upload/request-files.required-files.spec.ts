@@ -67,7 +67,9 @@ describe('assertHasFile', () => {
         'Its part 2 has no Content-Disposition of form-data, and was passed over.',
     ],
   ])('says where a file is missing and why: %#', (request, clues, message) => {
-    expect(() => assertHasFile({ headers, ...request }, clues)).toThrow(new Error(message));
+    const link = ' (nestjs-wx-cloud-storage/docs/errors.md#wx_cloud_file_required)';
+    const error = new Error(`${message}${link}`);
+    expect(() => assertHasFile({ headers, ...request }, clues)).toThrow(error);
   });
 
   it.each([
