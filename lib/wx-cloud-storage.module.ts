@@ -198,7 +198,7 @@ function complete(
     },
     WxCloudUploadProgress,
     RouteChecks,
-    registrarProvider({ context: STORAGE_CONTEXT, service }, name),
+    registrarProvider(STORAGE_CONTEXT, service, name),
   ];
   return {
     ...definition,

@@ -83,9 +83,40 @@ interface HookedApplication {
   ): unknown;
 }
 
+/** The module's context, if its options are right. */
+type MadeContext = StorageContext | FailedContext;
+
+/** What is known of an instance. */
+export interface Instance {
+  /** What its operations share. */
+  readonly context: StorageContext;
+  /** What handles for its files work with. */
+  readonly files: WxCloudFileSource;
+}
+
+/** What an application has once. */
+interface ApplicationParts {
+  /** Its instances by their names. */
+  readonly instances: Map<string, Instance>;
+  /** Services that it provides without the module, as tests do. */
+  readonly bare: Map<string, Instance>;
+  /** Whom the progress of its uploads is told to. */
+  readonly progress: UploadProgressHub;
+  /** Those of its server; undefined where it has none. */
+  connections?: ServerConnections;
+}
+
 /** Of Fastify's requests. */
 const originProperty = new RequestProperty<RequestOrigin>('origin');
 const hooked = new WeakSet<object>();
+
+/** Keyed by the host that Nest injects everywhere, also before the adapter is there. */
+const byHost = new WeakMap<object, ApplicationParts>();
+/**
+ * Keyed by the adapter's application, to which a request leads: all that a storage engine gets to
+ * see.
+ */
+const byApplication = new WeakMap<object, ApplicationParts>();
 
 /**
  * Prepares an adapter, before it starts, so that {@link originOf} knows its requests. Express'
@@ -129,37 +160,6 @@ export function rawRequestOf(request: object): IncomingMessage {
   return 'raw' in request ? (request.raw as IncomingMessage) : (request as IncomingMessage);
 }
 
-/** The module's context, if its options are right. */
-type MadeContext = StorageContext | FailedContext;
-
-/** What is known of an instance. */
-export interface Instance {
-  /** What its operations share. */
-  readonly context: StorageContext;
-  /** What handles for its files work with. */
-  readonly files: WxCloudFileSource;
-}
-
-/** What an application has once. */
-interface ApplicationParts {
-  /** Its instances by their names. */
-  readonly instances: Map<string, Instance>;
-  /** Services that it provides without the module, as tests do. */
-  readonly bare: Map<string, Instance>;
-  /** Whom the progress of its uploads is told to. */
-  readonly progress: UploadProgressHub;
-  /** Those of its server; undefined where it has none. */
-  connections?: ServerConnections;
-}
-
-/** Keyed by the host that Nest injects everywhere, also before the adapter is there. */
-const byHost = new WeakMap<object, ApplicationParts>();
-/**
- * Keyed by the adapter's application, to which a request leads: all that a storage engine gets to
- * see.
- */
-const byApplication = new WeakMap<object, ApplicationParts>();
-
 /**
  * Makes an instance known to its application, as soon as Nest initialises its module. Of the
  * shutdown it hears first, so that all instances of the application end what they do at the same
@@ -173,7 +173,8 @@ class InstanceRegistrar
   constructor(
     host: HttpAdapterHost | undefined,
     name: string,
-    { context, service }: { readonly context: MadeContext; readonly service: object },
+    context: MadeContext,
+    service: object,
   ) {
     this.#host = host;
     const own = context instanceof FailedContext ? undefined : context;
@@ -228,24 +229,17 @@ class InstanceRegistrar
   }
 }
 
-/** The tokens of what an instance is made of. */
-interface InstanceTokens {
-  /** That of its context. */
-  readonly context: symbol;
-  /** That of its service. */
-  readonly service: symbol | Type<WxCloudFileSource>;
-}
-
 /** The provider that makes an instance known to its application. */
 export function registrarProvider(
-  { context, service }: InstanceTokens,
+  contextToken: symbol,
+  serviceToken: symbol | Type<WxCloudFileSource>,
   name = DEFAULT_INSTANCE,
 ): FactoryProvider {
   return {
     provide: InstanceRegistrar,
-    inject: [context, service, { token: HttpAdapterHost, optional: true }],
-    useFactory: (found: MadeContext, given: object, host?: HttpAdapterHost) =>
-      new InstanceRegistrar(host, name, { context: found, service: given }),
+    inject: [contextToken, serviceToken, { token: HttpAdapterHost, optional: true }],
+    useFactory: (context: MadeContext, service: object, host?: HttpAdapterHost) =>
+      new InstanceRegistrar(host, name, context, service),
   };
 }
 

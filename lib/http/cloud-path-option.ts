@@ -66,17 +66,6 @@ interface CloudPathOptions<File> {
 
 type CloudPathFactory<File> = (file: File, request: WxCloudHttpRequest) => string | Promise<string>;
 
-/** Made at random for one file alone. */
-interface Identified {
-  readonly uuid: string;
-}
-
-/** The part of what is known of a file that a generated path shows. */
-interface PathFacts {
-  /** Without the dot; undefined for none. */
-  readonly extension: string | undefined;
-}
-
 /** Where a file goes. */
 export interface ChosenPath {
   /** The whole path; valid. */
@@ -113,8 +102,8 @@ export function assertPathOptions({ path, uniquePath }: CloudPathOptions<never>)
  * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; and what the application's function
  * throws
  */
-export async function chooseCloudPath<Facts extends PathFacts>(
-  { path = '', uniquePath = false }: CloudPathOptions<Facts & Identified>,
+export async function chooseCloudPath<Facts extends { readonly extension: string | undefined }>(
+  { path = '', uniquePath = false }: CloudPathOptions<Facts & { readonly uuid: string }>,
   facts: Facts,
   request: WxCloudHttpRequest,
   signal: AbortSignal,

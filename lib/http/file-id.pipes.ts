@@ -42,6 +42,13 @@ export interface WxCloudFileIdOptions {
   readonly many?: boolean | undefined;
 }
 
+const PIPE_OPTIONS: readonly (keyof WxCloudFileIdOptions)[] = [
+  'storage',
+  'prefixes',
+  'optional',
+  'many',
+];
+
 /** Types that say nothing of whether a list is meant. */
 const VAGUE_TYPES: readonly unknown[] = [undefined, Object];
 
@@ -52,13 +59,6 @@ function takesMany(
 ): boolean | undefined {
   return many ?? (VAGUE_TYPES.includes(metatype) ? undefined : metatype === Array);
 }
-
-const PIPE_OPTIONS: readonly (keyof WxCloudFileIdOptions)[] = [
-  'storage',
-  'prefixes',
-  'optional',
-  'many',
-];
 
 /** Checks the options of a pipe. @throws {@link OptionsInvalidError} */
 export function assertFileIdOptions(options: unknown): void {
@@ -82,45 +82,38 @@ function assertPrefixes(prefixes: unknown): void {
 }
 
 /**
- * Reads one file ID, or each of a list, that a client sent.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` for the first that is not let
- * through, with the reason
+ * Reads one file ID, or each of a list, that a client sent; `many` says which is expected,
+ * undefined that both are.
+ * @throws {@link WxCloudStorageError} the first error of `read`; within a list with its position
  */
-function readFileIds<T>(
+function readOneOrMany<T>(
   value: unknown,
-  toResult: (fileId: ParsedFileId) => T,
-  check: FileIdCheck,
+  many: boolean | undefined,
+  read: (item: unknown) => T,
 ): T | T[] {
   const isList = Array.isArray(value);
-  // A handler that expects one must not be given several: what it does with them nobody has thought
-  // of.
-  if (check.many === false || !(isList || check.many === true)) {
-    return toResult(checkFileId(value, check));
-  }
+  // A handler that expects one file ID must not get several: it is not written for them.
+  if (many === false || !(isList || many === true)) return read(value);
   return (isList ? value : [value]).map((item, index) => {
     try {
-      return toResult(checkFileId(item, check));
+      return read(item);
     } catch (error) {
       throw error instanceof WxCloudStorageError ? atPosition(error, index) : error;
     }
   });
 }
 
-/** What a file ID has to be like. */
-interface FileIdCheck {
-  /** The instance that it has to belong to. */
-  readonly instance: Instance;
-  /** The folders that it may be below; undefined for any. */
-  readonly prefixes: readonly string[] | undefined;
-  /** True when a list is expected; undefined for both. */
-  readonly many: boolean | undefined;
-}
-
+/**
+ * Checks a file ID.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is not of the instance's
+ * environment and bucket, or below none of the prefixes; undefined allows any path
+ */
 function checkFileId(
   value: unknown,
-  { instance, prefixes }: Omit<FileIdCheck, 'many'>,
+  { context }: Instance,
+  prefixes: readonly string[] | undefined,
 ): ParsedFileId {
-  const parsed = instance.context.fileIdScope.parse(value);
+  const parsed = context.fileIdScope.parse(value);
   const folders = prefixes?.map(prefix => (prefix.endsWith('/') ? prefix : `${prefix}/`));
   if (folders === undefined || folders.some(folder => parsed.cloudPath.startsWith(folder))) {
     return parsed;
@@ -173,9 +166,10 @@ abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefin
     const { storage, prefixes, optional = false } = this.options;
     if (optional && value === undefined) return undefined;
     const instance = findInstance(this.#host, storage, this.#modules);
-    const check = { instance, prefixes, many: takesMany(this.options, metadata) };
+    const read = (item: unknown): T =>
+      this.convert(checkFileId(item, instance, prefixes), instance);
     try {
-      return readFileIds(value, fileId => this.convert(fileId, instance), check);
+      return readOneOrMany(value, takesMany(this.options, metadata), read);
     } catch (error) {
       throw toLoggedException(error) as Error;
     }

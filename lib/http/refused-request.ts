@@ -7,6 +7,11 @@ import { isOver, type RefusedRequest } from '../multipart/receive-form.js';
 
 /** Soon, as what holds the memory goes to the storage, or ends for want of its client. */
 const RETRY_AFTER_SECONDS = 2;
+/**
+ * The time a connection stays after its last answer: unread bytes make the kernel reset it, which
+ * can overtake the answer.
+ */
+const LINGER_MS = 2_000;
 
 /** Memory of one request for what cannot go to disk: the text of a form, a small answer. */
 export class RequestMemory {
@@ -71,12 +76,6 @@ function capacityExceeded(): WxCloudStorageError {
     retryable: true,
   });
 }
-
-/**
- * The time a connection stays after its last answer: unread bytes make the kernel reset it, which
- * can overtake the answer.
- */
-const LINGER_MS = 2_000;
 
 /**
  * Has the connection of a request that was not read to its end closed once the answer is out: what

@@ -15,31 +15,33 @@ import type { WxCloudFileSource } from '../storage/wx-cloud-file.js';
 /** The name under which the instance without one is kept. */
 export const DEFAULT_INSTANCE = 'default';
 
-/** The methods of a service that the HTTP edge calls, where they are not the service's own. */
-type ServiceMethod =
-  | 'upload'
-  | 'delete'
-  | 'deleteMany'
-  | 'getDownloadUrl'
-  | 'getDownloadUrls'
-  | keyof WxCloudFileSource;
+/** The methods of a service that are called here. */
+type CalledMethod = 'upload' | keyof WxCloudFileSource;
+
+/** The methods that a fake has to have where they are called. */
+const SIGNATURES: Readonly<Record<CalledMethod, string>> = {
+  upload: 'upload(cloudPath, body, options), which resolves with { fileId }',
+  delete: 'delete(fileId)',
+  getDownloadUrl: 'getDownloadUrl(fileId), which resolves with a link',
+  download: 'download(fileId), which resolves with { body }',
+  downloadBuffer: 'downloadBuffer(fileId), which resolves with a Buffer',
+  stat: 'stat(fileId), which resolves with { size, contentType, etag }',
+};
 
 /**
  * The service class as it was loaded: this folder cannot import it, so that it makes itself known.
  */
-interface KnownClass {
-  readonly type: Type<WxCloudFileSource>;
-  readonly methods: ReadonlyMap<string, unknown>;
-}
-
-let knownClass: KnownClass | undefined;
+let serviceClass: Type<WxCloudFileSource> | undefined;
+/** Its methods as they were then. */
+let classMethods: ReadonlyMap<string, unknown> = new Map();
 const contexts = new WeakMap<object, StorageContext>();
 
 /** Makes the class known, with its methods as they are before a test replaces one. */
 export function registerServiceClass(type: Type<WxCloudFileSource>): void {
   const { prototype } = type as { readonly prototype: object };
   const names = Object.getOwnPropertyNames(prototype);
-  knownClass = { type, methods: new Map(names.map(name => [name, Reflect.get(prototype, name)])) };
+  serviceClass = type;
+  classMethods = new Map(names.map(name => [name, Reflect.get(prototype, name)]));
 }
 
 /** Makes known the context that a service of that class, or of one that extends it, works with. */
@@ -56,33 +58,23 @@ export function contextOf(service: object): StorageContext | undefined {
  * True when a service does with these methods what its class does: no fake, subclass or spy has
  * replaced one.
  */
-function hasOwn(service: object, ...names: readonly ServiceMethod[]): boolean {
+function hasOwn(
+  service: object,
+  ...names: readonly (CalledMethod | 'deleteMany' | 'getDownloadUrls')[]
+): boolean {
   if (!contexts.has(service)) return false;
-  return names.every(name => Reflect.get(service, name) === knownClass?.methods.get(name));
+  return names.every(name => Reflect.get(service, name) === classMethods.get(name));
 }
 
 /** The injection token of an instance's service. */
 export function serviceTokenOf(name: string): symbol | Type<WxCloudFileSource> | undefined {
-  return name === DEFAULT_INSTANCE ? knownClass?.type : namedServiceToken(name);
+  return name === DEFAULT_INSTANCE ? serviceClass : namedServiceToken(name);
 }
 
 /** The same, where it has a name. */
 export function namedServiceToken(name: string): symbol {
   return Symbol.for(`wx-cloud-storage:service:${name}`);
 }
-
-/** The methods of a service that are called here. */
-type CalledMethod = 'upload' | keyof WxCloudFileSource;
-
-/** The methods that a fake has to have where they are called. */
-const SIGNATURES: Readonly<Record<CalledMethod, string>> = {
-  upload: 'upload(cloudPath, body, options), which resolves with { fileId }',
-  delete: 'delete(fileId)',
-  getDownloadUrl: 'getDownloadUrl(fileId), which resolves with a link',
-  download: 'download(fileId), which resolves with { body }',
-  downloadBuffer: 'downloadBuffer(fileId), which resolves with a Buffer',
-  stat: 'stat(fileId), which resolves with { size, contentType, etag }',
-};
 
 /**
  * A context that stores, deletes and makes links by the methods of a service that is not, or not in

@@ -1,10 +1,15 @@
 import { Observable, Subject } from 'rxjs';
 
+/** How long a watcher waits for the request to come. */
+const LONGEST_WAIT_MS = 60_000;
+/** A page has no use for more events a second. */
+const LEAST_INTERVAL_MS = 100;
+
 /** How far the files of a request have got on their way from the application to the storage. */
 export type WxCloudUploadProgressEvent = FileProgressed | UploadEnded;
 
 /** A file has got further; its last event has as many transferred bytes as there are in all. */
-export interface FileProgressed {
+interface FileProgressed {
   /** Tells the events apart. */
   readonly type: 'progress';
   /** Which file of the form it is, from 0, in the order of the form. */
@@ -21,7 +26,7 @@ export interface FileProgressed {
 }
 
 /** The request has ended; the last event. */
-export interface UploadEnded {
+interface UploadEnded {
   /** Tells the events apart. */
   readonly type: 'end';
   /**
@@ -37,11 +42,6 @@ interface Channel {
   watchers: number;
   uploads: number;
 }
-
-/** How long a watcher waits for the request to come. */
-const LONGEST_WAIT_MS = 60_000;
-/** A page has no use for more events a second. */
-const LEAST_INTERVAL_MS = 100;
 
 /**
  * Brings the progress of running uploads to those who watch them, by an ID that both sides know.

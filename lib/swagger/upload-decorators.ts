@@ -71,6 +71,29 @@ export const REFUSALS: readonly {
   },
 ];
 
+const text = (description: string, example: string): ApiPropertyOptions => ({
+  type: String,
+  description,
+  example,
+});
+
+const PROPERTIES: Readonly<Record<keyof WxCloudUploadedFile, ApiPropertyOptions>> = {
+  fieldname: text('The name of the form field.', 'photo'),
+  originalname: text('The name that the client gave, made safe to show.', 'cat.png'),
+  encoding: text("The part's transfer encoding.", '7bit'),
+  mimetype: text('The type that the client claimed.', 'image/png'),
+  size: { type: 'integer', description: 'How many bytes were stored.', example: 68 },
+  fileId: text('The file ID.', 'cloud://env.bucket/photos/cat.png'),
+  cloudPath: text("The object's path.", 'photos/cat.png'),
+  contentType: text('The type it was stored with: the content shows it.', 'image/png'),
+  etag: text('The MD5 of the content.', 'd41d8cd98f00b204e9800998ecf8427e'),
+};
+
+/** The schema of a form field for one file. */
+const ONE_FILE = { type: 'string', format: 'binary' } as const;
+
+type FileSchema = ReturnType<typeof fileSchemaOf>;
+
 /** Documents the statuses of {@link REFUSALS}. */
 function ApiWxCloudRefusals(): MethodDecorator {
   return applyDecorators(
@@ -92,21 +115,6 @@ interface FormFile {
   readonly required: boolean;
   readonly description: string | undefined;
 }
-
-interface OneFile {
-  readonly type: 'string';
-  readonly format: 'binary';
-}
-
-interface SeveralFiles {
-  readonly type: 'array';
-  readonly items: OneFile;
-  readonly maxItems?: number;
-}
-
-type FileSchema = (OneFile | SeveralFiles) & { readonly description?: string };
-
-const ONE_FILE: OneFile = { type: 'string', format: 'binary' };
 
 /** The schema of a form that has these files and nothing else. */
 function formSchemaOf(files: readonly FormFile[]): {
@@ -136,33 +144,18 @@ function formClassOf(body: Type<unknown>, name: string, files: readonly FormFile
   return FormSchema;
 }
 
-function fileSchemaOf({ many, maxCount, description }: FormFile): FileSchema {
+function fileSchemaOf({ many, maxCount, description }: FormFile) {
   const isCounted = maxCount !== undefined && Number.isFinite(maxCount);
+  const list = {
+    type: 'array',
+    items: ONE_FILE,
+    ...(isCounted && { maxItems: maxCount }),
+  } as const;
   return {
-    ...(many
-      ? { type: 'array', items: ONE_FILE, ...(isCounted && { maxItems: maxCount }) }
-      : ONE_FILE),
+    ...(many ? list : ONE_FILE),
     ...(description !== undefined && { description }),
   };
 }
-
-const text = (description: string, example: string): ApiPropertyOptions => ({
-  type: String,
-  description,
-  example,
-});
-
-const PROPERTIES: Readonly<Record<keyof WxCloudUploadedFile, ApiPropertyOptions>> = {
-  fieldname: text('The name of the form field.', 'photo'),
-  originalname: text('The name that the client gave, made safe to show.', 'cat.png'),
-  encoding: text("The part's transfer encoding.", '7bit'),
-  mimetype: text('The type that the client claimed.', 'image/png'),
-  size: { type: 'integer', description: 'How many bytes were stored.', example: 68 },
-  fileId: text('The file ID.', 'cloud://env.bucket/photos/cat.png'),
-  cloudPath: text("The object's path.", 'photos/cat.png'),
-  contentType: text('The type it was stored with: the content shows it.', 'image/png'),
-  etag: text('The MD5 of the content.', 'd41d8cd98f00b204e9800998ecf8427e'),
-};
 
 /** Gives {@link WxCloudUploadedFile} its schema; the root entry does not know Swagger. */
 export function describeUploadedFile(): void {
@@ -242,7 +235,7 @@ export function ApiWxCloudFile(
 ): MethodDecorator {
   const { many = false, maxCount, required = true, description, body } = options;
   const files = [{ name: field, many, maxCount, required, description }];
-  return documentForm(files, { isRequired: required, body });
+  return documentForm(files, required, body);
 }
 
 /** Documents a route behind `WxCloudFileFieldsInterceptor`, as {@link ApiWxCloudFile} does. */
@@ -257,7 +250,7 @@ export function ApiWxCloudFileFields(
     required,
     description,
   }));
-  return documentForm(files, { isRequired: true, body: options.body });
+  return documentForm(files, true, options.body);
 }
 
 /**
@@ -267,15 +260,14 @@ export function ApiWxCloudFileFields(
 export function ApiWxCloudAnyFiles(options: ApiWxCloudAnyFilesOptions = {}): MethodDecorator {
   const { field = 'files', required = true, description, body } = options;
   const files = [{ name: field, many: true, required, description }];
-  return documentForm(files, { isRequired: required, body });
+  return documentForm(files, required, body);
 }
 
-interface Form {
-  readonly isRequired: boolean;
-  readonly body: Type<unknown> | undefined;
-}
-
-function documentForm(files: readonly FormFile[], { isRequired, body }: Form): MethodDecorator {
+function documentForm(
+  files: readonly FormFile[],
+  isRequired: boolean,
+  body: Type<unknown> | undefined,
+): MethodDecorator {
   return (target, key, descriptor) => {
     const form =
       body === undefined

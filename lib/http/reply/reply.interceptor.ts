@@ -17,6 +17,7 @@ import { WxCloudStorageError } from '../../errors/errors.js';
 import {
   findInstance,
   type Instance,
+  rawRequestOf,
   rawResponseOf,
   type WxCloudHttpRequest,
 } from '../application-registry.js';
@@ -28,10 +29,6 @@ import { beginTransaction, rollBackOnError } from '../upload-transaction.js';
 import { readReplyBody } from './reply-body.js';
 import { assertReplyOptions, type WxCloudReplyOptions } from './reply-options.js';
 import { type ReplyContext, storeReply } from './store-reply.js';
-
-interface ReplyRequest extends WxCloudHttpRequest {
-  readonly method: string;
-}
 
 /**
  * Stores the bytes that a handler returns, and answers `{ fileId, cloudPath, size, contentType }`
@@ -66,7 +63,7 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
       // Results of messages have no response that could be too large.
       if (context.getType() !== 'http') return next.handle();
       const http = context.switchToHttp();
-      const request = http.getRequest<ReplyRequest>();
+      const request = http.getRequest<WxCloudHttpRequest>();
       const response = rawResponseOf(http.getResponse<ServerResponse>());
       const transaction = beginTransaction(request, response);
       const reply: ReplyContext = {
@@ -97,7 +94,7 @@ async function replaceBytes(
 ): Promise<unknown> {
   const body = readReplyBody(value);
   if (body === undefined) return value;
-  if ((reply.request as ReplyRequest).method === 'HEAD') {
+  if (rawRequestOf(reply.request).method === 'HEAD') {
     // The answer has no body that could name a file.
     abandonSource(body.source);
     return undefined;

@@ -10,22 +10,10 @@ import { assertContentType, uploadObject } from '../../storage/upload.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import { chooseCloudPath, type ChosenPath } from '../cloud-path-option.js';
 import { RequestMemory } from '../refused-request.js';
-import { formatDisposition } from '../serve/content-disposition.js';
+import { formatDisposition } from '../serve/content-headers.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import type { ReplyBody } from './reply-body.js';
 import type { WxCloudReply, WxCloudReplyOptions } from './reply-options.js';
-
-/** What is needed to read a stream. */
-interface TakeContext {
-  /** The most bytes that count as few. */
-  readonly maxBytes: number;
-  /** How long a piece may take, in milliseconds. */
-  readonly idleMs: number;
-  /** Ends the reading. */
-  readonly signal: AbortSignal;
-  /** The budget that the bytes are taken from; few bytes hold it for as long as the request is. */
-  readonly memory: RequestMemory;
-}
 
 /** Few bytes, all of them; or more, to be read on from their beginning. */
 export type Taken = { readonly whole: Buffer } | { readonly source: WxCloudUploadSource };
@@ -36,14 +24,16 @@ export type Taken = { readonly whole: Buffer } | { readonly source: WxCloudUploa
  */
 export async function takeSmall(
   { source, size }: ReplyBody,
-  { maxBytes, idleMs, signal, memory }: TakeContext,
+  maxBytes: number,
+  memory: RequestMemory,
+  context: Parameters<typeof readChunks>[1],
 ): Promise<Taken> {
   if (size !== undefined && size > maxBytes) return { source };
   if (source instanceof Uint8Array) {
     return { whole: Buffer.from(source.buffer, source.byteOffset, source.byteLength) };
   }
   const stream = source instanceof Blob ? source.stream() : source;
-  const chunks = readChunks(stream as AsyncIterable<unknown>, { idleMs, signal });
+  const chunks = readChunks(stream as AsyncIterable<unknown>, context);
   const taken: Uint8Array[] = [];
   let takenBytes = 0;
   try {
@@ -97,7 +87,7 @@ export async function storeReply(
       const taken =
         maxBytes === undefined
           ? reply
-          : await takeSmall(reply, { maxBytes, idleMs, signal, memory });
+          : await takeSmall(reply, maxBytes, memory, { idleMs, signal });
       if ('whole' in taken) return toStreamableFile(taken.whole, reply);
       const left = { ...reply, source: taken.source };
       const { stored, isPathUnique } = await uploadReply(left, replyContext, signal);

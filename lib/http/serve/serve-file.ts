@@ -18,10 +18,8 @@ import {
   resolveRange,
   type WantedRange,
 } from './conditional-requests.js';
-import { formatDisposition } from './content-disposition.js';
-import { decodeBody, toEncodingHeader } from './content-encoding.js';
+import { decodeBody, formatDisposition, toEncodingHeader } from './content-headers.js';
 import {
-  type ResponseTargetHead,
   assertServedFileOptions,
   rawOf,
   type WxCloudServedFileOptions,
@@ -154,7 +152,7 @@ class FileResponse {
     }
     const status = range === undefined ? 200 : 206;
     // Cuts the connection when the bytes do not come: a client must not take a part for the whole.
-    await pipeline(body, this.#takeOver({ status, headers }, body));
+    await pipeline(body, this.#takeOver(status, headers, body));
   }
 
   #refuseRange({ size }: Pick<WxCloudFileStat, 'size'>): void {
@@ -162,13 +160,13 @@ class FileResponse {
   }
 
   #end(status: number, headers: OutgoingHttpHeaders): void {
-    takeOver(this.#options.response, { status, headers }).end();
+    takeOver(this.#options.response, status, headers).end();
   }
 
   /** Lets go of the file when its answer cannot be begun. */
-  #takeOver(head: ResponseTargetHead, body: Readable): ServerResponse {
+  #takeOver(status: number, headers: OutgoingHttpHeaders, body: Readable): ServerResponse {
     try {
-      return takeOver(this.#options.response, head);
+      return takeOver(this.#options.response, status, headers);
     } catch (error) {
       body.destroy();
       throw error;

@@ -8,10 +8,10 @@ import {
 import { WxCloudStorageError } from '../../errors/errors.js';
 import type { WxCloudCallOptions } from '../../operations/operation-registry.js';
 import type { WxCloudDownloadUrlOptions } from '../../storage/call-options.js';
-import type { Disposition } from './content-disposition.js';
+import type { Disposition } from './content-headers.js';
 
 /** The part of Fastify's reply that is used. */
-export interface HijackableReply {
+interface HijackableReply {
   /** Node's response. */
   readonly raw: ServerResponse;
   /** Leaves the answer to whoever calls it. */
@@ -28,14 +28,6 @@ export interface HijackableReply {
  */
 export type WxCloudServedResponse = ServerResponse | HijackableReply;
 
-/** The head of an answer. */
-export interface ResponseTargetHead {
-  /** The HTTP status. */
-  readonly status: number;
-  /** The headers; undefined values are left out. */
-  readonly headers: OutgoingHttpHeaders;
-}
-
 /**
  * Takes Node's response over from an adapter, with the head of the answer set; from then on nobody
  * else answers. All that can be wrong with the head is found before that, so that an error still
@@ -45,7 +37,8 @@ export interface ResponseTargetHead {
  */
 export function takeOver(
   target: WxCloudServedResponse,
-  { status, headers }: ResponseTargetHead,
+  status: number,
+  headers: OutgoingHttpHeaders,
 ): ServerResponse {
   const raw = rawOf(target);
   const reply = isReply(target) ? target : undefined;

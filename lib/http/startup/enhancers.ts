@@ -17,9 +17,7 @@ export type UploadFacts = EnhancerFacts & { readonly selection: FileSelection };
 /** A static member, so that a class which extends one of ours has it too. */
 const FACTS = Symbol('wx-cloud-storage:facts');
 
-interface WithFacts {
-  readonly [FACTS]?: EnhancerFacts;
-}
+type WithFacts = { readonly [FACTS]?: EnhancerFacts };
 
 /** Upload interceptors that were instantiated, by the `HttpAdapterHost` of their application. */
 const instantiated = new WeakMap<object, Set<EnhancerFacts>>();

@@ -6,7 +6,7 @@ import {
   ModulesContainer,
 } from '@nestjs/core';
 import { FILE_ID_DECORATORS } from '../upload/file-id.decorator.js';
-import { prepareForForms } from '../upload/form-adapters.js';
+import { prepareForForms } from '../upload/receive-upload.js';
 import {
   countEngines,
   type EnhancerFacts,

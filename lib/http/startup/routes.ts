@@ -30,19 +30,16 @@ export interface Route {
   /** E.g. `PhotosController.create`. */
   readonly name: string;
   /** The interceptors of the controller and of the handler, in the order in which they run. */
-  readonly interceptors: readonly BoundInterceptor[];
+  readonly interceptors: readonly {
+    /** A class or an instance, as a decorator names it. */
+    readonly bound: unknown;
+    /** The instance that runs; undefined where Nest makes one for each request. */
+    readonly instance: unknown;
+  }[];
   /** The pipes of the controller, the handler and its parameters. */
   readonly pipes: readonly unknown[];
   /** The decorated parameters. */
   readonly parameters: readonly RouteParameter[];
-}
-
-/** An interceptor as a decorator names it. */
-interface BoundInterceptor {
-  /** A class or an instance. */
-  readonly bound: unknown;
-  /** The instance that runs; undefined where Nest makes one for each request. */
-  readonly instance: unknown;
 }
 
 /** Reads the handlers of all controllers of an application. */

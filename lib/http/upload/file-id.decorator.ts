@@ -19,31 +19,33 @@ export function noteInterceptor(request: object, facts: UploadFacts): void {
   interceptorProperty.write(request, facts);
 }
 
-/** A decorator that has found no file ID. */
-interface EmptyHand {
-  readonly decorator: { readonly name: string; readonly factory: unknown };
-  readonly field: string | undefined;
-  readonly request: object;
-  readonly context: ExecutionContext;
-  /** There are files, but without file IDs. */
-  readonly hasOthers: boolean;
-}
-
-/**
- * Makes sure that a request had no file to give an ID of, and that it is not the handler which
- * lacks an interceptor.
- * @throws `HttpException` 500, which is logged, when it is
- */
-function assertHasNoFile(empty: EmptyHand): void {
-  const error = findMisuse(empty);
-  if (error !== undefined) throw toLoggedException(error, empty.request) as Error;
-}
+/** A decorator's name, and the function that Nest notes for it. */
+type FileIdDecorator = { readonly name: string; readonly factory: unknown };
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
 
-function findMisuse(empty: EmptyHand): ReturnType<typeof noInterceptor> | undefined {
-  const { field, request, context, hasOthers } = empty;
-  const { name: decorator, factory } = empty.decorator;
+/**
+ * Makes sure that a request without a file ID has no file either, rather than a handler that lacks
+ * an interceptor; `hasFiles` says that it has files without file IDs.
+ * @throws `HttpException` 500, which is logged, for a handler that lacks one
+ */
+function assertHasNoFile(
+  decorator: FileIdDecorator,
+  field: string | undefined,
+  context: ExecutionContext,
+  hasFiles: boolean,
+): void {
+  const error = findMisuse(decorator, field, context, hasFiles);
+  if (error === undefined) return;
+  throw toLoggedException(error, context.switchToHttp().getRequest<object>()) as Error;
+}
+
+function findMisuse(
+  { name: decorator, factory }: FileIdDecorator,
+  field: string | undefined,
+  context: ExecutionContext,
+  hasFiles: boolean,
+): ReturnType<typeof noInterceptor> | undefined {
   // A test that calls a decorator's function by itself may have no handler, or not even the
   // methods.
   const { getClass, getHandler }: Partial<ExecutionContext> = context;
@@ -52,12 +54,13 @@ function findMisuse(empty: EmptyHand): ReturnType<typeof noInterceptor> | undefi
   if (!controller || !handler) return undefined;
   if (isLeftOver(controller, handler.name, { factory, data: field })) return undefined;
   const route = `${controller.name}.${handler.name}`;
+  const request = context.switchToHttp().getRequest<object>();
   const noted = interceptorProperty.read(request);
   if (noted !== undefined) {
     const isTaken = takesField(noted, field);
     return isTaken ? undefined : unknownField(route, decorator, field ?? '', [noted]);
   }
-  if (hasOthers) return filesElsewhere(route, decorator, field);
+  if (hasFiles) return filesElsewhere(route, decorator, field);
   // A test may have put something else in the place of our interceptor.
   if (namesUpload(controller, handler)) return undefined;
   return isWithoutParser(request) ? noInterceptor(route, decorator, field) : undefined;
@@ -109,7 +112,7 @@ export const FileId: (field?: string) => ParameterDecorator = createParamDecorat
 export const FileIds: (field?: string) => ParameterDecorator = createParamDecorator(readAll);
 
 function findFileIds(
-  decorator: { readonly name: string; readonly factory: unknown },
+  decorator: FileIdDecorator,
   field: string | undefined,
   context: ExecutionContext,
 ): readonly string[] {
@@ -119,8 +122,6 @@ function findFileIds(
   const all = typeof file === 'object' && file !== null ? [file] : Object.values(files).flat();
   const found = all.filter(({ fieldname }) => field === undefined || fieldname === field);
   const fileIds = found.flatMap(({ fileId }) => fileId ?? []);
-  if (fileIds.length === 0) {
-    assertHasNoFile({ decorator, field, request, context, hasOthers: found.length > 0 });
-  }
+  if (fileIds.length === 0) assertHasNoFile(decorator, field, context, found.length > 0);
   return fileIds;
 }

@@ -46,7 +46,7 @@ export function decodeLatin1Name(name: string): string {
 }
 
 /** The content of a file, as a form parser gives it. */
-export interface EngineStream extends Readable {
+interface EngineStream extends Readable {
   /** True when it was cut off at `limits.fileSize`. */
   readonly truncated?: boolean;
 }
@@ -196,7 +196,7 @@ function findEngineRequest(request: object): EngineRequest | undefined {
 }
 
 /** What multer hands to a storage engine. */
-export interface EngineFile {
+interface EngineFile {
   /** The name of the form field. */
   readonly fieldname: string;
   /** The name that the client gave. */

@@ -1,5 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ChunkQueue } from '../../body/chunk-queue.js';
+import { OptionsInvalidError } from '../../errors/errors.js';
 import type { FormFile } from '../../multipart/form-reader.js';
 import { isMultipart } from '../../multipart/part-headers.js';
 import { type ComingForm, receiveForm, type TakenFile } from '../../multipart/receive-form.js';
@@ -32,6 +34,45 @@ export interface UploadFormParts {
   readonly limits: CompleteUploadLimits;
   /** Which files it may bring. */
   readonly selection: FileSelection;
+}
+
+/** The part of Fastify's instance that is used. */
+interface ParsingApplication {
+  addContentTypeParser(
+    type: RegExp,
+    parser: (request: unknown, payload: unknown, done: (error: Error | null) => void) => void,
+  ): unknown;
+}
+
+/** Instances of Fastify. */
+const prepared = new WeakSet<object>();
+
+/**
+ * Prepares the adapter that runs, before it starts, for forms that interceptors read by themselves.
+ * Fastify refuses bodies of types that it knows no parser for; an expression stands behind the name
+ * that `@fastify/multipart` uses, so that an application can have both.
+ * @throws {@link OptionsInvalidError} for an adapter whose requests are not known
+ */
+export function prepareForForms(adapter: AbstractHttpAdapter): void {
+  const type = adapter.getType();
+  if (type === 'express') return;
+  if (type !== 'fastify') throw unsupported();
+  const application: ParsingApplication & object = adapter.getInstance();
+  if (prepared.has(application)) return;
+  prepared.add(application);
+  application.addContentTypeParser(
+    /^multipart\/form-data[ \t]*(?:;|$)/i,
+    (_request, _payload, done) => done(null),
+  );
+}
+
+function unsupported(): OptionsInvalidError {
+  return new OptionsInvalidError({
+    option: 'HTTP adapter',
+    expected:
+      'that of @nestjs/platform-express or @nestjs/platform-fastify for upload interceptors',
+    remedy: 'Create the application with it, or call WxCloudStorageService.upload in the handler.',
+  });
 }
 
 /**

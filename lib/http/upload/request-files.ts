@@ -3,6 +3,7 @@ import { WxCloudStorageError } from '../../errors/errors.js';
 import { formInvalid, NAME_REMEDY } from '../../multipart/form-errors.js';
 import type { FormClues } from '../../multipart/form-reader.js';
 import { notAForm } from '../../multipart/part-headers.js';
+import type { WxCloudHttpRequest } from '../application-registry.js';
 
 /**
  * A file that was stored: multer's shape, and where it is. Its `buffer`, which is not declared
@@ -53,6 +54,8 @@ export interface FileSelection {
 
 /** Number of fields a message names. */
 const MOST_NAMES = 10;
+/** Number of text fields a message names. */
+const MOST_TEXTS = 3;
 
 /** On Fastify, `@fastify/multipart` gives requests methods of these names, which are no files. */
 export function hideMethods(target: FileTarget): void {
@@ -124,29 +127,21 @@ function noFiles(shape: 'list' | 'by-field'): object {
   return shape === 'list' ? [] : (Object.create(null) as object);
 }
 
-/** A request whose form was read. */
-interface ParsedRequest {
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly file?: unknown;
-  readonly files?: unknown;
-  readonly body?: unknown;
-}
-
 /** The knowledge of a form that explains why it has no file. */
 export interface MissingFileClues extends FormClues {
   /** The fields that take files; undefined when all do. */
   readonly maxCounts?: FileSelection['maxCounts'];
 }
 
-/** Number of text fields a message names. */
-const MOST_TEXTS = 3;
-
 /**
  * Makes sure that a form brought a file.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_REQUIRED`, or `WX_CLOUD_FORM_INVALID` when it
  * is no form at all
  */
-export function assertHasFile(request: ParsedRequest, clues: MissingFileClues = {}): void {
+export function assertHasFile(
+  request: WxCloudHttpRequest & FileTarget,
+  clues: MissingFileClues = {},
+): void {
   const { file, files } = request;
   if (file !== undefined || hasAny(files)) return;
   const contentType = request.headers['content-type']?.toString();
@@ -163,7 +158,10 @@ export function assertHasFile(request: ParsedRequest, clues: MissingFileClues = 
 }
 
 /** The ways in which clients lose a file. */
-function explain(request: ParsedRequest, clues: MissingFileClues): readonly string[] {
+function explain(
+  request: WxCloudHttpRequest & FileTarget,
+  clues: MissingFileClues,
+): readonly string[] {
   const { namelessField, emptyField, foreignPart } = clues;
   if (namelessField !== undefined) {
     return [`The field ${quoteText(namelessField)} has content without a name: ${NAME_REMEDY}.`];

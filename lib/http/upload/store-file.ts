@@ -15,7 +15,7 @@ import { uploadObject } from '../../storage/upload.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import { chooseCloudPath, type ChosenPath, keptExtension } from '../cloud-path-option.js';
 import type { UploadTransaction } from '../upload-transaction.js';
-import { readDeclaredSize } from './client-values.js';
+import { readDeclaredSize, readProgressId } from './client-values.js';
 import { type FileHead, fileHeadsOf } from './file-heads.js';
 import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-options.js';
 import { progressListenerOf } from './upload-progress.js';
@@ -53,7 +53,7 @@ interface StoredFormFile {
 export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile> {
   const { context, transaction, chunks } = call;
   try {
-    const sent = readWhatIsSent(call);
+    const sent = readSentValues(call);
     return await transaction.run(context, 'uploading', async signal => {
       // A small file is there as a whole before anything could be done with it.
       await untilAborted(chunks.ready, signal);
@@ -68,32 +68,21 @@ export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile>
   }
 }
 
-/** What the client says of one file beside the form's own words. */
-interface SentWithFile {
-  /** How many bytes it has. */
-  readonly size: number | undefined;
-  readonly onProgress: ReturnType<typeof progressListenerOf>;
-}
-
-function readWhatIsSent({
-  options,
-  request,
-  transaction,
-  file,
-  chunks,
-}: FormFileCall): SentWithFile {
+/** Reads the values that the client sent along with the form for one of its files. */
+function readSentValues({ options, request, transaction, file, chunks }: FormFileCall) {
   const { declaredSize, progressId } = options;
   const { fieldname } = file;
   const index = transaction.nextFileIndex();
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
   if (size !== undefined) chunks.assertMayHave(size);
-  const onProgress = progressListenerOf({ progressId, request, transaction, index, fieldname });
-  return { size, onProgress };
+  const id = progressId && readProgressId(progressId, request);
+  const onProgress = id && progressListenerOf(id, request, transaction, { index, fieldname });
+  return { size, onProgress: onProgress || undefined };
 }
 
 async function uploadChunks(
   { options, context, request, transaction, file, chunks, mostBytes }: FormFileCall,
-  { size, onProgress }: SentWithFile,
+  { size, onProgress }: ReturnType<typeof readSentValues>,
   signal: AbortSignal,
 ): Promise<StoredFormFile & Pick<ChosenPath, 'isPathUnique'>> {
   const { fieldname, originalname, mimetype } = file;

@@ -2,11 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
 import type { WxCloudTransferProgress } from '../../storage/call-options.js';
-import {
-  findProgressHub,
-  findProgressHubOfRequest,
-  type WxCloudHttpRequest,
-} from '../application-registry.js';
+import { findProgressHub, findProgressHubOfRequest } from '../application-registry.js';
 import { toHttpException } from '../http-exception.js';
 import {
   type RunningUpload,
@@ -14,41 +10,29 @@ import {
   type WxCloudUploadProgressEvent,
 } from '../upload-progress-hub.js';
 import type { UploadTransaction } from '../upload-transaction.js';
-import { isProgressId, progressIdInvalid, readProgressId } from './client-values.js';
-import type { WxCloudHeaderOrField } from './upload-options.js';
-
-/** One file of a request that may be watched. */
-interface WatchedFile {
-  /** Where the client sends the ID; undefined when uploads are not watched. */
-  readonly progressId: WxCloudHeaderOrField | undefined;
-  /** The request. */
-  readonly request: WxCloudHttpRequest;
-  /** The transaction of the request. */
-  readonly transaction: UploadTransaction;
-  /** Which one it is. */
-  readonly index: number;
-  /** The name of its form field. */
-  readonly fieldname: string;
-}
+import { isProgressId, progressIdInvalid } from './client-values.js';
 
 const runningUploads = new WeakMap<UploadTransaction, RunningUpload>();
 
 /**
- * What to tell the progress of a file to; undefined when nobody can watch it.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the client sent something else
- * than an ID
+ * Makes the listener for the progress of one file of a request, under the ID that the client sent;
+ * undefined when the request's application has no instance.
  */
 export function progressListenerOf(
-  file: WatchedFile,
+  id: string,
+  request: object,
+  transaction: UploadTransaction,
+  file: { readonly index: number; readonly fieldname: string },
 ): ((progress: WxCloudTransferProgress) => void) | undefined {
-  const { progressId, request, index, fieldname } = file;
-  const id = progressId && readProgressId(progressId, request);
-  if (id === undefined) return undefined;
-  const upload = runningUploads.get(file.transaction) ?? begin(file, id);
-  return progress => upload?.report({ index, fieldname, ...progress });
+  const upload = runningUploads.get(transaction) ?? begin(id, request, transaction);
+  return upload && (progress => upload.report({ ...file, ...progress }));
 }
 
-function begin({ request, transaction }: WatchedFile, id: string): RunningUpload | undefined {
+function begin(
+  id: string,
+  request: object,
+  transaction: UploadTransaction,
+): RunningUpload | undefined {
   const upload = findProgressHubOfRequest(request)?.begin(id);
   if (upload === undefined) return undefined;
   runningUploads.set(transaction, upload);

@@ -30,8 +30,12 @@ import {
 import { startNamed } from '../startup/routes.js';
 import { beginTransaction, rollBackOnError } from '../upload-transaction.js';
 import { noteInterceptor } from './file-id.decorator.js';
-import { prepareForForms } from './form-adapters.js';
-import { receiveUploadForm, type UploadFormParts, type UploadRequest } from './receive-upload.js';
+import {
+  prepareForForms,
+  receiveUploadForm,
+  type UploadFormParts,
+  type UploadRequest,
+} from './receive-upload.js';
 import { assertHasFile, type FileSelection } from './request-files.js';
 import {
   assertField,
@@ -45,25 +49,11 @@ import {
   type WxCloudUploadInterceptorOptions,
 } from './upload-options.js';
 
-/** What tells one upload interceptor from another. */
-interface UploadInterceptorParts {
-  /** The function that makes it. */
-  readonly name: string;
-  /** What the user gave. */
-  readonly options: WxCloudUploadInterceptorOptions;
-  /** Which files its forms may bring. */
-  readonly selection: FileSelection;
-  /** Checks what the function was given beside the options. @throws {@link OptionsInvalidError} */
-  readonly assertArguments: () => void;
-}
-
 /**
  * Makes an interceptor that reads the form and stores its files, and that removes them unless the
  * request is answered with success.
  */
-function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterceptor> {
-  const facts = factsFrom(parts);
-
+function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInterceptorOptions) {
   class WxCloudUploadInterceptor implements NestInterceptor, OnModuleInit {
     readonly #host: HttpAdapterHost;
     readonly #modules: ModulesContainer | undefined;
@@ -95,7 +85,7 @@ function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterc
         // A client that has stalled is not waited for, nor is one when the application closes.
         const reading = receiveUploadForm(request, transaction, this.#prepare());
         const clues = await transaction.untilGivenUp(reading);
-        if (parts.options.required !== false) assertHasFile(request, clues);
+        if (options.required !== false) assertHasFile(request, clues);
         noteInterceptor(request, facts);
         return next.handle().pipe(rollBackOnError(transaction, toError));
       } catch (error) {
@@ -106,10 +96,10 @@ function createUploadInterceptor(parts: UploadInterceptorParts): Type<NestInterc
     }
 
     #prepare(): UploadFormParts {
-      return (this.#form ??= prepareForm(this.#host, parts, this.#modules));
+      return (this.#form ??= prepareForm(this.#host, facts, options, this.#modules));
     }
   }
-  return mixin(describeEnhancer(WxCloudUploadInterceptor, facts));
+  return mixin<NestInterceptor>(describeEnhancer(WxCloudUploadInterceptor, facts));
 }
 
 /** Reads what is left of a refused form, where that is worth it, and lets go of its connection. */
@@ -126,19 +116,6 @@ async function endForm(
   closeAfterResponse(request, response);
 }
 
-function factsFrom({
-  name,
-  selection,
-  options,
-  assertArguments,
-}: UploadInterceptorParts): UploadFacts {
-  const assertOptions = (): void => {
-    assertArguments();
-    assertInterceptorOptions(options);
-  };
-  return { name, selection, assertOptions };
-}
-
 /** False in a testing module that starts without an application, whose instance may be missing. */
 function prepareAdapter(host: HttpAdapterHost): boolean {
   // Null where the application serves no HTTP at all.
@@ -149,12 +126,13 @@ function prepareAdapter(host: HttpAdapterHost): boolean {
 
 function prepareForm(
   host: HttpAdapterHost,
-  parts: UploadInterceptorParts,
+  facts: UploadFacts,
+  options: WxCloudUploadInterceptorOptions,
   modules: ModulesContainer | undefined,
 ): UploadFormParts {
   // An instance that Nest has not made is not initialised.
-  namingSubject(parts.name, () => factsFrom(parts).assertOptions());
-  const { options, selection } = parts;
+  namingSubject(facts.name, () => facts.assertOptions());
+  const { selection } = facts;
   const { context } = findInstance(host, options.storage, modules);
   const limits = completeLimits(options.limits, sumOf(selection.maxCounts));
   return { options, context, limits, selection };
@@ -176,12 +154,15 @@ export function WxCloudFileInterceptor(
   field: string,
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  return createUploadInterceptor({
+  const facts: UploadFacts = {
     name: 'WxCloudFileInterceptor',
-    options,
     selection: { maxCounts: new Map([[field, 1]]), shape: 'one' },
-    assertArguments: () => assertField(field),
-  });
+    assertOptions: () => {
+      assertField(field);
+      assertInterceptorOptions(options);
+    },
+  };
+  return createUploadInterceptor(facts, options);
 }
 
 /**
@@ -193,15 +174,16 @@ export function WxCloudFilesInterceptor(
   maxCount = Infinity,
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  return createUploadInterceptor({
+  const facts: UploadFacts = {
     name: 'WxCloudFilesInterceptor',
-    options,
     selection: { maxCounts: new Map([[field, maxCount]]), shape: 'list' },
-    assertArguments: () => {
+    assertOptions: () => {
       assertField(field);
       assertMaxCount(maxCount);
+      assertInterceptorOptions(options);
     },
-  });
+  };
+  return createUploadInterceptor(facts, options);
 }
 
 /**
@@ -217,12 +199,15 @@ export function WxCloudFileFieldsInterceptor(
   const maxCounts = new Map(
     Array.from(list, field => [field?.name ?? '', field?.maxCount ?? Infinity]),
   );
-  return createUploadInterceptor({
+  const facts: UploadFacts = {
     name: 'WxCloudFileFieldsInterceptor',
-    options,
     selection: { maxCounts, shape: 'by-field' },
-    assertArguments: () => assertFields(fields),
-  });
+    assertOptions: () => {
+      assertFields(fields);
+      assertInterceptorOptions(options);
+    },
+  };
+  return createUploadInterceptor(facts, options);
 }
 
 /**
@@ -232,10 +217,12 @@ export function WxCloudFileFieldsInterceptor(
 export function WxCloudAnyFilesInterceptor(
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  return createUploadInterceptor({
+  const facts: UploadFacts = {
     name: 'WxCloudAnyFilesInterceptor',
-    options,
     selection: { maxCounts: undefined, shape: 'list' },
-    assertArguments: () => {},
-  });
+    assertOptions: () => {
+      assertInterceptorOptions(options);
+    },
+  };
+  return createUploadInterceptor(facts, options);
 }

@@ -18,6 +18,8 @@ const REST = {
   disposition: undefined,
 };
 
+const CONTEXT = { idleMs: 5_000, signal: NEVER };
+
 const allOf = async (taken: Taken): Promise<string> =>
   'whole' in taken
     ? taken.whole.toString()
@@ -30,8 +32,7 @@ describe('takeSmall', () => {
   ])('copies %s bytes of a source that reuses its buffer', async (_, maxBytes, held, kept) => {
     const use = startMemoryUse();
     const memory = new RequestMemory(new MemoryBudget(15, use));
-    const context = { maxBytes, idleMs: 5_000, signal: NEVER, memory };
-    const taken = await takeSmall({ source: reusing(), ...REST }, context);
+    const taken = await takeSmall({ source: reusing(), ...REST }, maxBytes, memory, CONTEXT);
     expect('whole' in taken).toBe(maxBytes === 15);
     expect(use.usedBytes).toBe(held);
     await expect(allOf(taken)).resolves.toBe('aaabbbcccdddeee');
@@ -41,10 +42,7 @@ describe('takeSmall', () => {
   it('returns available bytes without a copy', async () => {
     const memory = new RequestMemory(new MemoryBudget(0, startMemoryUse()));
     const source = Buffer.from('whole');
-    const taken = await takeSmall(
-      { source, ...REST },
-      { maxBytes: 5, idleMs: 5_000, signal: NEVER, memory },
-    );
+    const taken = await takeSmall({ source, ...REST }, 5, memory, CONTEXT);
     expect(taken).toEqual({ whole: source });
   });
 
@@ -60,10 +58,7 @@ describe('takeSmall', () => {
       }
     }
     await expect(
-      takeSmall(
-        { source: source(), ...REST },
-        { maxBytes: 15, idleMs: 5_000, signal: NEVER, memory },
-      ),
+      takeSmall({ source: source(), ...REST }, 15, memory, CONTEXT),
     ).rejects.toMatchObject({ code: 'WX_CLOUD_CAPACITY_EXCEEDED', retryable: true });
     expect([use.usedBytes, returned.mock.calls.length]).toEqual([0, 1]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { formatDisposition } from '../../../../lib/http/serve/content-disposition.js';
+import { formatDisposition } from '../../../../lib/http/serve/content-headers.js';
 
 describe('formatDisposition', () => {
   it.each([
