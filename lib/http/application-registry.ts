@@ -30,43 +30,43 @@ import {
 import { UploadProgressHub } from './upload-progress-hub.js';
 
 /**
- * What this package notes of a request, which is not its own object. A property rather than a
- * WeakMap: the garbage collector goes through all of a map's entries again and again, which took a
- * twentieth of what a small upload costs.
+ * A property that this package sets on a request. It is a property rather than a WeakMap entry
+ * because the garbage collector scans all entries of a WeakMap repeatedly, which took 5 % of the
+ * cost of a small upload.
  */
 export class RequestProperty<T> {
   readonly #key: symbol;
 
-  /** The description is seen by whoever prints a request. */
+  /** The description is visible when a request is printed. */
   constructor(description: string) {
     this.#key = Symbol(`wx-cloud-storage.${description}`);
   }
 
-  /** What was noted; undefined when nothing was. */
+  /** Returns the value, or undefined when none was set. */
   read(request: object): T | undefined {
     return (request as Record<symbol, T | undefined>)[this.#key];
   }
 
-  /** Notes it, in place of what was noted before. */
+  /** Sets the value, replacing any earlier one. */
   write(request: object, value: T): void {
     (request as Record<symbol, T>)[this.#key] = value;
   }
 }
 
 /**
- * What the requests of all adapters have in common: Express' `Request` or Fastify's
- * `FastifyRequest`, as it is.
+ * The common part of the requests of all adapters: Express' `Request` or Fastify's
+ * `FastifyRequest`.
  */
 export interface WxCloudHttpRequest {
-  /** The headers, by their names in lower case. */
+  /** The headers, by lower-case name. */
   readonly headers: IncomingHttpHeaders;
   /** The text fields of the form that came before the file. */
   readonly body?: unknown;
 }
 
 /**
- * Where a request came to, and where its answer goes: a storage engine gets the request alone, and
- * needs both.
+ * The application that received a request, and the response to it. A storage engine is given only
+ * the request, and needs both.
  */
 interface RequestOrigin {
   /** The adapter's application. */
@@ -83,44 +83,44 @@ interface HookedApplication {
   ): unknown;
 }
 
-/** The module's context, if its options are right. */
+/** The module's context; a {@link FailedContext} when the options are invalid. */
 type MadeContext = StorageContext | FailedContext;
 
-/** What is known of an instance. */
+/** An instance of the module in one application. */
 export interface Instance {
-  /** What its operations share. */
+  /** The state that its operations share. */
   readonly context: StorageContext;
-  /** What handles for its files work with. */
+  /** The source that its file handles use. */
   readonly files: WxCloudFileSource;
 }
 
-/** What an application has once. */
+/** The state of one application. */
 interface ApplicationParts {
-  /** Its instances by their names. */
+  /** Instances by name. */
   readonly instances: Map<string, Instance>;
-  /** Services that it provides without the module, as tests do. */
+  /** Services that are provided without the module, as tests do. */
   readonly bare: Map<string, Instance>;
-  /** Whom the progress of its uploads is told to. */
+  /** Publishes the progress of uploads. */
   readonly progress: UploadProgressHub;
-  /** Those of its server; undefined where it has none. */
+  /** The connections of the server; undefined without a server. */
   connections?: ServerConnections;
 }
 
-/** Of Fastify's requests. */
+/** Set on Fastify's requests only. */
 const originProperty = new RequestProperty<RequestOrigin>('origin');
 const hooked = new WeakSet<object>();
 
-/** Keyed by the host that Nest injects everywhere, also before the adapter is there. */
+/** Keyed by the host that Nest injects everywhere, which exists before the adapter. */
 const byHost = new WeakMap<object, ApplicationParts>();
 /**
- * Keyed by the adapter's application, to which a request leads: all that a storage engine gets to
- * see.
+ * Keyed by the adapter's application, which is reachable from a request: a storage engine gets
+ * nothing else.
  */
 const byApplication = new WeakMap<object, ApplicationParts>();
 
 /**
- * Prepares an adapter, before it starts, so that {@link originOf} knows its requests. Express'
- * requests lead to their application and response by themselves, Fastify's to neither.
+ * Prepares an adapter, before it starts, so that {@link originOf} works for its requests. Express'
+ * requests lead to their application and response, Fastify's do not.
  */
 function noteOrigins(adapter: AbstractHttpAdapter): void {
   const application: HookedApplication = adapter.getInstance();
@@ -133,8 +133,8 @@ function noteOrigins(adapter: AbstractHttpAdapter): void {
 }
 
 /**
- * Finds out where a request came to.
- * @throws {@link OptionsInvalidError} when its application does not have this module
+ * Returns the origin of a request.
+ * @throws {@link OptionsInvalidError} when the request's application does not import this module
  */
 export function originOf(request: object): RequestOrigin {
   const known = originProperty.read(request);
@@ -143,27 +143,27 @@ export function originOf(request: object): RequestOrigin {
   if (app !== undefined && res !== undefined) return { application: app, response: res };
   throw new OptionsInvalidError({
     option: 'storage',
-    expected: 'an instance of the application that the request came to; that has none',
+    expected: 'an instance of the application that received the request; it has none',
     remedy: 'Import WxCloudStorageModule.forRoot or forRootAsync in it.',
   });
 }
 
-/** Node's response behind the one that an adapter hands to interceptors. */
+/** Returns Node's response behind the one that an adapter passes to interceptors. */
 export function rawResponseOf(
   response: ServerResponse | { readonly raw: ServerResponse },
 ): ServerResponse {
   return 'raw' in response ? response.raw : response;
 }
 
-/** Node's request behind an adapter's. */
+/** Returns Node's request behind an adapter's. */
 export function rawRequestOf(request: object): IncomingMessage {
   return 'raw' in request ? (request.raw as IncomingMessage) : (request as IncomingMessage);
 }
 
 /**
- * Makes an instance known to its application, as soon as Nest initialises its module. Of the
- * shutdown it hears first, so that all instances of the application end what they do at the same
- * time.
+ * Registers an instance with its application as soon as Nest instantiates its module. It is also
+ * the first to learn of a shutdown, so that all instances of the application finish their work at
+ * the same time.
  */
 class InstanceRegistrar
   implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
@@ -183,7 +183,7 @@ class InstanceRegistrar
     if (instances.has(name)) {
       throw new OptionsInvalidError({
         option: 'name',
-        expected: `different for every instance; there are two called "${name}"`,
+        expected: `unique; two instances have the name "${name}"`,
         remedy: 'Import one module in both places (isGlobal), or give one of them a name.',
       });
     }
@@ -191,10 +191,10 @@ class InstanceRegistrar
     instances.set(name, toInstance(service, own));
   }
 
-  /** By now the adapter is there, which it is not while a testing module is compiled. */
+  /** The adapter exists by now, which it does not yet while a testing module is compiled. */
   onModuleInit(): void {
     const parts = this.#parts;
-    // Null where the application serves no HTTP, as a worker does.
+    // Null where the application serves no HTTP, as in a worker.
     const adapter: AbstractHttpAdapter | null | undefined = this.#host?.httpAdapter;
     const application: unknown = adapter?.getInstance();
     if (parts === undefined || !adapter || !isKey(application)) return;
@@ -204,7 +204,7 @@ class InstanceRegistrar
     if (server instanceof Server) parts.connections ??= new ServerConnections(server);
   }
 
-  /** The first of Nest's hooks of a shutdown; it is not waited for here. */
+  /** The first hook of a shutdown; the work that it starts is awaited in a later hook. */
   onModuleDestroy(): void {
     const parts = this.#parts;
     parts?.connections?.startClosing();
@@ -219,7 +219,7 @@ class InstanceRegistrar
     parts?.connections?.closeSessions();
   }
 
-  /** The server is closed. */
+  /** Runs after the server was closed. */
   onApplicationShutdown(): void {
     this.#parts?.connections?.stop();
   }
@@ -229,7 +229,7 @@ class InstanceRegistrar
   }
 }
 
-/** The provider that makes an instance known to its application. */
+/** Creates the provider that registers an instance with its application. */
 export function registrarProvider(
   contextToken: symbol,
   serviceToken: symbol | Type<WxCloudFileSource>,
@@ -244,8 +244,9 @@ export function registrarProvider(
 }
 
 /**
- * Finds an instance of the application that a host belongs to: the module's, or a service that is
- * provided without the module. @throws {@link OptionsInvalidError} when there is none
+ * Finds an instance in the application of a host: the module's, or a service that is provided
+ * without the module.
+ * @throws {@link OptionsInvalidError} when there is none
  */
 export function findInstance(
   host: HttpAdapterHost,
@@ -270,12 +271,12 @@ function findBare(
   return instance;
 }
 
-/** Finds the instance for a token anywhere in the application; undefined when there is none. */
+/** Finds the provider of a token anywhere in the application; undefined when there is none. */
 function lookUp(
   modules: ModulesContainer | undefined,
   token: ReturnType<typeof serviceTokenOf>,
 ): unknown {
-  // One that is made for each request, or for each injection, is not there yet.
+  // Request-scoped and transient providers have no instance yet.
   return wrappersOf(modules, token).find(
     wrapper => wrapper.isDependencyTreeStatic() && !wrapper.isTransient,
   )?.instance;
@@ -290,8 +291,8 @@ function wrappersOf(
 }
 
 /**
- * The instance of a service, which may be a fake: that has the limits of the module's options, if
- * they are right.
+ * Wraps a service, which may be a fake. A fake gets the limits of the module's options, if these
+ * are valid.
  */
 function toInstance(service: object, ofModule?: StorageContext): Instance {
   const context = contextOf(service) ?? contextForFake(ofModule);
@@ -304,19 +305,22 @@ function contextForFake(ofModule: StorageContext | undefined): StorageContext {
 }
 
 /**
- * Finds an instance of the application that a request came to.
+ * Finds an instance in the application that received a request.
  * @throws {@link OptionsInvalidError} when there is none
  */
 export function findInstanceOfRequest(request: object, name = DEFAULT_INSTANCE): Instance {
   return partsOfRequest(request)?.instances.get(name) ?? fail(name);
 }
 
-/** Whom the progress of an application's uploads is told to. */
+/** Returns the progress hub of an application. */
 export function findProgressHub(host: HttpAdapterHost): UploadProgressHub {
   return partsOf(host).progress;
 }
 
-/** The same, by a request that came to the application; undefined when it has no instance. */
+/**
+ * Returns the progress hub of the application that received a request; undefined when that
+ * application has no instance.
+ */
 export function findProgressHubOfRequest(request: object): UploadProgressHub | undefined {
   return partsOfRequest(request)?.progress;
 }
@@ -337,14 +341,17 @@ function partsOfRequest(request: object): ApplicationParts | undefined {
   return byApplication.get(originOf(request).application);
 }
 
-/** A test may have overridden it with what is not there yet. */
+/**
+ * Rejects a service that a test has overridden with a value that is not an object, such as a
+ * variable that is not set yet.
+ */
 function assertService(service: unknown): void {
   if (isKey(service)) return;
   throw new OptionsInvalidError({
     option: 'service',
-    subject: 'WxCloudStorageModule: the service in place of WxCloudStorageService',
+    subject: 'WxCloudStorageModule: the service that replaces WxCloudStorageService',
     expected: `an object with the methods that are called, not ${service === null ? 'null' : typeof service}`,
-    remedy: 'Look at what overrideProvider() is given, and when.',
+    remedy: 'Check the value that overrideProvider() gets, and when it is set.',
   });
 }
 
@@ -355,7 +362,7 @@ function isKey(value: unknown): value is object {
 function fail(name: string): never {
   throw new OptionsInvalidError({
     option: 'storage',
-    expected: `the name of an instance; there is none called "${name}"`,
+    expected: `the name of an instance; there is no instance "${name}"`,
     remedy: 'Import WxCloudStorageModule.forRoot or forRootAsync with that name.',
   });
 }
@@ -363,7 +370,7 @@ function fail(name: string): never {
 function failScoped(name: string): never {
   throw new OptionsInvalidError({
     option: 'storage',
-    expected: `the name of an instance that is made once; "${name}" is made for each request or injection`,
-    remedy: 'Neither it nor what its options inject may have such a scope, as REQUEST has.',
+    expected: `the name of a singleton instance; "${name}" is created for each request or injection`,
+    remedy: 'Neither it nor the dependencies of its options may have such a scope, as REQUEST has.',
   });
 }

@@ -4,11 +4,14 @@ import { assertCloudPath, findPathProblem, generateCloudPath } from '../file-id/
 import { askApplication } from '../operations/deadline.js';
 import type { WxCloudHttpRequest } from './application-registry.js';
 
-/** Texts and data that no browser runs, or shows as a page. */
+/** Extensions of texts and data that no browser runs or shows as a page. */
 const HARMLESS = words(
   'txt text log csv tsv md markdown json jsonl ndjson geojson yaml yml toml ini srt vtt ics vcf',
 );
-/** Formats that browsers, servers or desktops may run, or take for a page or a style of one. */
+/**
+ * Extensions of formats that browsers, servers or desktops may run, or treat as a page or as its
+ * style.
+ */
 const ACTIVE = words(
   'htm html xhtml xht shtm shtml dhtml htc hta mht mhtml svg svgz xml xsl xslt xsd dtd rdf rss atom mathml ' +
     'js mjs cjs jsx ts mts cts tsx css wasm swf xap appcache manifest crx ' +
@@ -18,7 +21,7 @@ const ACTIVE = words(
 );
 const EXTENSION = /^[a-z\d]{1,8}$/;
 
-/** Which extensions of clients' names are kept. */
+/** The extensions of client file names that are kept. */
 type KeepExtension = boolean | readonly string[];
 
 /**
@@ -31,14 +34,14 @@ export function assertKeepExtension(option: KeepExtension | undefined): void {
   throw new OptionsInvalidError({
     option: 'keepExtension',
     expected:
-      'true, false, or a list of extensions of 1 to 8 small letters and digits, none of which can be run or shown as a page',
+      'true, false, or a list of extensions of 1 to 8 lower-case letters and digits, none of which can be run or shown as a page',
     remedy: "Write keepExtension: ['txt', 'csv'], or leave it out.",
   });
 }
 
 /**
- * The extension of a client's name that may be kept, in lower case and without the dot; undefined
- * when it has none, or not a wanted one.
+ * Returns the extension of a client's file name if it may be kept, in lower case and without the
+ * dot; else undefined.
  */
 export function keptExtension(name: string, option: KeepExtension | undefined): string | undefined {
   if (option === undefined || option === false) return undefined;
@@ -56,27 +59,30 @@ function words(text: string): ReadonlySet<string> {
   return new Set(text.split(' '));
 }
 
-/** The options that decide about the path of an upload, or of an answer. */
+/** The options that decide the path of an uploaded file or a stored response. */
 interface CloudPathOptions<File> {
   /** A prefix, or a function that returns the whole path. */
   readonly path?: string | CloudPathFactory<File> | undefined;
-  /** The application vouches for the paths that its function returns. */
+  /** True when the application guarantees that its function returns unique paths. */
   readonly uniquePath?: boolean | undefined;
 }
 
 type CloudPathFactory<File> = (file: File, request: WxCloudHttpRequest) => string | Promise<string>;
 
-/** Where a file goes. */
+/** The path chosen for a file. */
 export interface ChosenPath {
   /** The whole path; valid. */
   readonly cloudPath: string;
-  /** No other file can have it, so that the object may be deleted when the request fails. */
+  /**
+   * True when no other file can have this path, so that the object may be deleted when the request
+   * fails.
+   */
   readonly isPathUnique: boolean;
 }
 
 /**
- * Checks what can be known before a file comes: a prefix once, as every path that is made with it
- * would fail; a function is checked by what it returns.
+ * Checks the path options at startup. A prefix is checked here, as a bad one would make every path
+ * fail; a function is checked by each path it returns.
  * @throws {@link OptionsInvalidError}
  */
 export function assertPathOptions({ path, uniquePath }: CloudPathOptions<never>): void {
@@ -84,7 +90,7 @@ export function assertPathOptions({ path, uniquePath }: CloudPathOptions<never>)
   else if (path !== undefined && typeof path !== 'function') {
     throw new OptionsInvalidError({
       option: 'path',
-      expected: 'a text or a function',
+      expected: 'a string or a function',
       remedy: 'Use a prefix such as photos/, or a function that returns the whole path.',
     });
   }
@@ -92,15 +98,15 @@ export function assertPathOptions({ path, uniquePath }: CloudPathOptions<never>)
   throw new OptionsInvalidError({
     option: 'uniquePath',
     expected: 'true or false',
-    remedy: 'Set it to true only where the function never returns a path for a second file.',
+    remedy: 'Set it to true only if the function never returns the same path twice.',
   });
 }
 
 /**
- * Decides where a file goes, and whether its path is its own: it is when it holds the file's random
- * ID.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; and what the application's function
- * throws
+ * Chooses the path of a file, and whether it is unique: a path is when it contains the file's
+ * random ID.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`
+ * @throws any error of the application's function
  */
 export async function chooseCloudPath<Facts extends { readonly extension: string | undefined }>(
   { path = '', uniquePath = false }: CloudPathOptions<Facts & { readonly uuid: string }>,
@@ -123,7 +129,7 @@ function assertPrefix(prefix: string): void {
   if (problem === undefined) return;
   throw new OptionsInvalidError({
     option: 'path',
-    expected: `the beginning of a cloud path; a path with it ${problem}`,
+    expected: `a prefix of a cloud path; a path with this prefix ${problem}`,
     remedy: 'Use a relative prefix such as photos/.',
   });
 }

@@ -20,24 +20,29 @@ import { assertBoolean, assertStorageName, REPLACED_PIPE_OPTIONS } from './optio
 import { assertHost, describeEnhancer, factsOf } from './startup/enhancers.js';
 import { startNamed } from './startup/routes.js';
 
-/** Which file IDs a pipe lets through. */
+/** Options of the pipes for file IDs. */
 export interface WxCloudFileIdOptions {
   /**
-   * The name of the instance whose environment and bucket they have to be of.
+   * The name of the instance whose environment and bucket the file IDs must belong to.
    * @defaultValue the default instance
    */
   readonly storage?: string | undefined;
   /**
-   * The folders that they may be below, e.g. `['photos/']`; a missing slash at the end is added.
-   * @defaultValue any
+   * The folders that the file IDs may be in, e.g. `['photos/']`; a missing slash at the end is
+   * added.
+   * @defaultValue any folder
    */
   readonly prefixes?: readonly string[] | undefined;
-  /** True when nothing at all is let through, as `undefined`. @defaultValue false */
+  /**
+   * True when a missing value is allowed: the handler then gets `undefined`.
+   * @defaultValue false
+   */
   readonly optional?: boolean | undefined;
   /**
-   * True when a list is expected: a single file ID, as a query with one has it, then becomes a list
-   * of one. Otherwise a list is refused. @defaultValue what the parameter's type says; where that
-   * says nothing (`unknown`, or a compiler that emits no decorator metadata), both are let through
+   * True when the parameter is a list: a single file ID, as in a query with one value, then becomes
+   * a list of one. False when lists are rejected.
+   * @defaultValue derived from the parameter's type; where that is not known (`unknown`, or a
+   * compiler that emits no decorator metadata), both forms are allowed
    */
   readonly many?: boolean | undefined;
 }
@@ -49,10 +54,10 @@ const PIPE_OPTIONS: readonly (keyof WxCloudFileIdOptions)[] = [
   'many',
 ];
 
-/** Types that say nothing of whether a list is meant. */
+/** Parameter types that do not tell whether a list is expected. */
 const VAGUE_TYPES: readonly unknown[] = [undefined, Object];
 
-/** True when a parameter takes a list; undefined when nothing tells. */
+/** True when a parameter expects a list; undefined when it is not known. */
 function takesMany(
   { many }: WxCloudFileIdOptions,
   { metatype }: Partial<ArgumentMetadata> = {},
@@ -60,7 +65,10 @@ function takesMany(
   return many ?? (VAGUE_TYPES.includes(metatype) ? undefined : metatype === Array);
 }
 
-/** Checks the options of a pipe. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the options of a pipe.
+ * @throws {@link OptionsInvalidError}
+ */
 export function assertFileIdOptions(options: unknown): void {
   const names = { names: PIPE_OPTIONS, replacements: REPLACED_PIPE_OPTIONS };
   const { storage, prefixes, optional, many } = readMembers('options', options, names);
@@ -76,14 +84,14 @@ function assertPrefixes(prefixes: unknown): void {
   if (isList && prefixes.every(prefix => findPathProblem(prefix) === undefined)) return;
   throw new OptionsInvalidError({
     option: 'prefixes',
-    expected: 'a list of one or more beginnings of cloud paths, such as photos/',
-    remedy: 'Leave it out to let file IDs of any path through.',
+    expected: 'a non-empty list of prefixes of cloud paths, such as photos/',
+    remedy: 'Leave it out to allow any path.',
   });
 }
 
 /**
- * Reads one file ID, or each of a list, that a client sent; `many` says which is expected,
- * undefined that both are.
+ * Reads one file ID, or each of a list. `many` is true when a list is expected, false when one ID
+ * is, undefined when both are allowed.
  * @throws {@link WxCloudStorageError} the first error of `read`; within a list with its position
  */
 function readOneOrMany<T>(
@@ -92,7 +100,7 @@ function readOneOrMany<T>(
   read: (item: unknown) => T,
 ): T | T[] {
   const isList = Array.isArray(value);
-  // A handler that expects one file ID must not get several: it is not written for them.
+  // A handler that expects one file ID must not get several: it is not written for that.
   if (many === false || !(isList || many === true)) return read(value);
   return (isList ? value : [value]).map((item, index) => {
     try {
@@ -104,9 +112,9 @@ function readOneOrMany<T>(
 }
 
 /**
- * Checks a file ID.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is not of the instance's
- * environment and bucket, or below none of the prefixes; undefined allows any path
+ * Checks a file ID. Without prefixes, any path is allowed.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when the file ID is not of the
+ * instance's environment and bucket, or its path starts with none of the prefixes
  */
 function checkFileId(
   value: unknown,
@@ -121,7 +129,7 @@ function checkFileId(
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_FILE_ID_INVALID',
     message:
-      'The file ID is refused: its path is not one that is taken here. Pass on one that belongs here.',
+      'The file ID is rejected: its path is not allowed here. Send a file ID from an allowed folder.',
   });
 }
 
@@ -129,17 +137,20 @@ function atPosition({ code, message }: WxCloudStorageError, index: number): WxCl
   return new WxCloudStorageError({ code, message: `Item ${index}: ${message}` });
 }
 
-/** Has the options of a pipe checked when an application that uses it starts. */
+/**
+ * Registers the check of a pipe's options, which runs when an application that uses the pipe
+ * starts.
+ */
 function describePipe<T extends object>(pipe: T, name: string, options: unknown): T {
   return describeEnhancer(pipe, { name, assertOptions: () => assertFileIdOptions(options) });
 }
 
-/** What the pipes for file IDs have in common; they differ in what they make of one. */
+/** The base of the pipes for file IDs, which differ in what they convert a file ID to. */
 abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefined>, OnModuleInit {
   readonly #host: HttpAdapterHost;
   readonly #modules: ModulesContainer | undefined;
 
-  /** The options of this kind of pipe. */
+  /** The options; overridden by a configured pipe. */
   protected get options(): WxCloudFileIdOptions {
     return {};
   }
@@ -154,7 +165,10 @@ abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefin
     this.#modules = modules;
   }
 
-  /** Called by Nest. @throws {@link OptionsInvalidError} for a wrong option, naming the handler */
+  /**
+   * Called by Nest.
+   * @throws {@link OptionsInvalidError} for an invalid option; the message names the handler
+   */
   onModuleInit(): void {
     const facts = factsOf(this);
     if (facts === undefined) return;
@@ -175,20 +189,36 @@ abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefin
     }
   }
 
-  /** @internal What a handler gets for a file ID that is let through. */
+  /**
+   * Converts a file ID that passed the check to the handler's value.
+   * @internal
+   */
   protected abstract convert(fileId: ParsedFileId, instance: Instance): T;
 }
 
 /**
- * Lets through what is a file ID of the instance's environment and bucket, as it is, or a list of
- * them; anything else is answered with 400 and the reason, before any call. For body, query and
- * route parameters: `@Body('fileId', ParseFileIdPipe)`. Whether the file exists is not looked at.
+ * Validates that a value is a file ID of the instance's environment and bucket, or a list of such
+ * IDs, and passes it on unchanged. Other values are rejected with 400 and the reason, before any
+ * call. Works for body, query and route parameters. Does not check that the file exists.
+ * @example
+ * ```ts
+ * import { Body, Controller, Put } from '@nestjs/common';
+ * import { ParseFileIdPipe } from 'nestjs-wx-cloud-storage';
+ *
+ * @Controller('profile')
+ * export class ProfileController {
+ *   @Put('avatar')
+ *   setAvatar(@Body('fileId', ParseFileIdPipe) fileId: string): { avatar: string } {
+ *     return { avatar: fileId };
+ *   }
+ * }
+ * ```
  */
 @Injectable()
 export class ParseFileIdPipe extends FileIdPipe<string> {
   /**
-   * Makes a pipe with options, which are checked when the application starts; it is used in the
-   * same way.
+   * Creates a pipe with options, to be used in the same way. The options are checked when the
+   * application starts.
    */
   static with(options: WxCloudFileIdOptions): Type<ParseFileIdPipe> {
     class ConfiguredPipe extends ParseFileIdPipe {
@@ -199,22 +229,38 @@ export class ParseFileIdPipe extends FileIdPipe<string> {
     return mixin(describePipe(ConfiguredPipe, 'ParseFileIdPipe.with', options));
   }
 
-  /** @internal The file ID as it is. */
+  /**
+   * Returns the file ID unchanged.
+   * @internal
+   */
   protected convert({ fileId }: ParsedFileId): string {
     return fileId;
   }
 }
 
 /**
- * Turns a file ID of the instance's environment and bucket, or a list of them, into handles;
- * nothing is fetched yet. Anything else is answered with 400 and the reason, before any call:
- * `@Body('fileId', WxCloudFilePipe) file: WxCloudFile`.
+ * Converts a file ID of the instance's environment and bucket, or a list of such IDs, to {@link
+ * WxCloudFile} handles. Nothing is fetched. Other values are rejected with 400 and the reason,
+ * before any call.
+ * @example
+ * ```ts
+ * import { Controller, Get, Query } from '@nestjs/common';
+ * import { WxCloudFile, WxCloudFilePipe } from 'nestjs-wx-cloud-storage';
+ *
+ * @Controller('links')
+ * export class LinksController {
+ *   @Get()
+ *   async find(@Query('fileId', WxCloudFilePipe) file: WxCloudFile): Promise<{ url: string }> {
+ *     return { url: await file.url() };
+ *   }
+ * }
+ * ```
  */
 @Injectable()
 export class WxCloudFilePipe extends FileIdPipe<WxCloudFile> {
   /**
-   * Makes a pipe with options, which are checked when the application starts; it is used in the
-   * same way.
+   * Creates a pipe with options, to be used in the same way. The options are checked when the
+   * application starts.
    */
   static with(options: WxCloudFileIdOptions): Type<WxCloudFilePipe> {
     class ConfiguredPipe extends WxCloudFilePipe {
@@ -225,7 +271,10 @@ export class WxCloudFilePipe extends FileIdPipe<WxCloudFile> {
     return mixin(describePipe(ConfiguredPipe, 'WxCloudFilePipe.with', options));
   }
 
-  /** @internal A handle. */
+  /**
+   * Creates a handle.
+   * @internal
+   */
   protected convert(fileId: ParsedFileId, { files }: Instance): WxCloudFile {
     return new WxCloudFile(files, fileId);
   }

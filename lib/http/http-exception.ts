@@ -19,7 +19,8 @@ import { elapsedMs } from '../operations/deadline.js';
 import { rawRequestOf, RequestProperty } from './application-registry.js';
 
 /**
- * So many lines of a code and a route are written in a window; clients decide how often it fails.
+ * The maximum number of log lines for one code and route in a window; clients control how often a
+ * request fails.
  */
 const LINES_PER_WINDOW = 10;
 const WINDOW_MS = 60_000;
@@ -30,32 +31,30 @@ const MAX_MESSAGE = 1_000;
 const MAX_STACK = 16_384;
 const DEEPEST_CAUSE = 4;
 
-/** The fields that tell one failure of a code from another, for an operator and for support. */
+/** Fields that tell apart failures with the same code, for operators and support. */
 const FIELDS = ['errcode', 'cosCode', 'upstreamStatus', 'phase', 'requestId'] as const;
 
-/**
- * Control and format characters, with which a text could forge lines or reverse what is around it.
- */
+/** Control and format characters, which could forge log lines or reverse the text around them. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
-/** The same, for texts of several lines. */
+/** The same, for multi-line texts. */
 const UNSAFE_IN_LINES = /[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** What a code is answered with, and in which words; upstream texts are not for clients. */
+/** The status and the client message of an error code; texts from upstream are not for clients. */
 interface HttpResponseKind {
   readonly status: HttpStatus;
-  /** Undefined where our own message is about what the client sent, and so may be shown. */
+  /** Undefined where the error's own message describes the client's input, and may be shown. */
   readonly message?: string;
 }
 
 const UPSTREAM_FAILED = 'The cloud storage could not complete the request.';
-const UNAVAILABLE = 'The cloud storage is not available at the moment.';
+const UNAVAILABLE = 'The cloud storage is currently unavailable.';
 
-/** The HTTP status of every code. */
+/** The HTTP status of each error code. */
 export const HTTP_RESPONSES: Readonly<Record<WxCloudStorageErrorCode, HttpResponseKind>> = {
   WX_CLOUD_OPTIONS_INVALID: { status: 500, message: 'The server is not configured for uploads.' },
   WX_CLOUD_ARGUMENT_INVALID: {
     status: 500,
-    message: 'The server used the cloud storage in a wrong way.',
+    message: 'The server used the cloud storage incorrectly.',
   },
   WX_CLOUD_FILE_ID_INVALID: { status: 400 },
   WX_CLOUD_PATH_INVALID: { status: 400 },
@@ -65,12 +64,18 @@ export const HTTP_RESPONSES: Readonly<Record<WxCloudStorageErrorCode, HttpRespon
   WX_CLOUD_TYPE_REFUSED: { status: 415 },
   WX_CLOUD_TICKET_REFUSED: { status: 400 },
   WX_CLOUD_SIZE_MISMATCHED: { status: 400 },
-  WX_CLOUD_BODY_FAILED: { status: 400, message: 'The upload could not be read to its end.' },
-  WX_CLOUD_BODY_STALLED: { status: 408, message: 'The upload did not go on in time.' },
-  WX_CLOUD_SPOOL_FAILED: { status: 507, message: 'The server has no room for the upload.' },
-  WX_CLOUD_CAPACITY_EXCEEDED: { status: 503, message: 'The server has too many uploads to take.' },
-  WX_CLOUD_FILE_NOT_FOUND: { status: 404, message: 'There is no such file.' },
-  WX_CLOUD_RANGE_UNSATISFIABLE: { status: 416, message: 'The file has no such part.' },
+  WX_CLOUD_BODY_FAILED: { status: 400, message: 'The upload could not be read completely.' },
+  WX_CLOUD_BODY_STALLED: { status: 408, message: 'The upload stalled.' },
+  WX_CLOUD_SPOOL_FAILED: { status: 507, message: 'The server has no space for the upload.' },
+  WX_CLOUD_CAPACITY_EXCEEDED: {
+    status: 503,
+    message: 'The server has too many uploads in progress.',
+  },
+  WX_CLOUD_FILE_NOT_FOUND: { status: 404, message: 'The file does not exist.' },
+  WX_CLOUD_RANGE_UNSATISFIABLE: {
+    status: 416,
+    message: 'The file does not have the requested range.',
+  },
   WX_CLOUD_TOKEN_REJECTED: { status: 502, message: UPSTREAM_FAILED },
   WX_CLOUD_CREDENTIAL_REFUSED: { status: 502, message: UPSTREAM_FAILED },
   WX_CLOUD_CREDENTIAL_UNAVAILABLE: { status: 503, message: UNAVAILABLE },
@@ -92,13 +97,16 @@ interface Window {
 }
 
 /**
- * Tells the operator of failed requests, in a number of lines that no client can exceed: 10 a
- * minute for each code and route. It needs no timer, as the next line says how many were left out.
+ * Logs failed requests, with a number of lines that no client can exceed: 10 a minute for each code
+ * and route. It needs no timer: the next line reports how many were left out.
  */
 export class FailureLog {
   readonly #logger: Pick<LoggerService, 'error' | 'debug'>;
   readonly #nowMs: () => number;
-  /** Keyed by code and route, which are the application's; never by a path that a client chose. */
+  /**
+   * Keyed by code and route pattern, which come from the application; never by a path that a client
+   * chose.
+   */
   readonly #windows = new Map<string, Window>();
 
   constructor(logger: Pick<LoggerService, 'error' | 'debug'>, nowMs: () => number = elapsedMs) {
@@ -106,7 +114,7 @@ export class FailureLog {
     this.#nowMs = nowMs;
   }
 
-  /** Writes one line, and the stack for those who follow closely. */
+  /** Writes one error line, and the stack at debug level. */
   write(error: WxCloudStorageError, status: number, request?: object): void {
     const note = this.#count(`${error.code} ${(request && routeOf(request)) ?? ''}`);
     if (note === undefined) return;
@@ -118,18 +126,18 @@ export class FailureLog {
     this.#logger.debug?.(describeStacks(error));
   }
 
-  /** The end of the line; undefined when no line is to be written. */
+  /** Returns the end of the line; undefined when no line is to be written. */
   #count(key: string): string | undefined {
     const nowMs = this.#nowMs();
     const known = this.#windows.get(key);
     if (known === undefined || nowMs - known.startMs >= WINDOW_MS) {
       this.#windows.set(key, { startMs: nowMs, count: 1 });
       const leftOut = (known?.count ?? 0) - LINES_PER_WINDOW;
-      return leftOut > 0 ? ` (${leftOut} more like it since the line before)` : '';
+      return leftOut > 0 ? ` (${leftOut} similar lines left out since the previous line)` : '';
     }
     known.count += 1;
     if (known.count > LINES_PER_WINDOW) return undefined;
-    return known.count < LINES_PER_WINDOW ? '' : ' (more of this minute are only counted)';
+    return known.count < LINES_PER_WINDOW ? '' : ' (further lines in this minute are left out)';
   }
 }
 
@@ -137,9 +145,8 @@ const failures = new FailureLog(new Logger(LOG_CONTEXT));
 const loggedProperty = new RequestProperty<true>('failureLogged');
 
 /**
- * Tells the operator of an error of this package that is answered with 5xx, once for each request.
- * One that tells of a client that has left is no failure of the server, whatever it is answered
- * with.
+ * Logs an error of this package that is sent to a client as 5xx, once per request. The abort by a
+ * client is not a failure of the server, whatever its status.
  */
 export function logFailure(error: unknown, response: unknown, request?: object): void {
   if (!(error instanceof WxCloudStorageError) || !(response instanceof HttpException)) return;
@@ -152,10 +159,7 @@ export function logFailure(error: unknown, response: unknown, request?: object):
   failures.write(error, response.getStatus(), request);
 }
 
-/**
- * Like {@link toHttpException}, for an error that a request of ours is answered with: a 5xx is
- * logged.
- */
+/** Converts an error like {@link toHttpException}, and logs it if it is a 5xx. */
 export function toLoggedException(error: unknown, request?: object): unknown {
   const response = toHttpException(error);
   logFailure(error, response, request);
@@ -164,16 +168,17 @@ export function toLoggedException(error: unknown, request?: object): unknown {
 
 /** The part of both adapters' requests that leads to the route. */
 interface RoutedRequest {
-  /** As it came, where a middleware has changed `url`. */
+  /** The original URL, where a middleware has changed `url`. */
   readonly originalUrl?: string;
-  /** Express'. */
+  /** Set by Express. */
   readonly route?: { readonly path?: unknown };
-  /** Fastify's. */
+  /** Set by Fastify. */
   readonly routeOptions?: { readonly url?: unknown };
 }
 
 /**
- * The pattern of the route, such as `/users/:id/photo`; undefined when the adapter does not tell.
+ * Returns the pattern of the route, such as `/users/:id/photo`; undefined when the adapter does not
+ * provide it.
  */
 function routeOf(request: object): string | undefined {
   const { route, routeOptions }: RoutedRequest = request;
@@ -181,7 +186,10 @@ function routeOf(request: object): string | undefined {
   return typeof pattern === 'string' ? pattern : undefined;
 }
 
-/** A path is a client's text, and a query may hold what is in no log. */
+/**
+ * Leaves out the query, which may contain what must not be logged, and shortens the path, which is
+ * a client's text.
+ */
 function describeRequest(request: object): string {
   const { method = '', url = '' } = rawRequestOf(request);
   const { originalUrl = url }: RoutedRequest = request;
@@ -191,13 +199,13 @@ function describeRequest(request: object): string {
 
 function describeFields(error: WxCloudStorageError): string {
   const values: { readonly [name in (typeof FIELDS)[number]]?: unknown } = error;
-  const told = FIELDS.filter(name => values[name] !== undefined).map(
+  const present = FIELDS.filter(name => values[name] !== undefined).map(
     name => `${name}=${toLine(String(values[name]), MAX_PATH)}`,
   );
-  return told.length === 0 ? '' : ` [${told.join(' ')}]`;
+  return present.length === 0 ? '' : ` [${present.join(' ')}]`;
 }
 
-/** Stacks only: the fields of an application's own error may hold anything. */
+/** Returns stacks only: the fields of an application's own error may hold anything. */
 function describeStacks(error: Error): string {
   const stacks: string[] = [];
   let next: unknown = error;
@@ -218,8 +226,20 @@ function toLine(text: string, maxLength: number): string {
 }
 
 /**
- * Turns an error of this package into an `HttpException` whose body holds `statusCode`, `message`,
- * `error` and `errorCode`; the error itself is its cause. Anything else is passed back as it is.
+ * Converts an error of this package to an `HttpException` whose body has `statusCode`, `message`,
+ * `error` and `errorCode`; the error is its cause. Any other value is returned unchanged.
+ * @example
+ * ```ts
+ * import { toHttpException, type WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+ *
+ * export async function getLink(storage: WxCloudStorageService, fileId: string): Promise<string> {
+ *   try {
+ *     return await storage.getDownloadUrl(fileId);
+ *   } catch (error) {
+ *     throw toHttpException(error);
+ *   }
+ * }
+ * ```
  */
 export function toHttpException(error: unknown): unknown {
   if (!(error instanceof WxCloudStorageError)) return error;
@@ -234,11 +254,20 @@ function reasonPhrase(status: HttpStatus): string {
 }
 
 /**
- * Responds to errors of this package that a handler lets through, on routes without one of its
- * interceptors, with the status of their code, and logs those that are a 5xx. Message handlers,
- * gateways and resolvers are answered with the same text, and no status. Use it as
- * `app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter()))`, or as a provider of
- * `APP_FILTER`. Without an adapter it leaves the answer to Nest's own filter.
+ * Sends errors of this package that a handler throws, on routes without an interceptor of this
+ * package, with the HTTP status of their code, and logs each 5xx. Message handlers, gateways and
+ * resolvers get the same message without a status. Register it with `app.useGlobalFilters()` and
+ * the HTTP adapter, or as a provider of `APP_FILTER`. Without an adapter it leaves the response to
+ * Nest's own filter.
+ * @example
+ * ```ts
+ * import { Module } from '@nestjs/common';
+ * import { APP_FILTER } from '@nestjs/core';
+ * import { WxCloudExceptionFilter } from 'nestjs-wx-cloud-storage';
+ *
+ * @Module({ providers: [{ provide: APP_FILTER, useClass: WxCloudExceptionFilter }] })
+ * export class AppModule {}
+ * ```
  */
 @Catch(WxCloudStorageError)
 export class WxCloudExceptionFilter extends BaseExceptionFilter {
@@ -249,25 +278,25 @@ export class WxCloudExceptionFilter extends BaseExceptionFilter {
     const response = toLoggedException(error, request);
     if (type === 'http' && this.#hasAdapter()) return super.catch(response, host);
     if (type === 'rpc') return throwError(() => describe(response));
-    // Nest's own filter answers it; thrown in a gateway, it would end the process.
+    // Nest's own filter sends it; thrown in a gateway, it would end the process.
     if (type !== 'ws') throw response;
     emitException(host.switchToWs().getClient<Client>(), describe(response));
   }
 
-  /** False for one that the application made as `new WxCloudExceptionFilter()`. */
+  /** False when the application called `new WxCloudExceptionFilter()` without an adapter. */
   #hasAdapter(): boolean {
     return this.applicationRef !== undefined || this.httpAdapterHost !== undefined;
   }
 }
 
-/** A client of a gateway: that of Socket.IO, or a plain WebSocket. */
+/** A client of a gateway: a Socket.IO client or a plain WebSocket. */
 interface Client {
   readonly readyState?: unknown;
   send?(text: string): unknown;
   emit?(event: string, data: unknown): unknown;
 }
 
-/** As Nest itself tells clients of gateways and of microservices that something has failed. */
+/** Uses the format in which Nest reports errors to clients of gateways and microservices. */
 function describe(response: unknown): object {
   const { message, errorCode } = (response as HttpException).getResponse() as Record<
     string,
@@ -276,7 +305,7 @@ function describe(response: unknown): object {
   return { status: 'error', message, errorCode };
 }
 
-/** The `emit` of a plain WebSocket reaches its own listeners only. */
+/** Sends the error to a client. The `emit` of a plain WebSocket reaches only its own listeners. */
 function emitException(client: Client, data: object): void {
   if (typeof client.readyState === 'number') {
     client.send?.(JSON.stringify({ event: 'exception', data }));

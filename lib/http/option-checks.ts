@@ -2,39 +2,15 @@ import { quoteText } from '../errors/client-text.js';
 import { OptionsInvalidError } from '../errors/errors.js';
 import { findClosest, readBoolean } from '../options/validation.js';
 
-/**
- * Checks an option that may be left out.
- * @throws {@link OptionsInvalidError} unless it is true or false
- */
-export function assertBoolean(option: string, value: unknown): void {
-  if (value !== undefined) readBoolean(option, value);
-}
-
-/**
- * Checks the name of an instance; that there is one is found out later.
- * @throws {@link OptionsInvalidError}
- */
-export function assertStorageName(value: unknown): void {
-  if (value === undefined || (typeof value === 'string' && value !== '')) return;
-  const isEngine = typeof value === 'object' || typeof value === 'function';
-  throw new OptionsInvalidError({
-    option: 'storage',
-    expected: 'the name of an instance',
-    remedy: isEngine
-      ? "A storage engine is for Nest's own interceptors. Leave it out for the default instance."
-      : 'Leave it out for the default instance.',
-  });
-}
-
-/** Sentences that say what to use, each with the names that it is for. */
+/** Remedies, each with the option names that it applies to, separated by spaces. */
 type Advice = Readonly<Record<string, string>>;
 
 const WITHOUT_REPLACEMENT =
   'contentencoding contentdisposition cachecontrol metadata acl serversideencryption storageclass ssekmskeyid highwatermark filehwm streamhandler';
 
-/** Options of multer, multer-s3, Nest's file pipes, and names that come to mind. */
+/** Options of multer, multer-s3 and Nest's file pipes, and likely guesses. */
 const OF_UPLOADS: Advice = {
-  "Use contentTypes, e.g. contentTypes: ['image/*'], which goes by the content; detectContentType names the type of text formats.":
+  "Use contentTypes, e.g. contentTypes: ['image/*'], which checks the content; for text formats use detectContentType.":
     'filefilter filter accept accepts accepted contenttype mime mimetype mimetypes type types filetype filetypes allowedtypes allowedmimetypes allowedcontenttypes allowedmime extensions allowedextensions validators',
   'Use limits.fileSize, in bytes.':
     'limit maxsize maxfilesize filesize sizelimit filesizelimit maxbytes',
@@ -51,7 +27,7 @@ const OF_UPLOADS: Advice = {
     'optional isrequired fileisrequired mandatory allowempty skipmissingfiles',
   'Use storage, with the name of an instance.': 'instance engine disk client s3 storagename',
   'Leave it out: the module has the option bucket.': 'bucket',
-  'Leave it out: there is nothing in its place.': WITHOUT_REPLACEMENT,
+  'Leave it out: there is no replacement.': WITHOUT_REPLACEMENT,
   'Use WxCloudFilesInterceptor or WxCloudFileFieldsInterceptor for several files.':
     'multiple many array multi',
   'Use keepExtension.': 'extension keepextensions preserveextension',
@@ -84,26 +60,21 @@ const OF_PIPES: Advice = {
   'Use storage, with the name of an instance.': 'instance env bucket disk',
 };
 
-/** Remedies for names that an upload interceptor or the engine does not have. */
+/** Remedies for unknown options of an upload interceptor or the engine. */
 export const REPLACED_UPLOAD_OPTIONS = byName(OF_UPLOADS);
-/** The same of `limits`. */
+/** Remedies for unknown members of `limits`. */
 export const REPLACED_LIMITS = byName(OF_LIMITS);
-/** The same of `WxCloudReplyInterceptor`. */
+/** Remedies for unknown options of `WxCloudReplyInterceptor`. */
 export const REPLACED_REPLY_OPTIONS = byName(OF_REPLIES);
-/** The same of the pipes for file IDs. */
+/** Remedies for unknown options of the pipes for file IDs. */
 export const REPLACED_PIPE_OPTIONS = byName(OF_PIPES);
-
-function byName(advice: Advice): ReadonlyMap<string, string> {
-  return new Map(
-    Object.entries(advice).flatMap(([sentence, names]) =>
-      names.split(' ').map((name): [string, string] => [name, sentence]),
-    ),
-  );
-}
 
 const TOKEN = '[a-z\\d][\\w!#$&^.+-]*';
 const PATTERN = new RegExp(`^(?:\\*|\\*/\\*|${TOKEN}/\\*|${TOKEN}/${TOKEN})$`);
-/** @see https://www.iana.org/assignments/media-types/ */
+/**
+ * The registered top-level media types.
+ * @see https://www.iana.org/assignments/media-types/
+ */
 const TOP_LEVEL_TYPES = [
   'application',
   'audio',
@@ -115,13 +86,13 @@ const TOP_LEVEL_TYPES = [
   'text',
   'video',
 ];
-/** Names of types that contents are never found to have, and those that they have. */
+/** Media types that detection never returns, with those that it returns instead. */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['image/jpg', 'image/jpeg'],
   ['audio/mp3', 'audio/mpeg'],
   ['application/x-zip-compressed', 'application/zip'],
 ]);
-/** Types for the extensions that people write in their place. */
+/** Media types for extensions that users write by mistake. */
 const TYPES: ReadonlyMap<string, string> = new Map([
   ['jpg', 'image/jpeg'],
   ['jpeg', 'image/jpeg'],
@@ -137,9 +108,40 @@ const TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * Checks the types that an interceptor accepts: each has to be a media type or a pattern of them,
- * as anything else matches no file. `hasDetector` says that the application names types itself, in
- * whatever spelling.
+ * Checks an optional boolean.
+ * @throws {@link OptionsInvalidError} for any other value
+ */
+export function assertBoolean(option: string, value: unknown): void {
+  if (value !== undefined) readBoolean(option, value);
+}
+
+/**
+ * Checks the name of an instance; its existence is checked later.
+ * @throws {@link OptionsInvalidError}
+ */
+export function assertStorageName(value: unknown): void {
+  if (value === undefined || (typeof value === 'string' && value !== '')) return;
+  const isEngine = typeof value === 'object' || typeof value === 'function';
+  throw new OptionsInvalidError({
+    option: 'storage',
+    expected: 'the name of an instance',
+    remedy: isEngine
+      ? "A storage engine belongs to Nest's own interceptors. Leave it out for the default instance."
+      : 'Leave it out for the default instance.',
+  });
+}
+
+function byName(advice: Advice): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(advice).flatMap(([sentence, names]) =>
+      names.split(' ').map((name): [string, string] => [name, sentence]),
+    ),
+  );
+}
+
+/**
+ * Checks the accepted types: each must be a media type or a pattern, as anything else matches no
+ * file. With `hasDetector` the application names types itself, in any spelling.
  * @throws {@link OptionsInvalidError}
  */
 export function assertContentTypes(value: unknown, hasDetector: boolean): void {
@@ -150,7 +152,7 @@ export function assertContentTypes(value: unknown, hasDetector: boolean): void {
   }
   if (value.length === 0) {
     throw wrong(
-      'a list of one type or more, as an empty one refuses every file',
+      'a non-empty list, as an empty one rejects every file',
       'Leave it out to accept any type.',
     );
   }
@@ -160,19 +162,19 @@ export function assertContentTypes(value: unknown, hasDetector: boolean): void {
 function assertPattern(item: unknown, hasDetector: boolean): void {
   if (typeof item !== 'string') {
     throw wrong(
-      'a list of texts',
-      "Write media types or patterns of them, e.g. ['image/*', 'application/pdf'].",
+      'a list of strings',
+      "Write media types or patterns, e.g. ['image/*', 'application/pdf'].",
     );
   }
   const suggestion = findProblem(essenceOf(item), hasDetector);
   if (suggestion === undefined) return;
   throw wrong(
-    `a list of media types, or patterns of them; ${quoteText(item)} matches no file`,
+    `a list of media types or patterns; ${quoteText(item)} matches no file`,
     `Write ${quoteText(suggestion)}.`,
   );
 }
 
-/** The pattern to write in place of one that matches nothing; undefined for one that may match. */
+/** Returns the correction of a pattern that matches nothing; undefined for one that may match. */
 function findProblem(pattern: string, hasDetector: boolean): string | undefined {
   if (!PATTERN.test(pattern)) return suggest(pattern);
   if (hasDetector || pattern.startsWith('*')) return undefined;

@@ -5,60 +5,63 @@ import { type MemoryBudget, MemoryShare } from '../body/memory-budget.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { isOver, type RefusedRequest } from '../multipart/receive-form.js';
 
-/** Soon, as what holds the memory goes to the storage, or ends for want of its client. */
+/** A short time: what holds the memory is soon uploaded, or ends when its client does. */
 const RETRY_AFTER_SECONDS = 2;
 /**
- * The time a connection stays after its last answer: unread bytes make the kernel reset it, which
- * can overtake the answer.
+ * The time a connection stays open after its last response: unread bytes make the kernel reset the
+ * connection, and the reset can overtake the response.
  */
 const LINGER_MS = 2_000;
 
-/** Memory of one request for what cannot go to disk: the text of a form, a small answer. */
+/**
+ * The memory that one request uses for data that cannot go to disk: the text of a form, a small
+ * response.
+ */
 export class RequestMemory {
   readonly #budget: MemoryBudget;
   readonly #share: MemoryShare;
 
-  /** Holds nothing yet. */
+  /** Holds nothing at first. */
   constructor(budget: MemoryBudget) {
     this.#budget = budget;
     this.#share = new MemoryShare(budget);
   }
 
-  /** As {@link assertRoomForForm}. */
+  /** Calls {@link assertRoomForForm}. */
   readonly assertRoom = (): void => assertRoomForForm(this.#budget);
 
   /**
-   * Takes so many bytes.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when not enough are left
+   * Reserves memory.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when not enough is left
    */
   readonly take = (bytes: number): void => {
     if (!this.#share.reserveFirmly(bytes)) throw capacityExceeded();
   };
 
-  /** Counts so many bytes, whether there are enough or not. */
+  /** Counts memory as used, even beyond the budget. */
   readonly count = (bytes: number): void => this.#share.count(bytes);
 
-  /** Gives back so many, or all. */
+  /** Releases the given number of bytes, or all. */
   readonly release = (bytes?: number): void => this.#share.release(bytes);
 }
 
 /**
- * Refuses a form for which there is no memory, before it is read.
+ * Refuses a form before it is read when there is no memory for it.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED`
  */
 export function assertRoomForForm(budget: MemoryBudget): void {
   if (!budget.hasRoomForForm()) throw capacityExceeded();
 }
 
-/** Tells a client that is refused for want of capacity when to try again. */
+/** Sets `Retry-After` on the response to a request that was refused for lack of capacity. */
 export function announceRetry(response: ServerResponse, error: unknown): void {
   if (!isCapacityExceeded(error) || response.headersSent) return;
   response.setHeader('retry-after', String(RETRY_AFTER_SECONDS));
 }
 
 /**
- * True when a form was refused for want of capacity before anything of it was read: then nothing is
- * read of it either.
+ * True when a form was refused for lack of capacity before any of it was read: then none of it is
+ * read later either.
  */
 export function isRefusedUnread({ readableDidRead }: IncomingMessage, error: unknown): boolean {
   return isCapacityExceeded(error) && !readableDidRead;
@@ -72,21 +75,20 @@ function capacityExceeded(): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_CAPACITY_EXCEEDED',
     message:
-      'There is no memory left for this request: uploads hold all of upload.memoryBudgetBytes. Try again shortly; if it happens often, raise the option or add a replica.',
+      'There is no memory left for this request: uploads use all of upload.memoryBudgetBytes. Try again shortly; if it happens often, raise the option or add a replica.',
     retryable: true,
   });
 }
 
 /**
- * Has the connection of a request that was not read to its end closed once the answer is out: what
- * is left of the request would stand in the way of the next one. It is not read any more, and the
- * client is given time to see the answer. Over HTTP/2 it is the stream that ends. Does nothing for
- * a request that was read.
+ * Closes the connection of a partly read request after the response: the rest of the request would
+ * block the next one. It is not read any further, and the client gets time to read the response.
+ * Over HTTP/2 only the stream is closed. Does nothing for a request that was read to its end.
  */
 export function closeAfterResponse(request: RefusedRequest, response: ServerResponse): void {
   if (isOver(request)) return;
   if (request.httpVersionMajor !== 1) return endStreamAfter(response);
-  // Node reads to its end what nobody has begun to read.
+  // Node reads a request to its end if its body was never read.
   request.pause();
   request.read();
   if (!response.headersSent) response.setHeader('connection', 'close');
@@ -94,9 +96,9 @@ export function closeAfterResponse(request: RefusedRequest, response: ServerResp
 }
 
 /**
- * Has the HTTP/2 stream of a request end with its answer, whoever gives that, also while more of
- * the request is to come: a guard, an outer interceptor that does not wait any longer. Over
- * HTTP/1.1 Node reads on and discards.
+ * Ends the HTTP/2 stream of a request with its response, even while more of the request is to come,
+ * no matter what sends the response: a guard, or an outer interceptor with a timeout. Over HTTP/1.1
+ * Node reads and discards the rest.
  */
 export function endStreamWithResponse(request: RefusedRequest, response: ServerResponse): void {
   if (request.httpVersionMajor === 1) return;
@@ -107,32 +109,32 @@ export function endStreamWithResponse(request: RefusedRequest, response: ServerR
 }
 
 /**
- * Ends the body of a request for whoever reads it, though more of it may come: form parsers answer
- * only once it has ended. Where it comes from is not read any more.
+ * Ends the body of a request early for its reader: form parsers respond only after the body has
+ * ended. The source is not read any further.
  */
 export function endBody(request: IncomingMessage): void {
   if (isOver(request)) return;
   const { stream } = request as unknown as Partial<Http2ServerRequest>;
   const source: { pause?(): unknown } | undefined = stream ?? request.socket;
   source?.pause?.();
-  // Otherwise Node takes its end for an abort, and cuts the connection before there is an answer.
+  // Otherwise Node treats the end as an abort, and closes the connection before the response.
   if (stream === undefined) request.complete = true;
   request.push(null);
   request.resume();
 }
 
-/** Without this, the stream stays open for as long as the client does not end it. */
+/** Closes the stream after the response. Otherwise it stays open until the client ends it. */
 function endStreamAfter(response: ServerResponse): void {
   const { stream } = response as unknown as Http2ServerResponse;
-  // The code NO_ERROR says that the answer is whole:
-  // https://www.rfc-editor.org/rfc/rfc9113#section-8.1 The response itself tells that it has
-  // finished only when the stream is closed.
+  // The code NO_ERROR marks the response as complete:
+  // https://www.rfc-editor.org/rfc/rfc9113#section-8.1 The response itself emits 'finish' only when
+  // the stream is closed.
   stream?.once('finish', () => stream.destroy());
 }
 
-/** Node closes the connection with this method after an answer that says so. */
+/** Delays the method with which Node closes the connection after a `Connection: close` response. */
 function lingerAtEnd(socket: Socket | null): void {
-  // A stand-in that a bridge provides is not closed.
+  // The socket stand-in of a bridge is not closed.
   if (!(socket instanceof Socket)) return;
   socket.destroySoon = () => {
     socket.end();

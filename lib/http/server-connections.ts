@@ -5,38 +5,41 @@ import type { Server, Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 
 /**
- * Connections that only wait for their client are cut so long after the shutdown has begun: within
- * the 10 seconds it may take.
+ * The time from the start of a shutdown until connections that wait for their client are closed:
+ * just within the 10 seconds that a shutdown may take.
  */
 const CUT_AFTER_MS = 9_500;
-/** An answer may be given later, and then wait for its client. */
+/** The interval of later rounds: a response may be sent later, and then wait for its client. */
 const RECUT_MS = 500;
 
-/** A process whose timer is later than this was held up. */
+/** A timer that fires later than this means that the process was blocked. */
 const HELD_UP_MS = 100;
 
-/** A Node socket with what Node's HTTP/1.1 server keeps there until a connection is upgraded. */
+/**
+ * A Node socket, with the parser that Node's HTTP/1.1 server keeps there until a connection is
+ * upgraded.
+ */
 type HttpSocket = Socket & { readonly parser?: object | null };
 
 /**
- * Ends the connections of a server that would keep it from closing. Node waits for all of them,
- * with no limit once it closes: for heads and bodies that do not come, answers that are not read,
- * and HTTP/2 sessions without a stream. Requests that the application still works on, and
- * connections that it has upgraded, are left to it.
+ * Closes the connections that would keep a server from closing. Node waits for all of them without
+ * a limit: for headers and bodies that never arrive, responses that are not read, and HTTP/2
+ * sessions without a stream. Requests that the application still works on, and connections that it
+ * has upgraded, are left alone.
  */
 export class ServerConnections {
-  /** TLS handshakes on their way, by the client's address. */
+  /** TLS handshakes in progress, by the client's address. */
   readonly #handshakes = new Map<string, Socket>();
   readonly #sockets = new Set<HttpSocket>();
   /**
-   * HTTP/2 sessions, by which their sockets are found: Node gives no access to a socket through its
+   * HTTP/2 sessions with the address of their socket: Node gives no access to a socket through its
    * session.
    */
   readonly #sessions = new Map<ServerHttp2Session, string>();
   readonly #responses = new Set<AnyResponse>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** Watches a server that does not listen yet. */
+  /** Watches a server, which must not listen yet. */
   constructor(server: Server) {
     const isTls = server instanceof TlsServer;
     server.on('connection', isTls ? this.#onHandshake : this.#onSocket);
@@ -46,25 +49,25 @@ export class ServerConnections {
   }
 
   /**
-   * The shutdown has begun: later, connections that wait for their client are cut. Can be called
-   * again.
+   * Starts the timer after which connections that wait for their client are closed. Later calls do
+   * nothing.
    */
   startClosing(): void {
     if (this.#timer !== undefined) return;
     const dueMs = performance.now() + CUT_AFTER_MS;
     this.#timer = setTimeout(() => {
-      // Then the answers that were due before are given first.
+      // Lets responses go out first that were due before.
       if (performance.now() - dueMs > HELD_UP_MS) this.#cutLater();
       else this.#cutUntilStopped();
     }, CUT_AFTER_MS).unref();
   }
 
-  /** Has HTTP/2 clients open no further streams, and sessions end with their last one. */
+  /** Keeps HTTP/2 clients from opening further streams; a session ends with its last stream. */
   closeSessions(): void {
     for (const session of this.#sessions.keys()) session.close();
   }
 
-  /** The server is closed. */
+  /** Stops the timer, after the server was closed. */
   stop(): void {
     clearTimeout(this.#timer);
   }
@@ -130,12 +133,12 @@ function isHttp2(response: AnyResponse): response is Http2ServerResponse {
   return 'stream' in response;
 }
 
-/** The thing that ends all remaining responses of a client: its socket, or its HTTP/2 session. */
+/** Returns the connection that carries a response: its socket, or its HTTP/2 session. */
 function channelOf(response: AnyResponse): object {
   return (isHttp2(response) ? response.stream.session : response.req.socket) ?? response;
 }
 
-/** Either its request or its answer is not complete, and it is the client who does not go on. */
+/** True when the request or the response is incomplete because of the client. */
 function waitsForClient(response: AnyResponse): boolean {
   return response.writableEnded || !response.req.complete;
 }

@@ -12,13 +12,13 @@ import type { StorageContext } from '../storage/storage-context.js';
 import { uploadObject } from '../storage/upload.js';
 import type { WxCloudFileSource } from '../storage/wx-cloud-file.js';
 
-/** The name under which the instance without one is kept. */
+/** The name of the instance that was given none. */
 export const DEFAULT_INSTANCE = 'default';
 
-/** The methods of a service that are called here. */
+/** The methods of a service that this package calls. */
 type CalledMethod = 'upload' | keyof WxCloudFileSource;
 
-/** The methods that a fake has to have where they are called. */
+/** The expected signatures, for the messages about fakes. */
 const SIGNATURES: Readonly<Record<CalledMethod, string>> = {
   upload: 'upload(cloudPath, body, options), which resolves with { fileId }',
   delete: 'delete(fileId)',
@@ -28,15 +28,13 @@ const SIGNATURES: Readonly<Record<CalledMethod, string>> = {
   stat: 'stat(fileId), which resolves with { size, contentType, etag }',
 };
 
-/**
- * The service class as it was loaded: this folder cannot import it, so that it makes itself known.
- */
+/** The service class, registered when its file is loaded: this folder cannot import it. */
 let serviceClass: Type<WxCloudFileSource> | undefined;
-/** Its methods as they were then. */
+/** Its original methods. */
 let classMethods: ReadonlyMap<string, unknown> = new Map();
 const contexts = new WeakMap<object, StorageContext>();
 
-/** Makes the class known, with its methods as they are before a test replaces one. */
+/** Registers the service class with its methods, before a test can replace one. */
 export function registerServiceClass(type: Type<WxCloudFileSource>): void {
   const { prototype } = type as { readonly prototype: object };
   const names = Object.getOwnPropertyNames(prototype);
@@ -44,19 +42,18 @@ export function registerServiceClass(type: Type<WxCloudFileSource>): void {
   classMethods = new Map(names.map(name => [name, Reflect.get(prototype, name)]));
 }
 
-/** Makes known the context that a service of that class, or of one that extends it, works with. */
+/** Registers the context of a service of that class or of a subclass. */
 export function registerService(service: object, context: StorageContext): void {
   contexts.set(service, context);
 }
 
-/** The context that a service works with by itself; undefined for a fake. */
+/** Returns the context of a service; undefined for a fake. */
 export function contextOf(service: object): StorageContext | undefined {
   return contexts.get(service);
 }
 
 /**
- * True when a service does with these methods what its class does: no fake, subclass or spy has
- * replaced one.
+ * True when a service has the original methods: none is replaced by a fake, a subclass or a spy.
  */
 function hasOwn(
   service: object,
@@ -66,20 +63,20 @@ function hasOwn(
   return names.every(name => Reflect.get(service, name) === classMethods.get(name));
 }
 
-/** The injection token of an instance's service. */
+/** Returns the injection token of an instance's service. */
 export function serviceTokenOf(name: string): symbol | Type<WxCloudFileSource> | undefined {
   return name === DEFAULT_INSTANCE ? serviceClass : namedServiceToken(name);
 }
 
-/** The same, where it has a name. */
+/** Returns the injection token of a named instance's service. */
 export function namedServiceToken(name: string): symbol {
   return Symbol.for(`wx-cloud-storage:service:${name}`);
 }
 
 /**
- * A context that stores, deletes and makes links by the methods of a service that is not, or not in
- * all, the class's own: a fake, a subclass, one with a spy. What the class does itself goes
- * straight to the storage. Looked at for each call, as a spy may come at any time.
+ * Creates a context that stores, deletes and links through a service where a fake, a subclass or a
+ * spy replaces the original methods. Original methods are bypassed: their work goes straight to the
+ * storage. This is decided for each call, as a spy may be added at any time.
  */
 export function throughService(context: StorageContext, service: object): StorageContext {
   const through: StorageContext = {
@@ -91,7 +88,7 @@ export function throughService(context: StorageContext, service: object): Storag
         hasOwn(service, 'delete', 'deleteMany')
           ? context.deletions.delete(files)
           : Promise.all(
-              files.fileIds.map(fileId => remove(through, service, fileId, files.signal)),
+              files.fileIds.map(fileId => deleteThrough(through, service, fileId, files.signal)),
             ),
     },
     links: {
@@ -99,20 +96,20 @@ export function throughService(context: StorageContext, service: object): Storag
       get: call =>
         hasOwn(service, 'getDownloadUrl', 'getDownloadUrls')
           ? context.links.get(call)
-          : Promise.all(call.fileIds.map(fileId => link(service, fileId, call))),
+          : Promise.all(call.fileIds.map(fileId => getLink(service, fileId, call))),
     },
   };
   return through;
 }
 
 /**
- * The source that handles of files work with: the service, or a fake with an error for each method
- * that it lacks.
+ * Returns the source for file handles: the service, or for a fake, an object that rejects calls to
+ * missing methods.
  */
 export function fileSourceOf(service: object): WxCloudFileSource {
   if (contextOf(service) !== undefined) return service as WxCloudFileSource;
   const call = (name: keyof WxCloudFileSource) => async (fileId: string, options?: object) =>
-    ask(service, name, fileId, options) as never;
+    callMethod(service, name, fileId, options) as never;
   return {
     getDownloadUrl: call('getDownloadUrl'),
     download: call('download'),
@@ -130,7 +127,7 @@ async function upload(
   const { cloudPath, body, contentType, isPathUnique: uniquePath, onProgress, signal } = call;
   const source = await toSource(body, context.options.upload.memoryLimitBytes, signal);
   const options = { contentType, size: body.size, uniquePath, onProgress, signal };
-  const uploading = ask(service, 'upload', cloudPath, source, options).then(given =>
+  const uploading = callMethod(service, 'upload', cloudPath, source, options).then(given =>
     readStored(given, call),
   );
   try {
@@ -138,22 +135,19 @@ async function upload(
     await readToEnd(source);
     return stored;
   } catch (error) {
-    // It may be stored all the same, perhaps only later.
-    const removing = uploading.then(
+    // The fake may store the file later all the same.
+    const deleting = uploading.then(
       ({ fileId }) => deleteLeftovers(context, [{ fileId, isPathUnique: uniquePath }]),
       () => {},
     );
-    if (!signal.aborted) await removing;
+    if (!signal.aborted) await deleting;
     throw error;
   } finally {
     if (source instanceof Readable) source.destroy();
   }
 }
 
-/**
- * A Buffer of what may be in memory anyway, for the sake of simple fakes; a stream of anything
- * larger.
- */
+/** Returns a Buffer for content that fits into memory, which keeps fakes simple; else a stream. */
 async function toSource(
   body: UploadBody,
   mostBytes: number,
@@ -167,12 +161,15 @@ async function toSource(
     return Buffer.concat(all);
   }
   const stream = Readable.from(chunks, { objectMode: false });
-  // A fake that does not read it must not bring the process down; see below.
+  // An error of an unread stream must not end the process; see `readToEnd`.
   stream.on('error', () => {});
   return stream;
 }
 
-/** A fake may leave a stream unread, but a client's file is to be whole, and its request read. */
+/**
+ * Reads the rest of a stream that a fake left unread, as the client's file must be complete and its
+ * request read.
+ */
 async function readToEnd(source: Buffer | Readable): Promise<void> {
   if (!(source instanceof Readable)) return;
   if (source.errored) throw source.errored;
@@ -186,7 +183,7 @@ function readStored(
   { cloudPath, body, contentType }: UploadObjectCall,
 ): WxCloudStoredFile {
   const { fileId, ...rest } = (given ?? {}) as Partial<WxCloudStoredFile>;
-  if (typeof fileId !== 'string' || fileId === '') throw useless('upload', given);
+  if (typeof fileId !== 'string' || fileId === '') throw unexpectedResult('upload', given);
   return {
     fileId,
     cloudPath: rest.cloudPath ?? cloudPath,
@@ -196,49 +193,53 @@ function readStored(
   };
 }
 
-async function remove(
+async function deleteThrough(
   { logger }: StorageContext,
   service: object,
   fileId: string,
   signal: AbortSignal,
 ): Promise<WxCloudDeleteOutcome> {
   try {
-    await untilAborted(ask(service, 'delete', fileId, { signal }), signal);
+    await untilAborted(callMethod(service, 'delete', fileId, { signal }), signal);
     return { fileId, ok: true };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `${fileId} was not deleted by the service in place of WxCloudStorageService: ${reason}`;
-    // The reason is told nowhere else.
+    const message = `${fileId} was not deleted by the service that replaces WxCloudStorageService: ${reason}`;
+    // The reason is reported nowhere else.
     logger.warn(message);
     const error = new WxCloudStorageError({ code: 'WX_CLOUD_API_FAILED', message, cause });
     return { fileId, ok: false, error };
   }
 }
 
-async function link(
+async function getLink(
   service: object,
   fileId: string,
   { maxAgeSeconds, signal }: Parameters<StorageContext['links']['get']>[0],
 ): Promise<WxCloudDownloadUrlOutcome> {
-  const asking = ask(service, 'getDownloadUrl', fileId, { maxAgeSeconds, signal });
-  const url = await untilAborted(asking, signal);
-  if (typeof url !== 'string') throw useless('getDownloadUrl', url);
+  const getting = callMethod(service, 'getDownloadUrl', fileId, { maxAgeSeconds, signal });
+  const url = await untilAborted(getting, signal);
+  if (typeof url !== 'string') throw unexpectedResult('getDownloadUrl', url);
   return { fileId, ok: true, url };
 }
 
-async function ask(service: object, name: CalledMethod, ...given: unknown[]): Promise<unknown> {
+async function callMethod(
+  service: object,
+  name: CalledMethod,
+  ...given: unknown[]
+): Promise<unknown> {
   const method: unknown = Reflect.get(service, name);
   if (typeof method === 'function') return Reflect.apply(method, service, given) as unknown;
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
-    message: `The service in place of WxCloudStorageService has no method ${name}(). Add ${SIGNATURES[name]}.`,
+    message: `The service that replaces WxCloudStorageService has no method ${name}(). Add ${SIGNATURES[name]}.`,
   });
 }
 
-function useless(name: CalledMethod, given: unknown): WxCloudStorageError {
+function unexpectedResult(name: CalledMethod, given: unknown): WxCloudStorageError {
   const found = given === null ? 'null' : typeof given;
   return new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
-    message: `The service in place of WxCloudStorageService gave ${found} for ${name}(). It takes ${SIGNATURES[name]}.`,
+    message: `The service that replaces WxCloudStorageService returned ${found} from ${name}(). Expected: ${SIGNATURES[name]}.`,
   });
 }

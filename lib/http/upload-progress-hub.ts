@@ -1,55 +1,50 @@
 import { Observable, Subject } from 'rxjs';
 
-/** How long a watcher waits for the request to come. */
+/** The time that a watcher waits for the request. */
 const LONGEST_WAIT_MS = 60_000;
-/** A page has no use for more events a second. */
+/** The minimum time between two events: more are of no use to a page. */
 const LEAST_INTERVAL_MS = 100;
 
-/** How far the files of a request have got on their way from the application to the storage. */
+/** The progress of a request's files on their way from the application to the storage. */
 export type WxCloudUploadProgressEvent = FileProgressed | UploadEnded;
 
-/** A file has got further; its last event has as many transferred bytes as there are in all. */
+/** Progress of one file; in its last event `transferredBytes` equals `totalBytes`. */
 interface FileProgressed {
-  /** Tells the events apart. */
+  /** The discriminator of the event types. */
   readonly type: 'progress';
-  /** Which file of the form it is, from 0, in the order of the form. */
+  /** The index of the file, from 0, in the order of the form. */
   readonly index: number;
-  /** The name of its form field. */
+  /** The name of the form field. */
   readonly fieldname: string;
-  /**
-   * How many of its bytes were handed to the storage; starts from 0 again when the upload is
-   * repeated.
-   */
+  /** The number of bytes handed to the storage; starts again from 0 when the upload is retried. */
   readonly transferredBytes: number;
-  /** How many it has. */
+  /** The size of the file in bytes. */
   readonly totalBytes: number;
 }
 
-/** The request has ended; the last event. */
+/** The end of the request; always the last event. */
 interface UploadEnded {
-  /** Tells the events apart. */
+  /** The discriminator of the event types. */
   readonly type: 'end';
   /**
-   * `stored` when it was answered with success, `failed` when not; `unknown` when no such request
-   * came within a minute.
+   * `stored` when the request succeeded, `failed` when it did not, `unknown` when no request with
+   * this ID came within a minute.
    */
   readonly outcome: 'stored' | 'failed' | 'unknown';
 }
 
-/** The files of one ID and those who watch them. */
+/** The uploads of one ID and their watchers. */
 interface Channel {
   readonly events: Subject<WxCloudUploadProgressEvent>;
   watchers: number;
   uploads: number;
 }
 
-/**
- * Brings the progress of running uploads to those who watch them, by an ID that both sides know.
- */
+/** Passes the progress of running uploads to their watchers, by an ID that both sides know. */
 export class UploadProgressHub {
   readonly #channels = new Map<string, Channel>();
 
-  /** The events of one upload, from now on; completes with the upload. */
+  /** Emits the events of an upload from now on; completes with the upload. */
   watch(id: string): Observable<WxCloudUploadProgressEvent> {
     return new Observable(subscriber => {
       const channel = this.#open(id);
@@ -69,14 +64,14 @@ export class UploadProgressHub {
     });
   }
 
-  /** A request with this ID has begun; to be ended once. */
+  /** Begins the upload of a request, which must be ended once. */
   begin(id: string): RunningUpload {
     const channel = this.#open(id);
     channel.uploads += 1;
     return new RunningUpload(channel.events, event => {
       channel.uploads -= 1;
       channel.events.next(event);
-      // Whoever watches from now on waits for another request.
+      // Later watchers wait for another request.
       if (this.#channels.get(id) === channel) this.#channels.delete(id);
       channel.events.complete();
     });
@@ -100,7 +95,7 @@ export class UploadProgressHub {
 export class RunningUpload {
   readonly #events: Subject<WxCloudUploadProgressEvent>;
   readonly #onEnd: (event: UploadEnded) => void;
-  readonly #toldAtMs = new Map<number, number>();
+  readonly #reportedAtMs = new Map<number, number>();
   #isEnded = false;
 
   /** `onEnd` is called once. */
@@ -109,17 +104,17 @@ export class RunningUpload {
     this.#onEnd = onEnd;
   }
 
-  /** A file has got further. Told ten times a second at most, and at its end. */
+  /** Reports progress: at most ten times a second, and at the end of a file. */
   report(progress: Omit<FileProgressed, 'type'>): void {
     const { index, transferredBytes, totalBytes } = progress;
     const nowMs = performance.now();
-    const isDue = nowMs - (this.#toldAtMs.get(index) ?? -Infinity) >= LEAST_INTERVAL_MS;
+    const isDue = nowMs - (this.#reportedAtMs.get(index) ?? -Infinity) >= LEAST_INTERVAL_MS;
     if (this.#isEnded || (!isDue && transferredBytes < totalBytes)) return;
-    this.#toldAtMs.set(index, nowMs);
+    this.#reportedAtMs.set(index, nowMs);
     this.#events.next({ type: 'progress', ...progress });
   }
 
-  /** The request has ended. */
+  /** Reports the end of the request. */
   end(isSuccess: boolean): void {
     if (this.#isEnded) return;
     this.#isEnded = true;

@@ -10,23 +10,23 @@ import { originOf, RequestProperty } from './application-registry.js';
 
 const transactionProperty = new RequestProperty<UploadTransaction>('uploadTransaction');
 
-/** Shared by the requests of a connection, as clients may send many without waiting. */
+/** The end listeners of a connection's requests: with pipelining there may be many. */
 const endingsOf = new WeakMap<Socket, Set<() => void>>();
 
 /** A file that a request has stored. */
 interface StoredFile {
-  /** Its file ID. */
+  /** The file ID. */
   readonly fileId: string;
   /** The instance that stored it. */
   readonly context: StorageContext;
-  /** Nothing else can be stored at its path. */
+  /** True when nothing else can be stored at its path. */
   readonly isPathUnique: boolean;
 }
 
 /**
- * The files that one request has stored or is storing. They belong to the request until it is
- * answered with success: when it fails in any way, when its client goes away before that, or when
- * the answer is an error, they are removed.
+ * The files that one request has stored or is storing. They belong to the request until it
+ * succeeds. They are deleted when the request fails in any way, when its client disconnects first,
+ * or when the response is an error.
  */
 export class UploadTransaction {
   readonly #running = new Set<Deadline>();
@@ -41,7 +41,7 @@ export class UploadTransaction {
   readonly #hasResponded: () => boolean;
 
   /**
-   * The function tells of a success that has been answered before {@link UploadTransaction.settle} is
+   * `hasResponded` reports a success that was sent before {@link UploadTransaction.settle} is
    * called for it.
    */
   constructor(hasResponded: () => boolean = () => false) {
@@ -49,8 +49,8 @@ export class UploadTransaction {
   }
 
   /**
-   * Waits for whoever reads the form, but not for the rest of one that is not worth it: when its
-   * client does not go on, or the application closes, it rejects at once.
+   * Waits for a form to be read. Rejects at once when reading on is pointless: the client has
+   * stalled, or the application closes.
    */
   untilGivenUp<T>(reading: T | Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -59,20 +59,17 @@ export class UploadTransaction {
     });
   }
 
-  /** True when a file of the form has come. */
+  /** True when the form has brought a file. */
   get hasFiles(): boolean {
     return this.#fileCount > 0;
   }
 
-  /** Numbers the files of the form as they come, from 0. */
+  /** Returns the index of the next file of the form, from 0. */
   nextFileIndex(): number {
     return this.#fileCount++;
   }
 
-  /**
-   * Runs an upload within the time that the instance gives it; it ends sooner when the request
-   * fails.
-   */
+  /** Runs an upload within the instance's time limit. It ends sooner when the request fails. */
   async run<T>(
     { operations }: Pick<StorageContext, 'operations'>,
     operation: string,
@@ -81,7 +78,7 @@ export class UploadTransaction {
     const deadline = operations.start(operation, {});
     this.#running.add(deadline);
     try {
-      // An answer that was sent before cannot speak of this file.
+      // A response that was sent earlier cannot mention this file.
       if (this.#isOver()) await this.rollBack();
       deadline.signal.throwIfAborted();
       return await upload(deadline.signal);
@@ -92,26 +89,26 @@ export class UploadTransaction {
   }
 
   /**
-   * Calls back once the request has ended, with whether its files are kept: at once, and with no,
-   * when it has already.
+   * Calls the listener once when the request ends, with true if its files are kept. If it has
+   * already ended, calls it at once with false.
    */
   onEnd(listener: (isSuccess: boolean) => void): void {
     if (this.#isSettled) listener(false);
     else this.#endListeners.push(listener);
   }
 
-  /** Takes note of a stored file. When the request has failed meanwhile, it is removed at once. */
+  /** Registers a stored file. If the request has failed meanwhile, the file is deleted at once. */
   async track(file: StoredFile): Promise<void> {
     const isOver = this.#isOver();
     this.#files.set(file.fileId, file);
     const { context } = file;
-    // The instance is not to close before the file's fate is settled.
+    // Keeps the instance from closing before the transaction is settled.
     if (!this.#isSettled && !this.#holds.has(context))
       this.#holds.set(context, context.operations.hold());
     if (isOver) await this.rollBack();
   }
 
-  /** Removes one file, if that has not happened yet. */
+  /** Deletes one file, unless it was deleted before. */
   async delete(fileId: string): Promise<void> {
     this.#noticeResponse();
     const file = this.#files.get(fileId);
@@ -121,8 +118,8 @@ export class UploadTransaction {
   }
 
   /**
-   * The request has failed: ends uploads in progress and removes what is stored, but for files that
-   * were answered with success before. Can be called again.
+   * Fails the request: ends uploads in progress and deletes stored files, except those that a
+   * successful response has already confirmed. Can be called repeatedly.
    */
   async rollBack(): Promise<void> {
     this.#noticeResponse();
@@ -137,8 +134,8 @@ export class UploadTransaction {
   }
 
   /**
-   * One file failed, and so does the request. Resolves with the failure that was first, which the
-   * parser is to report: the uploads that end because of it fail only afterwards.
+   * Fails the request because of one file. Resolves with the first failure, which the parser is to
+   * report: uploads that end because of it fail only afterwards.
    */
   async fail(error: unknown): Promise<unknown> {
     this.#failure ??= { error };
@@ -149,7 +146,7 @@ export class UploadTransaction {
   }
 
   /**
-   * Makes sure that there is still an answer to be given.
+   * Checks that a response can still be sent.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED`
    */
   throwIfOver(): void {
@@ -157,15 +154,15 @@ export class UploadTransaction {
   }
 
   /**
-   * Decides by the answer: a success keeps the files, anything else removes them. A file that is
-   * still on its way cannot have been part of the answer, so it is given up either way.
+   * Settles the transaction: a successful response keeps the files, any other end deletes them. A
+   * file still in progress cannot be part of the response, so it is aborted either way.
    */
   async settle(isSuccess: boolean): Promise<void> {
     if (this.#isSettled) return;
     this.#isSettled = true;
     for (const listener of this.#endListeners) listener(isSuccess);
     if (isSuccess) this.#files.clear();
-    // After a success there is, as a rule, nothing left to end.
+    // After a success there is usually nothing left to end.
     if (!isSuccess || this.#running.size > 0) await this.rollBack();
     for (const release of this.#holds.values()) release();
   }
@@ -175,36 +172,41 @@ export class UploadTransaction {
     return this.#isSettled || this.#isRolledBack;
   }
 
-  /** A handler may answer by itself, and fail before the response tells that it has ended. */
+  /**
+   * Checks for a response that a handler sent itself, as the handler may fail before the response
+   * emits an event.
+   */
   #noticeResponse(): void {
     if (!this.#isSettled && this.#hasResponded()) void this.settle(true);
   }
 }
 
 /**
- * The files of a request whose response is known; from the first call on, their fate hangs on that.
+ * Begins the transaction of a request whose response is known, or returns the one already begun.
+ * The end of the response settles it.
  */
 export function beginTransaction(request: object, response: ServerResponse): UploadTransaction {
   const known = transactionProperty.read(request);
   if (known !== undefined) return known;
   const transaction = new UploadTransaction(() => isResponseSent(response));
   transactionProperty.write(request, transaction);
-  // Never rejects: what cannot be removed is reported.
+  // Never rejects: files that cannot be deleted are reported.
   onRequestEnd(response, isSuccess => void transaction.settle(isSuccess));
   return transaction;
 }
 
 /**
- * The files of a request of which nothing else is known, as in a storage engine.
- * @throws {@link OptionsInvalidError} when it is none of an application's that has this module
+ * Returns the transaction of a request whose response is not known, as in a storage engine.
+ * @throws {@link OptionsInvalidError} when the request's application does not import this module
  */
 export function transactionOf(request: object): UploadTransaction {
   return transactionProperty.read(request) ?? beginTransaction(request, originOf(request).response);
 }
 
 /**
- * Removes the request's files when the handler's result fails, before the error goes on; and when
- * the result is given up before it had a value, as an outer interceptor's timeout does.
+ * Deletes the request's files when the handler's result fails, before the error is passed on, and
+ * when the subscriber unsubscribes before the first value, as an outer interceptor with a timeout
+ * does.
  */
 export function rollBackOnError<T>(
   transaction: UploadTransaction,
@@ -234,16 +236,16 @@ export function rollBackOnError<T>(
     });
 }
 
-/** Tells whether a response has been given its whole answer, with a status below 400. */
+/** True when a response was written completely, with a status below 400. */
 function isResponseSent(response: ServerResponse): boolean {
   return response.writableEnded && response.statusCode < 400;
 }
 
 /**
- * Calls back once when a request has ended, with whether it was answered with success: the response
- * was given its whole answer, with a status below 400, while it was open. The transmission does not
- * count: `inject()` and bridges to functions confirm none, and an application that has answered
- * relies on its files, however much of the answer arrives.
+ * Calls back once when a request has ended, with true if it succeeded: the response was written
+ * completely, with a status below 400, while it was open. Transmission does not count: `inject()`
+ * and serverless bridges do not confirm it, and an application that has responded relies on its
+ * files, however much of the response arrives.
  */
 function onRequestEnd(response: ServerResponse, callback: (isSuccess: boolean) => void): void {
   const connection = connectionOf(response);
@@ -256,15 +258,15 @@ function onRequestEnd(response: ServerResponse, callback: (isSuccess: boolean) =
   const onFinish = (): void => end(!isHttp2(response) || response.writableEnded);
   const onClose = (): void => end(response.writableEnded);
   if (hasEnded(response) || connection?.destroyed === true) return onClose();
-  // Before a bridge's own listener, which may emit 'close'.
+  // Runs before a bridge's own listener, which may emit 'close'.
   response.prependListener('finish', onFinish);
   response.on('close', onClose);
   if (connection !== undefined) onConnectionClose(connection, onClose);
 }
 
 /**
- * The response as the versions of HTTP have it: HTTP/2 emits `finish` for streams that were reset
- * as well.
+ * The HTTP/1.1 and HTTP/2 members of a response: HTTP/2 emits `finish` for streams that were reset,
+ * too.
  */
 interface AnyResponse {
   readonly closed?: boolean;
@@ -276,15 +278,15 @@ function isHttp2(response: ServerResponse): boolean {
   return (response as AnyResponse).stream !== undefined;
 }
 
-/** Nothing will be heard any more from a response that has ended or closed before. */
+/** True when a response has already ended or closed, and emits no more events. */
 function hasEnded(response: ServerResponse): boolean {
   const { closed, destroyed, stream }: AnyResponse = response;
   return response.writableEnded || [closed, destroyed, stream?.destroyed].includes(true);
 }
 
 /**
- * The connection that a response may have to wait for. HTTP/2 has a stream for each response, which
- * closes with it; what a bridge puts in the place of a connection tells nothing, and need not even
+ * Returns the connection that a response may have to wait for. An HTTP/2 response has a stream of
+ * its own, which closes with it. A bridge's stand-in for a connection is ignored: it need not even
  * emit events.
  */
 function connectionOf(response: ServerResponse): Socket | undefined {
@@ -294,8 +296,8 @@ function connectionOf(response: ServerResponse): Socket | undefined {
 }
 
 /**
- * A response that waits behind others of its connection does not itself tell that the connection is
- * gone.
+ * Watches the connection, as a response that is queued behind others emits nothing when the
+ * connection closes.
  */
 function onConnectionClose(connection: Socket, callback: () => void): void {
   const known = endingsOf.get(connection);
@@ -313,6 +315,6 @@ function onConnectionClose(connection: Socket, callback: () => void): void {
 function requestFailed(): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_REQUEST_ABORTED',
-    message: 'The request has ended, so its files are not stored. Nothing needs to be done.',
+    message: 'The request has ended, so its files are not stored. No action is needed.',
   });
 }

@@ -8,13 +8,30 @@ import {
 } from '@nestjs/swagger';
 import { type WxCloudStorageErrorCode, WxCloudUploadedFile } from '../index.js';
 
-/** The JSON that a refused or failed request of this package is answered with. */
+/**
+ * The JSON body of a response to a refused or failed request.
+ * @example
+ * ```ts
+ * import { Controller, Get } from '@nestjs/common';
+ * import { ApiNotFoundResponse } from '@nestjs/swagger';
+ * import { WxCloudErrorBody } from 'nestjs-wx-cloud-storage/swagger';
+ *
+ * @Controller('photos')
+ * export class PhotosController {
+ *   @Get()
+ *   @ApiNotFoundResponse({ type: WxCloudErrorBody })
+ *   find(): string[] {
+ *     return [];
+ *   }
+ * }
+ * ```
+ */
 export class WxCloudErrorBody {
   /** The HTTP status. */
   @ApiProperty({ type: 'integer', description: 'The HTTP status.', example: 413 })
   declare readonly statusCode: number;
-  /** A sentence for people. */
-  @ApiProperty({ type: String, description: 'A sentence for people.' })
+  /** A message for people. */
+  @ApiProperty({ type: String, description: 'A message for people.' })
   declare readonly message: string;
   /** The name of the status. */
   @ApiProperty({
@@ -23,16 +40,16 @@ export class WxCloudErrorBody {
     example: 'Payload Too Large',
   })
   declare readonly error: string;
-  /** The code of the error, as in `docs/errors.md`. */
+  /** The error code, as in `docs/errors.md`. */
   @ApiProperty({
     type: String,
-    description: 'The code of the error, for programs.',
+    description: 'The error code, for programs.',
     example: 'WX_CLOUD_FILE_TOO_LARGE',
   })
   declare readonly errorCode: WxCloudStorageErrorCode;
 }
 
-/** A refusal of an upload: the status, in words, and the codes that come with it. */
+/** The refusals of an upload: status, description and error codes. */
 export const REFUSALS: readonly {
   readonly status: number;
   readonly meaning: string;
@@ -40,18 +57,19 @@ export const REFUSALS: readonly {
 }[] = [
   {
     status: 400,
-    meaning: 'The form is malformed or over a limit, or a file is missing or in another field',
+    meaning:
+      'The form is malformed or over a limit, or a file is missing or in an unexpected field',
     codes: ['WX_CLOUD_FORM_INVALID', 'WX_CLOUD_FILE_REQUIRED', 'WX_CLOUD_SIZE_MISMATCHED'],
   },
   {
     status: 408,
-    meaning: 'The upload did not go on in time',
+    meaning: 'The upload stalled',
     codes: ['WX_CLOUD_BODY_STALLED'],
   },
   { status: 413, meaning: 'A file is too large', codes: ['WX_CLOUD_FILE_TOO_LARGE'] },
   {
     status: 415,
-    meaning: 'The content of a file shows a type that is not accepted',
+    meaning: 'A file has a type that is not accepted',
     codes: ['WX_CLOUD_TYPE_REFUSED'],
   },
   {
@@ -61,7 +79,7 @@ export const REFUSALS: readonly {
   },
   {
     status: 503,
-    meaning: 'There are too many uploads at the moment, or the cloud storage is not available',
+    meaning: 'There are too many uploads in progress, or the cloud storage is unavailable',
     codes: ['WX_CLOUD_CAPACITY_EXCEEDED', 'WX_CLOUD_CREDENTIAL_UNAVAILABLE'],
   },
   {
@@ -79,13 +97,13 @@ const text = (description: string, example: string): ApiPropertyOptions => ({
 
 const PROPERTIES: Readonly<Record<keyof WxCloudUploadedFile, ApiPropertyOptions>> = {
   fieldname: text('The name of the form field.', 'photo'),
-  originalname: text('The name that the client gave, made safe to show.', 'cat.png'),
+  originalname: text("The client's name for the file, made safe to show.", 'cat.png'),
   encoding: text("The part's transfer encoding.", '7bit'),
   mimetype: text('The type that the client claimed.', 'image/png'),
-  size: { type: 'integer', description: 'How many bytes were stored.', example: 68 },
+  size: { type: 'integer', description: 'The number of bytes stored.', example: 68 },
   fileId: text('The file ID.', 'cloud://env.bucket/photos/cat.png'),
   cloudPath: text("The object's path.", 'photos/cat.png'),
-  contentType: text('The type it was stored with: the content shows it.', 'image/png'),
+  contentType: text('The type it was stored with, detected from the content.', 'image/png'),
   etag: text('The MD5 of the content.', 'd41d8cd98f00b204e9800998ecf8427e'),
 };
 
@@ -107,7 +125,7 @@ function ApiWxCloudRefusals(): MethodDecorator {
   );
 }
 
-/** A field of a form that takes files, as a document shows it. */
+/** A file field of a form in a document. */
 interface FormFile {
   readonly name: string;
   readonly many: boolean;
@@ -116,7 +134,7 @@ interface FormFile {
   readonly description: string | undefined;
 }
 
-/** The schema of a form that has these files and nothing else. */
+/** Creates the schema of a form with these files and nothing else. */
 function formSchemaOf(files: readonly FormFile[]): {
   readonly type: 'object';
   readonly properties: Record<string, FileSchema>;
@@ -131,8 +149,8 @@ function formSchemaOf(files: readonly FormFile[]): {
 }
 
 /**
- * A class of its own for a form that has the fields of `body` too: one schema with all fields in
- * one place, so that nothing that reads the document has to join two by `allOf`.
+ * Creates a class for a form that also has the fields of `body`. All fields are in one schema, so
+ * that tools need not merge two schemas of an `allOf`.
  */
 function formClassOf(body: Type<unknown>, name: string, files: readonly FormFile[]): Type<unknown> {
   class FormSchema extends (body as Type<object>) {}
@@ -157,7 +175,7 @@ function fileSchemaOf({ many, maxCount, description }: FormFile) {
   };
 }
 
-/** Gives {@link WxCloudUploadedFile} its schema; the root entry does not know Swagger. */
+/** Adds the schema of {@link WxCloudUploadedFile}; the root entry does not depend on Swagger. */
 export function describeUploadedFile(): void {
   for (const [name, options] of Object.entries(PROPERTIES)) {
     ApiProperty(options)(WxCloudUploadedFile.prototype, name);
@@ -168,65 +186,100 @@ export function describeUploadedFile(): void {
 export interface ApiWxCloudFormOptions {
   /**
    * The class of the form's text fields, as in `@Body() body: CreatePhotoDto`; they are shown
-   * beside the files, in a schema of the route's own. @defaultValue no text fields
+   * beside the files, in a schema for the route.
+   * @defaultValue no text fields
    */
   readonly body?: Type<unknown> | undefined;
 }
 
-/** Documentation of the files of one field. */
+/** Options for the files of one field. */
 export interface ApiWxCloudFileOptions extends ApiWxCloudFormOptions {
-  /** True where the field takes several files: `WxCloudFilesInterceptor`. @defaultValue false */
+  /**
+   * True where the field takes several files: `WxCloudFilesInterceptor`.
+   * @defaultValue false
+   */
   readonly many?: boolean | undefined;
   /**
-   * The most files that it takes, with `many`.
+   * The maximum number of files, with `many`.
    * @defaultValue no number is shown
    */
   readonly maxCount?: number | undefined;
-  /** False where the interceptor has `required: false`. @defaultValue true */
+  /**
+   * False where the interceptor has `required: false`.
+   * @defaultValue true
+   */
   readonly required?: boolean | undefined;
-  /** Shown beside the field. @defaultValue none */
+  /**
+   * The description of the field.
+   * @defaultValue none
+   */
   readonly description?: string | undefined;
 }
 
-/** A field of {@link ApiWxCloudFileFields}; those of `WxCloudFileFieldsInterceptor` will do. */
+/**
+ * A field of {@link ApiWxCloudFileFields}; a field of `WxCloudFileFieldsInterceptor` is accepted
+ * too.
+ */
 export interface ApiWxCloudFileField {
-  /** The field's name. */
+  /** The name of the field. */
   readonly name: string;
   /**
-   * The most files that it takes; a field for one is shown as one file.
+   * The maximum number of files; a field with a maximum of 1 is shown as one file.
    * @defaultValue no number is shown
    */
   readonly maxCount?: number | undefined;
   /**
-   * True where each form has to have it; the interceptor asks for any file of any field.
+   * True where each form must have the field; the interceptor only requires a file in any field.
    * @defaultValue false
    */
   readonly required?: boolean | undefined;
-  /** Shown beside the field. @defaultValue none */
+  /**
+   * The description of the field.
+   * @defaultValue none
+   */
   readonly description?: string | undefined;
 }
 
-/** Documentation of files in fields of any name. */
+/** Options for files in fields of any name. */
 export interface ApiWxCloudAnyFilesOptions extends ApiWxCloudFormOptions {
-  /** The name that they are shown under. @defaultValue files */
+  /**
+   * The name under which the files are shown.
+   * @defaultValue files
+   */
   readonly field?: string | undefined;
-  /** False where the interceptor has `required: false`. @defaultValue true */
+  /**
+   * False where the interceptor has `required: false`.
+   * @defaultValue true
+   */
   readonly required?: boolean | undefined;
-  /** Shown beside the field. @defaultValue none */
+  /**
+   * The description of the field.
+   * @defaultValue none
+   */
   readonly description?: string | undefined;
 }
 
 /**
  * Documents a route behind `WxCloudFileInterceptor`, or with `many` behind
- * `WxCloudFilesInterceptor`: a multipart form with the file and the text fields, and how it is
- * refused.
+ * `WxCloudFilesInterceptor`: a multipart form with the file and the text fields, and the error
+ * responses.
  * @example
  * ```ts
- * @Post()
- * @ApiWxCloudFile('photo', { body: CreatePhotoDto })
- * @ApiCreatedResponse({ type: WxCloudUploadedFile })
- * @UseInterceptors(WxCloudFileInterceptor('photo'))
- * create(@UploadedFile() photo: WxCloudUploadedFile, @Body() body: CreatePhotoDto) { … }
+ * import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+ * import { ApiCreatedResponse } from '@nestjs/swagger';
+ * import { WxCloudFileInterceptor, WxCloudUploadedFile } from 'nestjs-wx-cloud-storage';
+ * import { ApiWxCloudFile } from 'nestjs-wx-cloud-storage/swagger';
+ *
+ * @Controller('photos')
+ * export class PhotosController {
+ *   @Post()
+ *   @ApiWxCloudFile('photo')
+ *   @ApiCreatedResponse({ type: WxCloudUploadedFile })
+ *   @UseInterceptors(WxCloudFileInterceptor('photo'))
+ *   create(@UploadedFile() photo: WxCloudUploadedFile): WxCloudUploadedFile {
+ *     return photo;
+ *   }
+ * }
  * ```
  */
 export function ApiWxCloudFile(
@@ -238,7 +291,27 @@ export function ApiWxCloudFile(
   return documentForm(files, required, body);
 }
 
-/** Documents a route behind `WxCloudFileFieldsInterceptor`, as {@link ApiWxCloudFile} does. */
+/**
+ * Documents a route behind `WxCloudFileFieldsInterceptor`, like {@link ApiWxCloudFile}.
+ * @example
+ * ```ts
+ * import { Controller, Post, UseInterceptors } from '@nestjs/common';
+ * import { FileIds, WxCloudFileFieldsInterceptor } from 'nestjs-wx-cloud-storage';
+ * import { ApiWxCloudFileFields } from 'nestjs-wx-cloud-storage/swagger';
+ *
+ * const fields = [{ name: 'cover', maxCount: 1 }, { name: 'pages' }];
+ *
+ * @Controller('books')
+ * export class BooksController {
+ *   @Post()
+ *   @ApiWxCloudFileFields(fields)
+ *   @UseInterceptors(WxCloudFileFieldsInterceptor(fields))
+ *   create(@FileIds('pages') pages: readonly string[]): { pages: readonly string[] } {
+ *     return { pages };
+ *   }
+ * }
+ * ```
+ */
 export function ApiWxCloudFileFields(
   fields: readonly ApiWxCloudFileField[],
   options: ApiWxCloudFormOptions = {},
@@ -254,8 +327,24 @@ export function ApiWxCloudFileFields(
 }
 
 /**
- * Documents a route behind `WxCloudAnyFilesInterceptor`, as {@link ApiWxCloudFile} does. A document
- * has to name the field, so it shows one for all files.
+ * Documents a route behind `WxCloudAnyFilesInterceptor`, like {@link ApiWxCloudFile}. A document
+ * needs a field name, so it shows one field for all files.
+ * @example
+ * ```ts
+ * import { Controller, Post, UseInterceptors } from '@nestjs/common';
+ * import { FileIds, WxCloudAnyFilesInterceptor } from 'nestjs-wx-cloud-storage';
+ * import { ApiWxCloudAnyFiles } from 'nestjs-wx-cloud-storage/swagger';
+ *
+ * @Controller('files')
+ * export class FilesController {
+ *   @Post()
+ *   @ApiWxCloudAnyFiles({ field: 'attachments' })
+ *   @UseInterceptors(WxCloudAnyFilesInterceptor())
+ *   create(@FileIds() fileIds: readonly string[]): { fileIds: readonly string[] } {
+ *     return { fileIds };
+ *   }
+ * }
+ * ```
  */
 export function ApiWxCloudAnyFiles(options: ApiWxCloudAnyFilesOptions = {}): MethodDecorator {
   const { field = 'files', required = true, description, body } = options;
@@ -282,7 +371,7 @@ function documentForm(
   };
 }
 
-/** `PhotosControllerCreateForm`: schemas of one document share their names. */
+/** Returns a name such as `PhotosControllerCreateForm`, which is unique within a document. */
 function formNameOf(target: object, key: string | symbol): string {
   const method = String(key);
   return `${target.constructor.name}${method.charAt(0).toUpperCase()}${method.slice(1)}Form`;

@@ -13,7 +13,7 @@ const NO_ROOM = {
     statusCode: 507,
     error: 'Insufficient Storage',
     errorCode: 'WX_CLOUD_SPOOL_FAILED',
-    message: 'The server has no room for the upload.',
+    message: 'The server has no space for the upload.',
   },
 };
 

@@ -8,11 +8,11 @@ import type { WxCloudUploadSource } from '../../body/open-source.js';
 export interface ReplyBody {
   /** The bytes. */
   readonly source: WxCloudUploadSource;
-  /** How many there are, when that is known. */
+  /** The number of bytes, if it is known. */
   readonly size: number | undefined;
-  /** The handler's type for them. */
+  /** The type that the handler gave. */
   readonly contentType: string | undefined;
-  /** The handler's name for them. */
+  /** The name that the handler gave. */
   readonly fileName: string | undefined;
   /** The `Content-Disposition` of a `StreamableFile`. */
   readonly disposition: string | undefined;
@@ -21,9 +21,9 @@ export interface ReplyBody {
 const MEMBERS: readonly string[] = ['body', 'fileName', 'contentType'];
 
 /**
- * Recognises bytes in what a handler returned: a Buffer, Uint8Array, Blob, Node or web stream,
- * `StreamableFile`, or one of them as `{ body, fileName, contentType }`. Undefined for all else,
- * which is an answer as it is.
+ * Recognises bytes in the result of a handler: a Buffer, Uint8Array, Blob, Node or web stream,
+ * `StreamableFile`, or one of these as `{ body, fileName, contentType }`. Undefined for any other
+ * result, which is sent unchanged.
  */
 export function readReplyBody(value: unknown): ReplyBody | undefined {
   if (value instanceof StreamableFile) return ofStreamableFile(value);

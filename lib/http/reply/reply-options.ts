@@ -6,10 +6,10 @@ import type { WxCloudHttpRequest } from '../application-registry.js';
 import { assertPathOptions } from '../cloud-path-option.js';
 import { assertStorageName, REPLACED_REPLY_OPTIONS } from '../option-checks.js';
 
-/** What is known of an answer when its path is decided. */
+/** The facts about a response when its path is chosen. */
 export interface WxCloudOutgoingFile {
   /**
-   * A random ID that was made for this answer alone. A path that holds it is unique, so that the
+   * A random ID that is generated for this response. A path that contains it is unique, so the
    * object is deleted when the request fails.
    */
   readonly uuid: string;
@@ -18,62 +18,67 @@ export interface WxCloudOutgoingFile {
   /** The type it is stored with. */
   readonly contentType: string;
   /**
-   * The extension of the handler's name, else the usual one of the type that its first bytes show;
+   * The extension of the handler's name, else the usual one of the type that the first bytes show;
    * without the dot.
    */
   readonly extension: string | undefined;
-  /** How many bytes it has. */
+  /** The size in bytes. */
   readonly size: number;
 }
 
 /**
- * Decides the whole cloud path of an answer; it is validated. The request may be typed as that of
- * the adapter in use.
+ * Chooses the whole cloud path of a response; the path is validated. The request may be typed as
+ * that of the adapter in use.
  */
 export type WxCloudReplyPathFactory = {
-  /** A method's parameters may be narrowed, here to Express' or Fastify's own request. */
+  /** A method, as its parameters may be narrowed, here to Express' or Fastify's own request. */
   decide(file: WxCloudOutgoingFile, request: WxCloudHttpRequest): string | Promise<string>;
 }['decide'];
 
-/** What becomes of a handler's bytes. */
+/** Options of `WxCloudReplyInterceptor`. */
 export interface WxCloudReplyOptions {
   /**
-   * Put in front of the generated `yyyy/mm/dd/<uuid>.<extension>`, e.g. `processed/`; or a function
-   * that returns the whole path. @defaultValue no prefix
+   * A prefix of the generated `yyyy/mm/dd/<uuid>.<extension>`, e.g. `processed/`, or a function
+   * that returns the whole path.
+   * @defaultValue no prefix
    */
   readonly path?: string | WxCloudReplyPathFactory | undefined;
   /**
-   * Vouches that the function `path` never returns the path of another file, where it does not use
-   * `file.uuid`: only then is the object deleted when the request fails. Elsewhere it is left alone
-   * and reported to `onOrphan`.
+   * Guarantees that the function `path` never returns the path of another file, even where it does
+   * not use `file.uuid`. Only then is the object deleted when the request fails. Otherwise it is
+   * left in place and reported to `onOrphan`.
    * @defaultValue false
    */
   readonly uniquePath?: boolean | undefined;
   /**
-   * Responses of up to so many bytes are sent as they are, with their type. `wx.cloud.callContainer`
-   * takes answers of up to 1000 KiB. @defaultValue none: all are stored
+   * The size up to which responses are sent directly, with their type, instead of being stored.
+   * `wx.cloud.callContainer` accepts responses of up to 1000 KiB.
+   * @defaultValue none: all are stored
    */
   readonly whenOverBytes?: number | undefined;
   /**
-   * True when the answer has a temporary link too, for whoever has no file IDs.
+   * True when the response also has a temporary link, for clients that cannot use file IDs.
    * @defaultValue false
    */
   readonly url?: boolean | Pick<WxCloudDownloadUrlOptions, 'maxAgeSeconds'> | undefined;
-  /** The name of the instance to store with. @defaultValue the default instance */
+  /**
+   * The name of the instance that stores the files.
+   * @defaultValue the default instance
+   */
   readonly storage?: string | undefined;
 }
 
-/** What a handler's bytes are answered as. */
+/** The response that replaces a handler's bytes. */
 export interface WxCloudReply {
-  /** `cloud://env.bucket/path`. */
+  /** The file ID: `cloud://env.bucket/path`. */
   readonly fileId: string;
-  /** The object's path. */
+  /** The path of the object. */
   readonly cloudPath: string;
-  /** The number of bytes that were stored. */
+  /** The number of bytes stored. */
   readonly size: number;
-  /** The type they were stored with. */
+  /** The type that the bytes were stored with. */
   readonly contentType: string;
-  /** A temporary link, when the option asks for it. */
+  /** A temporary link, if the option `url` is set. */
   readonly url?: string;
 }
 
@@ -86,7 +91,7 @@ const REPLY_OPTIONS: readonly (keyof WxCloudReplyOptions)[] = [
 ];
 
 /**
- * Checks the options of the interceptor that stores answers.
+ * Checks the options of the interceptor.
  * @throws {@link OptionsInvalidError}
  */
 export function assertReplyOptions(options: unknown): void {
@@ -103,7 +108,7 @@ function assertWhenOverBytes(value: unknown): void {
   throw new OptionsInvalidError({
     option: 'whenOverBytes',
     expected: 'a whole number of bytes from 0',
-    remedy: 'Leave it out to store every answer.',
+    remedy: 'Leave it out to store every response.',
   });
 }
 

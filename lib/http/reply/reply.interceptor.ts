@@ -31,10 +31,24 @@ import { assertReplyOptions, type WxCloudReplyOptions } from './reply-options.js
 import { type ReplyContext, storeReply } from './store-reply.js';
 
 /**
- * Stores the bytes that a handler returns, and answers `{ fileId, cloudPath, size, contentType }`
- * in their place: for a Buffer, Uint8Array, Blob, Node or web stream, `StreamableFile`, or one of
- * them as `{ body, fileName, contentType }`. All other values, and errors, pass as they are. When
- * the answer does not reach the client, the file is removed.
+ * Stores the bytes that a handler returns, and responds with {@link WxCloudReply} instead. Bytes
+ * are a Buffer, Uint8Array, Blob, Node or web stream, `StreamableFile`, or one of these as `{ body,
+ * fileName, contentType }`. All other values, and errors, pass unchanged. The file is deleted when
+ * the response fails or the client disconnects before it.
+ * @example
+ * ```ts
+ * import { Controller, Get, UseInterceptors } from '@nestjs/common';
+ * import { WxCloudReplyInterceptor } from 'nestjs-wx-cloud-storage';
+ *
+ * @Controller('reports')
+ * export class ReportsController {
+ *   @Get('latest')
+ *   @UseInterceptors(WxCloudReplyInterceptor({ path: 'reports/', url: true }))
+ *   find(): { body: Buffer; fileName: string; contentType: string } {
+ *     return { body: Buffer.from('day,count\n'), fileName: 'report.csv', contentType: 'text/csv' };
+ *   }
+ * }
+ * ```
  */
 export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type<NestInterceptor> {
   const name = 'WxCloudReplyInterceptor';
@@ -53,14 +67,14 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
       this.#modules = modules;
     }
 
-    /** At start-up, so that a wrong option does not wait for the first request. */
+    /** Runs at startup, so that an invalid option does not wait for the first request. */
     onModuleInit(): void {
       const start = (): unknown => this.#host.httpAdapter !== undefined && this.#find();
       startNamed(this.#modules, facts, start);
     }
 
     intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-      // Results of messages have no response that could be too large.
+      // Results of message handlers are not HTTP responses with a size limit.
       if (context.getType() !== 'http') return next.handle();
       const http = context.switchToHttp();
       const request = http.getRequest<WxCloudHttpRequest>();
@@ -73,7 +87,7 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
         transaction,
       };
       return next.handle().pipe(
-        // Nest answers with the last value only, so the others are not worth storing.
+        // Nest sends only the last value, so the others are not worth storing.
         takeLast(1),
         concatMap(value => replaceBytes(value, reply, response)),
         rollBackOnError(transaction, error => error),
@@ -95,7 +109,7 @@ async function replaceBytes(
   const body = readReplyBody(value);
   if (body === undefined) return value;
   if (rawRequestOf(reply.request).method === 'HEAD') {
-    // The answer has no body that could name a file.
+    // The response has no body that could name a file.
     abandonSource(body.source);
     return undefined;
   }
@@ -109,14 +123,14 @@ async function replaceBytes(
   }
 }
 
-/** What is wrong with an answer is never the client's doing. */
+/** Converts an error to a 5xx: a response that cannot be stored is never the client's fault. */
 function toReplyException(error: unknown): unknown {
   const exception = toHttpException(error);
   const isOurs = error instanceof WxCloudStorageError && exception instanceof HttpException;
   if (!isOurs || exception.getStatus() >= 500) return exception;
   const body = {
     statusCode: 500,
-    message: 'The answer could not be stored.',
+    message: 'The response could not be stored.',
     error: 'Internal Server Error',
     errorCode: error.code,
   };

@@ -15,11 +15,12 @@ import type { UploadTransaction } from '../upload-transaction.js';
 import type { ReplyBody } from './reply-body.js';
 import type { WxCloudReply, WxCloudReplyOptions } from './reply-options.js';
 
-/** Few bytes, all of them; or more, to be read on from their beginning. */
+/** All bytes of a small source, or a larger source to be read from its beginning. */
 export type Taken = { readonly whole: Buffer } | { readonly source: WxCloudUploadSource };
 
 /**
- * Finds out whether there are few bytes, reading no more of a stream than it takes.
+ * Takes the bytes of a source with up to `maxBytes` bytes, and reads no more of a larger stream
+ * than needed. The bytes count as `memory` until the request ends.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when there is no memory for them
  */
 export async function takeSmall(
@@ -41,7 +42,7 @@ export async function takeSmall(
       const { done, value } = await chunks.next();
       if (done === true) return { whole: Buffer.concat(taken) };
       memory.take(value.byteLength);
-      // The source may fill its buffer again.
+      // A copy, as the source may reuse its buffer.
       taken.push(Buffer.from(value));
       takenBytes += value.byteLength;
       if (takenBytes > maxBytes) {
@@ -55,21 +56,21 @@ export async function takeSmall(
   }
 }
 
-/** What an answer is stored with. */
+/** The means to store a response; shared by the steps. */
 export interface ReplyContext {
   /** The instance. */
   readonly context: StorageContext;
-  /** What the application wants. */
+  /** The application's options. */
   readonly options: WxCloudReplyOptions;
   /** The request. */
   readonly request: WxCloudHttpRequest;
-  /** What the request has stored; it is removed unless the answer arrives. */
+  /** The transaction of the request, which deletes the file unless the request succeeds. */
   readonly transaction: UploadTransaction;
 }
 
 /**
- * Stores the bytes that a handler returned, and gives what is answered in their place; few bytes
- * are given back.
+ * Stores the bytes that a handler returned, and returns the response that replaces them; a small
+ * source is returned as a file.
  */
 export async function storeReply(
   reply: ReplyBody,
@@ -77,9 +78,9 @@ export async function storeReply(
 ): Promise<WxCloudReply | StreamableFile> {
   const { context, options, transaction } = replyContext;
   try {
-    // Before anything of it is read, as then it would have to be let go of.
+    // Checked before anything is read, as a partly read source would have to be released.
     assertContentType(reply.contentType);
-    return await transaction.run(context, 'storing an answer', async signal => {
+    return await transaction.run(context, 'storing a response', async signal => {
       const { idleMs } = context.options.timeouts;
       const { whenOverBytes: maxBytes } = options;
       const memory = new RequestMemory(context.budget);
@@ -135,7 +136,10 @@ async function makeLink(
   return { url: unwrap(outcomes).url };
 }
 
-/** As Nest would send it, with the type that it shows: Express would make JSON of a Buffer. */
+/**
+ * Creates the response that Nest would send, with its detected type: Express would send a Buffer as
+ * JSON.
+ */
 async function toStreamableFile(
   whole: Buffer,
   { contentType, fileName, disposition }: ReplyBody,
@@ -150,7 +154,7 @@ async function toStreamableFile(
   });
 }
 
-/** Letters and digits only: the name may have come from a client. */
+/** Returns the extension, of letters and digits only: the name may come from a client. */
 function extensionOf(fileName: string | undefined): string | undefined {
   return /\.([A-Za-z\d]{1,10})$/.exec(fileName ?? '')?.[1]?.toLowerCase();
 }

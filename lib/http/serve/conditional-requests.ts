@@ -2,12 +2,20 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { WxCloudByteRange } from '../../storage/call-options.js';
 import type { WxCloudFileStat } from '../../storage/read-object.js';
 
-/** What a `Range` header asks for. */
+const CONDITIONS = [
+  'if-match',
+  'if-none-match',
+  'if-modified-since',
+  'if-unmodified-since',
+  'if-range',
+] as const;
+
+/** The range of a `Range` header. */
 export type WantedRange = WxCloudByteRange | { readonly lastBytes: number };
 
 /**
- * Reads a `Range` header with one range; undefined for none, and for all that may be answered with
- * the whole file: several ranges, other units, nonsense.
+ * Parses a `Range` header with one range. Returns undefined without a header, and where the whole
+ * file may be sent instead: several ranges, other units, invalid syntax.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-14.2
  */
 export function parseRange(header: string | undefined): WantedRange | undefined {
@@ -17,7 +25,7 @@ export function parseRange(header: string | undefined): WantedRange | undefined 
   return Number(to) < Number(from) ? undefined : { start: Number(from), end: Number(to) };
 }
 
-/** The range in a file of known size; undefined when nothing of it is there. */
+/** Resolves a range within a file of known size; undefined when it is unsatisfiable. */
 export function resolveRange(range: WantedRange, size: number): WxCloudByteRange | undefined {
   if (!('lastBytes' in range)) {
     const { start = 0, end } = range;
@@ -28,18 +36,10 @@ export function resolveRange(range: WantedRange, size: number): WxCloudByteRange
   return { start: Math.max(0, size - range.lastBytes) };
 }
 
-/** What tells a file's states apart. */
+/** The properties that identify a state of a file. */
 type FileState = Pick<WxCloudFileStat, 'etag' | 'lastModified'>;
 
-const CONDITIONS = [
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-  'if-range',
-] as const;
-
-/** True when an answer depends on the file's state, so that it has to be known first. */
+/** True when the response depends on the file's state, which must be fetched first. */
 export function hasConditions(headers: IncomingHttpHeaders): boolean {
   return CONDITIONS.some(name => headers[name] !== undefined);
 }
@@ -61,9 +61,7 @@ export function evaluateConditions(
   return isNewer(state, headers['if-modified-since']) === false ? 304 : undefined;
 }
 
-/**
- * True when a `Range` counts: without `If-Range`, or when the file is still the one that it names.
- */
+/** True when `Range` applies: without `If-Range`, or when that matches the file. */
 export function isRangeCurrent(headers: IncomingHttpHeaders, state: FileState): boolean {
   const condition = headers['if-range'];
   if (typeof condition !== 'string') return true;
@@ -71,7 +69,7 @@ export function isRangeCurrent(headers: IncomingHttpHeaders, state: FileState): 
   return Date.parse(condition) === state.lastModified?.getTime();
 }
 
-/** An ETag as a header has it. */
+/** Quotes an ETag for a header. */
 export function quote(etag: string): string {
   return `"${etag}"`;
 }
@@ -81,7 +79,7 @@ function listsEtag(header: string, { etag }: FileState): boolean {
   return tags.includes('*') || (etag !== '' && tags.includes(quote(etag)));
 }
 
-/** Undefined when either of them has no date that can be read. */
+/** Compares the dates; undefined when either is missing or invalid. */
 function isNewer({ lastModified }: FileState, header: string | undefined): boolean | undefined {
   const sinceMs = Date.parse(header ?? '');
   if (lastModified === undefined || Number.isNaN(sinceMs)) return undefined;

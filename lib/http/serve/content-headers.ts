@@ -2,12 +2,12 @@ import { pipeline, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 
 /**
- * One coding or several, as a header lists them.
+ * A list of one or more content codings.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.4
  */
 const CODINGS = /^[\w!#$%&'*+.^`|~-]+(?: *, *[\w!#$%&'*+.^`|~-]+)*$/;
 
-/** Longer lists than anything is stored with. */
+/** The maximum length of such a list; real ones are shorter. */
 const MAX_LENGTH = 100;
 
 const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
@@ -17,12 +17,12 @@ const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Tra
   ['br', createBrotliDecompress],
 ]);
 
-/** How a browser treats a file: shows it, or saves it. */
+/** The treatment of a file by a browser: `inline` shows it, `attachment` saves it. */
 export type Disposition = 'inline' | 'attachment';
 
 /**
- * A `Content-Disposition` with a name in any language: plain for old clients, and in UTF-8. Nothing
- * in a name can end the header, or name a folder.
+ * Formats a `Content-Disposition` with a file name in any language: in ASCII for old clients, and
+ * in UTF-8. No name can end the header, or contain a folder.
  * @see https://www.rfc-editor.org/rfc/rfc6266
  */
 export function formatDisposition(disposition: Disposition, fileName?: string): string {
@@ -33,15 +33,13 @@ export function formatDisposition(disposition: Disposition, fileName?: string): 
   return plain === name ? plainPart : `${plainPart}; filename*=UTF-8''${encodeExtended(name)}`;
 }
 
-/** The last part of a path, without control characters, and well-formed. */
+/** Returns the last part of a path, without control characters, and well-formed. */
 function cleanName(fileName = ''): string {
   const last = fileName.toWellFormed().split(/[/\\]/).at(-1) ?? '';
   return last.replaceAll(/[\p{Cc}\u2028\u2029]/gu, '').trim();
 }
 
-/**
- * What RFC 8187 allows besides letters and digits is less than `encodeURIComponent` leaves alone.
- */
+/** Encodes the characters that `encodeURIComponent` leaves alone, but RFC 8187 does not allow. */
 function encodeExtended(name: string): string {
   return encodeURIComponent(name).replaceAll(
     /['()*]/g,
@@ -49,18 +47,18 @@ function encodeExtended(name: string): string {
   );
 }
 
-/** The header for a stored encoding; undefined for what is not one. */
+/** Returns the `Content-Encoding` for a stored encoding; undefined for an invalid one. */
 export function toEncodingHeader(contentEncoding: string | undefined): string | undefined {
   const isList = contentEncoding !== undefined && contentEncoding.length <= MAX_LENGTH;
   return isList && CODINGS.test(contentEncoding) ? contentEncoding : undefined;
 }
 
 /**
- * Decodes a body as it is read; undefined for an encoding that is not known here. Its errors and
- * its end are those of `body`.
+ * Decodes a body while it is read; undefined for an unknown encoding. Errors and the end of `body`
+ * are passed on.
  */
 export function decodeBody(body: Readable, contentEncoding: string): Readable | undefined {
   const decoder = DECODERS.get(contentEncoding)?.();
-  // Both streams are destroyed together; whoever reads the decoder gets the error from it.
+  // Both streams are destroyed together; the decoder emits the error.
   return decoder && pipeline(body, decoder, () => {});
 }

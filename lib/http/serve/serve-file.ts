@@ -28,12 +28,12 @@ import {
 } from './serve-options.js';
 
 const DEFAULT_CACHE_CONTROL = 'private, no-cache';
-/** For what may hold scripts and is shown all the same. */
+/** For content that may hold scripts and is shown nevertheless. */
 const SANDBOX = "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'";
 
 /**
- * A file for a handler to return. It cannot carry the sandbox, so what may hold scripts is never
- * shown.
+ * Creates a file for a handler to return. It cannot carry the sandbox, so content that may hold
+ * scripts is never shown.
  */
 export async function toStreamableFile(
   files: WxCloudFileSource,
@@ -44,7 +44,7 @@ export async function toStreamableFile(
   const { body, size, ...file } = await files.download(fileId, { signal, timeoutMs });
   const { contentEncoding } = file;
   const decoded = contentEncoding === undefined ? body : decodeBody(body, contentEncoding);
-  // Nothing would tell a browser that such bytes are still to be decoded.
+  // A `StreamableFile` cannot tell a browser that the bytes are encoded.
   const contentType =
     decoded === undefined ? UNKNOWN_CONTENT_TYPE : (options.contentType ?? file.contentType);
   const isShown = toServedType(contentType).kind === 'shown';
@@ -53,7 +53,7 @@ export async function toStreamableFile(
   return new StreamableFile(decoded ?? body, {
     type: String(headers['content-type']),
     disposition: String(headers['content-disposition']),
-    // The length of what is decoded on the way is not known.
+    // The decoded length is not known.
     ...(decoded === undefined || decoded === body ? { length: size } : {}),
   });
 }
@@ -65,18 +65,18 @@ export async function respondWithFile(
   options: WxCloudServeOptions,
 ): Promise<void> {
   assertServedFileOptions(options);
-  const leaving = new AbortController();
+  const disconnected = new AbortController();
   const raw = rawOf(options.response);
-  const onClose = (): void => leaving.abort(new Error('The client has gone away.'));
+  const onClose = (): void => disconnected.abort(new Error('The client has disconnected.'));
   raw.once('close', onClose);
   const given = options.signal === undefined ? [] : [options.signal];
-  const signal = AbortSignal.any([leaving.signal, ...given]);
+  const signal = AbortSignal.any([disconnected.signal, ...given]);
   try {
     await new FileResponse(files, fileId, { ...options, signal }).send();
   } catch (error) {
-    // Whoever has gone misses nothing; the storage's own failures are told in any case.
+    // Errors after the client has disconnected are dropped, except failures of the storage.
     const hasFailed = error instanceof WxCloudStorageError && !isAborted(error);
-    if (hasFailed || !leaving.signal.aborted || options.signal?.aborted === true) throw error;
+    if (hasFailed || !disconnected.signal.aborted || options.signal?.aborted === true) throw error;
   } finally {
     raw.off('close', onClose);
   }
@@ -86,7 +86,7 @@ function isAborted({ code }: WxCloudStorageError): boolean {
   return code === 'WX_CLOUD_REQUEST_ABORTED';
 }
 
-/** One answer; nothing is sent before it is clear what. */
+/** One response. Nothing is sent before its status is known. */
 class FileResponse {
   readonly #files: WxCloudFileSource;
   readonly #fileId: string;
@@ -116,7 +116,7 @@ class FileResponse {
     this.#end(302, { location, 'cache-control': cacheControl });
   }
 
-  /** Asks what the file is like first. */
+  /** Fetches the state of the file first. */
   async #sendByState(range: WantedRange | undefined): Promise<void> {
     const { method, headers } = this.#options.request;
     const stat = await this.#files.stat(this.#fileId, this.#call());
@@ -151,7 +151,8 @@ class FileResponse {
       headers['content-range'] = `bytes ${start}-${start + size - 1}/${totalSize}`;
     }
     const status = range === undefined ? 200 : 206;
-    // Cuts the connection when the bytes do not come: a client must not take a part for the whole.
+    // Closes the connection when the download fails, so that the client does not take a part for
+    // the whole.
     await pipeline(body, this.#takeOver(status, headers, body));
   }
 
@@ -163,7 +164,7 @@ class FileResponse {
     takeOver(this.#options.response, status, headers).end();
   }
 
-  /** Lets go of the file when its answer cannot be begun. */
+  /** Releases the file when the response cannot be started. */
   #takeOver(status: number, headers: OutgoingHttpHeaders, body: Readable): ServerResponse {
     try {
       return takeOver(this.#options.response, status, headers);
@@ -209,7 +210,7 @@ function stateHeaders(
   };
 }
 
-/** The bytes go out as they are stored, so a part or a condition is about the encoded ones. */
+/** The bytes are sent as they are stored, so ranges and conditions refer to the encoded bytes. */
 function encodingHeaders({ contentEncoding }: ServedState): OutgoingHttpHeaders {
   return { 'content-encoding': toEncodingHeader(contentEncoding) };
 }

@@ -14,26 +14,23 @@ import type { Disposition } from './content-headers.js';
 interface HijackableReply {
   /** Node's response. */
   readonly raw: ServerResponse;
-  /** Leaves the answer to whoever calls it. */
+  /** Leaves the response to the caller. */
   hijack(): unknown;
-  /** What hooks and plug-ins have set, which Node's response does not know of. */
+  /** Returns the headers that hooks and plugins have set, which Node's response does not have. */
   getHeaders(): OutgoingHttpHeaders;
-  /** Takes one of them back. */
+  /** Removes one of these headers. */
   removeHeader?(name: string): unknown;
 }
 
-/**
- * The response of an adapter as a handler gets it from `@Res()`: Express' response, or Fastify's
- * reply.
- */
+/** The response of an adapter as `@Res()` injects it: Express' response, or Fastify's reply. */
 export type WxCloudServedResponse = ServerResponse | HijackableReply;
 
 /**
- * Takes Node's response over from an adapter, with the head of the answer set; from then on nobody
- * else answers. All that can be wrong with the head is found before that, so that an error still
- * gets an answer of its own.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when the head cannot be sent, or
- * another answer has begun
+ * Takes Node's response over from an adapter, and sets status and headers; the adapter sends
+ * nothing from then on. Undefined headers are left out. All checks come first, so that an error can
+ * still be sent as a response.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when a header is invalid, or
+ * another response has begun
  */
 export function takeOver(
   target: WxCloudServedResponse,
@@ -47,18 +44,18 @@ export function takeOver(
   for (const [name, value] of sent) {
     const problem = findHeaderProblem(name, value);
     if (problem === undefined) continue;
-    // Fastify would fail at it again when it answers with the error.
+    // Otherwise Fastify would fail on it again when it sends the error.
     reply?.removeHeader?.(name);
     throw problem;
   }
-  if (raw.headersSent) throw answered();
+  if (raw.headersSent) throw alreadyResponded();
   reply?.hijack();
   raw.statusCode = status;
   for (const [name, value] of sent) raw.setHeader(name, value ?? '');
   return raw;
 }
 
-/** Node's response, not handed over yet. */
+/** Returns Node's response without taking it over. */
 export function rawOf(target: WxCloudServedResponse): ServerResponse {
   return isReply(target) ? target.raw : target;
 }
@@ -75,73 +72,73 @@ function findHeaderProblem(name: string, value: unknown): WxCloudStorageError | 
   } catch (error) {
     return new WxCloudStorageError({
       code: 'WX_CLOUD_ARGUMENT_INVALID',
-      message: `serve: the header "${name}" holds what no header may. Check what it is made from.`,
+      message: `serve: the header "${name}" is invalid. Check the values it is built from.`,
       cause: error,
     });
   }
 }
 
-function answered(): WxCloudStorageError {
+function alreadyResponded(): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
     message:
-      'serve: the request has been answered already. Call serve once, with @Res() without passthrough, and answer nothing else.',
+      'serve: a response has already been sent. Call serve once, with @Res() without passthrough, and send nothing else.',
   });
 }
 
-/** How a file is presented. */
+/** Options for the presentation of a file. */
 export interface WxCloudServedFileOptions extends WxCloudCallOptions {
   /**
-   * The name that a browser saves it under, in any language; of a path, the last part.
-   * @defaultValue none: the browser makes one up
+   * The name under which a browser saves the file, in any language; the last part of a path.
+   * @defaultValue none: the browser chooses one
    */
   readonly fileName?: string | undefined;
   /**
-   * True when a browser shows the file or saves it. Only give `inline` when you know what is in it:
-   * a page or an SVG of a stranger would run in your origin, so all but the types below are shown
-   * without scripts even then, and a `StreamableFile` of them is always saved.
+   * The treatment by a browser: shown or saved. Use `inline` only for content that you know: a page
+   * or an SVG from a stranger would run in your origin. Therefore all types but those below are
+   * shown without scripts, and a `StreamableFile` of them is always saved.
    * @defaultValue `inline` for raster images, audio, video, plain text and PDF, else `attachment`
    */
   readonly disposition?: Disposition | undefined;
   /**
-   * The media type. It is written anew, from a list of types that cannot run scripts in your
-   * origin; others are sent as `application/octet-stream`, or as what they are in a sandbox when
-   * `disposition` is `inline`. Plain text is sent as UTF-8 unless the type says GBK, GB18030 or
-   * Big5.
-   * @defaultValue the one that the file was stored with
+   * The media type. Only types that cannot run scripts in your origin are sent; others are sent as
+   * `application/octet-stream`, or unchanged in a sandbox when `disposition` is `inline`. Plain
+   * text is sent as UTF-8 unless the type says GBK, GB18030 or Big5.
+   * @defaultValue the type that the file was stored with
    */
   readonly contentType?: string | undefined;
 }
 
-/** The part of a request that says how it wants to be answered. */
+/** The part of a request that the response depends on. */
 export interface WxCloudServedRequest {
   /** `GET` or `HEAD`. */
   readonly method: string;
-  /** The headers, by their names in lower case. */
+  /** The headers, by lower-case name. */
   readonly headers: IncomingHttpHeaders;
 }
 
-/** How a request is answered with a file. */
+/** Options for the response to a request for a file. */
 export interface WxCloudServeOptions extends WxCloudServedFileOptions {
-  /** The request, as `@Req()` gives it. */
+  /** The request, as `@Req()` injects it. */
   readonly request: WxCloudServedRequest;
-  /** The response, as `@Res()` gives it. */
+  /** The response, as `@Res()` injects it. */
   readonly response: WxCloudServedResponse;
   /**
-   * The `Cache-Control` of the answer.
-   * @defaultValue `private, no-cache`: kept, and asked for again with its ETag
+   * The `Cache-Control` of the response.
+   * @defaultValue `private, no-cache`: cached, and revalidated with its ETag
    */
   readonly cacheControl?: string | undefined;
   /**
-   * Responds with 302 to a temporary link in place of the bytes, which then do not pass through the
-   * application; name and disposition are the storage's. @defaultValue false
+   * Redirects (302) to a temporary link, so that the bytes do not pass through the application;
+   * name and disposition are then those of the storage.
+   * @defaultValue false
    */
   readonly redirect?:
     boolean | Pick<WxCloudDownloadUrlOptions, 'maxAgeSeconds' | 'imageRules'> | undefined;
 }
 
 /**
- * Makes sure that a file can be presented so, before anything is asked for.
+ * Checks the options before anything is fetched.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
  */
 export function assertServedFileOptions(
@@ -149,10 +146,10 @@ export function assertServedFileOptions(
 ): void {
   for (const name of ['fileName', 'contentType', 'cacheControl'] as const) {
     const value: unknown = options[name];
-    if (value !== undefined && typeof value !== 'string') throw invalid(`${name} must be a text`);
+    if (value !== undefined && typeof value !== 'string') throw invalid(`${name} must be a string`);
   }
   if (/[^\t\x20-\x7e]/.test(options.cacheControl ?? '')) {
-    throw invalid('cacheControl must be a header such as "private, max-age=60"');
+    throw invalid('cacheControl must be a header value such as "private, max-age=60"');
   }
   const { disposition } = options;
   if (disposition === undefined || disposition === 'inline' || disposition === 'attachment') return;

@@ -20,18 +20,18 @@ import {
 import { filesElsewhere, misuse, noInterceptor, takesField, unknownField } from './route-misuse.js';
 import { type Route, type RouteParameter, routesOf } from './routes.js';
 
-/** Nest's kinds of parameters for `@UploadedFile()` and `@UploadedFiles()`. */
+/** Nest's parameter kinds for `@UploadedFile()` and `@UploadedFiles()`. */
 const NESTS_DECORATORS: ReadonlyMap<string, 'UploadedFile' | 'UploadedFiles'> = new Map([
   ['8', 'UploadedFile'],
   ['9', 'UploadedFiles'],
 ]);
 
-/** Applications whose routes were looked at; one with several instances has them looked at once. */
+/** The applications that were checked; one with several instances is checked once. */
 const checked = new WeakSet<ModulesContainer>();
 
 /**
- * Looks at the routes of an application when it starts: the options of our interceptors and pipes,
- * and whether the decorators of each handler fit its interceptors.
+ * Checks the routes of an application when it starts: the options of this package's interceptors
+ * and pipes, and that the decorators of each handler fit its interceptors.
  */
 @Injectable()
 export class RouteChecks implements OnModuleInit {
@@ -50,7 +50,10 @@ export class RouteChecks implements OnModuleInit {
     this.#host = host;
   }
 
-  /** Called by Nest, when everything is instantiated. @throws {@link OptionsInvalidError} */
+  /**
+   * Called by Nest after everything is instantiated.
+   * @throws {@link OptionsInvalidError}
+   */
   onModuleInit(): void {
     const modules = this.#modules;
     if (modules === undefined || checked.has(modules)) return;
@@ -65,8 +68,8 @@ export class RouteChecks implements OnModuleInit {
   }
 
   /**
-   * An interceptor that somebody made with `new`, for all of the application or inside of another,
-   * Nest does not initialise.
+   * Prepares the adapter for interceptors that the application created with `new`, globally or
+   * inside another one: Nest does not initialise them.
    */
   #prepareForMadeByHand(): void {
     const host = this.#host;
@@ -78,8 +81,8 @@ export class RouteChecks implements OnModuleInit {
   }
 
   /**
-   * True when something of ours may run that is bound to no route: inside of another interceptor,
-   * or in a middleware.
+   * True when an interceptor or engine of this package may run without being bound to a route:
+   * inside another interceptor, or in a middleware.
    */
   #hasOthers(routes: readonly Route[], global: readonly EnhancerFacts[]): boolean {
     const bound = routes.flatMap(({ interceptors }) => interceptors);
@@ -133,8 +136,8 @@ function assertDecorators(
 }
 
 /**
- * A handler without one of our interceptors gets file IDs from Nest's with our engine, or from
- * somebody's own.
+ * Checks a handler without an upload interceptor: its file IDs may come from Nest's interceptor
+ * with this package's engine, or from another library's.
  */
 function assertProvided(
   { name, interceptors }: Route,
@@ -150,7 +153,7 @@ function assertProvided(
     : noInterceptor(name, decorator, field);
 }
 
-/** An interceptor behind ours may put the files elsewhere. */
+/** True when another interceptor runs after the upload interceptor, and may move the files. */
 function hasOtherBehind(bound: readonly (EnhancerFacts | undefined)[]): boolean {
   return bound.slice(bound.findLastIndex(isUpload) + 1).includes(undefined);
 }
@@ -172,7 +175,7 @@ function assertShape(
     throw misuse(
       route.name,
       `@UploadedFile('${key}')`,
-      `without a name, as Nest reads request.${key} there, which is no field of the form`,
+      `without a name, as Nest reads request.${key} there, which is not a field of the form`,
       `Write ${instead}.`,
     );
   }
@@ -190,19 +193,22 @@ function assertShape(
   );
 }
 
-/** The engine of ours with which one of Nest's interceptors stores; undefined when it has none. */
+/**
+ * Returns this package's engine with which an interceptor of Nest stores; undefined when it has
+ * none.
+ */
 function engineOf(interceptor: unknown): object | undefined {
   return storagesOf(interceptor).find(storage => isEngine(storage)) ?? undefined;
 }
 
-/** Recognises an interceptor that is known to store in one place. */
+/** True for an interceptor with a known storage engine. */
 function isNestsOwn(interceptor: unknown): boolean {
   return storagesOf(interceptor).some(storage => typeof storage?.['_handleFile'] === 'function');
 }
 
 /**
- * Nest's own interceptors have a parser with a storage engine on Express, and the engine itself on
- * Fastify.
+ * Returns the storage of Nest's own interceptors: on Express it belongs to their parser, on Fastify
+ * to the interceptor itself.
  */
 function storagesOf(interceptor: unknown): readonly MaybeEngine[] {
   const { storage, multer } = (interceptor ?? {}) as {

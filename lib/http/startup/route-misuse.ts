@@ -3,7 +3,7 @@ import { findClosest } from '../../options/validation.js';
 import { listFields } from '../upload/request-files.js';
 import type { UploadFacts } from './enhancers.js';
 
-/** The error of a decorator that does not fit. */
+/** Creates the error for a decorator that does not fit its handler. */
 export function misuse(
   route: string,
   decorator: string,
@@ -14,7 +14,7 @@ export function misuse(
   return new OptionsInvalidError({ option: decorator, subject, expected, remedy });
 }
 
-/** The error of a handler without an interceptor that stores files. */
+/** Creates the error for a handler without an interceptor that stores files. */
 export function noInterceptor(
   route: string,
   decorator: string,
@@ -28,7 +28,7 @@ export function noInterceptor(
   );
 }
 
-/** The error of a handler whose interceptor stores files, but not with this package. */
+/** Creates the error for a handler whose interceptor stores files, but not with this package. */
 export function filesElsewhere(
   route: string,
   decorator: string,
@@ -38,11 +38,11 @@ export function filesElsewhere(
     route,
     write(decorator, field),
     'behind an interceptor that stores with this package; the files of this handler are stored elsewhere',
-    "Use WxCloudFileInterceptor, or give Nest's own interceptor { storage: wxCloudUpload() }.",
+    "Use WxCloudFileInterceptor, or pass { storage: wxCloudUpload() } to Nest's own interceptor.",
   );
 }
 
-/** The error of a field that no interceptor of the handler takes. */
+/** Creates the error for a field that no interceptor of the handler takes. */
 export function unknownField(
   route: string,
   decorator: string,
@@ -56,11 +56,11 @@ export function unknownField(
     route,
     write(decorator, field),
     `for a field that ${uploads[0]?.name} takes: ${listFields(counts)}`,
-    `${correction}, or have the interceptor take the field.`,
+    `${correction}, or add the field to the interceptor.`,
   );
 }
 
-/** True when files of a field, or of any, come from an interceptor. */
+/** True when an interceptor takes files in a field, or in any field if none is given. */
 export function takesField(
   { selection: { maxCounts } }: Pick<UploadFacts, 'selection'>,
   field: string | undefined,

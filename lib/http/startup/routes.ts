@@ -3,8 +3,8 @@ import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
 import { type EnhancerFacts, factsOf, isUpload, namingSubject } from './enhancers.js';
 
 /**
- * Nest's names for what its decorators note. Its own constants can be imported from different files
- * in Nest 11 and 12, and are promised by neither.
+ * The metadata keys of Nest's decorators. Nest's constants live in different files in Nest 11 and
+ * 12, and are not part of its public API.
  */
 const METADATA = {
   path: 'path',
@@ -13,27 +13,27 @@ const METADATA = {
   parameters: '__routeArguments__',
 };
 
-/** One decorated parameter of a handler. */
+/** A decorated parameter of a handler. */
 export interface RouteParameter {
-  /** Nest's kind of parameter, e.g. `8:0`: a number, and the position. */
+  /** Nest's kind of parameter and its position, e.g. `8:0`. */
   readonly kind: string;
-  /** The function behind a decorator that is not Nest's own. */
+  /** The function behind a custom decorator. */
   readonly factory?: unknown;
   /** The argument of the decorator. */
   readonly data?: unknown;
-  /** Its pipes. */
+  /** The pipes of the parameter. */
   readonly pipes?: readonly unknown[];
 }
 
 /** A handler of a controller. */
 export interface Route {
-  /** E.g. `PhotosController.create`. */
+  /** The name, e.g. `PhotosController.create`. */
   readonly name: string;
   /** The interceptors of the controller and of the handler, in the order in which they run. */
   readonly interceptors: readonly {
-    /** A class or an instance, as a decorator names it. */
+    /** The class or instance that was passed to the decorator. */
     readonly bound: unknown;
-    /** The instance that runs; undefined where Nest makes one for each request. */
+    /** The instance that runs; undefined where Nest creates one for each request. */
     readonly instance: unknown;
   }[];
   /** The pipes of the controller, the handler and its parameters. */
@@ -59,7 +59,7 @@ export function* routesOf(modules: ModulesContainer): Generator<Route> {
 }
 
 /**
- * The route of a method; undefined when it has none, as one that overrides a route without
+ * Reads the route of a method; undefined for a method without one, such as an override without
  * decorators.
  */
 function readRoute(
@@ -86,7 +86,7 @@ function readRoute(
   };
 }
 
-/** The classes and instances that `UseInterceptors` or `UsePipes` has bound. */
+/** Returns the classes and instances bound with `UseInterceptors` or `UsePipes`. */
 function boundTo(key: string, controller: object, handler: object): readonly unknown[] {
   return [controller, handler].flatMap(target => {
     const bound: unknown = Reflect.getMetadata(key, target);
@@ -94,7 +94,7 @@ function boundTo(key: string, controller: object, handler: object): readonly unk
   });
 }
 
-/** True when a handler names an interceptor of ours, whatever a test has put in its place. */
+/** True when a handler is decorated with an upload interceptor, even if a test has replaced it. */
 export function namesUpload(controller: object, handler: object): boolean {
   return boundTo(METADATA.interceptors, controller, handler).some(one => isUpload(factsOf(one)));
 }
@@ -105,10 +105,7 @@ function readParameters(controller: Type, method: string): readonly RouteParamet
   );
 }
 
-/**
- * True for a decorator that only an overridden handler has: Nest 11 asks it all the same, and
- * passes on what the handler itself wants.
- */
+/** True for a decorator of an overridden handler: Nest 11 runs it too, and ignores the result. */
 export function isLeftOver(controller: Type, method: string, decorator: Decorator): boolean {
   const { used, leftOver } = routeParametersOf(controller, method);
   const isThere = (parameters: RouteParameters): boolean =>
@@ -122,8 +119,8 @@ type Decorator = Pick<RouteParameter, 'factory' | 'data'>;
 type RouteParameters = Readonly<Record<string, Omit<RouteParameter, 'kind'>>>;
 
 /**
- * The notes of a handler's decorators. Nest 11 adds them to the notes of the handler that this one
- * overrides, if there is one: those are left over, and are the same objects.
+ * Reads the parameter metadata of a handler. Nest 11 merges in the metadata of the handler that it
+ * overrides. Those entries are left over, and are identical objects.
  */
 function routeParametersOf(
   controller: Type,
@@ -140,21 +137,21 @@ function routeParametersOf(
   const noted = Object.entries(read(owner));
   const overridden = new Set(Object.values(read(Object.getPrototypeOf(owner) as object)));
   const used = noted.filter(([, parameter]) => !overridden.has(parameter));
-  // Somebody who copies all of it wants all of it.
+  // A subclass that copies all metadata uses all of it.
   if (used.length === 0) return { used: read(owner), leftOver: {} };
   const leftOver = noted.filter(([, parameter]) => overridden.has(parameter));
   return { used: Object.fromEntries(used), leftOver: Object.fromEntries(leftOver) };
 }
 
-/** A class and those that it extends. */
+/** Yields a class and its base classes. */
 function* lineOf(type: object): Generator<object> {
   for (let one: unknown = type; typeof one === 'function'; one = Object.getPrototypeOf(one))
     yield one;
 }
 
 /**
- * Checks the options of an interceptor or a pipe, and starts it; an error names the handler that
- * has it.
+ * Checks the options of an interceptor or a pipe and starts it. The message of an error names the
+ * handler that uses it.
  */
 export function startNamed(
   modules: ModulesContainer | undefined,

@@ -4,7 +4,7 @@ import { formInvalid } from '../../multipart/form-errors.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import type { WxCloudHeaderOrField } from './upload-options.js';
 
-/** True when an option names one place, and nothing else. */
+/** True when an option names exactly one place. */
 function isHeaderOrField(option: WxCloudHeaderOrField): boolean {
   const names = Object.entries(option ?? {}).filter(([, name]) => name !== undefined);
   const [source, name] = names[0] ?? [];
@@ -12,7 +12,7 @@ function isHeaderOrField(option: WxCloudHeaderOrField): boolean {
   return names.length === 1 && isKnown && typeof name === 'string' && name !== '';
 }
 
-/** What a client has sent there; undefined for nothing. */
+/** Returns the value that a client sent there; undefined for none. */
 function findSent(
   { header, field }: WxCloudHeaderOrField,
   { headers, body }: WxCloudHttpRequest,
@@ -22,7 +22,7 @@ function findSent(
   return Object.entries(fields as object).find(([name]) => name === field)?.[1];
 }
 
-/** The place where a value was looked for, in words for a message to the client. */
+/** Describes the place of a value in a message to the client. */
 function placeOf({ header, field }: WxCloudHeaderOrField): string {
   return header === undefined
     ? `field ${JSON.stringify(field)}`
@@ -37,16 +37,16 @@ export function assertDeclaredSize(option: WxCloudHeaderOrField | undefined): vo
   if (option === undefined || isHeaderOrField(option)) return;
   throw new OptionsInvalidError({
     option: 'declaredSize',
-    expected: '{ header } or { field } with the name of the one that holds the size in bytes',
+    expected: '{ header } or { field }, naming the one that holds the size in bytes',
     remedy: "Write declaredSize: { header: 'x-file-size' }, or leave it out.",
   });
 }
 
 /**
- * The size that a client declared for a file, in bytes; undefined when it declared none. `index`
- * says which file of the form it is: a field that is sent several times, or a header with commas,
- * has a size for each, in their order.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_SIZE_MISMATCHED` when it is no size
+ * Reads the size in bytes that a client declared for a file; undefined when it declared none.
+ * `index` is the index of the file in the form: a repeated field, or a header with commas, has a
+ * size for each file, in their order.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_SIZE_MISMATCHED` when the value is not a size
  */
 export function readDeclaredSize(
   option: WxCloudHeaderOrField,
@@ -57,11 +57,11 @@ export function readDeclaredSize(
   const values: readonly unknown[] = Array.isArray(given) ? given : [given];
   const value = values[index];
   if (value === undefined) return undefined;
-  // Up to 15 digits are exact, and more than any file has.
+  // Numbers of up to 15 digits are exact, and larger than any file.
   if (/^\d{1,15}$/.test(String(value))) return Number(value);
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_SIZE_MISMATCHED',
-    message: `The declared size of the file, in the ${placeOf(option)}, is ${quoteText(String(value))}, and has to be a whole number of bytes; nothing was stored.`,
+    message: `The declared size of the file, in the ${placeOf(option)}, is ${quoteText(String(value))}, but must be a whole number of bytes; nothing was stored.`,
   });
 }
 
@@ -71,14 +71,14 @@ function findDeclaration(option: WxCloudHeaderOrField, request: WxCloudHttpReque
   return isHeader ? sent.split(',').map(value => value.trim()) : sent;
 }
 
-/** True when a text can be an ID: hard to guess, and harmless wherever it is written. */
+/** True for a valid progress ID: hard to guess, and safe wherever it is written. */
 export function isProgressId(id: unknown): id is string {
   return typeof id === 'string' && /^[\w-]{16,64}$/.test(id);
 }
 
-/** The error for a text that is no ID. */
+/** Creates the error for an invalid progress ID. */
 export function progressIdInvalid(place = ''): WxCloudStorageError {
-  return formInvalid(`the ID of the upload${place} has to be 16 to 64 letters, digits, - and _`);
+  return formInvalid(`the progress ID${place} must have 16 to 64 letters, digits, - and _`);
 }
 
 /**
@@ -89,14 +89,14 @@ export function assertProgressIdOption(option: WxCloudHeaderOrField | undefined)
   if (option === undefined || isHeaderOrField(option)) return;
   throw new OptionsInvalidError({
     option: 'progressId',
-    expected: '{ header } or { field } with the name of the one that holds the ID',
+    expected: '{ header } or { field }, naming the one that holds the ID',
     remedy: "Write progressId: { header: 'x-upload-id' }, or leave it out.",
   });
 }
 
 /**
- * The ID that a client sent; undefined when it sent none.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is none
+ * Reads the progress ID that a client sent; undefined when it sent none.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the ID is invalid
  */
 export function readProgressId(
   option: WxCloudHeaderOrField,

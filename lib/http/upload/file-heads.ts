@@ -5,27 +5,29 @@ import { RequestMemory } from '../refused-request.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import type { FileTarget } from './request-files.js';
 
-/** So much of one request is only counted, as every form begins where there is room for it. */
+/**
+ * Bytes per request that are counted without a check: a form is accepted only when there is room
+ * for it.
+ */
 const USUAL_BYTES = 65_536;
 const NOTHING = new Uint8Array();
-/** The head of a file of which nothing was looked at. */
+/** An empty head, for files that come too late. */
 const NO_HEAD: FileHead = { bytes: NOTHING };
-/** Ways to take the content of an object that is none of its named members. */
+/** Symbols that read the content of an object. */
 const READING_SYMBOLS: ReadonlySet<PropertyKey> = new Set([
   Symbol.iterator,
   Symbol.asyncIterator,
   Symbol.toPrimitive,
 ]);
 
-/** The first bytes of one file, for as long as its request lasts. */
+/** The first bytes of one file; emptied when its request ends. */
 export interface FileHead {
   bytes: Uint8Array;
 }
 
 /**
- * The first bytes of the files of one request, as long as that lasts, for Nest's
- * `FileTypeValidator`: it looks for the type in a file's `buffer`. They are counted as the memory
- * of uploads that they are.
+ * The first bytes of the files of one request, until it ends. Nest's `FileTypeValidator` needs
+ * them: it detects the type in a file's `buffer`. They count as upload memory.
  */
 export class FileHeads {
   readonly #memory: RequestMemory;
@@ -35,29 +37,29 @@ export class FileHeads {
   #isReleased = false;
   #isShownOnRequest = false;
 
-  /** Holds nothing yet. */
+  /** Holds nothing at first. */
   constructor(budget: MemoryBudget) {
     this.#memory = new RequestMemory(budget);
   }
 
   /**
    * Keeps a copy of the first bytes of a file.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when a request has many files,
-   * and there is no memory left
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when a request has many files
+   * and no memory is left
    */
   keep(bytes: Uint8Array): FileHead {
-    // A file that was still on its way when the request ended: it would never be released.
+    // The head of a file still in progress when the request ended would never be released.
     if (this.#isReleased) return NO_HEAD;
     this.#keptBytes += bytes.byteLength;
     if (this.#keptBytes > USUAL_BYTES) this.#memory.take(bytes.byteLength);
     else this.#memory.count(bytes.byteLength);
-    // Not a part of Node's pool, which it would hold in memory.
+    // A copy outside of Node's pool, which a slice would keep in memory.
     const head = { bytes: new Uint8Array(bytes) };
     this.#heads.push(head);
     return head;
   }
 
-  /** The request has ended. */
+  /** Releases the memory when the request ends. */
   release(): void {
     this.#isReleased = true;
     for (const head of this.#heads) head.bytes = NOTHING;
@@ -65,8 +67,8 @@ export class FileHeads {
   }
 
   /**
-   * Gives a stored file a `buffer` that tells its type and nothing else. Nobody sees it who lists,
-   * copies or serialises the file.
+   * Defines a `buffer` on a stored file that shows its type and nothing else. It is not enumerable,
+   * so it does not appear when the file is listed, copied or serialised.
    */
   showOn(file: { readonly fileId: string }, head: FileHead): void {
     const define = (attributes: PropertyDescriptor): unknown =>
@@ -84,9 +86,9 @@ export class FileHeads {
   }
 
   /**
-   * As {@link showOn}, for the object that a parser will have made of what an engine gave it, and
-   * put on the request. Two files that were stored in one place have no type, but for equal heads:
-   * it is not known whose content is there.
+   * Does the same for the object that a parser makes of the engine's result and sets on the
+   * request. Two files that were stored at one path show no type unless their heads are equal: it
+   * is not known whose content is stored.
    */
   showOnRequest(request: object, fileId: string, head: FileHead): void {
     const known = this.#byFileId.get(fileId);
@@ -123,7 +125,7 @@ export class FileHeads {
 
 const headsProperty = new RequestProperty<FileHeads>('fileHeads');
 
-/** The heads of a request's files; they are released when it ends. */
+/** Returns the heads of a request's files, which are released when the request ends. */
 export function fileHeadsOf(
   request: object,
   transaction: UploadTransaction,
@@ -137,7 +139,7 @@ export function fileHeadsOf(
   return heads;
 }
 
-/** One file, a list, or a list for each field. */
+/** Lists the files of a request: one file, a list, or a list for each field. */
 function listFiles(files: unknown): readonly object[] {
   if (typeof files !== 'object' || files === null) return [];
   const isOne = typeof (files as { readonly fileId?: unknown }).fileId === 'string';
@@ -146,9 +148,9 @@ function listFiles(files: unknown): readonly object[] {
 }
 
 /**
- * Passes for a `Uint8Array` with whoever reads its length and asks for parts of it within that, as
- * detectors of types do. It is no buffer for the runtime, and every other use of it fails: taken
- * for the whole content, it would be stored cut off.
+ * Creates an object that passes as a `Uint8Array` for code that reads its length and slices within
+ * it, as type detectors do. The runtime does not accept it as a buffer, and any other use throws:
+ * treated as the whole content, it would be stored truncated.
  */
 function guardHead(head: Uint8Array, fileId: string): object {
   const subarray = (from = 0, to?: number): Uint8Array => {
@@ -159,7 +161,7 @@ function guardHead(head: Uint8Array, fileId: string): object {
     ['length', head.byteLength],
     ['byteLength', head.byteLength],
     ['subarray', subarray],
-    // Asked by `await`, which takes nothing.
+    // Read by `await`, which must work.
     ['then', undefined],
   ]);
   const get = (_: unknown, name: PropertyKey): unknown => {
@@ -174,7 +176,7 @@ function notTheContent(fileId: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
     message:
-      "The buffer of an uploaded file is not its content: it tells the type to Nest's FileTypeValidator. " +
+      "The buffer of an uploaded file is not its content: it only shows the type to Nest's FileTypeValidator. " +
       `The content is in the storage: read it with WxCloudStorageService.downloadBuffer('${fileId}').`,
   });
 }

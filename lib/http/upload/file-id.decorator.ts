@@ -14,20 +14,20 @@ import type { WxCloudUploadedFile } from './request-files.js';
 
 const interceptorProperty = new RequestProperty<UploadFacts>('interceptor');
 
-/** Notes that one of our interceptors has read the form of a request. */
+/** Records that an interceptor of this package has read the form of a request. */
 export function noteInterceptor(request: object, facts: UploadFacts): void {
   interceptorProperty.write(request, facts);
 }
 
-/** A decorator's name, and the function that Nest notes for it. */
+/** A decorator's name, and the function that Nest stores in its metadata. */
 type FileIdDecorator = { readonly name: string; readonly factory: unknown };
 
 type Handler = ReturnType<ExecutionContext['getHandler']>;
 
 /**
- * Makes sure that a request without a file ID has no file either, rather than a handler that lacks
- * an interceptor; `hasFiles` says that it has files without file IDs.
- * @throws `HttpException` 500, which is logged, for a handler that lacks one
+ * Checks that a request without a file ID has no file, and that its handler does not lack an
+ * interceptor. `hasFiles` is true when the request has files without file IDs.
+ * @throws `HttpException` 500, which is logged, when the handler lacks an interceptor
  */
 function assertHasNoFile(
   decorator: FileIdDecorator,
@@ -46,8 +46,7 @@ function findMisuse(
   context: ExecutionContext,
   hasFiles: boolean,
 ): ReturnType<typeof noInterceptor> | undefined {
-  // A test that calls a decorator's function by itself may have no handler, or not even the
-  // methods.
+  // A test that calls a decorator's function directly may have no handler, or not even the methods.
   const { getClass, getHandler }: Partial<ExecutionContext> = context;
   const controller: Type | null | undefined = getClass?.call(context);
   const handler: Handler | null | undefined = getHandler?.call(context);
@@ -61,14 +60,14 @@ function findMisuse(
     return isTaken ? undefined : unknownField(route, decorator, field ?? '', [noted]);
   }
   if (hasFiles) return filesElsewhere(route, decorator, field);
-  // A test may have put something else in the place of our interceptor.
+  // A test may have replaced the interceptor.
   if (namesUpload(controller, handler)) return undefined;
   return isWithoutParser(request) ? noInterceptor(route, decorator, field) : undefined;
 }
 
 /**
- * True when no form parser with our engine can have seen the request; one without a form tells
- * nothing.
+ * True when no form parser with this package's engine can have read the request. A request without
+ * a form proves nothing.
  */
 function isWithoutParser(request: object): boolean {
   if (countEngines() === 0) return true;
@@ -91,23 +90,51 @@ const readFirst: Read<string | undefined> = (field, context) =>
 const readAll: Read<readonly string[]> = (field, context) =>
   findFileIds({ name: 'FileIds', factory: readAll }, field, context);
 
-/** The names of the decorators, by the functions that Nest notes for them. */
+/** Decorator names by the function that Nest stores in its metadata. */
 export const FILE_ID_DECORATORS: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [readFirst, 'FileId'],
   [readAll, 'FileIds'],
 ]);
 
 /**
- * The file ID of the uploaded file: of the one that the interceptor takes, or of the first one.
- * With the name of a field, of the first file in that field. Undefined when the form has none; a
- * handler without an upload interceptor, or whose interceptor does not take the field, stops the
- * start, or is answered with 500 and logged.
+ * Injects the file ID of the uploaded file, or of the first one if there are several; with the name
+ * of a field, of the first file in that field. Undefined when the form has no such file. A handler
+ * without an upload interceptor, or whose interceptor does not take the field, fails the start of
+ * the application; where that cannot be detected, the request fails with 500 and is logged.
+ * @example
+ * ```ts
+ * import { Controller, Post, UseInterceptors } from '@nestjs/common';
+ * import { FileId, WxCloudFileInterceptor } from 'nestjs-wx-cloud-storage';
+ *
+ * @Controller('photos')
+ * export class PhotosController {
+ *   @Post()
+ *   @UseInterceptors(WxCloudFileInterceptor('photo'))
+ *   create(@FileId() fileId: string): { fileId: string } {
+ *     return { fileId };
+ *   }
+ * }
+ * ```
  */
 export const FileId: (field?: string) => ParameterDecorator = createParamDecorator(readFirst);
 
 /**
- * The file IDs of all uploaded files, in the order of the form; with the name of a field, of those
- * in that field.
+ * Injects the file IDs of all uploaded files, in the order of the form; with the name of a field,
+ * of the files in that field. An empty list when there are none.
+ * @example
+ * ```ts
+ * import { Controller, Post, UseInterceptors } from '@nestjs/common';
+ * import { FileIds, WxCloudFilesInterceptor } from 'nestjs-wx-cloud-storage';
+ *
+ * @Controller('albums')
+ * export class AlbumsController {
+ *   @Post()
+ *   @UseInterceptors(WxCloudFilesInterceptor('photos', 9))
+ *   create(@FileIds() fileIds: readonly string[]): { fileIds: readonly string[] } {
+ *     return { fileIds };
+ *   }
+ * }
+ * ```
  */
 export const FileIds: (field?: string) => ParameterDecorator = createParamDecorator(readAll);
 
@@ -118,7 +145,7 @@ function findFileIds(
 ): readonly string[] {
   const request = context.switchToHttp().getRequest<RequestWithFiles>();
   const { file, files = [] } = request;
-  // On Fastify, requests may have methods of these names.
+  // On Fastify, requests may have methods with these names.
   const all = typeof file === 'object' && file !== null ? [file] : Object.values(files).flat();
   const found = all.filter(({ fieldname }) => field === undefined || fieldname === field);
   const fileIds = found.flatMap(({ fileId }) => fileId ?? []);

@@ -38,31 +38,31 @@ import { storeFormFile } from './store-file.js';
 import { assertEngineOptions } from './upload-option-checks.js';
 import type { WxCloudUploadEngineOptions } from './upload-options.js';
 
-/** Gives back a name in UTF-8 that was taken for Latin-1; any other name stays as it is. */
+/** Decodes a UTF-8 name that was read as Latin-1; returns any other name unchanged. */
 export function decodeLatin1Name(name: string): string {
   const bytes = Buffer.from(name, 'latin1');
   const isLatin1 = bytes.toString('latin1') === name;
   return isLatin1 && isUtf8(bytes) ? bytes.toString('utf8') : name;
 }
 
-/** The content of a file, as a form parser gives it. */
+/** The content of a file, as a form parser provides it. */
 interface EngineStream extends Readable {
-  /** True when it was cut off at `limits.fileSize`. */
+  /** True when the parser cut it off at `limits.fileSize`. */
   readonly truncated?: boolean;
 }
 
 /**
- * Reads a stream piece by piece and leaves it as it is when the reading ends early: form parsers do
- * not survive that one of their streams is destroyed. Costs less than the stream's own iterator,
- * and joins no pieces.
+ * Reads a stream chunk by chunk, and does not destroy it when reading ends early: form parsers
+ * break when one of their streams is destroyed. Cheaper than the stream's own iterator, and does
+ * not join chunks.
  */
 function readStream(stream: EngineStream, budget: MemoryBudget, fieldname: string): ChunkQueue {
-  // Its parser has the limit, and cuts off a file that passes it.
+  // The parser has the limit, and cuts off a larger file.
   const chunks = new ChunkQueue({ source: stream, limitBytes: Infinity, budget, fieldname });
   const onClose = (): void => chunks.fail(new Error('The stream was closed before its end.'));
   stream.on('data', (chunk: Uint8Array) => chunks.add(chunk));
   stream.once('end', () => (stream.truncated === true ? chunks.failTooLarge() : chunks.end()));
-  // A part that is cut off there ends only with its content, if that has an end.
+  // A truncated part ends only with its content, which may never end.
   stream.once('limit', () => chunks.failTooLarge());
   stream.once('error', (error: unknown) => chunks.fail(error));
   stream.once('close', onClose);
@@ -74,9 +74,9 @@ function readStream(stream: EngineStream, budget: MemoryBudget, fieldname: strin
 type EngineContext = Pick<StorageContext, 'operations' | 'options'>;
 
 /**
- * Bounds a request that a form parser of somebody else reads, from its first file on: the time
- * without a byte, the time altogether, and what is read of it after a refusal. The parser answers
- * only once the request has ended, so that is what it is told where the rest is not read.
+ * Bounds a request that another library's form parser reads, from its first file on: the idle time,
+ * the total time, and the bytes read after a refusal. The parser responds only after the request
+ * has ended, so it is given an early end where the rest is not read.
  */
 class EngineRequest {
   readonly #request: IncomingMessage;
@@ -88,7 +88,7 @@ class EngineRequest {
   /** The bytes that may still come; infinite until the form is refused. */
   #leftBytes = Infinity;
   #refusalTimer: NodeJS.Timeout | undefined;
-  /** Files that are being stored. */
+  /** The number of files that are being stored. */
   #pendingCount = 0;
   #isCut = false;
   #isOver = false;
@@ -105,18 +105,18 @@ class EngineRequest {
     this.#start();
   }
 
-  /** A file begins. */
+  /** Counts a file whose upload begins. */
   begin(): void {
     this.#pendingCount += 1;
   }
 
-  /** The parser is about to be told what has become of a file. */
+  /** Counts a file whose result is about to be passed to the parser. */
   finish(): void {
     this.#pendingCount -= 1;
     if (this.#isCut) this.#endBody();
   }
 
-  /** The form is refused: its parser may read on for a while. */
+  /** Refuses the form: the parser may read on for a limited time. */
   refuse(error?: unknown): void {
     if (this.#isOver) return;
     if (isReasonToGiveUp(error) || this.#request.httpVersionMajor !== 1) return this.#end();
@@ -141,7 +141,10 @@ class EngineRequest {
     if (this.#leftBytes < 0) this.#end();
   };
 
-  /** The parser has the client wait while a file is stored more slowly than it comes. */
+  /**
+   * Tolerates pauses of the parser, which holds the client back while a file is stored more slowly
+   * than it arrives.
+   */
   #onIdle(idleMs: number): void {
     if (this.#request.isPaused()) this.#idle.start();
     else this.#giveUp(stalled(idleMs));
@@ -149,7 +152,7 @@ class EngineRequest {
 
   readonly #onClosed = (): void => this.#giveUp(this.#operation.signal.reason);
 
-  /** The first failure is the one that the parser is told by a file that is on its way. */
+  /** Fails the request. A file in progress reports the first failure to the parser. */
   #giveUp(error: unknown): void {
     void this.#onGivenUp(error);
     this.#end();
@@ -162,7 +165,7 @@ class EngineRequest {
     this.#endBody();
   };
 
-  /** Only once the parser knows why: it would take the end for the client's fault. */
+  /** Waits until the parser knows the reason: it would blame an early end on the client. */
   #endBody(): void {
     if (this.#pendingCount === 0) setImmediate(() => endBody(this.#request));
   }
@@ -181,7 +184,7 @@ class EngineRequest {
 
 const engineRequestProperty = new RequestProperty<EngineRequest>('engineRequest');
 
-/** Bounds a request from its first file on. Can be called for each. */
+/** Bounds a request from its first file on. Can be called for each file. */
 function boundEngineRequest(request: object, context: EngineContext): EngineRequest {
   const known = engineRequestProperty.read(request);
   if (known !== undefined) return known;
@@ -190,16 +193,16 @@ function boundEngineRequest(request: object, context: EngineContext): EngineRequ
   return bounded;
 }
 
-/** The bounds of a request; undefined before its first file. */
+/** Returns the bounds of a request; undefined before its first file. */
 function findEngineRequest(request: object): EngineRequest | undefined {
   return engineRequestProperty.read(request);
 }
 
-/** What multer hands to a storage engine. */
+/** A file as multer passes it to a storage engine. */
 interface EngineFile {
   /** The name of the form field. */
   readonly fieldname: string;
-  /** The name that the client gave. */
+  /** The client's name for the file. */
   readonly originalname: string;
   /** The type that the client claimed. */
   readonly mimetype: string;
@@ -207,10 +210,10 @@ interface EngineFile {
   readonly stream: EngineStream;
 }
 
-/** What the parser adds to its own description of a file. */
+/** The properties that the parser adds to its own description of a file. */
 type StoredUpload = WxCloudStoredFile & Pick<EngineFile, 'originalname'>;
 
-/** multer's storage contract, which Nest's Fastify adapter shares. */
+/** multer's storage engine contract, which Nest's Fastify adapter shares. */
 export interface WxCloudUploadEngine {
   /** Stores one file of a form. */
   _handleFile(
@@ -218,7 +221,7 @@ export interface WxCloudUploadEngine {
     file: EngineFile,
     callback: (error: unknown, info?: Partial<StoredUpload>) => void,
   ): void;
-  /** Removes a file that was stored before the form failed. */
+  /** Deletes a file that was stored before the form failed. */
   _removeFile(
     request: WxCloudHttpRequest,
     file: Pick<EngineFile, 'fieldname'> & { readonly fileId?: string },
@@ -227,11 +230,30 @@ export interface WxCloudUploadEngine {
 }
 
 /**
- * The storage engine alone, for Nest's own interceptors: `FileInterceptor('photo', { storage:
- * wxCloudUpload() })`. Files of a request that is not answered with success are removed. Set
- * `limits` there: multer has none by default.
- * @throws {@link OptionsInvalidError} when `path` is a prefix that no path may have, or another
- * option is wrong
+ * Creates a storage engine for Nest's own interceptors. The files of a request that does not
+ * succeed are deleted. Set `limits` on the interceptor: multer has none by default.
+ * @throws {@link OptionsInvalidError} when `path` is a prefix that makes every path invalid, or
+ * another option is invalid
+ * @example
+ * ```ts
+ * import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+ * import { FileInterceptor } from '@nestjs/platform-express';
+ * import { type WxCloudUploadedFile, wxCloudUpload } from 'nestjs-wx-cloud-storage';
+ *
+ * const photo = FileInterceptor('photo', {
+ *   storage: wxCloudUpload({ path: 'photos/', contentTypes: ['image/*'] }),
+ *   limits: { fileSize: 10 * 1024 * 1024 },
+ * });
+ *
+ * @Controller('photos')
+ * export class PhotosController {
+ *   @Post()
+ *   @UseInterceptors(photo)
+ *   create(@UploadedFile() file: WxCloudUploadedFile): { fileId: string } {
+ *     return { fileId: file.fileId };
+ *   }
+ * }
+ * ```
  */
 export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloudUploadEngine {
   namingSubject('wxCloudUpload()', () => assertEngineOptions(options));
@@ -240,13 +262,13 @@ export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloud
   );
   return noteEngine({
     _handleFile: (request, file, callback) => store(request, file, callback),
-    _removeFile: (request, file, callback) => removeWithCallback(request, file, callback),
+    _removeFile: (request, file, callback) => deleteWithCallback(request, file, callback),
   });
 }
 
-const removeWithCallback = callbackify(removeFile);
+const deleteWithCallback = callbackify(deleteFile);
 
-async function removeFile(
+async function deleteFile(
   request: WxCloudHttpRequest,
   { fileId }: { readonly fileId?: string },
 ): Promise<void> {
@@ -267,7 +289,7 @@ async function storeOrDrain(
     bounded.begin();
     return await storeFile(options, context, request, file);
   } catch (error) {
-    // Parsers go on only when every file was read to its end; destroying the stream would stop
+    // Parsers continue only after each file was read to its end; destroying the stream would block
     // them.
     drain(file.stream);
     bounded?.refuse(error);
@@ -302,15 +324,15 @@ async function storeFile(
 }
 
 /**
- * multer's default; whoever has set it to UTF-8 loses nothing, but for names that look like twice
- * encoded.
+ * True for requests of multer, which reads names as Latin-1 by default. If it is set to UTF-8, only
+ * names that look double-encoded change.
  */
 function takesNamesForLatin1(request: object): boolean {
   return 'app' in request;
 }
 
 /**
- * Works whatever else listens to the stream, unlike `resume()`, which a `readable` listener
+ * Discards a stream whatever else listens to it, unlike `resume()`, which a `readable` listener
  * disables.
  */
 function drain(stream: Readable): void {

@@ -21,18 +21,18 @@ import {
 import { storeFormFile } from './store-file.js';
 import type { CompleteUploadLimits, WxCloudUploadEngineOptions } from './upload-options.js';
 
-/** An adapter's request, which takes what its form brings. */
+/** An adapter's request, which receives the files and fields of its form. */
 export type UploadRequest = WxCloudHttpRequest & FileTarget & { body?: FormFields };
 
-/** What the forms of a route have in common. */
+/** The settings of a route's forms. */
 export interface UploadFormParts {
-  /** What becomes of their files. */
+  /** The options for their files. */
   readonly options: WxCloudUploadEngineOptions;
-  /** The instance that stores them. */
+  /** The instance that stores the files. */
   readonly context: StorageContext;
-  /** What a form may have. */
+  /** The limits of a form. */
   readonly limits: CompleteUploadLimits;
-  /** Which files it may bring. */
+  /** The files that a form may have. */
   readonly selection: FileSelection;
 }
 
@@ -44,14 +44,15 @@ interface ParsingApplication {
   ): unknown;
 }
 
-/** Instances of Fastify. */
+/** The instances of Fastify that are prepared. */
 const prepared = new WeakSet<object>();
 
 /**
- * Prepares the adapter that runs, before it starts, for forms that interceptors read by themselves.
- * Fastify refuses bodies of types that it knows no parser for; an expression stands behind the name
- * that `@fastify/multipart` uses, so that an application can have both.
- * @throws {@link OptionsInvalidError} for an adapter whose requests are not known
+ * Prepares the adapter, before it starts, for forms that interceptors read themselves. Fastify
+ * rejects bodies of types without a parser. The parser is registered with an expression, which
+ * ranks behind the type name that `@fastify/multipart` registers, so that an application can use
+ * both.
+ * @throws {@link OptionsInvalidError} for an unsupported adapter
  */
 export function prepareForForms(adapter: AbstractHttpAdapter): void {
   const type = adapter.getType();
@@ -71,16 +72,17 @@ function unsupported(): OptionsInvalidError {
     option: 'HTTP adapter',
     expected:
       'that of @nestjs/platform-express or @nestjs/platform-fastify for upload interceptors',
-    remedy: 'Create the application with it, or call WxCloudStorageService.upload in the handler.',
+    remedy:
+      'Create the application with one of these, or call WxCloudStorageService.upload in the handler.',
   });
 }
 
 /**
- * Reads the form of a request and stores its files, several at a time where they come faster than
- * they are stored. Resolves when all of it was read and stored, with clues for a form without a
- * file, and with nothing done for a request without a form.
- * @throws {@link WxCloudStorageError} what is wrong with the form or with storing a file, once all
- * other files have ended
+ * Reads the form of a request and stores its files, several at a time where they arrive faster than
+ * they are stored. Resolves when everything is read and stored, with clues for a form without a
+ * file. Does nothing for a request without a form.
+ * @throws {@link WxCloudStorageError} the problem of the form or of storing a file, after all other
+ * files have ended
  */
 export async function receiveUploadForm(
   request: UploadRequest,
@@ -100,10 +102,9 @@ class UploadReceiver {
   readonly #request: UploadRequest;
   readonly #transaction: UploadTransaction;
   readonly #parts: UploadFormParts;
-  readonly #places: RequestFiles;
+  readonly #files: RequestFiles;
   /**
-   * What an application's functions find in `AsyncLocalStorage`: events of a request do not have
-   * it.
+   * Preserves `AsyncLocalStorage` for the application's functions: the events of a request lose it.
    */
   readonly #scope = new AsyncResource('wx-cloud-storage:upload-form');
   readonly #storing: Promise<void>[] = [];
@@ -112,24 +113,25 @@ class UploadReceiver {
     this.#request = request;
     this.#transaction = transaction;
     this.#parts = parts;
-    this.#places = new RequestFiles(request, parts.selection);
+    this.#files = new RequestFiles(request, parts.selection);
   }
 
   /**
-   * The first failure fails the request: the files that are on their way end, and all are removed.
+   * Receives the form. The first failure fails the request: files in progress are aborted, and all
+   * files are deleted.
    */
   async receive(): Promise<MissingFileClues> {
     const { limits, context, selection } = this.#parts;
     const { maxCounts } = selection;
     const memory = new RequestMemory(context.budget);
-    // The text is there for as long as the request is.
+    // The text is kept as long as the request.
     this.#transaction.onEnd(() => memory.release());
     try {
       const clues = await receiveForm(rawRequestOf(this.#request), {
         limits,
         memory,
         target: this.#request,
-        assertTakesFile: name => this.#places.assertTakes(name),
+        assertTakesFile: name => this.#files.assertTakes(name),
         isFileField: name => maxCounts?.has(name) === true,
         onFile: (file, form) => this.#take(file, form),
         operations: context.operations,
@@ -143,10 +145,10 @@ class UploadReceiver {
     }
   }
 
-  /** Begins to store a file, which goes on while it comes. */
+  /** Starts storing a file while it arrives. */
   #take(file: FormFile, form: ComingForm): TakenFile {
     const uploaded = { ...file };
-    this.#places.add(uploaded);
+    this.#files.add(uploaded);
     const { options, context, limits } = this.#parts;
     const { budget } = context;
     const { fileSize: limitBytes } = limits;

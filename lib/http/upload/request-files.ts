@@ -6,75 +6,89 @@ import { notAForm } from '../../multipart/part-headers.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 
 /**
- * A file that was stored: multer's shape, and where it is. Its `buffer`, which is not declared
- * here, is not the content: it tells the type to Nest's `FileTypeValidator`.
+ * A stored file: multer's shape, and its place in the storage. Its `buffer`, which is not declared
+ * here, is not the content: it only shows the type to Nest's `FileTypeValidator`.
  *
- * A class, so that it can name the type of a response in an OpenAPI document, and its schema there
- * comes with `nestjs-wx-cloud-storage/swagger`. The files that handlers get are plain objects all
- * the same, as multer's are: `instanceof` does not know them.
+ * It is a class so that it can be the type of a response in an OpenAPI document;
+ * `nestjs-wx-cloud-storage/swagger` adds its schema. Handlers get plain objects, as multer's are:
+ * `instanceof` is false for them.
+ * @example
+ * ```ts
+ * import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+ * import { WxCloudFileInterceptor, WxCloudUploadedFile } from 'nestjs-wx-cloud-storage';
+ *
+ * @Controller('photos')
+ * export class PhotosController {
+ *   @Post()
+ *   @UseInterceptors(WxCloudFileInterceptor('photo'))
+ *   create(@UploadedFile() photo: WxCloudUploadedFile): { fileId: string; size: number } {
+ *     return { fileId: photo.fileId, size: photo.size };
+ *   }
+ * }
+ * ```
  */
 export class WxCloudUploadedFile {
   /** The name of the form field. */
   declare readonly fieldname: string;
   /**
-   * The name that the client gave, in UTF-8, without folders, control characters and marks that
-   * change the direction of text, at most 255 characters with the extension kept. A name of which
-   * nothing is left is `file`.
+   * The client's name for the file, in UTF-8, without folders, control characters and marks that
+   * change the direction of text, at most 255 characters with the extension kept. `file` when
+   * nothing is left.
    */
   declare readonly originalname: string;
-  /** multer's name for the part's transfer encoding. */
+  /** The transfer encoding of the part, by multer's name. */
   declare readonly encoding: string;
-  /** The type that the client claimed; `contentType` is what the content shows. */
+  /** The type that the client claimed; `contentType` comes from the content. */
   declare readonly mimetype: string;
-  /** The number of bytes that were stored. */
+  /** The number of bytes stored. */
   declare readonly size: number;
-  /** `cloud://env.bucket/path`. */
+  /** The file ID: `cloud://env.bucket/path`. */
   declare readonly fileId: string;
-  /** The object's path. */
+  /** The path of the object. */
   declare readonly cloudPath: string;
-  /** The type it was stored with. */
+  /** The type that the file was stored with. */
   declare readonly contentType: string;
-  /** The ETag that COS answered, without quotes: the MD5 of the content. */
+  /** The ETag that COS returned, without quotes: the MD5 of the content. */
   declare readonly etag: string;
 }
 
-/** Where `@UploadedFile()` and `@UploadedFiles()` read, on every adapter. */
+/** The properties that `@UploadedFile()` and `@UploadedFiles()` read, on each adapter. */
 export interface FileTarget {
   file?: unknown;
   files?: unknown;
 }
 
-/** Which files a form may bring, and in what shape they are handed over. */
+/** The files that a form may have, and the shape in which handlers get them. */
 export interface FileSelection {
-  /** How many files each field takes; undefined when any field takes files. */
+  /** The maximum number of files by field; undefined when any field takes files. */
   readonly maxCounts: ReadonlyMap<string, number> | undefined;
-  /** One file, a list of them, or a list for each field. */
+  /** One file, a list of files, or a list for each field. */
   readonly shape: 'one' | 'list' | 'by-field';
 }
 
-/** Number of fields a message names. */
+/** The maximum number of fields in a message. */
 const MOST_NAMES = 10;
-/** Number of text fields a message names. */
+/** The maximum number of text fields in a message. */
 const MOST_TEXTS = 3;
 
-/** On Fastify, `@fastify/multipart` gives requests methods of these names, which are no files. */
+/** Hides the methods with these names that `@fastify/multipart` adds to requests on Fastify. */
 export function hideMethods(target: FileTarget): void {
   if (typeof target.file === 'function') hide(target, 'file');
   if (typeof target.files === 'function') hide(target, 'files');
 }
 
-/** A property more would make the request slower to use. */
+/** Resets a property; adding one would make the request slower to use. */
 function hide(target: FileTarget, name: keyof FileTarget): void {
   if (target[name] !== undefined) target[name] = undefined;
 }
 
-/** Puts the files of a form where handlers look for them. */
+/** Sets the files of a form on the request, where handlers read them. */
 export class RequestFiles {
   readonly #target: FileTarget;
   readonly #selection: FileSelection;
   readonly #counts = new Map<string, number>();
 
-  /** A form without files leaves nothing, an empty list, or no fields. */
+  /** Sets the value for a form without files: undefined, an empty list, or no fields. */
   constructor(target: FileTarget, selection: FileSelection) {
     this.#target = target;
     this.#selection = selection;
@@ -84,9 +98,9 @@ export class RequestFiles {
   }
 
   /**
-   * Makes sure that a field takes one more file.
+   * Checks that a field takes one more file.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it does not; the message names
-   * the fields that do
+   * the fields that take files
    */
   assertTakes(fieldname: string): void {
     const { maxCounts } = this.#selection;
@@ -97,7 +111,7 @@ export class RequestFiles {
     throw formInvalid(
       maxCount === 0
         ? `it has a file in the field ${field}; files are expected in ${listFields(maxCounts)}`
-        : `it has more than ${maxCount} ${maxCount === 1 ? 'file' : 'files'} in the field ${field}, which takes no more`,
+        : `it has more than ${maxCount} ${maxCount === 1 ? 'file' : 'files'} in the field ${field}`,
     );
   }
 
@@ -116,7 +130,7 @@ export class RequestFiles {
   }
 }
 
-/** Names fields that take files, for a message. */
+/** Lists the names of fields for a message. */
 export function listFields(maxCounts: ReadonlyMap<string, number>): string {
   const names = [...maxCounts.keys()].map(quoteText);
   const more = names.length - MOST_NAMES;
@@ -127,16 +141,16 @@ function noFiles(shape: 'list' | 'by-field'): object {
   return shape === 'list' ? [] : (Object.create(null) as object);
 }
 
-/** The knowledge of a form that explains why it has no file. */
+/** Clues that explain why a form has no file. */
 export interface MissingFileClues extends FormClues {
   /** The fields that take files; undefined when all do. */
   readonly maxCounts?: FileSelection['maxCounts'];
 }
 
 /**
- * Makes sure that a form brought a file.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_REQUIRED`, or `WX_CLOUD_FORM_INVALID` when it
- * is no form at all
+ * Checks that a form has a file.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_REQUIRED`, or `WX_CLOUD_FORM_INVALID` when the
+ * request is not a form
  */
 export function assertHasFile(
   request: WxCloudHttpRequest & FileTarget,
@@ -157,14 +171,16 @@ export function assertHasFile(
   });
 }
 
-/** The ways in which clients lose a file. */
+/** Explains the usual mistakes of clients by which a file is lost. */
 function explain(
   request: WxCloudHttpRequest & FileTarget,
   clues: MissingFileClues,
 ): readonly string[] {
   const { namelessField, emptyField, foreignPart } = clues;
   if (namelessField !== undefined) {
-    return [`The field ${quoteText(namelessField)} has content without a name: ${NAME_REMEDY}.`];
+    return [
+      `The field ${quoteText(namelessField)} has content without a file name: ${NAME_REMEDY}.`,
+    ];
   }
   const texts = Object.keys(request.body ?? {});
   const mistaken = texts.find(name => clues.maxCounts?.has(name));
@@ -174,9 +190,9 @@ function explain(
   if (emptyField !== undefined) {
     return [`The field ${quoteText(emptyField)} was left empty: it has no name and no content.`];
   }
-  if (texts.length > 0) return [`It has only text, in ${listTexts(texts)}: ${NAME_REMEDY}.`];
+  if (texts.length > 0) return [`It has only the text fields ${listTexts(texts)}: ${NAME_REMEDY}.`];
   if (foreignPart === undefined) return [];
-  return [`Its part ${foreignPart} has no Content-Disposition of form-data, and was passed over.`];
+  return [`Its part ${foreignPart} has no Content-Disposition of form-data, and was skipped.`];
 }
 
 function listTexts(names: readonly string[]): string {
@@ -185,7 +201,10 @@ function listTexts(names: readonly string[]): string {
   return more > 0 ? `${listed} and ${more} more` : listed;
 }
 
-/** A list, or something for every field: a list too, or what another parser puts there. */
+/**
+ * True for a list with a file, or for an object with a file: in a list for a field, or as another
+ * parser sets it.
+ */
 function hasAny(files: unknown): boolean {
   if (Array.isArray(files)) return files.length > 0;
   return Object.values(files ?? {}).some(found => !Array.isArray(found) || found.length > 0);

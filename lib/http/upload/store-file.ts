@@ -20,42 +20,42 @@ import { type FileHead, fileHeadsOf } from './file-heads.js';
 import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-options.js';
 import { progressListenerOf } from './upload-progress.js';
 
-/** What a form tells of a file before its content. */
+/** The form's description of a file, known before its content. */
 type ClaimedFile = Pick<WxCloudIncomingFile, 'fieldname' | 'originalname' | 'mimetype'>;
 
-/** A file of a form, and what becomes of it. */
+/** A file of a form with everything needed to store it. */
 interface FormFileCall {
-  /** What the application wants. */
+  /** The application's options. */
   readonly options: WxCloudUploadEngineOptions;
-  /** The instance that stores it. */
+  /** The instance that stores the file. */
   readonly context: StorageContext;
-  /** What it came with. */
+  /** The request that the file came with. */
   readonly request: WxCloudHttpRequest;
   /** The transaction of the request. */
   readonly transaction: UploadTransaction;
-  /** What the form says of it. */
+  /** The form's description of the file. */
   readonly file: ClaimedFile;
-  /** Its content. */
+  /** The content. */
   readonly chunks: ChunkQueue;
-  /** The most bytes that it can have, where that is known. */
+  /** The maximum size in bytes, if it is known. */
   readonly mostBytes?: number | undefined;
 }
 
-/** A file of a form that is in the storage. */
+/** A stored file of a form. */
 interface StoredFormFile {
-  /** Where and as what. */
+  /** The result of the upload. */
   readonly stored: WxCloudStoredFile;
-  /** Its first bytes. */
+  /** The first bytes. */
   readonly head: FileHead;
 }
 
-/** Stores one file of a form; it belongs to the request until that is answered. */
+/** Stores one file of a form, and registers it with the request's transaction. */
 export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile> {
   const { context, transaction, chunks } = call;
   try {
     const sent = readSentValues(call);
     return await transaction.run(context, 'uploading', async signal => {
-      // A small file is there as a whole before anything could be done with it.
+      // A small file is complete before it could be processed otherwise.
       await untilAborted(chunks.ready, signal);
       const { stored, head, isPathUnique } = await uploadChunks(call, sent, signal);
       await transaction.track({ fileId: stored.fileId, context, isPathUnique });
@@ -63,7 +63,7 @@ export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile>
       return { stored, head };
     });
   } finally {
-    // Their remains hold memory.
+    // Remaining chunks hold memory.
     void chunks.return();
   }
 }
@@ -103,8 +103,8 @@ async function uploadChunks(
 }
 
 /**
- * Decides the type of a file by its first bytes, and the extension that goes with it. Where they
- * show none, the application may name the type, and the client's name give the extension.
+ * Determines the type of a file and the matching extension from its first bytes. If they show no
+ * type, the application may name the type, and the extension may come from the client's name.
  * @throws {@link TypeRefusedError} when the type is not accepted
  */
 export async function decideType(
@@ -136,8 +136,8 @@ async function askForType(
   file: ClaimedFile,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  // A copy, as these are the very bytes that are stored.
+  // A copy, as the original bytes are stored.
   const own = detectOwn?.(Buffer.from(head), file);
-  // It may be the client's own word, handed on: no upload is to be refused for that.
+  // The value may come from the client: an invalid one must not fail the upload.
   return readMediaType(own && (await askApplication(own, signal)));
 }

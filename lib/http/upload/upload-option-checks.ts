@@ -32,16 +32,22 @@ const INTERCEPTOR_OPTIONS: readonly (keyof WxCloudUploadInterceptorOptions)[] = 
   'required',
 ];
 const BEHIND_NEST = "Give it to Nest's own interceptor, beside storage.";
-/** Options that the engine alone cannot have. */
+/** Options that belong to Nest's interceptor, not to the engine. */
 const OF_NEST = new Map([...REPLACED_UPLOAD_OPTIONS, ['limits', BEHIND_NEST]]);
 
-/** Checks the options of the storage engine. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the options of the storage engine.
+ * @throws {@link OptionsInvalidError}
+ */
 export function assertEngineOptions(options: unknown): void {
   const names = { names: ENGINE_OPTIONS, replacements: OF_NEST };
   assertFileOptions(readMembers('options', options, names));
 }
 
-/** Checks the options of an upload interceptor. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the options of an upload interceptor.
+ * @throws {@link OptionsInvalidError}
+ */
 export function assertInterceptorOptions(options: unknown): void {
   const names = { names: INTERCEPTOR_OPTIONS, replacements: REPLACED_UPLOAD_OPTIONS };
   const given = readMembers('options', options, names);
@@ -57,7 +63,7 @@ function assertFileOptions(given: Given): void {
   if (detect !== undefined && typeof detect !== 'function') {
     throw new OptionsInvalidError({
       option: 'detectContentType',
-      expected: 'a function that names the type of a file, or gives undefined',
+      expected: 'a function that returns the type of a file, or undefined',
       remedy:
         "Write e.g. detectContentType: head => (head.includes(0) ? undefined : 'text/plain').",
     });
@@ -69,7 +75,10 @@ function assertFileOptions(given: Given): void {
   assertStorageName(options.storage);
 }
 
-/** Checks the name of the one field that takes files. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the name of the one field that takes files.
+ * @throws {@link OptionsInvalidError}
+ */
 export function assertField(name: unknown, option = 'field'): void {
   if (typeof name === 'string' && name !== '') return;
   throw new OptionsInvalidError({
@@ -79,7 +88,10 @@ export function assertField(name: unknown, option = 'field'): void {
   });
 }
 
-/** Checks how many files a field takes. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the maximum number of files of a field.
+ * @throws {@link OptionsInvalidError}
+ */
 export function assertMaxCount(value: unknown, option = 'maxCount'): void {
   if (value === undefined || value === Infinity || (Number.isInteger(value) && Number(value) > 0)) {
     return;
@@ -94,12 +106,15 @@ export function assertMaxCount(value: unknown, option = 'maxCount'): void {
   });
 }
 
-/** Checks the fields that take files. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the fields that take files.
+ * @throws {@link OptionsInvalidError}
+ */
 export function assertFields(fields: unknown): void {
   if (!Array.isArray(fields) || fields.length === 0) {
     throw new OptionsInvalidError({
       option: 'fields',
-      expected: 'a list of one field or more',
+      expected: 'a non-empty list of fields',
       remedy: "Write e.g. [{ name: 'cover', maxCount: 1 }, { name: 'pages' }].",
     });
   }
@@ -115,7 +130,7 @@ export function assertFields(fields: unknown): void {
   if (twice === undefined) return;
   throw new OptionsInvalidError({
     option: 'fields',
-    expected: `a list of fields with different names; ${quoteText(twice)} is there twice`,
-    remedy: 'Give one of them, with the maxCount of both.',
+    expected: `a list of fields with different names; ${quoteText(twice)} is listed twice`,
+    remedy: 'Merge them into one field with the maxCount of both.',
   });
 }

@@ -4,50 +4,55 @@ import { readMembers } from '../../options/validation.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import { REPLACED_LIMITS } from '../option-checks.js';
 
-/** What is known of a file when its path is decided: nothing of it is stored yet. */
+/** The facts about a file when its path is chosen, before any of it is stored. */
 export interface WxCloudIncomingFile {
   /**
-   * A random ID that was made for this file alone. A path that holds it is unique, so that the
-   * object is deleted when the request fails.
+   * A random ID that is generated for this file. A path that contains it is unique, so the object
+   * is deleted when the request fails.
    */
   readonly uuid: string;
   /** The name of the form field. */
   readonly fieldname: string;
   /**
-   * The name that the client gave, without folders, control characters and marks that change the
-   * direction of text, at most 255 characters; never to be trusted as part of a path. A name of
-   * which nothing is left is `file`.
+   * The client's name for the file, without folders, control characters and marks that change the
+   * direction of text, at most 255 characters. `file` when nothing is left. Never trust it as part
+   * of a path.
    */
   readonly originalname: string;
-  /** The type that the client claimed; `contentType` is what the content shows. */
+  /** The type that the client claimed; `contentType` comes from the content. */
   readonly mimetype: string;
   /** The type found in the first bytes, else `application/octet-stream`. */
   readonly contentType: string;
   /**
-   * The usual extension of that type, without the dot. Where the content shows no type, the one
-   * that `keepExtension` keeps of the client's name; undefined when it keeps none.
+   * The usual extension of that type, without the dot. Where the content shows no type, the
+   * client's extension if `keepExtension` keeps it; else undefined.
    */
   readonly extension: string | undefined;
-  /** How many bytes the file has. */
+  /** The size in bytes. */
   readonly size: number;
 }
 
 /**
- * Decides the whole cloud path of a file; it is validated. Make it unique with `file.uuid`: at a
- * path that is used again, an older file is replaced, links may give the older content for a while,
- * as they are cached, and a failed request leaves its object there. The request may be typed as
- * that of the adapter in use.
+ * Chooses the whole cloud path of a file; the path is validated. Make it unique with `file.uuid`.
+ * Reusing a path replaces the older file, links may return the older content for a while because
+ * they are cached, and a failed request leaves its object there. The request may be typed as that
+ * of the adapter in use.
  * @example
  * ```ts
- * path: file => `avatars/${file.uuid}.${file.extension ?? 'bin'}`
+ * import type { WxCloudPathFactory } from 'nestjs-wx-cloud-storage';
+ *
+ * export const avatarPath: WxCloudPathFactory = file =>
+ *   `avatars/${file.uuid}.${file.extension ?? 'bin'}`;
  * ```
  */
 export type WxCloudPathFactory = {
-  /** A method's parameters may be narrowed, here to Express' or Fastify's own request. */
+  /** A method, as its parameters may be narrowed, here to Express' or Fastify's own request. */
   decide(file: WxCloudIncomingFile, request: WxCloudHttpRequest): string | Promise<string>;
 }['decide'];
 
-/** The place in a request where a client sends a value along with a form: exactly one of the two. */
+/**
+ * The place in a request where a client sends a value along with a form: exactly one of the two.
+ */
 export interface WxCloudHeaderOrField {
   /** The name of a request header; the values of several files are separated by commas. */
   readonly header?: string | undefined;
@@ -57,60 +62,85 @@ export interface WxCloudHeaderOrField {
 
 /** multer's limits, by multer's names, and `textBytes`. */
 export interface WxCloudUploadLimits {
-  /** Bytes of one file. @defaultValue 104857600 (100 MiB) */
+  /**
+   * Bytes of one file.
+   * @defaultValue 104857600 (100 MiB)
+   */
   readonly fileSize?: number | undefined;
   /**
-   * How many files a form may have.
-   * @defaultValue what the interceptor's fields take together, else 10
+   * Number of files in a form.
+   * @defaultValue the sum over the interceptor's fields, else 10
    */
   readonly files?: number | undefined;
-  /** Bytes of one text field. @defaultValue 1048576 */
+  /**
+   * Bytes of one text field.
+   * @defaultValue 1048576 (1 MiB)
+   */
   readonly fieldSize?: number | undefined;
   /**
-   * Bytes of all text fields together, names included, counted as they are sent. The headers of all
-   * parts may take as much again, and 2 MiB at least; a place that an index leaves empty in a list
-   * counts as 8 bytes.
+   * Bytes of all text fields together, names included, as they are sent. The headers of all parts
+   * may take the same number again, and at least 2 MiB. A gap that an index leaves in a list counts
+   * as 8 bytes.
    * @defaultValue 2097152 (2 MiB)
    */
   readonly textBytes?: number | undefined;
-  /** Bytes of a field's name. @defaultValue 100 */
+  /**
+   * Bytes of a field's name.
+   * @defaultValue 100
+   */
   readonly fieldNameSize?: number | undefined;
-  /** Number of text fields a form may have. @defaultValue 256 */
+  /**
+   * Number of text fields in a form.
+   * @defaultValue 256
+   */
   readonly fields?: number | undefined;
-  /** How many fields and files a form may have together. @defaultValue 1000 */
+  /**
+   * Number of fields and files in a form together.
+   * @defaultValue 1000
+   */
   readonly parts?: number | undefined;
-  /** How many header lines a part may have. @defaultValue 2000 */
+  /**
+   * Number of header lines in a part.
+   * @defaultValue 2000
+   */
   readonly headerPairs?: number | undefined;
-  /** How deep the name of a text field may be nested, as in `a[b][c]`. @defaultValue 32 */
+  /**
+   * Nesting depth of a text field's name, as in `a[b][c]`.
+   * @defaultValue 32
+   */
   readonly fieldNestingDepth?: number | undefined;
-  /** The largest index in the name of a text field, as in `a[3]`. @defaultValue 1000 */
+  /**
+   * The largest index in the name of a text field, as in `a[3]`.
+   * @defaultValue 1000
+   */
   readonly fieldArrayIndexLimit?: number | undefined;
 }
 
-/** What becomes of the files of a form. */
+/** Options of the storage engine. */
 export interface WxCloudUploadEngineOptions {
   /**
-   * Put in front of the generated `yyyy/mm/dd/<uuid>.<extension>`, e.g. `photos/`; or a function
-   * that returns the whole path. @defaultValue no prefix
+   * A prefix of the generated `yyyy/mm/dd/<uuid>.<extension>`, e.g. `photos/`, or a function that
+   * returns the whole path.
+   * @defaultValue no prefix
    */
   readonly path?: string | WxCloudPathFactory | undefined;
   /**
-   * Vouches that the function `path` never returns the path of another file, older or newer, where
-   * it does not use `file.uuid`: only then is the object deleted when the request fails. Elsewhere
-   * it is left alone and reported to `onOrphan`, as somebody else may have stored at its path.
-   * Generated paths are unique anyway.
+   * Guarantees that the function `path` never returns the path of another file, older or newer,
+   * even where it does not use `file.uuid`. Only then is the object deleted when the request fails.
+   * Otherwise it is left in place and reported to `onOrphan`, as another upload may have stored at
+   * its path. Generated paths are always unique.
    * @defaultValue false
    */
   readonly uniquePath?: boolean | undefined;
   /**
-   * The types that are accepted, e.g. `['image/*', 'application/pdf']`: the content decides, not
-   * the client. Text formats cannot be found in the content, so they need `detectContentType`.
-   * @defaultValue any
+   * The accepted types, e.g. `['image/*', 'application/pdf']`. The content decides, not the client.
+   * Text formats cannot be detected from the content, so they need `detectContentType`.
+   * @defaultValue any type
    */
   readonly contentTypes?: readonly string[] | undefined;
   /**
-   * Names the type of a file in whose first bytes (up to 4100) none was found; undefined when it
-   * does not know either. A text that is no media type counts as that.
+   * Names the type of a file when its first bytes (up to 4100) show none; returns undefined when it
+   * does not know the type either. A text that is not a media type counts as undefined.
    * @defaultValue none
    */
   readonly detectContentType?:
@@ -120,51 +150,61 @@ export interface WxCloudUploadEngineOptions {
       ) => string | undefined | Promise<string | undefined>)
     | undefined;
   /**
-   * Where the content shows no type, keeps the extension of the client's name, in lower case:
+   * Keeps the extension of the client's name, in lower case, where the content shows no type.
    * `true` keeps those of harmless texts (`txt`, `csv`, `tsv`, `md`, `json`, `log`, `yaml` and
-   * their like), a list those in it, of 1 to 8 small letters and digits. One that can be run or
-   * shown as a page (`html`, `svg`, `js`, `xml`, `php`) may not be in it. The type that the file is
-   * stored with does not change.
+   * similar), a list keeps those in it, each of 1 to 8 lower-case letters and digits. Extensions
+   * that can be run or shown as a page (`html`, `svg`, `js`, `xml`, `php`) are not allowed in the
+   * list. The stored type does not change.
    * @defaultValue false
    */
   readonly keepExtension?: boolean | readonly string[] | undefined;
   /**
-   * Where the client declares the size of a file, which then goes straight through instead of being
-   * kept until its end shows how long it is. One of more than 64 KiB is sent once: what fails on
-   * the way is not repeated. A wrong size is answered with 400, one over `limits.fileSize` with
-   * 413; a file without a size is kept as usual. @defaultValue none
+   * The place where the client declares the size of a file. Such a file is sent straight to the
+   * storage instead of being spooled until its size is known. If it is larger than 64 KiB it can be
+   * sent only once, so a failed upload is not retried. A wrong size is rejected with 400, one over
+   * `limits.fileSize` with 413. A file without a declared size is spooled as usual.
+   * @defaultValue none
    */
   readonly declaredSize?: WxCloudHeaderOrField | undefined;
   /**
-   * Where a client sends an ID under which a page follows the upload, by `WxCloudUploadProgress`; a
-   * field has to come before the file. Something that is no ID is answered with 400. @defaultValue
-   * none
+   * The place where a client sends an ID by which a page follows the upload through
+   * `WxCloudUploadProgress`; a field must come before the file. An invalid ID is rejected with 400.
+   * @defaultValue none
    */
   readonly progressId?: WxCloudHeaderOrField | undefined;
-  /** The name of the instance to store with. @defaultValue the default instance */
+  /**
+   * The name of the instance that stores the files.
+   * @defaultValue the default instance
+   */
   readonly storage?: string | undefined;
 }
 
-/** Options of an upload interceptor; for those of multer see `docs/migrating-from-multer.md`. */
+/** Options of an upload interceptor; for multer's options see `docs/migrating-from-multer.md`. */
 export interface WxCloudUploadInterceptorOptions extends WxCloudUploadEngineOptions {
   /**
-   * Limits on the form and its files; a file over `fileSize` is answered with 413, the others with
-   * 400.
+   * Limits on the form and its files. A file over `fileSize` is rejected with 413, other violations
+   * with 400.
    */
   readonly limits?: WxCloudUploadLimits | undefined;
-  /** True when a request without any file is refused with 400. @defaultValue true */
+  /**
+   * True when a request without a file is rejected with 400.
+   * @defaultValue true
+   */
   readonly required?: boolean | undefined;
 }
 
 /** A field of a form that takes files. */
 export interface WxCloudFileField {
-  /** The field's name. */
+  /** The name of the field. */
   readonly name: string;
-  /** How many files it takes. @defaultValue no limit but `limits.files` */
+  /**
+   * The maximum number of files.
+   * @defaultValue no limit other than `limits.files`
+   */
   readonly maxCount?: number | undefined;
 }
 
-/** Every limit on a form and its files. */
+/** All limits on a form and its files. */
 export type CompleteUploadLimits = FormLimits & { readonly fileSize: number };
 
 const DEFAULTS: CompleteUploadLimits = {
@@ -183,9 +223,9 @@ const DEFAULTS: CompleteUploadLimits = {
 const BYTES: readonly string[] = ['fileSize', 'fieldSize', 'textBytes', 'fieldNameSize'];
 
 /**
- * The limits of an interceptor whose fields take `fileCount` files together. One that is given as
- * undefined has its default.
- * @throws {@link OptionsInvalidError} for an unknown limit, or a wrong value of one
+ * Completes the limits of an interceptor whose fields take `fileCount` files together. An undefined
+ * limit gets its default.
+ * @throws {@link OptionsInvalidError} for an unknown limit, or an invalid value
  */
 export function completeLimits(
   given?: WxCloudUploadLimits,
@@ -196,7 +236,7 @@ export function completeLimits(
     names: Object.keys(DEFAULTS),
     replacements: REPLACED_LIMITS,
   });
-  // By name, as a getter of a class is not listed.
+  // By name, as the getters of a class are not listed.
   const chosen = Object.keys(DEFAULTS)
     .map((name): [string, unknown] => [name, members[name]])
     .filter(([, value]) => value !== undefined);

@@ -15,7 +15,7 @@ import { isProgressId, progressIdInvalid } from './client-values.js';
 const runningUploads = new WeakMap<UploadTransaction, RunningUpload>();
 
 /**
- * Makes the listener for the progress of one file of a request, under the ID that the client sent;
+ * Creates the listener for the progress of one file of a request, by the ID that the client sent;
  * undefined when the request's application has no instance.
  */
 export function progressListenerOf(
@@ -40,17 +40,47 @@ function begin(
   return upload;
 }
 
-/** One event as Nest's `@Sse()` sends it. */
+/** An event in the form that Nest's `@Sse()` sends. */
 export interface WxCloudUploadProgressMessage {
-  /** Sent as JSON. */
+  /** The event; sent as JSON. */
   readonly data: WxCloudUploadProgressEvent;
 }
 
 /**
- * Lets a page follow the second leg of its upload, from the application to the storage: it makes up
- * an ID, opens an `EventSource` on a route that returns {@link WxCloudUploadProgress.watch}, and sends
- * the ID along with the form where the upload interceptor's `progressId` says. Works within one
- * process: behind several replicas both requests have to come to the same one.
+ * Lets a page follow its upload on the way from the application to the storage. The page generates
+ * an ID, opens an `EventSource` on a route that returns {@link WxCloudUploadProgress.watch}, and
+ * sends the ID with the form, in the place that the interceptor's option `progressId` names. Works
+ * within one process: behind several replicas both requests must reach the same one.
+ * @example
+ * ```ts
+ * import { Controller, Module, Param, Post, Sse, UseInterceptors } from '@nestjs/common';
+ * import {
+ *   FileId,
+ *   WxCloudFileInterceptor,
+ *   WxCloudUploadProgress,
+ *   type WxCloudUploadProgressMessage,
+ * } from 'nestjs-wx-cloud-storage';
+ * import type { Observable } from 'rxjs';
+ *
+ * @Controller('videos')
+ * export class VideosController {
+ *   constructor(private readonly progress: WxCloudUploadProgress) {}
+ *
+ *   @Post()
+ *   @UseInterceptors(WxCloudFileInterceptor('video', { progressId: { header: 'x-upload-id' } }))
+ *   create(@FileId() fileId: string): { fileId: string } {
+ *     return { fileId };
+ *   }
+ *
+ *   @Sse('progress/:id')
+ *   watch(@Param('id') id: string): Observable<WxCloudUploadProgressMessage> {
+ *     return this.progress.watch(id);
+ *   }
+ * }
+ *
+ * @Module({ controllers: [VideosController], providers: [WxCloudUploadProgress] })
+ * export class VideosModule {}
+ * ```
  */
 @Injectable()
 export class WxCloudUploadProgress {
@@ -63,11 +93,11 @@ export class WxCloudUploadProgress {
   }
 
   /**
-   * The events of the upload with this ID, for `@Sse()`: as they come, ten a second for a file at
-   * most, and one of the type `end` at last. May be called before the upload begins, which it waits
-   * for a minute for. The ID has 16 to 64 letters, digits, `-` and `_`; make it up at random, as
-   * whoever knows it can watch.
-   * @throws `HttpException` 400 when it is no such ID
+   * Returns the events of the upload with this ID, for `@Sse()`: at most ten a second for each
+   * file, and at last one of type `end`. May be called before the upload begins; it then waits up
+   * to a minute for it. The ID has 16 to 64 letters, digits, `-` and `_`. Generate it at random:
+   * any client that knows it can watch.
+   * @throws `HttpException` 400 when the ID is invalid
    */
   watch(id: string): Observable<WxCloudUploadProgressMessage> {
     if (!isProgressId(id)) throw toHttpException(progressIdInvalid()) as Error;

@@ -50,8 +50,8 @@ import {
 } from './upload-options.js';
 
 /**
- * Makes an interceptor that reads the form and stores its files, and that removes them unless the
- * request is answered with success.
+ * Creates an interceptor that reads the form and stores its files, and deletes them unless the
+ * request succeeds.
  */
 function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInterceptorOptions) {
   class WxCloudUploadInterceptor implements NestInterceptor, OnModuleInit {
@@ -68,13 +68,13 @@ function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInter
       noteInstance(host, facts);
     }
 
-    /** At start-up, so that a wrong option does not wait for the first request. */
+    /** Runs at startup, so that an invalid option does not wait for the first request. */
     onModuleInit(): void {
       startNamed(this.#modules, facts, () => prepareAdapter(this.#host) && this.#prepare());
     }
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
-      // Bound to all of an application, or to a class, it also stands before handlers of messages.
+      // A global or class-level interceptor also runs for message handlers.
       if (context.getType() !== 'http') return next.handle();
       const request = context.switchToHttp().getRequest<UploadRequest>();
       const response = rawResponseOf(context.switchToHttp().getResponse<ServerResponse>());
@@ -82,7 +82,7 @@ function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInter
       const toError = (error: unknown): unknown => toLoggedException(error, request);
       endStreamWithResponse(rawRequestOf(request), response);
       try {
-        // A client that has stalled is not waited for, nor is one when the application closes.
+        // Stops waiting when the client stalls or the application closes.
         const reading = receiveUploadForm(request, transaction, this.#prepare());
         const clues = await transaction.untilGivenUp(reading);
         if (options.required !== false) assertHasFile(request, clues);
@@ -102,7 +102,7 @@ function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInter
   return mixin<NestInterceptor>(describeEnhancer(WxCloudUploadInterceptor, facts));
 }
 
-/** Reads what is left of a refused form, where that is worth it, and lets go of its connection. */
+/** Reads the rest of a refused form, where that is useful, and closes its connection. */
 async function endForm(
   request: IncomingMessage,
   response: ServerResponse,
@@ -116,7 +116,10 @@ async function endForm(
   closeAfterResponse(request, response);
 }
 
-/** False in a testing module that starts without an application, whose instance may be missing. */
+/**
+ * Returns false in a testing module that starts without an application, where the instance may be
+ * missing.
+ */
 function prepareAdapter(host: HttpAdapterHost): boolean {
   // Null where the application serves no HTTP at all.
   const adapter: AbstractHttpAdapter | null | undefined = host.httpAdapter;
@@ -130,7 +133,7 @@ function prepareForm(
   options: WxCloudUploadInterceptorOptions,
   modules: ModulesContainer | undefined,
 ): UploadFormParts {
-  // An instance that Nest has not made is not initialised.
+  // Nest does not initialise an interceptor that the application created itself.
   namingSubject(facts.name, () => facts.assertOptions());
   const { selection } = facts;
   const { context } = findInstance(host, options.storage, modules);
@@ -138,7 +141,9 @@ function prepareForm(
   return { options, context, limits, selection };
 }
 
-/** How many files the fields take together; undefined when one of them has no limit. */
+/**
+ * Returns the number of files that the fields take together; undefined when a field has no limit.
+ */
 function sumOf(maxCounts: FileSelection['maxCounts']): number | undefined {
   if (maxCounts === undefined) return undefined;
   const sum = [...maxCounts.values()].reduce((all, count) => all + count, 0);
@@ -146,9 +151,29 @@ function sumOf(maxCounts: FileSelection['maxCounts']): number | undefined {
 }
 
 /**
- * Stores the one file of a field, as Nest's `FileInterceptor` does: `@UploadedFile()` then gives a
- * {@link WxCloudUploadedFile}, `@FileId()` its file ID. The file is removed unless the request is
- * answered with success.
+ * Stores the one file of a field, like Nest's `FileInterceptor`: `@UploadedFile()` then injects a
+ * {@link WxCloudUploadedFile}, `@FileId()` its file ID. The file is deleted unless the request
+ * succeeds.
+ * @example
+ * ```ts
+ * import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+ * import { WxCloudFileInterceptor, type WxCloudUploadedFile } from 'nestjs-wx-cloud-storage';
+ *
+ * const photo = WxCloudFileInterceptor('photo', {
+ *   path: 'photos/',
+ *   contentTypes: ['image/*'],
+ *   limits: { fileSize: 10 * 1024 * 1024 },
+ * });
+ *
+ * @Controller('photos')
+ * export class PhotosController {
+ *   @Post()
+ *   @UseInterceptors(photo)
+ *   create(@UploadedFile() file: WxCloudUploadedFile): { fileId: string } {
+ *     return { fileId: file.fileId };
+ *   }
+ * }
+ * ```
  */
 export function WxCloudFileInterceptor(
   field: string,
@@ -166,8 +191,22 @@ export function WxCloudFileInterceptor(
 }
 
 /**
- * Stores the files of one field, up to `maxCount`, as Nest's `FilesInterceptor` does: see
- * `@UploadedFiles()` and `@FileIds()`.
+ * Stores the files of one field, up to `maxCount`, like Nest's `FilesInterceptor`: see
+ * `@UploadedFiles()` and `@FileIds()`. The files are deleted unless the request succeeds.
+ * @example
+ * ```ts
+ * import { Controller, Post, UploadedFiles, UseInterceptors } from '@nestjs/common';
+ * import { WxCloudFilesInterceptor, type WxCloudUploadedFile } from 'nestjs-wx-cloud-storage';
+ *
+ * @Controller('albums')
+ * export class AlbumsController {
+ *   @Post()
+ *   @UseInterceptors(WxCloudFilesInterceptor('photos', 9, { path: 'albums/' }))
+ *   create(@UploadedFiles() photos: readonly WxCloudUploadedFile[]): { fileIds: string[] } {
+ *     return { fileIds: photos.map(({ fileId }) => fileId) };
+ *   }
+ * }
+ * ```
  */
 export function WxCloudFilesInterceptor(
   field: string,
@@ -187,14 +226,33 @@ export function WxCloudFilesInterceptor(
 }
 
 /**
- * Stores the files of several fields, as Nest's `FileFieldsInterceptor` does: see
- * `@UploadedFiles()` and `@FileIds(field)`.
+ * Stores the files of several fields, like Nest's `FileFieldsInterceptor`: see `@UploadedFiles()`
+ * and `@FileIds(field)`. The files are deleted unless the request succeeds.
+ * @example
+ * ```ts
+ * import { Controller, Post, UseInterceptors } from '@nestjs/common';
+ * import { FileId, FileIds, WxCloudFileFieldsInterceptor } from 'nestjs-wx-cloud-storage';
+ *
+ * const files = WxCloudFileFieldsInterceptor([{ name: 'cover', maxCount: 1 }, { name: 'pages' }]);
+ *
+ * @Controller('books')
+ * export class BooksController {
+ *   @Post()
+ *   @UseInterceptors(files)
+ *   create(
+ *     @FileId('cover') cover: string | undefined,
+ *     @FileIds('pages') pages: readonly string[],
+ *   ): { cover: string | null; pages: readonly string[] } {
+ *     return { cover: cover ?? null, pages };
+ *   }
+ * }
+ * ```
  */
 export function WxCloudFileFieldsInterceptor(
   fields: readonly WxCloudFileField[],
   options: WxCloudUploadInterceptorOptions = {},
 ): Type<NestInterceptor> {
-  // Anything else than a list of fields is told when the application starts.
+  // Any other value is rejected when the application starts.
   const list = Array.isArray(fields) ? (fields as readonly (WxCloudFileField | null)[]) : [];
   const maxCounts = new Map(
     Array.from(list, field => [field?.name ?? '', field?.maxCount ?? Infinity]),
@@ -211,8 +269,22 @@ export function WxCloudFileFieldsInterceptor(
 }
 
 /**
- * Stores the files of any field, as Nest's `AnyFilesInterceptor` does: see `@UploadedFiles()` and
- * `@FileIds()`.
+ * Stores the files of any field, like Nest's `AnyFilesInterceptor`: see `@UploadedFiles()` and
+ * `@FileIds()`. The files are deleted unless the request succeeds.
+ * @example
+ * ```ts
+ * import { Controller, Post, UseInterceptors } from '@nestjs/common';
+ * import { FileIds, WxCloudAnyFilesInterceptor } from 'nestjs-wx-cloud-storage';
+ *
+ * @Controller('files')
+ * export class FilesController {
+ *   @Post()
+ *   @UseInterceptors(WxCloudAnyFilesInterceptor({ limits: { files: 5 } }))
+ *   create(@FileIds() fileIds: readonly string[]): { fileIds: readonly string[] } {
+ *     return { fileIds };
+ *   }
+ * }
+ * ```
  */
 export function WxCloudAnyFilesInterceptor(
   options: WxCloudUploadInterceptorOptions = {},

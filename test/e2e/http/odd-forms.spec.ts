@@ -225,7 +225,7 @@ describe.each(ADAPTERS)('on $name, a form', adapter => {
     [
       'has its file without a name',
       { body: formWith(`${text}; filename=""`) },
-      /"photo" has content without a name/,
+      /"photo" has content without a file name/,
       'WX_CLOUD_FILE_REQUIRED',
     ],
   ])('that %s is told so', async (_, request, says, errorCode = 'WX_CLOUD_FORM_INVALID') => {

@@ -265,7 +265,7 @@ describe('a fake in place of WxCloudStorageService', () => {
       .useFactory({ factory: () => service })
       .compile();
     await expect(starting).rejects.toThrow(
-      'the service in place of WxCloudStorageService must be an object',
+      'the service that replaces WxCloudStorageService must be an object',
     );
   });
 
@@ -370,7 +370,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     fake.upload.mockResolvedValue(given as object);
     const { post, errors } = await startWith(fake);
     expect(await post('photos')).toMatchObject({ status: 500 });
-    expect(errors).toEqual([expect.stringContaining(`gave ${found} for upload(`)]);
+    expect(errors).toEqual([expect.stringContaining(`returned ${found} from upload(`)]);
   });
 
   it('is told which method is missing', async () => {

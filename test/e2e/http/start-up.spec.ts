@@ -82,7 +82,7 @@ describe('an interceptor for a named instance', () => {
     }).compile();
     await expect(testing.createNestApplication().init()).rejects.toMatchObject({
       option: 'storage',
-      message: expect.stringMatching(/^ArchiveController\.create: .+"archive" is made for each/),
+      message: expect.stringMatching(/^ArchiveController\.create: .+"archive" is created for each/),
     });
   });
 
@@ -314,7 +314,7 @@ describe('an interceptor or a pipe that is made without the host of an applicati
     ['WxCloudFilePipe', () => new (WxCloudFilePipe as Type)()],
   ])('says so at once: %s', (name, make) => {
     expect(make).toThrow(
-      `${name}: the interceptor or pipe must be passed on as the class that it is, of which Nest makes the instance. Leave out new`,
+      `${name}: the interceptor or pipe must be passed as a class, which Nest instantiates. Leave out new`,
     );
   });
 });

@@ -196,7 +196,7 @@ describe.each(ADAPTERS)('on $name, the progress of an upload', adapter => {
         status: 400,
         body: {
           errorCode: 'WX_CLOUD_FORM_INVALID',
-          message: expect.stringContaining('has to be 16 to 64 letters, digits, - and _'),
+          message: expect.stringContaining('must have 16 to 64 letters, digits, - and _'),
         },
       });
       const response = await fetch(`${application.url}/progress/${encodeURIComponent(id)}`);

@@ -133,7 +133,7 @@ describe('FailureLog', () => {
     writeTimes(500, express('/photos'));
     expect(errors).toHaveLength(10);
     expect(errors.slice(0, 9)).toEqual(Array.from({ length: 9 }, () => `POST /photos: ${LINE}`));
-    expect(errors[9]).toBe(`POST /photos: ${LINE} (more of this minute are only counted)`);
+    expect(errors[9]).toBe(`POST /photos: ${LINE} (further lines in this minute are left out)`);
     expect(stacks).toHaveLength(10);
 
     nowMs = MINUTE_MS - 1;
@@ -143,7 +143,7 @@ describe('FailureLog', () => {
     nowMs = MINUTE_MS;
     writeTimes(2, express('/photos'));
     expect(errors.slice(10)).toEqual([
-      `POST /photos: ${LINE} (491 more like it since the line before)`,
+      `POST /photos: ${LINE} (491 similar lines left out since the previous line)`,
       `POST /photos: ${LINE}`,
     ]);
   });

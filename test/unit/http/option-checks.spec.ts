@@ -89,8 +89,8 @@ describe('assertInterceptorOptions', () => {
     ['limits', null, 'object'],
     ['contentTypes', 'image/*', "contentTypes: \\['image/\\*'\\]"],
     ['contentTypes', 'png', "contentTypes: \\['image/png'\\]"],
-    ['contentTypes', [], 'refuses every file'],
-    ['contentTypes', [/image/], 'texts'],
+    ['contentTypes', [], 'rejects every file'],
+    ['contentTypes', [/image/], 'strings'],
     ['contentTypes', ['png'], '"image/png"'],
     ['contentTypes', ['.jpg'], '"image/jpeg"'],
     ['contentTypes', ['image/'], '"image/\\*"'],
@@ -147,14 +147,14 @@ describe('assertField, assertFields and assertMaxCount', () => {
   });
 
   it.each<[unknown, string, string]>([
-    [undefined, 'fields', 'a list'],
-    ['photo', 'fields', 'a list'],
-    [[], 'fields', 'one field or more'],
+    [undefined, 'fields', 'list of fields'],
+    ['photo', 'fields', 'list of fields'],
+    [[], 'fields', 'a non-empty list of fields'],
     [['photo'], 'fields[0]', 'an object'],
     [[{ name: 'a' }, { name: '' }], 'fields[1].name', 'name of a form field'],
     [[{ name: 'a', maxCount: 0 }], 'fields[0].maxCount', 'from 1'],
     [[{ name: 'a', maxcount: 1 }], 'fields[0].maxcount', 'maxCount'],
-    [[{ name: 'a' }, { name: 'a' }], 'fields', '"a" is there twice'],
+    [[{ name: 'a' }, { name: 'a' }], 'fields', '"a" is listed twice'],
   ])('reject the fields %j', (fields, option, text) => {
     expect(() => assertFields(fields)).toThrow(naming(option, text));
   });
@@ -200,11 +200,11 @@ describe('assertReplyOptions', () => {
 
 describe('assertFileIdOptions', () => {
   it.each<[string, unknown, string]>([
-    ['prefixes', [], 'beginnings'],
-    ['prefixes', ['/photos'], 'beginnings'],
-    ['prefixes', ['a//b'], 'beginnings'],
-    ['prefixes', 'photos/', 'beginnings'],
-    ['prefixes', [7], 'beginnings'],
+    ['prefixes', [], 'a non-empty list of prefixes'],
+    ['prefixes', ['/photos'], 'a non-empty list of prefixes'],
+    ['prefixes', ['a//b'], 'a non-empty list of prefixes'],
+    ['prefixes', 'photos/', 'a non-empty list of prefixes'],
+    ['prefixes', [7], 'a non-empty list of prefixes'],
     ['prefix', 'photos/', 'Use prefixes\\.'],
     ['folder', 'photos/', 'Use prefixes'],
     ['required', false, 'optional: true'],

@@ -33,7 +33,7 @@ describe('assertHasFile', () => {
     [
       { body: { title: 'x' } },
       { maxCounts },
-      'The form has no file. Send one in the field "photo". It has only text, in "title": ' +
+      'The form has no file. Send one in the field "photo". It has only the text fields "title": ' +
         'a file has a file name, as in filename="a.png".',
     ],
     [
@@ -46,7 +46,7 @@ describe('assertHasFile', () => {
       { body: {} },
       { maxCounts, namelessField: 'photo' },
       'The form has no file. Send one in the field "photo". ' +
-        'The field "photo" has content without a name: a file has a file name, as in filename="a.png".',
+        'The field "photo" has content without a file name: a file has a file name, as in filename="a.png".',
     ],
     [
       { body: {} },
@@ -57,14 +57,14 @@ describe('assertHasFile', () => {
     [
       { body: { a: '', 'b\u202e"': '', c: '', d: '', e: '' } },
       {},
-      'The form has no file. Send one in any field. It has only text, in "a", "b\\"", "c" and 2 more: ' +
+      'The form has no file. Send one in any field. It has only the text fields "a", "b\\"", "c" and 2 more: ' +
         'a file has a file name, as in filename="a.png".',
     ],
     [
       { body: {} },
       { foreignPart: 2 },
       'The form has no file. Send one in any field. ' +
-        'Its part 2 has no Content-Disposition of form-data, and was passed over.',
+        'Its part 2 has no Content-Disposition of form-data, and was skipped.',
     ],
   ])('says where a file is missing and why: %#', (request, clues, message) => {
     const link = ' (nestjs-wx-cloud-storage/docs/errors.md#wx_cloud_file_required)';
