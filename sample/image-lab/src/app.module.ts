@@ -7,7 +7,7 @@ import { ImagesModule } from './images/images.module.js';
 /** The image lab. */
 @Module({})
 export class AppModule {
-  /** On the emulator or on WeChat. */
+  /** Creates the module for a cloud. */
   static on(cloud: Cloud): DynamicModule {
     return {
       module: AppModule,

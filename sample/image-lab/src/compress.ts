@@ -1,19 +1,19 @@
 import compression from 'compression';
 import type { RequestHandler } from 'express';
 
-/** Shorter responses are not worth it. */
+/** The size from which responses are compressed. */
 const SHORTEST_BYTES = 256;
 
 /**
- * Compresses what is read: the files of the page, and JSON that is long. Answers to requests that
- * store or remove something are short, and are left as they are: when they have been sent decides
- * about files, and a compressed answer is sent later than its handler has given it.
+ * Compresses the files of the page and long JSON. Responses to requests that store or delete
+ * something are short and stay uncompressed: the end of such a response decides about files, and
+ * compression would delay it.
  */
 export function compress(): RequestHandler {
   const compressed = compression({
     threshold: SHORTEST_BYTES,
     filter: (request, response) =>
-      // Events are to arrive one by one.
+      // Events must be sent one by one.
       !isEventStream(response.getHeader('Content-Type')) && compression.filter(request, response),
   });
   return (request, response, next) => {

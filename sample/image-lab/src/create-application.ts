@@ -14,7 +14,8 @@ import { securityHeaders } from './security-headers.js';
 const PUBLIC_FOLDER = fileURLToPath(new URL('../public/', import.meta.url));
 
 /**
- * Builds the application on a cloud; it does not listen yet. It closes the cloud when it is closed.
+ * Creates the application for a cloud, without listening. The application closes the cloud when it
+ * closes.
  */
 export async function createApplication(
   cloud: Cloud,

@@ -1,11 +1,11 @@
 import { ConsoleLogger } from '@nestjs/common';
 
 /**
- * Nest's own reports, with stacks, about what stops a start; `main.ts` says it in one line instead.
+ * Nest's loggers that report a failed start with a stack; `main.ts` reports it in one line instead.
  */
 const START_FAILURES: readonly unknown[] = ['ExceptionHandler', 'NestApplication'];
 
-/** Nest's logger, without the list of routes and without a second report of a failed start. */
+/** Nest's logger without the list of routes and without a second report of a failed start. */
 export class LabLogger extends ConsoleLogger {
   constructor() {
     super({ prefix: 'image-lab', logLevels: ['log', 'warn', 'error', 'fatal'] });

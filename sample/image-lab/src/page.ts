@@ -3,29 +3,29 @@ import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
 import type { RequestHandler } from 'express';
 
-/** A file of the page as it is sent. */
+/** A file of the page. */
 interface PageFile {
   readonly body: Buffer;
-  /** Its extension, with the dot, which says its media type. */
+  /** Its extension with the dot, which decides the media type. */
   readonly extension: string;
   readonly cacheControl: string;
 }
 
-/** The files of the page by the paths of their addresses. */
+/** The files of the page by URL path. */
 export type Page = ReadonlyMap<string, PageFile>;
 
 const INDEX = 'index.html';
 
-/** For addresses that stay: a browser may keep the file, but asks if it is still the newest. */
+/** For URLs without a version: a browser may keep the file, but must revalidate it. */
 const ASK = 'no-cache';
 
-/** For addresses with a version: other content has another address. */
+/** For URLs with a version: changed content has another URL. */
 const KEEP = 'public, max-age=31536000, immutable';
 
 /**
- * Reads the files of the page, at the start and not again: what is kept by browsers for a year must
- * not change under its address. `index.html` is at `/`, the others are below `/assets/<version>/`,
- * where the version is a hash over all of them.
+ * Reads the files of the page once, at the start: content that browsers keep for a year must not
+ * change under its URL. `index.html` is at `/`, the others are below `/assets/<version>/`, where
+ * the version is a hash over all of them.
  */
 export async function readPage(folder: string): Promise<Page> {
   const files = await readFiles(folder);
@@ -40,13 +40,13 @@ export async function readPage(folder: string): Promise<Page> {
   for (const name of names) {
     const file = { body: files.get(name) as Buffer, extension: extname(name) };
     page.set(root + name, { ...file, cacheControl: KEEP });
-    // Some browsers ask for it, whatever the page names as its icon.
+    // Some browsers request it whatever icon the page names.
     if (name === 'favicon.svg') page.set('/favicon.ico', { ...file, cacheControl: ASK });
   }
   return page;
 }
 
-/** Answers requests for the files of the page, and lets all others pass. */
+/** Serves the files of the page, and passes on all other requests. */
 export function servePage(page: Page): RequestHandler {
   return ({ method, path }, response, next) => {
     const file = method === 'GET' || method === 'HEAD' ? page.get(path) : undefined;
@@ -55,12 +55,12 @@ export function servePage(page: Page): RequestHandler {
       return;
     }
     response.setHeader('Cache-Control', file.cacheControl);
-    // Adds an ETag, and answers 304 to a browser that has the file.
+    // Adds an ETag, and responds with 304 if the browser has the file.
     response.type(file.extension).send(file.body);
   };
 }
 
-/** The contents by name, with `/` between folders, in an order that is the same everywhere. */
+/** Reads the contents by name, with `/` between folders, in the same order on every system. */
 async function readFiles(folder: string): Promise<ReadonlyMap<string, Buffer>> {
   const names = await readdir(folder, { recursive: true });
   const files = new Map<string, Buffer>();
@@ -78,8 +78,8 @@ function versionOf(files: ReadonlyMap<string, Buffer>): string {
 }
 
 /**
- * Puts the version into the addresses that begin with `/assets/`, and names all scripts at once: a
- * browser would find them import by import, and wait for each level of them anew.
+ * Inserts the version into URLs that begin with `/assets/`, and preloads all scripts: otherwise a
+ * browser would discover them import by import and wait for each level.
  */
 function completeIndex(index: string, names: readonly string[], root: string): string {
   const preloads = names

@@ -2,16 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
-/** The name in a `Host` header, without its port. */
+/** The host name in a `Host` header, without its port. */
 const HOST_HEADER = /^(?<name>\[[^\]]*\]|[^:]*)(?::\d{1,5})?$/;
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
 
 /**
- * Refuses what other web sites send through the visitor's browser, for every address, the files of
- * the page included. A form post needs no permission to reach 127.0.0.1; and a site that lets its
- * own name lead to 127.0.0.1 (DNS rebinding) counts as the lab itself to the browser, but still
- * names itself in `Host`. Mini programs, tests and command lines send neither `Origin` nor
- * `Sec-Fetch-Site`, and are let through.
+ * Refuses requests that other web sites send through the visitor's browser, for all URLs including
+ * the files of the page. A form post needs no permission to reach 127.0.0.1. A site that points its
+ * own name to 127.0.0.1 (DNS rebinding) has the same origin as the lab, but its name is still in
+ * `Host`. Mini programs, tests and command lines send neither `Origin` nor `Sec-Fetch-Site`, and
+ * are accepted.
  */
 export function refuseStrangers(allowedHosts: readonly string[]): Middleware {
   return (request, response, next) => {
@@ -34,7 +34,7 @@ function findProblem(
   if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
     return 'Requests from other web sites are refused.';
   }
-  // A link on another web site may lead to the page, but not into the API.
+  // Other web sites may link to the page, but not to the API.
   const site = headers['sec-fetch-site'] ?? 'none';
   const isOwn = site === 'same-origin' || site === 'none';
   return isOwn || !/^\/+api(?:\/|$)/i.test(url)

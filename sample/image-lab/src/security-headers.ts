@@ -3,9 +3,7 @@ import type { Cloud } from './cloud/cloud.js';
 
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
-/**
- * Lets the page load nothing but its own files, and images from the cloud; and send to nobody else.
- */
+/** Restricts the page to its own files, images from the cloud, and requests to both. */
 export function securityHeaders({
   imageSources,
   uploadTargets,
@@ -24,7 +22,7 @@ export function securityHeaders({
     response.setHeader('Content-Security-Policy', policy);
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Referrer-Policy', 'no-referrer');
-    // Responses may be kept, but are asked for anew. Files with a version say otherwise.
+    // Responses may be stored, but must be revalidated. Files with a version override this.
     response.setHeader('Cache-Control', 'no-cache');
     next();
   };

@@ -1,6 +1,6 @@
 import { StartError } from './start-error.js';
 
-/** What is needed to talk to WeChat. */
+/** The credentials for WeChat. */
 export interface WechatCredentials {
   /** `WX_APPID`. */
   readonly appid: string;
@@ -10,16 +10,15 @@ export interface WechatCredentials {
   readonly env: string;
 }
 
-/** What the environment variables say. */
+/** The settings from environment variables. */
 export interface Settings {
-  /** The port on 127.0.0.1; 0 takes a free one. */
+  /** The port on 127.0.0.1; 0 for a free one. */
   readonly port: number;
-  /**
-   * Names under which the lab may be opened besides loopback ones, in lower case; from
-   * `ALLOWED_HOSTS`.
-   */
+  /** Host names of the lab besides loopback ones, in lower case; from `ALLOWED_HOSTS`. */
   readonly allowedHosts: readonly string[];
-  /** Undefined when none of the three variables is set: then the emulator is used. */
+  /**
+   * The credentials; undefined if none of the three variables is set, so that the emulator is used.
+   */
   readonly wechat: WechatCredentials | undefined;
 }
 
@@ -28,8 +27,8 @@ const HIGHEST_PORT = 65_535;
 const WECHAT_VARIABLES = ['WX_APPID', 'WX_SECRET', 'WX_ENV_ID'] as const;
 
 /**
- * Reads the settings; an empty variable counts as not set.
- * @throws {StartError} naming the variable and what to do
+ * Reads the settings. An empty variable counts as not set.
+ * @throws {StartError} if a variable is invalid; the message names it and the remedy
  */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   return {

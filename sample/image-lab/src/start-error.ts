@@ -1,7 +1,7 @@
-/** Why the image lab cannot start, in one line for the person who started it. */
+/** The reason why the image lab cannot start, in one line for the user. */
 export class StartError extends Error {}
 
-/** One line about anything that stopped the start; no stack. */
+/** Describes any error that stopped the start in one line, without a stack. */
 export function describeStartFailure(error: unknown): string {
   const reason = error instanceof Error ? error.message : String(error);
   const line = reason.replaceAll(/\s+/g, ' ').trim();

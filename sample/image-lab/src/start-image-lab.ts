@@ -9,8 +9,8 @@ import { StartError } from './start-error.js';
 const HOST = '127.0.0.1';
 
 /**
- * Starts the image lab and says where it is. Nothing keeps running when it fails.
- * @throws {StartError} when the port cannot be used
+ * Starts the image lab and prints its URL. Leaves nothing running if it fails.
+ * @throws {StartError} if the port cannot be used
  */
 export async function startImageLab({ port, allowedHosts, wechat }: Settings): Promise<void> {
   const cloud = await openCloud(wechat);

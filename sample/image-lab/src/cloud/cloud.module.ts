@@ -17,7 +17,7 @@ class CloudCloser implements OnApplicationShutdown {
   }
 }
 
-/** Lets everything inject the cloud. */
+/** Makes the cloud available for injection everywhere. */
 @Module({})
 export class CloudModule {
   static of(cloud: Cloud): DynamicModule {

@@ -4,33 +4,35 @@ import type { WechatCredentials } from '../settings.js';
 import { openEmulatedCloud } from './emulated-cloud.js';
 import { openWechatCloud } from './wechat-cloud.js';
 
-/** The token that the {@link Cloud} is injected by. */
+/** The injection token of the {@link Cloud}. */
 export const CLOUD = Symbol('image-lab:cloud');
 
-/** A request that the cloud has got, as the emulator's journal has it. */
+/** A request that the cloud received, as an entry of the emulator's journal. */
 export type CloudRequest = WxCloudEmulatorJournalEntry;
 
-/** Where the images are kept. */
+/** The cloud that stores the images. */
 export interface Cloud {
-  /** True when it is the emulator inside this process, or WeChat's own. */
+  /** `'emulator'` for the emulator inside this process, `'wechat'` for WeChat's cloud. */
   readonly mode: 'emulator' | 'wechat';
   /** The environment ID. */
   readonly env: string;
-  /** One line for the log. */
+  /** A description in one line, for the log. */
   readonly description: string;
-  /** Where temporary links lead to, as sources of a content security policy. */
+  /** The origins of temporary links, as sources of a content security policy. */
   readonly imageSources: readonly string[];
-  /** Where forms are posted to, as sources of a content security policy. */
+  /** The origins to which forms are posted, as sources of a content security policy. */
   readonly uploadTargets: readonly string[];
-  /** What the storage module is given. */
+  /** The options of the storage module. */
   readonly storageOptions: WxCloudStorageOptions;
-  /** The requests about the objects at these paths, the oldest first; always empty for WeChat. */
+  /**
+   * Returns the requests about the objects at these paths, oldest first; always empty for WeChat.
+   */
   requestsAbout(cloudPaths: readonly string[]): readonly CloudRequest[];
-  /** Ends what was started for it. Further calls do nothing. */
+  /** Closes everything that was started for the cloud. Further calls have no effect. */
   close(): Promise<void>;
 }
 
-/** Takes WeChat's cloud when there are credentials, else starts the emulator. */
+/** Opens WeChat's cloud if there are credentials, otherwise starts the emulator. */
 export async function openCloud(credentials: WechatCredentials | undefined): Promise<Cloud> {
   return credentials === undefined ? openEmulatedCloud() : openWechatCloud(credentials);
 }

@@ -5,8 +5,8 @@ import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import type { Cloud } from './cloud.js';
 
 /**
- * Starts the emulator in this process; its objects are in a temporary folder that goes when it is
- * closed.
+ * Starts the emulator in this process. It stores objects in a temporary folder that is deleted on
+ * close.
  */
 export async function openEmulatedCloud(): Promise<Cloud> {
   const dataDir = await mkdtemp(join(tmpdir(), 'image-lab-'));

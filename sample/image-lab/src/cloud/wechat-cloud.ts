@@ -1,7 +1,7 @@
 import type { WechatCredentials } from '../settings.js';
 import type { Cloud } from './cloud.js';
 
-/** An environment of WeChat Cloud Hosting or WeChat CloudBase. Makes no call. */
+/** Opens an environment of WeChat Cloud Hosting or WeChat CloudBase. Makes no call. */
 export function openWechatCloud(credentials: WechatCredentials): Cloud {
   const { env } = credentials;
   return {

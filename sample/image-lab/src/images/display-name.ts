@@ -2,23 +2,23 @@ import type { Operation } from './operations/operation.js';
 
 const LONGEST = 120;
 
-/** A file's name for people to read: no folders, no control characters, not too long. */
+/** Creates a display name for a file: no folders, no control characters, limited length. */
 export function toDisplayName(name: string): string {
   const base = name.split(/[/\\]/).at(-1) ?? '';
   return base.slice(0, LONGEST).replaceAll(/\p{C}/gu, '').trim() || 'image';
 }
 
 /**
- * The name of a new image: that of its source, what was done with it, and its own extension, e.g.
- * `cat-480.png`.
+ * Creates the name of a new image from that of its source, the operation and its own extension,
+ * e.g. `cat-480.png`.
  */
 export function nameResult(source: string, operation: Operation, extension: string): string {
   return insertBeforeExtension(withExtension(source, extension), `-${describe(operation)}`);
 }
 
 /**
- * The name itself while it is free, else the first free one of `cat (2).png`, `cat (3).png` and so
- * on.
+ * Returns the name if it is free, otherwise the first free one of `cat (2).png`, `cat (3).png` and
+ * so on.
  */
 export function toFreeName(name: string, isTaken: (name: string) => boolean): string {
   for (let count = 1; ; count += 1) {
@@ -45,7 +45,10 @@ function withExtension(name: string, extension: string): string {
   return `${name.replace(/\.[^.]*$/, '')}.${extension}`;
 }
 
-/** What does not fit is taken from the end of the base, so that the addition is always there. */
+/**
+ * Inserts an addition before the extension. Shortens the base if the name is too long, never the
+ * addition.
+ */
 function insertBeforeExtension(name: string, addition: string): string {
   const extension = /\.[^.]*$/.exec(name)?.[0] ?? '';
   const base = name.slice(0, name.length - extension.length);

@@ -4,57 +4,63 @@ import { ImageError } from './image-error.js';
 import { GALLERY_IMAGES } from './limits.js';
 import type { OperationName } from './operations/operation.js';
 
-/** An image of the gallery. */
+/** An image in the gallery. */
 export interface GalleryImage {
-  /** Where the image is. */
+  /** The file ID of the image. */
   readonly fileId: string;
-  /** Where its thumbnail is. */
+  /** The file ID of its thumbnail. */
   readonly thumbnailId: string;
-  /** The name that the client gave the file: for people, never part of a path. */
+  /** The name that the client gave the file: for display only, never part of a path. */
   readonly name: string;
-  /** In pixels, as it is to be seen. */
+  /** The width in pixels, as displayed. */
   readonly width: number;
-  /** In pixels, as it is to be seen. */
+  /** The height in pixels, as displayed. */
   readonly height: number;
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
-  /** What its content shows. */
+  /** The type, detected from the content. */
   readonly contentType: string;
-  /** What it was made by; undefined for an uploaded one. */
+  /** The operation that made the image; undefined for an uploaded one. */
   readonly operation: OperationName | undefined;
 }
 
 /**
- * The images that this process knows, in memory. It is also what may be worked on: a file ID that
- * is not in here is refused, even when the environment has such a file.
+ * The images that this process knows, in memory. Only these may be processed: a file ID that is not
+ * in the gallery is refused, even if the environment has such a file.
  */
 @Injectable()
 export class Gallery {
   readonly #images = new Map<string, GalleryImage>();
 
-  /** The newest first. */
+  /** Returns the images, latest first. */
   list(): readonly GalleryImage[] {
     return [...this.#images.values()].toReversed();
   }
 
-  /** True when an image is in it. */
+  /** Returns true if an image is in the gallery. */
   has(fileId: string): boolean {
     return this.#images.has(fileId);
   }
 
-  /** An image that may have been removed meanwhile. */
+  /** Returns an image, or undefined if it has been deleted. */
   find(fileId: string): GalleryImage | undefined {
     return this.#images.get(fileId);
   }
 
-  /** @throws {ImageError} `IMAGE_UNKNOWN` */
+  /**
+   * Returns an image.
+   * @throws {ImageError} `IMAGE_UNKNOWN`
+   */
   get(fileId: string): GalleryImage {
     const image = this.#images.get(fileId);
     if (image !== undefined) return image;
     throw new ImageError('IMAGE_UNKNOWN', 'There is no image with this file ID in the gallery.');
   }
 
-  /** @throws {ImageError} `GALLERY_FULL` */
+  /**
+   * Checks that the gallery has room for another image.
+   * @throws {ImageError} `GALLERY_FULL`
+   */
   assertHasRoom(): void {
     if (this.#images.size < GALLERY_IMAGES) return;
     throw new ImageError(
@@ -64,7 +70,7 @@ export class Gallery {
   }
 
   /**
-   * Gives the image as it is kept: a result has a name of its own.
+   * Adds an image and returns it; a result gets a unique name.
    * @throws {ImageError} `GALLERY_FULL`
    */
   add(image: GalleryImage): GalleryImage {
@@ -77,7 +83,7 @@ export class Gallery {
     return kept;
   }
 
-  /** Forgets an image; its files are not touched. */
+  /** Removes an image from the gallery. Its files are kept. */
   remove(fileId: string): void {
     this.#images.delete(fileId);
   }

@@ -1,6 +1,6 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 
-/** What can be wrong with a request for an image, beyond what the storage reports itself. */
+/** The code of an error in a request for an image; the storage has its own codes. */
 export type ImageErrorCode =
   | 'DELETION_INVALID'
   | 'GALLERY_FULL'
@@ -26,18 +26,21 @@ const STATUS: Readonly<Record<ImageErrorCode, HttpStatus>> = {
   UPLOAD_UNKNOWN: HttpStatus.NOT_FOUND,
 };
 
-/** Further members of an {@link ImageError}'s body, for the page to say it in its own words. */
+/**
+ * Additional members in the body of an {@link ImageError}, from which the page composes its own
+ * text.
+ */
 export interface ImageErrorDetails {
-  /** The option of an operation that is at fault. */
+  /** The invalid option of an operation. */
   readonly option?: string;
-  /** The least that a number may be. */
+  /** The minimum of a number. */
   readonly min?: number;
-  /** The most that a number may be. */
+  /** The maximum of a number. */
   readonly max?: number;
 }
 
 /**
- * Answered with the status of its code; the body has the shape that the storage's own errors have.
+ * An error whose code decides the HTTP status. Its body has the same shape as the storage's errors.
  */
 export class ImageError extends HttpException {
   constructor(

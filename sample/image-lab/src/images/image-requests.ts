@@ -4,7 +4,7 @@ import { CLOUD, type Cloud, type CloudRequest } from '../cloud/cloud.js';
 import type { GalleryImage } from './gallery.js';
 import { SHOWN_REQUESTS } from './limits.js';
 
-/** The requests to the cloud that it took to store each image, as the cloud has seen them. */
+/** The requests to the cloud that storing each image took. */
 @Injectable()
 export class ImageRequests {
   readonly #requests = new WeakMap<GalleryImage, readonly CloudRequest[]>();
@@ -14,13 +14,13 @@ export class ImageRequests {
     private readonly storage: WxCloudStorageService,
   ) {}
 
-  /** Keeps the newest requests so far: those that come later only show the image. */
+  /** Keeps the latest requests up to now: later ones only display the image. */
   record(image: GalleryImage): void {
     const paths = [image.fileId, image.thumbnailId].map(id => this.storage.file(id).cloudPath);
     this.#requests.set(image, this.cloud.requestsAbout(paths).slice(-SHOWN_REQUESTS));
   }
 
-  /** The oldest first; none where the cloud keeps no journal. */
+  /** Returns the requests, oldest first; none if the cloud has no journal. */
   of(image: GalleryImage): readonly CloudRequest[] {
     return this.#requests.get(image) ?? [];
   }

@@ -39,7 +39,7 @@ const upload = WxCloudFileInterceptor('image', {
 
 const storeResult = WxCloudReplyInterceptor({ path: PROCESSED_FOLDER });
 
-/** What the page, or a mini program, calls. */
+/** The API of the page and of mini programs. */
 @Controller('api')
 export class ImagesController {
   constructor(private readonly images: ImagesService) {}
@@ -49,7 +49,7 @@ export class ImagesController {
     return { images: await this.images.list(work) };
   }
 
-  /** The file is stored when this runs, and removed again when it fails. */
+  /** Runs when the file is stored; the file is deleted if this fails. */
   @Post('images')
   @UseInterceptors(upload)
   async create(
@@ -60,8 +60,8 @@ export class ImagesController {
   }
 
   /**
-   * A file ID comes in and a file ID goes out: small enough for `wx.cloud.callContainer`. The bytes
-   * are for the storage.
+   * Receives a file ID and returns a file ID, small enough for `wx.cloud.callContainer`. The bytes
+   * stay between this server and the storage.
    */
   @Post('operations')
   @UseInterceptors(ResultInterceptor, storeResult)
@@ -73,7 +73,7 @@ export class ImagesController {
     return this.images.process(file, readOperation(body), work);
   }
 
-  /** Each image by itself: that one cannot be removed keeps no other. */
+  /** Deletes each image independently: a failure does not affect the others. */
   @Post('images/delete')
   @HttpCode(200)
   async removeMany(

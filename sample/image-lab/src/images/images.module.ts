@@ -10,7 +10,7 @@ import { ModeController } from './mode.controller.js';
 import { ProgressController } from './progress.controller.js';
 import { RequestsController } from './requests.controller.js';
 
-/** The gallery and what can be done with its images. */
+/** The gallery and the operations on its images. */
 @Module({
   controllers: [
     ModeController,

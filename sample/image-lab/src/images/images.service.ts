@@ -20,51 +20,51 @@ import type { Operation } from './operations/operation.js';
 import type { RequestWork } from './request-work.js';
 import { Slots } from './slots.js';
 
-/** An image as clients see it. */
+/** An image as returned to clients. */
 export interface ImageView extends GalleryImage {
-  /** A temporary link to the image; null when the file is gone. */
+  /** A temporary link to the image; null if the file no longer exists. */
   readonly url: string | null;
-  /** A temporary link to its thumbnail; null when the file is gone. */
+  /** A temporary link to its thumbnail; null if the file no longer exists. */
   readonly thumbnailUrl: string | null;
 }
 
-/** A new image, as the answer to the request that made it. */
+/** A new image, in the response to the request that made it. */
 export type ResultView = ImageView & Pick<WxCloudReply, 'cloudPath'>;
 
-/** The outcome for images that were to be removed. */
+/** The outcome of deleting images. */
 export interface Removal {
-  /** The file IDs of those that are gone; an image that was not there counts as gone. */
+  /** The file IDs of the deleted images, including those that did not exist. */
   readonly deleted: readonly string[];
-  /** Those that are still there, at least in part, and why. */
+  /** The images that still exist, at least in part, with the reasons. */
   readonly failed: readonly { readonly fileId: string; readonly errorCode: string }[];
 }
 
-/** A file that is in the storage, and is to be in the gallery. */
+/** A stored file that will be added to the gallery. */
 export interface StoredFile extends Pick<WxCloudStoredFile, 'fileId' | 'size' | 'contentType'> {
   /** The name that the client gave it. */
   readonly name: string;
 }
 
-/** A new image that is still to be stored: what `WxCloudReplyInterceptor` takes. */
+/** A new image that is not stored yet, for `WxCloudReplyInterceptor`. */
 export interface ResultFile {
   readonly body: Buffer;
   readonly fileName: string;
   readonly contentType: string;
 }
 
-/** What is known of a new image before it is stored. */
+/** A new image before it is stored. */
 interface Draft {
   readonly image: Pick<GalleryImage, 'name' | 'width' | 'height' | 'operation'>;
   readonly thumbnail: EncodedImage;
 }
 
-/** A new image, and what is to be known of it. */
+/** A new image with its properties. */
 interface MadeImage extends Pick<GalleryImage, 'width' | 'height'> {
   readonly result: EncodedImage;
   readonly thumbnail: EncodedImage;
 }
 
-/** Adds images to the gallery, makes new ones of them, and removes them: always by file ID. */
+/** Adds, processes and deletes images, always by file ID. */
 @Injectable()
 export class ImagesService {
   readonly #slots = new Slots(IMAGES_AT_ONCE, IMAGES_WAITING);
@@ -76,13 +76,13 @@ export class ImagesService {
     private readonly requests: ImageRequests,
   ) {}
 
-  /** The newest first, with fresh links. */
+  /** Returns the images, latest first, with fresh links. */
   async list(work: RequestWork): Promise<readonly ImageView[]> {
     return this.#withLinks(this.gallery.list(), work);
   }
 
   /**
-   * Before something is begun that is to end in the gallery.
+   * Checks that the gallery has room. Called before work that ends in the gallery.
    * @throws {ImageError} `GALLERY_FULL`
    */
   assertHasRoom(): void {
@@ -90,8 +90,8 @@ export class ImagesService {
   }
 
   /**
-   * Takes an uploaded file into the gallery.
-   * @throws {ImageError} when it holds no image that can be read
+   * Adds an uploaded file to the gallery.
+   * @throws {ImageError} if it is not a readable image
    */
   async add(file: StoredFile, work: RequestWork): Promise<ImageView> {
     this.gallery.assertHasRoom();
@@ -106,15 +106,15 @@ export class ImagesService {
   }
 
   /**
-   * Makes a new image of one in the gallery; {@link addResult} goes on with it.
+   * Makes a new image from one in the gallery; {@link addResult} adds it.
    * @throws {ImageError} `IMAGE_UNKNOWN`, `RESULT_TOO_LARGE`
    */
   async process(file: WxCloudFile, operation: Operation, work: RequestWork): Promise<ResultFile> {
-    // The pipe refuses what is no file ID of this environment; the gallery, what is not its own.
+    // The pipe refuses invalid file IDs and other environments, the gallery refuses unknown images.
     const source = this.gallery.get(file.fileId);
     this.gallery.assertHasRoom();
     const leave = await this.#slots.enter(work.signal);
-    // The result is in memory until it is stored: the next one waits for the end of this request.
+    // The result is in memory until it is stored: the slot is released at the end of the request.
     const made = await this.#make(file, operation, work).finally(() => work.whenOver(leave));
     const { result, thumbnail, ...dimensions } = made;
     const name = nameResult(source.name, operation, result.extension);
@@ -124,7 +124,8 @@ export class ImagesService {
   }
 
   /**
-   * Takes what {@link process} made in the same request into the gallery, now that it is stored.
+   * Adds the image that {@link process} made in the same request to the gallery, after it was
+   * stored.
    */
   async addResult(reply: WxCloudReply, work: RequestWork): Promise<ResultView> {
     const draft = this.#drafts.get(work);
@@ -134,7 +135,7 @@ export class ImagesService {
     return { ...view, cloudPath };
   }
 
-  /** Removes an image and its thumbnail. */
+  /** Deletes an image and its thumbnail. */
   async remove(fileId: string): Promise<void> {
     const image = this.gallery.get(fileId);
     const error = findError(await this.storage.deleteMany([image.fileId, image.thumbnailId]));
@@ -142,7 +143,7 @@ export class ImagesService {
     this.gallery.remove(image.fileId);
   }
 
-  /** Removes images with their thumbnails. One that is not in the gallery was removed before. */
+  /** Deletes images and their thumbnails. Ignores images that are not in the gallery. */
   async removeMany(fileIds: readonly string[]): Promise<Removal> {
     const images = fileIds.flatMap(fileId => this.gallery.find(fileId) ?? []);
     const files = images.flatMap(({ fileId, thumbnailId }) => [fileId, thumbnailId]);
@@ -203,7 +204,7 @@ async function read(file: WxCloudFile, { signal }: RequestWork): Promise<Buffer>
   return file.buffer({ maxBytes: RESULT_SIZE_BYTES, signal });
 }
 
-/** Null for a file that was removed elsewhere; any other failure is the request's. */
+/** Returns null for a file that was deleted elsewhere; other failures fail the request. */
 function toLink(outcome: WxCloudDownloadUrlOutcome | undefined): string | null {
   if (outcome === undefined) return null;
   if (outcome.ok) return outcome.url;

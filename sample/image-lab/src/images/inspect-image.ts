@@ -2,7 +2,7 @@ import sharp, { type Sharp } from 'sharp';
 import { ImageError } from './image-error.js';
 import { PIXELS, PROCESSING_SECONDS } from './limits.js';
 
-/** An image as a file. */
+/** An encoded image. */
 export interface EncodedImage {
   /** The file's content. */
   readonly bytes: Buffer;
@@ -12,18 +12,18 @@ export interface EncodedImage {
   readonly extension: string;
 }
 
-/** The formats that are decoded; sharp calls AVIF by its container's name. */
+/** The supported formats; sharp reports AVIF by the name of its container. */
 export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'heif';
 
-/** An image that can be worked on. */
+/** A decoded image. */
 export interface OpenImage {
-  /** The pipeline, turned the way the image is to be seen. */
+  /** The pipeline, rotated as displayed. */
   readonly pipeline: Sharp;
-  /** What it was encoded as. */
+  /** The format of the source. */
   readonly format: ImageFormat;
-  /** In pixels, as it is to be seen. */
+  /** The width in pixels, as displayed. */
   readonly width: number;
-  /** In pixels, as it is to be seen. */
+  /** The height in pixels, as displayed. */
   readonly height: number;
 }
 
@@ -34,10 +34,13 @@ const FORMATS: readonly string[] = [
   'gif',
   'heif',
 ] satisfies readonly ImageFormat[];
-/** Nothing is cut off, so that a portrait can be recognised. */
+/** The size of thumbnails. They are not cropped, so that portraits stay recognizable. */
 const THUMBNAIL = { width: 640, height: 640, fit: 'inside', withoutEnlargement: true } as const;
 
-/** Reads an image's header. @throws {ImageError} `IMAGE_UNREADABLE`, `IMAGE_PIXELS_EXCEEDED` */
+/**
+ * Reads an image's header.
+ * @throws {ImageError} `IMAGE_UNREADABLE`, `IMAGE_PIXELS_EXCEEDED`
+ */
 export async function openImage(bytes: Buffer): Promise<OpenImage> {
   const pipeline = sharp(bytes, { limitInputPixels: PIXELS, failOn: 'error', autoOrient: true });
   const { format, autoOrient } = await orUnreadable(
@@ -55,8 +58,8 @@ export async function openImage(bytes: Buffer): Promise<OpenImage> {
 }
 
 /**
- * Decodes a whole image, so that a damaged one is found out.
- * @throws {ImageError} as {@link openImage} does
+ * Decodes a whole image, so that a damaged one is detected.
+ * @throws {ImageError} the errors of {@link openImage}
  */
 export async function inspectImage(
   bytes: Buffer,
@@ -71,7 +74,10 @@ export async function inspectImage(
   };
 }
 
-/** Waits for sharp. @throws {ImageError} `IMAGE_UNREADABLE` for whatever it rejects with */
+/**
+ * Waits for sharp.
+ * @throws {ImageError} `IMAGE_UNREADABLE` for any rejection
+ */
 export async function orUnreadable<Result>(work: Promise<Result>): Promise<Result> {
   try {
     return await work;

@@ -1,4 +1,4 @@
-/** The types that are taken. */
+/** The accepted types. */
 export const CONTENT_TYPES = [
   'image/png',
   'image/jpeg',
@@ -8,46 +8,47 @@ export const CONTENT_TYPES = [
 ] as const;
 
 /**
- * Where uploaded images are, and those that were made of them. Thumbnails are elsewhere: nobody
- * works on them.
+ * The folder of uploaded images. Thumbnails have their own folder, because they are not processed.
  */
 export const UPLOADED_FOLDER = 'images/';
 
-/** See {@link UPLOADED_FOLDER}. */
+/** The folder of images made from others. */
 export const PROCESSED_FOLDER = 'processed/';
 
-/** The folders of the file IDs that clients may send. */
+/** The folders of file IDs that clients may send. */
 export const IMAGE_FOLDERS = [UPLOADED_FOLDER, PROCESSED_FOLDER] as const;
 
-/** Bytes of an uploaded file. */
+/** The maximum size of an uploaded file in bytes. */
 export const FILE_SIZE_BYTES = 20 * 1024 * 1024;
 
-/** Bytes of a result, which can be larger than what it was made from. */
+/** The maximum size of a result in bytes; it can be larger than its source. */
 export const RESULT_SIZE_BYTES = 40 * 1024 * 1024;
 
-/** Width times height of an image that is decoded: a small file can hold a very large one. */
+/**
+ * The maximum number of pixels of an image that is decoded: a small file can contain a huge one.
+ */
 export const PIXELS = 40_000_000;
 
-/** How many images the gallery holds. */
+/** The maximum number of images in the gallery. */
 export const GALLERY_IMAGES = 60;
 
-/** The number of requests that are shown of an image, the newest ones. */
+/** The maximum number of requests that are shown for an image; the latest are kept. */
 export const SHOWN_REQUESTS = 50;
 
-/** How many images are in memory at once, decoded or as a result that is being stored. */
+/** The maximum number of images in memory, decoded or as a result that is being stored. */
 export const IMAGES_AT_ONCE = 2;
 
-/** How many requests wait for that, without their images. */
+/** The maximum number of requests that wait for a slot, without their images. */
 export const IMAGES_WAITING = 30;
 
-/** How many forms are handed out and not expired or confirmed. */
+/** The maximum number of forms that are neither expired nor confirmed. */
 export const OPEN_FORMS = 200;
 
-/** How many uploads are watched at once. */
+/** The maximum number of concurrently watched uploads. */
 export const WATCHERS = 200;
 
-/** Seconds that sharp may work on one image. */
+/** The timeout of sharp for one image in seconds. */
 export const PROCESSING_SECONDS = 20;
 
-/** Seconds that a temporary link lives. */
+/** The lifetime of a temporary link in seconds. */
 export const LINK_SECONDS = 3_600;

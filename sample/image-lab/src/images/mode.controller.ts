@@ -2,23 +2,23 @@ import { Controller, Get, Inject } from '@nestjs/common';
 import { CLOUD, type Cloud } from '../cloud/cloud.js';
 import { CONTENT_TYPES, FILE_SIZE_BYTES, GALLERY_IMAGES } from './limits.js';
 
-/** What a client has to know beforehand. */
+/** The facts that a client needs first. */
 interface Mode {
-  /** Where images go. */
+  /** The cloud that stores the images. */
   readonly mode: Cloud['mode'];
   /** The environment ID. */
   readonly env: string;
-  /** Bytes of an uploaded file. */
+  /** The maximum size of an uploaded file in bytes. */
   readonly fileSizeBytes: number;
-  /** The types that are taken. */
+  /** The accepted types. */
   readonly contentTypes: readonly string[];
-  /** The number of images that the gallery holds. */
+  /** The maximum number of images in the gallery. */
   readonly galleryImages: number;
-  /** True when the requests that the cloud gets can be shown. */
+  /** True if the requests to the cloud can be shown. */
   readonly showsRequests: boolean;
 }
 
-/** Says where images go, and what is taken. */
+/** Returns the cloud in use and the limits. */
 @Controller('api/mode')
 export class ModeController {
   constructor(@Inject(CLOUD) private readonly cloud: Cloud) {}

@@ -4,7 +4,7 @@ import { defer, finalize, type Observable } from 'rxjs';
 import { ImageError } from './image-error.js';
 import { WATCHERS } from './limits.js';
 
-/** How far uploads have got on their way from here to the storage. */
+/** Progress of uploads from this server to the storage. */
 @Controller('api/progress')
 export class ProgressController {
   #watchers = 0;
@@ -12,7 +12,7 @@ export class ProgressController {
   constructor(private readonly progress: WxCloudUploadProgress) {}
 
   /**
-   * For an `EventSource`; the ID is the one that the page sends with its form.
+   * Sends the progress to an `EventSource`. The page sends the same ID with its form.
    * @throws {ImageError} `LAB_BUSY`
    */
   @Sse(':id')

@@ -4,8 +4,8 @@ import { createParamDecorator, Logger, type ExecutionContext } from '@nestjs/com
 type Undo = () => unknown;
 
 /**
- * What a request has done so far. When it is answered with an error, or its client goes away before
- * the answer has arrived, all of it is undone, the latest first.
+ * The work of a request so far. If the response is an error, or the client disconnects before the
+ * response has arrived, all of it is undone in reverse order.
  */
 export class RequestWork {
   readonly #controller = new AbortController();
@@ -26,18 +26,18 @@ export class RequestWork {
     else response.once('close', end);
   }
 
-  /** Aborted when the request has failed. */
+  /** Aborts when the request has failed. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Takes note of how to undo something that was just done. */
+  /** Registers a function that undoes a step. */
   done(undo: Undo): void {
     this.#undos.push(undo);
     if (this.#hasFailed) void this.#fail();
   }
 
-  /** Calls a function when the request has been answered, or its client has gone. */
+  /** Calls a function when the response has been sent or the client has disconnected. */
   whenOver(callback: () => void): void {
     if (this.#isOver) callback();
     else this.#callbacks.push(callback);
@@ -58,7 +58,9 @@ export class RequestWork {
 
 const works = new WeakMap<ServerResponse, RequestWork>();
 
-/** The {@link RequestWork} of a request: the same one for its interceptors and its handler. */
+/**
+ * Returns the {@link RequestWork} of a request: the same one for its interceptors and its handler.
+ */
 export function workOf(context: ExecutionContext): RequestWork {
   const response = context.switchToHttp().getResponse<ServerResponse>();
   const work = works.get(response) ?? new RequestWork(response);
@@ -66,7 +68,7 @@ export function workOf(context: ExecutionContext): RequestWork {
   return work;
 }
 
-/** Gives a handler the {@link RequestWork} of its request. */
+/** Injects the {@link RequestWork} of the request into a handler. */
 export const Work = createParamDecorator((_: unknown, context: ExecutionContext) => {
   return workOf(context);
 });

@@ -5,16 +5,16 @@ import { Gallery } from './gallery.js';
 import { ImageRequests } from './image-requests.js';
 import { IMAGE_FOLDERS } from './limits.js';
 
-/** One request that the cloud got while an image was stored. */
+/** A request that the cloud received while an image was stored. */
 interface RequestView extends Pick<
   CloudRequest,
   'operation' | 'method' | 'requestBytes' | 'responseBytes' | 'durationMs' | 'status'
 > {
-  /** Who has sent it: this application, or a page straight from its browser. */
+  /** The sender: this application, or a page directly from its browser. */
   readonly sender: 'application' | 'browser';
 }
 
-/** The requests to the cloud: bytes go to it and come from it, all else is done by file ID. */
+/** Shows the requests to the cloud: only they carry bytes, everything else uses file IDs. */
 @Controller('api/requests')
 export class RequestsController {
   constructor(
@@ -23,7 +23,7 @@ export class RequestsController {
   ) {}
 
   /**
-   * The requests that storing an image and its thumbnail took, the oldest first.
+   * Returns the requests that stored an image and its thumbnail, oldest first.
    * @throws {ImageError} `IMAGE_UNKNOWN`
    */
   @Get()

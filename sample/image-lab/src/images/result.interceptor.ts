@@ -10,8 +10,9 @@ import { ImagesService, type ResultView } from './images.service.js';
 import { workOf } from './request-work.js';
 
 /**
- * Takes what `WxCloudReplyInterceptor` has stored into the gallery, so it has to be outside of it.
- * When this fails, that one removes the file, as it does whenever the answer does not arrive.
+ * Adds the file that `WxCloudReplyInterceptor` has stored to the gallery; it must therefore run
+ * outside of that one. If this fails, that interceptor deletes the file, as it does whenever the
+ * response does not arrive.
  */
 @Injectable()
 export class ResultInterceptor implements NestInterceptor<WxCloudReply, ResultView> {

@@ -1,6 +1,6 @@
 import { ImageError } from './image-error.js';
 
-/** Lets so many tasks run at once; the others wait in order, so many of them at most. */
+/** Limits the number of concurrent tasks and of waiting ones; tasks wait in order. */
 export class Slots {
   readonly #waiting = new Set<() => void>();
   readonly #longestQueue: number;
@@ -12,8 +12,8 @@ export class Slots {
   }
 
   /**
-   * Runs a task when there is room for it.
-   * @throws {ImageError} `LAB_BUSY`, and as {@link enter} does
+   * Runs a task when a slot is free.
+   * @throws {ImageError} `LAB_BUSY`, and the errors of {@link enter}
    */
   async run<Result>(task: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
     const leave = await this.enter(signal);
@@ -25,9 +25,8 @@ export class Slots {
   }
 
   /**
-   * Waits for room, which is taken until the function that it gives is called.
-   * @throws {ImageError} `LAB_BUSY` when too many wait already; the signal's reason when that is
-   * aborted
+   * Waits for a slot, and returns a function that releases it.
+   * @throws {ImageError} `LAB_BUSY` if too many are waiting; if the signal aborts, its reason
    */
   async enter(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();

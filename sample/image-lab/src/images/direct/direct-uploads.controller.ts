@@ -6,12 +6,12 @@ import { Work, type RequestWork } from '../request-work.js';
 import { DirectUploadsService } from './direct-uploads.service.js';
 import { readUploadRequest } from './read-upload-request.js';
 
-/** Uploads whose bytes do not come through here: the page posts them to the storage itself. */
+/** Uploads whose bytes bypass this server: the page posts them directly to the storage. */
 @Controller('api/direct-uploads')
 export class DirectUploadsController {
   constructor(private readonly uploads: DirectUploadsService) {}
 
-  /** Hands out the form for one file. */
+  /** Creates the form for one file. */
   @Post()
   async open(
     @Body() body: unknown,
@@ -20,7 +20,7 @@ export class DirectUploadsController {
     return this.uploads.open(readUploadRequest(body), work);
   }
 
-  /** Called when the form was posted: checks what has arrived, and takes it into the gallery. */
+  /** Checks an upload after its form was posted, and adds it to the gallery. */
   @Post('confirm')
   @HttpCode(200)
   async confirm(

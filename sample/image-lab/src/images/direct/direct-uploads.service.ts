@@ -7,7 +7,7 @@ import type { RequestWork } from '../request-work.js';
 import { PendingUploads } from './pending-uploads.js';
 import type { UploadRequest } from './read-upload-request.js';
 
-/** Hands out forms for the storage, and checks what comes of them. */
+/** Creates forms for direct uploads and checks the uploaded files. */
 @Injectable()
 export class DirectUploadsService {
   constructor(
@@ -16,7 +16,7 @@ export class DirectUploadsService {
     private readonly pending: PendingUploads,
   ) {}
 
-  /** A form for one file, at a path that nobody else has. */
+  /** Creates a form for one file, at a unique path. */
   async open(
     { name, contentType, extension }: UploadRequest,
     { signal }: RequestWork,
@@ -25,13 +25,13 @@ export class DirectUploadsService {
     const { ticket: _, ...form } = await this.pending.open(toDisplayName(name), () =>
       this.storage.createUploadForm(UPLOADED_FOLDER, { contentType, extension, signal }),
     );
-    // The ticket stays here, beside the form's name: the client has no need of it.
+    // The ticket stays on the server: the client does not need it.
     return form;
   }
 
   /**
-   * Takes a file into the gallery, or removes it when it is refused.
-   * @throws {ImageError} `UPLOAD_UNKNOWN`, and as {@link ImagesService.add} does
+   * Adds a file to the gallery, or deletes it if it is refused.
+   * @throws {ImageError} `UPLOAD_UNKNOWN`, and the errors of {@link ImagesService.add}
    */
   async confirm(fileId: string, work: RequestWork): Promise<ImageView> {
     const { name, ticket } = this.pending.take(fileId);

@@ -9,14 +9,14 @@ import { Gallery } from '../gallery.js';
 import { ImageError } from '../image-error.js';
 import { OPEN_FORMS } from '../limits.js';
 
-/** What became of a form so far. */
+/** The state of a form. */
 type UploadState = 'open' | 'confirming' | 'confirmed';
 
-/** The facts that confirming an upload needs. */
+/** The facts that are needed to confirm an upload. */
 export interface ExpectedUpload {
-  /** The name of its file, for people. */
+  /** The display name of the file. */
   readonly name: string;
-  /** The form's ticket: with it, a file that breaks a rule is deleted. */
+  /** The form's ticket, which permits deleting a file that breaks a rule. */
   readonly ticket: string | undefined;
 }
 
@@ -26,18 +26,18 @@ interface PendingUpload extends ExpectedUpload {
 }
 
 /**
- * How long after its form has expired a file may still be on its way: the storage looks at the time
- * when it begins.
+ * The time after a form's expiry in which its upload may still be running: the storage checks the
+ * expiry only at the start.
  */
 const GRACE_MS = 60_000;
 
-/** No form is remembered for longer, whatever end it names. */
+/** The maximum time for which a form is kept, whatever its expiry. */
 const LONGEST_FORM_MS = 3_600_000;
 
 /**
- * The forms that were handed out and can still be posted. When one has expired, its file is removed
- * unless the gallery has it: it was never confirmed, was refused, or came once more after its image
- * was deleted.
+ * The forms that can still be posted. When a form has expired, its file is deleted unless it is in
+ * the gallery: it was never confirmed, was refused, or was uploaded again after its image was
+ * deleted.
  */
 @Injectable()
 export class PendingUploads implements BeforeApplicationShutdown, OnApplicationShutdown {
@@ -50,7 +50,7 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
   ) {}
 
   /**
-   * Has a form made, and remembers it with the name of the file it is for.
+   * Creates a form, and stores it with the name of its file.
    * @throws {ImageError} `LAB_BUSY`
    */
   async open(name: string, makeForm: () => Promise<WxCloudUploadForm>): Promise<WxCloudUploadForm> {
@@ -68,7 +68,7 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
   }
 
   /**
-   * Begins to confirm an upload, which {@link settle} ends.
+   * Starts to confirm an upload; {@link settle} ends this.
    * @throws {ImageError} `UPLOAD_UNKNOWN`
    */
   take(fileId: string): ExpectedUpload {
@@ -84,20 +84,20 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
   }
 
   /**
-   * The upload is confirmed, or open again: as long as its form is good, another file can be posted
-   * with it.
+   * Ends a confirmation: the upload is confirmed, or open again. While its form is valid, another
+   * file can be posted with it.
    */
   settle(fileId: string, state: Exclude<UploadState, 'confirming'>): void {
     const upload = this.#uploads.get(fileId);
     if (upload !== undefined) upload.state = state;
   }
 
-  /** Nobody can confirm anything any more. */
+  /** Deletes the files of all pending forms, because they can no longer be confirmed. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.#removeUnwanted([...this.#uploads.keys()]);
   }
 
-  /** The server takes no requests any more, so that no timer can be added. */
+  /** Stops the timers. The server accepts no more requests, so none can be added. */
   onApplicationShutdown(): void {
     for (const { timer } of this.#uploads.values()) clearTimeout(timer);
     this.#uploads.clear();
@@ -116,7 +116,7 @@ export class PendingUploads implements BeforeApplicationShutdown, OnApplicationS
   async #expire(fileId: string): Promise<void> {
     const upload = this.#uploads.get(fileId);
     if (upload?.state === 'confirming') {
-      // Its request decides; whatever it leaves is looked at again.
+      // The running request decides; afterwards the file is checked again.
       upload.timer = this.#startTimer(fileId, GRACE_MS);
       return;
     }

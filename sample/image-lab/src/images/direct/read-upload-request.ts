@@ -1,7 +1,7 @@
 import { ImageError } from '../image-error.js';
 import { CONTENT_TYPES } from '../limits.js';
 
-/** The usual extensions of the types that are taken. */
+/** The usual extensions of the accepted types. */
 const EXTENSIONS: Readonly<Record<(typeof CONTENT_TYPES)[number], string>> = {
   'image/png': 'png',
   'image/jpeg': 'jpg',
@@ -10,20 +10,23 @@ const EXTENSIONS: Readonly<Record<(typeof CONTENT_TYPES)[number], string>> = {
   'image/avif': 'avif',
 };
 
-/** The file that a client wants to upload by itself. */
+/** A file that a client wants to upload directly. */
 export interface UploadRequest {
-  /** Its name, for people. */
+  /** The display name. */
   readonly name: string;
   /**
-   * The type it is stored with; undefined when the client names none that is taken. Its content
-   * decides later on.
+   * The type with which it is stored; undefined if the client names no accepted type. The content
+   * is checked later.
    */
   readonly contentType: string | undefined;
   /** The usual extension of that type. */
   readonly extension: string | undefined;
 }
 
-/** Reads `{ name, contentType? }`. @throws {ImageError} `UPLOAD_INVALID` */
+/**
+ * Reads `{ name, contentType? }`.
+ * @throws {ImageError} `UPLOAD_INVALID`
+ */
 export function readUploadRequest(body: unknown): UploadRequest {
   const { name, contentType } = (body ?? {}) as Partial<Record<string, unknown>>;
   if (typeof name !== 'string' || name === '') {

@@ -10,7 +10,7 @@ import type { Operation } from './operation.js';
 import { drawWatermark } from './draw-watermark.js';
 
 /**
- * How results are encoded: as what they came from, unless that is slow to write or knows few
+ * The encoding of results by source format: the same one, unless it is slow to encode or has few
  * colours.
  */
 const ENCODINGS: Readonly<Record<ImageFormat, 'png' | 'jpeg' | 'webp'>> = {
@@ -21,7 +21,7 @@ const ENCODINGS: Readonly<Record<ImageFormat, 'png' | 'jpeg' | 'webp'>> = {
   heif: 'webp',
 };
 const EXTENSIONS = { png: 'png', jpeg: 'jpg', webp: 'webp' } as const;
-/** What a rotation uncovers; JPEG has no transparency. */
+/** The background that a rotation uncovers; JPEG has no transparency. */
 const UNCOVERED = {
   png: { r: 0, g: 0, b: 0, alpha: 0 },
   webp: { r: 0, g: 0, b: 0, alpha: 0 },
@@ -29,7 +29,7 @@ const UNCOVERED = {
 } as const;
 
 /**
- * Makes a new image of one; metadata such as a place is not taken over.
+ * Makes a new image from one. Metadata such as a location is not copied.
  * @throws {ImageError} `IMAGE_UNREADABLE`, `IMAGE_PIXELS_EXCEEDED`
  */
 export async function applyOperation(bytes: Buffer, operation: Operation): Promise<EncodedImage> {

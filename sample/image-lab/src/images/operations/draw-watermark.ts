@@ -9,8 +9,7 @@ const WHITE = '#ffffff';
 const BLACK = '#000000';
 
 /**
- * Draws a text, white with a soft shadow, to be laid over an image; it is never larger than the
- * image.
+ * Draws a text as an overlay for an image: white with a soft shadow, never larger than the image.
  */
 export async function drawWatermark(
   watermark: Watermark,
@@ -57,10 +56,10 @@ const CLEAR = { r: 0, g: 0, b: 0, alpha: 0 };
 interface TextParts {
   readonly text: string;
   readonly color: string;
-  /** From 0 to 1. */
+  /** The opacity, from 0 to 1. */
   readonly alpha: number;
   readonly letterPx: number;
-  /** The image's width: a longer text is wrapped. */
+  /** The image's width; longer text is wrapped. */
   readonly width: number;
 }
 
@@ -81,7 +80,7 @@ async function drawText({ text, color, alpha, letterPx, width }: TextParts): Pro
     .toBuffer();
 }
 
-/** The text comes from the client, and Pango reads markup. */
+/** Escapes markup: the text comes from the client, and Pango parses markup. */
 function escapeMarkup(text: string): string {
   return text
     .replaceAll('&', '&amp;')

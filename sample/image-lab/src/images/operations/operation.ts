@@ -1,10 +1,10 @@
-/** Where a watermark goes. */
+/** The positions of a watermark. */
 export const POSITIONS = ['southeast', 'southwest', 'northeast', 'northwest', 'centre'] as const;
 
-/** Where a watermark goes. */
+/** The position of a watermark. */
 type Position = (typeof POSITIONS)[number];
 
-/** What can be done with an image, with all its options. */
+/** An operation on an image, with all its options. */
 export type Operation =
   | { readonly name: 'grayscale' }
   | { readonly name: 'blur'; readonly sigma: number }
@@ -12,16 +12,16 @@ export type Operation =
   | { readonly name: 'rotate'; readonly degrees: number }
   | Watermark;
 
-/** A text across the image. */
+/** A text on the image. */
 export interface Watermark {
   readonly name: 'watermark';
-  /** What it says. */
+  /** The text. */
   readonly text: string;
-  /** Where it is. */
+  /** The position. */
   readonly position: Position;
-  /** Percent of the image's width that a letter is high. */
+  /** The height of a letter in percent of the image's width. */
   readonly sizePercent: number;
-  /** Percent; 100 hides what is below. */
+  /** The opacity in percent; 100 is opaque. */
   readonly opacityPercent: number;
 }
 

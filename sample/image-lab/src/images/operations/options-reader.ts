@@ -1,15 +1,18 @@
 import { ImageError } from '../image-error.js';
 
-/** The number of characters that are quoted of an unknown name. */
+/** The number of characters of an unknown name that a message quotes. */
 const LONGEST_NAME = 80;
 
-/** What a number may be. */
+/** The range of a number. */
 interface Bounds {
   readonly min: number;
   readonly max: number;
 }
 
-/** An object that is neither null nor a list. @throws {ImageError} `OPERATION_INVALID` */
+/**
+ * Reads an object; null and lists are refused.
+ * @throws {ImageError} `OPERATION_INVALID`
+ */
 export function readObject(name: string, value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
     return value as Readonly<Record<string, unknown>>;
@@ -28,7 +31,7 @@ export class OptionsReader {
     this.#unread = new Map(Object.entries(options));
   }
 
-  /** Called when all options of the operation are read: there must be no others. */
+  /** Checks that there are no other options, after all have been read. */
   assertAllRead(): void {
     const [name] = this.#unread.keys();
     if (name === undefined) return;
@@ -56,7 +59,7 @@ export class OptionsReader {
     throw invalid(name, `one of ${choices.join(', ')}`);
   }
 
-  /** A text on one line, without the blanks around it. */
+  /** Reads a single-line text and trims it. */
   line(name: string, longest: number): string {
     const value = this.#take(name);
     const text = typeof value === 'string' ? value.trim() : '';

@@ -23,9 +23,9 @@ const READERS: Readonly<Record<OperationName, (options: OptionsReader) => Operat
 };
 
 /**
- * Reads what a request for an operation asks for: every option is required, none unknown. Its
- * `fileId` is read by a pipe.
- * @throws {ImageError} `OPERATION_INVALID` naming the member
+ * Reads the operation of a request: all options are required, unknown ones are refused. A pipe
+ * reads the `fileId`.
+ * @throws {ImageError} `OPERATION_INVALID`; the message names the member
  */
 export function readOperation(body: unknown): Operation {
   const { fileId: _, operation, options = {}, ...unknown } = readObject('The body', body);
