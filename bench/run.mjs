@@ -33,7 +33,7 @@ const cases = CASES.filter(({ name }) => isChosen(name));
 const contestantsOf = ({ contestants }) =>
   contestants.filter(name => values.contestant?.includes(name) ?? true);
 
-/** Round by round, so that what else the machine does befalls all contestants alike. */
+/** Measures round by round, so that other load on the machine affects all contestants equally. */
 async function runCase(one, tools) {
   const contestants = contestantsOf(one);
   const measured = Object.fromEntries(contestants.map(name => [name, []]));

@@ -1,4 +1,4 @@
-// The suite in every combination of Nest, Node, adapter and module system.
+// Runs the suite for all combinations of Nest, Node, adapter and module system.
 import { execFile } from 'node:child_process';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,10 +9,13 @@ import { runAll } from './support/run-all.mjs';
 
 const run = promisify(execFile);
 const HERE = fileURLToPath(new URL('.', import.meta.url));
-/** A combination takes about ten seconds; one that hangs is stopped. */
+/** The timeout of a combination, which usually takes about ten seconds. */
 const LONGEST_RUN_MS = 120_000;
 
-/** Each Nest, its platform packages, and those of them without upload interceptors of Nest's. */
+/**
+ * The versions of Nest, with their platform packages and those without Nest's own upload
+ * interceptors.
+ */
 const NESTS = [
   {
     nest: '11.1.0',
@@ -41,12 +44,12 @@ const NESTS = [
     more: { '@fastify/multipart': '10.1.9', '@nestjs/swagger': '12.0.2' },
   },
 ];
-/** As an application may bring its own dispatcher. */
+/** The versions of undici for dispatchers of the application. */
 const UNDICIS = { 'undici-7': 'npm:undici@7.30.2', 'undici-8': 'npm:undici@8.12.4' };
 const MODULE_SYSTEMS = [
   { modules: 'ESM', file: 'esm.mjs' },
   { modules: 'CommonJS', file: 'commonjs.cjs' },
-  // As on AWS Lambda; Nest 12 is ES modules only. `commonjs.cjs` looks at which build comes.
+  // As on AWS Lambda; Nest 12 has ES modules only. `commonjs.cjs` checks which build is loaded.
   {
     modules: 'CommonJS without require(esm)',
     file: 'commonjs.cjs',
@@ -55,7 +58,7 @@ const MODULE_SYSTEMS = [
   },
 ];
 
-/** A folder with one Nest and the tarball installed, and the suite beside them. */
+/** Installs one version of Nest and the tarball in a folder, and copies the suite to it. */
 async function installApplication(workplace, tarball, { nest, platforms, more = {} }) {
   const folder = join(workplace, `nest-${nest}`);
   await mkdir(folder);
@@ -114,7 +117,7 @@ function combinationsOf(entry, folder, binaries) {
   );
 }
 
-/** Runs the suite in all combinations, or in those of one Nest, and gives what came of each. */
+/** Runs the suite in all combinations, or in those of one Nest, and returns the results. */
 export async function runMatrix({ workplace, tarball, binaries, nest = '' }) {
   const combinations = [];
   for (const entry of NESTS.filter(candidate => candidate.nest.startsWith(nest))) {

@@ -1,6 +1,6 @@
-// Projects as `nest new` makes them, with the package installed: they compile, run the chapter
+// Projects as created by `nest new`, with the package installed. They compile, run the chapter
 // "Testing your application" and their own tests, start with the quick start of the README, and
-// take an upload.
+// receive an upload.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LONGEST_START_MS = 60_000;
 const PAUSE_MS = 50;
 
-/** Each project, how it is tested, and the versions of Node that its own tools run on. */
+/** The projects, with their test commands and the versions of Node that their tools support. */
 const PROJECTS = [
   {
     row: 'nest new 11, CommonJS, Jest',
@@ -54,7 +54,7 @@ async function installProject(workplace, tarball, { folder, binary }) {
   return copy;
 }
 
-/** Puts the code of the chapter where it says. */
+/** Writes the code of the chapter to the files that it names. */
 async function addTests(copy, { isCommonJs = false, configuration }) {
   const blocks = await readCodeBlocks(join(ROOT, 'docs/testing.md'));
   const photos = [...blocks].filter(([name]) => name.startsWith('photos.'));
@@ -77,7 +77,7 @@ async function freePort() {
   return port;
 }
 
-/** Starts a program and resolves with its first lines, up to one that fits. */
+/** Starts a program and resolves with its first lines, up to one that matches. */
 async function startProgram(copy, binary, args, { env = {}, ready }) {
   const child = spawn(binary.path, args, {
     cwd: copy,
@@ -106,7 +106,7 @@ async function stop({ child }) {
   await ended;
 }
 
-/** The quick start of the README, with an emulator and a port of its own. */
+/** Runs the quick start of the README with a separate emulator and port. */
 async function runQuickStart(copy, binary) {
   const blocks = await readCodeBlocks(join(ROOT, 'README.md'));
   await writeFile(join(copy, 'src/app.module.ts'), blocks.get('app.module.ts'));
@@ -138,7 +138,7 @@ async function useApplication(copy, binary, port) {
   }
 }
 
-/** Nest says that the application has started before it listens. */
+/** Waits for the port, because Nest reports the start before it listens. */
 async function untilListening(port) {
   const latestMs = Date.now() + LONGEST_START_MS;
   while (!(await isListening(port))) {
@@ -189,7 +189,7 @@ async function runProject(copy, project, binary) {
   return { passed, failed };
 }
 
-/** Runs the projects, each with some of these versions of Node, and gives what came of each. */
+/** Runs the projects, each with some of these versions of Node, and returns the results. */
 export async function runProjects({ workplace, tarball, binaries, nest = '' }) {
   const results = [];
   for (const project of PROJECTS.filter(({ folder }) => folder.startsWith(`nest-${nest}`))) {

@@ -1,4 +1,4 @@
-// The packed package in fresh applications and projects. See README.md.
+// Runs the packed package in fresh applications and projects. See README.md.
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ const { values: only } = parseArgs({
   options: { nest: { type: 'string' }, node: { type: 'string' }, part: { type: 'string' } },
 });
 
-/** A table for each part, what failed below it, and whether nothing did. */
+/** Prints a table for each part with the failures below it, and returns true if there are none. */
 function print(results) {
   const table = {};
   for (const { row, column, passed, failed } of results) {

@@ -1,4 +1,4 @@
-// A consumer that is type-checked, all declarations included, with each TypeScript and resolution.
+// Type-checks a consumer, including all declarations, with each TypeScript and resolution.
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,7 @@ const SOURCE = fileURLToPath(new URL('types/application.ts', import.meta.url));
 const COMPILERS = ['5.4', '5.7', '5.9', '6.0', '7.0'];
 const upTo = last => version => Number(version) <= last;
 
-/** Settings of a project, the kind of its source, and the compilers that know them. */
+/** The settings of a project, the kind of its source, and the compilers that support them. */
 const RESOLUTIONS = [
   { module: 'commonjs', moduleResolution: 'node10', kind: 'ts', knows: upTo(5.9) },
   { module: 'node16', moduleResolution: 'node16', kind: 'cts' },
@@ -66,7 +66,7 @@ async function check(folder, version, { module, moduleResolution, kind }) {
   }
 }
 
-/** Type-checks the consumer in all combinations, and gives what came of each. */
+/** Type-checks the consumer in all combinations, and returns the results. */
 export async function checkTypes({ workplace, tarball }) {
   const folder = await installConsumer(workplace, tarball);
   return runAll(

@@ -1,6 +1,6 @@
-// Writes the public surface of each entry into api/, as API Extractor sees it in the built
-// declarations: docs/decisions/0020-an-api-report-in-git.md. With `--check` nothing in api/ is
-// changed; a difference is printed and ends in exit code 1.
+// Writes the public surface of each entry to api/, as API Extractor sees it in the built
+// declarations: docs/decisions/0020-an-api-report-in-git.md. With `--check`, api/ is not changed;
+// the differences are printed, and the exit code is 1 if there are any.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,7 @@ const COMPILER_OPTIONS = {
 
 const silent = { default: { logLevel: 'none' } };
 
-/** Its own advice is to copy a temporary file. */
+/** Messages that are not printed: their advice is to copy a temporary file. */
 const TOLD_OTHERWISE = [ConsoleMessageId.Preamble, ConsoleMessageId.ApiReportNotCopied];
 
 function configOf({ name, types }, reportTempFolder) {
@@ -52,7 +52,8 @@ function configOf({ name, types }, reportTempFolder) {
       },
       apiReport: {
         enabled: true,
-        // Types that exported ones refer to are part of the surface, even if their names are not exported.
+        // Types that exported ones refer to are part of the surface, even if they are not exported
+        // by name.
         includeForgottenExports: true,
         reportFileName: name,
         reportFolder: REPORTS,

@@ -1,7 +1,7 @@
-// Leaves in dist/ the declarations that the package's entries lead to, and gives each file a twin
-// for CommonJS (`.d.cts`): docs/decisions/0016-es-modules-and-commonjs.md. The compiler writes down
-// every declaration of every file; most are for other folders of lib/ only, and lead to types of
-// dependencies. The declaration maps, which lead editors to lib/, follow the lines that are left.
+// Keeps in dist/ only the declarations that the package's entries need, and adds a CommonJS twin
+// (`.d.cts`) of each file: docs/decisions/0016-es-modules-and-commonjs.md. The compiler writes all
+// declarations of every file; most are internal to lib/ and refer to types of dependencies. The
+// declaration maps, which lead editors to lib/, are adapted to the remaining lines.
 import { readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,7 +21,7 @@ const specifierOf = (file, from) => {
   return isOwn(path) ? path : `./${path}`;
 };
 
-/** A file of declarations: what it imports, declares and exports, by name. */
+/** Reads a file of declarations: its imports, declarations and exports, by name. */
 function read(file) {
   const text = readFileSync(file, 'utf8');
   const { module, program, comments, errors } = parseSync(file, text);
@@ -40,7 +40,7 @@ function read(file) {
   return { file, imports, statements, map, exports: module.staticExports.flatMap(e => e.entries) };
 }
 
-/** A declaration with the comment before it, the names it declares, and the words it uses. */
+/** Reads a declaration with the comment before it, its declared names, and the words it uses. */
 function statementOf(node, text, comments) {
   const declaration = node.declaration ?? node;
   const declared = declaration.declarations?.map(({ id }) => id.name) ?? [declaration.id.name];
@@ -65,7 +65,7 @@ function moduleOf(file) {
   return known;
 }
 
-/** The file that declares what `file` exports as `name`, and its name there, if it does. */
+/** Finds the file that declares what `file` exports as `name`, and the name there. */
 function findOrigin(file, name) {
   const entries = moduleOf(file).exports;
   const own = entries.find(({ exportName }) => exportName.name === name);
@@ -84,7 +84,7 @@ function originOf(specifier, from, name) {
   return origin;
 }
 
-/** The part that is kept: statements and imported names, by the file. */
+/** The kept part: statements and imported names by file. */
 const kept = new Map();
 function keepIn(file) {
   const known = kept.get(file) ?? { statements: new Set(), imported: new Map() };
@@ -113,7 +113,7 @@ function keep({ file, name }) {
   for (const [, specifier, used] of inline) keep(originOf(specifier, file, used));
 }
 
-/** The statements `keyword { … } from '…'` of names, grouped by where they come from. */
+/** Creates the statements `keyword { … } from '…'` for names, grouped by module. */
 function lines(keyword, names) {
   const groups = new Map();
   for (const { from, name, as, isType } of names) {
@@ -141,7 +141,7 @@ function importsOf(file, imported) {
   );
 }
 
-/** The kept text of a file, and the line of the compiler's text that each of its lines was. */
+/** Creates the kept text of a file, and the original line of each of its lines. */
 function textOf(file, { statements, imported }) {
   const inOrder = moduleOf(file).statements.filter(statement => statements.has(statement));
   const declarations = inOrder.map(({ text }) =>
@@ -160,14 +160,14 @@ function textOf(file, { statements, imported }) {
   };
 }
 
-/** The compiler's map of a file, for those of its lines that are left. */
+/** Creates the map of a file for its kept lines. */
 function mapOf(file, lineNumbers) {
   const { map } = moduleOf(file);
   const positions = decode(map.mappings);
   return { ...map, mappings: encode(lineNumbers.map(line => positions[line] ?? [])) };
 }
 
-/** An entry is a list of names. */
+/** Reads the exports of an entry, which is a list of names. */
 function exportsOf(entry) {
   const reExports = moduleOf(entry).exports.filter(({ moduleRequest }) => moduleRequest !== null);
   const names = reExports.map(({ moduleRequest, importName, exportName, isType }) => {
@@ -205,7 +205,7 @@ const all = readdirSync(DIST, { recursive: true, withFileTypes: true });
 for (const { parentPath, name } of all.filter(entry => /\.d\.ts(\.map)?$/.test(entry.name))) {
   if (!written.has(join(parentPath, name.replace(/\.map$/, '')))) rmSync(join(parentPath, name));
 }
-// The longest paths first, as a folder is empty only after those in it.
+// The longest paths first, because a folder is empty only after its subfolders are deleted.
 const folders = all.filter(entry => entry.isDirectory()).map(e => join(e.parentPath, e.name));
 for (const folder of folders.toSorted((a, b) => b.length - a.length)) {
   if (readdirSync(folder).length === 0) rmdirSync(folder);

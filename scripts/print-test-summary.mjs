@@ -1,9 +1,9 @@
-// Prints "N passed, N failed, N skipped", added up over the JSON results of Jest whose files are named on the
-// command line. A suite that could not run counts as one failure, and so does a result that is missing. Exits with 1
-// when a command ran no test or anything failed.
+// Prints "N passed, N failed, N skipped", the sum over the JSON results of Jest named on the
+// command line. A suite that could not run, or a missing result, counts as one failure. Exits with
+// 1 if a command ran no test or anything failed.
 import { readFileSync } from 'node:fs';
 
-/** Reads a result; undefined when the test command ended before Jest wrote one. */
+/** Reads a result; returns undefined if the test command ended before Jest wrote one. */
 function readResult(file) {
   const text = readFileSync(file, 'utf8').trim();
   return text === '' ? undefined : JSON.parse(text);

@@ -1,6 +1,6 @@
-// The next release, from what CHANGELOG.md has under "Unreleased": docs/decisions/0018-releases.md.
+// Prepares the next release from "Unreleased" in CHANGELOG.md: docs/decisions/0018-releases.md.
 //
-//   node scripts/release.mjs --dry-run [patch|minor|major]   says what would happen, and changes nothing
+//   node scripts/release.mjs --dry-run [patch|minor|major]   prints the changes without making them
 //   node scripts/release.mjs [patch|minor|major]             writes the version and the date
 //
 // It works in the current folder and needs no network.
@@ -8,7 +8,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const BUMPS = ['patch', 'minor', 'major'];
-/** The least bump for a section of the changelog, from 1.0.0 on; before, `major` is a minor one. */
+/**
+ * The minimum bump for a section of the changelog, from 1.0.0 on; before that, `major` is a minor
+ * bump.
+ */
 const SECTION_BUMPS = {
   Removed: 'major',
   Added: 'minor',
@@ -38,7 +41,7 @@ const isFirst = !/^## \[\d/m.test(changelog);
 const needed = neededBump();
 const version = nextVersion();
 
-/** The lines under "Unreleased", from the first section on. */
+/** Reads the lines under "Unreleased", from the first section on. */
 function readUnreleased() {
   const [, text = ''] = /^## \[Unreleased\]\n(.*?)(?=^## \[|(?![^]))/ms.exec(changelog) ?? [];
   const start = text.search(/^### /m);
@@ -56,7 +59,7 @@ function neededBump() {
   return BUMPS[Math.max(...titles.map(title => BUMPS.indexOf(SECTION_BUMPS[title])))];
 }
 
-/** The first release has the version that package.json names. */
+/** Returns the next version; the first release has the version in package.json. */
 function nextVersion() {
   if (isFirst) return manifest.version;
   const [major, minor, patch] = manifest.version.split('.').map(Number);
@@ -69,7 +72,7 @@ function nextVersion() {
   return bump === 'minor' ? `${major}.${minor + 1}.0` : `${major}.${minor}.${patch + 1}`;
 }
 
-/** The things that a release needs and that are not there. */
+/** Returns the requirements of a release that are not met. */
 function missing() {
   const members = ['repository', 'homepage', 'bugs'].filter(member => !(member in manifest));
   const marked = ['README.md', 'README.zh-CN.md', 'SECURITY.md', 'CONTRIBUTING.md'].filter(file =>
@@ -113,7 +116,7 @@ writeFileSync(
     )
     .trimEnd() + '\n',
 );
-// As text, so that nothing but the version changes.
+// As text, so that only the version changes.
 for (const file of ['package.json', 'package-lock.json']) {
   const text = readFileSync(file, 'utf8');
   const from = `"name": "${manifest.name}",`;

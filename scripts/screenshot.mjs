@@ -10,11 +10,11 @@ import sharp from 'sharp';
 const ROOT = new URL('../', import.meta.url);
 const FOLDER = new URL('docs/images/', ROOT);
 const VIEWPORT = { width: 1280, height: 800 };
-/** Pixels; they are in the package, so they are to be small. */
+/** The width in pixels. The pictures are part of the package, so they must be small. */
 const PICTURE_WIDTH = 960;
 const LANGUAGES = ['en', 'zh-CN'];
 const SCHEMES = ['light', 'dark'];
-/** Bytes a second of the upload that is seen under way. */
+/** The rate in bytes per second of the upload that the picture shows. */
 const SLOW = 80_000;
 const SHOWN_PERCENT = 55;
 
@@ -65,7 +65,7 @@ async function openPage(language, colorScheme) {
   return page;
 }
 
-/** Adds the samples, and an image made of one. Gives the version of the page. */
+/** Adds the samples and an image made from one. Returns the version of the page. */
 async function fillGallery() {
   const page = await openPage('en', 'light');
   await page.locator('[data-part=allSamples]').click();
@@ -78,7 +78,7 @@ async function fillGallery() {
   return script.split('/')[2];
 }
 
-/** With an upload under way, which is cancelled again. */
+/** Takes a picture during an upload, which is cancelled afterwards. */
 async function takePicture(language, colorScheme) {
   const page = await openPage(language, colorScheme);
   await page.waitForFunction(
@@ -105,7 +105,7 @@ async function takePicture(language, colorScheme) {
     .toFile(fileURLToPath(new URL(name, FOLDER)));
 }
 
-/** The page lets nothing be evaluated inside it, so that it is asked again and again. */
+/** Waits by polling, because the page forbids evaluating code inside it. */
 async function untilShown(page) {
   const bar = page.locator('.upload progress').first();
   for (;;) {
@@ -114,7 +114,7 @@ async function untilShown(page) {
   }
 }
 
-/** An image of some hundred kilobytes, so that its upload is under way for seconds. */
+/** Creates an image of some hundred kilobytes, so that its upload takes seconds. */
 async function makePhoto() {
   const drawing = fileURLToPath(new URL('sample/image-lab/public/samples/lake.svg', ROOT));
   const buffer = await sharp(drawing).resize(2800).png({ compressionLevel: 1 }).toBuffer();

@@ -1,9 +1,10 @@
-// The long tests, one after the other; all of them run, also when one fails. What stands behind `--` goes to Jest.
+// Runs the long tests one after the other, even if one fails. Arguments behind `--` are passed to
+// Jest.
 import { spawnSync } from 'node:child_process';
 
 const JEST = ['--no-warnings', '--experimental-vm-modules', 'node_modules/jest/bin/jest.js'];
 
-/** The npm scripts beside Jest's tests. */
+/** The npm scripts that run besides Jest's tests. */
 const SCRIPTS = [['compat'], ['soak'], ['bench', '--', '--smoke']];
 
 const runs = [

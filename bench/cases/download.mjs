@@ -2,7 +2,7 @@ import { Program } from '../support/processes.mjs';
 
 const MIB = 1024 * 1024;
 
-/** A large file into a local one. */
+/** Downloads of a large file to a local one. */
 export const DOWNLOAD = {
   name: '1 GB download to a file, one stream',
   contestants: ['undici', 'ours'],

@@ -4,7 +4,7 @@ import { Program } from '../support/processes.mjs';
 const LATENCY = { apiMs: 50, objectMs: 20 };
 const BYTES = 64 * 1024;
 
-/** One form of 20 files where the cloud takes its time, beside a form with one of them. */
+/** One form with 20 files to a slow cloud, compared with a form with one of them. */
 export const FORM_OF_FILES = {
   name: 'one form of 20 × 64 KiB, API 50 ms, COS 20 ms',
   contestants: ['ours', 'ours-declared', 'memory', 'node-sdk', 'multer-s3'],
@@ -33,7 +33,7 @@ export const FORM_OF_FILES = {
   },
 };
 
-/** Links in a process of their own; `ours` gathers them, `one by one` is what happens without. */
+/** Links in a separate process: `ours` batches the calls, `one by one` makes a call for each. */
 export const LINKS = {
   name: '1,000 links at once, API 50 ms',
   contestants: ['ours', 'one by one'],

@@ -2,7 +2,7 @@ import { measureUploads } from './uploads.mjs';
 
 const KB = 1_000;
 const MB = 1_000_000;
-/** What one point of a plot moves, in bytes, as far as whole files allow. */
+/** The number of bytes per point of a plot, rounded to whole files. */
 const PER_POINT = 1_000 * MB;
 const MOST_FILES = 3_000;
 
@@ -20,7 +20,7 @@ const point = (x, bytes, parallel) => ({
 const CONCURRENCY = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const SIZES = [KB, 10 * KB, 100 * KB, MB, 10 * MB, 100 * MB, 1_000 * MB];
 
-/** Throughput and memory as the number of uploads at once grows, and as files grow. */
+/** Throughput and memory by the number of concurrent uploads, and by file size. */
 export const SCALING = [
   {
     file: 'scaling-concurrency.svg',
@@ -39,7 +39,7 @@ export const SCALING = [
 /** The contestants of the plots. */
 export const SCALED = ['raw', 'ours', 'ours-declared'];
 
-/** One plot's data: for every contestant a list of points. */
+/** Measures the data of one plot: a list of points for each contestant. */
 export async function measureScaling({ points }, tools) {
   const series = Object.fromEntries(SCALED.map(name => [name, []]));
   for (const { x, ...upload } of points) {

@@ -6,7 +6,7 @@ const PIECE_BYTES = 65_536;
 const DELIMITER = Buffer.from('\r\n------WebKitFormBoundary7MA4YWxkTrZu0gWW');
 const ONE_LETTER = Buffer.from(`\r\n--${'a'.repeat(70)}`);
 
-/** What a client may send, each with the delimiter that it has chosen for it. */
+/** Contents that a client may send, each with the delimiter that it has chosen for it. */
 const DATA = {
   random: [randomBytes(PIECE_BYTES), DELIMITER],
   'last byte': [DELIMITER.subarray(-1), DELIMITER],
@@ -21,7 +21,7 @@ const DATA = {
   'lines of text': ['the quick brown fox jumps over\r\n', DELIMITER],
 };
 
-/** busboy's search, which Nest's Express adapter brings. */
+/** Loads busboy's search, which Nest's Express adapter uses. */
 function loadStreamSearch() {
   const steps = ['@nestjs/platform-express', 'multer', 'busboy', 'streamsearch'];
   const file = steps.reduce(
@@ -34,7 +34,7 @@ function loadStreamSearch() {
 const StreamSearch = loadStreamSearch();
 const SHORT = Buffer.from('\r\n--');
 
-/** Where each finds a delimiter; -1 for nowhere. */
+/** The searches: each returns the position of the delimiter, or -1 if there is none. */
 const SEARCHES = {
   'lib/multipart': (data, delimiter) => data.indexOf(delimiter),
   busboy: (data, delimiter) => {
@@ -51,7 +51,9 @@ const SEARCHES = {
   },
 };
 
-/** Throughput of one kind of data. A search that finds what is not there, or not what is, would be fast. */
+/**
+ * Measures the throughput for one kind of data. Checks the results too: a wrong search may be fast.
+ */
 function measureSearch(search, [fill, delimiter], times) {
   const data = Buffer.alloc(PIECE_BYTES, fill);
   const ending = Buffer.concat([data, delimiter]);
@@ -64,7 +66,9 @@ function measureSearch(search, [fill, delimiter], times) {
   return (times * PIECE_BYTES) / 1_000 / (performance.now() - startMs);
 }
 
-/** The search for the delimiter by itself, in pieces as they come from a connection, in MB/s. */
+/**
+ * The search for the delimiter alone, in chunks of the size that a connection delivers, in MB/s.
+ */
 export const SEARCH = {
   name: 'search for the delimiter, MB/s',
   contestants: Object.keys(SEARCHES),

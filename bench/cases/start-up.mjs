@@ -12,7 +12,10 @@ async function startOnce(contestant) {
   return ms;
 }
 
-/** Imports and module initialisation, beside those of a bare Nest application in turn; and what comes with the package. */
+/**
+ * Imports and module initialisation, compared with a bare Nest application in turn, and the size of
+ * the installed package.
+ */
 export const START_UP = {
   name: 'start-up over a bare Nest application',
   contestants: ['ours', 'node-sdk'],

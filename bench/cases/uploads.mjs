@@ -14,7 +14,7 @@ const ALL = [
   'multer-s3',
 ];
 
-/** Uploads of one size, a number at a time; `count` of them a round. */
+/** Uploads of one size and concurrency, `count` of them per round. */
 export const UPLOADS = [
   { name: '100 MB, one at a time', bytes: 100 * MB, parallel: 1, count: 12, warmUp: 2 },
   { name: '50 MB, 16 at a time', bytes: 50 * MB, parallel: 16, count: 48, warmUp: 2 },
@@ -22,7 +22,10 @@ export const UPLOADS = [
   { name: '4 KiB, 32 at a time', bytes: 4 * KIB, parallel: 32, count: 6_000, warmUp: 3_000 },
 ].map(one => ({ ...one, contestants: ALL, measure: measureUploads }));
 
-/** Data that multipart parsers find hard: the byte that the boundary ends with, at which their search cannot skip far. */
+/**
+ * Data that is slow for multipart parsers: the last byte of the boundary, at which their search
+ * cannot skip far.
+ */
 export const HARD_UPLOADS = {
   name: '100 MB of one byte value, one at a time',
   bytes: 100 * MB,
@@ -34,7 +37,7 @@ export const HARD_UPLOADS = {
   measure: measureUploads,
 };
 
-/** One contestant in one round. */
+/** Measures one contestant in one round. */
 export async function measureUploads(contestant, upload, { cloud, load, isSmoke, execArgv }) {
   const { bytes, parallel, fill } = upload;
   const count = isSmoke ? Math.min(upload.count, parallel) : upload.count;
@@ -67,7 +70,7 @@ export async function measureUploads(contestant, upload, { cloud, load, isSmoke,
   }
 }
 
-/** A contestant that loses files would be fast. */
+/** Checks that all files arrived, because losing some would be fast. */
 async function assertArrived(contestant, cloud, { count, bytes }) {
   const { objects, bytes: arrived } = await cloud.ask('counts');
   const expected =

@@ -1,4 +1,5 @@
-// What `ours-declared` does, by hand and without a check of anything: what Nest, its parser and undici take by themselves.
+// The same as `ours-declared`, written by hand without any checks: the time that Nest, its parser
+// and undici take.
 import { FilesInterceptor } from '@nestjs/platform-express';
 import { callbackify } from 'node:util';
 import { Agent, request } from 'undici';
@@ -32,7 +33,7 @@ function toForm(link, stream, size) {
   return { headers, body: join() };
 }
 
-/** See above. */
+/** Starts the contestant. */
 export function start(cloud) {
   const dispatcher = new Agent();
   const store = callbackify(async (incoming, { stream }) => {

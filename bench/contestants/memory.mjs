@@ -1,10 +1,11 @@
-// What the usual tutorial does: files in memory, then axios and form-data, one file after the other.
+// The way of the usual tutorials: files in memory, then axios and form-data, one file after the
+// other.
 import { FilesInterceptor } from '@nestjs/platform-express';
 import axios from 'axios';
 import FormData from 'form-data';
 import { answerFor, LIMITS, startNest } from './nest.mjs';
 
-/** See above. */
+/** Starts the contestant. */
 export async function start(cloud) {
   const { data: token } = await axios.post(`${cloud}/cgi-bin/stable_token`, {});
   const storeOne = async ({ buffer }) => {

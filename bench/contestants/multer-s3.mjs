@@ -1,10 +1,10 @@
-// multer-s3 with the AWS SDK v3: what streams elsewhere, against a counter in the shape of S3.
+// multer-s3 with the AWS SDK v3, a streaming alternative, against a counter with the API of S3.
 import { S3Client } from '@aws-sdk/client-s3';
 import { FilesInterceptor } from '@nestjs/platform-express';
 import multerS3 from 'multer-s3';
 import { declaredSizeOf, LIMITS, startNest } from './nest.mjs';
 
-/** See above. */
+/** Starts the contestant. */
 export function start(cloud) {
   const s3 = new S3Client({
     endpoint: cloud,
@@ -18,7 +18,7 @@ export function start(cloud) {
     key: (_request, _file, callback) => callback(null, `bench/${crypto.randomUUID()}`),
   });
   const interceptor = FilesInterceptor('file', 100, { storage, limits: LIMITS });
-  // It does not know the size of what it has sent in parts.
+  // multer-s3 does not know the size of multipart uploads.
   const store = (_files, request) => ({ size: declaredSizeOf(request) });
   return startNest({ interceptor, store });
 }

@@ -1,7 +1,10 @@
 import { Controller, Module, Post, Req, UploadedFiles, UseInterceptors } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-/** A Nest application on Express with one route for files; `store` gives what is answered for them and their request. */
+/**
+ * Starts a Nest application on Express with one route for files. `store` returns the response for
+ * the files and their request.
+ */
 export async function startNest({ interceptor, imports = [], store }) {
   class BenchController {
     create(files, request) {
@@ -21,16 +24,16 @@ export async function startNest({ interceptor, imports = [], store }) {
   return { url: await app.getUrl(), close: () => app.close() };
 }
 
-/** What every contestant answers. */
+/** The response of every contestant. */
 export function answerFor(files) {
   return { size: files.reduce((sum, { size }) => sum + size, 0) };
 }
 
-/** What the load generator says of the sizes of its files. */
+/** Reads the sizes of the files, as declared by the load generator. */
 export function declaredSizeOf({ headers }) {
   const sizes = String(headers['x-file-size']).split(',');
   return sizes.reduce((sum, size) => sum + Number(size), 0);
 }
 
-/** More than any case sends. */
+/** Limits above what any case sends. */
 export const LIMITS = { fileSize: 2 * 1024 ** 3, files: 100 };

@@ -1,4 +1,4 @@
-// @cloudbase/node-sdk, with the file in a temporary file.
+// The SDK @cloudbase/node-sdk, with a temporary file.
 import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { FilesInterceptor } from '@nestjs/platform-express';
 import { answerFor, LIMITS, startNest } from './nest.mjs';
 import { createSdk } from './node-sdk.mjs';
 
-/** See above. */
+/** Starts the contestant. */
 export async function start(cloud) {
   const sdk = createSdk(cloud);
   const dest = mkdtempSync(join(tmpdir(), 'wx-cloud-bench-'));

@@ -1,9 +1,9 @@
-// @cloudbase/node-sdk, with the file in memory.
+// The SDK @cloudbase/node-sdk, with the file in memory.
 import { FilesInterceptor } from '@nestjs/platform-express';
 import cloudbase from '@cloudbase/node-sdk';
 import { answerFor, LIMITS, startNest } from './nest.mjs';
 
-/** An SDK that talks to the cloud of the benchmark. */
+/** Creates an SDK for the cloud of the benchmark. */
 export function createSdk(cloud) {
   return cloudbase.init({
     env: 'bench',
@@ -13,7 +13,7 @@ export function createSdk(cloud) {
   });
 }
 
-/** See above. */
+/** Starts the contestant. */
 export function start(cloud) {
   const sdk = createSdk(cloud);
   const store = async files => {

@@ -1,4 +1,4 @@
-// The framework's floor: Nest parses the form, and the file is thrown away.
+// The framework's own cost: Nest parses the form, and the file is discarded.
 import { FilesInterceptor } from '@nestjs/platform-express';
 import { answerFor, LIMITS, startNest } from './nest.mjs';
 
@@ -14,7 +14,7 @@ const discard = {
   _removeFile: (_request, _file, callback) => callback(null),
 };
 
-/** See above. */
+/** Starts the contestant. */
 export function start() {
   const interceptor = FilesInterceptor('file', 100, { storage: discard, limits: LIMITS });
   return startNest({ interceptor, store: answerFor });

@@ -1,7 +1,7 @@
-// This package, where the client declares the size of its file.
+// This package, with clients that declare the size of the file.
 import { startWith } from './ours.mjs';
 
-/** See above. */
+/** Starts the contestant. */
 export function start(cloud) {
   return startWith(cloud, { declaredSize: { header: 'x-file-size' } });
 }

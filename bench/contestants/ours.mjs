@@ -1,8 +1,8 @@
-// This package, as it is by default.
+// This package with its defaults.
 import { WxCloudFilesInterceptor, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
 import { answerFor, LIMITS, startNest } from './nest.mjs';
 
-/** Starts it with more options of the interceptor. */
+/** Starts the package with additional options of the interceptor. */
 export function startWith(cloud, options) {
   const module = WxCloudStorageModule.forRoot({
     env: 'bench',
@@ -14,7 +14,7 @@ export function startWith(cloud, options) {
   return startNest({ interceptor, imports: [module], store: answerFor });
 }
 
-/** See above. */
+/** Starts the contestant. */
 export function start(cloud) {
   return startWith(cloud, {});
 }

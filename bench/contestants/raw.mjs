@@ -1,9 +1,9 @@
-// The ceiling: Node's http server pipes the request's body to undici, with its length, as it is.
+// The upper limit: Node's HTTP server pipes the request body unchanged to undici, with its length.
 import { createServer } from 'node:http';
 import { Agent, request } from 'undici';
 import { declaredSizeOf } from './nest.mjs';
 
-/** See above. */
+/** Starts the contestant. */
 export async function start(cloud) {
   const dispatcher = new Agent();
   const server = createServer(async (incoming, outgoing) => {

@@ -1,4 +1,4 @@
-// The application of a contestant, in a process of its own.
+// The application of a contestant, in a separate process.
 import 'reflect-metadata';
 import { answerQuestions, readParameters } from '../support/processes.mjs';
 import { usageAnswers } from '../support/usage.mjs';

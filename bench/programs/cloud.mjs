@@ -1,5 +1,6 @@
-// The cloud of the benchmark: WeChat's API, COS, the admin API of CloudBase and an S3, as far as uploads and downloads need
-// them. It only counts bytes, so that it is never the bottleneck; latency can be added.
+// The cloud of the benchmark: WeChat's API, COS, the admin API of CloudBase and an S3, as far as
+// uploads and downloads need them. It only counts bytes, so that it is never the bottleneck.
+// Latency can be added.
 import { createServer } from 'node:http';
 import { answerQuestions } from '../support/processes.mjs';
 
@@ -31,7 +32,7 @@ async function readJson(request) {
   return text === '' ? {} : JSON.parse(text);
 }
 
-/** Counts a body, and answers when all of it is there. */
+/** Counts a body, and responds at its end. */
 function count(request, answer) {
   request.on('data', piece => {
     counts.bytes += piece.byteLength;
@@ -83,7 +84,7 @@ async function answerApi(request, response, path) {
 
 const xml = (root, inner) => `<?xml version="1.0" encoding="UTF-8"?><${root}>${inner}</${root}>`;
 
-/** S3: one request for small objects; for larger ones a start, parts, and an end. */
+/** Responds as S3: one request for small objects; a start, parts and an end for larger ones. */
 function answerS3(request, response, query) {
   const isStart = request.method === 'POST' && query.has('uploads');
   const isEnd = request.method === 'POST' && query.has('uploadId');
@@ -104,7 +105,7 @@ function answerS3(request, response, query) {
   });
 }
 
-/** `/object/<bytes>` has so many bytes. */
+/** Responds to `/object/<bytes>` with that many bytes. */
 function answerObject(request, response, path) {
   const size = Number(path.split('/').at(-1).split('-')[0]);
   response.writeHead(200, { 'content-length': size, 'content-type': 'application/octet-stream' });

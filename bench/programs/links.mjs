@@ -1,4 +1,4 @@
-// Asks for temporary links: through the service, or one call each.
+// Requests temporary links: through the service, or with one call each.
 import { request } from 'undici';
 import { answerQuestions, readParameters } from '../support/processes.mjs';
 import { openStorage } from './storage.mjs';

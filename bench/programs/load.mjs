@@ -1,5 +1,5 @@
-// The load generator: sends forms as browsers write them, and measures how long each takes. The bytes of a form are made once
-// and sent as they are, so that it takes as little as possible of the processor that the contestants need.
+// The load generator: sends forms as browsers write them, and measures the time of each. The bytes
+// of a form are created once and sent unchanged, to leave the processor to the contestants.
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'undici';
 import { answerQuestions } from '../support/processes.mjs';
@@ -9,10 +9,16 @@ const BLOCK = randomBytes(1024 * 1024);
 const LARGEST_FETCH_BYTES = 1024 * 1024;
 const dispatcher = new Agent();
 
-/** Uploads are pictures more often than not; the detector finds them sooner than bytes that are of no type. */
+/**
+ * The beginning of a JPEG: most uploads are pictures, and their type is detected faster than an
+ * unknown one.
+ */
 const JPEG = [0xff, 0xd8, 0xff, 0xe0, 0, 0x10, 0x4a, 0x46, 0x49, 0x46, 0];
 
-/** A form of `files` files that begin as a picture does, each of random bytes or of one byte value. */
+/**
+ * Creates a form with `files` files that begin like a JPEG, filled with random bytes or one byte
+ * value.
+ */
 function makeForm({ bytes, files, fill }) {
   const file = Buffer.alloc(bytes, fill ?? BLOCK);
   file.set(JPEG);
@@ -43,7 +49,10 @@ async function sendOnce(url, form, { bytes, files }) {
   return performance.now() - startMs;
 }
 
-/** With `fetch`, as clients do; it copies a body first, so that large ones go without it. */
+/**
+ * Sends a request with `fetch`, as clients do. Larger bodies are sent without it, because it copies
+ * a body first.
+ */
 async function send(url, options) {
   if (options.body.byteLength <= LARGEST_FETCH_BYTES) {
     const answer = await fetch(url, options);

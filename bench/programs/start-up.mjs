@@ -1,4 +1,4 @@
-// Starts an application once, and tells how long that took from the first import on.
+// Starts an application once, and reports the time from the first import on.
 const startMs = performance.now();
 const [, , contestant] = process.argv;
 await import('reflect-metadata');

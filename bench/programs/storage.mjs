@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WxCloudStorageModule, WxCloudStorageService } from 'nestjs-wx-cloud-storage';
 
-/** The service of an application without HTTP, on the cloud of the benchmark. */
+/** Creates the service of an application without HTTP, on the cloud of the benchmark. */
 export async function openStorage(cloud, options = {}) {
   class StorageModule {}
   Module({

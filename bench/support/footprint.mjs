@@ -4,7 +4,10 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** How many packages a package brings at run time, without itself and its peers, and how much they take on the disk. */
+/**
+ * Counts the runtime dependencies of a package, without itself and its peers, and their size on
+ * disk.
+ */
 function footprintOf(folder) {
   const found = new Map();
   const visit = from => {
@@ -21,7 +24,7 @@ function footprintOf(folder) {
   return { packages: found.size, megabytes: bytes / 1e6 };
 }
 
-/** The footprint of this package, and of one that the benchmark installs. */
+/** The footprints of this package and of one that the benchmark installs. */
 export const FOOTPRINTS = {
   ours: () => footprintOf(ROOT),
   'node-sdk': () => footprintOf(join(ROOT, 'bench/node_modules/@cloudbase/node-sdk')),
@@ -35,7 +38,7 @@ function resolve(from, name) {
   }
 }
 
-/** Without what is installed inside of it, which is counted by itself. */
+/** Measures a folder without nested packages, which are counted separately. */
 function sizeOf(folder) {
   return readdirSync(folder, { withFileTypes: true })
     .filter(({ name }) => name !== 'node_modules')

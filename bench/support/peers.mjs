@@ -4,14 +4,17 @@ import { fileURLToPath } from 'node:url';
 
 const FOLDER = fileURLToPath(new URL('..', import.meta.url));
 
-/** Installs what the package is measured beside, by the lock file here, unless it is there. None of it runs a script. */
+/**
+ * Installs the packages to compare with, from the lock file in this folder, unless they are
+ * installed. Their scripts do not run.
+ */
 export function installPeers() {
   if (existsSync(new URL('../node_modules/multer-s3', import.meta.url))) return;
   const options = ['--ignore-scripts', '--no-audit', '--no-fund'];
   execFileSync('npm', ['ci', ...options], { cwd: FOLDER, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** Contestants that need nothing but the repository itself. */
+/** The contestants that need only this repository. */
 export const OWN = [
   'raw',
   'noop',

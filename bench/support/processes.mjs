@@ -1,14 +1,16 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A program in a process of its own, which answers questions one at a time. */
+/** A program in a separate process, which answers questions one at a time. */
 export class Program {
   #child;
   #last = Promise.resolve();
-  /** What it told once it was ready. */
+  /** The data that it sent when it was ready. */
   ready;
 
-  /** Starts `bench/programs/<name>.mjs` with parameters that it reads by {@link readParameters}. */
+  /**
+   * Starts `bench/programs/<name>.mjs` with parameters, which it reads by {@link readParameters}.
+   */
   static async start(name, parameters = {}, execArgv = []) {
     const program = new Program();
     const url = new URL(`../programs/${name}.mjs`, import.meta.url);
@@ -17,7 +19,7 @@ export class Program {
     return program;
   }
 
-  /** Asks it something; rejects with its own error. */
+  /** Sends a question and returns the answer; rejects with the error of the program. */
   async ask(question, parameters) {
     const answer = this.#last.then(async () => {
       this.#child.send({ question, parameters });
@@ -27,7 +29,7 @@ export class Program {
     return answer;
   }
 
-  /** Ends it, and waits for that. */
+  /** Stops the program and waits until it has ended. */
   async stop() {
     if (this.#child.exitCode !== null || !this.#child.connected) return;
     const ended = once(this.#child, 'exit');
@@ -53,12 +55,15 @@ export class Program {
   }
 }
 
-/** What the program was started with. */
+/** Reads the parameters of the program. */
 export function readParameters() {
   return JSON.parse(process.argv[2]);
 }
 
-/** Tells that the program is ready, and answers questions by name from then on; ends with the one who asks. */
+/**
+ * Reports that the program is ready, and answers questions by name from then on. Ends with the
+ * parent process.
+ */
 export function answerQuestions(ready, answers, close = () => {}) {
   process.on('message', async ({ question, parameters }) => {
     try {

@@ -1,9 +1,9 @@
-/** The middle value. */
+/** Returns the median. */
 export function median(values) {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 }
 
-/** Median, least and greatest of every figure of several rounds. */
+/** Returns median, minimum and maximum of each figure of several rounds. */
 export function summarize(rounds) {
   return Object.fromEntries(
     Object.keys(rounds[0]).map(figure => {
@@ -14,7 +14,7 @@ export function summarize(rounds) {
   );
 }
 
-/** A summary in words. */
+/** Formats a summary. */
 export function show({ median: middle, min, max }) {
   const digits = Math.abs(middle) >= 100 ? 0 : Math.abs(middle) >= 10 ? 1 : 2;
   const format = value => value.toFixed(digits);

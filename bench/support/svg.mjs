@@ -1,4 +1,5 @@
-// Plots without a library: two panels with a logarithmic axis each, readable in light and dark pages.
+// Plots without a library: two panels with a logarithmic axis each, readable on light and dark
+// pages.
 const WIDTH = 760;
 const PANEL = { left: 64, width: 660, height: 190 };
 const TOPS = [68, 316];
@@ -15,7 +16,7 @@ const format = value => {
   return value < 1_000 ? String(value) : `${scaled}${unit}`;
 };
 
-/** A round number at or above a value. */
+/** Returns a round number that is at least `value`. */
 function ceiling(value) {
   const step = 10 ** Math.floor(Math.log10(value));
   return Math.ceil(value / step) * step;
@@ -49,7 +50,7 @@ function drawPanel({ series, figure, top, axis }) {
   return [title, ...lines, ...ticks, label, ...curves].join('\n');
 }
 
-/** Throughput above, memory below. */
+/** Draws throughput above and memory below. */
 export function drawScaling({ name, axis, series }) {
   const panels = ['MB/s', 'memory over idle MiB'].map((figure, index) =>
     drawPanel({ series, figure, axis, top: TOPS[index] }),

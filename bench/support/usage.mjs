@@ -1,6 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-/** Processor time and memory of this process. Linux keeps the peak of the resident memory, and can start it anew. */
+/**
+ * Processor time and memory of this process. Linux records the peak of the resident memory and can
+ * reset it.
+ */
 export const usageAnswers = {
   resetPeak: () => {
     writeFileSync('/proc/self/clear_refs', '5');

@@ -7,7 +7,7 @@ const storage = require('nestjs-wx-cloud-storage');
 const emulator = require('nestjs-wx-cloud-storage/emulator');
 const { runChecks } = require('./suite/run-checks.cjs');
 
-// Where Node cannot require ES modules, the package's CommonJS build has to come.
+// Node must load the CommonJS build where it cannot require ES modules.
 const wanted = process.features.require_module ? /\.js$/ : /\.cjs$/;
 const found = require.resolve('nestjs-wx-cloud-storage');
 if (!wanted.test(found)) throw new Error(`require() gave ${found}`);

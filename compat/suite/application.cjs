@@ -1,6 +1,7 @@
 'use strict';
 
-// What the checks are made with. Modules are handed in (`modules`), because how they are loaded differs.
+// Tools for the checks. Modules are parameters (`modules`), because they are loaded in different
+// ways.
 const { connect } = require('node:net');
 const { setTimeout: delay } = require('node:timers/promises');
 
@@ -12,7 +13,7 @@ exports.PNG = Buffer.from(
 exports.pngOfSize = size =>
   Buffer.concat([exports.PNG, Buffer.alloc(size - exports.PNG.length, 7)]);
 
-/** Waits until a condition holds, and fails when it does not within five seconds. */
+/** Waits until a condition holds; fails after five seconds. */
 exports.until = async (condition, what) => {
   for (const endMs = Date.now() + 5_000; Date.now() < endMs; await delay(5)) {
     if (await condition()) return;
@@ -27,7 +28,7 @@ exports.decorate = (type, name, { method = [], parameters = [] }) => {
   for (const decorator of method) decorator(type.prototype, name, descriptor);
 };
 
-/** A controller of one route `POST /`: `handle` gets what `parameters` decorate. */
+/** Creates a controller with one route `POST /`: `handle` receives what `parameters` decorate. */
 exports.controllerOf = ({ common }, { interceptors, guards = [], parameters = [], handle }) => {
   class CheckController {
     create(...given) {
@@ -42,7 +43,7 @@ exports.controllerOf = ({ common }, { interceptors, guards = [], parameters = []
   return CheckController;
 };
 
-/** Starts the emulator and an application with it as its cloud; runs `work`; closes both. */
+/** Starts the emulator and an application that uses it; runs `work`; closes both. */
 exports.withApplication = async (
   modules,
   { controllers = [], imports, options, configure },
@@ -91,7 +92,10 @@ exports.postForm = async (url, parts) => {
   return { status: response.status, body: body === '' ? undefined : JSON.parse(body) };
 };
 
-/** Sends the first bytes of a form with one file over a socket of its own, for the check to go on with. */
+/**
+ * Sends the first bytes of a form with one file over a separate socket, which the check continues
+ * to use.
+ */
 exports.openForm = (url, { file, bytes }) => {
   const head = '--b\r\ncontent-disposition: form-data; name="photo"; filename="a.png"\r\n\r\n';
   const body = Buffer.concat([Buffer.from(head), file, Buffer.from('\r\n--b--\r\n')]);

@@ -1,6 +1,6 @@
 'use strict';
 
-// What a handler takes and gives besides forms: file IDs, answers, served files, the progress of an upload.
+// Inputs and outputs of handlers besides forms: file IDs, replies, served files, upload progress.
 const assert = require('node:assert/strict');
 const { controllerOf, decorate, PNG, withApplication } = require('./application.cjs');
 
@@ -16,14 +16,17 @@ const postJson = async (url, value) => {
   return { status: response.status, bytes, json: () => JSON.parse(String(bytes)) };
 };
 
-/** An application whose only route answers with what `handle` returns, through a reply interceptor. */
+/**
+ * Runs `work` on an application whose only route returns the result of `handle` through a reply
+ * interceptor.
+ */
 const withReply = (modules, { options, handle }, work) => {
   const interceptors = [modules.storage.WxCloudReplyInterceptor(options)];
   const controllers = [controllerOf(modules, { interceptors, handle })];
   return withApplication(modules, { controllers }, work);
 };
 
-/** A route that serves `fileId`; it is set once a file is stored. */
+/** Creates a route that serves `fileId`, which is set after a file was stored. */
 const servingController = ({ common }, subject) => {
   class ServingController {
     serve(request, response) {

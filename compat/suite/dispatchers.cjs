@@ -1,6 +1,6 @@
 'use strict';
 
-// Dispatchers of the application's own undici, whichever it has.
+// Dispatchers of the application's own undici, in several versions.
 const assert = require('node:assert/strict');
 const { createServer, request } = require('node:http');
 const { connect } = require('node:net');
@@ -12,7 +12,7 @@ const VERSIONS = parseInt(process.versions.node, 10) < 22 ? [7] : [7, 8];
 const PIECE = Buffer.alloc(65_536, 'piece');
 const PIECES = 32;
 
-/** A proxy that tunnels or forwards, as it is asked to, and counts what it does. */
+/** Starts a proxy that tunnels or forwards, as requested, and counts its requests. */
 const startProxy = async () => {
   const asked = [];
   const server = createServer((incoming, answer) => {
@@ -40,7 +40,7 @@ const startProxy = async () => {
   return { url, asked, close: () => new Promise(resolve => server.close(resolve)) };
 };
 
-/** Streams a file up and down again, and asks for one that is not there. */
+/** Uploads and downloads a file as a stream, and requests a missing one. */
 const roundTrip = (modules, dispatcher) =>
   withApplication(modules, { options: { dispatcher } }, async ({ app }) => {
     const service = app.get(modules.storage.WxCloudStorageService, { strict: false });

@@ -6,10 +6,10 @@ const { readFileSync } = require('node:fs');
 const { join } = require('node:path');
 const { decorate } = require('./application.cjs');
 
-/** The document that is expected of every Swagger. */
+/** The expected document, the same for all versions of Swagger. */
 exports.expected = JSON.parse(readFileSync(join(__dirname, 'openapi.json'), 'utf8'));
 
-/** A controller with a route for each of the decorators; only their documents are looked at. */
+/** Creates a controller with a route for each decorator; only their documents are used. */
 const makeController = ({ common, storage, swagger, wxSwagger }) => {
   class CreatePhotoDto {}
   const fields = CreatePhotoDto.prototype;
@@ -77,7 +77,7 @@ const makeController = ({ common, storage, swagger, wxSwagger }) => {
   return PhotosController;
 };
 
-/** Makes the document: what `expected` has of it. Nothing is listened on. */
+/** Creates the parts of the document that `expected` has, without listening. */
 exports.makeDocument = async modules => {
   const { common, core, swagger, createAdapter } = modules;
   class AppModule {}

@@ -1,4 +1,4 @@
-/** The document that is expected. */
+/** The expected document. */
 export declare const expected: object;
-/** Makes the document with the modules of one Nest. */
+/** Creates the document with the modules of one Nest. */
 export declare function makeDocument(modules: object): Promise<object>;

@@ -1,6 +1,6 @@
 'use strict';
 
-// A request that fails leaves nothing behind, however it ends.
+// Failed requests leave nothing behind, whatever the failure.
 const assert = require('node:assert/strict');
 const { throwError, NEVER, timeout } = require('rxjs');
 const {
@@ -22,7 +22,7 @@ const withFailing = (modules, { before = [], more = {}, options, ...route }, wor
   return withApplication(modules, { controllers: [controller], options: more }, work);
 };
 
-/** One request, its status, and nothing left of it. */
+/** Checks that a request ends with a status and leaves nothing behind. */
 const failsWith = (status, route) => modules =>
   withFailing(modules, route(modules), async ({ cloud, post }) => {
     assert.equal((await post(PHOTO)).status, status);
@@ -36,7 +36,7 @@ const throwing = () => {
 const tooLarge = ({ common }) =>
   new common.ParseFilePipe({ validators: [new common.MaxFileSizeValidator({ maxSize: 10 })] });
 
-/** An interceptor outside ours that gives up early. */
+/** An interceptor outside ours with a short timeout. */
 const timingOut = { intercept: (_, next) => next.handle().pipe(timeout(1_000)) };
 
 exports.checks = {
@@ -130,7 +130,7 @@ exports.checks = {
     }),
 };
 
-/** What holds for the engine alone. */
+/** Checks for the engine only. */
 exports.engineChecks = {
   "the handler throws behind Nest's own interceptor": failsWith(500, modules => ({
     interceptors: [modules.FileInterceptor('photo', { storage: modules.storage.wxCloudUpload() })],

@@ -7,7 +7,7 @@ const uploads = require('./uploads.cjs');
 const failures = require('./failures.cjs');
 const service = require('./service.cjs');
 
-/** Runs every check after the other, and writes one line of JSON with what came of it. */
+/** Runs all checks one after the other, and writes the results as one line of JSON. */
 exports.runChecks = async modules => {
   const warnings = [];
   process.on('warning', warning => void warnings.push(String(warning)));
@@ -17,9 +17,9 @@ exports.runChecks = async modules => {
     ...service.checks,
     ...dispatchers.checks,
     ...bytesOut.checks,
-    // Where this Nest comes with its Swagger.
+    // For versions of Nest that are installed with Swagger.
     ...(modules.swagger && documents.checks),
-    // Nest's own interceptor, where the adapter has one.
+    // For adapters with Nest's own interceptor.
     ...(modules.FileInterceptor && { ...uploads.engineChecks, ...failures.engineChecks }),
   };
   const failed = [];
@@ -31,6 +31,6 @@ exports.runChecks = async modules => {
     }
   }
   const passed = Object.keys(checks).length - failed.length;
-  // A process that has anything open would not end by itself; the runner's time limit finds that.
+  // A process with open handles would not end by itself; the runner's timeout finds that.
   console.log(JSON.stringify({ passed, failed: [...failed, ...warnings] }));
 };

@@ -1,6 +1,6 @@
 'use strict';
 
-// The module and its service, without any form.
+// The module and its service, without forms.
 const assert = require('node:assert/strict');
 const { Readable } = require('node:stream');
 const { controllerOf, withApplication } = require('./application.cjs');
@@ -8,7 +8,7 @@ const { controllerOf, withApplication } = require('./application.cjs');
 const serviceOf = ({ storage }, app, name) =>
   app.get(storage.getWxCloudStorageToken(name), { strict: false });
 
-/** Uploads, looks at, downloads and deletes a file. */
+/** Uploads, reads, downloads and deletes a file. */
 const roundTrip = async service => {
   const { fileId } = await service.upload('a/猫.bin', Readable.from([Buffer.from('ab'), 'c']));
   assert.equal(await service.exists(fileId), true);

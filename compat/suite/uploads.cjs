@@ -1,6 +1,6 @@
 'use strict';
 
-// A form becomes file IDs: what is accepted, what is refused, and how it is handed over.
+// From a form to file IDs: accepted and refused forms, and the values that handlers receive.
 const assert = require('node:assert/strict');
 const { controllerOf, pngOfSize, PNG, until, withApplication } = require('./application.cjs');
 
@@ -19,7 +19,7 @@ const withRoute = (modules, { options, select, ...route }, work) => {
   return withApplication(modules, { controllers: [controller] }, work);
 };
 
-/** `expected` is the status and the code. */
+/** Checks a refusal; `expected` is the status and the code. */
 const assertRefused = ({ status, body }, expected, cloud) => {
   assert.equal(`${status} ${body.errorCode}`, expected);
   assert.equal(cloud.objects.length, 0);
@@ -165,7 +165,7 @@ exports.checks = {
   },
 };
 
-/** Nest's own pipe goes by the content, and what it refuses is removed. */
+/** Checks that Nest's own pipe uses the content, and that a file it refuses is deleted. */
 const checkParseFilePipe = async (modules, select) => {
   const { common } = modules;
   const pipe = new common.ParseFilePipeBuilder()
@@ -189,7 +189,7 @@ const checkParseFilePipe = async (modules, select) => {
 exports.checks["Nest's ParseFilePipe goes by the content, and removes what it refuses"] = modules =>
   checkParseFilePipe(modules);
 
-/** What holds for the engine alone. */
+/** Checks for the engine only. */
 exports.engineChecks = {
   "ParseFilePipe goes by the content behind Nest's own interceptor too": modules => {
     const { storage, FileInterceptor } = modules;

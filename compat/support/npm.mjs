@@ -1,4 +1,4 @@
-// npm and the versions of Node that it brings.
+// Runs npm, and installs the versions of Node that it offers.
 import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
@@ -7,19 +7,22 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const LONGEST_RUN_MS = 600_000;
 
-/** The environment without the caller's own NODE_OPTIONS, and with another Node first, if given. */
+/**
+ * Returns the environment without the caller's NODE_OPTIONS, and with another Node first in PATH,
+ * if given.
+ */
 export function cleanEnvironment(binary = process.execPath) {
   const { NODE_OPTIONS: _ours, ...env } = process.env;
   return { ...env, PATH: `${dirname(binary)}${delimiter}${env.PATH}` };
 }
 
-/** Runs npm in a folder. Its output is part of the error when it fails. */
+/** Runs npm in a folder. The error contains its output if it fails. */
 export async function npm(folder, args, binary) {
   const all = [...args, '--no-audit', '--no-fund', '--loglevel=error'];
   return runIn(folder, 'npm', all, binary);
 }
 
-/** Runs a program in a folder, with all of its output in the error when it fails. */
+/** Runs a program in a folder. The error contains its output if it fails. */
 export async function runIn(folder, program, args, binary) {
   const env = cleanEnvironment(binary);
   const options = { cwd: folder, env, maxBuffer: 64 << 20, timeout: LONGEST_RUN_MS };
@@ -33,7 +36,7 @@ export async function runIn(folder, program, args, binary) {
   }
 }
 
-/** The running Node for its own version, npm's packages of Node for the others. */
+/** Returns the running Node for its own version, and npm's packages of Node for the others. */
 export async function installNodes(workplace, versions) {
   const [own] = process.versions.node.split('.');
   const others = versions.filter(version => version !== own);

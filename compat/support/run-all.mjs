@@ -1,7 +1,7 @@
-/** As many as most machines that run this have cores. */
+/** The number of concurrent checks, as many as most machines here have cores. */
 const AT_ONCE = 2;
 
-/** Runs checks, two at a time, and gives what came of each with its row and column. */
+/** Runs checks, two at a time, and returns their results with row and column. */
 export async function runAll(checks) {
   const waiting = [...checks];
   const results = [];
