@@ -1,5 +1,5 @@
-// The application of the soak, in a process of its own. It tells the runner what it logs, keeps and deletes, and which
-// orphans were reported, and answers questions about what it holds.
+// The application of the soak, in a separate process. It reports to the runner what it logs, keeps
+// and deletes, and the reported orphans, and answers questions about its open resources.
 import 'reflect-metadata';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -68,7 +68,7 @@ app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter()));
 app.use(logRequest);
 await app.listen(0, '127.0.0.1');
 const readStreams = countStreams(app.getHttpServer());
-// Longer than the clients are ever silent, so that they do not use a connection that is being closed.
+// Longer than clients are ever idle, so that none reuses a connection that is being closed.
 app.getHttpServer().keepAliveTimeout = 60_000;
 
 let closing;

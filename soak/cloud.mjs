@@ -1,6 +1,6 @@
-// The cloud of the soak, in a process of its own: the emulator, and faults by a seeded source.
-// Objects are in memory, so that they are stored as soon as they have arrived: on a busy disk one may be stored so late that
-// the application, which no longer waits, has looked for it in vain before.
+// The cloud of the soak, in a separate process: the emulator, with faults from a seeded random
+// source. Objects are in memory, so that they exist as soon as they have been received. On a busy
+// disk, an object could be stored after the application has timed out and looked for it.
 import { createHash } from 'node:crypto';
 import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import { Exchanges } from './cloud/exchanges.mjs';
@@ -12,7 +12,7 @@ const emulator = await startWxCloudEmulator();
 const exchanges = new Exchanges(emulator, new Random(seed));
 await exchanges.shortenKeepAlive();
 
-/** The journal keeps the newest entries only, so it is read again and again. */
+/** The interval of reading the journal, which keeps only the latest entries. */
 const JOURNAL_READ_MS = 250;
 const tookEffect = {};
 let lastEntry;

@@ -9,7 +9,7 @@ const mib = bytes => (bytes / MIB).toFixed(1);
 const memory = ({ heapUsed, external, rss }) =>
   `heap ${mib(heapUsed)}, external ${mib(external)}, resident ${mib(rss)} MiB`;
 
-/** What one soak did, in lines. */
+/** Describes the figures of one soak, in lines. */
 export function describeFigures(record) {
   const { requests, seconds, promised, kept, objects, orphans, faults, figures } = record;
   const count = sum(Object.values(requests).map(sum));
@@ -40,7 +40,7 @@ const show = outcomes =>
     .map(([outcome, count]) => `${outcome}×${count}`)
     .join(' ');
 
-/** How the requests of each kind ended, with a column for each soak. */
+/** Formats the outcomes of the requests by kind, with a column for each soak. */
 export function describeRequests(records) {
   const kinds = [...new Set(records.flatMap(({ expected }) => Object.keys(expected)))];
   const width = Math.max(...kinds.map(kind => kind.length));

@@ -1,11 +1,11 @@
-// The soak: see README.md for what it does and how to read what it prints.
+// The soak. README.md describes what it does and how to read its output.
 import { parseArgs } from 'node:util';
 import { findViolations } from './checks/find-violations.mjs';
 import { describeFigures, describeRequests } from './report.mjs';
 import { Soak } from './soak.mjs';
 
 const ADAPTERS = ['express', 'fastify', 'http2'];
-/** So many violations are printed; the others are counted. */
+/** The maximum number of violations that are printed; the others are counted. */
 const MOST_PRINTED = 20;
 
 const { values } = parseArgs({
@@ -59,7 +59,7 @@ const records = [];
 const broken = [];
 for (const adapter of adapters) {
   const soak = new Soak({ ...options, adapter, seconds: seconds / adapters.length });
-  // A process that ends in the midst, as for want of memory, leaves no record.
+  // A process that is killed, e.g. for lack of memory, leaves no record.
   const record = await soak.run().catch(error => void broken.push({ adapter, error }));
   if (record === undefined) continue;
   for (const line of describeFigures(record)) print(line);

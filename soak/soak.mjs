@@ -8,20 +8,18 @@ import { expectationsOf, kindsOf } from './load/kinds.mjs';
 import { ChildProcess } from './support/processes.mjs';
 import { Random } from './support/random.mjs';
 
-/** Memory is measured once this part of the time is over. */
+/** The part of the time after which memory is measured. */
 const WARM_UP_PART = 0.25;
 const LONGEST_IDLE_WAIT_MS = 30_000;
 const LOOK_MS = 100;
-/**
- * The application has to close within 10 seconds; only one that does not needs longer than this.
- */
+/** The timeout for closing the application, which must close within 10 seconds. */
 const LONGEST_CLOSE_MS = 40_000;
-/** As on a small machine, where what one request can make the process hold matters. */
+/** The heap size, as on a small machine, where the memory held by a single request matters. */
 const HEAP_MIB = 256;
-/** So often in a row everything has to look the same. */
+/** The number of consecutive looks that must be equal. */
 const IDLE_LOOKS = 5;
 
-/** One soak of one adapter: its processes, its clients, and what is found at its end. */
+/** One soak of one adapter: its processes, its clients and its results. */
 export class Soak {
   #options;
   #random;
@@ -39,7 +37,7 @@ export class Soak {
     this.#kinds = kindsOf(options.adapter);
   }
 
-  /** Runs it to its end, and resolves with the record that the checks read. */
+  /** Runs the soak, and resolves with the record for the checks. */
   async run() {
     await this.#start();
     try {
@@ -100,7 +98,7 @@ export class Soak {
     this.#freezer.disconnect();
   }
 
-  /** One request of each kind, so that all code is loaded before anything is counted. */
+  /** Sends one request of each kind, so that all code is loaded before anything is counted. */
   async #firstLight() {
     const [client] = this.#clients;
     const kinds = this.#kinds.all.filter(({ isSlow }) => isSlow !== true);
@@ -127,7 +125,9 @@ export class Soak {
     return { ...end, openStreams };
   }
 
-  /** While the sessions of the clients are still there, as what they have open ends with them. */
+  /**
+   * Waits for the streams while the clients' sessions are still open, because they end with them.
+   */
   async #untilNoStreams() {
     const endMs = performance.now() + LONGEST_IDLE_WAIT_MS;
     for (;;) {
@@ -138,8 +138,8 @@ export class Soak {
   }
 
   /**
-   * Has it close while clients are under way that would hold on for ever; resolves with whether it
-   * did.
+   * Closes the application while active clients would hold on to it forever. Resolves with true if
+   * it closed.
    */
   async #close() {
     const [client] = this.#clients;
@@ -157,7 +157,7 @@ export class Soak {
     return hasClosed;
   }
 
-  /** The application has begun with each request, or has ended it by now. */
+  /** Waits until the application has started, or already ended, each request. */
   async #untilActive(requests) {
     for (;;) {
       const active = new Set(await this.#application.ask('activeIds'));
@@ -166,7 +166,7 @@ export class Soak {
     }
   }
 
-  /** Waits until nothing is under way in any process and nothing changes; no longer than half a minute. */
+  /** Waits until all processes are idle and nothing changes, for half a minute at most. */
   async #untilIdle(isIdle) {
     const endMs = performance.now() + LONGEST_IDLE_WAIT_MS;
     for (let looks = 0, before = ''; ;) {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ConflictException, GoneException, RequestTimeoutException } from '@nestjs/common';
 import { mergeMap, raceWith, throwError, timer } from 'rxjs';
 
-/** How a handler fails when the client asks for it. */
+/** The ways in which a handler fails on the client's request. */
 const FAILURES = {
   throws: () => {
     throw new Error('The handler of the soak throws.');
@@ -21,16 +21,16 @@ const FAILURES = {
   },
 };
 
-/** Gives the result, or fails as the header asks. */
+/** Returns the result, or fails as the header demands. */
 export function giveOrFail(request, response, result) {
   const fail = FAILURES[request.headers['x-soak-fail']];
   return fail === undefined ? result : fail(result, response);
 }
 
-/** How long the impatient interceptor waits. */
+/** The timeout of the impatient interceptor. */
 const PATIENCE_MS = 40;
 
-/** Outside of ours: gives requests up that take long, where the client asks for it. */
+/** An interceptor outside of ours that abandons slow requests if the client asks for it. */
 export class ImpatientInterceptor {
   intercept(context, next) {
     const { headers } = context.switchToHttp().getRequest();

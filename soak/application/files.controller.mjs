@@ -12,7 +12,10 @@ import { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
 import { tell } from '../support/processes.mjs';
 import { decorate, decorateParameters } from './decorate.mjs';
 
-/** Fetches what was stored, and deletes it; the runner learns of every deletion that was begun, and of its success. */
+/**
+ * Reads and deletes stored files. The runner is told about the start and the success of each
+ * deletion.
+ */
 export class FilesController {
   constructor(storage) {
     this.storage = storage;

@@ -1,4 +1,4 @@
-/** Has Fastify take a request that comes from no connection. Bytes are told in Base64. */
+/** Passes a request to Fastify without a connection. Bytes are encoded in Base64. */
 export async function inject(app, { method = 'POST', path, headers, body }) {
   const payload = Buffer.from(body, 'base64');
   const options = { method, url: path, headers, payload };

@@ -1,16 +1,16 @@
 import { tell } from '../support/processes.mjs';
 
-/** The header by which the load generator names its requests. */
+/** The header in which the load generator names its requests. */
 const ID_HEADER = 'x-soak-id';
 
-/** The requests that are under way. */
+/** The running requests. */
 const active = new Set();
 const filesOf = new Map();
 
-/** Names them. */
+/** Lists the running requests. */
 export const listActive = () => [...active];
 
-/** Takes note of the files that a handler has got; what becomes of them is known when the response has ended. */
+/** Registers the files that a handler has received; the end of the response decides about them. */
 export function noteFiles({ headers }, files) {
   filesOf.set(
     headers[ID_HEADER],
@@ -23,10 +23,10 @@ export function noteFiles({ headers }, files) {
 }
 
 /**
- * A middleware of all adapters: tells the runner how every response has ended. The files of one
- * that was given its whole answer while it was open, with a status below 400, are the
- * application's, whether or not the client was there to read it: what stands behind a bridge such
- * as `inject()` does not tell what was sent.
+ * A middleware for all adapters: reports the end of each response to the runner. If the complete
+ * response with a status below 400 was passed on while it was open, its files belong to the
+ * application, even if the client did not read it: behind a bridge such as `inject()`, the sent
+ * bytes are unknown.
  */
 export function logRequest(request, response, next) {
   const id = request.headers[ID_HEADER];

@@ -1,7 +1,7 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** How often garbage is collected for one measurement: what one collection frees may free more in the next. */
+/** The number of garbage collections for one measurement: one may free objects for the next. */
 const COLLECTIONS = 5;
 
 const tally = names => {
@@ -14,18 +14,18 @@ const readTarget = handle => {
   try {
     return readlinkSync(`/proc/self/fd/${handle}`);
   } catch {
-    // The handle of the folder itself is closed by now.
+    // The handle of the folder itself is already closed.
     return '';
   }
 };
 
-/** What the process holds open: resources of the event loop by type, and all file descriptors. */
+/** Lists open resources: those of the event loop by type, and all file descriptors. */
 export function readHandles() {
   const descriptors = readdirSync('/proc/self/fd').length;
   return { ...tally(process.getActiveResourcesInfo()), 'file descriptors': descriptors };
 }
 
-/** Temporary files with a name, and those that have lost it but are open. */
+/** Lists temporary files with a name, and open ones without a name. */
 export function readTemporary(folder) {
   const targets = readdirSync('/proc/self/fd').map(readTarget);
   return {
@@ -34,7 +34,7 @@ export function readTemporary(folder) {
   };
 }
 
-/** Memory once all garbage is gone. */
+/** Measures memory after garbage collection. */
 export async function readMemory() {
   for (let round = 0; round < COLLECTIONS; round += 1) {
     await nextTurn();

@@ -1,4 +1,4 @@
-/** Counts the HTTP/2 streams that a server has open; there are none on a server of HTTP/1.1. */
+/** Counts the open HTTP/2 streams of a server; always 0 for HTTP/1.1. */
 export function countStreams(server) {
   let open = 0;
   server.on('stream', stream => {

@@ -20,11 +20,11 @@ import { decorate, decorateParameters } from './decorate.mjs';
 import { giveOrFail, ImpatientInterceptor } from './failing.mjs';
 import { noteFiles } from './request-log.mjs';
 
-/** Not random to the package, so that the application has to vouch for it. */
+/** A unique path that the package does not recognize as such: the application must vouch for it. */
 const ownPath = () => `own/${randomUUID()}`;
-/** A path with the package's own random ID needs no such word. */
+/** A path with the package's own random ID, which is unique without more ado. */
 const pathOfFile = ({ uuid }) => `fields/${uuid}`;
-/** One that several requests may have: what fails there is left alone. */
+/** A path that several requests may share: failed uploads are not deleted there. */
 const sharedPath = (file, { headers }) => headers['x-soak-path'];
 const limits = { fileSize: 8 * 1024 * 1024 };
 
@@ -62,7 +62,7 @@ const ROUTES = {
   piped: [WxCloudFileInterceptor('file', { limits }), UploadedFile(REFUSING_PIPE)],
 };
 
-/** Uploads by every interceptor: a route for each. */
+/** Uploads through every interceptor, a route for each. */
 export class UploadController {
   answer(given, request, response) {
     const files = given.fileId === undefined ? Object.values(given).flat() : [given];

@@ -1,10 +1,13 @@
 import { pathOf } from '../support/paths.mjs';
 import { findMixedUpPaths } from './shared-paths.mjs';
 
-/** How long before its report a clean-up may have begun: the 10 seconds that it has, and some for a busy machine. */
+/**
+ * The maximum time between the start of a clean-up and its report: its 10 seconds, and some for a
+ * busy machine.
+ */
 const LONGEST_CLEANUP_MS = 11_000;
 
-/** Files that are missing, changed, or left behind. */
+/** Finds files that are missing, changed or left behind. */
 export function findMisplacedFiles(record) {
   const { kept, objects, orphans, shared, promised } = record;
   const sharedByPath = new Map(shared.map(use => [use.path, use]));
@@ -42,7 +45,7 @@ function checkKept({ id, fileId, fate, sha256, contentType }, object) {
   ];
 }
 
-/** A client has read a success to its end, so the application has sent it to its end. */
+/** Checks that the application has sent a success to its end if a client has read it to its end. */
 function checkPromise({ id, fileId }, requests) {
   if (requests.some(request => request?.id === id)) return [];
   return [`${fileId} was promised to request ${id}, which the application did not complete`];

@@ -1,18 +1,18 @@
-/** What a client was told, what the application told, and what was found at the end of one soak. */
+/** The observations of the clients and of the application, and the state at the end of one soak. */
 export interface SoakRecord {
   readonly adapter: string;
   readonly faultShare: number;
-  /** How often requests of each kind ended in which way. */
+  /** The number of requests by kind and outcome. */
   readonly requests: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** The ways in which they may end. */
+  /** The permitted outcomes by kind. */
   readonly expected: Readonly<Record<string, readonly (number | string)[]>>;
-  /** The newest request of each kind and way, in words. */
+  /** The latest request by kind and outcome, in words. */
   readonly examples: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  /** Requests that were given another content than was stored. */
+  /** Requests that returned other content than was stored. */
   readonly mismatches: readonly { readonly id: string; readonly fileId: string }[];
-  /** Files of answers with success that a client has read to their end. */
+  /** Files in successful responses that a client has read to their end. */
   readonly promised: readonly { readonly id: string; readonly fileId: string }[];
-  /** Files of answers with success that the application has sent to their end. */
+  /** Files in successful responses that the application has sent to their end. */
   readonly kept: readonly {
     readonly id: string;
     readonly fileId: string;
@@ -20,28 +20,31 @@ export interface SoakRecord {
     readonly contentType: string;
     readonly fate: 'kept' | 'deleting' | 'deleted';
   }[];
-  /** Paths at which several requests have stored. */
+  /** Paths at which several requests have stored files. */
   readonly shared: readonly {
     readonly path: string;
-    /** All requests that were to store there. */
+    /** All requests with this path. */
     readonly requests: readonly string[];
-    /** What they sent, by its SHA-256. */
+    /** The SHA-256 of their contents. */
     readonly contents: readonly string[];
-    /** Those whose answers with success the application has sent. */
+    /** The requests whose successful responses the application has sent. */
     readonly answered: readonly {
       readonly id: string;
       readonly fileId: string;
       readonly contentType: string;
     }[];
   }[];
-  /** How often the application was frozen, and with how many forms that were half received. */
+  /** The number of freezes, and of forms that were half received. */
   readonly freezes: {
-    /** False when the run was to have none. @defaultValue true */
+    /**
+     * False if the run was meant to have none.
+     * @defaultValue true
+     */
     readonly isWanted?: boolean;
     readonly count: number;
     readonly forms: number;
   };
-  /** What is in the cloud. */
+  /** The objects in the cloud. */
   readonly objects: readonly {
     readonly fileId: string;
     readonly sha256: string;
@@ -52,15 +55,15 @@ export interface SoakRecord {
   readonly faults: {
     readonly injected: Readonly<Record<string, number>>;
     readonly tookEffect: Readonly<Record<string, number>>;
-    /** The files that a fault on a deletion or a look concerned. */
+    /** The files for which a deletion or a look-up failed because of a fault. */
     readonly hitFileIds: readonly string[];
-    /** When faults befell calls that concern every file, or nobody knows which. */
+    /** The times of faults in calls that concern every file, or unknown files. */
     readonly commonFaultsAtMs: readonly number[];
   };
   readonly isIdle: boolean;
-  /** Whether the application closed although clients held on to it. */
+  /** True if the application closed although clients held on to it. */
   readonly hasClosed: boolean;
-  /** Streams of HTTP/2 that were open when all clients had been answered. */
+  /** The HTTP/2 streams that were open when all clients had received their responses. */
   readonly openStreams: number;
   /** Open connections to the cloud. */
   readonly connections: number;
@@ -72,18 +75,18 @@ export interface SoakRecord {
   readonly memory: { readonly afterWarmUp: MemoryFigures; readonly atEnd: MemoryFigures };
   /** Uncaught errors, unhandled rejections and warnings. */
   readonly incidents: readonly string[];
-  /** All that was logged or answered. */
+  /** All texts that were logged or sent in responses. */
   readonly texts: readonly string[];
   readonly secrets: readonly string[];
   readonly errorOutput: string;
   readonly exitCode: number | string;
 }
 
-/** In bytes, after all garbage was collected. */
+/** Memory in bytes, after garbage collection. */
 export interface MemoryFigures {
   readonly heapUsed: number;
   readonly external: number;
 }
 
-/** All that is wrong with what a soak has recorded, in words; nothing when all is as it has to be. */
+/** Describes all violations in the record of a soak; returns an empty list if there are none. */
 export function findViolations(record: SoakRecord): string[];

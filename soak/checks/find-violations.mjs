@@ -1,10 +1,10 @@
 import { findMisplacedFiles } from './files.mjs';
 import { findSecrets } from './secrets.mjs';
 
-/** How much more memory than after the warm-up may be in use at the end. */
+/** The permitted growth of memory between the warm-up and the end, as a share. */
 const MOST_GROWTH = 0.1;
 
-/** All that is wrong with what a soak has recorded, in words; nothing when all is as it has to be. */
+/** Describes all violations in the record of a soak; returns an empty list if there are none. */
 export function findViolations(record) {
   return [
     ...findIdleness(record),
@@ -19,7 +19,7 @@ export function findViolations(record) {
   ];
 }
 
-/** A soak in which nothing happened would prove nothing. */
+/** Finds signs of an idle soak, which would prove nothing. */
 function findIdleness({ promised, shared, freezes, faults, faultShare }) {
   const counted = new Set([...Object.keys(faults.injected), ...Object.keys(faults.tookEffect)]);
   const lost = [...counted].filter(kind => faults.injected[kind] !== faults.tookEffect[kind]);
@@ -70,7 +70,7 @@ function findLeftovers({ isIdle, hasClosed, openStreams, temporary, handles, con
   ];
 }
 
-/** Buffers are outside of the heap, so that they are looked at as well. */
+/** Finds growth of memory. Checks buffers separately, because they are outside of the heap. */
 function findGrowth({ memory: { afterWarmUp, atEnd } }) {
   const totalOf = ({ heapUsed, external }) => heapUsed + external;
   const figures = [

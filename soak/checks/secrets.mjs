@@ -1,8 +1,10 @@
-/** Secrets are looked up by their beginning, as there may be thousands of them. */
+/**
+ * The length of the prefix by which secrets are looked up, because there may be thousands of them.
+ */
 const KEY_LENGTH = 10;
 const LONGEST_QUOTE = 200;
 
-/** Texts that were logged or answered and hold something secret. */
+/** Finds texts in logs and responses that contain a secret. */
 export function findSecrets({ texts, secrets }) {
   const byKey = new Map();
   for (const secret of secrets) {

@@ -1,9 +1,9 @@
 import { pathOf } from '../support/paths.mjs';
 
 /**
- * What is wrong with paths at which several requests have stored. Which of them was the last
- * decides on the bytes, and a request that fails leaves its own there and is reported; but what was
- * answered is there.
+ * Finds violations at paths where several requests have stored files. The last upload decides the
+ * content, and a failed request leaves its object there and reports it. After a successful
+ * response, an object must exist.
  */
 export function findMixedUpPaths({ shared, objects, orphans }) {
   const objectsByPath = new Map(objects.map(object => [pathOf(object.fileId), object]));
@@ -35,7 +35,7 @@ function findLost({ path, contents, answered }, object) {
   ];
 }
 
-/** Each request that fails may report its file once. */
+/** Finds paths with too many reports: each failed request may report its file once. */
 function findTooManyReports({ path, requests, answered }, reported) {
   const failed = requests.length - answered.length;
   if (reported <= failed) return [];

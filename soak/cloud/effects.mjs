@@ -1,5 +1,6 @@
-// What the cloud does wrong. It fails in every way the emulator knows, but it does not lie where nobody could tell: no
-// object is confirmed that was not stored, no file that exists is called missing, and no other content is passed off as a file.
+// The faults of the cloud. It fails in every way that the emulator supports, but never lies
+// undetectably: it does not confirm an object that was not stored, report an existing file as
+// missing, or return other content as a file.
 
 const BROKEN_ANYWHERE = [
   { kind: 'status', status: 502, body: 'Bad Gateway' },
@@ -45,7 +46,7 @@ const BROKEN_UPLOAD = [
   { kind: 'reset', at: 'request', afterBytes: 50_000 },
   { kind: 'reset', at: 'request', afterBytes: 500_000 },
 ];
-/** Something in between says yes where the storage was never asked. */
+/** Success responses of a gateway to uploads that never reached the storage. */
 const GATEWAY_UPLOAD = [
   { kind: 'malformed-json' },
   { kind: 'empty', status: 200 },
@@ -55,12 +56,12 @@ const GATEWAY_UPLOAD = [
 ];
 const BROKEN_DOWNLOAD = [
   { kind: 'reset', at: 'answer', afterBytes: 50_000 },
-  // A page of something in between.
+  // An HTML page of a gateway.
   { kind: 'malformed-json' },
 ];
 const BROKEN_HEAD = [{ kind: 'malformed-json' }, { kind: 'empty', status: 200 }];
 
-/** Every effect that may befall an operation. */
+/** All effects by operation. */
 export const EFFECTS = {
   token: [...BROKEN_ANYWHERE, ...BROKEN_API],
   'stable-token': [...BROKEN_ANYWHERE, ...BROKEN_API],
@@ -81,7 +82,7 @@ const API_OPERATIONS = {
 };
 const OBJECT_OPERATIONS = { POST: 'post-object', GET: 'get-object', HEAD: 'head-object' };
 
-/** Names the operation that a request to the emulator asks for. */
+/** Returns the operation of a request to the emulator. */
 export function operationOf({ method, url }) {
   const [path] = url.split('?');
   return API_OPERATIONS[path] ?? OBJECT_OPERATIONS[method];

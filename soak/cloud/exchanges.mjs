@@ -4,7 +4,7 @@ import { get } from 'node:http';
 import { EFFECTS, operationOf } from './effects.mjs';
 import { readSubject } from './subject.mjs';
 
-/** How often tokens and links expire all at once, as a part of the share of faults. */
+/** The share of faults at which all tokens and links expire at once. */
 const EXPIRY_PART = 0.03;
 const KEEP_ALIVE_MS = 3_000;
 
@@ -13,17 +13,20 @@ const count = (counts, name) => {
 };
 
 /**
- * Sees every exchange before the emulator does, decides by a seeded random source what befalls it, and remembers what
- * the checks need to know: which file IDs a fault concerned, what was secret, how often an upload was repeated.
+ * Sees every exchange before the emulator, decides its fault by a seeded random source, and records
+ * what the checks need: the file IDs that a fault concerned, the secrets, and the number of
+ * repeated uploads.
  */
 export class Exchanges {
-  /** How many of them are to go wrong, from 0 to 1. */
+  /** The share of exchanges with a fault, from 0 to 1. */
   faultShare = 0;
   operations = {};
   injected = {};
   expiries = {};
   hitFileIds = new Set();
-  /** When faults befell calls that concern every file, or of whose files nothing had arrived. */
+  /**
+   * The times of faults in calls that concern every file, or of whose files nothing had arrived.
+   */
   commonFaultsAtMs = [];
   secrets = new Set();
   #server;
@@ -34,18 +37,19 @@ export class Exchanges {
   constructor(emulator, random) {
     this.#emulator = emulator;
     this.#random = random;
-    // Published before the server emits `request`, in the same tick: a fault that is added now befalls this request.
+    // Published before the server emits `request`, in the same tick: a fault that is added now
+    // applies to this request.
     subscribe('http.server.request.start', message => this.#begin(message));
   }
 
-  /** How many upload links were asked for once more for the same path. */
+  /** The number of upload links that were requested again for the same path. */
   get repeats() {
     return [...this.#linksByPath.values()].reduce((sum, links) => sum + links - 1, 0);
   }
 
   /**
-   * Has clients told to let go of idle connections after a second (their pool takes 2 seconds off), so that at the end
-   * of the soak every connection that is open is one that is in use.
+   * Makes clients close idle connections after a second (their pool subtracts 2 seconds), so that
+   * all open connections at the end of the soak are in use.
    */
   async shortenKeepAlive() {
     const [response] = await once(get(this.#emulator.url, { agent: false }), 'response');

@@ -1,8 +1,9 @@
 import { operationOf } from './effects.mjs';
 
 /**
- * What an exchange is about: the paths that links are asked for, or the files that are looked for or deleted. Filled as
- * the request arrives; a request that was broken off, and one for a token, is not known to be about anything.
+ * Reads the subject of an exchange: the paths of requested links, or the files that are looked up
+ * or deleted. It is filled while the request arrives, and empty for aborted requests and token
+ * requests.
  */
 export function readSubject(request, emulator) {
   const subject = { paths: [], fileIds: [], isKnown: true };
@@ -21,7 +22,9 @@ function fileIdOf({ url }, { env, bucket }) {
   return `cloud://${env}.${bucket}/${path}`;
 }
 
-/** Listens in on what the parser hands to the request, as it can be read only once, by the emulator. */
+/**
+ * Observes the data that the parser passes to the request, because only the emulator can read it.
+ */
 function readFromBody(request, subject) {
   subject.isKnown = false;
   const pieces = [];

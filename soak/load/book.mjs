@@ -1,15 +1,15 @@
 import { pathOf } from '../support/paths.mjs';
 
-/** So many different texts are kept, to be searched for secrets. */
+/** The maximum number of distinct texts that are kept for the search for secrets. */
 const MOST_TEXTS = 100_000;
 
 const newShared = path => ({ path, requests: [], contents: [], answered: [] });
 
-/** What the runner knows of all requests, by what the clients saw and what the application told. */
+/** The runner's record of all requests, from the clients and from the application. */
 export class Book {
   requests = {};
   examples = {};
-  /** Files that clients were promised by a 2xx answer: file ID, name, request. */
+  /** Files that a 2xx response promised to clients: file ID, name, request. */
   promised = [];
   mismatches = [];
   orphans = [];
@@ -22,8 +22,7 @@ export class Book {
   #shared = new Map();
 
   /**
-   * The contents of files that are going to be sent, and the path where other requests store as
-   * well.
+   * Registers the contents of files before they are sent, and the path if other requests share it.
    */
   announce(id, { files = [], sharedPath }) {
     for (const { name, sha256 } of files) this.#hashes.set(name, sha256);
@@ -34,7 +33,7 @@ export class Book {
     shared.contents.push(...files.map(({ sha256 }) => sha256));
   }
 
-  /** How a request ended. */
+  /** Registers the end of a request. */
   enter({ id, kind, outcome, answer, reason = '', ms }) {
     const outcomes = (this.requests[kind] ??= {});
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
@@ -44,17 +43,17 @@ export class Book {
     this.#keepText(text);
   }
 
-  /** A client was answered that its files are stored. */
+  /** Registers a response that confirms stored files. */
   promise(id, files) {
     for (const { name, fileId } of files) this.promised.push({ id, name, fileId });
   }
 
-  /** A client was given another content than it had stored. */
+  /** Registers that a client received other content than it had stored. */
   mismatch(id, fileId) {
     this.mismatches.push({ id, fileId });
   }
 
-  /** News of the application. */
+  /** Processes a message of the application. */
   hear(news) {
     if (news.type === 'kept') this.#keep(news);
     else if (news.type === 'deleting') this.#decide(news.fileId, 'deleting');
@@ -67,19 +66,20 @@ export class Book {
     }
   }
 
-  /** Every file that is the application's by a response that was sent to its end, and what it did with it since. */
+  /**
+   * The files that belong to the application by a response that was sent to its end, with their
+   * later fate.
+   */
   get kept() {
     return [...this.#kept.values()];
   }
 
-  /**
-   * Every path that several requests have stored at, and which of them were answered with success.
-   */
+  /** The paths that several requests share, with those that were successful. */
   get shared() {
     return [...this.#shared.values()];
   }
 
-  /** What was logged or answered. */
+  /** The texts that were logged or sent in responses. */
   get texts() {
     return [...this.#texts];
   }

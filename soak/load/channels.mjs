@@ -1,11 +1,10 @@
-// The ways by which requests reach the application: each opens one request, and tells of its answer
-// and of its end.
+// The channels to the application: each opens one request, and reports its response and its end.
 import { Agent, request } from 'node:http';
 import { connect } from 'node:http2';
 
 const CLOSED_LOOK_MS = 20;
 
-/** HTTP/1.1: connections are shared by all clients, one request after the other. */
+/** HTTP/1.1: all clients share the connections, one request after the other. */
 export class Http1Channel {
   #url;
   #agent;
@@ -15,7 +14,7 @@ export class Http1Channel {
     this.#agent = agent;
   }
 
-  /** What the channels of all clients have in common. */
+  /** Creates the state that the channels of all clients share. */
   static share() {
     return new Agent({ keepAlive: true });
   }
@@ -26,7 +25,7 @@ export class Http1Channel {
     return sent;
   }
 
-  /** Calls back with each piece of the answer, and at its end, which ends the exchange. */
+  /** Calls back for each chunk of the response and at its end, which ends the exchange. */
   listen(sent, { onPiece, onEnd, onBreak }) {
     sent.on('error', onBreak);
     sent.on('close', onBreak);
@@ -53,15 +52,15 @@ export class Http1Channel {
 }
 
 /**
- * Node's client emits no `close` for a stream that the server has closed while bytes waited to be
- * sent.
+ * Calls back when a stream is closed. Node's client emits no `close` if the server closes it while
+ * bytes wait to be sent.
  */
 function whenClosed(sent, callback) {
   if (sent.closed || sent.destroyed) return callback();
   setTimeout(() => whenClosed(sent, callback), CLOSED_LOOK_MS);
 }
 
-/** HTTP/2 without TLS: a session for each client. */
+/** HTTP/2 without TLS, with a session for each client. */
 export class Http2Channel {
   #url;
   #session;
@@ -81,7 +80,8 @@ export class Http2Channel {
   }
 
   /**
-   * The exchange ends with its stream, so that one which the application leaves open is noticed.
+   * Calls back for each chunk. The exchange ends with its stream, so that a stream left open is
+   * noticed.
    */
   listen(sent, { onPiece, onEnd, onBreak }) {
     const answer = { status: undefined, length: undefined, received: 0 };
@@ -103,7 +103,10 @@ export class Http2Channel {
     sent.on('end', () => whenClosed(sent, settle));
   }
 
-  /** A client closes a tab, which cancels one stream, or goes away with all that it has open. */
+  /**
+   * Leaves like a client that closes a tab, which cancels one stream, or one that closes its
+   * connection.
+   */
   leave(sent, { withConnection = false }) {
     if (withConnection) this.#session.destroy();
     else sent.close(8);
@@ -120,7 +123,7 @@ export class Http2Channel {
 
   #connect() {
     const session = connect(this.#url);
-    // Its streams tell of it.
+    // The streams report the error.
     session.on('error', () => {});
     return session;
   }

@@ -1,10 +1,10 @@
 import { exchange } from './exchange.mjs';
 import { hash } from './files.mjs';
 
-/** With so many files of its own a client only reads and deletes, so that storage stays bounded. */
+/** The number of its own files from which a client only reads and deletes, to limit storage. */
 const MOST_FILES = 12;
 
-/** One of the clients: sends one request after the other, and knows the files that it was promised. */
+/** A client: sends one request after the other, and keeps the files that it was promised. */
 export class Client {
   own = [];
   #kinds;
@@ -23,17 +23,17 @@ export class Client {
     this.#name = name;
   }
 
-  /** A file name that is used once, not in ASCII alone. */
+  /** Creates a unique file name that is not only ASCII. */
   nextName() {
     return `图片 ${this.#name}-${(this.#count += 1)}.bin`;
   }
 
-  /** Something that is used once, to name a request by. */
+  /** Creates a unique ID for a request. */
   nextId() {
     return `${this.#name}-${(this.#count += 1)}`;
   }
 
-  /** Gives a file away, as it is going to be deleted. */
+  /** Removes a file from its own ones before it is deleted. */
   takeOwn() {
     const [file] = this.own.splice(this.random.integer(0, this.own.length - 1), 1);
     return file;
@@ -44,19 +44,19 @@ export class Client {
     while (!isOver()) await this.send(this.random.pickWeighted(this.#choices()));
   }
 
-  /** Sends one request of a kind, when it has what that takes. */
+  /** Sends a request of a kind as soon as it has the files for it. */
   async sendFirst(kind) {
     const { readings } = this.#kinds;
     if (this.own.length > 0 || !readings.includes(kind)) await this.send(kind);
   }
 
-  /** Sends one request of a kind, or all that it consists of at once. */
+  /** Sends a request of a kind, or all of its requests at once. */
   async send(kind) {
     const plans = [kind.plan(this)].flat();
     await Promise.all(plans.map(plan => this.sendPlan({ id: this.nextId(), kind, plan })));
   }
 
-  /** Begins to send one request; says by its member `isOver` when it has ended. */
+  /** Starts to send a request; the member `isOver` of the result is true at its end. */
   begin(kind, change = {}) {
     const request = { id: this.nextId(), isOver: false };
     const plan = { ...kind.plan(this), ...change };
@@ -66,7 +66,7 @@ export class Client {
     return request;
   }
 
-  /** Sends one request as it is planned. */
+  /** Sends a request by its plan. */
   async sendPlan({ id, kind, plan }) {
     const headers = { ...plan.headers, 'x-soak-id': id };
     this.#book.announce(id, plan);
@@ -76,7 +76,7 @@ export class Client {
     if (result.status < 400) this.#take(id, plan, result.answer);
   }
 
-  /** Lets go of the connections that it has for itself. */
+  /** Closes its own connections. */
   disconnect() {
     this.#channel.close();
   }
@@ -91,7 +91,7 @@ export class Client {
     if (files !== undefined) {
       const stored = JSON.parse(answer).files;
       this.#book.promise(id, stored);
-      // The other of two at one path may come later, so that what is deleted would be there again.
+      // The other of two requests at one path may come later and store the deleted object again.
       if (sharedPath !== undefined) return;
       const byName = new Map(files.map(file => [file.name, file]));
       for (const { name, fileId } of stored)

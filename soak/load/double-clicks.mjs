@@ -5,8 +5,8 @@ import { CLOUD_FAILED, FULL } from './outcomes.mjs';
 const BOUNDARY = 'soak-twice';
 
 /**
- * Two uploads at once to one path, which the application takes from a header: the same file as a
- * rule, else another.
+ * Two concurrent uploads to one path, which the application reads from a header: usually of the
+ * same file.
  */
 function twice(client, change = () => {}) {
   const path = `shared/${client.nextId()}`;
@@ -35,7 +35,7 @@ const fails = client =>
     plan.headers['x-soak-fail'] = random.pick(['refuses', 'observable']);
   });
 
-/** The click that is answered has its file, whatever becomes of the other. */
+/** The request with a response has its file, whatever happens to the other one. */
 export const DOUBLE_CLICKS = [
   { name: 'double click', weight: 2, expected: [201], plan: client => twice(client) },
   { name: 'double click, one leaves', weight: 2, expected: [201, 'left'], plan: leaves },

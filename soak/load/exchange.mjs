@@ -2,15 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TIMEOUTS } from '../support/limits.mjs';
 import { standstill } from './standstill.mjs';
 
-/** No request may take longer: its own time, that of the clean-up, and a lot for a busy machine. */
+/**
+ * The maximum duration of a request: its own time, that of the clean-up, and a reserve for a busy
+ * machine.
+ */
 const LONGEST_EXCHANGE_MS = 60_000;
-/** A dripping client is never silent for as long as the application waits. */
+/** The interval of a dripping client, shorter than the idle timeout of the application. */
 const DRIP_MS = 250;
 
 /**
- * Sends one request and says how it ended: with a status; `left` when the client went away, as
- * planned; `cut` when the connection ended before the answer did; `hung` when nothing came; `slow`
- * when it was refused for its slowness, and the load generator had indeed no time for it.
+ * Sends one request and returns its outcome: a status; `left` if the client left as planned; `cut`
+ * if the connection ended before the response; `hung` without a response; `slow` if the request was
+ * refused for its slowness because the load generator was busy.
  */
 export async function exchange(channel, plan) {
   const startedAtMs = performance.now();
@@ -76,7 +79,7 @@ const isOver = sent => sent.destroyed || sent.closed === true;
 
 const ON_TIME = { isHeldUp: false };
 
-/** In pieces, as a network delivers. */
+/** Writes chunks, as a network delivers them. */
 async function writePieces(sent, bytes, pieceBytes = 65_536) {
   for (let start = 0; start < bytes.byteLength && !isOver(sent); start += pieceBytes) {
     if (!sent.write(bytes.subarray(start, start + pieceBytes))) await drained(sent);
@@ -84,8 +87,8 @@ async function writePieces(sent, bytes, pieceBytes = 65_536) {
 }
 
 /**
- * Stops where the plan says that the client leaves, stalls, drips or waits; resolves with whether
- * it had to wait for longer than was planned.
+ * Stops where the plan makes the client leave, stall, drip or wait. Resolves with true if it had to
+ * wait for longer than planned.
  */
 async function writeBody({ channel, sent, plan, body, end }) {
   const { leave: leaving = {}, stallAfter, drip, hold, pieceBytes } = plan;
@@ -95,7 +98,7 @@ async function writeBody({ channel, sent, plan, body, end }) {
   if (stallAfter !== undefined) return ON_TIME;
   if (drip !== undefined) return dripRest(sent, body.subarray(first));
   if (leaving.afterBytes !== undefined) {
-    // What was written is to arrive before the connection ends.
+    // The written bytes must arrive before the connection ends.
     await delay(5);
     leave(channel, sent, leaving);
     return ON_TIME;
@@ -115,7 +118,7 @@ async function writeBody({ channel, sent, plan, body, end }) {
   return ON_TIME;
 }
 
-/** Byte by byte, until the application has had enough. */
+/** Writes byte by byte until the application ends the request. */
 async function dripRest(sent, bytes) {
   for (let at = 0; at < bytes.byteLength && !isOver(sent); at += 1) {
     sent.write(bytes.subarray(at, at + 1));

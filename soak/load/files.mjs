@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { Random } from '../support/random.mjs';
 
 const MIB = 1024 * 1024;
-/** Sizes in bytes, from … to, and how often they come: nothing at all, less than a type is found in, memory, spool. */
+/**
+ * Ranges of sizes in bytes, with their weights: empty, shorter than type detection needs, memory,
+ * spool.
+ */
 const SIZES = [
   { weight: 5, range: [0, 0] },
   { weight: 7, range: [3, 3] },
@@ -26,7 +29,7 @@ function makePool(bytes) {
   return Buffer.from(words.buffer);
 }
 
-/** Bytes that nobody else has, of a size by chance. */
+/** Makes a file with unique content of a random size. */
 export function makeFile(
   random,
   { name, size = random.integer(...random.pickWeighted(SIZES).range) },
@@ -35,7 +38,7 @@ export function makeFile(
   return describe(name, POOL.subarray(start, start + size));
 }
 
-/** The same, with the beginning of an image. */
+/** Makes a file that begins like an image. */
 export function makeImage(random, name, size) {
   const { bytes } = makeFile(random, { name, size });
   return describe(name, Buffer.concat([PNG, bytes]));

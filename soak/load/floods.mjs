@@ -4,7 +4,7 @@ import { formType, makeForm } from './forms.mjs';
 import { CLOUD_FAILED, FULL } from './outcomes.mjs';
 
 const BOUNDARY = 'soak-flood';
-/** Two bytes in UTF-8, and two in memory, where one of a language of Europe takes one. */
+/** A letter of two bytes in UTF-8 and two in memory, in contrast to one byte for Latin letters. */
 const LETTER = 'ж';
 const FIELD_BYTES = 900_000;
 
@@ -21,18 +21,18 @@ const flooding = parts => {
 
 const JUST_OVER = Math.ceil(MOST_TEXT_BYTES / FIELD_BYTES);
 const overLimit = flooding(textsOf(JUST_OVER, FIELD_BYTES));
-/** More than a refused request is read on for. */
+/** More bytes than are drained of a refused request. */
 const flood = flooding(textsOf(40, FIELD_BYTES));
 const manyFields = flooding(textsOf(MOST_FIELDS + 1, 2));
 
-/** Behind a file, which is stored by then or is being stored. */
+/** Makes a form in which the text follows a file that is stored, or being stored. */
 function behindFile(client) {
   const file = makeFile(client.random, { name: client.nextName(), size: 50_000 });
   const parts = [{ field: 'file', file }, ...textsOf(JUST_OVER, FIELD_BYTES)];
   return flooding(parts)();
 }
 
-/** Forms with more text than may be: each is refused, and what it had brought is let go of. */
+/** Forms with too much text: each is refused, and its files are deleted. */
 export const FLOODS = [
   { name: 'text over the limit', weight: 1, expected: [400], plan: overLimit },
   {

@@ -15,7 +15,7 @@ function headOf({ field, file, padding }) {
   return `${disposition}; filename="${file.name}"\r\nContent-Type: image/png`;
 }
 
-/** The header that goes with it. */
+/** Creates the Content-Type header of a form. */
 export const formType = boundary => ({
   'content-type': `multipart/form-data; boundary=${boundary}`,
 });

@@ -3,23 +3,21 @@ import { defer } from '../support/deferred.mjs';
 import { TIMEOUTS } from '../support/limits.mjs';
 import { FROZEN } from './slow-clients.mjs';
 
-/**
- * So many forms are half received whenever the application freezes, besides those of all clients.
- */
+/** The number of half-received forms at each freeze, in addition to those of all clients. */
 const FORMS = 4;
-/** Longer than the application waits for a client. */
+/** The duration of a freeze, longer than the idle timeout of the application. */
 const FREEZE_MS = TIMEOUTS.idleMs + 500;
 const BETWEEN_MS = [2_000, 5_000];
 const LOOK_MS = 20;
-/** Less than any of the forms has. */
+/** The length of the first part of a form; all forms are longer. */
 const BEGINNING_BYTES = 150;
 
 /**
- * Freezes the application, as a platform does with a container that it has no request for, and has
- * clients send on: what they have sent waits in the kernel, so none of them has stalled.
+ * Freezes the application, as a platform does with an idle container, while clients keep sending.
+ * The sent bytes wait in the kernel, so no client has stalled.
  */
 export class Freezer {
-  /** How often the application was frozen, and for how many forms that were half received. */
+  /** The number of freezes, and of forms that were half received. */
   freezes = 0;
   frozenForms = 0;
   #application;
@@ -30,7 +28,7 @@ export class Freezer {
     this.#client = client;
   }
 
-  /** Freezes again and again until the time is over, and once at least. */
+  /** Freezes repeatedly until the end of the soak, at least once. */
   async run(isOver) {
     do {
       await this.#freeze();
@@ -38,7 +36,7 @@ export class Freezer {
     } while (!isOver());
   }
 
-  /** Lets go of its connections. */
+  /** Closes its connections. */
   disconnect() {
     this.#client.disconnect();
   }
@@ -52,7 +50,7 @@ export class Freezer {
       this.frozenForms += forms.filter(({ isOver }) => !isOver).length;
       for (const { release } of forms) release();
       const areSent = Promise.all(forms.map(({ sent, end }) => Promise.race([sent, end])));
-      // What a frozen application makes room for by reading waits until it goes on.
+      // Bytes that exceed the buffers of the kernel wait until the application continues.
       await Promise.race([areSent, delay(FREEZE_MS)]);
       await delay(FREEZE_MS);
     } finally {
@@ -70,7 +68,7 @@ export class Freezer {
     return Object.assign(form, { release: until.resolve, sent: sent.promise });
   }
 
-  /** The application has begun with each of them, or has ended it by now. */
+  /** Waits until the application has started, or already ended, each request. */
   async #untilHalfReceived(forms) {
     for (;;) {
       const active = new Set(await this.#application.ask('activeIds'));

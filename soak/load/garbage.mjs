@@ -21,7 +21,7 @@ function wrongBoundary(client) {
 function flipped(client) {
   const upload = bare(client);
   const body = Buffer.from(upload.body);
-  // The one that the only part begins with.
+  // In the delimiter before the only part.
   body[client.random.integer(2, 8)] ^= 1;
   return { ...upload, body };
 }
@@ -40,10 +40,10 @@ const withoutFile = () => ({
   ),
 });
 
-/** What is no proper upload: each has to be refused as the client's mistake. */
+/** Invalid uploads: each must be refused as a client error. */
 export const GARBAGE = [
   { name: 'random bytes', weight: 2, expected: [400], plan: randomBytes },
-  // A file that is whole may have been on its way when the form ended too early.
+  // A complete file may have been in transit when the form ended too early.
   { name: 'form cut short', weight: 3, expected: [400, ...CLOUD_FAILED], plan: cut },
   { name: 'wrong boundary', weight: 1, expected: [400], plan: wrongBoundary },
   { name: 'broken boundary', weight: 1, expected: [400], plan: flipped },

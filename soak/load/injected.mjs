@@ -2,8 +2,8 @@ import { CLOUD_FAILED, FULL } from './outcomes.mjs';
 import { failing, many, one } from './uploads.mjs';
 
 /**
- * Through Fastify's `inject()`, within the application's process: there is no connection, and a
- * response of another kind.
+ * Sends through Fastify's `inject()` in the application's process: without a connection, and with
+ * another kind of response.
  */
 const injected = plan => client => ({ ...plan(client), isInjected: true });
 

@@ -17,7 +17,7 @@ const WITHOUT_FILES = [
 ];
 
 /**
- * What clients of an adapter choose from: without files of their own, and with some; Express has no
+ * Returns the kinds of requests for clients without and with files of their own; Express has no
  * `inject()`.
  */
 export function kindsOf(adapter) {
@@ -25,9 +25,9 @@ export function kindsOf(adapter) {
   return { withoutFiles, readings: READINGS, all: [...withoutFiles, ...READINGS] };
 }
 
-/** What requests of an adapter may end with, by the names of their kinds. */
+/** Returns the permitted outcomes of requests by kind. */
 export function expectationsOf(adapter) {
   const kinds = [...kindsOf(adapter).all, FROZEN, ...HOLDING];
-  // A client that had no time to go on may be told so, whatever it wanted.
+  // Any client that was too slow may be told so.
   return Object.fromEntries(kinds.map(({ name, expected }) => [name, [...expected, 'slow']]));
 }

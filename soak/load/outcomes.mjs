@@ -1,4 +1,4 @@
-/** What a request is answered with when the cloud fails for good. */
+/** The responses to a request when the cloud fails permanently. */
 export const CLOUD_FAILED = [502, 503, 504];
-/** What a form is answered with when all memory for uploads is in use. */
+/** The response to a form when all memory for uploads is in use. */
 export const FULL = 503;

@@ -17,9 +17,9 @@ function deleting(client) {
   };
 }
 
-/** What a client does with files that it has stored. */
+/** The requests of a client for its stored files. */
 export const READINGS = [
-  // What has begun cannot be answered with an error any more: the connection is cut instead.
+  // An error after the start of a response cannot be sent any more: the connection is closed.
   {
     name: 'fetch as a stream',
     weight: 5,

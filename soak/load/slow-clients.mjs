@@ -3,7 +3,7 @@ import { formType, makeForm } from './forms.mjs';
 import { CLOUD_FAILED, FULL } from './outcomes.mjs';
 
 const BOUNDARY = 'soak-drips';
-/** More than a client can drip before it is ended. */
+/** More bytes than a client can drip before it is disconnected. */
 const LONG = 20_000;
 
 const dripping = (body, afterBytes, rest = {}) => ({
@@ -27,7 +27,7 @@ export function intoFile(client) {
   return dripping(body, body.byteLength - LONG + client.random.integer(1_000, 9_000));
 }
 
-/** Before the first part, or in the head of one that comes behind a file. */
+/** Stalls before the first part, or in the head of a part behind a file. */
 export function betweenParts(client) {
   const parts = [{ field: 'file', file: fileOf(client, 500) }];
   const note = { field: 'note', text: '', padding: 'x'.repeat(2_000) };
@@ -37,7 +37,7 @@ export function betweenParts(client) {
   return dripping(Buffer.concat([preamble, Buffer.from('\r\n'), makeForm(parts, BOUNDARY)]), 10);
 }
 
-/** The form is whole, and its request is not. */
+/** Stalls after the end of the form, before the end of the request. */
 function behindForm(client) {
   const files = [fileOf(client, 500)];
   const form = makeForm([{ field: 'file', file: files[0] }], BOUNDARY);
@@ -45,23 +45,21 @@ function behindForm(client) {
   return dripping(body, form.byteLength, { files });
 }
 
-/** Its file is refused by its type, and the rest of it never comes. */
+/** Never sends the rest of a file that is refused by its type. */
 export function silent(client) {
   const file = fileOf(client, 200_000);
   const body = makeForm([{ field: 'file', file }], BOUNDARY);
   return { ...dripping(body), path: '/images', drip: undefined, stallAfter: 100_000 };
 }
 
-/** Within a file. */
+/** Stalls within a file. */
 function stalled(client) {
   const file = fileOf(client, 20_000);
   const body = makeForm([{ field: 'file', file }], BOUNDARY);
   return { ...dripping(body), drip: undefined, stallAfter: client.random.integer(1_000, 19_000) };
 }
 
-/**
- * Clients that do not go on, or as good as not: each has to be ended, and none may keep anything.
- */
+/** Clients that stall or nearly do: each must be disconnected and leave nothing behind. */
 export const SLOW = [
   { name: 'client stalls', weight: 0.4, expected: [408], plan: stalled },
   { name: 'refused, then silent', weight: 0.4, expected: [415], plan: silent },
@@ -72,8 +70,7 @@ export const SLOW = [
 ].map(kind => ({ ...kind, isSlow: true, expected: [...kind.expected, ...CLOUD_FAILED, FULL] }));
 
 /**
- * A small form, of which the beginning comes, and the rest while the application is frozen: it
- * waits in the kernel.
+ * A small form that arrives partly before and partly during a freeze: the rest waits in the kernel.
  */
 export const FROZEN = {
   name: 'frozen in mid-form',

@@ -3,8 +3,8 @@ import { TIMEOUTS } from '../support/limits.mjs';
 const TICK_MS = 50;
 
 /**
- * Notices when the load generator itself stood still, as on a machine that has other work: then it
- * is not the application's doing when a client was too slow.
+ * Notices when the load generator itself was suspended, as on a busy machine: then it is not the
+ * application's fault if a client was too slow.
  */
 class Standstill {
   #stoodAtMs = -Infinity;
@@ -14,7 +14,9 @@ class Standstill {
     setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
-  /** Whether it has stood still since a time for so long that a client may have been too slow. */
+  /**
+   * Returns true if it was suspended since a time for so long that a client may have been too slow.
+   */
   hasHappenedSince(startedAtMs) {
     this.#tick();
     return this.#stoodAtMs >= startedAtMs;

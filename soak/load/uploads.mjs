@@ -10,7 +10,7 @@ const textsOf = random =>
     text: '文字 '.repeat(random.integer(0, 50)),
   }));
 
-/** A form with text fields before and after its files, by chance. */
+/** Plans a form with random text fields before and after its files. */
 function uploadOf({ random }, { path, files, headers = {}, hasText = true }) {
   const texts = () => (hasText ? textsOf(random) : []);
   const parts = files.map(file => ({ field: 'file', file }));
@@ -54,7 +54,9 @@ function failing(client, how) {
   return { ...upload, headers: { ...upload.headers, 'x-soak-fail': how } };
 }
 
-/** On Express, Nest destroys a request that was answered before its end, so the connection is of no more use. */
+/**
+ * On Express, Nest destroys a request with an early response, so its connection cannot be reused.
+ */
 function impatient(client) {
   const upload = failing(client, 'outer timeout');
   return { ...upload, headers: { ...upload.headers, connection: 'close' } };
@@ -71,7 +73,7 @@ function atLimit(client) {
   return uploadOf(client, { path: '/limited', files: [file] });
 }
 
-/** The kinds of uploads: how often they come, what they may be answered with, and how they are made. */
+/** The kinds of uploads, with their weights, permitted outcomes and plans. */
 export const UPLOADS = [
   { name: 'one file', weight: 16, expected: [201], plan: one },
   { name: 'image', weight: 5, expected: [201], plan: image },
@@ -146,7 +148,7 @@ export const UPLOADS = [
   },
 ].map(kind => ({ ...kind, expected: [...kind.expected, ...CLOUD_FAILED] }));
 
-/** Those that end before anything is sent to the cloud, so that its failures are no excuse. */
+/** Uploads that end before anything is sent to the cloud, so that its failures are no excuse. */
 export const REFUSED_UPLOADS = [
   {
     name: 'refused type',

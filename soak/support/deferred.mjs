@@ -1,4 +1,4 @@
-/** A promise with what resolves it. */
+/** Creates a promise together with its functions. */
 export function defer() {
   let resolve;
   const promise = new Promise(settle => (resolve = settle));

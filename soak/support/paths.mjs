@@ -1,2 +1,2 @@
-/** The path that a file ID names. */
+/** Returns the path of a file ID. */
 export const pathOf = fileId => fileId.replace(/^cloud:\/\/[^/]*\//, '');

@@ -1,20 +1,21 @@
-// The soak's three processes talk in questions and answers, and children may tell news in between.
+// The soak's three processes communicate by questions and answers; children can also send messages
+// unasked.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** How long an answer may take; only a process that hangs needs longer. */
+/** The timeout for an answer; only a hanging process exceeds it. */
 const LONGEST_ANSWER_MS = 60_000;
-/** How long a process may take to end by itself. */
+/** The timeout for the end of a process. */
 const LONGEST_END_MS = 40_000;
 
-/** A child process, as the runner sees it. */
+/** A child process of the runner. */
 export class ChildProcess {
   #child;
   #exit;
   #number = 0;
   #waiting = new Map();
   #onNews;
-  /** What it wrote to its two outputs. */
+  /** The text of its two outputs. */
   output = '';
   errorOutput = '';
 
@@ -28,7 +29,7 @@ export class ChildProcess {
     child.once('exit', (code, signal) => this.#failAll(`ended with ${code ?? signal}`));
   }
 
-  /** Starts a program of this folder; resolves with the child once it has told `ready`. */
+  /** Starts a program in this folder; resolves with the child when it has sent `ready`. */
   static async start(program, { parameters, execArgv = [], onNews = () => {} }) {
     const { NODE_OPTIONS: _inherited, ...env } = process.env;
     const child = fork(new URL(`../${program}`, import.meta.url), [JSON.stringify(parameters)], {
@@ -41,7 +42,7 @@ export class ChildProcess {
     return started;
   }
 
-  /** Asks something, and resolves with the answer. */
+  /** Sends a question and resolves with the answer. */
   ask(question, argument) {
     const number = ++this.#number;
     return new Promise((resolve, reject) => {
@@ -50,24 +51,27 @@ export class ChildProcess {
         LONGEST_ANSWER_MS,
       );
       this.#waiting.set(number, { resolve, reject, timer });
-      // One that was killed a moment ago may still count as connected.
+      // A process that was killed a moment ago may still count as connected.
       const onSent = error => error && this.#failAll('cannot be asked');
       if (this.#child.connected) this.#child.send({ number, question, argument }, onSent);
       else this.#failAll('is gone');
     });
   }
 
-  /** True once it has ended. */
+  /** True if the process has ended. */
   get isGone() {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** Sends it a signal. */
+  /** Sends a signal to the process. */
   signal(name) {
     this.#child.kill(name);
   }
 
-  /** Tells it to end; resolves with its exit code, or with the signal when it had to be ended. */
+  /**
+   * Asks the process to end; resolves with its exit code, or with the signal if it had to be
+   * killed.
+   */
   async stop() {
     if (this.#child.connected) this.#child.disconnect();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), LONGEST_END_MS);
@@ -94,15 +98,15 @@ export class ChildProcess {
   }
 }
 
-/** What a child was started with. */
+/** The parameters of this child process. */
 export const readParameters = () => JSON.parse(process.argv[2]);
 
-/** In a child: tells something unasked. */
+/** Sends a message to the runner, unasked. */
 export function tell(news) {
   if (process.connected) process.send({ news });
 }
 
-/** In a child: answers the runner's questions until it goes away. */
+/** Answers the runner's questions until it disconnects. */
 export function answerQuestions(answers) {
   process.on('message', async ({ number, question, argument }) => {
     try {
