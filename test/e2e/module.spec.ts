@@ -83,7 +83,7 @@ describe('WxCloudStorageModule', () => {
       () =>
         WxCloudStorageModule.forRootAsync({ imports: [ConfigModule], useExisting: StorageConfig }),
     ],
-  ])('takes its options from %s', async (_, makeModule) => {
+  ])('reads its options from %s', async (_, makeModule) => {
     const app = await compile(makeModule());
     const stored = await app.get(WxCloudStorageService).upload('a.txt', 'x');
     expect(stored.fileId).toBe(`cloud://${emulator.env}.${emulator.bucket}/a.txt`);
@@ -91,7 +91,7 @@ describe('WxCloudStorageModule', () => {
     await app.close();
   });
 
-  it('is there for every module when it is global', async () => {
+  it('is available in every module when it is global', async () => {
     @Injectable()
     class Album {
       constructor(@Inject(WxCloudStorageService) readonly storage: WxCloudStorageService) {}
@@ -136,7 +136,7 @@ describe('WxCloudStorageModule', () => {
     ['a number that is none', { timeouts: { totalMs: Number.NaN } }, '"timeouts.totalMs"'],
     ['a misspelt option', { timeout: 5 }, '"timeout"'],
     ['plain http to another host', { apiBaseUrl: 'http://api.weixin.qq.com' }, '"apiBaseUrl"'],
-  ])('stops the start-up on %s, with one line that names it', async (_, change, name) => {
+  ])('stops the startup on %s with one line that names it', async (_, change, name) => {
     const options = { ...emulator.options, ...change } as WxCloudStorageOptions;
     const start = compile(WxCloudStorageModule.forRootAsync({ useFactory: () => options }));
     await expect(start).rejects.toMatchObject({
@@ -150,25 +150,22 @@ describe('WxCloudStorageModule', () => {
       [undefined, false],
       [{}, false],
       [{ isGlobal: true }, true],
-    ])(
-      'takes them from the environment as it is at the start: forRoot(%j)',
-      async (extras, isGlobal) => {
-        const imported = WxCloudStorageModule.forRoot(extras as { isGlobal: boolean });
-        process.env['WX_ENV_ID'] = emulator.options.env;
-        process.env['WX_APPID'] = emulator.options.appid;
-        process.env['WX_SECRET'] = emulator.options.secret;
-        process.env['WX_API_BASE_URL'] = emulator.url;
+    ])('reads the environment variables at startup: forRoot(%j)', async (extras, isGlobal) => {
+      const imported = WxCloudStorageModule.forRoot(extras as { isGlobal: boolean });
+      process.env['WX_ENV_ID'] = emulator.options.env;
+      process.env['WX_APPID'] = emulator.options.appid;
+      process.env['WX_SECRET'] = emulator.options.secret;
+      process.env['WX_API_BASE_URL'] = emulator.url;
 
-        const app = await compile(imported);
-        const stored = await app.get(WxCloudStorageService).upload('a.txt', 'x');
+      const app = await compile(imported);
+      const stored = await app.get(WxCloudStorageService).upload('a.txt', 'x');
 
-        expect(stored.fileId).toContain(emulator.env);
-        expect(imported.global).toBe(isGlobal);
-        await app.close();
-      },
-    );
+      expect(stored.fileId).toContain(emulator.env);
+      expect(imported.global).toBe(isGlobal);
+      await app.close();
+    });
 
-    it('logs one line for each instance that says what it uses', async () => {
+    it('logs one line for each instance with its settings', async () => {
       process.env['WX_ENV_ID'] = emulator.options.env;
       process.env['WX_APPID'] = emulator.options.appid;
       process.env['WX_SECRET'] = emulator.options.secret;
@@ -192,7 +189,7 @@ describe('WxCloudStorageModule', () => {
       ]);
     });
 
-    it('stops the start-up on a variable that is missing, naming it', async () => {
+    it('stops the startup on a missing variable and names it', async () => {
       process.env['WX_ENV_ID'] = emulator.options.env;
       process.env['WX_APPID'] = emulator.options.appid;
       await expect(compile(WxCloudStorageModule.forRoot())).rejects.toMatchObject({
@@ -201,7 +198,7 @@ describe('WxCloudStorageModule', () => {
       });
     });
 
-    it('stops the start-up of an instance with a name, which reads no environment', async () => {
+    it('stops the startup of a named instance, which reads no variables', async () => {
       process.env['WX_ENV_ID'] = emulator.options.env;
       const start = compile(WxCloudStorageModule.forRoot({ name: 'archive' } as never));
       await expect(start).rejects.toMatchObject({
@@ -251,7 +248,7 @@ describe('WxCloudStorageModule', () => {
     ['nothing', () => WxCloudStorageModule.forRootAsync({ useFactory: () => {} })],
     // @ts-expect-error a class of less
     ['a class', () => WxCloudStorageModule.forRootAsync({ useClass: EnvOnly })],
-  ])('neither compiles nor starts with options that do not go together: %s', async (_, make) => {
+  ])('neither compiles nor starts with conflicting options: %s', async (_, make) => {
     await expect((async () => compile(make()))()).rejects.toMatchObject({
       code: 'WX_CLOUD_OPTIONS_INVALID',
     });
@@ -263,7 +260,7 @@ describe('WxCloudStorageModule', () => {
     ['name', ''],
     ['name', null],
     ['name', 5],
-  ])('refuses %s %j, which JavaScript lets through', (option, value) => {
+  ])('rejects %s %j, which JavaScript accepts', (option, value) => {
     const extras = { [option]: value } as object;
     const imports = [
       () => WxCloudStorageModule.forRoot({ ...emulator.options, ...extras }),
@@ -274,7 +271,7 @@ describe('WxCloudStorageModule', () => {
     }
   });
 
-  it('takes options of either kind with what is left out as undefined', async () => {
+  it('accepts undefined for optional options', async () => {
     const { appid, secret, ...others } = { ...emulator.options, timeouts: undefined };
     const classic = { type: 'access-token', appid, secret } as const;
     const app = await compile(
@@ -285,7 +282,7 @@ describe('WxCloudStorageModule', () => {
     await app.close();
   });
 
-  it('refuses calls once the application is closed', async () => {
+  it('rejects calls once the application is closed', async () => {
     const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
     const storage = app.get(WxCloudStorageService);
     await app.close();
@@ -321,7 +318,7 @@ describe('getWxCloudStorageOptionsToken', () => {
           useExisting: WrongConfig,
         }),
     ],
-  ])('takes the place of wrong options from %s, which are not read', async (_, makeModule) => {
+  ])('overrides invalid options from %s, which are not read', async (_, makeModule) => {
     const app = await Test.createTestingModule({ imports: [makeModule()] })
       .overrideProvider(getWxCloudStorageOptionsToken())
       .useValue(emulator.options)
@@ -342,7 +339,7 @@ describe('getWxCloudStorageOptionsToken', () => {
     ['a value', by => by.useValue({ env: 'e', timeout: 5 })],
     ['a factory', by => by.useFactory({ factory: async () => ({ env: 'e', timeout: 5 }) })],
     ['a class', by => by.useClass(Misspelt)],
-  ])('has options checked that come as %s', async (_, override) => {
+  ])('has options checked that are given as %s', async (_, override) => {
     const builder = Test.createTestingModule({
       imports: [WxCloudStorageModule.forRoot(emulator.options)],
     });
@@ -350,7 +347,7 @@ describe('getWxCloudStorageOptionsToken', () => {
     await expect(overridden.compile()).rejects.toMatchObject({ option: 'timeout' });
   });
 
-  it('is one of its own for every name', async () => {
+  it('is different for every name', async () => {
     const app = await Test.createTestingModule({
       imports: [
         WxCloudStorageModule.forRoot(emulator.options),
@@ -371,7 +368,7 @@ describe('getWxCloudStorageOptionsToken', () => {
     expect(getWxCloudStorageOptionsToken('default')).toBe(getWxCloudStorageOptionsToken());
   });
 
-  it('holds options that show no secret', async () => {
+  it('provides options that show no secret', async () => {
     const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
     const options: unknown = app.get(getWxCloudStorageOptionsToken());
     await app.close();
@@ -382,7 +379,7 @@ describe('getWxCloudStorageOptionsToken', () => {
 });
 
 describe('WxAccessTokenProvider', () => {
-  it('asks for one token when fifty callers arrive at once', async () => {
+  it('fetches one token for fifty callers at once', async () => {
     await emulator.reset();
     const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
     const provider = app.get(WxAccessTokenProvider);
@@ -394,7 +391,7 @@ describe('WxAccessTokenProvider', () => {
     await app.close();
   });
 
-  it('gets classic tokens when told to', async () => {
+  it('fetches classic tokens with auth access-token', async () => {
     await emulator.reset();
     const { appid, secret, ...rest } = emulator.options;
     const app = await compile(
@@ -406,7 +403,7 @@ describe('WxAccessTokenProvider', () => {
   });
 
   it.each([3_600_000, -3_600_000])(
-    'keeps its token when the clock of the machine is set by %d ms',
+    'keeps its token when the system clock is changed by %d ms',
     async skewMs => {
       await emulator.reset();
       const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
@@ -426,7 +423,7 @@ describe('WxAccessTokenProvider', () => {
     },
   );
 
-  it('lets the storage go on when tokens end early', async () => {
+  it('lets the storage continue when tokens expire early', async () => {
     await emulator.reset();
     const app = await compile(WxCloudStorageModule.forRoot(emulator.options));
     const storage = app.get(WxCloudStorageService);

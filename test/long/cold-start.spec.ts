@@ -18,12 +18,12 @@ describe('a cold start', () => {
     const { emulator, url, close } = await startApplication({ controllers: [PhotosController] });
     const file = pngOfSize(5_000);
 
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 500 }, () => postForm(`${url}/photos`, [{ field: 'photo', file }])),
     );
 
-    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
-    expect(new Set(answers.map(({ body }) => body['fileId'])).size).toBe(500);
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([201]));
+    expect(new Set(responses.map(({ body }) => body['fileId'])).size).toBe(500);
     expect(emulator.objects).toHaveLength(500);
     expect(emulator.journal.filter(({ operation }) => operation.endsWith('token'))).toMatchObject([
       { operation: 'stable-token' },

@@ -52,7 +52,7 @@ it('1 GiB is downloaded, through two broken connections, while the application g
   const effect = { kind: 'reset', at: 'answer', afterBytes: 300 * MIB } as const;
   emulator.faults.add({ operation: 'get-object', effect, times: 2 });
 
-  const answer = await ask('hash', { fileId });
+  const response = await ask('hash', { fileId });
   const hashed = (await application.readPeakBytes()) - before;
   const localPath = join(folder, 'local.bin');
   await ask('save', { fileId, localPath });
@@ -60,7 +60,7 @@ it('1 GiB is downloaded, through two broken connections, while the application g
 
   const expected = createHash('sha256');
   for (const block of blocks()) expected.update(block);
-  expect(answer).toEqual({ size: GIB, sha256: expected.digest('hex') });
+  expect(response).toEqual({ size: GIB, sha256: expected.digest('hex') });
   expect((await stat(localPath)).size).toBe(GIB);
   expect(Math.max(hashed, saved)).toBeLessThan(64 * MIB);
 }, 240_000);

@@ -130,7 +130,7 @@ afterEach(async () => {
   await recorder.close();
 });
 
-/** What became of a call. */
+/** The outcome of a call. */
 type Settled<T> = { readonly value: T } | { readonly error: unknown };
 
 const settle = <T>(call: Promise<T>): Promise<Settled<T>> =>
@@ -173,7 +173,7 @@ describe('under every fault', () => {
     const { emulator, storage } = application;
     emulator.faults.add(fault);
 
-    const result = await settle(storage.upload('walk/a.png', Readable.from(inPieces())));
+    const result = await settle(storage.upload('walk/a.png', Readable.from(inChunks())));
 
     expect(errorsOf(result).every(error => error instanceof WxCloudStorageError)).toBe(true);
     expect(emulator.objects.map(({ fileId }) => fileId)).toEqual(expectedIds(result));
@@ -205,12 +205,12 @@ describe('under every fault', () => {
   );
 });
 
-async function* inPieces(): AsyncGenerator<Uint8Array> {
+async function* inChunks(): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < CONTENT.byteLength; start += 10_000)
     yield CONTENT.subarray(start, start + 10_000);
 }
 
-/** A success has its object; after a failure there is none, unless it was reported as an orphan. */
+/** A success has its object; a failure has none, unless it was reported as an orphan. */
 function expectedIds(result: Settled<{ readonly fileId: string }>): string[] {
   return 'value' in result
     ? [result.value.fileId]

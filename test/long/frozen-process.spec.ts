@@ -61,7 +61,7 @@ describe.each(ADAPTERS)('on $name, a process that stands still', ({ name: adapte
     await delay(FROZEN_MS);
     application.thaw();
 
-    expect(await request.answer).toMatch(/^HTTP\/1\.1 201 /);
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
     expect(emulator.objects).toHaveLength(1);
   });
 
@@ -70,7 +70,7 @@ describe.each(ADAPTERS)('on $name, a process that stands still', ({ name: adapte
     await delay(FROZEN_MS);
     application.thaw();
 
-    expect(await request.answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await request.response).toMatch(/^HTTP\/1\.1 408 /);
     expect(emulator.objects).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
 import { ADAPTERS } from '../support/adapters.js';
-import { pngOfSize, postForm, type Answer } from '../support/forms.js';
+import { pngOfSize, postForm, type JsonResponse } from '../support/forms.js';
 import { startUploadApplication, type UploadApplication } from '../support/upload-application.js';
 
 const NO_ROOM = {
@@ -41,7 +41,7 @@ describe.each(ADAPTERS)('on $name, a spool folder', ({ name: adapter }) => {
     await rm(spoolDirectory, { recursive: true, force: true });
   });
 
-  const upload = (...sizes: number[]): Promise<Answer> =>
+  const upload = (...sizes: number[]): Promise<JsonResponse> =>
     postForm(
       `${application.url}/upload`,
       sizes.map(size => ({ field: 'file', file: pngOfSize(size) })),

@@ -26,18 +26,18 @@ describe('operations that wait for others', () => {
     await until(() => reads() === readsBefore + 2, 'two operations');
     let refused = 0;
     const waiting = Array.from({ length: 40 }, async () => {
-      const answer = await lab.post('/api/operations', call);
-      refused += Number(answer.status === 503);
-      return answer;
+      const response = await lab.post('/api/operations', call);
+      refused += Number(response.status === 503);
+      return response;
     });
     await until(() => refused === 10, 'ten refusals');
     expect(reads()).toBe(readsBefore + 2);
 
     for (const client of clients) client.abort();
-    const answers = await Promise.all(waiting);
+    const responses = await Promise.all(waiting);
     await running;
-    expect(answers.filter(({ body }) => body['errorCode'] === 'LAB_BUSY')).toHaveLength(10);
-    expect(answers.filter(({ status }) => status === 201)).toHaveLength(30);
+    expect(responses.filter(({ body }) => body['errorCode'] === 'LAB_BUSY')).toHaveLength(10);
+    expect(responses.filter(({ status }) => status === 201)).toHaveLength(30);
   });
 });
 
@@ -45,10 +45,10 @@ describe('forms that are not used', () => {
   const open = async () => lab.post('/api/direct-uploads', { name: 'a.png' });
 
   it('are handed out up to 200, also when they are asked for at once', async () => {
-    const answers = await Promise.all(Array.from({ length: 210 }, open));
+    const responses = await Promise.all(Array.from({ length: 210 }, open));
 
-    expect(answers.filter(({ status }) => status === 201)).toHaveLength(200);
-    expect(answers.filter(({ body }) => body['errorCode'] === 'LAB_BUSY')).toHaveLength(10);
+    expect(responses.filter(({ status }) => status === 201)).toHaveLength(200);
+    expect(responses.filter(({ body }) => body['errorCode'] === 'LAB_BUSY')).toHaveLength(10);
   });
 
   it('are not counted when the cloud gave none', async () => {
@@ -80,8 +80,8 @@ describe('the progress of uploads', () => {
     const clients = Array.from({ length: 200 }, () => new AbortController());
     const watch = async (options: RequestInit = {}) =>
       fetch(`${lab.url}/api/progress/${randomUUID()}`, options);
-    const answers = await Promise.all(clients.map(({ signal }) => watch({ signal })));
-    expect(answers.filter(({ status }) => status === 200)).toHaveLength(200);
+    const responses = await Promise.all(clients.map(({ signal }) => watch({ signal })));
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(200);
 
     const refused = await watch();
     expect([refused.status, await refused.json()]).toEqual([

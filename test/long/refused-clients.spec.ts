@@ -77,7 +77,7 @@ const REFUSALS = [
 /** Those that a parser that is not ours lets the engine see. */
 const ENGINE_REFUSALS = [REFUSALS[0], REFUSALS[1]] as const;
 
-/** What is read of a refused form, and what connections hold of it. */
+/** The bytes read of a rejected form, and those held by its connection. */
 const MOST_SENT_BYTES = 64 * 1_048_576;
 
 describe.each(ADAPTERS)('on $name, a refused form without end', adapter => {
@@ -100,7 +100,7 @@ describe.each(ADAPTERS)('on $name, a refused form without end', adapter => {
       { ...refusal, contentLength: 10_000_000_000 },
       { ...refusal, contentLength: undefined },
     ]);
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       forms.map(async ({ path, ...form }) => {
         const { status, sentBytes } = await send({
           ...form,
@@ -117,7 +117,7 @@ describe.each(ADAPTERS)('on $name, a refused form without end', adapter => {
       isBounded: true,
       status,
     }));
-    expect(answers).toEqual(expected);
+    expect(responses).toEqual(expected);
     await expectNothingLeft(application);
   });
 });

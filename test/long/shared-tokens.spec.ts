@@ -43,8 +43,8 @@ async function startProcess(more: object = {}): Promise<TokenProcess> {
     call: async count => {
       const answered = once(child, 'message');
       child.send(count);
-      const [answer] = (await answered) as [{ succeeded: number; failed: string[] }];
-      return answer;
+      const [response] = (await answered) as [{ succeeded: number; failed: string[] }];
+      return response;
     },
   };
 }
@@ -57,9 +57,9 @@ const countTokenCalls = (): number =>
 describe('processes that share a token through Redis', () => {
   it('make one token call when 8 of them start with 200 calls each', async () => {
     const processes = await startProcesses(8);
-    const answers = await Promise.all(processes.map(({ call }) => call(200)));
+    const responses = await Promise.all(processes.map(({ call }) => call(200)));
 
-    expect(answers).toEqual(answers.map(() => ({ succeeded: 200, failed: [] })));
+    expect(responses).toEqual(responses.map(() => ({ succeeded: 200, failed: [] })));
     expect(emulator.journal.filter(({ operation }) => operation === 'upload-link')).toHaveLength(
       1_600,
     );
@@ -70,9 +70,9 @@ describe('processes that share a token through Redis', () => {
     const processes = await startProcesses(3);
     await Promise.all(processes.map(({ call }) => call(1)));
     emulator.expireTokens();
-    const answers = await Promise.all(processes.map(({ call }) => call(50)));
+    const responses = await Promise.all(processes.map(({ call }) => call(50)));
 
-    expect(answers).toEqual(answers.map(() => ({ succeeded: 50, failed: [] })));
+    expect(responses).toEqual(responses.map(() => ({ succeeded: 50, failed: [] })));
     expect(countTokenCalls()).toBe(2);
   });
 
@@ -87,10 +87,10 @@ describe('processes that share a token through Redis', () => {
     const asked = once(silent, 'request');
     first.child.send(1);
     await asked;
-    const answer = second.call(5);
+    const response = second.call(5);
     first.child.kill('SIGKILL');
 
-    expect(await answer).toEqual({ succeeded: 5, failed: [] });
+    expect(await response).toEqual({ succeeded: 5, failed: [] });
     expect(countTokenCalls()).toBe(1);
     silent.closeAllConnections();
     silent.close();
@@ -99,8 +99,8 @@ describe('processes that share a token through Redis', () => {
   it('lose no call while Redis is gone and comes back', async () => {
     const processes = await startProcesses(2);
     const callAll = async (): Promise<readonly string[]> => {
-      const answers = await Promise.all(processes.map(({ call }) => call(20)));
-      return answers.flatMap(({ failed }) => failed);
+      const responses = await Promise.all(processes.map(({ call }) => call(20)));
+      return responses.flatMap(({ failed }) => failed);
     };
     const failed = [...(await callAll())];
     await redis.stop();

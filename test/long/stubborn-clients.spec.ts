@@ -75,7 +75,7 @@ const IN_TEXT = FORM.indexOf('text');
 const IN_FILE = FORM.indexOf(PNG) + 50_000;
 const LARGE_FORM = encodeForm([{ field: 'photo', content: pngOfSize(900_000), fileName: 'a.png' }]);
 
-/** What a client sends, and then nothing more; the connection stays open. */
+/** The bytes of a client that then stops, with the connection open. */
 const SILENT: readonly (readonly [string, readonly (string | Buffer)[]])[] = [
   ['sends nothing', []],
   ['stops in a head', ['POST /any HTTP/1.1\r\nhost: localhost\r\nx-he']],
@@ -122,17 +122,17 @@ describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
     await application.close();
   });
 
-  const open = (pieces: readonly (string | Buffer)[]): RawRequest => {
+  const open = (chunks: readonly (string | Buffer)[]): RawRequest => {
     const client = openConnection(application.url);
     clients.push(client);
-    client.send(...pieces);
+    client.send(...chunks);
     return client;
   };
 
   it(
     'ends whatever its clients do, and leaves nothing of them',
     async () => {
-      for (const [, pieces] of SILENT) open(pieces);
+      for (const [, chunks] of SILENT) open(chunks);
       clients.at(-1)?.socket.pause();
       const dripping = [head('/any'), head('/engine')].map(start => {
         const client = open([start, FORM.subarray(0, IN_TEXT)]);
@@ -145,7 +145,7 @@ describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
 
       for (const each of dripping) clearInterval(each);
       for (const client of clients) client.socket.resume();
-      await Promise.all(clients.map(({ answer }) => answer));
+      await Promise.all(clients.map(({ response }) => response));
       expect(await application.countSpoolHandles()).toBe(0);
       expect(application.emulator.objects.map(({ cloudPath }) => cloudPath)).toContain('large');
       expect(application.emulator.objects).toHaveLength(2);
@@ -162,12 +162,12 @@ describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
       await started;
       await until(async () => (await connectionsOf(application)) === 2, 'both clients');
       const closing = application.app.close();
-      await stalled.answer;
+      await stalled.response;
       expect(working.socket.destroyed).toBe(false);
       finishWork();
       await closing;
 
-      expect(await working.answer).toContain('{"worked":true}');
+      expect(await working.response).toContain('{"worked":true}');
     },
     LONGEST_MS,
   );

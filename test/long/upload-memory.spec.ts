@@ -35,7 +35,7 @@ function* wholeForm(count: number): Generator<Buffer> {
   yield FORM_TAIL;
 }
 
-interface StoredAnswer {
+interface StoredResponse {
   readonly size: number;
   readonly cloudPath: string;
 }
@@ -65,7 +65,7 @@ describe.each(ADAPTERS)('on $name', ({ name: adapter }) => {
     await rm(spoolDirectory, { recursive: true });
   });
 
-  const openUpload = (): { outgoing: ClientRequest; answered: Promise<StoredAnswer> } => {
+  const openUpload = (): { outgoing: ClientRequest; answered: Promise<StoredResponse> } => {
     const outgoing = request(`${application.url}/upload`, {
       method: 'POST',
       headers: { 'content-type': 'multipart/form-data; boundary=xyz' },
@@ -73,10 +73,10 @@ describe.each(ADAPTERS)('on $name', ({ name: adapter }) => {
       agent: false,
     });
     const answered = once(outgoing, 'response').then(([response]) => json(response as Readable));
-    return { outgoing, answered: answered as Promise<StoredAnswer> };
+    return { outgoing, answered: answered as Promise<StoredResponse> };
   };
 
-  const uploadMebibytes = async (count: number): Promise<StoredAnswer> => {
+  const uploadMebibytes = async (count: number): Promise<StoredResponse> => {
     const { outgoing, answered } = openUpload();
     await pipeline(Readable.from(wholeForm(count)), outgoing);
     return answered;
@@ -121,10 +121,10 @@ describe.each(ADAPTERS)('on $name', ({ name: adapter }) => {
         return finished(outgoing, { readable: false });
       }),
     );
-    const answers = await Promise.all(uploads.map(({ answered }) => answered));
+    const responses = await Promise.all(uploads.map(({ answered }) => answered));
     const grownBytes = (await application.readPeakBytes()) - before;
 
-    expect(new Set(answers.map(({ size }) => size))).toEqual(new Set([5 * MIB]));
+    expect(new Set(responses.map(({ size }) => size))).toEqual(new Set([5 * MIB]));
     expect(emulator.objects).toHaveLength(COUNT + 1);
     // The budget, and what the streams and buffers of so many connections take.
     expect(grownBytes).toBeLessThan(256 * MIB);

@@ -10,7 +10,7 @@ describe.each(ADAPTERS)('on $name, an application under load', ({ name: adapter 
     const application = await startUploadApplication({ adapter, options: emulator.options });
     const file = pngOfSize(100_000);
 
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 100 }, () =>
         postForm(`${application.url}/upload`, [{ field: 'file', file }]),
       ),
@@ -18,7 +18,7 @@ describe.each(ADAPTERS)('on $name, an application under load', ({ name: adapter 
     await application.close();
     await emulator.close();
 
-    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
+    expect(responses.map(({ status }) => status)).toEqual(responses.map(() => 201));
     expect(application.readErrorOutput()).toBe('');
   });
 });

@@ -22,16 +22,19 @@ export interface TestApplication {
   close(): Promise<void>;
 }
 
-/** What an application is made of. */
+/** The parts of a test application. */
 export interface TestApplicationParts {
   readonly controllers?: readonly Type[];
   readonly imports?: readonly (Type | DynamicModule)[];
   readonly providers?: readonly Type[];
   /** Over the emulator's own options. */
   readonly options?: Partial<WxCloudStorageOptions>;
-  /** How the emulator is to be. */
+  /** Options of the emulator. */
   readonly emulator?: WxCloudEmulatorOptions;
-  /** What serves HTTP. @defaultValue Express */
+  /**
+   * The HTTP adapter.
+   * @defaultValue Express
+   */
   readonly adapter?: Adapter;
   /** Set up before the application listens. */
   readonly configure?: (app: INestApplication) => void;

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** How a child process is run. */
+/** Options of a child process. */
 export interface ChildOptions {
   /** Its working folder. */
   readonly cwd: string;

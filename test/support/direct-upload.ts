@@ -1,11 +1,14 @@
 import type { WxCloudStorageService } from '../../lib/index.js';
 
-/** What a client posts with a form of the application's. */
+/** The content that a client posts with an upload form. */
 export interface DirectUpload {
   readonly body: string | Uint8Array<ArrayBuffer>;
   /** Fields that the client adds or changes. */
   readonly fields?: Readonly<Record<string, string>>;
-  /** Where. @defaultValue a path made up at random */
+  /**
+   * The cloud path.
+   * @defaultValue a random path
+   */
   readonly cloudPath?: string;
 }
 

@@ -32,14 +32,14 @@ export function makeForm(parts: readonly FormPart[]): FormData {
   return form;
 }
 
-/** What a request was answered with. */
-export interface Answer {
+/** Status and JSON body of a response. */
+export interface JsonResponse {
   readonly status: number;
   readonly body: Record<string, unknown>;
 }
 
-/** Posts a form and reads the JSON answer. */
-export async function postForm(url: string, parts: readonly FormPart[]): Promise<Answer> {
+/** Posts a form and reads the JSON response. */
+export async function postForm(url: string, parts: readonly FormPart[]): Promise<JsonResponse> {
   const response = await fetch(url, { method: 'POST', body: makeForm(parts) });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }

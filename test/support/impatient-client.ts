@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Sends a GET on a connection of its own, and cuts that after so many milliseconds, answered or not. */
+/** Sends a GET on a connection of its own and cuts it after some milliseconds, response or not. */
 export async function getAndLeave(url: string, afterMs: number): Promise<void> {
   const request = get(url, { agent: false });
   request.on('error', () => {});

@@ -1,6 +1,6 @@
 /** A program beside Node that some suites drive. */
 export interface Program {
-  /** Where it may be. */
+  /** Possible paths. */
   readonly find: () => readonly string[];
   /** The command that installs it on Debian. */
   readonly install: string;
@@ -11,8 +11,8 @@ export interface Program {
 /** The programs. */
 export const PROGRAMS: Readonly<Record<'chromium' | 'redis', Program>>;
 
-/** Whether a program is on this machine. */
+/** Returns whether a program is installed. */
 export function isInstalled(program: Program): boolean;
 
-/** Whether suites may be skipped whose program is missing. */
+/** True if suites may be skipped whose program is missing. */
 export const isSkippingAllowed: boolean;

@@ -13,21 +13,21 @@ export interface RedisServer {
   readonly port: number;
   /** For clients: `redis://127.0.0.1:<port>`. */
   readonly url: string;
-  /** Starts it on its port, and waits until it answers. Whatever it held is gone. */
+  /** Starts it, empty, on its port and waits until it responds. */
   start(): Promise<void>;
   /** Ends it in order, so that it listens no more before its connections end, and waits until it is gone. */
   stop(): Promise<void>;
   /** Stops and starts it on the same port. */
   restart(): Promise<void>;
-  /** Keeps its connections open, but answers nothing until `resume`. */
+  /** Keeps its connections open without a response until `resume`. */
   pause(): void;
-  /** Lets it go on. */
+  /** Resumes it. */
   resume(): void;
-  /** Ends it, if it still runs, and removes its folder. */
+  /** Ends it, if it still runs, and deletes its folder. */
   close(): Promise<void>;
 }
 
-/** Starts a server; whoever starts it closes it. `extra` goes onto its command line. */
+/** Starts a server that the caller closes. `extra` goes onto its command line. */
 export async function startRedisServer(extra: readonly string[] = []): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'redis-server-'));
   const port = await freePort();
@@ -35,7 +35,7 @@ export async function startRedisServer(extra: readonly string[] = []): Promise<R
 
   const start = async (): Promise<void> => {
     child = run(port, folder, extra);
-    await answering(child, port);
+    await untilReady(child, port);
   };
   const stop = async (): Promise<void> => {
     const ending = child;
@@ -60,17 +60,17 @@ export async function startRedisServer(extra: readonly string[] = []): Promise<R
 function run(port: number, folder: string, extra: readonly string[]): ChildProcess {
   const options = ['--port', String(port), '--bind', HOST, '--save', '', '--appendonly', 'no'];
   const child = spawn('redis-server', [...options, '--dir', folder, ...extra], { stdio: 'ignore' });
-  // Without a listener a missing program would end the tests with an uncaught error; `answering` tells it.
+  // Without a listener a missing program would be an uncaught error; `untilReady` reports it.
   child.on('error', () => undefined);
   return child;
 }
 
-async function answering(child: ChildProcess, port: number): Promise<void> {
+async function untilReady(child: ChildProcess, port: number): Promise<void> {
   await until(async () => {
     if (child.pid === undefined || hasEnded(child)) {
       throw new Error('redis-server did not start: is the package redis-server installed?');
     }
-    return answersPing(port);
+    return respondsToPing(port);
   }, 'an answer of redis-server');
 }
 
@@ -87,12 +87,12 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-function answersPing(port: number): Promise<boolean> {
+function respondsToPing(port: number): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect(port, HOST, () => socket.write('PING\r\n'));
     socket.setTimeout(1_000, () => socket.destroy());
     socket.once('data', data => {
-      // A server with a password answers too, with -NOAUTH.
+      // A server with a password responds too, with -NOAUTH.
       resolve(/^(\+PONG|-NOAUTH)/.test(data.toString('latin1')));
       socket.destroy();
     });

@@ -19,11 +19,11 @@ export interface SampleProcess {
   stop(): Promise<SampleEnd>;
 }
 
-/** How the sample ended. */
+/** The exit of the sample. */
 export interface SampleEnd {
   /** Its exit code; null when a signal ended it. */
   readonly code: number | null;
-  /** What it wrote to standard error. */
+  /** Its standard error output. */
   readonly stderr: string;
   /** Files left in its temporary folder. */
   readonly leftovers: readonly string[];
@@ -95,7 +95,7 @@ export async function startLabOn(emulator: WxCloudEmulator): Promise<RunningLab>
   return application;
 }
 
-/** Ends what still runs and removes its files: for `afterAll`. */
+/** Ends running samples and deletes their files: for `afterAll`. */
 export async function cleanUpSamples(): Promise<void> {
   await Promise.all([...cleanups].map(cleanup => cleanup()));
   cleanups.clear();

@@ -2,28 +2,31 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** What one route answers. */
-export interface ScriptedAnswer {
+/** The response of one route. */
+export interface ScriptedResponse {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | object;
-  /** Whether more of the body is to come, which never does. @defaultValue false */
+  /**
+   * Leaves the body unfinished.
+   * @defaultValue false
+   */
   readonly isUnfinished?: boolean;
 }
 
-/** What every route answers; a route that is not named answers as the real service does when all goes well. */
+/** The response of every route; by default that of the real service on success. */
 export interface CloudScript {
-  readonly uploadLink?: ScriptedAnswer;
-  readonly postObject?: ScriptedAnswer;
-  readonly headObject?: ScriptedAnswer;
-  readonly getObject?: ScriptedAnswer;
+  readonly uploadLink?: ScriptedResponse;
+  readonly postObject?: ScriptedResponse;
+  readonly headObject?: ScriptedResponse;
+  readonly getObject?: ScriptedResponse;
   /** Given what was asked for, and the address of the cloud. */
-  readonly downloadLinks?: (fileIds: readonly string[], url: string) => ScriptedAnswer;
+  readonly downloadLinks?: (fileIds: readonly string[], url: string) => ScriptedResponse;
   /** Given what was asked for. */
-  readonly deleteFiles?: (fileIds: readonly string[]) => ScriptedAnswer;
+  readonly deleteFiles?: (fileIds: readonly string[]) => ScriptedResponse;
 }
 
-/** A cloud that answers what a test wants, where the emulator would be too true to life. */
+/** A cloud with the responses of a test, where the emulator would be too true to life. */
 export interface ScriptedCloud {
   readonly url: string;
   readonly options: {
@@ -34,7 +37,7 @@ export interface ScriptedCloud {
   };
   /** `METHOD /path` of every request, in order. */
   readonly requests: readonly string[];
-  /** The same of those whose connection was closed before they were answered whole. */
+  /** The same for requests whose connection was closed before the response was complete. */
   readonly aborted: readonly string[];
   close(): Promise<void>;
 }
@@ -49,8 +52,8 @@ export async function startScriptedCloud(script: CloudScript): Promise<ScriptedC
     const body = await read(request);
     const path = new URL(request.url ?? '', 'http://localhost').pathname;
     const answered =
-      answerBatch(path, { script, body, url: urlOf(server) }) ??
-      answerTo(`${request.method} ${path}`, script, urlOf(server));
+      respondToBatch(path, { script, body, url: urlOf(server) }) ??
+      respondTo(`${request.method} ${path}`, script, urlOf(server));
     response.writeHead(answered.status ?? 200, answered.headers ?? {});
     const { body: given = '', isUnfinished = false } = answered;
     const content = typeof given === 'string' ? given : JSON.stringify(given);
@@ -98,10 +101,10 @@ interface BatchRequest {
   readonly url: string;
 }
 
-function answerBatch(
+function respondToBatch(
   path: string,
   { script, body, url }: BatchRequest,
-): ScriptedAnswer | undefined {
+): ScriptedResponse | undefined {
   if (path === '/tcb/batchdownloadfile' && script.downloadLinks !== undefined) {
     const { file_list } = JSON.parse(body) as { file_list: { fileid: string }[] };
     return script.downloadLinks(
@@ -113,7 +116,7 @@ function answerBatch(
   return script.deleteFiles((JSON.parse(body) as { fileid_list: string[] }).fileid_list);
 }
 
-function answerTo(request: string, script: CloudScript, url: string): ScriptedAnswer {
+function respondTo(request: string, script: CloudScript, url: string): ScriptedResponse {
   switch (request) {
     case 'POST /cgi-bin/stable_token':
       return { body: { access_token: 'a-scripted-token', expires_in: 7200 } };
@@ -137,7 +140,7 @@ function answerTo(request: string, script: CloudScript, url: string): ScriptedAn
   }
 }
 
-/** The answer of the upload link call with another address to post to. */
+/** The response of the upload link call with another address to post to. */
 export function makeLink(url: string): object {
   return {
     errcode: 0,

@@ -12,16 +12,16 @@ export interface UploadApplication {
   readErrorOutput(): string;
   /** The peak of its resident memory since the last call, in bytes. */
   readPeakBytes(): Promise<number>;
-  /** How many files below a folder it has open, with a name or without. */
+  /** Counts its open files below a folder, with a name or without. */
   countOpenFiles(folder: string): Promise<number>;
-  /** Has the process stand still, as a container does that is frozen. */
+  /** Suspends the process, as a frozen container is. */
   freeze(): Promise<void>;
-  /** Has it go on. */
+  /** Resumes it. */
   thaw(): void;
   close(): Promise<void>;
 }
 
-/** How such an application runs. */
+/** Options of such an application. */
 export interface UploadApplicationParts {
   /** @defaultValue express */
   readonly adapter?: Adapter['name'];
@@ -53,8 +53,8 @@ export async function startUploadApplication({
     url: message.url,
     readErrorOutput: () => errorOutput,
     readPeakBytes: async () => {
-      const answer = await fetch(`${message.url}/memory`);
-      return ((await answer.json()) as { peakBytes: number }).peakBytes;
+      const response = await fetch(`${message.url}/memory`);
+      return ((await response.json()) as { peakBytes: number }).peakBytes;
     },
     countOpenFiles: async folder => {
       const names = await readdir(handles);

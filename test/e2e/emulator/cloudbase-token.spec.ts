@@ -9,15 +9,15 @@ beforeEach(async () => {
 });
 afterEach(() => cloud.close());
 
-/** The `errcode` with which a query is answered; 0 when it lets the call pass. */
+/** The `errcode` for a query; 0 when the call passes. */
 async function codeFor(query: Record<string, string>, base = cloud.url): Promise<unknown> {
   const request = { env: cloud.options.env, path: 'a' };
-  const answer = await sendJson(`${base}/tcb/uploadfile?${new URLSearchParams(query)}`, request);
-  return answer['errcode'];
+  const response = await sendJson(`${base}/tcb/uploadfile?${new URLSearchParams(query)}`, request);
+  return response['errcode'];
 }
 
-describe('a cloudbase_access_token', () => {
-  it('is another one each time, and none of them voids another', async () => {
+describe('the cloudbase_access_token of the emulator', () => {
+  it('is a new one each time, and invalidates no other', async () => {
     const tokens = [cloud.issueCloudbaseToken(), cloud.issueCloudbaseToken()];
     const codes = tokens.map(token => codeFor({ cloudbase_access_token: token }));
     expect(tokens).toEqual([expect.stringMatching(/^[\w-]{128}$/), expect.any(String)]);
@@ -25,7 +25,7 @@ describe('a cloudbase_access_token', () => {
     expect(await Promise.all(codes)).toEqual([0, 0]);
   });
 
-  it('is good for 30 minutes', async () => {
+  it('is valid for 30 minutes', async () => {
     const query = { cloudbase_access_token: cloud.issueCloudbaseToken() };
     cloud.pass(1799);
     expect(await codeFor(query)).toBe(0);
@@ -40,7 +40,7 @@ describe('a cloudbase_access_token', () => {
     expect(await codeFor({ cloudbase_access_token: cloud.issueCloudbaseToken() })).toBe(0);
   });
 
-  it('leaves access tokens as they are', async () => {
+  it('leaves access tokens valid', async () => {
     const token = await fetchToken(cloud);
     cloud.issueCloudbaseToken();
     expect(await codeFor({ access_token: token })).toBe(0);
@@ -50,18 +50,18 @@ describe('a cloudbase_access_token', () => {
   it.each([
     ['an unknown one', 'unheard', 40014],
     ['an empty one', '', 41001],
-  ])('is refused when it is %s', async (_, token, errcode) => {
+  ])('is rejected when it is %s', async (_, token, errcode) => {
     expect(await codeFor({ cloudbase_access_token: token })).toBe(errcode);
   });
 
-  it('is unknown where an access token belongs, and the other way round', async () => {
+  it('is unknown in place of an access token, and the other way round', async () => {
     const cloudbase = cloud.issueCloudbaseToken();
     const access = await fetchToken(cloud);
     expect(await codeFor({ access_token: cloudbase })).toBe(40014);
     expect(await codeFor({ cloudbase_access_token: access })).toBe(40014);
   });
 
-  it('is refused beside an access token, be both good', async () => {
+  it('is rejected beside an access token, even if both are valid', async () => {
     const query = {
       access_token: await fetchToken(cloud),
       cloudbase_access_token: cloud.issueCloudbaseToken(),
@@ -69,7 +69,7 @@ describe('a cloudbase_access_token', () => {
     expect(await codeFor(query)).toBe(40097);
   });
 
-  it('decides at the sidecar, too', async () => {
+  it('is checked at the sidecar, too', async () => {
     const query = { cloudbase_access_token: cloud.issueCloudbaseToken() };
     expect(await codeFor(query, cloud.sidecarUrl)).toBe(0);
     cloud.expireTokens();

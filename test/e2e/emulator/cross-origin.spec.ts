@@ -20,9 +20,9 @@ async function preflight(origin: string): Promise<Response> {
   });
 }
 
-describe('a preflight', () => {
+describe('a preflight to the emulator', () => {
   it.each(['http://127.0.0.1:3000', 'http://localhost', 'http://[::1]:8080', 'https://127.1.2.3'])(
-    'of a page on %s is allowed',
+    'is allowed for a page on %s',
     async origin => {
       emulator = await startWxCloudEmulator();
       const { status, headers } = await preflight(origin);
@@ -37,59 +37,59 @@ describe('a preflight', () => {
   );
 
   it.each([SITE, 'http://localhost.example.com', 'http://127.0.0.1.example.com', 'null', 'x'])(
-    'of a page on %s is refused',
+    'is rejected for a page on %s',
     async origin => {
       emulator = await startWxCloudEmulator();
-      const answer = await preflight(origin);
-      expect(answer.status).toBe(403);
-      expect(answer.headers.get('access-control-allow-origin')).toBeNull();
-      expect(await answer.text()).toContain('<Code>AccessForbidden</Code>');
+      const response = await preflight(origin);
+      expect(response.status).toBe(403);
+      expect(response.headers.get('access-control-allow-origin')).toBeNull();
+      expect(await response.text()).toContain('<Code>AccessForbidden</Code>');
       expect(emulator.journal.at(-1)).toMatchObject({ operation: 'unknown', origin });
     },
   );
 
-  it('is judged by the list where one is given', async () => {
+  it('follows allowedOrigins', async () => {
     emulator = await startWxCloudEmulator({ corsOrigins: [SITE] });
     const statuses = [await preflight(SITE), await preflight('http://127.0.0.1:3000')];
     expect(statuses.map(({ status }) => status)).toEqual([200, 403]);
   });
 });
 
-describe('the answer to a page', () => {
-  it('that posts a form can be read by it, a refusal as well', async () => {
+describe('the response of the emulator to a page', () => {
+  it('can be read after a form, even a rejection', async () => {
     emulator = await startWxCloudEmulator({ corsOrigins: [SITE] });
     const link = await fetchLink(emulator, 'a');
     const body = new Uint8Array(formOf([...fieldsOf(link), ['file', 'content']]));
     const type = { 'content-type': 'multipart/form-data; boundary=b0undary' };
     const post = async (more: object) =>
       fetch(link.url, { method: 'POST', headers: { ...more, origin: SITE }, body });
-    const answers = [await post(type), await post({})];
-    expect(answers.map(({ status }) => status)).toEqual([204, 400]);
-    expect(answers.map(({ headers }) => headers.get('access-control-allow-origin'))).toEqual([
+    const responses = [await post(type), await post({})];
+    expect(responses.map(({ status }) => status)).toEqual([204, 400]);
+    expect(responses.map(({ headers }) => headers.get('access-control-allow-origin'))).toEqual([
       SITE,
       SITE,
     ]);
     expect(emulator.journal.at(-2)).toMatchObject({ operation: 'post-object', origin: SITE });
   });
 
-  it('of another site cannot be read by it', async () => {
+  it('cannot be read by a page of another site', async () => {
     emulator = await startWxCloudEmulator({ corsOrigins: [] });
-    const answer = await fetch(await storeAndLink(emulator, 'a', 'x'), {
+    const response = await fetch(await storeAndLink(emulator, 'a', 'x'), {
       headers: { origin: SITE },
     });
-    expect(answer.headers.get('access-control-allow-origin')).toBeNull();
+    expect(response.headers.get('access-control-allow-origin')).toBeNull();
   });
 
-  it('shows it the ETag of a file', async () => {
+  it('exposes the ETag of a file', async () => {
     emulator = await startWxCloudEmulator({ corsOrigins: [SITE] });
-    const answer = await fetch(await storeAndLink(emulator, 'a', 'x'), {
+    const response = await fetch(await storeAndLink(emulator, 'a', 'x'), {
       headers: { origin: SITE },
     });
-    expect(answer.headers.get('access-control-expose-headers')).toContain('ETag');
+    expect(response.headers.get('access-control-expose-headers')).toContain('ETag');
   });
 });
 
-it('the journal tells what a browser sent, also where it names no origin', async () => {
+it("the journal records a browser's request, even one without an origin", async () => {
   emulator = await startWxCloudEmulator({ corsOrigins: [SITE] });
   const url = await storeAndLink(emulator, 'a', 'x');
   await fetch(url, { headers: { origin: SITE } });
@@ -104,7 +104,7 @@ it('the journal tells what a browser sent, also where it names no origin', async
   ]);
 });
 
-it('an option that is no list of texts is refused by name', async () => {
+it('startWxCloudEmulator rejects allowedOrigins that are not a list of texts', async () => {
   emulator = await startWxCloudEmulator();
   await expect(startWxCloudEmulator({ corsOrigins: 'x' as never })).rejects.toThrow('corsOrigins');
 });

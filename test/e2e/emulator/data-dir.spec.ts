@@ -58,8 +58,8 @@ async function download(fileId: string): Promise<Buffer> {
   return (await send(String(url))).body;
 }
 
-describe('objects in dataDir', () => {
-  it('survive a restart, with all that is known of them', async () => {
+describe('startWxCloudEmulator with dataDir', () => {
+  it('keeps objects with their metadata over a restart', async () => {
     const content = randomBytes(700_000);
     const link = await fetchLink(emulator, '数字/a.png');
     const parts = [...fieldsOf(link), ['Content-Type', 'image/png'], ['file', content]] as const;
@@ -75,7 +75,7 @@ describe('objects in dataDir', () => {
     expect(emulator.journal.map(({ operation }) => operation)).not.toContain('post-object');
   });
 
-  it.each(HOSTILE)('have file names that are safe for the key %j', async path => {
+  it.each(HOSTILE)('uses a safe file name for the key %j', async path => {
     const fileId = await store(emulator, path, 'content');
     await restart();
     expect((await download(fileId)).toString()).toBe('content');
@@ -85,12 +85,12 @@ describe('objects in dataDir', () => {
     ]);
   });
 
-  it('are gone from disk once deleted', async () => {
+  it('deletes the files of a deleted object', async () => {
     await deleteFiles(emulator, [await store(emulator, 'a', 'x')]);
     expect(await filesOf()).toEqual([]);
   });
 
-  it('leave no file behind when they are replaced, also by several at once', async () => {
+  it('leaves no file of a replaced object, even with concurrent uploads', async () => {
     const uploads = Array.from({ length: 20 }, (_, index) =>
       store(emulator, 'a', `content ${index}`),
     );
@@ -101,7 +101,7 @@ describe('objects in dataDir', () => {
     expect(await download(fileId)).toEqual(content);
   });
 
-  it('can be read to their end while they are replaced', async () => {
+  it('reads an object to its end while it is replaced', async () => {
     const content = randomBytes(8_000_000);
     const fileId = await store(emulator, 'a', content);
     const [read] = await Promise.all([download(fileId), store(emulator, 'a', 'new')]);
@@ -109,14 +109,14 @@ describe('objects in dataDir', () => {
     expect((await emulator.readObject('a')).toString()).toBe('new');
   });
 
-  it('are gone after a reset', async () => {
+  it('deletes the files on reset', async () => {
     await store(emulator, 'a', 'x');
     await emulator.reset();
     expect(emulator.objects).toEqual([]);
     expect(await filesOf()).toEqual([]);
   });
 
-  it('belong to their bucket', async () => {
+  it('keeps objects apart by bucket', async () => {
     await store(emulator, 'a', 'x');
     await emulator.close();
     emulator = await startWxCloudEmulator({ dataDir, env: 'other' });
@@ -124,17 +124,17 @@ describe('objects in dataDir', () => {
   });
 });
 
-describe('an upload that fails', () => {
+describe('a failed upload with dataDir', () => {
   it.each([
     ['for a field after the file', ['file', 'x'], ['a', 'b']],
     ['for two files', ['file', 'x'], ['file', 'y']],
-  ] as const)('%s leaves no file behind', async (_, first, second) => {
+  ] as const)('leaves no file: %s', async (_, first, second) => {
     const link = await fetchLink(emulator, 'a');
     expect((await postForm(link.url, [...fieldsOf(link), first, second])).status).toBe(400);
     expect(await filesOf()).toEqual([]);
   });
 
-  it('as the client goes away leaves no file behind', async () => {
+  it('leaves no file when the client leaves', async () => {
     const link = await fetchLink(emulator, 'a');
     const effect = { kind: 'reset', at: 'request', afterBytes: 500_000 } as const;
     emulator.faults.add({ operation: 'post-object', effect });
@@ -145,8 +145,8 @@ describe('an upload that fails', () => {
   });
 });
 
-describe('dataDir', () => {
-  it('is cleared of what an earlier run left unfinished, and of nothing else', async () => {
+describe('the folder of dataDir', () => {
+  it('loses only the unfinished files of an earlier run', async () => {
     await store(emulator, 'a', 'x');
     const bucketFolder = join(dataDir, emulator.bucket);
     const name = '0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f';
@@ -160,7 +160,7 @@ describe('dataDir', () => {
     expect((await emulator.readObject('a')).toString()).toBe('x');
   });
 
-  it('that is a file is refused with one line', async () => {
+  it('is rejected with one line when it is a file', async () => {
     await writeFile(join(folder, 'file'), '');
     const start = startWxCloudEmulator({ dataDir: join(folder, 'file') });
     await expect(start).rejects.toThrow(/^startWxCloudEmulator: dataDir cannot be used: .+$/);
@@ -182,11 +182,11 @@ async function startElsewhere(): Promise<ChildProcess> {
   return child;
 }
 
-describe('two emulators', () => {
+describe('two emulators with dataDir', () => {
   const refusal =
     /^startWxCloudEmulator: dataDir cannot be used: another emulator uses it \(process \d+\)\. .+ delete .+\.lock\.$/;
 
-  it('do not use one folder: the second one does not start, and touches nothing', async () => {
+  it('cannot share a folder: the second one does not start and changes nothing', async () => {
     const unfinished = join(dataDir, emulator.bucket, '0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f.data');
     await writeFile(unfinished, 'half');
     await expect(startWxCloudEmulator({ dataDir })).rejects.toThrow(refusal);
@@ -196,7 +196,7 @@ describe('two emulators', () => {
     expect((await emulator.readObject('a')).toString()).toBe('x');
   });
 
-  it('do not use one folder from two processes, until the other one has ended, in whatever way', async () => {
+  it('cannot share a folder from two processes until the first one has ended in any way', async () => {
     await emulator.close();
     const child = await startElsewhere();
     await expect(startWxCloudEmulator({ dataDir })).rejects.toThrow(refusal);
@@ -206,7 +206,7 @@ describe('two emulators', () => {
     await restart();
   });
 
-  it('of which one could not listen leave the folder free', async () => {
+  it('can use a folder after a failed start', async () => {
     const other = await startWxCloudEmulator();
     const port = Number(new URL(other.url).port);
     await emulator.close();
@@ -216,7 +216,7 @@ describe('two emulators', () => {
     expect(await readdir(join(dataDir, emulator.bucket))).toHaveLength(1);
   });
 
-  it('of a container that was restarted, whose processes have the same number, are told apart', async () => {
+  it('are told apart in a restarted container with equal process IDs', async () => {
     await emulator.close();
     const sign = `emulator-${process.pid}-1700000000000-${randomUUID()}.lock`;
     await mkdir(join(dataDir, emulator.bucket, sign));
@@ -224,7 +224,7 @@ describe('two emulators', () => {
     expect(await readdir(join(dataDir, emulator.bucket))).not.toContain(sign);
   });
 
-  it('of different buckets may share a folder', async () => {
+  it('may share a folder with different buckets', async () => {
     const other = await startWxCloudEmulator({ dataDir, env: 'other' });
     await store(other, 'a', 'x');
     await other.close();
@@ -232,7 +232,7 @@ describe('two emulators', () => {
   });
 });
 
-describe('metadata in dataDir', () => {
+describe('the metadata in dataDir', () => {
   type Broken = (text: string) => string;
   const change =
     (members: object, ofObject: object = {}): Broken =>
@@ -262,38 +262,35 @@ describe('metadata in dataDir', () => {
     ['without a life', change({}, { fileIdAlive: 'yes' })],
   ];
 
-  it.each(table)(
-    '%s costs its own object, and no other, and its files are set aside',
-    async (_, breakUp) => {
-      await store(emulator, 'a', 'x');
-      await store(emulator, 'kept', 'y');
-      await emulator.close();
-      await writeFile(join(folder, 'outside.txt'), 'x');
-      const bucketFolder = join(dataDir, emulator.bucket);
-      const [name = ''] = await metadataOf('a');
-      await writeFile(
-        join(bucketFolder, name),
-        breakUp(await readFile(join(bucketFolder, name), 'utf8')),
-      );
-      const warn = jest.spyOn(process, 'emitWarning').mockReturnValue();
-      emulator = await startWxCloudEmulator({ dataDir });
-      const [[message] = []] = warn.mock.calls;
-      warn.mockRestore();
-      expect(message).toMatch(
-        /^startWxCloudEmulator: 1 object\(s\) of dataDir could not be read .+broken\.$/s,
-      );
-      expect(message).toContain(name);
-      expect(emulator.objects.map(({ cloudPath }) => cloudPath)).toEqual(['kept']);
-      expect((await readdir(join(bucketFolder, 'broken'))).toSorted()).toEqual([
-        expect.stringMatching(/\.(data|json)$/),
-        expect.stringMatching(/\.(data|json)$/),
-      ]);
-      await emulator.reset();
-      expect(await readFile(join(folder, 'outside.txt'), 'utf8')).toBe('x');
-    },
-  );
+  it.each(table)('loses only its own object and sets its files aside: %s', async (_, breakUp) => {
+    await store(emulator, 'a', 'x');
+    await store(emulator, 'kept', 'y');
+    await emulator.close();
+    await writeFile(join(folder, 'outside.txt'), 'x');
+    const bucketFolder = join(dataDir, emulator.bucket);
+    const [name = ''] = await metadataOf('a');
+    await writeFile(
+      join(bucketFolder, name),
+      breakUp(await readFile(join(bucketFolder, name), 'utf8')),
+    );
+    const warn = jest.spyOn(process, 'emitWarning').mockReturnValue();
+    emulator = await startWxCloudEmulator({ dataDir });
+    const [[message] = []] = warn.mock.calls;
+    warn.mockRestore();
+    expect(message).toMatch(
+      /^startWxCloudEmulator: 1 object\(s\) of dataDir could not be read .+broken\.$/s,
+    );
+    expect(message).toContain(name);
+    expect(emulator.objects.map(({ cloudPath }) => cloudPath)).toEqual(['kept']);
+    expect((await readdir(join(bucketFolder, 'broken'))).toSorted()).toEqual([
+      expect.stringMatching(/\.(data|json)$/),
+      expect.stringMatching(/\.(data|json)$/),
+    ]);
+    await emulator.reset();
+    expect(await readFile(join(folder, 'outside.txt'), 'utf8')).toBe('x');
+  });
 
-  it('that names the content of another object does not get at it', async () => {
+  it('cannot give access to the content of another object', async () => {
     await store(emulator, 'a', 'x');
     await store(emulator, 'b', 'y');
     await emulator.close();
@@ -312,7 +309,7 @@ describe('metadata in dataDir', () => {
     expect(emulator.objects).toHaveLength(1);
   });
 
-  it('that leads to a link is taken for broken, so that nothing behind it is read', async () => {
+  it('counts as broken when it leads to a symbolic link', async () => {
     await store(emulator, 'a', 'x');
     await emulator.close();
     const bucketFolder = join(dataDir, emulator.bucket);

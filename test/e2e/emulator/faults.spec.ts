@@ -21,7 +21,7 @@ import {
   store,
   storeAndLink,
 } from './support/cloud-client.js';
-import { outcomeOf, readCosError, send, type RawAnswer } from './support/raw-http.js';
+import { outcomeOf, readCosError, send, type RawResponse } from './support/raw-http.js';
 
 let emulator: WxCloudEmulator;
 beforeEach(async () => {
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 afterEach(() => emulator.close());
 
-/** One request for each operation; each resolves with the whole answer. */
+/** One request for each operation; each resolves with the whole response. */
 const REQUESTS = {
   token: async () => {
     const { appid, secret } = emulator.options;
@@ -62,14 +62,14 @@ const REQUESTS = {
     const url = await storeAndLink(emulator, 'a', 'content');
     return () => send(url, { method: 'HEAD' });
   },
-} satisfies Record<string, () => Promise<() => Promise<RawAnswer>>>;
+} satisfies Record<string, () => Promise<() => Promise<RawResponse>>>;
 
 type Operation = keyof typeof REQUESTS;
 const OPERATIONS = Object.keys(REQUESTS) as Operation[];
 const JSON_OPERATIONS = OPERATIONS.filter(operation => !operation.endsWith('-object'));
 const OBJECT_OPERATIONS = OPERATIONS.filter(operation => operation.endsWith('-object'));
 
-async function prepareApi(path: string, body: object): Promise<() => Promise<RawAnswer>> {
+async function prepareApi(path: string, body: object): Promise<() => Promise<RawResponse>> {
   const address = `${emulator.url}${path}?access_token=${await fetchToken(emulator)}`;
   const text = JSON.stringify({ env: emulator.env, ...body });
   return () => send(address, { method: 'POST', body: text });
@@ -79,7 +79,7 @@ async function prepareApi(path: string, body: object): Promise<() => Promise<Raw
 async function requestWith(
   operation: Operation,
   effect: WxCloudEmulatorFaultEffect,
-): Promise<RawAnswer> {
+): Promise<RawResponse> {
   const request = await REQUESTS[operation]();
   emulator.faults.add({ operation, effect });
   return request();
@@ -88,21 +88,21 @@ async function requestWith(
 const pathsOf = (): readonly string[] => emulator.objects.map(({ cloudPath }) => cloudPath);
 
 describe.each(OPERATIONS)('%s', operation => {
-  it('answers the status and body of a fault, and then works again', async () => {
+  it('returns the status and body of a fault, and then works again', async () => {
     const request = await REQUESTS[operation]();
     emulator.faults.add({
       operation,
       effect: { kind: 'status', status: 502, body: 'Bad Gateway' },
     });
-    const answer = await request();
-    expect(answer.status).toBe(502);
-    expect(['Bad Gateway', '']).toContain(answer.text);
+    const response = await request();
+    expect(response.status).toBe(502);
+    expect(['Bad Gateway', '']).toContain(response.text);
     expect(emulator.journal.at(-1)).toMatchObject({ operation, status: 502, fault: 'status' });
     expect((await request()).status).toBeLessThan(300);
     expect(emulator.journal.at(-1)).not.toHaveProperty('fault');
   });
 
-  it('answers an empty 500, or another status', async () => {
+  it('returns an empty 500, or another status', async () => {
     const request = await REQUESTS[operation]();
     emulator.faults.add({ operation, effect: { kind: 'empty' } });
     emulator.faults.add({ operation, effect: { kind: 'empty', status: 204 } });
@@ -110,10 +110,10 @@ describe.each(OPERATIONS)('%s', operation => {
     expect(await request()).toMatchObject({ status: 204, text: '' });
   });
 
-  it('answers 200 with what is no JSON', async () => {
-    const answer = await requestWith(operation, { kind: 'malformed-json' });
-    expect(answer.status).toBe(200);
-    expect(() => JSON.parse(answer.text)).toThrow(SyntaxError);
+  it('returns 200 with a body that is not JSON', async () => {
+    const response = await requestWith(operation, { kind: 'malformed-json' });
+    expect(response.status).toBe(200);
+    expect(() => JSON.parse(response.text)).toThrow(SyntaxError);
   });
 
   it.each(['request', 'answer'] as const)('resets the connection at the %s', async at => {
@@ -135,7 +135,7 @@ describe.each(OPERATIONS)('%s', operation => {
     const requestsBefore = emulator.journal.length;
     const outcome = outcomeOf(request());
     await until(async () => (await emulator.openConnections()) > 0);
-    // By the time a later request is answered, the emulator has seen this one.
+    // The emulator has seen this request before it responds to a later one.
     await fetch(`${emulator.url}/later`);
     expect(emulator.journal).toHaveLength(requestsBefore + 1);
     await emulator.close();
@@ -143,24 +143,24 @@ describe.each(OPERATIONS)('%s', operation => {
     expect(emulator.journal.at(-1)).toMatchObject({ operation, fault: 'hang', aborted: true });
   });
 
-  it('answers later', async () => {
+  it('responds later', async () => {
     const startMs = performance.now();
-    const answer = await requestWith(operation, { kind: 'delay', delayMs: 60 });
-    expect(answer.status).toBeLessThan(300);
+    const response = await requestWith(operation, { kind: 'delay', delayMs: 60 });
+    expect(response.status).toBeLessThan(300);
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(55);
     expect(emulator.journal.at(-1)).toMatchObject({ fault: 'delay' });
   });
 });
 
 describe.each(JSON_OPERATIONS)('%s', operation => {
-  it('answers the errcode of a fault with HTTP 200', async () => {
-    const answer = await requestWith(operation, {
+  it('returns the errcode of a fault with HTTP 200', async () => {
+    const response = await requestWith(operation, {
       kind: 'errcode',
       errcode: 45009,
       errmsg: 'quota',
     });
-    expect(answer.status).toBe(200);
-    expect(JSON.parse(answer.text)).toEqual({
+    expect(response.status).toBe(200);
+    expect(JSON.parse(response.text)).toEqual({
       errcode: 45009,
       errmsg: expect.stringMatching(/^quota rid: /),
     });
@@ -174,17 +174,17 @@ describe.each(OBJECT_OPERATIONS)('%s', operation => {
     [{ cosCode: 'RequestTimeout' }, 400],
     [{ cosCode: 'AccessDenied' }, 403],
     [{ cosCode: 'Whatever', status: 418 }, 418],
-  ])("answers the storage's error %j", async (error, expected) => {
+  ])("returns the storage's error %j", async (error, expected) => {
     const { cosCode } = error;
     const effect = { kind: 'cos-error', message: 'a < b', ...error } as const;
-    const answer = await requestWith(operation, effect);
-    expect(answer.status).toBe(expected);
-    expect([cosCode, undefined]).toContain(readCosError(answer).code);
+    const response = await requestWith(operation, effect);
+    expect(response.status).toBe(expected);
+    expect([cosCode, undefined]).toContain(readCosError(response).code);
     expect(emulator.journal.at(-1)).toMatchObject({ cosCode, fault: 'cos-error' });
   });
 });
 
-describe('an upload', () => {
+describe('a fault of post-object', () => {
   it.each<[WxCloudEmulatorFaultEffect, readonly string[]]>([
     [{ kind: 'status', status: 200 }, []],
     [{ kind: 'empty' }, []],
@@ -201,12 +201,12 @@ describe('an upload', () => {
     [{ kind: 'reset', at: 'request', afterBytes: 200 }, []],
     [{ kind: 'reset', at: 'request', afterBytes: 999_999 }, []],
     [{ kind: 'reset', at: 'answer' }, ['b']],
-  ])('that is cut off by %j stores %j', async (effect, paths) => {
+  ])('stores, cut off by %j, %j', async (effect, paths) => {
     await expect(requestWith('post-object', effect)).rejects.toMatchObject({ code: 'ECONNRESET' });
     expect(pathsOf()).toEqual(paths);
   });
 
-  it('is reset once so many bytes of it have come', async () => {
+  it('resets after afterBytes of the request', async () => {
     const link = await fetchLink(emulator, 'b');
     const effect = { kind: 'reset', at: 'request', afterBytes: 100_000 } as const;
     emulator.faults.add({ operation: 'post-object', effect });
@@ -219,8 +219,8 @@ describe('an upload', () => {
   });
 });
 
-describe('a download', () => {
-  it('is reset once so many bytes of its body were sent', async () => {
+describe('a fault of get-object', () => {
+  it('resets after afterBytes of the response', async () => {
     const url = await storeAndLink(emulator, 'a', randomBytes(5_000_000));
     const effect = { kind: 'reset', at: 'answer', afterBytes: 100_000 } as const;
     emulator.faults.add({ operation: 'get-object', effect });
@@ -236,11 +236,11 @@ describe('a download', () => {
   });
 });
 
-describe('a request that hangs', () => {
+describe('a hang fault', () => {
   it.each([
     ['request', []],
     ['answer', ['b']],
-  ] as const)('at the %s has stored %j once the client gives up', async (at, paths) => {
+  ] as const)('at the %s has stored %j once the client aborts', async (at, paths) => {
     const link = await fetchLink(emulator, 'b');
     const form = formOf([...fieldsOf(link), ['file', 'content']]);
     emulator.faults.add({ operation: 'post-object', effect: { kind: 'hang', at } });
@@ -254,10 +254,10 @@ describe('a request that hangs', () => {
     let requests = 0;
     const onRequest = (): void => void (requests += 1);
     subscribe('http.server.request.start', onRequest);
-    const answer = send(link.url, init);
+    const response = send(link.url, init);
     await until(() => requests + pathsOf().length === 1 + paths.length, 'the request');
     client.abort();
-    await expect(answer).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(response).rejects.toMatchObject({ name: 'AbortError' });
     unsubscribe('http.server.request.start', onRequest);
     await until(() => emulator.journal.some(({ operation }) => operation === 'post-object'));
     expect(emulator.journal.at(-1)).toMatchObject({ status: 0, fault: 'hang', aborted: true });
@@ -265,10 +265,10 @@ describe('a request that hangs', () => {
   });
 });
 
-describe('an item fault', () => {
+describe('a fault with items', () => {
   const effect = { kind: 'item', status: -503002, errmsg: 'no permission' } as const;
 
-  it('lets all links of a batch fail', async () => {
+  it('fails all links of a batch', async () => {
     const fileid = await store(emulator, 'a', 'content');
     emulator.faults.add({ operation: 'download-links', effect });
     expect(await fetchDownloadItem(emulator, fileid)).toEqual({
@@ -279,7 +279,7 @@ describe('an item fault', () => {
     });
   });
 
-  it('lets one delete of a batch fail, and does not carry that one out', async () => {
+  it('fails one deletion of a batch without carrying it out', async () => {
     const fileIds = [await store(emulator, 'a', 'x'), await store(emulator, 'b', 'x')];
     emulator.faults.add({ operation: '*', effect: { ...effect, index: 1 } });
     expect(await deleteFiles(emulator, fileIds)).toMatchObject([
@@ -290,27 +290,27 @@ describe('an item fault', () => {
   });
 });
 
-describe('faults', () => {
+describe('emulator.faults', () => {
   const errcode = (code: number): WxCloudEmulatorFaultEffect => ({
     kind: 'errcode',
     errcode: code,
   });
   const codes = async (count: number): Promise<unknown[]> => {
-    const answers: unknown[] = [];
+    const responses: unknown[] = [];
     const token = await fetchToken(emulator);
     for (let time = 0; time < count; time += 1) {
-      const answer = await callApi(emulator, '/tcb/uploadfile', { path: 'a', token });
-      answers.push(answer['errcode']);
+      const response = await callApi(emulator, '/tcb/uploadfile', { path: 'a', token });
+      responses.push(response['errcode']);
     }
-    return answers;
+    return responses;
   };
 
-  it('let requests pass first, and befall as many as they are told', async () => {
+  it('skip requests first and then apply the given number of times', async () => {
     emulator.faults.add({ operation: 'upload-link', effect: errcode(-1), after: 1, times: 2 });
     expect(await codes(5)).toEqual([0, -1, -1, 0, 0]);
   });
 
-  it('may befall all requests, until they are removed', async () => {
+  it('may apply to all requests until they are removed', async () => {
     const fault = emulator.faults.add({
       operation: 'upload-link',
       effect: errcode(-1),
@@ -322,18 +322,18 @@ describe('faults', () => {
     expect(await codes(1)).toEqual([0]);
   });
 
-  it('are taken in the order in which they were added', async () => {
+  it('apply in the order in which they were added', async () => {
     emulator.faults.add({ operation: 'upload-link', effect: errcode(-1) });
     emulator.faults.add({ operation: 'upload-link', effect: errcode(45011), times: 2 });
     expect(await codes(4)).toEqual([-1, 45011, 45011, 0]);
   });
 
-  it('befall no other operation', async () => {
+  it('apply to no other operation', async () => {
     emulator.faults.add({ operation: 'delete-files', effect: errcode(-1), times: Infinity });
     expect(await codes(2)).toEqual([0, 0]);
   });
 
-  it('of any operation befall those to which they apply', async () => {
+  it('of any operation apply where they fit', async () => {
     const link = await fetchLink(emulator, 'a');
     emulator.faults.add({ operation: '*', effect: errcode(-1), times: Infinity });
     expect((await postForm(link.url, [...fieldsOf(link), ['file', 'x']])).status).toBe(204);
@@ -386,43 +386,43 @@ describe('faults', () => {
       { operation: 'upload-link', effect: { kind: 'item', status: 1, errmsg: '' } },
       /applies to download-links/,
     ],
-  ])('refuse %j', (fault, message) => {
+  ])('reject %j', (fault, message) => {
     const add = (): unknown => emulator.faults.add(fault as WxCloudEmulatorFault);
     expect(add).toThrow(TypeError);
     expect(add).toThrow(message);
   });
 });
 
-describe('the content of a download', () => {
+describe('a fault of the content of get-object', () => {
   const content = Buffer.from('0123456789');
 
-  it('that trickles takes its time and is whole', async () => {
+  it('sends a trickling body slowly and completely', async () => {
     const url = await storeAndLink(emulator, 'a', content);
     emulator.faults.add({
       operation: 'get-object',
       effect: { kind: 'trickle', bytesPerSecond: 100 },
     });
     const startMs = performance.now();
-    const answer = await send(url);
-    expect(answer.body.equals(content)).toBe(true);
+    const response = await send(url);
+    expect(response.body.equals(content)).toBe(true);
     expect(performance.now() - startMs).toBeGreaterThan(80);
   });
 
-  it('may have a wrong ETag, on GET and HEAD', async () => {
+  it('sends a wrong ETag on GET and HEAD', async () => {
     const url = await storeAndLink(emulator, 'a', content);
     const right = (await send(url)).headers['etag'];
     emulator.faults.add({ operation: '*', effect: { kind: 'wrong-etag' }, times: 2 });
-    const answers = [await send(url), await send(url, { method: 'HEAD' }), await send(url)];
+    const responses = [await send(url), await send(url, { method: 'HEAD' }), await send(url)];
     const wrong = '"0123456789abcdef0123456789abcdef"';
-    expect(answers.map(({ headers }) => headers['etag'])).toEqual([wrong, wrong, right]);
+    expect(responses.map(({ headers }) => headers['etag'])).toEqual([wrong, wrong, right]);
   });
 
-  it('may be given whole where a part was asked for', async () => {
+  it('returns the whole object for a range', async () => {
     const url = await storeAndLink(emulator, 'a', content);
     emulator.faults.add({ operation: 'get-object', effect: { kind: 'ignore-range' } });
     const headers = { range: 'bytes=2-3' };
-    const answers = [await send(url, { headers }), await send(url, { headers })];
-    expect(answers.map(({ status, body }) => [status, body.toString()])).toEqual([
+    const responses = [await send(url, { headers }), await send(url, { headers })];
+    expect(responses.map(({ status, body }) => [status, body.toString()])).toEqual([
       [200, '0123456789'],
       [206, '23'],
     ]);

@@ -47,7 +47,7 @@ describe.each(Object.keys(BODIES))('POST %s', path => {
       -501005,
     ],
     ['nothing but the env', async () => ({ body: JSON.stringify({ env: emulator.env }) }), 40101],
-  ])('refuses %s', async (_, change, errcode) => {
+  ])('rejects %s', async (_, change, errcode) => {
     const given = {
       method: 'POST',
       token: await fetchToken(emulator),
@@ -55,22 +55,22 @@ describe.each(Object.keys(BODIES))('POST %s', path => {
       ...(await change()),
     };
     const { token, ...init } = given;
-    const answer = await send(`${emulator.url}${path}?access_token=${token}`, init);
-    expect(answer.status).toBe(200);
-    expect(JSON.parse(answer.text)).toEqual({
+    const response = await send(`${emulator.url}${path}?access_token=${token}`, init);
+    expect(response.status).toBe(200);
+    expect(JSON.parse(response.text)).toEqual({
       errcode,
       errmsg: expect.stringMatching(/ rid: [\da-f-]+$/),
     });
   });
 
-  it('answers 42001 for a token that was made to expire', async () => {
+  it('returns 42001 for an expired token', async () => {
     const token = await fetchToken(emulator);
     emulator.expireTokens();
-    const answer = await send(`${emulator.url}${path}?access_token=${token}`, {
+    const response = await send(`${emulator.url}${path}?access_token=${token}`, {
       method: 'POST',
       body: body(),
     });
-    expect(JSON.parse(answer.text)).toMatchObject({ errcode: 42001 });
+    expect(JSON.parse(response.text)).toMatchObject({ errcode: 42001 });
     expect(await fetchToken(emulator)).not.toBe(token);
   });
 });
@@ -88,12 +88,12 @@ describe('POST /tcb/uploadfile', () => {
     ['half a surrogate pair', 'a\ud83d', 40097],
     ['851 bytes', 'a'.repeat(851), 40097],
     ['95 Chinese characters', '汉'.repeat(95), 40097],
-  ])('refuses %s', async (_, path, errcode) => {
+  ])('rejects %s', async (_, path, errcode) => {
     expect(await callApi(emulator, '/tcb/uploadfile', { path })).toMatchObject({ errcode });
   });
 
   it.each(['a', 'a'.repeat(850), '汉'.repeat(94), 'a b/c+d%20&=?#"😀.png', '.hidden', 'a..b'])(
-    'takes the path %j, and answers a link to it',
+    'accepts the path %j and returns a link to it',
     async path => {
       const link = await fetchLink(emulator, path);
       expect(link.file_id).toBe(`cloud://${emulator.env}.${emulator.bucket}/${path}`);
@@ -102,13 +102,13 @@ describe('POST /tcb/uploadfile', () => {
     },
   );
 
-  it('answers a signature with a window of 900 seconds', async () => {
+  it('returns a signature with a window of 900 seconds', async () => {
     const { authorization } = await fetchLink(emulator, 'a');
     const [start, end] = String(new URLSearchParams(authorization).get('q-sign-time')).split(';');
     expect(Number(end) - Number(start)).toBe(900);
   });
 
-  it('answers other credentials each time', async () => {
+  it('returns new credentials each time', async () => {
     const [one, other] = [await fetchLink(emulator, 'a'), await fetchLink(emulator, 'a')];
     expect(one.token).not.toBe(other.token);
     expect(one.cos_file_id).not.toBe(other.cos_file_id);
@@ -129,20 +129,20 @@ describe('POST /tcb/batchdownloadfile', () => {
     ['a max_age that is a text', [{ ...item, max_age: '60' }], 40097],
     ['a max_age of 0', [{ ...item, max_age: 0 }], 40097],
     ['a max_age of more than a day', [{ ...item, max_age: 86_401 }], 40097],
-  ])('refuses %s', async (_, file_list, errcode) => {
-    const answer = await callApi(emulator, '/tcb/batchdownloadfile', { file_list });
-    expect(answer).toMatchObject({ errcode });
+  ])('rejects %s', async (_, file_list, errcode) => {
+    const response = await callApi(emulator, '/tcb/batchdownloadfile', { file_list });
+    expect(response).toMatchObject({ errcode });
   });
 
-  it('answers 50 items in the order of the request, failures among them', async () => {
+  it('returns 50 items in the order of the request, including failures', async () => {
     const fileId = await store(emulator, 'batch.txt', 'content');
     const pair = [fileId, `${fileId}.missing`];
     const file_list = Array.from({ length: 25 }, () => pair)
       .flat()
       .map(fileid => ({ fileid, max_age: 60 }));
-    const answer = await callApi(emulator, '/tcb/batchdownloadfile', { file_list });
-    const items = answer['file_list'] as { fileid: string; status: number }[];
-    expect(answer['errcode']).toBe(0);
+    const response = await callApi(emulator, '/tcb/batchdownloadfile', { file_list });
+    const items = response['file_list'] as { fileid: string; status: number }[];
+    expect(response['errcode']).toBe(0);
     expect(items.map(({ fileid }) => fileid)).toEqual(file_list.map(({ fileid }) => fileid));
     expect(items.map(({ status }) => status)).toEqual(file_list.map((_, index) => index % 2));
   });
@@ -154,12 +154,12 @@ describe('POST /tcb/batchdeletefile', () => {
     ['no item', [], 40097],
     ['an item that is no text', [7], 40097],
     ['an item that is empty', [''], 40101],
-  ])('refuses %s', async (_, fileid_list, errcode) => {
-    const answer = await callApi(emulator, '/tcb/batchdeletefile', { fileid_list });
-    expect(answer).toMatchObject({ errcode });
+  ])('rejects %s', async (_, fileid_list, errcode) => {
+    const response = await callApi(emulator, '/tcb/batchdeletefile', { fileid_list });
+    expect(response).toMatchObject({ errcode });
   });
 
-  it('removes the object; a second time it says that there is none', async () => {
+  it('deletes the object, and reports it missing the second time', async () => {
     const fileId = await store(emulator, 'delete.txt', 'content');
     expect(await deleteFiles(emulator, [fileId, fileId])).toEqual([
       { fileid: fileId, status: 0, errmsg: 'ok' },
@@ -168,7 +168,7 @@ describe('POST /tcb/batchdeletefile', () => {
     expect(emulator.objects.map(({ cloudPath }) => cloudPath)).not.toContain('delete.txt');
   });
 
-  it('removes an object whose file ID is dead', async () => {
+  it('deletes an object whose file ID is dead', async () => {
     const link = await fetchLink(emulator, 'dead.txt');
     await postForm(link.url, [...fieldsOf(link).slice(0, 3), ['file', 'x']]);
     expect(await deleteFiles(emulator, [link.file_id])).toMatchObject([{ status: 0 }]);
@@ -176,7 +176,7 @@ describe('POST /tcb/batchdeletefile', () => {
   });
 });
 
-describe('a file ID', () => {
+describe('a file ID in a batch', () => {
   it.each([
     ['of another environment', ({ bucket }: WxCloudEmulator) => `cloud://other.${bucket}/x.txt`],
     ['of another bucket', ({ env }: WxCloudEmulator) => `cloud://${env}.other-1300000000/x.txt`],

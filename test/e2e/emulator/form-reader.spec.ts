@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ObjectFormReader, readBoundary } from '../../../lib/emulator/endpoints/receive-object.js';
 import { formOf } from './support/cloud-client.js';
 
-// What looks like a boundary is none without a line break before it, or when it is cut short.
+// Not a boundary without a line break before it, or when it is cut short.
 const CONTENT = 'a\r\n--b0undar\r\n\r--b0undary\r\n-';
 const FORM = formOf([
   ['key', '图/a.png'],
@@ -10,7 +10,7 @@ const FORM = formOf([
   ['file', CONTENT],
 ]);
 
-/** What comes out of chunks, the data put together. */
+/** The events of some chunks, with joined data. */
 function readAll(chunks: readonly Buffer[]): object {
   const reader = new ObjectFormReader('b0undary');
   const events = chunks.flatMap(chunk => [...reader.push(chunk)]);
@@ -34,17 +34,17 @@ const EXPECTED = {
 };
 
 describe('ObjectFormReader', () => {
-  it('reads the same form wherever it is cut in two', () => {
+  it('reads the same form wherever it is split', () => {
     const positions = Array.from({ length: FORM.byteLength + 1 }, (_, at) => at);
     const results = positions.map(at => readAll([FORM.subarray(0, at), FORM.subarray(at)]));
     expect(results).toEqual(positions.map(() => EXPECTED));
   });
 
-  it('reads it byte by byte', () => {
+  it('reads a form byte by byte', () => {
     expect(readAll([...FORM].map(byte => Buffer.of(byte)))).toEqual(EXPECTED);
   });
 
-  it('passes content on as it comes, and keeps nothing of it', () => {
+  it('passes content on at once and keeps nothing of it', () => {
     const reader = new ObjectFormReader('b');
     const head = 'preamble\r\n--b\r\nContent-Disposition: form-data; name=file\r\n\r\n';
     expect([...reader.push(Buffer.from(`${head}first`))]).toEqual([
@@ -72,7 +72,7 @@ describe('ObjectFormReader', () => {
       'with fields without end',
       `--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n${'y'.repeat(70_000)}`,
     ],
-  ])('refuses a form %s', (_, text) => {
+  ])('rejects a form %s', (_, text) => {
     const reader = new ObjectFormReader('b');
     const read = (): void => {
       for (const event of reader.push(Buffer.from(text))) void event;

@@ -17,19 +17,19 @@ beforeAll(async () => {
 afterAll(() => emulator.close());
 
 describe('GET of a link', () => {
-  it('answers the object with its headers', async () => {
-    const answer = await send(url);
-    expect(answer).toMatchObject({ status: 200, text: CONTENT });
-    expect(answer.headers).toMatchObject({
+  it('returns the object with its headers', async () => {
+    const response = await send(url);
+    expect(response).toMatchObject({ status: 200, text: CONTENT });
+    expect(response.headers).toMatchObject({
       'content-length': '10',
       'content-type': 'application/octet-stream',
       'accept-ranges': 'bytes',
       etag: ETAG,
     });
-    expect(Date.parse(String(answer.headers['last-modified']))).not.toBeNaN();
+    expect(Date.parse(String(response.headers['last-modified']))).not.toBeNaN();
   });
 
-  it('takes no notice of parameters that it does not know', async () => {
+  it('ignores unknown parameters', async () => {
     expect((await send(`${url}&imageMogr2/thumbnail/!20p`)).text).toBe(CONTENT);
     expect((await send(url.replace('?', '?imageMogr2/rotate/90&'))).text).toBe(CONTENT);
   });
@@ -41,24 +41,24 @@ describe('GET of a link', () => {
     ['bytes=7-99', '789', 'bytes 7-9/10'],
     ['bytes=-3', '789', 'bytes 7-9/10'],
     ['bytes=-99', CONTENT, 'bytes 0-9/10'],
-  ])('answers the range %s', async (range, text, contentRange) => {
-    const answer = await send(url, { headers: { range } });
-    expect(answer).toMatchObject({ status: 206, text });
-    expect(answer.headers).toMatchObject({
+  ])('returns the range %s', async (range, text, contentRange) => {
+    const response = await send(url, { headers: { range } });
+    expect(response).toMatchObject({ status: 206, text });
+    expect(response.headers).toMatchObject({
       'content-range': contentRange,
       'content-length': String(text.length),
     });
   });
 
-  it.each(['bytes=10-', 'bytes=10-12', 'bytes=-0'])('refuses the range %s', async range => {
-    const answer = await send(url, { headers: { range } });
-    expect(answer.status).toBe(416);
-    expect(answer.headers['content-range']).toBe('bytes */10');
-    expect(readCosError(answer).code).toBe('InvalidRange');
+  it.each(['bytes=10-', 'bytes=10-12', 'bytes=-0'])('rejects the range %s', async range => {
+    const response = await send(url, { headers: { range } });
+    expect(response.status).toBe(416);
+    expect(response.headers['content-range']).toBe('bytes */10');
+    expect(readCosError(response).code).toBe('InvalidRange');
   });
 
   it.each(['bytes=4-2', 'bytes=0-1,3-4', 'lines=0-1', 'bytes=-', 'bytes=a-b'])(
-    'answers all of it for the range %s',
+    'returns the whole object for the range %s',
     async range => {
       expect(await send(url, { headers: { range } })).toMatchObject({ status: 200, text: CONTENT });
     },
@@ -68,27 +68,27 @@ describe('GET of a link', () => {
     ['the ETag', ETAG, 206],
     ['another ETag', '"other"', 200],
     ['another date', 'Thu, 01 Jan 1970 00:00:00 GMT', 200],
-  ])('with If-Range of %s answers %3$i', async (_, condition, status) => {
+  ])('with If-Range of %s returns %3$i', async (_, condition, status) => {
     const headers = { range: 'bytes=0-1', 'if-range': condition };
     expect((await send(url, { headers })).status).toBe(status);
   });
 
-  it('with If-Range of its date answers the range', async () => {
+  it('with If-Range of its date returns the range', async () => {
     const { 'last-modified': date = '' } = (await send(url)).headers;
     const headers = { range: 'bytes=0-1', 'if-range': date };
     expect((await send(url, { headers })).status).toBe(206);
   });
 
   it.each([ETAG, `W/${ETAG}`, `"a", ${ETAG}`, '*'])(
-    'with If-None-Match: %s answers 304',
+    'with If-None-Match: %s returns 304',
     async tag => {
-      const answer = await send(url, { headers: { 'if-none-match': tag } });
-      expect(answer).toMatchObject({ status: 304, text: '' });
-      expect(answer.headers.etag).toBe(ETAG);
+      const response = await send(url, { headers: { 'if-none-match': tag } });
+      expect(response).toMatchObject({ status: 304, text: '' });
+      expect(response.headers.etag).toBe(ETAG);
     },
   );
 
-  it('with If-None-Match of another ETag answers the object', async () => {
+  it('with If-None-Match of another ETag returns the object', async () => {
     expect((await send(url, { headers: { 'if-none-match': '"a"' } })).status).toBe(200);
   });
 
@@ -97,58 +97,58 @@ describe('GET of a link', () => {
     ['with a wrong signature', () => url.replace(/sign=../, 'sign=zz')],
     ['with a later end', () => url.replace(/t=\d+/, 't=9999999999')],
     ['with the signature of another object', () => url.replace('10.txt', '11.txt')],
-  ])('%s is refused', async (_, toUrl) => {
-    const answer = await send(toUrl());
-    expect([answer.status, readCosError(answer).code]).toEqual([403, 'AccessDenied']);
+  ])('is rejected with %s', async (_, toUrl) => {
+    const response = await send(toUrl());
+    expect([response.status, readCosError(response).code]).toEqual([403, 'AccessDenied']);
   });
 
-  it('is refused from another bucket', async () => {
-    const answer = await send(url.replace(emulator.bucket, '8888-other-1300000000'));
-    expect([answer.status, readCosError(answer).code]).toEqual([404, 'NoSuchBucket']);
+  it('is rejected from another bucket', async () => {
+    const response = await send(url.replace(emulator.bucket, '8888-other-1300000000'));
+    expect([response.status, readCosError(response).code]).toEqual([404, 'NoSuchBucket']);
   });
 
-  it('answers an empty object, of which no range can be had', async () => {
+  it('returns an empty object, which has no range', async () => {
     const empty = await storeAndLink(emulator, 'empty', '');
     expect(await send(empty)).toMatchObject({ status: 200, text: '' });
     expect((await send(empty, { headers: { range: 'bytes=0-' } })).status).toBe(416);
   });
 
-  it('answers the new content once the object is replaced', async () => {
+  it('returns the new content once the object is replaced', async () => {
     const link = await storeAndLink(emulator, 'replaced', 'old');
     await store(emulator, 'replaced', 'new content');
     expect((await send(link)).text).toBe('new content');
   });
 
-  it('answers NoSuchKey once the object is deleted', async () => {
+  it('returns NoSuchKey once the object is deleted', async () => {
     const link = await storeAndLink(emulator, 'deleted', 'old');
     await deleteFiles(emulator, [`cloud://${emulator.env}.${emulator.bucket}/deleted`]);
-    const answer = await send(link);
-    expect([answer.status, readCosError(answer).code]).toEqual([404, 'NoSuchKey']);
+    const response = await send(link);
+    expect([response.status, readCosError(response).code]).toEqual([404, 'NoSuchKey']);
   });
 });
 
 describe('HEAD of a link', () => {
-  it('answers the headers of GET, and no body', async () => {
-    const answer = await send(url, { method: 'HEAD' });
-    expect(answer).toMatchObject({ status: 200, text: '' });
-    expect(answer.headers).toMatchObject({ 'content-length': '10', etag: ETAG });
+  it('returns the headers of GET without a body', async () => {
+    const response = await send(url, { method: 'HEAD' });
+    expect(response).toMatchObject({ status: 200, text: '' });
+    expect(response.headers).toMatchObject({ 'content-length': '10', etag: ETAG });
     expect(emulator.journal.at(-1)).toMatchObject({ operation: 'head-object', responseBytes: 0 });
   });
 
-  it('answers the headers of a range', async () => {
-    const answer = await send(url, { method: 'HEAD', headers: { range: 'bytes=-3' } });
-    expect(answer).toMatchObject({ status: 206, text: '' });
-    expect(answer.headers['content-range']).toBe('bytes 7-9/10');
+  it('returns the headers of a range', async () => {
+    const response = await send(url, { method: 'HEAD', headers: { range: 'bytes=-3' } });
+    expect(response).toMatchObject({ status: 206, text: '' });
+    expect(response.headers['content-range']).toBe('bytes 7-9/10');
   });
 
-  it('is refused with a wrong signature', async () => {
-    const answer = await send(url.replace(/sign=../, 'sign=zz'), { method: 'HEAD' });
-    expect(answer).toMatchObject({ status: 403, text: '' });
+  it('is rejected with a wrong signature', async () => {
+    const response = await send(url.replace(/sign=../, 'sign=zz'), { method: 'HEAD' });
+    expect(response).toMatchObject({ status: 403, text: '' });
   });
 });
 
-describe('a link', () => {
-  it('lives for its max_age', async () => {
+describe('a download link', () => {
+  it('is valid for its max_age', async () => {
     const cloud = await startTimedCloud();
     const fileId = await store(cloud, 'a.txt', CONTENT);
     const link = String((await fetchDownloadItem(cloud, fileId, 60))['download_url']);
@@ -162,7 +162,7 @@ describe('a link', () => {
     expect(readCosError(late)).toEqual({ code: 'AccessDenied', message: 'Request has expired' });
   });
 
-  it('can be made to expire, and later ones live', async () => {
+  it('can be made to expire without affecting later ones', async () => {
     const link = await storeAndLink(emulator, 'expired', CONTENT);
     emulator.expireLinks();
     expect(readCosError(await send(link)).message).toBe('Request has expired');
@@ -171,20 +171,20 @@ describe('a link', () => {
   });
 });
 
-describe('other addresses', () => {
+describe('other paths of the emulator', () => {
   it.each(['/', '/nothing', '/tcb/getuploadlink', '/a/b', '/download/a/b'])(
-    '%s is 404',
+    'return 404: %s',
     async path => {
       expect((await send(emulator.url + path)).status).toBe(404);
       expect(emulator.journal.at(-1)).toMatchObject({ operation: 'unknown', path, status: 404 });
     },
   );
 
-  it('refuses PUT and DELETE of an object', async () => {
+  it('reject PUT and DELETE of an object', async () => {
     const address = `${emulator.url}/${emulator.bucket}/a`;
-    const answers = await Promise.all(['PUT', 'DELETE'].map(method => send(address, { method })));
-    expect(answers.map(({ status }) => status)).toEqual([405, 405]);
-    expect(answers.map(answer => readCosError(answer).code)).toEqual([
+    const responses = await Promise.all(['PUT', 'DELETE'].map(method => send(address, { method })));
+    expect(responses.map(({ status }) => status)).toEqual([405, 405]);
+    expect(responses.map(response => readCosError(response).code)).toEqual([
       'MethodNotAllowed',
       'MethodNotAllowed',
     ]);

@@ -30,7 +30,7 @@ beforeEach(async () => {
 afterEach(() => emulator.close());
 
 describe('startWxCloudEmulator', () => {
-  it('has good defaults', () => {
+  it('uses defaults', () => {
     expect(emulator.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(emulator.options).toEqual({
       env: 'emulator-1a2b3c',
@@ -42,7 +42,7 @@ describe('startWxCloudEmulator', () => {
     expect([emulator.journal, emulator.objects]).toEqual([[], []]);
   });
 
-  it('takes what it is given, and undefined for the default', async () => {
+  it('accepts every option, and undefined for the default', async () => {
     const own = await startWxCloudEmulator({
       appid: 'wx1234567890abcdef',
       secret: 'not-a-secret',
@@ -75,7 +75,7 @@ describe('startWxCloudEmulator', () => {
     ['reuseAppids', ['wx1111111111111111', '']],
     ['onRequest', 'log'],
     ['host', '0.0.0.0'],
-  ])('names the option %s when it is %j', async (option, value) => {
+  ])('rejects the option %s when it is %j', async (option, value) => {
     const options = { [option]: value } as WxCloudEmulatorOptions;
     const start = startWxCloudEmulator(options);
     await expect(start).rejects.toThrow(TypeError);
@@ -84,18 +84,18 @@ describe('startWxCloudEmulator', () => {
     );
   });
 
-  it('refuses options that are no object', async () => {
+  it('rejects options that are not an object', async () => {
     await expect(startWxCloudEmulator(3 as never)).rejects.toThrow('must be an object');
   });
 
-  it('names a port that is taken, in one line', async () => {
+  it('rejects a port that is in use, in one line', async () => {
     const port = Number(new URL(emulator.url).port);
     await expect(startWxCloudEmulator({ port })).rejects.toThrow(
       `startWxCloudEmulator: port ${port} of 127.0.0.1 is in use. Choose another one, or omit the option to use a free port.`,
     );
   });
 
-  it('gives tokens the life that it is told', async () => {
+  it('issues tokens with tokenLifeSeconds', async () => {
     const own = await startWxCloudEmulator({ tokenTtlSeconds: 60 });
     const { appid, secret } = own.options;
     const query = new URLSearchParams({ grant_type: 'client_credential', appid, secret });
@@ -104,7 +104,7 @@ describe('startWxCloudEmulator', () => {
     expect(JSON.parse(text)).toMatchObject({ expires_in: 60 });
   });
 
-  it('tells onRequest of each request once it has ended, as the journal has it', async () => {
+  it('calls onRequest with the journal entry of each finished request', async () => {
     const told: WxCloudEmulatorJournalEntry[] = [];
     const own = await startWxCloudEmulator({ latencyMs: 60, onRequest: entry => told.push(entry) });
     await fetchToken(own);
@@ -118,7 +118,7 @@ describe('startWxCloudEmulator', () => {
     expect(Math.min(...told.map(({ durationMs }) => durationMs))).toBeGreaterThanOrEqual(55);
   });
 
-  it('answers also when onRequest throws, and warns', async () => {
+  it('responds when onRequest throws, and warns', async () => {
     const own = await startWxCloudEmulator({
       onRequest: () => {
         throw new Error('no room for the log');
@@ -135,7 +135,7 @@ describe('startWxCloudEmulator', () => {
     ]);
   });
 
-  it('lets every answer wait for the latency', async () => {
+  it('delays every response by the latency', async () => {
     const own = await startWxCloudEmulator({ latencyMs: 60 });
     const startMs = performance.now();
     await send(own.url);
@@ -145,7 +145,7 @@ describe('startWxCloudEmulator', () => {
   });
 });
 
-describe('close', () => {
+describe('WxCloudEmulator.close', () => {
   it('frees the port, and can be called again', async () => {
     const port = Number(new URL(emulator.url).port);
     await Promise.all([emulator.close(), emulator.close()]);
@@ -169,8 +169,8 @@ describe('close', () => {
   });
 });
 
-describe('reset', () => {
-  it('brings everything back to the start', async () => {
+describe('WxCloudEmulator.reset', () => {
+  it('restores the initial state', async () => {
     const token = await fetchToken(emulator);
     const link = await fetchLink(emulator, 'a');
     const url = await storeAndLink(emulator, 'a', 'content');
@@ -186,11 +186,11 @@ describe('reset', () => {
     expect(await store(emulator, 'a', 'content')).toBe(link.file_id);
   });
 
-  it('cuts requests under way, which then are not in the journal', async () => {
+  it('aborts pending requests, which do not appear in the journal', async () => {
     emulator.faults.add({ operation: 'stable-token', effect: { kind: 'hang', at: 'request' } });
     const hanging = outcomeOf(fetchToken(emulator));
     await until(async () => (await emulator.openConnections()) === 1);
-    // A connection may be open before its request has come; one that is answered came behind it.
+    // A connection may be open before its request has arrived; one with a response came after it.
     await send(`${emulator.url}/nothing`);
     await emulator.reset();
     expect(await hanging).toBe('ECONNRESET');
@@ -198,7 +198,7 @@ describe('reset', () => {
   });
 });
 
-describe('the journal', () => {
+describe('WxCloudEmulator.journal', () => {
   it('has an entry for each request, in order', async () => {
     const link = await fetchLink(emulator, '图 a.png');
     await postForm(link.url, [...fieldsOf(link), ['file', 'content']]);
@@ -227,7 +227,7 @@ describe('the journal', () => {
     });
   });
 
-  it('names the objects that a request is about', async () => {
+  it('names the objects of a request', async () => {
     const fileId = await store(emulator, '图 a/b.png', 'content');
     const url = String((await fetchDownloadItem(emulator, fileId))['download_url']);
     await send(url);
@@ -247,7 +247,7 @@ describe('the journal', () => {
     expect(about.every(entry => Object.isFrozen(entry.cloudPaths))).toBe(true);
   });
 
-  it('names no object where a request names none of this environment, or could not be read', async () => {
+  it('names no object for a request without one of this environment, or an unreadable one', async () => {
     await callApi(emulator, '/tcb/uploadfile', { path: '/a' });
     await callApi(emulator, '/tcb/uploadfile', { path: 'a', token: 'wrong' });
     await deleteFiles(emulator, ['cloud://other.b-1/c']);
@@ -263,7 +263,7 @@ describe('the journal', () => {
   });
 });
 
-describe('inspection', () => {
+describe('util.inspect', () => {
   it('shows no token, signature or key, in the emulator or its journal', async () => {
     const token = await fetchToken(emulator);
     const link = await fetchLink(emulator, 'a');
@@ -281,7 +281,7 @@ describe('inspection', () => {
   });
 });
 
-describe('readObject', () => {
+describe('WxCloudEmulator.readObject', () => {
   it('rejects for an object that does not exist', async () => {
     await expect(emulator.readObject('none')).rejects.toThrow('The emulator has no object "none".');
   });

@@ -9,7 +9,7 @@ import type { TokenMisconfiguration } from '../../../lib/emulator/state/misconfi
 import type { SidecarMisconfiguration } from '../../../lib/emulator/state/misconfigurations.js';
 import { SIDECAR_CERTIFICATE } from '../../../lib/emulator/server/http-servers.js';
 import { callApi, fetchToken } from './support/cloud-client.js';
-import { type RawAnswer, send, sendJson } from './support/raw-http.js';
+import { type RawResponse, send, sendJson } from './support/raw-http.js';
 
 let emulator: WxCloudEmulator;
 beforeEach(async () => {
@@ -31,7 +31,7 @@ async function askTokens(change: Record<string, string> = {}): Promise<Json[]> {
 }
 
 /** Asks for an upload link at the sidecar. */
-function askSidecar(query = '', { base = emulator.sidecarUrl } = {}): Promise<RawAnswer> {
+function askSidecar(query = '', { base = emulator.sidecarUrl } = {}): Promise<RawResponse> {
   const body = JSON.stringify({ env: emulator.env, path: 'a' });
   const ca = SIDECAR_CERTIFICATE;
   return send(`${base}/tcb/uploadfile${query}`, { method: 'POST', body, ca });
@@ -56,14 +56,14 @@ const TOKEN_CODES: readonly (readonly [TokenMisconfiguration, number, string])[]
   ['quota-of-the-minute', 45011, 'minute'],
 ];
 
-describe.each(TOKEN_CODES)('%s', (name, errcode, text) => {
+describe.each(TOKEN_CODES)("misconfigure('%s')", (name, errcode, text) => {
   it(`refuses both token calls with ${errcode} until it is removed`, async () => {
     const refusal = { errcode, errmsg: expect.stringContaining(text) };
     const played = emulator.misconfigure(name);
-    const answers = [...(await askTokens()), ...(await askTokens())];
-    expect(answers).toEqual(answers.map(() => refusal));
-    expect(answers.map(({ errmsg }) => errmsg)).toEqual(
-      answers.map(() => expect.stringMatching(RID)),
+    const responses = [...(await askTokens()), ...(await askTokens())];
+    expect(responses).toEqual(responses.map(() => refusal));
+    expect(responses.map(({ errmsg }) => errmsg)).toEqual(
+      responses.map(() => expect.stringMatching(RID)),
     );
     played.remove();
     played.remove();
@@ -73,7 +73,7 @@ describe.each(TOKEN_CODES)('%s', (name, errcode, text) => {
     ]);
   });
 
-  it('leaves tokens of before good, and the sidecar alone', async () => {
+  it('leaves earlier tokens valid and the sidecar unaffected', async () => {
     const token = await fetchToken(emulator);
     emulator.misconfigure(name);
     expect(await callApi(emulator, '/tcb/uploadfile', { path: 'a', token })).toMatchObject({
@@ -86,10 +86,10 @@ describe.each(TOKEN_CODES)('%s', (name, errcode, text) => {
 interface SidecarTrouble {
   readonly name: SidecarMisconfiguration;
   readonly status: number;
-  /** What the body begins with. */
+  /** The beginning of the body. */
   readonly start: string;
   readonly isRelayed: boolean;
-  /** What it does to a call that brings a good token. */
+  /** Its effect on a call with a valid token. */
   readonly effect: 'befalls' | 'spares';
 }
 
@@ -108,59 +108,62 @@ const SIDECAR_TROUBLES: readonly SidecarTrouble[] = [
   { ...listed, name: 'token-not-ready', start: '{"errcode":85113,' },
 ];
 
-describe.each(SIDECAR_TROUBLES)('$name', ({ name, status, start, isRelayed, effect }) => {
-  const expectTrouble = (answer: RawAnswer): void => {
-    expect(answer.status).toBe(status);
-    expect(answer.text.slice(0, start.length)).toBe(start);
-    expect(answer.text === '').toBe(start === '');
-    expect('x-openapi-seqid' in answer.headers).toBe(isRelayed);
-  };
+describe.each(SIDECAR_TROUBLES)(
+  "misconfigure('$name')",
+  ({ name, status, start, isRelayed, effect }) => {
+    const expectTrouble = (response: RawResponse): void => {
+      expect(response.status).toBe(status);
+      expect(response.text.slice(0, start.length)).toBe(start);
+      expect(response.text === '').toBe(start === '');
+      expect('x-openapi-seqid' in response.headers).toBe(isRelayed);
+    };
 
-  it('befalls the sidecar, by http and https, until it is removed', async () => {
-    const played = emulator.misconfigure(name);
-    expectTrouble(await askSidecar());
-    expectTrouble(await askSidecar('', { base: emulator.sidecarTlsUrl }));
-    expect(emulator.journal).toMatchObject([
-      { operation: 'upload-link', via: 'sidecar', status },
-      { operation: 'upload-link', via: 'sidecar', status },
-    ]);
-    played.remove();
-    expect(JSON.parse((await askSidecar()).text)).toMatchObject({ errcode: 0 });
-  });
-
-  it(`${effect} a call with a token of its own`, async () => {
-    const token = await fetchToken(emulator);
-    emulator.misconfigure(name);
-    const { text } = await askSidecar(`?access_token=${token}`);
-    expect(text.startsWith('{"errcode":0,')).toBe(effect === 'spares');
-  });
-
-  it('leaves the own address alone', async () => {
-    emulator.misconfigure(name);
-    expect(await callApi(emulator, '/tcb/uploadfile', { path: 'a' })).toMatchObject({
-      errcode: 0,
+    it('affects the sidecar by http and https until it is removed', async () => {
+      const played = emulator.misconfigure(name);
+      expectTrouble(await askSidecar());
+      expectTrouble(await askSidecar('', { base: emulator.sidecarTlsUrl }));
+      expect(emulator.journal).toMatchObject([
+        { operation: 'upload-link', via: 'sidecar', status },
+        { operation: 'upload-link', via: 'sidecar', status },
+      ]);
+      played.remove();
+      expect(JSON.parse((await askSidecar()).text)).toMatchObject({ errcode: 0 });
     });
-  });
-});
+
+    it(`${effect} a call with a token of its own`, async () => {
+      const token = await fetchToken(emulator);
+      emulator.misconfigure(name);
+      const { text } = await askSidecar(`?access_token=${token}`);
+      expect(text.startsWith('{"errcode":0,')).toBe(effect === 'spares');
+    });
+
+    it("leaves the emulator's own address unaffected", async () => {
+      emulator.misconfigure(name);
+      expect(await callApi(emulator, '/tcb/uploadfile', { path: 'a' })).toMatchObject({
+        errcode: 0,
+      });
+    });
+  },
+);
 
 describe.each(['docs/emulator.md', 'docs/emulator.zh-CN.md'])('the table of %s', page => {
-  it('has every misconfiguration with what it answers', async () => {
+  it('lists every misconfiguration with its response', async () => {
     const text = await readFile(page, 'utf8');
     const rows = [
       ...text.matchAll(/^\| `([a-z-]+)` +\| (?:token|sidecar|边车)[^|]*\| (?:HTTP )?(\d{3,5})\b/gm),
     ];
     const documented = rows.map(([, name, code]) => [name, Number(code)]);
-    const answers = SIDECAR_TROUBLES.map(({ name, status, start }) => [
+    const responses = SIDECAR_TROUBLES.map(({ name, status, start }) => [
       name,
       Number(/\d+/.exec(`${start} ${status}`)?.[0]),
     ]);
     const codes = TOKEN_CODES.map(([name, errcode]) => [name, errcode]);
-    expect(documented.toSorted()).toEqual([...codes, ...answers].toSorted());
+    expect(documented.toSorted()).toEqual([...codes, ...responses].toSorted());
   });
 });
 
 describe('misconfigure', () => {
-  it.each(['', 'wrong secret', 'toString', undefined])('refuses the name %j', name => {
+  it.each(['', 'wrong secret', 'toString', undefined])('rejects the name %j', name => {
     const misconfigure = (): unknown =>
       emulator.misconfigure(name as WxCloudEmulatorMisconfiguration);
     const names = [...TOKEN_CODES.map(([known]) => known), 'no-sidecar', 'token-not-ready'];
@@ -169,7 +172,7 @@ describe('misconfigure', () => {
     names.forEach(known => expect(misconfigure).toThrow(known));
   });
 
-  it('lets the one that was added first count, and the next once that is removed', async () => {
+  it('applies the first one added, and the next once that is removed', async () => {
     const first = emulator.misconfigure('secret-frozen');
     emulator.misconfigure('no-sidecar');
     emulator.misconfigure('ip-not-whitelisted');
@@ -178,7 +181,7 @@ describe('misconfigure', () => {
     expect(await askTokens()).toEqual([withErrcode(40164), withErrcode(40164)]);
   });
 
-  it('plays one until it was removed as often as it was added', async () => {
+  it('applies one until it was removed as often as it was added', async () => {
     const played = [emulator.misconfigure('no-sidecar'), emulator.misconfigure('no-sidecar')];
     played[0]?.remove();
     expect((await askSidecar()).status).toBe(404);
@@ -194,7 +197,7 @@ describe('misconfigure', () => {
     expect((await askSidecar()).status).toBe(200);
   });
 
-  it('lets a fault count first', async () => {
+  it('gives precedence to a fault', async () => {
     emulator.misconfigure('no-sidecar');
     emulator.faults.add({ operation: 'upload-link', effect: { kind: 'status', status: 503 } });
     expect([(await askSidecar()).status, (await askSidecar()).status]).toEqual([503, 404]);
@@ -203,7 +206,7 @@ describe('misconfigure', () => {
   it.each([
     [{ secret: '1'.repeat(32) }, 40125],
     [{ grant_type: 'password' }, 40002],
-  ])('says what is wrong with the call itself first: %j', async (change, errcode) => {
+  ])('gives precedence to an error of the call itself: %j', async (change, errcode) => {
     emulator.misconfigure('ip-not-whitelisted');
     expect(await askTokens(change)).toEqual([withErrcode(errcode), withErrcode(errcode)]);
   });

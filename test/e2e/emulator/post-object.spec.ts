@@ -30,13 +30,13 @@ const without = (name: string): readonly Part[] => fieldsOf(link).filter(([one])
 const withValue = (name: string, value: string): readonly Part[] =>
   fieldsOf(link).map(part => (part[0] === name ? [name, value] : part));
 
-describe('a form upload', () => {
-  it('is stored, and answered 204 with its quoted MD5', async () => {
+describe('POST of an object', () => {
+  it('stores it and returns 204 with its quoted MD5', async () => {
     const content = randomBytes(300_000);
-    const answer = await postForm(link.url, [...fieldsOf(link), ['file', content]]);
-    expect(answer).toMatchObject({ status: 204, text: '' });
-    expect(answer.headers).toMatchObject({ etag: `"${md5(content)}"`, location: link.url });
-    expect(answer.headers['x-cos-request-id']).toMatch(/^[\w+/=]+$/);
+    const response = await postForm(link.url, [...fieldsOf(link), ['file', content]]);
+    expect(response).toMatchObject({ status: 204, text: '' });
+    expect(response.headers).toMatchObject({ etag: `"${md5(content)}"`, location: link.url });
+    expect(response.headers['x-cos-request-id']).toMatch(/^[\w+/=]+$/);
     expect(emulator.objects).toEqual([
       {
         cloudPath: 'photos/a.png',
@@ -50,12 +50,12 @@ describe('a form upload', () => {
     expect((await emulator.readObject('photos/a.png')).equals(content)).toBe(true);
   });
 
-  it('has the type of its Content-Type field, never that of the part', async () => {
+  it('uses the type of the Content-Type field, never that of the part', async () => {
     await postForm(link.url, [...fieldsOf(link), ['Content-Type', 'image/webp'], FILE]);
     expect(emulator.objects).toMatchObject([{ contentType: 'image/webp' }]);
   });
 
-  it('may be empty', async () => {
+  it('accepts an empty file', async () => {
     expect((await postForm(link.url, [...fieldsOf(link), ['file', '']])).status).toBe(204);
     expect(emulator.objects).toMatchObject([{ size: 0, etag: md5('') }]);
   });
@@ -65,17 +65,17 @@ describe('a form upload', () => {
     ['201', 201],
     ['204', 204],
     ['302', 204],
-  ])('that asks for %s is answered %i', async (asked, status) => {
-    const answer = await postForm(link.url, [
+  ])('with success_action_status %s returns %i', async (asked, status) => {
+    const response = await postForm(link.url, [
       ...fieldsOf(link),
       ['success_action_status', asked],
       FILE,
     ]);
-    expect(answer.status).toBe(status);
+    expect(response.status).toBe(status);
     expect(emulator.objects).toHaveLength(1);
   });
 
-  it('with the same key replaces the object', async () => {
+  it('replaces an object with the same key', async () => {
     await postForm(link.url, [...fieldsOf(link), FILE]);
     await postForm(link.url, [...fieldsOf(link), ['file', 'other']]);
     expect(emulator.objects).toMatchObject([{ size: 5 }]);
@@ -83,7 +83,7 @@ describe('a form upload', () => {
   });
 
   it.each(['中文/图片.png', '😀 b.png', 'a+b%20c%.png', `q"uo'te.png`, 'a&b=c;d,e?f#g.png'])(
-    'takes the raw key %j',
+    'accepts the raw key %j',
     async path => {
       const own = await fetchLink(emulator, path);
       expect((await postForm(own.url, [...fieldsOf(own), FILE])).status).toBe(204);
@@ -93,7 +93,7 @@ describe('a form upload', () => {
     },
   );
 
-  it('takes content that looks like a boundary', async () => {
+  it('accepts content that looks like a boundary', async () => {
     const content = '\r\n--b0undar\r\n--b0undarx--\r\n\r\r\n-\r\n--';
     await postForm(link.url, [...fieldsOf(link), ['file', content]]);
     expect((await emulator.readObject('photos/a.png')).toString()).toBe(content);
@@ -102,7 +102,7 @@ describe('a form upload', () => {
   it.each([
     ['without x-cos-meta-fileid', () => without('x-cos-meta-fileid')],
     ['with a wrong x-cos-meta-fileid', () => withValue('x-cos-meta-fileid', 'wrong.value')],
-  ])('%s is stored, but its file ID is dead', async (_, toFields) => {
+  ])('stores it with a dead file ID: %s', async (_, toFields) => {
     expect((await postForm(link.url, [...toFields(), FILE])).status).toBe(204);
     expect(emulator.objects).toMatchObject([{ fileIdAlive: false }]);
     expect(await fetchDownloadItem(emulator, link.file_id)).toEqual({
@@ -113,20 +113,20 @@ describe('a form upload', () => {
     });
   });
 
-  it('with the x-cos-meta-fileid of another path has a dead file ID', async () => {
+  it('stores it with a dead file ID for the x-cos-meta-fileid of another path', async () => {
     const { cos_file_id: other } = await fetchLink(emulator, 'photos/b.png');
     await postForm(link.url, [...withValue('x-cos-meta-fileid', other), FILE]);
     expect(emulator.objects).toMatchObject([{ fileIdAlive: false }]);
   });
 
-  it('is checked against its Content-MD5', async () => {
+  it('checks its Content-MD5', async () => {
     const digest = createHash('md5').update('content').digest('base64');
-    const answer = await postForm(link.url, [...fieldsOf(link), ['Content-MD5', digest], FILE]);
-    expect(answer.status).toBe(204);
+    const response = await postForm(link.url, [...fieldsOf(link), ['Content-MD5', digest], FILE]);
+    expect(response.status).toBe(204);
   });
 });
 
-describe('a form upload is refused and stores nothing', () => {
+describe('POST of an object is rejected and stores nothing', () => {
   const other = 'q-sign-algorithm=sha1';
 
   it.each<[string, () => readonly Part[], number, string]>([
@@ -211,9 +211,9 @@ describe('a form upload is refused and stores nothing', () => {
       'InvalidDigest',
     ],
   ])('%s', async (_, toParts, ...expected) => {
-    const answer = await postForm(link.url, toParts());
-    expect([answer.status, readCosError(answer).code]).toEqual(expected);
-    expect(answer.text).toContain(`<Resource>/${emulator.bucket}/photos/a.png</Resource>`);
+    const response = await postForm(link.url, toParts());
+    expect([response.status, readCosError(response).code]).toEqual(expected);
+    expect(response.text).toContain(`<Resource>/${emulator.bucket}/photos/a.png</Resource>`);
     expect(emulator.objects).toEqual([]);
     const [status, cosCode] = expected;
     expect(emulator.journal.at(-1)).toMatchObject({ operation: 'post-object', status, cosCode });
@@ -232,8 +232,8 @@ describe('a form upload is refused and stores nothing', () => {
   ])('%s', async (_, change, ...expected) => {
     const form = formOf([...fieldsOf(link), FILE]);
     const headers = { ...formHeaders(form), ...change };
-    const answer = await send(link.url, { method: 'POST', headers, body: form });
-    expect([answer.status, readCosError(answer).code]).toEqual(expected);
+    const response = await send(link.url, { method: 'POST', headers, body: form });
+    expect([response.status, readCosError(response).code]).toEqual(expected);
     expect(emulator.objects).toEqual([]);
   });
 
@@ -241,8 +241,8 @@ describe('a form upload is refused and stores nothing', () => {
     const form = formOf([...fieldsOf(link), FILE]);
     const { 'Content-Type': type = '' } = formHeaders(form);
     const headers = { 'Content-Type': type, 'Transfer-Encoding': 'chunked' };
-    const answer = await send(link.url, { method: 'POST', headers, body: form });
-    expect([answer.status, readCosError(answer).code]).toEqual([411, 'MissingContentLength']);
+    const response = await send(link.url, { method: 'POST', headers, body: form });
+    expect([response.status, readCosError(response).code]).toEqual([411, 'MissingContentLength']);
     expect(emulator.objects).toEqual([]);
   });
 
@@ -251,22 +251,25 @@ describe('a form upload is refused and stores nothing', () => {
     ['to a URL that is not well encoded', '/%E4%', 400, 'InvalidURI'],
   ])('%s', async (_, path, ...expected) => {
     const url = `${emulator.url}/${emulator.bucket}${path}`;
-    const answer = await postForm(url, [...fieldsOf(link), FILE]);
-    expect([answer.status, readCosError(answer).code]).toEqual(expected);
+    const response = await postForm(url, [...fieldsOf(link), FILE]);
+    expect([response.status, readCosError(response).code]).toEqual(expected);
     expect(emulator.objects).toEqual([]);
   });
 
   it('to another bucket', async () => {
     const url = `${emulator.url}/8888-other-1300000000/photos/a.png`;
-    const answer = await postForm(url, [...fieldsOf(link), FILE]);
-    expect([answer.status, readCosError(answer).code]).toEqual([404, 'NoSuchBucket']);
+    const response = await postForm(url, [...fieldsOf(link), FILE]);
+    expect([response.status, readCosError(response).code]).toEqual([404, 'NoSuchBucket']);
   });
 
   it('with a link that was made to expire', async () => {
     emulator.expireLinks();
-    const answer = await postForm(link.url, [...fieldsOf(link), FILE]);
-    expect(answer.status).toBe(403);
-    expect(readCosError(answer)).toEqual({ code: 'AccessDenied', message: 'Request has expired' });
+    const response = await postForm(link.url, [...fieldsOf(link), FILE]);
+    expect(response.status).toBe(403);
+    expect(readCosError(response)).toEqual({
+      code: 'AccessDenied',
+      message: 'Request has expired',
+    });
     expect(emulator.objects).toEqual([]);
   });
 
@@ -283,21 +286,21 @@ describe('a form upload is refused and stores nothing', () => {
   it('when its Content-Length cuts the form off', async () => {
     const form = formOf([...fieldsOf(link), FILE]);
     const cut = form.subarray(0, form.byteLength - 20);
-    const answer = await send(link.url, { method: 'POST', headers: formHeaders(cut), body: cut });
-    expect([answer.status, readCosError(answer).code]).toEqual([400, 'MalformedPOSTRequest']);
+    const response = await send(link.url, { method: 'POST', headers: formHeaders(cut), body: cut });
+    expect([response.status, readCosError(response).code]).toEqual([400, 'MalformedPOSTRequest']);
     expect(emulator.objects).toEqual([]);
   });
 
-  it('in the midst of a large body, which is read to its end', async () => {
+  it('during a large body, which is read to its end', async () => {
     const parts = [...withValue('key', 'photos/b.png'), ['file', randomBytes(5_000_000)]] as const;
-    const answer = await postForm(link.url, parts);
-    expect(answer.status).toBe(403);
+    const response = await postForm(link.url, parts);
+    expect(response.status).toBe(403);
     expect(emulator.journal.at(-1)?.requestBytes).toBeGreaterThan(5_000_000);
   });
 });
 
-describe('a form upload in time', () => {
-  it('passes within 900 seconds of its link, and not after', async () => {
+describe('POST of an object and time', () => {
+  it('is accepted within 900 seconds of its link, and not after', async () => {
     const cloud = await startTimedCloud();
     const timed = await fetchLink(cloud, 'a.png');
     cloud.pass(900);

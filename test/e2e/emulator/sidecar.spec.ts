@@ -6,7 +6,7 @@ import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulato
 import { SIDECAR_CERTIFICATE } from '../../../lib/emulator/server/http-servers.js';
 import { until } from '../../support/until.js';
 import { fetchToken, fieldsOf, type Link, postForm } from './support/cloud-client.js';
-import { outcomeOf, type RawAnswer, send } from './support/raw-http.js';
+import { outcomeOf, type RawResponse, send } from './support/raw-http.js';
 
 const OWN_APPID = 'wx0000000000000001';
 const CLIENT_APPID = 'wx0000000000000002';
@@ -29,13 +29,13 @@ function askLink({
   query = '',
   base = emulator.sidecarUrl,
   ca,
-}: LinkCall = {}): Promise<RawAnswer> {
+}: LinkCall = {}): Promise<RawResponse> {
   const body = JSON.stringify({ env: emulator.env, path: 'a' });
   return send(`${base}/tcb/uploadfile${query}`, { method: 'POST', body, ...(ca && { ca }) });
 }
 
-const readJson = ({ text }: RawAnswer): unknown => JSON.parse(text);
-const seqidOf = ({ headers }: RawAnswer): unknown => headers['x-openapi-seqid'];
+const readJson = ({ text }: RawResponse): unknown => JSON.parse(text);
+const seqidOf = ({ headers }: RawResponse): unknown => headers['x-openapi-seqid'];
 
 describe('the sidecar', () => {
   it('has addresses of its own on the loopback interface', () => {
@@ -45,16 +45,16 @@ describe('the sidecar', () => {
     expect(new Set([url, sidecarUrl, sidecarTlsUrl].map(at => new URL(at).port)).size).toBe(3);
   });
 
-  it('carries file calls out without a token, and proves it by a header of its own each time', async () => {
-    const answers = [await askLink(), await askLink()];
-    expect(answers.map(readJson)).toEqual(
-      answers.map(() => expect.objectContaining({ errcode: 0, url: expect.any(String) })),
+  it('handles file calls without a token and adds a new header to each', async () => {
+    const responses = [await askLink(), await askLink()];
+    expect(responses.map(readJson)).toEqual(
+      responses.map(() => expect.objectContaining({ errcode: 0, url: expect.any(String) })),
     );
-    expect(answers.map(seqidOf)).toEqual(answers.map(() => expect.stringMatching(SEQUENCE_ID)));
-    expect(new Set(answers.map(seqidOf)).size).toBe(2);
+    expect(responses.map(seqidOf)).toEqual(responses.map(() => expect.stringMatching(SEQUENCE_ID)));
+    expect(new Set(responses.map(seqidOf)).size).toBe(2);
   });
 
-  it('answers links to the object storage, which needs no sidecar', async () => {
+  it('returns links to the object storage, which needs no sidecar', async () => {
     const link = readJson(await askLink()) as Link;
     expect(new URL(link.url).origin).toBe(emulator.url);
     await postForm(link.url, [...fieldsOf(link), ['file', 'content']]);
@@ -66,22 +66,22 @@ describe('the sidecar', () => {
     ['batchdeletefile', { fileid_list: ['cloud://x.y/a'] }],
   ])('serves %s', async (name, request) => {
     const body = JSON.stringify({ env: emulator.env, ...request });
-    const answer = await send(`${emulator.sidecarUrl}/tcb/${name}`, { method: 'POST', body });
-    expect(readJson(answer)).toMatchObject({ errcode: 0 });
-    expect(seqidOf(answer)).toMatch(SEQUENCE_ID);
+    const response = await send(`${emulator.sidecarUrl}/tcb/${name}`, { method: 'POST', body });
+    expect(readJson(response)).toMatchObject({ errcode: 0 });
+    expect(seqidOf(response)).toMatch(SEQUENCE_ID);
   });
 
   it.each(['/cgi-bin/token', '/cgi-bin/stable_token', '/tcb/unheard', '/download/b-1300000000/a'])(
-    'answers %s as a path that is not on the list',
+    'rejects %s as a path that is not on the list',
     async path => {
-      const answer = await send(emulator.sidecarUrl + path, { method: 'POST', body: '{}' });
-      expect(answer).toMatchObject({ status: 502, text: '' });
-      expect(seqidOf(answer)).toBeUndefined();
+      const response = await send(emulator.sidecarUrl + path, { method: 'POST', body: '{}' });
+      expect(response).toMatchObject({ status: 502, text: '' });
+      expect(seqidOf(response)).toBeUndefined();
       expect(emulator.journal).toMatchObject([{ operation: 'unknown', via: 'sidecar', path }]);
     },
   );
 
-  it('marks what passed it in the journal, and nothing else', async () => {
+  it('marks its requests in the journal, and no others', async () => {
     await askLink();
     await askLink({ base: emulator.url });
     const [passed, direct] = emulator.journal;
@@ -90,7 +90,7 @@ describe('the sidecar', () => {
     expect(direct).not.toHaveProperty('via');
   });
 
-  it('adds its header to refusals and faults, too', async () => {
+  it('adds its header to rejections and faults, too', async () => {
     const refusal = await askLink({ query: '?access_token=unheard' });
     emulator.faults.add({ operation: 'upload-link', effect: { kind: 'empty', status: 503 } });
     const fault = await askLink();
@@ -101,29 +101,29 @@ describe('the sidecar', () => {
     ]);
   });
 
-  it('adds no header to what did not pass it', async () => {
+  it('adds no header to requests that bypass it', async () => {
     expect(seqidOf(await askLink({ base: emulator.url }))).toBeUndefined();
   });
 });
 
-describe('a token of the caller that passes the sidecar', () => {
-  it('decides, while it is good', async () => {
+describe("a caller's token at the sidecar", () => {
+  it('is used while it is valid', async () => {
     const query = `?access_token=${await fetchToken(emulator)}`;
     expect(readJson(await askLink({ query }))).toMatchObject({ errcode: 0 });
   });
 
-  it('decides, when it is stale', async () => {
+  it('is rejected when it is expired', async () => {
     const query = `?access_token=${await fetchToken(emulator)}`;
     emulator.expireTokens();
     expect(readJson(await askLink({ query }))).toMatchObject({ errcode: 42001 });
   });
 
-  it('is missing when its parameter is there but empty', async () => {
+  it('is missing when its parameter is empty', async () => {
     expect(readJson(await askLink({ query: '?access_token=' }))).toMatchObject({ errcode: 41001 });
   });
 });
 
-describe('from_appid', () => {
+describe('from_appid at the sidecar', () => {
   const unauthorized = {
     errcode: 48001,
     errmsg: expect.stringMatching(/^api unauthorized rid: /),
@@ -134,22 +134,25 @@ describe('from_appid', () => {
     expect(readJson(await askLink({ query }))).toMatchObject({ errcode: 0 });
   });
 
-  it.each([CLIENT_APPID, ''])('is refused as "%s" when nobody shares the environment', async id => {
-    expect(readJson(await askLink({ query: `?from_appid=${id}` }))).toEqual(unauthorized);
-  });
+  it.each([CLIENT_APPID, ''])(
+    'is rejected as "%s" when the environment is not shared',
+    async id => {
+      expect(readJson(await askLink({ query: `?from_appid=${id}` }))).toEqual(unauthorized);
+    },
+  );
 
-  it('is needed once others share the environment, and has to be one of them', async () => {
+  it('is required in a shared environment, and has to be one of its AppIDs', async () => {
     const shared = await startWxCloudEmulator({ appid: OWN_APPID, reuseAppids: [CLIENT_APPID] });
-    const askWith = (query: string): Promise<RawAnswer> =>
+    const askWith = (query: string): Promise<RawResponse> =>
       askLink({ query, base: shared.sidecarUrl });
-    const answers = [
+    const responses = [
       await askWith(`?from_appid=${CLIENT_APPID}`),
       await askWith(`?from_appid=${OWN_APPID}`),
       await askWith('?from_appid=wx0000000000000003'),
       await askWith(''),
     ];
     await shared.close();
-    expect(answers.map(readJson)).toEqual([
+    expect(responses.map(readJson)).toEqual([
       expect.objectContaining({ errcode: 0 }),
       expect.objectContaining({ errcode: 0 }),
       unauthorized,
@@ -158,22 +161,22 @@ describe('from_appid', () => {
   });
 });
 
-describe('the sidecar by https', () => {
-  it('shows a certificate that nobody trusts', async () => {
+describe('the sidecar over https', () => {
+  it('shows an untrusted certificate', async () => {
     expect(await outcomeOf(askLink({ base: emulator.sidecarTlsUrl }))).toBe(
       'DEPTH_ZERO_SELF_SIGNED_CERT',
     );
     expect(emulator.journal).toEqual([]);
   });
 
-  it('is the same service to a client that does trust it', async () => {
-    const answer = await askLink({ base: emulator.sidecarTlsUrl, ca: SIDECAR_CERTIFICATE });
-    expect(readJson(answer)).toMatchObject({ errcode: 0 });
-    expect(seqidOf(answer)).toMatch(SEQUENCE_ID);
+  it('is the same service for a client that trusts it', async () => {
+    const response = await askLink({ base: emulator.sidecarTlsUrl, ca: SIDECAR_CERTIFICATE });
+    expect(readJson(response)).toMatchObject({ errcode: 0 });
+    expect(seqidOf(response)).toMatch(SEQUENCE_ID);
     expect(emulator.journal).toMatchObject([{ operation: 'upload-link', via: 'sidecar' }]);
   });
 
-  it('lets a reset befall its connections', async () => {
+  it('resets its connections with a reset fault', async () => {
     emulator.faults.add({ operation: 'upload-link', effect: { kind: 'reset', at: 'request' } });
     const call = askLink({ base: emulator.sidecarTlsUrl, ca: SIDECAR_CERTIFICATE });
     expect(await outcomeOf(call)).toBe('ECONNRESET');
@@ -203,11 +206,11 @@ describe('the life of the sidecar', () => {
     expect(server.address()).toBeNull();
   });
 
-  it('has its requests cut by a reset', async () => {
+  it('has its requests aborted by a reset', async () => {
     emulator.faults.add({ operation: 'upload-link', effect: { kind: 'hang', at: 'request' } });
     const hanging = outcomeOf(askLink());
     await until(async () => (await emulator.openConnections()) === 1);
-    // A connection may be open before its request has come; one that is answered came behind it.
+    // A connection may be open before its request has arrived; one with a response came after it.
     await send(`${emulator.sidecarUrl}/nothing`);
     await emulator.reset();
     expect(await hanging).toBe('ECONNRESET');

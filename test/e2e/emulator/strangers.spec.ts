@@ -15,7 +15,7 @@ afterEach(() => emulator.close());
 
 const portOf = (url: string): string => new URL(url).port;
 
-describe('a request under another name', () => {
+describe('a request with a foreign host name', () => {
   const foreign = [
     'evil.example',
     'evil.example:{port}',
@@ -29,7 +29,7 @@ describe('a request under another name', () => {
     '::1',
   ];
 
-  it.each(foreign)('(%s) is refused at every address, and carries nothing out', async template => {
+  it.each(foreign)('is rejected at every address without an effect: %s', async template => {
     const token = await fetchToken(emulator);
     const link = await fetchLink(emulator, 'a');
     const object = await storeAndLink(emulator, 'b', 'x');
@@ -44,12 +44,16 @@ describe('a request under another name', () => {
     ];
     for (const [method, url, body = ''] of addresses) {
       const host = template.replace('{port}', portOf(url));
-      const answer = await send(url, { method, body, headers: { host, origin: `http://${host}` } });
-      expect([url, answer.status]).toEqual([url, 403]);
-      expect(answer.text).toMatch(
+      const response = await send(url, {
+        method,
+        body,
+        headers: { host, origin: `http://${host}` },
+      });
+      expect([url, response.status]).toEqual([url, 403]);
+      expect(response.text).toMatch(
         /^The emulator was called by an unknown host name\. .+ allowedHosts\.\n$/,
       );
-      expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+      expect(response.headers['access-control-allow-origin']).toBeUndefined();
     }
     expect(emulator.journal.slice(-6).map(({ operation }) => operation)).toEqual(
       Array.from({ length: 6 }, () => 'unknown'),
@@ -66,15 +70,15 @@ describe('a request under another name', () => {
     'emulator:{port}',
     'cloud.dev.example',
     'CLOUD.dev.example:80',
-  ])('is answered where it can be its own: %s', async template => {
+  ])('is accepted for an own name: %s', async template => {
     const host = template.replace('{port}', portOf(emulator.url));
     const { appid, secret } = emulator.options;
     const query = new URLSearchParams({ grant_type: 'client_credential', appid, secret });
-    const answer = await send(`${emulator.url}/cgi-bin/token?${query}`, { headers: { host } });
-    expect(JSON.parse(answer.text)).toMatchObject({ expires_in: 7_200 });
+    const response = await send(`${emulator.url}/cgi-bin/token?${query}`, { headers: { host } });
+    expect(JSON.parse(response.text)).toMatchObject({ expires_in: 7_200 });
   });
 
-  it('is refused for a list of no texts at the start', async () => {
+  it('is rejected at startup with an invalid allowedHosts', async () => {
     const start = startWxCloudEmulator({ allowedHosts: [7] as never });
     await expect(start).rejects.toThrow(/allowedHosts/);
   });
@@ -83,14 +87,17 @@ describe('a request under another name', () => {
 describe('a page of another web site', () => {
   const evil = { origin: 'https://evil.example', 'content-type': 'text/plain' };
 
-  it('cannot delete files by way of the sidecar', async () => {
+  it('cannot delete files through the sidecar', async () => {
     await storeAndLink(emulator, 'a', 'x');
     const [object] = emulator.objects;
     const body = JSON.stringify({ env: emulator.env, fileid_list: [object?.fileId] });
     const url = `${emulator.sidecarUrl}/tcb/batchdeletefile`;
     for (const origin of ['https://evil.example', 'null', 'http://localhost.evil.example']) {
-      const answer = await send(url, { method: 'POST', body, headers: { ...evil, origin } });
-      expect([answer.status, answer.text]).toEqual([403, expect.stringContaining('corsOrigins')]);
+      const response = await send(url, { method: 'POST', body, headers: { ...evil, origin } });
+      expect([response.status, response.text]).toEqual([
+        403,
+        expect.stringContaining('corsOrigins'),
+      ]);
     }
     expect(emulator.objects).toHaveLength(1);
   });
@@ -102,22 +109,22 @@ describe('a page of another web site', () => {
     expect((await send(url, { method: 'POST', body, headers: evil })).status).toBe(403);
   });
 
-  it('may still post a form that it was given, as the storage decides by signature', async () => {
+  it('may post a signed form, as the storage checks the signature', async () => {
     const link = await fetchLink(emulator, 'a');
-    const answer = await postForm(link.url, [...fieldsOf(link), ['file', 'x']]);
-    expect(answer.status).toBe(204);
+    const response = await postForm(link.url, [...fieldsOf(link), ['file', 'x']]);
+    expect(response.status).toBe(204);
   });
 });
 
-describe('a body that is too large for the API', () => {
-  it('is answered as one that cannot be read', async () => {
+describe('an API body that is too large', () => {
+  it('is rejected as unreadable', async () => {
     const body = Buffer.alloc(8_000_000, ' ');
-    const answer = await send(`${emulator.url}/cgi-bin/stable_token`, { method: 'POST', body });
-    expect(JSON.parse(answer.text)).toMatchObject({ errcode: 47_001 });
+    const response = await send(`${emulator.url}/cgi-bin/stable_token`, { method: 'POST', body });
+    expect(JSON.parse(response.text)).toMatchObject({ errcode: 47_001 });
   });
 
   it.each(['/cgi-bin/stable_token', '/tcb/uploadfile', '/nowhere'])(
-    'is not read to its end at %s, however long it is',
+    'is not read to its end at %s',
     async path => {
       const { hostname, port } = new URL(emulator.url);
       const head = `POST ${path} HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 9000000000\r\n\r\n`;

@@ -29,10 +29,10 @@ async function fetchClassic(change: Members = {}): Promise<Members> {
 const fetchStable = (change: Members = {}): Promise<Members> =>
   sendJson(`${cloud.url}/cgi-bin/stable_token`, grant(change));
 
-/** The `errcode` with which a token is answered; 0 while it is good. */
+/** The `errcode` for a token; 0 while it is valid. */
 async function codeFor(token: unknown): Promise<unknown> {
-  const answer = await callApi(cloud, '/tcb/uploadfile', { path: 'a', token: String(token) });
-  return answer['errcode'];
+  const response = await callApi(cloud, '/tcb/uploadfile', { path: 'a', token: String(token) });
+  return response['errcode'];
 }
 
 describe.each([
@@ -47,22 +47,22 @@ describe.each([
     ['another appid', { appid: 'wx1111111111111111' }, 40013],
     ['no secret', { secret: undefined }, 41004],
     ['another secret', { secret: '1'.repeat(32) }, 40125],
-  ])('refuses %s', async (_what, change, errcode) => {
-    const answer = await fetchWith(change);
-    expect(answer).toEqual({
+  ])('rejects %s', async (_what, change, errcode) => {
+    const response = await fetchWith(change);
+    expect(response).toEqual({
       errcode,
       errmsg: expect.stringMatching(/ rid: [\da-f]{8}-[\da-f]{8}-[\da-f]{8}$/),
     });
   });
 
-  it('answers a token and its life, and no errcode', async () => {
+  it('returns a token and its life without an errcode', async () => {
     expect(await fetchWith({})).toEqual({
       access_token: expect.stringMatching(/^[\w-]{128}$/),
       expires_in: 7200,
     });
   });
 
-  it('never voids a token of the other kind', async () => {
+  it('never invalidates a token of the other kind', async () => {
     const other = { access_token: await fetchToken(cloud) };
     const classic = await fetchClassic();
     await fetchWith({});
@@ -71,7 +71,7 @@ describe.each([
     ]);
   });
 
-  it('answers tokens that expire after their life', async () => {
+  it('returns tokens that expire after their life', async () => {
     const { access_token: token } = await fetchWith({});
     cloud.pass(7199);
     expect(await codeFor(token)).toBe(0);
@@ -81,13 +81,13 @@ describe.each([
 });
 
 describe('GET /cgi-bin/token', () => {
-  it('refuses POST', async () => {
+  it('rejects POST', async () => {
     expect(await sendJson(`${cloud.url}/cgi-bin/token`, grant({}))).toMatchObject({
       errcode: 43001,
     });
   });
 
-  it('voids the token before, 5 minutes later', async () => {
+  it('invalidates the previous token 5 minutes later', async () => {
     const { access_token: first } = await fetchClassic();
     const { access_token: second } = await fetchClassic();
     expect(second).not.toBe(first);
@@ -104,23 +104,23 @@ describe('POST /cgi-bin/stable_token', () => {
     ['an empty body', { method: 'POST', body: '' }, 44002],
     ['a body that is no JSON', { method: 'POST', body: 'grant_type=client_credential' }, 47001],
     ['a body that is no object', { method: 'POST', body: '[]' }, 47001],
-  ])('refuses %s', async (_, init, errcode) => {
-    const answer = await send(`${cloud.url}/cgi-bin/stable_token`, init);
-    expect(answer.status).toBe(200);
-    expect(JSON.parse(answer.text)).toMatchObject({ errcode });
+  ])('rejects %s', async (_, init, errcode) => {
+    const response = await send(`${cloud.url}/cgi-bin/stable_token`, init);
+    expect(response.status).toBe(200);
+    expect(JSON.parse(response.text)).toMatchObject({ errcode });
   });
 
-  it('refuses a force_refresh that is neither true nor false', async () => {
+  it('rejects a force_refresh that is not a boolean', async () => {
     expect(await fetchStable({ force_refresh: 'yes' })).toMatchObject({ errcode: 47001 });
   });
 
-  it('answers the same token while it is valid, with the life that is left', async () => {
+  it('returns the same token while it is valid, with its remaining life', async () => {
     const first = await fetchStable();
     cloud.pass(6900);
     expect(await fetchStable()).toEqual({ access_token: first['access_token'], expires_in: 300 });
   });
 
-  it('renews the token 5 minutes before it expires, and both are good until then', async () => {
+  it('renews the token 5 minutes before it expires, and both are valid until then', async () => {
     const { access_token: first } = await fetchStable();
     cloud.pass(6901);
     const second = await fetchStable();
@@ -130,13 +130,13 @@ describe('POST /cgi-bin/stable_token', () => {
     expect([await codeFor(first), await codeFor(second['access_token'])]).toEqual([42001, 0]);
   });
 
-  it('voids the token before at once when a refresh is forced', async () => {
+  it('invalidates the previous token at once on a forced refresh', async () => {
     const { access_token: first } = await fetchStable();
     const { access_token: second } = await fetchStable({ force_refresh: true });
     expect([await codeFor(first), await codeFor(second)]).toEqual([40001, 0]);
   });
 
-  it('does not refresh when a refresh was forced within 30 seconds before', async () => {
+  it('does not refresh within 30 seconds of a forced refresh', async () => {
     const { access_token: first } = await fetchStable({ force_refresh: true });
     cloud.pass(29);
     expect(await fetchStable({ force_refresh: true })).toMatchObject({ access_token: first });
@@ -144,7 +144,7 @@ describe('POST /cgi-bin/stable_token', () => {
     expect(await fetchStable({ force_refresh: true })).not.toMatchObject({ access_token: first });
   });
 
-  it('refuses the 21st forced refresh of a day', async () => {
+  it('rejects the 21st forced refresh of a day', async () => {
     const codes: unknown[] = [];
     for (let time = 1; time <= 21; time += 1) {
       cloud.pass(30);

@@ -38,8 +38,8 @@ describe('the emulator and the documented samples', () => {
     const { appid, secret } = emulator.options;
     const { request, reply } = await fixture('token');
     const query = new URLSearchParams({ grant_type: 'client_credential', appid, secret });
-    const answer = await send(`${emulator.url}${request.path}?${query}`);
-    expect(shapeOf(JSON.parse(answer.text))).toEqual(shapeOf(reply));
+    const response = await send(`${emulator.url}${request.path}?${query}`);
+    expect(shapeOf(JSON.parse(response.text))).toEqual(shapeOf(reply));
   });
 
   it('agree on the stable token', async () => {
@@ -52,21 +52,21 @@ describe('the emulator and the documented samples', () => {
   it('agree on an error', async () => {
     const { request, reply } = await fixture('api-error');
     const query = 'grant_type=client_credential&appid=wx-not-an-appid&secret=0';
-    const answer = JSON.parse((await send(`${emulator.url}${request.path}?${query}`)).text) as {
+    const response = JSON.parse((await send(`${emulator.url}${request.path}?${query}`)).text) as {
       errcode: number;
       errmsg: string;
     };
-    expect(shapeOf(answer)).toEqual(shapeOf(reply));
-    expect(answer.errcode).toBe(reply['errcode']);
-    expect(answer.errmsg).toMatch(/^invalid appid rid: [\da-f]{8}(-[\da-f]{8}){2}$/);
+    expect(shapeOf(response)).toEqual(shapeOf(reply));
+    expect(response.errcode).toBe(reply['errcode']);
+    expect(response.errmsg).toMatch(/^invalid appid rid: [\da-f]{8}(-[\da-f]{8}){2}$/);
   });
 
   it('agree on the upload link', async () => {
     const { request, reply } = await fixture('upload-link');
-    const answer = await callApi(emulator, request.path, { path: 'web/test.zip' });
-    expect(shapeOf(answer)).toEqual(shapeOf(reply));
+    const response = await callApi(emulator, request.path, { path: 'web/test.zip' });
+    expect(shapeOf(response)).toEqual(shapeOf(reply));
     const parameters = (text: unknown): string[] => [...new URLSearchParams(String(text)).keys()];
-    expect(parameters(answer['authorization'])).toEqual(parameters(reply['authorization']));
+    expect(parameters(response['authorization'])).toEqual(parameters(reply['authorization']));
   });
 
   it.each(['download-links', 'download-links-missing'])('agree on %s', async name => {
@@ -74,9 +74,11 @@ describe('the emulator and the documented samples', () => {
     const { request, reply } = await fixture(name);
     const [item] = reply['file_list'] as [{ fileid: string; status: number; errmsg: string }];
     const fileid = `cloud://${emulator.env}.${emulator.bucket}/${item.fileid.split('/').slice(3).join('/')}`;
-    const answer = await callApi(emulator, request.path, { file_list: [{ fileid, max_age: 60 }] });
-    expect(shapeOf(answer)).toEqual(shapeOf(reply));
-    expect(answer['file_list']).toMatchObject([
+    const response = await callApi(emulator, request.path, {
+      file_list: [{ fileid, max_age: 60 }],
+    });
+    expect(shapeOf(response)).toEqual(shapeOf(reply));
+    expect(response['file_list']).toMatchObject([
       { fileid, status: item.status, errmsg: item.errmsg },
     ]);
   });
@@ -84,12 +86,12 @@ describe('the emulator and the documented samples', () => {
   it('agree on deletes', async () => {
     const fileId = await store(emulator, 'web/delete.zip', 'content');
     const { request, reply } = await fixture('delete-files');
-    const answer = await callApi(emulator, request.path, { fileid_list: [fileId] });
-    expect(shapeOf(answer)).toEqual(shapeOf(reply));
-    expect(answer['delete_list']).toEqual([{ fileid: fileId, status: 0, errmsg: 'ok' }]);
+    const response = await callApi(emulator, request.path, { fileid_list: [fileId] });
+    expect(shapeOf(response)).toEqual(shapeOf(reply));
+    expect(response['delete_list']).toEqual([{ fileid: fileId, status: 0, errmsg: 'ok' }]);
   });
 
-  it('agree on the form upload, its fields in order and its answer', async () => {
+  it('agree on the form upload, its fields in order and its response', async () => {
     const sample = JSON.parse(await read('post-object.json')) as {
       request: { fields: Record<string, string> };
       reply: { status: number; headers: Record<string, string> };
@@ -103,24 +105,24 @@ describe('the emulator and the documented samples', () => {
     const parts = Object.keys(sample.request.fields).map(
       name => [name, values[name as keyof typeof values]] as const,
     );
-    const answer = await postForm(link.url, parts);
-    expect(answer.status).toBe(sample.reply.status);
+    const response = await postForm(link.url, parts);
+    expect(response.status).toBe(sample.reply.status);
     const names = Object.keys(sample.reply.headers).map(name => name.toLowerCase());
-    expect(Object.keys(answer.headers)).toEqual(expect.arrayContaining(names));
-    expect(answer.headers.etag).toMatch(/^"[\da-f]{32}"$/);
+    expect(Object.keys(response.headers)).toEqual(expect.arrayContaining(names));
+    expect(response.headers.etag).toMatch(/^"[\da-f]{32}"$/);
   });
 
   it('agree on the document of a form upload that asks for 201', async () => {
     const link = await fetchLink(emulator, 'web/201.zip');
     const parts = [...fieldsOf(link), ['success_action_status', '201'], ['file', 'x']] as const;
-    const answer = await postForm(link.url, parts);
-    expect(answer.status).toBe(201);
-    expect(elementsOf(answer.text)).toEqual(elementsOf(await read('post-object-201.xml')));
+    const response = await postForm(link.url, parts);
+    expect(response.status).toBe(201);
+    expect(elementsOf(response.text)).toEqual(elementsOf(await read('post-object-201.xml')));
   });
 
   it("agree on the storage's error document", async () => {
-    const answer = await send(`${emulator.url}/download/${emulator.bucket}/none.zip`);
-    expect(answer.headers['content-type']).toBe('application/xml');
-    expect(elementsOf(answer.text)).toEqual(elementsOf(await read('cos-error.xml')));
+    const response = await send(`${emulator.url}/download/${emulator.bucket}/none.zip`);
+    expect(response.headers['content-type']).toBe('application/xml');
+    expect(elementsOf(response.text)).toEqual(elementsOf(await read('cos-error.xml')));
   });
 });

@@ -88,62 +88,65 @@ function photosController({ FileInterceptor }: Adapter) {
 
 const FORM = encodeForm([{ field: 'photo', content: PNG, fileName: 'a.png' }]);
 
-describe.each(BRIDGES)('behind $name', ({ adapter, hidesRequest = false, send }) => {
-  const routes = hidesRequest && adapter.name === 'fastify' ? ['ours'] : ['ours', 'engine'];
-  let application: EdgeApplication;
-  beforeEach(async () => {
-    application = await startEdgeApplication({
-      adapter,
-      controllers: [photosController(adapter)],
+describe.each(BRIDGES)(
+  'the interceptors behind $name',
+  ({ adapter, hidesRequest = false, send }) => {
+    const routes = hidesRequest && adapter.name === 'fastify' ? ['ours'] : ['ours', 'engine'];
+    let application: EdgeApplication;
+    beforeEach(async () => {
+      application = await startEdgeApplication({
+        adapter,
+        controllers: [photosController(adapter)],
+      });
     });
-  });
-  afterEach(() => application.close());
+    afterEach(() => application.close());
 
-  const call = (path: string, method: BridgedRequest['method'] = 'GET') =>
-    send(application, { method, path, headers: {}, body: Buffer.alloc(0) });
-  const postForm = (path: string) =>
-    send(application, {
-      method: 'POST',
-      path,
-      headers: {
-        'content-type': 'multipart/form-data; boundary=boundary',
-        'content-length': String(FORM.byteLength),
-      },
-      body: FORM,
+    const call = (path: string, method: BridgedRequest['method'] = 'GET') =>
+      send(application, { method, path, headers: {}, body: Buffer.alloc(0) });
+    const postForm = (path: string) =>
+      send(application, {
+        method: 'POST',
+        path,
+        headers: {
+          'content-type': 'multipart/form-data; boundary=boundary',
+          'content-length': String(FORM.byteLength),
+        },
+        body: FORM,
+      });
+    /** Waits, by closing, for pending deletions of a request. */
+    const remaining = async (): Promise<readonly string[]> => {
+      await application.app.close();
+      return application.emulator.objects.map(({ fileId }) => fileId);
+    };
+
+    it.each(routes)('keep the file of a successful response: %s', async path => {
+      const { status, body } = await postForm(`/${path}`);
+
+      expect(status).toBe(201);
+      expect(await remaining()).toEqual([(JSON.parse(body) as { fileId: string }).fileId]);
     });
-  /** Closing waits for everything that a request may still have removed. */
-  const remaining = async (): Promise<readonly string[]> => {
-    await application.app.close();
-    return application.emulator.objects.map(({ fileId }) => fileId);
-  };
 
-  it.each(routes)('a file that is answered with success stays: %s', async path => {
-    const { status, body } = await postForm(`/${path}`);
+    it('keep the file of a streamed response', async () => {
+      expect(await postForm('/ours-streamed')).toMatchObject({ status: 201 });
+      expect(await remaining()).toHaveLength(1);
+    });
 
-    expect(status).toBe(201);
-    expect(await remaining()).toEqual([(JSON.parse(body) as { fileId: string }).fileId]);
-  });
+    it.each(routes)('leave nothing of a failed handler: %s', async path => {
+      expect(await postForm(`/${path}-fails`)).toMatchObject({ status: 422 });
+      expect(await remaining()).toEqual([]);
+      expect(application.count('post-object')).toBe(1);
+    });
 
-  it('a file whose answer is a stream stays', async () => {
-    expect(await postForm('/ours-streamed')).toMatchObject({ status: 201 });
-    expect(await remaining()).toHaveLength(1);
-  });
+    it('keep a stored reply', async () => {
+      const { status, body } = await call('/reply');
 
-  it.each(routes)('a failing handler leaves nothing: %s', async path => {
-    expect(await postForm(`/${path}-fails`)).toMatchObject({ status: 422 });
-    expect(await remaining()).toEqual([]);
-    expect(application.count('post-object')).toBe(1);
-  });
+      expect(status).toBe(200);
+      expect(await remaining()).toEqual([(JSON.parse(body) as { fileId: string }).fileId]);
+    });
 
-  it('a stored answer stays', async () => {
-    const { status, body } = await call('/reply');
-
-    expect(status).toBe(200);
-    expect(await remaining()).toEqual([(JSON.parse(body) as { fileId: string }).fileId]);
-  });
-
-  it('a file is served', async () => {
-    expect(await call('/served/a.txt')).toMatchObject({ status: 200, body: 'some text' });
-    expect(await call('/served/b.txt', 'HEAD')).toMatchObject({ status: 200, body: '' });
-  });
-});
+    it('serve a file', async () => {
+      expect(await call('/served/a.txt')).toMatchObject({ status: 200, body: 'some text' });
+      expect(await call('/served/b.txt', 'HEAD')).toMatchObject({ status: 200, body: '' });
+    });
+  },
+);

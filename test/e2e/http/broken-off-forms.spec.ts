@@ -58,7 +58,7 @@ const ROUTES = [
   ["Nest's own interceptor with our engine", '/engine'],
 ] as const;
 
-describe.each(ADAPTERS)('on $name', adapter => {
+describe.each(ADAPTERS)('an aborted form on $name', adapter => {
   let application: EdgeApplication;
   let finish: () => void;
   beforeEach(async () => {
@@ -90,8 +90,8 @@ describe.each(ADAPTERS)('on $name', adapter => {
     return request;
   };
 
-  describe.each(ROUTES)('behind %s, a client that goes away', (_, path) => {
-    it('in the middle of a file leaves nothing', async () => {
+  describe.each(ROUTES)('behind %s', (_, path) => {
+    it('leaves nothing in the middle of a file', async () => {
       const request = open(path);
       request.send(FORM.subarray(0, 150_000));
       await until(async () => (await application.countSpoolHandles()) > 0, 'a temporary file');
@@ -101,7 +101,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(application.emulator.journal).toEqual([]);
     });
 
-    it('while the cloud receives the file leaves nothing', async () => {
+    it('leaves nothing while the cloud receives the file', async () => {
       application.emulator.faults.add({
         operation: 'post-object',
         effect: { kind: 'delay', delayMs: 300 },
@@ -115,7 +115,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       await expectNothingLeft(application);
     });
 
-    it('while the handler works leaves nothing', async () => {
+    it('leaves nothing while the handler runs', async () => {
       const request = open(path);
       request.send(FORM);
       await until(() => application.emulator.objects.length === 1, 'a stored file');
@@ -126,19 +126,19 @@ describe.each(ADAPTERS)('on $name', adapter => {
       await expectNothingLeft(application);
     });
 
-    it('once it has its answer leaves the file it was told of', async () => {
+    it('keeps the file once the client has its response', async () => {
       finish();
       const request = open(path);
       request.send(FORM);
-      const answer = await request.answer;
+      const response = await request.response;
 
-      expect(answer).toMatch(/^HTTP\/1\.1 201 /);
+      expect(response).toMatch(/^HTTP\/1\.1 201 /);
       expect(application.emulator.objects).toHaveLength(1);
-      expect(answer).toContain(application.emulator.objects[0]?.fileId);
+      expect(response).toContain(application.emulator.objects[0]?.fileId);
       expect(application.count('delete-files')).toBe(0);
     });
 
-    it('before its turn, after requests it did not wait for, leaves nothing', async () => {
+    it('leaves nothing of pipelined requests whose client leaves', async () => {
       const connection = openConnection(application.url);
       const head = headOf({ path, length: SMALL_FORM.byteLength, connection: 'keep-alive' });
       const requests = Array.from({ length: 15 }, () => [head, SMALL_FORM]).flat();
@@ -152,34 +152,34 @@ describe.each(ADAPTERS)('on $name', adapter => {
     });
   });
 
-  it('answers a form that ends in the middle of a file with 400', async () => {
+  it('is answered with 400 when it ends in the middle of a file', async () => {
     const request = openRequest(application.url, { path: '/photos', length: 150_000 });
     request.send(FORM.subarray(0, 150_000));
 
-    const answer = await request.answer;
-    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-    expect(answer).toContain('WX_CLOUD_FORM_INVALID');
+    const response = await request.response;
+    expect(response).toMatch(/^HTTP\/1\.1 400 /);
+    expect(response).toContain('WX_CLOUD_FORM_INVALID');
     await expectNothingLeft(application);
   });
 
-  it('answers a client that does not go on with 408, and closes the connection', async () => {
+  it('is answered with 408 when its client stalls, and the connection is closed', async () => {
     const request = openStalled('/photos');
 
-    const answer = await request.answer;
-    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-    expect(answer).toContain('WX_CLOUD_BODY_STALLED');
-    expect(answer).toMatch(/\r\nconnection: close/i);
+    const response = await request.response;
+    expect(response).toMatch(/^HTTP\/1\.1 408 /);
+    expect(response).toContain('WX_CLOUD_BODY_STALLED');
+    expect(response).toMatch(/\r\nconnection: close/i);
     await expectNothingLeft(application);
   });
 
-  it("answers a client that does not go on behind Nest's own interceptor with 408 as well", async () => {
-    const answer = await openStalled('/engine').answer;
-    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-    expect(answer).toContain('WX_CLOUD_BODY_STALLED');
+  it("is answered with 408 behind Nest's own interceptor as well", async () => {
+    const response = await openStalled('/engine').response;
+    expect(response).toMatch(/^HTTP\/1\.1 408 /);
+    expect(response).toContain('WX_CLOUD_BODY_STALLED');
     await expectNothingLeft(application);
   });
 
-  it('keeps the file of a later request at the same path when an earlier one fails', async () => {
+  it('does not delete the file of a later request at the same path', async () => {
     const first = application.post('avatar', [
       { field: 'fails', text: 'yes' },
       { field: 'photo', file: PNG },

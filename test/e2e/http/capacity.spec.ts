@@ -65,7 +65,7 @@ class FilesController {
 
   @Get('answer')
   @UseInterceptors(WxCloudReplyInterceptor({ whenOverBytes: 1_000_000 }))
-  answer() {
+  response() {
     return new StreamableFile(Readable.from([Buffer.alloc(300_000, 'x'), Buffer.alloc(1)]));
   }
 }
@@ -96,7 +96,7 @@ interface StalledRequest {
   readonly goOn: () => void;
 }
 
-describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
+describe.each(ADAPTERS)('memory and disk limits on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -133,7 +133,7 @@ describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
   const send = (path: string, parts: readonly RawPart[]): Promise<string> => {
     const { request, goOn } = stall(path, parts, { sentBytes: 0 });
     goOn();
-    return request.answer;
+    return request.response;
   };
 
   it.each([
@@ -141,7 +141,7 @@ describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
     ['of declared size', 'declared', { 'x-size': String(80 * KIB) }],
     ['for the storage engine', 'engine', {}],
   ])(
-    'many clients that stall with a file %s go to disk, and are answered once they go on',
+    'spool the files of stalled clients to disk, and respond once they go on: %s',
     async (_, path, headers) => {
       const COUNT = 20;
       const stalled = Array.from({ length: COUNT }, () =>
@@ -156,8 +156,10 @@ describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
       await until(() => PROCESS_USE.usedBytes <= BUDGET_BYTES, 'no more than the budget held');
 
       for (const { goOn } of stalled) goOn();
-      const answers = await Promise.all(stalled.map(({ request }) => request.answer));
-      expect(answers.map(answer => answer.slice(0, 12))).toEqual(answers.map(() => 'HTTP/1.1 201'));
+      const responses = await Promise.all(stalled.map(({ request }) => request.response));
+      expect(responses.map(response => response.slice(0, 12))).toEqual(
+        responses.map(() => 'HTTP/1.1 201'),
+      );
       const sizes = application.emulator.objects.map(({ size }) => size);
       expect(sizes).toEqual(Array.from({ length: COUNT }, () => 80 * KIB));
       expect(await application.countSpoolHandles()).toBe(0);
@@ -165,22 +167,22 @@ describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
     60_000,
   );
 
-  it('a form that comes while others hold all of it with text is answered 503 before it is read', async () => {
+  it('reject a form with 503 before it is read while text holds all memory', async () => {
     const texts = stall('/text', [textOf(250_000)], { sentBytes: 249_000 });
     await until(() => PROCESS_USE.usedBytes > BUDGET_BYTES * 0.94, 'nearly all held');
 
     const late = stall('/photo', [photoOf(KIB)], { sentBytes: 0 });
-    const answer = await late.request.answer;
-    expect(answer).toMatch(/^HTTP\/1\.1 503 /);
-    expect(answer).toMatch(/\r\nretry-after: [1-9]\d?\r\n/i);
-    expect(answer).toContain('"errorCode":"WX_CLOUD_CAPACITY_EXCEEDED"');
+    const response = await late.request.response;
+    expect(response).toMatch(/^HTTP\/1\.1 503 /);
+    expect(response).toMatch(/\r\nretry-after: [1-9]\d?\r\n/i);
+    expect(response).toContain('"errorCode":"WX_CLOUD_CAPACITY_EXCEEDED"');
 
     texts.goOn();
-    expect(await texts.request.answer).toMatch(/^HTTP\/1\.1 201 /);
+    expect(await texts.request.response).toMatch(/^HTTP\/1\.1 201 /);
     expect(await send('/photo', [photoOf(KIB)])).toMatch(/^HTTP\/1\.1 201 /);
   });
 
-  it('a file that comes to the storage engine then is answered 503', async () => {
+  it('reject a file of the storage engine with 503', async () => {
     const texts = stall('/text', [textOf(250_000)], { sentBytes: 249_000 });
     await until(() => PROCESS_USE.usedBytes > BUDGET_BYTES * 0.94, 'nearly all held');
     expect(await send('/engine', [photoOf(KIB)])).toMatch(/^HTTP\/1\.1 503 .*\r\nretry-after: /is);
@@ -189,16 +191,16 @@ describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
     expect(await send('/engine', [photoOf(KIB)])).toMatch(/^HTTP\/1\.1 201 /);
   });
 
-  it('text that does not fit is answered 503, and a file beside it is not kept', async () => {
+  it('reject text with 503 and keep no file beside it', async () => {
     const texts = stall('/text', [textOf(200_000)], { sentBytes: 199_000 });
     await until(() => PROCESS_USE.usedBytes > 390_000, 'the text held');
-    const answer = await send('/text', [photoOf(KIB), textOf(100_000)]);
-    expect(answer).toMatch(/^HTTP\/1\.1 503 .*\r\nretry-after: /is);
+    const response = await send('/text', [photoOf(KIB), textOf(100_000)]);
+    expect(response).toMatch(/^HTTP\/1\.1 503 .*\r\nretry-after: /is);
     texts.request.leave();
     await expectNothingLeft(application);
   });
 
-  it('a small answer that does not fit is a 503', async () => {
+  it('reject a small reply with 503', async () => {
     const texts = stall('/text', [textOf(200_000)], { sentBytes: 199_000 });
     await until(() => PROCESS_USE.usedBytes > 390_000, 'the text held');
     const refused = await fetch(`${application.url}/answer`);
@@ -217,13 +219,13 @@ describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
     ['too large', '/small', [textOf(10), photoOf(400 * KIB)], 413],
     ['of a request whose handler fails', '/failing', [textOf(10), photoOf(10 * KIB)], 400],
     ['in a wrong field', '/photo', [textOf(10), { ...photoOf(KIB), field: 'other' }], 400],
-  ])('nothing is held of a file %s', async (_, path, parts, status) => {
+  ])('hold nothing of a file %s', async (_, path, parts, status) => {
     expect(await send(path, parts)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     await until(() => PROCESS_USE.usedBytes === 0, 'no memory held');
   });
 
   it.each([30 * KIB, 300 * KIB])(
-    'nothing is held of a client that leaves after %d bytes',
+    'hold nothing of a client that leaves after %d bytes',
     async sent => {
       const { request } = stall('/photo', [textOf(10), photoOf(400 * KIB)], { sentBytes: sent });
       await until(() => PROCESS_USE.usedBytes > 0, 'some of it held');
@@ -232,10 +234,10 @@ describe.each(ADAPTERS)('on $name, when memory is short', adapter => {
     },
   );
 
-  it('a file larger than the disk budget is answered 507, and leaves nothing', async () => {
-    const answer = await send('/photo', [photoOf(DISK_BYTES + 1)]);
-    expect(answer).toMatch(/^HTTP\/1\.1 507 /);
-    expect(answer).toContain('"errorCode":"WX_CLOUD_SPOOL_FAILED"');
+  it('reject a file larger than the disk budget with 507, leaving nothing', async () => {
+    const response = await send('/photo', [photoOf(DISK_BYTES + 1)]);
+    expect(response).toMatch(/^HTTP\/1\.1 507 /);
+    expect(response).toContain('"errorCode":"WX_CLOUD_SPOOL_FAILED"');
     await expectNothingLeft(application);
     expect(await send('/photo', [photoOf(DISK_BYTES)])).toMatch(/^HTTP\/1\.1 201 /);
   });

@@ -34,7 +34,7 @@ function photosController({ FileInterceptor }: Adapter) {
 
 const FORM = encodeForm([{ field: 'photo', content: pngOfSize(400_000), fileName: 'a.png' }]);
 
-describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
+describe.each(ADAPTERS)('app.close() on $name', adapter => {
   let application: EdgeApplication;
   beforeEach(async () => {
     handle = async () => {};
@@ -50,7 +50,7 @@ describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
   const open = (path: string, connection?: 'close' | 'keep-alive'): RawRequest =>
     openRequest(application.url, { path, length: FORM.byteLength, connection });
 
-  it('lets an upload in progress end', async () => {
+  it('lets an upload in progress finish', async () => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'delay', delayMs: 500 },
@@ -61,11 +61,11 @@ describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
 
     await application.app.close();
 
-    expect(await request.answer).toMatch(/^HTTP\/1\.1 201 /);
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
     expect(application.emulator.objects).toHaveLength(1);
   });
 
-  it('removes the file of a request whose client leaves meanwhile', async () => {
+  it('deletes the file of a request whose client leaves meanwhile', async () => {
     let finish = (): void => {};
     handle = () => new Promise(resolve => (finish = resolve));
     const request = open('/photos');
@@ -80,7 +80,7 @@ describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
     finish();
   });
 
-  it('gives up uploads whose clients do not go on, and leaves nothing of them', async () => {
+  it('aborts stalled uploads and leaves nothing of them', async () => {
     const ours = open('/photos', 'keep-alive');
     const alone = open('/engine', 'keep-alive');
     for (const request of [ours, alone]) request.send(FORM.subarray(0, 150_000));
@@ -88,9 +88,9 @@ describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
 
     await application.app.close();
 
-    for (const answer of [await ours.answer, await alone.answer]) {
-      expect(answer).toMatch(/^HTTP\/1\.1 503 /);
-      expect(answer).toContain('WX_CLOUD_STORAGE_CLOSED');
+    for (const response of [await ours.response, await alone.response]) {
+      expect(response).toMatch(/^HTTP\/1\.1 503 /);
+      expect(response).toContain('WX_CLOUD_STORAGE_CLOSED');
     }
     expect(await application.countSpoolHandles()).toBe(0);
     expect(await application.listSpool()).toEqual([]);

@@ -41,7 +41,7 @@ class SlowGuard implements CanActivate {
   }
 }
 
-/** An answer that has begun and goes on. */
+/** A response that has begun and never ends. */
 function endless(): StreamableFile {
   const stream = new Readable({ read: () => {} });
   stream.push('the beginning');
@@ -88,7 +88,7 @@ function photosController({ FileInterceptor }: Adapter) {
 
       @Post('answers-and-throws')
       @UseInterceptors(interceptor)
-      answersAndThrows(@UploadedFile() photo: WxCloudUploadedFile, @Res() response: AnyResponse) {
+      respondsAndThrows(@UploadedFile() photo: WxCloudUploadedFile, @Res() response: AnyResponse) {
         response.status(201).send({ fileId: photo.fileId });
         throw new Error('the log could not be written');
       }
@@ -112,16 +112,16 @@ afterEach(async () => {
   await application.close();
 });
 
-/** Closing waits for everything that a request may still have removed. */
+/** Waits, by closing, for pending deletions of a request. */
 const remaining = async (): Promise<number> => {
   finish();
   await application.app.close();
   return application.emulator.objects.length;
 };
 
-/** A request of which the test can see that its answer has begun, and which it can break off. */
+/** A request that shows when its response has begun, and that can be aborted. */
 interface Client {
-  readonly answering: Promise<unknown>;
+  readonly responseBegun: Promise<unknown>;
   leave(): void;
 }
 
@@ -129,13 +129,13 @@ function overHttp1(path: string): Client {
   const request: RawRequest = openRequest(application.url, { path, length: FORM.byteLength });
   request.send(FORM);
   // What follows waits in the buffers until those are full.
-  const answering = new Promise<void>(resolve => {
+  const responseBegun = new Promise<void>(resolve => {
     request.socket.once('data', () => {
       request.socket.pause();
       resolve();
     });
   });
-  return { answering, leave: () => request.leave() };
+  return { responseBegun, leave: () => request.leave() };
 }
 
 function overHttp2(path: string): Client {
@@ -147,8 +147,8 @@ function overHttp2(path: string): Client {
   });
   stream.end(FORM);
   stream.on('error', () => {}).once('close', () => session.destroy());
-  const answering = new Promise(resolve => stream.once('response', resolve));
-  return { answering, leave: () => stream.close(8) };
+  const responseBegun = new Promise(resolve => stream.once('response', resolve));
+  return { responseBegun, leave: () => stream.close(8) };
 }
 
 const HTTP2: Adapter = {
@@ -164,8 +164,8 @@ const SETUPS = [
 describe.each(SETUPS)('on $name', ({ adapter, open }) => {
   beforeEach(() => start(adapter));
 
-  describe.each(['ours', 'engine'])('behind %s, a client that leaves', prefix => {
-    it('while a guard works leaves nothing', async () => {
+  describe.each(['ours', 'engine'])('a client that leaves, behind %s', prefix => {
+    it('leaves nothing while a guard runs', async () => {
       const client = open(`/${prefix}/guarded`);
       await begun;
       client.leave();
@@ -173,7 +173,7 @@ describe.each(SETUPS)('on $name', ({ adapter, open }) => {
       expect(await remaining()).toBe(0);
     });
 
-    it('while the handler works leaves nothing', async () => {
+    it('leaves nothing while the handler runs', async () => {
       const client = open(`/${prefix}/slow`);
       await begun;
       client.leave();
@@ -181,9 +181,9 @@ describe.each(SETUPS)('on $name', ({ adapter, open }) => {
       expect(await remaining()).toBe(0);
     });
 
-    it('in the middle of a streamed answer leaves nothing', async () => {
+    it('leaves nothing in the middle of a streamed response', async () => {
       const client = open(`/${prefix}/streamed`);
-      await client.answering;
+      await client.responseBegun;
       client.leave();
       await until(() => application.count('delete-files') > 0, 'the removal');
       expect(await remaining()).toBe(0);
@@ -191,24 +191,24 @@ describe.each(SETUPS)('on $name', ({ adapter, open }) => {
   });
 
   it.each(['ours', 'engine'])(
-    'behind %s, a handler that answers with success and throws afterwards leaves the file',
+    'keeps the file, behind %s, when a handler responds with success and throws afterwards',
     async prefix => {
       const client = open(`/${prefix}/answers-and-throws`);
-      await client.answering;
+      await client.responseBegun;
       client.leave();
       expect(await remaining()).toBe(1);
     },
   );
 });
 
-// Over HTTP/2, Fastify itself makes a stream of such an answer.
+// Over HTTP/2, Fastify itself makes a stream of such a response.
 describe.each(ADAPTERS)('on $name', adapter => {
   it.each(['ours', 'engine'])(
-    'behind %s, a client that leaves in the middle of an answer in one piece leaves the file',
+    'keeps the file, behind %s, when a client leaves in the middle of a buffered response',
     async prefix => {
       await start(adapter);
       const client = overHttp1(`/${prefix}/large`);
-      await client.answering;
+      await client.responseBegun;
       client.leave();
       expect(await remaining()).toBe(1);
     },

@@ -7,7 +7,7 @@ import {
   type WxCloudUploadedFile,
 } from '../../../lib/index.js';
 import { ADAPTERS, type Adapter } from '../../support/adapters.js';
-import { makeForm, pngOfSize, type Answer, type FormPart } from '../../support/forms.js';
+import { makeForm, pngOfSize, type JsonResponse, type FormPart } from '../../support/forms.js';
 import { until } from '../../support/until.js';
 import {
   expectNothingLeft,
@@ -57,7 +57,7 @@ const BYTES = 400_000;
 const photo = (file = pngOfSize(BYTES)): FormPart => ({ field: 'photo', file });
 const size = (bytes: number | string): FormPart => ({ field: 'size', text: String(bytes) });
 
-describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
+describe.each(ADAPTERS)('declaredSize on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -70,14 +70,17 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
   afterEach(() => application.emulator.reset());
   afterAll(() => application.close());
 
-  const postWithHeader = async (declared: string, parts: readonly FormPart[]): Promise<Answer> => {
+  const postWithHeader = async (
+    declared: string,
+    parts: readonly FormPart[],
+  ): Promise<JsonResponse> => {
     const headers = { 'x-file-size': declared };
     const init = { method: 'POST', headers, body: makeForm(parts) };
     const response = await fetch(`${application.url}/header`, init);
-    return { status: response.status, body: (await response.json()) as Answer['body'] };
+    return { status: response.status, body: (await response.json()) as JsonResponse['body'] };
   };
 
-  it('reaches the cloud while the client still sends it, without a temporary file', async () => {
+  it('sends a file to the cloud while the client sends it, without a temporary file', async () => {
     const whole = encodeForm([
       { field: 'size', content: String(BYTES) },
       { field: 'photo', content: pngOfSize(BYTES), fileName: 'a.png' },
@@ -89,7 +92,7 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
     expect(await application.countSpoolHandles()).toBe(0);
     request.send(whole.subarray(300_000));
 
-    expect(await request.answer).toMatch(/^HTTP\/1\.1 201 /);
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
     expect(application.emulator.objects).toMatchObject([{ size: BYTES, contentType: 'image/png' }]);
   });
 
@@ -100,7 +103,7 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
       "in a field, behind Nest's own interceptor",
       () => application.post('engine', [size(BYTES), photo()]),
     ],
-  ])('is stored byte for byte when that was done %s', async (_, send) => {
+  ])('stores the file byte for byte %s', async (_, send) => {
     expect(await send()).toMatchObject({ status: 201 });
 
     const [object] = application.emulator.objects;
@@ -113,13 +116,13 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
     ['a byte too few', BYTES + 1],
     ['as many bytes as the limit', LIMIT_BYTES],
     ['none', 0],
-  ])('is refused with 400 when it has %s, and leaves nothing', async (_, declared) => {
-    for (const answer of [
+  ])('rejects a file with %s with 400 and leaves nothing', async (_, declared) => {
+    for (const response of [
       await application.post('field', [size(declared), photo()]),
       await postWithHeader(String(declared), [photo()]),
       await application.post('engine', [size(declared), photo()]),
     ]) {
-      expect(answer).toMatchObject({
+      expect(response).toMatchObject({
         status: 400,
         body: { errorCode: 'WX_CLOUD_SIZE_MISMATCHED' },
       });
@@ -128,7 +131,7 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
   });
 
   it.each(['-1', '1.5', '1e3', '0x10', 'many', '', '4'.repeat(16), '4 0'])(
-    'is refused with 400 when %j was declared, before anything was sent',
+    'rejects the size %j with 400 before anything was sent',
     async declared => {
       expect(await application.post('field', [size(declared), photo()])).toMatchObject({
         status: 400,
@@ -141,7 +144,7 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
     },
   );
 
-  it('is refused with 413 at once when more than the limit was declared', async () => {
+  it('rejects a size above the limit with 413 at once', async () => {
     expect(await application.post('field', [size(LIMIT_BYTES + 1), photo()])).toMatchObject({
       status: 413,
       body: { errorCode: 'WX_CLOUD_FILE_TOO_LARGE' },
@@ -149,16 +152,16 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
     expect(application.emulator.journal).toEqual([]);
   });
 
-  it('is refused with 4xx when it exceeds the limit that it was declared to have', async () => {
-    const answer = await application.post('field', [
+  it('rejects a file that exceeds its declared limit with 4xx', async () => {
+    const response = await application.post('field', [
       size(LIMIT_BYTES),
       photo(pngOfSize(LIMIT_BYTES + 1)),
     ]);
-    expect([400, 413]).toContain(answer.status);
+    expect([400, 413]).toContain(response.status);
     await expectNothingLeft(application);
   });
 
-  it('is refused for its type before anything was sent', async () => {
+  it('rejects the type before anything was sent', async () => {
     const html = Buffer.from('<!doctype html>'.padEnd(10_000));
     expect(await application.post('field', [size(10_000), photo(html)])).toMatchObject({
       status: 415,
@@ -166,7 +169,7 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
     expect(application.emulator.journal).toEqual([]);
   });
 
-  it('may be one of several, each with its own size', async () => {
+  it('accepts several files, each with its own size', async () => {
     const files = [pngOfSize(1_000), pngOfSize(70_000), pngOfSize(100)];
     const sizes = files.map(file => file.byteLength);
     const fields = [...sizes.map(size), ...files.map(photo)];
@@ -180,14 +183,14 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
     expect(application.emulator.objects).toHaveLength(9);
   });
 
-  it('is kept as usual when its size was not declared, or only behind it', async () => {
+  it('spools a file whose size is not declared, or declared after it', async () => {
     expect(await application.post('field', [photo()])).toMatchObject({ status: 201 });
     expect(await application.post('field', [photo(), size(1)])).toMatchObject({ status: 201 });
     expect(await application.post('header', [photo()])).toMatchObject({ status: 201 });
     expect(application.emulator.objects).toHaveLength(3);
   });
 
-  it('is sent once, as it cannot be sent again', async () => {
+  it('sends a file once, as it cannot be sent again', async () => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'cos-error', cosCode: 'SlowDown', status: 503 },
@@ -202,7 +205,7 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
   });
 
   it.each(['/field', '/header', '/engine'])(
-    'leaves nothing when its client goes away in mid-file: %s',
+    'leaves nothing when the client leaves in the middle of a file: %s',
     async path => {
       const whole = encodeForm([
         { field: 'size', content: String(BYTES) },
@@ -222,7 +225,7 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
     },
   );
 
-  it('is answered with 408 when its client does not go on', async () => {
+  it('responds with 408 when the client stalls', async () => {
     const request = openRequest(application.url, {
       path: '/header',
       length: BYTES,
@@ -235,16 +238,16 @@ describe.each(ADAPTERS)('on $name, a file whose size is declared', adapter => {
       ),
     );
 
-    const answer = await request.answer;
-    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-    expect(answer).toContain('WX_CLOUD_BODY_STALLED');
+    const response = await request.response;
+    expect(response).toMatch(/^HTTP\/1\.1 408 /);
+    expect(response).toContain('WX_CLOUD_BODY_STALLED');
     await expectNothingLeft(application);
   });
 });
 
 describe('declaredSize', () => {
   it.each([{}, { header: '' }, { header: 'a', field: 'b' }, { size: 'a' }, { field: 1 }])(
-    'is refused at start-up as %j',
+    'is rejected at startup as %j',
     declaredSize => {
       expect(() => wxCloudUpload({ declaredSize: declaredSize as WxCloudHeaderOrField })).toThrow(
         expect.objectContaining({ code: 'WX_CLOUD_OPTIONS_INVALID', option: 'declaredSize' }),

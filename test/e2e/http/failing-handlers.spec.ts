@@ -151,13 +151,13 @@ function failingController({ FileInterceptor }: Adapter) {
 
     @Post('early-answer')
     @UseInterceptors(AnsweringEarly, ours)
-    earlyAnswer() {
+    earlyResponse() {
       return NEVER;
     }
 
     @Post('error-answer')
     @UseInterceptors(ours)
-    errorAnswer(@Res() response: { status(code: number): { send(body: object): void } }) {
+    errorResponse(@Res() response: { status(code: number): { send(body: object): void } }) {
       response.status(422).send({ refused: true });
     }
 
@@ -207,7 +207,7 @@ function failingController({ FileInterceptor }: Adapter) {
   return FailingController;
 }
 
-describe.each(ADAPTERS)('on $name, a request that fails after its file was stored', adapter => {
+describe.each(ADAPTERS)('a failed request on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -225,7 +225,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     ["the handler's observable fails after a value", 'errors-late', 500],
     ['ParseFilePipe rejects the file', 'pipe', 400],
     ['ValidationPipe rejects a text field', 'validation', 400],
-  ])('leaves no object at the time of its answer when %s', async (_, path, expectedStatus) => {
+  ])('leaves no object at the time of its response when %s', async (_, path, expectedStatus) => {
     const { status } = await application.post(path);
 
     expect(status).toBe(expectedStatus);
@@ -242,7 +242,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     ["the handler behind Nest's own interceptor throws", 'engine-throws', 500],
     ["a pipe behind Nest's own interceptor rejects", 'engine-pipe', 400],
     ["an interceptor outside Nest's own one times out", 'engine-timeout', 500],
-  ])('leaves no object behind when %s', async (_, path, expectedStatus) => {
+  ])('leaves no object when %s', async (_, path, expectedStatus) => {
     const { status } = await application.post(path);
 
     expect(status).toBe(expectedStatus);
@@ -250,7 +250,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     await expectNothingLeft(application);
   });
 
-  it('leaves no object behind when an outer interceptor times out while the cloud still takes the file', async () => {
+  it('leaves no object when an outer interceptor times out during the upload', async () => {
     const { emulator } = application;
     emulator.faults.add({ operation: 'post-object', effect: { kind: 'delay', delayMs: 1_500 } });
 
@@ -260,7 +260,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     await expectNothingLeft(application);
   });
 
-  it('leaves no object behind when it is answered with success before the file was stored', async () => {
+  it('leaves no object when the response is sent before the file is stored', async () => {
     const { emulator } = application;
     emulator.faults.add({ operation: 'post-object', effect: { kind: 'delay', delayMs: 1_500 } });
 
@@ -273,13 +273,13 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     await expectNothingLeft(application);
   });
 
-  it('stores nothing at all when a guard refuses it', async () => {
+  it('stores nothing when a guard rejects it', async () => {
     expect(await application.post('guard')).toMatchObject({ status: 403 });
     expect(application.emulator.journal).toEqual([]);
     await expectNothingLeft(application);
   });
 
-  it('is answered with the status of the code when the storage failed in the handler', async () => {
+  it('is answered with the status of the error code when the storage fails in the handler', async () => {
     expect(await application.post('storage-error')).toMatchObject({
       status: 400,
       body: { errorCode: 'WX_CLOUD_FILE_ID_INVALID' },
@@ -287,7 +287,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     await expectNothingLeft(application);
   });
 
-  it('is answered with what a path function throws', async () => {
+  it('is answered with the error of a path function', async () => {
     expect(await application.post('path-throws')).toMatchObject({
       status: 428,
       body: { message: 'choose an album first' },
@@ -295,7 +295,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     expect(application.emulator.journal).toEqual([]);
   });
 
-  it('has its files reported once, with their IDs, when they cannot be removed', async () => {
+  it('reports its files once, with their IDs, when they cannot be deleted', async () => {
     const { emulator, onOrphan } = application;
     emulator.faults.add({
       operation: 'delete-files',
@@ -310,7 +310,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     expect(onOrphan.mock.calls).toEqual([[fileIds]]);
   });
 
-  it('has all its files reported at once, where paths are not unique', async () => {
+  it('reports all its files at once when paths are not unique', async () => {
     const { emulator, onOrphan } = application;
     onOrphan.mockClear();
 
@@ -324,7 +324,7 @@ describe.each(ADAPTERS)('on $name, a request that fails after its file was store
     expect(onOrphan.mock.calls).toEqual([[fileIds]]);
   });
 
-  it('shows a client neither the text of the cloud nor a credential', async () => {
+  it('shows a client neither text of the cloud nor a credential', async () => {
     application.emulator.faults.add({
       operation: 'upload-link',
       effect: {

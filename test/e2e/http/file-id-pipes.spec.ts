@@ -96,7 +96,7 @@ function isHandle(file: unknown): boolean {
   return file instanceof WxCloudFile;
 }
 
-describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
+describe.each(ADAPTERS)('the file ID pipes on $name', adapter => {
   let application: TestApplication;
   let prefix: string;
   beforeAll(async () => {
@@ -123,18 +123,18 @@ describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
 
-  it('is let through from body, query and route as it is', async () => {
+  it('pass on a valid ID from body, query and route', async () => {
     const fileId = `${prefix}photos/猫 %.png`;
     const encoded = encodeURIComponent(fileId);
-    const answers = [
+    const responses = [
       await send('body', fileId),
       await get(`query?fileId=${encoded}`),
       await get(`param/${encoded}`),
     ];
-    expect(answers.map(({ body }) => body)).toEqual([{ fileId }, { fileId }, { fileId }]);
+    expect(responses.map(({ body }) => body)).toEqual([{ fileId }, { fileId }, { fileId }]);
   });
 
-  it('may be one of a list', async () => {
+  it('accept a list of IDs', async () => {
     const list = [`${prefix}a`, `${prefix}b`];
     expect(await send('body', list)).toMatchObject({ body: { fileId: list } });
     expect(
@@ -148,7 +148,7 @@ describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
     expect(await send('body', [])).toMatchObject({ body: { fileId: [] } });
   });
 
-  it('becomes a handle that reads the file', async () => {
+  it('convert an ID to a handle that reads the file', async () => {
     expect(await send('content', `${prefix}photos/a.txt`)).toEqual({
       status: 201,
       body: { content: 'content' },
@@ -169,7 +169,7 @@ describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
     ['that is empty', '', 'not of the form'],
     ['that is missing', undefined, 'not of the form'],
     ['that is null', null, 'not of the form'],
-  ])('%s is a 400 with the reason, before any call', async (_, value, reason) => {
+  ])('reject %s with 400 and the reason, before any call', async (_, value, reason) => {
     const calls = application.emulator.journal.length;
     for (const path of ['body', 'handles']) {
       expect(await send(path, value)).toMatchObject({
@@ -183,7 +183,7 @@ describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
     expect(application.emulator.journal).toHaveLength(calls);
   });
 
-  it('of another bucket is a 400, once the bucket is known', async () => {
+  it('reject another bucket with 400 once the bucket is known', async () => {
     const foreign = `cloud://${application.emulator.env}.other-bucket/a`;
     expect(await send('body', foreign)).toMatchObject({
       status: 400,
@@ -191,7 +191,7 @@ describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
     });
   });
 
-  it('that is bad in a list is named by its position', async () => {
+  it('name an invalid ID of a list by its position', async () => {
     expect(await send('body', [`${prefix}a`, 'nonsense'])).toMatchObject({
       status: 400,
       body: { message: expect.stringMatching(/^Item 1: /) },
@@ -206,21 +206,18 @@ describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
     ['photos-private/a', 400],
     ['photos', 400],
     ['Photos/a', 400],
-  ])('below %s is answered with %d where folders are given', async (path, status) => {
+  ])('respond to an ID below %s with %d when prefixes are given', async (path, status) => {
     expect(await send('prefixes', `${prefix}${path}`)).toMatchObject({ status });
     expect(await send('handle-prefixes', `${prefix}${path}`)).toMatchObject({ status });
   });
 
-  it.each(['typed-one', 'typed-handle', 'one'])(
-    'is one for %s, never a list that its handler does not expect',
-    async path => {
-      const fileId = `${prefix}photos/a.txt`;
-      expect(await send(path, fileId)).toEqual({ status: 201, body: { fileId } });
-      expect(await send(path, [fileId])).toMatchObject({ status: 400 });
-    },
-  );
+  it.each(['typed-one', 'typed-handle', 'one'])('reject a list for %s', async path => {
+    const fileId = `${prefix}photos/a.txt`;
+    expect(await send(path, fileId)).toEqual({ status: 201, body: { fileId } });
+    expect(await send(path, [fileId])).toMatchObject({ status: 400 });
+  });
 
-  it.each(['typed-many', 'many'])('is a list for %s, also when there is one', async path => {
+  it.each(['typed-many', 'many'])('return a list for %s, even with one ID', async path => {
     const fileId = `${prefix}photos/a.txt`;
     const query = `fileId=${encodeURIComponent(fileId)}`;
     expect(await get(`${path}?${query}`)).toEqual({ status: 200, body: { fileId: [fileId] } });
@@ -231,13 +228,13 @@ describe.each(ADAPTERS)('on $name, a file ID of a client', adapter => {
     expect(await get(path)).toMatchObject({ status: 400 });
   });
 
-  it('is judged by the instance that the pipe names', async () => {
+  it('use the instance that the pipe names', async () => {
     const archived = `cloud://${ARCHIVE.env}.${ARCHIVE.bucket}/a`;
     expect(await send('archive', archived)).toMatchObject({ status: 201 });
     expect(await send('archive', `${prefix}a`)).toMatchObject({ status: 400 });
   });
 
-  it('may be missing where that is allowed, but not be wrong', async () => {
+  it('accept a missing ID if it is optional, but not an invalid one', async () => {
     expect(await send('optional')).toEqual({ status: 201, body: { has: false } });
     expect(await send('optional', `${prefix}a`)).toEqual({ status: 201, body: { has: true } });
     expect(await send('optional', 'nonsense')).toMatchObject({ status: 400 });

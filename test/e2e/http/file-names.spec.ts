@@ -18,7 +18,7 @@ class PhotosController {
     return photo;
   }
 
-  /** What nobody should do. */
+  /** A path from the client's file name, as no application should make it. */
   @Post('by-name')
   @UseInterceptors(WxCloudFileInterceptor('photo', { path: file => `names/${file.originalname}` }))
   byName(@UploadedFile() photo: WxCloudUploadedFile) {
@@ -26,12 +26,12 @@ class PhotosController {
   }
 }
 
-interface NameAnswer {
+interface NameResponse {
   readonly status: string;
   readonly photo: Partial<WxCloudUploadedFile> & { readonly errorCode?: string };
 }
 
-describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
+describe.each(ADAPTERS)('originalName on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({ adapter, controllers: [PhotosController] });
@@ -40,13 +40,13 @@ describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
   afterAll(() => application.close());
 
   /** Sends a name as it stands in the header of a part. */
-  const send = async (path: string, fileName: string): Promise<NameAnswer> => {
+  const send = async (path: string, fileName: string): Promise<NameResponse> => {
     const form = encodeForm([{ field: 'photo', content: PNG, fileName }]);
     const request = openRequest(application.url, { path, length: form.byteLength });
     request.send(form);
-    const answer = await request.answer;
-    const photo = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as NameAnswer['photo'];
-    return { status: answer.slice(9, 12), photo };
+    const response = await request.response;
+    const photo = JSON.parse(response.slice(response.indexOf('\r\n\r\n'))) as NameResponse['photo'];
+    return { status: response.slice(9, 12), photo };
   };
 
   it.each([
@@ -67,7 +67,7 @@ describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
     ['three thousand characters', `${'长'.repeat(3_000)}.png`, `${'长'.repeat(251)}.png`],
     ['folders', '../../etc/passwd', 'passwd'],
     ['folders of Windows', 'C:\\photos\\a.png', 'a.png'],
-  ])('arrives with %s intact, and is no part of the path', async (_, sent, originalname) => {
+  ])('keeps %s and is no part of the path', async (_, sent, originalname) => {
     const { status, photo } = await send('/generated', sent);
 
     expect({ status, photo }).toMatchObject({ status: '201', photo: { originalname } });
@@ -82,7 +82,7 @@ describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
     ['a bare carriage return', 'a\rb.png'],
     ['nothing but dots', '..'],
     ['nothing but a separator', '/'],
-  ])('does no harm with %s', async (_, sent) => {
+  ])('is harmless with %s', async (_, sent) => {
     const { status, photo } = await send('/generated', sent);
 
     expect(['201', '400']).toContain(status);
@@ -98,7 +98,7 @@ describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
     ['a semicolon', 'a; name=key.png'],
     ['a line break', 'a%0D%0Ab.png'],
     ['a tab', 'a\tb.png'],
-  ])('may be made part of a path with %s, and its file is found again', async (_, sent) => {
+  ])('may be part of a path with %s, and the file is found', async (_, sent) => {
     const { status, photo } = await send('/by-name', sent);
 
     expect(status).toBe('201');
@@ -110,7 +110,7 @@ describe.each(ADAPTERS)('on $name, the name of a file', adapter => {
   it.each([
     ['${filename}', 'a${filename}.png'],
     ['too many characters', `${'长'.repeat(300)}.png`],
-  ])('is refused as part of a path with %s', async (_, sent) => {
+  ])('is rejected as part of a path with %s', async (_, sent) => {
     const { status, photo } = await send('/by-name', sent);
 
     expect({ status, errorCode: photo.errorCode }).toEqual({

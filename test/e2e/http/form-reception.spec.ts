@@ -84,7 +84,7 @@ const SLOW_FORM = encodeForm([
 ]);
 const TOO_LONG = 'n'.repeat(200);
 
-describe.each(ADAPTERS)('on $name', adapter => {
+describe.each(ADAPTERS)('a rejected form on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -97,39 +97,39 @@ describe.each(ADAPTERS)('on $name', adapter => {
   afterEach(() => application.emulator.reset());
   afterAll(() => application.close());
 
-  /** A client that sends all it has before it looks for an answer. */
+  /** A client that sends everything before it reads the response. */
   const sendAll = async (contentType: string, body: Buffer) => {
     const connection = openConnection(application.url);
     const head = headOf({ path: '/any', length: body.byteLength, connection: 'keep-alive' });
     const ending = headOf({ path: '/any', length: FORM.byteLength });
     const type = /content-type: .*\r\n/;
     connection.send(head.replace(type, `content-type: ${contentType}\r\n`), body, ending, FORM);
-    return connection.answer;
+    return connection.response;
   };
 
   it.each([
     ['a form without a boundary', 'multipart/form-data'],
     ['a form with too long a boundary', `multipart/form-data; boundary=${'x'.repeat(300)}`],
-  ])('%s is refused, and the connection goes on with the next request', async (_, contentType) => {
-    const answers = await sendAll(contentType, Buffer.alloc(5_000_000));
+  ])('leaves the connection usable for the next request: %s', async (_, contentType) => {
+    const responses = await sendAll(contentType, Buffer.alloc(5_000_000));
 
-    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400', 'HTTP/1.1 201']);
-    expect(answers).toContain('WX_CLOUD_FORM_INVALID');
+    expect(responses.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400', 'HTTP/1.1 201']);
+    expect(responses).toContain('WX_CLOUD_FORM_INVALID');
   });
 
-  it('a file that is refused does not end the connection either', async () => {
+  it('leaves the connection usable after a rejected file', async () => {
     const refused = encodeForm([
       { field: 'photo', content: pngOfSize(3_000_000), fileName: 'a.png' },
       { field: TOO_LONG, content: 'x' },
       { field: 'photo', content: pngOfSize(3_000_000), fileName: 'b.png' },
     ]);
-    const answers = await sendAll('multipart/form-data; boundary=boundary', refused);
+    const responses = await sendAll('multipart/form-data; boundary=boundary', refused);
 
-    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400', 'HTTP/1.1 201']);
+    expect(responses.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400', 'HTTP/1.1 201']);
     await until(() => application.emulator.objects.length === 1, 'the file of the good form alone');
   });
 
-  describe('a form that goes on although it is refused', () => {
+  describe('that the client still sends', () => {
     const form = encodeForm([
       { field: 'photo', content: PNG, fileName: 'a.png' },
       { field: TOO_LONG, content: 'x' },
@@ -140,10 +140,10 @@ describe.each(ADAPTERS)('on $name', adapter => {
       request.send(form.subarray(0, -500));
       await whenRefused();
       request.send(form.subarray(-500));
-      return request.answer;
+      return request.response;
     };
 
-    it('has the files before it removed at once', async () => {
+    it('loses the files before the error at once', async () => {
       const request = openRequest(application.url, { path: '/any', length: form.byteLength });
       const behindFile = form.indexOf('--boundary', 20) + 20;
       request.send(form.subarray(0, behindFile));
@@ -152,26 +152,29 @@ describe.each(ADAPTERS)('on $name', adapter => {
       await expectNothingLeft(application);
       request.send(form.subarray(-500));
 
-      expect(await request.answer).toMatch(/^HTTP\/1\.1 400 /);
+      expect(await request.response).toMatch(/^HTTP\/1\.1 400 /);
     });
 
-    it('is answered for what is wrong with it, not for a file that fails afterwards', async () => {
+    it('reports the first error, not that of a file that fails afterwards', async () => {
       application.emulator.faults.add({
         operation: 'post-object',
         effect: { kind: 'status', status: 403 },
         times: Infinity,
       });
-      const answer = await sendRefused(() => delay(300));
+      const response = await sendRefused(() => delay(300));
 
-      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-      expect(answer).toContain('WX_CLOUD_FORM_INVALID');
+      expect(response).toMatch(/^HTTP\/1\.1 400 /);
+      expect(response).toContain('WX_CLOUD_FORM_INVALID');
     });
   });
 
-  it('a form that another interceptor has read is not the fault of its client', async () => {
-    const answer = await postForm(`${application.url}/twice`, [{ field: 'photo', file: PNG }]);
+  it('is a server error when another interceptor has read the form', async () => {
+    const response = await postForm(`${application.url}/twice`, [{ field: 'photo', file: PNG }]);
 
-    expect(answer).toMatchObject({ status: 500, body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' } });
+    expect(response).toMatchObject({
+      status: 500,
+      body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' },
+    });
     await expectNothingLeft(application);
   });
 });
@@ -180,12 +183,12 @@ describe.each(ADAPTERS)('on $name', adapter => {
 async function drip(request: RawRequest, bytes: Buffer): Promise<string> {
   let index = 0;
   const dripping = setInterval(() => request.send(bytes.subarray(index, ++index)), 20);
-  const answer = await request.answer;
+  const response = await request.response;
   clearInterval(dripping);
-  return answer;
+  return response;
 }
 
-/** Where a client begins to send a byte at a time. */
+/** The places from which a client sends one byte at a time. */
 const SLOW_FROM: readonly (readonly [string, number])[] = [
   ['before its first part', 0],
   ['in the head of a part', SLOW_FORM.indexOf('content-disposition')],
@@ -195,7 +198,7 @@ const SLOW_FROM: readonly (readonly [string, number])[] = [
   ['behind its end', SLOW_FORM.byteLength],
 ];
 
-describe.each(ADAPTERS)('on $name, a form that comes too slowly', adapter => {
+describe.each(ADAPTERS)('a slow form on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -207,7 +210,7 @@ describe.each(ADAPTERS)('on $name, a form that comes too slowly', adapter => {
   });
   afterAll(() => application.close());
 
-  it("in a text behind a file of Nest's own interceptor is ended", async () => {
+  it("is ended in a text behind a file of Nest's own interceptor", async () => {
     const request = openRequest(application.url, {
       path: '/engine',
       length: SLOW_FORM.byteLength + 1_000,
@@ -216,15 +219,15 @@ describe.each(ADAPTERS)('on $name, a form that comes too slowly', adapter => {
     const behindFile = SLOW_FORM.subarray(0, SLOW_FORM.lastIndexOf('--boundary--'));
     const text = '--boundary\r\ncontent-disposition: form-data; name="text"\r\n\r\n';
     request.send(behindFile, text);
-    const answer = await drip(request, Buffer.alloc(2_000, 'x'));
+    const response = await drip(request, Buffer.alloc(2_000, 'x'));
 
     // 504 where a busy machine has not stored the file by then: its time began with the form's.
-    expect(answer).toMatch(/^HTTP\/1\.1 (4\d\d|504) /);
-    expect(answer).toMatch(/\r\nconnection: close/i);
+    expect(response).toMatch(/^HTTP\/1\.1 (4\d\d|504) /);
+    expect(response).toMatch(/\r\nconnection: close/i);
     await expectNothingLeft(application);
   });
 
-  it.each(SLOW_FROM)('%s is bounded by timeouts.totalMs', async (_, from) => {
+  it.each(SLOW_FROM)('is limited by timeouts.totalMs: %s', async (_, from) => {
     const length = SLOW_FORM.byteLength + 1_000;
     const request = openRequest(application.url, {
       path: '/any',
@@ -233,42 +236,42 @@ describe.each(ADAPTERS)('on $name, a form that comes too slowly', adapter => {
     });
     request.send(SLOW_FORM.subarray(0, from));
     const rest = Buffer.concat([SLOW_FORM.subarray(from), Buffer.alloc(1_000)]);
-    const answer = await drip(request, rest);
+    const response = await drip(request, rest);
 
-    expect(answer).toMatch(/^HTTP\/1\.1 408 .*WX_CLOUD_BODY_STALLED/s);
-    expect(answer).toMatch(/\r\nconnection: close/i);
+    expect(response).toMatch(/^HTTP\/1\.1 408 .*WX_CLOUD_BODY_STALLED/s);
+    expect(response).toMatch(/\r\nconnection: close/i);
     await expectNothingLeft(application);
   });
 });
 
-describe.each(ADAPTERS)('on $name, a request that something has paused', adapter => {
-  it('is read all the same', async () => {
+describe.each(ADAPTERS)('a paused request on $name', adapter => {
+  it('is read', async () => {
     const application = await startEdgeApplication({
       adapter,
       controllers: [UploadsController],
       imports: [PausingModule],
     });
     const file = pngOfSize(300_000);
-    const answer = await postForm(`${application.url}/any`, [{ field: 'photo', file }]);
+    const response = await postForm(`${application.url}/any`, [{ field: 'photo', file }]);
 
-    expect(answer).toMatchObject({ status: 201, body: { sizes: [file.byteLength] } });
+    expect(response).toMatchObject({ status: 201, body: { sizes: [file.byteLength] } });
     await application.close();
   });
 });
 
-describe('on fastify, beside @fastify/multipart of the application', () => {
-  it('forms are read', async () => {
+describe('the interceptors beside @fastify/multipart', () => {
+  it('read forms', async () => {
     const application = await startEdgeApplication({
       adapter: FASTIFY,
       controllers: [UploadsController],
       configure: app => app.getHttpAdapter().getInstance().register(fastifyMultipart),
     });
-    const answer = await postForm(`${application.url}/any`, [
+    const response = await postForm(`${application.url}/any`, [
       { field: 'title', text: '标题' },
       { field: 'photo', file: PNG },
     ]);
 
-    expect(answer).toMatchObject({
+    expect(response).toMatchObject({
       status: 201,
       body: { sizes: [PNG.byteLength], body: { title: '标题' } },
     });

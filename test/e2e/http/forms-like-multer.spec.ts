@@ -34,7 +34,7 @@ const LIMITS = {
   fieldArrayIndexLimit: 1_000,
 };
 
-/** What is compared; how a file was stored differs. */
+/** The compared part; the storage of a file differs. */
 function metadataOf(files: readonly WxCloudUploadedFile[], body: object): object {
   const known = files.map(({ fieldname, originalname, encoding, mimetype, size }) => {
     return { fieldname, originalname, encoding, mimetype, size };
@@ -59,7 +59,7 @@ class FormsController {
   }
 }
 
-describe("a form is read as Nest's own interceptor reads it", () => {
+describe("the interceptors read a form as Nest's own do", () => {
   let application: TestApplication;
   beforeAll(async () => {
     application = await startApplication({ controllers: [FormsController] });
@@ -161,7 +161,7 @@ describe("a form is read as Nest's own interceptor reads it", () => {
   });
 });
 
-describe.each(ADAPTERS)('on $name, what a middleware puts into AsyncLocalStorage', adapter => {
+describe.each(ADAPTERS)('AsyncLocalStorage of a middleware on $name', adapter => {
   const requests = new AsyncLocalStorage<string>();
   const seenByPath: unknown[] = [];
 
@@ -195,7 +195,7 @@ describe.each(ADAPTERS)('on $name, what a middleware puts into AsyncLocalStorage
   });
   afterAll(() => application.close());
 
-  it('is there for the path of every file, whenever it comes, and for the handler', async () => {
+  it('is available to path functions and the handler', async () => {
     const part = (fileName: string) => ({ field: 'f', content: 'x', fileName });
     const form = encodeForm([part('a'), part('b')]);
     const second = form.indexOf('filename="b"');
@@ -204,10 +204,10 @@ describe.each(ADAPTERS)('on $name, what a middleware puts into AsyncLocalStorage
     // The second file then comes in an event of the connection, long after the middleware.
     await until(() => seenByPath.length === 1, 'the path of the first file');
     request.send(form.subarray(second));
-    const answer = await request.answer;
+    const response = await request.response;
 
     expect(seenByPath).toEqual(['request for /context', 'request for /context']);
-    expect(answer.slice(9, 12)).toBe('201');
-    expect(answer).toContain('{"seenByHandler":"request for /context"}');
+    expect(response.slice(9, 12)).toBe('201');
+    expect(response).toContain('{"seenByHandler":"request for /context"}');
   });
 });

@@ -36,13 +36,13 @@ const HTTP2: Adapter = {
 
 const givingUp = new Subject<void>();
 
-/** Stands outside of ours, and answers when the test says so. */
+/** An outer interceptor that responds when the test says so. */
 class Impatient implements NestInterceptor {
   intercept(_: unknown, next: CallHandler) {
-    const answer = map(() => {
+    const response = map(() => {
       throw new RequestTimeoutException();
     });
-    return merge(next.handle(), givingUp.pipe(answer));
+    return merge(next.handle(), givingUp.pipe(response));
   }
 }
 
@@ -70,7 +70,7 @@ class UploadsController {
 const GOOD = encodeForm([{ field: 'photo', content: pngOfSize(150_000), fileName: 'a.png' }]);
 const TOO_LARGE = encodeForm([{ field: 'photo', content: pngOfSize(900_000), fileName: 'a.png' }]);
 
-/** What a client of HTTP/2 begins a connection with, and its first frame. */
+/** The preface and first frame of an HTTP/2 connection. */
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const EMPTY_SETTINGS = '\0\0\0\x04\0\0\0\0\0';
 
@@ -80,7 +80,7 @@ const BEGINNINGS = ['', PREFACE.slice(0, 10), `${PREFACE}${EMPTY_SETTINGS}`];
 let application: EdgeApplication;
 let session: ClientHttp2Session;
 const silent: Socket[] = [];
-/** How many streams the server has open. */
+/** Counts the open streams of the server. */
 let openStreams: number;
 
 async function start(options: EdgeApplicationParts['options']): Promise<void> {
@@ -104,7 +104,7 @@ afterEach(async () => {
   await application.close();
 });
 
-interface Http2Answer {
+interface Http2Response {
   readonly status: number;
   readonly text: string;
   readonly rstCode: number;
@@ -116,36 +116,36 @@ function open(path: string, type = 'multipart/form-data; boundary=boundary'): Cl
   return stream;
 }
 
-/** Resolves when no more of the answer comes. */
-async function answerOf(stream: ClientHttp2Stream): Promise<Http2Answer> {
+/** Resolves at the end of the response. */
+async function responseOf(stream: ClientHttp2Stream): Promise<Http2Response> {
   let status = 0;
   let text = '';
   stream.on('response', headers => (status = headers[':status'] ?? 0));
-  stream.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+  stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   await new Promise(resolve => stream.once('end', resolve).once('close', resolve));
   return { status, text, rstCode: stream.rstCode ?? 0 };
 }
 
-describe('over HTTP/2', () => {
-  it('a form is taken', async () => {
+describe('the interceptors over HTTP/2', () => {
+  it('accept a form', async () => {
     await start({});
     const stream = open('/any');
     stream.end(GOOD);
 
-    expect(await answerOf(stream)).toMatchObject({ status: 201, text: '{"sizes":[150000]}' });
+    expect(await responseOf(stream)).toMatchObject({ status: 201, text: '{"sizes":[150000]}' });
   });
 
-  it('forms that stall are answered with 408, and leave no stream open', async () => {
+  it('respond to stalled forms with 408 and leave no stream open', async () => {
     await start({ timeouts: { idleMs: 500 } });
     const streams = Array.from({ length: 90 }, (_, index) => {
       const stream = open('/any');
       stream.write(GOOD.subarray(0, 20 + index));
-      return answerOf(stream);
+      return responseOf(stream);
     });
 
-    for (const answer of await Promise.all(streams)) {
-      expect(answer).toMatchObject({ status: 408, rstCode: 0 });
-      expect(answer.text).toContain('WX_CLOUD_BODY_STALLED');
+    for (const response of await Promise.all(streams)) {
+      expect(response).toMatchObject({ status: 408, rstCode: 0 });
+      expect(response.text).toContain('WX_CLOUD_BODY_STALLED');
     }
     await until(() => openStreams === 0, 'no open stream');
   });
@@ -153,37 +153,37 @@ describe('over HTTP/2', () => {
   it.each([
     ['for a file that is too large', undefined, 413, 'WX_CLOUD_FILE_TOO_LARGE'],
     ['for its boundary', 'multipart/form-data', 400, 'WX_CLOUD_FORM_INVALID'],
-  ])('a form that is refused %s and goes on is answered at once', async (_, type, status, code) => {
+  ])('respond at once to a form that is rejected %s and goes on', async (_, type, status, code) => {
     await start({ timeouts: { idleMs: 60_000 } });
     const stream = open('/any', type);
     stream.write(TOO_LARGE.subarray(0, 600_000));
 
-    const answer = await answerOf(stream);
-    expect(answer).toMatchObject({ status, rstCode: 0 });
-    expect(answer.text).toContain(code);
+    const response = await responseOf(stream);
+    expect(response).toMatchObject({ status, rstCode: 0 });
+    expect(response.text).toContain(code);
     await until(() => openStreams === 0, 'no open stream');
   });
 
-  it('a form that somebody else answers before it has come leaves no stream open', async () => {
+  it('leave no stream open when an outer interceptor responds before the form has arrived', async () => {
     await start({ timeouts: { idleMs: 600_000 } });
     const stream = open('/impatient');
     stream.write(GOOD.subarray(0, 100_000));
     await until(async () => (await application.countSpoolHandles()) === 1, 'a temporary file');
     givingUp.next();
 
-    expect(await answerOf(stream)).toMatchObject({ status: 408 });
+    expect(await responseOf(stream)).toMatchObject({ status: 408 });
     await until(() => openStreams === 0, 'no open stream');
     await until(async () => (await application.countSpoolHandles()) === 0, 'no temporary file');
   });
 
-  it('an application that closes ends stalled forms and idle sessions', async () => {
+  it('end stalled forms and idle sessions when the application closes', async () => {
     await start({ timeouts: { idleMs: 60_000 } });
     const idle = connect(application.url);
     await once(idle, 'connect');
     const stalled = ['/any', '/engine'].map(path => {
       const stream = open(path);
       stream.write(GOOD.subarray(0, 100_000));
-      return answerOf(stream);
+      return responseOf(stream);
     });
     await until(() => openStreams === 2, 'both streams');
 
@@ -193,7 +193,7 @@ describe('over HTTP/2', () => {
     expect(application.emulator.objects).toEqual([]);
   });
 
-  it('an application that closes ends connections that do not get as far as a form', async () => {
+  it('end connections without a form when the application closes', async () => {
     await start({});
     const { hostname, port } = new URL(application.url);
     const server = application.app.getHttpServer() as NodeJS.EventEmitter;

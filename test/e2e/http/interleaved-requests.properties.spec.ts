@@ -5,7 +5,7 @@ import { checkProperty } from '../../support/properties.js';
 import { startEdgeApplication, type EdgeApplication } from './support/edge-application.js';
 import { FilesController, runSchedule, schedules } from './support/interleaved-requests.js';
 
-describe.each(ADAPTERS)('on $name, requests in any order', adapter => {
+describe.each(ADAPTERS)('interleaved requests on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -16,7 +16,7 @@ describe.each(ADAPTERS)('on $name, requests in any order', adapter => {
   });
   afterAll(() => application.close());
 
-  it('leave what was promised, and nothing else that is theirs alone', async () => {
+  it('leave exactly the confirmed files', async () => {
     const property = asyncProperty(schedules, schedule => runSchedule(application, schedule));
     await expect(checkProperty(property, 15)).resolves.toBeUndefined();
   });

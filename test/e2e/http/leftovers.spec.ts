@@ -68,7 +68,7 @@ const countListeners = (connections: readonly Socket[]): readonly number[] =>
 const findHeard = (signals: ReadonlySet<AbortSignal>): readonly AbortSignal[] =>
   [...signals].filter(signal => !signal.aborted && getEventListeners(signal, 'abort').length > 0);
 
-describe.each(ADAPTERS)('on $name, requests of every kind', adapter => {
+describe.each(ADAPTERS)('requests of every kind on $name', adapter => {
   let application: EdgeApplication;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const connections: Socket[] = [];
@@ -109,7 +109,7 @@ describe.each(ADAPTERS)('on $name, requests of every kind', adapter => {
     return statuses;
   };
 
-  it('leave no listener on connections and signals, no open connection to the cloud, no handle', async () => {
+  it('leave no listener, no open connection to the cloud and no handle', async () => {
     const handlesBefore = process.getActiveResourcesInfo().toSorted();
     expect(await round()).toEqual([201, 201, 422, 422, 422, 400]);
     const listeners = countListeners(connections);

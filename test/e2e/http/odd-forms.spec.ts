@@ -73,9 +73,9 @@ async function send(application: EdgeApplication, request: OddRequest) {
       `${headers}content-length: ${body.byteLength}\r\n\r\n`,
     body,
   );
-  const answer = await connection.answer;
-  const json: unknown = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4));
-  return { status: Number(answer.slice(9, 12)), body: json };
+  const response = await connection.response;
+  const json: unknown = JSON.parse(response.slice(response.indexOf('\r\n\r\n') + 4));
+  return { status: Number(response.slice(9, 12)), body: json };
 }
 
 /** A form of one part with a picture, and others around it. */
@@ -83,7 +83,7 @@ function formWith(head: string, before = '', after = ''): string {
   return `${before}--b\r\n${head}\r\n\r\nPNG\r\n${after}--b--\r\n`;
 }
 
-describe.each(ADAPTERS)('on $name, a form', adapter => {
+describe.each(ADAPTERS)('an unusual form on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({ adapter, controllers: [PhotosController] });
@@ -228,16 +228,19 @@ describe.each(ADAPTERS)('on $name, a form', adapter => {
       /"photo" has content without a file name/,
       'WX_CLOUD_FILE_REQUIRED',
     ],
-  ])('that %s is told so', async (_, request, says, errorCode = 'WX_CLOUD_FORM_INVALID') => {
-    expect(await send(application, request)).toMatchObject({
-      status: 400,
-      body: { errorCode, message: expect.stringMatching(says) },
-    });
-    await expectNothingLeft(application);
-  });
+  ])(
+    'is rejected with the reason when it %s',
+    async (_, request, says, errorCode = 'WX_CLOUD_FORM_INVALID') => {
+      expect(await send(application, request)).toMatchObject({
+        status: 400,
+        body: { errorCode, message: expect.stringMatching(says) },
+      });
+      await expectNothingLeft(application);
+    },
+  );
 });
 
-describe.each(ADAPTERS)('on $name, a file that is refused is named', adapter => {
+describe.each(ADAPTERS)('the message for a rejected file on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({ adapter, controllers: [PhotosController] });
@@ -266,7 +269,7 @@ describe.each(ADAPTERS)('on $name, a file that is refused is named', adapter => 
       'The file in the field "photo" has more than 100 bytes (limits.fileSize). Send less, or raise the limit.',
     ],
   ])(
-    'with its field, what was found, and what is taken: %i %j',
+    'names its field, the type found and the accepted types: %i %j',
     async (status, content, message) => {
       const body = `--b\r\n${FILE}\r\n\r\n${content}\r\n--b--\r\n`;
 
@@ -278,7 +281,7 @@ describe.each(ADAPTERS)('on $name, a file that is refused is named', adapter => 
   );
 });
 
-describe("behind Nest's own interceptor, the name of a file", () => {
+describe("originalname behind Nest's own interceptor", () => {
   const seen: WxCloudIncomingFile[] = [];
   const storage = wxCloudUpload({
     path: file => {
@@ -307,10 +310,10 @@ describe("behind Nest's own interceptor, the name of a file", () => {
     ['a\u0085\u202eb.png', 'ab.png'],
     [`${'长'.repeat(300)}.png`, `${'长'.repeat(251)}.png`],
     ['\u202e', 'file'],
-  ])('is as safe as before our own: %j', async (sent, expected) => {
-    const answer = await send(application, { body: formWith(FILE.replace('a.png', sent)) });
+  ])('is as safe as behind ours: %j', async (sent, expected) => {
+    const response = await send(application, { body: formWith(FILE.replace('a.png', sent)) });
 
-    expect(answer).toEqual({ status: 201, body: { name: expected } });
+    expect(response).toEqual({ status: 201, body: { name: expected } });
     expect(seen.pop()).toMatchObject({ originalname: expected });
   });
 });

@@ -94,7 +94,7 @@ const photo = (file: Buffer, type?: string): FormPart => ({
 const NOT_PNG = /^Validation failed \((?!.*buffer).*expected type is/;
 const HTML = Buffer.from('<!doctype html><script>1</script>');
 
-describe.each(ADAPTERS)("on $name, Nest's ParseFilePipe", adapter => {
+describe.each(ADAPTERS)('ParseFilePipe on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     const controllers = [photosController(adapter)];
@@ -104,7 +104,7 @@ describe.each(ADAPTERS)("on $name, Nest's ParseFilePipe", adapter => {
   afterAll(() => application.close());
 
   it.each(['own', 'engine'])(
-    'takes a file by its content, whatever its client claims: %s',
+    'accepts a file by its content, whatever the client claims: %s',
     async path => {
       const { status, body } = await application.post(path, [
         photo(pngOfSize(LARGE), 'text/plain'),
@@ -126,17 +126,17 @@ describe.each(ADAPTERS)("on $name, Nest's ParseFilePipe", adapter => {
     ['own', 'too much', pngOfSize(LARGE + 1), /expected size is less than 300001/],
     ['engine', 'a page', HTML, NOT_PNG],
     ['engine', 'too much', pngOfSize(LARGE + 1), /expected size is less than 300001/],
-  ])('refuses a file and leaves nothing: %s, %s', async (path, _, file, says) => {
-    const answer = await application.post(path, [photo(file)]);
+  ])('rejects a file and leaves nothing: %s, %s', async (path, _, file, says) => {
+    const response = await application.post(path, [photo(file)]);
 
-    expect(answer).toMatchObject({
+    expect(response).toMatchObject({
       status: 400,
       body: { message: expect.stringMatching(says) },
     });
     await expectNothingLeft(application);
   });
 
-  it('looks at every file of a list', async () => {
+  it('checks every file of a list', async () => {
     expect(await application.post('built', [photo(PNG), photo(pngOfSize(LARGE))])).toEqual({
       status: 201,
       body: [PNG.byteLength, LARGE],
@@ -147,7 +147,7 @@ describe.each(ADAPTERS)("on $name, Nest's ParseFilePipe", adapter => {
     await expectNothingLeft(application);
   });
 
-  it('can fall back to what the client claims, for types that no content shows', async () => {
+  it('can fall back to the claimed type when the content shows none', async () => {
     const csv = Buffer.from('a,b\n1,2\n');
     expect(await application.post('fallback', [photo(csv, 'text/csv')])).toMatchObject({
       status: 201,
@@ -159,13 +159,13 @@ describe.each(ADAPTERS)("on $name, Nest's ParseFilePipe", adapter => {
     await expectNothingLeft(application);
   });
 
-  it('has a buffer that nobody can take for the content', async () => {
+  it('has a buffer that cannot be mistaken for the content', async () => {
     expect(await application.post('wrong')).toMatchObject({ status: 500 });
     await expectNothingLeft(application);
   });
 });
 
-describe("behind multer's other shapes, ParseFilePipe", () => {
+describe("ParseFilePipe behind multer's other interceptors", () => {
   const storage = wxCloudUpload();
 
   @Controller()

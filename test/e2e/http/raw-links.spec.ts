@@ -16,7 +16,7 @@ import { EXPRESS, FASTIFY } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { PNG } from '../../support/forms.js';
 
-/** Pairs that are one object for whoever reads a raw path as an encoded one, and names that end a URL's path. */
+/** Pairs that are equal if a raw path is read as encoded, and names that end a URL's path. */
 const PATHS = [
   'a b.png',
   'a%20b.png',
@@ -58,7 +58,7 @@ describe.each([
   { adapter: EXPRESS, downloadLinks: 'encoded' },
   { adapter: EXPRESS, downloadLinks: 'raw' },
   { adapter: FASTIFY, downloadLinks: 'raw' },
-] as const)('with $downloadLinks links, on $adapter.name', ({ adapter, downloadLinks }) => {
+] as const)('paths with $downloadLinks links, on $adapter.name', ({ adapter, downloadLinks }) => {
   let application: TestApplication;
   let folder: string;
   let fileIds: readonly string[];
@@ -89,7 +89,7 @@ describe.each([
     return fetch(`${application.url}/serve?${query}`, { redirect: 'manual', ...init });
   };
 
-  it.each(PATHS)('%j is read by every method', async path => {
+  it.each(PATHS)('are read by every method: %j', async path => {
     const { storage } = application;
     const fileId = fileIdOf(path);
     const expected = contentOf(path);
@@ -105,14 +105,14 @@ describe.each([
     expect(await readLink(await storage.file(fileId).url())).toBe(expected);
   });
 
-  it.each(PATHS)('%j is read on after a broken connection', async path => {
+  it.each(PATHS)('are read on after a broken connection: %j', async path => {
     const effect = { kind: 'reset', at: 'answer', afterBytes: 5 } as const;
     application.emulator.faults.add({ operation: 'get-object', effect });
     const content = await application.storage.downloadBuffer(fileIdOf(path));
     expect(content.toString()).toBe(contentOf(path));
   });
 
-  it.each(PATHS)('%j is served, and redirected to', async path => {
+  it.each(PATHS)('are served and redirected to: %j', async path => {
     const served = await get(fileIdOf(path));
     expect([served.status, await served.text()]).toEqual([200, contentOf(path)]);
     const part = await get(fileIdOf(path), {}, { headers: { range: 'bytes=-3' } });
@@ -122,7 +122,7 @@ describe.each([
     expect(await readLink(locationOf(redirected))).toBe(contentOf(path));
   });
 
-  it('all have links of their own, also when they are handed out again', async () => {
+  it('have separate links, even from the cache', async () => {
     const { storage, emulator } = application;
     const start = emulator.journal.length;
     for (const imageRules of [undefined, 'imageMogr2/thumbnail/640x|imageMogr2/format/webp']) {
@@ -135,15 +135,15 @@ describe.each([
     expect(calls.filter(operation => operation === 'download-links')).toHaveLength(3);
   });
 
-  it('are answered by the reply interceptor', async () => {
+  it('are linked by the reply interceptor', async () => {
     const path = '\u7167\u7247/a%20b.png';
     const query = new URLSearchParams({ path });
-    const answer = await fetch(`${application.url}/reply?${query}`, { method: 'POST' });
-    const { url } = (await answer.json()) as { readonly url: string };
+    const response = await fetch(`${application.url}/reply?${query}`, { method: 'POST' });
+    const { url } = (await response.json()) as { readonly url: string };
     expect(await readLink(url)).toBe(contentOf(path));
   });
 
-  it('of images may have rules', async () => {
+  it('accept image rules', async () => {
     const { fileId } = await application.storage.upload('\u7167%.png', PNG);
     const redirect = { imageRules: 'imageMogr2/thumbnail/!20p' };
     const location = locationOf(await get(fileId, { redirect }));

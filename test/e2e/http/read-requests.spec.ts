@@ -27,7 +27,7 @@ import {
 
 type NodeRequest = NodeJS.ReadableStream & NodeJS.EventEmitter;
 
-/** What a middleware does to a request before it is ours. */
+/** Ways in which a middleware uses a request before our interceptor. */
 let touch: (request: NodeRequest) => unknown;
 
 @Module({})
@@ -76,14 +76,14 @@ const PHOTOS = [
   { field: 'photo', file: pngOfSize(3_000_000) },
 ];
 
-const firstPiece = (request: NodeRequest): Promise<unknown> => once(request, 'data');
+const firstChunk = (request: NodeRequest): Promise<unknown> => once(request, 'data');
 
 const READING: readonly [string, (request: NodeRequest) => unknown][] = [
-  ['listens to its first piece', firstPiece],
+  ['listens to its first chunk', firstChunk],
   [
-    'listens to its first piece and pauses it',
+    'listens to its first chunk and pauses it',
     async request => {
-      await firstPiece(request);
+      await firstChunk(request);
       request.pause();
     },
   ],
@@ -127,7 +127,7 @@ const NOT_READING: readonly [string, (request: NodeRequest) => unknown][] = [
   ['listens to its end', request => void request.on('end', () => {})],
 ];
 
-describe.each(ADAPTERS)('on $name, a middleware that', adapter => {
+describe.each(ADAPTERS)('a middleware on $name that', adapter => {
   const lines: string[] = [];
   let application: EdgeApplication;
   beforeAll(async () => {
@@ -151,32 +151,38 @@ describe.each(ADAPTERS)('on $name, a middleware that', adapter => {
 
   it.each(READING)('%s fails the request', async (_, read) => {
     touch = read;
-    const answer = await application.post('any?secret=1', PHOTOS);
+    const response = await application.post('any?secret=1', PHOTOS);
 
-    expect(answer).toMatchObject({ status: 500, body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' } });
+    expect(response).toMatchObject({
+      status: 500,
+      body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' },
+    });
     await expectNothingLeft(application);
   });
 
   it.each(NOT_READING)('%s does no harm', async (_, look) => {
     touch = look;
-    const answer = await application.post('any', PHOTOS);
+    const response = await application.post('any', PHOTOS);
 
-    expect(answer).toEqual({ status: 201, body: { sizes: [PNG.byteLength, 3_000_000] } });
+    expect(response).toEqual({ status: 201, body: { sizes: [PNG.byteLength, 3_000_000] } });
     expect(lines).toEqual([]);
   });
 
-  it("makes text of it fails the request behind Nest's own interceptor as well, and tells the operator", async () => {
+  it("decodes the request to text fails it behind Nest's own interceptor as well, with a log line", async () => {
     touch = request => void request.setEncoding('utf8');
-    const answer = await application.post('engine');
+    const response = await application.post('engine');
 
-    expect(answer).toMatchObject({ status: 500, body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' } });
+    expect(response).toMatchObject({
+      status: 500,
+      body: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' },
+    });
     expect(lines).toEqual([
       expect.stringMatching(/^POST \/engine: 500 WX_CLOUD_OPTIONS_INVALID: .*setEncoding/),
     ]);
     await expectNothingLeft(application);
   });
 
-  it('is none, but a second interceptor, is told of in the same way', async () => {
+  it('is in fact a second interceptor is reported in the same way', async () => {
     expect(await application.post('twice')).toMatchObject({ status: 500 });
     expect(lines).toEqual([expect.stringMatching(/^POST \/twice: 500 .*one upload interceptor/)]);
   });

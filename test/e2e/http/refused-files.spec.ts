@@ -30,7 +30,7 @@ class AlbumsController {
 
 const photo = (file: Buffer) => ({ field: 'photos', file });
 
-describe.each(ADAPTERS)('on $name, a form with several files', adapter => {
+describe.each(ADAPTERS)('a form with several files on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({ adapter, controllers: [AlbumsController] });
@@ -65,26 +65,26 @@ describe.each(ADAPTERS)('on $name, a form with several files', adapter => {
       pngOfSize(LIMIT_BYTES + 1),
     ],
   ])('leaves none of them when a later one %s', async (_, { status, errorCode }, bad) => {
-    const answer = await application.post('albums', [
+    const response = await application.post('albums', [
       photo(PNG),
       photo(pngOfSize(100_000)),
       photo(bad),
       photo(PNG),
     ]);
 
-    expect(answer).toMatchObject({ status, body: { errorCode } });
+    expect(response).toMatchObject({ status, body: { errorCode } });
     expect(application.emulator.objects).toEqual([]);
     await expectNothingLeft(application);
   });
 
   it('leaves none of them when a text field after them is too long', async () => {
-    const answer = await application.post('albums', [
+    const response = await application.post('albums', [
       photo(PNG),
       photo(PNG),
       { field: 'title', text: 'eleven byte' },
     ]);
 
-    expect(answer).toMatchObject({ status: 400, body: { errorCode: 'WX_CLOUD_FORM_INVALID' } });
+    expect(response).toMatchObject({ status: 400, body: { errorCode: 'WX_CLOUD_FORM_INVALID' } });
     await expectNothingLeft(application);
   });
 
@@ -106,7 +106,7 @@ describe.each(ADAPTERS)('on $name, a form with several files', adapter => {
     await expectNothingLeft(application);
   });
 
-  it('leaves none of them when it breaks off after the first ones', async () => {
+  it('leaves none of them when it is aborted after the first ones', async () => {
     const whole = encodeForm(
       [PNG, PNG].map(content => ({ field: 'photos', content, fileName: 'a.png' })),
     );
@@ -114,19 +114,19 @@ describe.each(ADAPTERS)('on $name, a form with several files', adapter => {
     const request = openRequest(application.url, { path: '/albums', length: cut.byteLength });
     request.send(cut);
 
-    expect(await request.answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await request.response).toMatch(/^HTTP\/1\.1 400 /);
     await expectNothingLeft(application);
   });
 });
 
-describe('on express, which takes the next file while one is still being stored', () => {
+describe('a form on express, where files are stored in parallel', () => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({ adapter: EXPRESS, controllers: [AlbumsController] });
   });
   afterAll(() => application.close());
 
-  it('answers for the file that was refused, not for those given up because of it', async () => {
+  it('reports the rejected file, not those aborted because of it', async () => {
     const { emulator } = application;
     emulator.faults.add({ operation: 'delete-files', effect: { kind: 'delay', delayMs: 200 } });
     emulator.faults.add({
@@ -147,7 +147,7 @@ describe('on express, which takes the next file while one is still being stored'
     await until(() => emulator.objects.length === 1, 'a stored file');
     request.send(form.subarray(secondPart));
 
-    expect(await request.answer).toMatch(/^HTTP\/1\.1 415 /);
+    expect(await request.response).toMatch(/^HTTP\/1\.1 415 /);
     await expectNothingLeft(application);
   });
 });

@@ -29,23 +29,23 @@ import {
 
 const TEXT = 'some text';
 const large = pngOfSize(300_000);
-const pieces = () => Readable.from([large.subarray(0, 1_000), large.subarray(1_000)]);
+const chunks = () => Readable.from([large.subarray(0, 1_000), large.subarray(1_000)]);
 
 const onCancel = jest.fn<() => void>();
 const cancelled = (): ReadableStream =>
   new ReadableStream({ start: controller => controller.enqueue(large), cancel: onCancel });
 
-/** What a handler returns, by the name of its route. */
+/** Return values of handlers by the name of the route. */
 const RESPONSES: Readonly<Record<string, () => unknown>> = {
   buffer: () => PNG,
   bytes: () => new Uint8Array(PNG),
   blob: () => new Blob([new Uint8Array(PNG)], { type: 'image/x-own' }),
-  stream: () => pieces(),
-  'web-stream': () => Readable.toWeb(pieces()) as ReadableStream,
+  stream: () => chunks(),
+  'web-stream': () => Readable.toWeb(chunks()) as ReadableStream,
   streamable: () => new StreamableFile(PNG, { type: 'image/png' }),
-  'streamable-stream': () => new StreamableFile(pieces(), { length: large.byteLength }),
+  'streamable-stream': () => new StreamableFile(chunks(), { length: large.byteLength }),
   named: () => ({ body: Buffer.from(TEXT), fileName: '报告.CSV', contentType: 'text/csv' }),
-  'named-stream': () => ({ body: pieces(), fileName: 'x.png' }),
+  'named-stream': () => ({ body: chunks(), fileName: 'x.png' }),
   promise: async () => Promise.resolve(PNG),
   observable: () => of(Buffer.from('first'), PNG),
   empty: () => Buffer.alloc(0),
@@ -62,7 +62,7 @@ const RESPONSES: Readonly<Record<string, () => unknown>> = {
       of(PNG),
       throwError(() => new HttpException('broken', 410)),
     ),
-  'wrong-length': () => new StreamableFile(pieces(), { length: 5 }),
+  'wrong-length': () => new StreamableFile(chunks(), { length: 5 }),
   'wrong-type': () => ({ body: PNG, contentType: 'no type' }),
   'wrong-type-stream': () => ({ body: cancelled(), contentType: 'no type' }),
   'broken-stream': () =>
@@ -77,14 +77,14 @@ const RESPONSES: Readonly<Record<string, () => unknown>> = {
 
 function controllerOf(route: string, interceptor: Type, give: () => unknown): Type {
   @Controller(route)
-  class AnswerController {
+  class ResponseController {
     @Get()
     @UseInterceptors(interceptor)
     give() {
       return give();
     }
   }
-  return AnswerController;
+  return ResponseController;
 }
 
 const plain = WxCloudReplyInterceptor({ path: 'out/' });
@@ -137,7 +137,7 @@ class MoreController {
 
 const small = WxCloudReplyInterceptor({ whenOverBytes: 100_000 });
 
-describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
+describe.each(ADAPTERS)('WxCloudReplyInterceptor on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     const controllers = Object.entries(RESPONSES).flatMap(([name, give]) => [
@@ -177,28 +177,25 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
     ['small-stream', large, { contentType: 'image/png', extension: 'png' }],
     ['small-web-stream', large, { contentType: 'image/png', extension: 'png' }],
     ['small-streamable-stream', large, { contentType: 'image/png', extension: 'png' }],
-  ])(
-    'of %s is stored, and answered as a file ID',
-    async (path, bytes, { contentType, extension }) => {
-      const response = await get(path);
-      const reply = response.json() as WxCloudReply;
+  ])('stores %s and responds with a file ID', async (path, bytes, { contentType, extension }) => {
+    const response = await get(path);
+    const reply = response.json() as WxCloudReply;
 
-      expect(response.status).toBe(200);
-      expect(reply).toEqual({
-        fileId: expect.stringMatching(/^cloud:\/\//),
-        cloudPath: expect.stringMatching(
-          new RegExp(`\\d{4}/\\d\\d/\\d\\d/[\\w-]{36}\\.${extension}$`),
-        ),
-        size: bytes.byteLength,
-        contentType,
-      });
-      expect((await read(reply.cloudPath)).equals(bytes)).toBe(true);
-      expect(application.emulator.objects).toMatchObject([{ contentType, fileIdAlive: true }]);
-      expect(await application.countSpoolHandles()).toBe(0);
-    },
-  );
+    expect(response.status).toBe(200);
+    expect(reply).toEqual({
+      fileId: expect.stringMatching(/^cloud:\/\//),
+      cloudPath: expect.stringMatching(
+        new RegExp(`\\d{4}/\\d\\d/\\d\\d/[\\w-]{36}\\.${extension}$`),
+      ),
+      size: bytes.byteLength,
+      contentType,
+    });
+    expect((await read(reply.cloudPath)).equals(bytes)).toBe(true);
+    expect(application.emulator.objects).toMatchObject([{ contentType, fileIdAlive: true }]);
+    expect(await application.countSpoolHandles()).toBe(0);
+  });
 
-  it('of no bytes is stored too', async () => {
+  it('stores an empty body', async () => {
     expect(await replyOf('empty')).toMatchObject({ size: 0 });
   });
 
@@ -221,7 +218,7 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
   it.each([
     ['fails', 409, 'no report yet'],
     ['fails-late', 410, 'broken'],
-  ])('that %s passes as it is, and stores nothing', async (path, status, message) => {
+  ])('stores nothing when a reply %s', async (path, status, message) => {
     const response = await get(path);
     expect([response.status, response.json()]).toEqual([status, { statusCode: status, message }]);
     await expectNothingLeft(application);
@@ -234,35 +231,35 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
     ['small-promise', PNG, 'image/png'],
     ['small-named', Buffer.from(TEXT), 'text/csv'],
     ['small-empty', Buffer.alloc(0), 'application/octet-stream'],
-  ])('of %s is sent as it is below the limit', async (path, bytes, contentType) => {
+  ])('sends %s unchanged below the limit', async (path, bytes, contentType) => {
     const response = await get(path);
     expect(response.body.equals(bytes)).toBe(true);
     expect(response.headers.get('content-type')).toContain(contentType);
     expect(application.emulator.objects).toEqual([]);
   });
 
-  it('keeps its name when it is sent as it is', async () => {
+  it('keeps the name of a body that is sent unchanged', async () => {
     const { headers } = await get('small-named');
     expect(headers.get('content-disposition')).toContain("filename*=UTF-8''%E6%8A%A5");
   });
 
-  it('has a temporary link on request', async () => {
+  it('adds a temporary link on request', async () => {
     const { url = '' } = await replyOf('with-url');
     expect(Buffer.from(await (await fetch(url)).arrayBuffer()).equals(PNG)).toBe(true);
   });
 
-  it('is stored where a function says', async () => {
+  it('stores at the path of a function', async () => {
     const response = await get('own-path', { headers: { 'x-name': 'me' } });
     expect(response.json()).toMatchObject({ cloudPath: `own/me-${PNG.byteLength}.png` });
   });
 
-  it('and the uploaded file of its request are both kept', async () => {
+  it('keeps both the reply and the uploaded file of its request', async () => {
     const { status, body } = await application.post('both');
     expect([status, body]).toMatchObject([201, { size: TEXT.length }]);
     expect(application.emulator.objects).toHaveLength(2);
   });
 
-  it('to a HEAD is not stored, as nobody would learn of it', async () => {
+  it('stores nothing for HEAD', async () => {
     expect((await get('head', { method: 'HEAD' })).status).toBe(200);
     expect(application.emulator.objects).toEqual([]);
   });
@@ -272,13 +269,13 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
     ['wrong-type', 500, 'WX_CLOUD_ARGUMENT_INVALID'],
     ['broken-stream', 500, 'WX_CLOUD_BODY_FAILED'],
     ['small-broken-stream', 500, 'WX_CLOUD_BODY_FAILED'],
-  ])('of %s is the fault of the server', async (path, status, errorCode) => {
+  ])('reports %s as a server error', async (path, status, errorCode) => {
     const response = await get(path);
     expect([response.status, response.json()]).toMatchObject([status, { errorCode }]);
     await expectNothingLeft(application);
   });
 
-  it('that the storage refuses is a 502, and an upload of the same request goes with it', async () => {
+  it('responds with 502 to a rejected reply and deletes the upload of the same request', async () => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'cos-error', cosCode: 'AccessDenied' },
@@ -293,7 +290,7 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
   });
 
   it.each(['wrong-type-stream', 'small-wrong-type-stream'])(
-    'of %s lets go of its stream',
+    'closes the stream of %s',
     async path => {
       onCancel.mockClear();
       expect((await get(path)).status).toBe(500);
@@ -301,7 +298,7 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
     },
   );
 
-  it('whose link cannot be had is removed again', async () => {
+  it('deletes a reply without a link', async () => {
     application.emulator.faults.add({
       operation: 'download-links',
       effect: { kind: 'errcode', errcode: -501005 },
@@ -311,7 +308,7 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
     await expectNothingLeft(application);
   });
 
-  it.each(['late', 'buffer'])('of %s is removed when the client has left before it', async path => {
+  it.each(['late', 'buffer'])('deletes %s when the client has left before it', async path => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'delay', delayMs: 300 },
@@ -322,7 +319,7 @@ describe.each(ADAPTERS)("on $name, a handler's answer", adapter => {
   });
 });
 
-describe.each(ADAPTERS)('on $name, a path that never comes', adapter => {
+describe.each(ADAPTERS)('a pending path function on $name', adapter => {
   const path = (): Promise<string> => new Promise(() => {});
 
   @Controller('endless')
@@ -341,7 +338,7 @@ describe.each(ADAPTERS)('on $name, a path that never comes', adapter => {
   it.each<[string, RequestInit]>([
     ['an answer', {}],
     ['a form', { method: 'POST', body: makeForm([{ field: 'photo', file: PNG }]) }],
-  ])('ends with the time of the upload of %s', async (_, init) => {
+  ])('ends with the timeout of %s', async (_, init) => {
     const application = await startEdgeApplication({
       adapter,
       controllers: [EndlessController],

@@ -33,7 +33,7 @@ const SIZES = [
   ['in a temporary file', 200_000],
 ] as const;
 
-describe.each(ADAPTERS)('on $name', adapter => {
+describe.each(ADAPTERS)('the retries of an upload on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -45,12 +45,12 @@ describe.each(ADAPTERS)('on $name', adapter => {
   afterEach(() => application.emulator.reset());
   afterAll(() => application.close());
 
-  describe.each(SIZES)('a file that was kept %s', (_, size) => {
+  describe.each(SIZES)('a file kept %s', (_, size) => {
     const file = pngOfSize(size);
     const upload = () => application.post('photos', [{ field: 'photo', file }]);
 
     it.each(TRANSIENT)(
-      'is sent again to the same path, with a fresh link, when the cloud %s',
+      'is sent again to the same path with a fresh link when the cloud %s',
       async (__, effect) => {
         const { emulator } = application;
         emulator.faults.add({ operation: 'post-object', effect });
@@ -75,12 +75,12 @@ describe.each(ADAPTERS)('on $name', adapter => {
     });
   });
 
-  it('a form that breaks off is not sent at all, let alone again', async () => {
+  it('send nothing of an aborted form', async () => {
     const form = encodeForm([{ field: 'photo', content: pngOfSize(200_000), fileName: 'a.png' }]);
     const request = openRequest(application.url, { path: '/photos', length: 150_000 });
     request.send(form.subarray(0, 150_000));
 
-    expect(await request.answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(await request.response).toMatch(/^HTTP\/1\.1 400 /);
     expect(application.emulator.journal).toEqual([]);
   });
 });

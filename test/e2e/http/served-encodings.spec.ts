@@ -38,7 +38,7 @@ class ServingController {
   }
 }
 
-describe.each(ADAPTERS)('on $name, a file that is stored encoded', adapter => {
+describe.each(ADAPTERS)('serve with Content-Encoding on $name', adapter => {
   let application: TestApplication;
   beforeAll(async () => {
     application = await startApplication({ adapter, controllers: [ServingController] });
@@ -57,30 +57,30 @@ describe.each(ADAPTERS)('on $name, a file that is stored encoded', adapter => {
     path: string,
     { method = 'GET', ...headers }: Record<string, string> & { method?: 'GET' | 'HEAD' } = {},
   ) {
-    const answer = await send(`${application.url}/${path}`, { method, headers });
-    const body = Buffer.from(await answer.body.arrayBuffer());
-    return { status: answer.statusCode, headers: answer.headers, body };
+    const response = await send(`${application.url}/${path}`, { method, headers });
+    const body = Buffer.from(await response.body.arrayBuffer());
+    return { status: response.statusCode, headers: response.headers, body };
   }
 
-  it.each(ENCODED)('as %s says so in every answer', async (encoding, bytes) => {
+  it.each(ENCODED)('names %s in every response', async (encoding, bytes) => {
     const { query } = await store(encoding, bytes);
     const whole = await getRaw(`serve?${query}`);
     expect([whole.status, whole.body.equals(bytes)]).toEqual([200, true]);
     const etag = String(whole.headers.etag);
     const part = await getRaw(`serve?${query}`, { range: 'bytes=3-9' });
     expect([part.status, part.body.equals(bytes.subarray(3, 10))]).toEqual([206, true]);
-    const answers = [
+    const responses = [
       whole,
       part,
       await getRaw(`serve?${query}`, { method: 'HEAD' }),
       await getRaw(`serve?${query}`, { 'if-none-match': etag }),
     ];
-    expect(answers.map(({ status }) => status)).toEqual([200, 206, 200, 304]);
-    for (const { headers } of answers) expect(headers['content-encoding']).toBe(encoding);
+    expect(responses.map(({ status }) => status)).toEqual([200, 206, 200, 304]);
+    for (const { headers } of responses) expect(headers['content-encoding']).toBe(encoding);
     expect(await (await fetch(`${application.url}/serve?${query}`)).text()).toBe(TEXT);
   });
 
-  it.each(ENCODED)('as %s is decoded where a handler returns it', async (encoding, bytes) => {
+  it.each(ENCODED)('decodes %s for a handler that returns the file', async (encoding, bytes) => {
     const { query } = await store(encoding, bytes);
     const { headers, body } = await getRaw(`streamable?${query}`);
     expect(headers).not.toHaveProperty('content-encoding');
@@ -93,7 +93,7 @@ describe.each(ADAPTERS)('on $name, a file that is stored encoded', adapter => {
   });
 
   it.each(['zstd', 'gzip, br', 'x-own'])(
-    'as %s is saved as it is where a handler returns it',
+    'returns an unknown encoding as a download: %s',
     async encoding => {
       const { query } = await store(encoding, Buffer.from(TEXT));
       const { headers, body } = await getRaw(`streamable?${query}`);
@@ -110,27 +110,27 @@ describe.each(ADAPTERS)('on $name, a file that is stored encoded', adapter => {
     ['no token', undefined],
     ['GZIP', 'gzip'],
     ['gzip, br', 'gzip, br'],
-  ])('as %j is served as %j', async (encoding, expected) => {
+  ])('serves %j as %j', async (encoding, expected) => {
     const { query } = await store(encoding, Buffer.from(TEXT));
     const { headers } = await getRaw(`serve?${query}`);
     expect(headers['content-encoding']).toBe(expected);
   });
 
-  it('that is not what it says fails where it is decoded, and is never taken for whole', async () => {
+  it('fails for content that does not match its encoding', async () => {
     const { query } = await store('gzip', Buffer.from(TEXT));
     const outcome = await getRaw(`streamable?${query}`).catch(() => ({ status: 0, body: '' }));
     expect(outcome.status).not.toBe(200);
   });
 });
 
-describe('the encoding of a file', () => {
+describe('contentEncoding', () => {
   let application: TestApplication;
   beforeAll(async () => {
     application = await startApplication();
   });
   afterAll(() => application.close());
 
-  it('is told by all that describes it, and its bytes come as they are stored', async () => {
+  it('is in every description of a file, whose bytes stay encoded', async () => {
     const { storage } = application;
     const bytes = gzipSync(TEXT);
     const { fileId } = await storeWithField(storage, {
@@ -146,7 +146,7 @@ describe('the encoding of a file', () => {
     expect((await storage.downloadBuffer(fileId)).equals(bytes)).toBe(true);
   });
 
-  it('is undefined for all others', async () => {
+  it('is undefined for other files', async () => {
     const { fileId } = await application.storage.upload('plain.txt', TEXT);
     expect(await application.storage.stat(fileId)).toHaveProperty('contentEncoding', undefined);
   });

@@ -61,7 +61,7 @@ class ServingController {
 
 const failures: unknown[] = [];
 
-describe.each(ADAPTERS)('on $name, an answer whose head cannot be sent', adapter => {
+describe.each(ADAPTERS)('serve with an invalid header on $name', adapter => {
   let application: TestApplication;
   let fileId: string;
   beforeAll(async () => {
@@ -94,16 +94,16 @@ describe.each(ADAPTERS)('on $name, an answer whose head cannot be sent', adapter
     ['contentType', ['image/png']],
     ['disposition', 'inline\r\nset-cookie: a=b'],
     ['disposition', 'form-data'],
-  ])('for its %s %j is a 500 that says so', async (name, value) => {
-    const answers = [
+  ])('responds with 500 and the reason for %s %j', async (name, value) => {
+    const responses = [
       await get('serve', { [name]: value }),
       await get('serve', { [name]: value }, { method: 'HEAD' }),
       await get('serve', { [name]: value, redirect: true }),
       await get('serve', { [name]: value }, { headers: { range: 'bytes=1-2' } }),
     ];
-    expect(answers.map(({ status }) => status)).toEqual([500, 500, 500, 500]);
-    expect(answers[0]?.body).toContain('WX_CLOUD_ARGUMENT_INVALID');
-    for (const { headers } of answers) expect(headers.get('accept-ranges')).toBeNull();
+    expect(responses.map(({ status }) => status)).toEqual([500, 500, 500, 500]);
+    expect(responses[0]?.body).toContain('WX_CLOUD_ARGUMENT_INVALID');
+    for (const { headers } of responses) expect(headers.get('accept-ranges')).toBeNull();
     expect(application.emulator.journal.map(({ operation }) => operation)).not.toContain(
       'get-object',
     );
@@ -113,7 +113,7 @@ describe.each(ADAPTERS)('on $name, an answer whose head cannot be sent', adapter
     ['fileName', 7],
     ['contentType', ['image/png']],
     ['disposition', 'inline\r\nset-cookie: a=b'],
-  ])('for its %s %j is a 500 where a handler returns the file', async (name, value) => {
+  ])('responds with 500 when a handler returns a file with %s %j', async (name, value) => {
     expect(await get('streamable', { [name]: value })).toMatchObject({
       status: 500,
       body: expect.stringContaining('WX_CLOUD_ARGUMENT_INVALID'),
@@ -121,7 +121,7 @@ describe.each(ADAPTERS)('on $name, an answer whose head cannot be sent', adapter
   });
 
   it.each(['text/plain\r\nset-cookie: a=b', 'text/\u7eaf', 'text/plain\u0000'])(
-    'for its type %j comes as a download',
+    'sends the invalid type %j as a download',
     async contentType => {
       expect(await get('serve', { contentType })).toMatchObject({
         status: 200,
@@ -131,12 +131,12 @@ describe.each(ADAPTERS)('on $name, an answer whose head cannot be sent', adapter
     },
   );
 
-  it('for what a plug-in has set is a 500, and lets go of the file', async () => {
+  it('responds with 500 for a header of a plug-in, and releases the file', async () => {
     const { status, body } = await get('plugged');
     expect([status, body]).toEqual([500, expect.stringContaining('Internal')]);
   });
 
-  it('as it has been sent already is an error', async () => {
+  it('rejects when the response has been sent already', async () => {
     expect(await get('twice')).toMatchObject({ status: 200, body: '0123456789' });
     await until(() => failures.length > 0, 'the second answer');
     expect(failures).toEqual([expect.objectContaining({ code: 'WX_CLOUD_ARGUMENT_INVALID' })]);

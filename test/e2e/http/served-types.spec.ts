@@ -84,7 +84,7 @@ const SAVED: readonly (readonly [stored: string, served: string])[] = [
   ['image/x-own', 'image/x-own'],
 ];
 
-describe.each(ADAPTERS)('on $name, serve', adapter => {
+describe.each(ADAPTERS)('the types of serve on $name', adapter => {
   let application: TestApplication;
   beforeAll(async () => {
     application = await startApplication({ adapter, controllers: [ServingController] });
@@ -111,14 +111,14 @@ describe.each(ADAPTERS)('on $name, serve', adapter => {
     };
   }
 
-  it.each(SHOWN)('shows what is stored as %j as %j', async (stored, served) => {
+  it.each(SHOWN)('show a file stored as %j as %j', async (stored, served) => {
     const { fileId } = await store(stored);
     const shown = { status: 200, type: served, disposition: 'inline', body: PAGE };
     expect(await get('serve', fileId)).toEqual({ ...shown, sniffing: 'nosniff', policy: null });
     expect(await get('streamable', fileId)).toMatchObject(shown);
   });
 
-  it.each(SAVED)('saves what is stored as %j as %j', async (stored, served) => {
+  it.each(SAVED)('download a file stored as %j as %j', async (stored, served) => {
     const { fileId } = await store(stored);
     const saved = { status: 200, type: served, disposition: 'attachment', body: PAGE };
     expect(await get('serve', fileId)).toEqual({
@@ -130,19 +130,22 @@ describe.each(ADAPTERS)('on $name, serve', adapter => {
     expect(await get('streamable', fileId, { disposition: 'inline' })).toMatchObject(saved);
   });
 
-  it.each([...SHOWN, ...SAVED])('takes its own option %j alike', async (contentType, served) => {
-    const { fileId } = await store('application/octet-stream');
-    const options = { contentType };
-    expect(await get('serve', fileId, options)).toMatchObject({ status: 200, type: served });
-    expect(await get('streamable', fileId, options)).toMatchObject({ status: 200, type: served });
-  });
+  it.each([...SHOWN, ...SAVED])(
+    'treat the option contentType %j alike',
+    async (contentType, served) => {
+      const { fileId } = await store('application/octet-stream');
+      const options = { contentType };
+      expect(await get('serve', fileId, options)).toMatchObject({ status: 200, type: served });
+      expect(await get('streamable', fileId, options)).toMatchObject({ status: 200, type: served });
+    },
+  );
 
   it.each([
     ['text/html; charset=gbk', 'text/html; charset=gbk'],
     ['image/svg+xml', 'image/svg+xml'],
     ['application/json', 'application/json'],
     ['image/png;,text/html', 'application/octet-stream'],
-  ])('shows %s in a sandbox as %s when told to show it', async (stored, served) => {
+  ])('show %s in a sandbox as %s when disposition is inline', async (stored, served) => {
     const { fileId } = await store(stored);
     expect(await get('serve', fileId, { disposition: 'inline' })).toMatchObject({
       type: served,

@@ -43,7 +43,7 @@ import { until } from '../../support/until.js';
 import { encodeForm, openRequest } from './support/raw-request.js';
 
 const FILE_ID = 'cloud://test-env.bucket/photos/a.png';
-/** Where nothing listens, so that a call of the real service fails. */
+/** An address without a listener, so that a call of the real service fails. */
 const NOWHERE = {
   env: 'test-env',
   appid: 'wx0e0e0e0e0e0e0e0e',
@@ -179,8 +179,8 @@ const startWithout = (provider: Provider, adapter = EXPRESS) =>
     adapter,
   );
 
-describe.each(ADAPTERS)('on $name, a fake in place of WxCloudStorageService', adapter => {
-  it('is given the checked file by an interceptor, and names it', async () => {
+describe.each(ADAPTERS)('a fake WxCloudStorageService on $name', adapter => {
+  it('receives the checked file from an interceptor and names it', async () => {
     const fake = makeFake();
     const { post } = await startWith(fake, adapter);
 
@@ -202,14 +202,14 @@ describe.each(ADAPTERS)('on $name, a fake in place of WxCloudStorageService', ad
     expect(fake.delete).not.toHaveBeenCalled();
   });
 
-  it('is given what the engine stores', async () => {
+  it('receives the file of the engine', async () => {
     const fake = makeFake();
     const { post } = await startWith(fake, adapter);
     expect(await post('engine')).toMatchObject({ status: 201, body: { fileId: FILE_ID } });
     expect(fake.upload.mock.calls).toMatchObject([[expect.any(String), PNG, {}]]);
   });
 
-  it('works without the module too, with the default limits', async () => {
+  it('works without the module, with the default limits', async () => {
     const fake = { ...makeFake(), stat: jest.fn(async () => ({ size: 5 })) };
     const { post, get } = await startWithout(
       { provide: WxCloudStorageService, useValue: fake },
@@ -222,20 +222,20 @@ describe.each(ADAPTERS)('on $name, a fake in place of WxCloudStorageService', ad
   });
 });
 
-describe('a fake in place of WxCloudStorageService', () => {
-  it('is not asked for what is refused', async () => {
+describe('a fake WxCloudStorageService', () => {
+  it('is not called for a rejected file', async () => {
     const fake = makeFake();
     const { post } = await startWith(fake);
-    const answers = [
+    const responses = [
       await post('photos', Buffer.from('text')),
       await post('photos', pngOfSize(300_001)),
       await post('wrong-path'),
     ];
-    expect(answers.map(({ status }) => status)).toEqual([415, 413, 400]);
+    expect(responses.map(({ status }) => status)).toEqual([415, 413, 400]);
     expect(fake.upload).not.toHaveBeenCalled();
   });
 
-  it('is told to delete the file of a request that fails', async () => {
+  it('deletes the file of a failed request', async () => {
     const fake = makeFake();
     const { post } = await startWith(fake);
     expect(await post('failing')).toMatchObject({ status: 500 });
@@ -243,7 +243,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     expect(fake.delete).toHaveBeenCalledWith(FILE_ID, { signal: expect.any(AbortSignal) });
   });
 
-  it('needs no options, so that wrong ones do not matter', async () => {
+  it('needs no options, so that invalid ones do not matter', async () => {
     const { app, post, get } = await listen(
       withModule(EXPRESS, { env: '' })
         .overrideProvider(WxCloudStorageService)
@@ -259,7 +259,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     });
   });
 
-  it.each([undefined, null, 'a text'])('stops the start when it is %j', async service => {
+  it.each([undefined, null, 'a text'])('stops the startup when it is %j', async service => {
     const starting = withModule()
       .overrideProvider(WxCloudStorageService)
       .useFactory({ factory: () => service })
@@ -269,7 +269,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     );
   });
 
-  it('may have no more of the class than its prototype', async () => {
+  it('may share only the prototype of the class', async () => {
     const fake = Object.assign(Object.create(WxCloudStorageService.prototype), makeFake());
     const { app, post } = await startWith(fake);
     // Past the turn in which a service loads what it needs, where a failure would end the process.
@@ -278,12 +278,12 @@ describe('a fake in place of WxCloudStorageService', () => {
     await expect(app.close()).resolves.toBeUndefined();
   });
 
-  it('does not reach the storage by the methods of that prototype', async () => {
+  it('does not reach the storage through the methods of that prototype', async () => {
     const { post } = await startWith(Object.create(WxCloudStorageService.prototype));
     expect(await post('photos')).toMatchObject({ status: 500 });
   });
 
-  it('leaves the rest of the module to end with the application', async () => {
+  it('lets the rest of the module close with the application', async () => {
     const { app } = await startWith(makeFake());
     await app.close();
     await expect(app.get(WxAccessTokenProvider).getAccessToken()).rejects.toMatchObject({
@@ -303,11 +303,11 @@ describe('a fake in place of WxCloudStorageService', () => {
     });
   });
 
-  it('gets a larger file as a stream', async () => {
+  it('receives a larger file as a stream', async () => {
     const fake = makeFake();
     const found: Buffer[] = [];
     fake.upload.mockImplementation(async (cloudPath, body) => {
-      for await (const piece of body as Readable) found.push(piece as Buffer);
+      for await (const chunk of body as Readable) found.push(chunk as Buffer);
       return { fileId: FILE_ID, cloudPath, size: 1, etag: 'e' };
     });
     const { post } = await startWith(fake);
@@ -316,10 +316,10 @@ describe('a fake in place of WxCloudStorageService', () => {
       body: { size: 1, etag: 'e' },
     });
     expect(Buffer.concat(found)).toEqual(pngOfSize(200_000));
-    expect(found.every(piece => Buffer.isBuffer(piece))).toBe(true);
+    expect(found.every(chunk => Buffer.isBuffer(chunk))).toBe(true);
   });
 
-  it('may leave that unread', async () => {
+  it('may leave the stream unread', async () => {
     const { post } = await startWith(makeFake());
     const size = (bytes: number): FormPart => ({ field: 'size', text: String(bytes) });
     expect(await post('photos', pngOfSize(200_000))).toMatchObject({ status: 201 });
@@ -333,7 +333,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     ['does not read it', async () => {}],
     // A stream that fails without a listener would end the process.
     ['reads it carelessly', (body: Readable) => new Promise(end => body.resume().on('close', end))],
-  ])('deletes a file of another size than was declared, when it %s', async (_, read) => {
+  ])('deletes a file whose size differs from the declared one, when it %s', async (_, read) => {
     const fake = makeFake();
     fake.upload.mockImplementation(async (_path, body) => {
       await read(body as Readable);
@@ -345,7 +345,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     expect(fake.delete).toHaveBeenCalledWith(FILE_ID, expect.anything());
   });
 
-  it('deletes what it stores after its request has ended', async () => {
+  it('deletes a file stored after the request has ended', async () => {
     const fake = makeFake();
     let resolve = () => {};
     const later = new Promise<void>(done => (resolve = done));
@@ -365,7 +365,7 @@ describe('a fake in place of WxCloudStorageService', () => {
   it.each([
     ['nothing', undefined, 'undefined'],
     ['no file ID', { cloudPath: 'a' }, 'object'],
-  ])('is told what upload has to give when it gives %s', async (_, given, found) => {
+  ])('causes an error about the result of upload when it returns %s', async (_, given, found) => {
     const fake = makeFake();
     fake.upload.mockResolvedValue(given as object);
     const { post, errors } = await startWith(fake);
@@ -373,7 +373,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     expect(errors).toEqual([expect.stringContaining(`returned ${found} from upload(`)]);
   });
 
-  it('is told which method is missing', async () => {
+  it('causes an error that names a missing method', async () => {
     const { post, get, errors } = await startWith({});
     await post('photos');
     await get('report');
@@ -385,7 +385,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     ]);
   });
 
-  it('is told that delete is missing, where a file is left because of that', async () => {
+  it('causes an error about a missing delete when a file is left', async () => {
     const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
     const { post } = await startWith({ upload: async () => ({ fileId: FILE_ID }) });
     await post('failing');
@@ -396,7 +396,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     warn.mockRestore();
   });
 
-  it('gets what handlers return, and names and links it', async () => {
+  it('receives the bodies that handlers return, and names and links them', async () => {
     const getDownloadUrl = jest.fn(async () => 'https://example.com/a.png');
     const fake = { ...makeFake(), getDownloadUrl };
     const { get } = await startWith(fake);
@@ -408,7 +408,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     expect(fake.upload.mock.calls).toMatchObject([[expect.any(String), PNG, {}]]);
   });
 
-  it('is what handles of files work with, which may be of any environment', async () => {
+  it('is used by file handles, of any environment', async () => {
     const { get, url } = await startWith({ stat: async () => ({ size: 5 }) });
     const headers = { 'content-type': 'application/json' };
     const parse = (fileId: string) =>
@@ -419,7 +419,7 @@ describe('a fake in place of WxCloudStorageService', () => {
     expect((await parse('a.png')).status).toBe(400);
   });
 
-  it('takes the place of a named instance by its token', async () => {
+  it('replaces a named instance by its token', async () => {
     @Controller()
     class ArchiveController {
       @Post()
@@ -450,7 +450,7 @@ class CountingStorage extends WxCloudStorageService {
   }
 }
 
-describe('a subclass of WxCloudStorageService in its place', () => {
+describe('a subclass of WxCloudStorageService', () => {
   it('stores in the same environment, and deletes from it', async () => {
     const { app, post } = await listen(
       withModule(EXPRESS, emulator.options)
@@ -465,14 +465,14 @@ describe('a subclass of WxCloudStorageService in its place', () => {
     expect(emulator.objects).toMatchObject([{ cloudPath: paths[0] }]);
   });
 
-  it('stops the start when the options are wrong', async () => {
+  it('stops the startup when the options are invalid', async () => {
     const builder = withModule(EXPRESS, { env: '' })
       .overrideProvider(WxCloudStorageService)
       .useClass(CountingStorage);
     await expect(builder.compile()).rejects.toMatchObject({ option: 'env' });
   });
 
-  it('can do without the module what it overrides', async () => {
+  it('can work without the module where it overrides methods', async () => {
     class MemoryStorage extends WxCloudStorageService {
       override upload = async (cloudPath: string) =>
         ({ fileId: `cloud://e.b/${cloudPath}`, cloudPath }) as WxCloudStoredFile;
@@ -489,8 +489,8 @@ describe('a subclass of WxCloudStorageService in its place', () => {
   });
 });
 
-describe('another WxCloudStorageService in its place', () => {
-  it('is the one that stores', async () => {
+describe('another WxCloudStorageService', () => {
+  it('stores the files', async () => {
     const other = await listen(withModule(EXPRESS, emulator.options));
     const { post } = await startWith(other.app.get(WxCloudStorageService));
     expect(await post('photos')).toMatchObject({ status: 201 });
@@ -499,7 +499,7 @@ describe('another WxCloudStorageService in its place', () => {
 });
 
 describe('a spy on a method of WxCloudStorageService', () => {
-  it('takes part in what interceptors do, from then on', async () => {
+  it('is called by the interceptors from then on', async () => {
     const { app, post } = await listen(withModule(EXPRESS, emulator.options));
     const storage = app.get(WxCloudStorageService);
     await post('photos');

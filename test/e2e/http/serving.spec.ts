@@ -44,7 +44,7 @@ class ServingController {
   }
 }
 
-describe.each(ADAPTERS)('on $name, a served file', adapter => {
+describe.each(ADAPTERS)('serve on $name', adapter => {
   let application: TestApplication;
   let textId: string;
   let imageId: string;
@@ -89,7 +89,7 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
   const operations = () =>
     application.emulator.journal.map(({ operation }) => operation).filter(isReading);
 
-  it('comes with all that describes it', async () => {
+  it('sends the file with its headers', async () => {
     const { status, headers, body } = await get(imageId);
     expect([status, body.equals(PNG)]).toEqual([200, true]);
     expect(headers).toMatchObject({
@@ -107,7 +107,7 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     expect(operations()).toEqual(['get-object']);
   });
 
-  it('may have a name in any language, another type and another cache policy', async () => {
+  it('accepts a name in any language, another type and another cache policy', async () => {
     const options = {
       fileName: '照片.png',
       disposition: 'attachment',
@@ -121,7 +121,7 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     });
   });
 
-  it('of many bytes arrives whole', async () => {
+  it('sends a large file completely', async () => {
     expect((await get(largeId)).body.equals(large)).toBe(true);
   });
 
@@ -129,17 +129,17 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     ['page.html', 'text/html'],
     ['drawing.svg', 'image/svg+xml'],
     ['data.bin', 'application/octet-stream'],
-  ])('%s is saved, and never runs in the application', async (path, contentType) => {
+  ])('sends as a download what could run in the application: %s', async (path, contentType) => {
     const { fileId } = await application.storage.upload(path, '<script>', { contentType });
-    const answers = [
+    const responses = [
       await get(fileId, { options: { contentType } }),
       await get(fileId, { options: { contentType, disposition: 'inline' } }),
     ];
-    expect(answers.map(({ headers }) => headers['content-disposition'])).toEqual([
+    expect(responses.map(({ headers }) => headers['content-disposition'])).toEqual([
       'attachment',
       'inline',
     ]);
-    expect(answers.map(({ headers }) => headers['content-security-policy'])).toEqual([
+    expect(responses.map(({ headers }) => headers['content-security-policy'])).toEqual([
       expect.stringMatching(/^sandbox;/),
       expect.stringMatching(/^sandbox;/),
     ]);
@@ -152,7 +152,7 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     ['bytes=-30', 'bytes 0-9/10', TEXT],
     ['bytes=5-500', 'bytes 5-9/10', '56789'],
     ['bytes=0-', 'bytes 0-9/10', TEXT],
-  ])('gives the part %s', async (range, contentRange, expected) => {
+  ])('sends the range %s', async (range, contentRange, expected) => {
     const { status, headers, body } = await get(textId, { headers: { range } });
     expect([status, headers['content-range'], body.toString()]).toEqual([
       206,
@@ -163,19 +163,22 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
   });
 
   it.each(['bytes=0-1,3-4', 'items=0-1', 'bytes=4-2', 'nonsense'])(
-    'is given whole when asked for %s',
+    'sends the whole file for %s',
     async range => {
       const { status, body } = await get(textId, { headers: { range } });
       expect([status, body.toString()]).toEqual([200, TEXT]);
     },
   );
 
-  it.each(['bytes=10-', 'bytes=99-100', 'bytes=-0'])('has no part %s', async range => {
-    const { status, headers, body } = await get(textId, { headers: { range } });
-    expect([status, headers['content-range'], body.byteLength]).toEqual([416, 'bytes */10', 0]);
-  });
+  it.each(['bytes=10-', 'bytes=99-100', 'bytes=-0'])(
+    'responds with 416 to the range %s',
+    async range => {
+      const { status, headers, body } = await get(textId, { headers: { range } });
+      expect([status, headers['content-range'], body.byteLength]).toEqual([416, 'bytes */10', 0]);
+    },
+  );
 
-  it('that is empty has no part at all', async () => {
+  it('responds with 416 to a range of an empty file', async () => {
     const { fileId } = await application.storage.upload('empty', '');
     expect(await get(fileId, { headers: { range: 'bytes=0-' } })).toMatchObject({
       status: 416,
@@ -184,22 +187,22 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     expect(await get(fileId)).toMatchObject({ status: 200, headers: { 'content-length': '0' } });
   });
 
-  it('that is known is not sent again', async () => {
-    const answers = [
+  it('responds with 304 to a known file', async () => {
+    const responses = [
       await get(textId, { headers: { 'if-none-match': `"${etag}"` } }),
       await get(textId, { headers: { 'if-none-match': `W/"${etag}"` } }),
     ];
-    expect(answers.map(({ status, body }) => [status, body.byteLength])).toEqual([
+    expect(responses.map(({ status, body }) => [status, body.byteLength])).toEqual([
       [304, 0],
       [304, 0],
     ]);
-    expect(answers[0]?.headers).toMatchObject({ etag: `"${etag}"` });
+    expect(responses[0]?.headers).toMatchObject({ etag: `"${etag}"` });
     expect(operations()).toEqual(['head-object', 'head-object']);
     expect((await get(textId, { headers: { 'if-none-match': '"x"' } })).status).toBe(200);
     expect((await get(textId, { headers: { 'if-match': '"x"' } })).status).toBe(412);
   });
 
-  it('gives a part only of the state that If-Range names', async () => {
+  it('sends a range only for a matching If-Range', async () => {
     const range = 'bytes=2-4';
     const current = await get(textId, { headers: { range, 'if-range': `"${etag}"` } });
     const other = await get(textId, { headers: { range, 'if-range': '"x"' } });
@@ -207,14 +210,14 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     expect([other.status, other.body.toString()]).toEqual([200, TEXT]);
   });
 
-  it('is described by HEAD without being read', async () => {
+  it('responds to HEAD without reading the file', async () => {
     const { status, headers, body } = await get(textId, { method: 'HEAD' });
     expect([status, headers['content-length'], body.byteLength]).toEqual([200, '10', 0]);
     expect(headers).toMatchObject({ etag: `"${etag}"`, 'content-disposition': 'inline' });
     expect(operations()).toEqual(['head-object']);
   });
 
-  it('may be a redirect to a temporary link, with rules for images', async () => {
+  it('redirects to a temporary link, with image rules', async () => {
     const { status, headers, location } = await get(imageId, { options: { redirect: true } });
     expect([status, headers['cache-control']]).toEqual([302, 'no-store']);
     const linked = await fetch(location);
@@ -225,7 +228,7 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     expect((await fetch(processed.location)).status).toBe(200);
   });
 
-  it('that is not there is a 404, a foreign one a 400', async () => {
+  it('responds with 404 to a missing file and 400 to a foreign one', async () => {
     expect((await get(`${textId}-absent`)).status).toBe(404);
     expect((await get(`${textId}-absent`, { options: { redirect: true } })).status).toBe(404);
     expect((await get('cloud://other.bucket/a')).status).toBe(400);
@@ -239,7 +242,7 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     expect((await get(largeId)).body.equals(large)).toBe(true);
   });
 
-  it('that cannot be read to its end cuts the connection, so that nobody takes it for whole', async () => {
+  it('cuts the connection when the file cannot be read to its end', async () => {
     application.emulator.faults.add({
       operation: 'get-object',
       effect: { kind: 'reset', at: 'answer', afterBytes: 1_000 },
@@ -248,7 +251,7 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     await expect(get(largeId)).rejects.toThrow('terminated');
   });
 
-  it('is let go of when its reader goes away', async () => {
+  it('releases the file when the client leaves', async () => {
     application.emulator.faults.add({
       operation: 'get-object',
       effect: { kind: 'trickle', bytesPerSecond: 50_000 },
@@ -260,14 +263,14 @@ describe.each(ADAPTERS)('on $name, a served file', adapter => {
     expect(reading()).toMatchObject({ aborted: true });
   });
 
-  it('that may hold scripts is saved when a handler returns it, as nothing would hold them back', async () => {
+  it('sends a file with possible scripts as a download when a handler returns it', async () => {
     const query = new URLSearchParams({ fileId: textId });
     const response = await fetch(`${application.url}/streamable-page?${query}`);
     expect(await response.text()).toBe(TEXT);
     expect(response.headers.get('content-disposition')).toBe('attachment');
   });
 
-  it('may be returned by a handler', async () => {
+  it('returns a StreamableFile for a handler', async () => {
     const query = new URLSearchParams({ fileId: imageId });
     const response = await fetch(`${application.url}/streamable?${query}`);
     expect(Buffer.from(await response.arrayBuffer()).equals(PNG)).toBe(true);

@@ -43,7 +43,7 @@ async function handle({ fails, waits }: Fields = {}): Promise<object> {
   return { stored: true };
 }
 
-/** One path for all, as for an avatar; or one that nobody else can have, by one of two ways. */
+/** One path for all, as for an avatar, or a unique one in one of two ways. */
 const PATHS: Readonly<Record<string, WxCloudUploadEngineOptions>> = {
   shared: { path: () => 'avatars/me.png' },
   uuid: {
@@ -106,7 +106,7 @@ class RepliesController {
 const field = (name: string) => ({ field: name, text: 'yes' });
 const photo = { field: 'photo', file: PNG };
 
-describe.each(ADAPTERS)('on $name', adapter => {
+describe.each(ADAPTERS)('files at shared paths on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -128,7 +128,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
   const idsAtCloud = () => application.emulator.objects.map(({ fileId }) => fileId);
 
   describe.each(['ours', 'engine'])('behind %s', route => {
-    it('a failing request leaves the equal file of an earlier one, and reports it', async () => {
+    it('keeps and reports the equal file of an earlier request', async () => {
       expect(await application.post(`${route}-shared`, [photo])).toMatchObject({ status: 201 });
       const fileIds = idsAtCloud();
 
@@ -142,7 +142,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(application.count('download-links')).toBe(0);
     });
 
-    it('a cancelled double click leaves the file of the click that was answered', async () => {
+    it('keeps the file of the successful one of two equal requests', async () => {
       begin();
       const form = encodeForm([
         { field: 'waits', content: 'yes' },
@@ -163,7 +163,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(application.count('delete-files')).toBe(0);
     });
 
-    it.each(['uuid', 'vouched'])('a unique path is free again: %s', async kind => {
+    it.each(['uuid', 'vouched'])('deletes the file of a unique path: %s', async kind => {
       const failing = await application.post(`${route}-${kind}`, [field('fails'), photo]);
 
       expect(failing).toMatchObject({ status: 400 });
@@ -173,7 +173,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(application.onOrphan).not.toHaveBeenCalled();
     });
 
-    it('every file has a random UUID of its own', async () => {
+    it('passes each path function a random UUID', async () => {
       await application.post(`${route}-uuid`, [photo]);
       await application.post(`${route}-uuid`, [photo]);
 
@@ -186,7 +186,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
     });
   });
 
-  describe('an answer whose link cannot be had', () => {
+  describe('a reply without a link', () => {
     const failing = async (kind: string): Promise<number> => {
       application.emulator.faults.add({
         operation: 'download-links',
@@ -196,7 +196,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       return (await fetch(`${application.url}/replies/${kind}/same`)).status;
     };
 
-    it('is reported where its path may be that of others', async () => {
+    it('is reported at a path that may be shared', async () => {
       await fetch(`${application.url}/replies/shared/same`);
       const fileIds = idsAtCloud();
 
@@ -206,7 +206,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(idsAtCloud()).toEqual(fileIds);
     });
 
-    it.each(['uuid', 'vouched'])('is removed where its path is unique: %s', async kind => {
+    it.each(['uuid', 'vouched'])('is deleted at a unique path: %s', async kind => {
       expect(await failing(kind)).toBe(502);
       expect(application.count('post-object')).toBe(1);
       await expectNothingLeft(application);
@@ -214,7 +214,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
     });
   });
 
-  it('a file whose upload may have succeeded is reported where its path may be that of others', async () => {
+  it('report a file whose upload may have succeeded at a path that may be shared', async () => {
     await application.post('ours-shared', [photo]);
     application.emulator.faults.add({
       operation: 'post-object',

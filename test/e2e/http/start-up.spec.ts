@@ -49,7 +49,7 @@ class ArchiveController {
 }
 
 describe('an interceptor for a named instance', () => {
-  it('stops the start-up when there is no such instance', async () => {
+  it('stops the startup when there is no such instance', async () => {
     await expect(startApplication({ controllers: [ArchiveController] })).rejects.toMatchObject({
       code: 'WX_CLOUD_OPTIONS_INVALID',
       option: 'storage',
@@ -75,7 +75,7 @@ describe('an interceptor for a named instance', () => {
         ],
       },
     ],
-  ])('stops the start-up when that is made several times, by %s', async (_, metadata) => {
+  ])('stops the startup when the instance exists several times, by %s', async (_, metadata) => {
     const testing = await Test.createTestingModule({
       ...metadata,
       controllers: [ArchiveController],
@@ -105,7 +105,7 @@ describe('an interceptor for a named instance', () => {
 });
 
 describe('two instances of the same name', () => {
-  it('stop the start-up', async () => {
+  it('stop the startup', async () => {
     const emulator = await startWxCloudEmulator();
     await expect(
       startApplication({ imports: [WxCloudStorageModule.forRoot(emulator.options)] }),
@@ -114,8 +114,8 @@ describe('two instances of the same name', () => {
   });
 });
 
-describe('a prefix that no path may have', () => {
-  it.each(['/photos/', '../photos/', 'a//b/', 'a\nb/'])('stops the start-up: %j', async path => {
+describe('an invalid prefix', () => {
+  it.each(['/photos/', '../photos/', 'a//b/', 'a\nb/'])('stops the startup: %j', async path => {
     @Controller()
     class PrefixController {
       @Post()
@@ -132,8 +132,8 @@ describe('a prefix that no path may have', () => {
   });
 });
 
-describe('forRootAsync', () => {
-  it('says what it wants when it is given nothing', () => {
+describe('WxCloudStorageModule.forRootAsync', () => {
+  it('says what it needs without an argument', () => {
     expect(() => WxCloudStorageModule.forRootAsync({})).toThrow(
       expect.objectContaining({ option: 'useFactory' }),
     );
@@ -219,7 +219,7 @@ const several = () => WxCloudFilesInterceptor('photos', 3);
 const fields = () => WxCloudFileFieldsInterceptor([{ name: 'cover' }, { name: 'pages' }]);
 const any = () => WxCloudAnyFilesInterceptor();
 
-describe('an option that is wrong', () => {
+describe('an invalid option of an interceptor', () => {
   const fileFilter = { fileFilter: () => true };
 
   it.each<[string, () => Type, string]>([
@@ -278,7 +278,7 @@ describe('an option that is wrong', () => {
       () => controllerWith([WxCloudFileInterceptor('photo', { storage: 'archive' })]),
       'PhotosController.create: option "storage" of WxCloudFileInterceptor must be',
     ],
-  ])('stops the start-up and is named with its handler: %s', async (_, make, message) => {
+  ])('stops the startup and is named with its handler: %s', async (_, make, message) => {
     await expect(start(make())).rejects.toMatchObject({
       name: 'OptionsInvalidError',
       code: 'WX_CLOUD_OPTIONS_INVALID',
@@ -286,7 +286,7 @@ describe('an option that is wrong', () => {
     });
   });
 
-  it('is found in an application without this module too', async () => {
+  it('is found in an application without this module', async () => {
     const controller = controllerWith([WxCloudFileInterceptor('')]);
     const testing = await Test.createTestingModule({ controllers: [controller] }).compile();
     await expect(testing.init()).rejects.toThrow('PhotosController.create: option "field" of');
@@ -306,21 +306,21 @@ describe('an option that is wrong', () => {
   });
 });
 
-describe('an interceptor or a pipe that is made without the host of an application', () => {
+describe('an interceptor or pipe without HttpAdapterHost', () => {
   it.each<[string, () => unknown]>([
     ['WxCloudFileInterceptor', () => new (one())()],
     ['WxCloudReplyInterceptor', () => new (WxCloudReplyInterceptor())()],
     ['ParseFileIdPipe.with', () => new (ParseFileIdPipe.with({}))()],
     ['WxCloudFilePipe', () => new (WxCloudFilePipe as Type)()],
-  ])('says so at once: %s', (name, make) => {
+  ])('throws at once: %s', (name, make) => {
     expect(make).toThrow(
       `${name}: the interceptor or pipe must be passed as a class, which Nest instantiates. Leave out new`,
     );
   });
 });
 
-describe('an interceptor that somebody makes with the host of an application', () => {
-  it.each(ADAPTERS)('stores for all of the application: $name', async adapter => {
+describe('an interceptor created with HttpAdapterHost', () => {
+  it.each(ADAPTERS)('stores files: $name', async adapter => {
     const Global = WxCloudFileInterceptor('photo');
     const application = await startApplication({
       adapter,
@@ -397,7 +397,7 @@ describe('a decorator that does not fit its interceptor', () => {
       () => controllerWith([fields()], UploadedFile('cover')),
       'Write @UploadedFiles().',
     ],
-  ])('stops the start-up: %s', async (_, make, message) => {
+  ])('stops the startup: %s', async (_, make, message) => {
     const starting = start(make());
     await expect(starting).rejects.toMatchObject({
       code: 'WX_CLOUD_OPTIONS_INVALID',
@@ -420,7 +420,7 @@ describe('a decorator that does not fit its interceptor', () => {
       'an interceptor behind ours',
       () => controllerWith([several(), OtherInterceptor], UploadedFile()),
     ],
-    ['an interceptor of somebody', () => controllerWith([OtherInterceptor], FileId())],
+    ['a foreign interceptor', () => controllerWith([OtherInterceptor], FileId())],
     ['an extended interceptor', () => controllerWith([class extends one() {}], FileId('photo'))],
     [
       'a handler that is overridden without decorators',
@@ -455,11 +455,11 @@ describe('a decorator that does not fit its interceptor', () => {
         return controller;
       },
     ],
-  ])('is not found in what fits: %s', async (_, make) => {
+  ])('is not reported for what fits: %s', async (_, make) => {
     await expect(start(make())).resolves.toBeUndefined();
   });
 
-  it('is not found in a global interceptor, however it is given', async () => {
+  it('is not reported for a global interceptor, however it is registered', async () => {
     const Global = WxCloudFileInterceptor('photo');
     const inside = (host: HttpAdapterHost) => ({ inner: new Global(host), intercept: () => {} });
     const inject = [HttpAdapterHost];
@@ -477,15 +477,15 @@ describe('a decorator that does not fit its interceptor', () => {
     }
   });
 
-  it('stops the start-up also behind a global interceptor', async () => {
+  it('stops the startup behind a global interceptor, too', async () => {
     const providers = [{ provide: APP_INTERCEPTOR, useClass: WxCloudFileInterceptor('photo') }];
     const starting = start(controllerWith([], FileId('foto')), { providers });
     await expect(starting).rejects.toThrow('takes: "photo"');
   });
 });
 
-describe('@FileId() behind the interceptor of somebody', () => {
-  it('is answered with 500, and logged with its handler, when that stores nothing', async () => {
+describe('@FileId() behind a foreign interceptor', () => {
+  it('is answered with 500 and logged with its handler when that stores nothing', async () => {
     const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
     const application = await startApplication({
       controllers: [controllerWith([OtherInterceptor], FileId())],
@@ -505,7 +505,7 @@ describe('@FileId() behind the interceptor of somebody', () => {
     ]);
   });
 
-  it('is not answered with 500 when only an overridden handler has it', async () => {
+  it('is ignored on an overridden handler', async () => {
     const parent = controllerWith([one()], FileId(), FileId('photo'));
     const application = await startApplication({ controllers: [overriding(parent, [], Body())] });
     const response = await fetch(`${application.url}/photos`, {
@@ -518,7 +518,7 @@ describe('@FileId() behind the interceptor of somebody', () => {
     expect([response.status, body]).toEqual([201, { values: [{ title: 'Hello' }, null] }]);
   });
 
-  it('stops the start-up also where the handler overrides one that it fits', async () => {
+  it('stops the startup where the handler overrides one that it fits', async () => {
     const parent = controllerWith([one()], FileId('photo'));
     await expect(start(overriding(parent, [several()], FileId('foto')))).rejects.toThrow(
       "ChildController.create: @FileId('foto') must be for a field",
@@ -527,7 +527,7 @@ describe('@FileId() behind the interceptor of somebody', () => {
     await expect(start(copied)).rejects.toThrow("ChildController.create: @FileId('photo') must");
   });
 
-  it('gives nothing to a test that calls the function of a decorator by itself', () => {
+  it("returns nothing to a test that calls the decorator's function", () => {
     class PhotosController {
       create() {}
     }
@@ -543,7 +543,7 @@ describe('@FileId() behind the interceptor of somebody', () => {
     expect(factory(undefined, fake as unknown as ExecutionContext)).toBeUndefined();
   });
 
-  it('gives nothing when a test has put that in the place of ours', async () => {
+  it('returns nothing when a test replaces our interceptor', async () => {
     const Ours = one();
     const testing = await Test.createTestingModule({
       imports: [WxCloudStorageModule.forRoot(OPTIONS)],
@@ -559,7 +559,7 @@ describe('@FileId() behind the interceptor of somebody', () => {
     expect(status).toBe(201);
   });
 
-  it('gives the ID when that uses an interceptor of ours, and knows its fields', async () => {
+  it('returns the ID when that uses one of our interceptors, and knows its fields', async () => {
     const Inner = WxCloudFileInterceptor('photo', { required: false });
     class WrappingInterceptor extends OtherInterceptor {
       readonly #inner: NestInterceptor;
@@ -595,7 +595,7 @@ describe('@FileId() behind the interceptor of somebody', () => {
 
 // Last, as it is known from now on that this process uses an engine.
 describe.each(ADAPTERS)("@FileId() behind Nest's own interceptor on $name", adapter => {
-  it('gives nothing for a form without a file, and a logged 500 where another engine stores', async () => {
+  it('returns nothing for a form without a file, and causes a logged 500 with another engine', async () => {
     const engine = adapter.FileInterceptor('photo', { storage: wxCloudUpload() });
     const elsewhere = class extends OtherInterceptor {
       override intercept(...[context, next]: Parameters<NestInterceptor['intercept']>) {
@@ -612,14 +612,14 @@ describe.each(ADAPTERS)("@FileId() behind Nest's own interceptor on $name", adap
     const application = await startApplication({ adapter, controllers: [stored, others, none] });
     const post = (route: string, init: RequestInit) =>
       fetch(`${application.url}/${route}`, { method: 'POST', ...init });
-    const answers = [
+    const responses = [
       await post('photos', { body: makeForm([{ field: 'title', text: 'none' }]) }),
       await post('photos', {}),
       await post('none', {}),
       await post('others', {}),
     ];
     await application.close();
-    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 500]);
+    expect(responses.map(({ status }) => status)).toEqual([201, 201, 201, 500]);
     expect(log.mock.calls.flat()).toEqual([expect.stringContaining('are stored elsewhere')]);
     log.mockRestore();
   });

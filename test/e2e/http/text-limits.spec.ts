@@ -27,7 +27,7 @@ class NotesController {
 const PHOTO: FormPart = { field: 'photo', file: PNG };
 const MEBIBYTE_OF_TWO_BYTE_CHARACTERS = 'é'.repeat(524_288);
 
-describe.each(ADAPTERS)('on $name, the text of a form', adapter => {
+describe.each(ADAPTERS)('limits.textBytes on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({ adapter, controllers: [NotesController] });
@@ -38,7 +38,7 @@ describe.each(ADAPTERS)('on $name, the text of a form', adapter => {
   const texts = (count: number, text: string): FormPart[] =>
     Array.from({ length: count }, (_, index) => ({ field: `t${index}`, text }));
 
-  it('may take limits.textBytes, names included', async () => {
+  it('includes the names of fields', async () => {
     const parts = [...texts(2, 'a'.repeat(8)), PHOTO];
     expect(await application.post('small', parts)).toMatchObject({
       status: 201,
@@ -55,7 +55,7 @@ describe.each(ADAPTERS)('on $name, the text of a form', adapter => {
       /2097152 bytes .*\(limits\.textBytes\)/,
     ],
     ['257 fields', 'default', texts(257, 'a'), /256 .*\(limits\.fields\)/],
-  ])('with %s is answered 400 by the name and value of the limit', async (_, path, parts, says) => {
+  ])('rejects %s with 400, naming the limit and its value', async (_, path, parts, says) => {
     expect(await application.post(path, [PHOTO, ...parts])).toMatchObject({
       status: 400,
       body: { errorCode: 'WX_CLOUD_FORM_INVALID', message: expect.stringMatching(says) },
@@ -63,7 +63,7 @@ describe.each(ADAPTERS)('on $name, the text of a form', adapter => {
     await expectNothingLeft(application);
   });
 
-  it('may have 256 fields by default', async () => {
+  it('leaves room for 256 fields by default', async () => {
     expect(await application.post('default', [...texts(256, 'a'), PHOTO])).toMatchObject({
       status: 201,
       body: { fields: 256 },

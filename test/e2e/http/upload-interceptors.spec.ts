@@ -114,7 +114,7 @@ function uploadsController({ FileInterceptor }: Adapter) {
   return UploadsController;
 }
 
-describe.each(ADAPTERS)('on $name', adapter => {
+describe.each(ADAPTERS)('the upload interceptors on $name', adapter => {
   let application: TestApplication;
   beforeAll(async () => {
     application = await startApplication({ adapter, controllers: [uploadsController(adapter)] });
@@ -126,7 +126,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
     postForm(`${application.url}/uploads/${route}`, parts);
 
   describe('WxCloudFileInterceptor', () => {
-    it('stores the file and hands over its file ID, in a shape with everything that is known', async () => {
+    it('stores the file and passes it on with its file ID and properties', async () => {
       const { status, body } = await post('one', [
         { field: 'title', text: '标题' },
         { field: 'photo', file: PNG, name: '猫 😀.jpg', type: 'image/jpeg' },
@@ -156,7 +156,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       ]);
     });
 
-    it('keeps the bytes of a file that goes through a temporary file', async () => {
+    it('keeps the bytes of a file that is spooled to disk', async () => {
       const file = pngOfSize(200_000);
       const { body } = await post('one', [{ field: 'photo', file }]);
 
@@ -172,7 +172,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       ['an empty file', Buffer.alloc(0)],
       ['a file of three bytes', Buffer.from('abc')],
       ['an SVG', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>')],
-    ])('refuses %s with 415 before a byte leaves', async (_, file) => {
+    ])('rejects %s with 415 before a byte is sent', async (_, file) => {
       const { status, body } = await post('one', [{ field: 'photo', file }]);
 
       expect({ status, body }).toMatchObject({
@@ -186,7 +186,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(application.emulator.journal).toEqual([]);
     });
 
-    it('answers 413 for a file one byte over the limit and stores nothing', async () => {
+    it('responds with 413 to a file one byte over the limit and stores nothing', async () => {
       const { status, body } = await post('one', [
         { field: 'photo', file: pngOfSize(LIMITS.fileSize + 1) },
       ]);
@@ -209,7 +209,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
         ],
         'WX_CLOUD_FORM_INVALID',
       ],
-    ])('answers 400 for %s and stores nothing', async (_, parts, errorCode) => {
+    ])('responds with 400 to %s and stores nothing', async (_, parts, errorCode) => {
       const { status, body } = await post('one', parts);
 
       expect({ status, body }).toMatchObject({
@@ -219,7 +219,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(application.emulator.objects).toEqual([]);
     });
 
-    it('answers 400 for a body that is no form', async () => {
+    it('responds with 400 to a body that is not a form', async () => {
       const response = await fetch(`${application.url}/uploads/one`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
@@ -244,7 +244,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
     });
   });
 
-  describe('the path of a file', () => {
+  describe('the option path', () => {
     const send = async (folder: string) => {
       const form = new FormData();
       form.append('photo', new Blob([new Uint8Array(PNG)]), 'photo.png');
@@ -256,24 +256,21 @@ describe.each(ADAPTERS)('on $name', adapter => {
       });
     };
 
-    it('is what the function says', async () => {
+    it('may be a function', async () => {
       expect(await (await send('mine')).json()).toMatchObject({
         cloudPath: `by-hand/mine/${PNG.byteLength}.png`,
       });
     });
 
-    it.each(['..', 'a/../b', 'a//b'])(
-      'is refused with 400 when the function makes it hold %j',
-      async folder => {
-        const response = await send(folder);
-        expect(response.status).toBe(400);
-        expect(await response.json()).toMatchObject({ errorCode: 'WX_CLOUD_PATH_INVALID' });
-        expect(application.emulator.journal).toEqual([]);
-      },
-    );
+    it.each(['..', 'a/../b', 'a//b'])('causes a 400 when the function returns %j', async folder => {
+      const response = await send(folder);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ errorCode: 'WX_CLOUD_PATH_INVALID' });
+      expect(application.emulator.journal).toEqual([]);
+    });
   });
 
-  describe('detectContentType', () => {
+  describe('the option detectContentType', () => {
     it('names the type of text, which has no recognisable first bytes', async () => {
       const { body } = await post('text', [
         { field: 'note', file: Buffer.from('读我'), name: 'readme.md' },
@@ -281,13 +278,13 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(body).toMatchObject({ contentType: 'text/plain', size: 6 });
     });
 
-    it('leaves a file refused that it does not know either', async () => {
+    it('keeps a file rejected that it does not know either', async () => {
       const { status } = await post('text', [{ field: 'note', file: Buffer.from([0, 1, 2]) }]);
       expect(status).toBe(415);
     });
   });
 
-  describe('the interceptors for several files', () => {
+  describe('WxCloudFilesInterceptor and its kind', () => {
     it('store the files of one field in order', async () => {
       const { body } = await post('several', [
         { field: 'photos', file: PNG, name: '一.png' },
@@ -301,7 +298,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(application.emulator.objects).toHaveLength(3);
     });
 
-    it('refuse a file more than the field takes, and remove the others', async () => {
+    it('reject a file beyond maxCount and delete the others', async () => {
       const four = Array.from({ length: 4 }, () => ({ field: 'photos', file: PNG }));
       const { status, body } = await post('several', four);
 
@@ -351,7 +348,7 @@ describe.each(ADAPTERS)('on $name', adapter => {
       expect(application.emulator.objects).toHaveLength(1);
     });
 
-    it('has a refused type answered with 415', async () => {
+    it('responds with 415 to a rejected type', async () => {
       expect(await post('engine', [{ field: 'photo', file: Buffer.from('text') }])).toMatchObject({
         status: 415,
         body: { errorCode: 'WX_CLOUD_TYPE_REFUSED' },

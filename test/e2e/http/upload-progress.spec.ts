@@ -63,8 +63,8 @@ async function watch(url: string, id: string) {
   const events: WxCloudUploadProgressEvent[] = [];
   const read = async (): Promise<void> => {
     let text = '';
-    for await (const piece of response.body ?? [])
-      text = collect(text + Buffer.from(piece).toString(), events);
+    for await (const chunk of response.body ?? [])
+      text = collect(text + Buffer.from(chunk).toString(), events);
   };
   const ended = read().catch(() => {});
   const stop = async (): Promise<void> => {
@@ -74,7 +74,7 @@ async function watch(url: string, id: string) {
   return { status: response.status, events, ended, stop };
 }
 
-/** Takes whole messages from the text, and gives back what is left. */
+/** Takes complete messages from the text and returns the rest. */
 function collect(text: string, events: WxCloudUploadProgressEvent[]): string {
   const messages = text.split('\n\n');
   for (const message of messages.slice(0, -1)) {
@@ -84,7 +84,7 @@ function collect(text: string, events: WxCloudUploadProgressEvent[]): string {
   return messages.at(-1) ?? '';
 }
 
-describe.each(ADAPTERS)('on $name, the progress of an upload', adapter => {
+describe.each(ADAPTERS)('the progress of an upload on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -106,7 +106,7 @@ describe.each(ADAPTERS)('on $name, the progress of an upload', adapter => {
   }
 
   it.each(['header', 'engine'])(
-    'reaches who watches its ID, sent as a header to %s',
+    'reaches the watcher of its ID, sent as a header to %s',
     async path => {
       const id = randomUUID();
       const watched = await watch(application.url, id);
@@ -126,7 +126,7 @@ describe.each(ADAPTERS)('on $name, the progress of an upload', adapter => {
     },
   );
 
-  it('reaches who watches its ID, sent as a field, for every file', async () => {
+  it('reaches the watcher of its ID, sent as a field, for every file', async () => {
     const id = randomUUID();
     const watched = await watch(application.url, id);
     const more = [
@@ -164,14 +164,14 @@ describe.each(ADAPTERS)('on $name, the progress of an upload', adapter => {
     expect(watched.events.at(-1)).toEqual({ type: 'end', outcome: 'failed' });
   });
 
-  it('reaches nobody who watches another ID', async () => {
+  it('does not reach the watcher of another ID', async () => {
     const watched = await watch(application.url, randomUUID());
     await post('header', randomUUID());
     await watched.stop();
     expect(watched.events).toEqual([]);
   });
 
-  it('may be watched by several, one of whom leaves', async () => {
+  it('goes on for the other watchers when one leaves', async () => {
     const id = randomUUID();
     const [leaving, staying] = [await watch(application.url, id), await watch(application.url, id)];
     await leaving.stop();
@@ -208,7 +208,7 @@ describe.each(ADAPTERS)('on $name, the progress of an upload', adapter => {
 });
 
 it.each([{}, { header: '' }, { header: 'a', field: 'b' }, { query: 'id' }])(
-  'the option progressId of %j is refused',
+  'the option progressId of %j is rejected',
   progressId => {
     expect(() => wxCloudUpload({ progressId })).toThrow(OptionsInvalidError);
   },

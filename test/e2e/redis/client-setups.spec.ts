@@ -15,7 +15,7 @@ const PASSWORD = 'pass-word-of-redis';
 const ENCRYPTION_KEY = 'encryption-key-of-redis';
 const TOKEN = '81_tokenThatNobodyMaySee';
 
-/** What both clients have for the application that owns them. */
+/** The common part of both clients. */
 type OwnClient = RedisClient & { connect(): Promise<unknown>; quit(): Promise<unknown> };
 
 async function lockOf(store: AccessTokenStore): Promise<WxAccessTokenLock> {
@@ -49,7 +49,7 @@ const WHOLE_LIFE = [
   { accessToken: TOKEN, expiresInMs: expect.any(Number) },
 ];
 
-describe('a token store', () => {
+describe('redisAccessTokenStore', () => {
   let server: RedisServer;
 
   beforeAll(async () => {
@@ -83,7 +83,7 @@ describe('a token store', () => {
   });
 });
 
-describe('a token store on clients set up in another way', () => {
+describe('redisAccessTokenStore with other client settings', () => {
   let server: RedisServer;
 
   beforeAll(async () => {
@@ -97,7 +97,7 @@ describe('a token store on clients set up in another way', () => {
   });
 });
 
-describe('a token store on a cluster', () => {
+describe('redisAccessTokenStore on a cluster', () => {
   let server: RedisServer;
 
   beforeAll(async () => {

@@ -9,7 +9,7 @@ export interface OpenClient {
   readonly client: RedisClient;
   /** Sends any command past the store. */
   command(...words: string[]): Promise<unknown>;
-  /** How many listeners it has. */
+  /** Counts its listeners. */
   listeners(): number;
   close(): Promise<void>;
 }
@@ -111,7 +111,7 @@ function rootNodes(port: number): {
   return { rootNodes: [{ socket: { host: HOST, port } }] };
 }
 
-/** What the versions of node-redis have in common. */
+/** The common part of the versions of node-redis. */
 type NodeRedis = RedisClient &
   Emitter & {
     on(event: 'error', listener: () => void): unknown;
@@ -146,7 +146,7 @@ async function openNodeRedisCluster(
   };
 }
 
-/** What the versions of ioredis have in common. */
+/** The common part of the versions of ioredis. */
 type IoRedis = RedisClient &
   Emitter & {
     on(event: 'error', listener: () => void): unknown;

@@ -27,10 +27,10 @@ beforeAll(async () => {
 
 afterAll(() => server.close());
 
-describe.each(CLIENTS)('a token store on $name', ({ open }) => {
+describe.each(CLIENTS)('redisAccessTokenStore on $name', ({ open }) => {
   let redis: OpenClient;
   let store: AccessTokenStore;
-  /** What another process would have. */
+  /** The store of another process. */
   let other: OpenClient;
   let otherStore: AccessTokenStore;
 
@@ -59,7 +59,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(store.get(KEY)).resolves.toBeUndefined();
   });
 
-  it('gives all processes the token with its remaining life', async () => {
+  it('returns every process the token with its remaining life', async () => {
     await expect(store.set(KEY, tokenFor(HOUR_MS), await lockOf(store))).resolves.toBe(true);
     const held = await otherStore.get(KEY);
     expect(held).toEqual({ accessToken: TOKEN, expiresInMs: expect.any(Number) });
@@ -74,13 +74,13 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(store.get(KEY)).resolves.toBeDefined();
   });
 
-  it('forgets a token at its end', async () => {
+  it('forgets an expired token', async () => {
     await expect(store.set(KEY, tokenFor(100), await lockOf(store))).resolves.toBe(true);
     await until(async () => (await redis.command('EXISTS', TOKEN_KEY)) === 0);
     await expect(store.get(KEY)).resolves.toBeUndefined();
   });
 
-  it('keeps no token whose life is over, and none that it replaces', async () => {
+  it('keeps no expired token and no token that it would replace', async () => {
     const lock = await lockOf(store);
     await store.set(KEY, tokenFor(HOUR_MS), lock);
     await store.set(KEY, tokenFor(0.9), lock);
@@ -93,7 +93,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(store.lock(`${KEY}2`, HOUR_MS)).resolves.toBeDefined();
   });
 
-  it('gives the lock to one of fifty who ask at once', async () => {
+  it('grants the lock to one of fifty concurrent callers', async () => {
     const asking = Array.from({ length: 50 }, (_, turn) =>
       [store, otherStore][turn % 2]?.lock(KEY, HOUR_MS),
     );
@@ -101,7 +101,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     expect(taken).toHaveLength(1);
   });
 
-  it('gives the lock again once it is released', async () => {
+  it('grants the lock again once it is released', async () => {
     const first = await lockOf(store);
     await expect(otherStore.lock(KEY, HOUR_MS)).resolves.toBeUndefined();
     await first.release();
@@ -109,7 +109,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     expect(second.fence).toBeGreaterThan(first.fence);
   });
 
-  it('gives the lock again once its time is over', async () => {
+  it('grants the lock again once it has expired', async () => {
     const first = await lockOf(store, 50);
     const later: WxAccessTokenLock[] = [];
     await until(async () => {
@@ -119,7 +119,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     expect(later[0]?.fence).toBeGreaterThan(first.fence);
   });
 
-  it('holds the lock no longer than it was asked for', async () => {
+  it('holds the lock for the requested time only', async () => {
     await lockOf(store, 1_000.2);
     const lifeMs = Number(await redis.command('PTTL', LOCK_KEY));
     expect(lifeMs).toBeGreaterThan(0);
@@ -134,7 +134,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(store.lock(KEY, HOUR_MS)).resolves.toBeUndefined();
   });
 
-  it('releases a lock twice without harm', async () => {
+  it('tolerates a second release of a lock', async () => {
     const lock = await lockOf(store);
     await lock.release();
     await lockOf(otherStore);
@@ -142,7 +142,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(store.lock(KEY, HOUR_MS)).resolves.toBeUndefined();
   });
 
-  it('refuses the token of a holder whose lock went to another', async () => {
+  it('rejects the token of a holder whose lock another one has taken', async () => {
     const lost = await lockOf(store);
     await redis.command('DEL', LOCK_KEY);
     const newer = await lockOf(otherStore);
@@ -154,20 +154,20 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(store.get(KEY)).resolves.toMatchObject({ accessToken: 'newer' });
   });
 
-  it('refuses it also when the newer lock has been released', async () => {
+  it('rejects it even when the newer lock has been released', async () => {
     const lost = await lockOf(store);
     await redis.command('DEL', LOCK_KEY);
     await (await lockOf(otherStore)).release();
     await expect(store.set(KEY, tokenFor(HOUR_MS), lost)).resolves.toBe(false);
   });
 
-  it('takes the token of a holder whose lock ended, while nobody took another', async () => {
+  it('accepts the token of a holder whose lock expired if no other was taken', async () => {
     const lock = await lockOf(store);
     await redis.command('DEL', LOCK_KEY);
     await expect(store.set(KEY, tokenFor(HOUR_MS), lock)).resolves.toBe(true);
   });
 
-  it('takes a token for a lock that it knows by its fence only', async () => {
+  it('accepts a token for a lock that it knows by its fence only', async () => {
     const { fence, release } = await lockOf(store);
     await expect(otherStore.set(KEY, tokenFor(HOUR_MS), { fence, release })).resolves.toBe(true);
     await expect(store.get(KEY)).resolves.toMatchObject({ accessToken: TOKEN });
@@ -177,7 +177,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     ['has forgotten it', 0, ['DEL', FENCE_KEY]],
     ['holds nonsense in its place', 0, ['SET', FENCE_KEY, 'nonsense']],
     ['holds one of a clock that ran ahead', 7e15, ['SET', FENCE_KEY, '7000000000000000']],
-  ])('lets fences rise when Redis %s', async (_what, held, words) => {
+  ])('increases fences when Redis %s', async (_what, held, words) => {
     const first = await lockOf(store);
     await first.release();
     await redis.command(...words);
@@ -190,7 +190,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(store.set(KEY, tokenFor(HOUR_MS), third)).resolves.toBe(true);
   });
 
-  it('goes on after Redis restarted and lost everything', async () => {
+  it('continues after Redis restarted and lost everything', async () => {
     const first = await lockOf(store);
     await server.restart();
     const second = await lockOf(store);
@@ -218,14 +218,14 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     ['an empty token', ['SET', TOKEN_KEY, 'plain:', 'PX', '60000']],
     ['a token without an end', ['SET', TOKEN_KEY, `plain:${TOKEN}`]],
     ['a list', ['RPUSH', TOKEN_KEY, 'plain:a']],
-  ])('takes %s for no token, and puts one in its place', async (_what, words) => {
+  ])('reads %s as no token and replaces it', async (_what, words) => {
     await redis.command(...words);
     await expect(store.get(KEY)).resolves.toBeUndefined();
     await store.set(KEY, tokenFor(HOUR_MS), await lockOf(store));
     await expect(store.get(KEY)).resolves.toMatchObject({ accessToken: TOKEN });
   });
 
-  it('keeps three keys with the name of the token in theirs, all with an end', async () => {
+  it('keeps three keys that contain the name of the token, all with a TTL', async () => {
     await store.set(KEY, tokenFor(HOUR_MS), await lockOf(store));
     const names = await redis.command('KEYS', '*');
     expect(names).toHaveLength(3);
@@ -235,7 +235,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(redis.command('PTTL', FENCE_KEY)).resolves.toBeGreaterThan(24 * HOUR_MS);
   });
 
-  it('puts a prefix of the application before its names', async () => {
+  it("adds the application's prefix to its keys", async () => {
     await redisAccessTokenStore(redis.client, { prefix: 'lab/' }).lock(KEY, HOUR_MS);
     await expect(redis.command('EXISTS', `lab/{${KEY}}:lock`)).resolves.toBe(1);
   });
@@ -245,7 +245,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     await expect(redis.command('GET', TOKEN_KEY)).resolves.toBe(`plain:${TOKEN}`);
   });
 
-  it('keeps nothing readable of an encrypted token, and opens it with the same key only', async () => {
+  it('stores an encrypted token unreadably and opens it with the same key only', async () => {
     const withKey = (encryptionKey: string, from: OpenClient) =>
       redisAccessTokenStore(from.client, { encryptionKey });
     const encrypted = withKey('a key that both processes have', redis);
@@ -281,14 +281,14 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     expect(lines.join()).not.toContain(TOKEN);
   });
 
-  it('takes a plain token for none when tokens are encrypted', async () => {
+  it('ignores a plain token when tokens are encrypted', async () => {
     await store.set(KEY, tokenFor(HOUR_MS), await lockOf(store));
     const encryptionKey = Buffer.alloc(32, 7);
     const encrypted = redisAccessTokenStore(other.client, { encryptionKey });
     await expect(encrypted.get(KEY)).resolves.toBeUndefined();
   });
 
-  it('fails without the token when Redis refuses the command', async () => {
+  it('fails without showing the token when Redis rejects the command', async () => {
     const lock = await lockOf(store);
     await redis.command('REPLICAOF', '127.0.0.1', '1');
     const failure = await store.set(KEY, tokenFor(HOUR_MS), lock).catch((error: unknown) => error);
@@ -298,24 +298,21 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     expect(inspect(failure, { depth: Infinity, showHidden: true })).not.toContain(TOKEN);
   });
 
-  it('tells a missing permission from a missing token', async () => {
+  it('distinguishes a missing permission from a missing token', async () => {
     await redis.command('ACL', 'SETUSER', 'default', '-get');
     const failure = await store.get(KEY).catch((error: unknown) => error);
     await redis.command('ACL', 'SETUSER', 'default', '+get');
     expect(failure).toMatchObject({ message: expect.stringContaining("can't run this command") });
   });
 
-  it.each(['time', 'get', 'pttl'])(
-    'takes no lock without the right to run %s, rather than one that nobody holds',
-    async command => {
-      await redis.command('ACL', 'SETUSER', 'default', `-${command}`);
-      const failure = await store.lock(KEY, HOUR_MS).catch((error: unknown) => error);
-      await redis.command('ACL', 'SETUSER', 'default', `+${command}`);
-      expect(failure).toBeInstanceOf(Error);
-      await expect(redis.command('EXISTS', LOCK_KEY)).resolves.toBe(0);
-      await expect(store.lock(KEY, HOUR_MS)).resolves.toBeDefined();
-    },
-  );
+  it.each(['time', 'get', 'pttl'])('takes no lock without the permission for %s', async command => {
+    await redis.command('ACL', 'SETUSER', 'default', `-${command}`);
+    const failure = await store.lock(KEY, HOUR_MS).catch((error: unknown) => error);
+    await redis.command('ACL', 'SETUSER', 'default', `+${command}`);
+    expect(failure).toBeInstanceOf(Error);
+    await expect(redis.command('EXISTS', LOCK_KEY)).resolves.toBe(0);
+    await expect(store.lock(KEY, HOUR_MS)).resolves.toBeDefined();
+  });
 
   it.each([['a list in place of the fence', ['RPUSH', FENCE_KEY, 'a']]])(
     'takes no lock with %s',
@@ -329,7 +326,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
   it.each([
     ['a lock without an end', ['SET', LOCK_KEY, 'somebody']],
     ['a list without an end', ['RPUSH', LOCK_KEY, 'somebody']],
-  ])('does not wait for %s for ever', async (_what, words) => {
+  ])('times out while waiting for %s', async (_what, words) => {
     await redis.command(...words);
     const lock = await lockOf(store);
     await expect(redis.command('PTTL', LOCK_KEY)).resolves.toBeGreaterThan(0);
@@ -338,7 +335,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
   });
 
   it.each(['-1', 'inf', '9007199254740991', '1e300'])(
-    'lets fences rise when Redis holds %s in their place',
+    'increases fences when Redis holds %s in their place',
     async held => {
       await redis.command('SET', FENCE_KEY, held);
       const lock = await lockOf(store);
@@ -347,7 +344,7 @@ describe.each(CLIENTS)('a token store on $name', ({ open }) => {
     },
   );
 
-  it('leaves the client as it is: no listener, not closed', async () => {
+  it('leaves the client unchanged: no listener, not closed', async () => {
     const before = redis.listeners();
     const used = redisAccessTokenStore(redis.client);
     const lock = await lockOf(used);

@@ -20,7 +20,7 @@ const requestsAbout = (id: unknown): string => {
 const blur = { operation: 'blur', options: { sigma: 2 } };
 
 describe('an operation of the image lab', () => {
-  it('answers the new image as it is stored and as it is in the gallery', async () => {
+  it('responds with the new image as in the storage and the gallery', async () => {
     const { status, body } = await lab.post('/api/operations', { fileId, ...blur });
 
     expect(status).toBe(201);
@@ -38,7 +38,7 @@ describe('an operation of the image lab', () => {
     expect(await lab.listImages()).toEqual([body['fileId'], fileId]);
   });
 
-  it('goes on with a result of an earlier one', async () => {
+  it('accepts a result of an earlier one', async () => {
     const { body } = await lab.post('/api/operations', { fileId, ...blur });
 
     const { status } = await lab.post('/api/operations', { fileId: body['fileId'], ...blur });
@@ -51,7 +51,7 @@ describe('an operation of the image lab', () => {
     { what: 'of another environment', toId: () => 'cloud://other.b-1/images/a.png' },
     { what: 'of another folder', toId: (id: string) => id.replace('/images/', '/thumbnails/') },
     { what: 'that is none', toId: () => 7 },
-  ])('refuses a file ID $what before any call', async ({ toId }) => {
+  ])('rejects a file ID $what before any call', async ({ toId }) => {
     const calls = lab.emulator.journal.length;
 
     const { status, body } = await lab.post('/api/operations', {
@@ -63,7 +63,7 @@ describe('an operation of the image lab', () => {
     expect(lab.emulator.journal).toHaveLength(calls);
   });
 
-  it('refuses a file ID that is not in its gallery, and a list', async () => {
+  it('rejects a file ID that is not in its gallery, and a list', async () => {
     const other = await lab.post('/api/operations', { ...blur, fileId: `${String(fileId)}x` });
     const list = await lab.post('/api/operations', { ...blur, fileId: [fileId] });
 
@@ -71,7 +71,7 @@ describe('an operation of the image lab', () => {
     expect([list.status, list.body['errorCode']]).toEqual([400, 'WX_CLOUD_FILE_ID_INVALID']);
   });
 
-  it('gives every new image a name of its own', async () => {
+  it('gives every new image a unique name', async () => {
     const operations = [
       { operation: 'resize', options: { longestSide: 64 } },
       { operation: 'resize', options: { longestSide: 32 } },
@@ -93,11 +93,11 @@ describe('an operation of the image lab', () => {
     ]);
   });
 
-  it('gives names of their own to new images that are made at the same time', async () => {
+  it('gives unique names to concurrent new images', async () => {
     const body = { fileId, operation: 'grayscale' };
-    const answers = await Promise.all([1, 2, 3, 4].map(() => lab.post('/api/operations', body)));
+    const responses = await Promise.all([1, 2, 3, 4].map(() => lab.post('/api/operations', body)));
 
-    const names = answers.map(answer => answer.body['name']);
+    const names = responses.map(response => response.body['name']);
     expect(new Set(names).size).toBe(4);
   });
 
@@ -110,19 +110,19 @@ describe('an operation of the image lab', () => {
     { operation: 'resize', options: {}, range: 'from 16 to 4096' },
     { operation: 'rotate', options: { degrees: 181 }, range: 'from -180 to 180' },
     { operation: 'blur', options: { sigma: 0.4 }, range: 'from 0.5 to 40' },
-  ])('says the range to $operation with $options', async ({ range, ...operation }) => {
-    const answer = await lab.post('/api/operations', { fileId, ...operation });
+  ])('names the range for $operation with $options', async ({ range, ...operation }) => {
+    const response = await lab.post('/api/operations', { fileId, ...operation });
 
-    expect([answer.status, answer.body['errorCode']]).toEqual([400, 'OPERATION_INVALID']);
-    expect(answer.body['message']).toContain(range);
+    expect([response.status, response.body['errorCode']]).toEqual([400, 'OPERATION_INVALID']);
+    expect(response.body['message']).toContain(range);
   });
 
-  it('names the option that is at fault, and what it may be', async () => {
+  it('names the invalid option and its valid values', async () => {
     const operation = { operation: 'resize', options: { longestSide: 4_097 } };
 
-    const answer = await lab.post('/api/operations', { fileId, ...operation });
+    const response = await lab.post('/api/operations', { fileId, ...operation });
 
-    expect(answer.body).toMatchObject({ option: 'longestSide', min: 16, max: 4_096 });
+    expect(response.body).toMatchObject({ option: 'longestSide', min: 16, max: 4_096 });
   });
 
   it.each([
@@ -130,15 +130,15 @@ describe('an operation of the image lab', () => {
     { operation: 'blur', options: { sigma: 99 } },
     { operation: 'grayscale', options: {}, more: 1 },
     {},
-  ])('refuses %j', async body => {
-    const answer = await lab.post('/api/operations', { fileId, ...body });
+  ])('rejects %j', async body => {
+    const response = await lab.post('/api/operations', { fileId, ...body });
 
-    expect([answer.status, answer.body['errorCode']]).toEqual([400, 'OPERATION_INVALID']);
+    expect([response.status, response.body['errorCode']]).toEqual([400, 'OPERATION_INVALID']);
   });
 });
 
 describe('the API of the image lab', () => {
-  it('says beforehand where images go, what is taken, and what it can show', async () => {
+  it('states the storage of images, the accepted and the displayable types', async () => {
     expect((await lab.get('/api/mode')).body).toEqual({
       mode: 'emulator',
       env: lab.emulator.env,
@@ -149,7 +149,7 @@ describe('the API of the image lab', () => {
     });
   });
 
-  it('shows the requests that storing an image and its thumbnail took, no others', async () => {
+  it('lists exactly the requests for storing an image and its thumbnail', async () => {
     await lab.upload(await makeImage('png', 'other.png'));
     const { body: shown } = await lab.get('/api/images');
     const [, { thumbnailUrl }] = shown['images'] as readonly [unknown, { thumbnailUrl: string }];
@@ -181,7 +181,7 @@ describe('the API of the image lab', () => {
     expect(JSON.stringify(requests)).not.toContain('sign');
   });
 
-  it('removes an image with its thumbnail, by a file ID of its gallery alone', async () => {
+  it('deletes an image with its thumbnail, by a file ID of its gallery only', async () => {
     const foreign = String(fileId).replace('/images/', '/thumbnails/');
 
     expect(await lab.remove(`fileId=${encodeURIComponent(foreign)}`)).toBe(400);
@@ -191,7 +191,7 @@ describe('the API of the image lab', () => {
     expect(lab.emulator.objects).toEqual([]);
   });
 
-  it('removes several images with their thumbnails, also those that are gone already', async () => {
+  it('deletes several images with their thumbnails, including missing ones', async () => {
     const { body: other } = await lab.upload(await makeImage('png', 'b.png'));
     const { body: kept } = await lab.upload(await makeImage('png', 'c.png'));
     const fileIds = [fileId, `${String(fileId)}x`, other['fileId'], fileId];
@@ -205,7 +205,7 @@ describe('the API of the image lab', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('keeps an image of several that cannot be removed, and no other', async () => {
+  it('keeps only the image that cannot be deleted', async () => {
     const { body: other } = await lab.upload(await makeImage('png', 'b.png'));
     const effect = {
       kind: 'item',
@@ -229,13 +229,13 @@ describe('the API of the image lab', () => {
     expect(lab.emulator.objects).toEqual([]);
   });
 
-  it('sends the files of its page compressed, to be kept as long as their version stands', async () => {
+  it('sends the files of its page compressed and cacheable by version', async () => {
     const page = await fetch(lab.url);
     const [path] = /\/assets\/[^"]+\/app\.js/.exec(await page.text()) as RegExpExecArray;
     const paths = [path, '/scripts/app.js', path.replace(/[\da-f]{16}/, '0123456789abcdef')];
-    const answers = await Promise.all(paths.map(each => fetch(`${lab.url}${each}`)));
+    const responses = await Promise.all(paths.map(each => fetch(`${lab.url}${each}`)));
 
-    const caching = [page, ...answers].map(({ status, headers }) => [
+    const caching = [page, ...responses].map(({ status, headers }) => [
       status,
       headers.get('cache-control'),
     ]);
@@ -249,7 +249,7 @@ describe('the API of the image lab', () => {
     expect(page.headers.get('etag')).toMatch(/^W\/"/);
   });
 
-  it('lets the page load its own files and images of the cloud alone, and send to these two', async () => {
+  it('restricts the page to its own files and the cloud by a content security policy', async () => {
     const { url } = await startSample();
 
     const { headers } = await fetch(url);
@@ -290,7 +290,7 @@ describe('a failing request to the image lab', () => {
     expect(await lab.listImages()).toEqual([fileId]);
   });
 
-  it('keeps nothing when its client goes away', async () => {
+  it('keeps nothing when its client leaves', async () => {
     const before = lab.emulator.objects.length;
     const client = new AbortController();
     lab.emulator.faults.add({

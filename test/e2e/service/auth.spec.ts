@@ -76,7 +76,7 @@ describe("auth 'open-api-service'", () => {
     });
   });
 
-  it('has no token to give away', async () => {
+  it('provides no token', async () => {
     const { tokens } = await start(overSidecar());
     await expect(tokens.getAccessToken()).rejects.toMatchObject({
       code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
@@ -100,7 +100,7 @@ describe("auth 'open-api-service'", () => {
     emulator.journal.filter(({ operation }) => operation === 'upload-link').length;
 
   it.each([40001, 40014, 42001])(
-    'explains a refused credential without advice about tokens of its own: %d',
+    'explains a rejected credential without advice about its own tokens: %d',
     async errcode => {
       const { storage } = await start(overSidecar());
       const effect = { kind: 'errcode', errcode } as const;
@@ -114,7 +114,7 @@ describe("auth 'open-api-service'", () => {
     },
   );
 
-  it.each([41001, 85113])('repeats what passes by itself: %d', async errcode => {
+  it.each([41001, 85113])('retries a transient error: %d', async errcode => {
     const { storage } = await start(overSidecar());
     const effect = { kind: 'errcode', errcode } as const;
     emulator.faults.add({ operation: 'upload-link', effect, times: 2 });
@@ -130,7 +130,7 @@ describe("auth 'open-api-service'", () => {
     ['with another number', 200, { error_code: -1, error_type: 'SafeLinkError' }],
     ['with an HTTP status', 403, { error_code: 85107, error_type: 'SafeLinkError' }],
     ['without a type', 200, { error_code: 85107 }],
-  ])('reads a refused path in its other shape: %s', async (_, status, shape) => {
+  ])('reads the other shape of a rejected path: %s', async (_, status, shape) => {
     const { storage } = await start(overSidecar());
     const body = JSON.stringify({ ...shape, error_message: 'URL不在白名单内' });
     emulator.faults.add({ operation: 'upload-link', effect: { kind: 'status', status, body } });
@@ -181,12 +181,12 @@ describe("auth 'custom'", () => {
   const centralToken = async (): Promise<{ accessToken: string; expiresInSeconds: number }> => {
     const { appid, secret, apiBaseUrl } = emulator.options;
     const query = new URLSearchParams({ grant_type: 'client_credential', appid, secret });
-    const answer = await (await fetch(`${apiBaseUrl}/cgi-bin/token?${query}`)).json();
-    const reply = answer as { access_token: string; expires_in: number };
+    const response = await (await fetch(`${apiBaseUrl}/cgi-bin/token?${query}`)).json();
+    const reply = response as { access_token: string; expires_in: number };
     return { accessToken: reply.access_token, expiresInSeconds: reply.expires_in };
   };
 
-  it('asks the function once for many calls, and again after a refusal', async () => {
+  it('calls the function once for many calls, and again after a rejection', async () => {
     const getToken = jest.fn(centralToken);
     const started = await start({ auth: { type: 'custom', getToken } });
     await Promise.all([roundTrip(started), started.tokens.getAccessToken()]);
@@ -197,14 +197,14 @@ describe("auth 'custom'", () => {
     expect(getToken).toHaveBeenCalledTimes(2);
   });
 
-  it('asks the function again when it fails, as often as retry says', async () => {
+  it('calls a failing function again, as often as retry allows', async () => {
     const getToken = jest.fn(centralToken).mockRejectedValueOnce(new Error('central server down'));
     await roundTrip(await start({ auth: { type: 'custom', getToken } }));
     expect(getToken).toHaveBeenCalledTimes(2);
   });
 });
 
-describe('a token fetch that hangs', () => {
+describe('timeouts.tokenMs', () => {
   it.each<[string, () => Partial<WxCloudStorageOptions>]>([
     [
       'in the application',
@@ -222,23 +222,20 @@ describe('a token fetch that hangs', () => {
         return { appid, secret };
       },
     ],
-  ])(
-    '%s fails all its callers after timeouts.tokenMs, however long a call may take',
-    async (_, options) => {
-      const { storage } = await start({ ...options(), timeouts: { tokenMs: 200 } });
-      const calls = Array.from({ length: 20 }, (__, index) => storage.upload(`${index}`, 'x'));
-      const outcomes = await Promise.allSettled(calls);
-      const reason: unknown = expect.objectContaining({
-        code: 'WX_CLOUD_REQUEST_TIMED_OUT',
-        phase: 'token',
-        message: expect.stringContaining('timeouts.tokenMs'),
-      });
-      expect(outcomes).toEqual(calls.map(() => ({ status: 'rejected', reason })));
-    },
-  );
+  ])('rejects all callers of a token fetch that hangs: %s', async (_, options) => {
+    const { storage } = await start({ ...options(), timeouts: { tokenMs: 200 } });
+    const calls = Array.from({ length: 20 }, (__, index) => storage.upload(`${index}`, 'x'));
+    const outcomes = await Promise.allSettled(calls);
+    const reason: unknown = expect.objectContaining({
+      code: 'WX_CLOUD_REQUEST_TIMED_OUT',
+      phase: 'token',
+      message: expect.stringContaining('timeouts.tokenMs'),
+    });
+    expect(outcomes).toEqual(calls.map(() => ({ status: 'rejected', reason })));
+  });
 });
 
-describe('a misconfiguration', () => {
+describe('a misconfigured cloud', () => {
   const byToken = (): Partial<WxCloudStorageOptions> => {
     const { appid, secret } = emulator.options;
     return { appid, secret };
@@ -262,7 +259,7 @@ describe('a misconfiguration', () => {
     ['secret-missing', overSidecar, 'WX_CLOUD_CREDENTIAL_REFUSED', 'cloudbase_secret'],
     ['token-not-ready', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', 'some minutes'],
   ] satisfies [WxCloudEmulatorMisconfiguration, () => object, string, string][])(
-    '%s becomes an error that says what to do, and ends with its cause',
+    'causes an error with advice until it is fixed: %s',
     async (...row) => {
       const [name, options, code, advice] = row;
       const { storage } = await start(options());

@@ -5,7 +5,7 @@ import { FAST_RETRY } from '../../support/application.js';
 import {
   startScriptedCloud,
   type CloudScript,
-  type ScriptedAnswer,
+  type ScriptedResponse,
 } from '../../support/scripted-cloud.js';
 
 const PREFIX = 'cloud://scripted.7363-scripted-1300000000/';
@@ -18,12 +18,12 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-/** A service whose cloud answers batches as told; it notes what each call asked for. */
+/** A service whose cloud responds to batches as scripted and records the IDs of each call. */
 async function start({ downloadLinks, deleteFiles }: CloudScript) {
   const asked: (readonly string[])[] = [];
-  const note = <T>(fileIds: readonly string[], answer: T): T => {
+  const note = <T>(fileIds: readonly string[], response: T): T => {
     asked.push(fileIds);
-    return answer;
+    return response;
   };
   const cloud = await startScriptedCloud({
     ...(downloadLinks && {
@@ -44,25 +44,25 @@ async function start({ downloadLinks, deleteFiles }: CloudScript) {
 const pathOf = (fileId: string): string => fileId.slice(PREFIX.length);
 const linkOf = (fileId: string): string => `https://cdn.example/${encodeURI(pathOf(fileId))}?t=1`;
 const found = (fileid: string): object => ({ fileid, download_url: linkOf(fileid), status: 0 });
-const links = (...file_list: readonly unknown[]): ScriptedAnswer => ({
+const links = (...file_list: readonly unknown[]): ScriptedResponse => ({
   body: { errcode: 0, file_list },
 });
-const deletions = (...delete_list: readonly unknown[]): ScriptedAnswer => ({
+const deletions = (...delete_list: readonly unknown[]): ScriptedResponse => ({
   body: { errcode: 0, delete_list },
 });
-const refused = (errcode: number): ScriptedAnswer => ({ body: { errcode, errmsg: 'a reason' } });
-const firstOf = <T>(answers: readonly T[], last: T): (() => T) => {
-  const queue = [...answers];
+const refused = (errcode: number): ScriptedResponse => ({ body: { errcode, errmsg: 'a reason' } });
+const firstOf = <T>(responses: readonly T[], last: T): (() => T) => {
+  const queue = [...responses];
   return () => queue.shift() ?? last;
 };
 
-describe('links of one answer', () => {
-  it.each<[string, (ids: readonly string[]) => ScriptedAnswer]>([
+describe('getDownloadUrl with a batch response', () => {
+  it.each<[string, (ids: readonly string[]) => ScriptedResponse]>([
     ['in another order', ids => links(...ids.toReversed().map(found))],
     ['with IDs encoded', ids => links(...ids.map(id => ({ ...found(id), fileid: encodeURI(id) })))],
     ['with one twice', ids => links(...ids.map(found), ...ids.slice(0, 1).map(found))],
     ['without IDs', ids => links(...ids.map(id => ({ download_url: linkOf(id), status: 0 })))],
-  ])('reach their callers: %s', async (_, downloadLinks) => {
+  ])('returns each caller its link: %s', async (_, downloadLinks) => {
     const { storage, asked } = await start({ downloadLinks });
     const ids = idsOf('a.png', '猫 2.png', 'x/a.png');
     const got = await Promise.all(ids.map(id => storage.getDownloadUrl(id)));
@@ -70,8 +70,8 @@ describe('links of one answer', () => {
     expect(asked).toEqual([ids]);
   });
 
-  it('that leave one file out fail that caller alone, who is asked for again', async () => {
-    const downloadLinks = (ids: readonly string[]): ScriptedAnswer =>
+  it('retries and rejects only the file missing from a response', async () => {
+    const downloadLinks = (ids: readonly string[]): ScriptedResponse =>
       links(...ids.filter(id => !id.endsWith('b')).map(found));
     const { storage, asked } = await start({ downloadLinks });
     const [a, b, c] = await storage.getDownloadUrls(idsOf('a', 'b', 'c'));
@@ -80,14 +80,14 @@ describe('links of one answer', () => {
     expect(asked).toEqual([idsOf('a', 'b', 'c'), idsOf('b'), idsOf('b')]);
   });
 
-  it('for other files than were asked for reach nobody', async () => {
+  it('returns no link of a file that was not requested', async () => {
     const { storage } = await start({
       downloadLinks: ids => links(...ids.map(id => ({ ...found(id), fileid: `${id}-other` }))),
     });
     await expect(storage.getDownloadUrl(`${PREFIX}a`)).rejects.toMatchObject(MALFORMED);
   });
 
-  it('are asked for in calls of their own where an answer could not tell the files apart', async () => {
+  it('requests ambiguous files in separate calls', async () => {
     const { storage, asked } = await start({
       downloadLinks: ids => links(...ids.map(id => ({ ...found(id), fileid: decodeURI(id) }))),
     });
@@ -99,7 +99,7 @@ describe('links of one answer', () => {
     expect(asked).toEqual([idsOf('a b', 'c', 'cafe\u0301'), idsOf('a%20b', 'caf\u00e9')]);
   });
 
-  it('of one file with two lives are not asked for in one call', async () => {
+  it('requests two lives of one file in separate calls', async () => {
     const { storage, asked } = await start({ downloadLinks: ids => links(...ids.map(found)) });
     await Promise.all([
       storage.getDownloadUrl(`${PREFIX}a`, { maxAgeSeconds: 60 }),
@@ -109,14 +109,14 @@ describe('links of one answer', () => {
   });
 });
 
-describe('an item that says what is transient', () => {
+describe('an item with a transient status', () => {
   const TRANSIENT = [-1, -1000, 45011, -501001, -501002, -501004, -601001, -601003];
 
-  /** Items of which that of the file `b` is what `toStatus` says. */
+  /** Items in which the file `b` has the status of `toStatus`. */
   const itemsOf = (ids: readonly string[], toStatus: () => object): object[] =>
     ids.map(id => (id.endsWith('b') ? { ...found(id), ...toStatus() } : found(id)));
 
-  it.each(TRANSIENT)('is asked for again, alone, by links: %d', async status => {
+  it.each(TRANSIENT)('is requested again alone by getDownloadUrls: %d', async status => {
     const bad = firstOf([{ status, errmsg: 'busy' }], { status: 0 });
     const { storage, asked } = await start({ downloadLinks: ids => links(...itemsOf(ids, bad)) });
     const got = await storage.getDownloadUrls(idsOf('a', 'b'));
@@ -124,14 +124,14 @@ describe('an item that says what is transient', () => {
     expect(asked).toEqual([idsOf('a', 'b'), idsOf('b')]);
   });
 
-  it.each(TRANSIENT)('is asked for again, alone, by deletions: %d', async status => {
+  it.each(TRANSIENT)('is requested again alone by deleteMany: %d', async status => {
     const bad = firstOf([{ status, errmsg: 'busy' }], { status: 0 });
     const { storage, asked } = await start({ deleteFiles: ids => deletions(...itemsOf(ids, bad)) });
     await Promise.all(idsOf('a', 'b').map(id => storage.delete(id)));
     expect(asked).toEqual([idsOf('a', 'b'), idsOf('b')]);
   });
 
-  it('is asked for again by reads', async () => {
+  it('is requested again by reads', async () => {
     const bad = firstOf([{ status: -501001 }, { status: -501001 }], { status: 0 });
     const { storage, asked } = await start({
       downloadLinks: (ids, url) =>
@@ -141,7 +141,7 @@ describe('an item that says what is transient', () => {
     expect(asked).toHaveLength(3);
   });
 
-  it('is an error that may pass, after all tries', async () => {
+  it('is a retryable error after all tries', async () => {
     const { storage, asked } = await start({
       deleteFiles: ids => deletions(...ids.map(fileid => ({ fileid, status: -501001 }))),
     });
@@ -153,7 +153,7 @@ describe('an item that says what is transient', () => {
     expect(asked).toHaveLength(3);
   });
 
-  it('for good is not asked for again', async () => {
+  it('with a permanent status is not requested again', async () => {
     const { storage, asked } = await start({
       deleteFiles: ids => deletions(...ids.map(fileid => ({ fileid, status: -503002 }))),
     });
@@ -162,22 +162,22 @@ describe('an item that says what is transient', () => {
   });
 });
 
-describe('a call that says -503003', () => {
+describe('a call with the errcode -503003', () => {
   const missing = idsOf('f3', 'f20', 'f49');
   const present = fifty.filter(id => !missing.includes(id));
   const refuses = (ids: readonly string[]): boolean => ids.some(id => missing.includes(id));
-  const deleteFiles = (ids: readonly string[]): ScriptedAnswer =>
+  const deleteFiles = (ids: readonly string[]): ScriptedResponse =>
     refuses(ids) ? refused(-503003) : deletions(...ids);
-  const downloadLinks = (ids: readonly string[]): ScriptedAnswer =>
+  const downloadLinks = (ids: readonly string[]): ScriptedResponse =>
     refuses(ids) ? refused(-503003) : links(...ids.map(found));
 
-  it('has deleted the file, when it was for one', async () => {
+  it('counts as the deletion of a single file', async () => {
     const { storage, asked } = await start({ deleteFiles });
     await expect(storage.delete(`${PREFIX}f3`)).resolves.toBeUndefined();
     expect(asked).toHaveLength(1);
   });
 
-  it('is no deletion of the others: each of these is in a call that went well', async () => {
+  it('does not count as a deletion of other files, which succeed in their own calls', async () => {
     const { storage, asked } = await start({ deleteFiles });
     const outcomes = await storage.deleteMany(fifty);
     expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
@@ -185,7 +185,7 @@ describe('a call that says -503003', () => {
     expect(present.filter(id => !deleted.includes(id))).toEqual([]);
   });
 
-  it('is about each file, when all are missing', async () => {
+  it('applies to every file when all are missing', async () => {
     const { storage, asked } = await start({ deleteFiles: () => refused(-503003) });
     const outcomes = await storage.deleteMany(fifty);
     expect(outcomes.filter(({ ok }) => !ok)).toEqual([]);
@@ -193,7 +193,7 @@ describe('a call that says -503003', () => {
     expect(new Set(alone)).toEqual(new Set(fifty));
   });
 
-  it('means for links that this file is missing, and no other', async () => {
+  it('means for links that only this file is missing', async () => {
     const { storage } = await start({ downloadLinks });
     const outcomes = await storage.getDownloadUrls(fifty);
     const failed = outcomes.filter(({ ok }) => !ok);

@@ -35,7 +35,7 @@ describe('downloadBuffer', () => {
     // From Node 22 on the first is the largest safe integer, which no machine has memory for.
     ['as no buffer can be', Math.min(constants.MAX_LENGTH + 1, Number.MAX_SAFE_INTEGER)],
     ['as no machine has memory for', Number.MAX_SAFE_INTEGER],
-  ])('of a file as large %s is a typed error, and lets go of the connection', async (_, bytes) => {
+  ])('rejects a file as large %s, and releases the connection', async (_, bytes) => {
     const { cloud, storage } = await startWithFileOf(bytes);
     await expect(
       storage.downloadBuffer(FILE_ID, { maxBytes: Number.MAX_SAFE_INTEGER }),
@@ -44,10 +44,10 @@ describe('downloadBuffer', () => {
       code: 'WX_CLOUD_FILE_TOO_LARGE',
       message: expect.stringContaining('downloadToFile'),
     });
-    await until(() => cloud.aborted.includes('GET /get'), 'a connection that is let go of');
+    await until(() => cloud.aborted.includes('GET /get'), 'a released connection');
   });
 
-  it('that finds no memory is a typed error, and lets go of the connection', async () => {
+  it('rejects when there is no memory, and releases the connection', async () => {
     const { cloud, storage } = await startWithFileOf(4_242);
     jest.spyOn(Buffer, 'allocUnsafeSlow').mockImplementation(() => {
       throw new RangeError('Array buffer allocation failed');
@@ -57,15 +57,15 @@ describe('downloadBuffer', () => {
       message: expect.stringContaining('4242 bytes'),
       cause: expect.any(RangeError),
     });
-    await until(() => cloud.aborted.includes('GET /get'), 'a connection that is let go of');
+    await until(() => cloud.aborted.includes('GET /get'), 'a released connection');
   });
 
-  it('of more than maxBytes lets go of the connection', async () => {
+  it('rejects more than maxBytes, and releases the connection', async () => {
     const { cloud, storage } = await startWithFileOf(4_242);
     await expect(storage.downloadBuffer(FILE_ID, { maxBytes: 4_241 })).rejects.toMatchObject({
       code: 'WX_CLOUD_FILE_TOO_LARGE',
       limitBytes: 4_241,
     });
-    await until(() => cloud.aborted.includes('GET /get'), 'a connection that is let go of');
+    await until(() => cloud.aborted.includes('GET /get'), 'a released connection');
   });
 });

@@ -17,7 +17,7 @@ const statusesOf = ({ ok, ...parts }: WxCloudStorageCheck): unknown => ({
 const UNTRIED = { write: 'skipped', read: 'skipped', delete: 'skipped' };
 
 describe('check', () => {
-  it('looks at credential and environment, and stores nothing', async () => {
+  it('checks the credential and the environment, and stores nothing', async () => {
     const { storage, emulator } = application;
     expect(statusesOf(await storage.check())).toEqual({
       ok: true,
@@ -39,7 +39,7 @@ describe('check', () => {
     expect(emulator.journal.map(({ operation }) => operation)).toContain('delete-files');
   });
 
-  it('says what is wrong with the credential, and tries nothing further', async () => {
+  it('reports an invalid credential and stops', async () => {
     application.emulator.misconfigure('ip-not-whitelisted');
     const result = await application.storage.check({ bucket: true });
     expect(statusesOf(result)).toEqual({
@@ -54,7 +54,7 @@ describe('check', () => {
     });
   });
 
-  it('says what is wrong with the environment', async () => {
+  it('reports an invalid environment', async () => {
     await application.close();
     application = await startApplication({ options: { env: 'another-env' } });
     const result = await application.storage.check({ bucket: true });
@@ -84,7 +84,7 @@ describe('check', () => {
       { write: 'ok', read: 'ok', delete: 'failed' },
     ],
   ] satisfies [string, WxCloudEmulatorFault, object][])(
-    'says that the bucket does not %s',
+    'reports that the bucket does not %s',
     async (_, fault, expected) => {
       application.emulator.faults.add({ ...fault, times: Infinity });
       const result = await application.storage.check({ bucket: true });
@@ -97,7 +97,7 @@ describe('check', () => {
     },
   );
 
-  describe('leaves no object without a word', () => {
+  describe('and its object', () => {
     const onOrphan = jest.fn<(fileIds: readonly string[]) => void>();
     beforeEach(async () => {
       onOrphan.mockClear();
@@ -110,7 +110,7 @@ describe('check', () => {
     it.each<[string, WxCloudEmulatorFault['effect'], number]>([
       ['for the file', { kind: 'item', status: -503002, errmsg: 'no' }, -503002],
       ['for the whole call', { kind: 'errcode', errcode: -501007 }, -501007],
-    ])('when its deletion fails %s', async (_, effect, errcode) => {
+    ])('is reported when its deletion fails %s', async (_, effect, errcode) => {
       application.emulator.faults.add({ operation: 'delete-files', effect, times: Infinity });
 
       const result = await application.storage.check({ bucket: true });
@@ -126,20 +126,23 @@ describe('check', () => {
     it.each<[WxCloudEmulatorFault['operation'], string, WxCloudEmulatorFault['effect']]>([
       ['get-object', 'download-links', { kind: 'hang', at: 'request' }],
       ['delete-files', 'get-object', { kind: 'delay', delayMs: 300 }],
-    ])('when it is ended while %s is awaited, after %s', async (operation, before, effect) => {
-      const { emulator, storage } = application;
-      emulator.faults.add({ operation, effect });
-      const caller = new AbortController();
-      const checking = storage.check({ bucket: true, signal: caller.signal });
-      await until(() => emulator.journal.some(entry => entry.operation === before), before);
-      caller.abort();
+    ])(
+      'is deleted or reported when check is aborted while %s is awaited, after %s',
+      async (operation, before, effect) => {
+        const { emulator, storage } = application;
+        emulator.faults.add({ operation, effect });
+        const caller = new AbortController();
+        const checking = storage.check({ bucket: true, signal: caller.signal });
+        await until(() => emulator.journal.some(entry => entry.operation === before), before);
+        caller.abort();
 
-      await expect(checking).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
-      expect(idsAtCloud()).toEqual([]);
-      expect(onOrphan).not.toHaveBeenCalled();
-    });
+        await expect(checking).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+        expect(idsAtCloud()).toEqual([]);
+        expect(onOrphan).not.toHaveBeenCalled();
+      },
+    );
 
-    it('when it is ended, and the object cannot be deleted either', async () => {
+    it('is reported when check is aborted and the deletion fails', async () => {
       const { emulator, storage } = application;
       emulator.faults.add({ operation: 'get-object', effect: { kind: 'hang', at: 'request' } });
       emulator.faults.add({
@@ -158,7 +161,7 @@ describe('check', () => {
     });
   });
 
-  it('skips the credential where there is none', async () => {
+  it('skips the credential when there is none', async () => {
     const { sidecarUrl, options } = application.emulator;
     const other = await startApplication({
       options: {
@@ -177,7 +180,7 @@ describe('check', () => {
     await other.close();
   });
 
-  it('rejects when it is ended by its caller', async () => {
+  it('rejects when its caller aborts', async () => {
     const signal = AbortSignal.abort();
     await expect(application.storage.check({ signal })).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_ABORTED',

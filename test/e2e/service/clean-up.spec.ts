@@ -52,8 +52,8 @@ async function* once(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text);
 }
 
-describe('a stream that is never read', () => {
-  it('does not end the process with an error of its own', async () => {
+describe('downloadStream without a reader', () => {
+  it('causes no uncaught error', async () => {
     const { storage } = await startEmulated();
     const stream = createReadStream('/there/is/no/such/file');
 
@@ -65,8 +65,8 @@ describe('a stream that is never read', () => {
   });
 });
 
-describe('an object that was at the path before', () => {
-  it('survives a failed upload of a stream of the same size', async () => {
+describe('a failed upload to a path in use', () => {
+  it('keeps the earlier object after a stream of the same size', async () => {
     const { storage, emulator } = await startEmulated();
     await storage.upload('kept.txt', 'older');
     emulator.faults.add({ operation: 'post-object', effect: { kind: 'empty' } });
@@ -81,7 +81,7 @@ describe('an object that was at the path before', () => {
     ['of the same content', { headers: { 'content-length': '4', etag: SAME_ETAG } }],
     ['of other content', { headers: { 'content-length': '5', etag: '"0"' } }],
     ['that is not there any more', { status: 404 }],
-  ])('%s is reported without a look, as a look cannot tell whose it is', async (_, headObject) => {
+  ])('reports the object without inspecting it: %s', async (_, headObject) => {
     const { storage, cloud, onOrphan } = await startScripted({
       postObject: { status: 500 },
       headObject,
@@ -96,8 +96,8 @@ describe('an object that was at the path before', () => {
   });
 });
 
-describe('an upload whose server cannot be reached', () => {
-  it('is not followed by a search for what it left', async () => {
+describe('an upload to an unreachable server', () => {
+  it('searches for no leftovers', async () => {
     const { storage, cloud, onOrphan } = await startScripted({
       uploadLink: { body: makeLink('http://127.0.0.1:1/cos/kept.txt') },
     });
@@ -110,8 +110,8 @@ describe('an upload whose server cannot be reached', () => {
   });
 });
 
-describe('an upload link without encryption', () => {
-  it('is refused before a credential is sent to it', async () => {
+describe('an upload link with http', () => {
+  it('is rejected before a credential is sent', async () => {
     const { storage } = await startScripted({
       uploadLink: { body: makeLink('http://192.0.2.1/cos/kept.txt') },
     });
@@ -121,7 +121,7 @@ describe('an upload link without encryption', () => {
   });
 });
 
-describe("COS's confirmation", () => {
+describe('the confirmation of COS', () => {
   const etag = `"${createHash('md5').update('x').digest('hex')}"`;
   const weak = `W/${etag}`;
   const json = { 'content-type': 'application/json; charset=utf-8' };
@@ -138,7 +138,7 @@ describe("COS's confirmation", () => {
       },
     ],
     ['a 204', { status: 204 }],
-  ])('is %s', async (_, postObject) => {
+  ])('is accepted: %s', async (_, postObject) => {
     const { storage } = await startScripted({ postObject });
     await expect(storage.upload('kept.txt', 'x')).resolves.toMatchObject({ size: 1 });
   });
@@ -170,7 +170,7 @@ describe("COS's confirmation", () => {
     ['XHTML', { status: 200, headers: { etag }, body: '<?xml version="1.0"?><html></html>' }],
     ['a redirect', { status: 302, headers: { location: '/elsewhere' } }],
     ['an empty 500', { status: 500 }],
-  ])('is not %s', async (_, postObject) => {
+  ])('is not accepted: %s', async (_, postObject) => {
     const { cloud, storage } = await startScripted({ postObject, headObject: { status: 404 } });
     await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({
       code: 'WX_CLOUD_UPLOAD_REJECTED',
@@ -180,7 +180,7 @@ describe("COS's confirmation", () => {
   });
 });
 
-describe('a refusal of a form that may pass', () => {
+describe('a transient rejection of a form', () => {
   const document = (code: string): string =>
     `<Error><Code>${code}</Code><Message>m</Message></Error>`;
 
@@ -191,27 +191,27 @@ describe('a refusal of a form that may pass', () => {
     ['409 OperationAborted', { status: 409, body: document('OperationAborted') }],
     ['400 RequestTimeout', { status: 400, body: document('RequestTimeout') }],
     ['403 SlowDown', { status: 403, body: document('SlowDown') }],
-  ])('is repeated: %s', async (_, postObject) => {
+  ])('is retried: %s', async (_, postObject) => {
     const { storage, cloud } = await startScripted({ postObject, headObject: { status: 404 } });
     await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({ retryable: true });
     expect(cloud.requests.filter(request => request === 'POST /cos/kept.txt')).toHaveLength(3);
   });
 });
 
-describe('a refusal for good', () => {
+describe('a permanent rejection of a form', () => {
   it.each<[string, CloudScript['postObject'] & object]>([
     ['501', { status: 501 }],
     ['409', { status: 409, body: '<Error><Code>PathConflict</Code></Error>' }],
     ["a gateway's 403", { status: 403, body: 'blocked' }],
-  ])('is not repeated: %s', async (_, postObject) => {
+  ])('is not retried: %s', async (_, postObject) => {
     const { storage, cloud } = await startScripted({ postObject, headObject: { status: 404 } });
     await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({ retryable: false });
     expect(cloud.requests.filter(request => request === 'POST /cos/kept.txt')).toHaveLength(1);
   });
 });
 
-describe('a token endpoint that keeps failing', () => {
-  it('is asked as often as one operation may try, not as often again for every try', async () => {
+describe('a failing token endpoint', () => {
+  it('is called once per try of an operation', async () => {
     const { storage, emulator } = await startEmulated();
     emulator.faults.add({
       operation: 'stable-token',
@@ -224,8 +224,8 @@ describe('a token endpoint that keeps failing', () => {
   });
 });
 
-describe('a download', () => {
-  it('that nobody reads ends when its time is up', async () => {
+describe('an abandoned download', () => {
+  it('ends at its timeout without a reader', async () => {
     const { storage } = await startEmulated();
     const { fileId } = await storage.upload('a', Buffer.alloc(3_000_000));
     await withFakeTimeouts(async pass => {
@@ -236,7 +236,7 @@ describe('a download', () => {
     });
   });
 
-  it('into a file leaves nothing when the application closes in the middle of it', async () => {
+  it('leaves no file when the application closes during it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wx-cloud-close-'));
     closing.push(() => rm(folder, { recursive: true }));
     const { app, storage, emulator } = await startEmulated();
@@ -252,9 +252,9 @@ describe('a download', () => {
   });
 });
 
-describe('arguments', () => {
+describe('the arguments of the service', () => {
   it.each(['', 'image', 'image/', 'image/png\r\nx: y', 'image/png;a=\u0000'])(
-    'may not hold the content type %j',
+    'reject the content type %j',
     async contentType => {
       const { storage, emulator } = await startEmulated();
       await expect(storage.upload('a', 'x', { contentType })).rejects.toMatchObject({
@@ -264,14 +264,14 @@ describe('arguments', () => {
     },
   );
 
-  it.each([null, {}, 'now'])('may not hold the signal %j', async signal => {
+  it.each([null, {}, 'now'])('reject the signal %j', async signal => {
     const { storage } = await startEmulated();
     await expect(storage.upload('a', 'x', { signal: signal as never })).rejects.toMatchObject({
       code: 'WX_CLOUD_ARGUMENT_INVALID',
     });
   });
 
-  it.each([0, -1, 1.5, Number.NaN, 2 ** 31])('may not hold the time %d', async timeoutMs => {
+  it.each([0, -1, 1.5, Number.NaN, 2 ** 31])('reject the timeout %d', async timeoutMs => {
     const { storage } = await startEmulated();
     await expect(storage.upload('a', 'x', { timeoutMs })).rejects.toMatchObject({
       code: 'WX_CLOUD_ARGUMENT_INVALID',
@@ -279,8 +279,8 @@ describe('arguments', () => {
   });
 });
 
-describe('after the application has closed', () => {
-  it('there are no tokens any more', async () => {
+describe('WxAccessTokenProvider of a closed application', () => {
+  it('provides no tokens', async () => {
     const { app } = await startEmulated();
     const provider = app.get(WxAccessTokenProvider);
     await app.close();
@@ -290,8 +290,8 @@ describe('after the application has closed', () => {
   });
 });
 
-describe('an upload that is given up before there is a connection to the storage', () => {
-  it('ends at once, and nothing has to be removed', async () => {
+describe('an upload aborted while connecting', () => {
+  it('ends at once with nothing to delete', async () => {
     const caller = new AbortController();
     // Takes the connection, and says nothing to the beginning of TLS.
     const silent = createServer(socket => {
@@ -311,16 +311,16 @@ describe('an upload that is given up before there is a connection to the storage
   });
 });
 
-describe('verifyEtag', () => {
+describe('the option verifyEtag', () => {
   it.each([
     ['a body at hand', () => Buffer.from('content')],
     ['a stream', () => Readable.from([Buffer.from('content')])],
-  ])('takes %s whose ETag is right', async (_, make) => {
+  ])('accepts %s with a correct ETag', async (_, make) => {
     const { storage } = await startEmulated({ upload: { verifyEtag: true } });
     await expect(storage.upload('a', make())).resolves.toMatchObject({ size: 7 });
   });
 
-  it('refuses an object with other content', async () => {
+  it('rejects an object with other content', async () => {
     const cloud = await startScriptedCloud({
       postObject: { status: 204, headers: { etag: '"0"' } },
       headObject: { status: 404 },

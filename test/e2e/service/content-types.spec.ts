@@ -61,9 +61,9 @@ async function post(path: string, type: string, content = 'plain'): Promise<Resp
   return fetch(`${application.url}/${path}`, { method: 'POST', headers, body });
 }
 
-describe('a refused form', () => {
+describe('the Content-Type field after a rejected form', () => {
   it.each(['AccessDenied', 'SignatureDoesNotMatch', 'InvalidArgument'])(
-    'with %s costs the type of one file, not those of later ones',
+    'is left out for that file only with %s',
     async cosCode => {
       refuseForms(1, cosCode);
       const { storage } = application;
@@ -75,7 +75,7 @@ describe('a refused form', () => {
     },
   );
 
-  it('costs no type at all once a form with a type was taken', async () => {
+  it('is kept once a form with a type was accepted', async () => {
     const { storage } = application;
     await storage.upload('1.png', PNG);
     for (const path of ['2.png', '3.png', '4.png', '5.png']) {
@@ -85,7 +85,7 @@ describe('a refused form', () => {
     expect(new Set(types())).toEqual(new Set(['image/png']));
   });
 
-  it('that is refused for good is sent twice', async () => {
+  it('is left out in the second try only', async () => {
     refuseForms(Infinity);
     await expect(application.storage.upload('1.png', PNG)).rejects.toMatchObject({
       code: 'WX_CLOUD_UPLOAD_REJECTED',
@@ -94,7 +94,7 @@ describe('a refused form', () => {
     expect(forms()).toBe(2);
   });
 
-  it('at three paths, with those without a type taken, has later ones go without', async () => {
+  it('is left out for later files after rejections at three paths', async () => {
     const { storage } = application;
     for (const path of ['1.png', '2.png', '3.png']) {
       refuseForms(1);
@@ -107,7 +107,7 @@ describe('a refused form', () => {
     expect(Object.keys(fields)).not.toContain('Content-Type');
   });
 
-  it('again and again at one path has only itself go without', async () => {
+  it('is left out only for a path that is rejected again and again', async () => {
     const { storage } = application;
     for (let time = 0; time < 4; time += 1) {
       refuseForms(1);
@@ -117,19 +117,22 @@ describe('a refused form', () => {
   });
 });
 
-describe('a text that is no media type', () => {
-  it.each(BAD_TYPES)('is refused before any call when the application gives it: %j', async type => {
-    const { storage, emulator } = application;
-    const refused = { code: 'WX_CLOUD_ARGUMENT_INVALID' };
-    const options = { contentType: type };
-    await expect(storage.upload('a', 'x', options)).rejects.toMatchObject(refused);
-    await expect(storage.uploadFile('package.json', 'a', options)).rejects.toMatchObject(refused);
-    await expect(storage.createUploadForm('a', options)).rejects.toMatchObject(refused);
-    expect(emulator.journal).toEqual([]);
-  });
+describe('an invalid media type', () => {
+  it.each(BAD_TYPES)(
+    'is rejected before any call when the application gives it: %j',
+    async type => {
+      const { storage, emulator } = application;
+      const refused = { code: 'WX_CLOUD_ARGUMENT_INVALID' };
+      const options = { contentType: type };
+      await expect(storage.upload('a', 'x', options)).rejects.toMatchObject(refused);
+      await expect(storage.uploadFile('package.json', 'a', options)).rejects.toMatchObject(refused);
+      await expect(storage.createUploadForm('a', options)).rejects.toMatchObject(refused);
+      expect(emulator.journal).toEqual([]);
+    },
+  );
 
   it.each(['image/png;,text/html', 'image', 'image/a b'])(
-    'of a Blob is no type: %j',
+    'of a Blob is ignored: %j',
     async type => {
       const stored = await application.storage.upload('a', new Blob(['text'], { type }));
       expect(stored.contentType).toBe(OCTETS);
@@ -137,7 +140,7 @@ describe('a text that is no media type', () => {
     },
   );
 
-  it('of a Blob that a handler returns is no type', async () => {
+  it('of a Blob that a handler returns is ignored', async () => {
     const response = await fetch(`${application.url}/reply`, { method: 'POST' });
     expect(await response.json()).toMatchObject({ contentType: OCTETS });
   });
@@ -147,7 +150,7 @@ describe('a text that is no media type', () => {
     ...['image/png;,text/html', 'image/png; a=1; a=2', 'image/', 'image/\u00e9'].map(
       (content): [string, string, string] => [`the text ${content}`, 'text/plain', content],
     ),
-  ])('that detectContentType takes from a form is no type: %s', async (_, type, content) => {
+  ])('that detectContentType reads from a form is ignored: %s', async (_, type, content) => {
     expect((await post('any', type, content)).status).toBe(201);
     expect((await post('any', 'image/x-own')).status).toBe(201);
     expect((await post('images', type, content)).status).toBe(415);
@@ -159,7 +162,7 @@ describe('a text that is no media type', () => {
     ['a wrong text', 'image/\u00e9'],
     ['a number', 7],
     ['null', null],
-  ])('that detectContentType gives for a confirmed file is no type: %s', async (_, type) => {
+  ])('that detectContentType returns for a confirmed file is ignored: %s', async (_, type) => {
     const { storage } = application;
     const { fileId } = await storage.upload('a', 'text');
     const detect = (): string => type as string;

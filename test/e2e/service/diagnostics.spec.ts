@@ -23,7 +23,7 @@ const eventsOf = (name: string): unknown[] =>
   events.filter(([channel]) => channel === `wx-cloud-storage:${name}`).map(([, event]) => event);
 
 describe('the diagnostics channels', () => {
-  it('tell of requests, tokens and uploads, and how long they took', async () => {
+  it('publish requests, tokens and uploads with their duration', async () => {
     const { storage, emulator } = application;
     await storage.upload('a/b.bin', Buffer.alloc(1_000));
 
@@ -39,7 +39,7 @@ describe('the diagnostics channels', () => {
     ]);
   });
 
-  it('tell of failures with their codes', async () => {
+  it('publish failures with their codes', async () => {
     const { storage, emulator } = application;
     emulator.faults.add({
       operation: 'post-object',
@@ -56,7 +56,7 @@ describe('the diagnostics channels', () => {
     });
   });
 
-  it('tell of a token that could not be had', async () => {
+  it('publish a failed token fetch', async () => {
     application.emulator.misconfigure('wrong-secret');
     await expect(application.storage.upload('a', 'b')).rejects.toMatchObject({ errcode: 40125 });
     expect(eventsOf('token')).toMatchObject([

@@ -27,8 +27,8 @@ const paths = () => application.emulator.objects.map(({ cloudPath }) => cloudPat
 const flip = (text: string): string => text.slice(0, -1) + (text.endsWith('A') ? 'B' : 'A');
 const operations = () => application.emulator.journal.map(({ operation }) => operation);
 
-describe('a form', () => {
-  it('has the fields of the protocol in their order, and nothing of the file', async () => {
+describe('createUploadForm', () => {
+  it('returns the fields of the protocol in order, without the file', async () => {
     const form = await application.storage.createUploadForm('direct/a.png');
     expect(Object.keys(form.fields)).toEqual([
       'key',
@@ -41,14 +41,14 @@ describe('a form', () => {
     expect(paths()).toEqual([]);
   });
 
-  it('says until when it is good', async () => {
+  it('returns the expiry of the form', async () => {
     const before = Math.floor(Date.now() / 1_000) * 1_000;
     const { expiresAt, fields } = await application.storage.createUploadForm('a');
     expect(fields['Signature']).toMatch(new RegExp(`;${expiresAt.getTime() / 1_000}&`));
     expect(expiresAt.getTime() - before).toBeGreaterThanOrEqual(899_000);
   });
 
-  it.each([[''], ['photos/']])('below %j has a path that nobody can guess', async prefix => {
+  it.each([[''], ['photos/']])('generates an unguessable path below %j', async prefix => {
     const forms = [
       await application.storage.createUploadForm(prefix, { extension: 'png' }),
       await application.storage.createUploadForm(prefix, { extension: 'png' }),
@@ -59,11 +59,11 @@ describe('a form', () => {
     expect(forms.map(({ cloudPath }) => cloudPath)).toEqual(keys);
   });
 
-  it('without an argument is made for a path at random', async () => {
+  it('generates a random path without an argument', async () => {
     expect((await application.storage.createUploadForm()).cloudPath).toMatch(/^\d{4}\//);
   });
 
-  it('stores what a client posts with it, with the type that it fixes', async () => {
+  it('lets a client store a file with the fixed type', async () => {
     const form = await application.storage.createUploadForm('a/', { contentType: 'image/png' });
     expect(await post(form, PNG)).toBe(204);
     expect(application.emulator.objects).toMatchObject([
@@ -75,14 +75,14 @@ describe('a form', () => {
     ['/a', {}, 'WX_CLOUD_PATH_INVALID'],
     ['a/${filename}', {}, 'WX_CLOUD_PATH_INVALID'],
     ['a', { contentType: 'no type' }, 'WX_CLOUD_ARGUMENT_INVALID'],
-  ])('for %j with %j is refused before any call', async (path, options, code) => {
+  ])('rejects %j with %j before any call', async (path, options, code) => {
     await expect(application.storage.createUploadForm(path, options)).rejects.toMatchObject({
       code,
     });
     expect(operations()).toEqual([]);
   });
 
-  it('is asked for again when the cloud is busy', async () => {
+  it('retries when the cloud is busy', async () => {
     application.emulator.faults.add({
       operation: 'upload-link',
       effect: { kind: 'errcode', errcode: -1 },
@@ -103,8 +103,8 @@ async function upload(file: Uint8Array): Promise<string> {
   return (await uploadForm(file)).fileId;
 }
 
-describe('the confirmation of an upload', () => {
-  it('says what is there, by its first bytes, and reads no more than those', async () => {
+describe('confirmUpload', () => {
+  it('describes the file by its first bytes and reads no more', async () => {
     const file = pngOfSize(500_000);
     const fileId = await upload(file);
     expect(
@@ -122,7 +122,7 @@ describe('the confirmation of an upload', () => {
     expect(paths()).toHaveLength(1);
   });
 
-  it('holds where the storage ignores ranges', async () => {
+  it('works when the storage ignores ranges', async () => {
     const fileId = await upload(pngOfSize(500_000));
     application.emulator.faults.add({
       operation: 'get-object',
@@ -135,7 +135,7 @@ describe('the confirmation of an upload', () => {
   });
 
   it.each([[0], [1], [3], [4_099], [4_100], [4_101]])(
-    'holds for a file of %d bytes',
+    'works for a file of %d bytes',
     async size => {
       const fileId = await upload(Buffer.alloc(size, 1));
       expect(await application.storage.confirmUpload(fileId)).toMatchObject({
@@ -145,7 +145,7 @@ describe('the confirmation of an upload', () => {
     },
   );
 
-  it('asks the application for the type of a text', async () => {
+  it('asks detectContentType for the type of a text', async () => {
     const fileId = await upload(Buffer.from('a,b\n1,2\n'));
     const options = { contentTypes: ['text/csv'], detectContentType: () => 'text/csv' };
     expect(await application.storage.confirmUpload(fileId, options)).toMatchObject({
@@ -153,14 +153,14 @@ describe('the confirmation of an upload', () => {
     });
   });
 
-  it('of a file that never came is a 404', async () => {
+  it('rejects a missing file with a not-found error', async () => {
     const { fileId } = await application.storage.createUploadForm('never');
     await expect(application.storage.confirmUpload(fileId)).rejects.toMatchObject({
       code: 'WX_CLOUD_FILE_NOT_FOUND',
     });
   });
 
-  it('that fails for another reason removes nothing', async () => {
+  it('deletes nothing when it fails for another reason', async () => {
     const fileId = await upload(PNG);
     application.emulator.faults.add({
       operation: 'get-object',
@@ -179,7 +179,7 @@ describe('the confirmation of an upload', () => {
     expect(paths()).toHaveLength(2);
   });
 
-  it.each([['image/*'], [[7]], [null]])('refuses %j as a list of types', async contentTypes => {
+  it.each([['image/*'], [[7]], [null]])('rejects %j as a list of types', async contentTypes => {
     const fileId = await upload(PNG);
     const options = { contentTypes } as never;
     await expect(application.storage.confirmUpload(fileId, options)).rejects.toMatchObject({
@@ -189,11 +189,11 @@ describe('the confirmation of an upload', () => {
   });
 });
 
-describe('a file that breaks a rule', () => {
+describe('confirmUpload of a file that breaks a rule', () => {
   const TOO_LARGE = { code: 'WX_CLOUD_FILE_TOO_LARGE', limitBytes: 1_000 };
   const SMALL = { maxBytes: 1_000 };
 
-  it('is deleted with the ticket of its form', async () => {
+  it('deletes it with the ticket of its form', async () => {
     const { fileId, ticket } = await uploadForm(pngOfSize(1_001));
     await expect(
       application.storage.confirmUpload(fileId, { ...SMALL, ticket }),
@@ -201,7 +201,7 @@ describe('a file that breaks a rule', () => {
     expect(paths()).toEqual([]);
   });
 
-  it('is deleted for its type, whatever its name and claimed type are', async () => {
+  it('deletes it for its type, whatever its name and claimed type', async () => {
     const form = await application.storage.createUploadForm('a.png', { contentType: 'image/png' });
     await post(form, Buffer.from('<script>alert(1)</script>'));
     const { fileId, ticket } = form;
@@ -218,7 +218,7 @@ describe('a file that breaks a rule', () => {
     ['text/html', Buffer.from('<script>'), 'stored as text/html'],
     ['application/pdf', PNG, 'stored as application/pdf'],
     ['image/png', GIF, 'stored as image/png'],
-  ])('is deleted when a client has it stored as %s', async (type, file, said) => {
+  ])('deletes it when the client stores it as %s', async (type, file, said) => {
     const form = await application.storage.createUploadForm('a/', { contentType: 'image/png' });
     const { ticket, fileId, fields } = form;
     expect(await post({ ...form, fields: { ...fields, 'Content-Type': type } }, file)).toBe(204);
@@ -236,19 +236,16 @@ describe('a file that breaks a rule', () => {
     ['text/csv', Buffer.from('a,b'), undefined],
     ['text/html', Buffer.from('<p>'), () => 'text/html'],
     ['text/plain', Buffer.from('a,b'), () => 'text/csv'],
-  ])(
-    'is not one that fits the type it is stored with: %s',
-    async (type, file, detectContentType) => {
-      const form = await application.storage.createUploadForm('a/', { contentType: 'image/png' });
-      const fields = { ...form.fields, 'Content-Type': type };
-      expect(await post({ ...form, fields }, file)).toBe(204);
-      const { ticket, fileId } = form;
-      const confirming = application.storage.confirmUpload(fileId, { ticket, detectContentType });
-      await expect(confirming).resolves.toMatchObject({ fileId });
-    },
-  );
+  ])('accepts a file that fits its stored type: %s', async (type, file, detectContentType) => {
+    const form = await application.storage.createUploadForm('a/', { contentType: 'image/png' });
+    const fields = { ...form.fields, 'Content-Type': type };
+    expect(await post({ ...form, fields }, file)).toBe(204);
+    const { ticket, fileId } = form;
+    const confirming = application.storage.confirmUpload(fileId, { ticket, detectContentType });
+    await expect(confirming).resolves.toMatchObject({ fileId });
+  });
 
-  it('is refused without a ticket, and stays', async () => {
+  it('rejects it without a ticket and keeps it', async () => {
     const { fileId } = await application.storage.upload('users/2/contract.pdf', '%PDF-1.7\n');
     await expect(
       application.storage.confirmUpload(fileId, { contentTypes: ['image/*'] }),
@@ -266,7 +263,7 @@ describe('a file that breaks a rule', () => {
     ['of nothing', async () => ''],
     ['that is no text', async () => ({ length: 60 })],
     ['that is null', async () => null],
-  ])('stays when its ticket is one %s, whatever it is', async (_, toTicket) => {
+  ])('keeps it with a ticket %s', async (_, toTicket) => {
     for (const file of [PNG, pngOfSize(1_001)]) {
       const { fileId, ticket: own } = await uploadForm(file);
       const ticket = (await toTicket(String(own))) as never;
@@ -279,7 +276,7 @@ describe('a file that breaks a rule', () => {
     }
   });
 
-  it('stays when its ticket is too old, which then counts as none', async () => {
+  it('keeps it with an expired ticket', async () => {
     const { fileId, ticket, expiresAt } = await uploadForm(pngOfSize(1_001));
     const clock = jest.spyOn(Date, 'now').mockReturnValue(expiresAt.getTime() + 900_000);
     await expect(
@@ -292,7 +289,7 @@ describe('a file that breaks a rule', () => {
     expect(paths()).toHaveLength(1);
   });
 
-  it('is deleted until a quarter of an hour after the end of its form', async () => {
+  it('deletes it until 15 minutes after the form expires', async () => {
     const { fileId, ticket, expiresAt } = await uploadForm(pngOfSize(1_001));
     const clock = jest.spyOn(Date, 'now').mockReturnValue(expiresAt.getTime() + 899_000);
     await expect(
@@ -305,7 +302,7 @@ describe('a file that breaks a rule', () => {
   it.each([
     ['with its ticket', (ticket: string | undefined) => ({ ticket })],
     ['without one', () => ({})],
-  ])('stays when it was confirmed before, %s', async (_, optionsWith) => {
+  ])('keeps it when it was confirmed before, %s', async (_, optionsWith) => {
     const form = await uploadForm(PNG);
     const { fileId, ticket } = form;
     await application.storage.confirmUpload(fileId, optionsWith(ticket));
@@ -317,7 +314,7 @@ describe('a file that breaks a rule', () => {
   });
 
   it.each([[[SMALL, {}]], [[{}, SMALL]], [[SMALL, SMALL, {}, SMALL]]])(
-    'is never both confirmed and deleted, by calls at the same time: %j',
+    'never both confirms and deletes a file in concurrent calls: %j',
     async rules => {
       const { fileId, ticket } = await uploadForm(pngOfSize(1_001));
       const calls = rules.map(rule =>
@@ -329,7 +326,7 @@ describe('a file that breaks a rule', () => {
     },
   );
 
-  it('is reported when it cannot be removed', async () => {
+  it('reports it when it cannot be deleted', async () => {
     const { fileId, ticket } = await uploadForm(PNG);
     application.emulator.faults.add({
       operation: 'delete-files',

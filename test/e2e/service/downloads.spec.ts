@@ -91,14 +91,14 @@ class Gate {
   }
 }
 
-describe('a broken connection', () => {
-  it.each([0, 1, 5, 9])('after %d tenths is not seen by the reader', async tenths => {
+describe('downloadStream over a broken connection', () => {
+  it.each([0, 1, 5, 9])('resumes after %d tenths', async tenths => {
     fault(cutAfter(tenths * TENTH + 1));
     expect((await read()).equals(content)).toBe(true);
     expect(statuses()).toEqual([200, 206]);
   });
 
-  it('after every tenth is not seen by the reader, and asks for no byte twice', async () => {
+  it('resumes after every tenth and requests no byte twice', async () => {
     fault(cutAfter(TENTH), { times: 9 });
     let readBytes = 0;
     // By how much each request begins behind what was read before it.
@@ -110,8 +110,8 @@ describe('a broken connection', () => {
       }
     };
     subscribe('undici:client:sendHeaders', onHeaders);
-    for await (const piece of (await application.storage.download(fileId)).body) {
-      readBytes += (piece as Buffer).byteLength;
+    for await (const chunk of (await application.storage.download(fileId)).body) {
+      readBytes += (chunk as Buffer).byteLength;
     }
     unsubscribe('undici:client:sendHeaders', onHeaders);
 
@@ -121,7 +121,7 @@ describe('a broken connection', () => {
     expect(statuses()).toEqual([200, ...Array.from({ length: 9 }, () => 206)]);
   });
 
-  it('is resumed through errors, expired links and refused connections', async () => {
+  it('resumes through errors, expired links and refused connections', async () => {
     fault(cutAfter(TENTH));
     fault({ kind: 'status', status: 503 }, { after: 1 });
     fault(cutAfter(0), { after: 2 });
@@ -132,7 +132,7 @@ describe('a broken connection', () => {
     expect((await read()).equals(content)).toBe(true);
   });
 
-  it('that stalls is left for another one', async () => {
+  it('replaces a stalled connection', async () => {
     const impatient = await startApplication({ options: { timeouts: { idleMs: 700 } } });
     const stored = await impatient.storage.upload('small.txt', small);
     const effect = { kind: 'trickle', bytesPerSecond: 1 } as const;
@@ -141,25 +141,25 @@ describe('a broken connection', () => {
     await impatient.close();
   });
 
-  it('is resumed where the storage ignores ranges', async () => {
+  it('resumes when the storage ignores ranges', async () => {
     fault(cutAfter(TENTH));
     fault({ kind: 'ignore-range' }, { after: 1 });
     expect((await read()).equals(content)).toBe(true);
     expect(statuses()).toEqual([200, 200]);
   });
 
-  it('is resumed within a part', async () => {
+  it('resumes within a range', async () => {
     fault(cutAfter(TENTH));
     const range = { start: 5, end: 3 * TENTH };
     expect((await read({ range })).equals(content.subarray(5, 3 * TENTH + 1))).toBe(true);
     expect(statuses()).toEqual([206, 206]);
   });
 
-  it('again and again without progress ends in an error, never short', async () => {
+  it('fails without progress and never ends early', async () => {
     fault(cutAfter(100), { times: Infinity });
     const { body, size } = await application.storage.download(fileId);
     let seen = 0;
-    body.on('data', (piece: Buffer) => (seen += piece.byteLength));
+    body.on('data', (chunk: Buffer) => (seen += chunk.byteLength));
     await expect(
       new Promise((resolve, reject) => body.on('error', reject).on('end', resolve)),
     ).rejects.toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
@@ -170,7 +170,7 @@ describe('a broken connection', () => {
   it.each<[string, (storage: WxCloudStorageService, fileId: string) => Promise<unknown>, RegExp]>([
     ['replaced', storage => storage.upload('large.bin', randomBytes(10 * TENTH)), /replaced/],
     ['deleted', (storage, id) => storage.delete(id), /no file|gone/],
-  ])('of a file that was %s meanwhile ends in an error', async (_, change, message) => {
+  ])('fails when the file was %s meanwhile', async (_, change, message) => {
     const gate = new Gate(/^\/tcb\/batchdownloadfile/);
     const gated = await startApplication({ options: { dispatcher: gate } });
     const { storage, emulator, close } = gated;
@@ -188,7 +188,7 @@ describe('a broken connection', () => {
     await close();
   });
 
-  it('is not resumed where retries are off', async () => {
+  it('does not resume with one attempt', async () => {
     const other = await startApplication({ options: { retry: { attempts: 1 } } });
     const stored = await other.storage.upload('a', content);
     other.emulator.faults.add({ operation: 'get-object', effect: cutAfter(TENTH) });
@@ -199,8 +199,8 @@ describe('a broken connection', () => {
   });
 });
 
-describe('a download', () => {
-  it('gives size, type, ETag and time', async () => {
+describe('downloadStream', () => {
+  it('returns size, type, ETag and time', async () => {
     const { body, ...rest } = await application.storage.download(smallId);
     body.destroy();
     expect(rest).toEqual({
@@ -213,12 +213,12 @@ describe('a download', () => {
     });
   });
 
-  it('of an empty file ends at once', async () => {
+  it('ends at once for an empty file', async () => {
     const { fileId: emptyId } = await application.storage.upload('empty', '');
     expect(await read({}, emptyId)).toHaveLength(0);
   });
 
-  it('renews a link that is refused as expired, once, also where retries are off', async () => {
+  it('renews a link rejected as expired once, even with one attempt', async () => {
     const other = await startApplication({ options: { retry: { attempts: 1 } } });
     const stored = await other.storage.upload('a', small);
     const effect = {
@@ -236,16 +236,16 @@ describe('a download', () => {
     await other.close();
   });
 
-  it('lets go of its connection when its reader goes away', async () => {
+  it('releases its connection when the reader leaves', async () => {
     const { body } = await application.storage.download(fileId);
-    for await (const piece of body) {
-      expect(piece).toBeDefined();
+    for await (const chunk of body) {
+      expect(chunk).toBeDefined();
       break;
     }
     await givenUp();
   });
 
-  it('reads no further ahead than a slow reader needs', async () => {
+  it('does not read ahead of a slow reader', async () => {
     const { body } = await application.storage.download(fileId);
     await body.iterator({ destroyOnReturn: false }).next();
     await new Promise(resolve => setTimeout(resolve, 100));
@@ -253,7 +253,7 @@ describe('a download', () => {
     body.destroy();
   });
 
-  it('ends when its signal is aborted in mid-file', async () => {
+  it('fails when its signal is aborted in the middle of the file', async () => {
     fault({ kind: 'trickle', bytesPerSecond: 100_000 });
     const controller = new AbortController();
     const { body } = await application.storage.download(fileId, { signal: controller.signal });
@@ -262,7 +262,7 @@ describe('a download', () => {
     await givenUp();
   });
 
-  it('that nobody reads does not end the process when its time is up', async () => {
+  it('causes no uncaught error at its timeout without a reader', async () => {
     await withFakeTimeouts(async pass => {
       const { body } = await application.storage.download(fileId, { timeoutMs: 60_000 });
       pass(60_000);
@@ -272,7 +272,7 @@ describe('a download', () => {
     await givenUp();
   });
 
-  it('ends when its time is up in mid-file', async () => {
+  it('fails at its timeout in the middle of the file', async () => {
     fault({ kind: 'trickle', bytesPerSecond: 100_000 });
     await withFakeTimeouts(async pass => {
       const { body } = await application.storage.download(fileId, { timeoutMs: 60_000 });
@@ -284,7 +284,7 @@ describe('a download', () => {
   });
 });
 
-describe('a part', () => {
+describe('the option range', () => {
   it.each<[NonNullable<WxCloudDownloadOptions['range']>, string, number]>([
     [{ start: 0 }, '0123456789', 200],
     [{}, '0123456789', 200],
@@ -293,7 +293,7 @@ describe('a part', () => {
     [{ start: 3, end: 3 }, '3', 206],
     [{ start: 3, end: 5 }, '345', 206],
     [{ start: 9, end: 100 }, '9', 206],
-  ])('%j is %s', async (range, expected, status) => {
+  ])('for %j returns %s', async (range, expected, status) => {
     const { body, size, start, totalSize } = await application.storage.download(smallId, { range });
     expect((await buffer(body)).toString()).toBe(expected);
     expect([size, totalSize]).toEqual([expected.length, 10]);
@@ -301,7 +301,7 @@ describe('a part', () => {
     expect(statuses()).toEqual([status]);
   });
 
-  it('is cut out where the storage gives the whole file', async () => {
+  it('is applied when the storage returns the whole file', async () => {
     fault({ kind: 'ignore-range' });
     expect((await read({ range: { start: 3, end: 5 } }, smallId)).toString()).toBe('345');
     fault({ kind: 'ignore-range' });
@@ -310,19 +310,22 @@ describe('a part', () => {
     await givenUp();
   });
 
-  it.each([[{ start: 10 }], [{ start: 11, end: 12 }]])('%j is none of the file', async range => {
-    await expect(read({ range }, smallId)).rejects.toMatchObject({
-      code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
-      retryable: false,
-    });
-    fault({ kind: 'ignore-range' });
-    await expect(read({ range }, smallId)).rejects.toMatchObject({
-      code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
-    });
-  });
+  it.each([[{ start: 10 }], [{ start: 11, end: 12 }]])(
+    'rejects %j outside the file',
+    async range => {
+      await expect(read({ range }, smallId)).rejects.toMatchObject({
+        code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
+        retryable: false,
+      });
+      fault({ kind: 'ignore-range' });
+      await expect(read({ range }, smallId)).rejects.toMatchObject({
+        code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
+      });
+    },
+  );
 
   it.each([{ start: -1 }, { start: 1.5 }, { start: 3, end: 2 }, { end: Number.NaN }])(
-    '%j is no part, and makes no call',
+    'rejects the invalid %j before any call',
     async range => {
       const calls = application.emulator.journal.length;
       await expect(read({ range })).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
@@ -331,8 +334,8 @@ describe('a part', () => {
   );
 });
 
-describe('the ETag', () => {
-  it('is compared on request', async () => {
+describe('the option verifyEtag', () => {
+  it('compares the ETag', async () => {
     expect((await read({ verifyEtag: true })).equals(content)).toBe(true);
     fault({ kind: 'wrong-etag' });
     await expect(read({ verifyEtag: true })).rejects.toMatchObject({
@@ -343,20 +346,20 @@ describe('the ETag', () => {
     expect((await read()).equals(content)).toBe(true);
   });
 
-  it('is compared over all connections of a download', async () => {
+  it('compares it over all connections of a download', async () => {
     fault(cutAfter(TENTH));
     expect((await read({ verifyEtag: true })).equals(content)).toBe(true);
   });
 
-  it('of a part cannot be compared', async () => {
+  it('cannot be used with a range', async () => {
     await expect(read({ verifyEtag: true, range: { start: 1 } })).rejects.toMatchObject({
       code: 'WX_CLOUD_ARGUMENT_INVALID',
     });
   });
 });
 
-describe('a download into memory', () => {
-  it('of more than maxBytes is refused before it is read', async () => {
+describe('downloadBuffer', () => {
+  it('rejects more than maxBytes before it reads', async () => {
     await expect(
       application.storage.downloadBuffer(fileId, { maxBytes: content.byteLength - 1 }),
     ).rejects.toMatchObject({ code: 'WX_CLOUD_FILE_TOO_LARGE' });
@@ -365,7 +368,7 @@ describe('a download into memory', () => {
     expect(sent).toBeLessThan(content.byteLength / 2);
   });
 
-  it('takes a part that is small enough', async () => {
+  it('accepts a range below maxBytes', async () => {
     const part = await application.storage.downloadBuffer(fileId, {
       maxBytes: 3,
       range: { start: 0, end: 2 },
@@ -374,17 +377,17 @@ describe('a download into memory', () => {
   });
 });
 
-describe('a download into a file', () => {
+describe('downloadToFile', () => {
   const target = () => join(folder, 'target.bin');
 
-  it('is whole after a broken connection, and verified', async () => {
+  it('writes the complete, verified file over a broken connection', async () => {
     fault(cutAfter(TENTH));
     await application.storage.downloadToFile(fileId, target(), { verifyEtag: true });
     expect((await readFile(target())).equals(content)).toBe(true);
     expect(await readdir(folder)).toEqual(['target.bin']);
   });
 
-  it('that fails leaves what was there, and nothing else', async () => {
+  it('keeps the earlier file and nothing else on failure', async () => {
     await writeFile(target(), 'before');
     fault({ kind: 'wrong-etag' });
     await expect(
@@ -395,8 +398,8 @@ describe('a download into a file', () => {
   });
 });
 
-describe('progress', () => {
-  it('is reported from the first piece to the last, without going back', async () => {
+describe('onProgress of a download', () => {
+  it('reports from the first chunk to the last, never backwards', async () => {
     const seen: WxCloudTransferProgress[] = [];
     fault(cutAfter(TENTH));
     await read({ onProgress: progress => seen.push(progress) });
@@ -406,13 +409,13 @@ describe('progress', () => {
     expect(seen.length).toBeGreaterThan(20);
   });
 
-  it('of a part counts the part', async () => {
+  it('counts the bytes of a range', async () => {
     const onProgress = jest.fn();
     await read({ range: { start: 4, end: 5 }, onProgress }, smallId);
     expect(onProgress.mock.calls).toEqual([[{ transferredBytes: 2, totalBytes: 2 }]]);
   });
 
-  it('may fail without harm', async () => {
+  it('may throw without an effect', async () => {
     const onProgress = (): never => {
       throw new Error('a bug in the progress bar');
     };

@@ -7,7 +7,7 @@ import {
   makeLink,
   startScriptedCloud,
   type CloudScript,
-  type ScriptedAnswer,
+  type ScriptedResponse,
 } from '../../support/scripted-cloud.js';
 
 const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
@@ -37,7 +37,7 @@ const typed = (type: string, headers: Readonly<Record<string, string>> = {}) => 
 });
 
 describe('a page with 200 in place of an object', () => {
-  it.each<[string, ScriptedAnswer]>([
+  it.each<[string, ScriptedResponse]>([
     ['HTML', { headers: typed('text/html; charset=utf-8'), body: '<p>logi' }],
     ['JSON', { headers: typed('application/json'), body: '{"a":1}' }],
     ['JSON of a problem', { headers: typed('application/problem+json'), body: '{"a":1}' }],
@@ -45,8 +45,8 @@ describe('a page with 200 in place of an object', () => {
       "JSON with a framework's weak ETag",
       { headers: typed('application/json', { etag: 'W/"7-aa"' }), body: '{"a":1}' },
     ],
-  ])('is no file: %s', async (_, answer) => {
-    const { storage, cloud } = await start({ getObject: answer, headObject: answer });
+  ])('is not a file: %s', async (_, response) => {
+    const { storage, cloud } = await start({ getObject: response, headObject: response });
 
     await expect(storage.downloadBuffer(FILE_ID)).rejects.toMatchObject(MALFORMED);
     await expect(storage.confirmUpload(FILE_ID)).rejects.toMatchObject(MALFORMED);
@@ -57,7 +57,7 @@ describe('a page with 200 in place of an object', () => {
     expect(cloud.requests).not.toContain('POST /tcb/batchdeletefile');
   });
 
-  it.each<[string, ScriptedAnswer]>([
+  it.each<[string, ScriptedResponse]>([
     ['a stored page', { headers: typed('text/html', { etag: '"0123"' }), body: '<p>hell' }],
     [
       'stored JSON whose storage names no ETag',
@@ -67,15 +67,15 @@ describe('a page with 200 in place of an object', () => {
       },
     ],
     ['a picture without an ETag', { headers: typed('image/png'), body: '1234567' }],
-  ])('differs from %s', async (_, answer) => {
-    const { storage } = await start({ getObject: answer, headObject: answer });
+  ])('differs from %s', async (_, response) => {
+    const { storage } = await start({ getObject: response, headObject: response });
 
     expect((await storage.downloadBuffer(FILE_ID)).byteLength).toBe(7);
     expect(await storage.exists(FILE_ID)).toBe(true);
   });
 });
 
-describe('a link for another path than was asked for', () => {
+describe('an upload link for another path', () => {
   it.each<[string, (storage: WxCloudStorageService) => Promise<unknown>]>([
     ['upload', storage => storage.upload('mine.txt', 'x')],
     ['createUploadForm', storage => storage.createUploadForm('mine.txt')],
@@ -90,7 +90,7 @@ describe('a link for another path than was asked for', () => {
   it.each([
     ['environment', 'cloud://another.7363-scripted-1300000000/kept.txt'],
     ['bucket', 'cloud://scripted.another/kept.txt'],
-  ])('nor one for another %s', async (_, file_id) => {
+  ])('is used by no call for another %s', async (_, file_id) => {
     const uploadLink = { body: { ...makeLink('https://127.0.0.1:1/kept.txt'), file_id } };
     const { storage, cloud } = await start({ uploadLink }, { bucket: '7363-scripted-1300000000' });
     await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({

@@ -26,8 +26,8 @@ const count = (operation: string): number =>
   calls().filter(entry => entry.operation === operation).length;
 const read = async (url: string): Promise<string> => (await fetch(url)).text();
 
-describe('links that are asked for at the same time', () => {
-  it('take one call for 50 files', async () => {
+describe('concurrent getDownloadUrl calls', () => {
+  it('send one request for 50 files', async () => {
     const { storage } = application;
     const links = await Promise.all(fileIds.slice(0, 50).map(id => storage.getDownloadUrl(id)));
     expect(count('download-links')).toBe(1);
@@ -38,7 +38,7 @@ describe('links that are asked for at the same time', () => {
     ]);
   });
 
-  it('take 20 calls for 1,000 files, and each file has its own outcome', async () => {
+  it('send 20 requests for 1,000 files, each with its own outcome', async () => {
     const { storage } = application;
     const wanted = [...fileIds, ...foreign(940)];
     const settled = await Promise.allSettled(wanted.map(id => storage.getDownloadUrl(id)));
@@ -49,7 +49,7 @@ describe('links that are asked for at the same time', () => {
     ]);
   });
 
-  it('share calls between lists and single files, and ask once for the same file', async () => {
+  it('share requests of lists and single files, and request each file once', async () => {
     const { storage } = application;
     const [list, single] = await Promise.all([
       storage.getDownloadUrls(fileIds.slice(0, 30)),
@@ -59,7 +59,7 @@ describe('links that are asked for at the same time', () => {
     expect(list[3]).toMatchObject({ ok: true, url: single });
   });
 
-  it('may have different lives in one call', async () => {
+  it('may have different lives in one request', async () => {
     const { storage } = application;
     await Promise.all([
       storage.getDownloadUrl(fileIdAt(0), { maxAgeSeconds: 60 }),
@@ -68,7 +68,7 @@ describe('links that are asked for at the same time', () => {
     expect(count('download-links')).toBe(1);
   });
 
-  it('cost three calls at most when every file makes the call fail', async () => {
+  it('send three requests at most when every file makes the request fail', async () => {
     const { storage, emulator } = application;
     emulator.faults.add({
       operation: 'download-links',
@@ -80,7 +80,7 @@ describe('links that are asked for at the same time', () => {
     expect(count('download-links')).toBe(3);
   });
 
-  it('are given up by one caller without harm to the other', async () => {
+  it('continue for one caller when another aborts', async () => {
     const { storage, emulator } = application;
     emulator.faults.add({
       operation: 'download-links',
@@ -102,8 +102,8 @@ describe('links that are asked for at the same time', () => {
   });
 });
 
-describe('a link', () => {
-  it('is handed out again', async () => {
+describe('getDownloadUrl', () => {
+  it('returns a cached link', async () => {
     const { storage } = application;
     const first = await storage.getDownloadUrls(fileIds);
     expect(await storage.getDownloadUrls(fileIds)).toEqual(first);
@@ -113,7 +113,7 @@ describe('a link', () => {
   it.each([
     ['deleted', async (fileId: string) => application.storage.delete(fileId)],
     ['replaced', async () => application.storage.upload('files/0', 'other content')],
-  ])('is asked for again once its file was %s', async (_, change) => {
+  ])('requests a new link once the file was %s', async (_, change) => {
     const fileId = fileIdAt(0);
     await application.storage.getDownloadUrl(fileId);
     await change(fileId);
@@ -121,14 +121,14 @@ describe('a link', () => {
     expect(count('download-links')).toBe(2);
   });
 
-  it('of another life is asked for', async () => {
+  it('requests a new link for another life', async () => {
     const fileId = fileIdAt(0);
     await application.storage.getDownloadUrl(fileId, { maxAgeSeconds: 60 });
     await application.storage.getDownloadUrl(fileId, { maxAgeSeconds: 61 });
     expect(count('download-links')).toBe(2);
   });
 
-  it('that could not be had is asked for again', async () => {
+  it('does not cache a failure', async () => {
     const { storage } = application;
     const absent = `${fileIdAt(0)}-absent`;
     await expect(storage.getDownloadUrl(absent)).rejects.toThrow('There is no file');
@@ -136,7 +136,7 @@ describe('a link', () => {
     expect(await read(await storage.getDownloadUrl(absent))).toBe('here now');
   });
 
-  it('is asked for every time where the option is off', async () => {
+  it('requests a link every time without the cache', async () => {
     const other = await startApplication({ options: { links: { cache: false } } });
     const { fileId } = await other.storage.upload('a', 'x');
     await other.storage.getDownloadUrl(fileId);
@@ -147,8 +147,8 @@ describe('a link', () => {
   });
 });
 
-describe('deletions at the same time', () => {
-  it('take one call for 50 files, and one bad file fails alone', async () => {
+describe('concurrent delete calls', () => {
+  it('send one request for 50 files, of which an invalid one fails alone', async () => {
     const { storage, emulator } = application;
     emulator.faults.add({
       operation: 'delete-files',
@@ -161,7 +161,7 @@ describe('deletions at the same time', () => {
     expect(emulator.objects).toHaveLength(11);
   });
 
-  it('in a window share a call over several turns', async () => {
+  it('share a request over several turns with a batch window', async () => {
     const other = await startApplication({ options: { links: { batchWindowMs: 100 } } });
     const [a, b] = [await other.storage.upload('a', 'x'), await other.storage.upload('b', 'x')];
     const first = other.storage.delete(a.fileId);

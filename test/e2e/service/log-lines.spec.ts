@@ -72,7 +72,7 @@ describe('the lines of the log', () => {
     await application.close();
   });
 
-  it('name a fetched token by its life alone, for those who follow closely', async () => {
+  it('name a fetched token by its life only, at debug', async () => {
     const { storage, emulator } = application;
     await storage.upload('a', 'b');
     expect(lines).toEqual([
@@ -85,7 +85,7 @@ describe('the lines of the log', () => {
     expect(JSON.stringify(lines)).not.toContain(emulator.options.secret);
   });
 
-  it('say nothing of what the caller is told anyway', async () => {
+  it('omit what the caller receives as an error', async () => {
     application.emulator.misconfigure('wrong-secret');
     await expect(application.storage.upload('a', 'b')).rejects.toMatchObject({ errcode: 40125 });
     expect(lines).toEqual([]);
@@ -189,7 +189,7 @@ function requestOf(path: string): Buffer {
   return Buffer.concat([Buffer.from(head), form]);
 }
 
-describe.each(ADAPTERS)('on $name, the log has', adapter => {
+describe.each(ADAPTERS)('the log on $name', adapter => {
   let application: TestApplication;
   let recorder: SecretRecorder;
   beforeAll(async () => {
@@ -227,7 +227,7 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     ['an upload of several files', 'photos', FORM_OF_MANY],
     ["an upload behind Nest's own interceptor", 'engine', FORM],
     ["several files behind Nest's own interceptor", 'engine-many', FORM_OF_MANY],
-  ])('one line for %s that fails, and its stack at debug', async (_, path, form) => {
+  ])('has one line for %s that fails, and its stack at debug', async (_, path, form) => {
     refuse('post-object');
 
     expect(await post(path, form)).toMatchObject({
@@ -252,7 +252,7 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     expect([secret, ...recorder.secrets].filter(value => shown.includes(value))).toEqual([]);
   });
 
-  it('one line for an error of the storage behind one of its interceptors, and the filter', async () => {
+  it('has one line for a storage error behind an interceptor and the filter', async () => {
     refuse('get-object');
     expect(await post('handler')).toMatchObject({ status: 502 });
     expect(errorLines()).toEqual([
@@ -260,7 +260,7 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     ]);
   });
 
-  it('one line for an answer that cannot be stored', async () => {
+  it('has one line for a reply that cannot be stored', async () => {
     refuse('post-object');
     expect((await get('reply')).status).toBe(502);
     expect(errorLines()).toEqual([
@@ -272,7 +272,7 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     ['a handler', 'plain', 'post-object', 'UPLOAD_REJECTED'],
     ['a file to serve', 'serve', 'get-object', 'DOWNLOAD_FAILED'],
     ['a handler, without an adapter,', 'bare-filter', 'post-object', 'UPLOAD_REJECTED'],
-  ] as const)('one line of the filter for %s that fails', async (_, path, operation, code) => {
+  ] as const)('has one line of the filter for %s that fails', async (_, path, operation, code) => {
     refuse(operation);
     expect((await get(path)).status).toBe(502);
     expect(errorLines()).toEqual([
@@ -283,13 +283,13 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
   it.each([
     ['is refused', 'photo', Buffer.from('a text'), 415],
     ['fails by an exception of the application', 'own', PNG, 503],
-  ])('no line for an upload that %s', async (_, path, file, status) => {
+  ])('has no line for an upload that %s', async (_, path, file, status) => {
     expect((await post(path, [{ field: 'photo', file }])).status).toBe(status);
     expect(lines).toEqual([]);
   });
 
   it.each(['malformed', 'malformed-bare-filter'])(
-    'no line of the filter for what the client is to blame for: %s',
+    'has no line of the filter for a client error: %s',
     async path => {
       const response = await get(path);
       expect(response.status).toBe(400);
@@ -302,7 +302,7 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     ['an upload', requestOf('photo')],
     ["an upload behind Nest's own interceptor", requestOf('engine')],
     ['an answer that is stored', 'GET /albums/7/reply HTTP/1.1\r\nhost: localhost\r\n\r\n'],
-  ])('no line for a client that leaves during %s', async (_, bytes) => {
+  ])('has no line for a client that leaves during %s', async (_, bytes) => {
     const { emulator, url } = application;
     emulator.faults.add({ operation: 'post-object', effect: { kind: 'hang', at: 'request' } });
     const countLinks = (): number =>
@@ -319,7 +319,7 @@ describe.each(ADAPTERS)('on $name, the log has', adapter => {
     expect(errorLines()).toEqual([]);
   });
 
-  it('one line for a resolver, without a route, whose client is told no more than others', async () => {
+  it('has one line for a resolver, without a route, whose client sees no more than others', async () => {
     refuse('post-object');
     const { app, storage } = application;
     const resolver = { upload: () => storage.upload('b.png', PNG) };

@@ -25,7 +25,7 @@ afterAll(async () => {
 beforeEach(() => application.emulator.reset());
 
 const bytes = randomBytes(300_000);
-async function* inPieces(): AsyncGenerator<Uint8Array> {
+async function* inChunks(): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < bytes.byteLength; start += 10_000)
     yield bytes.subarray(start, start + 10_000);
 }
@@ -39,9 +39,9 @@ describe('upload', () => {
     ['a Uint8Array', () => new Uint8Array(bytes)],
     ['a Blob', () => new Blob([new Uint8Array(bytes)])],
     ['a File', () => new File([new Uint8Array(bytes)], 'name.bin')],
-    ['a Node stream', () => Readable.from(inPieces())],
-    ['a web stream', () => Readable.toWeb(Readable.from(inPieces())) as never],
-    ['an async iterable', () => inPieces()],
+    ['a Node stream', () => Readable.from(inChunks())],
+    ['a web stream', () => Readable.toWeb(Readable.from(inChunks())) as never],
+    ['an async iterable', () => inChunks()],
   ])('stores %s byte for byte', async (_, make) => {
     const stored = await application.storage.upload('目录/文件 名+%.bin', make());
 
@@ -56,8 +56,8 @@ describe('upload', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('streams a body of known size through without keeping it', async () => {
-    const stored = await application.storage.upload('known.bin', inPieces(), {
+  it('streams a body of known size without buffering it', async () => {
+    const stored = await application.storage.upload('known.bin', inChunks(), {
       size: bytes.byteLength,
     });
     expect(stored.size).toBe(bytes.byteLength);
@@ -102,7 +102,7 @@ describe('upload', () => {
     '',
     'a'.repeat(851),
     '字'.repeat(95),
-  ])('refuses the path %j before any call and destroys the stream', async path => {
+  ])('rejects the path %j before any call and destroys the stream', async path => {
     const stream = Readable.from(['x']);
     await expect(application.storage.upload(path, stream)).rejects.toMatchObject({
       code: 'WX_CLOUD_PATH_INVALID',
@@ -111,13 +111,13 @@ describe('upload', () => {
     expect(application.emulator.journal).toEqual([]);
   });
 
-  it('takes a path of 850 encoded bytes', async () => {
+  it('accepts a path of 850 encoded bytes', async () => {
     await expect(application.storage.upload('a'.repeat(850), 'x')).resolves.toMatchObject({
       size: 1,
     });
   });
 
-  it('fails with the cause when a stream fails half-way, and leaves nothing', async () => {
+  it('rejects with the cause when a stream fails half-way, and leaves nothing', async () => {
     const failure = new Error('the camera was unplugged');
     const stream = Readable.from(
       (async function* () {
@@ -139,7 +139,7 @@ describe('upload', () => {
     ['long', bytes.byteLength - 1],
   ])('stores nothing when a body is too %s for its declared size', async (_, size) => {
     await expect(
-      application.storage.upload('declared.bin', inPieces(), { size }),
+      application.storage.upload('declared.bin', inChunks(), { size }),
     ).rejects.toMatchObject({
       code: 'WX_CLOUD_SIZE_MISMATCHED',
     });
@@ -150,14 +150,14 @@ describe('upload', () => {
     expect(application.emulator.objects).toEqual([]);
   });
 
-  it.each([null, 42, {}, ['a']])('refuses %j, which is no body', async body => {
+  it.each([null, 42, {}, ['a']])('rejects %j, which is not a body', async body => {
     await expect(application.storage.upload('a', body as never)).rejects.toMatchObject({
       code: 'WX_CLOUD_ARGUMENT_INVALID',
     });
     expect(application.emulator.journal).toEqual([]);
   });
 
-  it('ends when its caller aborts it, and leaves nothing', async () => {
+  it('rejects when its caller aborts, and leaves nothing', async () => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'hang', at: 'request' },
@@ -175,7 +175,7 @@ describe('upload', () => {
     expect(application.emulator.objects).toEqual([]);
   });
 
-  it('is refused when its signal is aborted already', async () => {
+  it('rejects with an aborted signal', async () => {
     const signal = AbortSignal.abort();
     await expect(application.storage.upload('a', 'x', { signal })).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_ABORTED',
@@ -183,7 +183,7 @@ describe('upload', () => {
     expect(application.emulator.journal).toEqual([]);
   });
 
-  it('ends when its time is up', async () => {
+  it('rejects at its timeout', async () => {
     application.emulator.faults.add({
       operation: 'upload-link',
       effect: { kind: 'hang', at: 'request' },
@@ -207,7 +207,7 @@ describe('uploadFile', () => {
     await rm(path);
   });
 
-  it.each(['missing.png', ''])('fails for %j, which is no file', async name => {
+  it.each(['missing.png', ''])('rejects %j, which is not a file', async name => {
     await expect(application.storage.uploadFile(join(folder, name), 'a')).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_FAILED',
     });
@@ -218,30 +218,30 @@ describe('uploadFile', () => {
 const isGivenLink = ({ operation, errcode }: WxCloudEmulatorJournalEntry): boolean =>
   operation === 'upload-link' && errcode === undefined;
 
-describe('a transient failure of an upload', () => {
-  it('is repeated with a fresh link', async () => {
+describe('upload after a transient failure', () => {
+  it('retries with a fresh link', async () => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'cos-error', cosCode: 'SlowDown', status: 503 },
       times: 2,
     });
 
-    await application.storage.upload('retried.bin', Readable.from(inPieces()));
+    await application.storage.upload('retried.bin', Readable.from(inChunks()));
 
     const links = application.emulator.journal.filter(isGivenLink);
     expect(links).toHaveLength(3);
     expect((await application.emulator.readObject('retried.bin')).equals(bytes)).toBe(true);
   });
 
-  it('is not repeated for a stream that cannot be read again', async () => {
+  it('does not retry a stream that cannot be read again', async () => {
     application.emulator.faults.add({ operation: 'post-object', effect: { kind: 'empty' } });
     await expect(
-      application.storage.upload('once.bin', inPieces(), { size: bytes.byteLength }),
+      application.storage.upload('once.bin', inChunks(), { size: bytes.byteLength }),
     ).rejects.toMatchObject({ code: 'WX_CLOUD_UPLOAD_REJECTED' });
     expect(operations().filter(operation => operation === 'post-object')).toHaveLength(1);
   });
 
-  it('does not touch an older object when nothing new came through', async () => {
+  it('keeps an older object when nothing new was stored', async () => {
     await application.storage.upload('kept.txt', 'the older one');
     application.emulator.faults.add({
       operation: 'post-object',
@@ -255,7 +255,7 @@ describe('a transient failure of an upload', () => {
     expect((await application.emulator.readObject('kept.txt')).toString()).toBe('the older one');
   });
 
-  it('leaves no object at a unique path when the answer is lost each time', async () => {
+  it('leaves no object at a unique path when every response is lost', async () => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'reset', at: 'answer' },
@@ -270,8 +270,8 @@ describe('a transient failure of an upload', () => {
   });
 });
 
-describe('downloads', () => {
-  it('give the content as a stream with its size, type and ETag', async () => {
+describe('downloadStream, downloadBuffer and downloadToFile', () => {
+  it('return a stream with its size, type and ETag', async () => {
     const { fileId, etag } = await application.storage.upload('a.png', PNG);
     const { body, ...rest } = await application.storage.download(fileId);
 
@@ -279,7 +279,7 @@ describe('downloads', () => {
     expect(Buffer.concat(await body.toArray()).equals(PNG)).toBe(true);
   });
 
-  it('give the content in memory, up to a limit', async () => {
+  it('return a buffer up to a limit', async () => {
     const { fileId } = await application.storage.upload('b.bin', bytes);
     expect((await application.storage.downloadBuffer(fileId)).equals(bytes)).toBe(true);
     await expect(
@@ -290,7 +290,7 @@ describe('downloads', () => {
     });
   });
 
-  it('give the content as a local file, or none at all', async () => {
+  it('write a complete local file, or none', async () => {
     const { fileId } = await application.storage.upload('c.bin', bytes);
     const path = join(folder, 'c.bin');
     await application.storage.downloadToFile(fileId, path);
@@ -310,7 +310,7 @@ describe('downloads', () => {
     await rm(path);
   });
 
-  it('let go of the connection when the reader goes away', async () => {
+  it('release the connection when the reader leaves', async () => {
     const { fileId } = await application.storage.upload('e.bin', Buffer.alloc(5_000_000));
     const { body } = await application.storage.download(fileId);
     body.destroy();
@@ -321,7 +321,7 @@ describe('downloads', () => {
     });
   });
 
-  it('fail for a file that does not exist', async () => {
+  it('reject a file that does not exist', async () => {
     const fileId = `cloud://${application.emulator.env}.${application.emulator.bucket}/missing`;
     await expect(application.storage.download(fileId)).rejects.toMatchObject({
       code: 'WX_CLOUD_FILE_NOT_FOUND',
@@ -332,14 +332,14 @@ describe('downloads', () => {
     });
   });
 
-  it('are repeated with a fresh link when the first one does not answer', async () => {
+  it('retry with a fresh link when the first one does not respond', async () => {
     const { fileId } = await application.storage.upload('f.bin', bytes);
     application.emulator.faults.add({ operation: 'get-object', effect: { kind: 'empty' } });
     expect((await application.storage.downloadBuffer(fileId)).equals(bytes)).toBe(true);
   });
 });
 
-describe('file IDs', () => {
+describe('file IDs of the service', () => {
   const foreign = () => [
     `cloud://other-env.${application.emulator.bucket}/a`,
     `cloud://${application.emulator.env}.other-bucket/a`,
@@ -350,7 +350,7 @@ describe('file IDs', () => {
     undefined as never,
   ];
 
-  it('of elsewhere, and malformed ones, never reach the network', async () => {
+  it('never reach the network when they are foreign or malformed', async () => {
     const { storage, emulator } = application;
     await storage.upload('teaches-the-bucket', 'x');
     const before = emulator.journal.length;
@@ -369,8 +369,8 @@ describe('file IDs', () => {
   });
 });
 
-describe('lists', () => {
-  it('of any length are split at 50, with an outcome per file in order', async () => {
+describe('getDownloadUrls and deleteMany', () => {
+  it('split lists at 50, with an outcome per file in order', async () => {
     const { storage, emulator } = application;
     const stored = await Promise.all(
       Array.from({ length: 120 }, (_, index) => storage.upload(`many/${index}.txt`, String(index))),
@@ -393,13 +393,13 @@ describe('lists', () => {
     expect(emulator.objects).toEqual([]);
   });
 
-  it('that are empty make no call', async () => {
+  it('send nothing for an empty list', async () => {
     expect(await application.storage.getDownloadUrls([])).toEqual([]);
     expect(await application.storage.deleteMany([])).toEqual([]);
     expect(application.emulator.journal).toEqual([]);
   });
 
-  it('lose only the part whose call failed', async () => {
+  it('lose only the batch whose request failed', async () => {
     const { storage, emulator } = application;
     const { fileId } = await storage.upload('a', 'x');
     emulator.faults.add({
@@ -416,8 +416,8 @@ describe('lists', () => {
   });
 });
 
-describe('links', () => {
-  it('give the content to whoever has them', async () => {
+describe('getDownloadUrl', () => {
+  it('returns a link to the content', async () => {
     const { fileId } = await application.storage.upload('a.png', PNG);
     const response = await fetch(
       await application.storage.getDownloadUrl(fileId, { maxAgeSeconds: 60 }),
@@ -425,7 +425,7 @@ describe('links', () => {
     expect(Buffer.from(await response.arrayBuffer()).equals(PNG)).toBe(true);
   });
 
-  it.each([0, -1, 1.5, 86_401, Number.NaN])('cannot live for %d seconds', async maxAgeSeconds => {
+  it.each([0, -1, 1.5, 86_401, Number.NaN])('rejects a life of %d seconds', async maxAgeSeconds => {
     const { fileId } = await application.storage.upload('a', 'x');
     await expect(
       application.storage.getDownloadUrl(fileId, { maxAgeSeconds }),
@@ -435,15 +435,15 @@ describe('links', () => {
   });
 });
 
-describe('deleting', () => {
-  it('a missing file is success', async () => {
+describe('delete', () => {
+  it('succeeds for a missing file', async () => {
     const { fileId } = await application.storage.upload('a', 'x');
     await application.storage.delete(fileId);
     await expect(application.storage.delete(fileId)).resolves.toBeUndefined();
   });
 });
 
-describe('a file handle', () => {
+describe('WxCloudFile', () => {
   it('reads, links, checks and deletes its file', async () => {
     const { fileId } = await application.storage.upload('handle/a.png', PNG);
     const file = application.storage.file(fileId);

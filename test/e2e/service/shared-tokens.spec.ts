@@ -64,7 +64,7 @@ function recordingStore(): { readonly store: AccessTokenStore; readonly keys: Se
   return { store, keys };
 }
 
-describe('several instances of one AppID, type and secret', () => {
+describe('instances with one AppID, type and secret', () => {
   it.each(['stable-token', 'access-token'] as const)(
     'share one token and one fetch over all environments: %s',
     async type => {
@@ -81,7 +81,7 @@ describe('several instances of one AppID, type and secret', () => {
     },
   );
 
-  it('replace a token that one of them saw refused, once for all', async () => {
+  it('replace a rejected token once for all', async () => {
     const [one, other] = [await start(), await start()];
     const first = await one.tokens.getAccessToken();
     emulator.expireTokens();
@@ -93,7 +93,7 @@ describe('several instances of one AppID, type and secret', () => {
     expect(tokenCalls()).toBe(2);
   });
 
-  it('go on with it when one of them is closed, and forget it with the last one', async () => {
+  it('keep the token when one of them is closed, and forget it with the last one', async () => {
     const [one, other] = [await start(), await start()];
     const first = await one.tokens.getAccessToken();
     await one.close();
@@ -104,7 +104,7 @@ describe('several instances of one AppID, type and secret', () => {
     expect(tokenCalls()).toBe(2);
   });
 
-  it('fetch for themselves when the one that fetched is closed meanwhile', async () => {
+  it('fetch again when the fetching one is closed', async () => {
     const [one, other] = [await start(), await start()];
     emulator.faults.add({ operation: 'stable-token', effect: { kind: 'hang', at: 'request' } });
     // The emulator tells of a request only once it has ended, which this one does not.
@@ -123,7 +123,7 @@ describe('several instances of one AppID, type and secret', () => {
     expect(await lost).toBeInstanceOf(Error);
   });
 
-  it('fetch for themselves when the one that fetched has no way out', async () => {
+  it('fetch again when the fetching one has no connection', async () => {
     const blocked = new Agent({ connect: (_, callback) => callback(new Error('no way'), null) });
     closing.push(() => blocked.destroy());
     const one = await start({ dispatcher: blocked });
@@ -152,7 +152,7 @@ describe('several instances of one AppID, type and secret', () => {
 });
 
 describe('an instance with another secret or type', () => {
-  it('does not get the token of the right secret', async () => {
+  it('does not receive the token of the correct secret', async () => {
     const right = await start();
     await right.tokens.getAccessToken();
     const wrong = await start({ secret: 'another-secret-that-is-wrong' });
@@ -162,7 +162,7 @@ describe('an instance with another secret or type', () => {
     await expect(right.tokens.getAccessToken()).resolves.toEqual(expect.any(String));
   });
 
-  it('has tokens and keys of its own', async () => {
+  it('has its own tokens and keys', async () => {
     const { store, keys } = recordingStore();
     const seen = jest.fn<(token: string) => void>();
     for (const type of ['access-token', 'stable-token'] as const) {
@@ -176,7 +176,7 @@ describe('an instance with another secret or type', () => {
     expect(keys.size).toBe(3);
   });
 
-  it('does not get the token of another address of the API', async () => {
+  it('does not receive the token of another apiBaseUrl', async () => {
     const another = await startWxCloudEmulator();
     closing.push(() => another.close());
     const tokens = await Promise.all(

@@ -33,12 +33,12 @@ const CALLS: readonly (readonly [WxCloudEmulatorOperation, Call])[] = [
   ['delete-files', () => application.storage.delete(fileId)],
 ];
 
-describe('a refusal that says nothing of the request', () => {
+describe('a transient status', () => {
   it.each(
     CALLS.flatMap(([operation, call]) =>
       [408, 425, 429, 500, 503].map(code => [operation, code, call] as const),
     ),
-  )('is followed by another try: %s, %d', async (operation, code, call) => {
+  )('is retried: %s, %d', async (operation, code, call) => {
     application.emulator.faults.add({ operation, effect: status(code), times: 2 });
     await call();
     const tries = application.emulator.journal.filter(entry => entry.operation === operation);
@@ -50,7 +50,7 @@ describe('a refusal that says nothing of the request', () => {
     ['RequestTimeout', 400],
     ['UserNetworkTooSlow', 400],
     ['SlowDown', 503],
-  ])('is followed by another try: %s, %d', async (cosCode, code) => {
+  ])('is retried: %s, %d', async (cosCode, code) => {
     for (const operation of ['post-object', 'get-object'] as const) {
       application.emulator.faults.add({ operation, effect: cos(cosCode, code), times: 2 });
     }
@@ -59,12 +59,12 @@ describe('a refusal that says nothing of the request', () => {
   });
 });
 
-describe('a refusal that will stay', () => {
+describe('a permanent status', () => {
   it.each(
     CALLS.flatMap(([operation, call]) =>
       [400, 401, 409, 501].map(code => [operation, code, call] as const),
     ),
-  )('is not followed by another try: %s, %d', async (operation, code, call) => {
+  )('is not retried: %s, %d', async (operation, code, call) => {
     const before = application.emulator.journal.length;
     application.emulator.faults.add({ operation, effect: status(code), times: Infinity });
     await expect(call()).rejects.toMatchObject({ retryable: false, upstreamStatus: code });

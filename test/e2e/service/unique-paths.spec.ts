@@ -52,7 +52,7 @@ const count = (operation: string): number =>
   application.emulator.journal.filter(entry => entry.operation === operation).length;
 const idsAtCloud = () => application.emulator.objects.map(({ fileId }) => fileId);
 
-describe.each(METHODS)('%s, when the answer of the storage was lost', (_, upload) => {
+describe.each(METHODS)('%s with a lost response', (_, upload) => {
   beforeEach(() => {
     application.emulator.faults.add({
       operation: 'post-object',
@@ -61,7 +61,7 @@ describe.each(METHODS)('%s, when the answer of the storage was lost', (_, upload
     });
   });
 
-  it('leaves and reports what is at its path', async () => {
+  it('keeps and reports the object at its path', async () => {
     await expect(upload(application.storage, {})).rejects.toMatchObject({
       code: 'WX_CLOUD_CONNECTION_FAILED',
     });
@@ -70,7 +70,7 @@ describe.each(METHODS)('%s, when the answer of the storage was lost', (_, upload
     expect(count('delete-files') + count('download-links')).toBe(0);
   });
 
-  it('removes what is at a path that the application vouches for', async () => {
+  it('deletes the object with uniquePath', async () => {
     await expect(upload(application.storage, { uniquePath: true })).rejects.toMatchObject({
       code: 'WX_CLOUD_CONNECTION_FAILED',
     });
@@ -80,8 +80,8 @@ describe.each(METHODS)('%s, when the answer of the storage was lost', (_, upload
   });
 });
 
-describe('an upload whose caller gives up before the storage has answered', () => {
-  it('is removed from a path that the application vouches for, and reported elsewhere', async () => {
+describe('an upload aborted before the storage responds', () => {
+  it('is deleted with uniquePath and reported without', async () => {
     const caller = new AbortController();
     const { emulator, storage } = application;
     const { signal } = caller;
@@ -105,7 +105,7 @@ describe('an upload whose caller gives up before the storage has answered', () =
   });
 });
 
-describe('a function onOrphan', () => {
+describe('onOrphan', () => {
   const lose = () =>
     application.emulator.faults.add({
       operation: 'post-object',
@@ -113,7 +113,7 @@ describe('a function onOrphan', () => {
       times: Infinity,
     });
 
-  it('that fails does not change what the upload fails with', async () => {
+  it('does not change the error of the upload when it throws', async () => {
     lose();
     onOrphan.mockImplementationOnce(() => {
       throw new Error('the queue is full');
@@ -125,7 +125,7 @@ describe('a function onOrphan', () => {
   });
 });
 
-it('refuses a uniquePath that is neither true nor false', async () => {
+it('upload rejects a uniquePath that is not a boolean', async () => {
   const options = { uniquePath: 'yes' as never };
   await expect(application.storage.upload('a', 'x', options)).rejects.toMatchObject({
     code: 'WX_CLOUD_ARGUMENT_INVALID',

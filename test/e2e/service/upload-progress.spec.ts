@@ -23,8 +23,8 @@ const SOURCES = [
   ['a stream of known length', () => Readable.from([content]), content.byteLength],
 ] as const;
 
-describe('onProgress', () => {
-  it.each(SOURCES)('of %s goes from nothing to all', async (_, make, size) => {
+describe('onProgress of an upload', () => {
+  it.each(SOURCES)('reports %s from zero to its size', async (_, make, size) => {
     const seen: WxCloudTransferProgress[] = [];
     const stored = await application.storage.upload('a', make(), {
       size,
@@ -36,7 +36,7 @@ describe('onProgress', () => {
     expect(new Set(seen.map(({ totalBytes }) => totalBytes))).toEqual(new Set([stored.size]));
   });
 
-  it('says that all is there only once the storage has confirmed it', async () => {
+  it('reports the full size only once the storage has confirmed it', async () => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'cos-error', cosCode: 'AccessDenied' },
@@ -50,7 +50,7 @@ describe('onProgress', () => {
     expect(Math.max(...seen)).toBeLessThan(content.byteLength);
   });
 
-  it('starts from nothing with every try', async () => {
+  it('starts from zero with every try', async () => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'cos-error', cosCode: 'SlowDown' },
@@ -62,7 +62,7 @@ describe('onProgress', () => {
     expect(seen.filter(bytes => bytes === 0)).toHaveLength(2);
   });
 
-  it('that throws does no harm', async () => {
+  it('may throw without an effect', async () => {
     const onProgress = (): never => {
       throw new Error('a bug');
     };
@@ -73,7 +73,7 @@ describe('onProgress', () => {
 });
 
 describe('watchUpload', () => {
-  it('gives events of progress, then the stored file', async () => {
+  it('emits progress, then the stored file', async () => {
     const events = await lastValueFrom(
       application.storage.watchUpload('a', content).pipe(toArray()),
     );
@@ -86,7 +86,7 @@ describe('watchUpload', () => {
     expect(events.length).toBeGreaterThan(5);
   });
 
-  it('uploads once a subscription, and not before', async () => {
+  it('uploads once per subscription, and not before', async () => {
     const upload = application.storage.watchUpload('a', 'x');
     expect(application.emulator.journal).toEqual([]);
     await lastValueFrom(upload);
@@ -97,7 +97,7 @@ describe('watchUpload', () => {
     expect(posts).toHaveLength(2);
   });
 
-  it('ends the upload when nobody watches any more, and leaves nothing', async () => {
+  it('aborts the upload when the last subscriber leaves, and leaves nothing', async () => {
     application.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'delay', delayMs: 200 },
@@ -110,7 +110,7 @@ describe('watchUpload', () => {
     expect(application.emulator.objects).toEqual([]);
   });
 
-  it('fails as the upload does, also by its signal', async () => {
+  it('fails with the error of the upload, even by its signal', async () => {
     await expect(lastValueFrom(application.storage.watchUpload('/a', 'x'))).rejects.toMatchObject({
       code: 'WX_CLOUD_PATH_INVALID',
     });

@@ -62,7 +62,7 @@ async function linesOf(options: object): Promise<readonly string[]> {
   return lines.filter(line => line.includes('ticketKey'));
 }
 
-describe('a ticket', () => {
+describe('the ticket of createUploadForm', () => {
   it.each<[string, string, readonly [object, object], typeof DELETED]>([
     ['is good', 'the same ticketKey', [{ ticketKey: KEY }, { ticketKey: KEY }], DELETED],
     ['is good', 'the same AppSecret', [{}, {}], DELETED],
@@ -95,7 +95,7 @@ describe('a ticket', () => {
     expect(ticket).toMatch(/^[\w-]+$/);
   });
 
-  it('does not let a file be deleted that was there before its form', async () => {
+  it('does not allow the deletion of a file older than its form', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'upload-tickets-'));
     await emulator.close();
     emulator = await startWxCloudEmulator({ dataDir: folder });
@@ -129,8 +129,8 @@ async function makeOlder(folder: string): Promise<void> {
   }
 }
 
-describe('without an AppSecret and a ticketKey', () => {
-  it('there is no ticket, and a bad file is refused but stays', async () => {
+describe('createUploadForm without AppSecret and ticketKey', () => {
+  it('returns no ticket, and a file that breaks a rule is kept', async () => {
     const { storage } = await start(keyless());
     const form = await storage.createUploadForm('a/');
     await post(form, 1_001);
@@ -143,7 +143,7 @@ describe('without an AppSecret and a ticketKey', () => {
     expect(emulator.objects).toHaveLength(1);
   });
 
-  it('a ticket from elsewhere is refused', async () => {
+  it('causes a foreign ticket to be rejected', async () => {
     const other = await start({});
     const { storage } = await start(keyless());
     const { fileId, ticket } = await other.storage.createUploadForm('a/');
@@ -152,7 +152,7 @@ describe('without an AppSecret and a ticketKey', () => {
     });
   });
 
-  it('the start says in one line that nothing will be deleted, with one it says nothing', async () => {
+  it('logs at startup that nothing will be deleted', async () => {
     expect(await linesOf(keyless())).toEqual([
       expect.stringMatching(/confirmUpload deletes nothing.+ticketKey/),
     ]);
@@ -160,7 +160,7 @@ describe('without an AppSecret and a ticketKey', () => {
     expect(await linesOf({})).toEqual([]);
   });
 
-  it('a ticketKey makes tickets', async () => {
+  it('returns tickets with a ticketKey', async () => {
     const { storage } = await start({ ...keyless(), ticketKey: KEY });
     const form = await storage.createUploadForm('a/');
     await post(form, 1_001);

@@ -20,9 +20,9 @@ describe('a form for a direct upload', () => {
   });
 
   it.each([{}, { name: '' }, { name: 7 }, []])('is not given for %j', async body => {
-    const answer = await lab.post('/api/direct-uploads', body);
+    const response = await lab.post('/api/direct-uploads', body);
 
-    expect([answer.status, answer.body['errorCode']]).toEqual([400, 'UPLOAD_INVALID']);
+    expect([response.status, response.body['errorCode']]).toEqual([400, 'UPLOAD_INVALID']);
     expect(lab.emulator.journal).toEqual([]);
   });
 });
@@ -113,20 +113,20 @@ describe('a direct upload', () => {
 
 describe('a direct upload that is refused', () => {
   const png = { name: 'a.png', mimeType: 'image/png' };
-  const files: readonly { what: string; answer: unknown; make: () => Promise<PickedFile> }[] = [
+  const files: readonly { what: string; response: unknown; make: () => Promise<PickedFile> }[] = [
     {
       what: 'of a wrong type',
-      answer: [415, 'WX_CLOUD_TYPE_REFUSED'],
+      response: [415, 'WX_CLOUD_TYPE_REFUSED'],
       make: () => Promise.resolve({ ...png, buffer: Buffer.from('a text') }),
     },
     {
       what: 'that is too large',
-      answer: [413, 'WX_CLOUD_FILE_TOO_LARGE'],
+      response: [413, 'WX_CLOUD_FILE_TOO_LARGE'],
       make: async () => ({ ...png, buffer: await makeLargeImage(20 * 1024 * 1024 + 1) }),
     },
     {
       what: 'that is damaged',
-      answer: [422, 'IMAGE_UNREADABLE'],
+      response: [422, 'IMAGE_UNREADABLE'],
       make: async () => {
         const { buffer } = await makeImage('png', 'a.png');
         return { ...png, buffer: buffer.subarray(0, buffer.length / 2) };
@@ -134,13 +134,13 @@ describe('a direct upload that is refused', () => {
     },
   ];
 
-  it.each(files)('is gone from the cloud: one $what', async ({ make, answer }) => {
+  it.each(files)('is gone from the cloud: one $what', async ({ make, response }) => {
     const fileId = await lab.postDirectly(await make());
     expect(lab.emulator.objects).toHaveLength(1);
 
     const { status, body } = await lab.confirm(fileId);
 
-    expect([status, body['errorCode']]).toEqual(answer);
+    expect([status, body['errorCode']]).toEqual(response);
     await until(() => lab.emulator.objects.length === 0, 'an empty cloud');
     expect(await lab.listImages()).toEqual([]);
   });

@@ -76,9 +76,9 @@ describe('the removal of several images', () => {
       errorCode: 'WX_CLOUD_FILE_ID_INVALID',
     },
   ])('removes nothing when it is given $what', async ({ toIds, errorCode }) => {
-    const answer = await lab.post('/api/images/delete', { fileIds: toIds(String(fileId)) });
+    const response = await lab.post('/api/images/delete', { fileIds: toIds(String(fileId)) });
 
-    expect([answer.status, answer.body['errorCode']]).toEqual([400, errorCode]);
+    expect([response.status, response.body['errorCode']]).toEqual([400, errorCode]);
     expect(await lab.listImages()).toEqual([fileId]);
   });
 });

@@ -55,7 +55,7 @@ async function runWith(
   option: string,
   values: readonly (string | undefined)[],
 ): Promise<readonly (readonly unknown[])[]> {
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     values.map(value => {
       const options = Object.entries({ ...VALID[operation], [option]: value })
         .filter(([, json]) => json !== undefined)
@@ -66,7 +66,7 @@ async function runWith(
       );
     }),
   );
-  return answers.map(({ status, body }) => [status, body]);
+  return responses.map(({ status, body }) => [status, body]);
 }
 
 /** A refusal that names an option. */
@@ -80,10 +80,10 @@ describe('an option of an operation', () => {
     const { operation, option, min, max } = row;
     const wrong = [...row.wrong, ...NO_NUMBERS, undefined];
 
-    const answers = await runWith(operation, option, wrong);
+    const responses = await runWith(operation, option, wrong);
     const good = await runWith(operation, option, [String(min), String(max)]);
 
-    expect(answers).toEqual(wrong.map(() => refusalOf({ option, min, max })));
+    expect(responses).toEqual(wrong.map(() => refusalOf({ option, min, max })));
     expect(good.map(([status]) => status)).toEqual([201, 201]);
     expect(await lab.listImages()).toHaveLength(3);
   });
@@ -92,27 +92,27 @@ describe('an option of an operation', () => {
     const { option } = row;
     const wrong = [...row.wrong, undefined];
 
-    const answers = await runWith('watermark', option, wrong);
+    const responses = await runWith('watermark', option, wrong);
 
-    expect(answers).toEqual(wrong.map(() => refusalOf({ option })));
+    expect(responses).toEqual(wrong.map(() => refusalOf({ option })));
     expect(await lab.listImages()).toEqual([fileId]);
   });
 
   it('can be a text of 60 characters', async () => {
-    const answers = await runWith('watermark', 'text', [JSON.stringify('a'.repeat(60))]);
+    const responses = await runWith('watermark', 'text', [JSON.stringify('a'.repeat(60))]);
 
-    expect(answers.map(([status]) => status)).toEqual([201]);
+    expect(responses.map(([status]) => status)).toEqual([201]);
   });
 
   it('has to be one that the operation has', async () => {
-    const answers = await Promise.all([
+    const responses = await Promise.all([
       runWith('resize', 'sigma', ['2']),
       runWith('grayscale', 'degrees', ['90']),
       runWith('blur', '__proto__', ['{}']),
       runWith('blur', 'x'.repeat(1_000), ['1']),
     ]);
 
-    expect(answers.flat()).toEqual([
+    expect(responses.flat()).toEqual([
       refusalOf({ option: 'sigma' }),
       refusalOf({ option: 'degrees' }),
       refusalOf({ option: '__proto__' }),

@@ -24,19 +24,19 @@ describe('the files of the page', () => {
     const { text } = await send(lab.url);
     const assets = [...new Set(assetsIn(text))];
 
-    const answers = await Promise.all(assets.map(path => send(`${lab.url}${path}`)));
+    const responses = await Promise.all(assets.map(path => send(`${lab.url}${path}`)));
 
     const root = rootOf(text);
     expect(assets.length).toBeGreaterThan(20);
     expect(root).toMatch(/^\/assets\/[\da-f]{16}$/);
     expect(assets.every(path => path.startsWith(`${root}/`))).toBe(true);
-    for (const { status, headers } of answers) {
+    for (const { status, headers } of responses) {
       expect([status, headers['cache-control']]).toEqual([
         200,
         'public, max-age=31536000, immutable',
       ]);
     }
-    const imports = answers.flatMap(({ text: script }, index) =>
+    const imports = responses.flatMap(({ text: script }, index) =>
       [...script.matchAll(/^import .*?'(\..+?)';$/gms)].map(
         ([, path = '']) => new URL(path, `${lab.url}${assets[index]}`).pathname,
       ),
@@ -49,10 +49,10 @@ describe('the files of the page', () => {
     const root = rootOf((await send(lab.url)).text);
     const names = ['styles/base.css', 'scripts/app.js', 'favicon.svg'];
 
-    const answers = await Promise.all(names.map(name => send(`${lab.url}${root}/${name}`)));
+    const responses = await Promise.all(names.map(name => send(`${lab.url}${root}/${name}`)));
     const icon = await send(`${lab.url}/favicon.ico`);
 
-    expect([...answers, icon].map(({ headers }) => headers['content-type'])).toEqual([
+    expect([...responses, icon].map(({ headers }) => headers['content-type'])).toEqual([
       'text/css; charset=utf-8',
       'text/javascript; charset=utf-8',
       'image/svg+xml',
@@ -77,11 +77,11 @@ describe('the files of the page', () => {
       '/package.json',
     ];
 
-    const answers = await Promise.all(paths.map(path => send(`${lab.url}${path}`)));
+    const responses = await Promise.all(paths.map(path => send(`${lab.url}${path}`)));
     const post = await send(`${lab.url}${root}/styles.css`, { method: 'POST' });
 
-    expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 404));
-    expect(answers.map(({ headers }) => headers['cache-control'])).toEqual(
+    expect(responses.map(({ status }) => status)).toEqual(paths.map(() => 404));
+    expect(responses.map(({ headers }) => headers['cache-control'])).toEqual(
       paths.map(() => 'no-cache'),
     );
     expect(post.status).toBe(404);
@@ -109,11 +109,11 @@ describe('the files of the page', () => {
 
     for (const path of paths) {
       const url = `${lab.url}${path}`;
-      const answer = await send(url, { headers: { 'Accept-Encoding': accepted } });
+      const response = await send(url, { headers: { 'Accept-Encoding': accepted } });
 
-      expect(answer.headers['content-encoding']).toBe(encoding);
-      expect(answer.headers.vary).toBe('Accept-Encoding');
-      expect(decode(answer.body).equals((await send(url)).body)).toBe(true);
+      expect(response.headers['content-encoding']).toBe(encoding);
+      expect(response.headers.vary).toBe('Accept-Encoding');
+      expect(decode(response.body).equals((await send(url)).body)).toBe(true);
     }
   });
 
@@ -173,10 +173,10 @@ describe('answers of the API', () => {
   it('arrive compressed when they are read', async () => {
     await lab.upload(await makeImage('png', 'a.png'));
 
-    const answer = await send(`${lab.url}/api/images`, { headers });
+    const response = await send(`${lab.url}/api/images`, { headers });
 
-    expect(answer.headers).toMatchObject({ 'content-encoding': 'br', vary: 'Accept-Encoding' });
-    expect(JSON.parse(String(brotliDecompressSync(answer.body)))).toMatchObject({
+    expect(response.headers).toMatchObject({ 'content-encoding': 'br', vary: 'Accept-Encoding' });
+    expect(JSON.parse(String(brotliDecompressSync(response.body)))).toMatchObject({
       images: [{ name: 'a.png' }],
     });
   });
@@ -185,14 +185,14 @@ describe('answers of the API', () => {
     const { body } = await lab.upload(await makeImage('png', 'a.png'));
     const request = { fileId: body['fileId'], operation: 'grayscale' };
 
-    const answer = await send(`${lab.url}/api/operations`, {
+    const response = await send(`${lab.url}/api/operations`, {
       method: 'POST',
       headers: { ...headers, 'Content-Type': 'application/json' },
       body: JSON.stringify(request),
     });
 
-    expect(answer.status).toBe(201);
-    expect(answer.headers['content-encoding']).toBeUndefined();
-    expect(JSON.parse(answer.text)).toMatchObject({ name: 'a-grayscale.png' });
+    expect(response.status).toBe(201);
+    expect(response.headers['content-encoding']).toBeUndefined();
+    expect(JSON.parse(response.text)).toMatchObject({ name: 'a-grayscale.png' });
   });
 });

@@ -23,10 +23,10 @@ const ADDRESSES: readonly (readonly [string, string])[] = [
 ];
 
 async function statusesOf(headers: Record<string, string>): Promise<readonly number[]> {
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     ADDRESSES.map(([method, path]) => send(`${lab.url}${path}`, { method, headers })),
   );
-  return answers.map(({ status }) => status);
+  return responses.map(({ status }) => status);
 }
 
 const REFUSED = ADDRESSES.map(() => 403);
@@ -59,10 +59,10 @@ describe('the image lab', () => {
 
   it('names neither the host nor the site that it refuses', async () => {
     const marked = { host: 'evil.example', origin: 'http://evil.example' };
-    const answer = await send(`${lab.url}/api/mode`, { headers: marked });
-    expect(JSON.parse(answer.text)).toMatchObject({ statusCode: 403, error: 'Forbidden' });
-    expect(answer.text).not.toContain('evil');
-    expect(answer.headers['content-security-policy']).toMatch(/^default-src 'none'/);
+    const response = await send(`${lab.url}/api/mode`, { headers: marked });
+    expect(JSON.parse(response.text)).toMatchObject({ statusCode: 403, error: 'Forbidden' });
+    expect(response.text).not.toContain('evil');
+    expect(response.headers['content-security-policy']).toMatch(/^default-src 'none'/);
   });
 
   it.each(['127.0.0.1', 'localhost', 'LOCALHOST', '[::1]'])('answers as %s', async name => {
@@ -75,14 +75,14 @@ describe('the image lab', () => {
   it('answers under names that it was given', async () => {
     const { url } = await startSample({ ALLOWED_HOSTS: 'lab.example, Other.Example' });
     const hosts = ['lab.example', `other.example:${portOf(url)}`, 'third.example'];
-    const answers = await Promise.all(hosts.map(host => send(url, { headers: { host } })));
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 403]);
+    const responses = await Promise.all(hosts.map(host => send(url, { headers: { host } })));
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 403]);
   });
 
   it('lets a link on another web site lead to its page, but not into its API', async () => {
     const headers = { 'sec-fetch-site': 'cross-site' };
     const paths = ['/', '/api/images', '//api/images', '/API/images'];
-    const answers = await Promise.all(paths.map(path => send(`${lab.url}${path}`, { headers })));
-    expect(answers.map(({ status }) => status)).toEqual([200, 403, 403, 403]);
+    const responses = await Promise.all(paths.map(path => send(`${lab.url}${path}`, { headers })));
+    expect(responses.map(({ status }) => status)).toEqual([200, 403, 403, 403]);
   });
 });

@@ -37,7 +37,7 @@ const names: Arbitrary<string> = fc
 
 /** Content made of what delimiters are made of, without being one. */
 function contents(boundary: string): Arbitrary<Buffer> {
-  const pieces = fc.oneof(
+  const chunks = fc.oneof(
     fc.constantFrom('\r', '\n', '\r\n', '-', '--', '\0', `--${boundary}`, `\n--${boundary}`),
     fc.constantFrom(`\r\n--${boundary.slice(0, -1)}`, `\r\n-${boundary}`),
     fc.string({ unit: 'binary-ascii' }),
@@ -45,7 +45,7 @@ function contents(boundary: string): Arbitrary<Buffer> {
   const bytes = fc.uint8Array({ maxLength: 200 }).map(array => Buffer.from(array));
   return fc
     .oneof(
-      fc.array(pieces).map(texts => Buffer.from(texts.join(''))),
+      fc.array(chunks).map(texts => Buffer.from(texts.join(''))),
       bytes,
     )
     .filter(content => !`\r\n${content.toString('latin1')}`.includes(`\r\n--${boundary}`));

@@ -62,7 +62,7 @@ export function hostileHeads(random: Random): HostileForm {
   };
 }
 
-const NAME_PIECES = [
+const NAME_PARTS = [
   'a',
   'b',
   '[',
@@ -96,7 +96,7 @@ const NAME_PIECES = [
 
 /** Fields and files under names that try to be more than names. */
 export function hostileNames(random: Random): HostileForm {
-  const name = (): string => random.list([0, 4], () => random.pick(NAME_PIECES)).join('');
+  const name = (): string => random.list([0, 4], () => random.pick(NAME_PARTS)).join('');
   const parts = random.list([1, 8], () => ({
     head: random.next() < 0.3 ? fileHead(name(), 'a') : textHead(name()),
     content: Buffer.from(random.pick(CONTENTS)),

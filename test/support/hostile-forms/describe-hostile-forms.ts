@@ -10,7 +10,7 @@ import {
 import { ADAPTERS } from '../adapters.js';
 import { until } from '../until.js';
 import type { HostileForm } from './hostile-form.js';
-import { sendForm, type FormAnswer } from './send-form.js';
+import { sendForm, type FormResponse } from './send-form.js';
 
 @Controller()
 class FormsController {
@@ -26,7 +26,7 @@ const IDLE_MS = 600_000;
 const BATCH = 100;
 const AT_ONCE = 8;
 
-/** What was wrong with the answers to some forms. */
+/** The problems of the responses to some forms. */
 type Problems = readonly string[];
 
 /** The forms that are sent, and what made them. */
@@ -36,7 +36,7 @@ export interface HostileFormSet {
   readonly seed: number;
 }
 
-/** Adds tests that send forms to an application on each adapter, and judge every answer. */
+/** Adds tests that send forms to an application on each adapter and check every response. */
 export function describeHostileForms({ forms, seed }: HostileFormSet): void {
   describe.each(ADAPTERS)('on $name, hostile forms', adapter => {
     describeFormsOn(adapter, { forms, seed });
@@ -58,7 +58,7 @@ function describeFormsOn(
   });
   afterAll(() => application.close());
 
-  /** Sends forms, some at a time, and checks each answer; then that only what was answered for is left. */
+  /** Sends forms, some at a time, checks each response, then that only confirmed files are left. */
   const sendBatch = async (first: number): Promise<Problems> => {
     const { emulator } = application;
     const waiting = [...forms.slice(first, first + BATCH).entries()];
@@ -67,12 +67,12 @@ function describeFormsOn(
     const worker = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [index, form] = next;
-        const answer = await sendForm(`${application.url}/forms`, form);
+        const response = await sendForm(`${application.url}/forms`, form);
         const known = statuses.get(form.family) ?? new Set();
-        statuses.set(form.family, known.add(answer.status));
+        statuses.set(form.family, known.add(response.status));
         const where = `form ${first + index} of seed ${seed}, ${form.family}: `;
-        problems.push(...(await judge(form, answer)).map(problem => where + problem));
-        stored.push(...pathsOf(answer));
+        problems.push(...(await judge(form, response)).map(problem => where + problem));
+        stored.push(...pathsOf(response));
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -83,13 +83,13 @@ function describeFormsOn(
     return problems;
   };
 
-  const judge = async (form: HostileForm, answer: FormAnswer): Promise<Problems> => {
-    const { status } = answer;
+  const judge = async (form: HostileForm, response: FormResponse): Promise<Problems> => {
+    const { status } = response;
     if (form.isAbandoned === true) return [];
-    if (status === undefined || status >= 500) return [`answered ${status}: ${answer.body}`];
-    if (status >= 400) return form.files === undefined ? [] : [`refused: ${answer.body}`];
+    if (status === undefined || status >= 500) return [`answered ${status}: ${response.body}`];
+    if (status >= 400) return form.files === undefined ? [] : [`refused: ${response.body}`];
     const contents = await Promise.all(
-      pathsOf(answer).map(path => application.emulator.readObject(path)),
+      pathsOf(response).map(path => application.emulator.readObject(path)),
     );
     if (form.files !== undefined)
       return hashes(contents) === hashes(form.files) ? [] : ['other files'];
@@ -128,7 +128,7 @@ function describeFormsOn(
   });
 }
 
-function pathsOf({ status, body }: FormAnswer): string[] {
+function pathsOf({ status, body }: FormResponse): string[] {
   return status === 201 ? (JSON.parse(body) as string[]) : [];
 }
 

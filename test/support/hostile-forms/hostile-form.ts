@@ -1,6 +1,6 @@
 /** A request with a form, byte for byte, and what is known of it. */
 export interface HostileForm {
-  /** Which generator made it. */
+  /** The generator's name. */
   readonly family: string;
   /** The `Content-Type` of the request. */
   readonly contentType: string;
@@ -8,11 +8,20 @@ export interface HostileForm {
   readonly body: Buffer;
   /** The contents of its files, when it is well-formed: it then has to be accepted. */
   readonly files?: readonly Buffer[];
-  /** Where the body is cut into writes. @defaultValue nowhere */
+  /**
+   * Offsets at which the body is split into writes.
+   * @defaultValue none
+   */
   readonly splits?: readonly number[];
-  /** Whether the body is sent in HTTP chunks, one a write. @defaultValue false */
+  /**
+   * Sends the body in HTTP chunks, one per write.
+   * @defaultValue false
+   */
   readonly isChunked?: boolean;
-  /** Whether the client leaves before the end of what it announced. @defaultValue false */
+  /**
+   * Ends the connection before the announced length.
+   * @defaultValue false
+   */
   readonly isAbandoned?: boolean;
 }
 
@@ -24,12 +33,12 @@ export interface Part {
 
 /** The bytes of a form. */
 export function encodeParts(boundary: string, parts: readonly Part[]): Buffer {
-  const pieces = parts.flatMap(({ head, content }) => [
+  const chunks = parts.flatMap(({ head, content }) => [
     Buffer.from(`--${boundary}\r\n${head}\r\n\r\n`),
     content,
     Buffer.from('\r\n'),
   ]);
-  return Buffer.concat([...pieces, Buffer.from(`--${boundary}--\r\n`)]);
+  return Buffer.concat([...chunks, Buffer.from(`--${boundary}--\r\n`)]);
 }
 
 /** The head of a file's part. */

@@ -7,7 +7,7 @@ const NAME_CHARACTERS = "abcXYZ019 -_.,;=()'猫😀ñ";
 
 /** Content made of what delimiters are made of, without being one. */
 function nastyContent(random: Random, boundary: string): Buffer {
-  const pieces = random.list([0, 30], () =>
+  const chunks = random.list([0, 30], () =>
     random.pick([
       Buffer.from('\r\n'),
       Buffer.from('\r'),
@@ -19,7 +19,7 @@ function nastyContent(random: Random, boundary: string): Buffer {
       random.bytes([0, 40]),
     ]),
   );
-  const content = Buffer.concat(pieces);
+  const content = Buffer.concat(chunks);
   // The delimiter that ends the part would be found too early.
   const isSafe = !Buffer.concat([Buffer.from('\r\n'), content]).includes(`\r\n--${boundary}`);
   return isSafe ? content : random.bytes([0, 100]);

@@ -40,7 +40,7 @@ class UploadController {
     return { fileId: file.fileId, size: file.size, cloudPath: file.cloudPath };
   }
 
-  /** Reads a file to its end, and answers the hash of its content. */
+  /** Reads a file to its end and returns the hash of its content. */
   async hash({ fileId }) {
     const { body, size } = await this.storage.download(fileId);
     const hash = createHash('sha256');
@@ -57,9 +57,9 @@ class UploadController {
   /** The peak since the last call, and a new start. */
   memory() {
     watch();
-    const answer = { peakBytes };
+    const response = { peakBytes };
     peakBytes = process.memoryUsage.rss();
-    return answer;
+    return response;
   }
 }
 

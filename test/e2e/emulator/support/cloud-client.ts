@@ -1,5 +1,5 @@
 import type { WxCloudEmulator } from '../../../../lib/emulator/index.js';
-import { send, sendJson, type RawAnswer } from './raw-http.js';
+import { send, sendJson, type RawResponse } from './raw-http.js';
 
 type Target = Pick<WxCloudEmulator, 'url' | 'options'>;
 type Json = Record<string, unknown>;
@@ -51,13 +51,13 @@ export function fieldsOf(link: Link): readonly Part[] {
 
 /** The bytes of a form. */
 export function formOf(parts: readonly Part[], boundary = 'b0undary'): Buffer {
-  const pieces = parts.flatMap(([name, value]) => [
+  const chunks = parts.flatMap(([name, value]) => [
     Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="${name}"`),
     Buffer.from(name === 'file' ? '; filename="f"\r\nContent-Type: image/png\r\n\r\n' : '\r\n\r\n'),
     Buffer.from(value as string),
     Buffer.from('\r\n'),
   ]);
-  return Buffer.concat([...pieces, Buffer.from(`--${boundary}--\r\n`)]);
+  return Buffer.concat([...chunks, Buffer.from(`--${boundary}--\r\n`)]);
 }
 
 /** The headers of a form. */
@@ -69,12 +69,12 @@ export function formHeaders(form: Buffer): Record<string, string> {
 }
 
 /** Posts a form. */
-export function postForm(url: string, parts: readonly Part[]): Promise<RawAnswer> {
+export function postForm(url: string, parts: readonly Part[]): Promise<RawResponse> {
   const form = formOf(parts);
   return send(url, { method: 'POST', headers: formHeaders(form), body: form });
 }
 
-/** Stores an object, and answers its file ID. */
+/** Stores an object and returns its file ID. */
 export async function store(
   target: Target,
   path: string,
@@ -96,7 +96,7 @@ export async function fetchDownloadItem(
   return (reply['file_list'] as Json[])[0] ?? {};
 }
 
-/** Stores an object, and answers a link to it. */
+/** Stores an object and returns a link to it. */
 export async function storeAndLink(
   target: Target,
   path: string,
@@ -106,7 +106,7 @@ export async function storeAndLink(
   return String(item['download_url']);
 }
 
-/** Deletes files, and answers an item for each. */
+/** Deletes files and returns an item for each. */
 export async function deleteFiles(target: Target, fileid_list: readonly string[]): Promise<Json[]> {
   return (await callApi(target, '/tcb/batchdeletefile', { fileid_list }))['delete_list'] as Json[];
 }

@@ -3,15 +3,15 @@ import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 
-/** What came back. */
-export interface RawAnswer {
+/** A response. */
+export interface RawResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   readonly text: string;
 }
 
-/** What is sent. */
+/** A request. */
 export interface RawRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -21,8 +21,8 @@ export interface RawRequest {
   readonly ca?: string;
 }
 
-/** Sends a request on a connection of its own; rejects when that breaks before the answer's end. */
-export function send(url: string, init: RawRequest = {}): Promise<RawAnswer> {
+/** Sends a request on a connection of its own; rejects when that breaks before the response ends. */
+export function send(url: string, init: RawRequest = {}): Promise<RawResponse> {
   const { method = 'GET', headers = {}, body = '', signal, ca } = init;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -44,7 +44,7 @@ export function send(url: string, init: RawRequest = {}): Promise<RawAnswer> {
   });
 }
 
-/** How a request ends: `answered`, or the code of its error. Never rejects, so that it can be awaited later. */
+/** Returns `answered`, or the code of the error. Never rejects, so it can be awaited later. */
 export function outcomeOf(sent: Promise<unknown>): Promise<unknown> {
   return sent.then(
     () => 'answered',
@@ -54,8 +54,8 @@ export function outcomeOf(sent: Promise<unknown>): Promise<unknown> {
 
 /** Sends JSON and reads the JSON that comes back. */
 export async function sendJson(url: string, value: unknown): Promise<Record<string, unknown>> {
-  const answer = await send(url, { method: 'POST', body: JSON.stringify(value) });
-  return JSON.parse(answer.text) as Record<string, unknown>;
+  const response = await send(url, { method: 'POST', body: JSON.stringify(value) });
+  return JSON.parse(response.text) as Record<string, unknown>;
 }
 
 /** Writes bytes to a connection, ends its sending half, and reads all that comes back. */
@@ -70,7 +70,7 @@ export async function sendBytes(url: string, bytes: Buffer | string): Promise<st
 }
 
 /** The `<Code>` and `<Message>` of an error document. */
-export function readCosError({ text }: RawAnswer): {
+export function readCosError({ text }: RawResponse): {
   code: string | undefined;
   message: string | undefined;
 } {

@@ -51,7 +51,7 @@ const awsLambdaFastify = load('@fastify/aws-lambda') as (
   options: object,
 ) => LambdaHandler;
 
-/** What API Gateway makes of a request. */
+/** Converts a request to an event of API Gateway. */
 function toEvent({ method, path, headers, body }: BridgedRequest): object {
   return {
     httpMethod: method,
@@ -137,15 +137,15 @@ const overHttp2: Bridge['send'] = ({ url }, { method, path, headers, body }) => 
       { ':method': method, ':path': path, ...headers },
       { endStream: false },
     );
-    const pieces: Buffer[] = [];
+    const chunks: Buffer[] = [];
     let head: IncomingHttpHeaders & IncomingHttpStatusHeader = {};
     stream.once('response', found => (head = found));
-    stream.on('data', (piece: Buffer) => pieces.push(piece));
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.once('error', reject);
     stream.once('close', () => {
       session.close();
       const { ':status': status = 0, ...rest } = head;
-      resolve({ status, headers: rest, body: Buffer.concat(pieces).toString() });
+      resolve({ status, headers: rest, body: Buffer.concat(chunks).toString() });
     });
     stream.end(body);
   });

@@ -10,7 +10,7 @@ import {
   type TestApplication,
   type TestApplicationParts,
 } from '../../../support/application.js';
-import { PNG, postForm, type Answer, type FormPart } from '../../../support/forms.js';
+import { PNG, postForm, type JsonResponse, type FormPart } from '../../../support/forms.js';
 import { until } from '../../../support/until.js';
 
 @Controller('alive')
@@ -24,17 +24,17 @@ class AliveController {
 /** An application of which all that a request may leave behind can be seen. */
 export interface EdgeApplication extends Pick<TestApplication, 'app' | 'emulator' | 'url'> {
   readonly onOrphan: jest.Mock<(fileIds: readonly string[]) => void>;
-  readonly post: (path: string, parts?: readonly FormPart[]) => Promise<Answer>;
-  /** How many requests for an operation the cloud has answered. */
+  readonly post: (path: string, parts?: readonly FormPart[]) => Promise<JsonResponse>;
+  /** Counts the requests for an operation that the cloud has handled. */
   readonly count: (operation: string) => number;
-  /** How many temporary files are open; they have no name any more. */
+  /** Counts the open temporary files, which have no name. */
   readonly countSpoolHandles: () => Promise<number>;
   /** The names of the temporary files that have one. */
   readonly listSpool: () => Promise<string[]>;
   readonly close: () => Promise<void>;
 }
 
-/** What such an application is made of. */
+/** The parts of such an application. */
 export interface EdgeApplicationParts extends Pick<TestApplicationParts, 'imports' | 'configure'> {
   readonly adapter: Adapter;
   readonly controllers: readonly Type[];
@@ -78,7 +78,7 @@ export async function startEdgeApplication(parts: EdgeApplicationParts): Promise
   };
 }
 
-/** Waits until there is no object and no temporary file, by name or handle; the application then still answers. */
+/** Waits until no object and no temporary file is left, then checks that the application responds. */
 export async function expectNothingLeft(application: EdgeApplication): Promise<void> {
   const { emulator, url, countSpoolHandles, listSpool } = application;
   await until(() => emulator.objects.length === 0, 'an empty storage');

@@ -4,26 +4,26 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { request as undiciRequest } from 'undici';
 
-/** What a client without end was answered, and how much it could send until its connection was closed. */
-interface EndlessAnswer {
+/** The response to an endless client, and the bytes it sent until the connection was closed. */
+interface EndlessResponse {
   readonly status: number;
   readonly text: string;
   readonly sentBytes: number;
 }
 
-/** What a client without end sends: its beginning, and then the same piece again and again. */
+/** The form of an endless client: its beginning, then the same chunk again and again. */
 interface EndlessForm {
   readonly url: string;
   readonly contentType: string;
   readonly beginning: Buffer;
-  /** What it announces; undefined for a body in chunks. */
+  /** Its Content-Length; undefined for a chunked body. */
   readonly contentLength: number | undefined;
 }
 
 /** Sends the form, and goes on whatever comes of it until the connection ends. */
-export type EndlessClient = (form: EndlessForm) => Promise<EndlessAnswer>;
+export type EndlessClient = (form: EndlessForm) => Promise<EndlessResponse>;
 
-const PIECE = Buffer.alloc(65_536, 'x');
+const CHUNK = Buffer.alloc(65_536, 'x');
 
 function headersOf({ contentType, contentLength }: EndlessForm): Record<string, string> {
   return {
@@ -48,14 +48,14 @@ const onRawSocket: EndlessClient = form => {
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
   const lines = Object.entries({ host, ...headersOf(form) }).map(([k, v]) => `${k}: ${v}\r\n`);
   const shape = form.contentLength === undefined ? asChunk : (bytes: Buffer) => bytes;
-  const piece = shape(PIECE);
+  const chunk = shape(CHUNK);
   let text = '';
   socket.setEncoding('utf8').on('data', (data: string) => (text += data));
   socket.on('error', () => {});
   socket.write(`POST ${pathname} HTTP/1.1\r\n${lines.join('')}\r\n`);
   socket.write(shape(form.beginning));
   const write = (): void => {
-    if (!socket.destroyed) socket.write(piece, () => setImmediate(write));
+    if (!socket.destroyed) socket.write(chunk, () => setImmediate(write));
   };
   write();
   return new Promise(resolve => {
@@ -69,13 +69,13 @@ const onRawSocket: EndlessClient = form => {
 const onNodeClient: EndlessClient = async form => {
   const request = httpRequest(form.url, { method: 'POST', headers: headersOf(form), agent: false });
   const write = (): void => {
-    if (!request.destroyed) request.write(PIECE, () => setImmediate(write));
+    if (!request.destroyed) request.write(CHUNK, () => setImmediate(write));
   };
   request.write(form.beginning, write);
   const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
   request.on('error', () => {});
   let text = '';
-  for await (const piece of response.setEncoding('utf8')) text += piece as string;
+  for await (const chunk of response.setEncoding('utf8')) text += chunk as string;
   const { socket } = response;
   if (!socket.destroyed) await once(socket, 'close');
   return { status: response.statusCode ?? 0, text, sentBytes: socket.bytesWritten };
@@ -86,8 +86,8 @@ const onUndici: EndlessClient = async form => {
   async function* body(): AsyncGenerator<Buffer> {
     yield form.beginning;
     for (;;) {
-      sentBytes += PIECE.byteLength;
-      yield PIECE;
+      sentBytes += CHUNK.byteLength;
+      yield CHUNK;
     }
   }
   const { 'transfer-encoding': _, ...headers } = headersOf(form);

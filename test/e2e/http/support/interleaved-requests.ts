@@ -28,11 +28,11 @@ const TEXT = Buffer.from('what no rule allows');
 /** An upload through the application: it is stored in its first step, and ends in its second. */
 interface UploadPlan {
   readonly kind: 'upload';
-  /** A path that nobody else can have, or one that all of this kind share. */
+  /** A path of its own, or one that all of this kind share. */
   readonly path: 'unique' | 'shared';
   readonly image: 0 | 1;
-  /** The answer of the first try is lost, so that the object is stored twice. */
-  readonly isAnswerLost: boolean;
+  /** The response to the first try is lost, so that the object is stored twice. */
+  readonly isResponseLost: boolean;
   /** The handler succeeds or throws, or the client leaves before. */
   readonly end: 'success' | 'throw' | 'leave';
 }
@@ -50,7 +50,7 @@ interface DeletePlan {
   readonly which: number;
 }
 
-/** What a request does. */
+/** The properties of a request. */
 type Plan = UploadPlan | FormPlan | DeletePlan;
 
 const STEPS = { upload: 2, form: 3, delete: 1 } as const;
@@ -59,7 +59,7 @@ const uploadPlan: fc.Arbitrary<UploadPlan> = fc.record({
   kind: fc.constant('upload' as const),
   path: fc.constantFrom('unique' as const, 'shared' as const),
   image: fc.constantFrom(0 as const, 1 as const),
-  isAnswerLost: fc.boolean(),
+  isResponseLost: fc.boolean(),
   end: fc.constantFrom('success' as const, 'throw' as const, 'leave' as const),
 });
 const formPlan: fc.Arbitrary<FormPlan> = fc.record({
@@ -72,7 +72,7 @@ const deletePlan: fc.Arbitrary<DeletePlan> = fc.record({
   which: fc.nat({ max: MOST_REQUESTS }),
 });
 
-/** What some requests do, and whose turn it is, step by step. */
+/** Some requests, and the order of their steps. */
 export interface Schedule {
   readonly plans: readonly Plan[];
   readonly order: readonly number[];
@@ -123,7 +123,7 @@ class Model {
   /** By file ID, the content that was stored there last. */
   readonly objects = new Map<string, Buffer>();
   readonly promised: string[] = [];
-  /** Of failed requests whose objects somebody else may have stored as well. */
+  /** Failed requests whose objects another request may have stored as well. */
   readonly orphans: string[] = [];
 }
 
@@ -146,26 +146,26 @@ class Requests {
     return plan.kind === 'form' ? this.#form(plan) : [() => this.#delete(plan)];
   }
 
-  #upload({ path, image, isAnswerLost, end }: UploadPlan, id: string): Steps {
+  #upload({ path, image, isResponseLost, end }: UploadPlan, id: string): Steps {
     const { url, emulator, onOrphan } = this.#application;
     const { objects, promised, orphans } = this.model;
     const client = new AbortController();
-    let answer: Promise<Response | undefined>;
+    let responding: Promise<Response | undefined>;
     const store = async (): Promise<void> => {
       const effect = { kind: 'reset', at: 'answer' } as const;
-      if (isAnswerLost) emulator.faults.add({ operation: 'post-object', effect });
+      if (isResponseLost) emulator.faults.add({ operation: 'post-object', effect });
       const body = makeForm([{ field: 'file', file: IMAGES[image] }]);
       const init = { method: 'POST', body, signal: client.signal };
-      answer = fetch(`${url}/files/${path}/${id}`, init).catch(() => undefined);
+      responding = fetch(`${url}/files/${path}/${id}`, init).catch(() => undefined);
       await until(() => handlers.has(id), `the handler of request ${id}`);
       objects.set(handlerOf(id).fileId, IMAGES[image]);
     };
     const finish = async (): Promise<void> => {
-      const { fileId, finish: answerWith } = handlerOf(id);
+      const { fileId, finish: respondWith } = handlerOf(id);
       const told = onOrphan.mock.calls.length;
       if (end === 'leave') client.abort();
-      else answerWith(end === 'success');
-      const response = await answer;
+      else respondWith(end === 'success');
+      const response = await responding;
       equal(response?.status, { success: 201, throw: 400, leave: undefined }[end]);
       if (end === 'success') promised.push(fileId);
       else if (path === 'unique') objects.delete(fileId);
@@ -173,7 +173,7 @@ class Requests {
       const isCleanedUp = (): boolean =>
         path === 'unique' ? !this.#stored().has(fileId) : onOrphan.mock.calls.length > told;
       if (end === 'leave') await until(isCleanedUp, `the clean-up of request ${id}`);
-      answerWith(true);
+      respondWith(true);
     };
     return [store, finish];
   }

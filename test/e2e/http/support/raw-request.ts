@@ -13,28 +13,28 @@ export interface RawPart {
 
 /** A form as a client sends it, byte for byte. */
 export function encodeForm(parts: readonly RawPart[]): Buffer {
-  const pieces = parts.flatMap(({ field, content, fileName }) => {
+  const chunks = parts.flatMap(({ field, content, fileName }) => {
     const name = fileName === undefined ? '' : `; filename="${fileName}"`;
     const head = `--${BOUNDARY}\r\ncontent-disposition: form-data; name="${field}"${name}\r\n\r\n`;
     return [Buffer.from(head), Buffer.from(content), Buffer.from('\r\n')];
   });
-  return Buffer.concat([...pieces, Buffer.from(`--${BOUNDARY}--\r\n`)]);
+  return Buffer.concat([...chunks, Buffer.from(`--${BOUNDARY}--\r\n`)]);
 }
 
 /** A request over a socket of its own, of which the test sends what it wants when it wants. */
 export interface RawRequest {
   readonly socket: Socket;
-  /** All that was answered until the connection was closed. */
-  readonly answer: Promise<string>;
-  send(...pieces: readonly (Buffer | string)[]): void;
+  /** Everything received until the connection was closed. */
+  readonly response: Promise<string>;
+  send(...chunks: readonly (Buffer | string)[]): void;
   /** Cuts the connection. */
   leave(): void;
 }
 
-/** What a raw request announces. */
+/** The headers of a raw request. */
 export interface RawRequestHead {
   readonly path: string;
-  /** How many bytes its body is to have. */
+  /** Bytes of its body. */
   readonly length: number;
   /** @defaultValue close */
   readonly connection?: 'close' | 'keep-alive' | undefined;
@@ -51,8 +51,8 @@ export function openConnection(url: string): RawRequest {
   socket.on('error', () => {});
   return {
     socket,
-    answer: new Promise(resolve => socket.once('close', () => resolve(text))),
-    send: (...pieces) => pieces.forEach(piece => socket.write(piece)),
+    response: new Promise(resolve => socket.once('close', () => resolve(text))),
+    send: (...chunks) => chunks.forEach(chunk => socket.write(chunk)),
     leave: () => void socket.destroy(),
   };
 }

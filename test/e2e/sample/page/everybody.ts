@@ -42,7 +42,7 @@ export function describeForEverybody({ lab, openPage }: PageTools): void {
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Edit keys.png');
   });
 
-  it('speaks the language of the browser, and remembers another choice', async () => {
+  it('uses the language of the browser, and remembers another choice', async () => {
     const { page } = await openPage(lab.url, { locale: 'zh-CN' });
     const html = page.locator('html');
 
@@ -56,7 +56,7 @@ export function describeForEverybody({ lab, openPage }: PageTools): void {
     expect(await html.getAttribute('lang')).toBe('en');
   });
 
-  it('explains a refusal in Chinese, and follows a change of language', async () => {
+  it('explains a rejection in Chinese, and follows a change of language', async () => {
     const { page } = await openPage(lab.url, { locale: 'zh-CN' });
 
     await pick(page, { name: 'a.png', mimeType: 'image/png', buffer: Buffer.from('a text') });

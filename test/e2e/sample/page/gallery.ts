@@ -20,7 +20,7 @@ import {
 } from '../support/lab-page.js';
 import { colorfulness, fetchPixels, makeImage, writeLargeImage } from '../support/pictures.js';
 
-/** What everybody does with the page. */
+/** The main uses of the page. */
 export function describeGallery({ lab, openPage }: PageTools): void {
   let folder: string;
   beforeAll(async () => {

@@ -23,7 +23,7 @@ export function describeProgress({ lab, openPage }: PageTools): void {
   it('shows both legs of an upload one after the other, before it is answered', async () => {
     const { page, problems } = await openPage(lab.url);
     await slowDown(page, 800_000);
-    // The thumbnail, which is stored after the image and before the answer.
+    // The thumbnail, which is stored after the image and before the response.
     lab.emulator.faults.add({
       operation: 'post-object',
       effect: { kind: 'delay', delayMs: 1_500 },

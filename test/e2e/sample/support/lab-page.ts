@@ -16,12 +16,12 @@ const RECORD_PROGRESS = `
   }).observe(document, { subtree: true, attributes: true, attributeFilter: ['value'] });
 `;
 
-/** What a Tab key has to be able to reach: all controls that can be seen. */
+/** All visible controls, which the Tab key has to reach. */
 export const CONTROLS = `[...document.querySelectorAll('a[href], button, input, select')].filter(
   element => element.checkVisibility() && !element.disabled,
 )`;
 
-/** Whether all thumbnails are loaded. */
+/** Returns whether all thumbnails are loaded. */
 export const ALL_THUMBNAILS_SHOW = `[...document.querySelectorAll('.thumbnail img')].every(
   image => image.complete && image.naturalWidth > 0,
 )`;
@@ -46,17 +46,17 @@ const DEFINE_HELPERS = `window.isInSight = element => {
   return isInside && width > 0 && points.every(isOnTop);
 }`;
 
-/** What slows a page down, as long as it is attached. */
+/** A session that slows a page down while it is attached. */
 const devTools = new Map<Page, CDPSession>();
 
 /** A page of the image lab. */
 export interface LabPage {
   readonly page: Page;
-  /** What went wrong in the page. */
+  /** The errors of the page. */
   readonly problems: readonly string[];
 }
 
-/** How a spec opens pages; what it has opened ends with its tests. */
+/** Opens pages for a spec, and closes them after its tests. */
 export interface LabPages {
   /** Opens a lab's page, in one tab for all tests of a spec with the same options. */
   openPage(url: string, options?: BrowserContextOptions): Promise<LabPage>;

@@ -5,8 +5,8 @@ import { startWxCloudEmulator, type WxCloudEmulator } from '../../../../lib/emul
 import { startLabOn, type RunningLab } from '../../../support/sample-process.js';
 import type { PickedFile } from './pictures.js';
 
-/** What a request was answered with. */
-export interface Answer {
+/** Status and JSON body of a response. */
+export interface JsonResponse {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
 }
@@ -27,7 +27,7 @@ export class LabServer {
   #sockets: Socket[] = [];
   #streams: ServerResponse[] = [];
 
-  /** Where the lab listens. */
+  /** The lab's address. */
   get url(): string {
     return this.#url;
   }
@@ -38,12 +38,12 @@ export class LabServer {
     return this.#emulator;
   }
 
-  /** How many bytes the lab's server has received so far. */
+  /** Counts the bytes that the lab's server has received. */
   get receivedBytes(): number {
     return this.#sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0);
   }
 
-  /** How many streams of progress were asked for so far, and how many of them are open now. */
+  /** Counts the requested progress streams, and those that are open now. */
   get streams(): { readonly asked: number; readonly open: number } {
     const open = this.#streams.filter(response => !response.closed);
     return { asked: this.#streams.length, open: open.length };
@@ -75,17 +75,17 @@ export class LabServer {
   }
 
   /** Asks for JSON. */
-  async get(path: string): Promise<Answer> {
+  async get(path: string): Promise<JsonResponse> {
     return readResponse(await fetch(`${this.#url}${path}`));
   }
 
   /** Sends JSON. */
-  async post(path: string, body: unknown, signal?: AbortSignal): Promise<Answer> {
+  async post(path: string, body: unknown, signal?: AbortSignal): Promise<JsonResponse> {
     return this.postText(path, JSON.stringify(body), signal);
   }
 
   /** Sends a text as JSON, which it need not be. */
-  async postText(path: string, body: string, signal?: AbortSignal): Promise<Answer> {
+  async postText(path: string, body: string, signal?: AbortSignal): Promise<JsonResponse> {
     const response = await fetch(`${this.#url}${path}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -100,7 +100,7 @@ export class LabServer {
     file: PickedFile,
     headers: Readonly<Record<string, string>> = {},
     signal?: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<JsonResponse> {
     const form = new FormData();
     form.set('image', toBlob(file), file.name);
     const init = { method: 'POST', body: form, headers, ...(signal && { signal }) };
@@ -121,11 +121,11 @@ export class LabServer {
   }
 
   /** Says that a form was posted. */
-  async confirm(fileId: unknown): Promise<Answer> {
+  async confirm(fileId: unknown): Promise<JsonResponse> {
     return this.post('/api/direct-uploads/confirm', { fileId });
   }
 
-  /** Removes an image; the status. */
+  /** Deletes an image and returns the status. */
   async remove(query: string): Promise<number> {
     const response = await fetch(`${this.#url}/api/images?${query}`, { method: 'DELETE' });
     return response.status;
@@ -160,8 +160,8 @@ export async function postWith(
   if (status >= 300) throw new Error(`The cloud answered ${status}.`);
 }
 
-async function readResponse(response: Response): Promise<Answer> {
-  return { status: response.status, body: (await response.json()) as Answer['body'] };
+async function readResponse(response: Response): Promise<JsonResponse> {
+  return { status: response.status, body: (await response.json()) as JsonResponse['body'] };
 }
 
 function toBlob({ mimeType, buffer }: PickedFile): Blob {

@@ -34,7 +34,7 @@ export async function fetchDimensions(link: string): Promise<readonly [number, n
   return [width, height];
 }
 
-/** How far apart the channels of a pixel are, at most. */
+/** The largest difference between the channels of a pixel. */
 export function colorfulness(pixels: Buffer): number {
   let most = 0;
   for (let at = 0; at + 2 < pixels.length; at += 3) {

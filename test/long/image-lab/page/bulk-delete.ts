@@ -29,7 +29,7 @@ class Selection {
     }
   }
 
-  async answer(name: 'Keep' | 'Delete'): Promise<void> {
+  async response(name: 'Keep' | 'Delete'): Promise<void> {
     await this.dialog.getByRole('button', { name, exact: true }).click();
   }
 
@@ -67,7 +67,7 @@ export function describeBulkDelete(tools: PageTools): void {
     expect(await gallery.dialog.locator('h2').textContent()).toBe('Delete 2 images?');
     expect(await gallery.names()).toHaveLength(4);
     expect(tools.lab.emulator.objects).toHaveLength(8);
-    await gallery.answer('Delete');
+    await gallery.response('Delete');
     await gallery.page.locator('#toast').getByText('2 images deleted').waitFor();
 
     expect(await gallery.names()).toEqual(['c.png', 'a.png']);
@@ -104,7 +104,7 @@ export function describeBulkDelete(tools: PageTools): void {
 
     await gallery.remove.click();
     expect(await gallery.page.evaluate(FOCUSED)).toBe('Keep');
-    await gallery.answer('Keep');
+    await gallery.response('Keep');
     await gallery.dialog.waitFor({ state: 'hidden' });
     expect(await gallery.page.evaluate(FOCUSED)).toBe('Delete 2');
 
@@ -117,7 +117,7 @@ export function describeBulkDelete(tools: PageTools): void {
     const gallery = await openGallery(DESKTOP, 'a.png', 'b.png', 'c.png');
     await gallery.all.click();
     await gallery.remove.click();
-    await gallery.answer('Delete');
+    await gallery.response('Delete');
     await gallery.page.getByText('No images yet').waitFor();
 
     expect(tools.lab.emulator.objects).toEqual([]);
@@ -133,7 +133,7 @@ export function describeBulkDelete(tools: PageTools): void {
     const gallery = await openGallery(DESKTOP, 'a.png', 'b.png', 'c.png', 'd.png');
     await gallery.choose(...gone);
     await gallery.remove.click();
-    await gallery.answer('Delete');
+    await gallery.response('Delete');
     await gallery.page.locator('#toast.shown').waitFor();
 
     expect(await gallery.page.evaluate(FOCUSED)).toBe(focused);
@@ -148,7 +148,7 @@ export function describeBulkDelete(tools: PageTools): void {
     });
     await gallery.all.click();
     await gallery.remove.click();
-    await gallery.answer('Delete');
+    await gallery.response('Delete');
     await gallery.page.locator('#toast').getByText('could not be deleted: 1').waitFor();
 
     expect(await gallery.names()).toEqual(['b.png']);
@@ -157,7 +157,7 @@ export function describeBulkDelete(tools: PageTools): void {
     tools.lab.emulator.faults.clear();
     await gallery.all.click();
     await gallery.remove.click();
-    await gallery.answer('Delete');
+    await gallery.response('Delete');
     await gallery.page.getByText('No images yet').waitFor();
     expect(tools.lab.emulator.objects).toEqual([]);
   });
@@ -171,7 +171,7 @@ export function describeBulkDelete(tools: PageTools): void {
     });
     await gallery.all.click();
     await gallery.remove.click();
-    await gallery.answer('Delete');
+    await gallery.response('Delete');
     await gallery.page
       .locator('#toast.shown')
       .getByText(/could not be deleted: 2/)
@@ -189,7 +189,7 @@ export function describeBulkDelete(tools: PageTools): void {
     expect(await gallery.count.textContent()).toBe('60 of 60');
     await gallery.choose('60.png', '58.png');
     await gallery.remove.click();
-    await gallery.answer('Delete');
+    await gallery.response('Delete');
     await gallery.page.locator('#toast').getByText('2 images deleted').waitFor();
 
     expect(await gallery.count.textContent()).toBe('58 of 60');

@@ -20,7 +20,7 @@ const TEXT_FILE: PickedFile = {
   buffer: Buffer.from('no image'),
 };
 
-/** Requests to a path of the lab that are never answered. */
+/** Blocks requests to a path of the lab without a response. */
 async function hang(page: Page, path: string): Promise<void> {
   await page.route(path, () => {});
 }

@@ -42,18 +42,18 @@ export function describeSlowNetwork({ lab, openPage }: PageTools): void {
     await slowDown(page, UPLOAD, REST);
     const isPart = (url: string): boolean => /\.(js|css)$/.test(url);
     const asked: string[] = [];
-    let askedAtFirstAnswer: number | undefined;
+    let askedAtFirstResponse: number | undefined;
     page.on('request', request => asked.push(...[request.url()].filter(isPart)));
     page.on('response', response => {
       const parts = [response.url()].filter(isPart);
-      askedAtFirstAnswer ??= [undefined, asked.length][parts.length];
+      askedAtFirstResponse ??= [undefined, asked.length][parts.length];
     });
 
     await page.reload();
     await page.getByText('No images yet').waitFor();
 
     expect(asked.length).toBeGreaterThan(25);
-    expect(askedAtFirstAnswer).toBe(asked.length);
+    expect(askedAtFirstResponse).toBe(asked.length);
     expect(new Set(asked).size).toBe(asked.length);
   });
 

@@ -18,7 +18,7 @@ const TOO_SMALL = `${CONTROLS}.filter(control => {
 
 const DROP = /drop|drag|拖/i;
 
-/** Where there is a finger and no mouse. */
+/** A touch screen without a mouse. */
 export function describeTouch({ lab, openPage }: PageTools): void {
   it('says nothing of dropping, in no language, neither to eyes nor to ears', async () => {
     const { page } = await openPage(lab.url, PHONE);
