@@ -10,6 +10,9 @@ import { parseSource } from './support/syntax-tree.js';
 
 const lib = new Map(sourcesBelow(join(ROOT, 'lib'), /\.ts$/).map(file => [file.path, file]));
 
+/** Declarations that are still to be documented. */
+const UNDOCUMENTED = ['errors/errors.ts: RequestTimedOutParts.', 'wx-cloud-storage.module.ts: '];
+
 describe.each(['index.ts', 'emulator/index.ts', 'redis/index.ts', 'swagger/index.ts'])(
   'lib/%s',
   entry => {
@@ -17,8 +20,10 @@ describe.each(['index.ts', 'emulator/index.ts', 'redis/index.ts', 'swagger/index
       expect(exportedNamesOf(lib, entry)).not.toEqual([]);
     });
 
-    it('has a doc comment on every export and every member of an exported type', () => {
-      expect(undocumentedExportsOf(lib, entry)).toEqual([]);
+    it('has a doc comment on exports, on the types that they show, and on all members', () => {
+      const names = undocumentedExportsOf(lib, entry);
+      const isOverdue = (name: string) => !UNDOCUMENTED.some(start => name.startsWith(start));
+      expect(names.filter(isOverdue)).toEqual([]);
     });
   },
 );
@@ -53,6 +58,23 @@ describe('the checker', () => {
     ['an empty comment', '/** */ export const a = 1;', ['a']],
     ['a plain comment', '/* A. */ export const a = 1;', ['a']],
     ['a comment on something else', '/** B. */ const b = 1;\nexport const a = b;', ['a']],
+    ['a type of a member', 'type B = 1;\n/** A. */ export interface A { /** B. */ b: B }', ['B']],
+    [
+      'a type of a parameter',
+      'interface B { c: 1 }\n/** A. */ export const a = (b: B) => b;',
+      ['B', 'B.c'],
+    ],
+    [
+      'a type of a type',
+      'type C = 1;\n/** B. */ type B = C;\n/** A. */ export type A = B[];',
+      ['C'],
+    ],
+    ['an extended type', 'interface B {}\n/** A. */ export interface A extends B {}', ['B']],
+    [
+      'an extended class',
+      'class B { c() {} }\n/** A. */ export class A extends B {}',
+      ['B', 'B.c'],
+    ],
     ['a name exported apart', 'const a = 1;\nexport { a as b };', ['b']],
   ])('names %s without a doc comment', (_what, text, names) => {
     const tree: SourceTree = new Map([['index.ts', parseSource('index.ts', text)]]);
@@ -67,6 +89,12 @@ describe('the checker', () => {
     ['code inside', '/** A. */ export function a() { class B { c = 1; } return B; }'],
     ['the value of a member', '/** A. */ export class A { /** B. */ b = { c: 1 }; }'],
     ['what is not exported', 'interface A { b: string }'],
+    ['types in code', 'type B = 1;\n/** A. */ export function a() { const b: B = 1; }'],
+    ['types of private members', 'type B = 1;\n/** A. */ export class A { private b: B; #c: B; }'],
+    [
+      'types of internal members',
+      'type B = 1;\n/** A. */ export class A { /** B. @internal */ b: B; }',
+    ],
     [
       'an implementation behind overloads',
       '/** A. */ export class A { /** B. */ b(): void; /** C. */ b(c: 1): void; b() {} }',

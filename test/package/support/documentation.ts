@@ -20,17 +20,42 @@ export interface ExportedName {
 }
 
 /**
- * Names what has no doc comment among the exports of a file, followed through re-exports, and among
- * the members of exported types and classes: `path: Name` or `path: Name.member`.
+ * Names what has no doc comment among the exports of a file, followed through re-exports, the types
+ * that these refer to, and the members of all of them: `path: Name` or `path: Name.member`.
  */
 export function undocumentedExportsOf(tree: SourceTree, entry: string): readonly string[] {
-  const undocumented = exportsOf(tree, entry).flatMap(({ name, file, statements }) => {
+  const undocumented = surfaceOf(tree, entry).flatMap(({ name, file, statements }) => {
     const missing = undocumentedStatements(file, statements).map(() => name);
     const members = statements.flatMap(statement => membersOf(declarationOf(statement), name));
     const bare = members.filter(({ node }) => !isDocumented(file, node)).map(({ path }) => path);
     return [...missing, ...bare].map(path => `${file.path}: ${path}`);
   });
   return [...new Set(undocumented)];
+}
+
+/** The exports of a file, and all declarations that their types lead to, exported or not. */
+function surfaceOf(tree: SourceTree, entry: string): readonly ExportedName[] {
+  const surface = [...exportsOf(tree, entry)];
+  const known = new Set(surface.flatMap(({ statements }) => statements));
+  // Grows while it is read.
+  for (const { file, statements } of surface) {
+    const names = statements.flatMap(statement => typesIn(file, statement));
+    const found = [...new Set(names)].flatMap(name => declarationsOf(tree, file, name));
+    for (const one of found.filter(({ statements: [first] }) => first && !known.has(first))) {
+      for (const statement of one.statements) known.add(statement);
+      surface.push(one);
+    }
+  }
+  return surface;
+}
+
+/** The types that a declaration shows, without those in code and in private or internal members. */
+function typesIn(file: SourceFile, node: SyntaxNode): readonly string[] {
+  const isSkipped = node.type === 'BlockStatement' || node.type === 'Decorator' || isHidden(node);
+  if (isSkipped || (MEMBER_TYPES.has(node.type) && isInternal(file, node))) return [];
+  const reference = nodeAt(node, REFERENCES[node.type] ?? '');
+  const own = reference?.type === 'Identifier' ? [textAt(reference, 'name') ?? ''] : [];
+  return [...own, ...childrenOf(node).flatMap(inner => typesIn(file, inner))];
 }
 
 /** The names that a file exports, followed through re-exports of the tree. */
@@ -137,6 +162,15 @@ interface Member {
   readonly node: SyntaxNode;
 }
 
+/** The property of a node that names a type. */
+const REFERENCES: Readonly<Record<string, string>> = {
+  TSTypeReference: 'typeName',
+  TSTypeQuery: 'exprName',
+  TSInterfaceHeritage: 'expression',
+  TSClassImplements: 'expression',
+  ClassDeclaration: 'superClass',
+};
+
 const MEMBER_TYPES = new Set([
   'TSPropertySignature',
   'TSMethodSignature',
@@ -199,6 +233,10 @@ function memberName(node: SyntaxNode): string {
   const key = nodeAt(node, 'key') ?? nodeAt(node, 'id') ?? nodeAt(node, 'parameter');
   const left = key === undefined ? undefined : (nodeAt(key, 'left') ?? key);
   return String(left?.['name'] ?? left?.['value'] ?? `[${left?.type ?? node.type}]`);
+}
+
+function isInternal(file: SourceFile, node: SyntaxNode): boolean {
+  return docCommentOf(file, node)?.value.includes('@internal') === true;
 }
 
 function isDocumented(file: SourceFile, node: SyntaxNode): boolean {
