@@ -10,6 +10,7 @@ import {
 } from './support/import-rules.js';
 import { importsOf } from './support/imports.js';
 import { parseSource } from './support/syntax-tree.js';
+import { sharedTypeNamesOf } from './support/type-names.js';
 
 const BELOW_STORAGE = [
   'errors',
@@ -79,6 +80,18 @@ const TABLE: ImportTable = {
   'emulator/state': { folders: [], packages: [] },
 };
 
+/** Names of two types that are still to be told apart. */
+const SHARED_NAMES = new Set<string | undefined>([
+  'AnyResponse',
+  'FormFile',
+  'Given',
+  'Handler',
+  'JsonObject',
+  'MadeContext',
+  'Route',
+  'RoutedRequest',
+]);
+
 /** The TypeScript of a sample, not what is installed or built in its folder. */
 const SAMPLE_SOURCE = /^[^/]+\/(?!(node_modules|dist)\/).*(?<!\.d)\.ts$/;
 
@@ -100,6 +113,11 @@ describe('lib', () => {
 
   it('has no circle of imports', () => {
     expect(cyclesOf(files)).toEqual([]);
+  });
+
+  it('has no two types or classes of one name', () => {
+    const names = sharedTypeNamesOf(files).map(shared => shared.split(':')[0]);
+    expect(names.filter(name => !SHARED_NAMES.has(name))).toEqual([]);
   });
 
   it('has no utils', () => {
@@ -160,6 +178,23 @@ describe('the checker', () => {
     ['index.ts', "export { Fault } from './errors/errors.js';"],
   ])('accepts in %s: %s', (path, text) => {
     expect(violationsOf([parseSource(path, text)], TABLE)).toEqual([]);
+  });
+
+  it.each([
+    ['a type and an interface', 'type A = 1;', 'interface A { b: 1 }'],
+    ['exported classes', 'export class A {}', 'export abstract class A {}'],
+    ['types inside of functions', 'export interface A {}', 'function a() { type A = 1; }'],
+  ])('finds %s of one name', (_what, one, other) => {
+    const both = [parseSource('a.ts', one), parseSource('b/a.ts', other)];
+    expect(sharedTypeNamesOf(both)).toEqual(['A: a.ts, b/a.ts']);
+  });
+
+  it('takes no names of type parameters, overloads or parts of one file for two types', () => {
+    const both = [
+      parseSource('a.ts', 'interface A<T> {}\ninterface A<T> {}'),
+      parseSource('b.ts', "import { A } from './a.js';\nexport type B<T> = A<T>;"),
+    ];
+    expect(sharedTypeNamesOf(both)).toEqual([]);
   });
 
   it('finds circles, types included, and dead imports', () => {
