@@ -2,6 +2,9 @@ import { channel, type Channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { WxCloudStorageError, type WxCloudStorageErrorCode } from './errors/errors.js';
 
+/** The context of all lines of this package: the name of its module. */
+export const LOG_CONTEXT = 'WxCloudStorageModule';
+
 /** What all events have. */
 interface TimedEvent {
   /** How long it took, in milliseconds. */
@@ -77,9 +80,6 @@ async function publishing<T, Event extends TimedEvent>(
     throw error;
   }
 }
-
-/** The context of all lines of this package: the name of its module. */
-export const LOG_CONTEXT = 'WxCloudStorageModule';
 
 /** Where lines for operators go; Nest's `Logger` fits. */
 export interface StorageLogger {

@@ -24,6 +24,9 @@ const HEADER =
 /** Shorter values are not masked literally: they would blank out ordinary words. */
 const SHORTEST_LITERAL = 6;
 
+/** How deep a chain of causes is copied; a deeper one is cut, so that a cycle ends. */
+const DEEPEST_CAUSE = 4;
+
 /**
  * Masks credentials in a text: `name=value` pairs and JSON members with a credential's name, and
  * every literal in `secrets` (those shorter than 6 characters are left, as they would mask ordinary
@@ -39,9 +42,6 @@ export function redact(text: string, secrets: readonly string[] = []): string {
     .replace(HEADER, `$1${MASK}`)
     .replace(ASSIGNMENT, `$1=${MASK}`);
 }
-
-/** How deep a chain of causes is copied; a deeper one is cut, so that a cycle ends. */
-const DEEPEST_CAUSE = 4;
 
 /**
  * A copy of a foreign error that is safe to keep as `cause`: its name, code, message and stack with

@@ -34,18 +34,6 @@ export function createElapsedClock(
  */
 export const elapsedMs = createElapsedClock();
 
-/** What bounds one call of a service method. */
-interface DeadlineParts {
-  /** What is being done, for the error. */
-  readonly operation: string;
-  /** The bound in milliseconds. */
-  readonly timeoutMs: number;
-  /** The option that sets the bound, for the error. @defaultValue `total` */
-  readonly phase?: 'total' | 'token';
-  /** The caller's own signal, which ends the call too. */
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** A signal that ends a call when its time is up or its caller gave up. */
 export interface Deadline {
   /** Aborted with a {@link WxCloudStorageError} as its reason. */
@@ -79,9 +67,17 @@ export function abortedError(operation: string, reason: unknown): WxCloudStorage
 
 /**
  * Starts the clock of one call. Dispose of it when the call has ended.
+ * @param operation - names the call in errors
+ * @param timeoutMs - the bound in milliseconds
+ * @param given - the caller's own signal, which ends the call too
+ * @param phase - the option that sets the bound, for the error
  */
-export function startDeadline(parts: DeadlineParts): Deadline {
-  const { operation, timeoutMs, phase = 'total', signal: given } = parts;
+export function startDeadline(
+  operation: string,
+  timeoutMs: number,
+  given?: AbortSignal,
+  phase: 'total' | 'token' = 'total',
+): Deadline {
   const controller = createSharedController();
   const end = (reason: WxCloudStorageError): void => controller.abort(reason);
   const timer = setTimeout(() => {

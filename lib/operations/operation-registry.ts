@@ -4,6 +4,18 @@ import { WxCloudStorageError } from '../errors/errors.js';
 import { MAX_TIMER_MS } from '../options/validation.js';
 import { type Deadline, startDeadline } from './deadline.js';
 
+/**
+ * How long an operation that was ended may take to remove what it left: an awaited answer, then the
+ * removal.
+ */
+const LONGEST_CLEANUP_MS = 15_000;
+
+/**
+ * The time that running operations may take to end by themselves when the application shuts down,
+ * so that all of it takes 10 s.
+ */
+const SHUTDOWN_GRACE_MS = 9_000;
+
 /** What is under way: can be waited for until nothing is. */
 class PendingSet<T> {
   readonly #items = new Set<T>();
@@ -49,18 +61,6 @@ export interface WxCloudCallOptions {
 }
 
 /**
- * How long an operation that was ended may take to remove what it left: an awaited answer, then the
- * removal.
- */
-const LONGEST_CLEANUP_MS = 15_000;
-
-/**
- * The time that running operations may take to end by themselves when the application shuts down,
- * so that all of it takes 10 s.
- */
-const SHUTDOWN_GRACE_MS = 9_000;
-
-/**
  * Bounds operations in time, knows which are running, and ends them when the application shuts
  * down.
  */
@@ -86,7 +86,7 @@ export class OperationRegistry {
   start(operation: string, { signal, timeoutMs = this.#totalMs }: WxCloudCallOptions): Deadline {
     assertTimeout(timeoutMs);
     assertSignal(signal);
-    const deadline = startDeadline({ operation, timeoutMs, signal });
+    const deadline = startDeadline(operation, timeoutMs, signal);
     if (this.#closed !== undefined) deadline.end(this.#closed);
     this.#running.add(deadline);
     const dispose = (): void => {
@@ -130,7 +130,7 @@ export class OperationRegistry {
     timeoutMs: number,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const deadline = startDeadline({ operation, timeoutMs });
+    const deadline = startDeadline(operation, timeoutMs);
     this.#cleanups.add(deadline);
     try {
       return await work(deadline.signal);

@@ -13,18 +13,6 @@ export function isTransientStatus(status: number): boolean {
   return (status >= 500 && status !== 501) || TRANSIENT_STATUSES.has(status);
 }
 
-/** What a run of tries needs. */
-interface RetryContext {
-  /** How many tries, and how far apart. */
-  readonly policy: ResolvedRetry;
-  /** Ends the waiting; a try in progress has to watch it by itself. */
-  readonly signal: AbortSignal;
-  /** Says whether what failed may be tried again. @defaultValue the error's `retryable` */
-  readonly isRetryable?: ((error: unknown) => boolean) | undefined;
-  /** From 0 to below 1, for the jitter. @defaultValue Math.random */
-  readonly random?: (() => number) | undefined;
-}
-
 /** True when an error says of itself that the same call may succeed later. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof WxCloudStorageError && error.retryable;
@@ -40,12 +28,14 @@ export function retryDelayMs(policy: ResolvedRetry, attempt: number, random = Ma
 }
 
 /**
- * Runs `work` until it succeeds, fails for good, or the tries are used up; rejects with the last
- * error.
+ * Runs `work` until it succeeds, fails for good, or the attempts are used up; rejects with the last
+ * error. The signal ends the waits; an attempt in progress has to watch it by itself.
  */
 export async function retry<T>(
   work: (attempt: number) => Promise<T>,
-  { policy, signal, isRetryable: mayRetry = isRetryable, random }: RetryContext,
+  policy: ResolvedRetry,
+  signal: AbortSignal,
+  mayRetry: (error: unknown) => boolean = isRetryable,
 ): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     signal.throwIfAborted();
@@ -54,7 +44,7 @@ export async function retry<T>(
     } catch (error) {
       if (attempt >= policy.attempts || signal.aborted || !mayRetry(error)) throw error;
     }
-    await pauseBeforeRetry({ policy, signal, random }, attempt);
+    await pauseBeforeRetry(policy, attempt, signal);
   }
 }
 
@@ -63,9 +53,10 @@ export async function retry<T>(
  * meanwhile.
  */
 export async function pauseBeforeRetry(
-  { policy, signal, random }: Omit<RetryContext, 'isRetryable'>,
+  policy: ResolvedRetry,
   attempt: number,
+  signal: AbortSignal,
 ): Promise<void> {
-  const ms = retryDelayMs(policy, attempt, random);
+  const ms = retryDelayMs(policy, attempt);
   await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

@@ -3,20 +3,6 @@ import type { WxCloudStorageOptions } from './options.js';
 import { TOKEN_FILE } from './resolve-auth.js';
 import type { ResolvedOptions } from './resolved-options.js';
 
-/**
- * Says in one line what an instance works with, for the log: nothing secret, of addresses the host.
- */
-export function describeOptions(options: ResolvedOptions, name: string | undefined): string {
-  const { env, auth, apiBaseUrl } = options;
-  return [
-    `env=${env}`,
-    `auth=${auth.type}`,
-    `api=${new URL(apiBaseUrl).host}`,
-    ...(name === undefined ? [] : [`instance=${name}`]),
-    ...(options.isFromEnvironment ? ['source=environment'] : []),
-  ].join(' ');
-}
-
 /** Environment variables, as `process.env` has them. */
 type EnvironmentVariables = Readonly<Record<string, string | undefined>>;
 
@@ -30,6 +16,20 @@ const VARIABLES = {
 type Option = keyof typeof VARIABLES;
 
 const readOptions = new WeakSet<WxCloudStorageOptions>();
+
+/**
+ * Says in one line what an instance works with, for the log: nothing secret, of addresses the host.
+ */
+export function describeOptions(options: ResolvedOptions, name: string | undefined): string {
+  const { env, auth, apiBaseUrl } = options;
+  return [
+    `env=${env}`,
+    `auth=${auth.type}`,
+    `api=${new URL(apiBaseUrl).host}`,
+    ...(name === undefined ? [] : [`instance=${name}`]),
+    ...(options.isFromEnvironment ? ['source=environment'] : []),
+  ].join(' ');
+}
 
 /** Tells options that {@link readEnvironment} has made. */
 export function isFromEnvironment(options: WxCloudStorageOptions): boolean {

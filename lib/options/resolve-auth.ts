@@ -3,6 +3,32 @@ import type { AccessTokenStore } from './options.js';
 import { type ResolvedAuth, type ResolvedTokenCallAuth, Secret } from './resolved-options.js';
 import { type Given, orDefault, readFunction, readGroup, readName } from './validation.js';
 
+/**
+ * Where the platform mounts its token.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
+ */
+export const TOKEN_FILE = '/.tencentcloudbase/wx/cloudbase_access_token';
+
+interface AuthReader {
+  readonly members: readonly string[];
+  readonly read: (given: Given) => ResolvedAuth;
+}
+
+/** What each way to authenticate takes besides its type, and how that is read. */
+const AUTH_READERS: Readonly<Record<ResolvedAuth['type'], AuthReader>> = {
+  'stable-token': {
+    members: ['appid', 'secret', 'store'],
+    read: given => readCredentials('stable-token', given, 'auth.'),
+  },
+  'access-token': {
+    members: ['appid', 'secret', 'store'],
+    read: given => readCredentials('access-token', given, 'auth.'),
+  },
+  'open-api-service': { members: ['fromAppid'], read: readOpenApi },
+  'cloudbase-token': { members: ['file'], read: readTokenFile },
+  custom: { members: ['getToken'], read: readCustom },
+};
+
 /** Checks the environment ID. @throws {@link OptionsInvalidError} */
 export function resolveEnv(value: unknown): string {
   const env = readName(
@@ -26,32 +52,6 @@ export function resolveEnv(value: unknown): string {
     });
   }
   return env;
-}
-
-/**
- * Where the platform mounts its token.
- * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
- */
-export const TOKEN_FILE = '/.tencentcloudbase/wx/cloudbase_access_token';
-
-/** What each way to authenticate takes besides its type, and how that is read. */
-const AUTH_READERS: Readonly<Record<ResolvedAuth['type'], AuthReader>> = {
-  'stable-token': {
-    members: ['appid', 'secret', 'store'],
-    read: given => readCredentials('stable-token', given, 'auth.'),
-  },
-  'access-token': {
-    members: ['appid', 'secret', 'store'],
-    read: given => readCredentials('access-token', given, 'auth.'),
-  },
-  'open-api-service': { members: ['fromAppid'], read: readOpenApi },
-  'cloudbase-token': { members: ['file'], read: readTokenFile },
-  custom: { members: ['getToken'], read: readCustom },
-};
-
-interface AuthReader {
-  readonly members: readonly string[];
-  readonly read: (given: Given) => ResolvedAuth;
 }
 
 /**

@@ -27,6 +27,53 @@ import {
 const HOST = 'api.weixin.qq.com';
 const OPTION = 'apiBaseUrl';
 
+const DEFAULTS = {
+  connectMs: 10_000,
+  headersMs: 30_000,
+  idleMs: 30_000,
+  totalMs: 900_000,
+  tokenMs: 20_000,
+  attempts: 3,
+  minDelayMs: 200,
+  maxDelayMs: 5_000,
+  memoryLimitBytes: 1_048_576,
+  memoryBudgetBytes: 67_108_864,
+  diskBudgetBytes: 8_589_934_592,
+  verifyEtag: false,
+  cache: true,
+  maxAgeSeconds: 7_200,
+  batchWindowMs: 0,
+  maxConnections: 256,
+} as const;
+
+const SHORTEST_TICKET_KEY = 32;
+
+const CONNECTIONS = { min: 1, max: 65_535, unit: 'connections' };
+const BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
+
+const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
+  'env',
+  'appid',
+  'secret',
+  'auth',
+  'apiBaseUrl',
+  'bucket',
+  'timeouts',
+  'retry',
+  'upload',
+  'links',
+  'maxConnections',
+  'onOrphan',
+  'ticketKey',
+  'dispatcher',
+];
+
+/** What a link's life may be: 86400 is the ceiling on which all of WeChat's pages agree. */
+export const MAX_AGE_RANGE = { min: 1, max: 86_400, unit: 'seconds' } as const;
+
+/** Tells how many bytes a folder's disk has free; undefined where the system does not say. */
+type FreeBytesIn = (directory: string) => number | undefined;
+
 /** Checks where WeChat's API is. @throws {@link OptionsInvalidError} */
 function resolveApiBaseUrl(value: unknown, authType: ResolvedAuth['type']): string {
   const isOpenApi = authType === 'open-api-service';
@@ -72,47 +119,6 @@ function assertSafe(url: URL, remedy: string): void {
     remedy: isPlain ? 'Use https:.' : remedy,
   });
 }
-
-const DEFAULTS = {
-  connectMs: 10_000,
-  headersMs: 30_000,
-  idleMs: 30_000,
-  totalMs: 900_000,
-  tokenMs: 20_000,
-  attempts: 3,
-  minDelayMs: 200,
-  maxDelayMs: 5_000,
-  memoryLimitBytes: 1_048_576,
-  memoryBudgetBytes: 67_108_864,
-  diskBudgetBytes: 8_589_934_592,
-  verifyEtag: false,
-  cache: true,
-  maxAgeSeconds: 7_200,
-  batchWindowMs: 0,
-  maxConnections: 256,
-} as const;
-
-const SHORTEST_TICKET_KEY = 32;
-
-const CONNECTIONS = { min: 1, max: 65_535, unit: 'connections' };
-const BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
-
-const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
-  'env',
-  'appid',
-  'secret',
-  'auth',
-  'apiBaseUrl',
-  'bucket',
-  'timeouts',
-  'retry',
-  'upload',
-  'links',
-  'maxConnections',
-  'onOrphan',
-  'ticketKey',
-  'dispatcher',
-];
 
 /**
  * Checks what the user gave and completes it: the only place with defaults. `freeBytesIn` asks the
@@ -238,9 +244,6 @@ function resolveUpload(value: unknown, freeBytesIn: FreeBytesIn): ResolvedUpload
   });
 }
 
-/** Tells how many bytes a folder's disk has free; undefined where the system does not say. */
-type FreeBytesIn = (directory: string) => number | undefined;
-
 function freeDiskBytes(directory: string): number | undefined {
   try {
     const { bavail, bsize } = statfsSync(directory);
@@ -286,9 +289,6 @@ function resolveLinks(value: unknown): ResolvedOptions['links'] {
     batchWindowMs: readInteger('links.batchWindowMs', batchWindowMs, window),
   });
 }
-
-/** What a link's life may be: 86400 is the ceiling on which all of WeChat's pages agree. */
-export const MAX_AGE_RANGE = { min: 1, max: 86_400, unit: 'seconds' } as const;
 
 function resolveOnOrphan(value: unknown): ResolvedOptions['onOrphan'] {
   if (value === undefined || typeof value === 'function')

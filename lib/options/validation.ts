@@ -1,5 +1,8 @@
 import { OptionsInvalidError } from '../errors/errors.js';
 
+/** The longest time a Node timer can be set to, in milliseconds. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
 /** The most changes between a misspelt name and the one that was meant. */
 const MOST_CHANGES = 2;
 
@@ -139,9 +142,6 @@ export function readFunction<T>(option: string, value: unknown, expected: string
   if (typeof value === 'function') return value as T;
   throw new OptionsInvalidError({ option, expected, remedy: 'Give one.' });
 }
-
-/** The longest time a Node timer can be set to, in milliseconds. */
-export const MAX_TIMER_MS = 2_147_483_647;
 
 /** True when a URL's host is this machine, so that plain http does not expose anything. */
 export function isLoopback(url: URL): boolean {

@@ -42,29 +42,14 @@ export interface RedisAccessTokenStoreOptions {
   readonly encryptionKey?: string | Uint8Array | undefined;
 }
 
-/** Checked and complete. */
-interface ResolvedStoreOptions {
-  /** What the names of all keys begin with. */
-  readonly prefix: string;
-  /** What the key is derived from; undefined keeps tokens plain. */
-  readonly encryptionKey: string | Uint8Array | undefined;
-}
-
 const NAME = 'redisAccessTokenStore';
 const DEFAULT_PREFIX = 'wx-cloud-storage:';
 const SHORTEST_ENCRYPTION_KEY = 16;
-
 /**
- * Checks what the application gave and fills in the defaults.
- * @throws {@link OptionsInvalidError} `WX_CLOUD_OPTIONS_INVALID`
+ * A fence is remembered for 30 days after its lock: longer than any token lives, so no late writer
+ * slips in.
  */
-function resolveStoreOptions(options: unknown): ResolvedStoreOptions {
-  const given = readGroup(NAME, options, ['prefix', 'encryptionKey']);
-  return Object.freeze({
-    prefix: readPrefix(orDefault(given.prefix, DEFAULT_PREFIX)),
-    encryptionKey: readEncryptionKey(given.encryptionKey),
-  });
-}
+const FENCE_MEMORY_MS = 2_592_000_000;
 
 function readPrefix(value: unknown): string {
   const prefix = readName(`${NAME}.prefix`, value, 'Leave it out for the default.');
@@ -89,12 +74,6 @@ function readEncryptionKey(value: unknown): string | Uint8Array | undefined {
 }
 
 /**
- * A fence is remembered for 30 days after its lock: longer than any token lives, so no late writer
- * slips in.
- */
-const FENCE_MEMORY_MS = 2_592_000_000;
-
-/**
  * A store in which processes share access tokens through the application's own Redis client:
  * `redis` (node-redis 5 or 6; client, pool, cluster or sentinel) or `ioredis` (5 or 6; `Redis` or
  * `Cluster`). The client stays the application's: the store neither connects nor closes it, sets no
@@ -113,15 +92,11 @@ export function redisAccessTokenStore(
   options?: RedisAccessTokenStoreOptions,
 ): AccessTokenStore {
   const run = scriptRunner(client);
-  const { prefix, encryptionKey } = resolveStoreOptions(options);
+  const given = readGroup(NAME, options, ['prefix', 'encryptionKey']);
+  const prefix = readPrefix(orDefault(given['prefix'], DEFAULT_PREFIX));
+  const encryptionKey = readEncryptionKey(given['encryptionKey']);
   const cipher = encryptionKey === undefined ? plainTokens : encryptedTokens(encryptionKey);
-  return new RedisAccessTokenStore({ run, prefix, cipher });
-}
-
-interface StoreParts {
-  readonly run: RunScript;
-  readonly prefix: string;
-  readonly cipher: TokenCipher;
+  return new RedisAccessTokenStore(run, prefix, cipher);
 }
 
 /** When a lock was given out, on Redis's clock and on this process's. */
@@ -139,7 +114,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
   readonly #logger = new Logger(redisAccessTokenStore.name);
   #hasWarned = false;
 
-  constructor({ run, prefix, cipher }: StoreParts) {
+  constructor(run: RunScript, prefix: string, cipher: TokenCipher) {
     this.#run = run;
     this.#prefix = prefix;
     this.#cipher = cipher;

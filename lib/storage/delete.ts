@@ -47,7 +47,7 @@ export class FileDeletions {
     const { api, options } = this.#context;
     const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
     try {
-      const response = await api.post({ endpoint: DELETE_FILES_ENDPOINT, body, signal });
+      const response = await api.post(DELETE_FILES_ENDPOINT, body, signal);
       return decodeDeleteFiles(response, fileIds).map((item, index) =>
         toOutcome(fileIds[index] ?? '', item),
       );

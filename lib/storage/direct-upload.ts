@@ -1,6 +1,7 @@
 import { assertCloudPath, generateCloudPath } from '../file-id/cloud-path.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
-import { repeat } from '../wechat/repeat-call.js';
+import { retry } from '../operations/retry.js';
+import { isTransient } from '../wechat/api-errors.js';
 import { toFormFields } from './cos/post-object.js';
 import type { StorageContext } from './storage-context.js';
 import { assertContentType, requestUploadLink } from './upload.js';
@@ -61,7 +62,7 @@ export async function createUploadForm(
   assertCloudPath(cloudPath);
   const { contentTypeField, operations, options: instance, tickets } = context;
   const link = await operations.run('creating a form', options, signal =>
-    repeat(instance.retry, { work: () => requestUploadLink(context, cloudPath, signal), signal }),
+    retry(() => requestUploadLink(context, cloudPath, signal), instance.retry, signal, isTransient),
   );
   const expiresAt = readExpiry(link.signature);
   const sentType = contentTypeField.isSent ? contentType : undefined;

@@ -1,7 +1,7 @@
 import { type FileIdScope, readFileIdForm } from '../file-id/file-id.js';
 import { pauseBeforeRetry } from '../operations/retry.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
-import { isTransient } from '../wechat/repeat-call.js';
+import { isTransient } from '../wechat/api-errors.js';
 import type { AuthorizedApi } from '../wechat/wechat-api.js';
 import { RequestBatcher, sendSplittingOnError } from './batching.js';
 import type { WxCloudFileOutcome } from './file-outcome.js';
@@ -53,7 +53,7 @@ export function batchFiles<Item, Result>(
     repeats: {
       attempts: isRepeated ? policy.attempts : 1,
       isTransient: outcome => !outcome.ok && isTransient(outcome.error),
-      pause: (attempt, signal) => pauseBeforeRetry({ policy, signal, random: undefined }, attempt),
+      pause: (attempt, signal) => pauseBeforeRetry(policy, attempt, signal),
     },
   });
 }

@@ -1,8 +1,7 @@
 import { WxCloudStorageError } from '../errors/errors.js';
 import type { FileIdScope } from '../file-id/file-id.js';
 import { judgeItemStatus } from '../wechat/api-errors.js';
-import { malformed } from '../wechat/decoding.js';
-import type { BatchItemStatus } from '../wechat/endpoints.js';
+import { type BatchItemStatus, malformed } from '../wechat/endpoints.js';
 
 /** What became of one file of a list: its result, or the error that concerns it alone. */
 export type WxCloudFileOutcome<Result> = FileSuccess<Result> | FileFailure;

@@ -185,7 +185,7 @@ export class DownloadLinks {
       })),
     };
     const fileIds = wanted.map(({ fileId }) => fileId);
-    const response = await api.post({ endpoint: DOWNLOAD_LINKS_ENDPOINT, body, signal });
+    const response = await api.post(DOWNLOAD_LINKS_ENDPOINT, body, signal);
     return decodeDownloadLinks(response, fileIds).map((item, index) =>
       toOutcome(fileIds[index] ?? '', item && withUsableLink(item, fileIds[index] ?? '')),
     );

@@ -124,7 +124,7 @@ export class ObjectBody extends Readable {
       this.#assertResumable(error);
       const { retry: policy } = this.#parts.context.options;
       const { signal } = this.#controller;
-      await pauseBeforeRetry({ policy, signal }, this.#breaksInARow);
+      await pauseBeforeRetry(policy, this.#breaksInARow, signal);
       const { fetched, skippedBytes } = await this.#fetchRest();
       if (this.destroyed) fetched.response.discard();
       else this.#attach(fetched, skippedBytes);

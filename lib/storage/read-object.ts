@@ -1,8 +1,9 @@
 import { UNKNOWN_CONTENT_TYPE } from '../body/content-type.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
+import { retry } from '../operations/retry.js';
 import type { StreamedResponse } from '../transport/response-handlers.js';
-import { repeat } from '../wechat/repeat-call.js';
+import { isTransient } from '../wechat/api-errors.js';
 import type { WxCloudByteRange } from './call-options.js';
 import { decodeEtag } from './cos/cos-error.js';
 import { getObject, type GetObjectOutcome, type GetObjectRequest } from './cos/get-object.js';
@@ -222,7 +223,7 @@ export async function fetchObject(
     if (!outcome.isFound) throw outcome.error;
     return outcome.response;
   };
-  return { fileId, cloudPath, response: await repeat(options.retry, { work, signal }) };
+  return { fileId, cloudPath, response: await retry(work, options.retry, signal, isTransient) };
 }
 
 /** What the headers of an object say. */

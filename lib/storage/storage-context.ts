@@ -89,11 +89,8 @@ export function createStorageContext(
   logger: StorageLogger,
 ): StorageContext {
   const transport = new HttpTransport(options);
-  const api = new JsonApi(transport, {
-    baseUrl: options.apiBaseUrl,
-    auth: options.auth.type,
-  });
-  const credential = createCredential({ api, options, logger });
+  const api = new JsonApi(transport, options.apiBaseUrl, options.auth.type);
+  const credential = createCredential(api, options, logger);
   const calls: FileCallsContext = {
     options,
     api: new AuthorizedApi(api, credential),

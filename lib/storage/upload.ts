@@ -3,14 +3,15 @@ import { openSource, type SourceInput } from '../body/open-source.js';
 import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { assertCloudPath } from '../file-id/cloud-path.js';
+import { retry } from '../operations/retry.js';
 import { isLoopback } from '../options/validation.js';
+import { isTransient } from '../wechat/api-errors.js';
 import {
   decodeUploadLink,
   UPLOAD_LINK_ENDPOINT,
   type UploadLink,
   type UploadLinkRequest,
 } from '../wechat/endpoints.js';
-import { repeat } from '../wechat/repeat-call.js';
 import {
   type ProgressOptions,
   reportProgress,
@@ -33,7 +34,7 @@ export async function requestUploadLink(
   signal: AbortSignal,
 ): Promise<UploadLink> {
   const body: UploadLinkRequest = { env: options.env, path: cloudPath };
-  const link = decodeUploadLink(await api.post({ endpoint: UPLOAD_LINK_ENDPOINT, body, signal }));
+  const link = decodeUploadLink(await api.post(UPLOAD_LINK_ENDPOINT, body, signal));
   assertPrivate(link.address);
   fileIdScope.learnBucket(link.fileId, cloudPath, UPLOAD_LINK_ENDPOINT);
   return link;
@@ -106,11 +107,12 @@ class ObjectUpload {
   }
 
   run(): Promise<WxCloudStoredFile> {
-    return repeat(this.#context.options.retry, {
-      work: () => this.#attempt(),
-      signal: this.#call.signal,
-      canRepeat: () => this.#canSend(),
-    });
+    return retry(
+      () => this.#attempt(),
+      this.#context.options.retry,
+      this.#call.signal,
+      error => isTransient(error) && this.#canSend(),
+    );
   }
 
   /** Removes or reports what a try may have stored. */

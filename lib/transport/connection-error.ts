@@ -26,6 +26,18 @@ const CERTIFICATE_CODES =
 const UNCONNECTED_CODES = /^(?:ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH)$/;
 
 /**
+ * The texts with which undici reports a proxy that refuses a tunnel; it has no code of its own for
+ * that.
+ */
+const PROXY_REFUSAL = /^Proxy (?:response|Authentication Required) \((\d{3})\)/;
+
+const DROPPED =
+  'no connection, as it was closed while it was being made. Check the proxy, and that it lets this host through; or try again.';
+
+/** How deep a chain of causes is followed, so that a cycle ends. */
+const DEEPEST_CAUSE = 4;
+
+/**
  * True when a call failed before there was a connection, so that nothing of it can have reached the
  * other side.
  */
@@ -38,29 +50,28 @@ export function neverConnected(error: unknown): boolean {
   return UNCONNECTED_CODES.test(code) || CERTIFICATE_CODES.test(code);
 }
 
-/** Where a raw error happened. */
-interface FailedCall {
-  /** The remote operation, for the message. */
-  readonly endpoint: string;
-  /** The limits that were in force; a dispatcher of the application has its own for connecting. */
-  readonly timeouts: Pick<ResolvedTimeouts, 'headersMs' | 'idleMs'> & {
-    readonly connectMs: number | undefined;
-  };
-  /** The call's signal: when it is aborted its reason is the error. */
-  readonly signal: AbortSignal;
-  /** Literals that the call carried and that must not be shown. */
-  readonly secrets: readonly string[];
-}
+/** The limits that were in force; a dispatcher of the application has its own for connecting. */
+type TimeoutsInForce = Pick<ResolvedTimeouts, 'headersMs' | 'idleMs'> & {
+  readonly connectMs: number | undefined;
+};
 
 /**
- * Turns what undici, a socket or TLS threw into a {@link WxCloudStorageError}; one that is already
- * is kept.
+ * Turns an error of undici, a socket or TLS into a {@link WxCloudStorageError}. An error that
+ * already is one is returned as it is; an aborted call fails with the reason of its signal.
  */
-export function toConnectionError(error: unknown, call: FailedCall): WxCloudStorageError {
+export function toConnectionError(
+  error: unknown,
+  call: {
+    readonly endpoint: string;
+    readonly signal: AbortSignal;
+    /** Literals that the call carried and that must not be shown. */
+    readonly secrets?: readonly string[];
+  },
+  timeouts: TimeoutsInForce,
+): WxCloudStorageError {
   if (error instanceof WxCloudStorageError) return error;
-  if (call.signal.aborted && call.signal.reason instanceof WxCloudStorageError)
-    return call.signal.reason;
-  const { endpoint, timeouts, secrets } = call;
+  const { endpoint, signal, secrets } = call;
+  if (signal.aborted && signal.reason instanceof WxCloudStorageError) return signal.reason;
   const cause = toSafeCause(error, secrets);
   const code = findCode(error);
   const phase = TIMEOUT_PHASES.get(code);
@@ -88,12 +99,6 @@ function describeFailure(error: unknown, code: string): Failure {
   if (status !== undefined) return describeProxyRefusal(status);
   return { what: code === CONNECT_DROPPED ? DROPPED : describeBroken(code), retryable: true };
 }
-
-/**
- * The texts with which undici reports a proxy that refuses a tunnel; it has no code of its own for
- * that.
- */
-const PROXY_REFUSAL = /^Proxy (?:response|Authentication Required) \((\d{3})\)/;
 
 /** The HTTP status with which a proxy refused to connect; undefined when it is no such failure. */
 function proxyStatusOf(error: unknown, depth = 0): number | undefined {
@@ -143,12 +148,6 @@ function describeUntrusted(code: string): string {
 function describeBroken(code: string): string {
   return `no answer, as the connection failed (${code}). Check the network, the proxy and apiBaseUrl; or try again.`;
 }
-
-const DROPPED =
-  'no connection, as it was closed while it was being made. Check the proxy, and that it lets this host through; or try again.';
-
-/** How deep a chain of causes is followed, so that a cycle ends. */
-const DEEPEST_CAUSE = 4;
 
 /**
  * The code of an error, or of the first error inside it (undici and dual-stack connects wrap the

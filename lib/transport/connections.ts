@@ -7,6 +7,14 @@ export type ConnectionLane = 'api' | 'upload' | 'download';
 /** This share of the connections is kept for each kind, whatever the others need. */
 const RESERVED_SHARE = 1 / 8;
 
+/** The code of a connection that was closed while it was being made. */
+export const CONNECT_DROPPED = 'CONNECT_DROPPED';
+
+/** While a request is queued, undici connects again at once after these, without an end. */
+const REPEATED_CODES: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'UND_ERR_INFO']);
+/** Published before undici decides what to do about a connection that could not be made. */
+const CONNECT_ERRORS = 'undici:client:connectError';
+
 interface Waiter {
   /** Counts up, so that the one that has waited longest is found over all lanes. */
   readonly ticket: number;
@@ -114,14 +122,6 @@ export class ConnectionSlots {
 function createLane(reserved: number): Lane {
   return { reserved, taken: 0, waiting: new Set() };
 }
-
-/** The code of a connection that was closed while it was being made. */
-export const CONNECT_DROPPED = 'CONNECT_DROPPED';
-
-/** While a request is queued, undici connects again at once after these, without an end. */
-const REPEATED_CODES: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'UND_ERR_INFO']);
-/** Published before undici decides what to do about a connection that could not be made. */
-const CONNECT_ERRORS = 'undici:client:connectError';
 
 /** The requests to one origin that are not over. */
 interface OriginUse {

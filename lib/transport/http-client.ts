@@ -75,6 +75,8 @@ export interface HttpRequestWithBody extends HttpRequest {
   readonly lane?: ConnectionLane;
 }
 
+type HandlerFactory<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;
+
 /** Takes as long to load as all else together, and is not needed while an application starts. */
 const loadUndici = (): Promise<typeof import('undici')> => import('undici');
 
@@ -171,7 +173,7 @@ export class HttpTransport {
     const dispatcher = this.#dispatcher;
     const isFree = dispatcher !== undefined && !call.signal.aborted && this.#slots.tryTake(lane);
     if (!isFree) return this.#startLater(call, lane, handlerFor);
-    return this.#startOn(dispatcher, { call, lane, handlerFor });
+    return this.#startOn(dispatcher, call, lane, handlerFor);
   }
 
   async #startLater<T>(
@@ -187,11 +189,16 @@ export class HttpTransport {
       call.onUnsent?.();
       throw this.#toError(call, reason);
     }
-    return this.#startOn(dispatcher, { call, lane, handlerFor });
+    return this.#startOn(dispatcher, call, lane, handlerFor);
   }
 
   /** Needs a connection that was taken from the slots, and sees that it is given back. */
-  #startOn<T>(dispatcher: Dispatcher, { call, lane, handlerFor }: StartParts<T>): Promise<T> {
+  #startOn<T>(
+    dispatcher: Dispatcher,
+    call: HttpRequestWithBody,
+    lane: ConnectionLane,
+    handlerFor: HandlerFactory<T>,
+  ): Promise<T> {
     const { timeouts } = this.#options;
     const { endpoint, signal, abortDelayMs, onUnsent } = call;
     const toError = (error: unknown): Error => this.#toError(call, error);
@@ -225,7 +232,12 @@ export class HttpTransport {
           },
           handler,
         );
-        watcher.dispatched(() => handler.giveUpConnecting(connectTimeout(endpoint, timeouts)));
+        watcher.dispatched(() => {
+          const timeoutMs = timeouts.connectMs;
+          handler.giveUpConnecting(
+            new RequestTimedOutError({ phase: 'connect', endpoint, timeoutMs }),
+          );
+        });
       } catch (error) {
         handler.onResponseError(undefined, toDispatchError(error));
       }
@@ -235,12 +247,9 @@ export class HttpTransport {
   #toError(call: HttpRequestWithBody, error: unknown): Error {
     const { timeouts } = this.#options;
     const isGiven = this.#givenDispatcher !== undefined;
-    return toConnectionError(error, {
-      ...call,
-      // A timeout that undici itself reports is the limit of the dispatcher.
-      timeouts: isGiven ? { ...timeouts, connectMs: undefined } : timeouts,
-      secrets: call.secrets ?? [],
-    });
+    // A timeout that undici itself reports is the limit of the dispatcher.
+    const inForce = isGiven ? { ...timeouts, connectMs: undefined } : timeouts;
+    return toConnectionError(error, call, inForce);
   }
 
   #watcherFor({ target }: HttpRequestWithBody, lane: ConnectionLane): ConnectionHold {
@@ -248,12 +257,6 @@ export class HttpTransport {
     if (this.#givenDispatcher === undefined) return new ConnectionHold(release, undefined);
     return new ConnectionHold(() => afterDrain(release), this.#watch.add(target.origin));
   }
-}
-
-interface StartParts<T> {
-  readonly call: HttpRequestWithBody;
-  readonly lane: ConnectionLane;
-  readonly handlerFor: HandlerFactory<T>;
 }
 
 /** The place of one request among the connections, from its dispatch on. */
@@ -298,13 +301,6 @@ function afterDrain(work: () => void): void {
   setImmediate(() => setImmediate(work));
 }
 
-function connectTimeout(
-  endpoint: string,
-  { connectMs }: Pick<ResolvedTimeouts, 'connectMs'>,
-): RequestTimedOutError {
-  return new RequestTimedOutError({ phase: 'connect', endpoint, timeoutMs: connectMs });
-}
-
 function isIterator(body: HttpRequestWithBody['body']): body is AsyncIterableIterator<Uint8Array> {
   return body !== undefined && !Buffer.isBuffer(body);
 }
@@ -316,5 +312,3 @@ function isIterator(body: HttpRequestWithBody['body']): body is AsyncIterableIte
 function returnIterator(body: AsyncIterableIterator<Uint8Array>): void {
   body.return?.().catch(() => {});
 }
-
-type HandlerFactory<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;

@@ -2,6 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
+/** So much of a body is read ahead, which is one piece from the connection. */
+const AHEAD_BYTES = 65_536;
+
 /** The head of an answer. */
 interface ResponseHead {
   /** The HTTP status. */
@@ -157,7 +160,9 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   }
 }
 
-const unwanted = (): Error => new Error('Nobody waits for this answer any more.');
+function unwanted(): Error {
+  return new Error('Nobody waits for this answer any more.');
+}
 
 /** Some dispatchers lose the head that follows an interim one. */
 function withoutHead(): Error {
@@ -182,9 +187,6 @@ export interface StreamedResponse extends ResponseHead {
   /** Turns what the body's stream threw into a typed error. */
   toError(error: unknown): Error;
 }
-
-/** So much of a body is read ahead, which is one piece from the connection. */
-const AHEAD_BYTES = 65_536;
 
 /**
  * Gives the head of an answer as soon as it is there, and its body as a stream that the connection

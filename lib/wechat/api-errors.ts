@@ -1,6 +1,11 @@
 import { WxCloudStorageError, type WxCloudStorageErrorCode } from '../errors/errors.js';
 import { redact } from '../errors/redaction.js';
+import { isRetryable } from '../operations/retry.js';
 import type { ResolvedAuth } from '../options/resolved-options.js';
+import { CLASSIC_TOKEN_ENDPOINT, type JsonObject, STABLE_TOKEN_ENDPOINT } from './endpoints.js';
+
+/** Named in errors of the application's own token function, in place of a remote operation. */
+export const CUSTOM_TOKEN_ENDPOINT = 'auth.getToken';
 
 /** The meaning of an `errcode` for the caller. */
 interface ApiErrorKind {
@@ -11,9 +16,6 @@ interface ApiErrorKind {
   /** The end of its message. */
   readonly advice: string;
 }
-
-/** A JSON object of which nothing is known yet. */
-export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The ways to authenticate, as the options name them. */
 export type AuthType = ResolvedAuth['type'];
@@ -36,14 +38,6 @@ const TOKEN_ADVICE: Readonly<Record<AuthType, string>> = {
   'open-api-service':
     'The open API service adds the credential, and this package sends no token: see that no proxy between adds an access_token, and create a new version of the service. Ask the support of WeChat Cloud Hosting if it persists.',
 };
-
-function refusedCredential(advice: string): ApiErrorKind {
-  return { code: 'WX_CLOUD_CREDENTIAL_REFUSED', advice };
-}
-
-function failed(advice: string, retryable = false): ApiErrorKind {
-  return { code: 'WX_CLOUD_API_FAILED', retryable, advice };
-}
 
 const WHITELIST_ADVICE =
   "Add this machine's public address to the IP whitelist in the WeChat console.";
@@ -148,26 +142,26 @@ const SIDECAR_KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
   ],
 ]);
 
-const TOKEN_CALL = /^\/cgi-bin\/(?:stable_)?token$/;
+const TOKEN_CALLS: ReadonlySet<string> = new Set([CLASSIC_TOKEN_ENDPOINT, STABLE_TOKEN_ENDPOINT]);
 
 /** An answer that says what went wrong. */
 interface ApiFailure {
-  /** The path that was called. */
-  readonly endpoint: string;
   /** The number. */
   readonly errcode: number;
   /** The text. */
   readonly errmsg: string;
-  /** Literals that the call carried and that must not be shown. */
-  readonly secrets: readonly string[];
-  /** The way in which the call was authenticated. */
-  readonly auth: AuthType;
+}
+
+function refusedCredential(advice: string): ApiErrorKind {
+  return { code: 'WX_CLOUD_CREDENTIAL_REFUSED', advice };
+}
+
+function failed(advice: string, retryable = false): ApiErrorKind {
+  return { code: 'WX_CLOUD_API_FAILED', retryable, advice };
 }
 
 /** The number and text of an answer that is an error, in either shape; undefined for any other. */
-export function readApiFailure(
-  value: JsonObject | undefined,
-): Pick<ApiFailure, 'errcode' | 'errmsg'> | undefined {
+export function readApiFailure(value: JsonObject | undefined): ApiFailure | undefined {
   const { errcode, error_code, error_type, errmsg, error_message } = value ?? {};
   // Absent on token answers; some gateways send it as a text.
   const said = Number(errcode ?? error_code ?? 0);
@@ -176,15 +170,17 @@ export function readApiFailure(
   return { errcode: number, errmsg: String(errmsg ?? error_message ?? '') };
 }
 
-/** Turns an `errcode` into a typed error that says what to do. */
-export function toApiError({
-  endpoint,
-  errcode,
-  errmsg,
-  secrets,
-  auth,
-}: ApiFailure): WxCloudStorageError {
-  const kind = findKind({ endpoint, errcode, auth });
+/**
+ * Turns an `errcode` into a typed error that says what to do. The call was authenticated by `auth`
+ * and carried the literals in `secrets`, which are masked.
+ */
+export function toApiError(
+  endpoint: string,
+  { errcode, errmsg }: ApiFailure,
+  auth: AuthType,
+  secrets: readonly string[],
+): WxCloudStorageError {
+  const kind = findKind(endpoint, errcode, auth);
   const text = redact(errmsg, secrets);
   return new WxCloudStorageError({
     code: kind.code,
@@ -210,13 +206,9 @@ export function judgeItemStatus(status: number): Required<ApiErrorKind> {
   return { code: 'WX_CLOUD_API_FAILED', retryable: false, advice };
 }
 
-function findKind({
-  endpoint,
-  errcode,
-  auth,
-}: Pick<ApiFailure, 'endpoint' | 'errcode' | 'auth'>): ApiErrorKind {
+function findKind(endpoint: string, errcode: number, auth: AuthType): ApiErrorKind {
   // On the token calls 40001 speaks of the AppSecret, as no token was sent.
-  if (errcode === 40001 && TOKEN_CALL.test(endpoint))
+  if (errcode === 40001 && TOKEN_CALLS.has(endpoint))
     return refusedCredential('Check the AppSecret.');
   if (TOKEN_REJECTIONS.has(errcode))
     return { code: 'WX_CLOUD_TOKEN_REJECTED', advice: TOKEN_ADVICE[auth] };
@@ -230,6 +222,19 @@ function findKind({
 /** True when an error says that the access token was refused; one renewal may help. */
 export function isTokenRejection(error: unknown): boolean {
   return error instanceof WxCloudStorageError && TOKEN_REJECTIONS.has(error.errcode);
+}
+
+/**
+ * True when an operation may be tried again. A failed token call does not count as transient: it
+ * has had its own attempts, which all operations share and which would be multiplied otherwise.
+ */
+export function isTransient(error: unknown): boolean {
+  return isRetryable(error) && !isTokenCallError(error);
+}
+
+function isTokenCallError(error: unknown): boolean {
+  if (!(error instanceof WxCloudStorageError) || error.endpoint === undefined) return false;
+  return TOKEN_CALLS.has(error.endpoint) || error.endpoint === CUSTOM_TOKEN_ENDPOINT;
 }
 
 /**

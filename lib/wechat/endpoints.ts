@@ -1,5 +1,8 @@
+import { WxCloudStorageError } from '../errors/errors.js';
 import { type FileIdForm, isAddressOf, isSameFile, readFileIdForm } from '../file-id/file-id.js';
-import { type JsonObject, malformed, readList, readObject, readText } from './decoding.js';
+
+/** A JSON object of which nothing is known yet. */
+export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
  * `GET` this for a classic token.
@@ -12,6 +15,33 @@ export const CLASSIC_TOKEN_ENDPOINT = '/cgi-bin/token';
  * @see https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken
  */
 export const STABLE_TOKEN_ENDPOINT = '/cgi-bin/stable_token';
+
+/**
+ * File APIs take at most this many files a call.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
+ */
+export const BATCH_LIMIT = 50;
+
+/** The spellings of documents and SDKs. */
+const ID_NAMES = ['fileid', 'file_id', 'fileID', 'fileId'] as const;
+
+/**
+ * `POST` to this to delete files.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md
+ */
+export const DELETE_FILES_ENDPOINT = '/tcb/batchdeletefile';
+
+/**
+ * `POST` to this for temporary links.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
+ */
+export const DOWNLOAD_LINKS_ENDPOINT = '/tcb/batchdownloadfile';
+
+/**
+ * `POST` to this for an upload link.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
+ */
+export const UPLOAD_LINK_ENDPOINT = '/tcb/uploadfile';
 
 /** The query of the classic token call. */
 export interface ClassicTokenQuery {
@@ -77,15 +107,6 @@ interface BatchItem extends BatchItemStatus {
   /** The file ID as the item spells it; undefined when it has none. */
   readonly fileId: string | undefined;
 }
-
-/**
- * File APIs take at most this many files a call.
- * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
- */
-export const BATCH_LIMIT = 50;
-
-/** The spellings of documents and SDKs. */
-const ID_NAMES = ['fileid', 'file_id', 'fileID', 'fileId'] as const;
 
 /**
  * Reads one item of a batch answer; undefined for what is not an item. A bare string is the ID of a
@@ -174,12 +195,6 @@ export function saysFileIsMissing(item: BatchItemStatus): boolean {
   return item.status === -503003 || /STORAGE_FILE_NONEXIST/.test(item.errmsg);
 }
 
-/**
- * `POST` to this to delete files.
- * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md
- */
-export const DELETE_FILES_ENDPOINT = '/tcb/batchdeletefile';
-
 /** The JSON body of the delete call. */
 export interface DeleteFilesRequest {
   /** The environment ID. */
@@ -216,12 +231,6 @@ export function decodeDeleteFiles(
     item => item && { status: item.status, errmsg: item.errmsg },
   );
 }
-
-/**
- * `POST` to this for temporary links.
- * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
- */
-export const DOWNLOAD_LINKS_ENDPOINT = '/tcb/batchdownloadfile';
 
 /** The JSON body of the download links call. */
 export interface DownloadLinksRequest {
@@ -278,12 +287,6 @@ function readLink({ raw }: BatchItem): string | undefined {
   const isLink = typeof url === 'string' && /^https?:\/\//.test(url) && URL.canParse(url);
   return isLink ? url : undefined;
 }
-
-/**
- * `POST` to this for an upload link.
- * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
- */
-export const UPLOAD_LINK_ENDPOINT = '/tcb/uploadfile';
 
 /** The JSON body of the upload link call. */
 export interface UploadLinkRequest {
@@ -356,4 +359,48 @@ function parseAddress(text: string): URL {
   const address = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   if (address !== undefined) return address;
   throw malformed(UPLOAD_LINK_ENDPOINT, 'url is not an http(s) address');
+}
+
+/**
+ * The error for an answer that is not what the documents say; names the endpoint and the part at
+ * fault.
+ */
+export function malformed(endpoint: string, what: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_RESPONSE_MALFORMED',
+    message: `${endpoint}: the answer is not what WeChat documents: ${what}. If a proxy stands between, check it.`,
+    retryable: true,
+    endpoint,
+  });
+}
+
+/**
+ * Reads a JSON object.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else
+ */
+function readObject(value: unknown, endpoint: string, name = 'body'): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw malformed(endpoint, `${name} is not an object`);
+  }
+  return value as JsonObject;
+}
+
+/**
+ * Reads a string that is not empty.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else
+ */
+function readText(from: JsonObject, name: string, endpoint: string): string {
+  const value = from[name];
+  if (typeof value !== 'string' || value === '') throw malformed(endpoint, `${name} is missing`);
+  return value;
+}
+
+/**
+ * Reads a list.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else
+ */
+function readList(from: JsonObject, name: string, endpoint: string): readonly unknown[] {
+  const value = from[name];
+  if (!Array.isArray(value)) throw malformed(endpoint, `${name} is not a list`);
+  return value;
 }

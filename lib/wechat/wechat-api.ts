@@ -11,12 +11,16 @@ import type { BufferedResponse } from '../transport/response-handlers.js';
 import {
   type AuthType,
   isTokenRejection,
-  type JsonObject,
   readApiFailure,
   sidecarError,
   toApiError,
 } from './api-errors.js';
-import type { AccessToken } from './endpoints.js';
+import type { AccessToken, JsonObject } from './endpoints.js';
+
+/** More than any documented answer: 50 links of 1 KiB each, twenty times over. */
+const MAX_RESPONSE_BYTES = 1_048_576;
+/** How much of an answer that is not understood goes into an error's message. */
+const MAX_QUOTED_CHARACTERS = 200;
 
 /** A token that was fetched. */
 export interface FetchedToken extends AccessToken {
@@ -66,16 +70,6 @@ export function openApiCredential(fromAppid: string | undefined): Credential {
   return { tokens: undefined, toQuery: () => query };
 }
 
-/** One call of a JSON API that wants a credential. */
-interface AuthorizedCall {
-  /** The path, e.g. `/tcb/uploadfile`. */
-  readonly endpoint: string;
-  /** Sent as JSON. */
-  readonly body: unknown;
-  /** Ends the call. */
-  readonly signal: AbortSignal;
-}
-
 /** Calls WeChat's JSON API with the instance's credential. */
 export class AuthorizedApi {
   readonly #api: JsonApi;
@@ -93,24 +87,24 @@ export class AuthorizedApi {
    * @throws {@link WxCloudStorageError} as {@link JsonApi.call} does; `WX_CLOUD_TOKEN_REJECTED`
    * when the renewed token is refused too
    */
-  async post(call: AuthorizedCall): Promise<unknown> {
+  async post(endpoint: string, body: unknown, signal: AbortSignal): Promise<unknown> {
     const { tokens } = this.#credential;
-    if (tokens === undefined) return this.#send(call, '');
-    const token = await tokens.get(call.signal);
+    if (tokens === undefined) return this.#send(endpoint, body, '', signal);
+    const token = await tokens.get(signal);
     try {
-      const response = await this.#send(call, token);
+      const response = await this.#send(endpoint, body, token, signal);
       tokens.confirm();
       return response;
     } catch (error) {
       if (!isTokenRejection(error)) throw error;
       tokens.invalidate(token);
     }
-    const response = await this.#send(call, await tokens.get(call.signal));
+    const response = await this.#send(endpoint, body, await tokens.get(signal), signal);
     tokens.confirm();
     return response;
   }
 
-  #send({ endpoint, body, signal }: AuthorizedCall, token: string): Promise<unknown> {
+  #send(endpoint: string, body: unknown, token: string, signal: AbortSignal): Promise<unknown> {
     const query = this.#credential.toQuery(token);
     return this.#api.call({ endpoint, method: 'POST', query, body, signal });
   }
@@ -132,30 +126,17 @@ export interface JsonCall {
   readonly signal: AbortSignal;
 }
 
-/** More than any documented answer: 50 links of 1 KiB each, twenty times over. */
-const MAX_RESPONSE_BYTES = 1_048_576;
-/** How much of an answer that is not understood goes into an error's message. */
-const MAX_QUOTED_CHARACTERS = 200;
-
-/** Where WeChat's API is. */
-interface ApiAddress {
-  /** Without a trailing slash. */
-  readonly baseUrl: string;
-  /**
-   * The way in which its calls are authenticated: errors say what to do accordingly.
-   * @defaultValue `stable-token`
-   */
-  readonly auth?: AuthType;
-}
-
 /** Calls WeChat's JSON API at one address. */
 export class JsonApi {
   readonly #transport: HttpTransport;
   readonly #base: RequestTarget;
   readonly #auth: AuthType;
 
-  /** Calls nothing yet. */
-  constructor(transport: HttpTransport, { baseUrl, auth = 'stable-token' }: ApiAddress) {
+  /**
+   * Makes no call yet. `baseUrl` has no trailing slash. `auth` decides the advice in errors: the
+   * way in which the calls are authenticated.
+   */
+  constructor(transport: HttpTransport, baseUrl: string, auth: AuthType = 'stable-token') {
     this.#transport = transport;
     this.#base = toTarget(new URL(baseUrl));
     this.#auth = auth;
@@ -179,7 +160,17 @@ export class JsonApi {
       secrets,
     };
     const response = await this.#transport.requestBuffered(request, MAX_RESPONSE_BYTES);
-    return readResponse({ response, endpoint: call.endpoint, secrets, auth: this.#auth });
+    return this.#read(response, call.endpoint, secrets);
+  }
+
+  #read(response: BufferedResponse, endpoint: string, secrets: readonly string[]): unknown {
+    const value = parseObject(response.text);
+    const failure = readApiFailure(value);
+    if (failure !== undefined) throw toApiError(endpoint, failure, this.#auth, secrets);
+    if (response.status !== 200) throw unexpectedStatus(response, endpoint, this.#auth, secrets);
+    if (value === undefined || Number.isNaN(Number(value['errcode'] ?? 0)))
+      throw notJson(response, endpoint, secrets);
+    return value;
   }
 
   #targetOf({ endpoint, query }: JsonCall): RequestTarget {
@@ -188,23 +179,6 @@ export class JsonApi {
     const prefix = path === '/' ? '' : path;
     return { origin, path: `${prefix}${endpoint}${search === '' ? '' : `?${search}`}` };
   }
-}
-
-interface Answer {
-  readonly response: BufferedResponse;
-  readonly endpoint: string;
-  readonly secrets: readonly string[];
-  readonly auth: AuthType;
-}
-
-function readResponse(parts: Answer): unknown {
-  const { response, endpoint, secrets, auth } = parts;
-  const value = parseObject(response.text);
-  const failure = readApiFailure(value);
-  if (failure !== undefined) throw toApiError({ ...failure, endpoint, secrets, auth });
-  if (response.status !== 200) throw unexpectedStatus(parts);
-  if (value === undefined || Number.isNaN(Number(value['errcode'] ?? 0))) throw notJson(parts);
-  return value;
 }
 
 function parseObject(text: string): JsonObject | undefined {
@@ -219,7 +193,12 @@ function parseObject(text: string): JsonObject | undefined {
   }
 }
 
-function unexpectedStatus({ response, endpoint, secrets, auth }: Answer): WxCloudStorageError {
+function unexpectedStatus(
+  response: BufferedResponse,
+  endpoint: string,
+  auth: AuthType,
+  secrets: readonly string[],
+): WxCloudStorageError {
   const missing = auth === 'open-api-service' ? sidecarError(endpoint, response.status) : undefined;
   if (missing !== undefined) return missing;
   const transient = isTransientStatus(response.status);
@@ -234,7 +213,11 @@ function unexpectedStatus({ response, endpoint, secrets, auth }: Answer): WxClou
   });
 }
 
-function notJson({ response, endpoint, secrets }: Answer): WxCloudStorageError {
+function notJson(
+  response: BufferedResponse,
+  endpoint: string,
+  secrets: readonly string[],
+): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
     message: `${endpoint}: the answer is not the JSON that WeChat documents (${quote(response.text, secrets)}). Check apiBaseUrl, and any gateway between.`,

@@ -156,7 +156,7 @@ describe('the checker', () => {
     ['http/a.ts', "import multer from 'multer';"],
     ['emulator/endpoints/a.ts', "import { decode } from '../../wechat/endpoints.js';"],
     ['emulator/endpoints/a.ts', "import { type B, decode } from '../../wechat/endpoints.js';"],
-    ['emulator/endpoints/a.ts', "import type { B } from '../../wechat/decoding.js';"],
+    ['emulator/endpoints/a.ts', "import type { B } from '../../wechat/api-errors.js';"],
     ['emulator/endpoints/a.ts', "import { b } from '../server/b.js';"],
     ['emulator/state/a.ts', "import type { B } from '../endpoints/b.js';"],
     ['emulator/a.ts', "export * from '../errors/errors.js';"],

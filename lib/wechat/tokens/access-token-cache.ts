@@ -11,6 +11,30 @@ import type { TokensToReplace } from './token-fetcher.js';
  */
 const REFUSAL_PACING = { free: 3, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 
+/**
+ * A token is renewed this long before its end: for as long WeChat serves the old one beside the
+ * new.
+ */
+const RENEWAL_MARGIN_MS = 300_000;
+/**
+ * Replicas that started together do not renew together: each is late by a random part of this share
+ * of the margin.
+ */
+const RENEWAL_JITTER = 0.2;
+/**
+ * How long a failed renewal keeps the next one waiting, so that an outage does not eat the day's
+ * quota.
+ */
+const RENEWAL_PAUSE_MS = 30_000;
+/** A token that is refused at this age or younger was of no use. */
+const YOUNG_MS = 600_000;
+
+/** Failed fetches are spaced out: 1 second, then 2, 4 and so on up to 60. */
+const FAILURE_PACING = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
+
+/** A wait of this length is worth it; a longer one only piles up requests. */
+const PATIENCE_MS = 4_000;
+
 /** A token, and the times at which it is to be renewed and ends. */
 interface HeldToken {
   /** The token; a secret. */
@@ -96,30 +120,6 @@ export function joinCell(owner: string, nowMs: () => number): CellMembership {
   };
 }
 
-/**
- * A token is renewed this long before its end: for as long WeChat serves the old one beside the
- * new.
- */
-const RENEWAL_MARGIN_MS = 300_000;
-/**
- * Replicas that started together do not renew together: each is late by a random part of this share
- * of the margin.
- */
-const RENEWAL_JITTER = 0.2;
-/**
- * How long a failed renewal keeps the next one waiting, so that an outage does not eat the day's
- * quota.
- */
-const RENEWAL_PAUSE_MS = 30_000;
-/** A token that is refused at this age or younger was of no use. */
-const YOUNG_MS = 600_000;
-
-/** Failed fetches are spaced out: 1 second, then 2, 4 and so on up to 60. */
-const FAILURE_PACING = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
-
-/** A wait of this length is worth it; a longer one only piles up requests. */
-const PATIENCE_MS = 4_000;
-
 /** What an {@link AccessTokenCache} works with. */
 interface AccessTokenCacheParts {
   /** Asks for a token in place of the unwanted ones; it has to end by itself. */
@@ -130,10 +130,11 @@ interface AccessTokenCacheParts {
   readonly random?: () => number;
   /** Told when a renewal failed, which no caller notices. @defaultValue nobody is told */
   readonly onRenewalFailed?: (error: unknown) => void;
-  /** Holds the token, perhaps together with other instances. @defaultValue one of its own */
-  readonly cell?: TokenCell;
-  /** Gives up the place in the cell. @defaultValue nothing is given up */
-  readonly leaveCell?: () => void;
+  /**
+   * The place in a cell that holds the token together with other instances.
+   * @defaultValue a cell of its own
+   */
+  readonly membership?: CellMembership;
   /** How long a caller waits until a fetch may start, in milliseconds. @defaultValue 4000 */
   readonly patienceMs?: number;
 }
@@ -157,15 +158,15 @@ export class AccessTokenCache implements TokenSource {
 
   /** Fetches nothing yet. */
   constructor(parts: AccessTokenCacheParts) {
-    const { fetchToken, nowMs, random, patienceMs, onRenewalFailed, cell, leaveCell } = parts;
+    const { fetchToken, nowMs, random, patienceMs, onRenewalFailed, membership } = parts;
     this.#onRenewalFailed = onRenewalFailed;
     this.#fetchToken = fetchToken;
     this.#nowMs = nowMs ?? elapsedMs;
     this.#random = random ?? Math.random;
     this.#patienceMs = patienceMs ?? PATIENCE_MS;
     this.#failures = new FailureBackoff(this.#nowMs, FAILURE_PACING);
-    this.#cell = cell ?? new TokenCell(this.#nowMs);
-    this.#leaveCell = leaveCell;
+    this.#cell = membership?.cell ?? new TokenCell(this.#nowMs);
+    this.#leaveCell = membership?.leave;
   }
 
   /**

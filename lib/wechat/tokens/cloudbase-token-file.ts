@@ -20,14 +20,6 @@ interface ReadToken {
   readonly state: string;
 }
 
-/** What a {@link CloudbaseTokenFile} works with. */
-interface CloudbaseTokenFileParts {
-  /** Where the platform mounts the token. */
-  readonly file: string;
-  /** Milliseconds on a clock that is never set. @defaultValue `elapsedMs` */
-  readonly nowMs?: () => number;
-}
-
 /**
  * The token that the platform mounts into a container. The file is looked at for every call and
  * read again when it has changed, after a refusal, and at least every 10 minutes; while it cannot
@@ -39,8 +31,8 @@ export class CloudbaseTokenFile implements TokenSource {
   #held: ReadToken | undefined;
   #reading: Promise<string> | undefined;
 
-  /** Reads nothing yet. */
-  constructor({ file, nowMs = elapsedMs }: CloudbaseTokenFileParts) {
+  /** Reads nothing yet. `file` is where the platform mounts the token; `nowMs` is never set. */
+  constructor(file: string, nowMs = elapsedMs) {
     this.#file = file;
     this.#nowMs = nowMs;
   }

@@ -17,48 +17,45 @@ import {
 } from '../wechat-api.js';
 import { AccessTokenCache, type CellMembership, joinCell } from './access-token-cache.js';
 import { CloudbaseTokenFile } from './cloudbase-token-file.js';
-import { getCustomToken } from './custom-token.js';
 import { SharedTokenFetcher, tokenOwner } from './shared-token-fetcher.js';
-import { TokenFetcher, type TokensToReplace } from './token-fetcher.js';
+import { getCustomToken, TokenFetcher, type TokensToReplace } from './token-fetcher.js';
 
-/** What a credential is made with. */
-interface CredentialParts {
-  /** WeChat's API. */
-  readonly api: JsonApi;
-  /** The instance's options. */
-  readonly options: ResolvedOptions;
-  /** Where lines for operators go. */
-  readonly logger: Pick<StorageLogger, 'warn' | 'debug'>;
-}
+type Fetch = (unwanted: TokensToReplace, signal: AbortSignal) => Promise<FetchedToken>;
+type CredentialLogger = Pick<StorageLogger, 'warn' | 'debug'>;
 
 /** Makes the credential that `auth` describes; fetches and reads nothing yet. */
-export function createCredential(parts: CredentialParts): Credential {
-  const { options } = parts;
-  const { auth } = options;
+export function createCredential(
+  api: JsonApi,
+  options: ResolvedOptions,
+  logger: CredentialLogger,
+): Credential {
+  const { auth, apiBaseUrl } = options;
   switch (auth.type) {
     case 'open-api-service':
       return openApiCredential(auth.fromAppid);
     case 'cloudbase-token':
-      return tokenCredential(new CloudbaseTokenFile(auth), 'cloudbase_access_token');
+      return tokenCredential(new CloudbaseTokenFile(auth.file), 'cloudbase_access_token');
     case 'custom':
-      return tokenCredential(createCache(parts, (_, signal) => getCustomToken(auth, signal)));
-    default:
-      return tokenCredential(createCache(parts, createFetch(parts, auth), joinOthers(parts, auth)));
+      return tokenCredential(
+        createCache((_, signal) => getCustomToken(auth, signal), options, logger),
+      );
+    default: {
+      // Tokens of another address of the API, as the emulator's, are other tokens.
+      const membership = joinCell(`${apiBaseUrl} ${tokenOwner(auth)}`, elapsedMs);
+      const fetchToken = createFetch(api, auth, logger);
+      return tokenCredential(createCache(fetchToken, options, logger, membership));
+    }
   }
 }
 
-/** Tokens of another address of the API, as the emulator's, are other tokens. */
-function joinOthers({ options }: CredentialParts, auth: ResolvedTokenCallAuth): CellMembership {
-  return joinCell(`${options.apiBaseUrl} ${tokenOwner(auth)}`, elapsedMs);
-}
-
 function createCache(
-  { options, logger }: CredentialParts,
   fetchToken: Fetch,
+  options: ResolvedOptions,
+  logger: CredentialLogger,
   membership?: CellMembership,
 ): AccessTokenCache {
   return new AccessTokenCache({
-    ...(membership && { cell: membership.cell, leaveCell: membership.leave }),
+    ...(membership && { membership }),
     fetchToken: async unwanted => {
       const token = await withTries(options, signal => fetchToken(unwanted, signal));
       logger.debug(`An access token was fetched; it lives for ${token.expiresInSeconds} s.`);
@@ -75,12 +72,10 @@ function describe(error: unknown): string {
   return error instanceof WxCloudStorageError ? error.message : 'See that auth works.';
 }
 
-type Fetch = (unwanted: TokensToReplace, signal: AbortSignal) => Promise<FetchedToken>;
-
 /** With a store, one of the processes that share it fetches for all. */
-function createFetch({ api, logger }: CredentialParts, auth: ResolvedTokenCallAuth): Fetch {
+function createFetch(api: JsonApi, auth: ResolvedTokenCallAuth, logger: CredentialLogger): Fetch {
   const nowMs = elapsedMs;
-  const fetcher = new TokenFetcher({ api, auth, nowMs });
+  const fetcher = new TokenFetcher(api, auth, nowMs);
   const fetchToken: Fetch = (unwanted, signal) => fetcher.fetch(unwanted, signal);
   const { store } = auth;
   if (store === undefined) return fetchToken;
@@ -95,16 +90,13 @@ async function withTries(
   { env, auth, retry: policy, timeouts }: ResolvedOptions,
   work: (signal: AbortSignal) => Promise<FetchedToken>,
 ): Promise<FetchedToken> {
-  const deadline = startDeadline({
-    operation: 'fetching an access token',
-    timeoutMs: timeouts.tokenMs,
-    phase: 'token',
-  });
+  const { tokenMs } = timeouts;
+  const deadline = startDeadline('fetching an access token', tokenMs, undefined, 'token');
   const { signal } = deadline;
   try {
     return await publishOutcome<FetchedToken, WxCloudTokenEvent>(
       tokenChannel,
-      () => retry(() => work(signal), { policy, signal }),
+      () => retry(() => work(signal), policy, signal),
       token => ({
         env,
         type: auth.type,

@@ -15,19 +15,6 @@ const SECRET_MARK_LABEL = 'nestjs-wx-cloud-storage secret mark, 1';
 /** Enough to tell secrets apart, and too little to find one by. */
 const SECRET_MARK_CHARACTERS = 22;
 
-/**
- * The name under which a token is kept and shared: tokens belong to the AppID, whatever the
- * environment. It ends with a mark of the AppSecret, so that a wrong secret does not get the token
- * of the right one. The mark is an HMAC with the secret as its key.
- */
-export function tokenOwner({ appid, type, secret }: ResolvedTokenCallAuth): string {
-  const mark = createHmac('sha256', secret.reveal())
-    .update(JSON.stringify([SECRET_MARK_LABEL, appid, type]))
-    .digest('base64url')
-    .slice(0, SECRET_MARK_CHARACTERS);
-  return `${appid}:${type}:${mark}`;
-}
-
 /** A store that takes longer is done without. */
 const STORE_MS = 1_000;
 /** How long a store that failed is left alone. */
@@ -46,6 +33,19 @@ const LEAST_LIFE_MS = 10_000;
  * eating the quota.
  */
 const ALONE = { free: 3, firstWaitMs: 30_000, longestWaitMs: 300_000 };
+
+/**
+ * The name under which a token is kept and shared: tokens belong to the AppID, whatever the
+ * environment. It ends with a mark of the AppSecret, so that a wrong secret does not get the token
+ * of the right one. The mark is an HMAC with the secret as its key.
+ */
+export function tokenOwner({ appid, type, secret }: ResolvedTokenCallAuth): string {
+  const mark = createHmac('sha256', secret.reveal())
+    .update(JSON.stringify([SECRET_MARK_LABEL, appid, type]))
+    .digest('base64url')
+    .slice(0, SECRET_MARK_CHARACTERS);
+  return `${appid}:${type}:${mark}`;
+}
 
 /** What a {@link SharedTokenFetcher} works with. */
 interface SharedTokenFetcherParts {
@@ -112,13 +112,16 @@ export class SharedTokenFetcher {
     }
   }
 
-  /** Somebody may have fetched one between the look and the lock. */
+  /**
+   * Fetches under the lock. `isCurrent` is false when another process had taken the lock meanwhile.
+   */
   async #fetchLocked(
     lock: WxAccessTokenLock,
     unwanted: TokensToReplace,
     signal: AbortSignal,
-  ): Promise<LockedFetch> {
+  ): Promise<{ readonly token: FetchedToken; readonly isCurrent: boolean }> {
     try {
+      // Another process may have fetched one between the look and the lock.
       const shared = await this.#take(unwanted);
       if (shared !== undefined) return { token: shared, isCurrent: true };
       const token = await this.#parts.fetchToken(unwanted, signal);
@@ -177,13 +180,6 @@ export class SharedTokenFetcher {
     this.#alone.failed();
     return token;
   }
-}
-
-/** A token that was fetched under the lock. */
-interface LockedFetch {
-  readonly token: FetchedToken;
-  /** False when another process had taken the lock meanwhile. */
-  readonly isCurrent: boolean;
 }
 
 function isUsable(

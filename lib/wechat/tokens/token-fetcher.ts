@@ -1,5 +1,7 @@
 import { WxCloudStorageError } from '../../errors/errors.js';
-import type { ResolvedTokenCallAuth } from '../../options/resolved-options.js';
+import { untilAborted } from '../../operations/deadline.js';
+import type { ResolvedCustomAuth, ResolvedTokenCallAuth } from '../../options/resolved-options.js';
+import { CUSTOM_TOKEN_ENDPOINT } from '../api-errors.js';
 import {
   type AccessToken,
   CLASSIC_TOKEN_ENDPOINT,
@@ -9,7 +11,6 @@ import {
   type StableTokenRequest,
 } from '../endpoints.js';
 import type { FetchedToken, JsonApi } from '../wechat-api.js';
-import { CUSTOM_TOKEN_ENDPOINT } from './custom-token.js';
 
 /** @see https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken */
 const TIMES_A_DAY = 20;
@@ -48,22 +49,16 @@ export interface TokensToReplace {
   readonly held: string | undefined;
 }
 
-/** How one token call is made. */
-interface TokenCall {
-  /** Ends it. */
-  readonly signal: AbortSignal;
-  /** True when the stable token is voided at once and replaced. @defaultValue false */
-  readonly isForced?: boolean;
-}
-
 /**
- * Makes one token call of the kind that `auth` names.
+ * Makes one token call of the kind that `auth` names. `isForced` voids the stable token at once and
+ * replaces it.
  * @throws {@link WxCloudStorageError} as {@link JsonApi.call} does
  */
 export async function fetchAccessToken(
   api: JsonApi,
   auth: ResolvedTokenCallAuth,
-  { signal, isForced = false }: TokenCall,
+  signal: AbortSignal,
+  isForced = false,
 ): Promise<AccessToken> {
   const secret = auth.secret.reveal();
   const request: ClassicTokenQuery = { grant_type: 'client_credential', appid: auth.appid, secret };
@@ -85,36 +80,19 @@ export async function fetchAccessToken(
   return decodeAccessToken(response, endpoint);
 }
 
-const TOKEN_ENDPOINTS: ReadonlySet<string | undefined> = new Set([
-  CLASSIC_TOKEN_ENDPOINT,
-  STABLE_TOKEN_ENDPOINT,
-  CUSTOM_TOKEN_ENDPOINT,
-]);
-
-/** True when an error came from fetching a token, which has had its own tries already. */
-export function isTokenCallError(error: unknown): boolean {
-  return error instanceof WxCloudStorageError && TOKEN_ENDPOINTS.has(error.endpoint);
-}
-
-/** What a {@link TokenFetcher} works with. */
-interface TokenFetcherParts {
-  /** WeChat's API. */
-  readonly api: JsonApi;
-  /** Which token call, and with what. */
-  readonly auth: ResolvedTokenCallAuth;
-  /** Milliseconds on a clock that is never set. */
-  readonly nowMs: () => number;
-}
-
 /** Fetches tokens with the instance's AppSecret. */
 export class TokenFetcher {
-  readonly #parts: TokenFetcherParts;
+  readonly #api: JsonApi;
+  readonly #auth: ResolvedTokenCallAuth;
+  readonly #nowMs: () => number;
   readonly #forced: ForcedRefreshBudget;
 
-  /** Fetches nothing yet. */
-  constructor(parts: TokenFetcherParts) {
-    this.#parts = parts;
-    this.#forced = new ForcedRefreshBudget(parts.nowMs);
+  /** Fetches nothing yet. `nowMs` is a clock that is never set. */
+  constructor(api: JsonApi, auth: ResolvedTokenCallAuth, nowMs: () => number) {
+    this.#api = api;
+    this.#auth = auth;
+    this.#nowMs = nowMs;
+    this.#forced = new ForcedRefreshBudget(nowMs);
   }
 
   /**
@@ -122,20 +100,53 @@ export class TokenFetcher {
    * token that was refused, a new one is forced, as far as the budget allows.
    */
   async fetch({ rejected }: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
-    const { auth } = this.#parts;
-    const token = await this.#call({ signal });
+    const token = await this.#call(signal);
     const isUseless = token.accessToken === rejected;
-    if (!isUseless || auth.type !== 'stable-token' || !this.#forced.take()) return token;
-    return this.#call({ signal, isForced: true });
+    if (!isUseless || this.#auth.type !== 'stable-token' || !this.#forced.take()) return token;
+    return this.#call(signal, true);
   }
 
   /**
    * A process that is frozen while the answer waits for it reads it late, so the life is counted
    * from the question.
    */
-  async #call(call: TokenCall): Promise<FetchedToken> {
-    const { api, auth, nowMs } = this.#parts;
-    const sinceMs = nowMs();
-    return { ...(await fetchAccessToken(api, auth, call)), sinceMs };
+  async #call(signal: AbortSignal, isForced?: boolean): Promise<FetchedToken> {
+    const sinceMs = this.#nowMs();
+    return { ...(await fetchAccessToken(this.#api, this.#auth, signal, isForced)), sinceMs };
   }
+}
+
+/**
+ * Asks the application's own function for a token. The signal ends the waiting only.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_UNAVAILABLE` when it throws, or gives
+ * something else
+ */
+export async function getCustomToken(
+  { getToken }: ResolvedCustomAuth,
+  signal: AbortSignal,
+): Promise<AccessToken> {
+  const given: unknown = await untilAborted(callOnce(getToken), signal);
+  const { accessToken, expiresInSeconds } = (given ?? {}) as Partial<AccessToken>;
+  const isToken = typeof accessToken === 'string' && accessToken !== '';
+  const isLife = typeof expiresInSeconds === 'number' && Number.isFinite(expiresInSeconds);
+  if (isToken && isLife && expiresInSeconds > 0) return { accessToken, expiresInSeconds };
+  throw unavailable('it gave no { accessToken, expiresInSeconds } with a token and its life');
+}
+
+async function callOnce(getToken: ResolvedCustomAuth['getToken']): Promise<unknown> {
+  try {
+    return await getToken();
+  } catch (error) {
+    throw unavailable('it failed', error);
+  }
+}
+
+function unavailable(what: string, cause?: unknown): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
+    message: `${CUSTOM_TOKEN_ENDPOINT}: the function of auth could not give a token: ${what}. See that it works.`,
+    retryable: cause !== undefined,
+    endpoint: CUSTOM_TOKEN_ENDPOINT,
+    cause,
+  });
 }

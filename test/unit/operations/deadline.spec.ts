@@ -12,7 +12,7 @@ const operation = 'upload';
 describe('startDeadline', () => {
   it('aborts with a total timeout when its time is up', () => {
     jest.useFakeTimers();
-    const deadline = startDeadline({ operation, timeoutMs: 100 });
+    const deadline = startDeadline(operation, 100);
     jest.advanceTimersByTime(99);
     expect(deadline.signal.aborted).toBe(false);
     jest.advanceTimersByTime(1);
@@ -26,7 +26,7 @@ describe('startDeadline', () => {
 
   it('aborts with its caller and keeps the reason as the cause', () => {
     const caller = new AbortController();
-    const deadline = startDeadline({ operation, timeoutMs: 100, signal: caller.signal });
+    const deadline = startDeadline(operation, 100, caller.signal);
     const reason = new Error('closed the page');
     caller.abort(reason);
     deadline.dispose();
@@ -37,7 +37,7 @@ describe('startDeadline', () => {
   });
 
   it('is aborted from the start with an aborted signal', () => {
-    const deadline = startDeadline({ operation, timeoutMs: 100, signal: AbortSignal.abort() });
+    const deadline = startDeadline(operation, 100, AbortSignal.abort());
     deadline.dispose();
     expect(deadline.signal.aborted).toBe(true);
     expect(deadline.signal.reason).toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
@@ -46,7 +46,7 @@ describe('startDeadline', () => {
   it('keeps a reason that is an error of this package', () => {
     const reason = new WxCloudStorageError({ code: 'WX_CLOUD_STORAGE_CLOSED', message: 'closed' });
     const signal = AbortSignal.abort(reason);
-    const deadline = startDeadline({ operation, timeoutMs: 100, signal });
+    const deadline = startDeadline(operation, 100, signal);
     deadline.dispose();
     expect(deadline.signal.reason).toBe(reason);
   });
@@ -54,7 +54,7 @@ describe('startDeadline', () => {
   it('keeps its first reason', () => {
     jest.useFakeTimers();
     const caller = new AbortController();
-    const deadline = startDeadline({ operation, timeoutMs: 100, signal: caller.signal });
+    const deadline = startDeadline(operation, 100, caller.signal);
     caller.abort();
     jest.advanceTimersByTime(1_000);
     expect(deadline.signal.reason).toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
@@ -62,7 +62,7 @@ describe('startDeadline', () => {
 
   it('can be ended, with a reason', () => {
     const reason = new WxCloudStorageError({ code: 'WX_CLOUD_STORAGE_CLOSED', message: 'closed' });
-    const deadline = startDeadline({ operation, timeoutMs: 100 });
+    const deadline = startDeadline(operation, 100);
     deadline.end(reason);
     deadline.dispose();
     expect(deadline.signal.reason).toBe(reason);
@@ -73,7 +73,7 @@ describe('startDeadline', () => {
     ['aborted', AbortSignal.abort()],
   ])('releases the timer and a signal that is %s when it is disposed', (_, signal) => {
     jest.useFakeTimers();
-    const deadline = startDeadline({ operation, timeoutMs: 100, signal });
+    const deadline = startDeadline(operation, 100, signal);
     expect(jest.getTimerCount()).toBe(1);
     deadline.dispose();
     deadline.dispose();
@@ -83,7 +83,7 @@ describe('startDeadline', () => {
 
   it('ignores its callers once it is disposed', () => {
     const caller = new AbortController();
-    const deadline = startDeadline({ operation, timeoutMs: 100, signal: caller.signal });
+    const deadline = startDeadline(operation, 100, caller.signal);
     deadline.dispose();
     caller.abort();
     expect(deadline.signal.aborted).toBe(false);

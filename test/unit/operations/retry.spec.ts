@@ -22,14 +22,14 @@ describe('retry', () => {
     ['at the last try', [transient, transient], 3],
   ])('succeeds %s', async (_, errors, tries) => {
     const work = failing(...errors);
-    await expect(retry(work, { policy, signal: NEVER })).resolves.toBe('done');
+    await expect(retry(work, policy, NEVER)).resolves.toBe('done');
     expect(work.mock.calls).toEqual(Array.from({ length: tries }, (__, index) => [index + 1]));
   });
 
   it('rejects with the last error when the tries are used up', async () => {
     const last = new WxCloudStorageError({ ...BUSY, message: 'still busy' });
     const work = failing(transient, transient, last);
-    await expect(retry(work, { policy, signal: NEVER })).rejects.toBe(last);
+    await expect(retry(work, policy, NEVER)).rejects.toBe(last);
     expect(work).toHaveBeenCalledTimes(3);
   });
 
@@ -39,28 +39,27 @@ describe('retry', () => {
     ['no error at all', 'text'],
   ])('does not retry after %s', async (_, error) => {
     const work = failing(error);
-    await expect(retry(work, { policy, signal: NEVER })).rejects.toBe(error);
+    await expect(retry(work, policy, NEVER)).rejects.toBe(error);
     expect(work).toHaveBeenCalledTimes(1);
   });
 
   it('makes one try when one is allowed', async () => {
     const work = failing(transient);
-    const context = { policy: { ...policy, attempts: 1 }, signal: NEVER };
-    await expect(retry(work, context)).rejects.toBe(transient);
+    await expect(retry(work, { ...policy, attempts: 1 }, NEVER)).rejects.toBe(transient);
     expect(work).toHaveBeenCalledTimes(1);
   });
 
   it('asks the given function whether to retry', async () => {
     const work = failing(permanent, transient);
-    const context = { policy, signal: NEVER, isRetryable: (error: unknown) => error === permanent };
-    await expect(retry(work, context)).rejects.toBe(transient);
+    const mayRetry = (error: unknown): boolean => error === permanent;
+    await expect(retry(work, policy, NEVER, mayRetry)).rejects.toBe(transient);
     expect(work).toHaveBeenCalledTimes(2);
   });
 
   it('makes no try with an aborted signal', async () => {
     const work = failing();
     const signal = AbortSignal.abort(permanent);
-    await expect(retry(work, { policy, signal })).rejects.toBe(permanent);
+    await expect(retry(work, policy, signal)).rejects.toBe(permanent);
     expect(work).not.toHaveBeenCalled();
   });
 
@@ -69,7 +68,8 @@ describe('retry', () => {
     const { signal } = controller;
     const long = { attempts: 3, minDelayMs: 60_000, maxDelayMs: 60_000 };
     const work = failing(transient);
-    const running = retry(work, { policy: long, signal, random: () => 0.99 });
+    jest.spyOn(Math, 'random').mockReturnValueOnce(0.99);
+    const running = retry(work, long, signal);
     setImmediate(() => controller.abort(permanent));
     await expect(running).rejects.toBe(permanent);
     expect(work).toHaveBeenCalledTimes(1);
@@ -82,7 +82,7 @@ describe('retry', () => {
       controller.abort(permanent);
       return Promise.reject(transient);
     });
-    const running = retry(work, { policy, signal: controller.signal });
+    const running = retry(work, policy, controller.signal);
     await expect(running).rejects.toBe(transient);
     expect(work).toHaveBeenCalledTimes(1);
   });

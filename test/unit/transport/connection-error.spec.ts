@@ -5,8 +5,8 @@ import { everythingShownBy } from '../support/failures.js';
 import { NEVER } from '../support/server.js';
 
 const SECRET = 'never-to-be-shown';
-const timeouts = { connectMs: 1, headersMs: 2, idleMs: 3, totalMs: 4 };
-const call = { endpoint: '/tcb/uploadfile', timeouts, signal: NEVER, secrets: [SECRET] };
+const timeouts = { connectMs: 1, headersMs: 2, idleMs: 3 };
+const call = { endpoint: '/tcb/uploadfile', signal: NEVER, secrets: [SECRET] };
 
 function coded(code: string): Error {
   return Object.assign(new Error(`failed for ${SECRET}`), { code });
@@ -18,7 +18,7 @@ describe('toConnectionError', () => {
     ['UND_ERR_HEADERS_TIMEOUT', 'headers', 2],
     ['UND_ERR_BODY_TIMEOUT', 'idle', 3],
   ])('maps %s to the timeout of the phase %s', (code, phase, timeoutMs) => {
-    const error = toConnectionError(coded(code), call);
+    const error = toConnectionError(coded(code), call, timeouts);
     expect(error).toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT', phase, retryable: true });
     expect(error.message).toContain(`${timeoutMs} ms`);
   });
@@ -31,7 +31,7 @@ describe('toConnectionError', () => {
     'CERT_HAS_EXPIRED',
     'ERR_TLS_CERT_ALTNAME_INVALID',
   ])('maps %s to an untrusted certificate, with advice', code => {
-    const error = toConnectionError(coded(code), call);
+    const error = toConnectionError(coded(code), call, timeouts);
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: false });
     expect(error.message).toContain(code);
     expect(error.message).toContain('Do not turn verification off');
@@ -40,7 +40,7 @@ describe('toConnectionError', () => {
   it.each(['ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET', 'constructor', 'toString'])(
     'maps %s to a broken connection',
     code => {
-      const error = toConnectionError(coded(code), call);
+      const error = toConnectionError(coded(code), call, timeouts);
       expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
       expect(error.message).toContain(code);
     },
@@ -48,7 +48,7 @@ describe('toConnectionError', () => {
 
   it('finds the code inside a cause and inside an AggregateError', () => {
     const wrapped = new Error('outer', { cause: new AggregateError([coded('ECONNREFUSED')]) });
-    expect(toConnectionError(wrapped, call).message).toContain('ECONNREFUSED');
+    expect(toConnectionError(wrapped, call, timeouts).message).toContain('ECONNREFUSED');
   });
 
   it.each([
@@ -56,7 +56,7 @@ describe('toConnectionError', () => {
     ['undefined', undefined],
     ['an empty AggregateError', new AggregateError([])],
   ])('accepts %s that was thrown', (_, thrown) => {
-    const error = toConnectionError(thrown, call);
+    const error = toConnectionError(thrown, call, timeouts);
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
     expect(everythingShownBy(error)).not.toContain(SECRET);
   });
@@ -64,22 +64,24 @@ describe('toConnectionError', () => {
   it('stops at a cycle of causes', () => {
     const first = new Error('first');
     first.cause = new Error('second', { cause: first });
-    expect(toConnectionError(first, call)).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
+    expect(toConnectionError(first, call, timeouts)).toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+    });
   });
 
   it('keeps an error of this package', () => {
     const own = new WxCloudStorageError({ code: 'WX_CLOUD_BODY_FAILED', message: 'x' });
-    expect(toConnectionError(own, call)).toBe(own);
+    expect(toConnectionError(own, call, timeouts)).toBe(own);
   });
 
   it('returns the reason of an aborted signal', () => {
     const reason = new WxCloudStorageError({ code: 'WX_CLOUD_STORAGE_CLOSED', message: 'x' });
     const aborted = { ...call, signal: AbortSignal.abort(reason) };
-    expect(toConnectionError(coded('UND_ERR_ABORTED'), aborted)).toBe(reason);
+    expect(toConnectionError(coded('UND_ERR_ABORTED'), aborted, timeouts)).toBe(reason);
   });
 
   it('shows no literal of the call', () => {
-    const error = toConnectionError(coded('ECONNRESET'), call);
+    const error = toConnectionError(coded('ECONNRESET'), call, timeouts);
     expect(everythingShownBy(error)).not.toContain(SECRET);
   });
 });

@@ -108,7 +108,7 @@ describe.each(['its own agent', 'a given dispatcher'])('HttpTransport on %s', ki
     await until(() => stalled.length === 1);
     let unsent = 0;
     const onUnsent = (): void => void (unsent += 1);
-    const deadline = startDeadline({ operation: 'upload', timeoutMs: 20 });
+    const deadline = startDeadline('upload', 20);
     const queued = failureOf(
       transport.requestBuffered(upload(server.url, { signal: deadline.signal, onUnsent }), 100),
     );

@@ -145,11 +145,7 @@ describe('an abort of HttpTransport', () => {
   it('sends nothing before the request', async () => {
     const seen = jest.fn();
     const url = await serve(seen);
-    const { signal, dispose } = startDeadline({
-      operation,
-      timeoutMs: 5_000,
-      signal: AbortSignal.abort(),
-    });
+    const { signal, dispose } = startDeadline(operation, 5_000, AbortSignal.abort());
     await expect(openTransport().requestStream(get(url, { signal }))).rejects.toBe(signal.reason);
     dispose();
     expect(seen).not.toHaveBeenCalled();
@@ -157,8 +153,7 @@ describe('an abort of HttpTransport', () => {
 
   it('rejects with its reason while headers are awaited, and releases the signal', async () => {
     const caller = new AbortController();
-    const deadline = { operation, timeoutMs: 5_000, signal: caller.signal };
-    const { signal, dispose } = startDeadline(deadline);
+    const { signal, dispose } = startDeadline(operation, 5_000, caller.signal);
     const url = await serve(() => caller.abort());
     await expect(openTransport().requestStream(get(url, { signal }))).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_ABORTED',
@@ -169,8 +164,7 @@ describe('an abort of HttpTransport', () => {
 
   it('ends the reading of a body with its reason', async () => {
     const caller = new AbortController();
-    const deadline = { operation, timeoutMs: 5_000, signal: caller.signal };
-    const { signal, dispose } = startDeadline(deadline);
+    const { signal, dispose } = startDeadline(operation, 5_000, caller.signal);
     const url = await serve((_, response) => response.write('begin'));
     const response = await openTransport().requestStream(get(url, { signal }));
     const reading = response.readText(100);
@@ -190,7 +184,7 @@ describe('an abort of HttpTransport', () => {
 
   it('by the total timeout is not retryable', async () => {
     const url = await serve(() => {});
-    const { signal } = startDeadline({ operation, timeoutMs: 20 });
+    const { signal } = startDeadline(operation, 20);
     await expect(openTransport().requestStream(get(url, { signal }))).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_TIMED_OUT',
       phase: 'total',

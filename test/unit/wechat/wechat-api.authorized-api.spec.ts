@@ -10,7 +10,8 @@ import {
 import { everythingShownBy, failureOf } from '../support/failures.js';
 import { NEVER, onlyOf, openTransport, serve, serveResponse } from '../support/server.js';
 
-const call = { endpoint: '/tcb/uploadfile', body: { env: 'e' }, signal: NEVER };
+const post = (api: AuthorizedApi): Promise<unknown> =>
+  api.post('/tcb/uploadfile', { env: 'e' }, NEVER);
 
 interface Setup {
   readonly api: AuthorizedApi;
@@ -36,7 +37,7 @@ async function setUp(errcodes: Readonly<Record<string, number>>): Promise<Setup>
   });
   const credential = tokenCredential(new AccessTokenCache({ fetchToken }));
   return {
-    api: new AuthorizedApi(new JsonApi(openTransport(), { baseUrl: url }), credential),
+    api: new AuthorizedApi(new JsonApi(openTransport(), url), credential),
     fetchToken,
     seen,
   };
@@ -45,15 +46,15 @@ async function setUp(errcodes: Readonly<Record<string, number>>): Promise<Setup>
 describe('AuthorizedApi', () => {
   it('puts the token into the query', async () => {
     const { api, seen, fetchToken } = await setUp({});
-    await expect(api.post(call)).resolves.toMatchObject({ errcode: 0 });
-    await api.post(call);
+    await expect(post(api)).resolves.toMatchObject({ errcode: 0 });
+    await post(api);
     expect(seen).toEqual(['token-1', 'token-1']);
     expect(fetchToken).toHaveBeenCalledTimes(1);
   });
 
   it.each([40001, 40014, 42001])('renews the token and retries once after %d', async errcode => {
     const { api, seen, fetchToken } = await setUp({ 'token-1': errcode });
-    await expect(api.post(call)).resolves.toMatchObject({ errcode: 0 });
+    await expect(post(api)).resolves.toMatchObject({ errcode: 0 });
     expect(seen).toEqual(['token-1', 'token-2']);
     expect(fetchToken).toHaveBeenCalledTimes(2);
   });
@@ -62,7 +63,7 @@ describe('AuthorizedApi', () => {
     'neither renews nor retries after %d',
     async errcode => {
       const { api, seen, fetchToken } = await setUp({ 'token-1': errcode });
-      await expect(api.post(call)).rejects.toMatchObject({ errcode });
+      await expect(post(api)).rejects.toMatchObject({ errcode });
       expect(seen).toEqual(['token-1']);
       expect(fetchToken).toHaveBeenCalledTimes(1);
     },
@@ -70,14 +71,14 @@ describe('AuthorizedApi', () => {
 
   it('renews once for fifty callers with the rejected token', async () => {
     const { api, seen, fetchToken } = await setUp({ 'token-1': 40001 });
-    await Promise.all(Array.from({ length: 50 }, () => api.post(call)));
+    await Promise.all(Array.from({ length: 50 }, () => post(api)));
     expect(fetchToken).toHaveBeenCalledTimes(2);
     expect(seen.filter(token => token === 'token-2')).toHaveLength(50);
   });
 
   it('fails when the renewed token is rejected too, and shows neither', async () => {
     const { api, seen } = await setUp({ 'token-1': 40001, 'token-2': 42001 });
-    const error = await failureOf(api.post(call));
+    const error = await failureOf(post(api));
     expect(error).toMatchObject({
       code: 'WX_CLOUD_TOKEN_REJECTED',
       errcode: 42001,
@@ -89,14 +90,14 @@ describe('AuthorizedApi', () => {
 
   it('fetches a new token at the next call', async () => {
     const { api } = await setUp({ 'token-1': 40001, 'token-2': 40001 });
-    await failureOf(api.post(call));
-    await expect(api.post(call)).resolves.toMatchObject({ errcode: 0 });
+    await failureOf(post(api));
+    await expect(post(api)).resolves.toMatchObject({ errcode: 0 });
   });
 
   it('rejects with the error of the token call and sends nothing', async () => {
     const { api, seen, fetchToken } = await setUp({});
     fetchToken.mockRejectedValueOnce(new Error('no token'));
-    await expect(api.post(call)).rejects.toThrow('no token');
+    await expect(post(api)).rejects.toThrow('no token');
     expect(seen).toEqual([]);
   });
 
@@ -104,7 +105,7 @@ describe('AuthorizedApi', () => {
     const { api, seen, fetchToken } = await setUp({ 'token-1': 42001 });
     fetchToken.mockResolvedValueOnce({ accessToken: 'token-1', expiresInSeconds: 60 });
     fetchToken.mockRejectedValueOnce(new Error('no renewal'));
-    await expect(api.post(call)).rejects.toThrow('no renewal');
+    await expect(post(api)).rejects.toThrow('no renewal');
     expect(seen).toEqual(['token-1']);
   });
 });
@@ -114,8 +115,8 @@ describe('AuthorizedApi with another credential', () => {
     credential: ConstructorParameters<typeof AuthorizedApi>[1],
   ): Promise<Record<string, string>> => {
     const { url, requests } = await serveResponse('{"errcode":0}');
-    const api = new AuthorizedApi(new JsonApi(openTransport(), { baseUrl: url }), credential);
-    await api.post(call);
+    const api = new AuthorizedApi(new JsonApi(openTransport(), url), credential);
+    await post(api);
     const { searchParams } = new URL(onlyOf(requests).url, 'http://x');
     return Object.fromEntries(searchParams);
   };
@@ -135,11 +136,8 @@ describe('AuthorizedApi with another credential', () => {
 
   it('calls the open API service once, even when it reports a token error', async () => {
     const { url, requests } = await serveResponse('{"errcode":42001,"errmsg":"expired"}');
-    const api = new AuthorizedApi(
-      new JsonApi(openTransport(), { baseUrl: url }),
-      openApiCredential(undefined),
-    );
-    await expect(api.post(call)).rejects.toMatchObject({ errcode: 42001 });
+    const api = new AuthorizedApi(new JsonApi(openTransport(), url), openApiCredential(undefined));
+    await expect(post(api)).rejects.toMatchObject({ errcode: 42001 });
     expect(requests).toHaveLength(1);
   });
 });

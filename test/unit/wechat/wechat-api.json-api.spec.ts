@@ -22,7 +22,7 @@ async function callResponse(
   options: { status?: number; type?: string; call?: Partial<JsonCall> } = {},
 ): Promise<unknown> {
   const { url } = await serveResponse(body, options);
-  return new JsonApi(openTransport(), { baseUrl: url }).call({ ...upload, ...options.call });
+  return new JsonApi(openTransport(), url).call({ ...upload, ...options.call });
 }
 
 /** The forms in which the secrets are shown. */
@@ -35,7 +35,7 @@ function secretsShownBy(error: unknown): readonly string[] {
 describe('JsonApi: the request', () => {
   it('posts JSON with the query encoded', async () => {
     const { url, requests } = await serveResponse('{}');
-    await new JsonApi(openTransport(), { baseUrl: url }).call(upload);
+    await new JsonApi(openTransport(), url).call(upload);
     const seen = onlyOf(requests);
     expect(seen.method).toBe('POST');
     expect(new URL(seen.url, url).searchParams.get('access_token')).toBe(TOKEN);
@@ -46,7 +46,7 @@ describe('JsonApi: the request', () => {
 
   it('sends no body with GET and no question mark without a query', async () => {
     const { url, requests } = await serveResponse('{}');
-    await new JsonApi(openTransport(), { baseUrl: `${url}/base` }).call({
+    await new JsonApi(openTransport(), `${url}/base`).call({
       endpoint: '/cgi-bin/token',
       method: 'GET',
       query: {},
@@ -157,7 +157,7 @@ describe('JsonApi: an errcode', () => {
     ['open-api-service', 'sends no token'],
   ] as const)('of a rejected token says what to do with auth %s', async (auth, advice) => {
     const { url } = await serveResponse('{"errcode":42001,"errmsg":"access_token expired"}');
-    const api = new JsonApi(openTransport(), { baseUrl: url, auth });
+    const api = new JsonApi(openTransport(), url, auth);
     const error = await failureOf(api.call(upload));
     expect(error).toMatchObject({ code: 'WX_CLOUD_TOKEN_REJECTED', errcode: 42001 });
     expect(error.message).toContain(advice);
@@ -244,7 +244,7 @@ describe('JsonApi: a malformed response', () => {
       // Ends with its connection.
       pipeline(flood, response, () => {});
     });
-    const error = await failureOf(new JsonApi(openTransport(), { baseUrl: url }).call(upload));
+    const error = await failureOf(new JsonApi(openTransport(), url).call(upload));
     expect(error).toMatchObject({ code: 'WX_CLOUD_RESPONSE_MALFORMED' });
   });
 
@@ -253,7 +253,7 @@ describe('JsonApi: a malformed response', () => {
       response.writeHead(200, { 'content-length': '100' }).write('{"errcode":0');
       setImmediate(() => response.destroy());
     });
-    const error = await failureOf(new JsonApi(openTransport(), { baseUrl: url }).call(upload));
+    const error = await failureOf(new JsonApi(openTransport(), url).call(upload));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
     expect(secretsShownBy(error)).toEqual([]);
   });
@@ -288,7 +288,7 @@ describe('JsonApi: a secret', () => {
     const server = createServer();
     const port = await listen(server);
     await new Promise(resolve => server.close(resolve));
-    const api = new JsonApi(openTransport(), { baseUrl: `http://127.0.0.1:${port}` });
+    const api = new JsonApi(openTransport(), `http://127.0.0.1:${port}`);
     const error = await failureOf(api.call(upload));
     expect(error).toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED', retryable: true });
     expect(secretsShownBy(error)).toEqual([]);

@@ -40,14 +40,14 @@ describe('after a suspension in which the monotonic clock stood still', () => {
 
   it('a token whose response was read afterwards is not used past its end', async () => {
     const { url, requests } = await serveResponse('{"access_token":"t","expires_in":7200}');
-    const api = new JsonApi(openTransport(), { baseUrl: url });
+    const api = new JsonApi(openTransport(), url);
     const auth = {
       type: 'stable-token',
       appid: 'a',
       secret: new Secret('s'),
       store: undefined,
     } as const;
-    const fetcher = new TokenFetcher({ api, auth, nowMs: elapsedMs });
+    const fetcher = new TokenFetcher(api, auth, elapsedMs);
     const fetchToken = async () => {
       const token = await fetcher.fetch({ rejected: undefined, held: undefined }, NEVER);
       suspend(HOURS_MS);
@@ -73,7 +73,7 @@ describe('after a suspension in which the monotonic clock stood still', () => {
     afterThisTest(() => rmSync(folder, { recursive: true, force: true }));
     const file = join(folder, 'token');
     writeFileSync(file, 'mounted');
-    const tokens = new CloudbaseTokenFile({ file });
+    const tokens = new CloudbaseTokenFile(file);
     await expect(tokens.get()).resolves.toBe('mounted');
     rmSync(file);
     await expect(tokens.get()).resolves.toBe('mounted');

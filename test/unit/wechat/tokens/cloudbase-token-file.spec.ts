@@ -15,7 +15,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'cloudbase-token-'));
   file = join(folder, 'cloudbase_access_token');
   nowMs = 0;
-  tokens = new CloudbaseTokenFile({ file, nowMs: () => nowMs });
+  tokens = new CloudbaseTokenFile(file, () => nowMs);
   writeFileSync(file, 'first\n');
 });
 afterEach(() => rmSync(folder, { recursive: true }));

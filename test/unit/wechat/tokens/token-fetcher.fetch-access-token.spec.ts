@@ -24,8 +24,8 @@ async function fetchResponse(
   status = 200,
 ): Promise<{ token: Promise<unknown>; requests: SeenRequest[] }> {
   const { url, requests } = await serveResponse(body, { status });
-  const api = new JsonApi(openTransport(), { baseUrl: url });
-  return { token: fetchAccessToken(api, authOf(type), { signal: NEVER }), requests };
+  const api = new JsonApi(openTransport(), url);
+  return { token: fetchAccessToken(api, authOf(type), NEVER), requests };
 }
 
 const GOOD = '{"access_token":"t","expires_in":7200}';

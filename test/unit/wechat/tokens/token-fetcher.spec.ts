@@ -23,8 +23,8 @@ async function setUp(type: ResolvedTokenCallAuth['type']): Promise<Setup> {
     response.end(JSON.stringify({ access_token: `t${current}`, expires_in: 7_200 }));
   });
   const auth = { type, appid: 'wx1', secret: new Secret('s'), store: undefined };
-  const api = new JsonApi(openTransport(), { baseUrl: url });
-  const fetcher = new TokenFetcher({ api, auth, nowMs: () => nowMs });
+  const api = new JsonApi(openTransport(), url);
+  const fetcher = new TokenFetcher(api, auth, () => nowMs);
   return { fetcher, calls, pass: ms => void (nowMs += ms) };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ResolvedCustomAuth } from '../../../../lib/options/resolved-options.js';
-import { getCustomToken } from '../../../../lib/wechat/tokens/custom-token.js';
+import { getCustomToken } from '../../../../lib/wechat/tokens/token-fetcher.js';
 import { everythingShownBy, failureOf } from '../../support/failures.js';
 import { NEVER } from '../../support/server.js';
 
