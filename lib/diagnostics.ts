@@ -2,59 +2,67 @@ import { channel, type Channel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { WxCloudStorageError, type WxCloudStorageErrorCode } from './errors/errors.js';
 
-/** The context of all lines of this package: the name of its module. */
+/** Context of all log lines of this package: the name of its module. */
 export const LOG_CONTEXT = 'WxCloudStorageModule';
 
-/** What all events have. */
+/** Members of every event. */
 interface TimedEvent {
-  /** How long it took, in milliseconds. */
+  /** Duration in milliseconds. */
   readonly durationMs: number;
-  /** Why it failed; absent when it did not. */
+  /** Error code; absent after a success. */
   readonly code?: WxCloudStorageErrorCode | 'unknown';
 }
 
 /**
- * Published to `wx-cloud-storage:request` when an HTTP request has its answer's head, or failed.
+ * Published to `wx-cloud-storage:request` when the head of an HTTP response has arrived, or the
+ * request has failed.
  */
 export interface WxCloudRequestEvent extends TimedEvent {
-  /** What was called: the path of an API, or `POST object` and its likes; never a whole address. */
+  /** Path of the API, or `POST object` and the like; never a whole address. */
   readonly endpoint: string;
   /** The HTTP method. */
   readonly method: string;
-  /** The HTTP status; absent without an answer. */
+  /** The HTTP status; absent without a response. */
   readonly status?: number;
 }
 
-/** Published to `wx-cloud-storage:token` when a token was fetched, or could not be. */
+/** Published to `wx-cloud-storage:token` when the fetch of a token has succeeded or failed. */
 export interface WxCloudTokenEvent extends TimedEvent {
   /** The environment ID of the instance. */
   readonly env: string;
-  /** How the instance authenticates: the `type` of its `auth`. */
+  /** The `type` of the instance's `auth`. */
   readonly type: string;
-  /** How long the token lives, in seconds; absent after a failure. */
+  /** Lifetime of the token in seconds; absent after a failure. */
   readonly expiresInSeconds?: number;
 }
 
-/** Published to `wx-cloud-storage:upload` when an object was stored, or could not be. */
+/** Published to `wx-cloud-storage:upload` when the upload of an object has succeeded or failed. */
 export interface WxCloudUploadEvent extends TimedEvent {
   /** The environment ID of the instance. */
   readonly env: string;
-  /** How many bytes the object has. */
+  /** Size of the object in bytes. */
   readonly size: number;
-  /** How often it was sent, or was to be sent. */
+  /** Number of attempts to send the object. */
   readonly tries: number;
 }
 
-/** Every request to WeChat and COS. @see {@link WxCloudRequestEvent} */
+/**
+ * Channel of every request to WeChat and COS.
+ * @see {@link WxCloudRequestEvent}
+ */
 export const requestChannel = channel('wx-cloud-storage:request');
-/** Every fetch of a token. @see {@link WxCloudTokenEvent} */
+/**
+ * Channel of every fetch of a token.
+ * @see {@link WxCloudTokenEvent}
+ */
 export const tokenChannel = channel('wx-cloud-storage:token');
-/** Every upload of an object. @see {@link WxCloudUploadEvent} */
+/**
+ * Channel of every upload of an object.
+ * @see {@link WxCloudUploadEvent}
+ */
 export const uploadChannel = channel('wx-cloud-storage:upload');
 
-/**
- * Does some work, and tells the subscribers of a channel how it went; costs nothing without any.
- */
+/** Runs `work` and publishes its outcome to a channel; without subscribers it costs nothing. */
 export function publishOutcome<T, Event extends TimedEvent>(
   to: Channel,
   work: () => Promise<T>,
@@ -81,14 +89,14 @@ async function publishing<T, Event extends TimedEvent>(
   }
 }
 
-/** Where lines for operators go; Nest's `Logger` fits. */
+/** Receiver of log lines for operators; Nest's `Logger` fits. */
 export interface StorageLogger {
-  /** Takes what an operator may want to know of the start. */
+  /** Logs information about the start. */
   log(message: string): void;
-  /** Takes what makes requests fail until an operator changes something. */
+  /** Logs a failure that persists until an operator changes something. */
   error(message: string): void;
-  /** Takes what an operator should look at. */
+  /** Logs something that an operator should look at. */
   warn(message: string): void;
-  /** Takes what helps to follow what happened. */
+  /** Logs details for tracing. */
   debug(message: string): void;
 }

@@ -1,22 +1,23 @@
 /**
- * Control characters (C0, C1, DEL), and those that change the direction of the text around them.
+ * Control characters (C0, C1, DEL), and characters that change the direction of the text around
+ * them.
  */
 const UNSAFE =
   // eslint-disable-next-line no-control-regex -- control characters are what is removed
   /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** The file systems of all clients end at this length or before it. */
+/** The longest file name that all clients' file systems accept. */
 const LONGEST_NAME = 255;
-/** A longer extension, with its dot, is no extension. */
+/** The longest extension, with its dot. */
 const LONGEST_EXTENSION = 32;
-/** The name of a file when nothing is left of the one that was sent. */
+/** The name of a file whose own name has nothing left. */
 const NAMELESS = 'file';
-/** The length of a client's text in a message. */
+/** The longest quotation of a client's text in a message. */
 const LONGEST_QUOTE = 60;
 
 /**
- * Leaves out the last part's folders: some clients send the whole path of a file. Empty for `.` and
- * `..` too.
+ * Returns the last segment of a path: some clients send the whole path of a file. Empty for `.` and
+ * `..`.
  */
 export function withoutFolders(name: string): string {
   const last = name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
@@ -24,16 +25,16 @@ export function withoutFolders(name: string): string {
 }
 
 /**
- * Makes a client's name of a file safe to show: no folders, no control characters, nothing that
- * reverses the text, at most 255 characters with the extension kept. It is never empty: a name of
- * which nothing is left becomes `file`.
+ * Makes a client's file name safe to show: no folders, no control characters, nothing that reverses
+ * the text, at most 255 characters with the extension kept. Never empty: a name with nothing left
+ * becomes `file`.
  */
 export function toFileName(name: string): string {
   const clean = withoutFolders(withoutUnsafe(name));
   return clean === '' ? NAMELESS : shorten(clean);
 }
 
-/** Quotes what a client sent for a message: cleaned, and cut where it is long. */
+/** Quotes a client's text for a message: cleaned, and shortened if it is long. */
 export function quoteText(text: string): string {
   const characters = [...withoutUnsafe(text.slice(0, 4 * LONGEST_QUOTE))];
   const isCut = characters.length > LONGEST_QUOTE;
@@ -46,7 +47,7 @@ function withoutUnsafe(text: string): string {
   return text.replaceAll(UNSAFE, '').toWellFormed();
 }
 
-/** Counts code points, so that no character is cut in two. */
+/** Shortens by code points, so that no character is split. */
 function shorten(name: string): string {
   if (name.length <= LONGEST_NAME) return name;
   const characters = [...name];

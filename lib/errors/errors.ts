@@ -1,9 +1,8 @@
 import { redact } from './redaction.js';
 
 /**
- * Every code a {@link WxCloudStorageError} can carry. Codes are stable: messages may be reworded,
- * codes are not. `docs/errors.md` lists what each means, its HTTP status at the edge, and the
- * remedy.
+ * Every code of a {@link WxCloudStorageError}. Codes are stable: messages may be reworded, codes
+ * are not. `docs/errors.md` lists the meaning of each, its HTTP status at the edge, and the remedy.
  */
 export type WxCloudStorageErrorCode =
   | 'WX_CLOUD_OPTIONS_INVALID'
@@ -35,15 +34,18 @@ export type WxCloudStorageErrorCode =
   | 'WX_CLOUD_REQUEST_ABORTED'
   | 'WX_CLOUD_STORAGE_CLOSED';
 
-/** The named parts an error is built from. */
+/** The named parts of a {@link WxCloudStorageError}. */
 export interface WxCloudStorageErrorParts {
-  /** What went wrong, for programs. */
+  /** The kind of failure, for programs. */
   readonly code: WxCloudStorageErrorCode;
-  /** What was attempted, what came back, what to do; credentials in it are masked. */
+  /** The attempted operation, the result and the remedy; credentials are masked. */
   readonly message: string;
-  /** True when the same call may succeed when it is made again later. @defaultValue false */
+  /**
+   * True when the same call may succeed later.
+   * @defaultValue false
+   */
   readonly retryable?: boolean | undefined;
-  /** WeChat's `errcode`, when WeChat answered with one. */
+  /** WeChat's `errcode`, if WeChat returned one. */
   readonly errcode?: number | undefined;
   /** WeChat's `errmsg`, with credentials masked. */
   readonly errmsg?: string | undefined;
@@ -51,23 +53,41 @@ export interface WxCloudStorageErrorParts {
   readonly endpoint?: string | undefined;
   /** The ID to quote to WeChat's or Tencent Cloud's support (`rid` or `x-cos-request-id`). */
   readonly requestId?: string | undefined;
-  /** The HTTP status of the remote answer. */
+  /** The HTTP status of the remote response. */
   readonly upstreamStatus?: number | undefined;
-  /** What caused it: a copy without credentials, or the caller's own error. */
+  /** The cause: a copy without credentials, or the caller's own error. */
   readonly cause?: unknown;
 }
 
 /**
- * The one error that this package throws. Tell errors apart by {@link WxCloudStorageError.code}. No
- * message, field or cause holds an app secret, an access token, a COS signature or a security
- * token. Its JSON has the message and all fields, but neither stack nor cause.
+ * The base class of every error that this package throws. Distinguish errors by
+ * {@link WxCloudStorageError.code}. No message, field or cause contains an app secret, an access
+ * token, a COS signature or a security token. Its JSON has the message and all fields, but neither
+ * stack nor cause.
+ * @example
+ * ```ts
+ * import { WxCloudStorageError, type WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+ *
+ * export async function deleteIfPresent(
+ *   storage: WxCloudStorageService,
+ *   fileId: string,
+ * ): Promise<void> {
+ *   try {
+ *     await storage.delete(fileId);
+ *   } catch (error) {
+ *     const isMissing =
+ *       error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_FILE_NOT_FOUND';
+ *     if (!isMissing) throw error;
+ *   }
+ * }
+ * ```
  */
 export class WxCloudStorageError extends Error {
-  /** What went wrong, for programs; `docs/errors.md` has a table, and remedies. */
+  /** The kind of failure, for programs; `docs/errors.md` has a table with remedies. */
   readonly code: WxCloudStorageErrorCode;
-  /** True when the same call may succeed when it is made again later. */
+  /** True when the same call may succeed later. */
   readonly retryable: boolean;
-  /** WeChat's `errcode`, when WeChat answered with one. */
+  /** WeChat's `errcode`, if WeChat returned one. */
   declare readonly errcode?: number;
   /** WeChat's `errmsg`, with credentials masked. */
   declare readonly errmsg?: string;
@@ -76,18 +96,18 @@ export class WxCloudStorageError extends Error {
   /** The ID to quote to WeChat's or Tencent Cloud's support. */
   declare readonly requestId?: string;
   /**
-   * The HTTP status of the remote answer. Not named `status`: Nest would answer clients with it.
+   * The HTTP status of the remote response. Not named `status`, which Nest would send to clients.
    */
   declare readonly upstreamStatus?: number;
 
   /**
-   * Builds an error from its named parts. Absent parts leave no field behind. The message ends with
-   * the place in the package's documents that explains the code.
+   * Creates an error from its named parts. Absent parts leave no field behind. The message ends with
+   * a link to the section of the package's documentation that explains the code.
    */
   constructor(parts: WxCloudStorageErrorParts) {
     const message = `${redact(parts.message)}${linkFor(parts.code)}`;
     super(message, parts.cause === undefined ? undefined : { cause: parts.cause });
-    // JSON and structured loggers take an error's own enumerable fields alone.
+    // JSON and structured loggers only show an error's own enumerable fields.
     Object.defineProperty(this, 'message', { enumerable: true });
     this.name = new.target.name;
     this.code = parts.code;
@@ -120,25 +140,41 @@ export interface OptionsInvalidErrorParts {
    * @defaultValue `WxCloudStorageModule: option "<option>"`
    */
   readonly subject?: string | undefined;
-  /** What would be accepted. */
+  /** Accepted values. */
   readonly expected: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly remedy: string;
-  /** What showed it, when something threw. */
+  /** The error that revealed the problem. */
   readonly cause?: unknown;
 }
 
 const partsOf = new WeakMap<OptionsInvalidError, OptionsInvalidErrorParts>();
 
 /**
- * An option of the module, an interceptor or a pipe is missing or wrong, or a decorator does not
+ * A missing or wrong option of the module, an interceptor or a pipe, or a decorator that does not
  * fit its interceptor. Names the option, never a secret. Code `WX_CLOUD_OPTIONS_INVALID`.
+ * @example
+ * ```ts
+ * import { NestFactory } from '@nestjs/core';
+ * import { OptionsInvalidError, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+ *
+ * try {
+ *   const application = await NestFactory.create(WxCloudStorageModule.forRoot(), {
+ *     abortOnError: false,
+ *   });
+ *   await application.listen(80);
+ * } catch (error) {
+ *   if (!(error instanceof OptionsInvalidError)) throw error;
+ *   console.error(`Check ${error.option}: ${error.message}`);
+ *   process.exitCode = 1;
+ * }
+ * ```
  */
 export class OptionsInvalidError extends WxCloudStorageError {
   /** The option's path, e.g. `timeouts.totalMs`; or the decorator, e.g. `@FileId()`. */
   readonly option: string;
 
-  /** Builds the error for one option. */
+  /** Creates the error for one option. */
   constructor(parts: OptionsInvalidErrorParts) {
     const { option, expected, remedy, cause } = parts;
     const { subject = `WxCloudStorageModule: option "${option}"` } = parts;
@@ -152,7 +188,7 @@ export class OptionsInvalidError extends WxCloudStorageError {
   }
 }
 
-/** The same error of an option that something else than the module has. */
+/** Copies an error, with the option of something other than the module as its subject. */
 export function withSubject(error: OptionsInvalidError, subject: string): OptionsInvalidError {
   const parts = partsOf.get(error);
   return parts === undefined ? error : new OptionsInvalidError({ ...parts, subject });
@@ -164,18 +200,37 @@ export interface FileTooLargeErrorParts {
   readonly subject: string;
   /** The limit in bytes. */
   readonly limitBytes: number;
-  /** The problem and its remedy. @defaultValue the limit, and to raise it */
+  /**
+   * The problem and its remedy.
+   * @defaultValue the limit, with the advice to raise it
+   */
   readonly problem?: string | undefined;
-  /** The failure that showed it. */
+  /** The error that revealed it. */
   readonly cause?: unknown;
 }
 
-/** A file or a download has more bytes than allowed. Code `WX_CLOUD_FILE_TOO_LARGE`. */
+/**
+ * A file or a download with more bytes than allowed. Code `WX_CLOUD_FILE_TOO_LARGE`.
+ * @example
+ * ```ts
+ * import { FileTooLargeError, type WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+ *
+ * export async function readNote(storage: WxCloudStorageService, fileId: string): Promise<string> {
+ *   try {
+ *     const note = await storage.downloadBuffer(fileId, { maxBytes: 65_536 });
+ *     return note.toString('utf8');
+ *   } catch (error) {
+ *     if (error instanceof FileTooLargeError) return `more than ${error.limitBytes} bytes`;
+ *     throw error;
+ *   }
+ * }
+ * ```
+ */
 export class FileTooLargeError extends WxCloudStorageError {
-  /** The limit that was passed, in bytes. */
+  /** The exceeded limit in bytes. */
   readonly limitBytes: number;
 
-  /** Builds the error for a limit. */
+  /** Creates the error for a limit. */
   constructor({ subject, limitBytes, problem, cause }: FileTooLargeErrorParts) {
     const usual = `has more than the ${limitBytes} bytes allowed. Send less, or raise the limit.`;
     super({
@@ -187,29 +242,47 @@ export class FileTooLargeError extends WxCloudStorageError {
   }
 }
 
-/** What a time limit was set on. */
+/** The part of a call that a time limit bounds. */
 export type WxCloudTimeoutPhase = 'connect' | 'headers' | 'idle' | 'total' | 'token';
 
-/** What the error is made from. */
+/** The named parts of a {@link RequestTimedOutError}. */
 interface RequestTimedOutParts {
   readonly phase: WxCloudTimeoutPhase;
   readonly endpoint: string;
-  /** Undefined when it is not one of this package's `timeouts`, but the dispatcher's own. */
+  /** Undefined for the dispatcher's own limit, which is not one of this package's `timeouts`. */
   readonly timeoutMs: number | undefined;
   readonly cause?: unknown;
 }
 
-/** A remote call took longer than allowed. Code `WX_CLOUD_REQUEST_TIMED_OUT`. */
+/**
+ * A remote call that took longer than allowed. Code `WX_CLOUD_REQUEST_TIMED_OUT`.
+ * @example
+ * ```ts
+ * import { RequestTimedOutError, type WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+ *
+ * export async function isStored(
+ *   storage: WxCloudStorageService,
+ *   fileId: string,
+ * ): Promise<boolean | undefined> {
+ *   try {
+ *     return await storage.exists(fileId, { timeoutMs: 2_000 });
+ *   } catch (error) {
+ *     if (error instanceof RequestTimedOutError && error.phase === 'total') return undefined;
+ *     throw error;
+ *   }
+ * }
+ * ```
+ */
 export class RequestTimedOutError extends WxCloudStorageError {
-  /** Which of the time limits was reached. */
+  /** The time limit that was reached. */
   readonly phase: WxCloudTimeoutPhase;
 
-  /** Builds the error for one endpoint and phase. */
+  /** Creates the error for one endpoint and phase. */
   constructor(parts: RequestTimedOutParts) {
     super({
       code: 'WX_CLOUD_REQUEST_TIMED_OUT',
       message: `${parts.endpoint}: ${describe(parts)}`,
-      // These cover every attempt, so there is no time left for another.
+      // These limits cover every attempt, so no time is left for another.
       retryable: parts.phase !== 'total' && parts.phase !== 'token',
       endpoint: parts.endpoint,
       cause: parts.cause,
@@ -225,30 +298,49 @@ function describe({ phase, timeoutMs }: RequestTimedOutParts): string {
 }
 
 /**
- * The type found in a file's first bytes is not among the accepted ones, or not the one that the
- * file was stored with. Code `WX_CLOUD_TYPE_REFUSED`.
+ * The type found in a file's first bytes is not an accepted one, or differs from the type the file
+ * was stored with. Code `WX_CLOUD_TYPE_REFUSED`.
+ * @example
+ * ```ts
+ * import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
+ * import { TypeRefusedError } from 'nestjs-wx-cloud-storage';
+ *
+ * @Catch(TypeRefusedError)
+ * export class TypeRefusedFilter implements ExceptionFilter<TypeRefusedError> {
+ *   catch(error: TypeRefusedError, host: ArgumentsHost): void {
+ *     const response = host.switchToHttp().getResponse();
+ *     response.status(415).json({ found: error.detectedType, accepted: error.accepted });
+ *   }
+ * }
+ * ```
  */
 export class TypeRefusedError extends WxCloudStorageError {
-  /** The type found, or undefined when the bytes show none. */
+  /** The detected type; undefined when the bytes show none. */
   readonly detectedType: string | undefined;
-  /** The types that are accepted, wildcards included. */
+  /** The accepted types, wildcards included. */
   readonly accepted: readonly string[];
 
   /**
-   * Builds the error from the type found, and the accepted ones or the one the file was stored
-   * with.
+   * Creates the error from the detected type, and the accepted types or the type the file was
+   * stored with.
    */
   constructor(parts: {
     readonly detectedType: string | undefined;
     readonly accepted: readonly string[];
     /**
-     * The type that the file was stored with, if that is what does not fit; in words when it is
-     * none.
+     * The type the file was stored with, if that is the mismatch; a description if there is no
+     * type.
      */
     readonly storedAs?: string;
-    /** The file, as part of a sentence. @defaultValue file */
+    /**
+     * The file, as part of a sentence.
+     * @defaultValue file
+     */
     readonly subject?: string;
-    /** The file has no content at all. @defaultValue false */
+    /**
+     * True for a file without content.
+     * @defaultValue false
+     */
     readonly isEmpty?: boolean;
   }) {
     const { detectedType, accepted, storedAs, subject = 'file', isEmpty = false } = parts;
@@ -268,31 +360,48 @@ export class TypeRefusedError extends WxCloudStorageError {
 
 /** The named parts of an {@link UploadRejectedError}. */
 export interface UploadRejectedErrorParts {
-  /** The HTTP status that COS answered with. */
+  /** The HTTP status of the response of COS. */
   readonly upstreamStatus: number;
-  /** The `<Code>` of COS's error document, when there was one. */
+  /** The `<Code>` of COS's error document, if there was one. */
   readonly cosCode: string | undefined;
-  /** The path the object would have had. */
+  /** The path that the object would have had. */
   readonly cloudPath: string;
-  /** What came back, in words; masked. */
+  /** Description of the response; masked. */
   readonly response: string;
-  /** True when a repeat with a fresh link may succeed. */
+  /** True when a retry with a fresh link may succeed. */
   readonly retryable: boolean;
   /** `x-cos-request-id` or the document's `<RequestId>`. */
   readonly requestId: string | undefined;
 }
 
-/** COS did not confirm that it stored the object. Code `WX_CLOUD_UPLOAD_REJECTED`. */
+/**
+ * COS did not confirm that the object was stored. Code `WX_CLOUD_UPLOAD_REJECTED`.
+ * @example
+ * ```ts
+ * import { UploadRejectedError, type WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+ *
+ * export async function backUp(storage: WxCloudStorageService, body: Buffer): Promise<void> {
+ *   try {
+ *     await storage.upload('backups/latest.bin', body);
+ *   } catch (error) {
+ *     if (error instanceof UploadRejectedError) {
+ *       console.error(`${error.cloudPath}: ${error.cosCode ?? error.upstreamStatus}`);
+ *     }
+ *     throw error;
+ *   }
+ * }
+ * ```
+ */
 export class UploadRejectedError extends WxCloudStorageError {
   /**
    * The `<Code>` of COS's error document, e.g. `SlowDown`.
    * @see https://cloud.tencent.com/document/api/436/7730
    */
   declare readonly cosCode?: string;
-  /** The path the object would have had. */
+  /** The path that the object would have had. */
   readonly cloudPath: string;
 
-  /** Builds the error from COS's answer. */
+  /** Creates the error from the response of COS. */
   constructor(parts: UploadRejectedErrorParts) {
     super({
       code: 'WX_CLOUD_UPLOAD_REJECTED',

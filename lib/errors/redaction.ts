@@ -2,17 +2,15 @@ import { isNativeError } from 'node:util/types';
 
 const MASK = '[redacted]';
 
-/**
- * Names under which WeChat and COS carry a credential, in a query string, a form, a header or JSON.
- */
+/** Names of credentials of WeChat and COS in query strings, forms, headers or JSON. */
 const SECRET_NAMES =
   'access_token|cloudbase_access_token|component_access_token|authorizer_access_token|appsecret|secret|' +
   'authorization|signature|q-signature|q-ak|x-cos-security-token|x-cos-meta-fileid|cos_file_id|token|sign';
 
 const ASSIGNMENT = new RegExp(`(?<![\\w-])(${SECRET_NAMES})=([^&\\s"'<>]+)`, 'gi');
 /**
- * In JSON (also within a JSON text) and in inspected objects; a value that is cut off ends with the
- * text.
+ * Matches members in JSON (also within a JSON text) and in inspected objects. A truncated value
+ * ends with the text.
  */
 const MEMBER = new RegExp(
   `(?<![\\w-])((?:${SECRET_NAMES})\\\\*["']?\\s*:\\s*\\\\*)(["'])(?:\\\\[^]|(?!\\2)[^\\\\])*(?:\\2|\\\\?$)`,
@@ -21,10 +19,10 @@ const MEMBER = new RegExp(
 const HEADER =
   /(?<![\w-])((?:authorization|x-cos-security-token|x-cos-meta-fileid)\s*:[^\S\r\n]*)(?!\\*["'])[^\s][^\r\n]*/gi;
 
-/** Shorter values are not masked literally: they would blank out ordinary words. */
+/** Shorter values are not masked literally, as that would mask ordinary words. */
 const SHORTEST_LITERAL = 6;
 
-/** How deep a chain of causes is copied; a deeper one is cut, so that a cycle ends. */
+/** The deepest copied cause; a limit, so that a cycle ends. */
 const DEEPEST_CAUSE = 4;
 
 /**
@@ -44,8 +42,8 @@ export function redact(text: string, secrets: readonly string[] = []): string {
 }
 
 /**
- * A copy of a foreign error that is safe to keep as `cause`: its name, code, message and stack with
- * credentials masked, and its own causes, but no other field. Foreign errors may carry whole
+ * Copies a foreign error so that it is safe to keep as `cause`: its name, code, message and stack
+ * with credentials masked, and its own causes, but no other field. Foreign errors may carry whole
  * requests (Node's "Invalid URL" keeps the URL in `input`), so their objects are never passed on.
  */
 export function toSafeCause(error: unknown, secrets: readonly string[] = [], depth = 0): Error {
@@ -61,17 +59,20 @@ export function toSafeCause(error: unknown, secrets: readonly string[] = [], dep
   return safe;
 }
 
-/** Also recognises errors of another realm, such as Node's own within Jest. */
+/** Recognises errors of other realms too, such as Node's own within Jest. */
 export function isError(value: unknown): value is Error {
   return isNativeError(value) || value instanceof Error;
 }
 
-/** The first error of an `AggregateError`, else the cause. */
+/** Returns the first error of an `AggregateError`, else the cause. */
 export function innerError(error: Error): unknown {
   return 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : error.cause;
 }
 
-/** Objects are only named: turning them into text may show anything, or fail. */
+/**
+ * Describes a thrown value. Objects are only named: converting them to text may show anything, or
+ * fail.
+ */
 function describeThrown(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object that is no Error' : String(value);
 }

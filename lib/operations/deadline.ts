@@ -2,14 +2,14 @@ import { setMaxListeners } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { RequestTimedOutError, WxCloudStorageError } from '../errors/errors.js';
 
-/** A difference between two clocks that adjustments of the wall clock explain. */
+/** The largest difference between two clocks that adjustments of the wall clock explain. */
 const TOLERANCE_MS = 1_000;
 
 /**
- * Makes a clock that is never set back, and that goes on while the machine or the container is
- * suspended: on many platforms the monotonic clock stands still then. How far the wall clock has
- * run ahead of it is added. A wall clock that is set forward makes what is kept look older once,
- * which costs a fetch; one that is set back changes nothing.
+ * Creates a clock that never goes back and keeps running while the machine or the container is
+ * suspended, when the monotonic clock stands still on many platforms. The lead that the wall clock
+ * gains over the monotonic clock is added. A wall clock that is set forward makes kept values look
+ * older once, which costs a fetch; one that is set back changes nothing.
  */
 export function createElapsedClock(
   monotonicMs = (): number => performance.now(),
@@ -29,24 +29,24 @@ export function createElapsedClock(
 }
 
 /**
- * Milliseconds on the clock of this process by which tokens and links age; see
+ * Milliseconds on the clock of this process for the age of tokens and links; see
  * {@link createElapsedClock}.
  */
 export const elapsedMs = createElapsedClock();
 
-/** A signal that ends a call when its time is up or its caller gave up. */
+/** A signal that ends a call after its time limit or on its caller's abort. */
 export interface Deadline {
   /** Aborted with a {@link WxCloudStorageError} as its reason. */
   readonly signal: AbortSignal;
   /** Ends the call at once. */
   end(reason: WxCloudStorageError): void;
-  /** Stops the timer and lets go of the caller's signal. */
+  /** Stops the timer and releases the caller's signal. */
   dispose(): void;
 }
 
 /**
- * A controller whose signal any number of calls may listen to: Node warns of a leak beyond ten, but
- * calls in parallel are none, as each lets go of the signal at its end.
+ * Creates a controller whose signal takes any number of listeners. Node warns of a leak beyond ten,
+ * but parallel calls are not a leak: each releases the signal at its end.
  */
 export function createSharedController(): AbortController {
   const controller = new AbortController();
@@ -54,7 +54,7 @@ export function createSharedController(): AbortController {
   return controller;
 }
 
-/** The error for a call that its caller ended; the caller's reason is kept as the cause. */
+/** Creates the error for a call that its caller aborted; the caller's reason becomes the cause. */
 export function abortedError(operation: string, reason: unknown): WxCloudStorageError {
   if (reason instanceof WxCloudStorageError) return reason;
   return new WxCloudStorageError({
@@ -66,11 +66,11 @@ export function abortedError(operation: string, reason: unknown): WxCloudStorage
 }
 
 /**
- * Starts the clock of one call. Dispose of it when the call has ended.
+ * Starts the deadline of one call, which has to be disposed of at the end of the call.
  * @param operation - names the call in errors
- * @param timeoutMs - the bound in milliseconds
- * @param given - the caller's own signal, which ends the call too
- * @param phase - the option that sets the bound, for the error
+ * @param timeoutMs - the time limit in milliseconds
+ * @param given - the caller's own signal, which also ends the call
+ * @param phase - the option that sets the limit, for the error
  */
 export function startDeadline(
   operation: string,
@@ -112,14 +112,14 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undef
         signal.removeEventListener('abort', onAbort);
         settle(value);
       };
-    // Also when nobody waits any more: its failure is not to end the process.
+    // Handles a rejection after the wait has ended too, which must not end the process.
     promise.then(lettingGo(resolve), lettingGo(reject));
   });
 }
 
 /**
- * Waits for the answer of an application's own function, but no longer than the upload that it is
- * asked for may take.
+ * Waits for the result of an application's own function, but no longer than the upload that needs
+ * it may take.
  */
 export function askApplication<T>(response: T | Promise<T>, signal: AbortSignal): Promise<T> {
   return untilAborted(Promise.resolve(response), signal);

@@ -4,41 +4,38 @@ import { WxCloudStorageError } from '../errors/errors.js';
 import { MAX_TIMER_MS } from '../options/validation.js';
 import { type Deadline, startDeadline } from './deadline.js';
 
-/**
- * How long an operation that was ended may take to remove what it left: an awaited answer, then the
- * removal.
- */
+/** Time limit for the clean-up of an ended operation: a pending response, then the deletion. */
 const LONGEST_CLEANUP_MS = 15_000;
 
 /**
- * The time that running operations may take to end by themselves when the application shuts down,
- * so that all of it takes 10 s.
+ * Time in which running operations may end by themselves during the shutdown, so that the whole
+ * shutdown takes 10 s.
  */
 const SHUTDOWN_GRACE_MS = 9_000;
 
-/** What is under way: can be waited for until nothing is. */
+/** A set of pending items that can be waited for. */
 class PendingSet<T> {
   readonly #items = new Set<T>();
   #waiting: (() => void)[] = [];
 
-  /** How much is under way. */
+  /** The number of pending items. */
   get size(): number {
     return this.#items.size;
   }
 
-  /** Takes something up. */
+  /** Adds an item. */
   add(item: T): void {
     this.#items.add(item);
   }
 
-  /** Something is over. */
+  /** Removes an item; after the last one, all waits end. */
   delete(item: T): void {
     this.#items.delete(item);
     if (this.#items.size > 0) return;
     for (const wake of this.#waiting.splice(0)) wake();
   }
 
-  /** Resolves once nothing is under way. */
+  /** Resolves once the set is empty. */
   whenEmpty(): Promise<void> {
     if (this.#items.size === 0) return Promise.resolve();
     return new Promise(resolve => this.#waiting.push(resolve));
@@ -49,19 +46,23 @@ class PendingSet<T> {
   }
 }
 
-/** What every method of the service takes. */
+/** Options of every method of the service. */
 export interface WxCloudCallOptions {
-  /** Ends the call; it then rejects with `WX_CLOUD_REQUEST_ABORTED`. @defaultValue none */
+  /**
+   * Ends the call, which then rejects with `WX_CLOUD_REQUEST_ABORTED`.
+   * @defaultValue none
+   */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The time for the call, in milliseconds, from 1. An upload that has to be removed from the
-   * storage again takes up to 13 seconds more. @defaultValue `timeouts.totalMs`
+   * Time limit for the call in milliseconds, from 1. An upload whose object has to be deleted again
+   * takes up to 13 seconds more.
+   * @defaultValue `timeouts.totalMs`
    */
   readonly timeoutMs?: number | undefined;
 }
 
 /**
- * Bounds operations in time, knows which are running, and ends them when the application shuts
+ * Limits the time of operations, knows the running ones, and ends them when the application shuts
  * down.
  */
 export class OperationRegistry {
@@ -71,16 +72,16 @@ export class OperationRegistry {
   readonly #held = new PendingSet<object>();
   #endsAtMs: number | undefined;
   #endTimer: NodeJS.Timeout | undefined;
-  /** Why nothing may run any more. */
+  /** The error of operations after the shutdown. */
   #closed: WxCloudStorageError | undefined;
 
-  /** `totalMs` bounds an operation whose caller does not say. */
+  /** Creates a registry. `totalMs` limits operations whose callers set no limit. */
   constructor(totalMs: number) {
     this.#totalMs = totalMs;
   }
 
   /**
-   * Starts an operation that outlives one promise, as a download does; it runs until it is disposed
+   * Starts an operation that outlives one promise, such as a download; it runs until it is disposed
    * of.
    */
   start(operation: string, { signal, timeoutMs = this.#totalMs }: WxCloudCallOptions): Deadline {
@@ -97,8 +98,8 @@ export class OperationRegistry {
   }
 
   /**
-   * Keeps {@link OperationRegistry.close} waiting until the returned function is called: for files still
-   * to be decided about.
+   * Keeps {@link OperationRegistry.close} waiting until the returned function is called: for files
+   * that may still have to be deleted.
    */
   hold(): () => void {
     const held = {};
@@ -107,8 +108,8 @@ export class OperationRegistry {
   }
 
   /**
-   * Runs an operation within its time.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_STORAGE_CLOSED` after the shut-down
+   * Runs an operation within its time limit.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_STORAGE_CLOSED` after the shutdown
    */
   async run<T>(
     operation: string,
@@ -124,7 +125,7 @@ export class OperationRegistry {
     }
   }
 
-  /** Runs a clean-up: within a time of its own, and also while the application shuts down. */
+  /** Runs a clean-up with its own time limit, during the shutdown too. */
   async runCleanup<T>(
     operation: string,
     timeoutMs: number,
@@ -141,8 +142,8 @@ export class OperationRegistry {
   }
 
   /**
-   * The shutdown begins: what still runs after `graceMs` is ended then, whatever else is waited for
-   * meanwhile.
+   * Starts the shutdown: operations that still run after `graceMs` are ended then, whatever else
+   * the shutdown waits for.
    */
   startClosing(graceMs = SHUTDOWN_GRACE_MS): void {
     if (this.#endsAtMs !== undefined) return;
@@ -151,8 +152,8 @@ export class OperationRegistry {
   }
 
   /**
-   * Waits until nothing runs, no longer than the grace time; then ends what still runs and waits
-   * for its clean-up.
+   * Waits until nothing runs, no longer than the grace time; then ends the remaining operations and
+   * waits for their clean-up.
    */
   async drain(): Promise<void> {
     this.startClosing();
@@ -166,7 +167,7 @@ export class OperationRegistry {
 
   /**
    * Refuses every further operation, ends the running ones, and waits for their clean-up and for
-   * what is held.
+   * held files.
    */
   async close(): Promise<void> {
     clearTimeout(this.#endTimer);
@@ -183,7 +184,7 @@ export class OperationRegistry {
 async function untilEmpty(sets: readonly PendingSet<unknown>[], longestMs: number): Promise<void> {
   const clock = new AbortController();
   const timeIsUp = delay(longestMs, true, { signal: clock.signal }).catch(() => true);
-  // What ends may have begun something else.
+  // The end of one item may have started another.
   while (sets.some(({ size }) => size > 0)) {
     const empty = Promise.all(sets.map(set => set.whenEmpty()));
     if ((await Promise.race([empty, timeIsUp])) === true) break;
@@ -200,7 +201,7 @@ function assertTimeout(timeoutMs: number): void {
   });
 }
 
-/** By its shape, as signals of another realm are as good. */
+/** Checks a signal by its shape, so that signals of other realms pass. */
 function assertSignal(signal: AbortSignal | undefined): void {
   if (signal === undefined || typeof signal?.addEventListener === 'function') return;
   throw new WxCloudStorageError({

@@ -18,7 +18,8 @@ type Option = keyof typeof VARIABLES;
 const readOptions = new WeakSet<WxCloudStorageOptions>();
 
 /**
- * Says in one line what an instance works with, for the log: nothing secret, of addresses the host.
+ * Describes an instance in one line for the log, without secrets; of addresses only the host is
+ * shown.
  */
 export function describeOptions(options: ResolvedOptions, name: string | undefined): string {
   const { env, auth, apiBaseUrl } = options;
@@ -31,7 +32,7 @@ export function describeOptions(options: ResolvedOptions, name: string | undefin
   ].join(' ');
 }
 
-/** Tells options that {@link readEnvironment} has made. */
+/** True for options made by {@link readEnvironment}. */
 export function isFromEnvironment(options: WxCloudStorageOptions): boolean {
   return readOptions.has(options);
 }
@@ -39,8 +40,8 @@ export function isFromEnvironment(options: WxCloudStorageOptions): boolean {
 /**
  * Makes the options of the default instance from environment variables: `WX_ENV_ID` or, as Cloud
  * Hosting sets it, `CBR_ENV_ID`; `WX_APPID` and `WX_SECRET`, or the token that Cloud Hosting mounts
- * where there is no secret; `WX_API_BASE_URL`. A variable that is empty counts as missing.
- * @throws {@link OptionsInvalidError} naming every variable that is missing
+ * where there is no secret; `WX_API_BASE_URL`. An empty variable counts as missing.
+ * @throws {@link OptionsInvalidError} naming every missing variable
  */
 export function readEnvironment(
   variables: EnvironmentVariables,
@@ -65,7 +66,7 @@ function optionsFrom(
   throw missing({ env, ...(hasToken ? {} : { appid, secret }) });
 }
 
-/** Says of an error of an option that came from a variable which variable that is. */
+/** Names the environment variable in the error of an option that was read from it. */
 export function namingVariable(error: unknown): unknown {
   if (!(error instanceof OptionsInvalidError) || !isOption(error.option)) return error;
   return withSubject(error, `WxCloudStorageModule: variable ${VARIABLES[error.option]}`);
@@ -87,13 +88,13 @@ function missing(values: { [option in Option]?: string | undefined }): Error {
   });
 }
 
-/** The three ways of `forRootAsync`, as they were given. */
+/** The three sources of options for `forRootAsync`, as given. */
 export interface OptionsSource {
   /** A function that makes the options. */
   readonly useFactory?: unknown;
-  /** A class of which the module makes an instance. */
+  /** A class that the module instantiates. */
   readonly useClass?: unknown;
-  /** The injection token of an instance that is there. */
+  /** The injection token of an existing instance. */
   readonly useExisting?: unknown;
 }
 
@@ -103,10 +104,10 @@ export type MakeOptions = (
 ) => WxCloudStorageOptions | Promise<WxCloudStorageOptions>;
 
 /**
- * Gives the function that makes the options from what Nest injects: the arguments of `useFactory`,
- * or the instance of `useClass` or `useExisting`.
- * @throws {@link OptionsInvalidError} when the source cannot make options; the function does so
- * when its result is not an object
+ * Creates the function that makes the options from what Nest injects: the arguments of
+ * `useFactory`, or the instance of `useClass` or `useExisting`.
+ * @throws {@link OptionsInvalidError} when the source cannot make options; the returned function
+ * throws it when the result is not an object
  */
 export function optionsMaker({ useFactory, useClass, useExisting }: OptionsSource): MakeOptions {
   if (useFactory) return byFunction(useFactory);
@@ -164,7 +165,7 @@ function hasCreate(maker: unknown): maker is { create: () => unknown } {
   return typeof create === 'function';
 }
 
-/** Members are checked later; this is for results that were forgotten. */
+/** Checks for a forgotten or wrong result; the members are checked later. */
 function assertObject(made: unknown, option: string, expected: string): WxCloudStorageOptions {
   if (typeof made === 'object' && made !== null && !Array.isArray(made)) {
     return made as WxCloudStorageOptions;

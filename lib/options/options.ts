@@ -1,47 +1,88 @@
-/** An access token as a store keeps it. */
+/** An access token in a store. */
 export interface WxStoredAccessToken {
   /** The token; a secret. */
   readonly accessToken: string;
   /**
-   * How long it still lives, in milliseconds. Counted by the store, so that the machines' clocks do
+   * Remaining lifetime in milliseconds, counted by the store, so that the clocks of the machines do
    * not matter.
    */
   readonly expiresInMs: number;
 }
 
-/** The right to fetch a token for everybody. */
+/** The right of one process to fetch a token for all. */
 export interface WxAccessTokenLock {
   /**
-   * Larger than that of every lock of the same key before; by it the store knows a holder that
-   * comes too late.
+   * A number above that of every earlier lock of the same key, by which the store recognises a
+   * holder that comes too late.
    */
   readonly fence: number;
-  /** Gives the lock back, if it is still this one's. */
+  /** Releases the lock if it is still held. */
   release(): Promise<void>;
 }
 
 /**
- * Where several processes share an access token, so that only one of them fetches it. Calls that
- * fail or take longer than a second are not waited for: the process goes on with what it has in
- * memory.
+ * A store through which several processes share an access token, so that only one of them fetches
+ * it. Calls that fail or take longer than a second are abandoned: the process then uses the token
+ * in its memory, or fetches one.
+ * @example
+ * A store for one process, as in tests; see `redisAccessTokenStore` for several ones.
+ * ```ts
+ * import type {
+ *   AccessTokenStore,
+ *   WxAccessTokenLock,
+ *   WxStoredAccessToken,
+ * } from 'nestjs-wx-cloud-storage';
+ *
+ * export class MemoryTokenStore implements AccessTokenStore {
+ *   readonly #tokens = new Map<string, { accessToken: string; expiresAtMs: number }>();
+ *   readonly #locks = new Map<string, { fence: number; endsAtMs: number }>();
+ *   #lastFence = 0;
+ *
+ *   async get(key: string): Promise<WxStoredAccessToken | undefined> {
+ *     const token = this.#tokens.get(key);
+ *     const expiresInMs = (token?.expiresAtMs ?? 0) - Date.now();
+ *     if (token === undefined || expiresInMs <= 0) return undefined;
+ *     return { accessToken: token.accessToken, expiresInMs };
+ *   }
+ *
+ *   async set(key: string, token: WxStoredAccessToken, lock: WxAccessTokenLock): Promise<boolean> {
+ *     if ((this.#locks.get(key)?.fence ?? 0) > lock.fence) return false;
+ *     const { accessToken, expiresInMs } = token;
+ *     this.#tokens.set(key, { accessToken, expiresAtMs: Date.now() + expiresInMs });
+ *     return true;
+ *   }
+ *
+ *   async lock(key: string, ttlMs: number): Promise<WxAccessTokenLock | undefined> {
+ *     if ((this.#locks.get(key)?.endsAtMs ?? 0) > Date.now()) return undefined;
+ *     const held = { fence: (this.#lastFence += 1), endsAtMs: Date.now() + ttlMs };
+ *     this.#locks.set(key, held);
+ *     return {
+ *       fence: held.fence,
+ *       release: async () => {
+ *         held.endsAtMs = 0;
+ *       },
+ *     };
+ *   }
+ * }
+ * ```
  */
 export interface AccessTokenStore {
-  /** The token that was set last and still lives; undefined when there is none. */
+  /** Returns the token that was set last, while it is valid; undefined without one. */
   get(key: string): Promise<WxStoredAccessToken | undefined>;
   /**
-   * Keeps a token until its end. False, and nothing is kept, when a later lock of the key was given
-   * out meanwhile.
+   * Keeps a token until it expires. Returns false and keeps nothing when a later lock of the key
+   * was issued meanwhile.
    */
   set(key: string, token: WxStoredAccessToken, lock: WxAccessTokenLock): Promise<boolean>;
   /**
-   * Takes the lock of a key for at most `ttlMs` milliseconds; undefined while another holds it.
-   * Does not wait.
+   * Takes the lock of a key for at most `ttlMs` milliseconds, without waiting; undefined while
+   * another process holds it.
    */
   lock(key: string, ttlMs: number): Promise<WxAccessTokenLock | undefined>;
 }
 
 /**
- * Authenticates with a token from `POST /cgi-bin/stable_token`: safe with any number of replicas.
+ * Authenticates with a token from `POST /cgi-bin/stable_token`; safe with any number of replicas.
  */
 export interface StableTokenAuth {
   /** Selects the stable token call. */
@@ -51,13 +92,16 @@ export interface StableTokenAuth {
   /** The AppSecret. Never logged, never part of an error. */
   readonly secret: string;
   /**
-   * Where processes share the token. Not needed, as WeChat gives all of them the same one.
+   * Store through which processes share the token. Optional, as WeChat returns the same token to
+   * all of them.
    * @defaultValue none
    */
   readonly store?: AccessTokenStore | undefined;
 }
 
-/** Authenticates with a token from `GET /cgi-bin/token`; every fetch voids the token before it. */
+/**
+ * Authenticates with a token from `GET /cgi-bin/token`; every fetch invalidates the previous token.
+ */
 export interface AccessTokenAuth {
   /** Selects the classic token call. */
   readonly type: 'access-token';
@@ -65,21 +109,23 @@ export interface AccessTokenAuth {
   readonly appid: string;
   /** The AppSecret. Never logged, never part of an error. */
   readonly secret: string;
-  /** Where processes share the token: needed as soon as there are several. @defaultValue none */
+  /**
+   * Store through which processes share the token; required for more than one process.
+   * @defaultValue none
+   */
   readonly store?: AccessTokenStore | undefined;
 }
 
 /**
  * Authenticates inside WeChat Cloud Hosting by the open API service (开放接口服务): calls go over plain
- * http to its sidecar, which adds the credential. Neither AppSecret nor token nor IP whitelist is
- * needed.
+ * http to its sidecar, which adds the credential. No AppSecret, token or IP whitelist is needed.
  * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html
  */
 export interface OpenApiServiceAuth {
   /** Selects the open API service. */
   readonly type: 'open-api-service';
   /**
-   * The AppID that calls, sent as `from_appid`, where several share one environment.
+   * The calling AppID, sent as `from_appid`, where several AppIDs share one environment.
    * @defaultValue none
    */
   readonly fromAppid?: string | undefined;
@@ -93,28 +139,31 @@ export interface OpenApiServiceAuth {
 export interface CloudbaseTokenAuth {
   /** Selects the mounted token. */
   readonly type: 'cloudbase-token';
-  /** Where it is mounted. @defaultValue /.tencentcloudbase/wx/cloudbase_access_token */
+  /**
+   * Path of the mounted file.
+   * @defaultValue /.tencentcloudbase/wx/cloudbase_access_token
+   */
   readonly file?: string | undefined;
 }
 
-/** A token, and for how long it is good. */
+/** An access token with its lifetime. */
 export interface WxAccessToken {
   /** The token; never logged, never part of an error. */
   readonly accessToken: string;
-  /** Its life in seconds from now on, above 0. */
+  /** Lifetime in seconds from now on, above 0. */
   readonly expiresInSeconds: number;
 }
 
 /**
- * Authenticates with a token of the application's: of a central token server, or a platform's
- * `authorizer_access_token`.
+ * Authenticates with a token that the application provides: from a central token server, or a
+ * platform's `authorizer_access_token`.
  */
 export interface CustomAuth {
   /** Selects the function. */
   readonly type: 'custom';
   /**
-   * Gives a token. It is called once for any number of callers, again before the token's life ends,
-   * and after WeChat refused the token: it should then give another one.
+   * Returns a token. Called once for any number of callers, again before the token expires, and
+   * after WeChat has refused the token: it should then return another one.
    */
   readonly getToken: () => WxAccessToken | Promise<WxAccessToken>;
 }
@@ -123,59 +172,79 @@ export interface CustomAuth {
 export type WxCloudAuth =
   StableTokenAuth | AccessTokenAuth | OpenApiServiceAuth | CloudbaseTokenAuth | CustomAuth;
 
-/** How long remote calls may take, in milliseconds (whole numbers from 1 to 2147483647). */
+/** Time limits of remote calls in milliseconds (integers from 1 to 2147483647). */
 export interface TimeoutOptions {
-  /** To open a connection; with a `dispatcher`, until a request is on one. @defaultValue 10000 */
+  /**
+   * Limit for opening a connection; with a `dispatcher`, until a request is on one.
+   * @defaultValue 10000
+   */
   readonly connectMs?: number | undefined;
-  /** From the last byte sent to the head of the answer. @defaultValue 30000 */
+  /**
+   * Limit from the last byte sent to the head of the response.
+   * @defaultValue 30000
+   */
   readonly headersMs?: number | undefined;
-  /** Between two pieces of a body, in either direction. @defaultValue 30000 */
+  /**
+   * Limit between two chunks of a body, in either direction.
+   * @defaultValue 30000
+   */
   readonly idleMs?: number | undefined;
   /**
-   * One call of a service method, with all its attempts and transfers.
+   * Limit for one call of a service method, with all its attempts and transfers.
    * @defaultValue 900000 (15 minutes)
    */
   readonly totalMs?: number | undefined;
   /**
-   * One fetch of an access token, with all its attempts; any number of calls wait for the same one.
+   * Limit for one fetch of an access token, with all its attempts; any number of calls wait for the
+   * same fetch.
    * @defaultValue 20000
    */
   readonly tokenMs?: number | undefined;
 }
 
 /**
- * How transient failures are repeated: waits double from `minDelayMs` up to `maxDelayMs`, each with
+ * Retries of transient failures: the waits double from `minDelayMs` up to `maxDelayMs`, each with
  * random jitter.
  */
 export interface RetryOptions {
-  /** Tries in all; 1 means none is repeated. From 1 to 10. @defaultValue 3 */
+  /**
+   * Number of attempts; 1 disables retries. From 1 to 10.
+   * @defaultValue 3
+   */
   readonly attempts?: number | undefined;
-  /** The longest first wait in milliseconds. From 0 to 60000. @defaultValue 200 */
+  /**
+   * The longest first wait in milliseconds. From 0 to 60000.
+   * @defaultValue 200
+   */
   readonly minDelayMs?: number | undefined;
-  /** The longest wait in milliseconds. From `minDelayMs` to 600000. @defaultValue 5000 */
+  /**
+   * The longest wait in milliseconds. From `minDelayMs` to 600000.
+   * @defaultValue 5000
+   */
   readonly maxDelayMs?: number | undefined;
 }
 
-/** How bodies are uploaded. */
+/** Options of uploads. */
 export interface UploadOptions {
   /**
-   * How much of one body of unknown length is kept in memory; what goes beyond is kept in a
-   * temporary file. Bytes, from 0. @defaultValue 1048576 (1 MiB)
+   * Memory for one body of unknown length; the part beyond it goes to a temporary file. Bytes, from
+   * 0.
+   * @defaultValue 1048576 (1 MiB)
    */
   readonly memoryLimitBytes?: number | undefined;
   /**
-   * Memory that all uploads together hold, over all instances of the process: files on their way
-   * from a form, bodies of unknown length, text fields, small answers. Files beyond it go to
-   * temporary files, however small; text that does not fit, and a new form that finds no room, is
+   * Memory for all uploads together, over all instances of the process: files on their way from a
+   * form, bodies of unknown length, text fields, small responses. Files beyond the budget go to
+   * temporary files, however small; text that does not fit, and a new form without room, are
    * refused with `WX_CLOUD_CAPACITY_EXCEEDED`. Bytes, from 0.
    * @defaultValue 67108864 (64 MiB)
    */
   readonly memoryBudgetBytes?: number | undefined;
   /**
-   * Disk that all temporary files together take, over all instances of the process with the same
-   * folder. An upload that needs more is refused with `WX_CLOUD_SPOOL_FAILED`: at once where its
+   * Disk space for all temporary files together, over all instances of the process with the same
+   * folder. An upload that needs more is refused with `WX_CLOUD_SPOOL_FAILED`, at once if its
    * length is known. Bytes, from 0, which allows no temporary files.
-   * @defaultValue 8589934592 (8 GiB), or half of what the folder's disk has free at start,
+   * @defaultValue 8589934592 (8 GiB), or half of the free space of the folder's disk at start,
    * whichever is less
    */
   readonly diskBudgetBytes?: number | undefined;
@@ -184,91 +253,95 @@ export interface UploadOptions {
    * @defaultValue the system's temporary folder
    */
   readonly spoolDirectory?: string | undefined;
-  /** Compares the ETag that COS answers with the MD5 of what was sent. @defaultValue false */
+  /**
+   * Compares the ETag in the response of COS with the MD5 of the sent bytes.
+   * @defaultValue false
+   */
   readonly verifyEtag?: boolean | undefined;
 }
 
-/** How temporary links are made. */
+/** Options of temporary links. */
 export interface LinkOptions {
   /**
-   * True when a link is handed out again for the same file and life, until 5 minutes before its end
-   * (half of its life, when that is shorter). The links of the 10000 files asked for last are kept;
-   * a file that this process deletes or replaces leaves them at once. @defaultValue true
+   * Reuses a link for the same file and lifetime, until 5 minutes before it expires (half of its
+   * lifetime, if that is shorter). The links of the 10000 most recently requested files are kept;
+   * deleting or replacing a file in this process drops its links at once.
+   * @defaultValue true
    */
   readonly cache?: boolean | undefined;
   /**
-   * The life of a link when a call does not say, in seconds. From 1 to 86400.
+   * Default lifetime of a link in seconds. From 1 to 86400.
    * @defaultValue 7200
    */
   readonly maxAgeSeconds?: number | undefined;
   /**
-   * For how long links and deletions are gathered into one call of up to 50 files, in milliseconds.
-   * From 0, which is one turn of the event loop, to 1000. @defaultValue 0
+   * Time during which links and deletions are collected into one call of up to 50 files, in
+   * milliseconds. From 0, which is one turn of the event loop, to 1000.
+   * @defaultValue 0
    */
   readonly batchWindowMs?: number | undefined;
 }
 
 /**
- * What is used of an undici `Dispatcher` (`Agent`, `ProxyAgent`, …); given by shape, so that any of
- * undici 7 or 8 will do.
+ * The required part of an undici `Dispatcher` (`Agent`, `ProxyAgent`, …); matched by shape, so that
+ * undici 7 and 8 both work.
  */
 export interface HttpDispatcher {
   /** Sends one request. */
   dispatch(options: never, handler: never): boolean;
 }
 
-/** The options of one WeChat environment that go with every way to authenticate. */
+/** The options of one WeChat environment for every way to authenticate. */
 export interface WxCloudStorageCommonOptions {
   /** The environment ID, as the console shows it, e.g. `prod-8gtest`. */
   readonly env: string;
   /**
-   * Where WeChat's API is: another address for a gateway or the emulator. `http:` is refused unless
-   * the host is loopback; for `open-api-service` it has to be `http:`. @defaultValue
-   * https://api.weixin.qq.com, or http://api.weixin.qq.com for `open-api-service`
+   * Address of WeChat's API; another one for a gateway or the emulator. `http:` is refused unless
+   * the host is loopback; `open-api-service` requires `http:`.
+   * @defaultValue https://api.weixin.qq.com, or http://api.weixin.qq.com for `open-api-service`
    */
   readonly apiBaseUrl?: string | undefined;
   /**
-   * The bucket, e.g. `7072-prod-8gtest-1300000000`: file IDs of another are refused.
+   * The bucket, e.g. `7072-prod-8gtest-1300000000`: file IDs of other buckets are refused.
    * @defaultValue learned from the first upload link
    */
   readonly bucket?: string | undefined;
   /** Time limits. */
   readonly timeouts?: TimeoutOptions | undefined;
-  /** Repeats of transient failures. */
+  /** Retries of transient failures. */
   readonly retry?: RetryOptions | undefined;
   /** Uploads. */
   readonly upload?: UploadOptions | undefined;
   /** Temporary links. */
   readonly links?: LinkOptions | undefined;
   /**
-   * Requests of the instance that may be on a connection at the same time; further ones wait,
-   * within their `timeouts.totalMs`. An eighth is kept for calls of WeChat's API, for uploads and
-   * for downloads each, so that none of them waits behind the others. Connections that are kept for
-   * the next request (4 seconds) count only per host. From 1 to 65535; at least 3, or the kinds
+   * The most requests of the instance on a connection at the same time; further requests wait,
+   * within their `timeouts.totalMs`. An eighth each is reserved for calls of WeChat's API, for
+   * uploads and for downloads, so that none of them waits behind the others. Connections that are
+   * kept for the next request (4 seconds) only count per host. From 1 to 65535; below 3 the kinds
    * wait for each other.
    * @defaultValue 256
    */
   readonly maxConnections?: number | undefined;
   /**
    * Called with the file IDs of objects that a failed request or call may have left behind: they
-   * could not be deleted, or their paths are not unique. At such a path the object may be that of a
-   * later request by now, which is in use: look it up in your records before you delete it, and
-   * delete none that they know. Waited for 10 seconds at most. May be async; what it throws is
-   * logged.
+   * could not be deleted, or their paths are not unique. The object at such a path may belong to a
+   * later request by now and be in use: look it up in your records, and delete only objects that
+   * they do not contain. Waited for 10 seconds at most. May be async; errors it throws are logged.
    * @defaultValue none; a warning is logged in any case
    */
   readonly onOrphan?: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
   /**
-   * The key of the tickets of `createUploadForm`, without which `confirmUpload` deletes nothing: a
-   * random text of 32 characters or more, the same in all processes. Never logged, never part of an
-   * error.
-   * @defaultValue derived from the AppSecret; none where there is none (`open-api-service`,
+   * Key of the tickets of `createUploadForm`, without which `confirmUpload` deletes nothing: a
+   * random string of 32 characters or more, the same in all processes. Never logged, never part of
+   * an error.
+   * @defaultValue derived from the AppSecret; none for `auth` without one (`open-api-service`,
    * `cloudbase-token`, `custom`)
    */
   readonly ticketKey?: string | undefined;
   /**
-   * A dispatcher of undici 7 or 8 for every call: a proxy, a custom CA. It stays the caller's to
-   * close.
+   * A dispatcher of undici 7 or 8 for every call: a proxy, a custom CA. The application has to
+   * close it.
    * @defaultValue an own agent
    */
   readonly dispatcher?: HttpDispatcher | undefined;
@@ -282,39 +355,61 @@ export interface WxCloudStorageSecretOptions extends WxCloudStorageCommonOptions
   readonly appid: string;
   /** The AppSecret. Never logged, never part of an error. */
   readonly secret: string;
-  /** Left out beside `appid` and `secret`. */
+  /** Absent, as `appid` and `secret` are given. */
   readonly auth?: undefined;
 }
 
-/** The options with a way to authenticate of its own. */
+/** The options with another way to authenticate. */
 export interface WxCloudStorageAuthOptions extends WxCloudStorageCommonOptions {
   /** The way to authenticate. */
   readonly auth: WxCloudAuth;
-  /** Left out beside `auth`, which has it where it is needed. */
+  /** Absent, as `auth` contains it where necessary. */
   readonly appid?: undefined;
-  /** Left out beside `auth`, which has it where it is needed. */
+  /** Absent, as `auth` contains it where necessary. */
   readonly secret?: undefined;
 }
 
-/** The options of one WeChat environment: `env`, and `appid` with `secret`, or `auth`. */
+/**
+ * The options of one WeChat environment: `env`, and `appid` with `secret`, or `auth`.
+ * @example
+ * ```ts
+ * import { Module } from '@nestjs/common';
+ * import { WxCloudStorageModule, type WxCloudStorageOptions } from 'nestjs-wx-cloud-storage';
+ *
+ * const options: WxCloudStorageOptions = {
+ *   env: process.env['WX_ENV_ID'] ?? '',
+ *   appid: process.env['WX_APPID'] ?? '',
+ *   secret: process.env['WX_SECRET'] ?? '',
+ *   timeouts: { totalMs: 60_000 },
+ *   retry: { attempts: 5 },
+ * };
+ *
+ * @Module({ imports: [WxCloudStorageModule.forRoot(options)] })
+ * export class AppModule {}
+ * ```
+ */
 export type WxCloudStorageOptions = WxCloudStorageSecretOptions | WxCloudStorageAuthOptions;
 
 /**
  * A class that makes the options, for `useClass` and `useExisting` of `forRootAsync`.
  * @example
  * ```ts
+ * import { Injectable, Module } from '@nestjs/common';
+ * import {
+ *   WxCloudStorageModule,
+ *   type WxCloudStorageOptions,
+ *   type WxCloudStorageOptionsFactory,
+ * } from 'nestjs-wx-cloud-storage';
+ *
  * @Injectable()
  * class StorageConfig implements WxCloudStorageOptionsFactory {
- *   constructor(private readonly config: ConfigService) {}
- *
  *   create(): WxCloudStorageOptions {
- *     return {
- *       env: this.config.getOrThrow('WX_ENV_ID'),
- *       appid: this.config.getOrThrow('WX_APPID'),
- *       secret: this.config.getOrThrow('WX_SECRET'),
- *     };
+ *     return { env: 'prod-8gtest', auth: { type: 'open-api-service' } };
  *   }
  * }
+ *
+ * @Module({ imports: [WxCloudStorageModule.forRootAsync({ useClass: StorageConfig })] })
+ * export class AppModule {}
  * ```
  */
 export interface WxCloudStorageOptionsFactory {

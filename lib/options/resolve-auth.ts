@@ -4,7 +4,7 @@ import { type ResolvedAuth, type ResolvedTokenCallAuth, Secret } from './resolve
 import { type Given, orDefault, readFunction, readGroup, readName } from './validation.js';
 
 /**
- * Where the platform mounts its token.
+ * Path at which the platform mounts its token.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
  */
 export const TOKEN_FILE = '/.tencentcloudbase/wx/cloudbase_access_token';
@@ -14,7 +14,7 @@ interface AuthReader {
   readonly read: (given: Given) => ResolvedAuth;
 }
 
-/** What each way to authenticate takes besides its type, and how that is read. */
+/** Members of each way to authenticate besides its type, with their reader. */
 const AUTH_READERS: Readonly<Record<ResolvedAuth['type'], AuthReader>> = {
   'stable-token': {
     members: ['appid', 'secret', 'store'],
@@ -29,7 +29,10 @@ const AUTH_READERS: Readonly<Record<ResolvedAuth['type'], AuthReader>> = {
   custom: { members: ['getToken'], read: readCustom },
 };
 
-/** Checks the environment ID. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the environment ID.
+ * @throws {@link OptionsInvalidError}
+ */
 export function resolveEnv(value: unknown): string {
   const env = readName(
     'env',
@@ -43,7 +46,7 @@ export function resolveEnv(value: unknown): string {
       remedy: 'Give the part of a file ID between "cloud://" and the first dot.',
     });
   }
-  // An AppSecret would stand in the log from the first line on.
+  // An AppSecret in its place would appear in the log from the first line on.
   if (isAppid(env) || isAppSecret(env)) {
     throw new OptionsInvalidError({
       option: 'env',
@@ -55,7 +58,7 @@ export function resolveEnv(value: unknown): string {
 }
 
 /**
- * Checks how to authenticate: `appid` and `secret`, or `auth`.
+ * Reads the way to authenticate: `appid` and `secret`, or `auth`.
  * @throws {@link OptionsInvalidError}
  */
 export function resolveAuth(given: Given): ResolvedAuth {
@@ -102,7 +105,10 @@ function readCredentials(
   return Object.freeze({ type, appid, secret: new Secret(secret), store });
 }
 
-/** Refuses only what is surely the other of the two, as test doubles may look like neither. */
+/**
+ * Refuses values that are certainly swapped. Test doubles may look like neither an AppID nor an
+ * AppSecret.
+ */
 function assertNotSwapped(prefix: string, appid: string, secret: string): void {
   const isAppidSecret = isAppSecret(appid);
   if (!isAppidSecret && !isAppid(secret)) return;

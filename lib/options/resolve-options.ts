@@ -68,19 +68,24 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
   'dispatcher',
 ];
 
-/** What a link's life may be: 86400 is the ceiling on which all of WeChat's pages agree. */
+/** Range of a link's lifetime. All of WeChat's pages agree on the ceiling of 86400. */
 export const MAX_AGE_RANGE = { min: 1, max: 86_400, unit: 'seconds' } as const;
 
-/** Tells how many bytes a folder's disk has free; undefined where the system does not say. */
+/**
+ * Returns the number of free bytes on a folder's disk; undefined where the system does not tell.
+ */
 type FreeBytesIn = (directory: string) => number | undefined;
 
-/** Checks where WeChat's API is. @throws {@link OptionsInvalidError} */
+/**
+ * Checks the address of WeChat's API.
+ * @throws {@link OptionsInvalidError}
+ */
 function resolveApiBaseUrl(value: unknown, authType: ResolvedAuth['type']): string {
   const isOpenApi = authType === 'open-api-service';
   const protocol = isOpenApi ? 'http:' : 'https:';
   if (value === undefined) return `${protocol}//${HOST}`;
   const remedy = `Leave it out for WeChat itself, or give e.g. ${protocol}//gateway.example.`;
-  // URL.canParse first: the error of new URL() would carry the value.
+  // URL.canParse first: the error of new URL() would contain the value.
   if (typeof value !== 'string' || !URL.canParse(value)) {
     throw new OptionsInvalidError({ option: OPTION, expected: `an ${protocol} address`, remedy });
   }
@@ -97,7 +102,7 @@ function resolveApiBaseUrl(value: unknown, authType: ResolvedAuth['type']): stri
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }
 
-/** The sidecar answers https as well, with a certificate of its own that nothing can verify. */
+/** Requires `http:`. The sidecar also serves https, with a certificate that cannot be verified. */
 function assertPlain({ protocol }: URL): void {
   if (protocol === 'http:') return;
   throw new OptionsInvalidError({
@@ -121,10 +126,10 @@ function assertSafe(url: URL, remedy: string): void {
 }
 
 /**
- * Checks what the user gave and completes it: the only place with defaults. `freeBytesIn` asks the
- * system by default.
- * @throws {@link OptionsInvalidError} naming the first option that is missing, wrong or unknown, or
- * the variable that it was read from; never its value
+ * Checks the user's options and completes them: the only place with defaults. By default,
+ * `freeBytesIn` asks the system.
+ * @throws {@link OptionsInvalidError} naming the first missing, wrong or unknown option, or the
+ * variable it was read from; never its value
  */
 export function resolveOptions(
   options: WxCloudStorageOptions,
@@ -266,7 +271,7 @@ function resolveSpoolDirectory(value: unknown): string {
   });
 }
 
-/** Tried, as permissions alone do not tell of a file system that is read-only or full. */
+/** Creates a file to find out, as permissions do not reveal a read-only or full file system. */
 function isWritableFolder(path: string): boolean {
   const file = join(path, `wx-cloud-storage-${randomUUID()}.tmp`);
   try {

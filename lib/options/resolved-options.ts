@@ -3,7 +3,7 @@ import type { AccessTokenStore, WxAccessToken, HttpDispatcher } from './options.
 
 const MASK = '[secret]';
 
-/** Holds a credential so that no inspection, serialisation or string conversion shows it. */
+/** Wraps a credential so that no inspection, serialisation or string conversion shows it. */
 export class Secret {
   readonly #value: string;
 
@@ -12,7 +12,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The credential itself; call it only where a request is built. */
+  /** Returns the credential; call it only where a request is built. */
   reveal(): string {
     return this.#value;
   }
@@ -35,13 +35,13 @@ export class Secret {
 
 /** A token from one of WeChat's token calls. */
 export interface ResolvedTokenCallAuth {
-  /** Which token call is used. */
+  /** The token call to use. */
   readonly type: 'stable-token' | 'access-token';
   /** The AppID. */
   readonly appid: string;
   /** The AppSecret, wrapped. */
   readonly secret: Secret;
-  /** Where processes share the token; undefined when this one keeps it to itself. */
+  /** Store through which processes share the token; undefined without sharing. */
   readonly store: AccessTokenStore | undefined;
 }
 
@@ -49,7 +49,7 @@ export interface ResolvedTokenCallAuth {
 interface ResolvedOpenApiAuth {
   /** Selects it. */
   readonly type: 'open-api-service';
-  /** The AppID that calls, where several share one environment. */
+  /** The calling AppID, where several share one environment. */
   readonly fromAppid: string | undefined;
 }
 
@@ -57,7 +57,7 @@ interface ResolvedOpenApiAuth {
 interface ResolvedTokenFileAuth {
   /** Selects it. */
   readonly type: 'cloudbase-token';
-  /** Where it is mounted. */
+  /** Path of the mounted file. */
   readonly file: string;
 }
 
@@ -65,31 +65,31 @@ interface ResolvedTokenFileAuth {
 export interface ResolvedCustomAuth {
   /** Selects it. */
   readonly type: 'custom';
-  /** Gives a token and its life. */
+  /** Returns a token with its lifetime. */
   readonly getToken: () => WxAccessToken | Promise<WxAccessToken>;
 }
 
-/** How to authenticate, decided. */
+/** The resolved way to authenticate. */
 export type ResolvedAuth =
   ResolvedTokenCallAuth | ResolvedOpenApiAuth | ResolvedTokenFileAuth | ResolvedCustomAuth;
 
 /** Time limits in milliseconds. */
 export interface ResolvedTimeouts {
-  /** To open a connection. */
+  /** Limit for opening a connection. */
   readonly connectMs: number;
-  /** From the last byte sent to the head of the answer. */
+  /** Limit from the last byte sent to the head of the response. */
   readonly headersMs: number;
-  /** Between two pieces of a body. */
+  /** Limit between two chunks of a body. */
   readonly idleMs: number;
-  /** One call of a service method. */
+  /** Limit for one call of a service method. */
   readonly totalMs: number;
-  /** One fetch of an access token, with all its attempts. */
+  /** Limit for one fetch of an access token, with all its attempts. */
   readonly tokenMs: number;
 }
 
-/** Repeats of transient failures. */
+/** Retries of transient failures. */
 export interface ResolvedRetry {
-  /** Tries in all. */
+  /** Number of attempts. */
   readonly attempts: number;
   /** The longest first wait in milliseconds. */
   readonly minDelayMs: number;
@@ -97,56 +97,56 @@ export interface ResolvedRetry {
   readonly maxDelayMs: number;
 }
 
-/** How bodies are uploaded. */
+/** Options of uploads. */
 export interface ResolvedUpload {
-  /** Bytes of one body of unknown length kept in memory. */
+  /** Memory in bytes for one body of unknown length. */
   readonly memoryLimitBytes: number;
-  /** Bytes that all uploads together hold in memory. */
+  /** Memory in bytes for all uploads together. */
   readonly memoryBudgetBytes: number;
-  /** Bytes that all temporary files together take. */
+  /** Disk space in bytes for all temporary files together. */
   readonly diskBudgetBytes: number;
   /** The folder for temporary files. */
   readonly spoolDirectory: string;
-  /** True when COS's ETag is compared with the MD5 of what was sent. */
+  /** True when the ETag of COS is compared with the MD5 of the sent bytes. */
   readonly verifyEtag: boolean;
 }
 
 /**
- * The options of one instance, complete and frozen: what everything but `resolveOptions` works
- * with.
+ * The options of one instance, complete and frozen: the only form that code outside of
+ * `resolveOptions` uses.
  */
 export interface ResolvedOptions {
   /** The environment ID. */
   readonly env: string;
   /** The way to authenticate. */
   readonly auth: ResolvedAuth;
-  /** True when environment variables gave them. */
+  /** True when the options come from environment variables. */
   readonly isFromEnvironment: boolean;
   /** WeChat's API, without a trailing slash. */
   readonly apiBaseUrl: string;
-  /** The bucket, when it was given. */
+  /** The configured bucket. */
   readonly bucket: string | undefined;
   /** Time limits. */
   readonly timeouts: ResolvedTimeouts;
-  /** Repeats of transient failures. */
+  /** Retries of transient failures. */
   readonly retry: ResolvedRetry;
   /** Uploads. */
   readonly upload: ResolvedUpload;
   /** Temporary links. */
   readonly links: {
-    /** True when links are handed out again. */
+    /** True when links are reused. */
     readonly cache: boolean;
-    /** The life of a link in seconds. */
+    /** Default lifetime of a link in seconds. */
     readonly maxAgeSeconds: number;
-    /** For how long calls are gathered, in milliseconds. */
+    /** Time during which calls are collected, in milliseconds. */
     readonly batchWindowMs: number;
   };
-  /** Requests of the instance that are on a connection at the same time. */
+  /** The most requests of the instance on a connection at the same time. */
   readonly maxConnections: number;
   /** Called with the file IDs of objects that failed calls may have left behind. */
   readonly onOrphan: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
-  /** The key of upload tickets, wrapped; undefined when it is to be derived from the AppSecret. */
+  /** The key of upload tickets, wrapped; undefined to derive it from the AppSecret. */
   readonly ticketKey: Secret | undefined;
-  /** The caller's undici dispatcher. */
+  /** The application's undici dispatcher. */
   readonly dispatcher: HttpDispatcher | undefined;
 }

@@ -3,10 +3,10 @@ import { OptionsInvalidError } from '../errors/errors.js';
 /** The longest time a Node timer can be set to, in milliseconds. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
-/** The most changes between a misspelt name and the one that was meant. */
+/** The most edits between a misspelt name and the intended one. */
 const MOST_CHANGES = 2;
 
-/** Finds the name that was probably meant; undefined when none is close. */
+/** Finds the name that was probably intended; undefined when none is close. */
 export function findClosest(given: string, names: readonly string[]): string | undefined {
   const most = Math.min(MOST_CHANGES, Math.floor(given.length / 2));
   const rated = names.map(name => ({ name, changes: countChanges(given, name) }));
@@ -14,7 +14,7 @@ export function findClosest(given: string, names: readonly string[]): string | u
   return best !== undefined && best.changes <= most ? best.name : undefined;
 }
 
-/** Letters that were left out, added, or changed between two names; their case does not count. */
+/** Counts the missing, additional or different letters of two names, ignoring case. */
 function countChanges(given: string, name: string): number {
   const [left, right] = [given.toLowerCase(), name.toLowerCase()];
   let above = Array.from({ length: right.length + 1 }, (_, index) => index);
@@ -29,22 +29,22 @@ function countChanges(given: string, name: string): number {
   return above.at(-1) ?? 0;
 }
 
-/** An object given by the user, of which nothing is known yet. */
+/** An object given by the user, not checked yet. */
 export type Given = Readonly<Record<string, unknown>>;
 
 /** The members that an object may have. */
 interface KnownNames {
-  /** Before the name of a member in messages, e.g. `limits.`. */
+  /** Prefix of a member's name in messages, e.g. `limits.`. */
   readonly prefix?: string;
   /** The members. */
   readonly names: readonly string[];
-  /** The remedies for names that other packages have or that come to mind, in lower case. */
+  /** Remedies for names that other packages use or that users may guess, in lower case. */
   readonly replacements?: ReadonlyMap<string, string>;
 }
 
 /**
- * Reads an object with none but the known members; undefined reads as an empty one.
- * @throws {@link OptionsInvalidError} for the first unknown member, with what to use instead
+ * Reads an object that has only known members; undefined reads as an empty one.
+ * @throws {@link OptionsInvalidError} for the first unknown member, naming the right one
  */
 export function readMembers(option: string, value: unknown, known: KnownNames): Given {
   if (value === undefined) return {};
@@ -71,21 +71,21 @@ function adviseAbout(unknown: string, { names, prefix = '', replacements }: Know
 }
 
 /**
- * Reads a group of options; messages name a member with its group, unless that is `options`.
- * @throws {@link OptionsInvalidError} as {@link readMembers} does
+ * Reads a group of options. Messages name a member with its group, except for `options`.
+ * @throws {@link OptionsInvalidError} like {@link readMembers}
  */
 export function readGroup(option: string, value: unknown, names: readonly string[]): Given {
   const prefix = option === 'options' ? '' : `${option}.`;
   return readMembers(option, value, { prefix, names });
 }
 
-/** Only what is left out or undefined takes the default; null is a wrong value. */
+/** Replaces undefined by the default. null stays, and is a wrong value. */
 export function orDefault(value: unknown, fallback: unknown): unknown {
   return value === undefined ? fallback : value;
 }
 
 /**
- * Reads a text that is not empty and holds no white space or control character.
+ * Reads a non-empty string without white space and control characters.
  * @throws {@link OptionsInvalidError}
  */
 export function readName(option: string, value: unknown, remedy: string): string {
@@ -100,7 +100,7 @@ export function readName(option: string, value: unknown, remedy: string): string
   return value;
 }
 
-/** A range of whole numbers, ends included. */
+/** A range of integers, ends included. */
 interface Range {
   /** The least value. */
   readonly min: number;
@@ -110,7 +110,10 @@ interface Range {
   readonly unit: string;
 }
 
-/** Reads a whole number within a range. @throws {@link OptionsInvalidError} */
+/**
+ * Reads an integer within a range.
+ * @throws {@link OptionsInvalidError}
+ */
 export function readInteger(option: string, value: unknown, { min, max, unit }: Range): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
     throw new OptionsInvalidError({
@@ -122,7 +125,10 @@ export function readInteger(option: string, value: unknown, { min, max, unit }: 
   return value;
 }
 
-/** Reads true or false. @throws {@link OptionsInvalidError} */
+/**
+ * Reads a boolean.
+ * @throws {@link OptionsInvalidError}
+ */
 export function readBoolean(option: string, value: unknown): boolean {
   if (typeof value !== 'boolean') {
     throw new OptionsInvalidError({
@@ -135,7 +141,7 @@ export function readBoolean(option: string, value: unknown): boolean {
 }
 
 /**
- * Reads a function; what it takes and gives cannot be checked.
+ * Reads a function; its parameters and result cannot be checked.
  * @throws {@link OptionsInvalidError}
  */
 export function readFunction<T>(option: string, value: unknown, expected: string): T {
@@ -143,7 +149,7 @@ export function readFunction<T>(option: string, value: unknown, expected: string
   throw new OptionsInvalidError({ option, expected, remedy: 'Give one.' });
 }
 
-/** True when a URL's host is this machine, so that plain http does not expose anything. */
+/** True when the host of a URL is this machine, so that plain http exposes nothing. */
 export function isLoopback(url: URL): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
 }

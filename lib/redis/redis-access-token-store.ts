@@ -24,20 +24,19 @@ import {
 } from './redis-scripts.js';
 import { encryptedTokens, plainTokens, type TokenCipher } from './token-cipher.js';
 
-/** How a Redis store keeps tokens. */
+/** Options of a Redis store. */
 export interface RedisAccessTokenStoreOptions {
   /**
-   * What the names of all keys begin with: a text that is not empty, without white space and
-   * braces.
+   * Prefix of the names of all keys: a non-empty string without white space and braces.
    * @defaultValue `wx-cloud-storage:`
    */
   readonly prefix?: string | undefined;
   /**
-   * Encrypts tokens (AES-256-GCM) before they leave the process; at least 16 bytes, the same in all
-   * processes that share the tokens, from a place other than Redis. A token written with another
-   * key, or with none, counts as none. Turned into a key once, in some 50 milliseconds; the buffer
-   * may be wiped afterwards.
-   * @defaultValue none: who can read the Redis database can read the tokens
+   * Key for the encryption of tokens (AES-256-GCM) before they leave the process; at least 16
+   * bytes, the same in all processes that share the tokens, and kept outside of Redis. A token
+   * written with another key or without one is ignored. The key is derived once, in some 50
+   * milliseconds; the buffer may be wiped afterwards.
+   * @defaultValue none: tokens are readable in the Redis database
    */
   readonly encryptionKey?: string | Uint8Array | undefined;
 }
@@ -46,8 +45,8 @@ const NAME = 'redisAccessTokenStore';
 const DEFAULT_PREFIX = 'wx-cloud-storage:';
 const SHORTEST_ENCRYPTION_KEY = 16;
 /**
- * A fence is remembered for 30 days after its lock: longer than any token lives, so no late writer
- * slips in.
+ * Fences are kept for 30 days after their locks: longer than any token lives, so that no late
+ * writer succeeds.
  */
 const FENCE_MEMORY_MS = 2_592_000_000;
 
@@ -74,18 +73,44 @@ function readEncryptionKey(value: unknown): string | Uint8Array | undefined {
 }
 
 /**
- * A store in which processes share access tokens through the application's own Redis client:
- * `redis` (node-redis 5 or 6; client, pool, cluster or sentinel) or `ioredis` (5 or 6; `Redis` or
- * `Cluster`). The client stays the application's: the store neither connects nor closes it, sets no
- * timer and listens to nothing. Needs Redis 6 or newer, and the right to run `EVAL` with `GET`,
- * `SET`, `DEL`, `PTTL` and `TIME`. Three keys belong to a token, `<prefix>{<key>}:token`, `:lock`
- * and `:fence`, all with an expiry.
+ * Creates a store in which processes share access tokens through the application's own Redis
+ * client: `redis` (node-redis 5 or 6; client, pool, cluster or sentinel) or `ioredis` (5 or 6;
+ * `Redis` or `Cluster`). The client stays the application's: the store neither connects nor closes
+ * it, sets no timer and adds no listener. Needs Redis 6 or newer, and the right to run `EVAL` with
+ * `GET`, `SET`, `DEL`, `PTTL` and `TIME`. Three keys belong to a token, `<prefix>{<key>}:token`,
+ * `:lock` and `:fence`, all with an expiry.
  *
- * Calls fail or wait as the client does; what fails shows no token. A command that the client held
- * back while Redis was gone does not prolong a token's life. A token that cannot be decrypted
- * counts as none, and is replaced; the first one is logged as a warning.
+ * Calls fail or wait as the client does; errors show no token. A command that the client held back
+ * while Redis was unreachable does not prolong a token's lifetime. A token that cannot be decrypted
+ * is ignored and replaced; the first one is logged as a warning.
  * @throws {@link OptionsInvalidError} `WX_CLOUD_OPTIONS_INVALID` at once, when the client or an
  * option is wrong
+ * @example
+ * ```ts
+ * import { Module } from '@nestjs/common';
+ * import { Redis } from 'ioredis';
+ * import { WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+ * import { redisAccessTokenStore } from 'nestjs-wx-cloud-storage/redis';
+ *
+ * @Module({
+ *   imports: [
+ *     WxCloudStorageModule.forRootAsync({
+ *       useFactory: () => ({
+ *         env: 'prod-8gtest',
+ *         auth: {
+ *           type: 'access-token',
+ *           appid: process.env['WX_APPID'] ?? '',
+ *           secret: process.env['WX_SECRET'] ?? '',
+ *           store: redisAccessTokenStore(new Redis('redis://redis:6379'), {
+ *             encryptionKey: process.env['TOKEN_STORE_KEY'],
+ *           }),
+ *         },
+ *       }),
+ *     }),
+ *   ],
+ * })
+ * export class AppModule {}
+ * ```
  */
 export function redisAccessTokenStore(
   client: RedisClient,
@@ -99,13 +124,13 @@ export function redisAccessTokenStore(
   return new RedisAccessTokenStore(run, prefix, cipher);
 }
 
-/** When a lock was given out, on Redis's clock and on this process's. */
+/** Time at which a lock was issued, on Redis's clock and on this process's. */
 interface Grant {
   readonly redisTimeUs: number;
   readonly atMs: number;
 }
 
-/** Holds everything in private fields, so that no inspection or serialisation shows it. */
+/** The store. Private fields keep everything out of inspection and serialisation. */
 class RedisAccessTokenStore implements AccessTokenStore {
   readonly #run: RunScript;
   readonly #prefix: string;
@@ -174,8 +199,8 @@ class RedisAccessTokenStore implements AccessTokenStore {
   }
 
   /**
-   * What Redis's clock shows now, in microseconds, reckoned from when it gave the lock; 0 for a
-   * lock that is not of this store.
+   * Returns the present time of Redis's clock in microseconds, calculated from the time of the
+   * lock; 0 for a lock of another store.
    */
   #redisTimeUs(lock: WxAccessTokenLock): number {
     const grant = this.#grants.get(lock);
@@ -184,8 +209,8 @@ class RedisAccessTokenStore implements AccessTokenStore {
   }
 
   /**
-   * The braces make Redis Cluster keep all keys of a token in one slot, so that a script may use
-   * them together.
+   * Returns the name of a key. The braces make Redis Cluster keep all keys of a token in one slot,
+   * so that a script may use them together.
    */
   #name(key: string, part: 'fence' | 'lock' | 'token'): string {
     return `${this.#prefix}{${key}}:${part}`;

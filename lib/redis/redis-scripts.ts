@@ -2,31 +2,31 @@ import { isUint8Array } from 'node:util/types';
 import { OptionsInvalidError } from '../errors/errors.js';
 import { toSafeCause } from '../errors/redaction.js';
 
-/** What is used of a client of `ioredis` (5 or 6): a `Redis` or a `Cluster`. */
+/** The required part of a client of `ioredis` (5 or 6): a `Redis` or a `Cluster`. */
 export interface IoRedisClient {
-  /** The state of the connection; only its presence is looked at. */
+  /** The state of the connection; only its presence is checked. */
   readonly status: string;
-  /** Sends any command; only its presence is looked at. */
+  /** Sends any command; only its presence is checked. */
   call(command: string, ...args: string[]): Promise<unknown>;
   /** Runs a script. */
   eval(script: string, keyCount: number, ...keysAndValues: string[]): Promise<unknown>;
 }
 
 /**
- * What is used of a client of `redis` (node-redis 5 or 6): of a client, a pool, a cluster or a
+ * The required part of a client of `redis` (node-redis 5 or 6): a client, a pool, a cluster or a
  * sentinel.
  */
 export interface NodeRedisClient {
-  /** True when the client was told to connect; only its presence is looked at. */
+  /** True when the client was told to connect; only its presence is checked. */
   readonly isOpen: boolean;
   /** Runs a script. */
   eval(script: string, options?: { keys?: string[]; arguments?: string[] }): Promise<unknown>;
 }
 
-/** A client that the application made, connects and closes. */
+/** A client that the application creates, connects and closes. */
 export type RedisClient = IoRedisClient | NodeRedisClient;
 
-/** A script with what it works on. */
+/** A script with its keys and values. */
 interface ScriptCall {
   /** The Lua source. */
   readonly script: string;
@@ -34,15 +34,15 @@ interface ScriptCall {
   readonly keys: readonly string[];
   /** `ARGV`. */
   readonly values: readonly string[];
-  /** What a failure must not show. */
+  /** Literals to mask in errors. */
   readonly secrets?: readonly string[];
 }
 
-/** Runs a script in Redis, on whatever client there is. */
+/** Runs a script in Redis with either client. */
 export type RunScript = (call: ScriptCall) => Promise<unknown>;
 
 /**
- * Tells the two clients apart by their shape.
+ * Creates the function that runs scripts; tells the two clients apart by their shape.
  * @throws {@link OptionsInvalidError} `WX_CLOUD_OPTIONS_INVALID` when it is neither
  */
 export function scriptRunner(client: unknown): RunScript {
@@ -64,7 +64,7 @@ export function scriptRunner(client: unknown): RunScript {
   });
 }
 
-/** The errors of ioredis carry the whole command, and a command carries the token. */
+/** Masks errors. Those of ioredis carry the whole command, which contains the token. */
 function runSafely(run: RunScript): RunScript {
   return async call => {
     try {
@@ -83,7 +83,10 @@ function isIoRedis(client: unknown): client is IoRedisClient {
   );
 }
 
-/** Also leaves out the client of node-redis 3 and `legacy()`, whose `eval` takes a callback. */
+/**
+ * True for node-redis 5 or 6. The client of node-redis 3 and `legacy()`, whose `eval` takes a
+ * callback, have no `isOpen`.
+ */
 function isNodeRedis(client: unknown): client is NodeRedisClient {
   return hasMember(client, 'eval', 'function') && hasMember(client, 'isOpen', 'boolean');
 }
@@ -98,24 +101,28 @@ function hasMember(value: unknown, name: string, type: 'boolean' | 'function' | 
 
 // Proxies of hosted services (Aliyun, Tencent Cloud) check scripts before they run them: in every
 // call the command is a literal and its key is written `KEYS[n]`, never a variable. Scripts do not
-// roll back, so what may fail comes before the first write.
+// roll back, so commands that may fail come before the first write.
 
-/** Redis's own clock in microseconds: the clocks of the machines that share a token may differ. */
+/**
+ * Reads Redis's own clock in microseconds: the clocks of the machines that share a token may
+ * differ.
+ */
 const NOW_US = `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]`;
 
 /**
- * The newest fence that was given out, which no text and no number beyond the whole ones is.
- * Another kind of value in its place is an error, before anything is written.
+ * Reads the newest issued fence; a string, or a number that is not a safe integer, counts as 0. A
+ * value of another type is an error, before anything is written.
  */
 const NEWEST_FENCE = `
 local newest = tonumber(redis.call('GET', KEYS[2]) or 0) or 0
 if not (newest > 0 and newest < ${Number.MAX_SAFE_INTEGER - 1}) then newest = 0 end`;
 
 /**
- * KEYS: token. Gives the value and its remaining milliseconds, or nil. What is no text is no token,
- * so that the next one may take its place; any other error, as of a missing permission, is told.
+ * KEYS: token. Returns the value and its remaining milliseconds, or nil. A value that is not a
+ * string counts as no token, so that the next token may replace it; any other error, such as a
+ * missing permission, is returned.
  */
 export const READ_TOKEN = `
 local value = redis.pcall('GET', KEYS[1])
@@ -125,8 +132,8 @@ return { value, redis.call('PTTL', KEYS[1]) }`;
 
 /**
  * KEYS: token, fence. ARGV: value, fence of the writer, milliseconds to live, Redis's time in
- * microseconds when it was sent (0: unknown). Gives 0 when a newer fence was given out, else 1. A
- * client may have held the command back until Redis was there again, so that time is taken off.
+ * microseconds at sending (0: unknown). Returns 0 when a newer fence was issued, else 1. A client
+ * may have held the command back until Redis was reachable, so that time is subtracted.
  */
 export const WRITE_TOKEN = `${NEWEST_FENCE}
 if newest > tonumber(ARGV[2]) then return 0 end
@@ -142,11 +149,11 @@ end
 return 1`;
 
 /**
- * KEYS: lock, fence. ARGV: owner, milliseconds the lock lives, milliseconds the fence is
- * remembered. Gives the fence and Redis's time in microseconds, or nil while the lock is held. A
- * fence is never below that time, so that it goes on rising when Redis forgot the last one (a
- * restart without persistence, an eviction). The lock is taken last, as one that was taken by a
- * script that fails keeps everybody waiting. A lock without an end is none of this store's, and is
+ * KEYS: lock, fence. ARGV: owner, lifetime of the lock in milliseconds, lifetime of the fence in
+ * milliseconds. Returns the fence and Redis's time in microseconds, or nil while the lock is held.
+ * A fence is never below that time, so that it keeps rising after Redis has lost the last one (a
+ * restart without persistence, an eviction). The lock is taken last, as the lock of a failing
+ * script would block every process. A lock without expiry was not taken by this store, and is
  * replaced.
  */
 export const TAKE_LOCK = `
@@ -158,28 +165,28 @@ redis.call('SET', KEYS[2], string.format('%.0f', fence), 'PX', ARGV[3])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return { fence, now }`;
 
-/** KEYS: lock. ARGV: owner. Removes the lock if it is still the owner's. */
+/** KEYS: lock. ARGV: owner. Deletes the lock if the owner still holds it. */
 export const RELEASE_LOCK = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`;
 
-/** A token's value as Redis gave it. */
+/** A token's value in Redis. */
 interface ReadValue {
-  /** What was kept. */
+  /** The stored value. */
   readonly value: string;
-  /** How long it still lives, in milliseconds; more than 0. */
+  /** Remaining lifetime in milliseconds; more than 0. */
   readonly expiresInMs: number;
 }
 
-/** A lock as Redis gave it. */
+/** A lock that Redis has issued. */
 export interface TakenLock {
   /** Its fence. */
   readonly fence: number;
-  /** Redis's time at that moment, in microseconds. */
+  /** Redis's time of the lock, in microseconds. */
   readonly redisTimeUs: number;
 }
 
-/** Reads the reply of `READ_TOKEN`; what never expires was not written by this store. */
+/** Reads the reply of `READ_TOKEN`; a value without expiry was not written by this store. */
 export function decodeReadValue(reply: unknown): ReadValue | undefined {
   const [value, life] = listOf(reply);
   const text = textOf(value);
@@ -204,13 +211,13 @@ function listOf(reply: unknown): readonly unknown[] {
   return Array.isArray(reply) ? reply : [];
 }
 
-/** Clients can be set up to give buffers for texts. */
+/** Returns the text of a reply; clients may be configured to return buffers. */
 function textOf(value: unknown): string | undefined {
   if (isUint8Array(value)) return Buffer.from(value).toString('utf8');
   return typeof value === 'string' ? value : undefined;
 }
 
-/** Clients can be set up to give texts or big integers for numbers. */
+/** Returns the number of a reply; clients may be configured to return strings or big integers. */
 function numberOf(value: unknown): number {
   return Number(textOf(value) ?? value);
 }

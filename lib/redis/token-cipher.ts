@@ -1,10 +1,10 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
 
-/** Turns tokens into what Redis keeps, and back. */
+/** Converts tokens to the stored form and back. */
 export interface TokenCipher {
-  /** What is kept under a name. */
+  /** Returns the stored form of a token under a name. */
   seal(token: string, name: string): string;
-  /** The token of what was kept under a name; undefined when it is none of this cipher's. */
+  /** Returns the token of a value stored under a name; undefined for a value of another cipher. */
   open(value: string, name: string): string | undefined;
 }
 
@@ -12,21 +12,21 @@ const ALGORITHM = 'aes-256-gcm';
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** All processes have to arrive at the same key, so the salt cannot be a random one. */
+/** Fixed, as all processes have to derive the same key. */
 const SALT = 'nestjs-wx-cloud-storage access token store, 1';
 
 const PLAIN_MARK = 'plain:';
 const SEALED_MARK = `${ALGORITHM}:`;
 
-/** Keeps tokens as they are, behind a mark that tells them from anything else. */
+/** Keeps tokens as plain text behind a mark that distinguishes them from other values. */
 export const plainTokens: TokenCipher = Object.freeze({
   seal: (token: string) => `${PLAIN_MARK}${token}`,
   open: (value: string) => textAfter(PLAIN_MARK, value),
 });
 
 /**
- * Encrypts with a random nonce for each token; the name is authenticated too, so that a value
- * copied to another name is no token there. The key lives in this closure only.
+ * Encrypts with a random nonce for each token. The name is authenticated too, so that a value
+ * copied to another name is not a token there. Only this closure holds the key.
  */
 export function encryptedTokens(secret: string | Uint8Array): TokenCipher {
   const key = scryptSync(secret, SALT, KEY_BYTES);
@@ -64,7 +64,7 @@ function decrypt(key: Buffer, sealed: string, name: string): string | undefined 
   try {
     return decipher.update(bytes.subarray(bodyStart), undefined, 'utf8') + decipher.final('utf8');
   } catch {
-    // Written with another key, for another name, or damaged: to this process there is no token.
+    // Written with another key, for another name, or damaged: this process treats it as absent.
     return undefined;
   }
 }

@@ -8,7 +8,7 @@ import { innerError, isError, toSafeCause } from '../errors/redaction.js';
 import type { ResolvedTimeouts } from '../options/resolved-options.js';
 import { CONNECT_DROPPED } from './connections.js';
 
-/** undici's timeout codes and the phase each stands for. */
+/** undici's timeout codes with their phases. */
 const TIMEOUT_PHASES: ReadonlyMap<
   string,
   Exclude<WxCloudTimeoutPhase, 'total' | 'token'>
@@ -18,28 +18,25 @@ const TIMEOUT_PHASES: ReadonlyMap<
   ['UND_ERR_BODY_TIMEOUT', 'idle'],
 ]);
 
-/** What a certificate that cannot be verified is reported as. */
+/** Error codes of a certificate that cannot be verified. */
 const CERTIFICATE_CODES =
   /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_\w+|CERT_\w+|ERR_TLS_CERT_ALTNAME_INVALID)$/;
 
-/** Codes of failures before the first byte could be sent. */
+/** Error codes of failures before the first byte could be sent. */
 const UNCONNECTED_CODES = /^(?:ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH)$/;
 
-/**
- * The texts with which undici reports a proxy that refuses a tunnel; it has no code of its own for
- * that.
- */
+/** Texts of undici for a proxy that refuses a tunnel, which has no code of its own. */
 const PROXY_REFUSAL = /^Proxy (?:response|Authentication Required) \((\d{3})\)/;
 
 const DROPPED =
   'no connection, as it was closed while it was being made. Check the proxy, and that it lets this host through; or try again.';
 
-/** How deep a chain of causes is followed, so that a cycle ends. */
+/** The deepest cause that is examined; a limit, so that a cycle ends. */
 const DEEPEST_CAUSE = 4;
 
 /**
- * True when a call failed before there was a connection, so that nothing of it can have reached the
- * other side.
+ * True when a call failed without a connection, so that nothing of it can have reached the other
+ * side.
  */
 export function neverConnected(error: unknown): boolean {
   if (error instanceof RequestTimedOutError) return error.phase === 'connect';
@@ -50,7 +47,7 @@ export function neverConnected(error: unknown): boolean {
   return UNCONNECTED_CODES.test(code) || CERTIFICATE_CODES.test(code);
 }
 
-/** The limits that were in force; a dispatcher of the application has its own for connecting. */
+/** The limits in force; a dispatcher of the application has its own limit for connecting. */
 type TimeoutsInForce = Pick<ResolvedTimeouts, 'headersMs' | 'idleMs'> & {
   readonly connectMs: number | undefined;
 };
@@ -64,7 +61,7 @@ export function toConnectionError(
   call: {
     readonly endpoint: string;
     readonly signal: AbortSignal;
-    /** Literals that the call carried and that must not be shown. */
+    /** Literals of the call to mask in the error. */
     readonly secrets?: readonly string[];
   },
   timeouts: TimeoutsInForce,
@@ -100,7 +97,9 @@ function describeFailure(error: unknown, code: string): Failure {
   return { what: code === CONNECT_DROPPED ? DROPPED : describeBroken(code), retryable: true };
 }
 
-/** The HTTP status with which a proxy refused to connect; undefined when it is no such failure. */
+/**
+ * Returns the HTTP status with which a proxy refused to connect; undefined for any other failure.
+ */
 function proxyStatusOf(error: unknown, depth = 0): number | undefined {
   if (!isError(error)) return undefined;
   const status = PROXY_REFUSAL.exec(error.message)?.[1];
@@ -123,8 +122,8 @@ function describeProxyRefusal(status: number): Failure {
 }
 
 /**
- * Explains what a dispatcher threw at once: those before undici 7 ask for other handlers, by name.
- * It cannot be seen of a dispatcher before it is used.
+ * Explains an error that a dispatcher threw at once: dispatchers before undici 7 require other
+ * handlers, by name. The version of a dispatcher only shows when it is used.
  */
 export function toDispatchError(error: unknown): unknown {
   if (!isError(error) || !/\bon[A-Z]\w+ (?:method|is not a function)/.test(error.message))
@@ -150,8 +149,8 @@ function describeBroken(code: string): string {
 }
 
 /**
- * The code of an error, or of the first error inside it (undici and dual-stack connects wrap the
- * real one).
+ * Returns the code of an error, or of the first error inside it (undici and dual-stack connects
+ * wrap the real one).
  */
 function findCode(error: unknown, depth = 0): string {
   if (!isError(error)) return 'unknown error';

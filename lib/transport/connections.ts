@@ -1,22 +1,22 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 
-/** The kinds of requests; each has connections of its own. */
+/** The kinds of requests; each has its reserved connections. */
 export type ConnectionLane = 'api' | 'upload' | 'download';
 
-/** This share of the connections is kept for each kind, whatever the others need. */
+/** Share of the connections that is reserved for each kind. */
 const RESERVED_SHARE = 1 / 8;
 
-/** The code of a connection that was closed while it was being made. */
+/** Error code of a connection that was closed while it was opening. */
 export const CONNECT_DROPPED = 'CONNECT_DROPPED';
 
-/** While a request is queued, undici connects again at once after these, without an end. */
+/** Error codes after which undici connects again at once and forever while a request is queued. */
 const REPEATED_CODES: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'UND_ERR_INFO']);
-/** Published before undici decides what to do about a connection that could not be made. */
+/** Channel that undici publishes to before it handles a failed connection attempt. */
 const CONNECT_ERRORS = 'undici:client:connectError';
 
 interface Waiter {
-  /** Counts up, so that the one that has waited longest is found over all lanes. */
+  /** Increasing number, which shows the longest wait over all lanes. */
   readonly ticket: number;
   readonly start: () => void;
 }
@@ -29,10 +29,9 @@ interface Lane {
 }
 
 /**
- * Gives out the connections of one instance, so many at a time; further requests wait, first come,
- * first served. An eighth is kept for each kind of request: calls of WeChat's API do not wait
- * behind uploads that take long, and uploads whose bytes come out of downloads do not wait for
- * connections that these hold.
+ * Assigns the connections of one instance; requests beyond the limit wait, first come, first
+ * served. An eighth is reserved for each kind of request: calls of WeChat's API do not wait behind
+ * long uploads, and uploads fed by downloads do not wait for connections that these downloads hold.
  */
 export class ConnectionSlots {
   readonly #max: number;
@@ -40,7 +39,10 @@ export class ConnectionSlots {
   readonly #all: readonly Lane[];
   #tickets = 0;
 
-  /** `max` is at least 1. With 1 all kinds share it, with 2 uploads and downloads share one. */
+  /**
+   * Creates the slots; `max` is at least 1. With 1 all kinds share it, with 2 uploads and downloads
+   * share one.
+   */
   constructor(max: number) {
     const share = Math.max(1, Math.floor(max * RESERVED_SHARE));
     this.#max = max;
@@ -53,8 +55,7 @@ export class ConnectionSlots {
   }
 
   /**
-   * Takes a connection if there is one now. It has to be given back by
-   * {@link ConnectionSlots.release}.
+   * Takes a connection if one is free. It has to be released with {@link ConnectionSlots.release}.
    */
   tryTake(name: ConnectionLane): boolean {
     const lane = this.#lanes[name];
@@ -64,7 +65,7 @@ export class ConnectionSlots {
   }
 
   /**
-   * Waits for a connection, and takes it. It has to be given back.
+   * Waits for a connection and takes it. It has to be released.
    * @throws the reason of the signal, when it is aborted first
    */
   take(name: ConnectionLane, signal: AbortSignal): Promise<void> {
@@ -87,7 +88,7 @@ export class ConnectionSlots {
     });
   }
 
-  /** Gives a connection back; whoever has waited longest gets it. */
+  /** Releases a connection to the request that has waited longest. */
   release(name: ConnectionLane): void {
     this.#lanes[name].taken -= 1;
     for (;;) {
@@ -109,7 +110,9 @@ export class ConnectionSlots {
     return next;
   }
 
-  /** The places that the lane may take: all that is neither taken nor kept for another lane. */
+  /**
+   * True when the lane may take a connection that is neither taken nor reserved for another lane.
+   */
   #isFree(lane: Lane): boolean {
     let spoken = 0;
     for (const each of this.#all) {
@@ -123,31 +126,31 @@ function createLane(reserved: number): Lane {
   return { reserved, taken: 0, waiting: new Set() };
 }
 
-/** The requests to one origin that are not over. */
+/** The unfinished requests to one origin. */
 interface OriginUse {
   readonly origin: string;
   known: number;
   /** Requests that are on a connection. */
   running: number;
-  /** The time at which `running` became 0. */
+  /** The time when `running` became 0. */
   idleSinceMs: number;
 }
 
 /**
- * Bounds the time until a request is on a connection, where the dispatcher is the application's.
- * The time does not count while another request to the same origin is on a connection: a dispatcher
- * may have a queue in which requests wait for it.
+ * Limits the time until a request is on a connection, for dispatchers of the application. The time
+ * does not count while another request to the same origin is on a connection: requests may be
+ * waiting for it in a queue of the dispatcher.
  */
 export class ConnectionWatch {
   readonly #connectMs: number;
   readonly #origins = new Map<string, OriginUse>();
 
-  /** Watches nothing yet. */
+  /** Creates a watch without requests. */
   constructor(connectMs: number) {
     this.#connectMs = connectMs;
   }
 
-  /** Takes note of a request that is about to be dispatched. */
+  /** Registers a request that is about to be dispatched. */
   add(origin: string): WatchedRequest {
     const use = this.#origins.get(origin) ?? { origin, known: 0, running: 0, idleSinceMs: 0 };
     this.#origins.set(origin, use);
@@ -168,14 +171,17 @@ export class WatchedRequest {
   #sinceMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** Made by {@link ConnectionWatch.add}. */
+  /** Called by {@link ConnectionWatch.add}. */
   constructor(use: OriginUse, connectMs: number, onEnd: () => void) {
     this.#use = use;
     this.#connectMs = connectMs;
     this.#onEnd = onEnd;
   }
 
-  /** The dispatcher has the request; `onTimeout` is called when the time for a connection is up. */
+  /**
+   * Records that the dispatcher has the request; `onTimeout` is called when the time for a
+   * connection is up.
+   */
   dispatched(onTimeout: () => void): void {
     if (this.#state !== 'new') return;
     this.#state = 'waiting';
@@ -184,7 +190,7 @@ export class WatchedRequest {
     this.#checkIn(this.#connectMs, onTimeout);
   }
 
-  /** The request is on a connection. */
+  /** Records that the request is on a connection. */
   started(): void {
     if (this.#state === 'running' || this.#state === 'over') return;
     this.#stopWaiting();
@@ -192,7 +198,7 @@ export class WatchedRequest {
     this.#use.running += 1;
   }
 
-  /** The request is over, or given up. */
+  /** Records that the request has ended or was abandoned. */
   ended(): void {
     if (this.#state === 'over') return;
     this.#stopWaiting();
@@ -221,7 +227,7 @@ export class WatchedRequest {
 }
 
 /**
- * The origins that requests on given dispatchers wait for, over all instances, and how many
+ * Origins that requests wait for on given dispatchers, over all instances, with the number of
  * requests.
  */
 const waitingOrigins = new Map<string, number>();
@@ -239,10 +245,10 @@ function removeWaiting(origin: string): void {
 }
 
 /**
- * Lets the requests that wait for a connection fail when it is dropped while it is made. A proxy
- * that drops `CONNECT` would otherwise be asked again thousands of times a second for as long as
- * the process lives, also for requests that were given up: a request that waits in a dispatcher
- * cannot be taken back. undici fails such requests by the code of the error.
+ * Makes waiting requests fail when their connection is dropped while it opens. Otherwise undici
+ * would call a proxy that drops `CONNECT` thousands of times a second for the life of the process,
+ * also for abandoned requests, which a dispatcher cannot take back. undici fails such requests by
+ * the code of the error.
  */
 function endRepeats(message: unknown): void {
   const { connectParams, error } = message as ConnectErrorMessage;

@@ -21,8 +21,8 @@ import {
 } from './response-handlers.js';
 
 /**
- * Where a request goes. Taken apart once, as to take an address apart costs as much as to send a
- * short request.
+ * The target of a request. Parsed once, as parsing an address costs as much as sending a short
+ * request.
  */
 export interface RequestTarget {
   /** Scheme, host and port. */
@@ -31,7 +31,7 @@ export interface RequestTarget {
   readonly path: string;
 }
 
-/** The target of an address; a fragment, user or password is not part of it. */
+/** Returns the target of an address, without fragment, user and password. */
 export function toTarget({ origin, pathname, search }: URL): RequestTarget {
   return { origin, path: `${pathname}${search}` };
 }
@@ -44,40 +44,52 @@ interface TransportOptions extends Pick<ResolvedOptions, 'dispatcher' | 'maxConn
 
 /** One HTTP request. */
 export interface HttpRequest {
-  /** What is called, for errors: never the whole address, which may carry credentials. */
+  /**
+   * Name of the called operation in errors: never the whole address, which may carry credentials.
+   */
   readonly endpoint: string;
   /** The method. */
   readonly method: 'GET' | 'HEAD' | 'POST';
-  /** Where it goes. */
+  /** The target. */
   readonly target: RequestTarget;
   /** Headers to send. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Ends the request, and the reading of its answer. */
+  /** Ends the request, and the reading of its response. */
   readonly signal: AbortSignal;
-  /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
+  /**
+   * Returns the delay of an abort in milliseconds; called when the abort comes.
+   * @defaultValue 0
+   */
   readonly abortDelayMs?: () => number;
   /**
-   * Told when it is aborted before there is a connection, so that nothing of it can have arrived.
+   * Called when the request is aborted before it has a connection, so that nothing of it can have
+   * arrived.
    */
   readonly onUnsent?: () => void;
-  /** Literals in the request that must not be shown. */
+  /** Literals of the request to mask in errors. */
   readonly secrets?: readonly string[];
 }
 
 /** One HTTP request that may have a body. */
 export interface HttpRequestWithBody extends HttpRequest {
   /**
-   * The body. An iterable is read once, with back-pressure, and returned when there is an answer or
-   * none is to come.
+   * The body. An iterable is read once, with back-pressure, and its `return` is called at the end
+   * of the request.
    */
   readonly body?: Buffer | AsyncIterableIterator<Uint8Array> | undefined;
-  /** The kind of request, for its place among the connections. @defaultValue `api` */
+  /**
+   * The kind of request, for its connection slot.
+   * @defaultValue `api`
+   */
   readonly lane?: ConnectionLane;
 }
 
 type HandlerFactory<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;
 
-/** Takes as long to load as all else together, and is not needed while an application starts. */
+/**
+ * Loaded late: it takes as long as everything else together, and the start of an application does
+ * not need it.
+ */
 const loadUndici = (): Promise<typeof import('undici')> => import('undici');
 
 /**
@@ -91,22 +103,22 @@ export class HttpTransport {
   readonly #watch: ConnectionWatch;
   #ownAgent: Agent | undefined;
 
-  /** Opens no connection yet. A given dispatcher is used as it is and never closed. */
+  /** Creates a client without connections. A given dispatcher is used as it is and never closed. */
   constructor(options: TransportOptions) {
     this.#options = options;
-    // Given by shape, so that the application's undici may be another version than ours.
+    // Accepted by shape, so that the application's undici may be another version.
     this.#givenDispatcher = options.dispatcher as unknown as Dispatcher | undefined;
     this.#slots = new ConnectionSlots(options.maxConnections);
     this.#watch = new ConnectionWatch(options.timeouts.connectMs);
   }
 
-  /** Loads what the first request would have to wait for. */
+  /** Loads undici ahead of the first request. */
   async prepare(): Promise<void> {
     await this.#getDispatcher();
   }
 
   /**
-   * Sends a request and resolves with the head of its answer, whatever its status.
+   * Sends a request and resolves with the head of its response, whatever its status.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_CONNECTION_FAILED`, `WX_CLOUD_REQUEST_TIMED_OUT`,
    * or the signal's reason
    */
@@ -120,9 +132,9 @@ export class HttpTransport {
   }
 
   /**
-   * Sends a request and resolves with its whole answer, whatever its status; of the body,
-   * `maxBytes` are kept.
-   * @throws {@link WxCloudStorageError} as {@link HttpTransport.requestStream} does
+   * Sends a request and resolves with its whole response, whatever its status; the body is cut at
+   * `maxBytes`.
+   * @throws {@link WxCloudStorageError} like {@link HttpTransport.requestStream}
    */
   requestBuffered(call: HttpRequestWithBody, maxBytes: number): Promise<BufferedResponse> {
     const { endpoint, method } = call;
@@ -133,7 +145,7 @@ export class HttpTransport {
     );
   }
 
-  /** Closes idle connections and cuts the others; a given dispatcher is left alone. */
+  /** Closes idle connections and destroys the others; a given dispatcher stays open. */
   async close(): Promise<void> {
     await this.#ownAgent?.destroy();
   }
@@ -148,8 +160,8 @@ export class HttpTransport {
     const { timeouts, maxConnections } = this.#options;
     this.#ownAgent ??= new AgentType({
       connect: { timeout: timeouts.connectMs },
-      // Per host; else a connection that is not yet free again would have another one opened beside
-      // it.
+      // The limit is per host. Without it, undici would open another connection beside one that is
+      // about to become free.
       connections: maxConnections,
     });
     return this.#ownAgent;
@@ -192,7 +204,10 @@ export class HttpTransport {
     return this.#startOn(dispatcher, call, lane, handlerFor);
   }
 
-  /** Needs a connection that was taken from the slots, and sees that it is given back. */
+  /**
+   * Dispatches a request on a connection slot that is already taken, and releases the slot at the
+   * end.
+   */
   #startOn<T>(
     dispatcher: Dispatcher,
     call: HttpRequestWithBody,
@@ -259,12 +274,15 @@ export class HttpTransport {
   }
 }
 
-/** The place of one request among the connections, from its dispatch on. */
+/** The connection slot of one request, from its dispatch on. */
 class ConnectionHold implements RequestWatcher {
   #release: (() => void) | undefined;
   readonly #watched: WatchedRequest | undefined;
 
-  /** `watched` bounds the time until it is on a connection, where the dispatcher does not. */
+  /**
+   * Holds a slot. `watched` limits the time until the request is on a connection, where the
+   * dispatcher does not.
+   */
   constructor(release: () => void, watched: WatchedRequest | undefined) {
     this.#release = release;
     this.#watched = watched;
@@ -279,8 +297,8 @@ class ConnectionHold implements RequestWatcher {
   }
 
   /**
-   * An agent of ours goes on connecting, and tells when it has ended; another dispatcher may never
-   * do so.
+   * Releases the slot of an abandoned request, unless the own agent goes on connecting and reports
+   * its end. Another dispatcher may never report it.
    */
   abandoned(): void {
     if (this.#watched !== undefined) this.ended();
@@ -294,8 +312,8 @@ class ConnectionHold implements RequestWatcher {
 }
 
 /**
- * A connection is free a turn of the event loop after its answer has ended; until then undici would
- * open another one.
+ * Runs `work` when the connection is free again, a turn of the event loop after the end of its
+ * response. Until then undici would open another connection.
  */
 function afterDrain(work: () => void): void {
   setImmediate(() => setImmediate(work));
@@ -306,7 +324,7 @@ function isIterator(body: HttpRequestWithBody['body']): body is AsyncIterableIte
 }
 
 /**
- * undici does that by itself over HTTP/1.1, but not over HTTP/2. What fails in it is no longer of
+ * Ends the iterable. undici does so over HTTP/1.1, but not over HTTP/2. Errors no longer belong to
  * the request.
  */
 function returnIterator(body: AsyncIterableIterator<Uint8Array>): void {

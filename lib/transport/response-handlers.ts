@@ -2,49 +2,55 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 
-/** So much of a body is read ahead, which is one piece from the connection. */
+/** Read-ahead of a body: one chunk from the connection. */
 const AHEAD_BYTES = 65_536;
 
-/** The head of an answer. */
+/** The head of a response. */
 interface ResponseHead {
   /** The HTTP status. */
   readonly status: number;
-  /** A header's value; the first one when it came several times. */
+  /** Returns a header's value; the first one of several. */
   header(name: string): string | undefined;
 }
 
 /** A watcher of one request. */
 export interface RequestWatcher {
-  /** The request is on a connection. */
+  /** Called when the request is on a connection. */
   started(): void;
-  /** The request was given up before it was on a connection; the dispatcher may still have it. */
+  /**
+   * Called when the request was abandoned before it had a connection; the dispatcher may still have
+   * it.
+   */
   abandoned(): void;
-  /** The request is over, and the dispatcher has it no more. */
+  /** Called when the request has ended, and the dispatcher no longer has it. */
   ended(): void;
 }
 
-/** What a handler of answers `T` is made with. */
+/** Dependencies of a handler of responses `T`. */
 export interface RequestHandlerParts<T> {
   /** Ends the request. */
   readonly signal: AbortSignal;
-  /** How long an abort is to wait, in milliseconds, asked for when it comes. @defaultValue 0 */
+  /**
+   * Returns the delay of an abort in milliseconds; called when the abort comes.
+   * @defaultValue 0
+   */
   readonly abortDelayMs?: (() => number) | undefined;
-  /** Called when it is given up before there is a connection. */
+  /** Called when the request is abandoned before it has a connection. */
   readonly onUnsent?: (() => void) | undefined;
-  /** Told what becomes of the request; each may be called several times. */
+  /** Notified of the progress of the request; each method may be called several times. */
   readonly watcher?: RequestWatcher | undefined;
-  /** Turns what undici or a stream threw into a typed error. */
+  /** Turns an error of undici or a stream into a typed error. */
   readonly toError: (error: unknown) => Error;
-  /** Called once with the answer. */
+  /** Called once with the response. */
   readonly resolve: (response: T) => void;
-  /** Called once, when there is to be no answer. */
+  /** Called once, when there will be no response. */
   readonly reject: (error: Error) => void;
 }
 
 /**
- * What undici tells of one request, and what ends it. All that is asked of a dispatcher is to tell
- * it, so that one of undici 8, or Node's own, will do: undici 7's `request` puts something into its
- * options that undici 8 refuses.
+ * Receives undici's events of one request, and ends the request. It needs nothing else of a
+ * dispatcher, so dispatchers of undici 8 and Node's own work too: undici 7's `request` sets options
+ * that undici 8 refuses.
  */
 export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   /** See {@link RequestHandlerParts}. */
@@ -56,7 +62,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   #isAbandoned = false;
   #isOver = false;
 
-  /** Made for one request, whose signal is not aborted yet. */
+  /** Creates the handler of one request, whose signal is not aborted yet. */
   constructor(parts: RequestHandlerParts<T>) {
     this.parts = parts;
     this.#onAbort = () => this.#abortLater();
@@ -65,7 +71,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
 
   /** Called by undici, perhaps several times before the request is sent. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // Given up while it waited in a dispatcher, which cannot be told.
+    // Abandoned while it waited in a dispatcher, which cannot be informed.
     if (this.#isOver) {
       this.parts.watcher?.ended();
       return controller.abort(unwanted());
@@ -75,7 +81,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     if (this.parts.signal.aborted) this.abort(this.parts.signal.reason as Error);
   }
 
-  /** Called by undici, for each head: interim ones (1xx) too, which are of no use here. */
+  /** Called by undici for each head, including interim ones (1xx), which are ignored. */
   onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
@@ -88,8 +94,8 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * Called by undici; also for what comes on a connection that a dispatcher made after nobody
-   * waited any more.
+   * Called by undici; also for data on a connection that a dispatcher made for an abandoned
+   * request.
    */
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#isOver) controller.abort(unwanted());
@@ -102,13 +108,13 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     else this.end(this.#head);
   }
 
-  /** Called by undici, and by whoever could not send the request at all. */
+  /** Called by undici, and when the request could not be sent at all. */
   onResponseError(_controller: unknown, error: unknown): void {
     this.release();
     this.fail(error);
   }
 
-  /** Gives the request up while it is not on a connection, so that nothing of it is sent. */
+  /** Abandons a request without a connection, so that nothing of it is sent. */
   giveUpConnecting(reason: Error): void {
     if (this.#controller !== undefined || this.#isOver) return;
     this.#isAbandoned = true;
@@ -116,30 +122,29 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     this.abort(reason);
   }
 
-  /** The answer begins with this head. */
+  /** Handles the head of the response. */
   protected begin(_head: ResponseHead, _controller: Dispatcher.DispatchController): void {}
 
-  /** The next bytes of its body have come. */
+  /** Handles the next bytes of the body. */
   protected abstract add(chunk: Buffer, controller: Dispatcher.DispatchController): void;
 
-  /** It is there as a whole. */
+  /** Handles the end of the response. */
   protected abstract end(head: ResponseHead): void;
 
-  /** There is to be no answer, or no more of it. */
+  /** Handles a failure before the end of the response. */
   protected fail(error: unknown): void {
     this.parts.reject(this.parts.toError(error));
   }
 
   /**
-   * Ends the request at once. A dispatcher that is between two connections, to try again, would not
-   * report that back.
+   * Ends the request at once. A dispatcher that is about to connect again would not report the end.
    */
   protected abort(reason: Error): void {
     this.#controller?.abort(reason);
     this.onResponseError(undefined, reason);
   }
 
-  /** The signal no longer concerns the request, and nobody waits for more of its answer. */
+  /** Detaches the signal; the rest of the response is no longer needed. */
   protected release(): void {
     const isLeft = this.#isAbandoned && !this.#isOver;
     this.#isOver = true;
@@ -152,7 +157,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   #abortLater(): void {
     const { signal, abortDelayMs } = this.parts;
     const reason = signal.reason as Error;
-    // undici cannot be told before it has a connection, which may take long; it is when it has.
+    // undici can only be informed once it has a connection, which may take long.
     if (this.#controller === undefined) return this.giveUpConnecting(reason);
     const delayMs = abortDelayMs?.() ?? 0;
     if (delayMs === 0) this.abort(reason);
@@ -164,39 +169,42 @@ function unwanted(): Error {
   return new Error('Nobody waits for this answer any more.');
 }
 
-/** Some dispatchers lose the head that follows an interim one. */
+/**
+ * Creates the error of a response without a head: some dispatchers lose the head that follows an
+ * interim one.
+ */
 function withoutHead(): Error {
   return Object.assign(new Error('The answer ended without a head.'), { code: 'NO_HEAD' });
 }
 
-/** A header may come several times. */
+/** Returns the first value of a header that may come several times. */
 function firstOf(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** The head of an answer, with its body still to be read. */
+/** The head of a response, with a body still to be read. */
 export interface StreamedResponse extends ResponseHead {
   /** The body. It has to be read to its end or discarded, else its connection stays in use. */
   readonly body: Readable;
-  /** Gives the body up, so that its connection is free again. */
+  /** Discards the body, so that its connection is free again. */
   discard(): void;
-  /** Reads the body as UTF-8 text of at most `maxBytes`; more is cut off. */
+  /** Reads the body as UTF-8 text of at most `maxBytes`, and discards the rest. */
   readText(maxBytes: number): Promise<string>;
-  /** Reads the first bytes of the body, at most so many, and gives up the rest. */
+  /** Reads the first bytes of the body, `maxBytes` at most, and discards the rest. */
   readBytes(maxBytes: number): Promise<Buffer>;
-  /** Turns what the body's stream threw into a typed error. */
+  /** Turns an error of the body's stream into a typed error. */
   toError(error: unknown): Error;
 }
 
 /**
- * Gives the head of an answer as soon as it is there, and its body as a stream that the connection
- * waits for.
+ * Resolves with the head of a response as soon as it arrives, and with its body as a stream with
+ * back-pressure.
  */
 export class StreamingHandler extends RequestHandler<StreamedResponse> {
   readonly #isHead: boolean;
   #body: ResponseBody | undefined;
 
-  /** Made for one request; the answer to a `HEAD` has no body. */
+  /** Creates the handler of one request; the response to a `HEAD` has no body. */
   constructor(parts: RequestHandlerParts<StreamedResponse>, isHead: boolean) {
     super(parts);
     this.#isHead = isHead;
@@ -205,14 +213,14 @@ export class StreamingHandler extends RequestHandler<StreamedResponse> {
   protected override begin(head: ResponseHead, controller: Dispatcher.DispatchController): void {
     const body = new ResponseBody(controller);
     this.#body = body;
-    // Whoever reads the body gets its errors; a body that is given up has nobody left to tell.
+    // The reader of the body gets its errors; a discarded body has no reader.
     body.on('error', () => {});
     body.once('close', () => this.release());
     const { toError, resolve } = this.parts;
     resolve({
       ...head,
       body,
-      // The answer to HEAD has no body to wait for, and its connection can be used again.
+      // The response to HEAD has no body to wait for, and its connection can be used again.
       discard: () => void (this.#isHead ? body.resume() : body.destroy()),
       readText: async maxBytes => (await readBytes(body, maxBytes, toError)).toString('utf8'),
       readBytes: maxBytes => readBytes(body, maxBytes, toError),
@@ -229,7 +237,7 @@ export class StreamingHandler extends RequestHandler<StreamedResponse> {
     this.#body?.complete();
   }
 
-  /** A body that has come whole has nothing left to abort, but is not to be read on either. */
+  /** Destroys the body even if it has arrived completely: it must not be read on after an abort. */
   protected override abort(reason: Error): void {
     if (this.#body === undefined) super.abort(reason);
     else this.#body.destroy(reason);
@@ -238,17 +246,17 @@ export class StreamingHandler extends RequestHandler<StreamedResponse> {
   protected override fail(error: unknown): void {
     const body = this.#body;
     if (body === undefined) return super.fail(error);
-    // Whoever has just been given the head is to have the chance to listen for errors first.
+    // The receiver of the head must be able to listen for errors first.
     queueMicrotask(() => body.destroy(error as Error));
   }
 }
 
 /**
- * The body of one answer: read as fast as its reader does, and given up with its connection when it
- * is destroyed before its end.
+ * The body of one response, with back-pressure. If it is destroyed before its end, the request is
+ * aborted.
  */
 class ResponseBody extends Readable {
-  /** Of the connection that gives it; a dispatcher may go on with another one. */
+  /** The controller of the current connection; a dispatcher may change the connection. */
   #controller: Dispatcher.DispatchController;
   #isWhole = false;
 
@@ -257,13 +265,13 @@ class ResponseBody extends Readable {
     this.#controller = controller;
   }
 
-  /** The next bytes have come. */
+  /** Adds the next bytes. */
   receive(chunk: Buffer, controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     if (!this.push(chunk)) controller.pause();
   }
 
-  /** All of it has come. */
+  /** Marks the end of the body. */
   complete(): void {
     this.#isWhole = true;
     this.push(null);
@@ -298,22 +306,25 @@ async function readBytes(
   return Buffer.concat(chunks).subarray(0, maxBytes);
 }
 
-/** A whole answer, of whose body the beginning was kept. */
+/** A whole response with the beginning of its body. */
 export interface BufferedResponse extends ResponseHead {
   /** The body as UTF-8 text. */
   readonly text: string;
 }
 
 /**
- * Collects the answer to one request without a stream in between, which for a short answer would
- * cost more than the answer.
+ * Collects the response to one request without a stream, which would cost more than a short
+ * response.
  */
 export class BufferingHandler extends RequestHandler<BufferedResponse> {
   readonly #maxBytes: number;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
 
-  /** Made for one request. Of the body, `maxBytes` are kept; the rest is not waited for. */
+  /**
+   * Creates the handler of one request. It keeps `maxBytes` of the body and does not wait for the
+   * rest.
+   */
   constructor(parts: RequestHandlerParts<BufferedResponse>, maxBytes: number) {
     super(parts);
     this.#maxBytes = maxBytes;

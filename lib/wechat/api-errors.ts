@@ -11,19 +11,19 @@ export const CUSTOM_TOKEN_ENDPOINT = 'auth.getToken';
 interface ApiErrorKind {
   /** The code of the error. */
   readonly code: WxCloudStorageErrorCode;
-  /** True when the same call may succeed later. @defaultValue false */
+  /**
+   * True when the same call may succeed later.
+   * @defaultValue false
+   */
   readonly retryable?: boolean;
-  /** The end of its message. */
+  /** The end of the error's message. */
   readonly advice: string;
 }
 
-/** The ways to authenticate, as the options name them. */
+/** The ways to authenticate, by their names in the options. */
 export type AuthType = ResolvedAuth['type'];
 
-/**
- * The numbers with which a token is refused: what is to be done depends on where the token comes
- * from.
- */
+/** The errcodes that refuse a token. The advice depends on the origin of the token. */
 const TOKEN_REJECTIONS: ReadonlySet<number | undefined> = new Set([40001, 40014, 42001]);
 
 const TOKEN_ADVICE: Readonly<Record<AuthType, string>> = {
@@ -46,7 +46,7 @@ const CONFIRMATION_ADVICE =
 
 /** The path is not on the list of the open API service. */
 const URL_REFUSED = 85107;
-/** As the open API service also says it, in an answer of another shape. */
+/** The same refusal in the other response format of the open API service. */
 const URL_REFUSED_TYPE = 'SafeLinkError';
 
 /** @see https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html */
@@ -91,7 +91,7 @@ const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
       advice: 'Too many calls a minute: wait one.',
     },
   ],
-  // Of the sidecar, or the platform behind it:
+  // Errcodes of the sidecar, or of the platform behind it:
   // https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
   [
     85105,
@@ -123,7 +123,7 @@ const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
   [-503003, { code: 'WX_CLOUD_FILE_NOT_FOUND', advice: 'Check the file ID.' }],
 ]);
 
-/** What means something else when the sidecar says it, as calls to it carry no token. */
+/** Errcodes with another meaning when they come from the sidecar, as calls to it carry no token. */
 const SIDECAR_KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
   [
     41001,
@@ -144,11 +144,11 @@ const SIDECAR_KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
 
 const TOKEN_CALLS: ReadonlySet<string> = new Set([CLASSIC_TOKEN_ENDPOINT, STABLE_TOKEN_ENDPOINT]);
 
-/** An answer that says what went wrong. */
+/** `errcode` and `errmsg` of a response that reports an error. */
 interface ApiFailure {
-  /** The number. */
+  /** WeChat's number of the error. */
   readonly errcode: number;
-  /** The text. */
+  /** WeChat's text. */
   readonly errmsg: string;
 }
 
@@ -160,10 +160,13 @@ function failed(advice: string, retryable = false): ApiErrorKind {
   return { code: 'WX_CLOUD_API_FAILED', retryable, advice };
 }
 
-/** The number and text of an answer that is an error, in either shape; undefined for any other. */
+/**
+ * Reads the `errcode` and text of a response that reports an error, in either format; undefined for
+ * any other response.
+ */
 export function readApiFailure(value: JsonObject | undefined): ApiFailure | undefined {
   const { errcode, error_code, error_type, errmsg, error_message } = value ?? {};
-  // Absent on token answers; some gateways send it as a text.
+  // Absent in token responses; some gateways send it as a string.
   const said = Number(errcode ?? error_code ?? 0);
   const number = error_type === URL_REFUSED_TYPE ? URL_REFUSED : said;
   if (number === 0 || Number.isNaN(number)) return undefined;
@@ -171,8 +174,8 @@ export function readApiFailure(value: JsonObject | undefined): ApiFailure | unde
 }
 
 /**
- * Turns an `errcode` into a typed error that says what to do. The call was authenticated by `auth`
- * and carried the literals in `secrets`, which are masked.
+ * Turns an `errcode` into a typed error that says what to do. `auth` is the way in which the call
+ * was authenticated; `secrets` are literals of the call, which are masked.
  */
 export function toApiError(
   endpoint: string,
@@ -189,15 +192,15 @@ export function toApiError(
     errcode,
     errmsg: text,
     endpoint,
-    // WeChat ends its texts with the ID to be quoted to its support.
+    // WeChat ends its texts with the ID to quote to its support.
     requestId: /rid:\s*([\w-]+)/.exec(text)?.[1],
     upstreamStatus: 200,
   });
 }
 
 /**
- * The meaning of the status of one file in a batch answer: transient, where the same number is so
- * for a whole call.
+ * Returns the meaning of the status of one file in a batch response. It is transient if the same
+ * number is transient for a whole call.
  */
 export function judgeItemStatus(status: number): Required<ApiErrorKind> {
   const kind = KINDS.get(status);
@@ -207,7 +210,7 @@ export function judgeItemStatus(status: number): Required<ApiErrorKind> {
 }
 
 function findKind(endpoint: string, errcode: number, auth: AuthType): ApiErrorKind {
-  // On the token calls 40001 speaks of the AppSecret, as no token was sent.
+  // On token calls 40001 concerns the AppSecret, as no token was sent.
   if (errcode === 40001 && TOKEN_CALLS.has(endpoint))
     return refusedCredential('Check the AppSecret.');
   if (TOKEN_REJECTIONS.has(errcode))
@@ -238,8 +241,8 @@ function isTokenCallError(error: unknown): boolean {
 }
 
 /**
- * What an HTTP status means that the sidecar of the open API service does not answer with itself;
- * undefined for one that says nothing of it.
+ * Explains an HTTP status that shows that the sidecar of the open API service is missing or refuses
+ * the path; undefined for any other status.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
  */
 export function sidecarError(endpoint: string, status: number): WxCloudStorageError | undefined {

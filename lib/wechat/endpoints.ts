@@ -1,44 +1,44 @@
 import { WxCloudStorageError } from '../errors/errors.js';
 import { type FileIdForm, isAddressOf, isSameFile, readFileIdForm } from '../file-id/file-id.js';
 
-/** A JSON object of which nothing is known yet. */
+/** A JSON object whose members are not checked yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /**
- * `GET` this for a classic token.
+ * Path of the classic token call (`GET`).
  * @see https://developers.weixin.qq.com/doc/service/guide/dev/api
  */
 export const CLASSIC_TOKEN_ENDPOINT = '/cgi-bin/token';
 
 /**
- * `POST` to this for a stable token.
+ * Path of the stable token call (`POST`).
  * @see https://developers.weixin.qq.com/doc/service/api/base/api_getstableaccesstoken
  */
 export const STABLE_TOKEN_ENDPOINT = '/cgi-bin/stable_token';
 
 /**
- * File APIs take at most this many files a call.
+ * The most files that the file APIs take in one call.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
  */
 export const BATCH_LIMIT = 50;
 
-/** The spellings of documents and SDKs. */
+/** Spellings in documents and SDKs. */
 const ID_NAMES = ['fileid', 'file_id', 'fileID', 'fileId'] as const;
 
 /**
- * `POST` to this to delete files.
+ * Path of the call that deletes files (`POST`).
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference-http-api/storage/batchDeleteFile.en.md
  */
 export const DELETE_FILES_ENDPOINT = '/tcb/batchdeletefile';
 
 /**
- * `POST` to this for temporary links.
+ * Path of the call for temporary links (`POST`).
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/download.html
  */
 export const DOWNLOAD_LINKS_ENDPOINT = '/tcb/batchdownloadfile';
 
 /**
- * `POST` to this for an upload link.
+ * Path of the call for an upload link (`POST`).
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
  */
 export const UPLOAD_LINK_ENDPOINT = '/tcb/uploadfile';
@@ -55,11 +55,14 @@ export interface ClassicTokenQuery {
 
 /** The JSON body of the stable token call. */
 export interface StableTokenRequest extends ClassicTokenQuery {
-  /** True voids the previous token at once; at most 20 times a day. @defaultValue false */
+  /**
+   * True invalidates the previous token at once; at most 20 times a day.
+   * @defaultValue false
+   */
   readonly force_refresh?: boolean;
 }
 
-/** What both token calls answer on success; neither carries `errcode` then. */
+/** A successful response of both token calls; without `errcode`. */
 export interface AccessTokenReply {
   /** Up to 512 characters. */
   readonly access_token: string;
@@ -67,16 +70,16 @@ export interface AccessTokenReply {
   readonly expires_in: number;
 }
 
-/** An access token and how long it lives from the moment of the answer. */
+/** An access token and its lifetime. */
 export interface AccessToken {
   /** The token; a secret. */
   readonly accessToken: string;
-  /** Its life in seconds, counted from the answer. */
+  /** Lifetime in seconds, counted from the response. */
   readonly expiresInSeconds: number;
 }
 
 /**
- * Reads the answer of either token call.
+ * Reads the response of either token call.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED`
  */
 export function decodeAccessToken(value: unknown, endpoint: string): AccessToken {
@@ -92,25 +95,26 @@ export function decodeAccessToken(value: unknown, endpoint: string): AccessToken
   return { accessToken: readText(reply, 'access_token', endpoint), expiresInSeconds };
 }
 
-/** The members that every item of a batch answer has. */
+/** Members that every item of a batch response has. */
 export interface BatchItemStatus {
-  /** 0 when this file's part went well; NaN when it is no number. */
+  /** 0 for a success; NaN when it is not a number. */
   readonly status: number;
   /** WeChat's text for this file, e.g. `STORAGE_FILE_NONEXIST`. */
   readonly errmsg: string;
 }
 
-/** An item of a batch answer and the raw object it came from. */
+/** An item of a batch response, with the raw object. */
 interface BatchItem extends BatchItemStatus {
-  /** The item as it came. */
+  /** The item as received. */
   readonly raw: JsonObject;
-  /** The file ID as the item spells it; undefined when it has none. */
+  /** The file ID in the item's spelling; undefined when it has none. */
   readonly fileId: string | undefined;
 }
 
 /**
- * Reads one item of a batch answer; undefined for what is not an item. A bare string is the ID of a
- * file that went well: the delete page's type column says so, though its sample shows objects.
+ * Reads one item of a batch response; undefined for anything that is not an item. A bare string is
+ * the ID of a successful file: the type column of the delete page says so, though its sample shows
+ * objects.
  */
 export function decodeBatchItem(value: unknown): BatchItem | undefined {
   if (typeof value === 'string') return { raw: {}, fileId: value, status: 0, errmsg: '' };
@@ -126,14 +130,14 @@ export function decodeBatchItem(value: unknown): BatchItem | undefined {
   };
 }
 
-/** Absent means 0; what is neither a number nor its text is NaN, and so no success. */
+/** An absent status means 0. Anything but a number or its text is NaN, which is not a success. */
 function readStatus(status: unknown): number {
   if (status === undefined) return 0;
   if (typeof status === 'string' && status.trim() !== '') return Number(status);
   return typeof status === 'number' ? status : NaN;
 }
 
-/** An item, and which file it says to be about. */
+/** An item with the file it claims to be about. */
 interface Candidate {
   readonly item: BatchItem;
   readonly form: FileIdForm | undefined;
@@ -141,11 +145,11 @@ interface Candidate {
 }
 
 /**
- * Finds the item of each file, in the order of the files; undefined for a file of which no item can
- * be told to be. An ID decides, in whatever form it comes back: no two files of a call have the
- * same normal form. An item without one counts for the file at its position, if there are as many
- * items as files: one with a link when the link is that file's, another one when nothing in the
- * list stands elsewhere.
+ * Finds the item of each file, in the order of the files; undefined for a file without a
+ * recognisable item. An ID decides, in any spelling: no two files of a call have the same normal
+ * form. An item without an ID counts for the file at its position, if there are as many items as
+ * files: an item with a link when the link belongs to that file, any other item when no item of the
+ * list is out of order.
  */
 function matchBatchItems(
   list: readonly unknown[],
@@ -179,7 +183,7 @@ function toCandidate(
 }
 
 /**
- * True when an item is that of a file, by its ID or else its link; undefined when it has neither.
+ * True when an item belongs to a file, by its ID or else its link; undefined when it has neither.
  */
 function standsFor(one: Candidate | undefined, asked: FileIdForm | undefined): boolean | undefined {
   if (one === undefined || asked === undefined) return undefined;
@@ -188,8 +192,8 @@ function standsFor(one: Candidate | undefined, asked: FileIdForm | undefined): b
 }
 
 /**
- * True when an item says that there is no such file (or one whose `x-cos-meta-fileid` is dead,
- * which WeChat reports alike).
+ * True when an item says that the file does not exist. WeChat reports a file with a dead
+ * `x-cos-meta-fileid` in the same way.
  */
 export function saysFileIsMissing(item: BatchItemStatus): boolean {
   return item.status === -503003 || /STORAGE_FILE_NONEXIST/.test(item.errmsg);
@@ -203,13 +207,13 @@ export interface DeleteFilesRequest {
   readonly fileid_list: readonly string[];
 }
 
-/** What the delete call answers. */
+/** The response of the delete call. */
 export interface DeleteFilesReply {
-  /** One item a file, in the order of the request. */
+  /** One item per file, in the order of the request. */
   readonly delete_list: readonly {
     /** The file ID. */
     readonly fileid: string;
-    /** 0 when the file is gone. */
+    /** 0 when the file has been deleted. */
     readonly status: number;
     /** `ok`, or the reason. */
     readonly errmsg: string;
@@ -217,8 +221,8 @@ export interface DeleteFilesReply {
 }
 
 /**
- * Reads the answer for the given file IDs, in their order; undefined for a file of which the answer
- * says nothing that can be told to be about it.
+ * Reads the response for the given file IDs, in their order; undefined for a file without a
+ * recognisable item.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when there is no list
  */
 export function decodeDeleteFiles(
@@ -240,35 +244,35 @@ export interface DownloadLinksRequest {
   readonly file_list: readonly {
     /** The file ID. */
     readonly fileid: string;
-    /** The link's life in seconds. */
+    /** Lifetime of the link in seconds. */
     readonly max_age: number;
   }[];
 }
 
-/** What the download links call answers. */
+/** The response of the download links call. */
 export interface DownloadLinksReply {
-  /** One item a file, in the order of the request. */
+  /** One item per file, in the order of the request. */
   readonly file_list: readonly {
     /** The file ID. */
     readonly fileid: string;
     /** The link; empty when `status` is not 0. */
     readonly download_url: string;
-    /** 0 when all went well, 1 for a missing file. */
+    /** 0 for a success, 1 for a missing file. */
     readonly status: number;
     /** `ok`, or e.g. `STORAGE_FILE_NONEXIST`. */
     readonly errmsg: string;
   }[];
 }
 
-/** One file's part of the answer. */
+/** The result for one file. */
 export interface DownloadLinkItem extends BatchItemStatus {
-  /** The link; empty when there is none, or it is no http(s) address. */
+  /** The link; empty when it is missing or not an http(s) address. */
   readonly url: string;
 }
 
 /**
- * Reads the answer for the given file IDs, in their order; undefined for a file of which the answer
- * says nothing that can be told to be about it.
+ * Reads the response for the given file IDs, in their order; undefined for a file without a
+ * recognisable item.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when there is no list
  */
 export function decodeDownloadLinks(
@@ -296,13 +300,13 @@ export interface UploadLinkRequest {
   readonly path: string;
 }
 
-/** What the upload link call answers. */
+/** The response of the upload link call. */
 export interface UploadLinkReply {
-  /** Where to `POST` the form: a path-style COS address. */
+  /** Target of the form's `POST`: a path-style COS address. */
   readonly url: string;
   /** Form field `x-cos-security-token`. */
   readonly token: string;
-  /** Form field `Signature`; holds its window as `q-sign-time`. */
+  /** Form field `Signature`; contains its validity period as `q-sign-time`. */
   readonly authorization: string;
   /** The file ID that the object will have. */
   readonly file_id: string;
@@ -311,12 +315,13 @@ export interface UploadLinkReply {
 }
 
 /**
- * Everything that one form upload to COS needs. Valid for one path and, as publishOutcome, 900 seconds.
+ * Everything that one form upload to COS needs. Valid for one path and, as observed, for 900
+ * seconds.
  */
 export interface UploadLink {
-  /** Where to `POST` the form, as WeChat says it. */
+  /** Target of the form's `POST`, as received. */
   readonly url: string;
-  /** The same, taken apart. */
+  /** The same address, parsed. */
   readonly address: URL;
   /** Sent as `Signature`; a secret. */
   readonly signature: string;
@@ -329,7 +334,7 @@ export interface UploadLink {
 }
 
 /**
- * Reads the answer of the upload link call.
+ * Reads the response of the upload link call.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED`
  */
 export function decodeUploadLink(value: unknown): UploadLink {
@@ -346,7 +351,7 @@ export function decodeUploadLink(value: unknown): UploadLink {
   };
 }
 
-/** The links of a bucket have one address. */
+/** The last parsed address: all links of a bucket have the same one. */
 let lastAddress: { readonly text: string; readonly address: URL } | undefined;
 
 function readAddress(text: string): URL {
@@ -355,15 +360,15 @@ function readAddress(text: string): URL {
 }
 
 function parseAddress(text: string): URL {
-  // The text itself is given to clients, who may not read a sloppy one as `URL` does.
+  // Clients receive the text itself, and may not read a sloppy address as `URL` does.
   const address = /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text) : undefined;
   if (address !== undefined) return address;
   throw malformed(UPLOAD_LINK_ENDPOINT, 'url is not an http(s) address');
 }
 
 /**
- * The error for an answer that is not what the documents say; names the endpoint and the part at
- * fault.
+ * Creates the error for a response that differs from the documents; names the endpoint and the
+ * faulty part.
  */
 export function malformed(endpoint: string, what: string): WxCloudStorageError {
   return new WxCloudStorageError({
@@ -376,7 +381,7 @@ export function malformed(endpoint: string, what: string): WxCloudStorageError {
 
 /**
  * Reads a JSON object.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` for anything else
  */
 function readObject(value: unknown, endpoint: string, name = 'body'): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -386,8 +391,8 @@ function readObject(value: unknown, endpoint: string, name = 'body'): JsonObject
 }
 
 /**
- * Reads a string that is not empty.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else
+ * Reads a non-empty string.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` for anything else
  */
 function readText(from: JsonObject, name: string, endpoint: string): string {
   const value = from[name];
@@ -397,7 +402,7 @@ function readText(from: JsonObject, name: string, endpoint: string): string {
 
 /**
  * Reads a list.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when it is anything else
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` for anything else
  */
 function readList(from: JsonObject, name: string, endpoint: string): readonly unknown[] {
   const value = from[name];

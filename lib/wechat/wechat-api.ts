@@ -17,41 +17,41 @@ import {
 } from './api-errors.js';
 import type { AccessToken, JsonObject } from './endpoints.js';
 
-/** More than any documented answer: 50 links of 1 KiB each, twenty times over. */
+/** Size limit of a response: twenty times the largest documented one (50 links of 1 KiB each). */
 const MAX_RESPONSE_BYTES = 1_048_576;
-/** How much of an answer that is not understood goes into an error's message. */
+/** The longest part of an unexpected response that an error's message quotes. */
 const MAX_QUOTED_CHARACTERS = 200;
 
-/** A token that was fetched. */
+/** A fetched token. */
 export interface FetchedToken extends AccessToken {
   /**
-   * The moment before which its life cannot have begun, by the clock of the cache.
-   * @defaultValue when it came
+   * Time on the clock of the cache before which the lifetime cannot have begun.
+   * @defaultValue the time of its arrival
    */
   readonly sinceMs?: number;
 }
 
-/** Where the tokens of one instance come from, for any number of callers. */
+/** Source of the tokens of one instance, for any number of callers. */
 export interface TokenSource {
-  /** A token that is good now. The signal ends this caller's waiting only. */
+  /** Returns a valid token. The signal only ends the wait of this caller. */
   get(signal?: AbortSignal): Promise<string>;
-  /** Takes note that WeChat let a token through. */
+  /** Records that WeChat has accepted a token. */
   confirm(): void;
-  /** Drops a token that WeChat refused, unless a newer one has taken its place. */
+  /** Drops a token that WeChat has refused, unless a newer one has replaced it. */
   invalidate(rejected: string): void;
-  /** The instance has ended: what it shares with others is left to them. */
+  /** Closes the instance; shared tokens stay with the other instances. */
   close?(): void;
 }
 
-/** What lets the calls of one instance through. */
+/** Authenticates the API calls of an instance. */
 export interface Credential {
-  /** The tokens; undefined where the surroundings add one by themselves. */
+  /** The tokens; undefined where the environment adds one. */
   readonly tokens: TokenSource | undefined;
-  /** The query members that go with a call. */
+  /** Returns the query members that authenticate a call. */
   readonly toQuery: (token: string) => Readonly<Record<string, string>>;
 }
 
-/** Calls carry a token in the query. */
+/** Creates a credential that sends a token in the query. */
 export function tokenCredential(
   tokens: TokenSource,
   parameter: 'access_token' | 'cloudbase_access_token' = 'access_token',
@@ -60,8 +60,8 @@ export function tokenCredential(
 }
 
 /**
- * Calls carry no token: the sidecar of the open API service adds it. `fromAppid` names the AppID
- * that calls, where several share one environment.
+ * Creates a credential without a token: the sidecar of the open API service adds it. `fromAppid` is
+ * the calling AppID, where several share one environment.
  * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html
  */
 export function openApiCredential(fromAppid: string | undefined): Credential {
@@ -75,7 +75,7 @@ export class AuthorizedApi {
   readonly #api: JsonApi;
   readonly #credential: Credential;
 
-  /** Puts the credential into every call of `api`. */
+  /** Adds the credential to every call of `api`. */
   constructor(api: JsonApi, credential: Credential) {
     this.#api = api;
     this.#credential = credential;
@@ -83,9 +83,9 @@ export class AuthorizedApi {
 
   /**
    * Makes one call. A refused token is renewed once, together with all callers that hold it, and
-   * the call repeated.
-   * @throws {@link WxCloudStorageError} as {@link JsonApi.call} does; `WX_CLOUD_TOKEN_REJECTED`
-   * when the renewed token is refused too
+   * the call is repeated.
+   * @throws {@link WxCloudStorageError} like {@link JsonApi.call}; `WX_CLOUD_TOKEN_REJECTED` when
+   * the renewed token is refused too
    */
   async post(endpoint: string, body: unknown, signal: AbortSignal): Promise<unknown> {
     const { tokens } = this.#credential;
@@ -114,13 +114,13 @@ export class AuthorizedApi {
 export interface JsonCall {
   /** The path, e.g. `/tcb/uploadfile`. */
   readonly endpoint: string;
-  /** The method; a body is sent with `POST` only. */
+  /** The method; only `POST` sends a body. */
   readonly method: 'GET' | 'POST';
   /** The query; its values are treated as secrets. */
   readonly query: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly body?: unknown;
-  /** Further literals that must not be shown. */
+  /** Further literals to mask in errors. */
   readonly secrets?: readonly string[];
   /** Ends the call. */
   readonly signal: AbortSignal;
@@ -133,8 +133,8 @@ export class JsonApi {
   readonly #auth: AuthType;
 
   /**
-   * Makes no call yet. `baseUrl` has no trailing slash. `auth` decides the advice in errors: the
-   * way in which the calls are authenticated.
+   * Creates a client that has made no call yet. `baseUrl` has no trailing slash. `auth` is the way
+   * in which calls are authenticated, and decides the advice in errors.
    */
   constructor(transport: HttpTransport, baseUrl: string, auth: AuthType = 'stable-token') {
     this.#transport = transport;
@@ -143,10 +143,10 @@ export class JsonApi {
   }
 
   /**
-   * Makes one call and resolves with the parsed answer, whose `errcode` is absent or 0. WeChat
+   * Makes one call and resolves with the parsed response, whose `errcode` is absent or 0. WeChat
    * reports errors with HTTP 200 and an `errcode`; each becomes a typed error.
    * @throws {@link WxCloudStorageError} by `errcode`; `WX_CLOUD_API_FAILED` for another HTTP
-   * status; `WX_CLOUD_RESPONSE_MALFORMED` for an answer that is no JSON object
+   * status; `WX_CLOUD_RESPONSE_MALFORMED` for a response that is not a JSON object
    */
   async call(call: JsonCall): Promise<unknown> {
     const secrets = [...Object.values(call.query), ...(call.secrets ?? [])];
@@ -188,7 +188,7 @@ function parseObject(text: string): JsonObject | undefined {
       ? (value as JsonObject)
       : undefined;
   } catch {
-    // Not JSON: the caller reports it with the text's beginning.
+    // Not JSON: the caller quotes the beginning of the text.
     return undefined;
   }
 }
@@ -228,8 +228,8 @@ function notJson(
 }
 
 /**
- * Pages and plain texts of gateways tell what went wrong; anything like JSON may hold a token, so
- * it is only named.
+ * Quotes pages and plain texts of gateways, which explain the failure. Anything like JSON may hold
+ * a token, so only its length is shown.
  */
 function quote(text: string, secrets: readonly string[]): string {
   const trimmed = text.trim();

@@ -5,70 +5,64 @@ import type { FetchedToken, TokenSource } from '../wechat-api.js';
 import { FailureBackoff } from './failure-backoff.js';
 import type { TokensToReplace } from './token-fetcher.js';
 
-/**
- * New tokens that are refused one after the other are spaced out: 1 second, then 2, 4 and so on up
- * to 60.
- */
+/** Waits between new tokens that are all refused: 1 second, then 2, 4 and so on up to 60. */
 const REFUSAL_PACING = { free: 3, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 
 /**
- * A token is renewed this long before its end: for as long WeChat serves the old one beside the
- * new.
+ * Time before its expiry at which a token is renewed. WeChat accepts the old token beside the new
+ * one for this long.
  */
 const RENEWAL_MARGIN_MS = 300_000;
 /**
- * Replicas that started together do not renew together: each is late by a random part of this share
- * of the margin.
+ * Random share of the margin by which a renewal is delayed, so that replicas that started together
+ * do not renew together.
  */
 const RENEWAL_JITTER = 0.2;
-/**
- * How long a failed renewal keeps the next one waiting, so that an outage does not eat the day's
- * quota.
- */
+/** Pause after a failed renewal, so that an outage does not use up the day's quota. */
 const RENEWAL_PAUSE_MS = 30_000;
-/** A token that is refused at this age or younger was of no use. */
+/** A token refused at this age or younger counts as useless. */
 const YOUNG_MS = 600_000;
 
-/** Failed fetches are spaced out: 1 second, then 2, 4 and so on up to 60. */
+/** Waits between failed fetches: 1 second, then 2, 4 and so on up to 60. */
 const FAILURE_PACING = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 
-/** A wait of this length is worth it; a longer one only piles up requests. */
+/** The longest wait for a fetch; longer waits would only pile up requests. */
 const PATIENCE_MS = 4_000;
 
-/** A token, and the times at which it is to be renewed and ends. */
+/** A token with the times of its renewal and expiry. */
 interface HeldToken {
   /** The token; a secret. */
   readonly accessToken: string;
-  /** The start of its life. */
+  /** Start of its lifetime. */
   readonly fetchedAtMs: number;
-  /** The time from which it is renewed in the background. */
+  /** Earliest time of its renewal in the background. */
   readonly renewAtMs: number;
-  /** The end of its life. */
+  /** End of its lifetime. */
   readonly expiresAtMs: number;
 }
 
-/** A fetch that is under way. */
+/** A fetch in progress. */
 interface RunningFetch {
-  /** The cache that fetches, with the means of its instance. */
+  /** The cache that fetches, with the settings of its instance. */
   readonly by: object;
-  /** Gives the token. */
+  /** Resolves with the token. */
   readonly token: Promise<string>;
 }
 
-/** The token that all instances of one AppID, type and secret in this process hold together. */
+/** The token that all instances of one AppID, type and secret share in this process. */
 class TokenCell {
-  /** The token that serves now. */
+  /** The token in use. */
   held: HeldToken | undefined;
   /** The token that WeChat refused last. */
   rejected: string | undefined;
-  /** The fetch that all wait for. */
+  /** The fetch that all callers wait for. */
   fetching: RunningFetch | undefined;
-  /** Before this time no renewal is tried. */
+  /** Earliest time of the next renewal. */
   nextRenewalAtMs = -Infinity;
-  /** Spaces out the fetches while every new token is refused. */
+  /** Spaces out fetches while every new token is refused. */
   readonly refusals: FailureBackoff;
 
-  /** Holds nothing yet. */
+  /** Creates an empty cell. */
   constructor(nowMs: () => number) {
     this.refusals = new FailureBackoff(nowMs, REFUSAL_PACING);
   }
@@ -76,28 +70,28 @@ class TokenCell {
 
 interface SharedCell {
   readonly cell: WeakRef<TokenCell>;
-  /** Instances that are not closed. */
+  /** Number of instances that are not closed. */
   members: number;
 }
 
-/** By owner. Weak, as instances that are never closed are not to be kept by what they share. */
+/**
+ * Cells by owner. The references are weak, so that an instance that is never closed can be
+ * collected.
+ */
 const cells = new Map<string, SharedCell>();
 const collected = new FinalizationRegistry<string>(owner => {
   if (cells.get(owner)?.cell.deref() === undefined) cells.delete(owner);
 });
 
-/** A place in a shared cell. */
+/** Membership in a shared cell. */
 export interface CellMembership {
-  /** The cell; the same one for all that share it now. */
+  /** The cell; all current members share it. */
   readonly cell: TokenCell;
-  /** Gives the place up; with the last one the cell is forgotten. */
+  /** Leaves the cell; after the last member has left, the cell is forgotten. */
   leave(): void;
 }
 
-/**
- * Takes a place in the cell of an owner, which is made when there is none. All of an owner's
- * members use one clock.
- */
+/** Joins the cell of an owner, and creates it if necessary. All members of a cell use one clock. */
 export function joinCell(owner: string, nowMs: () => number): CellMembership {
   const known = cells.get(owner);
   const cell = known?.cell.deref() ?? new TokenCell(nowMs);
@@ -120,30 +114,43 @@ export function joinCell(owner: string, nowMs: () => number): CellMembership {
   };
 }
 
-/** What an {@link AccessTokenCache} works with. */
+/** Dependencies and settings of an {@link AccessTokenCache}. */
 interface AccessTokenCacheParts {
-  /** Asks for a token in place of the unwanted ones; it has to end by itself. */
+  /** Fetches a token to replace the unwanted ones; must settle by itself. */
   readonly fetchToken: (unwanted: TokensToReplace) => Promise<FetchedToken>;
-  /** Milliseconds on a clock that is never set. @defaultValue `elapsedMs` */
+  /**
+   * Monotonic clock in milliseconds.
+   * @defaultValue `elapsedMs`
+   */
   readonly nowMs?: () => number;
-  /** From 0 to below 1, for the jitter. @defaultValue Math.random */
+  /**
+   * Random source for the jitter, from 0 to below 1.
+   * @defaultValue Math.random
+   */
   readonly random?: () => number;
-  /** Told when a renewal failed, which no caller notices. @defaultValue nobody is told */
+  /**
+   * Called when a renewal has failed, which no caller notices.
+   * @defaultValue none
+   */
   readonly onRenewalFailed?: (error: unknown) => void;
   /**
-   * The place in a cell that holds the token together with other instances.
+   * Membership in a cell that other instances share.
    * @defaultValue a cell of its own
    */
   readonly membership?: CellMembership;
-  /** How long a caller waits until a fetch may start, in milliseconds. @defaultValue 4000 */
+  /**
+   * The longest time in milliseconds that a caller waits for the start of a fetch.
+   * @defaultValue 4000
+   */
   readonly patienceMs?: number;
 }
 
 /**
- * Holds one access token for any number of callers, of one instance or several. They share one
- * fetch; the token is renewed in the background 5 to 4 minutes before its end (half-way when it
- * lives less than 10 minutes), and serves until its end while that takes or fails. A fetch that
- * failed is not remembered; after several in a row, further ones wait: see {@link FailureBackoff}.
+ * Holds one access token for any number of callers of one or several instances. Callers share one
+ * fetch. The token is renewed in the background 5 to 4 minutes before it expires (half-way when it
+ * lives less than 10 minutes), and stays in use until then while the renewal takes or fails. A
+ * failed fetch is not remembered; after several failures in a row, further fetches wait: see
+ * {@link FailureBackoff}.
  */
 export class AccessTokenCache implements TokenSource {
   readonly #fetchToken: AccessTokenCacheParts['fetchToken'];
@@ -156,7 +163,7 @@ export class AccessTokenCache implements TokenSource {
   readonly #leaveCell: (() => void) | undefined;
   #lastFailure: unknown;
 
-  /** Fetches nothing yet. */
+  /** Creates a cache that has fetched nothing yet. */
   constructor(parts: AccessTokenCacheParts) {
     const { fetchToken, nowMs, random, patienceMs, onRenewalFailed, membership } = parts;
     this.#onRenewalFailed = onRenewalFailed;
@@ -170,9 +177,9 @@ export class AccessTokenCache implements TokenSource {
   }
 
   /**
-   * A token that is good now. While a good one is held, its renewal does not keep anybody waiting.
-   * The signal ends this caller's waiting only.
-   * @throws {@link WxCloudStorageError} as the fetch does; `WX_CLOUD_TOKEN_REJECTED` when every new
+   * Returns a valid token. The renewal of a token that is still valid does not delay the caller.
+   * The signal only ends the wait of this caller.
+   * @throws {@link WxCloudStorageError} from the fetch; `WX_CLOUD_TOKEN_REJECTED` when every new
    * token is refused
    */
   async get(signal?: AbortSignal): Promise<string> {
@@ -184,12 +191,12 @@ export class AccessTokenCache implements TokenSource {
     return held.accessToken;
   }
 
-  /** Takes note that WeChat let a token through. */
+  /** Records that WeChat has accepted a token. */
   confirm(): void {
     this.#cell.refusals.succeeded();
   }
 
-  /** Drops a token that WeChat refused, unless a newer one has taken its place. */
+  /** Drops a token that WeChat has refused, unless a newer one has replaced it. */
   invalidate(rejected: string): void {
     const { held, refusals } = this.#cell;
     if (held?.accessToken !== rejected) return;
@@ -199,12 +206,12 @@ export class AccessTokenCache implements TokenSource {
     else refusals.succeeded();
   }
 
-  /** Gives up the place among the instances that hold the token together. */
+  /** Leaves the instances that share the token. */
   close(): void {
     this.#leaveCell?.();
   }
 
-  /** A fetch that may start soon is waited for; one that may not fails the call at once. */
+  /** Waits for a fetch that may start soon; fails at once when it may not. */
   async #getNew(signal?: AbortSignal): Promise<string> {
     const running = this.#cell.fetching;
     if (running !== undefined && running.by !== this) return this.#getFromOther(running, signal);
@@ -220,8 +227,8 @@ export class AccessTokenCache implements TokenSource {
   }
 
   /**
-   * Another instance fetches with its own means, which may fail, or end with it, where these do
-   * not. What WeChat itself refuses it would refuse again.
+   * Waits for the fetch of another instance, which may fail or end with that instance; then this
+   * instance fetches itself. Refusals by WeChat itself would be repeated, so they are final.
    */
   async #getFromOther({ token }: RunningFetch, signal?: AbortSignal): Promise<string> {
     try {
@@ -237,7 +244,8 @@ export class AccessTokenCache implements TokenSource {
   }
 
   /**
-   * In the background; after a failure the old token serves, and the next renewal waits a little.
+   * Renews in the background. After a failure the old token stays in use, and the next renewal
+   * waits.
    */
   #renew(): void {
     if (this.#cell.fetching !== undefined) return;
@@ -283,7 +291,8 @@ export class AccessTokenCache implements TokenSource {
 }
 
 /**
- * What failed last is still known to fail; its code and numbers are what the caller has to act on.
+ * Creates an error for a fetch that is delayed after failures, with the code and numbers of the
+ * last failure.
  */
 function stillFailing(last: unknown, waitMs: number): unknown {
   if (!(last instanceof WxCloudStorageError)) return last;

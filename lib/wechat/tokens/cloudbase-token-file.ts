@@ -4,11 +4,11 @@ import { elapsedMs, untilAborted } from '../../operations/deadline.js';
 import type { TokenSource } from '../wechat-api.js';
 
 /**
- * The platform writes a new token this often.
+ * Interval at which the platform writes a new token.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
  */
 const REREAD_AFTER_MS = 600_000;
-/** Each of its tokens is good for this long. */
+/** Lifetime of each token of the platform. */
 const LIFE_MS = 1_800_000;
 /** Named in errors in place of a remote operation. */
 const TOKEN_FILE_ENDPOINT = 'auth.file';
@@ -16,14 +16,14 @@ const TOKEN_FILE_ENDPOINT = 'auth.file';
 interface ReadToken {
   readonly accessToken: string;
   readonly readAtMs: number;
-  /** What tells one state of the file from another. */
+  /** Identifies one version of the file. */
   readonly state: string;
 }
 
 /**
- * The token that the platform mounts into a container. The file is looked at for every call and
- * read again when it has changed, after a refusal, and at least every 10 minutes; while it cannot
- * be read, the token read last serves, for 30 minutes at most.
+ * The token that the platform mounts into a container. Every call checks the file and reads it
+ * again after a change, after a refusal, and at least every 10 minutes. While the file cannot be
+ * read, the last token stays in use, for 30 minutes at most.
  */
 export class CloudbaseTokenFile implements TokenSource {
   readonly #file: string;
@@ -31,14 +31,17 @@ export class CloudbaseTokenFile implements TokenSource {
   #held: ReadToken | undefined;
   #reading: Promise<string> | undefined;
 
-  /** Reads nothing yet. `file` is where the platform mounts the token; `nowMs` is never set. */
+  /**
+   * Creates a reader that has read nothing yet. `file` is where the platform mounts the token;
+   * `nowMs` is a monotonic clock.
+   */
   constructor(file: string, nowMs = elapsedMs) {
     this.#file = file;
     this.#nowMs = nowMs;
   }
 
   /**
-   * The token that the file holds now.
+   * Returns the token that the file holds now.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_UNAVAILABLE`
    */
   async get(signal?: AbortSignal): Promise<string> {
@@ -49,10 +52,10 @@ export class CloudbaseTokenFile implements TokenSource {
     return untilAborted(this.#reading, signal);
   }
 
-  /** Has nothing to note. */
+  /** Does nothing. */
   confirm(): void {}
 
-  /** Has the file read again. */
+  /** Makes the next call read the file again. */
   invalidate(rejected: string): void {
     if (this.#held?.accessToken === rejected) this.#held = undefined;
   }

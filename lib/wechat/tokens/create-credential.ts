@@ -23,7 +23,7 @@ import { getCustomToken, TokenFetcher, type TokensToReplace } from './token-fetc
 type Fetch = (unwanted: TokensToReplace, signal: AbortSignal) => Promise<FetchedToken>;
 type CredentialLogger = Pick<StorageLogger, 'warn' | 'debug'>;
 
-/** Makes the credential that `auth` describes; fetches and reads nothing yet. */
+/** Creates the credential that `auth` describes, without a fetch or a read. */
 export function createCredential(
   api: JsonApi,
   options: ResolvedOptions,
@@ -40,7 +40,7 @@ export function createCredential(
         createCache((_, signal) => getCustomToken(auth, signal), options, logger),
       );
     default: {
-      // Tokens of another address of the API, as the emulator's, are other tokens.
+      // Tokens of another API address, such as the emulator's, are different tokens.
       const membership = joinCell(`${apiBaseUrl} ${tokenOwner(auth)}`, elapsedMs);
       const fetchToken = createFetch(api, auth, logger);
       return tokenCredential(createCache(fetchToken, options, logger, membership));
@@ -72,7 +72,9 @@ function describe(error: unknown): string {
   return error instanceof WxCloudStorageError ? error.message : 'See that auth works.';
 }
 
-/** With a store, one of the processes that share it fetches for all. */
+/**
+ * Creates the fetch of a token. With a store, one of the processes that share it fetches for all.
+ */
 function createFetch(api: JsonApi, auth: ResolvedTokenCallAuth, logger: CredentialLogger): Fetch {
   const nowMs = elapsedMs;
   const fetcher = new TokenFetcher(api, auth, nowMs);
@@ -85,7 +87,10 @@ function createFetch(api: JsonApi, auth: ResolvedTokenCallAuth, logger: Credenti
   return (unwanted, signal) => shared.fetch(unwanted, signal);
 }
 
-/** Has a clock of its own: callers share a fetch, so no single one may end it. */
+/**
+ * Runs the attempts with a deadline of their own: callers share a fetch, so no single caller may
+ * end it.
+ */
 async function withTries(
   { env, auth, retry: policy, timeouts }: ResolvedOptions,
   work: (signal: AbortSignal) => Promise<FetchedToken>,

@@ -1,16 +1,16 @@
-/** How failures are spaced out. */
+/** Waits after failures. */
 interface FetchPacing {
-  /** How many in a row are followed by no wait. */
+  /** Number of failures in a row without a wait. */
   readonly free: number;
-  /** The wait after the next one, in milliseconds; each further wait is twice as long. */
+  /** Wait after the next failure, in milliseconds; each further wait is twice as long. */
   readonly firstWaitMs: number;
   /** The longest wait in milliseconds. */
   readonly longestWaitMs: number;
 }
 
 /**
- * Spaces out the fetches of a token that keeps failing, so that an outage, or a refusal that lasts,
- * costs a bounded part of the day's quota however many requests arrive.
+ * Spaces out failing fetches of a token, so that an outage or a lasting refusal uses a bounded part
+ * of the day's quota for any number of requests.
  */
 export class FailureBackoff {
   readonly #nowMs: () => number;
@@ -18,18 +18,18 @@ export class FailureBackoff {
   #failures = 0;
   #nextAtMs = -Infinity;
 
-  /** `nowMs` is a clock that is never set. */
+  /** Creates a backoff without failures. `nowMs` is a monotonic clock. */
   constructor(nowMs: () => number, pacing: FetchPacing) {
     this.#nowMs = nowMs;
     this.#pacing = pacing;
   }
 
-  /** How long the next fetch has to wait, in milliseconds; 0 when it may be made now. */
+  /** Time until the next fetch is allowed, in milliseconds; 0 when it is allowed now. */
   get waitMs(): number {
     return Math.max(0, this.#nextAtMs - this.#nowMs());
   }
 
-  /** A fetch failed, or what it brought was of no use. */
+  /** Records a fetch that failed or returned a useless token. */
   failed(): void {
     const { free, firstWaitMs, longestWaitMs } = this.#pacing;
     this.#failures += 1;
@@ -38,7 +38,7 @@ export class FailureBackoff {
     this.#nextAtMs = this.#nowMs() + Math.min(longestWaitMs, firstWaitMs * 2 ** doublings);
   }
 
-  /** All is well again. */
+  /** Records a success. */
   succeeded(): void {
     this.#failures = 0;
     this.#nextAtMs = -Infinity;

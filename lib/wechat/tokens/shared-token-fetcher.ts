@@ -12,32 +12,32 @@ import { FailureBackoff } from './failure-backoff.js';
 import type { TokensToReplace } from './token-fetcher.js';
 
 const SECRET_MARK_LABEL = 'nestjs-wx-cloud-storage secret mark, 1';
-/** Enough to tell secrets apart, and too little to find one by. */
+/** Enough to distinguish secrets, and too little to find one. */
 const SECRET_MARK_CHARACTERS = 22;
 
-/** A store that takes longer is done without. */
+/** Time limit for one call of the store. */
 const STORE_MS = 1_000;
-/** How long a store that failed is left alone. */
+/** Pause before a failed store is used again. */
 const STORE_PAUSE_MS = 5_000;
 /**
- * How long a process may hold the lock: longer than a token call takes, and how long one that died
- * blocks the others.
+ * Lifetime of the lock: longer than a token call, and the time for which a dead process blocks the
+ * others.
  */
 const LOCK_MS = 15_000;
-/** How often it is looked whether the process that holds the lock is done. */
+/** Interval at which waiting processes look for the new token. */
 const POLL_MS = 100;
-/** A token with less life left is not worth taking over. */
+/** Tokens with a shorter remaining lifetime are not taken over. */
 const LEAST_LIFE_MS = 10_000;
 /**
- * While the store is out, processes void each other's classic tokens; these waits keep that from
- * eating the quota.
+ * Waits between fetches without the store: processes invalidate each other's classic tokens then,
+ * which would use up the quota.
  */
 const ALONE = { free: 3, firstWaitMs: 30_000, longestWaitMs: 300_000 };
 
 /**
- * The name under which a token is kept and shared: tokens belong to the AppID, whatever the
- * environment. It ends with a mark of the AppSecret, so that a wrong secret does not get the token
- * of the right one. The mark is an HMAC with the secret as its key.
+ * Returns the key under which a token is kept and shared: tokens belong to the AppID, in any
+ * environment. The key ends with a mark of the AppSecret, so that a wrong secret does not get the
+ * token of the right one. The mark is an HMAC with the secret as its key.
  */
 export function tokenOwner({ appid, type, secret }: ResolvedTokenCallAuth): string {
   const mark = createHmac('sha256', secret.reveal())
@@ -47,37 +47,37 @@ export function tokenOwner({ appid, type, secret }: ResolvedTokenCallAuth): stri
   return `${appid}:${type}:${mark}`;
 }
 
-/** What a {@link SharedTokenFetcher} works with. */
+/** Dependencies of a {@link SharedTokenFetcher}. */
 interface SharedTokenFetcherParts {
-  /** Where the token is shared. */
+  /** The store that the processes share. */
   readonly store: AccessTokenStore;
-  /** Under which name: AppID, kind and a mark of the secret. */
+  /** Key in the store: AppID, type and a mark of the secret. */
   readonly key: string;
   /** Fetches a token from WeChat. */
   readonly fetchToken: (unwanted: TokensToReplace, signal: AbortSignal) => Promise<FetchedToken>;
-  /** Milliseconds on a clock that is never set. */
+  /** Monotonic clock in milliseconds. */
   readonly nowMs: () => number;
-  /** Told when the store fails, once for every time it is left alone. */
+  /** Called once for every pause of a failed store. */
   readonly warn: (message: string) => void;
 }
 
 /**
- * Fetches a token for all processes that share a store: one of them asks WeChat, the others wait
- * for what it brings. When the store is slow or gone, this process asks for itself, and less and
- * less often.
+ * Fetches a token for all processes that share a store: one process calls WeChat, and the others
+ * wait for its token. When the store is slow or unreachable, this process fetches for itself, less
+ * and less often.
  */
 export class SharedTokenFetcher {
   readonly #parts: SharedTokenFetcherParts;
   readonly #alone: FailureBackoff;
   #storeBackAtMs = -Infinity;
 
-  /** Asks nobody yet. */
+  /** Creates a fetcher that has fetched nothing yet. */
   constructor(parts: SharedTokenFetcherParts) {
     this.#parts = parts;
     this.#alone = new FailureBackoff(parts.nowMs, ALONE);
   }
 
-  /** A token other than the unwanted ones. The signal ends everything. */
+  /** Returns a token other than the unwanted ones. The signal ends everything. */
   async fetch(unwanted: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
     if (this.#parts.nowMs() < this.#storeBackAtMs) return this.#fetchAlone(unwanted, signal);
     try {
@@ -100,12 +100,12 @@ export class SharedTokenFetcher {
         if (shared !== undefined) return shared;
         const lock = await this.#lock();
         const fetched = lock && (await this.#fetchLocked(lock, unwanted, signal));
-        // A store that refuses again and again is not to cost the day's quota.
+        // A store that refuses again and again must not use up the day's quota.
         if (fetched?.isCurrent === true || (fetched && voided)) return fetched.token;
         voided ??= fetched?.token;
       } catch (error) {
         if (voided === undefined || !(error instanceof StoreFailure)) throw error;
-        // Better than another one, which would void that of the process with the newer lock.
+        // A further fetch would invalidate the token of the process with the newer lock.
         return voided;
       }
       await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
@@ -113,7 +113,7 @@ export class SharedTokenFetcher {
   }
 
   /**
-   * Fetches under the lock. `isCurrent` is false when another process had taken the lock meanwhile.
+   * Fetches under the lock. `isCurrent` is false when another process has taken the lock meanwhile.
    */
   async #fetchLocked(
     lock: WxAccessTokenLock,
@@ -121,13 +121,13 @@ export class SharedTokenFetcher {
     signal: AbortSignal,
   ): Promise<{ readonly token: FetchedToken; readonly isCurrent: boolean }> {
     try {
-      // Another process may have fetched one between the look and the lock.
+      // Another process may have fetched a token between the look and the lock.
       const shared = await this.#take(unwanted);
       if (shared !== undefined) return { token: shared, isCurrent: true };
       const token = await this.#parts.fetchToken(unwanted, signal);
       return { token, isCurrent: await this.#share(token, lock) };
     } finally {
-      // Its life is short: one that cannot be given back ends by itself.
+      // A lock that cannot be released expires soon.
       await within(lock.release()).catch(() => {});
     }
   }
@@ -142,16 +142,19 @@ export class SharedTokenFetcher {
       : undefined;
   }
 
-  /** A lock that is given out too late would keep everybody waiting, so it goes back at once. */
+  /**
+   * Takes the lock. A lock that arrives too late would block every process, so it is released at
+   * once.
+   */
   #lock(): Promise<WxAccessTokenLock | undefined> {
     const { store, key } = this.#parts;
     return within(store.lock(key, LOCK_MS), late => void late?.release().catch(() => {}));
   }
 
   /**
-   * Shares a new token, which is good even when that fails. False when another process has a newer
-   * lock: its token voids this one where the tokens are classic ones, and is the one that all
-   * others use in any case.
+   * Shares a new token, which stays valid even if that fails. Returns false when another process
+   * has a newer lock: its token is used by all others, and it invalidates this one if the tokens
+   * are classic ones.
    */
   async #share(
     { accessToken, expiresInSeconds, sinceMs }: FetchedToken,
@@ -190,10 +193,13 @@ function isUsable(
   return shared.accessToken !== rejected && shared.accessToken !== held;
 }
 
-/** The store, not WeChat, is at fault. */
+/** A failure of the store, not of WeChat. */
 class StoreFailure extends Error {}
 
-/** What the store says of itself may hold a token or a password, so it is not repeated. */
+/**
+ * Limits the time of a call of the store. Errors of the store may contain a token or a password, so
+ * they are not passed on.
+ */
 async function within<T>(work: Promise<T>, onLate?: (result: T) => void): Promise<T> {
   const clock = new AbortController();
   let isLate = false;
@@ -214,7 +220,7 @@ async function within<T>(work: Promise<T>, onLate?: (result: T) => void): Promis
     return await Promise.race([answered, timeIsUp]);
   } finally {
     clock.abort();
-    // The loser of the race concerns nobody any more.
+    // The loser of the race may still reject.
     timeIsUp.catch(() => {});
     answered.catch(() => {});
   }

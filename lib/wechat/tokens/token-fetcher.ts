@@ -18,19 +18,19 @@ const INTERVAL_MS = 30_000;
 const DAY_MS = 86_400_000;
 
 /**
- * How often this process may force a new stable token: 20 times in 24 hours, 30 seconds apart, as
+ * Budget for forced new stable tokens of this process: 20 times in 24 hours, 30 seconds apart, as
  * WeChat allows.
  */
 export class ForcedRefreshBudget {
   readonly #nowMs: () => number;
   #takenAtMs: readonly number[] = [];
 
-  /** `nowMs` is a clock that is never set. */
+  /** Creates an unused budget. `nowMs` is a monotonic clock. */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
-  /** Takes one time, or answers false when none is left or the last one was too recent. */
+  /** Uses the budget once; false when it is used up or was used too recently. */
   take(): boolean {
     const nowMs = this.#nowMs();
     const recent = this.#takenAtMs.filter(time => nowMs - time < DAY_MS);
@@ -41,18 +41,18 @@ export class ForcedRefreshBudget {
   }
 }
 
-/** The tokens that a fetch is to replace. */
+/** Tokens that a fetch is to replace. */
 export interface TokensToReplace {
-  /** The one that WeChat refused last; undefined when it refused none. */
+  /** The token that WeChat refused last; undefined when it has refused none. */
   readonly rejected: string | undefined;
-  /** The one that is to be renewed while it still serves; undefined when there is none. */
+  /** The token that is renewed while it is still valid; undefined without one. */
   readonly held: string | undefined;
 }
 
 /**
- * Makes one token call of the kind that `auth` names. `isForced` voids the stable token at once and
- * replaces it.
- * @throws {@link WxCloudStorageError} as {@link JsonApi.call} does
+ * Makes one token call of the kind that `auth` names. `isForced` invalidates the stable token at
+ * once and replaces it.
+ * @throws {@link WxCloudStorageError} like {@link JsonApi.call}
  */
 export async function fetchAccessToken(
   api: JsonApi,
@@ -87,7 +87,7 @@ export class TokenFetcher {
   readonly #nowMs: () => number;
   readonly #forced: ForcedRefreshBudget;
 
-  /** Fetches nothing yet. `nowMs` is a clock that is never set. */
+  /** Creates a fetcher that has fetched nothing yet. `nowMs` is a monotonic clock. */
   constructor(api: JsonApi, auth: ResolvedTokenCallAuth, nowMs: () => number) {
     this.#api = api;
     this.#auth = auth;
@@ -96,8 +96,8 @@ export class TokenFetcher {
   }
 
   /**
-   * Fetches a token. The stable call answers the same one while it is good; when that is the very
-   * token that was refused, a new one is forced, as far as the budget allows.
+   * Fetches a token. The stable call returns the same token while it is valid; if that is the
+   * refused token, a new one is forced, within the budget.
    */
   async fetch({ rejected }: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
     const token = await this.#call(signal);
@@ -107,8 +107,8 @@ export class TokenFetcher {
   }
 
   /**
-   * A process that is frozen while the answer waits for it reads it late, so the life is counted
-   * from the question.
+   * Makes one token call. The lifetime is counted from the request, as a frozen process reads the
+   * response late.
    */
   async #call(signal: AbortSignal, isForced?: boolean): Promise<FetchedToken> {
     const sinceMs = this.#nowMs();
@@ -117,8 +117,8 @@ export class TokenFetcher {
 }
 
 /**
- * Asks the application's own function for a token. The signal ends the waiting only.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_UNAVAILABLE` when it throws, or gives
+ * Calls the application's own function for a token. The signal only ends the wait.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_CREDENTIAL_UNAVAILABLE` when it throws or returns
  * something else
  */
 export async function getCustomToken(
