@@ -34,6 +34,20 @@ export type WxCloudStorageErrorCode =
   | 'WX_CLOUD_REQUEST_ABORTED'
   | 'WX_CLOUD_STORAGE_CLOSED';
 
+/** Advice by the `<Code>` of COS's error document. */
+const ADVICE: ReadonlyMap<string | undefined, string> = new Map([
+  [
+    'AccessDenied',
+    'Check that the environment is active, and that this machine has the right time.',
+  ],
+  ['RequestTimeTooSkewed', 'Set this machine to the right time: it is more than 15 minutes off.'],
+  ['EntityTooLarge', 'One object may have 5 GB at most.'],
+  ['PaymentRequired', 'The environment is in arrears or suspended: check its billing.'],
+]);
+
+/** The parts of each error, for {@link withSubject}. */
+const partsOf = new WeakMap<OptionsInvalidError, OptionsInvalidErrorParts>();
+
 /** The named parts of a {@link WxCloudStorageError}. */
 export interface WxCloudStorageErrorParts {
   /** The kind of failure, for programs. */
@@ -147,8 +161,6 @@ export interface OptionsInvalidErrorParts {
   /** The error that revealed the problem. */
   readonly cause?: unknown;
 }
-
-const partsOf = new WeakMap<OptionsInvalidError, OptionsInvalidErrorParts>();
 
 /**
  * A missing or wrong option of the module, an interceptor or a pipe, or a decorator that does not
@@ -405,7 +417,7 @@ export class UploadRejectedError extends WxCloudStorageError {
   constructor(parts: UploadRejectedErrorParts) {
     super({
       code: 'WX_CLOUD_UPLOAD_REJECTED',
-      message: `Uploading "${parts.cloudPath}" failed: COS answered ${parts.response}. ${adviceFor(parts)}`,
+      message: `Uploading "${parts.cloudPath}" failed: COS returned ${parts.response}. ${adviceFor(parts)}`,
       retryable: parts.retryable,
       upstreamStatus: parts.upstreamStatus,
       requestId: parts.requestId,
@@ -415,16 +427,6 @@ export class UploadRejectedError extends WxCloudStorageError {
     this.cloudPath = parts.cloudPath;
   }
 }
-
-const ADVICE: ReadonlyMap<string | undefined, string> = new Map([
-  [
-    'AccessDenied',
-    'Check that the environment is active, and that this machine has the right time.',
-  ],
-  ['RequestTimeTooSkewed', 'Set this machine to the right time: it is more than 15 minutes off.'],
-  ['EntityTooLarge', 'One object may have 5 GB at most.'],
-  ['PaymentRequired', 'The environment is in arrears or suspended: check its billing.'],
-]);
 
 function adviceFor({ cosCode, retryable }: UploadRejectedErrorParts): string {
   if (retryable) return 'Try again later.';

@@ -74,5 +74,7 @@ export function innerError(error: Error): unknown {
  * fail.
  */
 function describeThrown(value: unknown): string {
-  return typeof value === 'object' && value !== null ? 'an object that is no Error' : String(value);
+  return typeof value === 'object' && value !== null
+    ? 'an object that is not an Error'
+    : String(value);
 }

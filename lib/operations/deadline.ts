@@ -106,14 +106,14 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undef
     const onAbort = (): void => reject(signal.reason as Error);
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
-    const lettingGo =
+    const releasing =
       <V>(settle: (value: V) => void) =>
       (value: V): void => {
         signal.removeEventListener('abort', onAbort);
         settle(value);
       };
     // Handles a rejection after the wait has ended too, which must not end the process.
-    promise.then(lettingGo(resolve), lettingGo(reject));
+    promise.then(releasing(resolve), releasing(reject));
   });
 }
 

@@ -214,6 +214,6 @@ function closed(): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_STORAGE_CLOSED',
     message:
-      'The application is shutting down, so the storage takes no further calls. Call it earlier.',
+      'The application is shutting down, so the storage accepts no further calls. Make the call earlier.',
   });
 }

@@ -84,7 +84,7 @@ function missing(values: { [option in Option]?: string | undefined }): Error {
     option: options[0] ?? 'env',
     subject: `WxCloudStorageModule: ${options.length === 1 ? 'variable' : 'variables'} ${variables}`,
     expected: 'set, as forRoot() is called without options and reads the environment',
-    remedy: 'Set what is missing, or give forRoot() the options.',
+    remedy: 'Set the missing variables, or give forRoot() the options.',
   });
 }
 
@@ -116,7 +116,7 @@ export function optionsMaker({ useFactory, useClass, useExisting }: OptionsSourc
   throw new OptionsInvalidError({
     option: 'useFactory',
     expected: 'a function that returns the options, unless useClass or useExisting is given',
-    remedy: 'Use forRoot for options that are known beforehand.',
+    remedy: 'Use forRoot for options that are known in advance.',
   });
 }
 
@@ -125,7 +125,7 @@ function byFunction(useFactory: unknown): MakeOptions {
     throw new OptionsInvalidError({
       option: 'useFactory',
       expected: 'a function that returns the options',
-      remedy: 'Use forRoot for options that are known beforehand.',
+      remedy: 'Use forRoot for options that are known in advance.',
     });
   }
   return async (...injected) => {

@@ -67,7 +67,7 @@ export function resolveAuth(given: Given): ResolvedAuth {
   if (appid !== undefined || secret !== undefined) {
     throw new OptionsInvalidError({
       option: 'auth',
-      expected: 'absent when "appid" and "secret" are given',
+      expected: 'omitted when "appid" and "secret" are given',
       remedy: 'Put them into auth, or leave auth out.',
     });
   }
@@ -82,9 +82,9 @@ function findReader(auth: unknown): AuthReader {
   const types = Object.keys(AUTH_READERS).map(name => `'${name}'`);
   throw new OptionsInvalidError({
     option: isObject ? 'auth.type' : 'auth',
-    expected: isObject ? `one of ${types.join(', ')}` : `an object with a type`,
+    expected: isObject ? `one of ${types.join(', ')}` : 'an object with a type',
     remedy:
-      "Use 'stable-token' outside WeChat Cloud Hosting; docs/deployment.md says what fits where.",
+      "Use 'stable-token' outside WeChat Cloud Hosting; see docs/deployment.md for the right one.",
   });
 }
 
@@ -143,8 +143,7 @@ function readStore(option: string, value: unknown): AccessTokenStore | undefined
 }
 
 function readOpenApi({ fromAppid }: Given): ResolvedAuth {
-  const remedy =
-    'Give the AppID that calls, where several share one environment; else leave it out.';
+  const remedy = 'Give the calling AppID if several share one environment; otherwise leave it out.';
   return {
     type: 'open-api-service',
     fromAppid: fromAppid === undefined ? undefined : readName('auth.fromAppid', fromAppid, remedy),
@@ -152,7 +151,7 @@ function readOpenApi({ fromAppid }: Given): ResolvedAuth {
 }
 
 function readTokenFile({ file }: Given): ResolvedAuth {
-  const remedy = 'Leave it out for the place where the platform mounts it.';
+  const remedy = 'Leave it out for the path at which the platform mounts it.';
   return {
     type: 'cloudbase-token',
     file: readName('auth.file', orDefault(file, TOKEN_FILE), remedy),
@@ -160,7 +159,7 @@ function readTokenFile({ file }: Given): ResolvedAuth {
 }
 
 function readCustom({ getToken }: Given): ResolvedAuth {
-  const expected = 'a function that gives { accessToken, expiresInSeconds }, or a promise of it';
+  const expected = 'a function that returns { accessToken, expiresInSeconds } or a promise of it';
   return {
     type: 'custom',
     getToken: readFunction('auth.getToken', getToken, expected),

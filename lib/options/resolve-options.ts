@@ -108,7 +108,7 @@ function assertPlain({ protocol }: URL): void {
   throw new OptionsInvalidError({
     option: OPTION,
     expected:
-      "an http: address for auth 'open-api-service', as the sidecar in the container is called over plain http; over https: it shows a certificate that cannot be verified",
+      "an http: address for auth 'open-api-service', as the sidecar in the container is called over plain http; its certificate for https: cannot be verified",
     remedy: `Leave it out for http://${HOST}.`,
   });
 }
@@ -301,18 +301,18 @@ function resolveOnOrphan(value: unknown): ResolvedOptions['onOrphan'] {
   throw new OptionsInvalidError({
     option: 'onOrphan',
     expected: 'a function of a list of file IDs',
-    remedy: 'Leave it out to have a warning logged only.',
+    remedy: 'Leave it out to only log a warning.',
   });
 }
 
 function resolveTicketKey(value: unknown): Secret | undefined {
   if (value === undefined) return undefined;
-  const remedy = 'Give e.g. what "openssl rand -base64 32" prints, the same to all processes.';
+  const remedy = 'Give e.g. the output of "openssl rand -base64 32", the same to all processes.';
   const key = readName('ticketKey', value, remedy);
   if (key.length >= SHORTEST_TICKET_KEY) return new Secret(key);
   throw new OptionsInvalidError({
     option: 'ticketKey',
-    expected: `a text of ${SHORTEST_TICKET_KEY} characters or more`,
+    expected: `a string of ${SHORTEST_TICKET_KEY} characters or more`,
     remedy,
   });
 }

@@ -4,18 +4,18 @@ import { OptionsInvalidError } from '../errors/errors.js';
 export const MAX_TIMER_MS = 2_147_483_647;
 
 /** The most edits between a misspelt name and the intended one. */
-const MOST_CHANGES = 2;
+const MAX_EDITS = 2;
 
 /** Finds the name that was probably intended; undefined when none is close. */
 export function findClosest(given: string, names: readonly string[]): string | undefined {
-  const most = Math.min(MOST_CHANGES, Math.floor(given.length / 2));
-  const rated = names.map(name => ({ name, changes: countChanges(given, name) }));
-  const [best] = rated.toSorted((left, right) => left.changes - right.changes);
-  return best !== undefined && best.changes <= most ? best.name : undefined;
+  const most = Math.min(MAX_EDITS, Math.floor(given.length / 2));
+  const rated = names.map(name => ({ name, edits: countEdits(given, name) }));
+  const [best] = rated.toSorted((left, right) => left.edits - right.edits);
+  return best !== undefined && best.edits <= most ? best.name : undefined;
 }
 
 /** Counts the missing, additional or different letters of two names, ignoring case. */
-function countChanges(given: string, name: string): number {
+function countEdits(given: string, name: string): number {
   const [left, right] = [given.toLowerCase(), name.toLowerCase()];
   let above = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (const [row, letter] of [...left].entries()) {
@@ -57,7 +57,7 @@ export function readMembers(option: string, value: unknown, known: KnownNames): 
   if (unknown === undefined) return value as Given;
   throw new OptionsInvalidError({
     option: `${prefix}${unknown}`,
-    expected: 'absent, as there is no such option',
+    expected: 'omitted, as there is no such option',
     remedy: adviseAbout(unknown, known),
   });
 }
@@ -65,8 +65,8 @@ export function readMembers(option: string, value: unknown, known: KnownNames): 
 function adviseAbout(unknown: string, { names, prefix = '', replacements }: KnownNames): string {
   const replacement = replacements?.get(unknown.toLowerCase());
   if (replacement !== undefined) return replacement;
-  const meant = findClosest(unknown, names);
-  if (meant !== undefined) return `Use ${prefix}${meant}.`;
+  const intended = findClosest(unknown, names);
+  if (intended !== undefined) return `Use ${prefix}${intended}.`;
   return `Known here: ${names.join(', ')}.`;
 }
 
@@ -93,7 +93,7 @@ export function readName(option: string, value: unknown, remedy: string): string
   if (typeof value !== 'string' || value === '' || /[\s\u0000-\u001f\u007f]/.test(value)) {
     throw new OptionsInvalidError({
       option,
-      expected: 'a text that is not empty, without white space',
+      expected: 'a non-empty string without white space',
       remedy,
     });
   }
@@ -146,7 +146,7 @@ export function readBoolean(option: string, value: unknown): boolean {
  */
 export function readFunction<T>(option: string, value: unknown, expected: string): T {
   if (typeof value === 'function') return value as T;
-  throw new OptionsInvalidError({ option, expected, remedy: 'Give one.' });
+  throw new OptionsInvalidError({ option, expected, remedy: 'Provide one.' });
 }
 
 /** True when the host of a URL is this machine, so that plain http exposes nothing. */

@@ -55,8 +55,8 @@ function readPrefix(value: unknown): string {
   if (!/[{}]/.test(prefix)) return prefix;
   throw new OptionsInvalidError({
     option: `${NAME}.prefix`,
-    expected: 'a text without { and }',
-    remedy: 'The store sets its own, so that all keys of a token are in one slot of a cluster.',
+    expected: 'a string without { and }',
+    remedy: 'The store adds its own, so that all keys of a token are in one slot of a cluster.',
   });
 }
 
@@ -67,8 +67,8 @@ function readEncryptionKey(value: unknown): string | Uint8Array | undefined {
   }
   throw new OptionsInvalidError({
     option: `${NAME}.encryptionKey`,
-    expected: `a text or a Buffer of at least ${SHORTEST_ENCRYPTION_KEY} bytes`,
-    remedy: 'Make one with: openssl rand -base64 32',
+    expected: `a string or a Buffer of at least ${SHORTEST_ENCRYPTION_KEY} bytes`,
+    remedy: 'Create one with: openssl rand -base64 32',
   });
 }
 
@@ -159,7 +159,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
     if (this.#hasWarned) return;
     this.#hasWarned = true;
     this.#logger.warn(
-      'An access token in Redis cannot be read with the encryptionKey of this process, so it is replaced. See that all processes that share a token have the same encryptionKey, or another prefix.',
+      'An access token in Redis cannot be decrypted with the encryptionKey of this process, so it is replaced. Make sure that all processes that share a token have the same encryptionKey; otherwise use another prefix.',
     );
   }
 

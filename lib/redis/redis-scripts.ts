@@ -58,7 +58,7 @@ export function scriptRunner(client: unknown): RunScript {
   }
   throw new OptionsInvalidError({
     option: 'redisAccessTokenStore.client',
-    expected: 'a client of ioredis or of redis (node-redis from 5 on)',
+    expected: 'a client of ioredis or of redis (node-redis 5 or later)',
     remedy:
       'Pass what new Redis() or createClient() returned: no options, no legacy(), no multi().',
   });

@@ -29,7 +29,7 @@ const UNCONNECTED_CODES = /^(?:ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETU
 const PROXY_REFUSAL = /^Proxy (?:response|Authentication Required) \((\d{3})\)/;
 
 const DROPPED =
-  'no connection, as it was closed while it was being made. Check the proxy, and that it lets this host through; or try again.';
+  'no connection, as it was closed while it was opening. Check the proxy, and that it allows this host, or try again.';
 
 /** The deepest cause that is examined; a limit, so that a cycle ends. */
 const DEEPEST_CAUSE = 4;
@@ -75,10 +75,10 @@ export function toConnectionError(
   if (phase !== undefined) {
     return new RequestTimedOutError({ phase, endpoint, timeoutMs: timeouts[`${phase}Ms`], cause });
   }
-  const { what, retryable } = describeFailure(error, code);
+  const { problem, retryable } = describeFailure(error, code);
   return new WxCloudStorageError({
     code: 'WX_CLOUD_CONNECTION_FAILED',
-    message: `${endpoint}: ${what}`,
+    message: `${endpoint}: ${problem}`,
     retryable,
     endpoint,
     cause,
@@ -86,15 +86,15 @@ export function toConnectionError(
 }
 
 interface Failure {
-  readonly what: string;
+  readonly problem: string;
   readonly retryable: boolean;
 }
 
 function describeFailure(error: unknown, code: string): Failure {
-  if (CERTIFICATE_CODES.test(code)) return { what: describeUntrusted(code), retryable: false };
+  if (CERTIFICATE_CODES.test(code)) return { problem: describeUntrusted(code), retryable: false };
   const status = proxyStatusOf(error);
   if (status !== undefined) return describeProxyRefusal(status);
-  return { what: code === CONNECT_DROPPED ? DROPPED : describeBroken(code), retryable: true };
+  return { problem: code === CONNECT_DROPPED ? DROPPED : describeBroken(code), retryable: true };
 }
 
 /**
@@ -108,15 +108,15 @@ function proxyStatusOf(error: unknown, depth = 0): number | undefined {
 }
 
 function describeProxyRefusal(status: number): Failure {
-  const what = `no connection, as the proxy answered with HTTP ${status}. `;
+  const problem = `no connection, as the proxy responded with HTTP ${status}. `;
   if (status === 407) {
     return {
-      what: `${what}Give the dispatcher the user and password that the proxy wants, as in new ProxyAgent({ uri, token: 'Basic …' }).`,
+      problem: `${problem}Give the dispatcher the user and password that the proxy requires, as in new ProxyAgent({ uri, token: 'Basic …' }).`,
       retryable: false,
     };
   }
   return {
-    what: `${what}See that it lets this host through; or try again.`,
+    problem: `${problem}Make sure that it allows this host, or try again.`,
     retryable: status >= 500 || status === 429,
   };
 }
@@ -131,7 +131,7 @@ export function toDispatchError(error: unknown): unknown {
   return new OptionsInvalidError({
     option: 'dispatcher',
     expected: 'a dispatcher of undici 7 or 8; this one is of another version',
-    remedy: 'Install undici 7 or 8 in the application, and make it with that.',
+    remedy: 'Install undici 7 or 8 in the application, and create the dispatcher with it.',
   });
 }
 
@@ -145,7 +145,7 @@ function describeUntrusted(code: string): string {
 }
 
 function describeBroken(code: string): string {
-  return `no answer, as the connection failed (${code}). Check the network, the proxy and apiBaseUrl; or try again.`;
+  return `no response, as the connection failed (${code}). Check the network, the proxy and apiBaseUrl, or try again.`;
 }
 
 /**

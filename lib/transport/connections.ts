@@ -11,7 +11,7 @@ const RESERVED_SHARE = 1 / 8;
 export const CONNECT_DROPPED = 'CONNECT_DROPPED';
 
 /** Error codes after which undici connects again at once and forever while a request is queued. */
-const REPEATED_CODES: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'UND_ERR_INFO']);
+const RECONNECTED_CODES: ReadonlySet<unknown> = new Set(['UND_ERR_SOCKET', 'UND_ERR_INFO']);
 /** Channel that undici publishes to before it handles a failed connection attempt. */
 const CONNECT_ERRORS = 'undici:client:connectError';
 
@@ -114,11 +114,11 @@ export class ConnectionSlots {
    * True when the lane may take a connection that is neither taken nor reserved for another lane.
    */
   #isFree(lane: Lane): boolean {
-    let spoken = 0;
+    let occupied = 0;
     for (const each of this.#all) {
-      spoken += each === lane ? each.taken : Math.max(each.taken, each.reserved);
+      occupied += each === lane ? each.taken : Math.max(each.taken, each.reserved);
     }
-    return spoken < this.#max;
+    return occupied < this.#max;
   }
 }
 
@@ -233,7 +233,7 @@ export class WatchedRequest {
 const waitingOrigins = new Map<string, number>();
 
 function addWaiting(origin: string): void {
-  if (waitingOrigins.size === 0) subscribe(CONNECT_ERRORS, endRepeats);
+  if (waitingOrigins.size === 0) subscribe(CONNECT_ERRORS, stopReconnecting);
   waitingOrigins.set(origin, (waitingOrigins.get(origin) ?? 0) + 1);
 }
 
@@ -241,7 +241,7 @@ function removeWaiting(origin: string): void {
   const others = (waitingOrigins.get(origin) ?? 0) - 1;
   if (others > 0) waitingOrigins.set(origin, others);
   else waitingOrigins.delete(origin);
-  if (waitingOrigins.size === 0) unsubscribe(CONNECT_ERRORS, endRepeats);
+  if (waitingOrigins.size === 0) unsubscribe(CONNECT_ERRORS, stopReconnecting);
 }
 
 /**
@@ -250,10 +250,10 @@ function removeWaiting(origin: string): void {
  * also for abandoned requests, which a dispatcher cannot take back. undici fails such requests by
  * the code of the error.
  */
-function endRepeats(message: unknown): void {
+function stopReconnecting(message: unknown): void {
   const { connectParams, error } = message as ConnectErrorMessage;
   if (!waitingOrigins.has(`${connectParams.protocol}//${connectParams.host}`)) return;
-  if (REPEATED_CODES.has(error.code)) error.code = CONNECT_DROPPED;
+  if (RECONNECTED_CODES.has(error.code)) error.code = CONNECT_DROPPED;
 }
 
 interface ConnectErrorMessage {

@@ -141,7 +141,7 @@ export class HttpTransport {
     return publishOutcome<BufferedResponse, WxCloudRequestEvent>(
       requestChannel,
       () => this.#startBuffered(call, maxBytes),
-      reply => ({ endpoint, method, ...(reply && { status: reply.status }) }),
+      response => ({ endpoint, method, ...(response && { status: response.status }) }),
     );
   }
 
@@ -169,12 +169,12 @@ export class HttpTransport {
 
   #startBuffered(call: HttpRequestWithBody, maxBytes: number): Promise<BufferedResponse> {
     const { body, lane = 'api' } = call;
-    const reply = this.#start<BufferedResponse>(
+    const response = this.#start<BufferedResponse>(
       call,
       lane,
       parts => new BufferingHandler(parts, maxBytes),
     );
-    return isIterator(body) ? reply.finally(() => returnIterator(body)) : reply;
+    return isIterator(body) ? response.finally(() => returnIterator(body)) : response;
   }
 
   #start<T>(

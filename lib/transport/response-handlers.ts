@@ -146,11 +146,11 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
 
   /** Detaches the signal; the rest of the response is no longer needed. */
   protected release(): void {
-    const isLeft = this.#isAbandoned && !this.#isOver;
+    const isAbandoned = this.#isAbandoned && !this.#isOver;
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.parts.signal.removeEventListener('abort', this.#onAbort);
-    if (isLeft) this.parts.watcher?.abandoned();
+    if (isAbandoned) this.parts.watcher?.abandoned();
     else this.parts.watcher?.ended();
   }
 
@@ -166,7 +166,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
 }
 
 function unwanted(): Error {
-  return new Error('Nobody waits for this answer any more.');
+  return new Error('The response is no longer needed.');
 }
 
 /**
@@ -174,7 +174,7 @@ function unwanted(): Error {
  * interim one.
  */
 function withoutHead(): Error {
-  return Object.assign(new Error('The answer ended without a head.'), { code: 'NO_HEAD' });
+  return Object.assign(new Error('The response ended without a head.'), { code: 'NO_HEAD' });
 }
 
 /** Returns the first value of a header that may come several times. */
@@ -282,7 +282,8 @@ class ResponseBody extends Readable {
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    if (!this.#isWhole) this.#controller.abort(error ?? new Error('Nobody reads the answer.'));
+    if (!this.#isWhole)
+      this.#controller.abort(error ?? new Error('The response is no longer read.'));
     callback(error);
   }
 }
@@ -335,7 +336,7 @@ export class BufferingHandler extends RequestHandler<BufferedResponse> {
     this.#bytes += chunk.byteLength;
     if (this.#bytes <= this.#maxBytes) return;
     this.onResponseEnd();
-    controller.abort(new Error('The rest of the answer is of no use.'));
+    controller.abort(new Error('The rest of the response is not needed.'));
   }
 
   protected override end(head: ResponseHead): void {

@@ -28,15 +28,15 @@ const TOKEN_REJECTIONS: ReadonlySet<number | undefined> = new Set([40001, 40014,
 
 const TOKEN_ADVICE: Readonly<Record<AuthType, string>> = {
   'access-token':
-    'A renewed token was refused as well: see that nothing else fetches classic tokens for this AppID.',
+    'The renewed token was refused too: make sure that nothing else fetches classic tokens for this AppID.',
   'stable-token':
-    'A renewed token was refused as well: see that nothing else forces new stable tokens for this AppID.',
+    'The renewed token was refused too: make sure that nothing else forces new stable tokens for this AppID.',
   'cloudbase-token':
-    'The token that the platform mounts was refused, read anew as well: see that the service belongs to the environment of env, and create a new version of it.',
+    'The token that the platform mounts was refused, also after it was read again: make sure that the service belongs to the environment of env, and create a new version of it.',
   custom:
-    'A further token of auth.getToken was refused as well: see that the function gives the latest token of the AppID, and not one that it keeps.',
+    'Another token of auth.getToken was refused too: make sure that the function returns the latest token of the AppID, not a stored one.',
   'open-api-service':
-    'The open API service adds the credential, and this package sends no token: see that no proxy between adds an access_token, and create a new version of the service. Ask the support of WeChat Cloud Hosting if it persists.',
+    'The open API service adds the credential, and this package sends no token: make sure that no proxy in between adds an access_token, and create a new version of the service. Contact the support of WeChat Cloud Hosting if the error persists.',
 };
 
 const WHITELIST_ADVICE =
@@ -52,20 +52,20 @@ const URL_REFUSED_TYPE = 'SafeLinkError';
 /** @see https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html */
 const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
   [-1, failed('WeChat is busy: try again later.', true)],
-  [-1000, failed('WeChat has a fault: try again later.', true)],
-  [-601001, failed('WeChat has a fault: try again later.', true)],
-  [-601003, failed('WeChat has a network fault: try again later.', true)],
+  [-1000, failed('WeChat has an internal error: try again later.', true)],
+  [-601001, failed('WeChat has an internal error: try again later.', true)],
+  [-601003, failed('WeChat has a network error: try again later.', true)],
   [40013, refusedCredential('Check the AppID.')],
   [40125, refusedCredential('Check the AppSecret.')],
   [40164, refusedCredential(WHITELIST_ADVICE)],
   [61004, refusedCredential(WHITELIST_ADVICE)],
   [40243, refusedCredential('The AppSecret is frozen: unfreeze it in the WeChat console.')],
-  [41002, refusedCredential('Give the AppID.')],
-  [41004, refusedCredential('Give the AppSecret.')],
+  [41002, refusedCredential('Set the AppID.')],
+  [41004, refusedCredential('Set the AppSecret.')],
   [
     48001,
     refusedCredential(
-      'This kind of account may not call the API: check the account in the console.',
+      'This type of account may not call the API: check the account in the console.',
     ),
   ],
   [48004, refusedCredential('The API is banned for the account: see its notices in the console.')],
@@ -88,14 +88,14 @@ const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
     {
       code: 'WX_CLOUD_QUOTA_EXCEEDED',
       retryable: true,
-      advice: 'Too many calls a minute: wait one.',
+      advice: 'Too many calls per minute: wait a minute.',
     },
   ],
   // Errcodes of the sidecar, or of the platform behind it:
   // https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/guide/weixin/faq.html
   [
     85105,
-    refusedCredential('This kind of account may not call the API this way: check the account.'),
+    refusedCredential('This type of account may not call the API this way: check the account.'),
   ],
   [
     URL_REFUSED,
@@ -105,18 +105,18 @@ const KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
   ],
   [
     85112,
-    refusedCredential('The platform has no cloudbase_secret for the account: ask its support.'),
+    refusedCredential('The platform has no cloudbase_secret for the account: contact its support.'),
   ],
   [
     85113,
     {
       code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
       retryable: true,
-      advice: 'The platform has no token yet: try again in some minutes.',
+      advice: 'The platform has no token yet: try again in a few minutes.',
     },
   ],
   [85088, failed('This AppID has no cloud environment: check the AppID and env.')],
-  [-501001, failed('The cloud has a fault: try again later.', true)],
+  [-501001, failed('The cloud has an internal error: try again later.', true)],
   [-501002, failed('The cloud was too slow: try again later.', true)],
   [-501004, failed('Too many calls at once: try again later.', true)],
   [-501005, failed('The environment does not exist or is suspended: check env.')],
@@ -131,13 +131,13 @@ const SIDECAR_KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
       code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
       retryable: true,
       advice:
-        'The sidecar of the open API service is not ready yet, as at the start of an instance: try again.',
+        'The sidecar of the open API service is not ready yet, for example at the start of an instance: try again.',
     },
   ],
   [
     48001,
     refusedCredential(
-      'Where several AppIDs share the environment, name the one that calls in auth.fromAppid; else check the kind of the account.',
+      'If several AppIDs share the environment, set auth.fromAppid to the calling one; otherwise check the type of the account.',
     ),
   ],
 ]);
@@ -187,7 +187,7 @@ export function toApiError(
   const text = redact(errmsg, secrets);
   return new WxCloudStorageError({
     code: kind.code,
-    message: `${endpoint}: WeChat answered ${errcode} (${text}). ${kind.advice}`,
+    message: `${endpoint}: WeChat returned ${errcode} (${text}). ${kind.advice}`,
     retryable: kind.retryable,
     errcode,
     errmsg: text,
@@ -218,7 +218,7 @@ function findKind(endpoint: string, errcode: number, auth: AuthType): ApiErrorKi
   return (
     (auth === 'open-api-service' ? SIDECAR_KINDS.get(errcode) : undefined) ??
     KINDS.get(errcode) ??
-    failed('See the number in the list of return codes of the WeChat documents.')
+    failed('Look the number up in the list of return codes of the WeChat documentation.')
   );
 }
 
@@ -251,7 +251,7 @@ export function sidecarError(endpoint: string, status: number): WxCloudStorageEr
     return new WxCloudStorageError({
       ...parts,
       code: 'WX_CLOUD_API_FAILED',
-      message: `${endpoint}: the open API service answered HTTP 502. Add the path under 云调用 → 微信令牌权限配置 in the console and create a new version of the service; if it is listed, try again later.`,
+      message: `${endpoint}: the open API service returned HTTP 502. Add the path under 云调用 → 微信令牌权限配置 in the console and create a new version of the service; if it is listed, try again later.`,
       retryable: true,
     });
   }

@@ -370,10 +370,10 @@ function parseAddress(text: string): URL {
  * Creates the error for a response that differs from the documents; names the endpoint and the
  * faulty part.
  */
-export function malformed(endpoint: string, what: string): WxCloudStorageError {
+export function malformed(endpoint: string, problem: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `${endpoint}: the answer is not what WeChat documents: ${what}. If a proxy stands between, check it.`,
+    message: `${endpoint}: the response differs from WeChat's documentation: ${problem}. If there is a proxy in between, check it.`,
     retryable: true,
     endpoint,
   });

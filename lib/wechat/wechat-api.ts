@@ -206,7 +206,7 @@ function unexpectedStatus(
     code: 'WX_CLOUD_API_FAILED',
     message: `${endpoint}: the response was HTTP ${response.status} (${quote(response.text, secrets)}). ${
       transient ? 'Try again later' : 'Check apiBaseUrl'
-    }; if a gateway or proxy stands between, check it.`,
+    }; if there is a gateway or proxy in between, check it.`,
     retryable: transient,
     endpoint,
     upstreamStatus: response.status,
@@ -220,7 +220,7 @@ function notJson(
 ): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `${endpoint}: the answer is not the JSON that WeChat documents (${quote(response.text, secrets)}). Check apiBaseUrl, and any gateway between.`,
+    message: `${endpoint}: the response is not the JSON that WeChat documents (${quote(response.text, secrets)}). Check apiBaseUrl, and any gateway in between.`,
     retryable: true,
     endpoint,
     upstreamStatus: response.status,

@@ -6,7 +6,7 @@ import { FailureBackoff } from './failure-backoff.js';
 import type { TokensToReplace } from './token-fetcher.js';
 
 /** Waits between new tokens that are all refused: 1 second, then 2, 4 and so on up to 60. */
-const REFUSAL_PACING = { free: 3, firstWaitMs: 1_000, longestWaitMs: 60_000 };
+const REFUSAL_WAITS = { free: 3, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 
 /**
  * Time before its expiry at which a token is renewed. WeChat accepts the old token beside the new
@@ -21,13 +21,13 @@ const RENEWAL_JITTER = 0.2;
 /** Pause after a failed renewal, so that an outage does not use up the day's quota. */
 const RENEWAL_PAUSE_MS = 30_000;
 /** A token refused at this age or younger counts as useless. */
-const YOUNG_MS = 600_000;
+const USELESS_AGE_MS = 600_000;
 
 /** Waits between failed fetches: 1 second, then 2, 4 and so on up to 60. */
-const FAILURE_PACING = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
+const FAILURE_WAITS = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 
 /** The longest wait for a fetch; longer waits would only pile up requests. */
-const PATIENCE_MS = 4_000;
+const MAX_WAIT_MS = 4_000;
 
 /** A token with the times of its renewal and expiry. */
 interface HeldToken {
@@ -64,7 +64,7 @@ class TokenCell {
 
   /** Creates an empty cell. */
   constructor(nowMs: () => number) {
-    this.refusals = new FailureBackoff(nowMs, REFUSAL_PACING);
+    this.refusals = new FailureBackoff(nowMs, REFUSAL_WAITS);
   }
 }
 
@@ -170,8 +170,8 @@ export class AccessTokenCache implements TokenSource {
     this.#fetchToken = fetchToken;
     this.#nowMs = nowMs ?? elapsedMs;
     this.#random = random ?? Math.random;
-    this.#patienceMs = patienceMs ?? PATIENCE_MS;
-    this.#failures = new FailureBackoff(this.#nowMs, FAILURE_PACING);
+    this.#patienceMs = patienceMs ?? MAX_WAIT_MS;
+    this.#failures = new FailureBackoff(this.#nowMs, FAILURE_WAITS);
     this.#cell = membership?.cell ?? new TokenCell(this.#nowMs);
     this.#leaveCell = membership?.leave;
   }
@@ -202,7 +202,7 @@ export class AccessTokenCache implements TokenSource {
     if (held?.accessToken !== rejected) return;
     this.#cell.held = undefined;
     this.#cell.rejected = rejected;
-    if (this.#nowMs() - held.fetchedAtMs <= YOUNG_MS) refusals.failed();
+    if (this.#nowMs() - held.fetchedAtMs <= USELESS_AGE_MS) refusals.failed();
     else refusals.succeeded();
   }
 
@@ -215,7 +215,7 @@ export class AccessTokenCache implements TokenSource {
   async #getNew(signal?: AbortSignal): Promise<string> {
     const running = this.#cell.fetching;
     if (running !== undefined && running.by !== this) return this.#getFromOther(running, signal);
-    const waitMs = running === undefined ? this.#paceMs() : 0;
+    const waitMs = running === undefined ? this.#waitMs() : 0;
     if (waitMs > this.#patienceMs) {
       throw this.#failures.waitMs > 0
         ? stillFailing(this.#lastFailure, waitMs)
@@ -239,7 +239,7 @@ export class AccessTokenCache implements TokenSource {
     return this.get(signal);
   }
 
-  #paceMs(): number {
+  #waitMs(): number {
     return Math.max(this.#failures.waitMs, this.#cell.refusals.waitMs);
   }
 
@@ -299,7 +299,7 @@ function stillFailing(last: unknown, waitMs: number): unknown {
   const { code, retryable, errcode, errmsg, endpoint, requestId, upstreamStatus } = last;
   return new WxCloudStorageError({
     code,
-    message: `${messageWithoutLink(last)} It failed several times in a row, so it is tried again in ${toSeconds(waitMs)}.`,
+    message: `${messageWithoutLink(last)} It failed several times in a row, so the next attempt is in ${toSeconds(waitMs)}.`,
     retryable,
     errcode,
     errmsg,
@@ -313,7 +313,7 @@ function stillFailing(last: unknown, waitMs: number): unknown {
 function stillRefused(waitMs: number): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_TOKEN_REJECTED',
-    message: `One new access token after the other was refused, so the next one is asked for in ${toSeconds(waitMs)}. See that nothing else fetches classic tokens for this AppID.`,
+    message: `Several new access tokens in a row were refused, so the next one is fetched in ${toSeconds(waitMs)}. Make sure that nothing else fetches classic tokens for this AppID.`,
   });
 }
 

@@ -57,19 +57,19 @@ function createCache(
   return new AccessTokenCache({
     ...(membership && { membership }),
     fetchToken: async unwanted => {
-      const token = await withTries(options, signal => fetchToken(unwanted, signal));
-      logger.debug(`An access token was fetched; it lives for ${token.expiresInSeconds} s.`);
+      const token = await fetchWithRetries(options, signal => fetchToken(unwanted, signal));
+      logger.debug(`An access token was fetched; it expires in ${token.expiresInSeconds} s.`);
       return token;
     },
     onRenewalFailed: error =>
       logger.warn(
-        `The access token could not be renewed; the one at hand serves on, until its end at most. ${describe(error)}`,
+        `The access token could not be renewed; the current one stays in use until it expires. ${describe(error)}`,
       ),
   });
 }
 
 function describe(error: unknown): string {
-  return error instanceof WxCloudStorageError ? error.message : 'See that auth works.';
+  return error instanceof WxCloudStorageError ? error.message : 'Check auth.';
 }
 
 /**
@@ -91,7 +91,7 @@ function createFetch(api: JsonApi, auth: ResolvedTokenCallAuth, logger: Credenti
  * Runs the attempts with a deadline of their own: callers share a fetch, so no single caller may
  * end it.
  */
-async function withTries(
+async function fetchWithRetries(
   { env, auth, retry: policy, timeouts }: ResolvedOptions,
   work: (signal: AbortSignal) => Promise<FetchedToken>,
 ): Promise<FetchedToken> {

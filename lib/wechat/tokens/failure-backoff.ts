@@ -1,5 +1,5 @@
 /** Waits after failures. */
-interface FetchPacing {
+interface BackoffWaits {
   /** Number of failures in a row without a wait. */
   readonly free: number;
   /** Wait after the next failure, in milliseconds; each further wait is twice as long. */
@@ -14,14 +14,14 @@ interface FetchPacing {
  */
 export class FailureBackoff {
   readonly #nowMs: () => number;
-  readonly #pacing: FetchPacing;
+  readonly #waits: BackoffWaits;
   #failures = 0;
   #nextAtMs = -Infinity;
 
   /** Creates a backoff without failures. `nowMs` is a monotonic clock. */
-  constructor(nowMs: () => number, pacing: FetchPacing) {
+  constructor(nowMs: () => number, waits: BackoffWaits) {
     this.#nowMs = nowMs;
-    this.#pacing = pacing;
+    this.#waits = waits;
   }
 
   /** Time until the next fetch is allowed, in milliseconds; 0 when it is allowed now. */
@@ -31,7 +31,7 @@ export class FailureBackoff {
 
   /** Records a fetch that failed or returned a useless token. */
   failed(): void {
-    const { free, firstWaitMs, longestWaitMs } = this.#pacing;
+    const { free, firstWaitMs, longestWaitMs } = this.#waits;
     this.#failures += 1;
     const doublings = this.#failures - free - 1;
     if (doublings < 0) return;

@@ -27,12 +27,12 @@ const LOCK_MS = 15_000;
 /** Interval at which waiting processes look for the new token. */
 const POLL_MS = 100;
 /** Tokens with a shorter remaining lifetime are not taken over. */
-const LEAST_LIFE_MS = 10_000;
+const MIN_LIFETIME_MS = 10_000;
 /**
  * Waits between fetches without the store: processes invalidate each other's classic tokens then,
  * which would use up the quota.
  */
-const ALONE = { free: 3, firstWaitMs: 30_000, longestWaitMs: 300_000 };
+const FETCH_ALONE_WAITS = { free: 3, firstWaitMs: 30_000, longestWaitMs: 300_000 };
 
 /**
  * Returns the key under which a token is kept and shared: tokens belong to the AppID, in any
@@ -74,7 +74,7 @@ export class SharedTokenFetcher {
   /** Creates a fetcher that has fetched nothing yet. */
   constructor(parts: SharedTokenFetcherParts) {
     this.#parts = parts;
-    this.#alone = new FailureBackoff(parts.nowMs, ALONE);
+    this.#alone = new FailureBackoff(parts.nowMs, FETCH_ALONE_WAITS);
   }
 
   /** Returns a token other than the unwanted ones. The signal ends everything. */
@@ -86,7 +86,7 @@ export class SharedTokenFetcher {
       if (!(error instanceof StoreFailure)) throw error;
       this.#storeBackAtMs = this.#parts.nowMs() + STORE_PAUSE_MS;
       this.#parts.warn(
-        `The store for access tokens ${error.message}; going on without it for ${STORE_PAUSE_MS / 1000} s.`,
+        `The store for access tokens ${error.message}; continuing without it for ${STORE_PAUSE_MS / 1000} s.`,
       );
       return this.#fetchAlone(unwanted, signal);
     }
@@ -189,7 +189,7 @@ function isUsable(
   shared: WxStoredAccessToken | undefined,
   { rejected, held }: TokensToReplace,
 ): shared is WxStoredAccessToken {
-  if (shared === undefined || shared.expiresInMs < LEAST_LIFE_MS) return false;
+  if (shared === undefined || shared.expiresInMs < MIN_LIFETIME_MS) return false;
   return shared.accessToken !== rejected && shared.accessToken !== held;
 }
 
@@ -205,9 +205,9 @@ async function within<T>(work: Promise<T>, onLate?: (result: T) => void): Promis
   let isLate = false;
   const timeIsUp = delay(STORE_MS, undefined, { signal: clock.signal }).then(() => {
     isLate = true;
-    throw new StoreFailure(`did not answer within ${STORE_MS} ms`);
+    throw new StoreFailure(`did not respond within ${STORE_MS} ms`);
   });
-  const answered = work.then(
+  const settled = work.then(
     result => {
       if (isLate) onLate?.(result);
       return result;
@@ -217,19 +217,19 @@ async function within<T>(work: Promise<T>, onLate?: (result: T) => void): Promis
     },
   );
   try {
-    return await Promise.race([answered, timeIsUp]);
+    return await Promise.race([settled, timeIsUp]);
   } finally {
     clock.abort();
     // The loser of the race may still reject.
     timeIsUp.catch(() => {});
-    answered.catch(() => {});
+    settled.catch(() => {});
   }
 }
 
 function waitingForStore(waitMs: number): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
-    message: `The store for access tokens is out, and this process has fetched several for itself; it asks again in ${Math.ceil(waitMs / 1000)} s. See that the store works.`,
+    message: `The store for access tokens is unavailable, and this process has fetched several tokens for itself; it fetches the next one in ${Math.ceil(waitMs / 1000)} s. Make sure that the store works.`,
     retryable: true,
   });
 }

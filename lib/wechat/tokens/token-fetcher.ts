@@ -125,12 +125,14 @@ export async function getCustomToken(
   { getToken }: ResolvedCustomAuth,
   signal: AbortSignal,
 ): Promise<AccessToken> {
-  const given: unknown = await untilAborted(callOnce(getToken), signal);
-  const { accessToken, expiresInSeconds } = (given ?? {}) as Partial<AccessToken>;
+  const result: unknown = await untilAborted(callOnce(getToken), signal);
+  const { accessToken, expiresInSeconds } = (result ?? {}) as Partial<AccessToken>;
   const isToken = typeof accessToken === 'string' && accessToken !== '';
-  const isLife = typeof expiresInSeconds === 'number' && Number.isFinite(expiresInSeconds);
-  if (isToken && isLife && expiresInSeconds > 0) return { accessToken, expiresInSeconds };
-  throw unavailable('it gave no { accessToken, expiresInSeconds } with a token and its life');
+  const isLifetime = typeof expiresInSeconds === 'number' && Number.isFinite(expiresInSeconds);
+  if (isToken && isLifetime && expiresInSeconds > 0) return { accessToken, expiresInSeconds };
+  throw unavailable(
+    'it returned no { accessToken, expiresInSeconds } with a token and its lifetime',
+  );
 }
 
 async function callOnce(getToken: ResolvedCustomAuth['getToken']): Promise<unknown> {
@@ -141,10 +143,10 @@ async function callOnce(getToken: ResolvedCustomAuth['getToken']): Promise<unkno
   }
 }
 
-function unavailable(what: string, cause?: unknown): WxCloudStorageError {
+function unavailable(problem: string, cause?: unknown): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
-    message: `${CUSTOM_TOKEN_ENDPOINT}: the function of auth could not give a token: ${what}. See that it works.`,
+    message: `${CUSTOM_TOKEN_ENDPOINT}: the function of auth could not provide a token: ${problem}. Make sure that it works.`,
     retryable: cause !== undefined,
     endpoint: CUSTOM_TOKEN_ENDPOINT,
     cause,

@@ -251,13 +251,13 @@ describe('a misconfigured cloud', () => {
     ['confirmation-refused', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', '24 hours'],
     ['confirmation-refused-for-an-hour', byToken, 'WX_CLOUD_CREDENTIAL_REFUSED', '1 hour'],
     ['quota-used-up', byToken, 'WX_CLOUD_QUOTA_EXCEEDED', 'tomorrow'],
-    ['quota-of-the-minute', byToken, 'WX_CLOUD_QUOTA_EXCEEDED', 'wait one'],
+    ['quota-of-the-minute', byToken, 'WX_CLOUD_QUOTA_EXCEEDED', 'wait a minute'],
     ['path-not-listed', overSidecar, 'WX_CLOUD_API_FAILED', '云调用 → 微信令牌权限配置'],
     ['path-refused', overSidecar, 'WX_CLOUD_CREDENTIAL_REFUSED', '云调用 → 微信令牌权限配置'],
     ['no-sidecar', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', '开放接口服务'],
     ['sidecar-not-ready', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', 'not ready yet'],
     ['secret-missing', overSidecar, 'WX_CLOUD_CREDENTIAL_REFUSED', 'cloudbase_secret'],
-    ['token-not-ready', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', 'some minutes'],
+    ['token-not-ready', overSidecar, 'WX_CLOUD_CREDENTIAL_UNAVAILABLE', 'a few minutes'],
   ] satisfies [WxCloudEmulatorMisconfiguration, () => object, string, string][])(
     'causes an error with advice until it is fixed: %s',
     async (...row) => {

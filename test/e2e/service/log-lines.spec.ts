@@ -78,7 +78,7 @@ describe('the lines of the log', () => {
     expect(lines).toEqual([
       {
         level: 'debug',
-        text: 'An access token was fetched; it lives for 7200 s.',
+        text: 'An access token was fetched; it expires in 7200 s.',
         context: WxCloudStorageModule.name,
       },
     ]);

@@ -95,7 +95,7 @@ describe('resolveOptions of environment variables', () => {
       'variable WX_ENV_ID (or CBR_ENV_ID) must be an environment ID',
     ],
     [{ WX_APPID: '0123456789abcdef0123456789abcdef' }, 'variable WX_APPID must be an AppID, but'],
-    [{ WX_SECRET: 'a-secret\r' }, 'variable WX_SECRET must be a text'],
+    [{ WX_SECRET: 'a-secret\r' }, 'variable WX_SECRET must be a non-empty string'],
     [{ WX_API_BASE_URL: 'http://10.0.0.1' }, 'variable WX_API_BASE_URL must be an https: address'],
   ])('names the invalid variable: %j', (change, named) => {
     const options = readEnvironment({ ...complete, ...change }, outside);

@@ -527,7 +527,7 @@ describe('resolveOptions: auth', () => {
 
   it('is rejected with the reason when the open API service is called over https', () => {
     const { message } = failure({ ...OPEN_API, apiBaseUrl: 'https://api.weixin.qq.com' });
-    expect(message).toContain('certificate that cannot be verified');
+    expect(message).toContain('certificate for https: cannot be verified');
     expect(message).toContain('http://api.weixin.qq.com');
   });
 

@@ -126,7 +126,7 @@ describe.each([
 
   it.each([
     [407, false, 'token'],
-    [403, false, 'lets this host through'],
+    [403, false, 'allows this host'],
     [503, true, 'try again'],
   ])('reports a CONNECT response of %d', async (status, retryable, advice) => {
     const proxy = await startProxy(socket => socket.end(`HTTP/1.1 ${status} No\r\n\r\n`));

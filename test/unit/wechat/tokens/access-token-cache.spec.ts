@@ -259,7 +259,7 @@ describe('AccessTokenCache', () => {
       code: 'WX_CLOUD_CREDENTIAL_REFUSED',
       errcode: 40125,
       endpoint: '/cgi-bin/stable_token',
-      message: expect.stringContaining('again in 1 s'),
+      message: expect.stringContaining('the next attempt is in 1 s'),
       cause: refused,
     });
     expect(fetchToken).toHaveBeenCalledTimes(2);

@@ -219,7 +219,7 @@ describe('SharedTokenFetcher with a failing store', () => {
     expect(await fetchOne()).toBe('fetched-1');
     response({ fence: 1, release });
     await until(() => release.mock.calls.length === 1, 'the lock to be given back');
-    expect(warnings).toEqual([expect.stringContaining('did not answer within 1000 ms')]);
+    expect(warnings).toEqual([expect.stringContaining('did not respond within 1000 ms')]);
   });
 
   it('fetches less and less often without the store', async () => {
