@@ -63,11 +63,11 @@ function optionsFrom(
   const hasToken = !secret && fileExists(TOKEN_FILE);
   if (env && hasToken) return { env, apiBaseUrl, auth: { type: 'cloudbase-token' } };
   if (env && appid && secret) return { env, apiBaseUrl, appid, secret };
-  throw missing({ env, ...(hasToken ? {} : { appid, secret }) });
+  throw missingVariables({ env, ...(hasToken ? {} : { appid, secret }) });
 }
 
 /** Names the environment variable in the error of an option that was read from it. */
-export function namingVariable(error: unknown): unknown {
+export function nameVariable(error: unknown): unknown {
   if (!(error instanceof OptionsInvalidError) || !isOption(error.option)) return error;
   return withSubject(error, `WxCloudStorageModule: variable ${VARIABLES[error.option]}`);
 }
@@ -76,7 +76,7 @@ function isOption(name: string): name is Option {
   return Object.hasOwn(VARIABLES, name);
 }
 
-function missing(values: { [option in Option]?: string | undefined }): Error {
+function missingVariables(values: { [option in Option]?: string | undefined }): Error {
   const names = Object.keys(values) as Option[];
   const options = names.filter(name => !values[name]);
   const variables = options.map(name => VARIABLES[name]).join(', ');
@@ -86,16 +86,6 @@ function missing(values: { [option in Option]?: string | undefined }): Error {
     expected: 'set, as forRoot() is called without options and reads the environment',
     remedy: 'Set the missing variables, or give forRoot() the options.',
   });
-}
-
-/** The three sources of options for `forRootAsync`, as given. */
-export interface OptionsSource {
-  /** A function that makes the options. */
-  readonly useFactory?: unknown;
-  /** A class that the module instantiates. */
-  readonly useClass?: unknown;
-  /** The injection token of an existing instance. */
-  readonly useExisting?: unknown;
 }
 
 /** Makes the options from what Nest injects. */
@@ -109,7 +99,16 @@ export type MakeOptions = (
  * @throws {@link OptionsInvalidError} when the source cannot make options; the returned function
  * throws it when the result is not an object
  */
-export function optionsMaker({ useFactory, useClass, useExisting }: OptionsSource): MakeOptions {
+export function optionsMaker({
+  useFactory,
+  useClass,
+  useExisting,
+}: {
+  readonly useFactory?: unknown;
+  readonly useClass?: unknown;
+  /** The injection token of an existing instance. */
+  readonly useExisting?: unknown;
+}): MakeOptions {
   if (useFactory) return byFunction(useFactory);
   if (useExisting) return byMethod('useExisting', useExisting);
   if (useClass) return byMethod('useClass', useClass);

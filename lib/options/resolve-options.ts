@@ -3,7 +3,7 @@ import { closeSync, openSync, statfsSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OptionsInvalidError } from '../errors/errors.js';
-import { isFromEnvironment, namingVariable } from './module-options.js';
+import { isFromEnvironment, nameVariable } from './module-options.js';
 import type { WxCloudStorageOptions } from './options.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
 import {
@@ -138,7 +138,7 @@ export function resolveOptions(
   try {
     return resolve(options, freeBytesIn);
   } catch (error) {
-    throw isFromEnvironment(options) ? namingVariable(error) : error;
+    throw isFromEnvironment(options) ? nameVariable(error) : error;
   }
 }
 

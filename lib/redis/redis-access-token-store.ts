@@ -124,18 +124,16 @@ export function redisAccessTokenStore(
   return new RedisAccessTokenStore(run, prefix, cipher);
 }
 
-/** Time at which a lock was issued, on Redis's clock and on this process's. */
-interface Grant {
-  readonly redisTimeUs: number;
-  readonly atMs: number;
-}
-
 /** The store. Private fields keep everything out of inspection and serialisation. */
 class RedisAccessTokenStore implements AccessTokenStore {
   readonly #run: RunScript;
   readonly #prefix: string;
   readonly #cipher: TokenCipher;
-  readonly #grants = new WeakMap<WxAccessTokenLock, Grant>();
+  /** Times at which locks were issued, on Redis's clock and on this process's. */
+  readonly #grants = new WeakMap<
+    WxAccessTokenLock,
+    { readonly redisTimeUs: number; readonly atMs: number }
+  >();
   readonly #logger = new Logger(redisAccessTokenStore.name);
   #hasWarned = false;
 

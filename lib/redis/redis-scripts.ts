@@ -170,14 +170,6 @@ export const RELEASE_LOCK = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`;
 
-/** A token's value in Redis. */
-interface ReadValue {
-  /** The stored value. */
-  readonly value: string;
-  /** Remaining lifetime in milliseconds; more than 0. */
-  readonly expiresInMs: number;
-}
-
 /** A lock that Redis has issued. */
 export interface TakenLock {
   /** Its fence. */
@@ -186,8 +178,13 @@ export interface TakenLock {
   readonly redisTimeUs: number;
 }
 
-/** Reads the reply of `READ_TOKEN`; a value without expiry was not written by this store. */
-export function decodeReadValue(reply: unknown): ReadValue | undefined {
+/**
+ * Reads the reply of `READ_TOKEN`, with the remaining lifetime in milliseconds. A value without
+ * expiry was not written by this store.
+ */
+export function decodeReadValue(
+  reply: unknown,
+): { readonly value: string; readonly expiresInMs: number } | undefined {
   const [value, life] = listOf(reply);
   const text = textOf(value);
   const expiresInMs = numberOf(life);

@@ -251,12 +251,10 @@ function removeWaiting(origin: string): void {
  * the code of the error.
  */
 function stopReconnecting(message: unknown): void {
-  const { connectParams, error } = message as ConnectErrorMessage;
+  const { connectParams, error } = message as {
+    readonly connectParams: { readonly protocol: string; readonly host: string };
+    readonly error: Error & { code?: unknown };
+  };
   if (!waitingOrigins.has(`${connectParams.protocol}//${connectParams.host}`)) return;
   if (RECONNECTED_CODES.has(error.code)) error.code = CONNECT_DROPPED;
-}
-
-interface ConnectErrorMessage {
-  readonly connectParams: { readonly protocol: string; readonly host: string };
-  readonly error: Error & { code?: unknown };
 }

@@ -249,9 +249,7 @@ export class HttpTransport {
         );
         watcher.dispatched(() => {
           const timeoutMs = timeouts.connectMs;
-          handler.giveUpConnecting(
-            new RequestTimedOutError({ phase: 'connect', endpoint, timeoutMs }),
-          );
+          handler.abandon(new RequestTimedOutError({ phase: 'connect', endpoint, timeoutMs }));
         });
       } catch (error) {
         handler.onResponseError(undefined, toDispatchError(error));

@@ -115,7 +115,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   }
 
   /** Abandons a request without a connection, so that nothing of it is sent. */
-  giveUpConnecting(reason: Error): void {
+  abandon(reason: Error): void {
     if (this.#controller !== undefined || this.#isOver) return;
     this.#isAbandoned = true;
     this.parts.onUnsent?.();
@@ -158,7 +158,7 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     const { signal, abortDelayMs } = this.parts;
     const reason = signal.reason as Error;
     // undici can only be informed once it has a connection, which may take long.
-    if (this.#controller === undefined) return this.giveUpConnecting(reason);
+    if (this.#controller === undefined) return this.abandon(reason);
     const delayMs = abortDelayMs?.() ?? 0;
     if (delayMs === 0) this.abort(reason);
     else this.#timer = setTimeout(() => this.abort(reason), delayMs);

@@ -160,7 +160,7 @@ function matchBatchItems(
   const asked = fileIds.map(readFileIdForm);
   const isComplete = candidates.length === asked.length;
   const isInOrder =
-    isComplete && candidates.every((one, index) => standsFor(one, asked[index]) !== false);
+    isComplete && candidates.every((one, index) => belongsTo(one, asked[index]) !== false);
   return asked.map((form, index) => {
     const named =
       candidates.find(one => one?.item.fileId === fileIds[index]) ??
@@ -168,8 +168,8 @@ function matchBatchItems(
     if (named !== undefined) return named.item;
     const here = isComplete ? candidates[index] : undefined;
     if (here === undefined || here.form !== undefined) return undefined;
-    const isItsOwn = standsFor(here, form) ?? isInOrder;
-    return isItsOwn ? here.item : undefined;
+    const isMatch = belongsTo(here, form) ?? isInOrder;
+    return isMatch ? here.item : undefined;
   });
 }
 
@@ -185,7 +185,7 @@ function toCandidate(
 /**
  * True when an item belongs to a file, by its ID or else its link; undefined when it has neither.
  */
-function standsFor(one: Candidate | undefined, asked: FileIdForm | undefined): boolean | undefined {
+function belongsTo(one: Candidate | undefined, asked: FileIdForm | undefined): boolean | undefined {
   if (one === undefined || asked === undefined) return undefined;
   if (one.form !== undefined) return isSameFile(one.form, asked);
   return one.link === undefined ? undefined : isAddressOf(one.link, asked);

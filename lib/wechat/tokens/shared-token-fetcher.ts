@@ -128,14 +128,14 @@ export class SharedTokenFetcher {
       return { token, isCurrent: await this.#share(token, lock) };
     } finally {
       // A lock that cannot be released expires soon.
-      await within(lock.release()).catch(() => {});
+      await withTimeLimit(lock.release()).catch(() => {});
     }
   }
 
   async #take(unwanted: TokensToReplace): Promise<FetchedToken | undefined> {
     const { store, key, nowMs } = this.#parts;
     const sinceMs = nowMs();
-    const shared = await within(store.get(key));
+    const shared = await withTimeLimit(store.get(key));
     this.#alone.succeeded();
     return isUsable(shared, unwanted)
       ? { accessToken: shared.accessToken, expiresInSeconds: shared.expiresInMs / 1000, sinceMs }
@@ -148,7 +148,7 @@ export class SharedTokenFetcher {
    */
   #lock(): Promise<WxAccessTokenLock | undefined> {
     const { store, key } = this.#parts;
-    return within(store.lock(key, LOCK_MS), late => void late?.release().catch(() => {}));
+    return withTimeLimit(store.lock(key, LOCK_MS), late => void late?.release().catch(() => {}));
   }
 
   /**
@@ -167,7 +167,7 @@ export class SharedTokenFetcher {
       expiresInMs: expiresInSeconds * 1000 - ageMs,
     };
     try {
-      return (await within(store.set(key, token, lock))) !== false;
+      return (await withTimeLimit(store.set(key, token, lock))) !== false;
     } catch (error) {
       warn(
         `The store for access tokens ${String((error as Error).message)}; a new token was not shared.`,
@@ -178,7 +178,7 @@ export class SharedTokenFetcher {
 
   async #fetchAlone(unwanted: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
     const { waitMs } = this.#alone;
-    if (waitMs > 0) throw waitingForStore(waitMs);
+    if (waitMs > 0) throw storeUnavailable(waitMs);
     const token = await this.#parts.fetchToken(unwanted, signal);
     this.#alone.failed();
     return token;
@@ -200,7 +200,7 @@ class StoreFailure extends Error {}
  * Limits the time of a call of the store. Errors of the store may contain a token or a password, so
  * they are not passed on.
  */
-async function within<T>(work: Promise<T>, onLate?: (result: T) => void): Promise<T> {
+async function withTimeLimit<T>(work: Promise<T>, onLate?: (result: T) => void): Promise<T> {
   const clock = new AbortController();
   let isLate = false;
   const timeIsUp = delay(STORE_MS, undefined, { signal: clock.signal }).then(() => {
@@ -226,7 +226,7 @@ async function within<T>(work: Promise<T>, onLate?: (result: T) => void): Promis
   }
 }
 
-function waitingForStore(waitMs: number): WxCloudStorageError {
+function storeUnavailable(waitMs: number): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
     message: `The store for access tokens is unavailable, and this process has fetched several tokens for itself; it fetches the next one in ${Math.ceil(waitMs / 1000)} s. Make sure that the store works.`,

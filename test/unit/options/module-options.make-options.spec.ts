@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { optionsMaker, type OptionsSource } from '../../../lib/options/module-options.js';
+import { optionsMaker } from '../../../lib/options/module-options.js';
 
 const MARK = 'Rec0gn1sable-Va1ue';
 
@@ -13,6 +13,8 @@ class Renamed {
     return {};
   }
 }
+
+type OptionsSource = Parameters<typeof optionsMaker>[0];
 
 async function make(source: OptionsSource, injected: unknown): Promise<unknown> {
   return optionsMaker(source)(injected);

@@ -24,7 +24,7 @@ const NEEDED_METHODS = [
   'onResponseError',
 ] as const;
 
-/** A dispatcher of undici 8, which does not load on Node 20: it has nothing but `dispatch`, and is strict. */
+/** A strict dispatcher with `dispatch` alone, like those of undici 8, which Node 20 cannot load. */
 function strictDispatcher(agent: Dispatcher): HttpDispatcher {
   const dispatch: Dispatcher['dispatch'] = (options, handler) => {
     const unknown = Object.keys(options).filter(name => !KNOWN_OPTIONS.test(name));
@@ -73,7 +73,7 @@ const fakeController = () => ({
   rawTrailers: [],
 });
 
-/** A dispatcher that tells a handler whatever a test wants it to, in one go, as a connection does. */
+/** A dispatcher that passes a test's events to the handler synchronously, as a connection does. */
 function fakeDispatcher(tell: (handler: Dispatcher.DispatchHandler) => void): HttpDispatcher {
   const dispatch: Dispatcher['dispatch'] = (_options, handler) => {
     setImmediate(tell, handler);

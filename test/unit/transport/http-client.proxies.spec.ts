@@ -176,7 +176,7 @@ describe('HttpTransport on a dispatcher with its own queue', () => {
   ])('lets requests wait longer than the connect timeout: %s', async (_, start) => {
     const responders: (() => void)[] = [];
     const url = await serve((__, response) => responders.push(() => response.end('answer')));
-    const transport = open(silentFor('http://silent.invalid', await start()), 30);
+    const transport = open(silentFor('http://silent.invalid', await start()), 500);
     const first = transport.requestBuffered(callOf(url), 100);
     await until(() => responders.length === 1);
     const second = transport.requestBuffered(callOf(url), 100);
