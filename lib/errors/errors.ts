@@ -49,7 +49,7 @@ const ADVICE: ReadonlyMap<string | undefined, string> = new Map([
 const partsOf = new WeakMap<OptionsInvalidError, OptionsInvalidErrorParts>();
 
 /** The named parts of a {@link WxCloudStorageError}. */
-export interface WxCloudStorageErrorParts {
+interface WxCloudStorageErrorParts {
   /** The kind of failure, for programs. */
   readonly code: WxCloudStorageErrorCode;
   /** The attempted operation, the result and the remedy; credentials are masked. */
@@ -146,7 +146,7 @@ export function messageWithoutLink({ code, message }: WxCloudStorageError): stri
 }
 
 /** The named parts of an {@link OptionsInvalidError}. */
-export interface OptionsInvalidErrorParts {
+interface OptionsInvalidErrorParts {
   /** The option's path, e.g. `timeouts.totalMs`. */
   readonly option: string;
   /**
@@ -207,7 +207,7 @@ export function withSubject(error: OptionsInvalidError, subject: string): Option
 }
 
 /** The named parts of a {@link FileTooLargeError}. */
-export interface FileTooLargeErrorParts {
+interface FileTooLargeErrorParts {
   /** The file or part of a request. */
   readonly subject: string;
   /** The limit in bytes. */
@@ -371,7 +371,7 @@ export class TypeRefusedError extends WxCloudStorageError {
 }
 
 /** The named parts of an {@link UploadRejectedError}. */
-export interface UploadRejectedErrorParts {
+interface UploadRejectedErrorParts {
   /** The HTTP status of the response of COS. */
   readonly upstreamStatus: number;
   /** The `<Code>` of COS's error document, if there was one. */

@@ -84,7 +84,7 @@ export interface AccessTokenStore {
 /**
  * Authenticates with a token from `POST /cgi-bin/stable_token`; safe with any number of replicas.
  */
-export interface StableTokenAuth {
+interface StableTokenAuth {
   /** Selects the stable token call. */
   readonly type: 'stable-token';
   /** The AppID, `wx` and 16 more characters. */
@@ -102,7 +102,7 @@ export interface StableTokenAuth {
 /**
  * Authenticates with a token from `GET /cgi-bin/token`; every fetch invalidates the previous token.
  */
-export interface AccessTokenAuth {
+interface AccessTokenAuth {
   /** Selects the classic token call. */
   readonly type: 'access-token';
   /** The AppID, `wx` and 16 more characters. */
@@ -121,7 +121,7 @@ export interface AccessTokenAuth {
  * http to its sidecar, which adds the credential. No AppSecret, token or IP whitelist is needed.
  * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/weixin/open.html
  */
-export interface OpenApiServiceAuth {
+interface OpenApiServiceAuth {
   /** Selects the open API service. */
   readonly type: 'open-api-service';
   /**
@@ -136,7 +136,7 @@ export interface OpenApiServiceAuth {
  * (`cloudbase_access_token`).
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/container/cloudcall.html
  */
-export interface CloudbaseTokenAuth {
+interface CloudbaseTokenAuth {
   /** Selects the mounted token. */
   readonly type: 'cloudbase-token';
   /**
@@ -158,7 +158,7 @@ export interface WxAccessToken {
  * Authenticates with a token that the application provides: from a central token server, or a
  * platform's `authorizer_access_token`.
  */
-export interface CustomAuth {
+interface CustomAuth {
   /** Selects the function. */
   readonly type: 'custom';
   /**
@@ -360,7 +360,7 @@ export interface WxCloudStorageSecretOptions extends WxCloudStorageCommonOptions
 }
 
 /** The options with another way to authenticate. */
-export interface WxCloudStorageAuthOptions extends WxCloudStorageCommonOptions {
+interface WxCloudStorageAuthOptions extends WxCloudStorageCommonOptions {
   /** The way to authenticate. */
   readonly auth: WxCloudAuth;
   /** Absent, as `auth` contains it where necessary. */
