@@ -82,16 +82,17 @@ interface WxCloudStorageErrorParts {
  * ```ts
  * import { WxCloudStorageError, type WxCloudStorageService } from 'nestjs-wx-cloud-storage';
  *
- * export async function deleteIfPresent(
+ * export async function findLink(
  *   storage: WxCloudStorageService,
  *   fileId: string,
- * ): Promise<void> {
+ * ): Promise<string | undefined> {
  *   try {
- *     await storage.delete(fileId);
+ *     return await storage.getDownloadUrl(fileId);
  *   } catch (error) {
  *     const isMissing =
  *       error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_FILE_NOT_FOUND';
- *     if (!isMissing) throw error;
+ *     if (isMissing) return undefined;
+ *     throw error;
  *   }
  * }
  * ```
@@ -115,8 +116,8 @@ export class WxCloudStorageError extends Error {
   declare readonly upstreamStatus?: number;
 
   /**
-   * Creates an error from its named parts. Absent parts leave no field behind. The message ends with
-   * a link to the section of the package's documentation that explains the code.
+   * Creates an error from its named parts. Absent parts leave no field behind. The message ends
+   * with a link to the section of the package's documentation that explains the code.
    */
   constructor(parts: WxCloudStorageErrorParts) {
     const message = `${redact(parts.message)}${linkFor(parts.code)}`;
