@@ -2,13 +2,13 @@ import { createRequire } from 'node:module';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 
-const PIECE_BYTES = 65_536;
+const CHUNK_BYTES = 65_536;
 const DELIMITER = Buffer.from('\r\n------WebKitFormBoundary7MA4YWxkTrZu0gWW');
 const ONE_LETTER = Buffer.from(`\r\n--${'a'.repeat(70)}`);
 
 /** Contents that a client may send, each with the delimiter that it has chosen for it. */
 const DATA = {
-  random: [randomBytes(PIECE_BYTES), DELIMITER],
+  random: [randomBytes(CHUNK_BYTES), DELIMITER],
   'last byte': [DELIMITER.subarray(-1), DELIMITER],
   CR: ['\r', DELIMITER],
   CRLF: ['\r\n', DELIMITER],
@@ -55,15 +55,15 @@ const SEARCHES = {
  * Measures the throughput for one kind of data. Checks the results too: a wrong search may be fast.
  */
 function measureSearch(search, [fill, delimiter], times) {
-  const data = Buffer.alloc(PIECE_BYTES, fill);
+  const data = Buffer.alloc(CHUNK_BYTES, fill);
   const ending = Buffer.concat([data, delimiter]);
   const places = [search(data, delimiter), search(ending, delimiter)];
-  if (places[0] !== -1 || places[1] !== PIECE_BYTES) {
+  if (places[0] !== -1 || places[1] !== CHUNK_BYTES) {
     throw new Error(`a search found a delimiter at ${places}`);
   }
   const startMs = performance.now();
   for (let count = 0; count < times; count += 1) search(data, delimiter);
-  return (times * PIECE_BYTES) / 1_000 / (performance.now() - startMs);
+  return (times * CHUNK_BYTES) / 1_000 / (performance.now() - startMs);
 }
 
 /**

@@ -5,8 +5,8 @@ import { answerFor, LIMITS, startNest } from './nest.mjs';
 const discard = {
   _handleFile(_request, { stream }, callback) {
     let size = 0;
-    stream.on('data', piece => {
-      size += piece.byteLength;
+    stream.on('data', chunk => {
+      size += chunk.byteLength;
     });
     stream.once('error', callback);
     stream.once('end', () => callback(null, { size }));

@@ -28,14 +28,14 @@ function answerJson(response, value) {
 
 async function readJson(request) {
   let text = '';
-  for await (const piece of request) text += piece;
+  for await (const chunk of request) text += chunk;
   return text === '' ? {} : JSON.parse(text);
 }
 
 /** Counts a body, and responds at its end. */
 function count(request, answer) {
-  request.on('data', piece => {
-    counts.bytes += piece.byteLength;
+  request.on('data', chunk => {
+    counts.bytes += chunk.byteLength;
   });
   request.once('end', () => later(latency.objectMs, answer));
 }
@@ -112,9 +112,9 @@ function answerObject(request, response, path) {
   let left = size;
   const write = () => {
     while (left > 0) {
-      const piece = left < BLOCK.byteLength ? BLOCK.subarray(0, left) : BLOCK;
-      left -= piece.byteLength;
-      if (!response.write(piece)) return response.once('drain', write);
+      const chunk = left < BLOCK.byteLength ? BLOCK.subarray(0, left) : BLOCK;
+      left -= chunk.byteLength;
+      if (!response.write(chunk)) return response.once('drain', write);
     }
     return response.end();
   };

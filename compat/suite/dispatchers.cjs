@@ -9,8 +9,8 @@ const { withApplication } = require('./application.cjs');
 
 /** undici 8 needs Node 22. */
 const VERSIONS = parseInt(process.versions.node, 10) < 22 ? [7] : [7, 8];
-const PIECE = Buffer.alloc(65_536, 'piece');
-const PIECES = 32;
+const CHUNK = Buffer.alloc(65_536, 'chunk');
+const CHUNKS = 32;
 
 /** Starts a proxy that tunnels or forwards, as requested, and counts its requests. */
 const startProxy = async () => {
@@ -44,12 +44,12 @@ const startProxy = async () => {
 const roundTrip = (modules, dispatcher) =>
   withApplication(modules, { options: { dispatcher } }, async ({ app }) => {
     const service = app.get(modules.storage.WxCloudStorageService, { strict: false });
-    const body = Readable.from(Array.from({ length: PIECES }, () => PIECE));
-    const size = PIECES * PIECE.length;
-    const { fileId } = await service.upload('a/pieces.bin', body, { size });
+    const body = Readable.from(Array.from({ length: CHUNKS }, () => CHUNK));
+    const size = CHUNKS * CHUNK.length;
+    const { fileId } = await service.upload('a/chunks.bin', body, { size });
     assert.equal((await service.stat(fileId)).size, size);
-    const pieces = await (await service.download(fileId)).body.toArray();
-    assert.ok(Buffer.concat(pieces).equals(Buffer.alloc(size, PIECE)));
+    const chunks = await (await service.download(fileId)).body.toArray();
+    assert.ok(Buffer.concat(chunks).equals(Buffer.alloc(size, CHUNK)));
     await service.delete(fileId);
     assert.equal(await service.exists(fileId), false);
   });

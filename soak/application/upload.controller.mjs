@@ -22,7 +22,7 @@ import { noteFiles } from './request-log.mjs';
 
 /** A unique path that the package does not recognize as such: the application must vouch for it. */
 const ownPath = () => `own/${randomUUID()}`;
-/** A path with the package's own random ID, which is unique without more ado. */
+/** A path with the package's own random ID, which the package knows to be unique. */
 const pathOfFile = ({ uuid }) => `fields/${uuid}`;
 /** A path that several requests may share: failed uploads are not deleted there. */
 const sharedPath = (file, { headers }) => headers['x-soak-path'];

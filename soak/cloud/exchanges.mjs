@@ -101,9 +101,9 @@ export class Exchanges {
     }
   }
 
-  #findSecrets(piece) {
-    if (piece.byteLength > 65_536 || piece[0] !== 0x7b) return;
-    const text = piece.toString();
+  #findSecrets(chunk) {
+    if (chunk.byteLength > 65_536 || chunk[0] !== 0x7b) return;
+    const text = chunk.toString();
     const members = text.matchAll(
       /"(?:access_token|token|authorization|cos_file_id)":\s*"([^"]+)"/g,
     );

@@ -27,12 +27,12 @@ function fileIdOf({ url }, { env, bucket }) {
  */
 function readFromBody(request, subject) {
   subject.isKnown = false;
-  const pieces = [];
+  const chunks = [];
   const push = request.push;
-  request.push = function (piece, encoding) {
-    if (piece === null) Object.assign(subject, parseBody(Buffer.concat(pieces)));
-    else pieces.push(piece);
-    return push.call(this, piece, encoding);
+  request.push = function (chunk, encoding) {
+    if (chunk === null) Object.assign(subject, parseBody(Buffer.concat(chunks)));
+    else chunks.push(chunk);
+    return push.call(this, chunk, encoding);
   };
 }
 

@@ -26,11 +26,11 @@ export class Http1Channel {
   }
 
   /** Calls back for each chunk of the response and at its end, which ends the exchange. */
-  listen(sent, { onPiece, onEnd, onBreak }) {
+  listen(sent, { onChunk, onEnd, onBreak }) {
     sent.on('error', onBreak);
     sent.on('close', onBreak);
     sent.on('response', response => {
-      response.on('data', onPiece);
+      response.on('data', onChunk);
       response.on('error', onBreak);
       response.on('end', () => {
         if (response.complete) onEnd(response.statusCode);
@@ -83,7 +83,7 @@ export class Http2Channel {
    * Calls back for each chunk. The exchange ends with its stream, so that a stream left open is
    * noticed.
    */
-  listen(sent, { onPiece, onEnd, onBreak }) {
+  listen(sent, { onChunk, onEnd, onBreak }) {
     const answer = { status: undefined, length: undefined, received: 0 };
     const settle = () => {
       const { status, length, received } = answer;
@@ -94,9 +94,9 @@ export class Http2Channel {
     sent.on('response', ({ ':status': status, 'content-length': length }) =>
       Object.assign(answer, { status, length: length && Number(length) }),
     );
-    sent.on('data', piece => {
-      answer.received += piece.byteLength;
-      onPiece(piece);
+    sent.on('data', chunk => {
+      answer.received += chunk.byteLength;
+      onChunk(chunk);
     });
     sent.on('error', onBreak);
     sent.on('close', settle);

@@ -43,13 +43,13 @@ function endOf(channel, sent, plan) {
       clearTimeout(timer);
       resolve(outcome);
     };
-    const pieces = [];
+    const chunks = [];
     channel.listen(sent, {
-      onPiece: piece => {
-        pieces.push(piece);
+      onChunk: chunk => {
+        chunks.push(chunk);
         if (plan.leave?.atAnswer === true) leave(channel, sent, plan.leave);
       },
-      onEnd: status => settle({ outcome: status, status, answer: Buffer.concat(pieces) }),
+      onEnd: status => settle({ outcome: status, status, answer: Buffer.concat(chunks) }),
       onBreak: error => {
         const reason = `${error?.code ?? error?.message ?? 'no error'} on ${channel.describe(sent)}`;
         settle({ outcome: sent.hasLeft === true ? 'left' : 'cut', reason });
@@ -80,9 +80,9 @@ const isOver = sent => sent.destroyed || sent.closed === true;
 const ON_TIME = { isHeldUp: false };
 
 /** Writes chunks, as a network delivers them. */
-async function writePieces(sent, bytes, pieceBytes = 65_536) {
-  for (let start = 0; start < bytes.byteLength && !isOver(sent); start += pieceBytes) {
-    if (!sent.write(bytes.subarray(start, start + pieceBytes))) await drained(sent);
+async function writeChunks(sent, bytes, chunkBytes = 65_536) {
+  for (let start = 0; start < bytes.byteLength && !isOver(sent); start += chunkBytes) {
+    if (!sent.write(bytes.subarray(start, start + chunkBytes))) await drained(sent);
   }
 }
 
@@ -91,10 +91,10 @@ async function writePieces(sent, bytes, pieceBytes = 65_536) {
  * wait for longer than planned.
  */
 async function writeBody({ channel, sent, plan, body, end }) {
-  const { leave: leaving = {}, stallAfter, drip, hold, pieceBytes } = plan;
+  const { leave: leaving = {}, stallAfter, drip, hold, chunkBytes } = plan;
   const first = leaving.afterBytes ?? stallAfter ?? drip?.afterBytes ?? hold?.afterBytes;
   if (first === 0) sent.flushHeaders?.();
-  await writePieces(sent, body.subarray(0, first), pieceBytes);
+  await writeChunks(sent, body.subarray(0, first), chunkBytes);
   if (stallAfter !== undefined) return ON_TIME;
   if (drip !== undefined) return dripRest(sent, body.subarray(first));
   if (leaving.afterBytes !== undefined) {
@@ -107,7 +107,7 @@ async function writeBody({ channel, sent, plan, body, end }) {
     const heldAtMs = performance.now();
     await Promise.race([hold.until, end]);
     const heldMs = performance.now() - heldAtMs;
-    await writePieces(sent, body.subarray(first), pieceBytes);
+    await writeChunks(sent, body.subarray(first), chunkBytes);
     if (!isOver(sent)) sent.end(hold.onSent);
     return { isHeldUp: heldMs > TIMEOUTS.idleMs / 2 };
   }

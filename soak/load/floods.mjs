@@ -21,7 +21,7 @@ const flooding = parts => {
 
 const JUST_OVER = Math.ceil(MOST_TEXT_BYTES / FIELD_BYTES);
 const overLimit = flooding(textsOf(JUST_OVER, FIELD_BYTES));
-/** More bytes than are drained of a refused request. */
+/** Text beyond the bytes that are drained after a refusal. */
 const flood = flooding(textsOf(40, FIELD_BYTES));
 const manyFields = flooding(textsOf(MOST_FIELDS + 1, 2));
 

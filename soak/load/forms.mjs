@@ -1,11 +1,11 @@
 /** Makes a form of text fields and files, in the given order. */
 export function makeForm(parts, boundary) {
-  const pieces = parts.flatMap(part => [
+  const chunks = parts.flatMap(part => [
     `--${boundary}\r\n${headOf(part)}\r\n\r\n`,
     part.text ?? part.file.bytes,
     '\r\n',
   ]);
-  return Buffer.concat([...pieces, `--${boundary}--\r\n`].map(piece => Buffer.from(piece)));
+  return Buffer.concat([...chunks, `--${boundary}--\r\n`].map(chunk => Buffer.from(chunk)));
 }
 
 function headOf({ field, file, padding }) {

@@ -20,7 +20,7 @@ function uploadOf({ random }, { path, files, headers = {}, hasText = true }) {
     files,
     headers: { ...formType(boundary), ...headers },
     body: makeForm([...texts(), ...parts, ...texts()], boundary),
-    pieceBytes: random.integer(1_000, 200_000),
+    chunkBytes: random.integer(1_000, 200_000),
   };
 }
 
