@@ -24,12 +24,8 @@ const NOT_OURS = /(?:^|\/)(?:node_modules|dist)\/|^compat\/projects\/|^test\/fix
 
 /** Folders with comments that are older than the rules. */
 const EXEMPT = [
-  'bench/',
-  'compat/',
   'lib/',
-  'sample/image-lab/',
-  'scripts/',
-  'soak/',
+  'sample/image-lab/public/',
   'test/e2e/',
   'test/long/',
   'test/support/',
