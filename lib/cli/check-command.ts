@@ -75,7 +75,7 @@ async function start(
 ): ReturnType<typeof NestFactory.createApplicationContext> {
   try {
     return await NestFactory.createApplicationContext(WxCloudStorageModule.forRoot(), {
-      logger: ownLines(terminal),
+      logger: createLogger(terminal),
       abortOnError: false,
     });
   } catch (error) {
@@ -87,7 +87,7 @@ async function start(
 }
 
 /** Creates a Nest logger that prints only this package's information and warnings. */
-function ownLines(terminal: Terminal): LoggerService {
+function createLogger(terminal: Terminal): LoggerService {
   const print = (message: unknown, ...more: readonly unknown[]): void => {
     if (more.at(-1) !== WxCloudStorageModule.name) return;
     terminal.print(cleanText(String(message), MAX_LINE_CHARACTERS));

@@ -14,9 +14,9 @@ export async function run(
     return await carryOut(readCommandLine(words), terminal, readVersion);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    terminal.complain(cleanText(message, MAX_LINE_CHARACTERS));
+    terminal.printError(cleanText(message, MAX_LINE_CHARACTERS));
     if (!(error instanceof UsageError)) return 1;
-    terminal.complain(USAGE);
+    terminal.printError(USAGE);
     return 2;
   }
 }

@@ -55,7 +55,7 @@ export class Terminal {
   }
 
   /** Writes a line to the error output. */
-  complain(line: string): void {
+  printError(line: string): void {
     writeLine(this.#process.stderr, line);
   }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type EmulatorAddresses, EmulatorServers } from './server/http-servers.js';
+import { type EmulatorUrls, EmulatorServers } from './server/http-servers.js';
 import { DiskStore } from './state/disk-store.js';
 import { EmulatedCloud } from './state/emulated-cloud.js';
 import {
@@ -149,16 +149,16 @@ export async function startWxCloudEmulator(
   const store = await openStore(resolved);
   const cloud = new EmulatedCloud(resolved, store, monotonicClock);
   const servers = new EmulatorServers(cloud);
-  const addresses = await listen(servers, resolved.port, store);
-  cloud.url = addresses.url;
-  return toEmulator(cloud, servers, addresses);
+  const urls = await listen(servers, resolved.port, store);
+  cloud.url = urls.url;
+  return toEmulator(cloud, servers, urls);
 }
 
 async function listen(
   servers: EmulatorServers,
   port: number,
   store: ObjectStore,
-): Promise<EmulatorAddresses> {
+): Promise<EmulatorUrls> {
   try {
     return await servers.listen(port);
   } catch (error) {
@@ -181,13 +181,13 @@ async function openStore({ dataDir, bucket }: ResolvedEmulatorOptions): Promise<
 function toEmulator(
   cloud: EmulatedCloud,
   servers: EmulatorServers,
-  addresses: EmulatorAddresses,
+  urls: EmulatorUrls,
 ): WxCloudEmulator {
   const { url, faults, misconfigurations } = cloud;
   const { env, appid, secret, bucket } = cloud.options;
   let closed: Promise<void> | undefined;
   return Object.freeze({
-    ...addresses,
+    ...urls,
     options: Object.freeze({ env, appid, secret, apiBaseUrl: url }),
     env,
     bucket,

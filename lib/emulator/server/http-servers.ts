@@ -51,15 +51,15 @@ function toPem(label: string, lines: readonly string[]): string {
 class EmulatorServer {
   readonly #server: Server;
   readonly #scheme: Scheme;
-  readonly #underWay = new Map<Exchange, Promise<void>>();
+  readonly #running = new Map<Exchange, Promise<void>>();
   readonly #sockets = new Set<Socket>();
 
   /** Creates a server that does not listen yet. */
   constructor(cloud: EmulatedCloud, scheme: Scheme, via?: Via) {
     const listener: RequestListener = (request, response) => {
       const exchange = new Exchange(request, response, via);
-      const served = serve(exchange, cloud).finally(() => this.#underWay.delete(exchange));
-      this.#underWay.set(exchange, served);
+      const served = serve(exchange, cloud).finally(() => this.#running.delete(exchange));
+      this.#running.set(exchange, served);
     };
     this.#scheme = scheme;
     this.#server =
@@ -72,7 +72,7 @@ class EmulatorServer {
   }
 
   /**
-   * Listens on 127.0.0.1 and returns the address.
+   * Listens on 127.0.0.1 and returns the base URL.
    * @throws {Error} if the port cannot be used; the message names it
    */
   async listen(port: number): Promise<string> {
@@ -91,8 +91,8 @@ class EmulatorServer {
 
   /** Aborts running requests and waits until they have ended. */
   async abortRequests(): Promise<void> {
-    for (const exchange of this.#underWay.keys()) exchange.abort();
-    await Promise.all(this.#underWay.values());
+    for (const exchange of this.#running.keys()) exchange.abort();
+    await Promise.all(this.#running.values());
   }
 
   /** Closes all connections and releases the port. */
@@ -119,8 +119,8 @@ function toPortError(error: NodeJS.ErrnoException, port: number): Error {
   );
 }
 
-/** The addresses of an emulated cloud. */
-export interface EmulatorAddresses {
+/** The URLs of an emulated cloud. */
+export interface EmulatorUrls {
   /** `api.weixin.qq.com`, the object storage and the downloads. */
   readonly url: string;
   /** The open API service (the sidecar). */
@@ -131,13 +131,13 @@ export interface EmulatorAddresses {
 
 /** All servers in front of an emulated cloud. */
 export class EmulatorServers {
-  readonly #own: EmulatorServer;
+  readonly #main: EmulatorServer;
   readonly #sidecar: EmulatorServer;
   readonly #sidecarTls: EmulatorServer;
 
   /** Creates servers that do not listen yet. */
   constructor(cloud: EmulatedCloud) {
-    this.#own = new EmulatorServer(cloud, 'http');
+    this.#main = new EmulatorServer(cloud, 'http');
     this.#sidecar = new EmulatorServer(cloud, 'http', 'sidecar');
     this.#sidecarTls = new EmulatorServer(cloud, 'https', 'sidecar');
   }
@@ -146,8 +146,8 @@ export class EmulatorServers {
    * Listens on 127.0.0.1; the open API service uses free ports.
    * @throws {Error} if the port cannot be used; the message names it
    */
-  async listen(port: number): Promise<EmulatorAddresses> {
-    const url = await this.#own.listen(port);
+  async listen(port: number): Promise<EmulatorUrls> {
+    const url = await this.#main.listen(port);
     try {
       const sidecarUrl = await this.#sidecar.listen(0);
       return { url, sidecarUrl, sidecarTlsUrl: await this.#sidecarTls.listen(0) };
@@ -174,6 +174,6 @@ export class EmulatorServers {
   }
 
   get #all(): readonly EmulatorServer[] {
-    return [this.#own, this.#sidecar, this.#sidecarTls];
+    return [this.#main, this.#sidecar, this.#sidecarTls];
   }
 }

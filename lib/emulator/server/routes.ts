@@ -51,7 +51,7 @@ const MISNAMED: Route = { operation: 'unknown', handle: refuseHost };
 const FROM_ELSEWHERE: Route = { operation: 'unknown', handle: refuseOrigin };
 
 /** Matches `/<bucket>/<path>` and `/download/<bucket>/<path>`. */
-const OBJECT_ADDRESS = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
+const OBJECT_URL = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
 
 const OBJECT_OPERATIONS: Readonly<Record<string, WxCloudEmulatorOperation>> = {
   'POST upload': 'post-object',
@@ -68,7 +68,7 @@ export function findRoute(exchange: Exchange, { options }: EmulatedCloud): Route
   if (isApi && origin !== undefined && !isAllowedOrigin(origin, options)) return FROM_ELSEWHERE;
   if (via === 'sidecar') return toSidecarRoute(path.startsWith('/tcb/') ? apiRoute : undefined);
   if (apiRoute !== undefined) return apiRoute;
-  const { download, bucket, path: encoded } = OBJECT_ADDRESS.exec(path)?.groups ?? {};
+  const { download, bucket, path: encoded } = OBJECT_URL.exec(path)?.groups ?? {};
   // A bucket's name ends with the number of its account.
   const isBucket = bucket === options.bucket || /-\d{10}$/.test(bucket ?? '');
   if (encoded === undefined || !isBucket) return { operation: 'unknown', handle: respondNotFound };

@@ -49,7 +49,7 @@ describe('Terminal', () => {
     process.stderr.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
     await terminal.untilEnd();
     terminal.print('a line');
-    terminal.complain('a line');
+    terminal.printError('a line');
     expect(process.stdout.destroyed).toBe(true);
   });
 
