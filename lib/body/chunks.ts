@@ -29,6 +29,12 @@ export interface WaitingRead {
 /** The result behind the last chunk. */
 export const NO_CHUNK: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
+/**
+ * A larger piece is given in parts, so that whoever keeps, copies or sends one never has much at a
+ * time.
+ */
+const MAX_CHUNK_BYTES = 262_144;
+
 /** Passes pieces on, after a look at each result; what `check` throws ends the reading. */
 export function checkChunks(
   chunks: ChunkReader,
@@ -94,12 +100,6 @@ export function resumeChunks(
     },
   };
 }
-
-/**
- * A larger piece is given in parts, so that whoever keeps, copies or sends one never has much at a
- * time.
- */
-const MAX_CHUNK_BYTES = 262_144;
 
 /** How a source is read. */
 export interface ReadContext {

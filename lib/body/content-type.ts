@@ -21,6 +21,11 @@ const PARAMETER =
   / *; *(?:(?<name>[\w!#$%&'*+.^`|~-]+)=(?:(?<token>[\w!#$%&'*+.^`|~-]+)|"(?<quoted>(?:[^"\\]|\\.)*)"))?/y;
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
+/** The type that an object is stored with when no better one is known. */
+export const UNKNOWN_CONTENT_TYPE = 'application/octet-stream';
+
+let detector: Detector | undefined;
+
 /**
  * Reads a media type strictly; undefined for all that is not exactly one: a comma, a control or
  * non-ASCII character, a parameter given twice, more than 255 characters. Two readers of such a
@@ -83,12 +88,7 @@ interface DetectedType {
   readonly extension: string;
 }
 
-/** The type that an object is stored with when no better one is known. */
-export const UNKNOWN_CONTENT_TYPE = 'application/octet-stream';
-
 type Detector = typeof import('file-type').fileTypeFromBuffer;
-
-let detector: Detector | undefined;
 
 /**
  * Loads the detector, which takes half as long as to load this whole package and is not needed

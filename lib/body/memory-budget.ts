@@ -27,13 +27,13 @@ export interface MemoryUse {
   readonly moving: Set<MovableMemory>;
 }
 
+/** Shared by all instances, as the memory is the process's. */
+export const PROCESS_USE = startMemoryUse();
+
 /** Starts to count. */
 export function startMemoryUse(): MemoryUse {
   return { usedBytes: 0, movable: new Set(), moving: new Set() };
 }
-
-/** Shared by all instances, as the memory is the process's. */
-export const PROCESS_USE = startMemoryUse();
 
 /**
  * Limits the memory that uploads of the process hold together, as far as one instance is concerned.

@@ -14,6 +14,24 @@ interface DiskUse {
 /** By folder, as instances with one folder share its disk. */
 const USES = new Map<string, DiskUse>();
 
+/** Each transfer to or from the disk costs as much as its first 100 KiB or so. */
+const LARGEST_TRANSFER_BYTES = 524_288;
+const LEAST_TRANSFER_BYTES = 65_536;
+/**
+ * What the transfers of all temporary files of the process may take together, as long as each has
+ * the least.
+ */
+const ALL_WRITES_BYTES = 4_194_304;
+/**
+ * Less than of writes, as every reading needs a new buffer, which stays until the next garbage
+ * collection.
+ */
+const ALL_READS_BYTES = 1_048_576;
+/** The bytes read at a time when the memory budget is used up: nothing could be sent without. */
+const LEAST_READ_BYTES = 16_384;
+
+let openFiles = 0;
+
 function useOf(directory: string): DiskUse {
   const path = resolve(directory);
   const known = USES.get(path);
@@ -76,24 +94,6 @@ function budgetPassed(limitBytes: number, bytes: number): WxCloudStorageError {
     retryable: bytes <= limitBytes && limitBytes > 0,
   });
 }
-
-/** Each transfer to or from the disk costs as much as its first 100 KiB or so. */
-const LARGEST_TRANSFER_BYTES = 524_288;
-const LEAST_TRANSFER_BYTES = 65_536;
-/**
- * What the transfers of all temporary files of the process may take together, as long as each has
- * the least.
- */
-const ALL_WRITES_BYTES = 4_194_304;
-/**
- * Less than of writes, as every reading needs a new buffer, which stays until the next garbage
- * collection.
- */
-const ALL_READS_BYTES = 1_048_576;
-/** The bytes read at a time when the memory budget is used up: nothing could be sent without. */
-const LEAST_READ_BYTES = 16_384;
-
-let openFiles = 0;
 
 /** The more files are open, the less each of them moves at a time. */
 function shareOf(allBytes: number): number {

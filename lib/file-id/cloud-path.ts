@@ -8,6 +8,16 @@ import { WxCloudStorageError } from '../errors/errors.js';
 export const MAX_ENCODED_PATH_BYTES = 850;
 
 /**
+ * No character takes more than three bytes for each of its units, and no byte more than three once
+ * encoded.
+ */
+const MOST_ENCODED_BYTES = 9;
+
+const DAY_MS = 86_400_000;
+let lastDay = -1;
+let lastFolder = '';
+
+/**
  * Says what is wrong with a cloud path, as the end of a sentence; undefined when nothing is.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html
  */
@@ -48,12 +58,6 @@ export function countEncodedBytes(path: string): number {
   return path.split('/').map(encodeURIComponent).join('/').length;
 }
 
-/**
- * No character takes more than three bytes for each of its units, and no byte more than three once
- * encoded.
- */
-const MOST_ENCODED_BYTES = 9;
-
 function isTooLong(path: string): boolean {
   if (path.length * MOST_ENCODED_BYTES <= MAX_ENCODED_PATH_BYTES) return false;
   return countEncodedBytes(path) > MAX_ENCODED_PATH_BYTES;
@@ -80,10 +84,6 @@ export function generateCloudPath(parts: GeneratedPathParts): string {
   const folder = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
   return `${folder}${dayFolder(now)}/${uuid}${extension === undefined ? '' : `.${extension}`}`;
 }
-
-const DAY_MS = 86_400_000;
-let lastDay = -1;
-let lastFolder = '';
 
 /** `yyyy/mm/dd` in UTC; it is the same for all files of a day. */
 function dayFolder(now: Date): string {

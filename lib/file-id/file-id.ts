@@ -23,6 +23,11 @@ interface FileIdBounds {
 
 const FORM = /^cloud:\/\/([^./\s\p{C}]+)\.([^./\s\p{C}]+)\/(.+)$/su;
 
+const LOOSE_FORM = /^cloud:\/\/([^./]*)(?:\.([^/]*))?\/(.*)$/s;
+const ENCODED = /(?:%[\da-f]{2})+/gi;
+/** More than anything encodes a text over and over. */
+const MAX_DECODINGS = 8;
+
 /**
  * Takes a file ID apart. The short form without a bucket, which some documents show, is not
  * accepted.
@@ -70,11 +75,6 @@ export interface FileIdForm {
   /** The path: decoded, in Unicode's composed form, without slashes in front. */
   readonly path: string;
 }
-
-const LOOSE_FORM = /^cloud:\/\/([^./]*)(?:\.([^/]*))?\/(.*)$/s;
-const ENCODED = /(?:%[\da-f]{2})+/gi;
-/** More than anything encodes a text over and over. */
-const MAX_DECODINGS = 8;
 
 /**
  * Takes apart a file ID that somebody else may have spelled anew: percent-encoded, decomposed,

@@ -1,5 +1,11 @@
 import { WxCloudStorageError } from '../errors/errors.js';
 
+/** The remedy for a file that came as text, or without a name. */
+export const NAME_REMEDY = 'a file has a file name, as in filename="a.png"';
+
+/** The hint for a text in a field that takes files, as the end of a sentence. */
+export const FILE_EXPECTED = `a file is expected there: ${NAME_REMEDY}`;
+
 /**
  * The error for a form that a client has to send in another way. Says nothing of what files and
  * texts hold.
@@ -10,12 +16,6 @@ export function formInvalid(reason: string): WxCloudStorageError {
     message: `The form is refused: ${reason}.`,
   });
 }
-
-/** The remedy for a file that came as text, or without a name. */
-export const NAME_REMEDY = 'a file has a file name, as in filename="a.png"';
-
-/** The hint for a text in a field that takes files, as the end of a sentence. */
-export const FILE_EXPECTED = `a file is expected there: ${NAME_REMEDY}`;
 
 /** The error for a part, counted from 1, whose headers cannot be read. */
 export function headersMalformed(part: number, problem: string): WxCloudStorageError {

@@ -3,6 +3,23 @@ import { formBroken, formInvalid, headersMalformed } from './form-errors.js';
 
 const NOTHING = Buffer.alloc(0);
 
+/** Takes what nobody wants. */
+export const NO_SINK: PartSink = { add: () => {}, end: () => {}, fail: () => {} };
+
+const CARRIAGE_RETURN = 0x0d;
+const LINE_FEED = 0x0a;
+const LINE_END = Buffer.from('\r\n');
+const HEAD_END = Buffer.from('\r\n\r\n');
+const FORM_END = Buffer.from('--');
+/**
+ * What Node allows the head of a request to have.
+ * @see https://nodejs.org/api/cli.html#--max-http-header-sizesize
+ */
+const LONGEST_HEAD_BYTES = 16_384;
+/** A form whose line ends were changed on its way, or that was written by hand. */
+const BARE_LINE_FEEDS = 'its lines end in a line feed alone; they have to end in CRLF';
+const MOST_HEAD_BYTES = LONGEST_HEAD_BYTES + HEAD_END.byteLength;
+
 /**
  * Bytes that come piece by piece, in one buffer, as pieces may be as small as a byte. A single
  * piece is kept as it is.
@@ -66,23 +83,6 @@ export interface PartSink {
   /** No more of it comes, and what has come is not all. */
   fail(error: Error): void;
 }
-
-/** Takes what nobody wants. */
-export const NO_SINK: PartSink = { add: () => {}, end: () => {}, fail: () => {} };
-
-const CARRIAGE_RETURN = 0x0d;
-const LINE_FEED = 0x0a;
-const LINE_END = Buffer.from('\r\n');
-const HEAD_END = Buffer.from('\r\n\r\n');
-const FORM_END = Buffer.from('--');
-/**
- * What Node allows the head of a request to have.
- * @see https://nodejs.org/api/cli.html#--max-http-header-sizesize
- */
-const LONGEST_HEAD_BYTES = 16_384;
-/** A form whose line ends were changed on its way, or that was written by hand. */
-const BARE_LINE_FEEDS = 'its lines end in a line feed alone; they have to end in CRLF';
-const MOST_HEAD_BYTES = LONGEST_HEAD_BYTES + HEAD_END.byteLength;
 
 /**
  * Splits the bytes of a form into its parts as they come, without keeping or copying them. The

@@ -34,6 +34,19 @@ const FILE_NAME =
   /([^";].*?|)(?=$|;[ \t]*(?:;|$|(?:name|filename\*?)[ \t]*=)|;[ \t]+[!#$%&'*+.^`|~\w-]+[ \t]*=)/isy;
 
 /**
+ * The RFC allows 70; a longer one does no harm within limits.
+ * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
+ */
+const LONGEST_BOUNDARY = 250;
+
+/** Browsers escape no control characters in names but line ends. */
+const LINE = /^([!#$%&'*+.^`|~\w-]+):[ \t]*(?![ \t])([^\r\n]*)$/;
+const MEDIA_TYPE = /^[!#$%&'*+.^`|~\w-]+\/[!#$%&'*+.^`|~\w-]+$/;
+
+const ESCAPE = /%([\da-f]{2})/gi;
+const ESCAPE_IN_NAME = /%(0a|0d|22)/gi;
+
+/**
  * Takes a header apart; undefined when it is malformed.
  * @see https://www.rfc-editor.org/rfc/rfc2045#section-5.1
  */
@@ -84,12 +97,6 @@ function read(pattern: RegExp, text: string, at: number): Found | undefined {
 function unquote(quoted: string): string {
   return quoted.includes('\\') ? quoted.replaceAll(/\\(["\\])/g, '$1') : quoted;
 }
-
-/**
- * The RFC allows 70; a longer one does no harm within limits.
- * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
- */
-const LONGEST_BOUNDARY = 250;
 
 /** True when a request's `Content-Type` announces parts of any kind. */
 export function isMultipart(contentType: string | undefined): boolean {
@@ -156,10 +163,6 @@ export interface PartHeaders {
   /** The `Content-Transfer-Encoding`: told, not undone, as no browser uses any. */
   readonly encoding: string;
 }
-
-/** Browsers escape no control characters in names but line ends. */
-const LINE = /^([!#$%&'*+.^`|~\w-]+):[ \t]*(?![ \t])([^\r\n]*)$/;
-const MEDIA_TYPE = /^[!#$%&'*+.^`|~\w-]+\/[!#$%&'*+.^`|~\w-]+$/;
 
 /**
  * Reads the head of a part; undefined when the part is not one of a form's. Its text is UTF-8, as
@@ -240,9 +243,6 @@ function decodeExtended(text = ''): string | undefined {
   const bytes = Buffer.from(value.replaceAll(ESCAPE, toCharacter), 'latin1');
   return bytes.toString(charset.toLowerCase() === 'utf-8' ? 'utf8' : 'latin1');
 }
-
-const ESCAPE = /%([\da-f]{2})/gi;
-const ESCAPE_IN_NAME = /%(0a|0d|22)/gi;
 
 function toCharacter(_: string, digits: string): string {
   return String.fromCharCode(Number.parseInt(digits, 16));

@@ -10,6 +10,19 @@ import { assertNotEncoded, readBoundary } from './part-headers.js';
 import type { FormFields } from './text-fields.js';
 
 /**
+ * As much of a refused request is read, so that its connection can go on and clients that send
+ * before they read get an answer.
+ */
+export const MAX_DISCARDED_BYTES = 16_777_216;
+/** The time that this may take. */
+export const MAX_DISCARDING_MS = 5_000;
+
+const knownDiscarding = new WeakMap<RefusedRequest, Promise<void>>();
+
+/** While a file is waited for, the end of the time is looked at so often. */
+const RECHECK_MS = 1_000;
+
+/**
  * Makes sure that a form can be read from its first byte: what a middleware has taken of it would
  * be missing, and a file with it. A request that was only paused, or that somebody listens to
  * before anything has come, is whole.
@@ -40,14 +53,6 @@ function readAlready(): OptionsInvalidError {
   });
 }
 
-/**
- * As much of a refused request is read, so that its connection can go on and clients that send
- * before they read get an answer.
- */
-export const MAX_DISCARDED_BYTES = 16_777_216;
-/** The time that this may take. */
-export const MAX_DISCARDING_MS = 5_000;
-
 /** The Node request of HTTP/1.1, or what stands for one in HTTP/2 and in bridges. */
 export type RefusedRequest = Pick<
   IncomingMessage,
@@ -73,8 +78,6 @@ interface FormOperations {
     options: { readonly timeoutMs: number },
   ): { readonly signal: AbortSignal; dispose(): void };
 }
-
-const knownDiscarding = new WeakMap<RefusedRequest, Promise<void>>();
 
 /**
  * Reads on after a refusal and discards what comes, within limits: 16 MiB, and 5 seconds. Resolves
@@ -180,9 +183,6 @@ interface ReceiveFormParts extends Pick<
   /** How long the client may send nothing, and how long the form may take altogether. */
   readonly timeouts: { readonly idleMs: number; readonly totalMs: number };
 }
-
-/** While a file is waited for, the end of the time is looked at so often. */
-const RECHECK_MS = 1_000;
 
 /**
  * Receives the form of a request of which nothing was read. Resolves when all of it has come and

@@ -8,6 +8,19 @@ import { failure, type WxCloudFileOutcome } from './file-outcome.js';
 const PARALLEL_CALLS = 8;
 
 /**
+ * The errors of a whole call that a single file may be the cause of: a parameter, a resource, a
+ * permission.
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference/errcode.html
+ */
+const PERHAPS_ONE_FILE: readonly (number | undefined)[] = [
+  40_097, -501_007, -501_009, -501_023, -503_002, -503_003, -601_002,
+];
+/**
+ * So many files are asked for alone, to see whether the call fails for other reasons than a file.
+ */
+const TRIALS = 2;
+
+/**
  * Parts a list of any length into batches of at most 50, the API's limit. Items of one group never
  * share a batch, as the answer could not tell them apart.
  */
@@ -58,19 +71,6 @@ interface BatchRequest<Item, Result> {
   /** From 0 to below 1, to pick files. @defaultValue Math.random */
   readonly random?: () => number;
 }
-
-/**
- * The errors of a whole call that a single file may be the cause of: a parameter, a resource, a
- * permission.
- * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference/errcode.html
- */
-const PERHAPS_ONE_FILE: readonly (number | undefined)[] = [
-  40_097, -501_007, -501_009, -501_023, -503_002, -503_003, -601_002,
-];
-/**
- * So many files are asked for alone, to see whether the call fails for other reasons than a file.
- */
-const TRIALS = 2;
 
 /**
  * Asks for several files in one call: one outcome each, in order. Callers who do not know of each

@@ -15,6 +15,9 @@ interface LeftoverObject {
   readonly isPathUnique: boolean;
 }
 
+/** The longest wait for an application's `onOrphan`. */
+const REPORT_MS = 10_000;
+
 /**
  * Removes objects that a failed call left behind; never rejects. An object is deleted only where
  * its path is unique. At any other path somebody else may have stored, before or since, and no look
@@ -49,9 +52,6 @@ async function remove(
     return fileIds;
   }
 }
-
-/** The longest wait for an application's `onOrphan`. */
-const REPORT_MS = 10_000;
 
 /**
  * Makes known which objects a failed call may have left behind: one warning with their file IDs,

@@ -39,6 +39,8 @@ export interface WxCloudDownload extends Omit<WxCloudFileStat, 'fileId' | 'cloud
   readonly totalSize: number;
 }
 
+const DEFAULT_MAX_BYTES = 104_857_600;
+
 /** Starts to download an object; resolves once its headers are there. */
 export async function openDownload(
   context: StorageContext,
@@ -91,8 +93,6 @@ function noMd5(fileId: string): WxCloudStorageError {
     endpoint: 'GET object',
   });
 }
-
-const DEFAULT_MAX_BYTES = 104_857_600;
 
 /**
  * Downloads an object, or a part of it, into memory; what has too many bytes is not read at all.

@@ -23,6 +23,9 @@ import type { LinkCache } from './link-cache.js';
 
 const ADDRESS = /^(?<origin>https?:\/\/[^/?#\\]+)(?<rest>\/.*)$/is;
 
+/** What rules are written with; nothing that would end the query, or start another parameter. */
+const RULES = /^[A-Za-z][\w.-]*\/[\w!$'()*+,\-./:;=@|~^%]*$/;
+
 /**
  * Turns a link as WeChat answers it into an ASCII address; empty when it is none that may be used.
  * No document says whether the path in a link is encoded, and Tencent's own SDKs apply `encodeURI`
@@ -56,9 +59,6 @@ function encodeRawLink(link: string, cloudPath: string): string | undefined {
 function encodePath(path: string): string {
   return encodeURI(path).replaceAll('?', '%3F').replaceAll('#', '%23');
 }
-
-/** What rules are written with; nothing that would end the query, or start another parameter. */
-const RULES = /^[A-Za-z][\w.-]*\/[\w!$'()*+,\-./:;=@|~^%]*$/;
 
 /**
  * Makes sure that image rules are some.

@@ -64,6 +64,9 @@ export interface ObjectPart {
   readonly validator: string | undefined;
 }
 
+/** How long the links live that are used at once. */
+const LINK_AGE_SECONDS = 600;
+
 /** The `Range` header for a part; undefined for a whole object. */
 export function toRangeHeader(
   range: WxCloudByteRange | undefined,
@@ -193,9 +196,6 @@ export function assertRange(range: WxCloudByteRange | undefined): void {
 
 /** One reading of an object, or of its headers only. */
 type FetchObjectCall = Omit<GetObjectRequest, 'url'>;
-
-/** How long the links live that are used at once. */
-const LINK_AGE_SECONDS = 600;
 
 /**
  * Asks for a link and reads the object behind it. A transient failure is repeated with a fresh

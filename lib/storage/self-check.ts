@@ -45,6 +45,8 @@ export interface WxCloudStorageCheck {
 
 const SKIPPED: WxCloudCheckOutcome = Object.freeze({ status: 'skipped' });
 
+const NOT_TRIED = { write: SKIPPED, read: SKIPPED, delete: SKIPPED };
+
 /** Tries one part after the other; what is wrong is a value, so that all of it can be shown. */
 export async function checkStorage(
   context: StorageContext,
@@ -133,8 +135,6 @@ class SelfCheck {
     }
   }
 }
-
-const NOT_TRIED = { write: SKIPPED, read: SKIPPED, delete: SKIPPED };
 
 function notDeleted(fileId: string, cause: WxCloudStorageError): WxCloudStorageError {
   const { code, retryable, errcode, errmsg, endpoint, requestId, upstreamStatus } = cause;

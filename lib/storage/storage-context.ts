@@ -18,6 +18,18 @@ import { LinkCache } from './link-cache.js';
 import { DownloadLinks } from './links.js';
 import { ConfirmedFiles, UploadTickets } from './upload-tickets.js';
 
+/** The injection token, within the module, of what the operations of an instance share. */
+export const STORAGE_CONTEXT = Symbol('wx-cloud-storage:context');
+
+/** The links of so many files are kept; one takes about half a KiB. */
+const MAX_CACHED_LINKS = 10_000;
+
+const WITHOUT_TICKETS =
+  'Without ticketKey and AppSecret, createUploadForm gives no tickets, and confirmUpload deletes nothing: it refuses bad files, which stay. Set ticketKey for that.';
+
+/** A name that no environment has. */
+const NO_ENV = '-';
+
 /**
  * Stands for the context of an instance whose options are wrong. They stop the start where the
  * instance's own service is made: a fake that a test puts in its place needs none.
@@ -37,15 +49,6 @@ export function usableContext(given: StorageContext | FailedContext): StorageCon
   if (given instanceof FailedContext) throw given.error;
   return given;
 }
-
-/** The injection token, within the module, of what the operations of an instance share. */
-export const STORAGE_CONTEXT = Symbol('wx-cloud-storage:context');
-
-/** The links of so many files are kept; one takes about half a KiB. */
-const MAX_CACHED_LINKS = 10_000;
-
-const WITHOUT_TICKETS =
-  'Without ticketKey and AppSecret, createUploadForm gives no tickets, and confirmUpload deletes nothing: it refuses bad files, which stay. Set ticketKey for that.';
 
 /** What the operations of one instance share. */
 export interface StorageContext {
@@ -124,9 +127,6 @@ export async function closeStorageContext(
   context.tokens?.close?.();
   await context.transport.close();
 }
-
-/** A name that no environment has. */
-const NO_ENV = '-';
 
 /** Takes the file IDs of all environments and buckets. */
 class AnyFileId extends FileIdScope {

@@ -33,6 +33,10 @@ const FACT_BYTES = 1 + 2 * TIME_BYTES;
 const TICKET_BYTES = FACT_BYTES + MAC_BYTES;
 const TICKET_TEXT = new RegExp(`^[\\w-]{${(TICKET_BYTES / 3) * 4}}$`);
 
+/** Number of files are remembered; one takes about 100 bytes. */
+const MAX_FILES = 100_000;
+const DIGEST_BYTES = 16;
+
 /** Makes and checks the proofs that a form for a file ID was handed out by this application. */
 export class UploadTickets {
   readonly #key: Buffer | undefined;
@@ -94,10 +98,6 @@ function refused(): WxCloudStorageError {
       'The ticket is refused: it was not made for this file ID by this application. Pass on the ticket of the form with which the file was posted, or none.',
   });
 }
-
-/** Number of files are remembered; one takes about 100 bytes. */
-const MAX_FILES = 100_000;
-const DIGEST_BYTES = 16;
 
 /**
  * Remembers which files were confirmed for as long as a ticket may still allow to delete them, and

@@ -1,4 +1,20 @@
 /**
+ * The codes of refusals that pass by themselves, or with a fresh link, whatever status they come
+ * with.
+ * @see https://cloud.tencent.com/document/api/436/7730
+ */
+const TRANSIENT_CODES: ReadonlySet<string> = new Set([
+  'ExpiredToken',
+  'IncompleteBody',
+  'InternalError',
+  'OperationAborted',
+  'RequestTimeout',
+  'ServiceUnavailable',
+  'SlowDown',
+  'UserNetworkTooSlow',
+]);
+
+/**
  * The value of an `ETag` header without its quotes; empty when there is none. For plain uploads COS
  * makes it the MD5 of the content.
  */
@@ -36,22 +52,6 @@ export function decodeCosError(body: string): CosError | undefined {
     requestId: readElement(body, 'RequestId'),
   };
 }
-
-/**
- * The codes of refusals that pass by themselves, or with a fresh link, whatever status they come
- * with.
- * @see https://cloud.tencent.com/document/api/436/7730
- */
-const TRANSIENT_CODES: ReadonlySet<string> = new Set([
-  'ExpiredToken',
-  'IncompleteBody',
-  'InternalError',
-  'OperationAborted',
-  'RequestTimeout',
-  'ServiceUnavailable',
-  'SlowDown',
-  'UserNetworkTooSlow',
-]);
 
 /** Tells whether the same request may succeed later, by the `<Code>` of COS's error document. */
 export function isTransientCosCode(code: string): boolean {

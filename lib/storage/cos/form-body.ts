@@ -42,6 +42,10 @@ const MAX_JOINED_BYTES = 262_144;
 /** A large buffer is sent in pieces, so that an abort takes effect between them. */
 const CHUNK_BYTES = 262_144;
 
+/** Nobody outside of the process sees it, so that no file can hold the next one. */
+const BOUNDARY_PREFIX = `----wx-cloud-storage-${randomBytes(18).toString('hex')}-`;
+let formCount = 0;
+
 /**
  * Builds a `multipart/form-data` body with `file` as its last field, as COS demands, and its exact
  * length, as COS does not accept chunked forms. Field values are sent as raw UTF-8.
@@ -140,10 +144,6 @@ function iterate(file: FileBytes): FileIterator {
 function isAtHand(file: FileBytes): file is Buffer | readonly Uint8Array[] {
   return Buffer.isBuffer(file) || Array.isArray(file);
 }
-
-/** Nobody outside of the process sees it, so that no file can hold the next one. */
-const BOUNDARY_PREFIX = `----wx-cloud-storage-${randomBytes(18).toString('hex')}-`;
-let formCount = 0;
 
 function nextBoundary(): string {
   formCount += 1;

@@ -50,6 +50,18 @@ interface GetObjectFailure {
 const MAX_ERROR_BYTES = 65_536;
 const OBJECT_HEADERS = ['last-modified', 'x-cos-request-id', 'x-cos-hash-crc64ecma'] as const;
 
+const CODES: Readonly<Record<number, WxCloudStorageError['code']>> = {
+  404: 'WX_CLOUD_FILE_NOT_FOUND',
+  416: 'WX_CLOUD_RANGE_UNSATISFIABLE',
+};
+
+const ADVICE: Readonly<Record<number, string>> = {
+  403: "Check the file's permissions, and that this machine has the right time.",
+  404: 'The file is gone: upload it again.',
+  416: 'Ask for a part that the file has.',
+  451: 'Content review has blocked it.',
+};
+
 /**
  * Asks COS, or the CDN before it, for one object.
  * @throws {@link WxCloudStorageError} what the transport throws
@@ -120,15 +132,3 @@ function toReadError(
     upstreamStatus: status,
   });
 }
-
-const CODES: Readonly<Record<number, WxCloudStorageError['code']>> = {
-  404: 'WX_CLOUD_FILE_NOT_FOUND',
-  416: 'WX_CLOUD_RANGE_UNSATISFIABLE',
-};
-
-const ADVICE: Readonly<Record<number, string>> = {
-  403: "Check the file's permissions, and that this machine has the right time.",
-  404: 'The file is gone: upload it again.',
-  416: 'Ask for a part that the file has.',
-  451: 'Content review has blocked it.',
-};

@@ -24,6 +24,13 @@ interface FormSubject {
   readonly contentType: string | undefined;
 }
 
+const MAX_RESPONSE_BYTES = 65_536;
+/**
+ * How long an answer is awaited after the last byte was sent and the caller gave up: only it says
+ * what became of the object.
+ */
+const ANSWER_GRACE_MS = 3_000;
+
 /**
  * The fields of a form upload, in their order; the file comes behind them.
  * @see https://cloud.tencent.com/document/api/436/14690
@@ -58,13 +65,6 @@ interface PostObjectRequest extends FormSubject {
    */
   readonly signal: AbortSignal;
 }
-
-const MAX_RESPONSE_BYTES = 65_536;
-/**
- * How long an answer is awaited after the last byte was sent and the caller gave up: only it says
- * what became of the object.
- */
-const ANSWER_GRACE_MS = 3_000;
 
 /**
  * Sends one object to COS. When the caller gives up after the last byte was sent, the answer is
