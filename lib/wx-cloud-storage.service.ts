@@ -57,13 +57,13 @@ import { WxCloudFile } from './storage/wx-cloud-file.js';
 export type WxCloudUploadWatchEvent = UploadProgressed | UploadStored;
 
 /** An upload has got further. */
-export interface UploadProgressed extends WxCloudTransferProgress {
+interface UploadProgressed extends WxCloudTransferProgress {
   /** Tells the events apart. */
   readonly type: 'progress';
 }
 
 /** An upload has ended well; the last event. */
-export interface UploadStored {
+interface UploadStored {
   /** Tells the events apart. */
   readonly type: 'stored';
   /** What is stored now. */
@@ -230,7 +230,7 @@ export class WxCloudStorageService {
     localPath: string,
     options: WxCloudDownloadFileOptions = {},
   ): Promise<void> {
-    return downloadToFile(this.#context, { fileId, localPath }, options);
+    return downloadToFile(this.#context, fileId, localPath, options);
   }
 
   /**
@@ -277,7 +277,7 @@ export class WxCloudStorageService {
     const { maxAgeSeconds, imageRules } = options;
     assertImageRules(imageRules);
     const outcomes = await this.#context.operations.run('asking for links', options, signal =>
-      this.#context.links.get({ fileIds, maxAgeSeconds, signal }),
+      this.#context.links.get(fileIds, maxAgeSeconds, signal),
     );
     return outcomes.map(outcome =>
       outcome.ok ? { ...outcome, url: addImageRules(outcome.url, imageRules) } : outcome,
@@ -303,7 +303,7 @@ export class WxCloudStorageService {
     options: WxCloudCallOptions = {},
   ): Promise<readonly WxCloudDeleteOutcome[]> {
     return this.#context.operations.run('deleting', options, signal =>
-      this.#context.deletions.delete({ fileIds, signal }),
+      this.#context.deletions.delete(fileIds, signal),
     );
   }
 

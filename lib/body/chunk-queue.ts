@@ -16,20 +16,6 @@ interface ChunkSource {
   resume(): unknown;
 }
 
-/** What a queue is made for. */
-interface ChunkQueueParts {
-  /** Paused while the reader is behind. */
-  readonly source: ChunkSource;
-  /** How many bytes the file may have; Infinity where the source has a limit of its own. */
-  readonly limitBytes: number;
-  /**
-   * The memory that all uploads together may hold. With nothing left, one piece is taken at a time.
-   */
-  readonly budget: MemoryBudget;
-  /** The field of the form that brings the file. */
-  readonly fieldname: string;
-}
-
 /**
  * The content of a file on its way from a form to whoever stores it, up to the file's limit. A
  * reader that leaves early does not stop the source: the form goes on. Until it is ready nobody
@@ -37,7 +23,10 @@ interface ChunkQueueParts {
  * may take it to disk.
  */
 export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
-  readonly #parts: ChunkQueueParts;
+  readonly #source: ChunkSource;
+  readonly #limitBytes: number;
+  readonly #budget: MemoryBudget;
+  readonly #fieldname: string;
   #kept: ChunkBuffer;
   #seenBytes = 0;
   #resolveReady: () => void = () => {};
@@ -54,10 +43,17 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   /** Whoever waits for the next piece; there is none in the queue then. */
   #waiting: WaitingRead | undefined;
 
-  /** A file of more than `limitBytes` ends with {@link FileTooLargeError}. */
-  constructor(parts: ChunkQueueParts) {
-    this.#parts = parts;
-    this.#kept = new ChunkBuffer(parts.budget, true);
+  /**
+   * `source` is paused while the reader is behind. A file of more than `limitBytes` ends with
+   * {@link FileTooLargeError}; `Infinity` is for a source with a limit of its own. With nothing left
+   * of `budget`, one chunk is taken at a time. `fieldname` is the form field that brings the file.
+   */
+  constructor(source: ChunkSource, limitBytes: number, budget: MemoryBudget, fieldname: string) {
+    this.#source = source;
+    this.#limitBytes = limitBytes;
+    this.#budget = budget;
+    this.#fieldname = fieldname;
+    this.#kept = new ChunkBuffer(budget, true);
   }
 
   /** True when its memory is wanted for something else. */
@@ -81,18 +77,18 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   add(chunk: Uint8Array): void {
     if (this.#hasEnded) return;
     this.#seenBytes += chunk.byteLength;
-    if (this.#seenBytes > this.#parts.limitBytes) return this.failTooLarge();
+    if (this.#seenBytes > this.#limitBytes) return this.failTooLarge();
     const waiting = this.#takeWaiting();
     if (waiting !== undefined) return waiting.resolve({ done: false, value: chunk });
     if (!this.#kept.tryAppend(chunk)) {
       this.#kept.append(chunk);
       this.#isAsked = true;
-      this.#parts.budget.addMoving(this);
+      this.#budget.addMoving(this);
     }
     if (this.#isFull) {
       this.#pause();
       this.#setReady();
-    } else if (!this.#isReady) this.#parts.budget.addMovable(this);
+    } else if (!this.#isReady) this.#budget.addMovable(this);
   }
 
   /** There are no more pieces. */
@@ -119,13 +115,12 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
    * cuts the file off there.
    */
   failTooLarge(): void {
-    this.fail(this.#tooLarge(Math.min(this.#parts.limitBytes, this.#seenBytes)));
+    this.fail(this.#tooLarge(Math.min(this.#limitBytes, this.#seenBytes)));
   }
 
   /** True when a file may have so many bytes. @throws {@link FileTooLargeError} */
   assertMayHave(bytes: number): void {
-    const { limitBytes } = this.#parts;
-    if (bytes > limitBytes) throw this.#tooLarge(limitBytes);
+    if (bytes > this.#limitBytes) throw this.#tooLarge(this.#limitBytes);
   }
 
   /**
@@ -136,7 +131,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     const isWhole = this.#hasEnded && this.#kept.size === this.#seenBytes;
     if (!isWhole || this.#failure !== undefined || this.#kept.isOverdrawn) return undefined;
     const kept = this.#kept;
-    this.#kept = new ChunkBuffer(this.#parts.budget, true);
+    this.#kept = new ChunkBuffer(this.#budget, true);
     this.#release();
     return kept;
   }
@@ -180,7 +175,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
 
   #tooLarge(limitBytes: number): FileTooLargeError {
     return new FileTooLargeError({
-      subject: `The file in the field ${quoteText(this.#parts.fieldname)}`,
+      subject: `The file in the field ${quoteText(this.#fieldname)}`,
       limitBytes,
       problem: `has more than ${limitBytes} bytes (limits.fileSize). Send less, or raise the limit.`,
     });
@@ -190,24 +185,24 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   #setReady(): void {
     if (this.#isReady) return;
     this.#isReady = true;
-    if (!this.#isAsked) this.#parts.budget.removeMovable(this);
+    if (!this.#isAsked) this.#budget.removeMovable(this);
     this.#resolveReady();
   }
 
   #release(): void {
     this.#kept.release();
-    this.#parts.budget.removeMovable(this);
+    this.#budget.removeMovable(this);
   }
 
   #pause(): void {
     if (this.#isPaused || this.#hasEnded) return;
     this.#isPaused = true;
-    this.#parts.source.pause();
+    this.#source.pause();
   }
 
   #goOn(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#parts.source.resume();
+    this.#source.resume();
   }
 }

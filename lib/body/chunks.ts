@@ -101,21 +101,17 @@ export function resumeChunks(
   };
 }
 
-/** How a source is read. */
-export interface ReadContext {
-  /** How long one piece may take to arrive, in milliseconds. */
-  readonly idleMs: number;
-  /** Ends the reading, also while it waits for a piece. */
-  readonly signal: AbortSignal;
-}
-
 /**
  * Reads a source piece by piece as bytes. Ends with a typed error when the source fails, stalls or
  * yields something else than bytes or text, and when the signal is aborted; a Node stream is then
  * destroyed.
  */
-export function readChunks(source: AsyncIterable<unknown>, context: ReadContext): ChunkReader {
-  return new SourceReader(source, context);
+export function readChunks(
+  source: AsyncIterable<unknown>,
+  idleMs: number,
+  signal: AbortSignal,
+): ChunkReader {
+  return new SourceReader(source, idleMs, signal);
 }
 
 /**
@@ -124,10 +120,11 @@ export function readChunks(source: AsyncIterable<unknown>, context: ReadContext)
  */
 class SourceReader implements ChunkReader {
   readonly #source: AsyncIterable<unknown>;
-  readonly #context: ReadContext;
+  readonly #idleMs: number;
+  readonly #signal: AbortSignal;
   /** Between two pieces it is the reader that takes its time, and the next call tells it. */
   readonly #onAbort = (): void => {
-    if (this.#waiting !== undefined) this.#fail(this.#context.signal.reason);
+    if (this.#waiting !== undefined) this.#fail(this.#signal.reason);
   };
   /** Undefined until the first piece is asked for. */
   #iterator: AsyncIterator<unknown> | undefined;
@@ -137,9 +134,10 @@ class SourceReader implements ChunkReader {
   #isOver = false;
   #waiting: WaitingRead | undefined;
 
-  constructor(source: AsyncIterable<unknown>, context: ReadContext) {
+  constructor(source: AsyncIterable<unknown>, idleMs: number, signal: AbortSignal) {
     this.#source = source;
-    this.#context = context;
+    this.#idleMs = idleMs;
+    this.#signal = signal;
   }
 
   next(): Promise<ChunkResult> {
@@ -148,8 +146,7 @@ class SourceReader implements ChunkReader {
       this.#waiting = { resolve, reject };
       try {
         const iterator = this.#iterator ?? this.#begin();
-        const { signal } = this.#context;
-        if (signal.aborted) return this.#fail(signal.reason);
+        if (this.#signal.aborted) return this.#fail(this.#signal.reason);
         if (this.#rest !== undefined) return this.#give(this.#rest);
         this.#idle?.touch();
         // Holds also with an iterator that answers no promise.
@@ -172,17 +169,16 @@ class SourceReader implements ChunkReader {
   }
 
   #begin(): AsyncIterator<unknown> {
-    const { signal, idleMs } = this.#context;
     this.#iterator = openIterator(this.#source);
-    signal.addEventListener('abort', this.#onAbort);
-    this.#idle = new IdleTimer(idleMs, () => this.#onIdle());
+    this.#signal.addEventListener('abort', this.#onAbort);
+    this.#idle = new IdleTimer(this.#idleMs, () => this.#onIdle());
     this.#idle.start();
     return this.#iterator;
   }
 
   #onIdle(): void {
     if (this.#waiting === undefined) this.#idle?.start();
-    else this.#fail(stalled(this.#context.idleMs));
+    else this.#fail(stalled(this.#idleMs));
   }
 
   readonly #onResult = (result: unknown): void => {
@@ -223,7 +219,7 @@ class SourceReader implements ChunkReader {
     this.#isOver = true;
     this.#rest = undefined;
     this.#idle?.stop();
-    this.#context.signal.removeEventListener('abort', this.#onAbort);
+    this.#signal.removeEventListener('abort', this.#onAbort);
     if (hasEnded) return;
     const iterator = this.#iterator;
     abandonSource(this.#source);

@@ -80,14 +80,6 @@ function formatValue(value: string): string {
   return TOKEN.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
-/** The type that the first bytes of a file show. */
-interface DetectedType {
-  /** The media type, e.g. `image/png`. */
-  readonly contentType: string;
-  /** The usual extension, without the dot. */
-  readonly extension: string;
-}
-
 type Detector = typeof import('file-type').fileTypeFromBuffer;
 
 /**
@@ -102,7 +94,9 @@ export async function loadDetector(): Promise<Detector> {
 /**
  * Finds the type that the first bytes show; undefined when they show none, as with any text format.
  */
-export async function detectContentType(head: Uint8Array): Promise<DetectedType | undefined> {
+export async function detectContentType(
+  head: Uint8Array,
+): Promise<{ readonly contentType: string; readonly extension: string } | undefined> {
   const detect = detector ?? (await loadDetector());
   // A hostile file may make a parser inside the detector fail: such a file has no recognisable
   // type.

@@ -4,13 +4,7 @@ import type { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/errors.js';
 import type { ResolvedTimeouts, ResolvedUpload } from '../options/resolved-options.js';
 import type { ChunkBuffer } from './chunk-buffer.js';
-import {
-  NO_CHUNK,
-  type ChunkReader,
-  type ReadContext,
-  readChunks,
-  sourceFailed,
-} from './chunks.js';
+import { NO_CHUNK, type ChunkReader, readChunks, sourceFailed } from './chunks.js';
 import { readMediaType, UNKNOWN_CONTENT_TYPE } from './content-type.js';
 import type { MemoryBudget } from './memory-budget.js';
 import { openSpool, type SpoolContext } from './spool.js';
@@ -42,23 +36,18 @@ export interface QueuedSource extends AsyncIterable<Uint8Array> {
   takeWhole(): ChunkBuffer | undefined;
 }
 
-/** The things that can be opened: bytes in some form, a queue, or a local file. */
-export type SourceInput = SourceWithSize | QueuedInput | { readonly localPath: string };
-
-interface SourceWithSize {
-  readonly source: WxCloudUploadSource;
-  /** The size, when the caller knows it: a stream is then not kept. */
-  readonly size: number | undefined;
-}
-
-interface QueuedInput {
-  /** Chunks that may be there as a whole already. */
-  readonly queue: QueuedSource;
-  /** As {@link SourceWithSize.size}. */
-  readonly size: number | undefined;
-  /** The most bytes that it can have, where that is known. */
-  readonly mostBytes: number | undefined;
-}
+/**
+ * Anything that can be opened: content in some form, a queue, or a local file. A stream whose `size`
+ * the caller knows is not kept. `mostBytes` is an upper bound on the size of a queue, where known.
+ */
+export type SourceInput =
+  | { readonly source: WxCloudUploadSource; readonly size: number | undefined }
+  | {
+      readonly queue: QueuedSource;
+      readonly size: number | undefined;
+      readonly mostBytes: number | undefined;
+    }
+  | { readonly localPath: string };
 
 /** The part of an instance that its sources need. */
 export interface SourceContext {
@@ -73,8 +62,13 @@ export interface SourceContext {
   readonly diskBudget: DiskBudget;
 }
 
-/** The way in which one source is read and kept. */
-type Reading = ReadContext & SpoolContext;
+/** Limits and budgets for reading and keeping one source. */
+interface Reading extends SpoolContext {
+  /** The longest wait for one chunk, in milliseconds. */
+  readonly idleMs: number;
+  /** Ends the reading. */
+  readonly signal: AbortSignal;
+}
 
 /**
  * Opens whatever was given: reads no more than its first bytes. Dispose of it when it has been sent
@@ -93,23 +87,30 @@ export async function openSource(
   const limits = { memoryLimitBytes, budget, diskBudget, idleMs, signal };
   if ('localPath' in input) return openFile(input.localPath, idleMs);
   if ('queue' in input) {
-    return openQueue(input, { ...limits, ownsChunks: true, mostBytes: input.mostBytes });
+    const { queue, size, mostBytes } = input;
+    return openQueue(queue, size, { ...limits, ownsChunks: true, mostBytes });
   }
-  return openGiven(input, { ...limits, ownsChunks: false, mostBytes: undefined });
+  const { source, size } = input;
+  return openGiven(source, size, { ...limits, ownsChunks: false, mostBytes: undefined });
 }
 
 /** Uses content as it is when all of it is there and may stay in memory. */
-async function openQueue({ queue, size }: QueuedInput, reading: Reading): Promise<OpenedSource> {
+async function openQueue(
+  queue: QueuedSource,
+  size: number | undefined,
+  reading: Reading,
+): Promise<OpenedSource> {
+  const { idleMs, signal, ownsChunks, budget } = reading;
   const kept = queue.takeWhole();
   if (kept !== undefined) return openWhole(kept, size, reading);
-  const chunks = readChunks(queue, reading);
+  const chunks = readChunks(queue, idleMs, signal);
   if (size === undefined) return openSpool(chunks, reading);
   // It goes to disk all the same where it would wait in memory for its turn to be sent, and none is
   // left.
   if (queue.isAsked && reading.diskBudget.fits(size)) {
     return openSpool(exactly(chunks, size), { ...reading, mostBytes: size });
   }
-  return openStream(chunks, size, reading);
+  return openStream(chunks, size, ownsChunks, budget);
 }
 
 async function openWhole(
@@ -120,7 +121,8 @@ async function openWhole(
   try {
     assertWholeSize(kept.size, size);
     if (kept.size > reading.memoryLimitBytes) {
-      return await openSpool(readChunks(takeFrom(kept), reading), reading);
+      const { idleMs, signal } = reading;
+      return await openSpool(readChunks(takeFrom(kept), idleMs, signal), reading);
     }
   } catch (error) {
     kept.release();
@@ -149,15 +151,18 @@ function takeFrom(kept: ChunkBuffer): ChunkReader {
 }
 
 async function openGiven(
-  { source, size }: SourceWithSize,
+  source: WxCloudUploadSource,
+  size: number | undefined,
   reading: Reading,
 ): Promise<OpenedSource> {
+  const { idleMs, signal, ownsChunks, budget } = reading;
   assertSize(size);
   if (isAsyncIterable(source)) {
-    const chunks = readChunks(source, reading);
-    return size === undefined ? openSpool(chunks, reading) : openStream(chunks, size, reading);
+    const chunks = readChunks(source, idleMs, signal);
+    if (size === undefined) return openSpool(chunks, reading);
+    return openStream(chunks, size, ownsChunks, budget);
   }
-  if (source instanceof Blob) return openBlob(source, size, reading.idleMs);
+  if (source instanceof Blob) return openBlob(source, size, idleMs);
   const bytes = typeof source === 'string' ? Buffer.from(source) : source;
   if (!(bytes instanceof Uint8Array)) throw notABody(source);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -180,7 +185,7 @@ async function openBlob(
   const head = await blob.slice(0, HEAD_BYTES).arrayBuffer().catch(throwSourceFailed);
   assertWholeSize(blob.size, size);
   const body = replayable(blob.size, signal =>
-    exactly(readChunks(blob.stream() as ReadableStream, { idleMs, signal }), blob.size),
+    exactly(readChunks(blob.stream() as ReadableStream, idleMs, signal), blob.size),
   );
   return new MeasuredSource(new Uint8Array(head), body);
 }
@@ -190,7 +195,7 @@ async function openFile(localPath: string, idleMs: number): Promise<OpenedSource
   const size = await fileSize(localPath);
   const head = await readHead(localPath);
   const body = replayable(size, signal =>
-    exactly(readChunks(readFile(localPath), { idleMs, signal }), size),
+    exactly(readChunks(readFile(localPath), idleMs, signal), size),
   );
   return new MeasuredSource(head, body);
 }

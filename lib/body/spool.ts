@@ -182,7 +182,7 @@ class Spool implements OpenedSource, MovableMemory {
   async #openFile(): Promise<TemporaryFile> {
     const { budget, diskBudget, ownsChunks, mostBytes = 0 } = this.#context;
     diskBudget.assertFits(Math.max(mostBytes, this.#kept.size));
-    const file = await TemporaryFile.create({ budget, diskBudget, ownsChunks });
+    const file = await TemporaryFile.create(budget, diskBudget, ownsChunks);
     // Known to this spool before anything can fail, so that dispose() removes it.
     this.#file = file;
     const kept = this.#kept;

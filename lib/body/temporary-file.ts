@@ -101,22 +101,10 @@ function shareOf(allBytes: number): number {
   return Math.min(LARGEST_TRANSFER_BYTES, Math.max(LEAST_TRANSFER_BYTES, share));
 }
 
-/** Where a temporary file is, and what it counts towards. */
-interface TemporaryFileLocation {
-  /** The memory that all uploads together may hold. */
-  readonly budget: MemoryBudget;
-  /** The disk that all temporary files together may take, and their folder. */
-  readonly diskBudget: DiskBudget;
-  /**
-   * True when nobody touches appended bytes again, so that they need no copy.
-   * @defaultValue false
-   */
-  readonly ownsChunks?: boolean | undefined;
-}
-
-interface TemporaryFileParts extends TemporaryFileLocation {
+/** A file that is open. */
+interface OpenFile {
   readonly handle: FileHandle;
-  /** Where its name could not be removed. */
+  /** Its path where its name could not be removed; undefined where it was. */
   readonly leftoverPath: string | undefined;
 }
 
@@ -137,7 +125,10 @@ interface PartRead {
  * transfer. With no memory left for that, it is written and read without.
  */
 export class TemporaryFile {
-  readonly #parts: TemporaryFileParts;
+  readonly #file: OpenFile;
+  readonly #budget: MemoryBudget;
+  readonly #diskBudget: DiskBudget;
+  readonly #ownsChunks: boolean;
   /** What the next transfer takes. */
   #gathered: ChunkBuffer;
   /** The share of the transfer under way. */
@@ -148,25 +139,39 @@ export class TemporaryFile {
   #size = 0;
   #isDisposed = false;
 
-  private constructor(parts: TemporaryFileParts) {
-    this.#parts = parts;
+  private constructor(
+    file: OpenFile,
+    budget: MemoryBudget,
+    diskBudget: DiskBudget,
+    ownsChunks: boolean,
+  ) {
+    this.#file = file;
+    this.#budget = budget;
+    this.#diskBudget = diskBudget;
+    this.#ownsChunks = ownsChunks;
     this.#gathered = this.#newChunks();
-    this.#readMemory = new PassingMemory(parts.budget);
+    this.#readMemory = new PassingMemory(budget);
     openFiles += 1;
   }
 
   /**
-   * Creates an empty one, readable by this user only.
+   * Creates an empty file, readable by this user only. `ownsChunks` says that nothing touches
+   * appended bytes again, so that they need no copy.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
    */
-  static async create(place: TemporaryFileLocation): Promise<TemporaryFile> {
-    const path = join(place.diskBudget.directory, `wx-cloud-storage-${randomUUID()}.tmp`);
+  static async create(
+    budget: MemoryBudget,
+    diskBudget: DiskBudget,
+    ownsChunks = false,
+  ): Promise<TemporaryFile> {
+    const path = join(diskBudget.directory, `wx-cloud-storage-${randomUUID()}.tmp`);
     const handle = await spooling(open(path, 'wx+', 0o600));
     const isGone = await unlink(path).then(
       () => true,
       () => false,
     );
-    return new TemporaryFile({ ...place, handle, leftoverPath: isGone ? undefined : path });
+    const file = { handle, leftoverPath: isGone ? undefined : path };
+    return new TemporaryFile(file, budget, diskBudget, ownsChunks);
   }
 
   /** How many bytes were appended. */
@@ -254,18 +259,18 @@ export class TemporaryFile {
     await this.#writing.catch(() => {});
     this.#gathered.release();
     this.#readMemory.release();
-    const { handle, leftoverPath, diskBudget } = this.#parts;
+    const { handle, leftoverPath } = this.#file;
     await handle.close().catch(warn);
     if (leftoverPath !== undefined) await unlink(leftoverPath).catch(warn);
-    diskBudget.release(this.#size);
+    this.#diskBudget.release(this.#size);
   }
 
   #newChunks(): ChunkBuffer {
-    return new ChunkBuffer(this.#parts.budget, this.#parts.ownsChunks);
+    return new ChunkBuffer(this.#budget, this.#ownsChunks);
   }
 
   #grow(bytes: number): void {
-    this.#parts.diskBudget.take(bytes);
+    this.#diskBudget.take(bytes);
     this.#size += bytes;
   }
 
@@ -284,7 +289,7 @@ export class TemporaryFile {
   /** The system may take a part of what it is given. */
   async #writeAll(gathered: ChunkBuffer): Promise<void> {
     const { blocks, size } = gathered;
-    const { handle } = this.#parts;
+    const { handle } = this.#file;
     try {
       const { bytesWritten } = await handle.writev(blocks);
       if (bytesWritten < size) {
@@ -309,7 +314,7 @@ export class TemporaryFile {
 
   async #readAt(position: number, bytes: number): Promise<Buffer> {
     const chunk = Buffer.allocUnsafeSlow(bytes);
-    const { bytesRead } = await spooling(this.#parts.handle.read(chunk, 0, bytes, position));
+    const { bytesRead } = await spooling(this.#file.handle.read(chunk, 0, bytes, position));
     return chunk.subarray(0, bytesRead);
   }
 }

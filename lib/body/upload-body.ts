@@ -68,22 +68,16 @@ export class MeasuredSource implements OpenedSource {
   }
 }
 
-/** What is known of a stream. */
-interface StreamParts {
-  /** True when its source does not touch a piece again; otherwise each is copied. */
-  readonly ownsChunks: boolean;
-  /** The memory that all uploads together may hold. */
-  readonly budget: MemoryBudget;
-}
-
 /**
  * Opens a stream whose length is known beforehand, and that is sent without being kept, so that it
- * can be sent once. The rest is read while it is sent, and must add up to `size`.
+ * can be sent once. The rest is read while it is sent, and must add up to `size`. Each chunk is
+ * copied unless `ownsChunks` says that the source does not touch it again.
  */
 export async function openStream(
   source: ChunkReader,
   size: number,
-  { ownsChunks, budget }: StreamParts,
+  ownsChunks: boolean,
+  budget: MemoryBudget,
 ): Promise<OpenedSource> {
   // A connection may still hold a piece when it asks for the next one.
   const chunks = ownsChunks ? source : copyChunks(source);

@@ -63,24 +63,17 @@ function isTooLong(path: string): boolean {
   return countEncodedBytes(path) > MAX_ENCODED_PATH_BYTES;
 }
 
-/** What a generated path is made of. */
-interface GeneratedPathParts {
-  /** Put in front as it is; usually ends in a slash. */
-  readonly prefix: string;
-  /** Without the dot; undefined for none. */
-  readonly extension: string | undefined;
-  /** The day that the path names, in UTC. @defaultValue now */
-  readonly now?: Date;
-  /** The unguessable part. @defaultValue a random UUID */
-  readonly uuid?: string;
-}
-
 /**
  * Makes the default path, `prefix/yyyy/mm/dd/<uuid>.<extension>`: unique, and free of anything a
- * client sent.
+ * client sent. The extension has no dot; without one the path ends in the UUID. The day is that of
+ * `now` in UTC.
  */
-export function generateCloudPath(parts: GeneratedPathParts): string {
-  const { prefix, extension, now = new Date(), uuid = randomUUID() } = parts;
+export function generateCloudPath(
+  prefix: string,
+  extension: string | undefined,
+  uuid: string = randomUUID(),
+  now = new Date(),
+): string {
   const folder = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
   return `${folder}${dayFolder(now)}/${uuid}${extension === undefined ? '' : `.${extension}`}`;
 }

@@ -13,14 +13,6 @@ export interface ParsedFileId {
   readonly cloudPath: string;
 }
 
-/** What a file ID may belong to. */
-interface FileIdBounds {
-  /** The environment it must be of. */
-  readonly env: string;
-  /** The bucket it must be in; undefined accepts any. */
-  readonly bucket?: string | undefined;
-}
-
 const FORM = /^cloud:\/\/([^./\s\p{C}]+)\.([^./\s\p{C}]+)\/(.+)$/su;
 
 const LOOSE_FORM = /^cloud:\/\/([^./]*)(?:\.([^/]*))?\/(.*)$/s;
@@ -50,10 +42,10 @@ export function parseFileId(fileId: unknown): ParsedFileId {
  * given.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`
  */
-export function parseFileIdWithin(fileId: unknown, scope: FileIdBounds): ParsedFileId {
+export function parseFileIdWithin(fileId: unknown, env: string, bucket?: string): ParsedFileId {
   const parsed = parseFileId(fileId);
-  if (parsed.env !== scope.env) throw invalidFileId('it belongs to another environment');
-  if (scope.bucket !== undefined && parsed.bucket !== scope.bucket) {
+  if (parsed.env !== env) throw invalidFileId('it belongs to another environment');
+  if (bucket !== undefined && parsed.bucket !== bucket) {
     throw invalidFileId('it belongs to another bucket');
   }
   return parsed;
@@ -155,7 +147,7 @@ export class FileIdScope {
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is foreign or malformed
    */
   parse(fileId: unknown): ParsedFileId {
-    return parseFileIdWithin(fileId, { env: this.#env, bucket: this.#bucket });
+    return parseFileIdWithin(fileId, this.#env, this.#bucket);
   }
 
   /**

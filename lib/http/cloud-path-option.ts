@@ -117,7 +117,7 @@ export async function chooseCloudPath<Facts extends { readonly extension: string
   const { extension } = facts;
   const uuid = randomUUID();
   if (typeof path === 'string') {
-    return { cloudPath: generateCloudPath({ prefix: path, extension, uuid }), isPathUnique: true };
+    return { cloudPath: generateCloudPath(path, extension, uuid), isPathUnique: true };
   }
   const cloudPath = await askApplication(path({ uuid, ...facts }, request), signal);
   assertCloudPath(cloudPath);
@@ -125,7 +125,7 @@ export async function chooseCloudPath<Facts extends { readonly extension: string
 }
 
 function assertPrefix(prefix: string): void {
-  const problem = findPathProblem(generateCloudPath({ prefix, extension: undefined }));
+  const problem = findPathProblem(generateCloudPath(prefix, undefined));
   if (problem === undefined) return;
   throw new OptionsInvalidError({
     option: 'path',

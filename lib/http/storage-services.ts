@@ -84,19 +84,17 @@ export function throughService(context: StorageContext, service: object): Storag
     storeObject: call =>
       hasOwn(service, 'upload') ? uploadObject(context, call) : upload(through, service, call),
     deletions: {
-      delete: files =>
+      delete: (fileIds, signal) =>
         hasOwn(service, 'delete', 'deleteMany')
-          ? context.deletions.delete(files)
-          : Promise.all(
-              files.fileIds.map(fileId => deleteThrough(through, service, fileId, files.signal)),
-            ),
+          ? context.deletions.delete(fileIds, signal)
+          : Promise.all(fileIds.map(fileId => deleteThrough(through, service, fileId, signal))),
     },
     links: {
       fetch: (...call) => context.links.fetch(...call),
-      get: call =>
+      get: (fileIds, maxAgeSeconds, signal) =>
         hasOwn(service, 'getDownloadUrl', 'getDownloadUrls')
-          ? context.links.get(call)
-          : Promise.all(call.fileIds.map(fileId => getLink(service, fileId, call))),
+          ? context.links.get(fileIds, maxAgeSeconds, signal)
+          : Promise.all(fileIds.map(fileId => getLink(service, fileId, maxAgeSeconds, signal))),
     },
   };
   return through;
@@ -215,7 +213,8 @@ async function deleteThrough(
 async function getLink(
   service: object,
   fileId: string,
-  { maxAgeSeconds, signal }: Parameters<StorageContext['links']['get']>[0],
+  maxAgeSeconds: number | undefined,
+  signal: AbortSignal,
 ): Promise<WxCloudDownloadUrlOutcome> {
   const getting = callMethod(service, 'getDownloadUrl', fileId, { maxAgeSeconds, signal });
   const url = await untilAborted(getting, signal);

@@ -19,14 +19,6 @@ interface Step {
   readonly isIndex: boolean;
 }
 
-/** Where a field's value goes. */
-interface FieldPath {
-  /** Never empty. */
-  readonly steps: readonly Step[];
-  /** True when the name ends in `[]`, so that there is a list even of one value. */
-  readonly isList: boolean;
-}
-
 /** A place under one of these would be another object's than the body's. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -53,7 +45,7 @@ export function appendField(body: FormFields, name: string, value: string): numb
   for (const [index, { key }] of steps.entries()) {
     const next = steps[index + 1];
     emptyPlaces += gapBefore(holder, key);
-    if (next === undefined) putValue(holder, key, { value, isList });
+    if (next === undefined) putValue(holder, key, value, isList);
     else holder = openHolder(holder, key, next.isIndex);
   }
   return emptyPlaces;
@@ -94,8 +86,14 @@ export function closeGaps(body: FormFields): void {
   }
 }
 
-/** A name that is not in the notation is a key as it stands. */
-function parseFieldPath(name: string): FieldPath {
+/**
+ * Parses a name into at least one step, and whether it ends in `[]`, which makes a list even of one
+ * value. A name that is not in the notation is one key.
+ */
+function parseFieldPath(name: string): {
+  readonly steps: readonly Step[];
+  readonly isList: boolean;
+} {
   const first = FIRST_KEY.exec(name)?.[0];
   const literal = { steps: [{ key: name, isIndex: false }], isList: false };
   if (first === undefined || first === name) return literal;
@@ -114,15 +112,11 @@ function parseFieldPath(name: string): FieldPath {
   return { steps, isList: isList && position === end };
 }
 
-function putValue(
-  holder: FormFields,
-  key: string,
-  { value, isList }: { readonly value: string; readonly isList: boolean },
-): void {
+function putValue(holder: FormFields, key: string, value: string, isList: boolean): void {
   const known = holder[key];
   if (known === undefined) holder[key] = isList ? [value] : value;
   else if (Array.isArray(known)) pushValue(known, value);
-  else if (isHolder(known)) putValue(known, '', { value, isList: false });
+  else if (isHolder(known)) putValue(known, '', value, false);
   else holder[key] = [known, value];
 }
 

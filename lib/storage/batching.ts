@@ -88,9 +88,7 @@ export async function sendSplittingOnError<Item, Result>(
   const trials = await Promise.all(picked.map(item => tryBatch(batch, [item])));
   const failed = trials.filter(({ isPerhapsOneFile }) => isPerhapsOneFile).length;
   const isAboutAll = failed === TRIALS && rest.length > TRIALS && !isMissing(whole);
-  const others = isAboutAll
-    ? failAll(batch, rest, whole)
-    : await split(batch, { items: rest, isKnownToFail: failed === 0 });
+  const others = isAboutAll ? failAll(batch, rest, whole) : await split(batch, rest, failed === 0);
   const found = [...trials.flatMap(({ outcomes }) => outcomes), ...others];
   const outcomeOf = new Map([...picked, ...rest].map((item, index) => [item, found[index]]));
   return items.flatMap(item => outcomeOf.get(item) ?? []);
@@ -141,15 +139,11 @@ function isMissing({ outcomes: [first] }: Attempt<unknown>): boolean {
   return first?.ok === false && first.error.code === 'WX_CLOUD_FILE_NOT_FOUND';
 }
 
-interface Part<Item> {
-  readonly items: readonly Item[];
-  /** True when a call for all of them would fail, so that it need not be made. */
-  readonly isKnownToFail: boolean;
-}
-
+/** `isKnownToFail` skips the call for all items, which would only fail again. */
 async function split<Item, Result>(
   batch: BatchRequest<Item, Result>,
-  { items, isKnownToFail }: Part<Item>,
+  items: readonly Item[],
+  isKnownToFail: boolean,
 ): Promise<readonly WxCloudFileOutcome<Result>[]> {
   if (items.length === 0) return [];
   if (!isKnownToFail || items.length === 1) {
@@ -158,7 +152,7 @@ async function split<Item, Result>(
   }
   const middle = Math.ceil(items.length / 2);
   const halves = [items.slice(0, middle), items.slice(middle)];
-  const parts = halves.map(half => split(batch, { items: half, isKnownToFail: false }));
+  const parts = halves.map(half => split(batch, half, false));
   return (await Promise.all(parts)).flat();
 }
 
@@ -183,18 +177,18 @@ interface RequestBatcherParts<Item, Result> {
    * aborted.
    */
   readonly request: (items: readonly Item[], signal: AbortSignal) => Promise<readonly Result[]>;
-  /** Has items asked for again whose result may pass. @defaultValue none is */
-  readonly repeats?: BatchRepeats<Result>;
-}
-
-/** When items are asked for again. */
-interface BatchRepeats<Result> {
-  /** True when another request may bring a better result. */
-  readonly isTransient: (result: Result) => boolean;
-  /** Number of requests for an item in all. */
-  readonly attempts: number;
-  /** Waits before the request after the given one, counted from 1; rejects when it is aborted. */
-  readonly pause: (attempt: number, signal: AbortSignal) => Promise<void>;
+  /**
+   * Repeats requests for items with a transient result.
+   * @defaultValue no repeats
+   */
+  readonly repeats?: {
+    /** True when another request may bring a better result. */
+    readonly isTransient: (result: Result) => boolean;
+    /** Number of requests for an item in all. */
+    readonly attempts: number;
+    /** Waits before the request after the given one, counted from 1; rejects when aborted. */
+    readonly pause: (attempt: number, signal: AbortSignal) => Promise<void>;
+  };
 }
 
 /** Something that callers wait for. */

@@ -138,19 +138,14 @@ export interface UploadObjectCall {
   readonly signal: AbortSignal;
 }
 
-/** A transfer whose progress is reported. */
-interface ReportedTransfer extends ProgressOptions {
-  /** How many bytes it has. */
-  readonly totalBytes: number;
-}
-
 /**
  * Makes a function that reports how many bytes were handed over; the listener's own failure is
  * logged once.
  */
 export function reportProgress(
   logger: StorageLogger,
-  { onProgress, totalBytes }: ReportedTransfer,
+  onProgress: ProgressOptions['onProgress'],
+  totalBytes: number,
 ): (transferredBytes: number) => void {
   if (onProgress === undefined) return () => {};
   let hasFailed = false;

@@ -44,7 +44,7 @@ async function remove(
     const outcomes = await operations.runCleanup(
       'removing files of a failed call',
       CLEANUP_MS,
-      signal => deletions.delete({ fileIds, signal }),
+      signal => deletions.delete(fileIds, signal),
     );
     return outcomes.filter(({ ok }) => !ok).map(({ fileId }) => fileId);
   } catch {

@@ -124,17 +124,14 @@ function readAge({ response }: FetchedObject, { lastModified }: WxCloudFileStat)
   return Date.parse(response.header('date') ?? '') - (lastModified?.getTime() ?? Number.NaN);
 }
 
-interface Verdict {
-  /** The type that its first bytes show. */
-  readonly contentType: string;
-  /** The error for the rule that it breaks; what the application throws is none. */
-  readonly refusal?: FileTooLargeError | TypeRefusedError;
-}
-
+/** Resolves with the type of the first bytes, and the error for the rule that the file breaks. */
 async function judge(
   { stat, head }: PostedObject,
   options: WxCloudConfirmUploadOptions,
-): Promise<Verdict> {
+): Promise<{
+  readonly contentType: string;
+  readonly refusal?: FileTooLargeError | TypeRefusedError;
+}> {
   const { maxBytes = DEFAULT_MAX_BYTES, contentTypes, detectContentType: ask } = options;
   if (stat.size > maxBytes) {
     const refusal = new FileTooLargeError({ subject: stat.fileId, limitBytes: maxBytes });

@@ -8,7 +8,7 @@ import {
 } from '../wechat/endpoints.js';
 import type { RequestBatcher } from './batching.js';
 import { type FileCallsContext, batchFiles } from './file-calls.js';
-import { type FileList, type WxCloudFileOutcome, itemFailure, settleEach } from './file-outcome.js';
+import { type WxCloudFileOutcome, itemFailure, settleEach } from './file-outcome.js';
 
 /** True when one file is gone, or why not. */
 export type WxCloudDeleteOutcome = WxCloudFileOutcome<object>;
@@ -24,13 +24,16 @@ export class FileDeletions {
     this.#gatherer = batchFiles(context, {
       keyOf: fileId => fileId,
       fileIdOf: fileId => fileId,
-      send: (fileIds, signal) => this.#send({ fileIds, signal }),
+      send: (fileIds, signal) => this.#send(fileIds, signal),
       isRepeated: true,
     });
   }
 
   /** One outcome a file, in order. A file that does not exist counts as deleted. */
-  async delete({ fileIds, signal }: FileList): Promise<readonly WxCloudDeleteOutcome[]> {
+  async delete(
+    fileIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly WxCloudDeleteOutcome[]> {
     const { fileIdScope, linkCache } = this.#context;
     const forget = (list: readonly string[]): void =>
       list.forEach(fileId => linkCache.forget(fileId));
@@ -43,7 +46,10 @@ export class FileDeletions {
     });
   }
 
-  async #send({ fileIds, signal }: FileList): Promise<readonly WxCloudDeleteOutcome[]> {
+  async #send(
+    fileIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly WxCloudDeleteOutcome[]> {
     const { api, options } = this.#context;
     const body: DeleteFilesRequest = { env: options.env, fileid_list: fileIds };
     try {
@@ -69,6 +75,5 @@ function toOutcome(fileId: string, item: BatchItemStatus | undefined): WxCloudDe
   // What WeChat answers for a missing file is not documented; either way the file is gone.
   if (item !== undefined && (item.status === 0 || saysFileIsMissing(item)))
     return { fileId, ok: true };
-  const attempted = `${fileId} was not deleted`;
-  return itemFailure({ endpoint: DELETE_FILES_ENDPOINT, fileId, attempted }, item);
+  return itemFailure(fileId, DELETE_FILES_ENDPOINT, `${fileId} was not deleted`, item);
 }

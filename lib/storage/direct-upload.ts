@@ -58,7 +58,7 @@ export async function createUploadForm(
   const { contentType, extension } = options;
   assertContentType(contentType);
   const isPrefix = path === '' || (typeof path === 'string' && path.endsWith('/'));
-  const cloudPath = isPrefix ? generateCloudPath({ prefix: path, extension }) : path;
+  const cloudPath = isPrefix ? generateCloudPath(path, extension) : path;
   assertCloudPath(cloudPath);
   const { contentTypeField, operations, options: instance, tickets } = context;
   const link = await operations.run('creating a form', options, signal =>
@@ -68,11 +68,11 @@ export async function createUploadForm(
   const sentType = contentTypeField.isSent ? contentType : undefined;
   return {
     url: link.url,
-    fields: toFormFields({ link, cloudPath, contentType: sentType }),
+    fields: toFormFields(link, cloudPath, sentType),
     fileId: link.fileId,
     cloudPath,
     expiresAt,
-    ticket: tickets.issue(link.fileId, { formExpiresAt: expiresAt, isPathUnique: isPrefix }),
+    ticket: tickets.issue(link.fileId, expiresAt, isPrefix),
   };
 }
 

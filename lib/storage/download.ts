@@ -61,8 +61,7 @@ export async function openDownload(
       fetched.response.discard();
       throw noMd5(fileId);
     }
-    const transfer = { onProgress, totalBytes: part.end - part.start };
-    const report = reportProgress(context.logger, transfer);
+    const report = reportProgress(context.logger, onProgress, part.end - part.start);
     const parts = { context, fetched, part, verifyEtag, onProgress: report, signal };
     const body = new ObjectBody(parts);
     body.once('close', () => deadline.dispose());
@@ -150,7 +149,8 @@ export function assertMaxBytes(maxBytes: number): void {
 /** Downloads an object into a local file, which appears under its name only once it is whole. */
 export async function downloadToFile(
   context: StorageContext,
-  { fileId, localPath }: { readonly fileId: string; readonly localPath: string },
+  fileId: string,
+  localPath: string,
   { verifyEtag, onProgress, ...options }: WxCloudDownloadFileOptions,
 ): Promise<void> {
   await context.operations.run('downloading', options, async signal => {

@@ -19,28 +19,30 @@ export interface FileCallsContext {
   readonly linkCache: LinkCache;
 }
 
-/** One kind of call for files. */
-interface BatchedCall<Item, Result> {
-  /** Items with the same key are asked for once. */
-  readonly keyOf: (item: Item) => string;
-  /** The file that an item is about. */
-  readonly fileIdOf: (item: Item) => string;
-  /** Makes one call; rejects when it fails as a whole. */
-  readonly send: (
-    items: readonly Item[],
-    signal: AbortSignal,
-  ) => Promise<readonly WxCloudFileOutcome<Result>[]>;
-  /** True when what is transient is tried again here; false leaves that to the caller. */
-  readonly isRepeated: boolean;
-}
-
 /**
  * Gathers files into calls. A failure is the affair of the files that it is about, whether the call
  * says it or an item; of files with a transient one, and only of these, another call follows.
  */
 export function batchFiles<Item, Result>(
   { options }: Pick<FileCallsContext, 'options'>,
-  { keyOf, fileIdOf, send, isRepeated }: BatchedCall<Item, Result>,
+  {
+    keyOf,
+    fileIdOf,
+    send,
+    isRepeated,
+  }: {
+    /** Items with the same key are requested once. */
+    readonly keyOf: (item: Item) => string;
+    /** The file ID of an item. */
+    readonly fileIdOf: (item: Item) => string;
+    /** Sends one call; rejects when it fails as a whole. */
+    readonly send: (
+      items: readonly Item[],
+      signal: AbortSignal,
+    ) => Promise<readonly WxCloudFileOutcome<Result>[]>;
+    /** True when transient failures are repeated here; false leaves that to the caller. */
+    readonly isRepeated: boolean;
+  },
 ): RequestBatcher<Item, WxCloudFileOutcome<Result>> {
   const { retry: policy, links } = options;
   return new RequestBatcher<Item, WxCloudFileOutcome<Result>>({

@@ -7,10 +7,10 @@ import { type BatchItemStatus, malformed } from '../wechat/endpoints.js';
 export type WxCloudFileOutcome<Result> = FileSuccess<Result> | FileFailure;
 
 /** One file of a list for which all went well, with its result. */
-export type FileSuccess<Result> = FileOk & Result;
+type FileSuccess<Result> = FileOk & Result;
 
 /** What says that all went well for one file. */
-export interface FileOk {
+interface FileOk {
   /** The file ID, as it was given. */
   readonly fileId: string;
   /** Tells a success from a failure. */
@@ -18,21 +18,13 @@ export interface FileOk {
 }
 
 /** One file of a list for which it did not go well. */
-export interface FileFailure {
+interface FileFailure {
   /** The file ID, as it was given. */
   readonly fileId: string;
   /** Tells a success from a failure. */
   readonly ok: false;
   /** What went wrong with this file. */
   readonly error: WxCloudStorageError;
-}
-
-/** The files of a list, and what ends the work on it. */
-export interface FileList {
-  /** In the order of the outcomes. */
-  readonly fileIds: readonly string[];
-  /** Ends the call. */
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -71,22 +63,14 @@ export function failure(fileId: string, error: unknown): FileFailure {
   throw error;
 }
 
-/** A file that a batch was asked about. */
-interface RequestedFile {
-  /** The call. */
-  readonly endpoint: string;
-  /** The file. */
-  readonly fileId: string;
-  /** The thing that did not happen, as the beginning of a sentence. */
-  readonly attempted: string;
-}
-
 /**
  * The outcome of a file whose item in a batch answer says that it went wrong, or of which the
  * answer says nothing that can be told to be about it: another answer may.
  */
 export function itemFailure(
-  { endpoint, fileId, attempted }: RequestedFile,
+  fileId: string,
+  endpoint: string,
+  attempted: string,
   item: BatchItemStatus | undefined,
 ): FileFailure {
   if (item === undefined || Number.isNaN(item.status)) {

@@ -12,13 +12,7 @@ import {
 } from '../wechat/endpoints.js';
 import type { RequestBatcher } from './batching.js';
 import { type FileCallsContext, batchFiles } from './file-calls.js';
-import {
-  type FileList,
-  type WxCloudFileOutcome,
-  itemFailure,
-  settleEach,
-  unwrap,
-} from './file-outcome.js';
+import { type WxCloudFileOutcome, itemFailure, settleEach, unwrap } from './file-outcome.js';
 import type { LinkCache } from './link-cache.js';
 
 const ADDRESS = /^(?<origin>https?:\/\/[^/?#\\]+)(?<rest>\/.*)$/is;
@@ -89,12 +83,6 @@ export type WxCloudDownloadUrlOutcome = WxCloudFileOutcome<{
   readonly url: string;
 }>;
 
-/** What a list of links is asked for with. */
-interface DownloadLinksCall extends FileList {
-  /** The life of the links in seconds; undefined for the instance's default. */
-  readonly maxAgeSeconds: number | undefined;
-}
-
 interface WantedLink {
   readonly fileId: string;
   readonly maxAgeSeconds: number;
@@ -131,18 +119,22 @@ export class DownloadLinks {
 
   /**
    * One outcome a file, in order; a link that was handed out before may come again. Foreign and
-   * malformed IDs never reach the network.
+   * malformed IDs never reach the network. Without `maxAgeSeconds` the instance's default holds.
    */
-  async get(call: DownloadLinksCall): Promise<readonly WxCloudDownloadUrlOutcome[]> {
+  async get(
+    fileIds: readonly string[],
+    givenSeconds: number | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly WxCloudDownloadUrlOutcome[]> {
     const { fileIdScope, linkCache, options } = this.#context;
-    const maxAgeSeconds = call.maxAgeSeconds ?? options.links.maxAgeSeconds;
+    const maxAgeSeconds = givenSeconds ?? options.links.maxAgeSeconds;
     assertMaxAge(maxAgeSeconds);
-    return settleEach<{ readonly url: string }>(fileIdScope, call.fileIds, async accepted => {
+    return settleEach<{ readonly url: string }>(fileIdScope, fileIds, async accepted => {
       const known = accepted.map(fileId => linkCache.find(fileId, maxAgeSeconds));
       const wanted = accepted
         .filter((_, index) => known[index] === undefined)
         .map(fileId => ({ fileId, maxAgeSeconds }));
-      const found = (await this.#handedOut.ask(wanted, call.signal)).values();
+      const found = (await this.#handedOut.ask(wanted, signal)).values();
       return accepted.map((fileId, index): WxCloudDownloadUrlOutcome => {
         const url = known[index];
         return url === undefined
@@ -153,7 +145,7 @@ export class DownloadLinks {
   }
 
   /** One try at a fresh link that is used at once; its failures are the caller's to repeat. */
-  async fetch({ fileId, maxAgeSeconds }: WantedLink, signal: AbortSignal): Promise<string> {
+  async fetch(fileId: string, maxAgeSeconds: number, signal: AbortSignal): Promise<string> {
     return unwrap(await this.#usedAtOnce.ask([{ fileId, maxAgeSeconds }], signal)).url;
   }
 
@@ -204,10 +196,7 @@ function toOutcome(fileId: string, item: DownloadLinkItem | undefined): WxCloudD
   if (item !== undefined && saysFileIsMissing(item)) return missing(fileId, item);
   // All went well, and yet there is no link: that is none of the documented answers.
   const told = item?.status === 0 ? undefined : item;
-  return itemFailure(
-    { endpoint: DOWNLOAD_LINKS_ENDPOINT, fileId, attempted: `no link for ${fileId}` },
-    told,
-  );
+  return itemFailure(fileId, DOWNLOAD_LINKS_ENDPOINT, `no link for ${fileId}`, told);
 }
 
 function missing(fileId: string, { status, errmsg }: BatchItemStatus): WxCloudDownloadUrlOutcome {

@@ -95,11 +95,7 @@ export function readPart(fetched: FetchedObject, range: WxCloudByteRange | undef
   return { stat, start, end, skippedBytes, validator: readValidator(fetched) };
 }
 
-interface GivenRange {
-  readonly stat: WxCloudFileStat;
-  readonly start: number;
-  readonly end: number;
-}
+type GivenRange = Pick<ObjectPart, 'stat' | 'start' | 'end'>;
 
 function wholeOf(fetched: FetchedObject): GivenRange {
   const stat = readStat(fetched);
@@ -211,7 +207,7 @@ export async function fetchObject(
   const { signal } = call;
   let isRenewed = false;
   const readOnce = async (): Promise<GetObjectOutcome> => {
-    const link = await links.fetch({ fileId, maxAgeSeconds: LINK_AGE_SECONDS }, signal);
+    const link = await links.fetch(fileId, LINK_AGE_SECONDS, signal);
     return getObject(transport, { ...call, url: new URL(link) });
   };
   const work = async (): Promise<StreamedResponse> => {

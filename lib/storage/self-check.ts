@@ -108,8 +108,7 @@ class SelfCheck {
 
   async #delete(fileId: string): Promise<WxCloudCheckOutcome> {
     const outcome = await this.#settle(async () => {
-      const call = { fileIds: [fileId], signal: this.#signal };
-      unwrap(await this.#context.deletions.delete(call));
+      unwrap(await this.#context.deletions.delete([fileId], this.#signal));
     });
     if (outcome.error === undefined) return outcome;
     await reportOrphans(this.#context, [fileId]);

@@ -54,10 +54,7 @@ export class UploadTickets {
   }
 
   /** Makes the ticket of a form; undefined without a key. */
-  issue(
-    fileId: string,
-    { formExpiresAt, isPathUnique }: { formExpiresAt: Date; isPathUnique: boolean },
-  ): string | undefined {
+  issue(fileId: string, formExpiresAt: Date, isPathUnique: boolean): string | undefined {
     if (this.#key === undefined) return undefined;
     const now = Date.now();
     const end = Math.min(formExpiresAt.getTime() + GRACE_MS, now + LONGEST_TICKET_MS);

@@ -102,8 +102,7 @@ class ObjectUpload {
     this.#context = context;
     this.#call = call;
     const { onProgress, body } = call;
-    const transfer = { onProgress, totalBytes: body.size };
-    this.#report = onProgress && reportProgress(context.logger, transfer);
+    this.#report = onProgress && reportProgress(context.logger, onProgress, body.size);
   }
 
   run(): Promise<WxCloudStoredFile> {

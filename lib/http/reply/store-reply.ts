@@ -34,7 +34,7 @@ export async function takeSmall(
     return { whole: Buffer.from(source.buffer, source.byteOffset, source.byteLength) };
   }
   const stream = source instanceof Blob ? source.stream() : source;
-  const chunks = readChunks(stream as AsyncIterable<unknown>, context);
+  const chunks = readChunks(stream as AsyncIterable<unknown>, context.idleMs, context.signal);
   const taken: Uint8Array[] = [];
   let takenBytes = 0;
   try {
@@ -132,7 +132,7 @@ async function makeLink(
   const { url = false } = options;
   if (url === false) return {};
   const maxAgeSeconds = url === true ? undefined : url.maxAgeSeconds;
-  const outcomes = await context.links.get({ fileIds: [fileId], maxAgeSeconds, signal });
+  const outcomes = await context.links.get([fileId], maxAgeSeconds, signal);
   return { url: unwrap(outcomes).url };
 }
 

@@ -58,7 +58,7 @@ interface EngineStream extends Readable {
  */
 function readStream(stream: EngineStream, budget: MemoryBudget, fieldname: string): ChunkQueue {
   // The parser has the limit, and cuts off a larger file.
-  const chunks = new ChunkQueue({ source: stream, limitBytes: Infinity, budget, fieldname });
+  const chunks = new ChunkQueue(stream, Infinity, budget, fieldname);
   const onClose = (): void => chunks.fail(new Error('The stream was closed before its end.'));
   stream.on('data', (chunk: Uint8Array) => chunks.add(chunk));
   stream.once('end', () => (stream.truncated === true ? chunks.failTooLarge() : chunks.end()));

@@ -152,7 +152,7 @@ class UploadReceiver {
     const { options, context, limits } = this.#parts;
     const { budget } = context;
     const { fileSize: limitBytes } = limits;
-    const chunks = new ChunkQueue({ source: form, limitBytes, budget, fieldname: file.fieldname });
+    const chunks = new ChunkQueue(form, limitBytes, budget, file.fieldname);
     const heads = fileHeadsOf(this.#request, this.#transaction, budget);
     const storing = this.#scope.runInAsyncScope(storeFormFile, undefined, {
       options,

@@ -73,14 +73,8 @@ export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormPart
     const chunks = Buffer.isBuffer(file) ? [file] : file;
     return { headers, body: Buffer.concat([head, ...chunks, tail], length), isSent: () => true };
   }
-  const form = new FormChunks({ head, file, tail }, onFileBytes);
+  const form = new FormChunks(head, file, tail, onFileBytes);
   return { headers, body: form, isSent: () => form.isSent };
-}
-
-interface FormSections {
-  readonly head: Buffer;
-  readonly file: FileBytes;
-  readonly tail: Buffer;
 }
 
 type FileIterator = Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
@@ -90,7 +84,9 @@ type FileIterator = Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
  * it.
  */
 class FormChunks implements AsyncIterableIterator<Uint8Array> {
-  readonly #sections: FormSections;
+  readonly #head: Buffer;
+  readonly #content: FileBytes;
+  readonly #tail: Buffer;
   readonly #onFileBytes: ((count: number) => void) | undefined;
   #file: FileIterator | undefined;
   /** Of the piece that was given last. */
@@ -98,16 +94,23 @@ class FormChunks implements AsyncIterableIterator<Uint8Array> {
   isSent = false;
   #isOver = false;
 
-  constructor(sections: FormSections, onFileBytes: ((count: number) => void) | undefined) {
-    this.#sections = sections;
+  constructor(
+    head: Buffer,
+    content: FileBytes,
+    tail: Buffer,
+    onFileBytes: ((count: number) => void) | undefined,
+  ) {
+    this.#head = head;
+    this.#content = content;
+    this.#tail = tail;
     this.#onFileBytes = onFileBytes;
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
     if (this.#isOver) return { done: true, value: undefined };
     if (this.#file === undefined) {
-      this.#file = iterate(this.#sections.file);
-      return { done: false, value: this.#sections.head };
+      this.#file = iterate(this.#content);
+      return { done: false, value: this.#head };
     }
     // Asked for the next piece, the connection has taken the last one.
     if (this.#takenBytes > 0) this.#onFileBytes?.(this.#takenBytes);
@@ -120,7 +123,7 @@ class FormChunks implements AsyncIterableIterator<Uint8Array> {
     }
     this.#isOver = true;
     this.isSent = true;
-    return { done: false, value: this.#sections.tail };
+    return { done: false, value: this.#tail };
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {

@@ -11,19 +11,6 @@ import type { UploadLink } from '../../wechat/endpoints.js';
 import { buildForm } from './form-body.js';
 import { classifyPostResponse, type PostObjectOutcome } from './post-object-result.js';
 
-/** What a form to COS is for. */
-interface FormSubject {
-  /** Where and with which credentials; for one path only. */
-  readonly link: UploadLink;
-  /** The path, sent as the raw UTF-8 field `key`. */
-  readonly cloudPath: string;
-  /**
-   * Sent as the form field `Content-Type`, as COS ignores the type on the file's own part;
-   * undefined leaves it out.
-   */
-  readonly contentType: string | undefined;
-}
-
 const MAX_RESPONSE_BYTES = 65_536;
 /**
  * How long an answer is awaited after the last byte was sent and the caller gave up: only it says
@@ -32,14 +19,15 @@ const MAX_RESPONSE_BYTES = 65_536;
 const ANSWER_GRACE_MS = 3_000;
 
 /**
- * The fields of a form upload, in their order; the file comes behind them.
+ * The fields of a form upload, in order; the file comes after them. The path is sent as raw UTF-8.
+ * COS ignores the type on the file's own part, so it is a field; undefined leaves it out.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
-export function toFormFields({
-  link,
-  cloudPath,
-  contentType,
-}: FormSubject): Readonly<Record<string, string>> {
+export function toFormFields(
+  link: UploadLink,
+  cloudPath: string,
+  contentType: string | undefined,
+): Readonly<Record<string, string>> {
   return {
     key: cloudPath,
     Signature: link.signature,
@@ -50,7 +38,13 @@ export function toFormFields({
 }
 
 /** One form upload. */
-interface PostObjectRequest extends FormSubject {
+interface PostObjectRequest {
+  /** Address and credentials; for one path only. */
+  readonly link: UploadLink;
+  /** The path of the object. */
+  readonly cloudPath: string;
+  /** The type to store the object with; undefined leaves it out. */
+  readonly contentType: string | undefined;
   /** What to send. */
   readonly body: UploadBody;
   /** True when the ETag that COS answers has to be the MD5 of what was sent. */
@@ -75,11 +69,11 @@ export async function postObject(
   transport: HttpTransport,
   request: PostObjectRequest,
 ): Promise<PostObjectOutcome> {
-  const { link, cloudPath, body, onBytes, signal } = request;
+  const { link, cloudPath, contentType, body, onBytes, signal } = request;
   const hash = request.verifyEtag ? createHash('md5') : undefined;
   const memory = new MemoryShare(request.budget);
   const form = buildForm({
-    fields: toFormFields(request),
+    fields: toFormFields(link, cloudPath, contentType),
     size: body.size,
     file: hashed(body.open(signal), hash),
     onFileBytes: onBytes,

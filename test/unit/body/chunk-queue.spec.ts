@@ -10,7 +10,7 @@ function makeQueue({ limitBytes = 1_000_000, budgetBytes = 1_000_000 } = {}) {
   const source = { pause: jest.fn(), resume: jest.fn() };
   const use = startMemoryUse();
   const budget = new MemoryBudget(budgetBytes, use);
-  const queue = new ChunkQueue({ source, limitBytes, budget, fieldname: 'photo' });
+  const queue = new ChunkQueue(source, limitBytes, budget, 'photo');
   return { source, use, budget, queue };
 }
 

@@ -37,30 +37,30 @@ describe('readChunks', () => {
     ['an async generator', () => chunksOf(new Uint8Array([97]), 'b')],
   ])('reads %s to its end', async (_, open) => {
     const { signal } = new AbortController();
-    const chunks = readChunks(open() as AsyncIterable<unknown>, { idleMs, signal });
+    const chunks = readChunks(open() as AsyncIterable<unknown>, idleMs, signal);
     await expect(joinChunks(chunks)).resolves.toEqual(Buffer.from('ab'));
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('reads text as UTF-8', async () => {
-    const chunks = readChunks(chunksOf('中', '🐈'), { idleMs, signal: NEVER });
+    const chunks = readChunks(chunksOf('中', '🐈'), idleMs, NEVER);
     expect((await joinChunks(chunks)).toString()).toBe('中🐈');
   });
 
   it('splits a large chunk, so that no copy of the whole is needed', async () => {
     const large = Buffer.alloc(600_000, 'x');
-    const chunks = readChunks(chunksOf(large, 'y'), { idleMs, signal: NEVER });
+    const chunks = readChunks(chunksOf(large, 'y'), idleMs, NEVER);
     const sizes: number[] = [];
     for await (const chunk of chunks) sizes.push(chunk.byteLength);
     expect(sizes).toEqual([262_144, 262_144, 75_712, 1]);
-    const again = readChunks(chunksOf(large, 'y'), { idleMs, signal: NEVER });
+    const again = readChunks(chunksOf(large, 'y'), idleMs, NEVER);
     expect((await joinChunks(again)).equals(Buffer.concat([large, Buffer.from('y')]))).toBe(true);
   });
 
   it('stops between the parts of a large chunk when it is aborted, and closes the source', async () => {
     const caller = new AbortController();
     const stream = Readable.from([Buffer.alloc(600_000)]);
-    const chunks = readChunks(stream, { idleMs, signal: caller.signal });
+    const chunks = readChunks(stream, idleMs, caller.signal);
     await chunks.next();
     caller.abort(new Error('enough'));
     await expect(chunks.next()).rejects.toBe(caller.signal.reason);
@@ -73,7 +73,7 @@ describe('readChunks', () => {
       throw undefined;
     };
     const source = { [Symbol.asyncIterator]: () => ({ next: throwing }) };
-    const error = await failureOf(readChunks(source, { idleMs, signal: NEVER }).next());
+    const error = await failureOf(readChunks(source, idleMs, NEVER).next());
     expect(error).toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
   });
 
@@ -95,7 +95,7 @@ describe('readChunks', () => {
         returned();
       }
     }
-    const reading = joinChunks(readChunks(source(), { idleMs, signal: NEVER }));
+    const reading = joinChunks(readChunks(source(), idleMs, NEVER));
     await expect(reading).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
     expect(returned).toHaveBeenCalledTimes(1);
   });
@@ -104,7 +104,7 @@ describe('readChunks', () => {
     const fault = new Error('disk gone');
     const stream = new Readable({ read: () => {} });
     setImmediate(() => stream.destroy(fault));
-    const error = await failureOf(joinChunks(readChunks(stream, { idleMs, signal: NEVER })));
+    const error = await failureOf(joinChunks(readChunks(stream, idleMs, NEVER)));
     expect(error).toMatchObject({ code: 'WX_CLOUD_BODY_FAILED' });
     expect(error.cause).toBe(fault);
   });
@@ -113,7 +113,7 @@ describe('readChunks', () => {
     const own = new WxCloudStorageError({ code: 'WX_CLOUD_FILE_TOO_LARGE', message: 'x' });
     const stream = new Readable({ read: () => {} });
     setImmediate(() => stream.destroy(own));
-    await expect(joinChunks(readChunks(stream, { idleMs, signal: NEVER }))).rejects.toBe(own);
+    await expect(joinChunks(readChunks(stream, idleMs, NEVER))).rejects.toBe(own);
   });
 
   it.each([
@@ -134,7 +134,7 @@ describe('readChunks', () => {
       },
     ],
   ])('rejects with a typed error when a Node stream %s', async (_, open) => {
-    await expect(joinChunks(readChunks(open(), { idleMs, signal: NEVER }))).rejects.toMatchObject({
+    await expect(joinChunks(readChunks(open(), idleMs, NEVER))).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_FAILED',
     });
   });
@@ -142,7 +142,7 @@ describe('readChunks', () => {
   it('rejects with a typed error when a web stream is locked', async () => {
     const stream = ReadableStream.from(['a']);
     stream.getReader();
-    const reading = joinChunks(readChunks(stream, { idleMs, signal: NEVER }));
+    const reading = joinChunks(readChunks(stream, idleMs, NEVER));
     await expect(reading).rejects.toMatchObject({ name: 'WxCloudStorageError' });
   });
 
@@ -175,7 +175,7 @@ describe('readChunks', () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
     const { signal } = new AbortController();
     const source = { [Symbol.asyncIterator]: () => iterator } as unknown as AsyncIterable<unknown>;
-    const error = await failureOf(joinChunks(readChunks(source, { idleMs, signal })));
+    const error = await failureOf(joinChunks(readChunks(source, idleMs, signal)));
     expect(error).toMatchObject({ name: 'WxCloudStorageError' });
     expect(jest.getTimerCount()).toBe(0);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
@@ -184,7 +184,7 @@ describe('readChunks', () => {
   it('times out a stalled source, closes it without waiting, and removes its abort listener', async () => {
     const onReturn = jest.fn();
     const { signal } = new AbortController();
-    const reading = joinChunks(readChunks(stalling(onReturn), { idleMs: 20, signal }));
+    const reading = joinChunks(readChunks(stalling(onReturn), 20, signal));
     await expect(reading).rejects.toMatchObject({
       code: 'WX_CLOUD_BODY_STALLED',
     });
@@ -196,8 +196,7 @@ describe('readChunks', () => {
     const controller = new AbortController();
     const reason = new Error('gave up');
     const onReturn = jest.fn();
-    const context = { idleMs, signal: controller.signal };
-    const reading = joinChunks(readChunks(stalling(onReturn), context));
+    const reading = joinChunks(readChunks(stalling(onReturn), idleMs, controller.signal));
     setImmediate(() => controller.abort(reason));
     await expect(reading).rejects.toBe(reason);
     expect(onReturn).toHaveBeenCalledTimes(1);
@@ -207,8 +206,8 @@ describe('readChunks', () => {
   it('reads nothing and destroys the stream when the signal is aborted already', async () => {
     const reason = new Error('before');
     const stream = Readable.from(['a']);
-    const context = { idleMs, signal: AbortSignal.abort(reason) };
-    await expect(joinChunks(readChunks(stream, context))).rejects.toBe(reason);
+    const signal = AbortSignal.abort(reason);
+    await expect(joinChunks(readChunks(stream, idleMs, signal))).rejects.toBe(reason);
     expect(stream.destroyed).toBe(true);
   });
 
@@ -218,8 +217,7 @@ describe('readChunks', () => {
   ])('destroys a stalled Node stream when the reading %s', async (_, limitMs, act) => {
     const controller = new AbortController();
     const stream = new Readable({ read: () => {} });
-    const context = { idleMs: limitMs, signal: controller.signal };
-    const reading = failureOf(joinChunks(readChunks(stream, context)));
+    const reading = failureOf(joinChunks(readChunks(stream, limitMs, controller.signal)));
     setImmediate(() => act(controller));
     await reading;
     expect(stream.destroyed).toBe(true);
@@ -227,7 +225,7 @@ describe('readChunks', () => {
 
   it('destroys a Node stream that its reader leaves', async () => {
     const stream = Readable.from(['a', 'b', 'c']);
-    const chunks = readChunks(stream, { idleMs, signal: NEVER });
+    const chunks = readChunks(stream, idleMs, NEVER);
     await chunks.next();
     await chunks.return();
     expect(stream.destroyed).toBe(true);
@@ -239,7 +237,7 @@ describe('readChunks', () => {
       pull: controller => controller.enqueue(Buffer.from('a')),
       cancel,
     });
-    const chunks = readChunks(stream, { idleMs, signal: NEVER });
+    const chunks = readChunks(stream, idleMs, NEVER);
     await chunks.next();
     await chunks.return();
     expect(cancel).toHaveBeenCalledTimes(1);
@@ -247,7 +245,7 @@ describe('readChunks', () => {
 
   it('does not count a slow reader as a stalled source', async () => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate'] });
-    const chunks = readChunks(chunksOf('a', 'b'), { idleMs: 100, signal: NEVER });
+    const chunks = readChunks(chunksOf('a', 'b'), 100, NEVER);
     await chunks.next();
     jest.advanceTimersByTime(1_000);
     await expect(joinChunks(chunks)).resolves.toEqual(Buffer.from('b'));
@@ -256,7 +254,7 @@ describe('readChunks', () => {
   it('never takes an abort between two chunks for the end', async () => {
     const controller = new AbortController();
     const reason = new Error('between');
-    const chunks = readChunks(chunksOf('a', 'b'), { idleMs, signal: controller.signal });
+    const chunks = readChunks(chunksOf('a', 'b'), idleMs, controller.signal);
     await chunks.next();
     controller.abort(reason);
     await expect(chunks.next()).rejects.toBe(reason);
@@ -265,7 +263,7 @@ describe('readChunks', () => {
 
   it('ends a pending read when the reader leaves', async () => {
     const onReturn = jest.fn();
-    const chunks = readChunks(stalling(onReturn), { idleMs, signal: NEVER });
+    const chunks = readChunks(stalling(onReturn), idleMs, NEVER);
     await chunks.next();
     const waiting = chunks.next();
     await chunks.return();
@@ -276,7 +274,7 @@ describe('readChunks', () => {
   it('opens no source before the first read', async () => {
     const open = jest.fn(() => ({ next: () => new Promise<never>(() => {}) }));
     const source = { [Symbol.asyncIterator]: open };
-    await readChunks(source, { idleMs, signal: NEVER }).return();
+    await readChunks(source, idleMs, NEVER).return();
     expect(open).not.toHaveBeenCalled();
   });
 
@@ -288,7 +286,7 @@ describe('readChunks', () => {
         yield chunk;
       }
     }
-    const chunks = readChunks(slow(), { idleMs: 100, signal: NEVER });
+    const chunks = readChunks(slow(), 100, NEVER);
     await expect(joinChunks(chunks)).resolves.toEqual(Buffer.from('abc'));
     expect(jest.getTimerCount()).toBe(0);
   });

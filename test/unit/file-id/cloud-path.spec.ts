@@ -79,20 +79,16 @@ describe('generateCloudPath', () => {
     ['', 'png', '2026/01/02/u.png'],
     ['照片/', undefined, '照片/2026/01/02/u'],
   ])('generates a path from the prefix %p and the extension %p', (prefix, extension, expected) => {
-    expect(generateCloudPath({ prefix, extension, now, uuid: 'u' })).toBe(expected);
+    expect(generateCloudPath(prefix, extension, 'u', now)).toBe(expected);
   });
 
   it('uses the UTC date', () => {
     const late = new Date('2026-12-31T23:30:00-02:00');
-    expect(generateCloudPath({ prefix: '', extension: undefined, now: late, uuid: 'u' })).toBe(
-      '2027/01/01/u',
-    );
+    expect(generateCloudPath('', undefined, 'u', late)).toBe('2027/01/01/u');
   });
 
   it('generates a new, valid path at every call', () => {
-    const paths = Array.from({ length: 100 }, () =>
-      generateCloudPath({ prefix: 'p', extension: 'png' }),
-    );
+    const paths = Array.from({ length: 100 }, () => generateCloudPath('p', 'png'));
     expect(new Set(paths).size).toBe(100);
     expect(paths.map(findPathProblem)).toEqual(paths.map(() => undefined));
     expect(paths[0]).toMatch(

@@ -60,10 +60,8 @@ describe('parseFileId', () => {
         const fileId = `cloud://${env}.${bucket}/${cloudPath}`;
         const parsed = { fileId, env, bucket, cloudPath };
         expect(parseFileId(fileId)).toEqual(parsed);
-        expect(parseFileIdWithin(fileId, { env, bucket })).toEqual(parsed);
-        expect(codeOf(() => parseFileIdWithin(fileId, { env: `${env}x` }))).toBe(
-          'WX_CLOUD_FILE_ID_INVALID',
-        );
+        expect(parseFileIdWithin(fileId, env, bucket)).toEqual(parsed);
+        expect(codeOf(() => parseFileIdWithin(fileId, `${env}x`))).toBe('WX_CLOUD_FILE_ID_INVALID');
       }),
       300,
     ));
@@ -126,9 +124,9 @@ describe('assertCloudPath', () => {
         fc.option(fc.constantFrom('png', 'tar.gz'), { nil: undefined }),
         fc.date({ min: new Date(0), max: new Date('9999-12-31'), noInvalidDate: true }),
         (prefix, extension, now) => {
-          const path = generateCloudPath({ prefix, extension, now });
+          const path = generateCloudPath(prefix, extension, undefined, now);
           expect(findPathProblem(path)).toBeUndefined();
-          expect(path).not.toBe(generateCloudPath({ prefix, extension, now }));
+          expect(path).not.toBe(generateCloudPath(prefix, extension, undefined, now));
         },
       ),
     ));

@@ -81,28 +81,28 @@ describe('parseFileIdWithin', () => {
   const fileId = `${PREFIX}/a.png`;
 
   it('accepts an ID of the environment in any bucket while none is known', () => {
-    expect(parseFileIdWithin(fileId, { env: ENV }).bucket).toBe(BUCKET);
-    expect(parseFileIdWithin(fileId, { env: ENV, bucket: undefined }).bucket).toBe(BUCKET);
+    expect(parseFileIdWithin(fileId, ENV).bucket).toBe(BUCKET);
+    expect(parseFileIdWithin(fileId, ENV, undefined).bucket).toBe(BUCKET);
   });
 
   it('accepts an ID of the bucket', () => {
-    expect(parseFileIdWithin(fileId, { env: ENV, bucket: BUCKET }).cloudPath).toBe('a.png');
+    expect(parseFileIdWithin(fileId, ENV, BUCKET).cloudPath).toBe('a.png');
   });
 
   it.each([
-    ['another environment', { env: 'prod-8gtest2' }, 'another environment'],
-    ['an environment in capitals', { env: ENV.toUpperCase() }, 'another environment'],
-    ['a longer environment', { env: `${ENV}.x` }, 'another environment'],
-    ['another bucket', { env: ENV, bucket: `${BUCKET}1` }, 'another bucket'],
-    ['an empty bucket', { env: ENV, bucket: '' }, 'another bucket'],
-  ])('rejects an ID when the scope is %s', (_, scope, reason) => {
-    const error = thrownBy(() => parseFileIdWithin(fileId, scope));
+    ['another environment', 'prod-8gtest2', undefined, 'another environment'],
+    ['an environment in capitals', ENV.toUpperCase(), undefined, 'another environment'],
+    ['a longer environment', `${ENV}.x`, undefined, 'another environment'],
+    ['another bucket', ENV, `${BUCKET}1`, 'another bucket'],
+    ['an empty bucket', ENV, '', 'another bucket'],
+  ])('rejects an ID when the scope is %s', (_, env, bucket, reason) => {
+    const error = thrownBy(() => parseFileIdWithin(fileId, env, bucket));
     expect(error).toMatchObject({ code: 'WX_CLOUD_FILE_ID_INVALID' });
     expect(error.message).toContain(reason);
   });
 
   it('rejects a text that is not a file ID', () => {
-    expect(thrownBy(() => parseFileIdWithin(null, { env: ENV }))).toMatchObject({
+    expect(thrownBy(() => parseFileIdWithin(null, ENV))).toMatchObject({
       code: 'WX_CLOUD_FILE_ID_INVALID',
     });
   });

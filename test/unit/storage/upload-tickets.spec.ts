@@ -12,9 +12,7 @@ const MINUTE_MS = 60_000;
 const make = (options: object = {}): UploadTickets =>
   new UploadTickets(resolveOptions({ ...GIVEN, ...options } as WxCloudStorageOptions));
 const issue = (tickets: UploadTickets, minutes = 15, isPathUnique = true): string =>
-  String(
-    tickets.issue(FILE_ID, { formExpiresAt: new Date(NOW + minutes * MINUTE_MS), isPathUnique }),
-  );
+  String(tickets.issue(FILE_ID, new Date(NOW + minutes * MINUTE_MS), isPathUnique));
 
 let clock: jest.SpiedFunction<typeof Date.now>;
 beforeEach(() => {
