@@ -3,7 +3,21 @@ import { DEFAULT_INSTANCE, namedServiceToken } from './http/storage-services.js'
 import { WxAccessTokenProvider } from './wechat/tokens/wx-access-token-provider.js';
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 
-/** The injection token of an instance's service: the class itself for the default one. */
+/**
+ * Returns the injection token of the service of an instance: the class itself for the default
+ * instance.
+ * @example
+ * ```ts
+ * import { Test } from '@nestjs/testing';
+ * import { getWxCloudStorageToken } from 'nestjs-wx-cloud-storage';
+ *
+ * const module = await Test.createTestingModule({
+ *   providers: [{ provide: getWxCloudStorageToken('archive'), useValue: {} }],
+ * }).compile();
+ *
+ * console.log(module.get(getWxCloudStorageToken('archive')));
+ * ```
+ */
 export function getWxCloudStorageToken(
   name: string = DEFAULT_INSTANCE,
 ): symbol | typeof WxCloudStorageService {
@@ -11,7 +25,24 @@ export function getWxCloudStorageToken(
 }
 
 /**
- * The injection token of an instance's access token provider: the class itself for the default one.
+ * Returns the injection token of the access token provider of an instance: the class itself for the
+ * default instance.
+ * @example
+ * ```ts
+ * import { Test } from '@nestjs/testing';
+ * import { getWxAccessTokenProviderToken } from 'nestjs-wx-cloud-storage';
+ *
+ * const module = await Test.createTestingModule({
+ *   providers: [
+ *     {
+ *       provide: getWxAccessTokenProviderToken('archive'),
+ *       useValue: { getAccessToken: async () => 'a token', invalidate: () => {} },
+ *     },
+ *   ],
+ * }).compile();
+ *
+ * console.log(module.get(getWxAccessTokenProviderToken('archive')));
+ * ```
  */
 export function getWxAccessTokenProviderToken(
   name?: string,
@@ -22,15 +53,23 @@ export function getWxAccessTokenProviderToken(
 }
 
 /**
- * The injection token of an instance's options, for tests: its value is not for use, but may be
- * overridden, whichever way the module got its own options. They are then neither read nor checked;
- * those that override them are.
+ * Returns the injection token of the options of an instance, for tests. Its value must not be used,
+ * but may be overridden, in whatever way the module gets its own options. Those are then neither
+ * read nor checked; the overriding ones are checked.
  * @example
  * ```ts
- * const module = await Test.createTestingModule({ imports: [AppModule] })
+ * import { Test } from '@nestjs/testing';
+ * import { getWxCloudStorageOptionsToken, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+ * import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
+ *
+ * const emulator = await startWxCloudEmulator();
+ * const module = await Test.createTestingModule({ imports: [WxCloudStorageModule.forRoot()] })
  *   .overrideProvider(getWxCloudStorageOptionsToken())
  *   .useValue(emulator.options)
  *   .compile();
+ *
+ * await module.close();
+ * await emulator.close();
  * ```
  */
 export function getWxCloudStorageOptionsToken(name?: string): symbol {
@@ -39,17 +78,52 @@ export function getWxCloudStorageOptionsToken(name?: string): symbol {
   );
 }
 
-/** Injects the service of a named instance; without a name the default one. */
+/**
+ * Injects the service of a named instance; without a name that of the default instance.
+ * @example
+ * ```ts
+ * import { Injectable } from '@nestjs/common';
+ * import { InjectWxCloudStorage, WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+ *
+ * @Injectable()
+ * export class ArchiveService {
+ *   constructor(@InjectWxCloudStorage('archive') private readonly archive: WxCloudStorageService) {}
+ *
+ *   async keep(text: string): Promise<string> {
+ *     return (await this.archive.upload('notes/today.txt', text)).fileId;
+ *   }
+ * }
+ * ```
+ */
 export function InjectWxCloudStorage(name?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getWxCloudStorageToken(name));
 }
 
-/** Injects the access token provider of a named instance; without a name the default one. */
+/**
+ * Injects the access token provider of a named instance; without a name that of the default
+ * instance.
+ * @example
+ * ```ts
+ * import { Injectable } from '@nestjs/common';
+ * import { InjectWxAccessTokenProvider, WxAccessTokenProvider } from 'nestjs-wx-cloud-storage';
+ *
+ * @Injectable()
+ * export class ArchiveMessages {
+ *   constructor(
+ *     @InjectWxAccessTokenProvider('archive') private readonly tokens: WxAccessTokenProvider,
+ *   ) {}
+ *
+ *   token(): Promise<string> {
+ *     return this.tokens.getAccessToken();
+ *   }
+ * }
+ * ```
+ */
 export function InjectWxAccessTokenProvider(name?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getWxAccessTokenProviderToken(name));
 }
 
-/** Tells the default instance, which has no name of its own. */
+/** True for the default instance, which has no name. */
 export function isDefaultInstance(name: string | undefined): boolean {
   return name === undefined || name === DEFAULT_INSTANCE;
 }

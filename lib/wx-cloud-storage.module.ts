@@ -48,25 +48,28 @@ import {
 } from './wechat/tokens/wx-access-token-provider.js';
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 
-/** What may stand beside the options of `forRoot`, and beside the factory of `forRootAsync`. */
+/**
+ * Settings of the module besides the options: for `forRoot`, and for `forRootAsync` besides the
+ * factory.
+ */
 export interface WxCloudStorageModuleExtras {
   /**
-   * True when every module of the application can inject the instance without importing this one.
+   * True to let every module of the application inject the instance without importing this one.
    * @defaultValue false
    */
   isGlobal?: boolean | undefined;
   /**
-   * The name of the instance, where an application uses several environments.
+   * The name of the instance, for applications with several environments.
    * @defaultValue none: the default instance
    */
   name?: string | undefined;
 }
 
-/** The form of `forRoot` that reads the environment: extras, and none of the options. */
+/** Argument of a `forRoot` that reads the environment: settings, but no options. */
 type WxCloudStorageEnvironmentForm = {
-  /** True lets every module of the application inject the instance without importing this one. */
+  /** True to let every module of the application inject the instance without importing this one. */
   isGlobal: boolean;
-  /** Left out: an instance with a name reads no environment. */
+  /** Must be omitted: a named instance does not read the environment. */
   name?: undefined;
 } & { readonly [option in keyof WxCloudStorageOptions]?: undefined };
 
@@ -74,7 +77,7 @@ const EXTRAS: WxCloudStorageModuleExtras = { isGlobal: false, name: undefined };
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<WxCloudStorageOptions>({
-    // In its place the module takes one for each instance.
+    // The module uses a token of its own for each instance instead.
     optionsInjectionToken: Symbol('wx-cloud-storage:given-options'),
   })
     .setClassMethodName('forRoot')
@@ -84,21 +87,47 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYN
 type SettledOptions = ResolvedOptions | FailedContext;
 type MadeContext = StorageContext | FailedContext;
 
-/** Options that were checked already, and need no second look. */
+/** Options that were already checked. */
 const resolved = new WeakSet<object>();
 
 /**
- * Gives an application the storage of a WeChat environment: {@link WxCloudStorageService} and
- * {@link WxAccessTokenProvider}, and what the interceptors work with. Wrong options stop the
+ * Provides the storage of a WeChat environment: {@link WxCloudStorageService},
+ * {@link WxAccessTokenProvider}, and providers for the interceptors. Invalid options stop the
  * application at start-up with an error that names the option.
+ * @example
+ * ```ts
+ * import { Module } from '@nestjs/common';
+ * import { WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+ *
+ * @Module({
+ *   imports: [WxCloudStorageModule.forRoot({ isGlobal: true })],
+ * })
+ * export class AppModule {}
+ * ```
  */
 @Module({})
 export class WxCloudStorageModule extends ConfigurableModuleClass {
   /**
-   * Takes the options as they are. Without any, the default instance takes them from the
+   * Configures an instance with the given options. Without options, the default instance reads the
    * environment when the application starts: `WX_ENV_ID` (or `CBR_ENV_ID`), `WX_APPID`, `WX_SECRET`
-   * and `WX_API_BASE_URL`; without `WX_SECRET` the token that Cloud Hosting mounts, if there is
-   * one.
+   * and `WX_API_BASE_URL`; without `WX_SECRET` it uses the token that Cloud Hosting mounts, if
+   * there is one.
+   * @example
+   * ```ts
+   * import { Module } from '@nestjs/common';
+   * import { WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+   *
+   * @Module({
+   *   imports: [
+   *     WxCloudStorageModule.forRoot({
+   *       env: 'prod-8gtest1',
+   *       appid: 'wx0123456789abcdef',
+   *       secret: process.env['WX_SECRET'] ?? '',
+   *     }),
+   *   ],
+   * })
+   * export class AppModule {}
+   * ```
    */
   static override forRoot(
     options?: typeof OPTIONS_TYPE | WxCloudStorageEnvironmentForm,
@@ -120,8 +149,25 @@ export class WxCloudStorageModule extends ConfigurableModuleClass {
   }
 
   /**
-   * Takes the options from a factory, a class with `create()`, or an existing provider of that
-   * shape.
+   * Configures an instance with options from a factory, from a class with `create()`, or from an
+   * existing provider of that shape.
+   * @example
+   * ```ts
+   * import { Module } from '@nestjs/common';
+   * import { WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+   *
+   * @Module({
+   *   imports: [
+   *     WxCloudStorageModule.forRootAsync({
+   *       useFactory: async () => ({
+   *         env: 'prod-8gtest1',
+   *         auth: { type: 'cloudbase-token' as const },
+   *       }),
+   *     }),
+   *   ],
+   * })
+   * export class AppModule {}
+   * ```
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     const make = optionsMaker(options ?? {});
@@ -129,7 +175,7 @@ export class WxCloudStorageModule extends ConfigurableModuleClass {
   }
 }
 
-/** Starts and ends the module's own context together with the application. */
+/** Starts and closes the context of the module together with the application. */
 class StorageLifecycle
   implements OnApplicationBootstrap, BeforeApplicationShutdown, OnApplicationShutdown
 {
@@ -138,26 +184,26 @@ class StorageLifecycle
 
   constructor(context: MadeContext, service: object) {
     this.#context = context instanceof FailedContext ? undefined : context;
-    // False where a test put another service in place of the module's own.
+    // False where a test replaced the service of the module.
     this.#isUsed = contextOf(service) === this.#context;
   }
 
-  /** Loads what the first request would have to wait for. */
+  /** Loads lazily loaded parts, so that the first request need not wait for them. */
   onApplicationBootstrap(): void {
     if (!this.#isUsed) return;
-    // What is wrong with that shows with the first request.
+    // The first request reports errors.
     setImmediate(() => {
       Promise.all([this.#context?.transport.prepare(), loadDetector()]).catch(() => {});
     });
   }
 
-  /** Lets running operations end, for 9 seconds at most, then ends them and waits for clean-up. */
+  /** Waits for running operations, at most 9 seconds, then aborts them and waits for clean-up. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.#context?.operations.drain();
   }
 
   /**
-   * Refuses calls from now on, waits for the clean-up of what the closing server cut off, and
+   * Refuses further calls, waits for the clean-up of requests that the closing server cut off, and
    * closes all connections.
    */
   async onApplicationShutdown(): Promise<void> {
@@ -209,15 +255,15 @@ function complete(
 }
 
 /**
- * Environment variables give texts: "false" would count as true, and "" would name an instance of
- * its own.
+ * Checks the settings. Environment variables are strings: "false" would count as true, and "" would
+ * name an instance of its own.
  */
 function assertExtras({ isGlobal, name }: WxCloudStorageModuleExtras): void {
   if (isGlobal !== undefined) readBoolean('isGlobal', isGlobal);
   if (name === undefined || (typeof name === 'string' && name !== '')) return;
   throw new OptionsInvalidError({
     option: 'name',
-    expected: 'a text that is not empty',
+    expected: 'a string that is not empty',
     remedy: 'Leave it out for the default instance.',
   });
 }
@@ -232,9 +278,9 @@ function optionsFromEnvironment(name: string | undefined): WxCloudStorageOptions
 }
 
 /**
- * Makes the options provider hold the checked options, whose secret is wrapped, instead of what the
- * user gave. They are checked, and read, when it is instantiated: not at all where a test overrides
- * it.
+ * Replaces the options provider by one that holds the checked options, with a wrapped secret,
+ * instead of the given ones. Options are read and checked on instantiation: not at all where a test
+ * overrides the provider.
  */
 function resolving(provider: Provider, token: symbol, makeOptions: MakeOptions): Provider {
   if (!('provide' in provider) || provider.provide !== MODULE_OPTIONS_TOKEN) return provider;
@@ -249,7 +295,7 @@ function resolving(provider: Provider, token: symbol, makeOptions: MakeOptions):
   return { provide: token, inject, useFactory };
 }
 
-/** Options that a test gives in place of the module's own are as users write them. */
+/** Creates the context. Options from a test are unchecked, as users write them. */
 function makeContext(
   given: SettledOptions | WxCloudStorageOptions,
   name: string | undefined,
@@ -266,8 +312,8 @@ function makeContext(
 }
 
 /**
- * Wrong options are told by the first call, if the service has not stopped the start because of
- * them.
+ * Returns the tokens of a context. The first call throws the error of invalid options, if the
+ * service has not stopped the start because of them.
  */
 function tokensOf(context: MadeContext): AccessTokens {
   return {

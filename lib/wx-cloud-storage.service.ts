@@ -53,33 +53,49 @@ import {
 import { uploadToPath } from './storage/upload.js';
 import { WxCloudFile } from './storage/wx-cloud-file.js';
 
-/** What happens to an upload. */
+/** An event of a watched upload. */
 export type WxCloudUploadWatchEvent = UploadProgressed | UploadStored;
 
-/** An upload has got further. */
+/** Progress of an upload. */
 interface UploadProgressed extends WxCloudTransferProgress {
-  /** Tells the events apart. */
+  /** The type of the event. */
   readonly type: 'progress';
 }
 
-/** An upload has ended well; the last event. */
+/** The success of an upload; the last event. */
 interface UploadStored {
-  /** Tells the events apart. */
+  /** The type of the event. */
   readonly type: 'stored';
-  /** What is stored now. */
+  /** The stored file. */
   readonly file: WxCloudStoredFile;
 }
 
 /**
- * Stores, reads and removes files of one WeChat environment. Injectable. Every method takes
- * `signal` and `timeoutMs`, and throws nothing but {@link WxCloudStorageError}.
+ * Stores, reads and deletes files of one WeChat environment. Injectable. Every method accepts
+ * `signal` and `timeoutMs`, and rejects only with a {@link WxCloudStorageError}.
+ * @example
+ * ```ts
+ * import { Injectable } from '@nestjs/common';
+ * import { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+ *
+ * @Injectable()
+ * export class ReportsService {
+ *   constructor(private readonly storage: WxCloudStorageService) {}
+ *
+ *   async save(name: string, text: string): Promise<string> {
+ *     const { fileId } = await this.storage.upload(`reports/${name}.txt`, text);
+ *     return fileId;
+ *   }
+ * }
+ * ```
  */
 export class WxCloudStorageService {
   readonly #context: StorageContext;
 
   /**
-   * @internal Made by the module. A subclass that a test provides without the module can do what it
-   * overrides.
+   * Created by the module. A subclass that a test provides without the module supports the methods
+   * that it overrides.
+   * @internal
    */
   constructor(
     @Optional()
@@ -91,15 +107,24 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Stores a body under a path, replacing what is there. A body of unknown length is kept, in
-   * memory up to `upload.memoryLimitBytes` and beyond that in a temporary file, until its end shows
-   * its length, which COS wants to know first. A stream is read once; it is destroyed when the
-   * upload fails.
+   * Uploads a body to a path, and replaces an existing file. COS requires the length first. So a
+   * body of unknown length is kept until its end, in memory up to `upload.memoryLimitBytes` and
+   * beyond that in a temporary file. A stream is read once, and is destroyed when the upload fails.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`;
    * `WX_CLOUD_BODY_FAILED` when the body cannot be read to its end; `WX_CLOUD_SIZE_MISMATCHED`;
-   * `WX_CLOUD_SPOOL_FAILED`; `WX_CLOUD_UPLOAD_REJECTED`; and what every call to WeChat may throw.
-   * Where it is not known then whether the storage has the object, it is deleted with `uniquePath`,
-   * and otherwise reported to `onOrphan`.
+   * `WX_CLOUD_SPOOL_FAILED`; `WX_CLOUD_UPLOAD_REJECTED`; and the errors of every call to WeChat. If
+   * it is unclear then whether the storage has the object, it is deleted with `uniquePath`, and
+   * otherwise reported to `onOrphan`.
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   *
+   * const { fileId } = await storage.upload('notes/hello.txt', 'Hello!', { timeoutMs: 10_000 });
+   *
+   * console.log(fileId);
+   * ```
    */
   async upload(
     cloudPath: string,
@@ -125,9 +150,20 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Stores a local file under a path. Read again for every try, never held in memory whole.
+   * Uploads a local file to a path. The file is read again for every attempt, and never held in
+   * memory as a whole.
    * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.upload} does;
    * `WX_CLOUD_BODY_FAILED` when the file cannot be read
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   *
+   * const { fileId, size } = await storage.uploadFile('/tmp/cat.png', 'photos/cat.png');
+   *
+   * console.log(fileId, size);
+   * ```
    */
   async uploadFile(
     localPath: string,
@@ -148,9 +184,21 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Stores a body as {@link WxCloudStorageService.upload} does, and tells how far it has got: one
-   * `progress` event for every piece, then `stored`. Each subscription is an upload of its own; to
-   * unsubscribe ends it, and leaves nothing behind.
+   * Uploads a body as {@link WxCloudStorageService.upload} does, and emits its progress: one
+   * `progress` event for every chunk, then `stored`. Each subscription is an upload of its own.
+   * Unsubscribing aborts it, and leaves nothing behind.
+   * @example
+   * ```ts
+   * import { createReadStream } from 'node:fs';
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   *
+   * storage.watchUpload('videos/cat.mp4', createReadStream('/tmp/cat.mp4')).subscribe(event => {
+   *   if (event.type === 'progress') console.log(event.transferredBytes, event.totalBytes);
+   *   else console.log(event.file.fileId);
+   * });
+   * ```
    */
   watchUpload(
     cloudPath: string,
@@ -161,12 +209,22 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Makes a form with which a client posts one file straight to the storage, past the application;
-   * see {@link WxCloudUploadForm}. A path that is empty or ends in a slash is completed at random, which
-   * is what files of strangers need: at a known path they would replace each other's. Check the
-   * file with {@link WxCloudStorageService.confirmUpload} before you rely on it, and delete those
-   * that never come to that.
+   * Creates a form with which a client posts one file straight to the storage, past the
+   * application; see {@link WxCloudUploadForm}. A path that is empty or ends in a slash is
+   * completed with a random name, as files of strangers need: at a known path they would replace
+   * each other. Check the file with {@link WxCloudStorageService.confirmUpload} before you use it,
+   * and delete files that are never confirmed.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   *
+   * const form = await storage.createUploadForm('photos/', { extension: 'png' });
+   *
+   * console.log(form.url, form.fields, form.ticket);
+   * ```
    */
   async createUploadForm(
     cloudPath = '',
@@ -176,16 +234,32 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Checks a file that a client has posted with a form: that it is there, its size, its type by its
-   * first bytes, and that it was stored with that type, which a client could have changed. A file
-   * that breaks a rule is refused, and deleted only if the form's `ticket` is given, is still good,
-   * and this instance has not confirmed the file before. Other processes do not know what this one
-   * has confirmed: pass the ticket only while your own records do not have the file yet. Until the
-   * form's `expiresAt` its client can still replace the file: keep the ETag, and compare, or
-   * confirm once more after that.
+   * Checks a file that a client has posted with a form: its existence, its size, its type by the
+   * first bytes, and its stored type, which a client could have changed. A file that breaks a rule
+   * is refused. It is deleted only if the `ticket` of the form is given and valid, and this
+   * instance has not confirmed the file before. Other processes do not know the confirmations of
+   * this one: pass the ticket only while your own records do not contain the file. Until
+   * `expiresAt` of the form its client can still replace the file: keep the ETag, and compare it or
+   * confirm again after that.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` and `WX_CLOUD_TICKET_REFUSED`
    * before any call; `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_FILE_TOO_LARGE` and
    * `WX_CLOUD_TYPE_REFUSED` for a file that breaks a rule
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   * declare const ticket: string;
+   *
+   * const { etag } = await storage.confirmUpload(fileId, {
+   *   ticket,
+   *   maxBytes: 5_242_880,
+   *   contentTypes: ['image/*'],
+   * });
+   *
+   * console.log(etag);
+   * ```
    */
   async confirmUpload(
     fileId: string,
@@ -195,22 +269,47 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Starts to download a file, or a part of it. Resolves once its headers are there; the body
-   * belongs to the caller, who reads it to its end or destroys it. A connection that breaks is
-   * resumed from the byte reached, as long as the file is the same; the body ends in an error when
-   * the content does not arrive whole.
+   * Starts the download of a file, or of a range of it. Resolves with the response headers. The
+   * caller owns the body, and reads it to its end or destroys it. A broken connection is resumed at
+   * the byte reached, as long as the file is unchanged; an incomplete transfer ends the body in an
+   * error.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
    * `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_RANGE_UNSATISFIABLE`; `WX_CLOUD_DOWNLOAD_FAILED`
+   * @example
+   * ```ts
+   * import { createWriteStream } from 'node:fs';
+   * import { pipeline } from 'node:stream/promises';
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * const { body, size } = await storage.download(fileId, { range: { start: 0, end: 1_023 } });
+   * await pipeline(body, createWriteStream('/tmp/head.bin'));
+   *
+   * console.log(size);
+   * ```
    */
   async download(fileId: string, options: WxCloudDownloadOptions = {}): Promise<WxCloudDownload> {
     return openDownload(this.#context, fileId, options);
   }
 
   /**
-   * Downloads a file into memory, with its bytes as they are stored: one with a `contentEncoding`,
-   * which {@link WxCloudStorageService.stat} names, is not decoded.
+   * Downloads a file into memory, with its bytes as stored: content with a `contentEncoding`, which
+   * {@link WxCloudStorageService.stat} returns, is not decoded.
    * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does;
-   * `WX_CLOUD_FILE_TOO_LARGE` when it has more than `maxBytes`, or than a buffer can have
+   * `WX_CLOUD_FILE_TOO_LARGE` when it is larger than `maxBytes`, or than a buffer can be
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * const bytes = await storage.downloadBuffer(fileId, { maxBytes: 1_048_576 });
+   *
+   * console.log(bytes.byteLength);
+   * ```
    */
   async downloadBuffer(
     fileId: string,
@@ -220,10 +319,20 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Downloads a file into a local one, replacing it. Written beside it first and renamed at the
-   * end, so that the name never stands for half a file; nothing is left when it fails.
+   * Downloads a file into a local file, and replaces an existing one. The bytes are first written
+   * to a file next to it, which is renamed at the end, so that the name never stands for a partial
+   * file. Nothing remains after a failure.
    * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does;
    * `WX_CLOUD_SPOOL_FAILED` when it cannot be written
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * await storage.downloadToFile(fileId, '/tmp/cat.png', { verifyEtag: true });
+   * ```
    */
   async downloadToFile(
     fileId: string,
@@ -234,18 +343,53 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Responds to a request with a file: with its bytes, and all that HTTP has for that (parts,
-   * conditions, `HEAD`, the file's name), or with a redirect to a temporary link. Takes the request
-   * and response of Express or Fastify as a handler gets them from `@Req()` and `@Res()`, without
-   * `passthrough`, and resolves once the answer is sent or the client has gone.
-   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does, while
-   * nothing is answered yet
+   * Responds to a request with a file: with its bytes, including ranges, conditions, `HEAD` and the
+   * file name, or with a redirect to a temporary link. Takes the request and response of Express or
+   * Fastify from `@Req()` and `@Res()`, without `passthrough`. Resolves once the response is sent
+   * or the client has disconnected.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does, before the
+   * response has begun
+   * @example
+   * ```ts
+   * import type { IncomingMessage, ServerResponse } from 'node:http';
+   * import { Controller, Get, Query, Req, Res } from '@nestjs/common';
+   * import { ParseFileIdPipe, WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * @Controller('files')
+   * export class FilesController {
+   *   constructor(private readonly storage: WxCloudStorageService) {}
+   *
+   *   @Get()
+   *   async read(
+   *     @Query('fileId', ParseFileIdPipe) fileId: string,
+   *     @Req() request: IncomingMessage & { method: string },
+   *     @Res() response: ServerResponse,
+   *   ): Promise<void> {
+   *     await this.storage.serve(fileId, { request, response, fileName: 'cat.png' });
+   *   }
+   * }
+   * ```
    */
   serve(fileId: string, options: WxCloudServeOptions): Promise<void>;
   /**
-   * The same without a request: a `StreamableFile` for a handler to return, with type, length and
-   * name, always whole.
+   * Returns a `StreamableFile` for a handler without a request, with type, length and name; always
+   * the whole file.
    * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.download} does
+   * @example
+   * ```ts
+   * import { Controller, Get, Query, type StreamableFile } from '@nestjs/common';
+   * import { ParseFileIdPipe, WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * @Controller('files')
+   * export class FilesController {
+   *   constructor(private readonly storage: WxCloudStorageService) {}
+   *
+   *   @Get()
+   *   read(@Query('fileId', ParseFileIdPipe) fileId: string): Promise<StreamableFile> {
+   *     return this.storage.serve(fileId);
+   *   }
+   * }
+   * ```
    */
   serve(fileId: string, options?: WxCloudServedFileOptions): Promise<StreamableFile>;
   async serve(
@@ -257,18 +401,42 @@ export class WxCloudStorageService {
   }
 
   /**
-   * A temporary link to a file, for whoever has no file IDs: a browser, another service.
+   * Returns a temporary link to a file, for clients that cannot use file IDs, such as a browser or
+   * another service.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
    * `WX_CLOUD_FILE_NOT_FOUND`
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * const url = await storage.getDownloadUrl(fileId, { maxAgeSeconds: 3_600 });
+   *
+   * console.log(url);
+   * ```
    */
   async getDownloadUrl(fileId: string, options: WxCloudDownloadUrlOptions = {}): Promise<string> {
     return unwrap(await this.getDownloadUrls([fileId], options)).url;
   }
 
   /**
-   * Temporary links to any number of files, 50 a call: one outcome a file, in order. An empty list
-   * makes no call.
-   * @throws {@link WxCloudStorageError} only when the whole call was aborted or ran out of time
+   * Returns temporary links to any number of files, batched up to 50 per call: one outcome per
+   * file, in order. An empty list sends no request.
+   * @throws {@link WxCloudStorageError} only when the whole call was aborted or timed out
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileIds: readonly string[];
+   *
+   * for (const outcome of await storage.getDownloadUrls(fileIds)) {
+   *   if (outcome.ok) console.log(outcome.fileId, outcome.url);
+   *   else console.error(outcome.fileId, outcome.error.code);
+   * }
+   * ```
    */
   async getDownloadUrls(
     fileIds: readonly string[],
@@ -285,18 +453,38 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Removes a file. One that does not exist is no error.
+   * Deletes a file. A missing file is not an error.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
    * `WX_CLOUD_API_FAILED`
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * await storage.delete(fileId);
+   * ```
    */
   async delete(fileId: string, options: WxCloudCallOptions = {}): Promise<void> {
     unwrap(await this.deleteMany([fileId], options));
   }
 
   /**
-   * Removes any number of files, 50 a call: one outcome a file, in order. An empty list makes no
-   * call.
-   * @throws {@link WxCloudStorageError} only when the whole call was aborted or ran out of time
+   * Deletes any number of files, batched up to 50 per call: one outcome per file, in order. An
+   * empty list sends no request.
+   * @throws {@link WxCloudStorageError} only when the whole call was aborted or timed out
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileIds: readonly string[];
+   *
+   * const outcomes = await storage.deleteMany(fileIds);
+   *
+   * console.log(outcomes.filter(({ ok }) => !ok).map(({ fileId }) => fileId));
+   * ```
    */
   async deleteMany(
     fileIds: readonly string[],
@@ -308,37 +496,77 @@ export class WxCloudStorageService {
   }
 
   /**
-   * True when there is such a file.
-   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.stat} does, but for a
+   * Resolves with true when the file exists.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.stat} does, except for a
    * missing file
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * if (!(await storage.exists(fileId))) console.log('The file is gone.');
+   * ```
    */
   async exists(fileId: string, options: WxCloudCallOptions = {}): Promise<boolean> {
     return objectExists(this.#context, fileId, options);
   }
 
   /**
-   * A file's size, type and ETag, from a `HEAD` on its temporary link.
+   * Reads size, type and ETag of a file, with a `HEAD` request to its temporary link.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
    * `WX_CLOUD_FILE_NOT_FOUND`
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * const { size, contentType, etag } = await storage.stat(fileId);
+   *
+   * console.log(size, contentType, etag);
+   * ```
    */
   async stat(fileId: string, options: WxCloudCallOptions = {}): Promise<WxCloudFileStat> {
     return statObject(this.#context, fileId, options);
   }
 
   /**
-   * Tries what the storage needs to work: a credential, the environment and, on request, the
-   * bucket. What is wrong is part of the result, with an error that says what to do: for start-up,
-   * and for health checks.
+   * Checks the credential, the environment and, on request, the bucket, e.g. at start-up or for a
+   * health check. Failures are part of the result, as errors with advice.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED`, `WX_CLOUD_REQUEST_TIMED_OUT` or
    * `WX_CLOUD_STORAGE_CLOSED` when the check itself was ended
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   *
+   * const { ok, credential, environment } = await storage.check();
+   *
+   * if (!ok) console.error(credential.error ?? environment.error);
+   * ```
    */
   async check(options: WxCloudCheckOptions = {}): Promise<WxCloudStorageCheck> {
     return checkStorage(this.#context, options);
   }
 
   /**
-   * A handle for a file; makes no call.
+   * Returns a handle for a file; sends no request.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * const file = storage.file(fileId);
+   *
+   * console.log(file.cloudPath, await file.url());
+   * ```
    */
   file(fileId: string): WxCloudFile {
     return new WxCloudFile(this, this.#context.fileIdScope.parse(fileId));
@@ -347,7 +575,7 @@ export class WxCloudStorageService {
 
 registerServiceClass(WxCloudStorageService);
 
-/** Makes uploads observable: one a subscription, which ends with it. */
+/** Makes uploads observable: one per subscription, which aborts it on its end. */
 function watchUpload(
   options: WxCloudUploadBodyOptions,
   upload: (options: WxCloudUploadBodyOptions) => Promise<WxCloudStoredFile>,
@@ -361,7 +589,7 @@ function watchUpload(
       map((file): WxCloudUploadWatchEvent => ({ type: 'stored', file })),
     );
     subscriber.add(stored.subscribe(subscriber));
-    return () => controller.abort(new Error('Nobody watches the upload any more.'));
+    return () => controller.abort(new Error('The subscriber has unsubscribed.'));
   });
 }
 

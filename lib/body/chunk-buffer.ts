@@ -1,19 +1,18 @@
 import { type MemoryBudget, MemoryShare } from './memory-budget.js';
 
-/** Chunks smaller than this are gathered, as each piece costs more than its bytes. */
+/** Chunks below this size are joined, as each chunk has a cost of its own. */
 const BLOCK_BYTES = 4_096;
 /**
- * The first block of a few bytes; the next ones are as large as all before, so that no more than
- * half is ever free.
+ * The size of the first small block. Each further block is as large as all before it together, so
+ * that at most half of the memory is free.
  */
 const LEAST_BLOCK_BYTES = 64;
 
 /**
- * Bytes in memory, appended piece by piece, and counted towards the memory budget until they are
- * taken or let go of. Chunks are copied, as their source may fill its buffer again or have cut them
- * from a larger one; small ones share a block, so that a body that comes byte by byte takes hardly
- * more than its bytes. A piece that its source has given away is kept as it is when it is most of
- * its buffer.
+ * Bytes in memory, appended chunk by chunk and counted towards the memory budget until they are
+ * taken or released. Chunks are copied, as a source may reuse its buffer or cut chunks from a
+ * larger one. Small chunks share a block, so a body that arrives byte by byte takes hardly more
+ * memory than its bytes. An owned chunk that fills most of its buffer is kept without a copy.
  */
 export class ChunkBuffer {
   readonly #ownsChunks: boolean;
@@ -23,18 +22,18 @@ export class ChunkBuffer {
   #freeBytes = 0;
   #isOverdrawn = false;
 
-  /** `ownsChunks` says that the source does not touch a piece again. */
+  /** `ownsChunks` says that the source does not touch a chunk again. */
   constructor(budget: MemoryBudget, ownsChunks = false) {
     this.#share = new MemoryShare(budget);
     this.#ownsChunks = ownsChunks;
   }
 
-  /** How many bytes there are. */
+  /** Number of bytes. */
   get size(): number {
     return this.#share.heldBytes;
   }
 
-  /** Number of blocks they take. */
+  /** Number of blocks. */
   get count(): number {
     return this.#blocks.length;
   }
@@ -44,30 +43,27 @@ export class ChunkBuffer {
     return this.#isOverdrawn;
   }
 
-  /** The bytes in order, in as few blocks as there are. */
+  /** All bytes in order, in as few blocks as possible. */
   get blocks(): readonly Buffer[] {
     this.#closeBlock();
     return this.#blocks;
   }
 
-  /** Adds a piece, or a copy of it, if the budget has room for it; false when it has not. */
+  /** Appends a chunk, or a copy of it. Returns false when the budget has no room for it. */
   tryAppend(chunk: Uint8Array): boolean {
     if (!this.#share.reserve(chunk.byteLength)) return false;
     this.#put(chunk);
     return true;
   }
 
-  /**
-   * Adds a piece, or a copy of it, that leaves memory soon, whether the budget has room for it or
-   * not.
-   */
+  /** Appends a chunk, or a copy of it, that leaves memory soon. Exceeds the budget if necessary. */
   append(chunk: Uint8Array): void {
     this.#share.count(chunk.byteLength);
     this.#isOverdrawn = true;
     this.#put(chunk);
   }
 
-  /** Takes the first block out; undefined when there is none. */
+  /** Removes and returns the first block; undefined when empty. */
   shift(): Buffer | undefined {
     if (this.#blocks.length === 1) this.#closeBlock();
     const first = this.#blocks.shift();
@@ -75,7 +71,7 @@ export class ChunkBuffer {
     return first;
   }
 
-  /** The first bytes, up to so many: a view where they lie in one block. */
+  /** Returns the first bytes, at most `bytes`; a view when they lie in one block. */
   head(bytes: number): Uint8Array {
     const { blocks } = this;
     const first = blocks[0];
@@ -84,7 +80,7 @@ export class ChunkBuffer {
     return Buffer.concat(blocks, Math.min(bytes, this.size));
   }
 
-  /** Lets go of all bytes. Can be called again. */
+  /** Releases all bytes. Can be called again. */
   release(): void {
     this.#blocks = [];
     this.#freeBytes = 0;
@@ -108,7 +104,7 @@ export class ChunkBuffer {
     this.#fill(rest);
   }
 
-  /** What comes next goes into a block of its own. */
+  /** Ends the last block, so that the next chunk begins a new one. */
   #closeBlock(): void {
     if (this.#freeBytes === 0) return;
     const last = this.#blocks.pop();
@@ -116,7 +112,7 @@ export class ChunkBuffer {
     this.#freeBytes = 0;
   }
 
-  /** Puts as much as fits into the last block; what does not fit is given back. */
+  /** Copies as much as fits into the last block. Returns the rest. */
   #fill(chunk: Uint8Array): Uint8Array {
     const last = this.#blocks.at(-1);
     if (last === undefined || this.#freeBytes === 0) return chunk;
@@ -127,7 +123,7 @@ export class ChunkBuffer {
   }
 }
 
-/** Three quarters of it, as what else is in the buffer is held with it. */
+/** At least three quarters, as the rest of the buffer is kept in memory with the chunk. */
 function isMostOfItsBuffer({ byteLength, buffer }: Uint8Array): boolean {
   return byteLength >= BLOCK_BYTES && byteLength * 4 >= buffer.byteLength * 3;
 }

@@ -5,22 +5,22 @@ import { NO_CHUNK, type ChunkResult, type ChunkReader, type WaitingRead } from '
 import type { MemoryBudget, MovableMemory } from './memory-budget.js';
 import type { QueuedSource } from './open-source.js';
 
-/** So much is taken ahead, which saves stopping the source after every piece. */
+/** Number of bytes read ahead, which saves pausing the source after every chunk. */
 const AHEAD_BYTES = 65_536;
 
-/** What pieces come from. */
+/** The source of the chunks. */
 interface ChunkSource {
-  /** Gives no more for a while; a few that are on their way may still come. */
+  /** Pauses the source; a few chunks may still follow. */
   pause(): unknown;
-  /** Goes on. */
+  /** Resumes the source. */
   resume(): unknown;
 }
 
 /**
- * The content of a file on its way from a form to whoever stores it, up to the file's limit. A
- * reader that leaves early does not stop the source: the form goes on. Until it is ready nobody
- * reads it; when its memory is wanted for something else, it is ready at once, so that its reader
- * may take it to disk.
+ * The content of a file on its way from a form to the upload, up to the size limit of the file. A
+ * reader that stops early does not stop the source, as the form goes on. The queue is read once it
+ * is ready; when its memory is needed elsewhere, it becomes ready at once, so that the reader can
+ * move it to disk.
  */
 export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   readonly #source: ChunkSource;
@@ -31,7 +31,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   #seenBytes = 0;
   #resolveReady: () => void = () => {};
   /**
-   * Resolves when the file is there as a whole, when so much of it is there that it should be read,
+   * Resolves when the file has arrived completely, when enough of it has arrived to start reading,
    * or when it has failed.
    */
   readonly ready = new Promise<void>(resolve => (this.#resolveReady = resolve));
@@ -40,13 +40,14 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   #isPaused = false;
   #hasEnded = false;
   #failure: { readonly error: unknown } | undefined;
-  /** Whoever waits for the next piece; there is none in the queue then. */
+  /** The pending read; the queue is empty then. */
   #waiting: WaitingRead | undefined;
 
   /**
    * `source` is paused while the reader is behind. A file of more than `limitBytes` ends with
-   * {@link FileTooLargeError}; `Infinity` is for a source with a limit of its own. With nothing left
-   * of `budget`, one chunk is taken at a time. `fieldname` is the form field that brings the file.
+   * {@link FileTooLargeError}; `Infinity` is for a source with a limit of its own. With nothing
+   * left of `budget`, one chunk is taken at a time. `fieldname` is the form field that brings the
+   * file.
    */
   constructor(source: ChunkSource, limitBytes: number, budget: MemoryBudget, fieldname: string) {
     this.#source = source;
@@ -56,24 +57,24 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     this.#kept = new ChunkBuffer(budget, true);
   }
 
-  /** True when its memory is wanted for something else. */
+  /** True when its memory is needed elsewhere. */
   get isAsked(): boolean {
     return this.#isAsked;
   }
 
-  /** Number of bytes it holds. */
+  /** Number of bytes in memory. */
   get heldBytes(): number {
     return this.#kept.size;
   }
 
-  /** Has it read, and from now on takes one piece at a time. */
+  /** Makes the queue ready, and from now on takes one chunk at a time. */
   moveToDisk(): void {
     this.#isAsked = true;
     if (this.#kept.size > 0) this.#pause();
     this.#setReady();
   }
 
-  /** Puts a piece behind the others; passed over when nobody reads any more. */
+  /** Appends a chunk; ignored after the end. */
   add(chunk: Uint8Array): void {
     if (this.#hasEnded) return;
     this.#seenBytes += chunk.byteLength;
@@ -91,7 +92,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     } else if (!this.#isReady) this.#budget.addMovable(this);
   }
 
-  /** There are no more pieces. */
+  /** Ends the queue. */
   end(): void {
     this.#hasEnded = true;
     this.#goOn();
@@ -99,7 +100,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     this.#setReady();
   }
 
-  /** There are no more pieces, and those in the queue are of no use. */
+  /** Ends the queue with an error and drops the chunks in it. */
   fail(error: unknown): void {
     if (this.#hasEnded) return;
     this.#failure = { error };
@@ -111,22 +112,22 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   }
 
   /**
-   * As {@link fail}, for a file that goes on behind its limit; a parser that has one of its own
-   * cuts the file off there.
+   * Fails a file that continues beyond its limit. A parser with a limit of its own cuts the file
+   * off there.
    */
   failTooLarge(): void {
     this.fail(this.#tooLarge(Math.min(this.#limitBytes, this.#seenBytes)));
   }
 
-  /** True when a file may have so many bytes. @throws {@link FileTooLargeError} */
+  /**
+   * Checks that a file may have this many bytes.
+   * @throws {@link FileTooLargeError}
+   */
   assertMayHave(bytes: number): void {
     if (bytes > this.#limitBytes) throw this.#tooLarge(this.#limitBytes);
   }
 
-  /**
-   * Takes all pieces when the file is there as a whole, and within the budget; undefined when it is
-   * not.
-   */
+  /** Takes all chunks when the file is complete and within the budget; otherwise undefined. */
   takeWhole(): ChunkBuffer | undefined {
     const isWhole = this.#hasEnded && this.#kept.size === this.#seenBytes;
     if (!isWhole || this.#failure !== undefined || this.#kept.isOverdrawn) return undefined;
@@ -136,7 +137,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     return kept;
   }
 
-  /** Gives the next piece, as soon as there is one. */
+  /** Returns the next chunk as soon as there is one. */
   next(): Promise<ChunkResult> {
     const value = this.#kept.shift();
     if (value !== undefined) {
@@ -151,7 +152,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     });
   }
 
-  /** Nobody reads any more. */
+  /** Ends the reading and releases the memory. */
   return(): Promise<IteratorReturnResult<undefined>> {
     this.#release();
     this.#failure = undefined;
@@ -181,7 +182,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     });
   }
 
-  /** Its reader takes over, who sees to it that what was asked for goes to disk. */
+  /** From now on the reader moves the content to disk when asked. */
   #setReady(): void {
     if (this.#isReady) return;
     this.#isReady = true;

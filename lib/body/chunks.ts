@@ -3,39 +3,38 @@ import { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { IdleTimer } from './idle-timer.js';
 
-/** The result of asking for a chunk. */
+/** The result of reading a chunk. */
 export type ChunkResult = IteratorResult<Uint8Array, undefined>;
 
 /**
- * Bytes that come piece by piece; a reader that leaves before their end calls `return`. Plain
- * iterators: an async generator for every step between a form and the storage would take more of
- * the processor than what the steps do.
+ * Bytes that arrive in chunks. A reader that stops before the end calls `return`. Plain iterators,
+ * as an async generator for every step between form and storage would cost more CPU time than the
+ * steps themselves.
  */
 export interface ChunkReader extends AsyncIterable<Uint8Array> {
-  /** The next piece; one call at a time. */
+  /** Reads the next chunk; one call at a time. */
   next(): Promise<ChunkResult>;
-  /** Lets go of what the pieces come from. Can be called again, also behind the end. */
+  /** Releases the source. Can be called again, also after the end. */
   return(): Promise<IteratorReturnResult<undefined>>;
 }
 
-/** Whoever waits for the next piece. */
+/** A pending read. */
 export interface WaitingRead {
-  /** Gives it. */
+  /** Resolves the read. */
   readonly resolve: (result: ChunkResult) => void;
-  /** Tells why there is none. */
+  /** Rejects the read. */
   readonly reject: (error: unknown) => void;
 }
 
-/** The result behind the last chunk. */
+/** The result after the last chunk. */
 export const NO_CHUNK: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
-/**
- * A larger piece is given in parts, so that whoever keeps, copies or sends one never has much at a
- * time.
- */
+/** Larger chunks are split, so that no consumer keeps, copies or sends more at a time. */
 const MAX_CHUNK_BYTES = 262_144;
 
-/** Passes pieces on, after a look at each result; what `check` throws ends the reading. */
+/**
+ * Passes chunks on and calls `check` with each result; an error that it throws ends the reading.
+ */
 export function checkChunks(
   chunks: ChunkReader,
   check: (result: ChunkResult) => void,
@@ -58,9 +57,7 @@ export function checkChunks(
   };
 }
 
-/**
- * Copies every piece, for whoever still needs one when the source already fills its buffer again.
- */
+/** Copies every chunk, for a consumer that keeps one while the source reuses its buffer. */
 export function copyChunks(chunks: ChunkReader): ChunkReader {
   const copy = (result: ChunkResult): ChunkResult =>
     result.done === true ? result : { done: false, value: Buffer.from(result.value) };
@@ -74,8 +71,8 @@ export function copyChunks(chunks: ChunkReader): ChunkReader {
 }
 
 /**
- * Chunks that were read already, and then those that are still to come. `onResumed` is called once
- * none of those that were read is held any more.
+ * Yields the chunks in `read`, then the rest. Calls `onResumed` once none of the chunks in `read`
+ * is held any more.
  */
 export function resumeChunks(
   read: readonly Uint8Array[],
@@ -102,9 +99,9 @@ export function resumeChunks(
 }
 
 /**
- * Reads a source piece by piece as bytes. Ends with a typed error when the source fails, stalls or
- * yields something else than bytes or text, and when the signal is aborted; a Node stream is then
- * destroyed.
+ * Reads a source as chunks of bytes. `idleMs` is the longest wait for one chunk. Rejects with a
+ * typed error when the source fails, stalls, or yields anything but bytes or text, and with the
+ * reason of `signal` on an abort; a Node stream is then destroyed.
  */
 export function readChunks(
   source: AsyncIterable<unknown>,
@@ -115,20 +112,20 @@ export function readChunks(
 }
 
 /**
- * Waits for one piece at a time, no longer than it may take. One timer and one listener serve all
- * pieces of a source.
+ * Reads one chunk at a time within the idle limit. One timer and one listener serve the whole
+ * source.
  */
 class SourceReader implements ChunkReader {
   readonly #source: AsyncIterable<unknown>;
   readonly #idleMs: number;
   readonly #signal: AbortSignal;
-  /** Between two pieces it is the reader that takes its time, and the next call tells it. */
+  /** Only a pending read is aborted here; between two chunks the next call notices the abort. */
   readonly #onAbort = (): void => {
     if (this.#waiting !== undefined) this.#fail(this.#signal.reason);
   };
-  /** Undefined until the first piece is asked for. */
+  /** Undefined until the first read. */
   #iterator: AsyncIterator<unknown> | undefined;
-  /** What is left of a piece that is given in parts. */
+  /** The rest of a chunk that is split. */
   #rest: Uint8Array | undefined;
   #idle: IdleTimer | undefined;
   #isOver = false;
@@ -149,7 +146,7 @@ class SourceReader implements ChunkReader {
         if (this.#signal.aborted) return this.#fail(this.#signal.reason);
         if (this.#rest !== undefined) return this.#give(this.#rest);
         this.#idle?.touch();
-        // Holds also with an iterator that answers no promise.
+        // Also works for an iterator that returns no promise.
         Promise.resolve(iterator.next()).then(this.#onResult, this.#onSourceFailure);
       } catch (error) {
         this.#fail(sourceFailed(error));
@@ -157,7 +154,7 @@ class SourceReader implements ChunkReader {
     });
   }
 
-  /** Lets go of the source; whoever waits for a piece gets none. */
+  /** Releases the source; a pending read ends without a chunk. */
   return(): Promise<IteratorReturnResult<undefined>> {
     this.#end(false);
     this.#settle()?.resolve(NO_CHUNK);
@@ -213,7 +210,7 @@ class SourceReader implements ChunkReader {
     return waiting;
   }
 
-  /** Does not wait for the source when that has not ended: it may be stalled. */
+  /** Ends the reading. Does not wait for a source that has not ended, as it may be stalled. */
   #end(hasEnded: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -223,17 +220,15 @@ class SourceReader implements ChunkReader {
     if (hasEnded) return;
     const iterator = this.#iterator;
     abandonSource(this.#source);
-    // What it still throws concerns nobody, as the reading has ended already.
+    // Later errors do not matter, as the reading has ended.
     void (async () => iterator?.return?.())().catch(() => {});
   }
 }
 
-/**
- * Lets go of a stream that will not be read (any further), so that what it holds open is closed.
- */
+/** Releases a stream that will not be read further, and what it holds open. */
 export function abandonSource(source: unknown): void {
   if (source instanceof Readable) {
-    // A stream may fail while it is being destroyed, or have failed before anybody listened.
+    // A stream may fail while it is destroyed, or may have failed without a listener.
     source.on('error', () => {});
     source.destroy();
   } else if (source instanceof ReadableStream && !source.locked) {
@@ -247,14 +242,14 @@ function openIterator(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
       ? readWebStream(source)
       : source[Symbol.asyncIterator]();
   } catch (error) {
-    // E.g. a web stream that somebody else is reading.
+    // For example a web stream that is locked by another reader.
     throw sourceFailed(error);
   }
 }
 
 /**
- * A web stream's own iterator cancels it only once the piece it waits for is there: never, when it
- * is stalled.
+ * Reads a web stream and cancels it at once. Its own iterator cancels only after the pending chunk
+ * has arrived, which never happens when the stream is stalled.
  */
 function readWebStream(stream: ReadableStream<unknown>): AsyncIterator<unknown> {
   const reader = stream.getReader();
@@ -272,7 +267,7 @@ function readWebStream(stream: ReadableStream<unknown>): AsyncIterator<unknown> 
 
 function asResult(result: unknown): IteratorResult<unknown> {
   if (typeof result === 'object' && result !== null) return result as IteratorResult<unknown>;
-  throw sourceFailed(new TypeError('The iterator answered no result.'));
+  throw sourceFailed(new TypeError('The iterator returned no result.'));
 }
 
 function stalled(idleMs: number): WxCloudStorageError {
@@ -282,7 +277,7 @@ function stalled(idleMs: number): WxCloudStorageError {
   });
 }
 
-/** The caller's own error is kept as the cause: it is theirs, not the cloud's. */
+/** The error for a source that failed. An error of the caller becomes the `cause`. */
 export function sourceFailed(error: unknown): WxCloudStorageError {
   if (error instanceof WxCloudStorageError) return error;
   return new WxCloudStorageError({
@@ -297,6 +292,6 @@ function toBytes(chunk: unknown): Uint8Array {
   if (typeof chunk === 'string') return Buffer.from(chunk);
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
-    message: `The body to upload yielded a ${typeof chunk}; pieces must be Uint8Array or text. Encode it first.`,
+    message: `The body to upload yielded a ${typeof chunk}; chunks must be Uint8Array or text. Encode it first.`,
   });
 }

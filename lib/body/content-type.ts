@@ -1,8 +1,8 @@
-/** A media type, taken apart. */
+/** A parsed media type. */
 export interface MediaType {
   /** Type and subtype in lower case, e.g. `text/plain`. */
   readonly essence: string;
-  /** The parameters, by their names in lower case; values as they are meant, without quotes. */
+  /** The parameters by their names in lower case; values without quotes and escapes. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
@@ -11,25 +11,28 @@ const MAX_MEDIA_TYPE_LENGTH = 255;
 
 /**
  * Printable ASCII without the comma. Browsers split the header at commas and take the last type, so
- * that `image/png;,text/html` is a page for them.
+ * they would treat `image/png;,text/html` as a page.
  */
 const CHARACTERS = /^[\x20-\x2b\x2d-\x7e]+$/;
 /** @see https://www.rfc-editor.org/rfc/rfc6838#section-4.2 */
 const ESSENCE = /[a-z\d][\w!#$&^.+-]{0,126}\/[a-z\d][\w!#$&^.+-]{0,126}/iy;
-/** A parameter may be empty. @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.6 */
+/**
+ * A parameter may be empty.
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-5.6.6
+ */
 const PARAMETER =
   / *; *(?:(?<name>[\w!#$%&'*+.^`|~-]+)=(?:(?<token>[\w!#$%&'*+.^`|~-]+)|"(?<quoted>(?:[^"\\]|\\.)*)"))?/y;
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
-/** The type that an object is stored with when no better one is known. */
+/** The content type of objects without a known type. */
 export const UNKNOWN_CONTENT_TYPE = 'application/octet-stream';
 
 let detector: Detector | undefined;
 
 /**
- * Reads a media type strictly; undefined for all that is not exactly one: a comma, a control or
- * non-ASCII character, a parameter given twice, more than 255 characters. Two readers of such a
- * text may disagree, and one of them may be a browser.
+ * Parses a media type strictly; undefined for anything that is not exactly one, such as a comma, a
+ * control or non-ASCII character, a repeated parameter, or more than 255 characters. Two parsers
+ * may disagree about such a text, and one of them may be a browser.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
  */
 export function parseMediaType(text: string): MediaType | undefined {
@@ -41,15 +44,15 @@ export function parseMediaType(text: string): MediaType | undefined {
 }
 
 /**
- * Reads what somebody else says of a file's type, such as a client or a function of the
- * application: the media type, without spaces around it; undefined for anything that is not one.
+ * Reads a file type from outside, e.g. from a client or a function of the application. Returns the
+ * trimmed media type; undefined for anything else.
  */
 export function readMediaType(value: unknown): string | undefined {
   const text = typeof value === 'string' ? value.trim() : '';
   return parseMediaType(text) === undefined ? undefined : text;
 }
 
-/** Writes a media type in one form, whatever form it was read from. */
+/** Formats a media type in a canonical form. */
 export function formatMediaType({ essence, parameters }: MediaType): string {
   const parts = [...parameters].map(([name, value]) => `${name}=${formatValue(value)}`);
   return [essence, ...parts].join('; ');
@@ -83,8 +86,8 @@ function formatValue(value: string): string {
 type Detector = typeof import('file-type').fileTypeFromBuffer;
 
 /**
- * Loads the detector, which takes half as long as to load this whole package and is not needed
- * while an application starts.
+ * Loads the detector lazily. Loading it takes half as long as loading this whole package, and no
+ * application needs it at start-up.
  */
 export async function loadDetector(): Promise<Detector> {
   detector ??= (await import('file-type')).fileTypeFromBuffer;
@@ -92,21 +95,21 @@ export async function loadDetector(): Promise<Detector> {
 }
 
 /**
- * Finds the type that the first bytes show; undefined when they show none, as with any text format.
+ * Detects the media type and the usual extension (without the dot) from the first bytes; undefined
+ * when they show none, as with any text format.
  */
 export async function detectContentType(
   head: Uint8Array,
 ): Promise<{ readonly contentType: string; readonly extension: string } | undefined> {
   const detect = detector ?? (await loadDetector());
-  // A hostile file may make a parser inside the detector fail: such a file has no recognisable
-  // type.
+  // A hostile file can make a parser in the detector fail; it has no recognisable type.
   const found = await detect(head).catch(() => undefined);
   return found === undefined ? undefined : { contentType: found.mime, extension: found.ext };
 }
 
 /**
- * True when a media type is among accepted ones: exact, with a wildcard (`image/*`), or `*` for
- * any. Parameters are ignored; a text that is not one media type is never accepted.
+ * True when a media type matches one of the accepted ones: exact, with a wildcard (`image/*`), or
+ * `*` for any. Parameters are ignored. A text that is not a media type is never accepted.
  */
 export function isAcceptedType(
   contentType: string | undefined,

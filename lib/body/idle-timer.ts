@@ -1,20 +1,17 @@
 import { setImmediate } from 'node:timers';
 import { performance } from 'node:perf_hooks';
 
-/** The time is counted in so many steps. */
+/** Number of steps in which the time is counted. */
 const STEPS = 10;
 
-/**
- * A step that ends later than this was held up: the process stood still, or was busy with something
- * else.
- */
-const HELD_UP_MS = 100;
+/** A step that ends later than this was delayed: the process was frozen or busy. */
+const DELAYED_MS = 100;
 
 /**
- * Tells when something has not gone on for some time, and never because the process did not look:
- * containers are frozen, and what others send meanwhile waits in the kernel. So the time is counted
- * in steps, of which one that was held up counts half of a step, however long it was. It tells only
- * behind a step that ended in time, and behind what the kernel had by then.
+ * Reports that something made no progress for some time, but never because the process itself did
+ * not run. Containers are frozen, and data waits in the kernel meanwhile. So the time is counted in
+ * steps, and a delayed step counts as half a step, however long it was. The timer fires only after
+ * a step that ended in time, and after the data that the kernel had by then.
  */
 export class IdleTimer {
   readonly #limitMs: number;
@@ -27,25 +24,25 @@ export class IdleTimer {
   #stepStartedMs = 0;
   #touchedMs = 0;
 
-  /** Runs from {@link start} on. */
+  /** Starts with {@link start}. */
   constructor(limitMs: number, onIdle: () => void) {
     this.#limitMs = limitMs;
     this.#onIdle = onIdle;
   }
 
-  /** Starts, or starts again, to wait for so many milliseconds. */
+  /** Starts or restarts the timer with a delay in milliseconds. */
   start(delayMs = this.#limitMs): void {
     this.stop();
     this.#countedMs = this.#limitMs - delayMs;
     this.#startStep(Math.min(delayMs, this.#limitMs / STEPS));
   }
 
-  /** It has gone on. Costs little, as it leaves the timer as it is. */
+  /** Records progress. Cheap, as the timer keeps running. */
   touch(): void {
     this.#touchedMs = performance.now();
   }
 
-  /** Stops. */
+  /** Stops the timer. */
   stop(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
@@ -61,19 +58,19 @@ export class IdleTimer {
 
   #onTimer(): void {
     const lateMs = performance.now() - this.#stepStartedMs - this.#stepMs;
-    // Immediates come behind one round of what the kernel has.
-    this.#immediate = setImmediate(() => this.#count(lateMs > HELD_UP_MS));
+    // Immediates run after one round of pending I/O.
+    this.#immediate = setImmediate(() => this.#count(lateMs > DELAYED_MS));
   }
 
-  #count(wasHeldUp: boolean): void {
+  #count(wasDelayed: boolean): void {
     if (this.#touchedMs >= this.#stepStartedMs) this.#countedMs = 0;
     const idleMs = performance.now() - Math.max(this.#touchedMs, this.#stepStartedMs);
-    this.#countedMs += Math.min(idleMs, wasHeldUp ? this.#stepMs / 2 : this.#stepMs);
-    // A process that is always held up is to come to an end as well.
-    const isOver = this.#countedMs >= this.#limitMs * (wasHeldUp ? 2 : 1);
+    this.#countedMs += Math.min(idleMs, wasDelayed ? this.#stepMs / 2 : this.#stepMs);
+    // A process that is always delayed must reach the limit as well.
+    const isOver = this.#countedMs >= this.#limitMs * (wasDelayed ? 2 : 1);
     if (isOver) return this.#onIdle();
     const wholeStepMs = this.#limitMs / STEPS;
     const leftMs = this.#limitMs - this.#countedMs;
-    this.#startStep(wasHeldUp ? wholeStepMs : Math.min(leftMs, wholeStepMs));
+    this.#startStep(wasDelayed ? wholeStepMs : Math.min(leftMs, wholeStepMs));
   }
 }

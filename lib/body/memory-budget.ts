@@ -1,57 +1,57 @@
-/** Of the budget, the part that files leave to what cannot go to disk instead. */
+/** Share of the budget that files leave for data that cannot go to disk. */
 const RESERVE_SHARE = 1 / 8;
 /**
- * Room that a new form should find, as its first bytes are read in one go; less where the budget is
+ * Memory that a new form should find, as its first bytes are read at once; less where the budget is
  * small.
  */
 const FORM_BYTES = 65_536;
 
-/** Memory that its holder can move to disk. */
+/** Memory whose holder can move it to disk. */
 export interface MovableMemory {
-  /** Number of bytes of the budget it holds. */
+  /** Number of bytes taken from the budget. */
   readonly heldBytes: number;
   /**
-   * Asks the holder to move them, and to keep no further ones in memory. Does not wait for the
-   * disk.
+   * Starts to move the content to disk, and keeps no further content in memory. Does not wait for
+   * the disk.
    */
   moveToDisk(): void;
 }
 
-/** The memory that uploads hold at the moment. */
+/** The memory that uploads hold now. */
 export interface MemoryUse {
-  /** The sum over all that share it, in bytes. */
+  /** The total of all holders, in bytes. */
   usedBytes: number;
-  /** Holders that can be asked to go to disk, those first that began first. */
+  /** Holders that can be asked to move to disk, oldest first. */
   readonly movable: Set<MovableMemory>;
-  /** Holders that were asked, and still hold something. */
+  /** Holders that were asked, and still hold memory. */
   readonly moving: Set<MovableMemory>;
 }
 
-/** Shared by all instances, as the memory is the process's. */
+/** The counter of the process, shared by all instances. */
 export const PROCESS_USE = startMemoryUse();
 
-/** Starts to count. */
+/** Creates a counter. */
 export function startMemoryUse(): MemoryUse {
   return { usedBytes: 0, movable: new Set(), moving: new Set() };
 }
 
 /**
- * Limits the memory that uploads of the process hold together, as far as one instance is concerned.
- * A reservation never waits: what does not fit goes to disk, or is refused where it cannot.
+ * Limits the memory that uploads of the process hold together, with the limit of one instance. A
+ * reservation never waits: content without room goes to disk, or is refused where it cannot.
  */
 export class MemoryBudget {
   readonly #limitBytes: number;
   readonly #use: MemoryUse;
 
-  /** `use` counts what is held: by default, by the whole process. */
+  /** `use` counts the memory; by default that of the whole process. */
   constructor(limitBytes: number, use: MemoryUse = PROCESS_USE) {
     this.#limitBytes = limitBytes;
     this.#use = use;
   }
 
   /**
-   * Takes a part for something that could be on disk instead. Takes nothing and answers false when
-   * not enough is left; those that came first are then asked to move to disk.
+   * Reserves memory for content that could be on disk instead. Returns false and reserves nothing
+   * when too little is left; the oldest holders are then asked to move to disk.
    */
   reserve(bytes: number): boolean {
     const isLeft = this.#use.usedBytes + bytes <= this.#limitBytes * (1 - RESERVE_SHARE);
@@ -61,8 +61,8 @@ export class MemoryBudget {
   }
 
   /**
-   * Takes a part for something that cannot go to disk, as text. What can move makes room for it;
-   * answers false, and takes nothing, when even that would not be enough.
+   * Reserves memory for content that cannot go to disk, such as text. Movable content makes room
+   * for it. Returns false and reserves nothing when even that is not enough.
    */
   reserveFirmly(bytes: number): boolean {
     const { usedBytes } = this.#use;
@@ -75,27 +75,24 @@ export class MemoryBudget {
     return true;
   }
 
-  /**
-   * Counts what is in memory already and leaves it without waiting for anybody, as on its way to
-   * disk.
-   */
+  /** Counts content that is already in memory and soon leaves it, e.g. on its way to disk. */
   count(bytes: number): void {
     this.#use.usedBytes += bytes;
   }
 
-  /** Gives a part back. */
+  /** Releases memory. */
   release(bytes: number): void {
     this.#use.usedBytes -= bytes;
   }
 
-  /** Makes it known that what a holder has could be on disk. Can be called again. */
+  /** Registers a holder whose content could be on disk. Can be called again. */
   addMovable(holder: MovableMemory): void {
     if (!this.#use.moving.has(holder)) this.#use.movable.add(holder);
   }
 
   /**
-   * Makes it known that a holder moves what it has to disk already, and need not be asked. Can be
-   * called again.
+   * Registers a holder that already moves its content to disk and need not be asked. Can be called
+   * again.
    */
   addMoving(holder: MovableMemory): void {
     this.#use.movable.delete(holder);
@@ -103,8 +100,7 @@ export class MemoryBudget {
   }
 
   /**
-   * Forgets a holder that has nothing any more, or nothing that could be on disk. Can be called
-   * again.
+   * Removes a holder that has no content left, or none that could be on disk. Can be called again.
    */
   removeMovable(holder: MovableMemory): void {
     this.#use.movable.delete(holder);
@@ -112,7 +108,7 @@ export class MemoryBudget {
   }
 
   /**
-   * True when a new form may begin. Where nothing is held that cannot go to disk, it always may.
+   * True when a new form may begin. Always true while no content is held that cannot go to disk.
    */
   hasRoomForForm(): boolean {
     const { usedBytes } = this.#use;
@@ -121,7 +117,7 @@ export class MemoryBudget {
     return missingBytes <= 0 || this.#canMove(Math.min(missingBytes, usedBytes));
   }
 
-  /** True when so much is held by those that can move, or do so already. */
+  /** True when movable and moving holders have at least this many bytes. */
   #canMove(bytes: number): boolean {
     let foundBytes = 0;
     const { moving, movable } = this.#use;
@@ -134,7 +130,7 @@ export class MemoryBudget {
     return foundBytes >= bytes;
   }
 
-  /** Asks for more than is missing, as the next ones will want something too. */
+  /** Asks for more than is missing, as the next reservations need memory too. */
   #askToMove(bytes: number): void {
     const { moving, movable } = this.#use;
     const wantedBytes = Math.max(bytes, this.#limitBytes * RESERVE_SHARE);
@@ -144,44 +140,44 @@ export class MemoryBudget {
       askedBytes += holder.heldBytes;
       movable.delete(holder);
       moving.add(holder);
-      // Not at once, as it may be this very holder that wants more.
+      // Deferred, as this very holder may be the one that reserves.
       queueMicrotask(() => holder.moveToDisk());
     }
   }
 }
 
-/** The part of a budget that one owner holds: nothing more, once it has let go of it. */
+/** The part of a budget that one owner holds; empty after the release. */
 export class MemoryShare {
   readonly #budget: MemoryBudget;
   #heldBytes = 0;
 
-  /** Holds nothing yet. */
+  /** Starts with nothing. */
   constructor(budget: MemoryBudget) {
     this.#budget = budget;
   }
 
-  /** Number of bytes it holds. */
+  /** Number of bytes held. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** As {@link MemoryBudget.reserve}. */
+  /** Reserves memory as {@link MemoryBudget.reserve} does. */
   reserve(bytes: number): boolean {
     return this.#keep(bytes, this.#budget.reserve(bytes));
   }
 
-  /** As {@link MemoryBudget.reserveFirmly}. */
+  /** Reserves memory as {@link MemoryBudget.reserveFirmly} does. */
   reserveFirmly(bytes: number): boolean {
     return this.#keep(bytes, this.#budget.reserveFirmly(bytes));
   }
 
-  /** As {@link MemoryBudget.count}. */
+  /** Counts memory as {@link MemoryBudget.count} does. */
   count(bytes: number): void {
     this.#budget.count(bytes);
     this.#heldBytes += bytes;
   }
 
-  /** Gives back so much, or all. Never more than it holds. */
+  /** Releases some bytes, or all; never more than it holds. */
   release(bytes = this.#heldBytes): void {
     const released = Math.min(bytes, this.#heldBytes);
     this.#heldBytes -= released;
@@ -195,39 +191,39 @@ export class MemoryShare {
 }
 
 /**
- * Memory of bytes on their way to the storage: it becomes free as fast as that takes them, and
- * keeps no form waiting.
+ * Memory of bytes on their way to the storage. It is released as fast as the storage takes them, so
+ * a new form does not count it.
  */
 export class PassingMemory implements MovableMemory {
   readonly #budget: MemoryBudget;
   readonly #share: MemoryShare;
 
-  /** Holds nothing yet. */
+  /** Starts with nothing. */
   constructor(budget: MemoryBudget) {
     this.#budget = budget;
     this.#share = new MemoryShare(budget);
   }
 
-  /** Number of bytes it holds. */
+  /** Number of bytes held. */
   get heldBytes(): number {
     return this.#share.heldBytes;
   }
 
-  /** Does nothing, as they are on their way. */
+  /** Does nothing, as the bytes are already on their way. */
   moveToDisk(): void {}
 
-  /** As {@link MemoryBudget.reserve}. */
+  /** Reserves memory as {@link MemoryBudget.reserve} does. */
   reserve(bytes: number): boolean {
     return this.#share.reserve(bytes);
   }
 
-  /** As {@link MemoryBudget.count}. */
+  /** Counts memory as {@link MemoryBudget.count} does. */
   count(bytes: number): void {
     this.#share.count(bytes);
     this.#budget.addMoving(this);
   }
 
-  /** Gives back so much, or all. Never more than it holds. */
+  /** Releases some bytes, or all; never more than it holds. */
   release(bytes?: number): void {
     this.#share.release(bytes);
     if (this.heldBytes === 0) this.#budget.removeMovable(this);

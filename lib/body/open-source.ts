@@ -25,20 +25,21 @@ import {
 export type WxCloudUploadSource =
   Uint8Array | string | Blob | Readable | ReadableStream | AsyncIterable<Uint8Array | string>;
 
-/** Chunks that come one after the other, and that their source does not touch again. */
+/** Chunks in a queue; the source does not touch them again. */
 export interface QueuedSource extends AsyncIterable<Uint8Array> {
-  /** True when its memory is wanted for something else. */
+  /** True when its memory is needed elsewhere. */
   readonly isAsked: boolean;
   /**
-   * Takes all of them when none is to come any more, none was taken, and the budget has room for
-   * them; undefined otherwise. They are the caller's to release.
+   * Takes all chunks when the content is complete, nothing was read, and the budget has room for
+   * them; otherwise undefined. The caller releases them.
    */
   takeWhole(): ChunkBuffer | undefined;
 }
 
 /**
- * Anything that can be opened: content in some form, a queue, or a local file. A stream whose `size`
- * the caller knows is not kept. `mostBytes` is an upper bound on the size of a queue, where known.
+ * Anything that can be opened: content in some form, a queue, or a local file. A stream whose
+ * `size` the caller knows is not kept. `mostBytes` is an upper bound on the size of a queue, where
+ * known.
  */
 export type SourceInput =
   | { readonly source: WxCloudUploadSource; readonly size: number | undefined }
@@ -49,16 +50,16 @@ export type SourceInput =
     }
   | { readonly localPath: string };
 
-/** The part of an instance that its sources need. */
+/** The part of an instance that sources use. */
 export interface SourceContext {
-  /** Limits for what is kept, and how long a piece of a stream may take. */
+  /** Memory limit for content of unknown length, and the idle limit of a stream. */
   readonly options: {
     readonly upload: Pick<ResolvedUpload, 'memoryLimitBytes'>;
     readonly timeouts: Pick<ResolvedTimeouts, 'idleMs'>;
   };
   /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
-  /** The disk that all temporary files together may take, and their place. */
+  /** The disk space that all temporary files together may take, and their folder. */
   readonly diskBudget: DiskBudget;
 }
 
@@ -71,11 +72,10 @@ interface Reading extends SpoolContext {
 }
 
 /**
- * Opens whatever was given: reads no more than its first bytes. Dispose of it when it has been sent
- * or given up; the signal ends the reading, for as long as it is used.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` when it is nothing that can be
- * uploaded, or its size is wrong; `WX_CLOUD_BODY_FAILED`; `WX_CLOUD_SIZE_MISMATCHED`;
- * `WX_CLOUD_SPOOL_FAILED`
+ * Opens a source and reads no more than its first bytes. The caller disposes of it after use. The
+ * signal ends the reading as long as the source is in use.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` for an unsupported body or a
+ * wrong size; `WX_CLOUD_BODY_FAILED`; `WX_CLOUD_SIZE_MISMATCHED`; `WX_CLOUD_SPOOL_FAILED`
  */
 export async function openSource(
   input: SourceInput,
@@ -94,7 +94,7 @@ export async function openSource(
   return openGiven(source, size, { ...limits, ownsChunks: false, mostBytes: undefined });
 }
 
-/** Uses content as it is when all of it is there and may stay in memory. */
+/** Uses content as it is when it is complete and may stay in memory. */
 async function openQueue(
   queue: QueuedSource,
   size: number | undefined,
@@ -105,8 +105,7 @@ async function openQueue(
   if (kept !== undefined) return openWhole(kept, size, reading);
   const chunks = readChunks(queue, idleMs, signal);
   if (size === undefined) return openSpool(chunks, reading);
-  // It goes to disk all the same where it would wait in memory for its turn to be sent, and none is
-  // left.
+  // Without memory left, it goes to disk while it waits for its turn to be sent.
   if (queue.isAsked && reading.diskBudget.fits(size)) {
     return openSpool(exactly(chunks, size), { ...reading, mostBytes: size });
   }
@@ -133,7 +132,7 @@ async function openWhole(
   return new MeasuredSource(kept.head(HEAD_BYTES), body, async () => kept.release());
 }
 
-/** Gives kept pieces one by one, and does not hold those that it has given. */
+/** Reads kept chunks and releases each one as it is read. */
 function takeFrom(kept: ChunkBuffer): ChunkReader {
   return {
     next: async () => {
@@ -171,7 +170,7 @@ async function openGiven(
   return new MeasuredSource(buffer.subarray(0, HEAD_BYTES), body);
 }
 
-/** The media type of a source whose first bytes show none. */
+/** The fallback media type of a source whose first bytes show none. */
 export function typeOfSource(source: WxCloudUploadSource): string {
   if (typeof source === 'string') return 'text/plain; charset=utf-8';
   return (source instanceof Blob && readMediaType(source.type)) || UNKNOWN_CONTENT_TYPE;
@@ -190,7 +189,7 @@ async function openBlob(
   return new MeasuredSource(new Uint8Array(head), body);
 }
 
-/** A file is read again for every attempt. */
+/** Opens a file that is read again for every attempt. */
 async function openFile(localPath: string, idleMs: number): Promise<OpenedSource> {
   const size = await fileSize(localPath);
   const head = await readHead(localPath);
@@ -247,7 +246,7 @@ function assertSize(size: number | undefined): void {
   throw invalidArgument('size must be a whole number of bytes from 0');
 }
 
-/** Makes sure that a body that is at hand is as large as was said. */
+/** Checks that a complete body has the declared size. */
 function assertWholeSize(found: number, declared: number | undefined): void {
   if (declared === undefined || declared === found) return;
   throw new WxCloudStorageError({
@@ -270,7 +269,7 @@ function invalidArgument(what: string): WxCloudStorageError {
   });
 }
 
-/** As a Blob may be a file, which can be gone or changed. */
+/** A Blob may be backed by a file that is gone or changed. */
 function throwSourceFailed(error: unknown): never {
   throw sourceFailed(error);
 }

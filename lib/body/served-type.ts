@@ -5,14 +5,14 @@ import {
   UNKNOWN_CONTENT_TYPE,
 } from './content-type.js';
 
-/** A stored type as it may be sent to a browser. */
+/** A stored type, and how it may be sent to a browser. */
 interface ServedType {
   /**
-   * `shown`: can do nothing in the application's origin. `passive`: runs nowhere, but a browser may
-   * not know it. `active`: may run scripts or style pages. `unreadable`: is not one media type.
+   * `shown` has no effect in the origin of the application. `passive` runs nowhere, but a browser
+   * may not know it. `active` may run scripts or style pages. `unreadable` is not a media type.
    */
   readonly kind: 'shown' | 'passive' | 'active' | 'unreadable';
-  /** The type written anew; never the text that was stored. */
+  /** The type in canonical form; never the stored text itself. */
   readonly contentType: string;
 }
 
@@ -25,7 +25,7 @@ const RASTER_IMAGES: ReadonlySet<string> = new Set(
     .map(subtype => `image/${subtype}`),
 );
 
-/** XML of any kind may hold XHTML, and so scripts; browsers take every `+xml` for XML. */
+/** XML of any kind may hold XHTML, and so scripts; browsers treat every `+xml` type as XML. */
 const XML = /(?:^|[/+.-])(?:xml|xsl|xslt|svg|mathml)$/;
 const ACTIVE = [
   /^(?:multipart|message)\//,
@@ -40,7 +40,7 @@ const CONTAINERS: ReadonlySet<string> = new Set(
   'zip x-cfb ogg gzip xml'.split(' ').map(subtype => `application/${subtype}`),
 );
 
-/** Names that mean the same format. */
+/** Synonyms of media types. */
 const SAME: Readonly<Record<string, string>> = {
   'image/jpg': 'image/jpeg',
   'image/pjpeg': 'image/jpeg',
@@ -56,7 +56,7 @@ const SAME: Readonly<Record<string, string>> = {
   'text/xml': 'application/xml',
 };
 
-/** Decides as what a stored type may be sent. */
+/** Decides how a stored type may be sent. */
 export function toServedType(storedType: string): ServedType {
   const mediaType = parseMediaType(storedType);
   if (mediaType === undefined) return { kind: 'unreadable', contentType: UNKNOWN_CONTENT_TYPE };
@@ -64,10 +64,10 @@ export function toServedType(storedType: string): ServedType {
 }
 
 /**
- * True when the type that a file is stored with fits the one that its content shows, where both say
- * something. A client that posts straight to the storage may change the form's field
- * `Content-Type`. A type that may run scripts has to be shown by the content; a container (ZIP,
- * OLE, Ogg, MP4, XML) fits whatever is kept in it.
+ * True when the stored type of a file fits the type of its content, as far as both are known. A
+ * client that posts straight to the storage may change the form field `Content-Type`. The content
+ * has to confirm a type that may run scripts. A container (ZIP, OLE, Ogg, MP4, XML) fits any type
+ * that is stored in it.
  */
 export function fitsContent(storedType: string, detectedType: string | undefined): boolean {
   const { kind } = toServedType(storedType);
@@ -87,7 +87,7 @@ function nameOf(contentType: string): string {
   return SAME[essence] ?? essence;
 }
 
-/** Sound and film share their containers, and each format has several names. */
+/** Audio and video share containers, and each format has several names. */
 function isSound(essence: string): boolean {
   return /^(?:audio|video)\//.test(essence) || essence === 'application/ogg';
 }
@@ -102,7 +102,7 @@ function kindOf(essence: string): 'shown' | 'passive' | 'active' {
   return isShown ? 'shown' : 'passive';
 }
 
-/** Of the parameters, only a character set is kept, and only one that cannot hide markup. */
+/** Keeps only a character set that cannot hide markup. */
 function rebuild({ essence, parameters }: MediaType): string {
   const given = parameters.get('charset')?.toLowerCase() ?? '';
   if (CHARSETS.has(given) && !/^(?:image\/(?!svg)|audio|video)/.test(essence)) {

@@ -4,25 +4,25 @@ import type { MemoryBudget, MovableMemory } from './memory-budget.js';
 import { type DiskBudget, TemporaryFile } from './temporary-file.js';
 import { EMPTY_HEAD, HEAD_BYTES, type OpenedSource, type UploadBody } from './upload-body.js';
 
-/** Where a body of unknown length is kept until its end shows how long it is. */
+/** Limits and budgets for a body that is kept until its length is known. */
 export interface SpoolContext {
-  /** The bytes of it that may stay in memory. */
+  /** Number of bytes that may stay in memory. */
   readonly memoryLimitBytes: number;
   /** The memory that all uploads together may hold. */
   readonly budget: MemoryBudget;
-  /** The disk that all temporary files together may take, and their place. */
+  /** The disk space that all temporary files together may take, and their folder. */
   readonly diskBudget: DiskBudget;
   /**
-   * The most bytes that it can have, where that is known: with no room for so many, nothing is
-   * written.
+   * Upper bound on the size, where known. Nothing is written to disk without room for this many
+   * bytes.
    */
   readonly mostBytes: number | undefined;
-  /** True when the source does not touch a piece again. */
+  /** True when the source does not touch a chunk again. */
   readonly ownsChunks: boolean;
 }
 
 /**
- * Opens pieces of unknown length: completed, they are in memory up to the limits, beyond that in a
+ * Opens chunks of unknown length. The complete body is in memory up to the limits, beyond that in a
  * temporary file.
  */
 export async function openSpool(chunks: ChunkReader, context: SpoolContext): Promise<OpenedSource> {
@@ -44,13 +44,11 @@ class Spool implements OpenedSource, MovableMemory {
   #head: Uint8Array = EMPTY_HEAD;
   #hasHead = false;
   #hasEnded = false;
-  /** True when the memory is wanted for something else. */
+  /** True when the memory is needed elsewhere. */
   #isAsked = false;
-  /**
-   * A piece is being taken, or the head looked at: whoever asks for the memory gets it afterwards.
-   */
+  /** True while a chunk is taken or the head is read; memory is then released afterwards. */
   #isBusy = false;
-  /** The request under way; rejects when it failed, which the next call reports. */
+  /** The move to disk in progress. A failure is reported by the next call. */
   #moving: Promise<void> | undefined;
 
   constructor(chunks: ChunkReader, context: SpoolContext) {
@@ -77,14 +75,12 @@ class Spool implements OpenedSource, MovableMemory {
     this.#moving = this.#move();
     this.#moving.then(
       () => (this.#moving = undefined),
-      // Reported by the next call.
+      // The next call reports it.
       () => {},
     );
   }
 
-  /**
-   * Reads as many pieces as the head takes. The last of them goes nowhere before it is looked at.
-   */
+  /** Reads the chunks of the head. The last of them stays in memory until the head was read. */
   async readHead(): Promise<void> {
     while (this.#size < HEAD_BYTES && (await this.#takeNext()));
     this.#isBusy = true;
@@ -120,8 +116,8 @@ class Spool implements OpenedSource, MovableMemory {
   }
 
   /**
-   * Tells whether there may be more. A loop over the pieces would hold the last one for as long as
-   * it waits for the next.
+   * Takes the next chunk; resolves with false at the end. A loop over the chunks would hold the
+   * last one while it waits for the next.
    */
   #takeNext(): Promise<boolean> {
     return this.#chunks.next().then(this.#take);
@@ -133,13 +129,13 @@ class Spool implements OpenedSource, MovableMemory {
     return false;
   };
 
-  /** Undefined when nothing has to be waited for. */
+  /** Appends a chunk. Returns a promise only where the caller has to wait. */
   #append(chunk: Uint8Array): Promise<void> | undefined {
     if (this.#moving !== undefined) return this.#moving.then(() => this.#append(chunk));
     const fits = this.#file === undefined && this.#fits(chunk) && this.#kept.tryAppend(chunk);
     if (!fits) return this.#appendSlowly(chunk);
     this.#context.budget.addMovable(this);
-    this.#isBusy = this.#isHeadToBeRead;
+    this.#isBusy = this.#isHeadPending;
     return undefined;
   }
 
@@ -148,13 +144,13 @@ class Spool implements OpenedSource, MovableMemory {
     this.#context.budget.addMovable(this);
     if (this.#file === undefined) this.#kept.append(chunk);
     else await this.#file.append(chunk);
-    if (this.#isHeadToBeRead) return;
+    if (this.#isHeadPending) return;
     await this.#makeRoom();
     this.#isBusy = false;
   }
 
-  /** There is enough for the head, and nobody has looked at it. */
-  get #isHeadToBeRead(): boolean {
+  /** True when the head is complete and was not read yet. */
+  get #isHeadPending(): boolean {
     return !this.#hasHead && this.#size >= HEAD_BYTES;
   }
 
@@ -162,13 +158,16 @@ class Spool implements OpenedSource, MovableMemory {
     return this.#kept.size + byteLength <= this.#context.memoryLimitBytes;
   }
 
-  /** What was asked for, or found no room in memory, goes to disk. */
+  /** Moves content to disk where that was requested, or the memory is exceeded. */
   async #makeRoom(): Promise<void> {
     if (this.#isAsked) await this.#move();
     else if (this.#file === undefined && this.#kept.isOverdrawn) await this.#openFile();
   }
 
-  /** Makes memory free for others: with no room on the disk either, what fits stays. */
+  /**
+   * Frees memory for others. With no room on the disk either, the content stays in memory if it
+   * fits.
+   */
   async #move(): Promise<void> {
     this.#isAsked = false;
     const { budget, diskBudget } = this.#context;
@@ -183,7 +182,7 @@ class Spool implements OpenedSource, MovableMemory {
     const { budget, diskBudget, ownsChunks, mostBytes = 0 } = this.#context;
     diskBudget.assertFits(Math.max(mostBytes, this.#kept.size));
     const file = await TemporaryFile.create(budget, diskBudget, ownsChunks);
-    // Known to this spool before anything can fail, so that dispose() removes it.
+    // Assigned before anything can fail, so that dispose() deletes the file.
     this.#file = file;
     const kept = this.#kept;
     this.#kept = new ChunkBuffer(budget);

@@ -5,29 +5,26 @@ import { WxCloudStorageError } from '../errors/errors.js';
 import { ChunkBuffer } from './chunk-buffer.js';
 import { type MemoryBudget, PassingMemory } from './memory-budget.js';
 
-/** The disk that temporary files take at the moment. */
+/** The disk space that temporary files take now. */
 interface DiskUse {
-  /** The sum over all that share it, in bytes. */
+  /** The total of all files, in bytes. */
   usedBytes: number;
 }
 
-/** By folder, as instances with one folder share its disk. */
+/** Usage by folder, as instances with the same folder share its disk. */
 const USES = new Map<string, DiskUse>();
 
-/** Each transfer to or from the disk costs as much as its first 100 KiB or so. */
+/** Largest transfer. A disk transfer has a fixed cost, equal to that of about 100 KiB. */
 const LARGEST_TRANSFER_BYTES = 524_288;
 const LEAST_TRANSFER_BYTES = 65_536;
-/**
- * What the transfers of all temporary files of the process may take together, as long as each has
- * the least.
- */
+/** Total size of all write transfers of the process, as long as each has the minimum. */
 const ALL_WRITES_BYTES = 4_194_304;
 /**
- * Less than of writes, as every reading needs a new buffer, which stays until the next garbage
+ * Smaller than for writes, as every read allocates a buffer that stays until the next garbage
  * collection.
  */
 const ALL_READS_BYTES = 1_048_576;
-/** The bytes read at a time when the memory budget is used up: nothing could be sent without. */
+/** Read size when the memory budget is used up; without a minimum nothing could be sent. */
 const LEAST_READ_BYTES = 16_384;
 
 let openFiles = 0;
@@ -41,14 +38,14 @@ function useOf(directory: string): DiskUse {
   return use;
 }
 
-/** Limits the disk that temporary files of the process take together in one folder. */
+/** Limits the disk space that temporary files of the process take together in one folder. */
 export class DiskBudget {
-  /** The folder. */
+  /** The folder of the temporary files. */
   readonly directory: string;
   readonly #limitBytes: number;
   readonly #use: DiskUse;
 
-  /** `use` counts what is taken: by default, by the whole process in this folder. */
+  /** `use` counts the disk space; by default that of the whole process in this folder. */
   constructor(directory: string, limitBytes: number, use: DiskUse = useOf(directory)) {
     this.directory = directory;
     this.#limitBytes = limitBytes;
@@ -56,15 +53,14 @@ export class DiskBudget {
   }
 
   /**
-   * True when so many bytes more would fit at the moment; never any where there may be no temporary
-   * files.
+   * True when this many bytes more would fit now; always false where temporary files are disabled.
    */
   fits(bytes: number): boolean {
     return this.#limitBytes > 0 && this.#use.usedBytes + bytes <= this.#limitBytes;
   }
 
   /**
-   * Makes sure that so many bytes more would fit.
+   * Checks that this many bytes more would fit.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
    */
   assertFits(bytes: number): void {
@@ -72,16 +68,16 @@ export class DiskBudget {
   }
 
   /**
-   * Takes a part.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` when not enough is left; nothing is
-   * taken then
+   * Reserves disk space.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED` when too little is left; nothing is
+   * reserved then
    */
   take(bytes: number): void {
     this.assertFits(bytes);
     this.#use.usedBytes += bytes;
   }
 
-  /** Gives a part back. */
+  /** Releases disk space. */
   release(bytes: number): void {
     this.#use.usedBytes -= bytes;
   }
@@ -90,50 +86,50 @@ export class DiskBudget {
 function budgetPassed(limitBytes: number, bytes: number): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_SPOOL_FAILED',
-    message: `The upload could not be kept in a temporary file: all of them together may take ${limitBytes} bytes. Try again later, or raise upload.diskBudgetBytes.`,
+    message: `The upload could not be kept in a temporary file: temporary files may take ${limitBytes} bytes in total. Try again later, or raise upload.diskBudgetBytes.`,
     retryable: bytes <= limitBytes && limitBytes > 0,
   });
 }
 
-/** The more files are open, the less each of them moves at a time. */
+/** Transfer size for one file; it shrinks as more files are open. */
 function shareOf(allBytes: number): number {
   const share = Math.floor(allBytes / Math.max(1, openFiles));
   return Math.min(LARGEST_TRANSFER_BYTES, Math.max(LEAST_TRANSFER_BYTES, share));
 }
 
-/** A file that is open. */
+/** An open file. */
 interface OpenFile {
   readonly handle: FileHandle;
-  /** Its path where its name could not be removed; undefined where it was. */
+  /** Path of a file whose name could not be deleted yet; otherwise undefined. */
   readonly leftoverPath: string | undefined;
 }
 
-/** A reading of a part. */
+/** A pending read of one part. */
 interface PartRead {
   readonly chunk: Promise<Buffer>;
-  /** Number of bytes it holds of the budget. */
+  /** Number of bytes taken from the budget. */
   readonly heldBytes: number;
-  /** True when the budget had room for it, and so may have it for the next part. */
+  /** True when the budget had room for it, so that the next part may be read ahead. */
   readonly isReserved: boolean;
 }
 
 /**
- * A temporary file that only this process can reach: its name is removed as soon as it is open, so
- * that even a killed process leaves nothing. Where the system does not allow that (Windows), it is
- * removed with {@link TemporaryFile.dispose}. What is appended is gathered and written in the
- * background, one transfer at a time, while the next one is gathered; it is read ahead by one
- * transfer. With no memory left for that, it is written and read without.
+ * A temporary file that only this process can access. Its name is deleted right after opening, so
+ * even a killed process leaves nothing behind. Where the system does not allow that (Windows),
+ * {@link TemporaryFile.dispose} deletes it. Appended bytes are gathered and written in the
+ * background, one transfer at a time, while the next one is gathered; reads are one transfer ahead.
+ * Without memory for that, writes and reads are not buffered.
  */
 export class TemporaryFile {
   readonly #file: OpenFile;
   readonly #budget: MemoryBudget;
   readonly #diskBudget: DiskBudget;
   readonly #ownsChunks: boolean;
-  /** What the next transfer takes. */
+  /** The content of the next transfer. */
   #gathered: ChunkBuffer;
-  /** The share of the transfer under way. */
+  /** The content of the transfer in progress. */
   #written: ChunkBuffer | undefined;
-  /** The transfer under way; rejects when it failed, which the next call reports. */
+  /** The transfer in progress. A failure is reported by the next call. */
   #writing: Promise<void> = Promise.resolve();
   readonly #readMemory: PassingMemory;
   #size = 0;
@@ -174,12 +170,12 @@ export class TemporaryFile {
     return new TemporaryFile(file, budget, diskBudget, ownsChunks);
   }
 
-  /** How many bytes were appended. */
+  /** Number of bytes appended. */
   get size(): number {
     return this.#size;
   }
 
-  /** Number of bytes that wait in memory to be written. */
+  /** Number of bytes in memory that are not written yet. */
   get heldBytes(): number {
     return this.#gathered.size + (this.#written?.size ?? 0);
   }
@@ -198,7 +194,7 @@ export class TemporaryFile {
   }
 
   /**
-   * Takes over what was kept in memory, while nothing else is gathered.
+   * Takes over bytes from memory, while nothing else is gathered.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
    */
   async adopt(kept: ChunkBuffer): Promise<void> {
@@ -208,7 +204,7 @@ export class TemporaryFile {
   }
 
   /**
-   * Has all that was appended written.
+   * Writes all appended bytes.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
    */
   async flush(): Promise<void> {
@@ -217,7 +213,7 @@ export class TemporaryFile {
   }
 
   /**
-   * Reads its first bytes, up to so many.
+   * Reads the first bytes, at most `bytes`.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_SPOOL_FAILED`
    */
   async readHead(bytes: number): Promise<Buffer> {
@@ -225,7 +221,7 @@ export class TemporaryFile {
     return this.#readAt(0, Math.min(bytes, this.#size));
   }
 
-  /** Reads it from the start, once it is flushed; can be called again. */
+  /** Reads the flushed file from the start; can be called again. */
   async *read(): AsyncGenerator<Uint8Array, void, undefined> {
     let ahead: PartRead | undefined;
     let part: PartRead | undefined;
@@ -249,8 +245,8 @@ export class TemporaryFile {
   }
 
   /**
-   * Closes and removes it. Can be called again. Never rejects, as by then its bytes are where they
-   * belong: a failure is a warning.
+   * Closes and deletes the file. Can be called again. Never rejects, as the bytes are no longer
+   * needed; a failure becomes a warning.
    */
   async dispose(): Promise<void> {
     if (this.#isDisposed) return;
@@ -274,7 +270,7 @@ export class TemporaryFile {
     this.#size += bytes;
   }
 
-  /** Starts to write what is gathered, once the transfer before has ended. */
+  /** Writes the gathered bytes once the previous transfer has ended. */
   async #write(): Promise<void> {
     await this.#writing;
     const gathered = this.#gathered;
@@ -282,11 +278,11 @@ export class TemporaryFile {
     this.#gathered = this.#newChunks();
     this.#written = gathered;
     this.#writing = spooling(this.#writeAll(gathered));
-    // Reported by whoever awaits it next.
+    // The next call that awaits it reports the error.
     this.#writing.catch(() => {});
   }
 
-  /** The system may take a part of what it is given. */
+  /** Handles partial writes. */
   async #writeAll(gathered: ChunkBuffer): Promise<void> {
     const { blocks, size } = gathered;
     const { handle } = this.#file;
@@ -307,7 +303,7 @@ export class TemporaryFile {
     const heldBytes = isReserved ? wanted : Math.min(wanted, LEAST_READ_BYTES);
     if (!isReserved) this.#readMemory.count(heldBytes);
     const chunk = this.#readAt(position, heldBytes);
-    // Whoever stops reading does not learn of it.
+    // Handled here for a reader that stops early.
     chunk.catch(() => {});
     return { chunk, heldBytes, isReserved };
   }
@@ -320,7 +316,7 @@ export class TemporaryFile {
 }
 
 function warn(error: Error): void {
-  process.emitWarning(`A temporary file could not be removed: ${error.message}`);
+  process.emitWarning(`A temporary file could not be deleted: ${error.message}`);
 }
 
 async function spooling<T>(work: Promise<T>): Promise<T> {

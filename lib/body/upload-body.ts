@@ -2,45 +2,47 @@ import { WxCloudStorageError } from '../errors/errors.js';
 import { checkChunks, copyChunks, type ChunkReader, resumeChunks } from './chunks.js';
 import { type MemoryBudget, PassingMemory } from './memory-budget.js';
 
-/** How many first bytes decide a type: what the detector asks for. */
+/** Number of first bytes that decide a type, as the detector requires. */
 export const HEAD_BYTES = 4_100;
 
-/** The head of a source that is read on. */
+/** The head of a source after it was read. */
 export const EMPTY_HEAD = new Uint8Array();
 
-/** The bytes of one reading: at hand, whole or in pieces, or to be read once. */
+/** Body content: a buffer, buffered chunks, or a one-shot stream. */
 export type BodyBytes = Buffer | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 
-/** A body of known length, ready to be sent. Its source disposes of it. */
+/** A body of known length, ready to be sent. The source that made it disposes of it. */
 export interface UploadBody {
-  /** How many bytes it has. */
+  /** Number of bytes. */
   readonly size: number;
-  /** True when {@link UploadBody.open} can be called again, to send it once more. */
+  /**
+   * True when {@link UploadBody.open} can be called again, so that a failed upload can be repeated.
+   */
   readonly isReplayable: boolean;
-  /** Starts one reading of all its bytes. A body that is not replayable can be opened once. */
+  /** Opens all bytes for one read. A body that is not replayable can be opened once. */
   open(signal: AbortSignal): BodyBytes;
 }
 
-/** A source of which no more than the first bytes was read. */
+/** A source of which no more than the first bytes were read. */
 export interface OpenedSource {
   /**
-   * Its first bytes, up to {@link HEAD_BYTES}: fewer only where it has no more. Empty from
-   * {@link OpenedSource.complete} on, as it may be a view of a much larger buffer.
+   * The first bytes, up to {@link HEAD_BYTES}; fewer only where the source has no more. Empty after
+   * {@link OpenedSource.complete}, as it may be a view of a much larger buffer.
    */
   readonly head: Uint8Array;
-  /** Reads the rest, where the length is not known without it. To be called once. */
+  /** Reads the rest where the length is unknown. Called once. */
   complete(): Promise<UploadBody>;
-  /** Lets go of the source, of memory and of the temporary file. Can be called again. */
+  /** Releases the source, its memory and its temporary file. Can be called again. */
   dispose(): Promise<void>;
 }
 
-/** A source whose length is known, so that it is sent without being read to its end before. */
+/** A source of known length, which is sent without being read to its end first. */
 export class MeasuredSource implements OpenedSource {
   #head: Uint8Array;
   readonly #body: UploadBody;
   readonly #release: () => Promise<unknown>;
 
-  /** `letGo` is called by {@link dispose}. */
+  /** `release` is called by {@link dispose}. */
   constructor(
     head: Uint8Array,
     body: UploadBody,
@@ -51,27 +53,27 @@ export class MeasuredSource implements OpenedSource {
     this.#release = release;
   }
 
-  /** As {@link OpenedSource.head}. */
+  /** See {@link OpenedSource.head}. */
   get head(): Uint8Array {
     return this.#head;
   }
 
-  /** Reads nothing. */
+  /** Returns the body without reading. */
   async complete(): Promise<UploadBody> {
     this.#head = EMPTY_HEAD;
     return this.#body;
   }
 
-  /** As {@link OpenedSource.dispose}. */
+  /** See {@link OpenedSource.dispose}. */
   async dispose(): Promise<void> {
     await this.#release();
   }
 }
 
 /**
- * Opens a stream whose length is known beforehand, and that is sent without being kept, so that it
- * can be sent once. The rest is read while it is sent, and must add up to `size`. Each chunk is
- * copied unless `ownsChunks` says that the source does not touch it again.
+ * Opens a stream of known length, which is not kept and can be sent once. The rest is read while it
+ * is sent, and must add up to `size`. Each chunk is copied unless `ownsChunks` says that the source
+ * does not touch it again.
  */
 export async function openStream(
   source: ChunkReader,
@@ -79,7 +81,7 @@ export async function openStream(
   ownsChunks: boolean,
   budget: MemoryBudget,
 ): Promise<OpenedSource> {
-  // A connection may still hold a piece when it asks for the next one.
+  // A connection may still hold a chunk when it requests the next one.
   const chunks = ownsChunks ? source : copyChunks(source);
   const memory = new PassingMemory(budget);
   const release = (): Promise<unknown> => {
@@ -97,10 +99,7 @@ export async function openStream(
   }
 }
 
-/**
- * So many pieces as the head takes. They are sent before long, whether the budget has room for them
- * or not.
- */
+/** Reads the chunks of the head. They are sent soon, so they may exceed the budget. */
 async function readAhead(chunks: ChunkReader, memory: PassingMemory): Promise<Uint8Array[]> {
   const read: Uint8Array[] = [];
   while (memory.heldBytes < HEAD_BYTES) {
@@ -119,8 +118,7 @@ function headOf(read: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * Passes pieces on and ends with an error unless they have `size` bytes together; never yields a
- * byte too many.
+ * Passes chunks on and throws unless they have `size` bytes together. Never yields a byte too many.
  */
 export function exactly(chunks: ChunkReader, size: number): ChunkReader {
   let seen = 0;

@@ -2,15 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { WxCloudStorageError } from '../errors/errors.js';
 
 /**
- * The longest path, in bytes once percent-encoded.
+ * Maximum length of a path, in bytes after percent-encoding.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html
  */
 export const MAX_ENCODED_PATH_BYTES = 850;
 
-/**
- * No character takes more than three bytes for each of its units, and no byte more than three once
- * encoded.
- */
+/** Upper bound per UTF-16 unit: three UTF-8 bytes, each three characters when encoded. */
 const MOST_ENCODED_BYTES = 9;
 
 const DAY_MS = 86_400_000;
@@ -18,30 +15,30 @@ let lastDay = -1;
 let lastFolder = '';
 
 /**
- * Says what is wrong with a cloud path, as the end of a sentence; undefined when nothing is.
+ * Finds the problem of a cloud path, as the end of a sentence; undefined when it is valid.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html
  */
 export function findPathProblem(path: unknown): string | undefined {
-  if (typeof path !== 'string') return 'is not a text';
+  if (typeof path !== 'string') return 'is not a string';
   if (path === '') return 'is empty';
   if (path.startsWith('/')) return 'starts with a slash';
-  if (path.includes('//')) return 'holds two slashes in a row';
+  if (path.includes('//')) return 'contains two slashes in a row';
   if (path.split('/').some(segment => segment === '.' || segment === '..')) {
-    return 'holds a "." or ".." segment';
+    return 'contains a "." or ".." segment';
   }
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u001f\u007f-\u009f]/.test(path)) return 'holds a control character';
-  // In the form field `key` COS would put the file's name in its place.
-  if (path.includes('${filename}')) return 'holds ${filename}';
+  // eslint-disable-next-line no-control-regex -- finds control characters
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(path)) return 'contains a control character';
+  // COS would replace it with the file name in the form field `key`.
+  if (path.includes('${filename}')) return 'contains ${filename}';
   if (!path.isWellFormed()) return 'is not well-formed Unicode';
   if (isTooLong(path)) {
-    return `has more than ${MAX_ENCODED_PATH_BYTES} bytes once percent-encoded`;
+    return `has more than ${MAX_ENCODED_PATH_BYTES} bytes after percent-encoding`;
   }
   return undefined;
 }
 
 /**
- * Makes sure that an object can be stored under a path.
+ * Checks that a path is a valid cloud path.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`
  */
 export function assertCloudPath(path: unknown): asserts path is string {
@@ -53,7 +50,7 @@ export function assertCloudPath(path: unknown): asserts path is string {
   });
 }
 
-/** How many bytes a path takes once percent-encoded, slashes left as they are. */
+/** Number of bytes of a path after percent-encoding; slashes are not encoded. */
 export function countEncodedBytes(path: string): number {
   return path.split('/').map(encodeURIComponent).join('/').length;
 }
@@ -64,8 +61,8 @@ function isTooLong(path: string): boolean {
 }
 
 /**
- * Makes the default path, `prefix/yyyy/mm/dd/<uuid>.<extension>`: unique, and free of anything a
- * client sent. The extension has no dot; without one the path ends in the UUID. The day is that of
+ * Generates the default path, `prefix/yyyy/mm/dd/<uuid>.<extension>`: unique, and without any input
+ * of a client. The extension has no dot; without one the path ends in the UUID. The day is that of
  * `now` in UTC.
  */
 export function generateCloudPath(
@@ -78,7 +75,7 @@ export function generateCloudPath(
   return `${folder}${dayFolder(now)}/${uuid}${extension === undefined ? '' : `.${extension}`}`;
 }
 
-/** `yyyy/mm/dd` in UTC; it is the same for all files of a day. */
+/** The folder `yyyy/mm/dd` in UTC, cached for the day. */
 function dayFolder(now: Date): string {
   const day = Math.floor(now.getTime() / DAY_MS);
   if (day !== lastDay) {

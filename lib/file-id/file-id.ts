@@ -1,9 +1,9 @@
 import { WxCloudStorageError } from '../errors/errors.js';
 import { findPathProblem } from './cloud-path.js';
 
-/** A file ID taken apart. */
+/** A parsed file ID. */
 export interface ParsedFileId {
-  /** The file ID itself, `cloud://env.bucket/path`. */
+  /** The file ID, `cloud://env.bucket/path`. */
   readonly fileId: string;
   /** The environment ID. */
   readonly env: string;
@@ -17,12 +17,11 @@ const FORM = /^cloud:\/\/([^./\s\p{C}]+)\.([^./\s\p{C}]+)\/(.+)$/su;
 
 const LOOSE_FORM = /^cloud:\/\/([^./]*)(?:\.([^/]*))?\/(.*)$/s;
 const ENCODED = /(?:%[\da-f]{2})+/gi;
-/** More than anything encodes a text over and over. */
+/** Maximum number of encodings on top of each other; higher than any real case. */
 const MAX_DECODINGS = 8;
 
 /**
- * Takes a file ID apart. The short form without a bucket, which some documents show, is not
- * accepted.
+ * Parses a file ID. The short form without a bucket, which some documents show, is refused.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is malformed or its path
  * breaks a rule
  * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudrun/src/guide/storage/api.html
@@ -38,8 +37,7 @@ export function parseFileId(fileId: unknown): ParsedFileId {
 }
 
 /**
- * Takes a file ID apart and makes sure that it belongs to an environment, and bucket when one is
- * given.
+ * Parses a file ID and checks its environment, and its bucket when one is given.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`
  */
 export function parseFileIdWithin(fileId: unknown, env: string, bucket?: string): ParsedFileId {
@@ -54,49 +52,43 @@ export function parseFileIdWithin(fileId: unknown, env: string, bucket?: string)
 function invalidFileId(reason: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_FILE_ID_INVALID',
-    message: `The file ID is refused: ${reason}. Pass it on exactly as the upload answered it.`,
+    message: `The file ID is refused: ${reason}. Pass it on exactly as the upload returned it.`,
   });
 }
 
-/** A file ID, taken apart in one normal form, however it was spelled. */
+/** A file ID in normal form, independent of its spelling. */
 export interface FileIdForm {
-  /** The environment; undefined where only a path was said. */
+  /** The environment; undefined for a bare path. */
   readonly env: string | undefined;
-  /** The bucket; undefined where it was left out. */
+  /** The bucket; undefined when omitted. */
   readonly bucket: string | undefined;
-  /** The path: decoded, in Unicode's composed form, without slashes in front. */
+  /** The path: decoded, in Unicode form NFC, without leading slashes. */
   readonly path: string;
 }
 
-/**
- * Takes apart a file ID that somebody else may have spelled anew: percent-encoded, decomposed,
- * without its bucket.
- */
+/** Parses a file ID in any spelling: percent-encoded, decomposed, or without its bucket. */
 export function readFileIdForm(fileId: string): FileIdForm {
   const text = normalise(fileId);
   const [, env, bucket, path = text] = LOOSE_FORM.exec(text) ?? [];
   return { env, bucket, path: path.replace(/^\/+/, '') };
 }
 
-/**
- * Tells whether an ID that was said stands for a file that was asked for: what it leaves out is not
- * compared.
- */
-export function isSameFile(said: FileIdForm, asked: FileIdForm): boolean {
+/** True when a returned ID means the requested file; parts that it omits are not compared. */
+export function isSameFile(returned: FileIdForm, requested: FileIdForm): boolean {
   return (
-    said.path === asked.path &&
-    (said.env === undefined || said.env === asked.env) &&
-    (said.bucket === undefined || said.bucket === asked.bucket)
+    returned.path === requested.path &&
+    (returned.env === undefined || returned.env === requested.env) &&
+    (returned.bucket === undefined || returned.bucket === requested.bucket)
   );
 }
 
 /**
- * Tells whether an address is that of a file, with its path raw or encoded, behind the host or
- * behind the bucket.
+ * True when a URL is that of a file, with its path raw or encoded, after the host or after the
+ * bucket.
  */
 export function isAddressOf(url: string, { bucket, path }: FileIdForm): boolean {
   const behindHost = url.replace(/^[a-z]+:\/\/[^/]*/i, '');
-  // In a raw path a question mark may be the path's own.
+  // A raw path may contain a question mark.
   const ends = [behindHost.search(/[?#]/), behindHost.lastIndexOf('?'), behindHost.length];
   return ends
     .filter(end => end >= 0)
@@ -118,20 +110,19 @@ function decode(encoded: string): string {
   try {
     return decodeURIComponent(encoded);
   } catch {
-    // Bytes that are no UTF-8 stand for themselves.
+    // Bytes that are not UTF-8 stay encoded.
     return encoded;
   }
 }
 
 /**
- * Knows which environment and bucket file IDs may belong to; learns the bucket from the first
- * upload link.
+ * Knows the environment and bucket of valid file IDs; learns the bucket from the first upload link.
  */
 export class FileIdScope {
   readonly #env: string;
   #bucket: string | undefined;
 
-  /** `bucket` is undefined when it is still to be learned. */
+  /** `bucket` is undefined until it is learned. */
   constructor(env: string, bucket: string | undefined) {
     this.#env = env;
     this.#bucket = bucket;
@@ -143,7 +134,7 @@ export class FileIdScope {
   }
 
   /**
-   * Takes a caller's file ID apart.
+   * Parses a file ID of a caller.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` when it is foreign or malformed
    */
   parse(fileId: unknown): ParsedFileId {
@@ -152,8 +143,8 @@ export class FileIdScope {
 
   /**
    * Checks the file ID of an upload link before anything is sent to it, and learns the bucket. The
-   * path has to be the same to the letter: the object would be stored under one name, and looked
-   * for under another. `endpoint` is where the link came from, for the error.
+   * path must match exactly: otherwise the object would be stored under one name and requested
+   * under another. `endpoint` is the origin of the link, for the error.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when the link is for another
    * environment, bucket or path
    */
@@ -175,17 +166,17 @@ export class FileIdScope {
 function foreignLink(endpoint: string, cause: unknown): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `${endpoint}: the link is for another environment or bucket than was asked for. Check the options env and bucket.`,
+    message: `${endpoint}: the link is for another environment or bucket than the request. Check the options env and bucket.`,
     endpoint,
     cause,
   });
 }
 
-/** Retryable, as something in between has mixed up two answers. */
+/** Retryable, as a gateway or cache has mixed up two responses. */
 function otherPath(endpoint: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `${endpoint}: the link is for another path than was asked for, so nothing was sent to it. Check any gateway or cache between.`,
+    message: `${endpoint}: the link is for another path than the request, so nothing was sent to it. Check any gateway or cache in between.`,
     retryable: true,
     endpoint,
   });

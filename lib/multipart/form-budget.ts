@@ -2,41 +2,41 @@ import { quoteText } from '../errors/client-text.js';
 import type { WxCloudStorageError } from '../errors/errors.js';
 import { formInvalid } from './form-errors.js';
 
-/** The limits on a form. */
+/** Limits of a form. */
 export interface FormLimits {
-  /** Bytes of one text field. */
+  /** Number of bytes of one text field. */
   readonly fieldSize: number;
-  /** Bytes of all text fields together, names included. */
+  /** Number of bytes of all text fields together, names included. */
   readonly textBytes: number;
-  /** Bytes of a field's name. */
+  /** Number of bytes of a field name. */
   readonly fieldNameSize: number;
-  /** Text fields. */
+  /** Number of text fields. */
   readonly fields: number;
-  /** Files. */
+  /** Number of files. */
   readonly files: number;
-  /** Fields and files together. */
+  /** Number of fields and files together. */
   readonly parts: number;
-  /** Header lines of a part. */
+  /** Number of header lines of a part. */
   readonly headerPairs: number;
-  /** Brackets in the name of a text field. */
+  /** Number of brackets in the name of a text field. */
   readonly fieldNestingDepth: number;
   /** The largest index in the name of a text field. */
   readonly fieldArrayIndexLimit: number;
 }
 
-/** The memory that a form may take. */
+/** The memory for the text of a form. */
 export interface FormMemory {
-  /** Makes sure that there is room for a form; what it throws refuses the form unread. */
+  /** Checks that there is room for a form; an error refuses the form before it is read. */
   assertRoom(): void;
-  /** Takes so many bytes; what it throws, when there are not enough, refuses the form. */
+  /** Reserves memory; an error for too little memory refuses the form. */
   take(bytes: number): void;
   /** Counts bytes that are too few to refuse a form for. */
   count(bytes: number): void;
-  /** Gives back so many bytes. */
+  /** Releases memory. */
   release(bytes: number): void;
 }
 
-/** A form to which nothing else is said may take any. */
+/** The memory of a form without a limit. */
 const ANY_MEMORY: FormMemory = {
   assertRoom: () => {},
   take: () => {},
@@ -44,17 +44,21 @@ const ANY_MEMORY: FormMemory = {
   release: () => {},
 };
 /**
- * Until it is decoded, text may be in a buffer twice its size; then each byte may have become two.
+ * Memory per byte of text: a buffer may be twice as large as its text, and each decoded byte may
+ * take two.
  */
 const TEXT_COST = 2;
-/** A head that comes in two halves, as any may, is of such a size. */
+/** Memory for headers that arrive in two chunks, which is always allowed. */
 const USUAL_HEAD_BYTES = 1_024;
-/** A default form of 1,000 parts may have heads of 2 KiB each, ten times what browsers send. */
+/**
+ * Limit for all headers: a form with the default limit of 1,000 parts may have headers of 2 KiB
+ * each, ten times what browsers send.
+ */
 const HEAD_BYTES = 2_097_152;
-/** The memory of a place in a list. */
+/** Memory of an entry in a list. */
 const PLACE_BYTES = 8;
 
-/** Counts what a form takes, before it is kept, and refuses what passes a limit. */
+/** Counts the content of a form before it is kept, and enforces the limits. */
 export class FormBudget {
   readonly #limits: FormLimits;
   #parts = 0;
@@ -66,21 +70,22 @@ export class FormBudget {
   readonly #memory: FormMemory;
 
   /**
-   * Has all of the limits left. Text is taken from the memory for good; whoever gave that gets it
-   * back.
+   * Starts with all limits unused. Text is never released here; the owner of the memory releases
+   * it.
    */
   constructor(limits: FormLimits, memory = ANY_MEMORY) {
     this.#limits = limits;
     this.#memory = memory;
   }
 
-  /** The bytes of all text so far, names included. */
+  /** Number of bytes of all text so far, names included. */
   get textBytes(): number {
     return this.#textBytes;
   }
 
   /**
-   * Takes the head of a part. All heads together may be as long as all text, and 2 MiB at least.
+   * Counts the headers of a part. All headers together may be as long as all text, and at least 2
+   * MiB.
    */
   takePart(headBytes: number): void {
     const { parts, textBytes } = this.#limits;
@@ -93,7 +98,7 @@ export class FormBudget {
     throw limitPassed('textBytes', `the headers of its parts take more than ${limit} bytes`);
   }
 
-  /** Takes a file of a field whose name takes so many bytes. */
+  /** Counts a file, with the number of bytes of its field name. */
   takeFile(name: string, nameBytes: number): void {
     const { files } = this.#limits;
     this.#files += 1;
@@ -102,7 +107,7 @@ export class FormBudget {
     this.#assertName(name, nameBytes);
   }
 
-  /** Takes a text field whose name takes so many bytes. */
+  /** Counts a text field, with the number of bytes of its name. */
   takeField(name: string, nameBytes: number): void {
     const { fields } = this.#limits;
     this.#fields += 1;
@@ -112,7 +117,7 @@ export class FormBudget {
     this.takeText(nameBytes);
   }
 
-  /** Takes bytes of text. */
+  /** Counts bytes of text. */
   takeText(bytes: number): void {
     const { textBytes } = this.#limits;
     this.#textBytes += bytes;
@@ -122,7 +127,7 @@ export class FormBudget {
     this.#memory.take(bytes * TEXT_COST);
   }
 
-  /** Has so many bytes of a head in memory, until more of it comes. */
+  /** Holds this many bytes of headers in memory until more arrive. */
   holdHead(bytes: number): void {
     const growth = bytes - this.#heldBytes;
     if (growth === 0) return;
@@ -133,7 +138,8 @@ export class FormBudget {
   }
 
   /**
-   * Takes places that an index leaves empty in a list: they take memory, and no byte of the form.
+   * Counts entries that an index leaves empty in a list: they take memory, but no bytes of the
+   * form.
    */
   takeEmptyPlaces(count: number): void {
     this.takeText(count * PLACE_BYTES);
@@ -147,7 +153,7 @@ export class FormBudget {
   }
 }
 
-/** The error for a form that passes a limit, which it names for whoever can raise it. */
+/** The error for a form that exceeds a limit; names the limit for the operator. */
 export function limitPassed(limit: keyof FormLimits, problem: string): WxCloudStorageError {
   return formInvalid(`${problem} (limits.${limit})`);
 }

@@ -1,14 +1,14 @@
 import { WxCloudStorageError } from '../errors/errors.js';
 
-/** The remedy for a file that came as text, or without a name. */
+/** Advice for a file that was sent as text or without a name. */
 export const NAME_REMEDY = 'a file has a file name, as in filename="a.png"';
 
-/** The hint for a text in a field that takes files, as the end of a sentence. */
+/** Hint for a text in a file field, as the end of a sentence. */
 export const FILE_EXPECTED = `a file is expected there: ${NAME_REMEDY}`;
 
 /**
- * The error for a form that a client has to send in another way. Says nothing of what files and
- * texts hold.
+ * The error for a form that the client has to send in another way. Contains no content of files and
+ * texts.
  */
 export function formInvalid(reason: string): WxCloudStorageError {
   return new WxCloudStorageError({
@@ -22,19 +22,19 @@ export function headersMalformed(part: number, problem: string): WxCloudStorageE
   return formInvalid(`the headers of part ${part} are malformed: ${problem}`);
 }
 
-/** The error for a form that does not come to its end. */
+/** The error for an incomplete form. */
 export function formBroken(place = ''): WxCloudStorageError {
   return formInvalid(
-    `it is cut off${place}: it has to end in the boundary with two dashes behind it`,
+    `the body is cut off${place}: it has to end in the boundary followed by two dashes`,
   );
 }
 
-/** The client sent nothing for too long. */
+/** The error for a client that sent nothing for too long. */
 export function stalled(idleMs: number): WxCloudStorageError {
   return tooSlow(`did not go on for ${idleMs} ms`, 'idleMs');
 }
 
-/** The client went on, but takes too long altogether. */
+/** The error for a client that takes too long in total. */
 export function tookTooLong(totalMs: number): WxCloudStorageError {
   return tooSlow(`took longer than ${totalMs} ms`, 'totalMs');
 }
@@ -45,9 +45,9 @@ export function isReasonToGiveUp(error: unknown): boolean {
   return error.code === 'WX_CLOUD_BODY_STALLED' || error.code === 'WX_CLOUD_STORAGE_CLOSED';
 }
 
-function tooSlow(what: string, limit: 'idleMs' | 'totalMs'): WxCloudStorageError {
+function tooSlow(problem: string, limit: 'idleMs' | 'totalMs'): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_BODY_STALLED',
-    message: `The form ${what}; nothing was stored. Send it faster, or raise timeouts.${limit}.`,
+    message: `The form ${problem}; nothing was stored. Send it faster, or raise timeouts.${limit}.`,
   });
 }

@@ -13,12 +13,12 @@ import {
   nestingDepth,
 } from './text-fields.js';
 
-/** What a form says of a file before its content, by multer's names. */
+/** The metadata of a file in a form, with the names that multer uses. */
 export interface FormFile {
   /** The name of the field. */
   readonly fieldname: string;
   /**
-   * The name that the client gave, without folders and control characters, at most 255 characters;
+   * The file name from the client, without folders and control characters, at most 255 characters;
    * never empty.
    */
   readonly originalname: string;
@@ -28,40 +28,43 @@ export interface FormFile {
   readonly mimetype: string;
 }
 
-/** The things that a form had where files were looked for: they explain why there are none. */
+/** Parts that explain missing files. */
 export interface FormClues {
-  /** The field of the first file that has content and no name, and so was passed over. */
+  /** The field of the first file with content but without a name; such a file is ignored. */
   readonly namelessField?: string | undefined;
-  /** The field of the first file input that was left empty: it has neither a name nor content. */
+  /** The field of the first file input that was left empty, with neither name nor content. */
   readonly emptyField?: string | undefined;
-  /** The number, from 1, of the first part that was passed over as it is not one of a form's. */
+  /**
+   * The number, from 1, of the first part that was ignored because it does not belong to a form.
+   */
   readonly foreignPart?: number | undefined;
 }
 
-/** Where what is read goes. */
+/** Options of a form reader. */
 export interface FormReaderParts {
-  /** What separates the parts. */
+  /** The boundary between the parts. */
   readonly boundary: string;
-  /** What the form may have. */
+  /** Limits of the form. */
   readonly limits: FormLimits;
-  /** The memory that it may take. @defaultValue any */
-  readonly memory?: FormMemory | undefined;
-  /** Filled with the text fields, each as soon as it has come. */
-  readonly body: FormFields;
   /**
-   * Called before a file is counted, with the name of its field. What it throws refuses the form.
+   * The memory for its text.
+   * @defaultValue unlimited
    */
+  readonly memory?: FormMemory | undefined;
+  /** Receives each text field as soon as it is complete. */
+  readonly body: FormFields;
+  /** Called with the field name before a file is counted; an error refuses the form. */
   readonly assertTakesFile?: (fieldname: string) => void;
-  /** True for a field in which a file is expected, so that a text in it is one by mistake. */
+  /** True for a field that expects a file, so that a text in it is a mistake. */
   readonly isFileField?: (fieldname: string) => boolean;
-  /** Called when a file begins; takes its content. What it throws refuses the form. */
+  /** Called when a file begins; returns the sink for its content. An error refuses the form. */
   readonly onFile: (file: FormFile) => PartSink;
 }
 
 /**
- * Reads a form as its bytes come: text fields into a body, files to whoever wants them. Like
- * multer, it passes over parts that are not of a form, and files without a name, which browsers
- * send for an input that was left empty.
+ * Reads a form as its bytes arrive: text fields into a body, files into sinks. Like multer, it
+ * ignores parts that do not belong to a form, and files without a name, which browsers send for an
+ * input that was left empty.
  */
 export class FormReader {
   readonly #parts: FormReaderParts;
@@ -71,7 +74,7 @@ export class FormReader {
   #namelessField: string | undefined;
   #emptyField: string | undefined;
   #foreignPart: number | undefined;
-  /** The text field that was begun last. */
+  /** The current text field. */
   #text: TextSink | undefined;
 
   /** Reads one form. */
@@ -81,12 +84,12 @@ export class FormReader {
     this.#parser = new MultipartParser(parts.boundary, (head, part) => this.#openPart(head, part));
   }
 
-  /** The bytes of all text that the form has brought so far, names included. */
+  /** Number of bytes of all text fields so far, names included. */
   get textBytes(): number {
     return this.#budget.textBytes;
   }
 
-  /** The things that came so far in place of files. */
+  /** Clues so far that explain missing files. */
   get clues(): FormClues {
     return {
       namelessField: this.#namelessField,
@@ -95,15 +98,15 @@ export class FormReader {
     };
   }
 
-  /** The most bytes that the content which has just begun can have, in a form of so many bytes. */
+  /** Upper bound on the size of the content that has just begun, in a form of `formBytes` bytes. */
   mostContentBytes(formBytes: number): number {
     const endBytes = `\r\n--${this.#parts.boundary}--\r\n`.length;
     return Math.max(0, formBytes - this.#parser.position - endBytes);
   }
 
   /**
-   * Takes the next bytes.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`, and whatever `onFile` throws
+   * Processes the next bytes.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`, and errors of `onFile`
    */
   write(bytes: Buffer): void {
     this.#parser.write(bytes);
@@ -112,18 +115,15 @@ export class FormReader {
   }
 
   /**
-   * There is no more.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended
+   * Ends the form.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form is incomplete
    */
   end(): void {
     this.#parser.end();
     if (this.#hasFields) closeGaps(this.#parts.body);
   }
 
-  /**
-   * Gives the form up; a file that is not complete is told why. What is written afterwards is
-   * passed over.
-   */
+  /** Abandons the form and passes the error to an incomplete file. Later bytes are ignored. */
   fail(error: Error): void {
     this.#parser.fail(error);
   }
@@ -151,7 +151,7 @@ export class FormReader {
     return this.#parts.onFile({ fieldname, originalname: fileName, encoding, mimetype });
   }
 
-  /** Without content it is a file input that was left empty. */
+  /** A file part without a name. Without content it is a file input that was left empty. */
   #openNameless(fieldname: string): PartSink {
     let isEmpty = true;
     return {
@@ -182,7 +182,7 @@ export class FormReader {
   }
 }
 
-/** Gathers the text of a field. */
+/** Collects the text of a field. */
 class TextSink implements PartSink {
   readonly #assertSize: (bytes: number) => void;
   readonly #budget: FormBudget;
@@ -205,7 +205,7 @@ class TextSink implements PartSink {
     this.#text.add(bytes);
   }
 
-  /** Before the next bytes are waited for. */
+  /** Called before the wait for more bytes. */
   compact(): void {
     this.#text.compact();
   }
@@ -215,7 +215,7 @@ class TextSink implements PartSink {
     this.#text.clear();
   }
 
-  /** Nobody waits for a field that is not complete. */
+  /** Does nothing, as an incomplete field is dropped. */
   fail(): void {}
 }
 
@@ -242,7 +242,7 @@ function assertNameShape(name: string, limits: FormLimits): void {
 }
 
 /**
- * A part may name an encoding of its own; one that is not known is taken for UTF-8, which all
+ * Decodes text with the encoding of its part. An unknown encoding is read as UTF-8, which all
  * browsers send.
  */
 function decodeText(bytes: Buffer, charset: string | undefined): string {

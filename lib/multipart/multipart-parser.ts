@@ -3,7 +3,7 @@ import { formBroken, formInvalid, headersMalformed } from './form-errors.js';
 
 const NOTHING = Buffer.alloc(0);
 
-/** Takes what nobody wants. */
+/** Ignores the content of a part. */
 export const NO_SINK: PartSink = { add: () => {}, end: () => {}, fail: () => {} };
 
 const CARRIAGE_RETURN = 0x0d;
@@ -12,45 +12,45 @@ const LINE_END = Buffer.from('\r\n');
 const HEAD_END = Buffer.from('\r\n\r\n');
 const FORM_END = Buffer.from('--');
 /**
- * What Node allows the head of a request to have.
+ * Maximum size of the headers of a part, the default of Node for a request.
  * @see https://nodejs.org/api/cli.html#--max-http-header-sizesize
  */
 const LONGEST_HEAD_BYTES = 16_384;
-/** A form whose line ends were changed on its way, or that was written by hand. */
-const BARE_LINE_FEEDS = 'its lines end in a line feed alone; they have to end in CRLF';
+/** Problem of a form whose line ends were changed in transit, or that was written by hand. */
+const BARE_LINE_FEEDS = 'its lines end in LF; they have to end in CRLF';
 const MOST_HEAD_BYTES = LONGEST_HEAD_BYTES + HEAD_END.byteLength;
 
 /**
- * Bytes that come piece by piece, in one buffer, as pieces may be as small as a byte. A single
- * piece is kept as it is.
+ * Collects chunks in one buffer, as chunks may be as small as a byte. A single chunk is kept
+ * without a copy.
  */
 export class GrowingBuffer {
   #buffer: Buffer = NOTHING;
   #size = 0;
 
-  /** How many bytes there are. */
+  /** Number of bytes. */
   get size(): number {
     return this.#size;
   }
 
-  /** All of them. A view, which holds until the next piece is added. */
+  /** All bytes, as a view that is valid until the next chunk is added. */
   get bytes(): Buffer {
     return this.#buffer.subarray(0, this.#size);
   }
 
-  /** Adds a piece. */
+  /** Appends a chunk. */
   add(chunk: Buffer): void {
     if (this.#size === 0) this.#buffer = chunk;
     else this.#append(chunk);
     this.#size += chunk.byteLength;
   }
 
-  /** Makes sure that the bytes do not hold a much larger buffer: before they wait for more. */
+  /** Copies the bytes if their buffer is much larger, before they wait for more. */
   compact(): void {
     if (this.#size * 2 < this.#buffer.buffer.byteLength) this.#buffer = copyOf(this.bytes);
   }
 
-  /** Forgets all of them. */
+  /** Drops all bytes. */
   clear(): void {
     this.#buffer = NOTHING;
     this.#size = 0;
@@ -67,71 +67,71 @@ export class GrowingBuffer {
   }
 }
 
-/** A copy that shares its buffer with nothing else. */
+/** Copies a chunk into a buffer of its own. */
 function copyOf(chunk: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(chunk.byteLength);
   copy.set(chunk);
   return copy;
 }
 
-/** Takes the content of a part. */
+/** Receives the content of a part. */
 export interface PartSink {
-  /** The next bytes. They are a view of what was written to the form, and stay as they are. */
+  /** Receives the next bytes: a view of the bytes written to the form, which do not change. */
   add(bytes: Buffer): void;
-  /** All of it has come. */
+  /** Called at the end of the content. */
   end(): void;
-  /** No more of it comes, and what has come is not all. */
+  /** Called when the content stays incomplete. */
   fail(error: Error): void;
 }
 
 /**
- * Splits the bytes of a form into its parts as they come, without keeping or copying them. The
- * delimiter is found by the runtime's own search, which no choice of bytes makes slow:
- * bench/README.md has figures.
+ * Splits the bytes of a form into its parts as they arrive, without keeping or copying them. The
+ * search for the delimiter is the native one, which no input can slow down: bench/README.md has
+ * figures.
  * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
  */
 export class MultipartParser {
   readonly #delimiter: Buffer;
   readonly #openPart: (head: Buffer, part: number) => PartSink;
   #read: (bytes: Buffer) => Buffer = this.#readContent;
-  /** What comes before the first delimiter is nobody's. */
+  /** Content before the first delimiter is ignored. */
   #sink = NO_SINK;
-  /** What may be the beginning of a delimiter. The first one need not have a line before it. */
+  /** Bytes that may begin a delimiter. The first delimiter needs no line before it. */
   #held: Buffer = LINE_END;
   /**
-   * The number of next bytes that are no content: the line end of a head can begin a
-   * delimiter as well.
+   * Number of next bytes that are not content: the line end of the headers may begin a delimiter.
    */
   #borrowed = 0;
-  /** The number of the part that is read, from 1; 0 before the first one. */
+  /** The number of the current part, from 1; 0 before the first one. */
   #part = 0;
-  /** What has come of a head. */
+  /** The headers so far. */
   readonly #head = new GrowingBuffer();
   #writtenBytes = 0;
   #position = 0;
 
   /**
-   * `openPart` is given the lines of a part's head, each with its end, and the number of the part;
-   * what it throws is thrown by {@link write}.
+   * `openPart` receives the header lines of a part, each with its line end, and the number of the
+   * part. Its errors are thrown by {@link write}.
    */
   constructor(boundary: string, openPart: (head: Buffer, part: number) => PartSink) {
     this.#delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
     this.#openPart = openPart;
   }
 
-  /** The number of bytes from the start of the form to the end of the last head. */
+  /** Number of bytes from the start of the form to the end of the last headers. */
   get position(): number {
     return this.#position;
   }
 
-  /** The number of bytes that are held of a head, until more of it comes. */
+  /** Number of bytes of incomplete headers. */
   get headBytes(): number {
     return this.#head.size;
   }
 
   /**
-   * Takes the next bytes.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`; nothing may be written then
+   * Processes the next bytes.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`; no further bytes may be written
+   * then
    */
   write(bytes: Buffer): void {
     let rest = bytes;
@@ -141,8 +141,8 @@ export class MultipartParser {
   }
 
   /**
-   * There is no more.
-   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form has not ended
+   * Ends the form.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when the form is incomplete
    */
   end(): void {
     if (this.#read === this.#readNothing) return;
@@ -151,14 +151,14 @@ export class MultipartParser {
     throw formBroken(isInHead ? ` in the headers of part ${this.#part}` : ` in part ${this.#part}`);
   }
 
-  /** Gives the form up, and the part that is open. */
+  /** Abandons the form and the open part. */
   fail(error: Error): void {
     this.#sink.fail(error);
     this.#sink = NO_SINK;
     this.#read = this.#readNothing;
   }
 
-  /** Up to the next delimiter; gives back what comes behind it. */
+  /** Reads content up to the next delimiter. Returns the bytes after it. */
   #readContent(bytes: Buffer): Buffer {
     const delimiter = this.#delimiter;
     if (this.#held.byteLength > 0) return this.#readBehindHeld(bytes);
@@ -168,7 +168,8 @@ export class MultipartParser {
   }
 
   /**
-   * A delimiter may begin in what was held back; one that does not lies whole in what has come now.
+   * Looks for a delimiter that begins in the bytes held back. Any other delimiter lies entirely in
+   * the new bytes.
    */
   #readBehindHeld(bytes: Buffer): Buffer {
     const { byteLength } = this.#delimiter;
@@ -185,14 +186,17 @@ export class MultipartParser {
     return bytes;
   }
 
-  /** Passes on what cannot belong to a delimiter. That has one carriage return, its first byte. */
+  /**
+   * Passes on the bytes that cannot belong to a delimiter. A delimiter has one carriage return, its
+   * first byte.
+   */
   #holdBack(bytes: Buffer): Buffer {
     const delimiter = this.#delimiter;
     const tail = bytes.subarray(Math.max(0, bytes.byteLength - delimiter.byteLength + 1));
     const at = tail.lastIndexOf(CARRIAGE_RETURN);
     const last = at === -1 ? NOTHING : tail.subarray(at);
     const isBeginning = delimiter.subarray(0, last.byteLength).equals(last);
-    // A copy, as the rest of its buffer would be held with it.
+    // A copy, as a view would keep the whole buffer in memory.
     this.#held = isBeginning ? copyOf(last) : NOTHING;
     this.#addContent(bytes.subarray(0, bytes.byteLength - this.#held.byteLength));
     return NOTHING;
@@ -215,7 +219,7 @@ export class MultipartParser {
     if (content.byteLength > 0) this.#sink.add(content);
   }
 
-  /** What follows a delimiter: two dashes, or the rest of its line and a head. */
+  /** Reads the bytes after a delimiter: two dashes, or the rest of the line and the headers. */
   #readHead(bytes: Buffer): Buffer {
     const head = this.#head;
     const before = head.size;
@@ -250,14 +254,13 @@ export class MultipartParser {
       linesOf(found.subarray(0, at + LINE_END.byteLength), this.#part),
       this.#part,
     );
-    // The empty line behind the head may be the one in front of the next delimiter: content can be
-    // missing altogether.
+    // The empty line after the headers may belong to the next delimiter, as a part may be empty.
     this.#held = LINE_END;
     this.#borrowed = LINE_END.byteLength;
     return rest;
   }
 
-  /** A delimiter follows at once: a part of nothing. */
+  /** Handles an empty part: one delimiter directly after another. */
   #passOver(block: Buffer): void {
     const lines = linesOf(block, this.#part);
     if (lines.byteLength > 0) throw headersMalformed(this.#part, 'no empty line ends them');
@@ -270,23 +273,23 @@ export class MultipartParser {
     if (this.#writtenBytes === 0) return 'its body is empty';
     const boundary = this.#delimiter.toString('latin1', LINE_END.byteLength + FORM_END.byteLength);
     return (
-      `the boundary ${quoteText(boundary)} of its Content-Type is nowhere in it; ` +
-      'clients that make a form set this header by themselves'
+      `the boundary ${quoteText(boundary)} of its Content-Type does not occur in the body; ` +
+      'HTTP clients set this header themselves when they build a form'
     );
   }
 
-  /** What comes behind the last delimiter is nobody's. */
+  /** Ignores the bytes after the last delimiter. */
   #readNothing(): Buffer {
     return NOTHING;
   }
 }
 
-/** The lines behind that of the delimiter, which may end in spaces and in nothing else. */
+/** Returns the lines after the delimiter line, which may end in spaces only. */
 function linesOf(block: Buffer, part: number): Buffer {
   const end = block.indexOf(LINE_END);
   const padding = block.subarray(0, end).toString('latin1');
   if (!/^[ \t]*$/.test(padding)) {
-    throw formInvalid(`something stands behind the boundary in front of part ${part}, on its line`);
+    throw formInvalid(`the boundary line of part ${part} has other text after the boundary`);
   }
   return block.subarray(end + LINE_END.byteLength);
 }

@@ -4,42 +4,39 @@ import { formInvalid, headersMalformed } from './form-errors.js';
 
 /** A header such as `form-data; name="photo"; filename="a.png"`. */
 interface HeaderValue {
-  /** What comes before the parameters, in lower case. */
+  /** The part before the parameters, in lower case. */
   readonly value: string;
-  /** The parameters by their names in lower case; the first one of a name counts. */
+  /** The parameters by their names in lower case; the first of a name counts. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/**
- * There is one way to read each character, here and below, so that no text takes more than linear
- * time.
- */
+/** Each character matches in one way only, here and below, so that every text takes linear time. */
 const VALUE = /[ \t]*([^;\s"]*)[ \t]*/y;
-/** Some clients write a semicolon too many, between parameters or at the end. */
+/** Some clients write an extra semicolon, between parameters or at the end. */
 const SEPARATOR = /(?:;[ \t]*)+/y;
 const NAME = /([!#$%&'*+.^`|~\w-]+)[ \t]*(?:=[ \t]*|(?=;|$))/y;
 /**
- * A backslash escapes a quote and itself; any other is itself, as Internet Explorer sends whole
- * paths.
+ * A backslash escapes a quote or itself. Any other backslash is literal, as Internet Explorer sends
+ * whole paths.
  */
 const QUOTED = /"((?:[^"\\]|\\["\\]|\\(?!["\\]))*)"[ \t]*(?=;|$)/y;
 const TOKEN = /([^;\t-\r "]*)[ \t]*(?=;|$)/y;
-/** React Native does not escape quotes: one that no parameter can end with belongs to the name. */
+/** React Native does not escape quotes: a quote that cannot end a parameter belongs to the name. */
 const QUOTED_FILE_NAME = /"((?:[^"\\]|\\["\\]|\\(?!["\\])|"(?![ \t]*(?:;|$)))*)"[ \t]*(?=;|$)/y;
 /**
- * A name without quotes may have spaces and semicolons, which React Native does not escape in
- * `filename*`. Its end is what can only be the next parameter.
+ * An unquoted name may contain spaces and semicolons, which React Native does not escape in
+ * `filename*`. It ends where only another parameter can follow.
  */
 const FILE_NAME =
   /([^";].*?|)(?=$|;[ \t]*(?:;|$|(?:name|filename\*?)[ \t]*=)|;[ \t]+[!#$%&'*+.^`|~\w-]+[ \t]*=)/isy;
 
 /**
- * The RFC allows 70; a longer one does no harm within limits.
+ * Maximum length of a boundary. The RFC allows 70; a longer one is harmless within limits.
  * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
  */
 const LONGEST_BOUNDARY = 250;
 
-/** Browsers escape no control characters in names but line ends. */
+/** Browsers escape no control characters in names except line ends. */
 const LINE = /^([!#$%&'*+.^`|~\w-]+):[ \t]*(?![ \t])([^\r\n]*)$/;
 const MEDIA_TYPE = /^[!#$%&'*+.^`|~\w-]+\/[!#$%&'*+.^`|~\w-]+$/;
 
@@ -47,7 +44,7 @@ const ESCAPE = /%([\da-f]{2})/gi;
 const ESCAPE_IN_NAME = /%(0a|0d|22)/gi;
 
 /**
- * Takes a header apart; undefined when it is malformed.
+ * Parses a header; undefined when it is malformed.
  * @see https://www.rfc-editor.org/rfc/rfc2045#section-5.1
  */
 export function parseHeaderValue(text: string): HeaderValue | undefined {
@@ -70,7 +67,7 @@ export function parseHeaderValue(text: string): HeaderValue | undefined {
   return { value: value.toLowerCase(), parameters };
 }
 
-/** A part of a header, and where it ends. */
+/** A match in a header, and the position after it. */
 interface Found {
   readonly found: string;
   readonly end: number;
@@ -87,7 +84,7 @@ function readContent(key: string, text: string, at: number): Found | undefined {
   return content && { found: unquote(content.found), end: content.end };
 }
 
-/** Reads with a sticky pattern. */
+/** Matches a sticky pattern. */
 function read(pattern: RegExp, text: string, at: number): Found | undefined {
   pattern.lastIndex = at;
   const match = pattern.exec(text);
@@ -98,15 +95,15 @@ function unquote(quoted: string): string {
   return quoted.includes('\\') ? quoted.replaceAll(/\\(["\\])/g, '$1') : quoted;
 }
 
-/** True when a request's `Content-Type` announces parts of any kind. */
+/** True when the `Content-Type` of a request is a multipart type. */
 export function isMultipart(contentType: string | undefined): boolean {
   return /^multipart\//i.test(contentType ?? '');
 }
 
 /**
- * Finds what separates the parts of a form in the request's `Content-Type`.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is not that of a form, or has
- * no usable boundary
+ * Reads the boundary of a form from the `Content-Type` of the request.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is not a form type, or has no
+ * usable boundary
  */
 export function readBoundary(contentType: string | undefined): string {
   const header = parseHeaderValue(contentType ?? '');
@@ -115,60 +112,57 @@ export function readBoundary(contentType: string | undefined): string {
   const boundary = header.parameters.get('boundary') ?? '';
   if (boundary === '') {
     throw formInvalid(
-      'its Content-Type names no boundary; clients that make a form set this header by themselves',
+      'its Content-Type has no boundary; HTTP clients set this header themselves when they build a form',
     );
   }
   const isUsable = /^[\x20-\x7e\x80-\xff]+$/.test(boundary) && boundary.length <= LONGEST_BOUNDARY;
   if (!isUsable) {
     throw formInvalid(
-      `the boundary in its Content-Type has control characters, or more than ${LONGEST_BOUNDARY} bytes`,
+      `the boundary in its Content-Type has control characters or more than ${LONGEST_BOUNDARY} bytes`,
     );
   }
   return boundary;
 }
 
-/** The problem of a request that brings something else, as the end of a sentence. */
+/** Describes a `Content-Type` that is not a form, as the end of a sentence. */
 export function notAForm(contentType: string | undefined): string {
   const given = contentType === undefined ? 'missing' : quoteText(contentType);
-  return `its Content-Type is ${given}, and has to be multipart/form-data`;
+  return `its Content-Type is ${given}; it has to be multipart/form-data`;
 }
 
 /**
- * Makes sure that a form comes as it is.
+ * Checks that the body of a form is not compressed.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is compressed
  */
 export function assertNotEncoded(contentEncoding: string | undefined): void {
   const encoding = contentEncoding?.trim().toLowerCase() ?? '';
   if (encoding === '' || encoding === 'identity') return;
   throw formInvalid(
-    `its body is compressed (Content-Encoding ${quoteText(encoding)}); send it as it is`,
+    `its body is compressed (Content-Encoding ${quoteText(encoding)}); send it uncompressed`,
   );
 }
 
-/** What a form says of one of its parts. */
+/** The headers of one part. */
 export interface PartHeaders {
-  /** The name of the field; undefined when there is none, or an empty one. */
+  /** The field name; undefined when missing or empty. */
   readonly name: string | undefined;
-  /** How many bytes the name takes in the form. */
+  /** Number of bytes of the name in the form. */
   readonly nameBytes: number;
-  /**
-   * The name of the file, safe to show; empty when it has none, undefined when the part is a text
-   * field.
-   */
+  /** The file name, safe to show; empty for a file without a name, undefined for a text field. */
   readonly fileName: string | undefined;
-  /** The media type, without parameters; `text/plain` when none is given, or a malformed one. */
+  /** The media type without parameters; `text/plain` when missing or malformed. */
   readonly mimetype: string;
-  /** How text is encoded, as the part says; undefined when it says nothing. */
+  /** The character encoding of the text; undefined when not given. */
   readonly charset: string | undefined;
-  /** The `Content-Transfer-Encoding`: told, not undone, as no browser uses any. */
+  /** The `Content-Transfer-Encoding`: reported, but not decoded, as browsers do not use it. */
   readonly encoding: string;
 }
 
 /**
- * Reads the head of a part; undefined when the part is not one of a form's. Its text is UTF-8, as
- * browsers send it.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` when it is malformed, which tells the
- * number of the part, or has more than `headerPairs` lines
+ * Parses the headers of a part; undefined when the part does not belong to a form. The text is
+ * UTF-8, as browsers send it.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` with the number of the part when it
+ * is malformed, or has more than `headerPairs` lines
  * @see https://www.rfc-editor.org/rfc/rfc7578#section-4.2
  */
 export function parsePartHeaders(
@@ -196,7 +190,8 @@ export function parsePartHeaders(
 }
 
 /**
- * The headers by their names in lower case, one byte a character; the first one of a name counts.
+ * Reads the headers by their names in lower case, one byte per character; the first of a name
+ * counts.
  */
 function readHeaders(head: Buffer, headerPairs: number, part: number): ReadonlyMap<string, string> {
   const text = head.toString('latin1').replaceAll(/\r\n[\t ]+/g, ' ');
@@ -216,7 +211,7 @@ function readHeaders(head: Buffer, headerPairs: number, part: number): ReadonlyM
   return headers;
 }
 
-/** A type that cannot be read is as good as none. */
+/** Reads the type of a part. An unreadable type counts as missing. */
 function readContentType(text: string | undefined): Pick<PartHeaders, 'mimetype' | 'charset'> {
   const parsed = text === undefined ? undefined : parseHeaderValue(text);
   const { value = '', parameters } = parsed ?? {};
@@ -227,13 +222,14 @@ function readContentType(text: string | undefined): Pick<PartHeaders, 'mimetype'
 function readFileName(parameters: HeaderValue['parameters']): string | undefined {
   const plain = parameters.get('filename');
   const name = decodeExtended(parameters.get('filename*')) ?? (plain && decodeName(plain));
-  // It is a file's all the same: its bytes are not to become text.
+  // Still a file: its bytes must not become text.
   if (name === undefined && parameters.has('filename*')) return '';
   return name && withoutFolders(name) && toFileName(name);
 }
 
 /**
- * `UTF-8''%E7%8C%AB.png`, which some clients send; undefined when it is none.
+ * Decodes an extended parameter such as `UTF-8''%E7%8C%AB.png`, which some clients send; undefined
+ * when it is not one.
  * @see https://www.rfc-editor.org/rfc/rfc5987
  */
 function decodeExtended(text = ''): string | undefined {
@@ -249,11 +245,12 @@ function toCharacter(_: string, digits: string): string {
 }
 
 /**
- * Names are UTF-8, in which browsers escape just the three characters that could end one.
+ * Decodes a name. Names are UTF-8, in which browsers escape only the three characters that could
+ * end a name.
  * @see https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
  */
 function decodeName(name: string): string {
-  // A copy in any case: a part of a long head would keep all of it in memory.
+  // Always a copy: a substring would keep all headers in memory.
   const text = Buffer.from(name, 'latin1').toString('utf8');
   return text.includes('%') ? text.replaceAll(ESCAPE_IN_NAME, toCharacter) : text;
 }

@@ -10,50 +10,52 @@ import { assertNotEncoded, readBoundary } from './part-headers.js';
 import type { FormFields } from './text-fields.js';
 
 /**
- * As much of a refused request is read, so that its connection can go on and clients that send
- * before they read get an answer.
+ * Number of bytes of a refused request that are read and discarded, so that its connection can go
+ * on, and clients that send before they read get a response.
  */
 export const MAX_DISCARDED_BYTES = 16_777_216;
-/** The time that this may take. */
+/** The time limit for discarding, in milliseconds. */
 export const MAX_DISCARDING_MS = 5_000;
 
 const knownDiscarding = new WeakMap<RefusedRequest, Promise<void>>();
 
-/** While a file is waited for, the end of the time is looked at so often. */
+/** Interval of checks for the total time while a file is slow, in milliseconds. */
 const RECHECK_MS = 1_000;
 
 /**
- * Makes sure that a form can be read from its first byte: what a middleware has taken of it would
- * be missing, and a file with it. A request that was only paused, or that somebody listens to
- * before anything has come, is whole.
+ * Checks that the form can be read from its first byte: bytes read by a middleware would be
+ * missing. A request that was only paused, or that had a listener before any bytes arrived, is
+ * complete.
  * @throws {@link OptionsInvalidError} when something has read from the request
  */
 function assertUnread(request: IncomingMessage): void {
-  // With a `readable` listener only its owner reads; the others are given no byte.
+  // With a `readable` listener only its owner gets the bytes.
   const isRead = request.readableDidRead || request.listenerCount('readable') > 0;
   if (isRead || request.readableEnded) throw readAlready();
   assertBytes(request);
 }
 
 /**
- * Makes sure that a request gives bytes: as text, the bytes of a file are damaged already.
+ * Checks that a request yields bytes: text would damage the bytes of a file.
  * @throws {@link OptionsInvalidError} when it has an encoding
  */
 export function assertBytes(request: IncomingMessage): void {
   if (typeof request.readableEncoding === 'string') throw readAlready();
 }
 
-/** The client has done nothing wrong, and is told as little; the operator sees it as a 500. */
+/**
+ * The error for the operator. Nothing is wrong with the client, which gets a 500 without details.
+ */
 function readAlready(): OptionsInvalidError {
   return new OptionsInvalidError({
     option: 'form',
-    expected: 'read by one upload interceptor; something else has read it before',
+    expected: 'read by one upload interceptor only; something else has read it before',
     remedy:
       'Use one interceptor on a route, and no other form parser, body logger or setEncoding() on the request before it.',
   });
 }
 
-/** The Node request of HTTP/1.1, or what stands for one in HTTP/2 and in bridges. */
+/** The Node request of HTTP/1.1, or its substitute in HTTP/2 and in bridges. */
 export type RefusedRequest = Pick<
   IncomingMessage,
   | 'complete'
@@ -70,9 +72,9 @@ export type RefusedRequest = Pick<
   | 'resume'
 >;
 
-/** The operations of an instance, which end when the application closes. */
+/** The operations of an instance; they end when the application closes. */
 interface FormOperations {
-  /** Starts one that runs until it is disposed of. */
+  /** Starts an operation that runs until it is disposed of. */
   start(
     operation: string,
     options: { readonly timeoutMs: number },
@@ -80,10 +82,10 @@ interface FormOperations {
 }
 
 /**
- * Reads on after a refusal and discards what comes, within limits: 16 MiB, and 5 seconds. Resolves
- * when the request has ended or a limit is reached, and at once when it cannot end within them,
- * over HTTP/2, where an answer needs no read request, and when the application closes.
- * `receivedBytes` says how much of the body has come already. Can be called again.
+ * Reads and discards the rest of a refused request, up to 16 MiB and for at most 5 seconds.
+ * Resolves when the request has ended or a limit is reached. Resolves at once when the rest exceeds
+ * the limit, over HTTP/2, which can respond before the request was read, and when the application
+ * closes. `receivedBytes` is the number of body bytes so far. Can be called again.
  */
 export function discardRest(
   request: RefusedRequest,
@@ -103,7 +105,7 @@ async function discardUpTo(
   receivedBytes: number,
 ): Promise<void> {
   if (isOver(request) || request.httpVersionMajor !== 1) return;
-  // Whoever has such a listener is the only one who can read.
+  // Only the owner of such a listener can read.
   if (request.listenerCount('readable') > 0) return;
   const announcedBytes = Number(request.headers['content-length'] ?? 0);
   if (announcedBytes - receivedBytes > MAX_DISCARDED_BYTES) return;
@@ -138,59 +140,56 @@ function discard(request: RefusedRequest, signal: AbortSignal): Promise<void> {
   });
 }
 
-/**
- * True when nothing more of a request is to come. Bridges give requests that do not say whether
- * they are complete.
- */
+/** True when no more bytes of a request will arrive. Requests of bridges may lack `complete`. */
 export function isOver({ complete, readableEnded, destroyed }: RefusedRequest): boolean {
   return complete === true || readableEnded || destroyed;
 }
 
-/** A form on its way. Once it is over, what is asked of it has no effect any more. */
+/** A form that is being received. Methods have no effect after its end. */
 export interface ComingForm {
-  /** Has the client wait, as a file is taken more slowly than it comes. */
+  /** Pauses the client, as a file is stored more slowly than it arrives. */
   pause(): void;
-  /** Goes on. */
+  /** Resumes the client. */
   resume(): void;
   /**
-   * The most bytes that the file which has just begun can have; undefined where the request does
-   * not say how long it is.
+   * Upper bound on the size of the file that has just begun; undefined when the length of the
+   * request is unknown.
    */
   mostFileBytes(): number | undefined;
 }
 
-/** A file that is taken. */
+/** A file that is being stored. */
 export interface TakenFile {
-  /** Takes the content as it comes. */
+  /** Receives the content. */
   readonly sink: PartSink;
-  /** Settles once the file has been dealt with; its failure is that of the form. */
+  /** Settles once the file is stored or refused; its error is the error of the form. */
   readonly done: Promise<unknown>;
 }
 
-/** What receiving a form takes. */
+/** Options for receiving a form. */
 interface ReceiveFormParts extends Pick<
   FormReaderParts,
   'limits' | 'assertTakesFile' | 'isFileField'
 > {
-  /** The memory that its text may take. */
+  /** The memory for its text. */
   readonly memory: FormMemory;
-  /** Given a `body` that fills with the text fields. */
+  /** Gets a `body` that fills with the text fields. */
   readonly target: { body?: FormFields };
-  /** Called when a file begins. What it throws refuses the form. */
+  /** Called when a file begins. An error refuses the form. */
   readonly onFile: (file: FormFile, form: ComingForm) => TakenFile;
-  /** Of these the receiver is one. */
+  /** The registry in which the form counts as an operation. */
   readonly operations: FormOperations;
-  /** How long the client may send nothing, and how long the form may take altogether. */
+  /** Idle limit and total time limit for the client, in milliseconds. */
   readonly timeouts: { readonly idleMs: number; readonly totalMs: number };
 }
 
 /**
- * Receives the form of a request of which nothing was read. Resolves when all of it has come and
- * its files have been dealt with, with what came in place of files. Rejects at once when something
- * fails: the form, a file, a client that has gone, sends nothing for too long or takes too long
- * altogether, or the application closes; what is left of the form is discarded then.
+ * Receives the form of an unread request. Resolves with clues to missing files once all of it has
+ * arrived and its files are stored. Rejects at once when the form or a file fails, the client
+ * disconnects, stalls or takes too long, or the application closes; the rest of the form is then
+ * discarded.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID`; `WX_CLOUD_CAPACITY_EXCEEDED`;
- * `WX_CLOUD_BODY_STALLED`; `WX_CLOUD_STORAGE_CLOSED`; and what a file fails with
+ * `WX_CLOUD_BODY_STALLED`; `WX_CLOUD_STORAGE_CLOSED`; and errors of files
  * @throws {@link OptionsInvalidError} when something else has read the request
  */
 export async function receiveForm(
@@ -261,7 +260,7 @@ class FormReceiver implements ComingForm {
   #start(): void {
     const request = this.#request;
     if (request.destroyed) return this.#fail(formBroken());
-    // Its time is told by a timer of its own, as it is the client that takes too long.
+    // A timer of its own limits the time, as the error differs: the client takes too long.
     this.#operation = this.#parts.operations.start('receiving a form', { timeoutMs: MAX_TIMER_MS });
     const { signal } = this.#operation;
     if (signal.aborted) return this.#onClosed();
@@ -272,8 +271,7 @@ class FormReceiver implements ComingForm {
     request.once('end', this.#onEnd);
     request.once('close', this.#onBreak);
     request.once('error', this.#onBreak);
-    // Whoever has paused it before does not know when it is read. From now on it is only a file's
-    // queue that does so.
+    // A middleware that paused the request does not resume it. From now on only file queues pause.
     if (request.isPaused()) request.resume();
   }
 
@@ -308,22 +306,19 @@ class FormReceiver implements ComingForm {
 
   readonly #onClosed = (): void => this.#fail(this.#operation?.signal.reason);
 
-  /**
-   * While a file is waited for that is taken more slowly than it comes, it is not the client that
-   * stalls.
-   */
+  /** Not the client stalls while the form is paused for a slow file. */
   #onIdle(idleMs: number): void {
     if (this.#isPaused) return this.#idle.start();
     this.#fail(stalled(idleMs));
   }
 
-  /** A file that is waited for has a time limit of its own. */
+  /** A slow file has a time limit of its own. */
   #onTimeIsUp(totalMs: number): void {
     if (this.#isPaused) return this.#total.start(RECHECK_MS);
     this.#fail(tookTooLong(totalMs));
   }
 
-  /** A file whose time was up while the form was still coming waited for the client. */
+  /** A file that times out while the form still arrives waited for the client. */
   #explain(error: unknown): unknown {
     const isTimeUp =
       error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_REQUEST_TIMED_OUT';

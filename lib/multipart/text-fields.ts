@@ -2,40 +2,33 @@ import { quoteText } from '../errors/client-text.js';
 import type { WxCloudStorageError } from '../errors/errors.js';
 import { formInvalid } from './form-errors.js';
 
-/**
- * What is read of the text fields of a form, by the names that multer's notation gives their
- * places.
- */
+/** The text fields of a form as an object, in the notation of multer. */
 export type FormFields = Record<string, unknown>;
 
-/** One step on the way to the place of a value. */
+/** One step in the path to a value. */
 interface Step {
   /** A name, or an index. */
   readonly key: string;
   /**
-   * True when it is written as an index, so that what holds it is a list as long as all keys in it
-   * are indices.
+   * True when it is written as an index. Its holder is a list as long as all its keys are indices.
    */
   readonly isIndex: boolean;
 }
 
-/** A place under one of these would be another object's than the body's. */
+/** Keys that would leave the body, through its prototype. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
 const FIRST_KEY = /^[^[]+/;
 const FURTHER_KEY = /\[([^\]]+)\]/y;
 
-/**
- * The largest gap in front of an index that takes memory; V8 keeps a list with a larger one as a
- * table.
- */
+/** Maximum gap before an index that takes memory; V8 stores a list with a larger one as a table. */
 const LARGEST_GAP = 1_024;
 
 /**
- * Puts a text field into the body where its name says: `a`, `a[]`, `a[0]`, `a[b][c]`. A name that
- * is used again makes a list. Objects have no prototype. Returns the number of places that its
+ * Puts a text field into the body at the path in its name: `a`, `a[]`, `a[0]`, `a[b][c]`. A
+ * repeated name makes a list. Objects have no prototype. Returns the number of entries that its
  * indices leave empty in lists.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` for a name that no body may have
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FORM_INVALID` for a forbidden name
  */
 export function appendField(body: FormFields, name: string, value: string): number {
   const { steps, isList } = parseFieldPath(name);
@@ -51,14 +44,14 @@ export function appendField(body: FormFields, name: string, value: string): numb
   return emptyPlaces;
 }
 
-/** The places between the end of a list and the index that is to be filled. */
+/** Number of entries between the end of a list and the index. */
 function gapBefore(holder: FormFields, key: string): number {
   if (!Array.isArray(holder)) return 0;
   const gap = Number(key) - holder.length;
   return gap > 0 ? Math.min(gap, LARGEST_GAP) : 0;
 }
 
-/** How deep a name is nested, as multer counts it. */
+/** Nesting depth of a name, as multer counts it. */
 export function nestingDepth(name: string): number {
   return name.split('[').length - 1;
 }
@@ -69,12 +62,9 @@ export function largestIndex(name: string): number {
   return Math.max(0, ...indices.map(({ key }) => Number(key)));
 }
 
-/**
- * Closes the gaps that indices have left in lists, so that they are as long as they have values: in
- * the order of their indices.
- */
+/** Removes the gaps that indices have left in lists. Values keep the order of their indices. */
 export function closeGaps(body: FormFields): void {
-  // Not recursive, as any depth can be allowed.
+  // Not recursive, as the depth limit is configurable.
   const pending: unknown[] = [body];
   for (let holder = pending.pop(); holder !== undefined; holder = pending.pop()) {
     const values: unknown[] = Object.values(holder as object);
@@ -87,8 +77,8 @@ export function closeGaps(body: FormFields): void {
 }
 
 /**
- * Parses a name into at least one step, and whether it ends in `[]`, which makes a list even of one
- * value. A name that is not in the notation is one key.
+ * Parses a field name. There is at least one step; `isList` says that the name ends in `[]`, which
+ * makes a list even of one value. A name outside the notation is one key.
  */
 function parseFieldPath(name: string): {
   readonly steps: readonly Step[];
@@ -120,16 +110,16 @@ function putValue(holder: FormFields, key: string, value: string, isList: boolea
   else holder[key] = [known, value];
 }
 
-/** Behind the largest index that a list can have there is no place for another value. */
+/** Appends a value. A list with the largest possible index cannot grow. */
 function pushValue(list: unknown[], value: string): void {
   if (list.length === 2 ** 32 - 1) throw formInvalid('a list in it has no place for another value');
   list.push(value);
 }
 
-/** What is there already stays, under another key where it has to. */
+/** Returns the holder under a key. An existing value stays, if necessary under another key. */
 function openHolder(holder: FormFields, key: string, isForIndex: boolean): FormFields {
   const known = holder[key];
-  // A list of indices can be gone into by an index; an object by anything.
+  // A list only takes an index; an object takes any key.
   if (isHolder(known) && (isForIndex || !Array.isArray(known))) return known;
   const opened = (known === undefined && isForIndex ? [] : Object.create(null)) as FormFields;
   if (Array.isArray(known)) Object.assign(opened, known);

@@ -4,25 +4,25 @@ import { createSharedController, untilAborted } from '../operations/deadline.js'
 import { BATCH_LIMIT } from '../wechat/endpoints.js';
 import { failure, type WxCloudFileOutcome } from './file-outcome.js';
 
-/** How many calls for one list run at a time. */
+/** Number of concurrent calls for one list. */
 const PARALLEL_CALLS = 8;
 
 /**
- * The errors of a whole call that a single file may be the cause of: a parameter, a resource, a
- * permission.
+ * Error codes of a whole call that a single file may cause: a parameter, a resource, a permission.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/reference/errcode.html
  */
 const PERHAPS_ONE_FILE: readonly (number | undefined)[] = [
   40_097, -501_007, -501_009, -501_023, -503_002, -503_003, -601_002,
 ];
 /**
- * So many files are asked for alone, to see whether the call fails for other reasons than a file.
+ * Number of files that are requested alone, to find out if the call fails for other reasons than
+ * one file.
  */
 const TRIALS = 2;
 
 /**
- * Parts a list of any length into batches of at most 50, the API's limit. Items of one group never
- * share a batch, as the answer could not tell them apart.
+ * Splits a list of any length into batches of at most 50, the limit of the API. Items of one group
+ * never share a batch, as the response could not tell them apart.
  */
 export function toBatches<Item>(
   items: readonly Item[],
@@ -46,7 +46,7 @@ function slice<Item>(items: readonly Item[]): readonly (readonly Item[])[] {
   );
 }
 
-/** Works through batches in their order, a few at a time. */
+/** Processes batches in order, a few at a time. */
 export async function inBatches<Item>(
   batches: readonly (readonly Item[])[],
   work: (batch: readonly Item[]) => Promise<void>,
@@ -60,23 +60,26 @@ export async function inBatches<Item>(
 
 /** One request for several files. */
 interface BatchRequest<Item, Result> {
-  /** What is asked for each file; at least one. */
+  /** The items to request; at least one. */
   readonly items: readonly Item[];
-  /** The file that an item is about. */
+  /** The file ID of an item. */
   readonly fileIdOf: (item: Item) => string;
   /** Sends the request. */
   readonly send: (items: readonly Item[]) => Promise<readonly WxCloudFileOutcome<Result>[]>;
   /** Ends the request. */
   readonly signal: AbortSignal;
-  /** From 0 to below 1, to pick files. @defaultValue Math.random */
+  /**
+   * Random numbers from 0 to below 1, to pick files.
+   * @defaultValue Math.random
+   */
   readonly random?: () => number;
 }
 
 /**
- * Asks for several files in one call: one outcome each, in order. Callers who do not know of each
- * other share it, so a call that fails for what may be one file's doing is split until that file's
- * caller alone is told. First two files at random are asked for alone: when both fail, it is taken
- * to be about more than single files, and all of them fail.
+ * Requests several files in one call: one outcome each, in order. Independent callers share a call.
+ * So if one file may have caused the failure, the batch is split until only that file fails. First,
+ * two random files are requested alone; when both fail, the failure counts as a general one, and
+ * all files fail.
  */
 export async function sendSplittingOnError<Item, Result>(
   batch: BatchRequest<Item, Result>,
@@ -94,10 +97,10 @@ export async function sendSplittingOnError<Item, Result>(
   return items.flatMap(item => outcomeOf.get(item) ?? []);
 }
 
-/** The end of one call. */
+/** The result of one call. */
 interface Attempt<Result> {
   readonly outcomes: readonly WxCloudFileOutcome<Result>[];
-  /** True when the call failed for what may be one file's doing. */
+  /** True when one file may have caused the failure of the call. */
   readonly isPerhapsOneFile: boolean;
 }
 
@@ -114,7 +117,7 @@ async function tryBatch<Item, Result>(
   }
 }
 
-/** Two items at random, and the others. */
+/** Picks two random items. Returns them and the others. */
 function pick<Item>(
   items: readonly Item[],
   random = Math.random,
@@ -134,7 +137,7 @@ function failAll<Item, Result>(
   return items.flatMap(item => (first ? { ...first, fileId: fileIdOf(item) } : []));
 }
 
-/** That a file is missing is never about all of them. */
+/** True when a file is missing, which never concerns all files. */
 function isMissing({ outcomes: [first] }: Attempt<unknown>): boolean {
   return first?.ok === false && first.error.code === 'WX_CLOUD_FILE_NOT_FOUND';
 }
@@ -164,17 +167,16 @@ function isPerhapsOfOneFile(error: unknown): boolean {
   );
 }
 
-/** What tells one kind of batch from another. */
+/** Options of a batcher. */
 interface RequestBatcherParts<Item, Result> {
-  /** For how many milliseconds items are gathered; 0 for one turn of the event loop. */
+  /** Time to collect items, in milliseconds; 0 for one turn of the event loop. */
   readonly windowMs: number;
-  /** Items with the same key are asked for once. */
+  /** Items with the same key are requested once. */
   readonly keyOf: (item: Item) => string;
-  /** Items of one group are never in one request. */
+  /** Items of one group never share a request. */
   readonly groupOf: (item: Item) => string;
   /**
-   * Asks for at most 50 items; resolves with a result for each, in order. Rejects only when it was
-   * aborted.
+   * Requests at most 50 items; resolves with a result for each, in order. Rejects only on an abort.
    */
   readonly request: (items: readonly Item[], signal: AbortSignal) => Promise<readonly Result[]>;
   /**
@@ -191,35 +193,35 @@ interface RequestBatcherParts<Item, Result> {
   };
 }
 
-/** Something that callers wait for. */
+/** An item that callers wait for. */
 interface Entry<Item, Result> {
   readonly item: Item;
   readonly key: string;
   readonly result: Promise<Result>;
   readonly settle: (result: Result | Promise<Result>) => void;
-  /** How many calls wait for it. */
+  /** Number of waiting calls. */
   waiting: number;
   /**
-   * Ends the request that it is part of, when nobody waits for any part of it; undefined before the
-   * request.
+   * Called when the last call stops waiting, to abort a request without waiting calls; undefined
+   * before the request.
    */
   leave: (() => void) | undefined;
 }
 
 /**
- * Gathers what callers ask for at the same time into few requests of up to 50 items. Every caller
- * waits within its own time only, and a request ends early once nobody waits for it any more.
+ * Batches concurrent requests, up to 50 items per call. Each caller waits within its own time
+ * limit. A request without waiting callers is aborted.
  */
 export class RequestBatcher<Item, Result> {
   readonly #parts: RequestBatcherParts<Item, Result>;
   #gathered = new Map<string, Entry<Item, Result>>();
 
-  /** Makes no request yet. */
+  /** Sends no request yet. */
   constructor(parts: RequestBatcherParts<Item, Result>) {
     this.#parts = parts;
   }
 
-  /** Asks for a list of items, together with what others ask for: one result each, in order. */
+  /** Requests a list of items in shared batches: one result each, in order. */
   async ask(items: readonly Item[], signal: AbortSignal): Promise<readonly Result[]> {
     signal.throwIfAborted();
     const entries = items.map(item => this.#join(item));
@@ -261,24 +263,24 @@ export class RequestBatcher<Item, Result> {
     void inBatches(batches, batch => this.#request(batch.filter(isAwaited)));
   }
 
-  /** Never rejects: how it ended is each entry's own result. */
+  /** Sends one batch. Never rejects; the outcome is in the result of each entry. */
   async #request(entries: readonly Entry<Item, Result>[]): Promise<void> {
     if (entries.length === 0) return;
     const controller = createSharedController();
     let awaited = entries.length;
     const leave = (): void => {
       awaited -= 1;
-      if (awaited === 0) controller.abort(new Error('Nobody waits for the answer any more.'));
+      if (awaited === 0) controller.abort(new Error('No caller waits for the response any more.'));
     };
     for (const entry of entries) entry.leave = leave;
     const { signal } = controller;
     const settled = this.#settle(entries, signal);
     await settled.catch(() => {});
-    // Takes effect where there is no result yet: it has ended early, and each caller is told why.
+    // Only affects entries without a result: the request has ended early, with its reason.
     for (const { settle } of entries) settle(settled as Promise<never>);
   }
 
-  /** Settles every entry as soon as its result is final; only the others are asked for again. */
+  /** Settles each entry as soon as its result is final. Only the others are requested again. */
   async #settle(entries: readonly Entry<Item, Result>[], signal: AbortSignal): Promise<void> {
     const { request, repeats } = this.#parts;
     let pending = entries;

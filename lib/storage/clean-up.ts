@@ -2,8 +2,8 @@ import { untilAborted } from '../operations/deadline.js';
 import type { StorageContext } from './storage-context.js';
 
 /**
- * How long removing what a failed call left behind may take: it holds up the answer to a request
- * that failed already.
+ * Time limit for deleting the leftovers of a failed call, in milliseconds. It delays the response
+ * to the failed request.
  */
 const CLEANUP_MS = 10_000;
 
@@ -11,18 +11,18 @@ const CLEANUP_MS = 10_000;
 interface LeftoverObject {
   /** Its file ID. */
   readonly fileId: string;
-  /** Nothing but this call can have stored an object at its path, so that it may be deleted. */
+  /** True when only this call can have stored an object at the path, so that it may be deleted. */
   readonly isPathUnique: boolean;
 }
 
-/** The longest wait for an application's `onOrphan`. */
+/** Time limit for `onOrphan` of the application, in milliseconds. */
 const REPORT_MS = 10_000;
 
 /**
- * Removes objects that a failed call left behind; never rejects. An object is deleted only where
- * its path is unique. At any other path somebody else may have stored, before or since, and no look
- * at what is there could tell: equal content is no proof, and between the look and the deletion
- * somebody may store. Such objects are reported, and so are those that cannot be deleted.
+ * Deletes objects that a failed call left behind; never rejects. An object is deleted only if its
+ * path is unique. At any other path another upload may have stored a file, before or since, and a
+ * comparison cannot tell: equal content proves nothing, and a file may be stored between the
+ * comparison and the deletion. Such objects, and objects that cannot be deleted, are reported.
  */
 export async function deleteLeftovers(
   context: StorageContext,
@@ -30,32 +30,32 @@ export async function deleteLeftovers(
 ): Promise<void> {
   const idsWhere = (isUnique: boolean): string[] =>
     objects.filter(({ isPathUnique }) => isPathUnique === isUnique).map(({ fileId }) => fileId);
-  const left = await remove(context, idsWhere(true));
+  const left = await deleteObjects(context, idsWhere(true));
   await reportOrphans(context, [...left, ...idsWhere(false)]);
 }
 
-/** Resolves with the file IDs that remain. */
-async function remove(
+/** Deletes objects. Resolves with the file IDs that remain. */
+async function deleteObjects(
   { operations, deletions }: StorageContext,
   fileIds: readonly string[],
 ): Promise<readonly string[]> {
   if (fileIds.length === 0) return [];
   try {
     const outcomes = await operations.runCleanup(
-      'removing files of a failed call',
+      'deleting files of a failed call',
       CLEANUP_MS,
       signal => deletions.delete(fileIds, signal),
     );
     return outcomes.filter(({ ok }) => !ok).map(({ fileId }) => fileId);
   } catch {
-    // Whatever the reason, the operator has to know that the objects may still be there.
+    // In any case the operator has to know that the objects may remain.
     return fileIds;
   }
 }
 
 /**
- * Makes known which objects a failed call may have left behind: one warning with their file IDs,
- * and the application's `onOrphan`. An error of that function is logged.
+ * Reports objects that a failed call may have left behind: one warning with their file IDs, and
+ * `onOrphan` of the application. An error of that function is logged.
  */
 export async function reportOrphans(
   { options, logger, operations }: Pick<StorageContext, 'options' | 'logger' | 'operations'>,
@@ -63,8 +63,8 @@ export async function reportOrphans(
 ): Promise<void> {
   if (fileIds.length === 0) return;
   logger.warn(
-    'Files of a failed call may remain in the storage: they could not be deleted, or are at paths where somebody else ' +
-      `may have stored a file. Look them up in your records before you delete them: ${fileIds.join(', ')}`,
+    'Files of a failed call may remain in the storage: they could not be deleted, or another upload ' +
+      `may have stored a file at their paths. Check your records before you delete them: ${fileIds.join(', ')}`,
   );
   const { onOrphan } = options;
   if (onOrphan === undefined) return;

@@ -20,21 +20,27 @@ import {
 import type { StorageContext } from './storage-context.js';
 import { LONGEST_TICKET_MS, type UploadTicket } from './upload-tickets.js';
 
-/** The rules for a file that a client has posted straight to the storage. */
+/** Rules for a file that a client posted straight to the storage. */
 export interface WxCloudConfirmUploadOptions extends WxCloudCallOptions {
   /**
-   * The ticket of the form, as the client sends it back: only with it is a file deleted that breaks
-   * a rule. Pass it on unless your own records say that the file was confirmed before.
+   * The ticket of the form, as sent back by the client. A file that breaks a rule is deleted only
+   * with it. Pass it unless your own records say that the file was confirmed before.
    * @defaultValue none: a file that breaks a rule is refused, and stays
    */
   readonly ticket?: string | undefined;
-  /** How many bytes it may have. @defaultValue 104857600 (100 MiB) */
+  /**
+   * Maximum size in bytes.
+   * @defaultValue 104857600 (100 MiB)
+   */
   readonly maxBytes?: number | undefined;
-  /** The types that are accepted, e.g. `['image/*']`: its first bytes decide. @defaultValue any */
+  /**
+   * Accepted media types, e.g. `['image/*']`. The first bytes decide.
+   * @defaultValue any
+   */
   readonly contentTypes?: readonly string[] | undefined;
   /**
-   * Names the type of a file in whose first bytes (up to 4100) none was found; a text that is no
-   * media type names none.
+   * Returns the type of a file whose first bytes (up to 4100) show none. A text that is not a media
+   * type counts as none.
    * @defaultValue none
    */
   readonly detectContentType?:
@@ -42,13 +48,12 @@ export interface WxCloudConfirmUploadOptions extends WxCloudCallOptions {
 }
 
 const DEFAULT_MAX_BYTES = 104_857_600;
-/** `Last-Modified` and `Date` name whole seconds. */
+/** Tolerance for `Last-Modified` and `Date`, which have a resolution of one second. */
 const CLOCK_TOLERANCE_MS = 2_000;
 
 /**
- * Checks a file that a client has posted straight to the storage. One that breaks a rule is deleted
- * if its ticket shows that it can only come from a form of this application, and it was never
- * confirmed.
+ * Checks a file that a client posted straight to the storage. A file that breaks a rule is deleted
+ * if its ticket proves that it comes from a form of this application, and it was never confirmed.
  */
 export async function confirmUpload(
   context: StorageContext,
@@ -67,15 +72,15 @@ export async function confirmUpload(
         return { ...object.stat, contentType };
       }
       const isDeletable = ticket !== undefined && !context.confirmed.has(fileId);
-      if (isDeletable && isOfForm(object, ticket)) await removeRefused(context, fileId);
+      if (isDeletable && isOfForm(object, ticket)) await deleteRefused(context, fileId);
       throw refusal;
     }),
   );
 }
 
 /**
- * The time after which no ticket of a file is good any more: a random path has one form, another
- * one any number.
+ * The time after which no ticket of a file is valid. A random path has one form, any other path has
+ * any number.
  */
 function lastTicketEnd(ticket: UploadTicket | undefined): number {
   return ticket?.storedSinceMs === 0 ? ticket.expiresAtMs : Date.now() + LONGEST_TICKET_MS;
@@ -83,9 +88,9 @@ function lastTicketEnd(ticket: UploadTicket | undefined): number {
 
 interface PostedObject {
   readonly stat: WxCloudFileStat;
-  /** Its first bytes. */
+  /** The first bytes. */
   readonly head: Buffer;
-  /** The time since it was stored, by the storage's own clock; NaN when it does not say. */
+  /** The time since it was stored, by the clock of the storage; NaN when unknown. */
   readonly ageMs: number;
 }
 
@@ -104,7 +109,7 @@ async function readHead(
     return { stat: part.stat, head, ageMs: readAge(fetched, part.stat) };
   } catch (error) {
     if (!isUnsatisfiable(error)) throw error;
-    // An empty file has no first byte to ask for.
+    // An empty file has no first byte to request.
     return readEmpty(context, fileId, signal);
   }
 }
@@ -124,7 +129,7 @@ function readAge({ response }: FetchedObject, { lastModified }: WxCloudFileStat)
   return Date.parse(response.header('date') ?? '') - (lastModified?.getTime() ?? Number.NaN);
 }
 
-/** Resolves with the type of the first bytes, and the error for the rule that the file breaks. */
+/** Resolves with the type of the first bytes, and with an error if the file breaks a rule. */
 async function judge(
   { stat, head }: PostedObject,
   options: WxCloudConfirmUploadOptions,
@@ -144,7 +149,7 @@ async function judge(
   if (contentTypes !== undefined && !isAcceptedType(found, contentTypes)) {
     return { contentType, refusal: new TypeRefusedError(parts) };
   }
-  // Where the bytes show nothing, the application may know better.
+  // Where the bytes show no type, the application may know it.
   const isFit =
     fitsContent(stat.contentType, shown) ||
     (shown === undefined && found !== undefined && fitsContent(stat.contentType, found));
@@ -153,24 +158,27 @@ async function judge(
   return { contentType, refusal: new TypeRefusedError({ ...parts, storedAs }) };
 }
 
-/** The client may have chosen the stored type, so that its text is not repeated. */
+/**
+ * Describes the stored type for a message. The client may have chosen it, so its text is not
+ * repeated.
+ */
 function describeStoredType(storedType: string): string {
   const { kind, contentType } = toServedType(storedType);
   return kind === 'unreadable'
-    ? 'the type it was stored with is none'
+    ? 'its stored type is not a media type'
     : `it was stored as ${contentType}`;
 }
 
-/** At a path that is not unique there may have been an object before the form was made. */
+/**
+ * True when the object comes from the form. A path that is not unique may have held an object
+ * before.
+ */
 function isOfForm({ ageMs }: PostedObject, { storedSinceMs }: UploadTicket): boolean {
   return storedSinceMs === 0 || ageMs <= Date.now() - storedSinceMs + CLOCK_TOLERANCE_MS;
 }
 
-/**
- * Removes the object that was just judged; what a client has stored there since with the same form
- * goes with it.
- */
-async function removeRefused(context: StorageContext, fileId: string): Promise<void> {
+/** Deletes the checked object, and any newer one that the client posted with the same form. */
+async function deleteRefused(context: StorageContext, fileId: string): Promise<void> {
   await deleteLeftovers(context, [{ fileId, isPathUnique: true }]);
 }
 

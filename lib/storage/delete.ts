@@ -10,18 +10,18 @@ import type { RequestBatcher } from './batching.js';
 import { type FileCallsContext, batchFiles } from './file-calls.js';
 import { type WxCloudFileOutcome, itemFailure, settleEach } from './file-outcome.js';
 
-/** True when one file is gone, or why not. */
+/** The outcome of the deletion of one file. */
 export type WxCloudDeleteOutcome = WxCloudFileOutcome<object>;
 
-/** Deletes files; what is to be deleted at the same time shares calls. */
+/** Deletes files. Concurrent deletions share calls. */
 export class FileDeletions {
   readonly #context: FileCallsContext;
-  readonly #gatherer: RequestBatcher<string, WxCloudDeleteOutcome>;
+  readonly #batcher: RequestBatcher<string, WxCloudDeleteOutcome>;
 
-  /** Makes no call yet. */
+  /** Sends no request yet. */
   constructor(context: FileCallsContext) {
     this.#context = context;
-    this.#gatherer = batchFiles(context, {
+    this.#batcher = batchFiles(context, {
       keyOf: fileId => fileId,
       fileIdOf: fileId => fileId,
       send: (fileIds, signal) => this.#send(fileIds, signal),
@@ -29,7 +29,9 @@ export class FileDeletions {
     });
   }
 
-  /** One outcome a file, in order. A file that does not exist counts as deleted. */
+  /**
+   * Deletes files: one outcome per file, in order. A file that does not exist counts as deleted.
+   */
   async delete(
     fileIds: readonly string[],
     signal: AbortSignal,
@@ -39,8 +41,8 @@ export class FileDeletions {
       list.forEach(fileId => linkCache.forget(fileId));
     return settleEach(fileIdScope, fileIds, async accepted => {
       forget(accepted);
-      const outcomes = await this.#gatherer.ask(accepted, signal);
-      // Once more: a link may have been handed out while the file was still there.
+      const outcomes = await this.#batcher.ask(accepted, signal);
+      // Again, as a link may have been returned while the file still existed.
       forget(accepted);
       return outcomes;
     });
@@ -59,7 +61,7 @@ export class FileDeletions {
       );
     } catch (error) {
       const [fileId = '', ...others] = fileIds;
-      // Of several files it is not known which one is missing, and the others may still be there.
+      // With several files it is unknown which one is missing; the others may still exist.
       if (others.length === 0 && isOfMissingFile(error)) return [{ fileId, ok: true }];
       throw error;
     }
@@ -72,7 +74,7 @@ function isOfMissingFile(error: unknown): boolean {
 }
 
 function toOutcome(fileId: string, item: BatchItemStatus | undefined): WxCloudDeleteOutcome {
-  // What WeChat answers for a missing file is not documented; either way the file is gone.
+  // The response for a missing file is undocumented; either way the file is gone.
   if (item !== undefined && (item.status === 0 || saysFileIsMissing(item)))
     return { fileId, ok: true };
   return itemFailure(fileId, DELETE_FILES_ENDPOINT, `${fileId} was not deleted`, item);

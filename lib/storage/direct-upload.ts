@@ -6,48 +6,52 @@ import { toFormFields } from './cos/post-object.js';
 import type { StorageContext } from './storage-context.js';
 import { assertContentType, requestUploadLink } from './upload.js';
 
-/** What a form for a client is made with. */
+/** Options for a form of a client. */
 export interface WxCloudUploadFormOptions extends WxCloudCallOptions {
   /**
-   * The media type that the object is stored with, whatever the client sends. @defaultValue none:
-   * the object is stored as `application/octet-stream`
+   * The media type of the object, whatever the client sends.
+   * @defaultValue none: the object is stored as `application/octet-stream`
    */
   readonly contentType?: string | undefined;
-  /** The extension of a path that is made up, without the dot, e.g. `png`. @defaultValue none */
+  /**
+   * The extension of a generated path, without the dot, e.g. `png`.
+   * @defaultValue none
+   */
   readonly extension?: string | undefined;
 }
 
 /**
- * What a client needs to post one file straight to the storage. Whoever has it can store a file at
- * its path, and replace it, until `expiresAt`: give it to that client alone, and do not log it.
+ * A form with which a client posts one file straight to the storage. It allows its owner to store
+ * and replace a file at its path until `expiresAt`: give it to that client only, and do not log it.
  */
 export interface WxCloudUploadForm {
-  /** Where to `POST` the form, as `multipart/form-data`. */
+  /** The URL to `POST` the form to, as `multipart/form-data`. */
   readonly url: string;
-  /** The fields of the form, in their order; the file comes behind them, as the field `file`. */
+  /** The form fields, in order. The file follows them, as the field `file`. */
   readonly fields: Readonly<Record<string, string>>;
-  /** The file ID that the file will have. It does not exist yet. */
+  /** The file ID of the file, which does not exist yet. */
   readonly fileId: string;
   /** The object's path. */
   readonly cloudPath: string;
-  /** Until when the storage takes the form, by its own clock. */
+  /** The time until which the storage accepts the form, by its own clock. */
   readonly expiresAt: Date;
   /**
-   * The proof that the file is of this form, for `confirmUpload`, which deletes a file that breaks
-   * a rule only with it. Give it to the client together with the form. It ends 15 minutes after
-   * `expiresAt`, and 2 hours after it was made at the latest. Undefined where there is neither
-   * `ticketKey` nor an AppSecret.
+   * Proof that the file comes from this form, for `confirmUpload`, which deletes a file that breaks
+   * a rule only with it. Give it to the client together with the form. It expires 15 minutes after
+   * `expiresAt`, at the latest 2 hours after it was made. Undefined without `ticketKey` and
+   * AppSecret.
    */
   readonly ticket: string | undefined;
 }
 
-/** The window of a signature, where it names none: what all samples show. */
+/** Lifetime of a signature that names none, as in all samples, in milliseconds. */
 const USUAL_WINDOW_MS = 900_000;
-/** The last time that a `Date` can hold. */
+/** The maximum time of a `Date`. */
 const LAST_TIME_MS = 8.64e15;
 
 /**
- * Makes a form for one file. A path that is empty or ends in a slash is completed at random.
+ * Creates a form for one file. A path that is empty or ends in a slash is completed with a random
+ * name.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
 export async function createUploadForm(
@@ -77,7 +81,7 @@ export async function createUploadForm(
 }
 
 /**
- * `q-sign-time=<start>;<end>`, in seconds.
+ * Reads the expiry from `q-sign-time=<start>;<end>`, in seconds.
  * @see https://cloud.tencent.com/document/product/436/7778
  */
 function readExpiry(signature: string): Date {

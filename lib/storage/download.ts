@@ -23,25 +23,25 @@ import {
 } from './read-object.js';
 import type { StorageContext } from './storage-context.js';
 
-/** An object that is being downloaded, or a part of it. */
+/** A download of an object, or of a range of it. */
 export interface WxCloudDownload extends Omit<WxCloudFileStat, 'fileId' | 'cloudPath'> {
   /**
-   * The content. Belongs to the caller: read it to its end or destroy it, else its connection stays
-   * in use until the call's time is up. It ends in an error, never short, when the content does not
-   * arrive whole.
+   * The content. The caller owns it and reads it to its end or destroys it; otherwise its
+   * connection stays in use until the time limit of the call. An incomplete transfer ends in an
+   * error, never in a short stream.
    */
   readonly body: Readable;
-  /** How many bytes `body` gives. */
+  /** Number of bytes in `body`. */
   readonly size: number;
-  /** The position in the file of the first of them, from 0. */
+  /** Position of the first byte in the file, from 0. */
   readonly start: number;
-  /** How many bytes the whole file has. */
+  /** Size of the whole file in bytes. */
   readonly totalSize: number;
 }
 
 const DEFAULT_MAX_BYTES = 104_857_600;
 
-/** Starts to download an object; resolves once its headers are there. */
+/** Starts a download; resolves with the response headers. */
 export async function openDownload(
   context: StorageContext,
   fileId: string,
@@ -81,20 +81,20 @@ function describeDownload({ stat, start, end }: ObjectPart, body: Readable): WxC
 function partialEtag(): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
-    message: 'verifyEtag needs the whole file, as the ETag is that of all of it. Leave range out.',
+    message: 'verifyEtag needs the whole file, as the ETag covers all of it. Leave range out.',
   });
 }
 
 function noMd5(fileId: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_DOWNLOAD_FAILED',
-    message: `GET object: ${fileId} has an ETag that is no MD5, as one that was uploaded in pieces. Leave verifyEtag out.`,
+    message: `GET object: ${fileId} has an ETag that is not an MD5, like a file that was uploaded in parts. Leave verifyEtag out.`,
     endpoint: 'GET object',
   });
 }
 
 /**
- * Downloads an object, or a part of it, into memory; what has too many bytes is not read at all.
+ * Downloads an object, or a range of it, into memory. Content above `maxBytes` is not read at all.
  */
 export async function downloadToBuffer(
   context: StorageContext,
@@ -105,7 +105,7 @@ export async function downloadToBuffer(
   const { body, size } = await openDownload(context, fileId, options);
   try {
     if (size > maxBytes) throw new FileTooLargeError({ subject: fileId, limitBytes: maxBytes });
-    // Of the right size from the start, so that the content is never there twice.
+    // Allocated at its final size, so that the content is never in memory twice.
     const bytes = allocate(size, fileId);
     let filled = 0;
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
@@ -118,24 +118,24 @@ export async function downloadToBuffer(
   }
 }
 
-/** Node knows a largest buffer, and memory may end before it. */
+/** Allocates a buffer. Node limits its size, and memory may run out before that. */
 function allocate(size: number, fileId: string): Buffer {
   const limitBytes = constants.MAX_LENGTH;
-  const remedy = 'Use download or downloadToFile, or ask for a range.';
+  const remedy = 'Use download or downloadToFile, or request a range.';
   if (size > limitBytes) {
-    const problem = `has ${size} bytes, and a buffer ${limitBytes} at most. ${remedy}`;
+    const problem = `has ${size} bytes, and a buffer has at most ${limitBytes}. ${remedy}`;
     throw new FileTooLargeError({ subject: fileId, limitBytes, problem });
   }
   try {
     return Buffer.allocUnsafeSlow(size);
   } catch (cause) {
-    const problem = `has ${size} bytes, for which there is no memory. ${remedy}`;
+    const problem = `has ${size} bytes, more than the free memory. ${remedy}`;
     throw new FileTooLargeError({ subject: fileId, limitBytes, problem, cause });
   }
 }
 
 /**
- * Makes sure that a limit is one.
+ * Checks `maxBytes`.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
  */
 export function assertMaxBytes(maxBytes: number): void {
@@ -146,7 +146,7 @@ export function assertMaxBytes(maxBytes: number): void {
   });
 }
 
-/** Downloads an object into a local file, which appears under its name only once it is whole. */
+/** Downloads an object into a local file, which appears under its name only when complete. */
 export async function downloadToFile(
   context: StorageContext,
   fileId: string,
@@ -155,7 +155,7 @@ export async function downloadToFile(
 ): Promise<void> {
   await context.operations.run('downloading', options, async signal => {
     const { body } = await openDownload(context, fileId, { signal, verifyEtag, onProgress });
-    // Not named after the target, whose name may be as long as a name can be.
+    // Not named after the target, whose name may already have the maximum length.
     const partPath = join(dirname(localPath), `.${randomUUID()}.part`);
     try {
       await pipeline(body, createWriteStream(partPath, { flags: 'wx' }));

@@ -7,21 +7,21 @@ import { RequestBatcher, sendSplittingOnError } from './batching.js';
 import type { WxCloudFileOutcome } from './file-outcome.js';
 import type { LinkCache } from './link-cache.js';
 
-/** The part of an instance that calls for files work with. */
+/** The part of an instance that calls for files use. */
 export interface FileCallsContext {
-  /** Calls WeChat's API with the instance's credential. */
+  /** Calls the WeChat API with the credential of the instance. */
   readonly api: AuthorizedApi;
-  /** The instance's options. */
+  /** Options of the instance. */
   readonly options: Pick<ResolvedOptions, 'env' | 'links' | 'retry'>;
-  /** Which file IDs are the instance's own. */
+  /** Environment and bucket of the instance. */
   readonly fileIdScope: FileIdScope;
-  /** Temporary links that may be handed out again. */
+  /** Cached temporary links. */
   readonly linkCache: LinkCache;
 }
 
 /**
- * Gathers files into calls. A failure is the affair of the files that it is about, whether the call
- * says it or an item; of files with a transient one, and only of these, another call follows.
+ * Batches calls for files. A failure concerns only its files, whether a call or an item reports it.
+ * Files with a transient failure are requested again without the others.
  */
 export function batchFiles<Item, Result>(
   { options }: Pick<FileCallsContext, 'options'>,
@@ -48,7 +48,7 @@ export function batchFiles<Item, Result>(
   return new RequestBatcher<Item, WxCloudFileOutcome<Result>>({
     windowMs: links.batchWindowMs,
     keyOf,
-    // An answer may spell an ID in another form: no two files of a call have the same one.
+    // The response may spell IDs differently, so no two files of a call share a normal form.
     groupOf: item => readFileIdForm(fileIdOf(item)).path,
     request: (items, signal) =>
       sendSplittingOnError({ items, fileIdOf, signal, send: part => send(part, signal) }),

@@ -3,33 +3,33 @@ import type { FileIdScope } from '../file-id/file-id.js';
 import { judgeItemStatus } from '../wechat/api-errors.js';
 import { type BatchItemStatus, malformed } from '../wechat/endpoints.js';
 
-/** What became of one file of a list: its result, or the error that concerns it alone. */
+/** The outcome for one file of a list: its result, or its own error. */
 export type WxCloudFileOutcome<Result> = FileSuccess<Result> | FileFailure;
 
-/** One file of a list for which all went well, with its result. */
+/** The success of one file, with its result. */
 type FileSuccess<Result> = FileOk & Result;
 
-/** What says that all went well for one file. */
+/** The success of one file. */
 interface FileOk {
-  /** The file ID, as it was given. */
+  /** The file ID, as given by the caller. */
   readonly fileId: string;
-  /** Tells a success from a failure. */
+  /** True for a success. */
   readonly ok: true;
 }
 
-/** One file of a list for which it did not go well. */
+/** The failure of one file. */
 interface FileFailure {
-  /** The file ID, as it was given. */
+  /** The file ID, as given by the caller. */
   readonly fileId: string;
-  /** Tells a success from a failure. */
+  /** False for a failure. */
   readonly ok: false;
-  /** What went wrong with this file. */
+  /** The error of this file. */
   readonly error: WxCloudStorageError;
 }
 
 /**
- * Has a list of files worked on: one outcome each, in order. An ID that is not the instance's own
- * fails by itself, before any call; `work` is given the others.
+ * Processes a list of files: one outcome each, in order. A foreign or malformed ID fails by itself,
+ * before any call; `work` gets the others.
  */
 export async function settleEach<Result>(
   fileIdScope: FileIdScope,
@@ -44,7 +44,7 @@ export async function settleEach<Result>(
 }
 
 /**
- * The result of the only outcome of a list of one.
+ * Returns the result of the only outcome in a list of one.
  * @throws {@link WxCloudStorageError} the file's error
  */
 export function unwrap<Result>(
@@ -55,17 +55,15 @@ export function unwrap<Result>(
   throw outcome.error;
 }
 
-/**
- * The outcome of a file that something went wrong with. What is no error of this package is thrown.
- */
+/** Converts an error into the outcome of a file. Errors of other packages are thrown. */
 export function failure(fileId: string, error: unknown): FileFailure {
   if (error instanceof WxCloudStorageError) return { fileId, ok: false, error };
   throw error;
 }
 
 /**
- * The outcome of a file whose item in a batch answer says that it went wrong, or of which the
- * answer says nothing that can be told to be about it: another answer may.
+ * Returns the failure of a file by its item in a batch response; `attempted` begins its message.
+ * Without a matching item the error is retryable, as another response may have one.
  */
 export function itemFailure(
   fileId: string,
@@ -74,7 +72,7 @@ export function itemFailure(
   item: BatchItemStatus | undefined,
 ): FileFailure {
   if (item === undefined || Number.isNaN(item.status)) {
-    const error = malformed(endpoint, `${attempted}, as no item of the list can be told to be its`);
+    const error = malformed(endpoint, `${attempted}, as no item in the response matches it`);
     return { fileId, ok: false, error };
   }
   const { status, errmsg } = item;

@@ -1,38 +1,41 @@
 import { elapsedMs } from '../operations/deadline.js';
 
-/** A link that may be handed out again. */
+/** A cached link. */
 interface KnownLink {
   readonly url: string;
   readonly maxAgeSeconds: number;
-  /** Until when, by the clock of the cache. */
+  /** The time until which it may be returned, by the clock of the cache. */
   readonly reusableUntilMs: number;
 }
 
-/** The files of one request for links, of which none has changed since it was sent. */
+/** The files of one request for links that have not changed since it was sent. */
 interface RememberedRequest {
-  /** When the request was sent, by the clock of the cache. */
+  /** The time of the request, by the clock of the cache. */
   readonly sentAtMs: number;
   /** The file IDs. */
   readonly fileIds: Set<string>;
 }
 
-/** What is left of a link's life when it is handed out for the last time: enough to use it. */
+/**
+ * Remaining lifetime of a link when it is returned for the last time, in milliseconds: enough to
+ * use it.
+ */
 const LONGEST_MARGIN_MS = 300_000;
 
 /**
- * Keeps temporary links, so that they need not be asked for again: the ones used last, up to a
- * number, until 5 minutes before their end (half of their life, when that is shorter). A file that
- * was changed or deleted leaves it, and a link that was on its way meanwhile does not enter it.
+ * Caches temporary links: the most recently used ones, up to a maximum number, until 5 minutes
+ * before their expiry (or half of their lifetime, if that is shorter). A file that is changed or
+ * deleted is removed, and a link requested before the change is not added.
  */
 export class LinkCache {
   readonly #maxEntries: number;
   readonly #now: () => number;
   readonly #links = new Map<string, KnownLink>();
-  readonly #notes = new Set<RememberedRequest>();
+  readonly #requests = new Set<RememberedRequest>();
 
   /**
-   * With 0 entries nothing is kept. `now` is a clock in milliseconds that is never set back, and
-   * that does not stand still.
+   * Caches nothing with 0 entries. `now` is a monotonic clock in milliseconds that does not stop
+   * while the process sleeps.
    */
   constructor(maxEntries: number, now = elapsedMs) {
     this.#maxEntries = maxEntries;
@@ -40,34 +43,32 @@ export class LinkCache {
   }
 
   /**
-   * A link that lives long enough and was asked for with the same life; undefined when there is
-   * none.
+   * Returns a link that is valid long enough and was requested with the same lifetime; otherwise
+   * undefined.
    */
   find(fileId: string, maxAgeSeconds: number): string | undefined {
     const known = this.#links.get(fileId);
     if (known?.maxAgeSeconds !== maxAgeSeconds) return undefined;
     this.#links.delete(fileId);
     if (this.#now() >= known.reusableUntilMs) return undefined;
-    // Put back as the one that was used last.
+    // Reinserted as the most recently used one.
     this.#links.set(fileId, known);
     return known.url;
   }
 
-  /**
-   * Takes note of a request that is about to be sent; to be ended by {@link LinkCache.endRequest}.
-   */
+  /** Registers a request that is about to be sent; {@link LinkCache.endRequest} ends it. */
   beginRequest(fileIds: readonly string[]): RememberedRequest {
-    const note = { sentAtMs: this.#now(), fileIds: new Set(fileIds) };
-    this.#notes.add(note);
-    return note;
+    const request = { sentAtMs: this.#now(), fileIds: new Set(fileIds) };
+    this.#requests.add(request);
+    return request;
   }
 
-  /** The request has ended, with or without an answer. */
-  endRequest(note: RememberedRequest): void {
-    this.#notes.delete(note);
+  /** Ends a request, with or without a response. */
+  endRequest(request: RememberedRequest): void {
+    this.#requests.delete(request);
   }
 
-  /** Keeps a link that a request was answered with, unless its file was changed meanwhile. */
+  /** Caches a link from a response, unless its file was changed meanwhile. */
   keep(
     { sentAtMs, fileIds }: RememberedRequest,
     link: { readonly fileId: string; readonly url: string; readonly maxAgeSeconds: number },
@@ -75,7 +76,7 @@ export class LinkCache {
     const { fileId, url, maxAgeSeconds } = link;
     if (!fileIds.has(fileId) || this.#maxEntries === 0) return;
     const lifeMs = maxAgeSeconds * 1_000;
-    // Counted from before the request: the link was made at some moment after that.
+    // Counted from before the request, as the link was made after that.
     const reusableUntilMs = sentAtMs + lifeMs - Math.min(LONGEST_MARGIN_MS, lifeMs / 2);
     this.#links.delete(fileId);
     this.#links.set(fileId, { url, maxAgeSeconds, reusableUntilMs });
@@ -83,9 +84,9 @@ export class LinkCache {
     if (this.#links.size > this.#maxEntries && oldest !== undefined) this.#links.delete(oldest);
   }
 
-  /** Lets go of a file's link: the file is about to change, or has changed. */
+  /** Removes the link of a file that is about to change, or has changed. */
   forget(fileId: string): void {
     this.#links.delete(fileId);
-    for (const { fileIds } of this.#notes) fileIds.delete(fileId);
+    for (const { fileIds } of this.#requests) fileIds.delete(fileId);
   }
 }

@@ -17,15 +17,15 @@ import type { LinkCache } from './link-cache.js';
 
 const ADDRESS = /^(?<origin>https?:\/\/[^/?#\\]+)(?<rest>\/.*)$/is;
 
-/** What rules are written with; nothing that would end the query, or start another parameter. */
+/** Characters of image rules; none can end the query or start another parameter. */
 const RULES = /^[A-Za-z][\w.-]*\/[\w!$'()*+,\-./:;=@|~^%]*$/;
 
 /**
- * Turns a link as WeChat answers it into an ASCII address; empty when it is none that may be used.
- * No document says whether the path in a link is encoded, and Tencent's own SDKs apply `encodeURI`
- * to it. So a link that spells the cloud path to the letter is taken for raw and encoded here: read
- * as it stands, `a%20b.png` would be `a b.png`. For a path that holds a `%` no encoded link looks
- * like that; any other path means the same in both forms.
+ * Converts a link from WeChat into an ASCII URL; empty for an unusable one. No document says if the
+ * path in a link is encoded, and the SDKs of Tencent apply `encodeURI` to it. So a link with the
+ * literal cloud path counts as raw and is encoded here: otherwise `a%20b.png` would become `a
+ * b.png`. If the path contains a `%`, an encoded link never looks like that; for any other path
+ * both forms are equal.
  */
 export function toLinkUrl(link: string, cloudPath: string): string {
   const text = encodeRawLink(link, cloudPath) ?? link;
@@ -49,13 +49,13 @@ function encodeRawLink(link: string, cloudPath: string): string | undefined {
   return undefined;
 }
 
-/** As the SDKs do, but for the two characters that would end the path. */
+/** Encodes a path as the SDKs do, and also the two characters that would end it. */
 function encodePath(path: string): string {
   return encodeURI(path).replaceAll('?', '%3F').replaceAll('#', '%23');
 }
 
 /**
- * Makes sure that image rules are some.
+ * Checks image rules.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
  */
 export function assertImageRules(rules: string | undefined): void {
@@ -63,13 +63,13 @@ export function assertImageRules(rules: string | undefined): void {
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
     message:
-      'imageRules must be one text such as imageMogr2/thumbnail/640x, several rules joined with |. Leave it out for the image as it is.',
+      'imageRules must be a string such as imageMogr2/thumbnail/640x, several rules joined with |. Leave it out for the original image.',
   });
 }
 
 /**
  * Adds image rules to a link. They are a parameter without a value, whose slashes and exclamation
- * marks have to stay as they are; the signature does not cover them.
+ * marks must not be encoded. The signature does not cover them.
  * @see https://cloud.tencent.com/document/product/876/49182
  */
 export function addImageRules(url: string, rules: string | undefined): string {
@@ -77,9 +77,9 @@ export function addImageRules(url: string, rules: string | undefined): string {
   return `${url}${url.includes('?') ? '&' : '?'}${rules}`;
 }
 
-/** One file's link, or why there is none. */
+/** The link of one file, or its error. */
 export type WxCloudDownloadUrlOutcome = WxCloudFileOutcome<{
-  /** The temporary link; whoever has it can read the file until it ends. */
+  /** The temporary link. It grants read access to the file until it expires. */
   readonly url: string;
 }>;
 
@@ -88,16 +88,13 @@ interface WantedLink {
   readonly maxAgeSeconds: number;
 }
 
-/**
- * Gets temporary links; what is asked for at the same time shares calls, and links are used again
- * while they are good.
- */
+/** Gets temporary links. Concurrent requests share calls, and valid links are reused. */
 export class DownloadLinks {
   readonly #context: FileCallsContext;
-  readonly #handedOut: RequestBatcher<WantedLink, WxCloudDownloadUrlOutcome>;
-  readonly #usedAtOnce: RequestBatcher<WantedLink, WxCloudDownloadUrlOutcome>;
+  readonly #cachedLinks: RequestBatcher<WantedLink, WxCloudDownloadUrlOutcome>;
+  readonly #freshLinks: RequestBatcher<WantedLink, WxCloudDownloadUrlOutcome>;
 
-  /** Makes no call yet. */
+  /** Sends no request yet. */
   constructor(context: FileCallsContext) {
     this.#context = context;
     const { linkCache } = context;
@@ -105,12 +102,12 @@ export class DownloadLinks {
       keyOf: ({ fileId, maxAgeSeconds }: WantedLink) => `${maxAgeSeconds} ${fileId}`,
       fileIdOf: ({ fileId }: WantedLink) => fileId,
     };
-    this.#usedAtOnce = batchFiles(context, {
+    this.#freshLinks = batchFiles(context, {
       ...common,
       send: (wanted, signal) => this.#send(wanted, signal),
       isRepeated: false,
     });
-    this.#handedOut = batchFiles(context, {
+    this.#cachedLinks = batchFiles(context, {
       ...common,
       send: (wanted, signal) => this.#sendAndKeep(wanted, linkCache, signal),
       isRepeated: true,
@@ -118,8 +115,8 @@ export class DownloadLinks {
   }
 
   /**
-   * One outcome a file, in order; a link that was handed out before may come again. Foreign and
-   * malformed IDs never reach the network. Without `maxAgeSeconds` the instance's default holds.
+   * Gets links: one outcome per file, in order. A cached link may be returned. Foreign and
+   * malformed IDs are never sent. Without `givenSeconds` the default of the instance applies.
    */
   async get(
     fileIds: readonly string[],
@@ -134,7 +131,7 @@ export class DownloadLinks {
       const wanted = accepted
         .filter((_, index) => known[index] === undefined)
         .map(fileId => ({ fileId, maxAgeSeconds }));
-      const found = (await this.#handedOut.ask(wanted, signal)).values();
+      const found = (await this.#cachedLinks.ask(wanted, signal)).values();
       return accepted.map((fileId, index): WxCloudDownloadUrlOutcome => {
         const url = known[index];
         return url === undefined
@@ -144,9 +141,9 @@ export class DownloadLinks {
     });
   }
 
-  /** One try at a fresh link that is used at once; its failures are the caller's to repeat. */
+  /** Requests a fresh link for immediate use, once; the caller handles failures. */
   async fetch(fileId: string, maxAgeSeconds: number, signal: AbortSignal): Promise<string> {
-    return unwrap(await this.#usedAtOnce.ask([{ fileId, maxAgeSeconds }], signal)).url;
+    return unwrap(await this.#freshLinks.ask([{ fileId, maxAgeSeconds }], signal)).url;
   }
 
   async #sendAndKeep(
@@ -186,7 +183,7 @@ export class DownloadLinks {
 
 type PendingOutcomes = Promise<readonly WxCloudDownloadUrlOutcome[]>;
 
-/** The file ID has been accepted before it was asked for. */
+/** Normalises the link of an item, whose file ID was checked before. */
 function withUsableLink(item: DownloadLinkItem, fileId: string): DownloadLinkItem {
   return { ...item, url: toLinkUrl(item.url, parseFileId(fileId).cloudPath) };
 }
@@ -194,9 +191,9 @@ function withUsableLink(item: DownloadLinkItem, fileId: string): DownloadLinkIte
 function toOutcome(fileId: string, item: DownloadLinkItem | undefined): WxCloudDownloadUrlOutcome {
   if (item?.status === 0 && item.url !== '') return { fileId, ok: true, url: item.url };
   if (item !== undefined && saysFileIsMissing(item)) return missing(fileId, item);
-  // All went well, and yet there is no link: that is none of the documented answers.
-  const told = item?.status === 0 ? undefined : item;
-  return itemFailure(fileId, DOWNLOAD_LINKS_ENDPOINT, `no link for ${fileId}`, told);
+  // A success without a link is not documented.
+  const reported = item?.status === 0 ? undefined : item;
+  return itemFailure(fileId, DOWNLOAD_LINKS_ENDPOINT, `no link for ${fileId}`, reported);
 }
 
 function missing(fileId: string, { status, errmsg }: BatchItemStatus): WxCloudDownloadUrlOutcome {

@@ -6,33 +6,33 @@ import { isRetryable, pauseBeforeRetry } from '../operations/retry.js';
 import { type FetchedObject, fetchObject, type ObjectPart, readPart } from './read-object.js';
 import type { StorageContext } from './storage-context.js';
 
-/** What a body is made from. */
+/** Options of an object body. */
 interface ObjectBodyParts {
   /** The instance. */
   readonly context: StorageContext;
-  /** The answer that starts it. */
+  /** The first response. */
   readonly fetched: FetchedObject;
-  /** What of the object it gives. */
+  /** The part of the object to read. */
   readonly part: ObjectPart;
-  /** True when the MD5 of the content has to be the ETag. */
+  /** True to compare the MD5 of the content with the ETag. */
   readonly verifyEtag: boolean;
-  /** Told how many bytes were handed over. */
+  /** Receives the number of bytes passed on so far. */
   readonly onProgress: (transferredBytes: number) => void;
-  /** Ends it with the signal's reason. */
+  /** Ends the stream with the reason of the signal. */
   readonly signal: AbortSignal;
 }
 
 const ignore = (): void => {};
 
-/** A connection that gives at least so much is worth another one after it. */
+/** Number of bytes that a connection has to transfer to count as progress. */
 const PROGRESS_BYTES = 65_536;
-/** However much each connection gives. */
+/** Maximum number of resumptions, with or without progress. */
 const MAX_RESUMPTIONS = 50;
 
 /**
- * The content of an object, or of a part of it, as one stream: where a connection breaks, the rest
- * is asked for, of the same object, on a new one. It gives all bytes or ends in an error, and reads
- * no further than its reader does.
+ * The content of an object, or of a part of it, as one stream. After a broken connection, the rest
+ * of the same object is requested on a new one. The stream yields all bytes or ends in an error,
+ * and reads no faster than its reader.
  */
 export class ObjectBody extends Readable {
   readonly #parts: ObjectBodyParts;
@@ -46,7 +46,7 @@ export class ObjectBody extends Readable {
   #breaksInARow = 0;
   #isWanted = false;
 
-  /** Reads nothing yet. */
+  /** Starts paused. */
   constructor(parts: ObjectBodyParts) {
     super();
     const { part, signal, verifyEtag, fetched } = parts;
@@ -55,7 +55,7 @@ export class ObjectBody extends Readable {
     this.#reached = part.start;
     this.#reachedAtResumption = part.start;
     this.#hash = verifyEtag ? createHash('md5') : undefined;
-    // Until it is read nobody may listen for errors, and none is to end the process.
+    // Before the first read there may be no error listener, and an error must not end the process.
     this.on('error', ignore);
     this.#onAbort = () => void this.destroy(signal.reason as Error);
     signal.addEventListener('abort', this.#onAbort, { once: true });
@@ -72,7 +72,7 @@ export class ObjectBody extends Readable {
   /** Called by Node. */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#parts.signal.removeEventListener('abort', this.#onAbort);
-    this.#controller.abort(error ?? new Error('The reader has gone away.'));
+    this.#controller.abort(error ?? new Error('The stream was destroyed by its reader.'));
     this.#fetched.response.discard();
     callback(error);
   }
@@ -85,9 +85,8 @@ export class ObjectBody extends Readable {
     body.on('data', (chunk: Uint8Array) => {
       const wanted = chunk.subarray(toSkip, toSkip + this.#parts.part.end - this.#reached);
       toSkip -= Math.min(toSkip, chunk.byteLength);
-      if (wanted.byteLength > 0) this.#hand(wanted);
-      // What the storage gives beyond the part is not worth reading; at an end that was reached the
-      // connection is free.
+      if (wanted.byteLength > 0) this.#passOn(wanted);
+      // Bytes beyond the part are not read. At the end of the response the connection is free.
       if (wanted.byteLength < chunk.byteLength && this.#isComplete()) this.#finish();
       else if (!this.#isWanted) body.pause();
     });
@@ -99,7 +98,7 @@ export class ObjectBody extends Readable {
     if (this.#isWanted) body.resume();
   }
 
-  #hand(chunk: Uint8Array): void {
+  #passOn(chunk: Uint8Array): void {
     this.#reached += chunk.byteLength;
     this.#hash?.update(chunk);
     this.#isWanted = this.push(chunk);
@@ -144,7 +143,7 @@ export class ObjectBody extends Readable {
     if (!isWorthIt || !isRetryable(error) || part.validator === undefined) throw error;
   }
 
-  /** Asks for the bytes that are missing, of the object as it was. */
+  /** Requests the missing bytes of the same object. */
   async #fetchRest(): Promise<{ readonly fetched: FetchedObject; readonly skippedBytes: number }> {
     const { context, part } = this.#parts;
     const { validator = '' } = part;

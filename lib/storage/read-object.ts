@@ -9,65 +9,63 @@ import { decodeEtag } from './cos/cos-error.js';
 import { getObject, type GetObjectOutcome, type GetObjectRequest } from './cos/get-object.js';
 import type { StorageContext } from './storage-context.js';
 
-/** What the headers of an object say. */
+/** Metadata of a file. */
 export interface WxCloudFileStat {
   /** The file ID. */
   readonly fileId: string;
   /** The object's path. */
   readonly cloudPath: string;
-  /** How many bytes it has. */
+  /** Size in bytes. */
   readonly size: number;
-  /** Its media type. */
+  /** The media type. */
   readonly contentType: string;
   /**
-   * The encoding that a browser undoes before it reads the file, e.g. `gzip`; undefined for none.
-   * Size, ETag and content are always those of the encoded bytes, as they are stored.
+   * The content encoding, which a browser decodes, e.g. `gzip`; undefined for none. Size, ETag and
+   * content are always those of the encoded bytes, as they are stored.
    */
   readonly contentEncoding: string | undefined;
   /**
-   * The MD5 of its content for plain uploads, without quotes; empty when the storage names none.
+   * The MD5 of the content for plain uploads, without quotes; empty when the storage returns none.
    */
   readonly etag: string;
-  /** When it was stored, to the second; undefined when the storage does not say. */
+  /** The time of the upload, to the second; undefined when unknown. */
   readonly lastModified: Date | undefined;
 }
 
-/** An object whose headers are there. */
+/** An object whose headers have arrived. */
 export interface FetchedObject {
   /** The file ID. */
   readonly fileId: string;
   /** The object's path. */
   readonly cloudPath: string;
-  /**
-   * The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded.
-   */
+  /** The response with the body: 200, or 206 for a part. Has to be read to its end or discarded. */
   readonly response: StreamedResponse;
 }
 
-/** A part of an object, or all of it, that an answer is about to give. */
+/** A part of an object, or all of it, in a response. */
 export interface ObjectPart {
-  /** What the headers say of the whole object. */
+  /** Metadata of the whole object. */
   readonly stat: WxCloudFileStat;
-  /** The first byte. */
+  /** Position of the first byte. */
   readonly start: number;
-  /** The byte after the last one. */
+  /** Position after the last byte. */
   readonly end: number;
   /**
-   * How many bytes of the answer come before the part, where the storage gave more than was asked
-   * for.
+   * Number of bytes before the part in the response, where the storage returned more than
+   * requested.
    */
   readonly skippedBytes: number;
   /**
-   * What tells later answers whether the object is still the same, for `If-Range`; undefined when
-   * nothing does.
+   * The validator for `If-Range`, which identifies the object in later responses; undefined when
+   * there is none.
    */
   readonly validator: string | undefined;
 }
 
-/** How long the links live that are used at once. */
+/** Lifetime of links for immediate use, in seconds. */
 const LINK_AGE_SECONDS = 600;
 
-/** The `Range` header for a part; undefined for a whole object. */
+/** Returns the `Range` header for a part; undefined for a whole object. */
 export function toRangeHeader(
   range: WxCloudByteRange | undefined,
 ): { readonly range: string } | undefined {
@@ -77,8 +75,8 @@ export function toRangeHeader(
 }
 
 /**
- * Reads which part of an object an answer gives, and makes sure that it is the one that was asked
- * for. A storage may give the whole object instead.
+ * Reads the part of an object in a response, and checks that it is the requested one. The storage
+ * may return the whole object instead.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED`; `WX_CLOUD_RANGE_UNSATISFIABLE`
  */
 export function readPart(fetched: FetchedObject, range: WxCloudByteRange | undefined): ObjectPart {
@@ -89,7 +87,7 @@ export function readPart(fetched: FetchedObject, range: WxCloudByteRange | undef
   const end = Math.min(last + 1, stat.size);
   if (start > 0 && start >= stat.size) throw unsatisfiable(fetched);
   if (isPart && (given.start !== start || given.end !== end)) {
-    throw malformedResponse(fetched, 'gives another part than was asked for');
+    throw malformedResponse(fetched, 'contains another part than requested');
   }
   const skippedBytes = start - given.start;
   return { stat, start, end, skippedBytes, validator: readValidator(fetched) };
@@ -107,13 +105,13 @@ function readContentRange(fetched: FetchedObject): GivenRange {
   const [first, last, total] = (/^bytes (\d+)-(\d+)\/(\d+)$/.exec(header) ?? []).slice(1);
   const size = Number(total ?? Number.NaN);
   if (!Number.isSafeInteger(size)) {
-    throw malformedResponse(fetched, 'does not say which part of the file it is');
+    throw malformedResponse(fetched, 'does not say which part of the file it contains');
   }
   return { stat: describeObject(fetched, size), start: Number(first), end: Number(last) + 1 };
 }
 
 /**
- * A weak ETag says nothing of the bytes.
+ * Reads the validator. A weak ETag does not identify the bytes.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5
  */
 function readValidator({ response }: FetchedObject): string | undefined {
@@ -125,13 +123,13 @@ function unsatisfiable({ fileId, response }: FetchedObject): WxCloudStorageError
   response.discard();
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RANGE_UNSATISFIABLE',
-    message: `GET object: ${fileId} ends before the part that was asked for. Ask for a part that the file has.`,
+    message: `GET object: ${fileId} ends before the requested range. Request a range within the file.`,
     endpoint: 'GET object',
   });
 }
 
 /**
- * Reads what the headers of a whole object say.
+ * Reads the headers of a whole object.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_RESPONSE_MALFORMED` when they name no size
  */
 function readStat(fetched: FetchedObject): WxCloudFileStat {
@@ -140,7 +138,7 @@ function readStat(fetched: FetchedObject): WxCloudFileStat {
   return describeObject(fetched, size);
 }
 
-/** What the headers of an object of known size say. */
+/** Returns the metadata of an object of known size. */
 function describeObject(
   { fileId, cloudPath, response }: FetchedObject,
   size: number,
@@ -162,7 +160,7 @@ function readContentEncoding(response: StreamedResponse): string | undefined {
   return encoding === '' || encoding === 'identity' ? undefined : encoding;
 }
 
-/** The error for an answer that makes no sense; gives its body up. */
+/** The error for an invalid response; discards its body. */
 function malformedResponse(
   { fileId, response }: Pick<FetchedObject, 'fileId' | 'response'>,
   problem: string,
@@ -170,13 +168,13 @@ function malformedResponse(
   response.discard();
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `The answer for ${fileId} ${problem}. Check any proxy between.`,
+    message: `The response for ${fileId} ${problem}. Check any proxy in between.`,
     endpoint: 'GET object',
   });
 }
 
 /**
- * Makes sure that a range is one.
+ * Checks a range.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
  */
 export function assertRange(range: WxCloudByteRange | undefined): void {
@@ -186,16 +184,16 @@ export function assertRange(range: WxCloudByteRange | undefined): void {
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
     message:
-      'range must be { start, end } in whole bytes from 0, with end not before start. Leave it out for the whole file.',
+      'range must be { start, end } in whole bytes from 0, with end not less than start. Leave it out for the whole file.',
   });
 }
 
-/** One reading of an object, or of its headers only. */
+/** One request for an object, or for its headers only. */
 type FetchObjectCall = Omit<GetObjectRequest, 'url'>;
 
 /**
- * Asks for a link and reads the object behind it. A transient failure is repeated with a fresh
- * link; a link that is refused as expired is renewed once.
+ * Requests a link and then the object. A transient failure is repeated with a fresh link. A link
+ * that is refused as expired is renewed once.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`, `WX_CLOUD_FILE_NOT_FOUND`,
  * `WX_CLOUD_RANGE_UNSATISFIABLE`, `WX_CLOUD_DOWNLOAD_FAILED`, …
  */
@@ -222,7 +220,7 @@ export async function fetchObject(
   return { fileId, cloudPath, response: await retry(work, options.retry, signal, isTransient) };
 }
 
-/** What the headers of an object say. */
+/** Reads the metadata of an object. */
 export async function statObject(
   context: StorageContext,
   fileId: string,
@@ -235,7 +233,7 @@ export async function statObject(
   });
 }
 
-/** True when there is such an object. */
+/** True when the object exists. */
 export async function objectExists(
   context: StorageContext,
   fileId: string,

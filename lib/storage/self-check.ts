@@ -7,37 +7,40 @@ import { unwrap } from './file-outcome.js';
 import type { StorageContext } from './storage-context.js';
 import { requestUploadLink, uploadToPath } from './upload.js';
 
-/** What a self-check is asked for. */
+/** Options of a self-check. */
 export interface WxCloudCheckOptions extends WxCloudCallOptions {
   /**
-   * True when a tiny object is written, read and deleted too, below `wx-cloud-storage-check/`.
+   * True to write, read and delete a tiny object too, below `wx-cloud-storage-check/`.
    * @defaultValue false
    */
   readonly bucket?: boolean | undefined;
 }
 
-/** What came of one part of a self-check. */
+/** The result of one part of a self-check. */
 export interface WxCloudCheckOutcome {
-  /** `skipped` when it was not asked for, or a part before it failed. */
+  /** The status; `skipped` when the part was not requested, or an earlier part failed. */
   readonly status: 'ok' | 'failed' | 'skipped';
-  /** Why it failed, and what to do. */
+  /** The error, with advice. */
   readonly error?: WxCloudStorageError;
 }
 
-/** What works and what does not, in the order in which it was tried. */
+/** The results of a self-check, in the order of its parts. */
 export interface WxCloudStorageCheck {
-  /** True when nothing failed. */
+  /** True when no part failed. */
   readonly ok: boolean;
-  /** The credential: a token can be had. Always skipped with `open-api-service`, which has none. */
+  /**
+   * The credential: an access token is available. Always skipped with `open-api-service`, which has
+   * no token.
+   */
   readonly credential: WxCloudCheckOutcome;
-  /** The environment: WeChat gives an upload link for it. Nothing is stored by that. */
+  /** The environment: WeChat returns an upload link for it. This stores nothing. */
   readonly environment: WxCloudCheckOutcome;
-  /** The bucket takes an object. */
+  /** The bucket accepts an object. */
   readonly write: WxCloudCheckOutcome;
-  /** The bucket gives the object back, with the same bytes. */
+  /** The bucket returns the object with the same bytes. */
   readonly read: WxCloudCheckOutcome;
   /**
-   * The bucket deletes the object. An object that remains is named by the error, and reported to
+   * The bucket deletes the object. An object that remains is named in the error, and reported to
    * `onOrphan`.
    */
   readonly delete: WxCloudCheckOutcome;
@@ -47,7 +50,7 @@ const SKIPPED: WxCloudCheckOutcome = Object.freeze({ status: 'skipped' });
 
 const NOT_TRIED = { write: SKIPPED, read: SKIPPED, delete: SKIPPED };
 
-/** Tries one part after the other; what is wrong is a value, so that all of it can be shown. */
+/** Checks one part after the other. Failures are values, so that the result shows all of them. */
 export async function checkStorage(
   context: StorageContext,
   options: WxCloudCheckOptions,
@@ -100,7 +103,7 @@ class SelfCheck {
       });
       return { write, read, delete: await this.#delete(fileId) };
     } catch (error) {
-      // The check was ended: its object must not be left by that.
+      // The check was ended; its object must not remain.
       await deleteLeftovers(this.#context, [{ fileId, isPathUnique: true }]);
       throw error;
     }
@@ -122,7 +125,7 @@ class SelfCheck {
     return before.status === 'failed' ? SKIPPED : this.#settle(work);
   }
 
-  /** Only the end of the check itself rejects. */
+  /** Runs one part. Rejects only when the check itself was ended. */
   async #settle(work: () => Promise<unknown>): Promise<WxCloudCheckOutcome> {
     try {
       await work();
@@ -146,6 +149,6 @@ function otherContent(): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_DOWNLOAD_FAILED',
     message:
-      'checking: the object came back with other bytes. See what stands between, e.g. a CDN or a proxy.',
+      'checking: the object was returned with other bytes. Check anything in between, e.g. a CDN or a proxy.',
   });
 }

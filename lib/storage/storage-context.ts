@@ -18,24 +18,24 @@ import { LinkCache } from './link-cache.js';
 import { DownloadLinks } from './links.js';
 import { ConfirmedFiles, UploadTickets } from './upload-tickets.js';
 
-/** The injection token, within the module, of what the operations of an instance share. */
+/** The injection token of the context, within the module. */
 export const STORAGE_CONTEXT = Symbol('wx-cloud-storage:context');
 
-/** The links of so many files are kept; one takes about half a KiB. */
+/** Maximum number of cached links; one takes about half a KiB. */
 const MAX_CACHED_LINKS = 10_000;
 
 const WITHOUT_TICKETS =
-  'Without ticketKey and AppSecret, createUploadForm gives no tickets, and confirmUpload deletes nothing: it refuses bad files, which stay. Set ticketKey for that.';
+  'Without ticketKey and AppSecret, createUploadForm returns no tickets, and confirmUpload deletes nothing: files that it refuses remain. Set ticketKey for tickets.';
 
-/** A name that no environment has. */
+/** An environment name that cannot exist. */
 const NO_ENV = '-';
 
 /**
- * Stands for the context of an instance whose options are wrong. They stop the start where the
- * instance's own service is made: a fake that a test puts in its place needs none.
+ * The context of an instance with invalid options. They stop the start where the service of the
+ * instance is created; a fake in its place needs no valid options.
  */
 export class FailedContext {
-  /** The problem of the options. */
+  /** The error of the options. */
   readonly error: unknown;
 
   /** Throws nothing yet. */
@@ -44,49 +44,52 @@ export class FailedContext {
   }
 }
 
-/** The context, where there is one. @throws what is wrong with the options, where there is none */
+/**
+ * Returns a valid context.
+ * @throws the error of invalid options
+ */
 export function usableContext(given: StorageContext | FailedContext): StorageContext {
   if (given instanceof FailedContext) throw given.error;
   return given;
 }
 
-/** What the operations of one instance share. */
+/** The shared parts of one instance. */
 export interface StorageContext {
-  /** The instance's options. */
+  /** Options of the instance. */
   readonly options: ResolvedOptions;
   /** Sends requests to COS. */
   readonly transport: HttpTransport;
-  /** Calls WeChat's API with the instance's credential. */
+  /** Calls the WeChat API with the credential of the instance. */
   readonly api: AuthorizedApi;
-  /** The access tokens of the instance; undefined where calls go without. */
+  /** Access tokens of the instance; undefined for calls without a token. */
   readonly tokens: TokenSource | undefined;
-  /** Which file IDs are the instance's own. */
+  /** Environment and bucket of the instance. */
   readonly fileIdScope: FileIdScope;
-  /** True when uploads carry the `Content-Type` field. */
+  /** Decides if uploads send the `Content-Type` field. */
   readonly contentTypeField: ContentTypeField;
-  /** Temporary links that may be handed out again. */
+  /** Cached temporary links. */
   readonly linkCache: LinkCache;
-  /** What spooled bodies may hold in memory together. */
+  /** Limits the memory that uploads hold together. */
   readonly budget: MemoryBudget;
-  /** Limits the disk that temporary files take together, and says where they are. */
+  /** Limits the disk space of temporary files, and knows their folder. */
   readonly diskBudget: DiskBudget;
   /** Running operations. */
   readonly operations: OperationRegistry;
-  /** Makes and checks the tickets of forms for clients. */
+  /** Issues and verifies the tickets of forms for clients. */
   readonly tickets: UploadTickets;
-  /** Files that no confirmation may delete. */
+  /** Confirmed files, which must not be deleted. */
   readonly confirmed: ConfirmedFiles;
-  /** Where warnings go. */
+  /** Receives warnings. */
   readonly logger: StorageLogger;
   /** Gets temporary links. */
   readonly links: Pick<DownloadLinks, 'get' | 'fetch'>;
   /** Deletes files. */
   readonly deletions: Pick<FileDeletions, 'delete'>;
-  /** Stores objects in place of the storage itself; undefined where that does it. */
+  /** Stores objects in place of the storage; undefined for the storage itself. */
   readonly storeObject?: ((call: UploadObjectCall) => Promise<WxCloudStoredFile>) | undefined;
 }
 
-/** Puts together what one instance needs; opens no connection yet. */
+/** Creates the context of one instance; opens no connection yet. */
 export function createStorageContext(
   options: ResolvedOptions,
   logger: StorageLogger,
@@ -101,7 +104,7 @@ export function createStorageContext(
     linkCache: new LinkCache(options.links.cache ? MAX_CACHED_LINKS : 0),
   };
   const tickets = new UploadTickets(options);
-  if (!tickets.areMade) logger.log(WITHOUT_TICKETS);
+  if (!tickets.areIssued) logger.log(WITHOUT_TICKETS);
   return {
     ...calls,
     options,
@@ -119,7 +122,7 @@ export function createStorageContext(
   };
 }
 
-/** Refuses calls from now on, waits for clean-up, and closes all connections. */
+/** Refuses further calls, waits for clean-up, and closes all connections. */
 export async function closeStorageContext(
   context: Pick<StorageContext, 'operations' | 'tokens' | 'transport'>,
 ): Promise<void> {
@@ -128,7 +131,7 @@ export async function closeStorageContext(
   await context.transport.close();
 }
 
-/** Takes the file IDs of all environments and buckets. */
+/** Accepts file IDs of all environments and buckets. */
 class AnyFileId extends FileIdScope {
   override parse(fileId: unknown): ParsedFileId {
     return parseFileId(fileId);
@@ -136,14 +139,14 @@ class AnyFileId extends FileIdScope {
 }
 
 /**
- * Stands in for the context of a service that a test provides without the module: with the default
- * limits, and without an environment. Nothing is called over the network.
+ * Creates the context of a service that a test provides without the module: default limits, no
+ * environment, no network calls.
  */
 export function createDetachedContext(logger: StorageLogger): StorageContext {
   const getToken = (): never => {
     throw new OptionsInvalidError({
       option: 'env',
-      expected: 'given, as this WxCloudStorageService was made without WxCloudStorageModule',
+      expected: 'given, as this WxCloudStorageService was created without WxCloudStorageModule',
       remedy: 'Import the module, or override the method that was called.',
     });
   };
@@ -151,15 +154,13 @@ export function createDetachedContext(logger: StorageLogger): StorageContext {
     env: NO_ENV,
     auth: { type: 'custom', getToken },
     retry: { attempts: 1 },
-    // Without a key there would be a word of warning.
+    // Without a key the context would log a notice.
     ticketKey: randomUUID(),
   });
   return acceptAnyFileId(createStorageContext(options, logger));
 }
 
-/**
- * The same context for a fake, whose file IDs are of no environment that the options could name.
- */
+/** Returns the same context for a fake, whose file IDs may name any environment. */
 export function acceptAnyFileId(context: StorageContext): StorageContext {
   return { ...context, fileIdScope: new AnyFileId(NO_ENV, undefined) };
 }

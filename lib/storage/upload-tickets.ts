@@ -3,57 +3,57 @@ import { WxCloudStorageError } from '../errors/errors.js';
 import { untilAborted } from '../operations/deadline.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 
-/** The facts that a ticket vouches for, about one file ID. */
+/** The content of a ticket for one file ID. */
 export interface UploadTicket {
-  /** The end of the ticket, in milliseconds since 1970. */
+  /** Expiry of the ticket, in milliseconds since 1970. */
   readonly expiresAtMs: number;
   /**
-   * The time at which the form was made, in milliseconds since 1970: an older object is not the
-   * form's. 0 for a path with a random part, at which nothing else can be stored.
+   * Creation time of the form, in milliseconds since 1970; an older object does not come from the
+   * form. 0 for a path with a random part, where only the form can store.
    */
   readonly storedSinceMs: number;
 }
 
 /**
- * The time by which a ticket outlives its form, so that the last file posted with it can still be
- * confirmed or deleted.
+ * Time for which a ticket outlives its form, in milliseconds, so that the last file posted with it
+ * can still be confirmed or deleted.
  */
 const GRACE_MS = 900_000;
 
-/** The longest life of a ticket, whatever window the signature of its form has. */
+/** Maximum lifetime of a ticket in milliseconds, whatever the lifetime of its form. */
 export const LONGEST_TICKET_MS = 7_200_000;
 
 const KEY_LABEL = 'nestjs-wx-cloud-storage upload ticket';
 const VERSION = 1;
 const TIME_BYTES = 6;
 const MAC_BYTES = 32;
-/** The version and two times; the signature follows. */
+/** Size of the version and two times; the signature follows. */
 const FACT_BYTES = 1 + 2 * TIME_BYTES;
-/** Divisible by 3, so that base64url has one spelling of it only. */
+/** Size of a ticket; divisible by 3, so that base64url has one spelling only. */
 const TICKET_BYTES = FACT_BYTES + MAC_BYTES;
 const TICKET_TEXT = new RegExp(`^[\\w-]{${(TICKET_BYTES / 3) * 4}}$`);
 
-/** Number of files are remembered; one takes about 100 bytes. */
+/** Maximum number of remembered files; one takes about 100 bytes. */
 const MAX_FILES = 100_000;
 const DIGEST_BYTES = 16;
 
-/** Makes and checks the proofs that a form for a file ID was handed out by this application. */
+/** Issues and verifies proofs that this application made the form for a file ID. */
 export class UploadTickets {
   readonly #key: Buffer | undefined;
 
-  /** Takes `ticketKey`, else the AppSecret; without both there are no tickets. */
+  /** Uses `ticketKey` or else the AppSecret; without both there are no tickets. */
   constructor({ ticketKey, auth, env }: Pick<ResolvedOptions, 'ticketKey' | 'auth' | 'env'>) {
     const secret = ticketKey ?? ('secret' in auth ? auth.secret : undefined);
     const label = `${KEY_LABEL} of ${env}`;
     this.#key = secret && Buffer.from(hkdfSync('sha256', secret.reveal(), '', label, MAC_BYTES));
   }
 
-  /** True when there is a key to make tickets with. */
-  get areMade(): boolean {
+  /** True when there is a key for tickets. */
+  get areIssued(): boolean {
     return this.#key !== undefined;
   }
 
-  /** Makes the ticket of a form; undefined without a key. */
+  /** Issues the ticket of a form; undefined without a key. */
   issue(fileId: string, formExpiresAt: Date, isPathUnique: boolean): string | undefined {
     if (this.#key === undefined) return undefined;
     const now = Date.now();
@@ -65,7 +65,7 @@ export class UploadTickets {
   }
 
   /**
-   * Reads the ticket that came with a file ID; undefined for none, and for one that has expired.
+   * Verifies the ticket of a file ID; undefined without a ticket or for an expired one.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_TICKET_REFUSED` when it was not made for this
    * file ID with this key
    */
@@ -92,26 +92,26 @@ function refused(): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_TICKET_REFUSED',
     message:
-      'The ticket is refused: it was not made for this file ID by this application. Pass on the ticket of the form with which the file was posted, or none.',
+      'The ticket is refused: this application did not issue it for this file ID. Pass the ticket of the form with which the file was posted, or none.',
   });
 }
 
 /**
- * Remembers which files were confirmed for as long as a ticket may still allow to delete them, and
- * lets the confirmations of one file happen one after the other. Once it is full, every further
- * file counts as confirmed for that time: then bad files stay, instead of good ones being deleted.
+ * Remembers confirmed files as long as a ticket may still permit their deletion, and serialises the
+ * confirmations of one file. When full, it treats every further file as confirmed for that time:
+ * bad files may then remain, but no good file is deleted.
  */
 export class ConfirmedFiles {
   readonly #maxFiles: number;
-  /** Until when each file is remembered, by a digest of its file ID. */
+  /** Expiry of each file, by a digest of its file ID. */
   readonly #untilMs = new Map<string, number>();
   readonly #turns = new Map<string, Promise<void>>();
-  /** No file is forgotten before. */
+  /** The earliest expiry of all files. */
   #earliestMs = Infinity;
-  /** Until then, every file counts as confirmed. */
+  /** The time until which every file counts as confirmed. */
   #allUntilMs = 0;
 
-  /** Remembers no file yet. */
+  /** Starts empty. */
   constructor(maxFiles = MAX_FILES) {
     this.#maxFiles = maxFiles;
   }
@@ -134,15 +134,12 @@ export class ConfirmedFiles {
     return now < this.#allUntilMs || now < (this.#untilMs.get(digestOf(fileId)) ?? 0);
   }
 
-  /**
-   * Does something with a file after everything that was begun with it before; gives up when the
-   * signal is aborted.
-   */
+  /** Runs work on a file after all earlier work on it; stops waiting when the signal is aborted. */
   async inTurn<T>(fileId: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const before = this.#turns.get(fileId);
     let end = (): void => {};
     const own = new Promise<void>(resolve => (end = resolve));
-    // One that gives up must not let those behind it overtake those before it.
+    // A caller that stops waiting must not let later callers overtake earlier ones.
     const turn = before === undefined ? own : before.then(() => own);
     this.#turns.set(fileId, turn);
     void turn.then(() => this.#endTurn(fileId, turn));
@@ -173,7 +170,7 @@ export class ConfirmedFiles {
   }
 }
 
-/** File IDs have up to a KiB. */
+/** Shortens a file ID, which may have up to 1 KiB, for the map. */
 function digestOf(fileId: string): string {
   return createHash('sha256').update(fileId).digest().toString('latin1', 0, DIGEST_BYTES);
 }

@@ -24,9 +24,10 @@ import { postObject } from './cos/post-object.js';
 import type { StorageContext } from './storage-context.js';
 
 /**
- * Asks WeChat for a link to upload one object to, and makes sure that it is for this path, and
- * for the instance's environment and bucket.
- * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
+ * Requests an upload link for one object from WeChat, and checks that it is for this path, and for
+ * the environment and bucket of the instance.
+ * @see
+ * https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
  */
 export async function requestUploadLink(
   { api, options, fileIdScope }: StorageContext,
@@ -40,23 +41,22 @@ export async function requestUploadLink(
   return link;
 }
 
-/** The form carries a signature and a security token. */
+/** The form contains a signature and a security token, so its transport must be private. */
 function assertPrivate(address: URL): void {
   if (address.protocol === 'https:' || isLoopback(address)) return;
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `${UPLOAD_LINK_ENDPOINT}: the link is not https:, so nothing was sent to it. Check any gateway between.`,
+    message: `${UPLOAD_LINK_ENDPOINT}: the link is not https:, so nothing was sent to it. Check any gateway in between.`,
     endpoint: UPLOAD_LINK_ENDPOINT,
   });
 }
 
 /**
- * Stores one object: a link, then the form. A transient failure is repeated with a fresh link as
- * long as the body can be read again; where it is not known what COS did, the object is uploaded
- * again to the same path. After the last try it is removed where the path is unique, and reported
- * elsewhere.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_UPLOAD_REJECTED` and all that calls and bodies
- * throw
+ * Uploads one object: requests a link, then posts the form. A transient failure is repeated with a
+ * fresh link as long as the body can be read again. After an unclear outcome at COS the object is
+ * uploaded again to the same path. After the last attempt it is deleted if the path is unique, and
+ * otherwise reported.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_UPLOAD_REJECTED`, and errors of calls and bodies
  */
 export async function uploadObject(
   context: StorageContext,
@@ -80,11 +80,11 @@ export async function uploadObject(
 
 interface SentObject {
   readonly outcome: PostObjectOutcome;
-  /** What the link said. */
+  /** The file ID of the link. */
   readonly fileId: string;
 }
 
-/** The tries of one upload, and what they may have left in the storage. */
+/** The attempts of one upload, and the object that they may have left. */
 class ObjectUpload {
   readonly #context: StorageContext;
   readonly #call: UploadObjectCall;
@@ -93,7 +93,7 @@ class ObjectUpload {
   #isOpened = false;
   #tries = 0;
 
-  /** How often the object was to be sent. */
+  /** Number of attempts to send the object. */
   get tries(): number {
     return this.#tries;
   }
@@ -114,7 +114,7 @@ class ObjectUpload {
     );
   }
 
-  /** Removes or reports what a try may have stored. */
+  /** Deletes or reports an object that an attempt may have stored. */
   async cleanUp(): Promise<void> {
     if (this.#leftover === undefined) return;
     const { fileId } = this.#leftover;
@@ -123,7 +123,8 @@ class ObjectUpload {
   }
 
   /**
-   * The repeat of a refused form is not one of the tries: nothing was transient about the refusal.
+   * Sends the object once. The repeat of a refused form does not count as an attempt, as the
+   * refusal is not transient.
    */
   async #attempt(): Promise<WxCloudStoredFile> {
     const { contentTypeField: field } = this.#context;
@@ -131,8 +132,7 @@ class ObjectUpload {
     const first = await this.#send(withType);
     const isWorthIt = !first.outcome.isStored && first.outcome.isFormRefused && withType;
     if (!isWorthIt || !this.#canSend()) return this.#finish(first, withType);
-    // Where the storage is known to take the field, the refusal has another reason: the file keeps
-    // its type.
+    // If the storage has accepted the field before, the refusal has another reason: keep the type.
     const repeatsWithType = field.isAccepted;
     const stored = this.#finish(await this.#send(repeatsWithType), repeatsWithType);
     if (!repeatsWithType) field.blame(this.#call.cloudPath);
@@ -153,15 +153,15 @@ class ObjectUpload {
     const outcome = await postObject(transport, { ...form, verifyEtag, budget, onBytes, signal });
     if (outcome.isStored || outcome.mayExist) {
       this.#leftover = link;
-      // What links to the path give may have changed.
+      // Cached links may return the old content.
       this.#context.linkCache.forget(link.fileId);
     }
     return { outcome, fileId: link.fileId };
   }
 
   /**
-   * The caller may have given up while the answer was on its way: then nobody would know of the
-   * object.
+   * Checks the outcome. The caller may have aborted while the response was pending, and would never
+   * know of the object.
    */
   #finish({ outcome, fileId }: SentObject, withType: boolean): WxCloudStoredFile {
     if (!outcome.isStored) throw outcome.error;
@@ -174,7 +174,8 @@ class ObjectUpload {
   }
 
   /**
-   * Counts the bytes of one try; the last ones are reported once the storage has confirmed them.
+   * Counts the bytes of one attempt. The last ones are reported after the storage has confirmed
+   * them.
    */
   #countBytes(): ((count: number) => void) | undefined {
     const report = this.#report;
@@ -192,26 +193,32 @@ class ObjectUpload {
   }
 }
 
-/** Where a body goes whose path is known beforehand. */
+/** An upload of a body to a given path. */
 interface UploadToPathCall {
-  /** What to store. */
+  /** The content. */
   readonly from: SourceInput;
-  /** Where; checked before the body is touched. */
+  /** The path; checked before the body is read. */
   readonly cloudPath: string;
-  /** The media type; undefined takes what the first bytes show. */
+  /** The media type; undefined detects it from the first bytes. */
   readonly contentType: string | undefined;
-  /** The media type when the first bytes show none. */
+  /** The media type when detection finds none. */
   readonly fallbackType: string;
-  /** The application vouches that nothing else is ever stored at the path. @defaultValue false */
+  /**
+   * True when the application guarantees that nothing else is ever stored at the path.
+   * @defaultValue false
+   */
   readonly uniquePath?: boolean | undefined;
-  /** Told how far the transfer to the storage has got. @defaultValue nobody is */
+  /**
+   * Receives the progress of the transfer to the storage.
+   * @defaultValue none
+   */
   readonly onProgress?: ProgressOptions['onProgress'];
   /** Ends the call. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Stores a body at a known path.
+ * Uploads a body to a given path.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`, `WX_CLOUD_ARGUMENT_INVALID`, and as
  * {@link openSource} and {@link uploadObject} do
  */
@@ -251,7 +258,7 @@ function assertUniquePath(uniquePath: unknown): void {
 }
 
 /**
- * Makes sure that a media type is one, as it becomes a header of every download.
+ * Checks a media type, as it becomes a header of every download.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
  */
 export function assertContentType(contentType: string | undefined): void {
@@ -260,6 +267,6 @@ export function assertContentType(contentType: string | undefined): void {
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
     message:
-      'upload: contentType must be a media type such as image/png. Leave it out to have it detected.',
+      'upload: contentType must be a media type such as image/png. Leave it out for detection.',
   });
 }

@@ -8,29 +8,47 @@ import type {
 import type { WxCloudDownload } from './download.js';
 import type { WxCloudFileStat } from './read-object.js';
 
-/** What a handle needs of the storage; `WxCloudStorageService` is one. */
+/** The methods that a handle uses; `WxCloudStorageService` has them. */
 export interface WxCloudFileSource {
-  /** A temporary link. */
+  /** Returns a temporary link. */
   getDownloadUrl(fileId: string, options?: WxCloudDownloadUrlOptions): Promise<string>;
-  /** The content as a stream. */
+  /** Opens the content as a stream. */
   download(fileId: string, options?: WxCloudDownloadOptions): Promise<WxCloudDownload>;
-  /** The content in memory. */
+  /** Reads the content into memory. */
   downloadBuffer(fileId: string, options?: WxCloudDownloadBufferOptions): Promise<Buffer>;
-  /** Size, type and ETag. */
+  /** Reads size, type and ETag. */
   stat(fileId: string, options?: WxCloudCallOptions): Promise<WxCloudFileStat>;
-  /** Removes the file. */
+  /** Deletes the file. */
   delete(fileId: string, options?: WxCloudCallOptions): Promise<void>;
 }
 
-/** A file in the storage, by its file ID. Making one fetches nothing. */
+/**
+ * A handle for a file in the storage. Creating one sends no request.
+ * @example
+ * ```ts
+ * import { Controller, Get, Query } from '@nestjs/common';
+ * import { WxCloudFile, WxCloudFilePipe } from 'nestjs-wx-cloud-storage';
+ *
+ * @Controller('photos')
+ * export class PhotosController {
+ *   @Get('size')
+ *   async size(@Query('fileId', WxCloudFilePipe) photo: WxCloudFile): Promise<number> {
+ *     return (await photo.stat()).size;
+ *   }
+ * }
+ * ```
+ */
 export class WxCloudFile {
   readonly #storage: WxCloudFileSource;
-  /** `cloud://env.bucket/path`. */
+  /** The file ID, `cloud://env.bucket/path`. */
   readonly fileId: string;
   /** The object's path. */
   readonly cloudPath: string;
 
-  /** @internal Made by `WxCloudStorageService.file`. */
+  /**
+   * Created by `WxCloudStorageService.file`.
+   * @internal
+   */
   constructor(
     storage: WxCloudFileSource,
     { fileId, cloudPath }: { readonly fileId: string; readonly cloudPath: string },
@@ -40,35 +58,101 @@ export class WxCloudFile {
     this.cloudPath = cloudPath;
   }
 
-  /** A temporary link: see {@link WxCloudFileSource.getDownloadUrl}. */
+  /**
+   * Returns a temporary link: see {@link WxCloudFileSource.getDownloadUrl}.
+   * @example
+   * ```ts
+   * import type { WxCloudFile } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const file: WxCloudFile;
+   *
+   * const url = await file.url({ maxAgeSeconds: 600 });
+   *
+   * console.log(url);
+   * ```
+   */
   async url(options?: WxCloudDownloadUrlOptions): Promise<string> {
     return this.#storage.getDownloadUrl(this.fileId, options);
   }
 
   /**
-   * The content as a stream, which belongs to the caller: see {@link WxCloudFileSource.download}.
+   * Opens the content as a stream, which the caller owns: see {@link WxCloudFileSource.download}.
+   * @example
+   * ```ts
+   * import { createWriteStream } from 'node:fs';
+   * import { pipeline } from 'node:stream/promises';
+   * import type { WxCloudFile } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const file: WxCloudFile;
+   *
+   * await pipeline(await file.stream(), createWriteStream('/tmp/cat.png'));
+   * ```
    */
   async stream(options?: WxCloudDownloadOptions): Promise<Readable> {
     const { body } = await this.#storage.download(this.fileId, options);
     return body;
   }
 
-  /** The content in memory: see {@link WxCloudFileSource.downloadBuffer}. */
+  /**
+   * Reads the content into memory: see {@link WxCloudFileSource.downloadBuffer}.
+   * @example
+   * ```ts
+   * import type { WxCloudFile } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const file: WxCloudFile;
+   *
+   * const bytes = await file.buffer({ maxBytes: 1_048_576 });
+   *
+   * console.log(bytes.byteLength);
+   * ```
+   */
   async buffer(options?: WxCloudDownloadBufferOptions): Promise<Buffer> {
     return this.#storage.downloadBuffer(this.fileId, options);
   }
 
-  /** Size, type and ETag: see {@link WxCloudFileSource.stat}. */
+  /**
+   * Reads size, type and ETag: see {@link WxCloudFileSource.stat}.
+   * @example
+   * ```ts
+   * import type { WxCloudFile } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const file: WxCloudFile;
+   *
+   * const { size, contentType } = await file.stat();
+   *
+   * console.log(size, contentType);
+   * ```
+   */
   async stat(options?: WxCloudCallOptions): Promise<WxCloudFileStat> {
     return this.#storage.stat(this.fileId, options);
   }
 
-  /** Removes the file: see {@link WxCloudFileSource.delete}. */
+  /**
+   * Deletes the file: see {@link WxCloudFileSource.delete}.
+   * @example
+   * ```ts
+   * import type { WxCloudFile } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const file: WxCloudFile;
+   *
+   * await file.delete();
+   * ```
+   */
   async delete(options?: WxCloudCallOptions): Promise<void> {
     return this.#storage.delete(this.fileId, options);
   }
 
-  /** The file ID, so that a handle in an answer is serialised as what clients need. */
+  /**
+   * Returns the file ID, as which a handle is serialised in a response.
+   * @example
+   * ```ts
+   * import type { WxCloudFile } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const file: WxCloudFile;
+   *
+   * console.log(JSON.stringify({ photo: file })); // {"photo":"cloud://…"}
+   * ```
+   */
   toJSON(): string {
     return this.fileId;
   }

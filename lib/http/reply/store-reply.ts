@@ -27,14 +27,14 @@ export async function takeSmall(
   { source, size }: ReplyBody,
   maxBytes: number,
   memory: RequestMemory,
-  context: Parameters<typeof readChunks>[1],
+  { idleMs, signal }: { readonly idleMs: number; readonly signal: AbortSignal },
 ): Promise<Taken> {
   if (size !== undefined && size > maxBytes) return { source };
   if (source instanceof Uint8Array) {
     return { whole: Buffer.from(source.buffer, source.byteOffset, source.byteLength) };
   }
   const stream = source instanceof Blob ? source.stream() : source;
-  const chunks = readChunks(stream as AsyncIterable<unknown>, context.idleMs, context.signal);
+  const chunks = readChunks(stream as AsyncIterable<unknown>, idleMs, signal);
   const taken: Uint8Array[] = [];
   let takenBytes = 0;
   try {

@@ -1,6 +1,5 @@
 /**
- * The codes of refusals that pass by themselves, or with a fresh link, whatever status they come
- * with.
+ * Error codes that are transient, or end with a fresh link, whatever the status.
  * @see https://cloud.tencent.com/document/api/436/7730
  */
 const TRANSIENT_CODES: ReadonlySet<string> = new Set([
@@ -15,35 +14,32 @@ const TRANSIENT_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The value of an `ETag` header without its quotes; empty when there is none. For plain uploads COS
- * makes it the MD5 of the content.
+ * Returns the value of an `ETag` header without quotes; empty when missing. For plain uploads to
+ * COS it is the MD5 of the content.
  */
 export function decodeEtag(header: string | undefined): string {
   return (header ?? '').replace(/^W\//i, '').replaceAll('"', '');
 }
 
-/**
- * Tells whether an `ETag` header names the bytes of a representation: there is one, and it is not a
- * weak one.
- */
+/** True for a strong `ETag` header, which identifies the bytes of a representation. */
 export function isStrongEtag(header: string | undefined): boolean {
   return header !== undefined && !/^W\//i.test(header) && decodeEtag(header) !== '';
 }
 
 /**
- * The parts of COS's error document that matter here.
+ * The relevant parts of the error document of COS.
  * @see https://cloud.tencent.com/document/api/436/7730
  */
 export interface CosError {
   /** E.g. `SlowDown`. */
   readonly code: string;
-  /** COS's text. */
+  /** The message of COS. */
   readonly message: string;
-  /** To be quoted to Tencent Cloud's support. */
+  /** The request ID, for the support of Tencent Cloud. */
   readonly requestId: string | undefined;
 }
 
-/** Finds COS's error document in an answer's body; undefined when the body holds none. */
+/** Finds the error document of COS in a response body; undefined when there is none. */
 export function decodeCosError(body: string): CosError | undefined {
   if (!/<Error[\s>]/.test(body)) return undefined;
   return {
@@ -53,7 +49,7 @@ export function decodeCosError(body: string): CosError | undefined {
   };
 }
 
-/** Tells whether the same request may succeed later, by the `<Code>` of COS's error document. */
+/** True when the same request may succeed later, by the `<Code>` of the error document. */
 export function isTransientCosCode(code: string): boolean {
   return TRANSIENT_CODES.has(code);
 }
@@ -63,8 +59,8 @@ function readElement(xml: string, name: string): string | undefined {
 }
 
 /**
- * Tells whether a `Content-Type` is that of a page or of JSON: what gateways and proxies answer in
- * place of others.
+ * True for the `Content-Type` of a page or of JSON, which gateways and proxies send in place of
+ * others.
  */
 export function isMessage(contentType: string): boolean {
   return /^\s*(?:text\/html|application\/(?:[\w.-]+\+)?(?:json|xhtml\+xml))\s*(?:;|$)/i.test(

@@ -1,53 +1,52 @@
 import { randomBytes } from 'node:crypto';
 
-/** A file: at hand, whole or in pieces, or to be read once. */
+/** File content: a buffer, buffered chunks, or a one-shot stream. */
 type FileBytes = Buffer | readonly Uint8Array[] | AsyncIterable<Uint8Array>;
 
-/** What a form upload sends. */
+/** Content of a form upload. */
 interface FormParts {
-  /** The fields, in order; they all come before the file. */
+  /** The fields, in order; all come before the file. */
   readonly fields: Readonly<Record<string, string>>;
-  /** How many bytes the file has. */
+  /** Size of the file in bytes. */
   readonly size: number;
-  /** The file: at hand, or to be read once; it has to yield exactly `size` bytes. */
+  /** The file; it has to yield exactly `size` bytes. */
   readonly file: FileBytes;
   /**
-   * Told how many bytes of the file were handed to the connection; not for a form that is sent in
-   * one piece.
-   * @defaultValue nobody is
+   * Receives the number of file bytes passed to the connection; not called for a form in one
+   * buffer.
+   * @defaultValue none
    */
   readonly onFileBytes?: ((count: number) => void) | undefined;
   /**
-   * Asked for the memory of a copy of the whole form; without it the form is sent in pieces.
-   * @defaultValue there is enough
+   * Reserves the memory for a copy of the whole form. Returns false to send the form in chunks.
+   * @defaultValue unlimited memory
    */
   readonly canJoin?: ((bytes: number) => boolean) | undefined;
 }
 
-/** A multipart form whose length is known before it is sent. */
+/** A multipart form of known length. */
 interface ObjectForm {
-  /** `Content-Type` with the boundary, and the exact `Content-Length`. */
+  /** The `Content-Type` with the boundary, and the exact `Content-Length`. */
   readonly headers: { readonly 'content-type': string; readonly 'content-length': string };
-  /** What to send. */
+  /** The body. */
   readonly body: Buffer | AsyncIterableIterator<Uint8Array>;
   /**
-   * True when the last byte was handed to the connection, so that the other side may have acted on
-   * the form.
+   * True when the last byte was passed to the connection, so that COS may have processed the form.
    */
   readonly isSent: () => boolean;
 }
 
-/** Up to this size a copy into one buffer costs less than several writes. */
+/** Maximum size of a form that is copied into one buffer, which costs less than several writes. */
 const MAX_JOINED_BYTES = 262_144;
-/** A large buffer is sent in pieces, so that an abort takes effect between them. */
+/** Chunk size of a large buffer, so that an abort takes effect between chunks. */
 const CHUNK_BYTES = 262_144;
 
-/** Nobody outside of the process sees it, so that no file can hold the next one. */
+/** Prefix of boundaries. It is secret to the process, so no file can contain the next boundary. */
 const BOUNDARY_PREFIX = `----wx-cloud-storage-${randomBytes(18).toString('hex')}-`;
 let formCount = 0;
 
 /**
- * Builds a `multipart/form-data` body with `file` as its last field, as COS demands, and its exact
+ * Builds a `multipart/form-data` body with `file` as the last field, as COS requires, and its exact
  * length, as COS does not accept chunked forms. Field values are sent as raw UTF-8.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
@@ -69,7 +68,7 @@ export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormPart
     'content-type': `multipart/form-data; boundary=${boundary}`,
     'content-length': String(length),
   };
-  if (isAtHand(file) && length <= MAX_JOINED_BYTES && canJoin?.(length) !== false) {
+  if (isInMemory(file) && length <= MAX_JOINED_BYTES && canJoin?.(length) !== false) {
     const chunks = Buffer.isBuffer(file) ? [file] : file;
     return { headers, body: Buffer.concat([head, ...chunks, tail], length), isSent: () => true };
   }
@@ -79,17 +78,14 @@ export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormPart
 
 type FileIterator = Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
 
-/**
- * The pieces of a form, in order. An iterator of its own, as every piece of a file comes through
- * it.
- */
+/** The chunks of a form, in order. A plain iterator, as every chunk of a file passes through it. */
 class FormChunks implements AsyncIterableIterator<Uint8Array> {
   readonly #head: Buffer;
   readonly #content: FileBytes;
   readonly #tail: Buffer;
   readonly #onFileBytes: ((count: number) => void) | undefined;
   #file: FileIterator | undefined;
-  /** Of the piece that was given last. */
+  /** Size of the last chunk. */
   #takenBytes = 0;
   isSent = false;
   #isOver = false;
@@ -112,10 +108,10 @@ class FormChunks implements AsyncIterableIterator<Uint8Array> {
       this.#file = iterate(this.#content);
       return { done: false, value: this.#head };
     }
-    // Asked for the next piece, the connection has taken the last one.
+    // The connection has accepted the last chunk when it requests the next one.
     if (this.#takenBytes > 0) this.#onFileBytes?.(this.#takenBytes);
     const result = await this.#file.next();
-    // Given back in the meantime, the file may have ended early.
+    // After a return in the meantime, the file may have ended early.
     if (this.#isOver) return { done: true, value: undefined };
     if (result.done !== true) {
       this.#takenBytes = result.value.byteLength;
@@ -144,7 +140,7 @@ function iterate(file: FileBytes): FileIterator {
   return Symbol.asyncIterator in file ? file[Symbol.asyncIterator]() : file[Symbol.iterator]();
 }
 
-function isAtHand(file: FileBytes): file is Buffer | readonly Uint8Array[] {
+function isInMemory(file: FileBytes): file is Buffer | readonly Uint8Array[] {
   return Buffer.isBuffer(file) || Array.isArray(file);
 }
 

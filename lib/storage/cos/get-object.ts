@@ -12,36 +12,37 @@ import {
 
 /** One request for an object, or for its headers only. */
 export interface GetObjectRequest {
-  /** A temporary link to it. */
+  /** A temporary link to the object. */
   readonly url: URL;
-  /** The object, for errors. */
+  /** The file ID, for errors. */
   readonly fileId: string;
   /** `HEAD` for the headers only. */
   readonly method: 'GET' | 'HEAD';
-  /** The part that is wanted, and what it has to be a part of. @defaultValue the whole object */
+  /**
+   * The range, and the validator of the object it belongs to.
+   * @defaultValue the whole object
+   */
   readonly headers?: { readonly range: string; readonly 'if-range'?: string } | undefined;
-  /** Ends the request, and the reading of its body. */
+  /** Ends the request and the reading of its body. */
   readonly signal: AbortSignal;
 }
 
-/** How a request for an object ended. */
+/** The outcome of a request for an object. */
 export type GetObjectOutcome = GetObjectSuccess | GetObjectFailure;
 
-/** The object is there. */
+/** The object exists. */
 interface GetObjectSuccess {
-  /** Tells a success from a failure. */
+  /** True for a success. */
   readonly isFound: true;
-  /**
-   * The answer with the body, 200 or, to a part only, 206; has to be read to its end or discarded.
-   */
+  /** The response with the body: 200, or 206 for a part. Has to be read to its end or discarded. */
   readonly response: StreamedResponse;
 }
 
-/** The storage gave something else. */
+/** The storage returned something else. */
 interface GetObjectFailure {
-  /** Tells a success from a failure. */
+  /** False for a failure. */
   readonly isFound: false;
-  /** Why there is no object. */
+  /** The error. */
   readonly error: WxCloudStorageError;
   /** True when a fresh link may help at once. */
   readonly isLinkExpired: boolean;
@@ -56,15 +57,15 @@ const CODES: Readonly<Record<number, WxCloudStorageError['code']>> = {
 };
 
 const ADVICE: Readonly<Record<number, string>> = {
-  403: "Check the file's permissions, and that this machine has the right time.",
+  403: "Check the file's permissions and the clock of this machine.",
   404: 'The file is gone: upload it again.',
-  416: 'Ask for a part that the file has.',
+  416: 'Request a range within the file.',
   451: 'Content review has blocked it.',
 };
 
 /**
- * Asks COS, or the CDN before it, for one object.
- * @throws {@link WxCloudStorageError} what the transport throws
+ * Requests one object from COS, or from the CDN in front of it.
+ * @throws {@link WxCloudStorageError} errors of the transport
  * @see https://cloud.tencent.com/document/api/436/7753
  */
 export async function getObject(
@@ -76,7 +77,7 @@ export async function getObject(
     endpoint: `${method} object`,
     method,
     target: toTarget(url),
-    // Compressed by a CDN, the answer would say neither the object's size nor its ETag.
+    // A response compressed by a CDN would lack the size and the ETag of the object.
     headers: { 'accept-encoding': 'identity', ...headers },
     signal,
     secrets: [...url.searchParams.values()],
@@ -93,9 +94,9 @@ export async function getObject(
 }
 
 /**
- * Tells an object from a page or JSON of something in between, such as a login page. Storage and
- * CDN name an ETag or the time of the last change for every object; a page that a server makes has
- * neither, or a weak ETag.
+ * True for an object, false for a page or JSON of something in between, such as a login page.
+ * Storage and CDN send an ETag or the time of the last change for every object; a page has neither,
+ * or a weak ETag.
  */
 function isObject(response: StreamedResponse): boolean {
   return (
@@ -108,7 +109,7 @@ function isObject(response: StreamedResponse): boolean {
 function notTheObject(fileId: string, status: number): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `The answer for ${fileId} is a page, not the file. Check any proxy or gateway between.`,
+    message: `The response for ${fileId} is a page, not the file. Check any proxy or gateway in between.`,
     retryable: true,
     endpoint: 'GET object',
     upstreamStatus: status,
@@ -122,10 +123,10 @@ function toReadError(
 ): WxCloudStorageError {
   const { status } = response;
   const endpoint = `${method} object`;
-  const said = `HTTP ${status}${document === undefined ? '' : ` ${document.code}`}`;
+  const found = `HTTP ${status}${document === undefined ? '' : ` ${document.code}`}`;
   return new WxCloudStorageError({
     code: CODES[status] ?? 'WX_CLOUD_DOWNLOAD_FAILED',
-    message: `${endpoint}: reading ${fileId} failed with ${said}. ${ADVICE[status] ?? 'Try again later.'}`,
+    message: `${endpoint}: reading ${fileId} failed with ${found}. ${ADVICE[status] ?? 'Try again later.'}`,
     retryable: isTransientStatus(status) || isTransientCosCode(document?.code ?? ''),
     endpoint,
     requestId: response.header('x-cos-request-id') ?? document?.requestId,

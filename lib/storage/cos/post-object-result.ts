@@ -11,45 +11,45 @@ import {
   isTransientCosCode,
 } from './cos-error.js';
 
-/** How a form upload ended. */
+/** The outcome of a form upload. */
 export type PostObjectOutcome = PostObjectSuccess | PostObjectFailure;
 
-/** COS confirmed that the object is there. */
+/** COS confirmed the object. */
 interface PostObjectSuccess {
-  /** Tells a success from a failure. */
+  /** True for a success. */
   readonly isStored: true;
-  /** The ETag that COS answered, without quotes. */
+  /** The ETag that COS returned, without quotes. */
   readonly etag: string;
 }
 
-/** COS did not confirm it. */
+/** COS did not confirm the object. */
 interface PostObjectFailure {
-  /** Tells a success from a failure. */
+  /** False for a failure. */
   readonly isStored: false;
-  /** Why the upload does not count. */
+  /** The error. */
   readonly error: Error;
-  /** True when the object may be there all the same, so that it has to be looked for. */
+  /** True when the object may exist nevertheless, so that it has to be cleaned up. */
   readonly mayExist: boolean;
   /**
-   * True when COS refused the form perhaps for its shape or signature, so that one without the
-   * extra field may be taken.
+   * True when COS may have refused the form for its fields or signature, so that one without the
+   * extra field may be accepted.
    */
   readonly isFormRefused: boolean;
 }
 
-/** What an answer is judged by, besides itself. */
+/** The request that a response belongs to. */
 interface PostAttempt {
   /** The path of the object. */
   readonly cloudPath: string;
-  /** Literals that must not be shown. */
+  /** Literals to redact. */
   readonly secrets: readonly string[];
-  /** The MD5 of what was sent, when the ETag is to be compared with it. */
+  /** The MD5 of the sent bytes, if the ETag has to match it. */
   readonly md5: string | undefined;
-  /** True when every byte was sent. */
+  /** True when all bytes were sent. */
   readonly isSent: boolean;
 }
 
-/** 4xx codes that an extra form field cannot be the reason of. */
+/** 4xx codes that an extra form field cannot cause. */
 const UNRELATED_CODES = new Set([
   'BadDigest',
   'EntityTooLarge',
@@ -62,22 +62,22 @@ const UNRELATED_CODES = new Set([
 ]);
 
 /**
- * Decides what became of a form upload. It counts as stored only when COS answered 204, or 200 or
- * 201 with the ETag of the object, without an error document, after all bytes were sent, and named
- * the MD5 of what was sent if that was asked for. Any other 2xx comes from something in between,
- * such as a gateway that blocks or a proxy that wants a login.
+ * Classifies the response to a form upload. The object counts as stored only when COS returned 204,
+ * or 200 or 201 with the ETag of the object, without an error document, after all bytes were sent,
+ * and with the MD5 of the sent bytes if required. Any other 2xx comes from something in between,
+ * such as a blocking gateway or a login proxy.
  */
 export function classifyPostResponse(
   response: BufferedResponse,
-  evidence: PostAttempt,
+  attempt: PostAttempt,
 ): PostObjectOutcome {
   const document = decodeCosError(response.text);
-  if (!evidence.isSent || document !== undefined || !isConfirmation(response)) {
-    return refuse(response, document, evidence);
+  if (!attempt.isSent || document !== undefined || !isConfirmation(response)) {
+    return refuse(response, document, attempt);
   }
   const etag = decodeEtag(response.header('etag'));
-  if (evidence.md5 === undefined || etag === evidence.md5) return { isStored: true, etag };
-  const error = corrupted(evidence.cloudPath);
+  if (attempt.md5 === undefined || etag === attempt.md5) return { isStored: true, etag };
+  const error = corrupted(attempt.cloudPath);
   return { isStored: false, error, mayExist: true, isFormRefused: false };
 }
 
@@ -85,13 +85,13 @@ function isConfirmation(response: BufferedResponse): boolean {
   if (isForeign(response)) return false;
   if (response.status === 204) return true;
   const isSuccess = response.status === 200 || response.status === 201;
-  // A web framework gives a weak ETag to whatever it answers; that of a stored object is strong.
+  // Web frameworks send weak ETags; that of a stored object is strong.
   return isSuccess && isStrongEtag(response.header('etag'));
 }
 
 /**
- * COS answers with XML or nothing: a page or JSON comes from something in between, whatever its
- * status.
+ * True for a response that is not from COS, which sends XML or an empty body: a page or JSON comes
+ * from something in between, whatever its status.
  */
 function isForeign(response: BufferedResponse): boolean {
   return (
@@ -127,14 +127,16 @@ function refuse(
 }
 
 /**
- * A gateway's 408 says that an answer was late, and nothing of what COS did; the other 4xx say that
- * nothing was stored.
+ * True when COS may have stored the object. The 408 of a gateway means that the response was late,
+ * and says nothing about COS; any other 4xx means that nothing was stored.
  */
 function mayHaveStored(status: number, document: CosError | undefined): boolean {
   return status < 400 || status >= 500 || (status === 408 && document === undefined);
 }
 
-/** Only COS judges a form; a 403 without its document is that of something in between. */
+/**
+ * True when COS refused the form. A 403 without an error document comes from something in between.
+ */
 function isFormRefusal(status: number, document: CosError | undefined): boolean {
   const isRefusal = status === 400 || status === 403;
   return isRefusal && document !== undefined && !UNRELATED_CODES.has(document.code);
@@ -143,7 +145,7 @@ function isFormRefusal(status: number, document: CosError | undefined): boolean 
 function corrupted(cloudPath: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_UPLOAD_REJECTED',
-    message: `Uploading "${cloudPath}" failed: COS stored other bytes than were sent, by their MD5. Try again.`,
+    message: `Uploading "${cloudPath}" failed: COS stored bytes with another MD5 than those sent. Try again.`,
     retryable: true,
     endpoint: 'POST object',
   });

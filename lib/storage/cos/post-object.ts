@@ -13,14 +13,14 @@ import { classifyPostResponse, type PostObjectOutcome } from './post-object-resu
 
 const MAX_RESPONSE_BYTES = 65_536;
 /**
- * How long an answer is awaited after the last byte was sent and the caller gave up: only it says
- * what became of the object.
+ * Time to wait for the response after the last byte was sent and the caller gave up, in
+ * milliseconds. Only the response shows if the object was stored.
  */
-const ANSWER_GRACE_MS = 3_000;
+const RESPONSE_GRACE_MS = 3_000;
 
 /**
- * The fields of a form upload, in order; the file comes after them. The path is sent as raw UTF-8.
- * COS ignores the type on the file's own part, so it is a field; undefined leaves it out.
+ * Returns the fields of a form upload, in order; the file comes after them. The path is sent as raw
+ * UTF-8. COS ignores the type on the part of the file, so the type is a field; undefined omits it.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
 export function toFormFields(
@@ -39,30 +39,30 @@ export function toFormFields(
 
 /** One form upload. */
 interface PostObjectRequest {
-  /** Address and credentials; for one path only. */
+  /** The address and its credentials; valid for one path. */
   readonly link: UploadLink;
   /** The path of the object. */
   readonly cloudPath: string;
-  /** The type to store the object with; undefined leaves it out. */
+  /** The media type of the object; undefined omits it. */
   readonly contentType: string | undefined;
-  /** What to send. */
+  /** The content. */
   readonly body: UploadBody;
-  /** True when the ETag that COS answers has to be the MD5 of what was sent. */
+  /** True when the ETag of COS has to be the MD5 of the sent bytes. */
   readonly verifyEtag: boolean;
-  /** The memory that a copy of a small form is taken from. */
+  /** The memory for a copy of a small form. */
   readonly budget: MemoryBudget;
-  /** Told how many bytes of the body were handed to the connection; undefined for nobody. */
+  /** Receives the number of body bytes passed to the connection; may be undefined. */
   readonly onBytes: ((count: number) => void) | undefined;
   /**
-   * Ends the upload. Once the last byte is sent it takes effect only after a grace period: see
+   * Ends the upload. After the last byte was sent, it takes effect after a grace period: see
    * {@link postObject}.
    */
   readonly signal: AbortSignal;
 }
 
 /**
- * Sends one object to COS. When the caller gives up after the last byte was sent, the answer is
- * awaited for 3 more seconds, so that the object can be removed rather than left behind.
+ * Uploads one object to COS. When the caller gives up after the last byte was sent, the response is
+ * awaited for 3 more seconds, so that the object can be deleted instead of being left behind.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
 export async function postObject(
@@ -90,8 +90,8 @@ export async function postObject(
       headers: form.headers,
       body: form.body,
       signal,
-      // At once while bytes are still to be sent, later when only the answer is to come.
-      abortDelayMs: () => (form.isSent() ? ANSWER_GRACE_MS : 0),
+      // No delay while bytes are unsent; a grace period when only the response is pending.
+      abortDelayMs: () => (form.isSent() ? RESPONSE_GRACE_MS : 0),
       onUnsent: () => {
         isUnsent = true;
       },

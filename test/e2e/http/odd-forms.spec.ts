@@ -151,12 +151,12 @@ describe.each(ADAPTERS)('an unusual form on $name', adapter => {
     [
       'has no boundary',
       { contentType: 'multipart/form-data', body: formWith(FILE) },
-      /names no boundary/,
+      /has no boundary/,
     ],
     [
       'has another boundary',
       { contentType: 'multipart/form-data; boundary=c', body: formWith(FILE) },
-      /the boundary "c" of its Content-Type is nowhere in it/,
+      /the boundary "c" of its Content-Type does not occur in the body/,
     ],
     [
       'has a malformed header',
@@ -172,7 +172,7 @@ describe.each(ADAPTERS)('an unusual form on $name', adapter => {
     [
       'has bare line feeds',
       { body: formWith(FILE).replaceAll('\r\n', '\n') },
-      /its lines end in a line feed alone/,
+      /its lines end in LF/,
     ],
     [
       'is compressed',
@@ -220,7 +220,7 @@ describe.each(ADAPTERS)('an unusual form on $name', adapter => {
     [
       'is JSON',
       { contentType: 'application/json', body: '{"photo":"data:"}' },
-      /its Content-Type is "application\/json", and has to be multipart\/form-data/,
+      /its Content-Type is "application\/json"; it has to be multipart\/form-data/,
     ],
     [
       'has its file without a name',

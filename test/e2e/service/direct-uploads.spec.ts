@@ -212,7 +212,7 @@ describe('confirmUpload of a file that breaks a rule', () => {
   });
 
   it.each([
-    ['image/png;,text/html', PNG, 'the type it was stored with is none'],
+    ['image/png;,text/html', PNG, 'its stored type is not a media type'],
     ['text/html', PNG, 'stored as text/html'],
     ['image/svg+xml', PNG, 'stored as image/svg+xml'],
     ['text/html', Buffer.from('<script>'), 'stored as text/html'],

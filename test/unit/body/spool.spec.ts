@@ -268,7 +268,7 @@ describe('a failing spool', () => {
     await failClosing('EIO');
     const body = await openBody(chunksOf(bytes(500)), setup.context);
     await expect(body.dispose()).resolves.toBeUndefined();
-    expect(warn.mock.calls).toEqual([['A temporary file could not be removed: EIO: close']]);
+    expect(warn.mock.calls).toEqual([['A temporary file could not be deleted: EIO: close']]);
     expectNothingLeft(setup);
   });
 

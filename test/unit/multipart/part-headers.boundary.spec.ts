@@ -86,10 +86,10 @@ describe('readBoundary', () => {
   });
 
   it.each([
-    ['multipart/form-data', /names no boundary/],
-    ['multipart/form-data; boundary=', /names no boundary/],
+    ['multipart/form-data', /has no boundary/],
+    ['multipart/form-data; boundary=', /has no boundary/],
     ['multipart/form-data; boundary="b', /Content-Type is malformed/],
-    ['multipart/mixed; boundary=b', /"multipart\/mixed; boundary=b", and has to be multipart/],
+    ['multipart/mixed; boundary=b', /"multipart\/mixed; boundary=b"; it has to be multipart/],
     [`multipart/${'x'.repeat(100)}`, /"multipart\/x{50}…"/],
     [undefined, /Content-Type is missing/],
   ])('rejects with the reason: %j', (contentType, reason) => {

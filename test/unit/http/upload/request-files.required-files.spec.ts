@@ -73,7 +73,7 @@ describe('assertHasFile', () => {
   });
 
   it.each([
-    [{}, /Content-Type is missing, and has to be multipart\/form-data/],
+    [{}, /Content-Type is missing; it has to be multipart\/form-data/],
     [{ 'content-type': 'application/json' }, /Content-Type is "application\/json"/],
   ])('says that a request is not a form: %j', (sent, says) => {
     expect(() => assertHasFile({ headers: sent })).toThrow(says);
