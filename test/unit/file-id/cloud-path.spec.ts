@@ -47,10 +47,10 @@ describe('assertCloudPath', () => {
     ['851 ASCII bytes', 'a'.repeat(851), '850 bytes'],
     ['95 Chinese characters, 855 bytes', '中'.repeat(95), '850 bytes'],
     ['851 bytes of Chinese and ASCII', `${'中'.repeat(94)}aaaaa`, '850 bytes'],
-    ['undefined', undefined, 'not a text'],
-    ['null', null, 'not a text'],
-    ['a number', 7, 'not a text'],
-    ['a list', ['a'], 'not a text'],
+    ['undefined', undefined, 'not a string'],
+    ['null', null, 'not a string'],
+    ['a number', 7, 'not a string'],
+    ['a list', ['a'], 'not a string'],
   ])('rejects %s', (_, path, problem) => {
     expect(findPathProblem(path)).toContain(problem);
     expect(thrownBy(() => assertCloudPath(path))).toMatchObject({
