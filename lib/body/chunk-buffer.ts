@@ -18,7 +18,7 @@ export class ChunkBuffer {
   readonly #ownsChunks: boolean;
   readonly #share: MemoryShare;
   #blocks: Buffer[] = [];
-  /** How much of the last block is free. */
+  /** Number of free bytes in the last block. */
   #freeBytes = 0;
   #isOverdrawn = false;
 
@@ -38,7 +38,7 @@ export class ChunkBuffer {
     return this.#blocks.length;
   }
 
-  /** True when more was appended than the budget had room for. */
+  /** True when the appended bytes exceed the budget. */
   get isOverdrawn(): boolean {
     return this.#isOverdrawn;
   }

@@ -36,7 +36,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
    */
   readonly ready = new Promise<void>(resolve => (this.#resolveReady = resolve));
   #isReady = false;
-  #isAsked = false;
+  #isMoveRequested = false;
   #isPaused = false;
   #hasEnded = false;
   #failure: { readonly error: unknown } | undefined;
@@ -58,8 +58,8 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   }
 
   /** True when its memory is needed elsewhere. */
-  get isAsked(): boolean {
-    return this.#isAsked;
+  get isMoveRequested(): boolean {
+    return this.#isMoveRequested;
   }
 
   /** Number of bytes in memory. */
@@ -69,8 +69,8 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
 
   /** Makes the queue ready, and from now on takes one chunk at a time. */
   moveToDisk(): void {
-    this.#isAsked = true;
-    if (this.#kept.size > 0) this.#pause();
+    this.#isMoveRequested = true;
+    if (this.#kept.size > 0) this.#pauseSource();
     this.#setReady();
   }
 
@@ -83,11 +83,11 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     if (waiting !== undefined) return waiting.resolve({ done: false, value: chunk });
     if (!this.#kept.tryAppend(chunk)) {
       this.#kept.append(chunk);
-      this.#isAsked = true;
+      this.#isMoveRequested = true;
       this.#budget.addMoving(this);
     }
     if (this.#isFull) {
-      this.#pause();
+      this.#pauseSource();
       this.#setReady();
     } else if (!this.#isReady) this.#budget.addMovable(this);
   }
@@ -95,7 +95,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   /** Ends the queue. */
   end(): void {
     this.#hasEnded = true;
-    this.#goOn();
+    this.#resumeSource();
     this.#takeWaiting()?.resolve(NO_CHUNK);
     this.#setReady();
   }
@@ -106,7 +106,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     this.#failure = { error };
     this.#release();
     this.#hasEnded = true;
-    this.#goOn();
+    this.#resumeSource();
     this.#takeWaiting()?.reject(error);
     this.#setReady();
   }
@@ -141,8 +141,8 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   next(): Promise<ChunkResult> {
     const value = this.#kept.shift();
     if (value !== undefined) {
-      if (this.#isAsked && this.#kept.size === 0) this.#release();
-      if (!this.#isFull) this.#goOn();
+      if (this.#isMoveRequested && this.#kept.size === 0) this.#release();
+      if (!this.#isFull) this.#resumeSource();
       return Promise.resolve({ done: false, value });
     }
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
@@ -165,7 +165,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   }
 
   get #isFull(): boolean {
-    return this.#kept.size > (this.#isAsked ? 0 : AHEAD_BYTES);
+    return this.#kept.size > (this.#isMoveRequested ? 0 : AHEAD_BYTES);
   }
 
   #takeWaiting(): WaitingRead | undefined {
@@ -186,7 +186,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
   #setReady(): void {
     if (this.#isReady) return;
     this.#isReady = true;
-    if (!this.#isAsked) this.#budget.removeMovable(this);
+    if (!this.#isMoveRequested) this.#budget.removeMovable(this);
     this.#resolveReady();
   }
 
@@ -195,13 +195,13 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     this.#budget.removeMovable(this);
   }
 
-  #pause(): void {
+  #pauseSource(): void {
     if (this.#isPaused || this.#hasEnded) return;
     this.#isPaused = true;
     this.#source.pause();
   }
 
-  #goOn(): void {
+  #resumeSource(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#source.resume();

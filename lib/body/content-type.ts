@@ -6,7 +6,7 @@ export interface MediaType {
   readonly parameters: ReadonlyMap<string, string>;
 }
 
-/** The longest text that is read as a media type, in characters. */
+/** Maximum length of a media type, in characters. */
 const MAX_MEDIA_TYPE_LENGTH = 255;
 
 /**

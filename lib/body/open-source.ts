@@ -28,7 +28,7 @@ export type WxCloudUploadSource =
 /** Chunks in a queue; the source does not touch them again. */
 export interface QueuedSource extends AsyncIterable<Uint8Array> {
   /** True when its memory is needed elsewhere. */
-  readonly isAsked: boolean;
+  readonly isMoveRequested: boolean;
   /**
    * Takes all chunks when the content is complete, nothing was read, and the budget has room for
    * them; otherwise undefined. The caller releases them.
@@ -106,7 +106,7 @@ async function openQueue(
   const chunks = readChunks(queue, idleMs, signal);
   if (size === undefined) return openSpool(chunks, reading);
   // Without memory left, it goes to disk while it waits for its turn to be sent.
-  if (queue.isAsked && reading.diskBudget.fits(size)) {
+  if (queue.isMoveRequested && reading.diskBudget.fits(size)) {
     return openSpool(exactly(chunks, size), { ...reading, mostBytes: size });
   }
   return openStream(chunks, size, ownsChunks, budget);

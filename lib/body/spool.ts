@@ -45,7 +45,7 @@ class Spool implements OpenedSource, MovableMemory {
   #hasHead = false;
   #hasEnded = false;
   /** True when the memory is needed elsewhere. */
-  #isAsked = false;
+  #isMoveRequested = false;
   /** True while a chunk is taken or the head is read; memory is then released afterwards. */
   #isBusy = false;
   /** The move to disk in progress. A failure is reported by the next call. */
@@ -70,7 +70,7 @@ class Spool implements OpenedSource, MovableMemory {
   }
 
   moveToDisk(): void {
-    this.#isAsked = true;
+    this.#isMoveRequested = true;
     if (this.#isBusy || this.#moving !== undefined) return;
     this.#moving = this.#move();
     this.#moving.then(
@@ -160,7 +160,7 @@ class Spool implements OpenedSource, MovableMemory {
 
   /** Moves content to disk where that was requested, or the memory is exceeded. */
   async #makeRoom(): Promise<void> {
-    if (this.#isAsked) await this.#move();
+    if (this.#isMoveRequested) await this.#move();
     else if (this.#file === undefined && this.#kept.isOverdrawn) await this.#openFile();
   }
 
@@ -169,7 +169,7 @@ class Spool implements OpenedSource, MovableMemory {
    * fits.
    */
   async #move(): Promise<void> {
-    this.#isAsked = false;
+    this.#isMoveRequested = false;
     const { budget, diskBudget } = this.#context;
     if (this.#file !== undefined) await this.#file.flush();
     else if (this.#kept.isOverdrawn || diskBudget.fits(this.#kept.size)) {

@@ -260,7 +260,7 @@ class FormReceiver implements ComingForm {
   #start(): void {
     const request = this.#request;
     if (request.destroyed) return this.#fail(formBroken());
-    // A timer of its own limits the time, as the error differs: the client takes too long.
+    // A separate timer limits the time, with an error about the slow client.
     this.#operation = this.#parts.operations.start('receiving a form', { timeoutMs: MAX_TIMER_MS });
     const { signal } = this.#operation;
     if (signal.aborted) return this.#onClosed();
@@ -306,19 +306,19 @@ class FormReceiver implements ComingForm {
 
   readonly #onClosed = (): void => this.#fail(this.#operation?.signal.reason);
 
-  /** Not the client stalls while the form is paused for a slow file. */
+  /** Handles an idle form. While it is paused for a slow file, the client does not stall. */
   #onIdle(idleMs: number): void {
     if (this.#isPaused) return this.#idle.start();
     this.#fail(stalled(idleMs));
   }
 
-  /** A slow file has a time limit of its own. */
+  /** Handles the end of the total time. A slow file has its own time limit. */
   #onTimeIsUp(totalMs: number): void {
     if (this.#isPaused) return this.#total.start(RECHECK_MS);
     this.#fail(tookTooLong(totalMs));
   }
 
-  /** A file that times out while the form still arrives waited for the client. */
+  /** Explains a file that timed out while the form still arrived: it waited for the client. */
   #explain(error: unknown): unknown {
     const isTimeUp =
       error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_REQUEST_TIMED_OUT';

@@ -86,14 +86,14 @@ export interface WxCloudDownloadBufferOptions extends WxCloudDownloadOptions {
 export interface WxCloudUploadFileOptions extends WxCloudCallOptions, ProgressOptions {
   /**
    * The media type of the object.
-   * @defaultValue what its first bytes show, else `application/octet-stream`
+   * @defaultValue detected from the first bytes, else `application/octet-stream`
    */
   readonly contentType?: string | undefined;
   /**
    * True guarantees that only this upload ever stores an object at its path, e.g. as the path holds
    * a random ID made for it. Only then is the object deleted when the upload fails after it may
    * have been stored.
-   * @defaultValue false: such an object is left alone and reported to `onOrphan`
+   * @defaultValue false: such an object is kept and reported to `onOrphan`
    */
   readonly uniquePath?: boolean | undefined;
 }
@@ -103,7 +103,7 @@ export interface WxCloudUploadBodyOptions
   extends WxCloudCallOptions, ProgressOptions, Pick<WxCloudUploadFileOptions, 'uniquePath'> {
   /**
    * The media type of the object.
-   * @defaultValue what its first bytes show, else a Blob's own type, `text/plain` for a string,
+   * @defaultValue detected from the first bytes, else a Blob's own type, `text/plain` for a string,
    * `application/octet-stream`
    */
   readonly contentType?: string | undefined;

@@ -25,7 +25,7 @@ export interface WxCloudConfirmUploadOptions extends WxCloudCallOptions {
   /**
    * The ticket of the form, as sent back by the client. A file that breaks a rule is deleted only
    * with it. Pass it unless your own records say that the file was confirmed before.
-   * @defaultValue none: a file that breaks a rule is refused, and stays
+   * @defaultValue none: a file that breaks a rule is refused but not deleted
    */
   readonly ticket?: string | undefined;
   /**

@@ -23,8 +23,8 @@ const RULES = /^[A-Za-z][\w.-]*\/[\w!$'()*+,\-./:;=@|~^%]*$/;
 /**
  * Converts a link from WeChat into an ASCII URL; empty for an unusable one. No document says if the
  * path in a link is encoded, and the SDKs of Tencent apply `encodeURI` to it. So a link with the
- * literal cloud path counts as raw and is encoded here: otherwise `a%20b.png` would become `a
- * b.png`. If the path contains a `%`, an encoded link never looks like that; for any other path
+ * literal cloud path counts as raw and is encoded here: otherwise `a%20b.png` would become
+ * `a b.png`. If the path contains a `%`, an encoded link never looks like that; for any other path
  * both forms are equal.
  */
 export function toLinkUrl(link: string, cloudPath: string): string {

@@ -28,25 +28,18 @@ export interface GetObjectRequest {
 }
 
 /** The outcome of a request for an object. */
-export type GetObjectOutcome = GetObjectSuccess | GetObjectFailure;
-
-/** The object exists. */
-interface GetObjectSuccess {
-  /** True for a success. */
-  readonly isFound: true;
-  /** The response with the body: 200, or 206 for a part. Has to be read to its end or discarded. */
-  readonly response: StreamedResponse;
-}
-
-/** The storage returned something else. */
-interface GetObjectFailure {
-  /** False for a failure. */
-  readonly isFound: false;
-  /** The error. */
-  readonly error: WxCloudStorageError;
-  /** True when a fresh link may help at once. */
-  readonly isLinkExpired: boolean;
-}
+export type GetObjectOutcome =
+  | {
+      readonly isFound: true;
+      /** The response with the body: 200, or 206 for a part. Must be read to its end or discarded. */
+      readonly response: StreamedResponse;
+    }
+  | {
+      readonly isFound: false;
+      readonly error: WxCloudStorageError;
+      /** True when a fresh link may help at once. */
+      readonly isLinkExpired: boolean;
+    };
 
 const MAX_ERROR_BYTES = 65_536;
 const OBJECT_HEADERS = ['last-modified', 'x-cos-request-id', 'x-cos-hash-crc64ecma'] as const;

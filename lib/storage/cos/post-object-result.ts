@@ -12,30 +12,25 @@ import {
 } from './cos-error.js';
 
 /** The outcome of a form upload. */
-export type PostObjectOutcome = PostObjectSuccess | PostObjectFailure;
-
-/** COS confirmed the object. */
-interface PostObjectSuccess {
-  /** True for a success. */
-  readonly isStored: true;
-  /** The ETag that COS returned, without quotes. */
-  readonly etag: string;
-}
-
-/** COS did not confirm the object. */
-interface PostObjectFailure {
-  /** False for a failure. */
-  readonly isStored: false;
-  /** The error. */
-  readonly error: Error;
-  /** True when the object may exist nevertheless, so that it has to be cleaned up. */
-  readonly mayExist: boolean;
-  /**
-   * True when COS may have refused the form for its fields or signature, so that one without the
-   * extra field may be accepted.
-   */
-  readonly isFormRefused: boolean;
-}
+export type PostObjectOutcome =
+  | {
+      /** COS confirmed the object. */
+      readonly isStored: true;
+      /** The ETag that COS returned, without quotes. */
+      readonly etag: string;
+    }
+  | {
+      /** COS did not confirm the object. */
+      readonly isStored: false;
+      readonly error: Error;
+      /** True when the object may exist nevertheless, so that it has to be cleaned up. */
+      readonly mayExist: boolean;
+      /**
+       * True when COS may have refused the form for its fields or signature, so that one without
+       * the extra field may be accepted.
+       */
+      readonly isFormRefused: boolean;
+    };
 
 /** The request that a response belongs to. */
 interface PostAttempt {
@@ -104,7 +99,7 @@ function refuse(
   response: BufferedResponse,
   document: CosError | undefined,
   { cloudPath, secrets }: PostAttempt,
-): PostObjectFailure {
+): PostObjectOutcome {
   const { status } = response;
   const message = redact(document?.message ?? '', secrets);
   const isExpired = document?.code === 'AccessDenied' && /expired/i.test(message);

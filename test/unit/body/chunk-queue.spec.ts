@@ -163,7 +163,7 @@ describe('ChunkQueue with a memory budget', () => {
   it('takes one chunk at a time and is ready at once when the budget is used up', async () => {
     const { queue, source } = makeQueue({ budgetBytes: 0 });
     queue.add(A);
-    expect([source.pause.mock.calls.length, queue.isAsked]).toEqual([1, true]);
+    expect([source.pause.mock.calls.length, queue.isMoveRequested]).toEqual([1, true]);
     expect(await isSettled(queue.ready)).toBe(true);
     expect(source.resume).not.toHaveBeenCalled();
     await queue.next();
@@ -177,7 +177,11 @@ describe('ChunkQueue with a memory budget', () => {
     queue.add(A);
     expect(budget.reserve(1_000)).toBe(false);
     await queue.ready;
-    expect([source.pause.mock.calls.length, queue.isAsked, use.usedBytes]).toEqual([1, true, 1]);
+    expect([source.pause.mock.calls.length, queue.isMoveRequested, use.usedBytes]).toEqual([
+      1,
+      true,
+      1,
+    ]);
     await queue.next();
     expect([source.resume.mock.calls.length, use.usedBytes]).toEqual([1, 0]);
   });

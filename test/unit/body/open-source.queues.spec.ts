@@ -22,12 +22,12 @@ const openQueue = (queue: QueuedSource, context: OpeningContext): Promise<Opened
 function queueOf(
   chunks: readonly Buffer[],
   budget: MemoryBudget,
-  { isWhole = true, isAsked = false } = {},
+  { isWhole = true, isMoveRequested = false } = {},
 ): QueuedSource {
   const kept = new ChunkBuffer(budget, true);
   for (const chunk of isWhole ? chunks : []) if (!kept.tryAppend(chunk)) kept.append(chunk);
   return {
-    isAsked,
+    isMoveRequested,
     takeWhole: () => (isWhole ? kept : undefined),
     async *[Symbol.asyncIterator]() {
       yield* chunks;
@@ -130,9 +130,12 @@ describe('openSource of a queue that has not ended', () => {
     ['goes to disk when its memory is wanted', true, 1_000, 3],
     ['goes straight through when its memory is not wanted', false, 1_000, 0],
     ['goes straight through when the disk has no room for it', true, 2, 0],
-  ])('%s when the size is known', async (_, isAsked, diskBytes, onDisk) => {
+  ])('%s when the size is known', async (_, isMoveRequested, diskBytes, onDisk) => {
     const { context, folder, free, onDisk: takenBytes } = setUpBody({ size: 3 }, { diskBytes });
-    const queue = queueOf([Buffer.from('abc')], context.budget, { isWhole: false, isAsked });
+    const queue = queueOf([Buffer.from('abc')], context.budget, {
+      isWhole: false,
+      isMoveRequested,
+    });
     const body = await openQueue(queue, { ...context, options: optionsWith(0) });
     expect([takenBytes(), body.isReplayable]).toEqual([onDisk, onDisk > 0]);
     expect(await readAll(body.open(SIGNAL) as AsyncIterable<Uint8Array>)).toBe('abc');
