@@ -87,10 +87,10 @@ export function getWxCloudStorageOptionsToken(name?: string): symbol {
  *
  * @Injectable()
  * export class ArchiveService {
- *   constructor(@InjectWxCloudStorage('archive') private readonly archive: WxCloudStorageService) {}
+ *   constructor(@InjectWxCloudStorage('archive') private readonly old: WxCloudStorageService) {}
  *
  *   async keep(text: string): Promise<string> {
- *     return (await this.archive.upload('notes/today.txt', text)).fileId;
+ *     return (await this.old.upload('notes/today.txt', text)).fileId;
  *   }
  * }
  * ```

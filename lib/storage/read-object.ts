@@ -57,7 +57,7 @@ export interface ObjectPart {
   readonly skippedBytes: number;
   /**
    * The validator for `If-Range`, which identifies the object in later responses; undefined when
-   * there is none.
+   * missing.
    */
   readonly validator: string | undefined;
 }

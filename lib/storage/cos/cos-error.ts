@@ -39,7 +39,7 @@ export interface CosError {
   readonly requestId: string | undefined;
 }
 
-/** Finds the error document of COS in a response body; undefined when there is none. */
+/** Finds the error document of COS in a response body; undefined when missing. */
 export function decodeCosError(body: string): CosError | undefined {
   if (!/<Error[\s>]/.test(body)) return undefined;
   return {

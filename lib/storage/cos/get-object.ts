@@ -31,7 +31,7 @@ export interface GetObjectRequest {
 export type GetObjectOutcome =
   | {
       readonly isFound: true;
-      /** The response with the body: 200, or 206 for a part. Must be read to its end or discarded. */
+      /** The response: 200, or 206 for a part. Must be read to its end or discarded. */
       readonly response: StreamedResponse;
     }
   | {
