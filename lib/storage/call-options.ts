@@ -91,8 +91,8 @@ export interface WxCloudUploadFileOptions extends WxCloudCallOptions, ProgressOp
   readonly contentType?: string | undefined;
   /**
    * True guarantees that only this upload ever stores an object at its path, e.g. as the path holds
-   * a random ID made for it. Only then is the object deleted when the upload fails after it may
-   * have been stored.
+   * a random ID made for it. The object may then be deleted when the upload fails after it may have
+   * been stored.
    * @defaultValue false: such an object is kept and reported to `onOrphan`
    */
   readonly uniquePath?: boolean | undefined;

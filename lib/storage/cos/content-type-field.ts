@@ -9,9 +9,9 @@ const OMITTED_MS = 600_000;
 /**
  * Decides if uploads send the extra form field `Content-Type`. Without it COS stores every object
  * as `application/octet-stream`, but no document says that the signature of WeChat permits it. So
- * the field is sent, and a refused form is repeated without it. Only when that succeeds at several
- * paths, and no form with the field was ever accepted, is the field omitted, and tried again every
- * 10 minutes. A single odd response thus affects one upload at most.
+ * the field is sent, and a refused form is repeated without it. The field is omitted only after
+ * that has succeeded at several paths and no form with the field was ever accepted; it is tried
+ * again every 10 minutes. A single odd response thus affects one upload at most.
  */
 export class ContentTypeField {
   readonly #logger: StorageLogger;
