@@ -75,16 +75,8 @@ interface RequestOrigin {
   readonly response: ServerResponse;
 }
 
-/** The part of Fastify's instance that is used. */
-interface HookedApplication {
-  addHook(
-    name: 'onRequest',
-    hook: (request: object, reply: { readonly raw: ServerResponse }, done: () => void) => void,
-  ): unknown;
-}
-
 /** The module's context; a {@link FailedContext} when the options are invalid. */
-type MadeContext = StorageContext | FailedContext;
+type ModuleContext = StorageContext | FailedContext;
 
 /** An instance of the module in one application. */
 export interface Instance {
@@ -122,8 +114,13 @@ const byApplication = new WeakMap<object, ApplicationParts>();
  * Prepares an adapter, before it starts, so that {@link originOf} works for its requests. Express'
  * requests lead to their application and response, Fastify's do not.
  */
-function noteOrigins(adapter: AbstractHttpAdapter): void {
-  const application: HookedApplication = adapter.getInstance();
+function recordOrigins(adapter: AbstractHttpAdapter): void {
+  const application: {
+    addHook(
+      name: 'onRequest',
+      hook: (request: object, reply: { readonly raw: ServerResponse }, done: () => void) => void,
+    ): unknown;
+  } = adapter.getInstance();
   if (adapter.getType() !== 'fastify' || hooked.has(application)) return;
   hooked.add(application);
   application.addHook('onRequest', (request, reply, done) => {
@@ -173,7 +170,7 @@ class InstanceRegistrar
   constructor(
     host: HttpAdapterHost | undefined,
     name: string,
-    context: MadeContext,
+    context: ModuleContext,
     service: object,
   ) {
     this.#host = host;
@@ -199,7 +196,7 @@ class InstanceRegistrar
     const application: unknown = adapter?.getInstance();
     if (parts === undefined || !adapter || !isKey(application)) return;
     byApplication.set(application, parts);
-    noteOrigins(adapter);
+    recordOrigins(adapter);
     const server: unknown = adapter.getHttpServer();
     if (server instanceof Server) parts.connections ??= new ServerConnections(server);
   }
@@ -238,7 +235,7 @@ export function registrarProvider(
   return {
     provide: InstanceRegistrar,
     inject: [contextToken, serviceToken, { token: HttpAdapterHost, optional: true }],
-    useFactory: (context: MadeContext, service: object, host?: HttpAdapterHost) =>
+    useFactory: (context: ModuleContext, service: object, host?: HttpAdapterHost) =>
       new InstanceRegistrar(host, name, context, service),
   };
 }

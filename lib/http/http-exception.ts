@@ -39,18 +39,16 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu;
 /** The same, for multi-line texts. */
 const UNSAFE_IN_LINES = /[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** The status and the client message of an error code; texts from upstream are not for clients. */
-interface HttpResponseKind {
-  readonly status: HttpStatus;
-  /** Undefined where the error's own message describes the client's input, and may be shown. */
-  readonly message?: string;
-}
-
 const UPSTREAM_FAILED = 'The cloud storage could not complete the request.';
 const UNAVAILABLE = 'The cloud storage is currently unavailable.';
 
-/** The HTTP status of each error code. */
-export const HTTP_RESPONSES: Readonly<Record<WxCloudStorageErrorCode, HttpResponseKind>> = {
+/**
+ * The HTTP status and the client message of each error code: texts from upstream are not for
+ * clients. Without a message here, the error's own describes the client's input, and is sent.
+ */
+export const HTTP_RESPONSES: Readonly<
+  Record<WxCloudStorageErrorCode, { readonly status: HttpStatus; readonly message?: string }>
+> = {
   WX_CLOUD_OPTIONS_INVALID: { status: 500, message: 'The server is not configured for uploads.' },
   WX_CLOUD_ARGUMENT_INVALID: {
     status: 500,

@@ -19,8 +19,8 @@ import type { WxCloudReply, WxCloudReplyOptions } from './reply-options.js';
 export type Taken = { readonly whole: Buffer } | { readonly source: WxCloudUploadSource };
 
 /**
- * Takes the bytes of a source with up to `maxBytes` bytes, and reads no more of a larger stream
- * than needed. The bytes count as `memory` until the request ends.
+ * Takes the bytes of a source of up to `maxBytes` bytes; they stay counted in `memory`. Reads no
+ * more of a larger stream than needed, and releases its memory once that is read again.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_CAPACITY_EXCEEDED` when there is no memory for them
  */
 export async function takeSmall(

@@ -51,7 +51,7 @@ export function isUpload(facts: EnhancerFacts | undefined): facts is UploadFacts
  * Records an instance of an interceptor.
  * @throws {@link OptionsInvalidError} for one without a host
  */
-export function noteInstance(host: object, facts: EnhancerFacts): void {
+export function recordInstance(host: object, facts: EnhancerFacts): void {
   assertHost(host, facts.name);
   const known = instantiated.get(host);
   if (known === undefined) instantiated.set(host, new Set([facts]));
@@ -79,7 +79,7 @@ export function assertHost(host: unknown, name: string): void {
 }
 
 /** Records a storage engine. */
-export function noteEngine<T extends object>(engine: T): T {
+export function recordEngine<T extends object>(engine: T): T {
   enginesMade += 1;
   engines.add(engine);
   return engine;

@@ -15,7 +15,7 @@ import type { WxCloudUploadedFile } from './request-files.js';
 const interceptorProperty = new RequestProperty<UploadFacts>('interceptor');
 
 /** Records that an interceptor of this package has read the form of a request. */
-export function noteInterceptor(request: object, facts: UploadFacts): void {
+export function recordInterceptor(request: object, facts: UploadFacts): void {
   interceptorProperty.write(request, facts);
 }
 

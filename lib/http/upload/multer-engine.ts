@@ -31,7 +31,7 @@ import {
   closeAfterResponse,
   endBody,
 } from '../refused-request.js';
-import { namingSubject, noteEngine } from '../startup/enhancers.js';
+import { namingSubject, recordEngine } from '../startup/enhancers.js';
 import { transactionOf } from '../upload-transaction.js';
 import { fileHeadsOf } from './file-heads.js';
 import { storeFormFile } from './store-file.js';
@@ -260,7 +260,7 @@ export function wxCloudUpload(options: WxCloudUploadEngineOptions = {}): WxCloud
   const store = callbackify((request: WxCloudHttpRequest, file: EngineFile) =>
     storeOrDrain(options, request, file),
   );
-  return noteEngine({
+  return recordEngine({
     _handleFile: (request, file, callback) => store(request, file, callback),
     _removeFile: (request, file, callback) => deleteWithCallback(request, file, callback),
   });

@@ -36,14 +36,6 @@ export interface UploadFormParts {
   readonly selection: FileSelection;
 }
 
-/** The part of Fastify's instance that is used. */
-interface ParsingApplication {
-  addContentTypeParser(
-    type: RegExp,
-    parser: (request: unknown, payload: unknown, done: (error: Error | null) => void) => void,
-  ): unknown;
-}
-
 /** The instances of Fastify that are prepared. */
 const prepared = new WeakSet<object>();
 
@@ -58,7 +50,12 @@ export function prepareForForms(adapter: AbstractHttpAdapter): void {
   const type = adapter.getType();
   if (type === 'express') return;
   if (type !== 'fastify') throw unsupported();
-  const application: ParsingApplication & object = adapter.getInstance();
+  const application: {
+    addContentTypeParser(
+      type: RegExp,
+      parser: (request: unknown, payload: unknown, done: (error: Error | null) => void) => void,
+    ): unknown;
+  } = adapter.getInstance();
   if (prepared.has(application)) return;
   prepared.add(application);
   application.addContentTypeParser(

@@ -13,7 +13,7 @@ import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import { uploadObject } from '../../storage/upload.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
-import { chooseCloudPath, type ChosenPath, keptExtension } from '../cloud-path-option.js';
+import { chooseCloudPath, keptExtension } from '../cloud-path-option.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import { readDeclaredSize, readProgressId } from './client-values.js';
 import { type FileHead, fileHeadsOf } from './file-heads.js';
@@ -41,16 +41,10 @@ interface FormFileCall {
   readonly mostBytes?: number | undefined;
 }
 
-/** A stored file of a form. */
-interface StoredFormFile {
-  /** The result of the upload. */
-  readonly stored: WxCloudStoredFile;
-  /** The first bytes. */
-  readonly head: FileHead;
-}
-
 /** Stores one file of a form, and registers it with the request's transaction. */
-export async function storeFormFile(call: FormFileCall): Promise<StoredFormFile> {
+export async function storeFormFile(
+  call: FormFileCall,
+): Promise<{ readonly stored: WxCloudStoredFile; readonly head: FileHead }> {
   const { context, transaction, chunks } = call;
   try {
     const sent = readSentValues(call);
@@ -76,15 +70,16 @@ function readSentValues({ options, request, transaction, file, chunks }: FormFil
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
   if (size !== undefined) chunks.assertMayHave(size);
   const id = progressId && readProgressId(progressId, request);
-  const onProgress = id && progressListenerOf(id, request, transaction, { index, fieldname });
-  return { size, onProgress: onProgress || undefined };
+  if (id === undefined) return { size, onProgress: undefined };
+  const onProgress = progressListenerOf(id, request, transaction, { index, fieldname });
+  return { size, onProgress };
 }
 
 async function uploadChunks(
   { options, context, request, transaction, file, chunks, mostBytes }: FormFileCall,
   { size, onProgress }: ReturnType<typeof readSentValues>,
   signal: AbortSignal,
-): Promise<StoredFormFile & Pick<ChosenPath, 'isPathUnique'>> {
+) {
   const { fieldname, originalname, mimetype } = file;
   const claimed: ClaimedFile = { fieldname, originalname, mimetype };
   const source = await openSource({ queue: chunks, size, mostBytes }, context, signal);

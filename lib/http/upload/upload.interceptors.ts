@@ -24,12 +24,12 @@ import {
 import {
   describeEnhancer,
   namingSubject,
-  noteInstance,
+  recordInstance,
   type UploadFacts,
 } from '../startup/enhancers.js';
 import { startNamed } from '../startup/routes.js';
 import { beginTransaction, rollBackOnError } from '../upload-transaction.js';
-import { noteInterceptor } from './file-id.decorator.js';
+import { recordInterceptor } from './file-id.decorator.js';
 import {
   prepareForForms,
   receiveUploadForm,
@@ -65,7 +65,7 @@ function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInter
     ) {
       this.#host = host;
       this.#modules = modules;
-      noteInstance(host, facts);
+      recordInstance(host, facts);
     }
 
     /** Runs at startup, so that an invalid option does not wait for the first request. */
@@ -86,7 +86,7 @@ function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInter
         const reading = receiveUploadForm(request, transaction, this.#prepare());
         const clues = await transaction.untilGivenUp(reading);
         if (options.required !== false) assertHasFile(request, clues);
-        noteInterceptor(request, facts);
+        recordInterceptor(request, facts);
         return next.handle().pipe(rollBackOnError(transaction, toError));
       } catch (error) {
         await transaction.rollBack();
