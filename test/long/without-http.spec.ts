@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { Body, Controller, Module, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
 import { APP_INTERCEPTOR, NestFactory } from '@nestjs/core';
 import {
@@ -24,6 +22,7 @@ import {
   wxCloudUpload,
   type WxCloudUploadInterceptorOptions,
 } from '../../lib/index.js';
+import { freePort } from '../support/redis-server.js';
 
 let emulator: WxCloudEmulator;
 beforeAll(async () => {
@@ -93,15 +92,6 @@ function makeWorker() {
 }
 
 /** A free port for the messages of one test. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 const start = (options: WxCloudUploadInterceptorOptions = {}) =>
   NestFactory.createApplicationContext(makeModule(options), { logger: false, abortOnError: false });
 

@@ -33,5 +33,11 @@ export const FASTIFY: Adapter = {
   FileInterceptor: FastifyFileInterceptor,
 };
 
+/** Fastify over HTTP/2. */
+export const FASTIFY_HTTP2: Adapter = {
+  ...FASTIFY,
+  create: () => new FastifyAdapter({ http2: true } as object),
+};
+
 /** The table that tests of the HTTP edge run on. */
 export const ADAPTERS: readonly Adapter[] = [EXPRESS, FASTIFY];

@@ -11,14 +11,13 @@ import {
   UseInterceptors,
   type CanActivate,
 } from '@nestjs/common';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   WxCloudFileInterceptor,
   wxCloudUpload,
   type WxCloudUploadedFile,
 } from '../../../lib/index.js';
-import { ADAPTERS, FASTIFY, type Adapter } from '../../support/adapters.js';
+import { ADAPTERS, FASTIFY_HTTP2, type Adapter } from '../../support/adapters.js';
 import { PNG } from '../../support/forms.js';
 import { until } from '../../support/until.js';
 import { startEdgeApplication, type EdgeApplication } from './support/edge-application.js';
@@ -151,14 +150,9 @@ function overHttp2(path: string): Client {
   return { responseBegun, leave: () => stream.close(8) };
 }
 
-const HTTP2: Adapter = {
-  ...FASTIFY,
-  create: () => new FastifyAdapter({ http2: true } as object),
-};
-
 const SETUPS = [
   ...ADAPTERS.map(adapter => ({ name: adapter.name, adapter, open: overHttp1 })),
-  { name: 'fastify over HTTP/2', adapter: HTTP2, open: overHttp2 },
+  { name: 'fastify over HTTP/2', adapter: FASTIFY_HTTP2, open: overHttp2 },
 ];
 
 describe.each(SETUPS)('on $name', ({ adapter, open }) => {

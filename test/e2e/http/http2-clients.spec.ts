@@ -10,7 +10,6 @@ import {
   type CallHandler,
   type NestInterceptor,
 } from '@nestjs/common';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { map, merge, Subject } from 'rxjs';
 import {
@@ -18,7 +17,7 @@ import {
   wxCloudUpload,
   type WxCloudUploadedFile,
 } from '../../../lib/index.js';
-import { FASTIFY, type Adapter } from '../../support/adapters.js';
+import { FASTIFY, FASTIFY_HTTP2 } from '../../support/adapters.js';
 import { pngOfSize } from '../../support/forms.js';
 import { until } from '../../support/until.js';
 import {
@@ -29,11 +28,6 @@ import {
 import { encodeForm } from './support/raw-request.js';
 
 /** The types of Nest's adapter know no HTTP/2, but its options are Fastify's. */
-const HTTP2: Adapter = {
-  ...FASTIFY,
-  create: () => new FastifyAdapter({ http2: true } as object),
-};
-
 const givingUp = new Subject<void>();
 
 /** An outer interceptor that responds when the test says so. */
@@ -85,7 +79,7 @@ let openStreams: number;
 
 async function start(options: EdgeApplicationParts['options']): Promise<void> {
   application = await startEdgeApplication({
-    adapter: HTTP2,
+    adapter: FASTIFY_HTTP2,
     controllers: [UploadsController],
     options: { ...options },
   });

@@ -2,19 +2,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { Controller, Get, Post, Query, Req, Res, UseInterceptors } from '@nestjs/common';
+import { Controller, Post, Query, UseInterceptors } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  WxCloudReplyInterceptor,
-  WxCloudStorageService,
-  type WxCloudServedResponse,
-  type WxCloudDownloadUrlOutcome,
-  type WxCloudServedRequest,
-  type WxCloudServeOptions,
-} from '../../../lib/index.js';
+import { WxCloudReplyInterceptor, type WxCloudDownloadUrlOutcome } from '../../../lib/index.js';
 import { EXPRESS, FASTIFY } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { PNG } from '../../support/forms.js';
+import { ServingController } from './support/serving-controller.js';
 
 /** Pairs that are equal if a raw path is read as encoded, and names that end a URL's path. */
 const PATHS = [
@@ -34,19 +28,7 @@ const PATHS = [
 const contentOf = (path: string): string => `content of ${path}`;
 
 @Controller()
-class LinkController {
-  constructor(private readonly storage: WxCloudStorageService) {}
-
-  @Get('serve')
-  async serve(
-    @Query() { fileId = '', ...query }: Record<string, string>,
-    @Req() request: WxCloudServedRequest,
-    @Res() response: WxCloudServedResponse,
-  ) {
-    const given = JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>;
-    await this.storage.serve(fileId, { ...given, request, response });
-  }
-
+class ReplyController {
   @Post('reply')
   @UseInterceptors(WxCloudReplyInterceptor({ url: true, path: ({ fileName }) => fileName ?? '' }))
   reply(@Query('path') fileName: string) {
@@ -66,7 +48,7 @@ describe.each([
     folder = await mkdtemp(join(tmpdir(), 'wx-cloud-links-'));
     application = await startApplication({
       adapter,
-      controllers: [LinkController],
+      controllers: [ServingController, ReplyController],
       emulator: { downloadLinks },
     });
     const { storage } = application;

@@ -1,16 +1,11 @@
 import { buffer } from 'node:stream/consumers';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { request as send } from 'undici';
-import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  WxCloudStorageService,
-  type WxCloudServedResponse,
-  type WxCloudServedRequest,
-} from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { storeWithField } from '../../support/direct-upload.js';
+import { ServingController } from './support/serving-controller.js';
 
 const TEXT = 'The same line again.\n'.repeat(500);
 const ENCODED = [
@@ -18,25 +13,6 @@ const ENCODED = [
   ['deflate', deflateSync(TEXT)],
   ['br', brotliCompressSync(TEXT)],
 ] as const;
-
-@Controller()
-class ServingController {
-  constructor(private readonly storage: WxCloudStorageService) {}
-
-  @Get('serve')
-  async serve(
-    @Query('fileId') fileId: string,
-    @Req() request: WxCloudServedRequest,
-    @Res() response: WxCloudServedResponse,
-  ) {
-    await this.storage.serve(fileId, { request, response });
-  }
-
-  @Get('streamable')
-  streamable(@Query('fileId') fileId: string) {
-    return this.storage.serve(fileId);
-  }
-}
 
 describe.each(ADAPTERS)('serve with Content-Encoding on $name', adapter => {
   let application: TestApplication;

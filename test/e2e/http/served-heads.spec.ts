@@ -5,29 +5,19 @@ import {
   WxCloudStorageService,
   type WxCloudServedResponse,
   type WxCloudServedRequest,
-  type WxCloudServeOptions,
 } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { until } from '../../support/until.js';
+import { ServingController } from './support/serving-controller.js';
 
 interface HeaderSetter {
   header(name: string, value: string): unknown;
 }
 
 @Controller()
-class ServingController {
+class RespondingController {
   constructor(private readonly storage: WxCloudStorageService) {}
-
-  @Get('serve')
-  async serve(
-    @Query() { fileId, ...query }: Record<string, string>,
-    @Req() request: WxCloudServedRequest,
-    @Res() response: WxCloudServedResponse,
-  ) {
-    const given = JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>;
-    await this.storage.serve(fileId ?? '', { ...given, request, response });
-  }
 
   /** As a plug-in does that does not look at what it sets; Express refuses it at once. */
   @Get('plugged')
@@ -49,14 +39,6 @@ class ServingController {
     await this.storage.serve(fileId, { request, response });
     failures.push(await this.storage.serve(fileId, { request, response }).catch(error => error));
   }
-
-  @Get('streamable')
-  streamable(@Query() { fileId, ...query }: Record<string, string>) {
-    return this.storage.serve(
-      fileId ?? '',
-      JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>,
-    );
-  }
 }
 
 const failures: unknown[] = [];
@@ -67,7 +49,7 @@ describe.each(ADAPTERS)('serve with an invalid header on $name', adapter => {
   beforeAll(async () => {
     application = await startApplication({
       adapter,
-      controllers: [ServingController],
+      controllers: [ServingController, RespondingController],
       configure: app =>
         app.useGlobalFilters(new WxCloudExceptionFilter(app.getHttpAdapter())) && undefined,
     });

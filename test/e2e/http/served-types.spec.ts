@@ -1,37 +1,10 @@
-import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  WxCloudStorageService,
-  type WxCloudServedResponse,
-  type WxCloudServedRequest,
-  type WxCloudServeOptions,
-} from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { storeWithField } from '../../support/direct-upload.js';
+import { ServingController } from './support/serving-controller.js';
 
 const PAGE = '<!doctype html><script>document.title = "ran"</script>';
-
-@Controller()
-class ServingController {
-  constructor(private readonly storage: WxCloudStorageService) {}
-
-  @Get('serve')
-  async serve(
-    @Query() { fileId, ...query }: Record<string, string>,
-    @Req() request: WxCloudServedRequest,
-    @Res() response: WxCloudServedResponse,
-  ) {
-    const given = JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>;
-    await this.storage.serve(fileId ?? '', { ...given, request, response });
-  }
-
-  @Get('streamable')
-  async streamable(@Query() { fileId, ...query }: Record<string, string>) {
-    const given = JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>;
-    return this.storage.serve(fileId ?? '', given);
-  }
-}
 
 /** As stored, and as a browser gets it in the page's own origin. */
 const SHOWN: readonly (readonly [stored: string, served: string])[] = [

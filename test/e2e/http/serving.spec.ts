@@ -1,48 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  WxCloudExceptionFilter,
-  WxCloudStorageService,
-  type WxCloudServedResponse,
-  type WxCloudServedRequest,
-  type WxCloudServeOptions,
-} from '../../../lib/index.js';
+import { WxCloudExceptionFilter } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { PNG } from '../../support/forms.js';
 import { getAndLeave } from '../../support/impatient-client.js';
 import { until } from '../../support/until.js';
+import { ServingController } from './support/serving-controller.js';
 
 const TEXT = '0123456789';
 /** The suite runs with both forms of links. */
 const LINKS = { express: 'encoded', fastify: 'raw' } as const;
 const large = randomBytes(3_000_000);
-
-@Controller()
-class ServingController {
-  constructor(private readonly storage: WxCloudStorageService) {}
-
-  @Get('serve')
-  async serve(
-    @Query() { fileId, ...query }: Record<string, string>,
-    @Req() request: WxCloudServedRequest,
-    @Res() response: WxCloudServedResponse,
-  ) {
-    const given = JSON.parse(query['options'] ?? '{}') as Partial<WxCloudServeOptions>;
-    await this.storage.serve(fileId ?? '', { ...given, request, response });
-  }
-
-  @Get('streamable')
-  async streamable(@Query('fileId') fileId: string) {
-    return this.storage.serve(fileId, { fileName: '照片.png' });
-  }
-
-  @Get('streamable-page')
-  async page(@Query('fileId') fileId: string) {
-    return this.storage.serve(fileId, { disposition: 'inline', contentType: 'text/html' });
-  }
-}
 
 describe.each(ADAPTERS)('serve on $name', adapter => {
   let application: TestApplication;
@@ -74,10 +43,14 @@ describe.each(ADAPTERS)('serve on $name', adapter => {
 
   async function get(
     fileId: string,
-    { options = {}, ...init }: RequestInit & { readonly options?: object } = {},
+    {
+      route = 'serve',
+      options = {},
+      ...init
+    }: RequestInit & { route?: string; options?: object } = {},
   ) {
     const query = new URLSearchParams({ fileId, options: JSON.stringify(options) });
-    const response = await fetch(`${application.url}/serve?${query}`, {
+    const response = await fetch(`${application.url}/${route}?${query}`, {
       redirect: 'manual',
       ...init,
     });
@@ -264,17 +237,21 @@ describe.each(ADAPTERS)('serve on $name', adapter => {
   });
 
   it('sends a file with possible scripts as a download when a handler returns it', async () => {
-    const query = new URLSearchParams({ fileId: textId });
-    const response = await fetch(`${application.url}/streamable-page?${query}`);
-    expect(await response.text()).toBe(TEXT);
-    expect(response.headers.get('content-disposition')).toBe('attachment');
+    const { headers, body } = await get(textId, {
+      route: 'streamable',
+      options: { disposition: 'inline', contentType: 'text/html' },
+    });
+    expect(String(body)).toBe(TEXT);
+    expect(headers['content-disposition']).toBe('attachment');
   });
 
   it('returns a StreamableFile for a handler', async () => {
-    const query = new URLSearchParams({ fileId: imageId });
-    const response = await fetch(`${application.url}/streamable?${query}`);
-    expect(Buffer.from(await response.arrayBuffer()).equals(PNG)).toBe(true);
-    expect(Object.fromEntries(response.headers)).toMatchObject({
+    const { headers, body } = await get(imageId, {
+      route: 'streamable',
+      options: { fileName: '照片.png' },
+    });
+    expect(body.equals(PNG)).toBe(true);
+    expect(headers).toMatchObject({
       'content-type': 'image/png',
       'content-length': String(PNG.byteLength),
       'content-disposition': `inline; filename="__.png"; filename*=UTF-8''%E7%85%A7%E7%89%87.png`,

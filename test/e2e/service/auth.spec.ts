@@ -3,47 +3,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Test } from '@nestjs/testing';
 import {
   startWxCloudEmulator,
   type WxCloudEmulatorMisconfiguration,
   type WxCloudEmulator,
 } from '../../../lib/emulator/index.js';
-import {
-  WxAccessTokenProvider,
-  WxCloudStorageModule,
-  WxCloudStorageService,
-  type WxCloudStorageOptions,
-} from '../../../lib/index.js';
-import { FAST_RETRY } from '../../support/application.js';
+import type { WxCloudStorageOptions } from '../../../lib/index.js';
+import { startStorage, type TestStorage } from '../../support/storage.js';
 
 let folder: string;
 let emulator: WxCloudEmulator;
-const closing: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'wx-cloud-auth-'));
   emulator = await startWxCloudEmulator({ reuseAppids: ['wx1111111111111111'] });
 });
 afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
   await emulator.close();
   await rm(folder, { recursive: true });
 });
 
-interface Started {
-  readonly storage: WxCloudStorageService;
-  readonly tokens: WxAccessTokenProvider;
-}
-
-async function start(options: Partial<WxCloudStorageOptions>): Promise<Started> {
+function start(options: Partial<WxCloudStorageOptions>): Promise<TestStorage> {
   const { env, apiBaseUrl } = emulator.options;
-  const all = { env, apiBaseUrl, retry: FAST_RETRY, ...options } as WxCloudStorageOptions;
-  const module = await Test.createTestingModule({
-    imports: [WxCloudStorageModule.forRoot(all)],
-  }).compile();
-  closing.push(() => module.close());
-  return { storage: module.get(WxCloudStorageService), tokens: module.get(WxAccessTokenProvider) };
+  return startStorage({ env, apiBaseUrl, ...options } as WxCloudStorageOptions);
 }
 
 const overSidecar = (fromAppid = emulator.options.appid): Partial<WxCloudStorageOptions> => ({
@@ -52,7 +34,7 @@ const overSidecar = (fromAppid = emulator.options.appid): Partial<WxCloudStorage
 });
 
 /** Everything that a credential is needed for. */
-async function roundTrip({ storage }: Started): Promise<void> {
+async function roundTrip({ storage }: TestStorage): Promise<void> {
   const { fileId } = await storage.upload('a/b.txt', '你好');
   expect(String(await storage.downloadBuffer(fileId))).toBe('你好');
   await storage.delete(fileId);

@@ -1,22 +1,11 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { Test } from '@nestjs/testing';
-import { WxCloudStorageModule, WxCloudStorageService } from '../../../lib/index.js';
-import { FAST_RETRY } from '../../support/application.js';
-import {
-  startScriptedCloud,
-  type CloudScript,
-  type ScriptedResponse,
-} from '../../support/scripted-cloud.js';
+import { describe, expect, it } from '@jest/globals';
+import type { CloudScript, ScriptedResponse } from '../../support/scripted-cloud.js';
+import { startScriptedStorage } from '../../support/storage.js';
 
 const PREFIX = 'cloud://scripted.7363-scripted-1300000000/';
 const idsOf = (...paths: readonly string[]): string[] => paths.map(path => PREFIX + path);
 const fifty = idsOf(...Array.from({ length: 50 }, (_, index) => `f${index}`));
 const MALFORMED = { code: 'WX_CLOUD_RESPONSE_MALFORMED', retryable: true };
-
-const closing: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
 
 /** A service whose cloud responds to batches as scripted and records the IDs of each call. */
 async function start({ downloadLinks, deleteFiles }: CloudScript) {
@@ -25,20 +14,13 @@ async function start({ downloadLinks, deleteFiles }: CloudScript) {
     asked.push(fileIds);
     return response;
   };
-  const cloud = await startScriptedCloud({
+  const { storage } = await startScriptedStorage({
     ...(downloadLinks && {
       downloadLinks: (ids, url) => note(ids, downloadLinks(ids, url)),
     }),
     ...(deleteFiles && { deleteFiles: ids => note(ids, deleteFiles(ids)) }),
   });
-  const app = await Test.createTestingModule({
-    imports: [WxCloudStorageModule.forRoot({ ...cloud.options, retry: FAST_RETRY })],
-  }).compile();
-  closing.push(
-    () => app.close(),
-    () => cloud.close(),
-  );
-  return { asked, storage: app.get(WxCloudStorageService) };
+  return { asked, storage };
 }
 
 const pathOf = (fileId: string): string => fileId.slice(PREFIX.length);

@@ -1,33 +1,16 @@
 import { constants } from 'node:buffer';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Test } from '@nestjs/testing';
-import { WxCloudStorageModule, WxCloudStorageService } from '../../../lib/index.js';
-import { FAST_RETRY } from '../../support/application.js';
-import { startScriptedCloud } from '../../support/scripted-cloud.js';
+import { startScriptedStorage } from '../../support/storage.js';
 import { until } from '../../support/until.js';
 
 const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
 
-const closing: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  jest.restoreAllMocks();
-  for (const close of closing.splice(0)) await close();
-});
+afterEach(() => void jest.restoreAllMocks());
 
 /** A storage whose file says that it has so many bytes, and gives some of them. */
 async function startWithFileOf(bytes: number) {
   const headers = { 'content-length': String(bytes), etag: '"0"' };
-  const cloud = await startScriptedCloud({
-    getObject: { headers, body: 'some', isUnfinished: true },
-  });
-  const app = await Test.createTestingModule({
-    imports: [WxCloudStorageModule.forRoot({ ...cloud.options, retry: FAST_RETRY })],
-  }).compile();
-  closing.push(
-    () => app.close(),
-    () => cloud.close(),
-  );
-  return { cloud, storage: app.get(WxCloudStorageService) };
+  return startScriptedStorage({ getObject: { headers, body: 'some', isUnfinished: true } });
 }
 
 describe('downloadBuffer', () => {

@@ -5,27 +5,18 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { Test } from '@nestjs/testing';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import {
-  WxAccessTokenProvider,
-  WxCloudStorageModule,
-  WxCloudStorageService,
-  type WxCloudStorageOptions,
-} from '../../../lib/index.js';
+import { describe, expect, it, jest } from '@jest/globals';
+import { WxAccessTokenProvider, type WxCloudStorageOptions } from '../../../lib/index.js';
+import { afterThisTest } from '../../support/after-test.js';
 import { FAST_RETRY, startApplication } from '../../support/application.js';
-import { makeLink, startScriptedCloud, type CloudScript } from '../../support/scripted-cloud.js';
+import { makeLink, type CloudScript } from '../../support/scripted-cloud.js';
+import { startScriptedStorage } from '../../support/storage.js';
 import { withFakeTimeouts } from '../../support/fake-time.js';
 import { until } from '../../support/until.js';
 
-const closing: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
-
 async function startEmulated(options: Partial<WxCloudStorageOptions> = {}) {
   const application = await startApplication({ options });
-  closing.push(() => application.close());
+  afterThisTest(() => application.close());
   return application;
 }
 
@@ -33,17 +24,8 @@ async function startScripted(
   script: CloudScript,
   timeouts: WxCloudStorageOptions['timeouts'] = {},
 ) {
-  const cloud = await startScriptedCloud(script);
   const onOrphan = jest.fn<(fileIds: readonly string[]) => void>();
-  const options = { ...cloud.options, retry: FAST_RETRY, onOrphan, timeouts };
-  const app = await Test.createTestingModule({
-    imports: [WxCloudStorageModule.forRoot(options)],
-  }).compile();
-  closing.push(
-    () => app.close(),
-    () => cloud.close(),
-  );
-  return { cloud, onOrphan, storage: app.get(WxCloudStorageService) };
+  return { onOrphan, ...(await startScriptedStorage(script, { onOrphan, timeouts })) };
 }
 
 const SAME_ETAG = `"${createHash('md5').update('same').digest('hex')}"`;
@@ -238,7 +220,7 @@ describe('an abandoned download', () => {
 
   it('leaves no file when the application closes during it', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'wx-cloud-close-'));
-    closing.push(() => rm(folder, { recursive: true }));
+    afterThisTest(() => rm(folder, { recursive: true }));
     const { app, storage, emulator } = await startEmulated();
     const { fileId } = await storage.upload('a', Buffer.alloc(3_000_000));
     emulator.faults.add({ operation: 'get-object', effect: { kind: 'delay', delayMs: 300 } });
@@ -295,11 +277,11 @@ describe('an upload aborted while connecting', () => {
     const caller = new AbortController();
     // Takes the connection, and says nothing to the beginning of TLS.
     const silent = createServer(socket => {
-      closing.push(async () => socket.destroy());
+      afterThisTest(async () => socket.destroy());
       caller.abort();
     });
     await new Promise<void>(resolve => silent.listen(0, '127.0.0.1', resolve));
-    closing.push(async () => silent.close());
+    afterThisTest(async () => silent.close());
     const { port } = silent.address() as AddressInfo;
     const uploadLink = { body: makeLink(`https://127.0.0.1:${port}/kept.txt`) };
     const { cloud, storage } = await startScripted({ uploadLink }, { connectMs: 60_000 });
@@ -321,19 +303,11 @@ describe('the option verifyEtag', () => {
   });
 
   it('rejects an object with other content', async () => {
-    const cloud = await startScriptedCloud({
-      postObject: { status: 204, headers: { etag: '"0"' } },
-      headObject: { status: 404 },
-    });
-    const options = { ...cloud.options, retry: FAST_RETRY, upload: { verifyEtag: true } };
-    const app = await Test.createTestingModule({
-      imports: [WxCloudStorageModule.forRoot(options)],
-    }).compile();
-    closing.push(
-      () => app.close(),
-      () => cloud.close(),
+    const { storage } = await startScriptedStorage(
+      { postObject: { status: 204, headers: { etag: '"0"' } }, headObject: { status: 404 } },
+      { upload: { verifyEtag: true } },
     );
-    await expect(app.get(WxCloudStorageService).upload('kept.txt', 'x')).rejects.toMatchObject({
+    await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({
       code: 'WX_CLOUD_UPLOAD_REJECTED',
     });
   });

@@ -1,34 +1,10 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { Test } from '@nestjs/testing';
-import { WxCloudStorageModule, WxCloudStorageService } from '../../../lib/index.js';
-import type { WxCloudStorageSecretOptions } from '../../../lib/options/options.js';
-import { FAST_RETRY } from '../../support/application.js';
-import {
-  makeLink,
-  startScriptedCloud,
-  type CloudScript,
-  type ScriptedResponse,
-} from '../../support/scripted-cloud.js';
+import { describe, expect, it } from '@jest/globals';
+import type { WxCloudStorageService } from '../../../lib/index.js';
+import { makeLink, type ScriptedResponse } from '../../support/scripted-cloud.js';
+import { startScriptedStorage } from '../../support/storage.js';
 
 const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
 const MALFORMED = { code: 'WX_CLOUD_RESPONSE_MALFORMED', retryable: true };
-
-const closing: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-});
-
-async function start(script: CloudScript, more: Partial<WxCloudStorageSecretOptions> = {}) {
-  const cloud = await startScriptedCloud(script);
-  const app = await Test.createTestingModule({
-    imports: [WxCloudStorageModule.forRoot({ ...cloud.options, retry: FAST_RETRY, ...more })],
-  }).compile();
-  closing.push(
-    () => app.close(),
-    () => cloud.close(),
-  );
-  return { cloud, storage: app.get(WxCloudStorageService) };
-}
 
 const typed = (type: string, headers: Readonly<Record<string, string>> = {}) => ({
   'content-type': type,
@@ -46,7 +22,10 @@ describe('a page with 200 in place of an object', () => {
       { headers: typed('application/json', { etag: 'W/"7-aa"' }), body: '{"a":1}' },
     ],
   ])('is not a file: %s', async (_, response) => {
-    const { storage, cloud } = await start({ getObject: response, headObject: response });
+    const { storage, cloud } = await startScriptedStorage({
+      getObject: response,
+      headObject: response,
+    });
 
     await expect(storage.downloadBuffer(FILE_ID)).rejects.toMatchObject(MALFORMED);
     await expect(storage.confirmUpload(FILE_ID)).rejects.toMatchObject(MALFORMED);
@@ -68,7 +47,7 @@ describe('a page with 200 in place of an object', () => {
     ],
     ['a picture without an ETag', { headers: typed('image/png'), body: '1234567' }],
   ])('differs from %s', async (_, response) => {
-    const { storage } = await start({ getObject: response, headObject: response });
+    const { storage } = await startScriptedStorage({ getObject: response, headObject: response });
 
     expect((await storage.downloadBuffer(FILE_ID)).byteLength).toBe(7);
     expect(await storage.exists(FILE_ID)).toBe(true);
@@ -81,7 +60,7 @@ describe('an upload link for another path', () => {
     ['createUploadForm', storage => storage.createUploadForm('mine.txt')],
     ['check', async storage => Promise.reject((await storage.check()).environment.error)],
   ])('is used by no call: %s', async (_, call) => {
-    const { storage, cloud } = await start({});
+    const { storage, cloud } = await startScriptedStorage({});
 
     await expect(call(storage)).rejects.toMatchObject(MALFORMED);
     expect(cloud.requests).not.toContain('POST /cos/kept.txt');
@@ -92,7 +71,10 @@ describe('an upload link for another path', () => {
     ['bucket', 'cloud://scripted.another/kept.txt'],
   ])('is used by no call for another %s', async (_, file_id) => {
     const uploadLink = { body: { ...makeLink('https://127.0.0.1:1/kept.txt'), file_id } };
-    const { storage, cloud } = await start({ uploadLink }, { bucket: '7363-scripted-1300000000' });
+    const { storage, cloud } = await startScriptedStorage(
+      { uploadLink },
+      { bucket: '7363-scripted-1300000000' },
+    );
     await expect(storage.upload('kept.txt', 'x')).rejects.toMatchObject({
       code: 'WX_CLOUD_RESPONSE_MALFORMED',
     });

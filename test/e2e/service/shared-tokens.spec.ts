@@ -1,45 +1,20 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Test } from '@nestjs/testing';
 import { Agent } from 'undici';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
-import {
-  WxAccessTokenProvider,
-  WxCloudStorageModule,
-  WxCloudStorageService,
-  type AccessTokenStore,
-  type WxCloudStorageOptions,
-} from '../../../lib/index.js';
-import { FAST_RETRY } from '../../support/application.js';
+import type { AccessTokenStore, WxCloudStorageOptions } from '../../../lib/index.js';
+import { afterThisTest } from '../../support/after-test.js';
+import { startStorage, type TestStorage } from '../../support/storage.js';
 
 let emulator: WxCloudEmulator;
-const closing: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   emulator = await startWxCloudEmulator();
 });
-afterEach(async () => {
-  for (const close of closing.splice(0)) await close();
-  await emulator.close();
-});
+afterEach(() => emulator.close());
 
-interface Instance {
-  readonly tokens: WxAccessTokenProvider;
-  readonly storage: WxCloudStorageService;
-  close(): Promise<void>;
-}
-
-async function start(options: Partial<WxCloudStorageOptions> = {}): Promise<Instance> {
-  const all = { ...emulator.options, retry: FAST_RETRY, ...options } as WxCloudStorageOptions;
-  const module = await Test.createTestingModule({
-    imports: [WxCloudStorageModule.forRoot(all)],
-  }).compile();
-  closing.push(() => module.close());
-  return {
-    tokens: module.get(WxAccessTokenProvider),
-    storage: module.get(WxCloudStorageService),
-    close: () => module.close(),
-  };
+function start(options: Partial<WxCloudStorageOptions> = {}): Promise<TestStorage> {
+  return startStorage({ ...emulator.options, ...options } as WxCloudStorageOptions);
 }
 
 const withAuth = (
@@ -125,7 +100,7 @@ describe('instances with one AppID, type and secret', () => {
 
   it('fetch again when the fetching one has no connection', async () => {
     const blocked = new Agent({ connect: (_, callback) => callback(new Error('no way'), null) });
-    closing.push(() => blocked.destroy());
+    afterThisTest(() => blocked.destroy());
     const one = await start({ dispatcher: blocked });
     const other = await start();
     const failed = one.tokens.getAccessToken().catch((error: unknown) => error);
@@ -178,7 +153,7 @@ describe('an instance with another secret or type', () => {
 
   it('does not receive the token of another apiBaseUrl', async () => {
     const another = await startWxCloudEmulator();
-    closing.push(() => another.close());
+    afterThisTest(() => another.close());
     const tokens = await Promise.all(
       [emulator, another].map(async ({ options: { apiBaseUrl } }) =>
         (await start({ apiBaseUrl })).tokens.getAccessToken(),

@@ -10,6 +10,7 @@ import {
   type WxCloudUploadForm,
   type WxCloudStorageOptions,
 } from '../../../lib/index.js';
+import { afterThisTest } from '../../support/after-test.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { pngOfSize } from '../../support/forms.js';
 
@@ -19,20 +20,15 @@ const DELETED = { code: 'WX_CLOUD_FILE_TOO_LARGE', left: 0 };
 const REFUSED = { code: 'WX_CLOUD_TICKET_REFUSED', left: 1 };
 
 let emulator: WxCloudEmulator;
-let applications: TestApplication[];
 beforeEach(async () => {
   emulator = await startWxCloudEmulator();
-  applications = [];
 });
-afterEach(async () => {
-  await Promise.all(applications.map(application => application.close()));
-  await emulator.close();
-});
+afterEach(() => emulator.close());
 
 async function start(options: object): Promise<TestApplication> {
   const cloud = { ...emulator.options, ...options } as WxCloudStorageOptions;
   const application = await startApplication({ options: cloud });
-  applications.push(application);
+  afterThisTest(() => application.close());
   return application;
 }
 

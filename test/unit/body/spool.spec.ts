@@ -18,7 +18,7 @@ import {
   setUpBody,
   shortenWrites,
 } from '../support/bodies.js';
-import { afterThisTest } from '../support/server.js';
+import { afterThisTest } from '../../support/after-test.js';
 
 /** Node's own, which is there behind a flag only. */
 function collectGarbage(): void {

@@ -12,7 +12,7 @@ import {
 } from '../../../lib/body/open-source.js';
 import { DiskBudget } from '../../../lib/body/temporary-file.js';
 import type { BodyBytes, UploadBody } from '../../../lib/body/upload-body.js';
-import { afterThisTest } from './server.js';
+import { afterThisTest } from '../../support/after-test.js';
 
 /** A folder of the running test's own. */
 export function makeFolder(): string {

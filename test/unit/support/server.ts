@@ -1,18 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { afterEach } from '@jest/globals';
 import { HttpTransport } from '../../../lib/transport/http-client.js';
-
-const cleanups: (() => Promise<void> | void)[] = [];
-
-/** Runs at the end of the test that is running. */
-export function afterThisTest(cleanup: () => Promise<void> | void): void {
-  cleanups.push(cleanup);
-}
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
+import { afterThisTest } from '../../support/after-test.js';
 
 /** Listens on a free port of the loopback until the test ends. */
 export async function listen(server: Server): Promise<number> {

@@ -9,7 +9,8 @@ import type { HttpDispatcher } from '../../../lib/options/options.js';
 import { type HttpRequest, HttpTransport } from '../../../lib/transport/http-client.js';
 import { until } from '../../support/until.js';
 import { failureOf } from '../support/failures.js';
-import { afterThisTest, NEVER, serve } from '../support/server.js';
+import { afterThisTest } from '../../support/after-test.js';
+import { NEVER, serve } from '../support/server.js';
 
 const maxConnections = 256;
 const timeouts = { connectMs: 5_000, headersMs: 5_000, idleMs: 5_000, totalMs: 5_000 };

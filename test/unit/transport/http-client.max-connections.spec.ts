@@ -6,7 +6,8 @@ import { abortedError, startDeadline } from '../../../lib/operations/deadline.js
 import { type HttpRequestWithBody, HttpTransport } from '../../../lib/transport/http-client.js';
 import { until } from '../../support/until.js';
 import { failureOf } from '../support/failures.js';
-import { afterThisTest, listen, NEVER, openTransport } from '../support/server.js';
+import { afterThisTest } from '../../support/after-test.js';
+import { listen, NEVER, openTransport } from '../support/server.js';
 
 const UPLOADS = 700;
 const timeouts = { connectMs: 30_000, headersMs: 30_000, idleMs: 30_000 };

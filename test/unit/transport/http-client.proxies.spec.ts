@@ -8,7 +8,8 @@ import { neverConnected } from '../../../lib/transport/connection-error.js';
 import { type HttpRequestWithBody, HttpTransport } from '../../../lib/transport/http-client.js';
 import { until } from '../../support/until.js';
 import { failureOf } from '../support/failures.js';
-import { afterThisTest, listen, NEVER, serve } from '../support/server.js';
+import { afterThisTest } from '../../support/after-test.js';
+import { listen, NEVER, serve } from '../support/server.js';
 
 const timeouts = { connectMs: 30_000, headersMs: 30_000, idleMs: 30_000 };
 const DROP = (socket: Socket): void => void socket.destroy();

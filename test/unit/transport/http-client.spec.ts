@@ -21,7 +21,8 @@ import {
 } from '../../../lib/transport/http-client.js';
 import { until } from '../../support/until.js';
 import { everythingShownBy, failureOf } from '../support/failures.js';
-import { afterThisTest, listen, NEVER, openTransport, serve } from '../support/server.js';
+import { afterThisTest } from '../../support/after-test.js';
+import { listen, NEVER, openTransport, serve } from '../support/server.js';
 
 type RequestListener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 

@@ -1,9 +1,14 @@
 import { createRequire } from 'node:module';
 import { IncomingMessage, ServerResponse, type RequestListener, type Server } from 'node:http';
 import { connect, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { jest } from '@jest/globals';
-import { ADAPTERS, EXPRESS, FASTIFY, type Adapter } from '../../../support/adapters.js';
+import {
+  ADAPTERS,
+  EXPRESS,
+  FASTIFY,
+  FASTIFY_HTTP2,
+  type Adapter,
+} from '../../../support/adapters.js';
 import type { EdgeApplication } from './edge-application.js';
 
 const load = createRequire(import.meta.url);
@@ -122,11 +127,6 @@ function withSocket(makeSocket: () => unknown): Bridge['send'] {
     });
   };
 }
-
-const FASTIFY_HTTP2: Adapter = {
-  ...FASTIFY,
-  create: () => new FastifyAdapter({ http2: true } as object),
-};
 
 /** One request on a session of its own. */
 const overHttp2: Bridge['send'] = ({ url }, { method, path, headers, body }) => {

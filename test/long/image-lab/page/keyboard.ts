@@ -7,16 +7,11 @@ import {
   untilTrue,
   type PageTools,
 } from '../../../e2e/sample/support/lab-page.js';
-import { makeImage, type PickedFile } from '../../../e2e/sample/support/pictures.js';
+import { makeImage } from '../../../e2e/sample/support/pictures.js';
 import { Keys } from './support/keys.js';
 import { DESKTOP, openOn, type Screen } from './support/screens.js';
+import { TEXT_FILE } from './support/states.js';
 import { store, Workbench } from './support/workbench.js';
-
-const TEXT_FILE: PickedFile = {
-  name: 'notes.txt',
-  mimeType: 'text/plain',
-  buffer: Buffer.from('no image'),
-};
 
 /** Screens that someone has a keyboard at; the last one is a window of 1280×800 at 200 %. */
 const WINDOWS: readonly (readonly [string, Screen])[] = [

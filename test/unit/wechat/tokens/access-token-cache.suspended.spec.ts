@@ -9,7 +9,8 @@ import { AccessTokenCache } from '../../../../lib/wechat/tokens/access-token-cac
 import { CloudbaseTokenFile } from '../../../../lib/wechat/tokens/cloudbase-token-file.js';
 import { TokenFetcher } from '../../../../lib/wechat/tokens/token-fetcher.js';
 import { JsonApi } from '../../../../lib/wechat/wechat-api.js';
-import { afterThisTest, NEVER, openTransport, serveResponse } from '../../support/server.js';
+import { afterThisTest } from '../../../support/after-test.js';
+import { NEVER, openTransport, serveResponse } from '../../support/server.js';
 
 const HOURS_MS = 3 * 3_600_000;
 const setBack: (() => void)[] = [];

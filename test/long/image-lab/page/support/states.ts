@@ -14,7 +14,8 @@ export interface State {
   readonly reach: (page: Page, tools: PageTools) => Promise<unknown>;
 }
 
-const TEXT_FILE: PickedFile = {
+/** A file that is not an image. */
+export const TEXT_FILE: PickedFile = {
   name: 'notes.txt',
   mimeType: 'text/plain',
   buffer: Buffer.from('no image'),
