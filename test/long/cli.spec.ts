@@ -38,7 +38,7 @@ afterAll(async () => {
 });
 
 describe('nestjs-wx-cloud-storage', () => {
-  it.each([['--help'], ['emulator', '--help']])('explains itself: %s', async (...words) => {
+  it.each([['--help'], ['emulator', '--help']])('prints its usage: %s', async (...words) => {
     expect(await run(words).end).toEqual({
       code: 0,
       stdout: expect.stringMatching(/^Usage: nestjs-wx-cloud-storage <command>/),
@@ -46,7 +46,7 @@ describe('nestjs-wx-cloud-storage', () => {
     });
   });
 
-  it('knows its version', async () => {
+  it('prints its version', async () => {
     const { version } = manifestOf(ROOT);
     expect(await run(['--version']).end).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
@@ -57,7 +57,7 @@ describe('nestjs-wx-cloud-storage', () => {
     [['emulator', '--port', '70000'], /^--port must be an integer from 0 to 65535\.\nUsage: /],
     [['emulator', '--data-dir', ' '], /^--data-dir must be a non-empty string\.\nUsage: /],
     [['check', 'now'], /^Unexpected argument 'now'\.\nUsage: /],
-  ])('refuses %j with the usage and code 2', async (words, stderr) => {
+  ])('rejects %j with the usage and code 2', async (words, stderr) => {
     expect(await run(words).end).toEqual({
       code: 2,
       stdout: '',
@@ -67,7 +67,7 @@ describe('nestjs-wx-cloud-storage', () => {
 });
 
 describe('nestjs-wx-cloud-storage emulator', () => {
-  it('names a port that is taken in one line, and has code 1', async () => {
+  it('reports a port in use in one line with code 1', async () => {
     const first = await startEmulator();
     const second = run(['emulator', '--port', first.port]);
     expect(await second.end).toEqual({
@@ -83,14 +83,14 @@ describe('nestjs-wx-cloud-storage emulator', () => {
     expect(await end).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('ends with code 0 and without a word when nobody reads its output any more', async () => {
+  it('ends silently with code 0 when its output is closed', async () => {
     const { child, end, url } = await startEmulator();
     child.stdout.destroy();
     await fetch(`${url}/nowhere`);
     expect(await end).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('keeps objects in --data-dir, and its variables, from one start to the next', async () => {
+  it('keeps objects and variables of --data-dir between starts', async () => {
     const words = ['--data-dir', join(folder, 'objects')];
     const first = await startEmulator(words);
     const store = `(await storage.upload('kept/a.txt', 'content')).fileId`;
@@ -106,7 +106,7 @@ describe('nestjs-wx-cloud-storage emulator', () => {
 });
 
 describe('nestjs-wx-cloud-storage check', () => {
-  it('finds all well with the lines that the emulator prints, each request a line there', async () => {
+  it('succeeds with the variables that the emulator prints, which logs each request', async () => {
     const emulator = await startEmulator();
     const dotenv = join(folder, 'well.env');
     await writeFile(dotenv, emulator.lines);
@@ -128,7 +128,7 @@ describe('nestjs-wx-cloud-storage check', () => {
     expect(`${checked.stdout}${requests.join('\n')}`).not.toContain(SECRET);
   });
 
-  it('names what fails with its remedy, and has code 1', async () => {
+  it('reports a failure with its remedy and code 1', async () => {
     const { variables } = await startEmulator();
     const checked = await run(['check'], { ...variables, WX_SECRET: 'not-the-secret' }).end;
     expect(checked).toMatchObject({ code: 1, stderr: '' });
@@ -141,7 +141,7 @@ describe('nestjs-wx-cloud-storage check', () => {
   it.each([
     [{}, 'WX_ENV_ID (or CBR_ENV_ID), WX_APPID, WX_SECRET'],
     [{ WX_ENV_ID: 'e', WX_SECRET: SECRET }, 'WX_APPID'],
-  ])('names variables that are missing, without %j', async (variables, names) => {
+  ])('names missing variables without %j', async (variables, names) => {
     const checked = await run(['check'], variables).end;
     expect(checked).toMatchObject({ code: 1, stdout: '' });
     expect(checked.stderr).toMatch(/^[^\n]+ --dotenv .env\.\n$/);
@@ -157,7 +157,7 @@ describe('nestjs-wx-cloud-storage check', () => {
     expect(await checking.end).toMatchObject({ code: null, stderr: '' });
   });
 
-  it('names a file that it cannot read', async () => {
+  it('names an unreadable file', async () => {
     expect(await run(['check', '--dotenv', 'nowhere.env']).end).toEqual({
       code: 1,
       stdout: '',

@@ -14,7 +14,7 @@ class PhotosController {
 }
 
 describe('a cold start', () => {
-  it('asks for one token when 500 uploads arrive at once', async () => {
+  it('fetches one token for 500 uploads at once', async () => {
     const { emulator, url, close } = await startApplication({ controllers: [PhotosController] });
     const file = pngOfSize(5_000);
 

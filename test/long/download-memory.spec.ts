@@ -42,7 +42,7 @@ afterEach(async () => {
 const ask = async (path: string, query: Record<string, string>): Promise<unknown> =>
   (await fetch(`${application.url}/${path}?${new URLSearchParams(query)}`)).json();
 
-it('1 GiB is downloaded, through two broken connections, while the application grows by less than 64 MiB', async () => {
+it('download reads 1 GiB over two broken connections with less than 64 MiB of memory', async () => {
   const body = Readable.from(blocks());
   const { fileId } = await storing.storage.upload('large.bin', body, { size: GIB });
   const { fileId: warmUp } = await storing.storage.upload('warm-up', BLOCK);

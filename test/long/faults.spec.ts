@@ -168,8 +168,8 @@ async function expectNothingHeld(): Promise<void> {
   await until(() => countTimers() <= timersBefore, 'no timer left');
 }
 
-describe('under every fault', () => {
-  it.each(FAULTS)('an upload is whole or leaves nothing — %s', async (_, fault) => {
+describe('the service under every fault', () => {
+  it.each(FAULTS)('uploads completely or leaves nothing — %s', async (_, fault) => {
     const { emulator, storage } = application;
     emulator.faults.add(fault);
 
@@ -183,7 +183,7 @@ describe('under every fault', () => {
   });
 
   it.each(FAULTS)(
-    'a download is whole or an error, and a delete tells the truth — %s',
+    'downloads completely or fails, and reports deletions correctly — %s',
     async (_, fault) => {
       const { emulator, storage } = application;
       const { fileId } = await storage.upload('walk/b.png', CONTENT);

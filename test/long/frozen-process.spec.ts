@@ -18,7 +18,7 @@ const FORM = encodeForm([
   { field: 'title', content: 'a title' },
 ]);
 
-describe.each(ADAPTERS)('on $name, a process that stands still', ({ name: adapter }) => {
+describe.each(ADAPTERS)('a suspended process on $name', ({ name: adapter }) => {
   let spoolDirectory: string;
   let emulator: WxCloudEmulator;
   let application: UploadApplication;
@@ -55,7 +55,7 @@ describe.each(ADAPTERS)('on $name, a process that stands still', ({ name: adapte
   it.each([
     ['a file', 200_000],
     ['a text', FORM.byteLength - 30],
-  ])('reads what has arrived meanwhile in %s', async (_, from) => {
+  ])('reads in %s what has arrived meanwhile', async (_, from) => {
     const request = await openAndFreeze(from);
     request.send(FORM.subarray(from));
     await delay(FROZEN_MS);
@@ -65,7 +65,7 @@ describe.each(ADAPTERS)('on $name, a process that stands still', ({ name: adapte
     expect(emulator.objects).toHaveLength(1);
   });
 
-  it('gives up a client that has sent nothing meanwhile, and does not go on', async () => {
+  it('ends the request of a client that stays silent', async () => {
     const request = await openAndFreeze(200_000);
     await delay(FROZEN_MS);
     application.thaw();

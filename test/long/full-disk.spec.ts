@@ -17,7 +17,7 @@ const NO_ROOM = {
   },
 };
 
-describe.each(ADAPTERS)('on $name, a spool folder', ({ name: adapter }) => {
+describe.each(ADAPTERS)('the spool folder on $name', ({ name: adapter }) => {
   let spoolDirectory: string;
   let emulator: WxCloudEmulator;
   let application: UploadApplication;
@@ -47,7 +47,7 @@ describe.each(ADAPTERS)('on $name, a spool folder', ({ name: adapter }) => {
       sizes.map(size => ({ field: 'file', file: pngOfSize(size) })),
     );
 
-  it('without room has an upload answered with 507, leaves nothing, and takes the next one', async () => {
+  it('causes a 507 without room, leaves nothing, and serves the next upload', async () => {
     expect(await upload(3_000_000)).toEqual(NO_ROOM);
     expect(emulator.journal).toEqual([]);
     expect(await application.countOpenFiles(spoolDirectory)).toBe(0);
@@ -61,7 +61,7 @@ describe.each(ADAPTERS)('on $name, a spool folder', ({ name: adapter }) => {
     ]);
   });
 
-  it('that is gone has an upload answered with 507, unless it stays in memory', async () => {
+  it('causes a 507 when it is missing, unless the upload stays in memory', async () => {
     await rm(spoolDirectory, { recursive: true });
 
     expect(await upload(100_000)).toEqual(NO_ROOM);

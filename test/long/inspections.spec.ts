@@ -21,7 +21,7 @@ afterAll(() => emulator.close());
 const compile = (...imports: Parameters<typeof Test.createTestingModule>[0]['imports'] & object) =>
   Test.createTestingModule({ imports }).compile();
 
-describe('an application that is printed to its last member', () => {
+describe('util.inspect of a whole application', () => {
   it('shows the secret nowhere', async () => {
     const dynamicModule = WxCloudStorageModule.forRoot(emulator.options);
     const app = await compile(dynamicModule);
@@ -56,7 +56,7 @@ describe('an application that is printed to its last member', () => {
         return { type: 'cloudbase-token', file };
       },
     ],
-  ])('shows no token of auth %s to an inspection', async (_, makeAuth) => {
+  ])('shows no token of auth %s', async (_, makeAuth) => {
     const { env, apiBaseUrl } = emulator.options;
     const dynamicModule = WxCloudStorageModule.forRoot({ env, apiBaseUrl, auth: await makeAuth() });
     const app = await compile(dynamicModule);

@@ -6,8 +6,8 @@ import { makeImage } from '../e2e/sample/support/pictures.js';
 
 const lab = useLabServer();
 
-describe('operations that wait for others', () => {
-  it('hold no image, and are refused beyond 30', async () => {
+describe('waiting operations', () => {
+  it('hold no image and are rejected beyond 30', async () => {
     const uploaded = await lab.upload(await makeImage('png', 'a.png', 40));
     const call = { fileId: uploaded.body['fileId'], operation: 'grayscale' };
     const clients = [new AbortController(), new AbortController()];
@@ -41,17 +41,17 @@ describe('operations that wait for others', () => {
   });
 });
 
-describe('forms that are not used', () => {
+describe('unused forms', () => {
   const open = async () => lab.post('/api/direct-uploads', { name: 'a.png' });
 
-  it('are handed out up to 200, also when they are asked for at once', async () => {
+  it('are issued up to 200, even concurrently', async () => {
     const responses = await Promise.all(Array.from({ length: 210 }, open));
 
     expect(responses.filter(({ status }) => status === 201)).toHaveLength(200);
     expect(responses.filter(({ body }) => body['errorCode'] === 'LAB_BUSY')).toHaveLength(10);
   });
 
-  it('are not counted when the cloud gave none', async () => {
+  it('are not counted when the cloud issued none', async () => {
     lab.emulator.faults.add({
       operation: 'upload-link',
       effect: { kind: 'errcode', errcode: 45_009 },
@@ -76,7 +76,7 @@ describe('forms that are not used', () => {
 });
 
 describe('the progress of uploads', () => {
-  it('is told to 200 at once, and to another one when one has gone', async () => {
+  it('is sent to 200 clients at once, and to another one when one has left', async () => {
     const clients = Array.from({ length: 200 }, () => new AbortController());
     const watch = async (options: RequestInit = {}) =>
       fetch(`${lab.url}/api/progress/${randomUUID()}`, options);

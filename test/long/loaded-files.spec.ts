@@ -21,7 +21,7 @@ describe('the built package', () => {
     ['nestjs-wx-cloud-storage', 'index.js'],
     ['nestjs-wx-cloud-storage/redis', 'redis/index.js'],
     ['nestjs-wx-cloud-storage/emulator', 'emulator/index.js'],
-  ])('loads for %s no file but %s, and what it shares with others', async (entry, file) => {
+  ])('loads for %s only %s and shared files', async (entry, file) => {
     const folder = `${pathToFileURL(builtPackage()).href}/`;
     const own = (await modulesLoadedBy(entry))
       .filter(url => url.startsWith(folder))
@@ -45,13 +45,13 @@ describe('the built package', () => {
   });
 });
 
-describe('the checker', () => {
-  it('sees the emulator when it is loaded', async () => {
+describe('the checker of loaded files', () => {
+  it('finds the emulator when it is loaded', async () => {
     const loaded = await modulesLoadedBy('nestjs-wx-cloud-storage/emulator');
     expect(loaded.filter(isOptional)).not.toEqual([]);
   });
 
-  it('sees the HTTP platform and what it requires when they are loaded', async () => {
+  it('finds the HTTP platform and its requirements when they are loaded', async () => {
     const loaded = await modulesLoadedBy('@nestjs/platform-express');
     expect(loaded).toContainEqual(
       expect.stringMatching(/node_modules\/@nestjs\/platform-express\//),

@@ -86,7 +86,7 @@ const TYPED_CONFIGURATION = {
 
 let workplace: string;
 
-describe('the tarball in a fresh folder, with the declared dependencies and peers alone', () => {
+describe('the tarball in a fresh folder with the declared dependencies and peers', () => {
   beforeAll(async () => {
     builtPackage();
     workplace = mkdtempSync(join(tmpdir(), 'packed-'));
@@ -104,7 +104,7 @@ describe('the tarball in a fresh folder, with the declared dependencies and peer
     rmSync(workplace, { recursive: true, force: true });
   });
 
-  it('stands beside no development dependency', () => {
+  it('has no development dependency beside it', () => {
     const beside = readdirSync(join(workplace, 'node_modules'));
     expect(beside).toEqual(expect.arrayContaining(['@nestjs', 'file-type', 'rxjs', 'undici']));
     expect(beside.filter(name => /^(jest|typescript|oxlint|sharp|@types)$/.test(name))).toEqual([]);

@@ -80,7 +80,7 @@ const ENGINE_REFUSALS = [REFUSALS[0], REFUSALS[1]] as const;
 /** The bytes read of a rejected form, and those held by its connection. */
 const MOST_SENT_BYTES = 64 * 1_048_576;
 
-describe.each(ADAPTERS)('on $name, a refused form without end', adapter => {
+describe.each(ADAPTERS)('an endless rejected form on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
     application = await startEdgeApplication({
@@ -91,7 +91,7 @@ describe.each(ADAPTERS)('on $name, a refused form without end', adapter => {
   });
   afterAll(() => application.close());
 
-  it.each(ENDLESS_CLIENTS)('is answered to %s, and not read on', async (_name, send) => {
+  it.each(ENDLESS_CLIENTS)('is answered to %s and not read further', async (_name, send) => {
     const refusals = [
       ...REFUSALS.map(refusal => ({ ...refusal, path: 'any' })),
       ...ENGINE_REFUSALS.map(refusal => ({ ...refusal, path: 'engine' })),
@@ -102,10 +102,7 @@ describe.each(ADAPTERS)('on $name, a refused form without end', adapter => {
     ]);
     const responses = await Promise.all(
       forms.map(async ({ path, ...form }) => {
-        const { status, sentBytes } = await send({
-          ...form,
-          url: `${application.url}/${path}`,
-        });
+        const { status, sentBytes } = await send({ ...form, url: `${application.url}/${path}` });
         const isBounded = sentBytes < MOST_SENT_BYTES;
         return { path, what: form.what, isBounded, status };
       }),

@@ -69,7 +69,7 @@ describe('npm run release:version', () => {
     ['1.2.3', '### Changed\n\n- **Breaking**: a', '2.0.0'],
     ['0.1.9', '### Changed\n\n- **Breaking**: a', '0.2.0'],
     ['0.1.9', '### Security\n\n- a', '0.1.10'],
-  ])('makes of %s, with %j in the changelog, %s', (version, lines, expected) => {
+  ])('turns %s, with %j in the changelog, into %s', (version, lines, expected) => {
     const folder = repository({ version, changelog: `${lines}\n\n${RELEASED}` });
     expect(release(folder).stderr).toBe('');
     expect(versionOf(folder)).toBe(expected);
@@ -79,7 +79,7 @@ describe('npm run release:version', () => {
     );
   });
 
-  it('takes a larger version than the changelog needs, and refuses a smaller one', () => {
+  it('accepts a larger version than the changelog requires, and rejects a smaller one', () => {
     const changelog = `### Added\n\n- a\n\n${RELEASED}`;
     const folder = repository({ version: '1.0.0', changelog });
     expect(release(folder, 'patch')).toMatchObject({
@@ -94,13 +94,13 @@ describe('npm run release:version', () => {
     ['nothing to release', '', {}, /nothing under "Unreleased"/],
     ['a section without a meaning', '### News\n\n- a\n', {}, /"News" is not one of/],
     ['no address', '### Added\n\n- a\n', { manifest: {} }, /package\.json: repository/],
-  ])('refuses %s', (_, changelog, parts, message) => {
+  ])('rejects %s', (_, changelog, parts, message) => {
     const folder = repository({ version: '0.1.0', changelog, ...parts });
     expect(release(folder)).toMatchObject({ status: 1, stderr: expect.stringMatching(message) });
     expect(run(folder, 'git', ['status', '--porcelain']).stdout).toBe('');
   });
 
-  it('refuses a page with something to fill in, and a checkout that is not clean', () => {
+  it('rejects a page with a placeholder, and a checkout that is not clean', () => {
     const folder = repository({ version: '0.1.0', changelog: '### Added\n\n- a\n' });
     writeFileSync(join(folder, 'new.txt'), '');
     expect(release(folder).stderr).toMatch(/^Commit first/);
@@ -110,7 +110,7 @@ describe('npm run release:version', () => {
 });
 
 describe('npm run release:dry-run', () => {
-  it('says what would be released and what is to fill in, and changes nothing', () => {
+  it('prints the release and its placeholders, and changes nothing', () => {
     const parts = { version: '0.1.0', changelog: '### Added\n\n- a\n', manifest: {} };
     const folder = repository(parts);
     const { status, stdout } = release(folder, '--dry-run');

@@ -39,7 +39,7 @@ _.then(stored => console.log('stored as ' + stored.cloudPath))
 `;
 
 describe('repl', () => {
-  it('starts with a module that has an upload route, and stores', async () => {
+  it('starts with a module that has an upload route, and stores a file', async () => {
     builtPackage();
     const child = spawn(process.execPath, ['-e', PROGRAM], { cwd: ROOT, stdio: 'pipe' });
     const errors = text(child.stderr);

@@ -66,7 +66,7 @@ class ServingController {
   }
 }
 
-describe('In a browser, a page of a stranger', () => {
+describe('a stored page of a stranger in a browser', () => {
   let application: TestApplication;
   let browser: Browser;
   beforeAll(async () => {
@@ -78,7 +78,7 @@ describe('In a browser, a page of a stranger', () => {
     await application.close();
   });
 
-  it('runs nowhere, whatever it is stored as', async () => {
+  it('never runs, whatever it is stored as', async () => {
     const ways = ['/serve?', '/serve?show=1&', '/streamable?'];
     const stored = await Promise.all(
       TYPES.map(type =>

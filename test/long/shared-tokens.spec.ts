@@ -55,7 +55,7 @@ const countTokenCalls = (): number =>
   emulator.journal.filter(({ operation }) => operation === 'token').length;
 
 describe('processes that share a token through Redis', () => {
-  it('make one token call when 8 of them start with 200 calls each', async () => {
+  it('make one token call for 8 processes with 200 calls each', async () => {
     const processes = await startProcesses(8);
     const responses = await Promise.all(processes.map(({ call }) => call(200)));
 
@@ -66,7 +66,7 @@ describe('processes that share a token through Redis', () => {
     expect(countTokenCalls()).toBe(1);
   });
 
-  it('make one token call when the token of all was refused', async () => {
+  it('make one token call when their token was rejected', async () => {
     const processes = await startProcesses(3);
     await Promise.all(processes.map(({ call }) => call(1)));
     emulator.expireTokens();
@@ -76,7 +76,7 @@ describe('processes that share a token through Redis', () => {
     expect(countTokenCalls()).toBe(2);
   });
 
-  it('go on when the one that fetches for all is killed', async () => {
+  it('continue when the fetching process is killed', async () => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
@@ -96,7 +96,7 @@ describe('processes that share a token through Redis', () => {
     silent.close();
   });
 
-  it('lose no call while Redis is gone and comes back', async () => {
+  it('lose no call while Redis is down', async () => {
     const processes = await startProcesses(2);
     const callAll = async (): Promise<readonly string[]> => {
       const responses = await Promise.all(processes.map(({ call }) => call(20)));

@@ -102,7 +102,7 @@ function jsonHead(): string {
   return 'POST /json HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n';
 }
 
-describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
+describe.each(ADAPTERS)('app.close() with stubborn clients on $name', adapter => {
   let application: EdgeApplication;
   let clients: RawRequest[];
   let finishWork: () => void;
@@ -130,7 +130,7 @@ describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
   };
 
   it(
-    'ends whatever its clients do, and leaves nothing of them',
+    'completes whatever its clients do, and leaves nothing of them',
     async () => {
       for (const [, chunks] of SILENT) open(chunks);
       clients.at(-1)?.socket.pause();
@@ -154,7 +154,7 @@ describe.each(ADAPTERS)('on $name, an application that closes', adapter => {
   );
 
   it(
-    'waits for a handler that works, and not for its other clients',
+    'waits for a running handler, not for other clients',
     async () => {
       const started = new Promise<void>(resolve => (workStarted = resolve));
       const working = open(['GET /work HTTP/1.1\r\nhost: localhost\r\n\r\n']);

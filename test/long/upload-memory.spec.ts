@@ -40,7 +40,7 @@ interface StoredResponse {
   readonly cloudPath: string;
 }
 
-describe.each(ADAPTERS)('on $name', ({ name: adapter }) => {
+describe.each(ADAPTERS)('the memory of uploads on $name', ({ name: adapter }) => {
   let dataDir: string;
   let spoolDirectory: string;
   let emulator: WxCloudEmulator;
@@ -82,7 +82,7 @@ describe.each(ADAPTERS)('on $name', ({ name: adapter }) => {
     return answered;
   };
 
-  it('300 MiB arrive byte for byte while the application grows by less than 64 MiB', async () => {
+  it('grows by less than 64 MiB for a file of 300 MiB', async () => {
     await uploadMebibytes(9);
     await application.readPeakBytes();
     const before = await application.readPeakBytes();
@@ -98,7 +98,7 @@ describe.each(ADAPTERS)('on $name', ({ name: adapter }) => {
     expect(grownBytes).toBeLessThan(64 * MIB);
   });
 
-  it('200 files of 5 MB at once share the memory budget, and the rest of them goes to disk', async () => {
+  it('stays within the budget for 200 concurrent files of 5 MB, the rest goes to disk', async () => {
     const COUNT = 200;
     await uploadMebibytes(9);
     await application.readPeakBytes();

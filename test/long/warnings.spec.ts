@@ -4,8 +4,8 @@ import { ADAPTERS } from '../support/adapters.js';
 import { pngOfSize, postForm } from '../support/forms.js';
 import { startUploadApplication } from '../support/upload-application.js';
 
-describe.each(ADAPTERS)('on $name, an application under load', ({ name: adapter }) => {
-  it('has nothing to warn of when 100 uploads arrive at once', async () => {
+describe.each(ADAPTERS)('an application under load on $name', ({ name: adapter }) => {
+  it('emits no warning for 100 uploads at once', async () => {
     const emulator = await startWxCloudEmulator();
     const application = await startUploadApplication({ adapter, options: emulator.options });
     const file = pngOfSize(100_000);

@@ -104,14 +104,14 @@ describe('an application without HTTP', () => {
     expect(emulator.objects).toMatchObject([{ cloudPath }]);
   });
 
-  it('is told at its start about an instance that it does not have', async () => {
+  it('rejects at startup an instance that does not exist', async () => {
     await expect(start({ storage: 'archive' })).rejects.toMatchObject({
       code: 'WX_CLOUD_OPTIONS_INVALID',
       message: expect.stringContaining('"archive"'),
     });
   });
 
-  it('starts as a microservice, whose messages pass global interceptors', async () => {
+  it('starts as a microservice whose messages pass global interceptors', async () => {
     const options = { host: '127.0.0.1', port: await freePort() };
     const service = await NestFactory.createMicroservice<MicroserviceOptions>(makeWorker(), {
       transport: Transport.TCP,

@@ -224,10 +224,7 @@ describe('a fault of get-object', () => {
     const url = await storeAndLink(emulator, 'a', randomBytes(5_000_000));
     const effect = { kind: 'reset', at: 'answer', afterBytes: 100_000 } as const;
     emulator.faults.add({ operation: 'get-object', effect });
-    await expect(send(url)).rejects.toMatchObject({
-      code: 'ECONNRESET',
-      receivedBytes: 100_000,
-    });
+    await expect(send(url)).rejects.toMatchObject({ code: 'ECONNRESET', receivedBytes: 100_000 });
     expect(emulator.journal.at(-1)).toMatchObject({
       status: 200,
       responseBytes: 100_000,
@@ -245,12 +242,7 @@ describe('a hang fault', () => {
     const form = formOf([...fieldsOf(link), ['file', 'content']]);
     emulator.faults.add({ operation: 'post-object', effect: { kind: 'hang', at } });
     const client = new AbortController();
-    const init = {
-      method: 'POST',
-      headers: formHeaders(form),
-      body: form,
-      signal: client.signal,
-    };
+    const init = { method: 'POST', headers: formHeaders(form), body: form, signal: client.signal };
     let requests = 0;
     const onRequest = (): void => void (requests += 1);
     subscribe('http.server.request.start', onRequest);

@@ -124,10 +124,7 @@ describe("a caller's token at the sidecar", () => {
 });
 
 describe('from_appid at the sidecar', () => {
-  const unauthorized = {
-    errcode: 48001,
-    errmsg: expect.stringMatching(/^api unauthorized rid: /),
-  };
+  const unauthorized = { errcode: 48001, errmsg: expect.stringMatching(/^api unauthorized rid: /) };
 
   it('may be the own AppID', async () => {
     const query = `?from_appid=${OWN_APPID}`;

@@ -175,9 +175,7 @@ function failingController({ FileInterceptor }: Adapter) {
 
     @Post('own-paths')
     @UseInterceptors(
-      WxCloudFilesInterceptor('photo', 2, {
-        path: ({ originalname }) => `own/${originalname}`,
-      }),
+      WxCloudFilesInterceptor('photo', 2, { path: ({ originalname }) => `own/${originalname}` }),
     )
     ownPaths(): never {
       throw new Error('the handler failed');

@@ -139,9 +139,7 @@ describe.each(ADAPTERS)('the file ID pipes on $name', adapter => {
     expect(await send('body', list)).toMatchObject({ body: { fileId: list } });
     expect(
       await get(`query?fileId=${list.map(encodeURIComponent).join('&fileId=')}`),
-    ).toMatchObject({
-      body: { fileId: list },
-    });
+    ).toMatchObject({ body: { fileId: list } });
     expect(await send('handles', list)).toMatchObject({
       body: { paths: ['a', 'b'], real: [true, true] },
     });
@@ -174,10 +172,7 @@ describe.each(ADAPTERS)('the file ID pipes on $name', adapter => {
     for (const path of ['body', 'handles']) {
       expect(await send(path, value)).toMatchObject({
         status: 400,
-        body: {
-          errorCode: 'WX_CLOUD_FILE_ID_INVALID',
-          message: expect.stringContaining(reason),
-        },
+        body: { errorCode: 'WX_CLOUD_FILE_ID_INVALID', message: expect.stringContaining(reason) },
       });
     }
     expect(application.emulator.journal).toHaveLength(calls);

@@ -129,10 +129,7 @@ describe.each(ADAPTERS)('ParseFilePipe on $name', adapter => {
   ])('rejects a file and leaves nothing: %s, %s', async (path, _, file, says) => {
     const response = await application.post(path, [photo(file)]);
 
-    expect(response).toMatchObject({
-      status: 400,
-      body: { message: expect.stringMatching(says) },
-    });
+    expect(response).toMatchObject({ status: 400, body: { message: expect.stringMatching(says) } });
     await expectNothingLeft(application);
   });
 

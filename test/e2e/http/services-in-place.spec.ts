@@ -172,10 +172,7 @@ const startWith = (service: object, adapter = EXPRESS) =>
 /** One that has not even the module. */
 const startWithout = (provider: Provider, adapter = EXPRESS) =>
   listen(
-    Test.createTestingModule({
-      controllers: [photosController(adapter)],
-      providers: [provider],
-    }),
+    Test.createTestingModule({ controllers: [photosController(adapter)], providers: [provider] }),
     adapter,
   );
 
@@ -247,10 +244,7 @@ describe('a fake WxCloudStorageService', () => {
     const { app, post, get } = await listen(
       withModule(EXPRESS, { env: '' })
         .overrideProvider(WxCloudStorageService)
-        .useValue({
-          ...makeFake(),
-          stat: async () => ({ size: 5 }),
-        }),
+        .useValue({ ...makeFake(), stat: async () => ({ size: 5 }) }),
     );
     expect(await post('photos')).toMatchObject({ status: 201 });
     expect(await get('size?fileId=cloud://any.bucket/a.png')).toEqual({ size: 5 });

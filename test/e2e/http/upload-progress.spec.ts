@@ -87,10 +87,7 @@ function collect(text: string, events: WxCloudUploadProgressEvent[]): string {
 describe.each(ADAPTERS)('the progress of an upload on $name', adapter => {
   let application: EdgeApplication;
   beforeAll(async () => {
-    application = await startEdgeApplication({
-      adapter,
-      controllers: [controllerFor(adapter)],
-    });
+    application = await startEdgeApplication({ adapter, controllers: [controllerFor(adapter)] });
   });
   afterEach(() => application.emulator.reset());
   afterAll(() => application.close());

@@ -45,10 +45,7 @@ export const OTHER_SETUPS: readonly ClientFlavour[] = [
     name: 'node-redis 5',
     open: async port => openNodeRedis(createClient5({ socket: { host: HOST, port } })),
   },
-  {
-    name: 'ioredis 5',
-    open: async port => openIoRedis(new Redis5({ host: HOST, port })),
-  },
+  { name: 'ioredis 5', open: async port => openIoRedis(new Redis5({ host: HOST, port })) },
   {
     name: 'node-redis with RESP 3, buffers for texts and texts for numbers',
     open: async port => {
@@ -95,14 +92,8 @@ export const CLUSTER_CLIENTS: readonly ClientFlavour[] = [
     name: 'node-redis 5',
     open: async port => openNodeRedisCluster(createCluster5(rootNodes(port))),
   },
-  {
-    name: 'ioredis',
-    open: async port => openIoRedis(new Cluster([{ host: HOST, port }])),
-  },
-  {
-    name: 'ioredis 5',
-    open: async port => openIoRedis(new Cluster5([{ host: HOST, port }])),
-  },
+  { name: 'ioredis', open: async port => openIoRedis(new Cluster([{ host: HOST, port }])) },
+  { name: 'ioredis 5', open: async port => openIoRedis(new Cluster5([{ host: HOST, port }])) },
 ];
 
 function rootNodes(port: number): {

@@ -15,9 +15,7 @@ async function start({ downloadLinks, deleteFiles }: CloudScript) {
     return response;
   };
   const { storage } = await startScriptedStorage({
-    ...(downloadLinks && {
-      downloadLinks: (ids, url) => note(ids, downloadLinks(ids, url)),
-    }),
+    ...(downloadLinks && { downloadLinks: (ids, url) => note(ids, downloadLinks(ids, url)) }),
     ...(deleteFiles && { deleteFiles: ids => note(ids, deleteFiles(ids)) }),
   });
   return { asked, storage };

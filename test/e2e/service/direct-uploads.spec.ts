@@ -124,10 +124,7 @@ describe('confirmUpload', () => {
 
   it('works when the storage ignores ranges', async () => {
     const fileId = await upload(pngOfSize(500_000));
-    application.emulator.faults.add({
-      operation: 'get-object',
-      effect: { kind: 'ignore-range' },
-    });
+    application.emulator.faults.add({ operation: 'get-object', effect: { kind: 'ignore-range' } });
     expect(await application.storage.confirmUpload(fileId)).toMatchObject({
       size: 500_000,
       contentType: 'image/png',

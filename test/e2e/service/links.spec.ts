@@ -82,10 +82,7 @@ describe('concurrent getDownloadUrl calls', () => {
 
   it('continue for one caller when another aborts', async () => {
     const { storage, emulator } = application;
-    emulator.faults.add({
-      operation: 'download-links',
-      effect: { kind: 'delay', delayMs: 300 },
-    });
+    emulator.faults.add({ operation: 'download-links', effect: { kind: 'delay', delayMs: 300 } });
     const impatient = storage.getDownloadUrl(fileIdAt(0), { timeoutMs: 50 });
     const patient = storage.getDownloadUrl(fileIdAt(1));
     await expect(impatient).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_TIMED_OUT' });

@@ -140,9 +140,7 @@ describe('upload', () => {
   ])('stores nothing when a body is too %s for its declared size', async (_, size) => {
     await expect(
       application.storage.upload('declared.bin', inChunks(), { size }),
-    ).rejects.toMatchObject({
-      code: 'WX_CLOUD_SIZE_MISMATCHED',
-    });
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_SIZE_MISMATCHED' });
     await until(
       () => application.emulator.journal.some(({ aborted }) => aborted === true),
       'the broken-off form',
@@ -263,9 +261,7 @@ describe('upload after a transient failure', () => {
     });
 
     const upload = application.storage.upload('lost.bin', bytes, { uniquePath: true });
-    await expect(upload).rejects.toMatchObject({
-      code: 'WX_CLOUD_CONNECTION_FAILED',
-    });
+    await expect(upload).rejects.toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
     expect(application.emulator.objects).toEqual([]);
   });
 });
@@ -284,10 +280,7 @@ describe('downloadStream, downloadBuffer and downloadToFile', () => {
     expect((await application.storage.downloadBuffer(fileId)).equals(bytes)).toBe(true);
     await expect(
       application.storage.downloadBuffer(fileId, { maxBytes: 299_999 }),
-    ).rejects.toMatchObject({
-      code: 'WX_CLOUD_FILE_TOO_LARGE',
-      limitBytes: 299_999,
-    });
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_FILE_TOO_LARGE', limitBytes: 299_999 });
   });
 
   it('write a complete local file, or none', async () => {
@@ -303,9 +296,7 @@ describe('downloadStream, downloadBuffer and downloadToFile', () => {
     });
     await expect(
       application.storage.downloadToFile(fileId, join(folder, 'd.bin')),
-    ).rejects.toMatchObject({
-      code: 'WX_CLOUD_CONNECTION_FAILED',
-    });
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_CONNECTION_FAILED' });
     expect(await readdir(folder)).toEqual(['c.bin']);
     await rm(path);
   });
@@ -429,9 +420,7 @@ describe('getDownloadUrl', () => {
     const { fileId } = await application.storage.upload('a', 'x');
     await expect(
       application.storage.getDownloadUrl(fileId, { maxAgeSeconds }),
-    ).rejects.toMatchObject({
-      code: 'WX_CLOUD_ARGUMENT_INVALID',
-    });
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
   });
 });
 

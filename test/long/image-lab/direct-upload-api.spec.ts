@@ -6,7 +6,7 @@ import { makeImage, makeLargeImage, type PickedFile } from '../../e2e/sample/sup
 const lab = useLabServer();
 
 describe('a form for a direct upload', () => {
-  it('is good for a quarter of an hour, for one file among the images', async () => {
+  it("is valid for 15 minutes and one file below the images' prefix", async () => {
     const form = await lab.openDirectUpload(await makeImage('jpeg', 'a.jpg'));
 
     expect(form).toMatchObject({
@@ -19,7 +19,7 @@ describe('a form for a direct upload', () => {
     expect(minutes).toBeLessThanOrEqual(15);
   });
 
-  it.each([{}, { name: '' }, { name: 7 }, []])('is not given for %j', async body => {
+  it.each([{}, { name: '' }, { name: 7 }, []])('is not issued for %j', async body => {
     const response = await lab.post('/api/direct-uploads', body);
 
     expect([response.status, response.body['errorCode']]).toEqual([400, 'UPLOAD_INVALID']);
@@ -28,7 +28,7 @@ describe('a form for a direct upload', () => {
 });
 
 describe('a direct upload', () => {
-  it('is in the gallery when it is confirmed, with the name that was given', async () => {
+  it('is in the gallery under its name once it is confirmed', async () => {
     const fileId = await lab.postDirectly(await makeImage('png', 'folder/照片.png'));
 
     const { status, body } = await lab.confirm(fileId);
@@ -45,7 +45,7 @@ describe('a direct upload', () => {
     expect(await lab.listImages()).toEqual([fileId]);
   });
 
-  it('is known by its content when it was announced as something else', async () => {
+  it('is typed by its content, whatever was announced', async () => {
     const image = await makeImage('png', 'a.txt');
 
     const { body } = await lab.confirm(
@@ -77,7 +77,7 @@ describe('a direct upload', () => {
     expect(late.status).toBe(200);
   });
 
-  it('can be confirmed again when the cloud did not answer', async () => {
+  it('can be confirmed again when the cloud did not respond', async () => {
     const fileId = await lab.postDirectly(await makeImage('png', 'a.png'));
     lab.emulator.faults.add({
       operation: 'download-links',
@@ -92,7 +92,7 @@ describe('a direct upload', () => {
     { what: 'of another environment', toId: () => 'cloud://other.b-1/images/a.png' },
     { what: 'of another folder', toId: (id: string) => id.replace('/images/', '/processed/') },
     { what: 'that is none', toId: () => 'images/a.png' },
-  ])('refuses a file ID $what', async ({ toId }) => {
+  ])('rejects a file ID $what', async ({ toId }) => {
     const fileId = await lab.postDirectly(await makeImage('png', 'a.png'));
 
     const { status, body } = await lab.confirm(toId(fileId));
@@ -100,7 +100,7 @@ describe('a direct upload', () => {
     expect([status, body['errorCode']]).toEqual([400, 'WX_CLOUD_FILE_ID_INVALID']);
   });
 
-  it('refuses a file ID that it has handed out no form for, and a list', async () => {
+  it('rejects a file ID without a form, and a list', async () => {
     const fileId = await lab.postDirectly(await makeImage('png', 'a.png'));
 
     const unknown = await lab.confirm(`${fileId}x`);
@@ -111,7 +111,7 @@ describe('a direct upload', () => {
   });
 });
 
-describe('a direct upload that is refused', () => {
+describe('a rejected direct upload', () => {
   const png = { name: 'a.png', mimeType: 'image/png' };
   const files: readonly { what: string; response: unknown; make: () => Promise<PickedFile> }[] = [
     {
@@ -134,7 +134,7 @@ describe('a direct upload that is refused', () => {
     },
   ];
 
-  it.each(files)('is gone from the cloud: one $what', async ({ make, response }) => {
+  it.each(files)('is deleted from the cloud: one $what', async ({ make, response }) => {
     const fileId = await lab.postDirectly(await make());
     expect(lab.emulator.objects).toHaveLength(1);
 
@@ -146,7 +146,7 @@ describe('a direct upload that is refused', () => {
   });
 });
 
-describe('a direct upload that nobody confirms', () => {
+describe('an unconfirmed direct upload', () => {
   const QUARTER_MS = 15 * 60_000;
   const GRACE_MS = 60_000;
 
@@ -169,7 +169,7 @@ describe('a direct upload that nobody confirms', () => {
     jest.useRealTimers();
   });
 
-  it('is gone from the cloud when its form has expired, and cannot be confirmed any more', async () => {
+  it('is deleted when its form expires, and cannot be confirmed afterwards', async () => {
     passTimersOnly();
     const fileId = await lab.postDirectly(await makeImage('png', 'a.png'));
 
@@ -181,7 +181,7 @@ describe('a direct upload that nobody confirms', () => {
     expect((await lab.confirm(fileId)).status).toBe(404);
   });
 
-  it('is gone when its form expires after it was refused and posted once more', async () => {
+  it('is deleted when its form expires after it was rejected and posted again', async () => {
     passTimersOnly();
     const file = await makeImage('png', 'a.png');
     const form = await lab.openDirectUpload(file);
@@ -195,7 +195,7 @@ describe('a direct upload that nobody confirms', () => {
     await until(() => lab.emulator.objects.length === 0, 'an empty cloud');
   });
 
-  it('stays when it was confirmed', async () => {
+  it('is kept when it was confirmed', async () => {
     passTimersOnly();
     const fileId = await lab.postDirectly(await makeImage('png', 'a.png'));
     await lab.confirm(fileId);
@@ -206,7 +206,7 @@ describe('a direct upload that nobody confirms', () => {
     expect(lab.emulator.objects.map(object => object.fileId)).toContain(fileId);
   });
 
-  it('is gone when the lab ends, and no timer runs on', async () => {
+  it('is deleted when the lab ends, and no timer remains', async () => {
     passTimersOnly();
     await lab.postDirectly(await makeImage('png', 'a.png'));
 

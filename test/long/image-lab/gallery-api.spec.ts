@@ -20,8 +20,8 @@ function requestsAbout(id: unknown): string {
   return `/api/requests?${String(new URLSearchParams({ fileId: String(id) }))}`;
 }
 
-describe('the requests about an image', () => {
-  it('tell those of a page from those of the application', async () => {
+describe('the requests of an image', () => {
+  it('distinguish the page from the application', async () => {
     const form = await lab.openDirectUpload(await makeImage('png', 'a.png'));
     await postWith(form, await makeImage('png', 'a.png'), { Origin: lab.url });
     await lab.confirm(form.fileId);
@@ -48,7 +48,7 @@ describe('the requests about an image', () => {
     expect(requests.at(-1)?.['operation']).toBe('download-links');
   });
 
-  it('are not told for what is not in the gallery', async () => {
+  it('are not listed for files outside the gallery', async () => {
     const unknown = await lab.get(requestsAbout(`${String(fileId)}x`));
     const thumbnail = String(fileId).replace('/images/', '/thumbnails/');
     const elsewhere = await lab.get(requestsAbout(thumbnail));
@@ -61,7 +61,7 @@ describe('the requests about an image', () => {
   });
 });
 
-describe('the removal of several images', () => {
+describe('the deletion of several images', () => {
   it.each([
     { what: 'an empty list', toIds: () => [], errorCode: 'DELETION_INVALID' },
     {
@@ -75,7 +75,7 @@ describe('the removal of several images', () => {
       toIds: (id: string) => [id, id.replace('/images/', '/thumbnails/')],
       errorCode: 'WX_CLOUD_FILE_ID_INVALID',
     },
-  ])('removes nothing when it is given $what', async ({ toIds, errorCode }) => {
+  ])('deletes nothing when it is given $what', async ({ toIds, errorCode }) => {
     const response = await lab.post('/api/images/delete', { fileIds: toIds(String(fileId)) });
 
     expect([response.status, response.body['errorCode']]).toEqual([400, errorCode]);

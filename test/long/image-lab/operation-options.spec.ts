@@ -41,12 +41,7 @@ const VALID: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   blur: { sigma: '2' },
   resize: { longestSide: '64' },
   rotate: { degrees: '90' },
-  watermark: {
-    text: '"a"',
-    position: '"centre"',
-    sizePercent: '8',
-    opacityPercent: '50',
-  },
+  watermark: { text: '"a"', position: '"centre"', sizePercent: '8', opacityPercent: '50' },
 };
 
 /** The responses to an operation with each text in place of one option; `undefined` omits it. */
@@ -76,7 +71,7 @@ function refusalOf(details: object): readonly unknown[] {
 }
 
 describe('an option of an operation', () => {
-  it.each(NUMBERS)('has to be in its range: $option of $operation', async row => {
+  it.each(NUMBERS)('must be in its range: $option of $operation', async row => {
     const { operation, option, min, max } = row;
     const wrong = [...row.wrong, ...NO_NUMBERS, undefined];
 
@@ -88,7 +83,7 @@ describe('an option of an operation', () => {
     expect(await lab.listImages()).toHaveLength(3);
   });
 
-  it.each(TEXTS)('has to be a text that is taken: $option, not $wrong', async row => {
+  it.each(TEXTS)('must be a valid text: $option, not $wrong', async row => {
     const { option } = row;
     const wrong = [...row.wrong, undefined];
 
@@ -98,13 +93,13 @@ describe('an option of an operation', () => {
     expect(await lab.listImages()).toEqual([fileId]);
   });
 
-  it('can be a text of 60 characters', async () => {
+  it('may be a text of 60 characters', async () => {
     const responses = await runWith('watermark', 'text', [JSON.stringify('a'.repeat(60))]);
 
     expect(responses.map(([status]) => status)).toEqual([201]);
   });
 
-  it('has to be one that the operation has', async () => {
+  it('must be one of the operation', async () => {
     const responses = await Promise.all([
       runWith('resize', 'sigma', ['2']),
       runWith('grayscale', 'degrees', ['90']),

@@ -20,7 +20,7 @@ function rootOf(html: string): string {
 }
 
 describe('the files of the page', () => {
-  it('are named with their version, every script among them, and can be kept for a year', async () => {
+  it('are cacheable for a year under their version, including every script', async () => {
     const { text } = await send(lab.url);
     const assets = [...new Set(assetsIn(text))];
 
@@ -45,7 +45,7 @@ describe('the files of the page', () => {
     expect(imports.filter(path => !assets.includes(path))).toEqual([]);
   });
 
-  it('are of the types that their names say', async () => {
+  it('have the types of their names', async () => {
     const root = rootOf((await send(lab.url)).text);
     const names = ['styles/base.css', 'scripts/app.js', 'favicon.svg'];
 
@@ -61,7 +61,7 @@ describe('the files of the page', () => {
     expect(icon.headers['cache-control']).toBe('no-cache');
   });
 
-  it('are nowhere else', async () => {
+  it('exist at no other address', async () => {
     const root = rootOf((await send(lab.url)).text);
     const paths = [
       '/scripts/app.js',
@@ -87,7 +87,7 @@ describe('the files of the page', () => {
     expect(post.status).toBe(404);
   });
 
-  it('are asked for again with an ETag where the address stays', async () => {
+  it('are revalidated with an ETag at unversioned addresses', async () => {
     const first = await send(lab.url);
     const etag = String(first.headers.etag);
 
@@ -117,7 +117,7 @@ describe('the files of the page', () => {
     }
   });
 
-  it('answer HEAD like GET, without a body', async () => {
+  it('respond to HEAD like GET, without a body', async () => {
     const { status, headers, body } = await send(lab.url, { method: 'HEAD' });
 
     const whole = await send(lab.url);
@@ -146,7 +146,7 @@ describe('the version of the page', () => {
     return [...(await readPage(folder))].map(([path, { body }]) => `${path} ${String(body)}`);
   };
 
-  it('is another one when a file has changed, was renamed, or is new', async () => {
+  it('changes when a file is changed, renamed or added', async () => {
     const first = await read();
     const same = await read();
     await writeFile(join(folder, 'a.css'), 'b');
@@ -167,7 +167,7 @@ describe('the version of the page', () => {
   });
 });
 
-describe('answers of the API', () => {
+describe('responses of the API', () => {
   const headers = { 'Accept-Encoding': 'br' };
 
   it('arrive compressed when they are read', async () => {
@@ -181,7 +181,7 @@ describe('answers of the API', () => {
     });
   });
 
-  it('arrive as they are when something was made', async () => {
+  it('arrive uncompressed when they report a change', async () => {
     const { body } = await lab.upload(await makeImage('png', 'a.png'));
     const request = { fileId: body['fileId'], operation: 'grayscale' };
 

@@ -25,7 +25,7 @@ async function readUntil({ body }: Response, wanted: string): Promise<string> {
 }
 
 describe('the progress of an upload to the image lab', () => {
-  it('is told to whoever knows its ID, until it is stored', async () => {
+  it('is sent to every client with its ID, until it is stored', async () => {
     const id = randomUUID();
     const image = await makeImage('png', 'a.png', 2_000);
     const readEvents = await watch(lab, id);
@@ -45,7 +45,7 @@ describe('the progress of an upload to the image lab', () => {
     expect(events.length).toBeGreaterThan(2);
   });
 
-  it('arrives event by event, also where other answers are compressed', async () => {
+  it('arrives event by event, even where other responses are compressed', async () => {
     const id = randomUUID();
     lab.emulator.faults.add({ operation: 'post-object', effect: { kind: 'hang', at: 'answer' } });
     const client = new AbortController();
@@ -63,7 +63,7 @@ describe('the progress of an upload to the image lab', () => {
     expect(seen).not.toContain('"end"');
   });
 
-  it('ends with a failure when the file is refused', async () => {
+  it('ends with a failure when the file is rejected', async () => {
     const id = randomUUID();
     const { buffer, ...file } = await makeImage('png', 'a.png');
     const readEvents = await watch(lab, id);
@@ -73,7 +73,7 @@ describe('the progress of an upload to the image lab', () => {
     expect((await readEvents()).at(-1)).toEqual({ type: 'end', outcome: 'failed' });
   });
 
-  it('needs an ID that cannot be guessed', async () => {
+  it('requires an unguessable ID', async () => {
     const response = await fetch(`${lab.url}/api/progress/7`);
     const upload = await lab.upload(await makeImage('png', 'a.png'), { 'X-Upload-Id': '7' });
 

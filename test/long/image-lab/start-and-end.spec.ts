@@ -6,13 +6,13 @@ import { cleanUpSamples, runSample, startSample } from '../../support/sample-pro
 afterAll(cleanUpSamples);
 
 describe('the start and end of the image lab', () => {
-  it('ends on Ctrl-C without a word and without a file left', async () => {
+  it('ends on Ctrl-C silently and leaves no file', async () => {
     const sample = await startSample();
 
     expect(await sample.stop()).toEqual({ code: null, stderr: '', leftovers: [] });
   });
 
-  it('says that it uses WeChat when it is given what that needs', async () => {
+  it('says that it uses WeChat when it has the credentials', async () => {
     const { url } = await startSample({
       WX_APPID: 'wx1',
       WX_SECRET: 'hidden',
@@ -51,7 +51,7 @@ describe('the start and end of the image lab', () => {
     });
   });
 
-  it('says in one line that its port is taken', async () => {
+  it('says in one line that its port is in use', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };

@@ -42,7 +42,7 @@ describe('the image lab', () => {
     '127.0.0.1@evil.example:{port}',
     'xlocalhost:{port}',
     '[::2]:{port}',
-  ])('answers nothing under another name: %s', async template => {
+  ])('rejects another host name: %s', async template => {
     const host = template.replace('{port}', portOf(lab.url));
 
     expect(await statusesOf({ host })).toEqual(REFUSED);
@@ -51,13 +51,13 @@ describe('the image lab', () => {
   });
 
   it.each(['http://evil.example', 'null', 'http://127.0.0.1:1', 'http://localhost', 'https://x'])(
-    'answers nothing to a page of %s',
+    'rejects a page of %s',
     async origin => {
       expect(await statusesOf({ origin })).toEqual(REFUSED);
     },
   );
 
-  it('names neither the host nor the site that it refuses', async () => {
+  it('repeats neither the host nor the site that it rejects', async () => {
     const marked = { host: 'evil.example', origin: 'http://evil.example' };
     const response = await send(`${lab.url}/api/mode`, { headers: marked });
     expect(JSON.parse(response.text)).toMatchObject({ statusCode: 403, error: 'Forbidden' });
@@ -65,21 +65,21 @@ describe('the image lab', () => {
     expect(response.headers['content-security-policy']).toMatch(/^default-src 'none'/);
   });
 
-  it.each(['127.0.0.1', 'localhost', 'LOCALHOST', '[::1]'])('answers as %s', async name => {
+  it.each(['127.0.0.1', 'localhost', 'LOCALHOST', '[::1]'])('responds as %s', async name => {
     const host = `${name}:${portOf(lab.url)}`;
     const headers = { host, origin: `http://${host.toLowerCase()}` };
     expect((await send(`${lab.url}/api/mode`, { headers })).status).toBe(200);
     expect((await send(lab.url, { headers })).status).toBe(200);
   });
 
-  it('answers under names that it was given', async () => {
+  it('responds under the configured names', async () => {
     const { url } = await startSample({ ALLOWED_HOSTS: 'lab.example, Other.Example' });
     const hosts = ['lab.example', `other.example:${portOf(url)}`, 'third.example'];
     const responses = await Promise.all(hosts.map(host => send(url, { headers: { host } })));
     expect(responses.map(({ status }) => status)).toEqual([200, 200, 403]);
   });
 
-  it('lets a link on another web site lead to its page, but not into its API', async () => {
+  it('allows links from another site to its page, but not to its API', async () => {
     const headers = { 'sec-fetch-site': 'cross-site' };
     const paths = ['/', '/api/images', '//api/images', '/API/images'];
     const responses = await Promise.all(paths.map(path => send(`${lab.url}${path}`, { headers })));

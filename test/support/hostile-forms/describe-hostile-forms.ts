@@ -38,7 +38,7 @@ export interface HostileFormSet {
 
 /** Adds tests that send forms to an application on each adapter and check every response. */
 export function describeHostileForms({ forms, seed }: HostileFormSet): void {
-  describe.each(ADAPTERS)('on $name, hostile forms', adapter => {
+  describe.each(ADAPTERS)('hostile forms on $name', adapter => {
     describeFormsOn(adapter, { forms, seed });
   });
 }
@@ -96,11 +96,11 @@ function describeFormsOn(
     return contents.every(content => form.body.includes(content)) ? [] : ['bytes it does not hold'];
   };
 
-  it('are of every family', () => {
+  it('cover every family', () => {
     expect(new Set(forms.map(({ family }) => family)).size).toBe(10);
   });
 
-  it('each end in a success with the very files, or in a refusal that leaves nothing', async () => {
+  it('end in success with the exact files, or in a rejection that leaves nothing', async () => {
     const problems: string[] = [];
     for (let first = 0; first < forms.length; first += BATCH) {
       problems.push(...(await sendBatch(first)));
@@ -113,7 +113,7 @@ function describeFormsOn(
   const seen = (family: string): (number | undefined)[] =>
     [...(statuses.get(family) ?? [])].toSorted();
 
-  it('are accepted and refused in every family that may be either', () => {
+  it('are accepted and rejected in every family that may be either', () => {
     expect(seen('well-formed')).toEqual([201]);
     expect(seen('split')).toEqual([201]);
     expect(seen('trickled')).toEqual([201]);

@@ -82,10 +82,7 @@ export interface Schedule {
 export const schedules: fc.Arbitrary<Schedule> = fc
   .array(
     fc.oneof({ arbitrary: uploadPlan, weight: 4 }, { arbitrary: formPlan, weight: 2 }, deletePlan),
-    {
-      minLength: 1,
-      maxLength: MOST_REQUESTS,
-    },
+    { minLength: 1, maxLength: MOST_REQUESTS },
   )
   .chain(plans => {
     const turns = plans.flatMap(({ kind }, index) => Array<number>(STEPS[kind]).fill(index));

@@ -20,7 +20,7 @@ const isProgress = (request: Request): boolean => request.url().includes('/api/p
 
 /** The way of an upload, as the page shows it. */
 export function describeProgress({ lab, openPage }: PageTools): void {
-  it('shows both legs of an upload one after the other, before it is answered', async () => {
+  it('shows both legs of an upload one after the other, before its response', async () => {
     const { page, problems } = await openPage(lab.url);
     await slowDown(page, 800_000);
     // The thumbnail, which is stored after the image and before the response.
@@ -41,7 +41,7 @@ export function describeProgress({ lab, openPage }: PageTools): void {
     expect(problems).toEqual([]);
   });
 
-  it('follows an upload under an ID that it makes up, and no longer than it takes', async () => {
+  it('follows an upload under a generated ID, and no longer than it takes', async () => {
     const { page } = await openPage(lab.url);
     const watched = page.waitForEvent('request', isProgress);
     const sent = page.waitForEvent('request', request => request.method() === 'POST');

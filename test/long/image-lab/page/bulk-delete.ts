@@ -54,7 +54,7 @@ export function describeBulkDelete(tools: PageTools): void {
     return new Selection(page);
   };
 
-  it.each(SCREENS)('deletes those that are selected, after asking, at %s', async (_, screen) => {
+  it.each(SCREENS)('deletes the selected images after confirmation at %s', async (_, screen) => {
     const gallery = await openGallery(screen, 'a.png', 'b.png', 'c.png', 'd.png');
     expect(await gallery.remove.isVisible()).toBe(false);
     expect(await gallery.none.isVisible()).toBe(false);
@@ -93,7 +93,7 @@ export function describeBulkDelete(tools: PageTools): void {
     expect(await gallery.none.isVisible()).toBe(false);
   });
 
-  it('keeps all of them, and the selection, when it is answered so or by Escape', async () => {
+  it('keeps the images and the selection on Cancel or Escape', async () => {
     const gallery = await openGallery(DESKTOP, 'a.png', 'b.png');
     const posts = watchPosts(gallery.page, '/api/images/delete');
     await gallery.all.click();
@@ -113,7 +113,7 @@ export function describeBulkDelete(tools: PageTools): void {
     expect(tools.lab.emulator.objects).toHaveLength(4);
   });
 
-  it('deletes all, and the focus goes to where there is something to do', async () => {
+  it('deletes all images and moves the focus to the next action', async () => {
     const gallery = await openGallery(DESKTOP, 'a.png', 'b.png', 'c.png');
     await gallery.all.click();
     await gallery.remove.click();
@@ -129,7 +129,7 @@ export function describeBulkDelete(tools: PageTools): void {
     { gone: ['d.png'], focused: 'Edit c.png' },
     { gone: ['a.png'], focused: 'Edit b.png' },
     { gone: ['b.png', 'c.png'], focused: 'Edit a.png' },
-  ])('leaves the focus at a neighbour of $gone', async ({ gone, focused }) => {
+  ])('moves the focus to a neighbour of $gone', async ({ gone, focused }) => {
     const gallery = await openGallery(DESKTOP, 'a.png', 'b.png', 'c.png', 'd.png');
     await gallery.choose(...gone);
     await gallery.remove.click();
@@ -139,7 +139,7 @@ export function describeBulkDelete(tools: PageTools): void {
     expect(await gallery.page.evaluate(FOCUSED)).toBe(focused);
   });
 
-  it('tells of one that the cloud did not delete, which stays', async () => {
+  it('reports an image that the cloud did not delete, which stays', async () => {
     const gallery = await openGallery(DESKTOP, 'a.png', 'b.png', 'c.png');
     tools.lab.emulator.faults.add({
       operation: 'delete-files',
@@ -162,7 +162,7 @@ export function describeBulkDelete(tools: PageTools): void {
     expect(tools.lab.emulator.objects).toEqual([]);
   });
 
-  it('deletes nothing when the cloud fails as a whole, and keeps the selection', async () => {
+  it('keeps images and selection when the cloud fails', async () => {
     const gallery = await openGallery(DESKTOP, 'a.png', 'b.png');
     tools.lab.emulator.faults.add({
       operation: 'delete-files',
@@ -183,7 +183,7 @@ export function describeBulkDelete(tools: PageTools): void {
     expect(await gallery.page.evaluate('document.activeElement !== document.body')).toBe(true);
   });
 
-  it('counts what is left of a full gallery', async () => {
+  it('counts the rest of a full gallery', async () => {
     const names = Array.from({ length: 60 }, (_, index) => `${index + 1}.png`);
     const gallery = await openGallery(DESKTOP, ...names);
     expect(await gallery.count.textContent()).toBe('60 of 60');

@@ -29,7 +29,7 @@ const DAMAGED = 'The image is damaged and cannot be read.';
 export function describeFailures({ lab, openPage }: PageTools): void {
   const folder = useFolder();
 
-  it('names one that fails among ten, and keeps its place among the nine', async () => {
+  it('names one failure among ten and keeps its position', async () => {
     const { page } = await openPage(lab.url);
     const names = Array.from({ length: 10 }, (_, index) => `${index}.png`);
     const files = await Promise.all(
@@ -62,7 +62,7 @@ export function describeFailures({ lab, openPage }: PageTools): void {
     expect(await page.evaluate('document.activeElement.id')).toBe('gallery');
   });
 
-  it('goes with its card, one by one', async () => {
+  it('disappears with its card, one by one', async () => {
     const { page } = await openPage(lab.url);
     await pick(page, await makeDamagedImage('a.png'));
     await failureLineOf(page).getByText('a.png').waitFor();
@@ -77,7 +77,7 @@ export function describeFailures({ lab, openPage }: PageTools): void {
     expect(await page.locator('[data-part=empty]').isVisible()).toBe(true);
   });
 
-  it('is gone once another try succeeds', async () => {
+  it('disappears once another try succeeds', async () => {
     const { page } = await openPage(lab.url);
     await page.route('**/api/images', route => route.abort(), { times: 1 });
 
@@ -91,7 +91,7 @@ export function describeFailures({ lab, openPage }: PageTools): void {
     expect(await uploadsOf(page).count()).toBe(0);
   });
 
-  it('offers no other try where it cannot help', async () => {
+  it('offers no retry where it cannot help', async () => {
     const { page } = await openPage(lab.url);
 
     await pick(page, await makeDamagedImage('a.png'));
@@ -123,7 +123,7 @@ export function describeFailuresInSight(
   { lab, openPage }: PageTools,
   screen: BrowserContextOptions,
 ): void {
-  it('is told on its card and above the gallery, both in sight', async () => {
+  it('is shown on its card and above the gallery, both in sight', async () => {
     await store(lab, 3);
     const { page } = await openPage(lab.url, screen);
 

@@ -23,18 +23,4 @@ export function describeOperations({ lab, openPage }: PageTools): void {
     expect(await page.locator('[data-part=after]').textContent()).toContain(size);
     expect((await fetchPixels(await linkOf(after))).equals(before)).toBe(false);
   });
-
-  it('fits a screen of 360 pixels', async () => {
-    const { page } = await openPage(lab.url);
-    await page.setViewportSize({ width: 360, height: 740 });
-    await uploadAll(page, await makeImage('png', `${'a-long-name-'.repeat(9)}.png`));
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
-
-    await page.locator('button.thumbnail').click();
-    await page.locator('.operation').last().click();
-    await page.getByRole('button', { name: 'Run' }).click();
-    await page.locator('[data-part=afterPicture] img').waitFor();
-
-    expect(await page.evaluate('document.getElementById("workbench").scrollWidth')).toBe(360);
-  });
 }

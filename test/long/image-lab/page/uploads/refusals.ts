@@ -69,7 +69,7 @@ export function describeRefusals(tools: PageTools): void {
   const { lab, openPage } = tools;
   const folder = useFolder();
 
-  it.each(ROUTES)('refuses what is no image before it is sent, %s', async (_, open) => {
+  it.each(ROUTES)('rejects a file that is not an image before it is sent, %s', async (_, open) => {
     const { page } = await open(tools);
     const requests = watchRequests(page);
     const received = lab.receivedBytes;
@@ -116,7 +116,7 @@ export function describeRefusals(tools: PageTools): void {
     );
   });
 
-  it('judges a file without a type by its content', async () => {
+  it('detects a file without a type by its content', async () => {
     const { page } = await openPage(lab.url);
     const names = ['camera', 'diary'];
     const paths = names.map(name => join(folder.path, name));
