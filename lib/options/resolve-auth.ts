@@ -9,13 +9,13 @@ import { type Given, orDefault, readFunction, readGroup, readName } from './vali
  */
 export const TOKEN_FILE = '/.tencentcloudbase/wx/cloudbase_access_token';
 
-interface AuthReader {
-  readonly members: readonly string[];
-  readonly read: (given: Given) => ResolvedAuth;
-}
-
 /** Members of each way to authenticate besides its type, with their reader. */
-const AUTH_READERS: Readonly<Record<ResolvedAuth['type'], AuthReader>> = {
+const AUTH_READERS: Readonly<
+  Record<
+    ResolvedAuth['type'],
+    { readonly members: readonly string[]; readonly read: (given: Given) => ResolvedAuth }
+  >
+> = {
   'stable-token': {
     members: ['appid', 'secret', 'store'],
     read: given => readCredentials('stable-token', given, 'auth.'),
@@ -75,7 +75,7 @@ export function resolveAuth(given: Given): ResolvedAuth {
   return Object.freeze(read(readGroup('auth', auth, ['type', ...members])));
 }
 
-function findReader(auth: unknown): AuthReader {
+function findReader(auth: unknown): (typeof AUTH_READERS)[ResolvedAuth['type']] {
   const isObject = typeof auth === 'object' && auth !== null && !Array.isArray(auth);
   const type: unknown = isObject && 'type' in auth ? auth.type : undefined;
   if (typeof type === 'string' && isAuthType(type)) return AUTH_READERS[type];

@@ -41,62 +41,12 @@ interface ScriptCall {
 /** Runs a script in Redis with either client. */
 export type RunScript = (call: ScriptCall) => Promise<unknown>;
 
-/**
- * Creates the function that runs scripts; tells the two clients apart by their shape.
- * @throws {@link OptionsInvalidError} `WX_CLOUD_OPTIONS_INVALID` when it is neither
- */
-export function scriptRunner(client: unknown): RunScript {
-  if (isIoRedis(client)) {
-    return runSafely(({ script, keys, values }) =>
-      client.eval(script, keys.length, ...keys, ...values),
-    );
-  }
-  if (isNodeRedis(client)) {
-    return runSafely(({ script, keys, values }) =>
-      client.eval(script, { keys: [...keys], arguments: [...values] }),
-    );
-  }
-  throw new OptionsInvalidError({
-    option: 'redisAccessTokenStore.client',
-    expected: 'a client of ioredis or of redis (node-redis 5 or later)',
-    remedy:
-      'Pass what new Redis() or createClient() returned: no options, no legacy(), no multi().',
-  });
-}
-
-/** Masks errors. Those of ioredis carry the whole command, which contains the token. */
-function runSafely(run: RunScript): RunScript {
-  return async call => {
-    try {
-      return await run(call);
-    } catch (error) {
-      throw toSafeCause(error, call.secrets);
-    }
-  };
-}
-
-function isIoRedis(client: unknown): client is IoRedisClient {
-  return (
-    hasMember(client, 'eval', 'function') &&
-    hasMember(client, 'call', 'function') &&
-    hasMember(client, 'status', 'string')
-  );
-}
-
-/**
- * True for node-redis 5 or 6. The client of node-redis 3 and `legacy()`, whose `eval` takes a
- * callback, have no `isOpen`.
- */
-function isNodeRedis(client: unknown): client is NodeRedisClient {
-  return hasMember(client, 'eval', 'function') && hasMember(client, 'isOpen', 'boolean');
-}
-
-function hasMember(value: unknown, name: string, type: 'boolean' | 'function' | 'string'): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as Readonly<Record<string, unknown>>)[name] === type
-  );
+/** A lock that Redis has issued. */
+export interface TakenLock {
+  /** Its fence. */
+  readonly fence: number;
+  /** Redis's time of the lock, in microseconds. */
+  readonly redisTimeUs: number;
 }
 
 // Proxies of hosted services (Aliyun, Tencent Cloud) check scripts before they run them: in every
@@ -170,12 +120,62 @@ export const RELEASE_LOCK = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`;
 
-/** A lock that Redis has issued. */
-export interface TakenLock {
-  /** Its fence. */
-  readonly fence: number;
-  /** Redis's time of the lock, in microseconds. */
-  readonly redisTimeUs: number;
+/**
+ * Creates the function that runs scripts; tells the two clients apart by their shape.
+ * @throws {@link OptionsInvalidError} `WX_CLOUD_OPTIONS_INVALID` when it is neither
+ */
+export function scriptRunner(client: unknown): RunScript {
+  if (isIoRedis(client)) {
+    return runSafely(({ script, keys, values }) =>
+      client.eval(script, keys.length, ...keys, ...values),
+    );
+  }
+  if (isNodeRedis(client)) {
+    return runSafely(({ script, keys, values }) =>
+      client.eval(script, { keys: [...keys], arguments: [...values] }),
+    );
+  }
+  throw new OptionsInvalidError({
+    option: 'redisAccessTokenStore.client',
+    expected: 'a client of ioredis or of redis (node-redis 5 or later)',
+    remedy:
+      'Pass what new Redis() or createClient() returned: no options, no legacy(), no multi().',
+  });
+}
+
+/** Masks errors. Those of ioredis carry the whole command, which contains the token. */
+function runSafely(run: RunScript): RunScript {
+  return async call => {
+    try {
+      return await run(call);
+    } catch (error) {
+      throw toSafeCause(error, call.secrets);
+    }
+  };
+}
+
+function isIoRedis(client: unknown): client is IoRedisClient {
+  return (
+    hasMember(client, 'eval', 'function') &&
+    hasMember(client, 'call', 'function') &&
+    hasMember(client, 'status', 'string')
+  );
+}
+
+/**
+ * True for node-redis 5 or 6. The client of node-redis 3 and `legacy()`, whose `eval` takes a
+ * callback, have no `isOpen`.
+ */
+function isNodeRedis(client: unknown): client is NodeRedisClient {
+  return hasMember(client, 'eval', 'function') && hasMember(client, 'isOpen', 'boolean');
+}
+
+function hasMember(value: unknown, name: string, type: 'boolean' | 'function' | 'string'): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Readonly<Record<string, unknown>>)[name] === type
+  );
 }
 
 /**

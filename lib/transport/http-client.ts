@@ -87,12 +87,6 @@ export interface HttpRequestWithBody extends HttpRequest {
 type HandlerFactory<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;
 
 /**
- * Loaded late: it takes as long as everything else together, and the start of an application does
- * not need it.
- */
-const loadUndici = (): Promise<typeof import('undici')> => import('undici');
-
-/**
  * Sends HTTP requests on pooled connections with the instance's time limits: the only user of
  * undici.
  */
@@ -327,4 +321,12 @@ function isIterator(body: HttpRequestWithBody['body']): body is AsyncIterableIte
  */
 function returnIterator(body: AsyncIterableIterator<Uint8Array>): void {
   body.return?.().catch(() => {});
+}
+
+/**
+ * Loads undici late: loading takes as long as everything else together, and the start of an
+ * application does not need it.
+ */
+function loadUndici(): Promise<typeof import('undici')> {
+  return import('undici');
 }
