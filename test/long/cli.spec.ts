@@ -133,7 +133,7 @@ describe('nestjs-wx-cloud-storage check', () => {
     const checked = await run(['check'], { ...variables, WX_SECRET: 'not-the-secret' }).end;
     expect(checked).toMatchObject({ code: 1, stderr: '' });
     expect(checked.stdout).toMatch(
-      /^FAILED +credential: WX_CLOUD_CREDENTIAL_REFUSED: .*40125.*Check the AppSecret\.$/m,
+      /^FAILED +credential: WX_CLOUD_CREDENTIAL_REFUSED: .*40125.*Check the AppSecret\. \(\S+\)$/m,
     );
     expect(checked.stdout).not.toContain('not-the-secret');
   });
