@@ -92,7 +92,8 @@ describe('a stored page of a stranger in a browser', () => {
       ways.map(way => way + new URLSearchParams({ fileId }).toString()),
     );
     const page = await browser.newPage();
-    // In frames, as a download would end the page's own loading; the last one shows that a script would be seen.
+    // In frames, as a download would end the page's own loading. The last one shows that a script
+    // would be seen.
     const query = new URLSearchParams({ paths: [...served, '/unprotected'].join(' ') });
     await page.goto(`${application.url}/frames?${query}`, { waitUntil: 'networkidle' });
     expect(ran).toEqual(['unprotected']);

@@ -112,7 +112,7 @@ describe.each(ADAPTERS)('app.close() with stubborn clients on $name', adapter =>
     application = await startEdgeApplication({
       adapter,
       controllers: [uploadsController(adapter)],
-      // What ends the clients here is the application alone.
+      // Only the application ends the clients here.
       options: { timeouts: { idleMs: 600_000, totalMs: 600_000 } },
     });
   });

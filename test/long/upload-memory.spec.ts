@@ -69,7 +69,7 @@ describe.each(ADAPTERS)('the memory of uploads on $name', ({ name: adapter }) =>
     const outgoing = request(`${application.url}/upload`, {
       method: 'POST',
       headers: { 'content-type': 'multipart/form-data; boundary=xyz' },
-      // A connection of its own: one that is kept alive may be closed by a busy server before it sees the request.
+      // A new connection: a busy server may close a kept one before it sees the request.
       agent: false,
     });
     const answered = once(outgoing, 'response').then(([response]) => json(response as Readable));
@@ -109,7 +109,8 @@ describe.each(ADAPTERS)('the memory of uploads on $name', ({ name: adapter }) =>
       outgoing.write(FORM_HEAD);
       for (const block of blocks(5)) outgoing.write(block);
     }
-    // All are there but for their ends: none can have been sent on. A budget of 64 MiB holds twelve of them whole.
+    // All are there but for their ends, so none can have been sent on. A budget of 64 MiB holds
+    // twelve whole ones.
     await until(
       async () => (await application.countOpenFiles(spoolDirectory)) >= COUNT - 12,
       'temporary files of all but twelve',

@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => emulator.close());
 
-/** The module of an application that has every kind of route, as a worker that shares it uses it. */
+/** The module of an application with every kind of route, as used by a worker that shares it. */
 function makeModule(options: WxCloudUploadInterceptorOptions) {
   @Controller()
   class PhotosController {
@@ -63,7 +63,7 @@ function makeModule(options: WxCloudUploadInterceptorOptions) {
   return WorkerModule;
 }
 
-/** The same application with a handler of messages, and an upload interceptor before all handlers. */
+/** The same application with a message handler, and an upload interceptor before all handlers. */
 function makeWorker() {
   @Controller()
   class MessagesController {

@@ -12,7 +12,11 @@ const ARGUMENTS = [
   '--no-first-run',
 ];
 
-/** Starts Chromium without a window, with a profile of its own that goes when it is closed. @throws {Error} saying how to install it */
+/**
+ * Starts Chromium without a window, with a profile of its own that is deleted when it closes.
+ *
+ * @throws {Error} that says how to install it
+ */
 export async function launchBrowser(): Promise<Browser> {
   if (!existsSync(EXECUTABLE)) {
     throw new Error(

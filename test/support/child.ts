@@ -12,8 +12,8 @@ export interface ChildOptions {
 }
 
 /**
- * Runs a program to its end, without a shell and without what the test runner put into `NODE_OPTIONS`, and gives what
- * it wrote. A code other than 0 rejects with all of its output in the message.
+ * Runs a program to its end, without a shell and without the test runner's `NODE_OPTIONS`, and
+ * returns its output. A code other than 0 rejects with all of its output in the message.
  */
 export async function runToEnd(
   program: string,

@@ -14,8 +14,8 @@ const REAL = [
 ] as const;
 
 /**
- * Starts something whose timers only the test lets pass, so that a time limit neither comes too early
- * on a busy machine nor is waited for. `pass` lets time go by, in milliseconds.
+ * Starts something whose timers only the test lets pass: no time limit comes too early on a busy
+ * machine, and none is waited for. `pass` lets time go by, in milliseconds.
  */
 export async function withFakeTimeouts<T>(
   work: (pass: (ms: number) => void) => Promise<T>,

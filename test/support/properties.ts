@@ -4,8 +4,8 @@ import { check, stringify, type IAsyncProperty, type IProperty, type RunDetails 
 const DEFAULT_RUNS = 100;
 
 /**
- * Checks a property with generated values. `FAST_CHECK_RUNS` multiplies the runs, for long tests; `FAST_CHECK_SEED` and
- * `FAST_CHECK_PATH` replay a failure, whose message says both.
+ * Checks a property with generated values. `FAST_CHECK_RUNS` multiplies the runs, for long tests.
+ * `FAST_CHECK_SEED` and `FAST_CHECK_PATH` replay a failure, whose message has both.
  */
 export async function checkProperty<T>(
   property: IProperty<T> | IAsyncProperty<T>,

@@ -15,7 +15,7 @@ export interface RedisServer {
   readonly url: string;
   /** Starts it, empty, on its port and waits until it responds. */
   start(): Promise<void>;
-  /** Ends it in order, so that it listens no more before its connections end, and waits until it is gone. */
+  /** Stops it in order: it no longer listens before its connections end. Waits until it is gone. */
   stop(): Promise<void>;
   /** Stops and starts it on the same port. */
   restart(): Promise<void>;

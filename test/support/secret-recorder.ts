@@ -1,6 +1,6 @@
 import { Agent, DecoratorHandler, type Dispatcher } from 'undici';
 
-/** A dispatcher that remembers every credential that travels through it, to look for them where they must not be. */
+/** A dispatcher that records every credential it sends, to look for them where they must not be. */
 export interface SecretRecorder {
   readonly dispatcher: Dispatcher;
   readonly secrets: ReadonlySet<string>;

@@ -8,8 +8,8 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 const ORDER = ['/test/e2e/sample/', '/test/package/', '/test/e2e/http/', '/test/e2e/'];
 
 /**
- * Starts the longest suites first, so that no core is idle while another works at the last one. Jest's
- * own order is by the size of a file, until it has run each once.
+ * Starts the longest suites first, so that no core is idle while another works at the last one.
+ * Jest's own order is by the size of a file, until it has run each once.
  */
 export default class SlowFirst extends Sequencer {
   /** All suites, the longest first. */

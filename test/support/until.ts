@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Between two looks, at first and at most: soon for what comes soon, and rarely for what takes long. */
+/** The pause between two checks grows: short for what comes soon, long for what takes long. */
 const FIRST_PAUSE_MS = 2;
 const LONGEST_PAUSE_MS = 50;
 
 /**
- * Waits until a condition holds. The limit is for conditions that never will: no machine is to be so
- * busy that it decides.
+ * Waits until a condition holds. The limit is for conditions that never will: it is never reached
+ * because a machine is busy.
  */
 export async function until(
   condition: () => boolean | Promise<boolean>,

@@ -31,7 +31,7 @@ export interface UploadApplicationParts {
   readonly fileBlocks?: number;
 }
 
-/** Starts the application of `programs/upload-application.mjs`, which has the route `upload` for the field `file`. */
+/** Starts `programs/upload-application.mjs`: its route `upload` stores the field `file`. */
 export async function startUploadApplication({
   adapter = 'express',
   options,

@@ -127,7 +127,7 @@ interface Client {
 function overHttp1(path: string): Client {
   const request: RawRequest = openRequest(application.url, { path, length: FORM.byteLength });
   request.send(FORM);
-  // What follows waits in the buffers until those are full.
+  // The rest waits in the buffers until these are full.
   const responseBegun = new Promise<void>(resolve => {
     request.socket.once('data', () => {
       request.socket.pause();

@@ -90,7 +90,7 @@ describe.each(ADAPTERS)('a rejected form on $name', adapter => {
     application = await startEdgeApplication({
       adapter,
       controllers: [UploadsController],
-      // What ends a form here is not that its client stalls.
+      // A form does not end here because its client stalls.
       options: { timeouts: { idleMs: 60_000 } },
     });
   });

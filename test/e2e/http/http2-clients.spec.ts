@@ -68,7 +68,7 @@ const TOO_LARGE = encodeForm([{ field: 'photo', content: pngOfSize(900_000), fil
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const EMPTY_SETTINGS = '\0\0\0\x04\0\0\0\0\0';
 
-/** Of clients that send nothing, stop in the preface, and do not end what the application has ended. */
+/** From clients that send nothing, stop in the preface, or leave a closed connection open. */
 const BEGINNINGS = ['', PREFACE.slice(0, 10), `${PREFACE}${EMPTY_SETTINGS}`];
 
 let application: EdgeApplication;

@@ -70,7 +70,7 @@ function uploadsController({ FileInterceptor }: Adapter) {
   return UploadsController;
 }
 
-/** Larger than what a connection gives at once, so that a form's end has not come with its beginning. */
+/** Larger than one read of a connection, so that the end of a form does not come with its start. */
 const PHOTOS = [
   { field: 'photo', file: PNG },
   { field: 'photo', file: pngOfSize(3_000_000) },

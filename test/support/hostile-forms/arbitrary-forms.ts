@@ -18,7 +18,7 @@ export interface WrittenForm {
 }
 
 const BOUNDARY_CHARACTERS = "abzABZ019'()+_,-./:=?";
-/** Nothing that browsers escape is written as an escape of theirs already, and nothing ends or nests a name. */
+/** Text that browsers would have to escape twice, and characters that end or nest a name. */
 const UNCLEAR = /%(?:0a|0d|22)|[\\/[\]]/i;
 
 /** A boundary that a form may have. */
@@ -51,7 +51,7 @@ function contents(boundary: string): Arbitrary<Buffer> {
     .filter(content => !`\r\n${content.toString('latin1')}`.includes(`\r\n--${boundary}`));
 }
 
-/** Of a file that is named by nothing but a folder, multer and this package take no notice, unlike others. */
+/** Multer and this package ignore a file whose name is only a folder; other parsers do not. */
 function isName(name: string): boolean {
   return name !== '.' && name !== '..';
 }

@@ -6,7 +6,11 @@ export class Random {
     this.#state = seed;
   }
 
-  /** From 0 to below 1. @see https://github.com/bryc/code/blob/master/jshash/PRNGs.md (mulberry32, public domain) */
+  /**
+   * From 0 to below 1, by mulberry32, which is in the public domain.
+   *
+   * @see https://github.com/bryc/code/blob/master/jshash/PRNGs.md
+   */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);

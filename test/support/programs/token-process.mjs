@@ -1,5 +1,6 @@
-// A process that shares its classic token through Redis. argv[2] holds { options, redisUrl } as JSON; each message asks for
-// that many calls of the API, all at once, and is answered with how many succeeded and the codes of those that did not.
+// A process that shares its classic token through Redis. argv[2] is { options, redisUrl } as JSON.
+// Each message asks for that many calls of the API at once. The reply has the number of calls that
+// succeeded and the codes of the others.
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

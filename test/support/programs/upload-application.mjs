@@ -1,5 +1,5 @@
-// An application of its own process, so that its memory can be measured. argv[2] is the adapter's name, argv[3] holds the
-// module's options as JSON.
+// An application in a process of its own, so that its memory can be measured. argv[2] is the name
+// of the adapter, argv[3] holds the options of the module as JSON.
 import 'reflect-metadata';
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';

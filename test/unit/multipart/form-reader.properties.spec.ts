@@ -109,7 +109,7 @@ async function outcomeOf(reading: () => Reading | Promise<Reading>): Promise<str
     .then(JSON.stringify, (error: unknown) => `refused: ${String(error)}`);
 }
 
-/** Names that lead nowhere in a body are refused, and an empty one behind another parser's trimming is left out. */
+/** Names that lead nowhere in a body are refused; names that another parser trims are left out. */
 const readable = forms.filter(({ parts }) =>
   parts.every(({ name }) => !['__proto__', 'constructor', 'prototype'].includes(name)),
 );

@@ -445,7 +445,7 @@ describe('FormReader with text', () => {
 });
 
 describe('FormReader with a form that no browser sends', () => {
-  /** All that becomes of a form in writes that end at the given places, the error's message included. */
+  /** The outcome of a form in writes that end at the given places, with its error message. */
   async function outcomeOf({ contentType, body: bytes }: HostileForm, places: readonly number[]) {
     const { reader, body, files } = makeReader({ boundary: readBoundary(contentType) });
     const readAll = async (): Promise<void> => {

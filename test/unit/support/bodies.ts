@@ -51,7 +51,7 @@ export interface OpeningContext extends SourceContext {
 /** A body with the disposal of its source. */
 export type OpenedBody = UploadBody & { readonly dispose: () => Promise<void> };
 
-/** Opens a source as an upload does: checks its head, reads the rest, and disposes it on failure. */
+/** Opens a source as an upload does: checks its head, reads the rest, disposes it on failure. */
 export async function openInput(
   input: SourceInput,
   context: Omit<OpeningContext, 'size' | 'mostBytes'>,
@@ -164,7 +164,7 @@ async function fileHandlePrototype(): Promise<FileHandle> {
   return Object.getPrototypeOf(handle) as FileHandle;
 }
 
-/** Makes a method of every file handle fail as it does when the disk is full, until the test ends. */
+/** Makes a method of every file handle fail as on a full disk, until the test ends. */
 export async function failFileHandles(method: 'writev' | 'read', code: string): Promise<void> {
   const spy = jest
     .spyOn(await fileHandlePrototype(), method)
@@ -172,7 +172,7 @@ export async function failFileHandles(method: 'writev' | 'read', code: string): 
   afterThisTest(() => spy.mockRestore());
 }
 
-/** Makes the closing of every file fail although it is closed, as a network disk may, until the test ends. */
+/** Makes closing every file fail although it closes, as on a network disk, until the test ends. */
 export async function failClosing(code: string): Promise<void> {
   const handle = await open(process.execPath, 'r');
   // Every handle has a `close` of its own; what they share is the binding behind them.
@@ -190,7 +190,7 @@ export async function failClosing(code: string): Promise<void> {
   afterThisTest(() => spy.mockRestore());
 }
 
-/** Makes every transfer to a file take no more than `mostBytes` of what it is given, until the test ends. */
+/** Makes every write to a file take no more than `mostBytes`, until the test ends. */
 export async function shortenWrites(mostBytes: number): Promise<void> {
   const spy = jest.spyOn(await fileHandlePrototype(), 'writev').mockImplementation(async function (
     this: FileHandle,

@@ -21,7 +21,7 @@ export interface RawRequest {
   readonly ca?: string;
 }
 
-/** Sends a request on a connection of its own; rejects when that breaks before the response ends. */
+/** Sends a request on a new connection; rejects when that breaks before the response ends. */
 export function send(url: string, init: RawRequest = {}): Promise<RawResponse> {
   const { method = 'GET', headers = {}, body = '', signal, ca } = init;
   return new Promise((resolve, reject) => {

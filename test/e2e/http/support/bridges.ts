@@ -37,7 +37,7 @@ interface BridgedResponse {
 export interface Bridge {
   readonly name: string;
   readonly adapter: Adapter;
-  /** Fastify's interceptor of Nest breaks, whatever its storage is, where the response's `req` is no stream. */
+  /** Nest's interceptor for Fastify breaks if the `req` of the response is not a stream. */
   readonly hidesRequest?: boolean;
   send(application: EdgeApplication, request: BridgedRequest): Promise<BridgedResponse>;
 }

@@ -78,7 +78,7 @@ export async function startEdgeApplication(parts: EdgeApplicationParts): Promise
   };
 }
 
-/** Waits until no object and no temporary file is left, then checks that the application responds. */
+/** Waits until no object or temporary file is left, then checks that the application responds. */
 export async function expectNothingLeft(application: EdgeApplication): Promise<void> {
   const { emulator, url, countSpoolHandles, listSpool } = application;
   await until(() => emulator.objects.length === 0, 'an empty storage');

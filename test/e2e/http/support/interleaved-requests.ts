@@ -37,7 +37,7 @@ interface UploadPlan {
   readonly end: 'success' | 'throw' | 'leave';
 }
 
-/** An upload past the application: posted in the first step, then confirmed, then replaced and confirmed again. */
+/** A direct upload: posted in the first step, then confirmed, then replaced and confirmed again. */
 interface FormPlan {
   readonly kind: 'form';
   readonly isAllowed: boolean;
@@ -254,7 +254,7 @@ function handlerOf(id: string): WaitingHandler {
   return handler;
 }
 
-/** Runs the requests of a schedule, each step once the one before has ended, and checks what is left. */
+/** Runs the requests of a schedule, each step after the one before, and checks what is left. */
 export async function runSchedule(
   application: EdgeApplication,
   { plans, order }: Schedule,

@@ -156,7 +156,7 @@ export async function uploadAll(page: Page, ...files: readonly PickedFile[]): Pr
   await untilTrue(page, ALL_THUMBNAILS_SHOW);
 }
 
-/** The page's policy lets nothing be evaluated inside it, so that it is asked again and again from here. */
+/** Polls from here, as the policy of the page lets nothing be evaluated inside of it. */
 export async function untilTrue(page: Page, expression: string): Promise<void> {
   await until(() => page.evaluate<boolean>(expression), expression);
 }
@@ -211,7 +211,7 @@ export async function isInSight(element: Locator): Promise<boolean> {
   return element.evaluate(it => (globalThis as unknown as PageHelpers).isInSight(it));
 }
 
-/** The card of a file by its whole name: the end of a path that was made up at random may look like a short one. */
+/** The card of a file by its whole name, as the end of a random path may look like a short name. */
 export function cardNamed(page: Page, name: string): Locator {
   return cardsOf(page).getByRole('heading', { name, exact: true });
 }

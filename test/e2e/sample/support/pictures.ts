@@ -44,7 +44,7 @@ export function colorfulness(pixels: Buffer): number {
   return most;
 }
 
-/** A file with an image at its start: handed over by path, as its content would take long to go through the DevTools. */
+/** A file that starts with an image. By path, as its content would be slow through the DevTools. */
 export async function writeLargeImage(folder: string, size: number): Promise<string> {
   const path = join(folder, 'large.png');
   await writeFile(path, await makeLargeImage(size));

@@ -6,7 +6,7 @@ import { NEVER, openTransport, readRequest, serve } from '../../support/server.j
 
 interface Setup {
   readonly fetcher: TokenFetcher;
-  /** Whether each call was forced, in order. */
+  /** True for each call that was forced, in order. */
   readonly calls: boolean[];
   pass(ms: number): void;
 }
