@@ -86,7 +86,7 @@ export async function openDirectUpload({ name, type }, signal) {
   return call('/api/direct-uploads', { ...json({ name, contentType: type }), signal });
 }
 
-/** Has the server check a file that was posted straight to the cloud, and take it into the gallery. */
+/** Has the server check a file that was posted to the cloud, and take it into the gallery. */
 export async function confirmDirectUpload(fileId, signal) {
   return call('/api/direct-uploads/confirm', { ...json({ fileId }), signal });
 }

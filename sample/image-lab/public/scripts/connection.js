@@ -9,7 +9,7 @@ export function setConnected(isConnected) {
   if (isConnected && hadFocus) document.getElementById('gallery').focus({ preventScroll: true });
 }
 
-/** What is to be done when the person, or the network, says that it may work again. */
+/** Calls `retry` when the person asks for it, or when the network is back. */
 export function onReconnect(retry) {
   partsOf(banner).retry.addEventListener('click', retry);
   window.addEventListener('online', retry);

@@ -1,4 +1,4 @@
-/** Makes an element: its properties (`class` and `data-…` / `aria-…` as attributes), then its children. */
+/** Makes an element with properties (`class`, `data-…`, `aria-…` as attributes) and children. */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {

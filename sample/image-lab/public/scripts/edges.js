@@ -1,4 +1,4 @@
-/** The parts that stick to the edges of the window, by the name of its height in the style sheets. */
+/** The parts that stick to the edges of the window, by the names of their heights in the styles. */
 const EDGES = { banner: '#offline', head: '.gallery-head', strip: '#requests' };
 
 /**

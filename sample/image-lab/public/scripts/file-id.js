@@ -2,7 +2,7 @@ import { copyButton } from './copy-button.js';
 import { make } from './dom.js';
 import { say } from './i18n.js';
 
-/** Characters at the end that stay visible where there is no room: they tell one ID from another. */
+/** Characters at the end that stay visible in a narrow place: they tell one ID from another. */
 const TAIL = 13;
 
 /** A file ID with a button that copies it. */

@@ -33,7 +33,7 @@ export function onOpen(callback) {
 
 /** Reads the images from the server and shows them. */
 export async function loadGallery() {
-  // What is added while the answer is on its way may be missing in it.
+  // Images that are added while the request runs may be missing in its response.
   const before = [...shown.keys()];
   const images = await readImages();
   const known = new Set(images.map(({ fileId }) => fileId));

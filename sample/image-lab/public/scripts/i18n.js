@@ -17,7 +17,10 @@ export function hasText(key) {
   return Object.hasOwn(MESSAGES[language], key);
 }
 
-/** A text in the language of the page; `{name}` stands for a parameter, which can be a text with a key itself. */
+/**
+ * A text in the language of the page. `{name}` stands for a parameter, which can itself be a text
+ * with a key.
+ */
 export function translate(key, parameters = {}) {
   return MESSAGES[language][key].replace(/\{(\w+)\}/g, (_, name) => {
     const value = parameters[name];
@@ -44,7 +47,7 @@ export function label(element, key, parameters = {}) {
   render(element);
 }
 
-/** Takes the language that was chosen earlier, else the browser's, and lets the buttons change it. */
+/** Sets the language chosen earlier, or else the browser's, and lets the buttons change it. */
 export function startLanguages() {
   for (const button of document.querySelectorAll('[data-language]')) {
     button.addEventListener('click', () => {

@@ -1,6 +1,6 @@
 /**
- * Posts a form, and gives `{ status, body }`, or undefined when there was no answer; `XMLHttpRequest` is what reports the
- * progress of a request's body, as a share of 1. An aborted one gives undefined, too.
+ * Posts a form, and returns `{ status, body }`, or undefined without a response or when aborted. It
+ * uses `XMLHttpRequest`, which reports the progress of the request's body, here as a share of 1.
  */
 export function postForm(url, form, { headers = {}, signal, onProgress }) {
   const request = new XMLHttpRequest();

@@ -3,8 +3,8 @@ import { setConnected } from './connection.js';
 import { postForm } from './post-form.js';
 
 /**
- * Sends a file to the application, which stores it. Both legs are reported: the first one by the request itself, the
- * second one by the application, under an ID that is made up here.
+ * Sends a file to the application, which stores it. Both legs are reported: the first one by the
+ * request itself, the second one by the application, under an ID that is generated here.
  */
 export async function sendThroughApplication(file, { signal, report }) {
   const id = crypto.randomUUID();
@@ -33,7 +33,7 @@ export async function sendThroughApplication(file, { signal, report }) {
   }
 }
 
-/** Resolves when events can come, so that none is missed; or cannot, which is no reason not to send the file. */
+/** Resolves when events can come, so that none is missed, or when the connection for them fails. */
 async function watch(id, { signal, onProgress }) {
   const events = new EventSource(`/api/progress/${id}`);
   events.addEventListener('message', ({ data }) => {

@@ -1,7 +1,7 @@
 import { confirmDirectUpload, Failure, openDirectUpload } from './api.js';
 import { postForm } from './post-form.js';
 
-/** Posts a file straight to the cloud, with a form of the application, which then checks what has arrived. */
+/** Posts a file to the cloud with a form of the application, which then checks the stored file. */
 export async function sendToCloud(file, { signal, report }) {
   report({ state: 'asking' });
   const { url, fields, fileId, expiresAt } = await openDirectUpload(file, signal);

@@ -2,15 +2,16 @@ import { findFileProblem } from './find-file-problem.js';
 import { sendThroughApplication } from './send-through-application.js';
 import { sendToCloud } from './send-to-cloud.js';
 
-/** A browser has six connections to a server, and an upload takes two: some are left for the rest of the page. */
+/** A browser has six connections to a server, and an upload takes two: the page keeps some. */
 const AT_ONCE = 2;
 
 const AT_START = { application: 0, cloud: 0, expiresAt: undefined, failure: undefined };
 
 /**
- * Sends files, two at once. An upload is `{ file, isDirect, state, application, cloud, expiresAt, failure, cancel }`:
- * `state` is one of waiting, asking, sending, storing, checking, stored, failed and cancelled; `application` and `cloud` are
- * the shares of the file that have got there.
+ * Sends files, two at once. An upload is
+ * `{ file, isDirect, state, application, cloud, expiresAt, failure, cancel }`: `state` is one of
+ * waiting, asking, sending, storing, checking, stored, failed and cancelled; `application` and
+ * `cloud` are the shares of the file that have arrived there.
  */
 export class UploadQueue {
   #waiting = [];
