@@ -42,7 +42,8 @@ export interface ScriptedCloud {
   close(): Promise<void>;
 }
 
-const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
+/** The file ID of every upload link. */
+export const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
 
 /** Starts one. */
 export async function startScriptedCloud(script: CloudScript): Promise<ScriptedCloud> {

@@ -1,9 +1,8 @@
 import { constants } from 'node:buffer';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { FILE_ID } from '../../support/scripted-cloud.js';
 import { startScriptedStorage } from '../../support/storage.js';
 import { until } from '../../support/until.js';
-
-const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
 
 afterEach(() => void jest.restoreAllMocks());
 

@@ -14,6 +14,8 @@ import type {
 } from '../../../lib/index.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { withFakeTimeouts } from '../../support/fake-time.js';
+import { FILE_ID } from '../../support/scripted-cloud.js';
+import { startScriptedStorage } from '../../support/storage.js';
 import { until } from '../../support/until.js';
 
 const TENTH = 1_048_576;
@@ -351,6 +353,16 @@ describe('the option verifyEtag', () => {
     expect((await read({ verifyEtag: true })).equals(content)).toBe(true);
   });
 
+  it('rejects an ETag that is not an MD5 hash', async () => {
+    const headers = { 'content-length': '4', etag: '"0123456789abcdef0123456789abcdef-2"' };
+    const { storage } = await startScriptedStorage({ getObject: { headers, body: 'some' } });
+    await expect(storage.download(FILE_ID, { verifyEtag: true })).rejects.toMatchObject({
+      code: 'WX_CLOUD_DOWNLOAD_FAILED',
+      message: expect.stringContaining('Leave verifyEtag out'),
+    });
+    expect(String(await storage.downloadBuffer(FILE_ID))).toBe('some');
+  });
+
   it('cannot be used with a range', async () => {
     await expect(read({ verifyEtag: true, range: { start: 1 } })).rejects.toMatchObject({
       code: 'WX_CLOUD_ARGUMENT_INVALID',
@@ -366,6 +378,14 @@ describe('downloadBuffer', () => {
     await givenUp();
     const sent = application.emulator.journal.at(-1)?.responseBytes;
     expect(sent).toBeLessThan(content.byteLength / 2);
+  });
+
+  it.each([-1, 0.5, Number.NaN])('rejects a maxBytes of %d before any call', async maxBytes => {
+    const calls = application.emulator.journal.length;
+    await expect(application.storage.downloadBuffer(fileId, { maxBytes })).rejects.toMatchObject({
+      code: 'WX_CLOUD_ARGUMENT_INVALID',
+    });
+    expect(application.emulator.journal).toHaveLength(calls);
   });
 
   it('accepts a range below maxBytes', async () => {
@@ -395,6 +415,14 @@ describe('downloadToFile', () => {
     ).rejects.toMatchObject({ code: 'WX_CLOUD_DOWNLOAD_FAILED' });
     expect(await readFile(target(), 'utf8')).toBe('before');
     expect(await readdir(folder)).toEqual(['target.bin']);
+  });
+
+  it('rejects a missing folder with the error of the file system as the cause', async () => {
+    const path = join(folder, 'missing', 'target.bin');
+    await expect(application.storage.downloadToFile(smallId, path)).rejects.toMatchObject({
+      code: 'WX_CLOUD_SPOOL_FAILED',
+      cause: { code: 'ENOENT' },
+    });
   });
 });
 

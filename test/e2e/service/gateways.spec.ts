@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WxCloudStorageService } from '../../../lib/index.js';
-import { makeLink, type ScriptedResponse } from '../../support/scripted-cloud.js';
+import { FILE_ID, makeLink, type ScriptedResponse } from '../../support/scripted-cloud.js';
 import { startScriptedStorage } from '../../support/storage.js';
 
-const FILE_ID = 'cloud://scripted.7363-scripted-1300000000/kept.txt';
 const MALFORMED = { code: 'WX_CLOUD_RESPONSE_MALFORMED', retryable: true };
 
 const typed = (type: string, headers: Readonly<Record<string, string>> = {}) => ({

@@ -1,13 +1,7 @@
+import { Writable } from 'node:stream';
 import { describe, expect, it, jest } from '@jest/globals';
-import { EventEmitter } from 'node:events';
-import { PassThrough, Writable } from 'node:stream';
 import { Terminal } from '../../../lib/cli/terminal.js';
-
-class FakeProcess extends EventEmitter {
-  readonly stdout: Writable = new PassThrough();
-  readonly stderr: Writable = new PassThrough();
-  readonly exit = jest.fn<(code: number) => void>();
-}
+import { FakeProcess } from '../support/fake-process.js';
 
 describe('Terminal', () => {
   it.each(['SIGINT', 'SIGTERM'])('ends on %s', async signal => {
