@@ -5,17 +5,6 @@ import {
   UNKNOWN_CONTENT_TYPE,
 } from './content-type.js';
 
-/** A stored type, and how it may be sent to a browser. */
-interface ServedType {
-  /**
-   * `shown` has no effect in the origin of the application. `passive` runs nowhere, but a browser
-   * may not know it. `active` may run scripts or style pages. `unreadable` is not a media type.
-   */
-  readonly kind: 'shown' | 'passive' | 'active' | 'unreadable';
-  /** The type in canonical form; never the stored text itself. */
-  readonly contentType: string;
-}
-
 const RASTER_IMAGES: ReadonlySet<string> = new Set(
   (
     'png apng x-png jpeg jpg pjpeg gif webp avif heic heif heic-sequence heif-sequence jxl bmp x-ms-bmp ' +
@@ -56,8 +45,16 @@ const SAME: Readonly<Record<string, string>> = {
   'text/xml': 'application/xml',
 };
 
-/** Decides how a stored type may be sent. */
-export function toServedType(storedType: string): ServedType {
+/**
+ * Decides how a stored type may be sent to a browser. Of its kinds, `shown` has no effect in the
+ * origin of the application. `passive` runs nowhere, but a browser may not know it. `active` may
+ * run scripts or style pages. `unreadable` is not a media type. The returned `contentType` is in
+ * canonical form, never the stored text itself.
+ */
+export function toServedType(storedType: string): {
+  readonly kind: 'shown' | 'passive' | 'active' | 'unreadable';
+  readonly contentType: string;
+} {
   const mediaType = parseMediaType(storedType);
   if (mediaType === undefined) return { kind: 'unreadable', contentType: UNKNOWN_CONTENT_TYPE };
   return { kind: kindOf(mediaType.essence), contentType: rebuild(mediaType) };

@@ -5,14 +5,8 @@ import { WxCloudStorageError } from '../errors/errors.js';
 import { ChunkBuffer } from './chunk-buffer.js';
 import { type MemoryBudget, PassingMemory } from './memory-budget.js';
 
-/** The disk space that temporary files take now. */
-interface DiskUse {
-  /** The total of all files, in bytes. */
-  usedBytes: number;
-}
-
-/** Usage by folder, as instances with the same folder share its disk. */
-const USES = new Map<string, DiskUse>();
+/** Disk space in use by folder, as instances with the same folder share its disk. */
+const USES = new Map<string, { usedBytes: number }>();
 
 /** Largest transfer. A disk transfer has a fixed cost, equal to that of about 100 KiB. */
 const LARGEST_TRANSFER_BYTES = 524_288;
@@ -29,7 +23,7 @@ const LEAST_READ_BYTES = 16_384;
 
 let openFiles = 0;
 
-function useOf(directory: string): DiskUse {
+function useOf(directory: string): { usedBytes: number } {
   const path = resolve(directory);
   const known = USES.get(path);
   if (known !== undefined) return known;
@@ -43,10 +37,10 @@ export class DiskBudget {
   /** The folder of the temporary files. */
   readonly directory: string;
   readonly #limitBytes: number;
-  readonly #use: DiskUse;
+  readonly #use: { usedBytes: number };
 
   /** `use` counts the disk space; by default that of the whole process in this folder. */
-  constructor(directory: string, limitBytes: number, use: DiskUse = useOf(directory)) {
+  constructor(directory: string, limitBytes: number, use = useOf(directory)) {
     this.directory = directory;
     this.#limitBytes = limitBytes;
     this.#use = use;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { IdleTimer } from '../body/idle-timer.js';
 import { OptionsInvalidError, WxCloudStorageError } from '../errors/errors.js';
+import type { OperationRegistry } from '../operations/operation-registry.js';
 import { MAX_TIMER_MS } from '../options/validation.js';
 import type { FormMemory } from './form-budget.js';
 import { formBroken, isReasonToGiveUp, stalled, tookTooLong } from './form-errors.js';
@@ -73,13 +74,7 @@ export type RefusedRequest = Pick<
 >;
 
 /** The operations of an instance; they end when the application closes. */
-interface FormOperations {
-  /** Starts an operation that runs until it is disposed of. */
-  start(
-    operation: string,
-    options: { readonly timeoutMs: number },
-  ): { readonly signal: AbortSignal; dispose(): void };
-}
+type FormOperations = Pick<OperationRegistry, 'start'>;
 
 /**
  * Reads and discards the rest of a refused request, up to 16 MiB and for at most 5 seconds.

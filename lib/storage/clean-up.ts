@@ -7,14 +7,6 @@ import type { StorageContext } from './storage-context.js';
  */
 const CLEANUP_MS = 10_000;
 
-/** An object that a failed call stored, or may have stored. */
-interface LeftoverObject {
-  /** Its file ID. */
-  readonly fileId: string;
-  /** True when only this call can have stored an object at the path, so that it may be deleted. */
-  readonly isPathUnique: boolean;
-}
-
 /** Time limit for `onOrphan` of the application, in milliseconds. */
 const REPORT_MS = 10_000;
 
@@ -26,7 +18,7 @@ const REPORT_MS = 10_000;
  */
 export async function deleteLeftovers(
   context: StorageContext,
-  objects: readonly LeftoverObject[],
+  objects: readonly { readonly fileId: string; readonly isPathUnique: boolean }[],
 ): Promise<void> {
   const idsWhere = (isUnique: boolean): string[] =>
     objects.filter(({ isPathUnique }) => isPathUnique === isUnique).map(({ fileId }) => fileId);

@@ -1,13 +1,5 @@
 import { elapsedMs } from '../operations/deadline.js';
 
-/** A cached link. */
-interface KnownLink {
-  readonly url: string;
-  readonly maxAgeSeconds: number;
-  /** The time until which it may be returned, by the clock of the cache. */
-  readonly reusableUntilMs: number;
-}
-
 /** The files of one request for links that have not changed since it was sent. */
 interface RememberedRequest {
   /** The time of the request, by the clock of the cache. */
@@ -30,7 +22,11 @@ const LONGEST_MARGIN_MS = 300_000;
 export class LinkCache {
   readonly #maxEntries: number;
   readonly #now: () => number;
-  readonly #links = new Map<string, KnownLink>();
+  /** Links by file ID; `reusableUntilMs` is a time by the clock of the cache. */
+  readonly #links = new Map<
+    string,
+    { readonly url: string; readonly maxAgeSeconds: number; readonly reusableUntilMs: number }
+  >();
   readonly #requests = new Set<RememberedRequest>();
 
   /**

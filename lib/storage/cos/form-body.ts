@@ -24,18 +24,6 @@ interface FormParts {
   readonly canJoin?: ((bytes: number) => boolean) | undefined;
 }
 
-/** A multipart form of known length. */
-interface ObjectForm {
-  /** The `Content-Type` with the boundary, and the exact `Content-Length`. */
-  readonly headers: { readonly 'content-type': string; readonly 'content-length': string };
-  /** The body. */
-  readonly body: Buffer | AsyncIterableIterator<Uint8Array>;
-  /**
-   * True when the last byte was passed to the connection, so that COS may have processed the form.
-   */
-  readonly isSent: () => boolean;
-}
-
 /** Maximum size of a form that is copied into one buffer, which costs less than several writes. */
 const MAX_JOINED_BYTES = 262_144;
 /** Chunk size of a large buffer, so that an abort takes effect between chunks. */
@@ -47,10 +35,16 @@ let formCount = 0;
 
 /**
  * Builds a `multipart/form-data` body with `file` as the last field, as COS requires, and its exact
- * length, as COS does not accept chunked forms. Field values are sent as raw UTF-8.
+ * length, as COS does not accept chunked forms. Field values are sent as raw UTF-8. `isSent`
+ * returns true once the last byte was passed to the connection, so that COS may have processed the
+ * form.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
-export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormParts): ObjectForm {
+export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormParts): {
+  readonly headers: { readonly 'content-type': string; readonly 'content-length': string };
+  readonly body: Buffer | AsyncIterableIterator<Uint8Array>;
+  readonly isSent: () => boolean;
+} {
   const boundary = nextBoundary();
   const head = Buffer.from(
     Object.entries(fields)
