@@ -26,7 +26,7 @@ afterAll(async () => {
   await archive.close();
 });
 
-/** Without the variables that `forRoot()` reads, whatever the tests run in. */
+/** Runs work without the variables that `forRoot()` reads. */
 const clean = Object.entries(process.env).filter(([name]) => !/^(WX|CBR)_/.test(name));
 beforeEach(() => {
   process.env = Object.fromEntries(clean);

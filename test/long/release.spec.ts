@@ -13,7 +13,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
 });
 
-/** A repository with what a release reads, all committed. */
+/** A repository with the files of a release, all committed. */
 function repository(parts: {
   readonly version: string;
   readonly changelog: string;

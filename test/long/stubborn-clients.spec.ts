@@ -87,7 +87,7 @@ const SILENT: readonly (readonly [string, readonly (string | Buffer)[]])[] = [
   ["stops in a text of Nest's own parser", [head('/engine'), FORM.subarray(0, IN_TEXT)]],
   ["stops in a file of Nest's own parser", [head('/engine'), FORM.subarray(0, IN_FILE)]],
   ['stops in a body that is not ours', [jsonHead(), '{"a":']],
-  ['reads no answer', ['GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n']],
+  ['reads no response', ['GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n']],
 ];
 
 function head(path: string, form = FORM): string {

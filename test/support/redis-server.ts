@@ -71,7 +71,7 @@ async function untilReady(child: ChildProcess, port: number): Promise<void> {
       throw new Error('redis-server did not start: is the package redis-server installed?');
     }
     return respondsToPing(port);
-  }, 'an answer of redis-server');
+  }, 'a response of redis-server');
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -21,7 +21,7 @@ type Json = Record<string, unknown>;
 
 const RID = / rid: [\da-f]{8}-[\da-f]{8}-[\da-f]{8}$/;
 
-/** Makes both token calls, with the right credentials unless told otherwise. */
+/** Makes both token calls, by default with valid credentials. */
 async function askTokens(change: Record<string, string> = {}): Promise<Json[]> {
   const { appid, secret } = emulator.options;
   const grant = { grant_type: 'client_credential', appid, secret, ...change };
@@ -30,7 +30,7 @@ async function askTokens(change: Record<string, string> = {}): Promise<Json[]> {
   return [JSON.parse(classic.text) as Json, stable];
 }
 
-/** Asks for an upload link at the sidecar. */
+/** Requests an upload link from the sidecar. */
 function askSidecar(query = '', { base = emulator.sidecarUrl } = {}): Promise<RawResponse> {
   const body = JSON.stringify({ env: emulator.env, path: 'a' });
   const ca = SIDECAR_CERTIFICATE;

@@ -24,7 +24,7 @@ interface LinkCall {
   readonly ca?: string;
 }
 
-/** Asks for an upload link, at the sidecar unless told otherwise. */
+/** Requests an upload link, by default from the sidecar. */
 function askLink({
   query = '',
   base = emulator.sidecarUrl,

@@ -19,7 +19,7 @@ const grant = (change: Members): Members => ({
 });
 
 async function fetchClassic(change: Members = {}): Promise<Members> {
-  // Members that are undefined go, as they do in JSON.
+  // Removes undefined members, as JSON does.
   const query = new URLSearchParams(
     JSON.parse(JSON.stringify(grant(change))) as Record<string, string>,
   );

@@ -67,7 +67,7 @@ describe.each(ADAPTERS)('an aborted form on $name', adapter => {
     application = await startEdgeApplication({
       adapter,
       controllers: [photosController(adapter)],
-      // Long enough for a busy machine, and some tests wait for it.
+      // Long enough for a busy machine; some tests wait for it.
       options: { timeouts: { idleMs: 2_000 } },
     });
   });
@@ -79,7 +79,7 @@ describe.each(ADAPTERS)('an aborted form on $name', adapter => {
   const open = (path: string): RawRequest =>
     openRequest(application.url, { path, length: FORM.byteLength });
 
-  /** A client that stays but sends no more than a part of its file. */
+  /** A client that stays connected but sends only a part of its file. */
   const openStalled = (path: string): RawRequest => {
     const request = openRequest(application.url, {
       path,
@@ -111,7 +111,7 @@ describe.each(ADAPTERS)('an aborted form on $name', adapter => {
       await until(() => application.count('upload-link') > 0, 'the link');
       request.leave();
 
-      await until(() => application.count('post-object') > 0, 'the answer of the cloud');
+      await until(() => application.count('post-object') > 0, 'the response of the cloud');
       await expectNothingLeft(application);
     });
 

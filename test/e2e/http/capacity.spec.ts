@@ -63,7 +63,7 @@ class FilesController {
     return { fields: Object.keys(body).length };
   }
 
-  @Get('answer')
+  @Get('reply')
   @UseInterceptors(WxCloudReplyInterceptor({ whenOverBytes: 1_000_000 }))
   response() {
     return new StreamableFile(Readable.from([Buffer.alloc(300_000, 'x'), Buffer.alloc(1)]));
@@ -90,7 +90,7 @@ const photoOf = (size: number): RawPart => ({
 });
 const textOf = (size: number): RawPart => ({ field: 'text', content: 'x'.repeat(size) });
 
-/** A request that has sent a part of its form, and stops there. */
+/** A request that stops after a part of its form. */
 interface StalledRequest {
   readonly request: RawRequest;
   readonly goOn: () => void;
@@ -203,12 +203,12 @@ describe.each(ADAPTERS)('memory and disk limits on $name', adapter => {
   it('reject a small reply with 503', async () => {
     const texts = stall('/text', [textOf(200_000)], { sentBytes: 199_000 });
     await until(() => PROCESS_USE.usedBytes > 390_000, 'the text held');
-    const refused = await fetch(`${application.url}/answer`);
+    const refused = await fetch(`${application.url}/reply`);
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
     await refused.arrayBuffer();
     texts.request.leave();
     await until(() => PROCESS_USE.usedBytes === 0, 'the text gone');
-    const taken = await fetch(`${application.url}/answer`);
+    const taken = await fetch(`${application.url}/reply`);
     expect([taken.status, (await taken.arrayBuffer()).byteLength]).toEqual([200, 300_001]);
   });
 

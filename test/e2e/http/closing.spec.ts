@@ -41,7 +41,7 @@ describe.each(ADAPTERS)('app.close() on $name', adapter => {
     application = await startEdgeApplication({
       adapter,
       controllers: [photosController(adapter)],
-      // Longer than an application waits for what is running.
+      // Longer than an application waits for running work.
       options: { timeouts: { idleMs: 60_000 } },
     });
   });

@@ -85,7 +85,7 @@ function photosController({ FileInterceptor }: Adapter) {
         return LARGE;
       }
 
-      @Post('answers-and-throws')
+      @Post('responds-and-throws')
       @UseInterceptors(interceptor)
       respondsAndThrows(@UploadedFile() photo: WxCloudUploadedFile, @Res() response: AnyResponse) {
         response.status(201).send({ fileId: photo.fileId });
@@ -187,7 +187,7 @@ describe.each(SETUPS)('on $name', ({ adapter, open }) => {
   it.each(['ours', 'engine'])(
     'keeps the file, behind %s, when a handler responds with success and throws afterwards',
     async prefix => {
-      const client = open(`/${prefix}/answers-and-throws`);
+      const client = open(`/${prefix}/responds-and-throws`);
       await client.responseBegun;
       client.leave();
       expect(await remaining()).toBe(1);

@@ -63,7 +63,7 @@ describe.each(ADAPTERS)('declaredSize on $name', adapter => {
     application = await startEdgeApplication({
       adapter,
       controllers: [photosController(adapter)],
-      // Long enough for a busy machine, and some tests wait for it.
+      // Long enough for a busy machine; some tests wait for it.
       options: { timeouts: { idleMs: 2_000 } },
     });
   });

@@ -54,7 +54,7 @@ class FailingAfterwards implements NestInterceptor {
   }
 }
 
-/** Responses by itself when the handler takes longer. */
+/** Responds itself when the handler takes longer. */
 @Injectable()
 class AnsweringEarly implements NestInterceptor {
   intercept(_: unknown, next: Next) {
@@ -149,13 +149,13 @@ function failingController({ FileInterceptor }: Adapter) {
       return of({ ok: true });
     }
 
-    @Post('early-answer')
+    @Post('early-response')
     @UseInterceptors(AnsweringEarly, ours)
     earlyResponse() {
       return NEVER;
     }
 
-    @Post('error-answer')
+    @Post('error-response')
     @UseInterceptors(ours)
     errorResponse(@Res() response: { status(code: number): { send(body: object): void } }) {
       response.status(422).send({ refused: true });
@@ -235,8 +235,8 @@ describe.each(ADAPTERS)('a failed request on $name', adapter => {
   it.each([
     ['an outer interceptor times out', 'outer-timeout', 500],
     ['an outer interceptor fails afterwards', 'outer-failure', 500],
-    ['an outer interceptor answers in place of the handler', 'early-answer', 201],
-    ['the handler answers with an error by itself', 'error-answer', 422],
+    ['an outer interceptor responds in place of the handler', 'early-response', 201],
+    ['the handler sends an error response itself', 'error-response', 422],
     ["the handler behind Nest's own interceptor throws", 'engine-throws', 500],
     ["a pipe behind Nest's own interceptor rejects", 'engine-pipe', 400],
     ["an interceptor outside Nest's own one times out", 'engine-timeout', 500],
@@ -254,7 +254,7 @@ describe.each(ADAPTERS)('a failed request on $name', adapter => {
 
     expect(await application.post('outer-timeout')).toMatchObject({ status: 500 });
 
-    await until(() => application.count('post-object') > 0, 'the answer of the cloud');
+    await until(() => application.count('post-object') > 0, 'the response of the cloud');
     await expectNothingLeft(application);
   });
 
@@ -262,12 +262,12 @@ describe.each(ADAPTERS)('a failed request on $name', adapter => {
     const { emulator } = application;
     emulator.faults.add({ operation: 'post-object', effect: { kind: 'delay', delayMs: 1_500 } });
 
-    expect(await application.post('early-answer')).toMatchObject({
+    expect(await application.post('early-response')).toMatchObject({
       status: 201,
       body: { early: true },
     });
 
-    await until(() => application.count('post-object') > 0, 'the answer of the cloud');
+    await until(() => application.count('post-object') > 0, 'the response of the cloud');
     await expectNothingLeft(application);
   });
 

@@ -61,7 +61,7 @@ function engineController({ FileInterceptor }: Adapter) {
   return EngineController;
 }
 
-/** Has every request stopped for a moment, as an application may that has to look something up. */
+/** Pauses every request for a moment, as a lookup in a middleware does. */
 @Module({})
 class PausingModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
@@ -204,7 +204,7 @@ describe.each(ADAPTERS)('a slow form on $name', adapter => {
     application = await startEdgeApplication({
       adapter,
       controllers: [UploadsController, engineController(adapter)],
-      // No byte comes too late, but all of them together do.
+      // No single byte is late, but all of them together are.
       options: { timeouts: { idleMs: 60_000, totalMs: 300 } },
     });
   });
@@ -221,7 +221,7 @@ describe.each(ADAPTERS)('a slow form on $name', adapter => {
     request.send(behindFile, text);
     const response = await drip(request, Buffer.alloc(2_000, 'x'));
 
-    // 504 where a busy machine has not stored the file by then: its time began with the form's.
+    // 504 if a busy machine has not stored the file by then: its timeout began with the form.
     expect(response).toMatch(/^HTTP\/1\.1 (4\d\d|504) /);
     expect(response).toMatch(/\r\nconnection: close/i);
     await expectNothingLeft(application);

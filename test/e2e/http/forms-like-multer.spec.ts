@@ -22,7 +22,7 @@ import { sendForm } from '../../support/hostile-forms/send-form.js';
 import { wellFormed } from '../../support/hostile-forms/well-formed.js';
 import { encodeForm, openRequest } from './support/raw-request.js';
 
-/** Those that an interceptor of ours has by itself, by multer's names. */
+/** Our default limits, by multer's names. */
 const LIMITS = {
   fileSize: 104_857_600,
   files: 10,

@@ -27,7 +27,7 @@ import {
 } from './support/edge-application.js';
 import { encodeForm } from './support/raw-request.js';
 
-/** The types of Nest's adapter know no HTTP/2, but its options are Fastify's. */
+/** HTTP/2 is missing in the types of Nest's adapter, but its options are Fastify's. */
 const givingUp = new Subject<void>();
 
 /** An outer interceptor that responds when the test says so. */

@@ -64,7 +64,7 @@ const countListeners = (connections: readonly Socket[]): readonly number[] =>
     .filter(socket => !socket.destroyed)
     .map(socket => socket.eventNames().flatMap(name => socket.listeners(name)).length);
 
-/** The signals that are still listened to; one that was aborted has no use for its listeners. */
+/** The signals that still have listeners; aborted ones do not count. */
 const findHeard = (signals: ReadonlySet<AbortSignal>): readonly AbortSignal[] =>
   [...signals].filter(signal => !signal.aborted && getEventListeners(signal, 'abort').length > 0);
 

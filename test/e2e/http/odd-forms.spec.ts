@@ -48,7 +48,7 @@ class PhotosController {
   }
 }
 
-/** A request with a form, as text but for the picture that stands where `PNG` is written. */
+/** A request with a form as text, in which `PNG` stands for a picture. */
 interface OddRequest {
   readonly path?: string;
   readonly contentType?: string;
@@ -78,7 +78,7 @@ async function send(application: EdgeApplication, request: OddRequest) {
   return { status: Number(response.slice(9, 12)), body: json };
 }
 
-/** A form of one part with a picture, and others around it. */
+/** A form with a picture and other parts around it. */
 function formWith(head: string, before = '', after = ''): string {
   return `${before}--b\r\n${head}\r\n\r\nPNG\r\n${after}--b--\r\n`;
 }

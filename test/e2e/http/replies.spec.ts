@@ -336,7 +336,7 @@ describe.each(ADAPTERS)('a pending path function on $name', adapter => {
   }
 
   it.each<[string, RequestInit]>([
-    ['an answer', {}],
+    ['a reply', {}],
     ['a form', { method: 'POST', body: makeForm([{ field: 'photo', file: PNG }]) }],
   ])('ends with the timeout of %s', async (_, init) => {
     const application = await startEdgeApplication({

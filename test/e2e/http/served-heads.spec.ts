@@ -19,7 +19,7 @@ interface HeaderSetter {
 class RespondingController {
   constructor(private readonly storage: WxCloudStorageService) {}
 
-  /** As a plug-in does that does not look at what it sets; Express refuses it at once. */
+  /** Sets an invalid header, as a careless plug-in does; Express throws at once. */
   @Get('plugged')
   async plugged(
     @Query('fileId') fileId: string,
@@ -120,7 +120,7 @@ describe.each(ADAPTERS)('serve with an invalid header on $name', adapter => {
 
   it('rejects when the response has been sent already', async () => {
     expect(await get('twice')).toMatchObject({ status: 200, body: '0123456789' });
-    await until(() => failures.length > 0, 'the second answer');
+    await until(() => failures.length > 0, 'the second response');
     expect(failures).toEqual([expect.objectContaining({ code: 'WX_CLOUD_ARGUMENT_INVALID' })]);
   });
 });

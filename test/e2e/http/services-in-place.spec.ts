@@ -159,7 +159,7 @@ async function listen(builder: TestingModuleBuilder, adapter = EXPRESS) {
   return { app, url, post, get, errors: recorder.messages };
 }
 
-/** An application with the module, of which a test overrides the service. */
+/** An application with the module, whose service a test overrides. */
 const withModule = (adapter = EXPRESS, options: object = NOWHERE) =>
   Test.createTestingModule({
     imports: [WxCloudStorageModule.forRoot(options as typeof NOWHERE)],
@@ -169,7 +169,7 @@ const withModule = (adapter = EXPRESS, options: object = NOWHERE) =>
 const startWith = (service: object, adapter = EXPRESS) =>
   listen(withModule(adapter).overrideProvider(WxCloudStorageService).useValue(service), adapter);
 
-/** One that has not even the module. */
+/** An application without the module. */
 const startWithout = (provider: Provider, adapter = EXPRESS) =>
   listen(
     Test.createTestingModule({ controllers: [photosController(adapter)], providers: [provider] }),
@@ -266,7 +266,7 @@ describe('a fake WxCloudStorageService', () => {
   it('may share only the prototype of the class', async () => {
     const fake = Object.assign(Object.create(WxCloudStorageService.prototype), makeFake());
     const { app, post } = await startWith(fake);
-    // Past the turn in which a service loads what it needs, where a failure would end the process.
+    // After the turn in which a service loads its parts, where a failure would end the process.
     await new Promise(setImmediate);
     expect(await post('photos')).toMatchObject({ status: 201, body: { fileId: FILE_ID } });
     await expect(app.close()).resolves.toBeUndefined();

@@ -232,7 +232,7 @@ describe.each(ADAPTERS)('serve on $name', adapter => {
     await getAndLeave(`${application.url}/serve?${new URLSearchParams({ fileId: largeId })}`, 150);
     const reading = () =>
       application.emulator.journal.find(({ operation }) => operation === 'get-object');
-    await until(() => reading() !== undefined, 'the end of the answer');
+    await until(() => reading() !== undefined, 'the end of the response');
     expect(reading()).toMatchObject({ aborted: true });
   });
 

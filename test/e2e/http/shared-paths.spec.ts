@@ -27,7 +27,7 @@ import {
 } from './support/edge-application.js';
 import { encodeForm, openRequest } from './support/raw-request.js';
 
-/** Resolved by a test: until then handlers with the field `waits` work. */
+/** Resolved by a test; handlers with the field `waits` wait for it. */
 let finish: () => void;
 let working: Promise<void>;
 const seen: WxCloudIncomingFile[] = [];
@@ -75,7 +75,7 @@ function controllersOf({ FileInterceptor }: Adapter): Type[] {
 
 @Controller('replies')
 class RepliesController {
-  /** The file is stored, but its link cannot be had. */
+  /** Stores a file whose link fails. */
   @Get('shared/:bytes')
   @UseInterceptors(WxCloudReplyInterceptor({ path: () => 'reports/today.txt', url: true }))
   shared(@Param('bytes') bytes: string) {

@@ -163,7 +163,7 @@ interface StartParts {
   readonly configure: (app: INestApplication) => void;
 }
 
-/** A controller whose one handler has these interceptors and parameters. */
+/** A controller with one handler that has these interceptors and parameters. */
 function controllerWith(
   interceptors: readonly (NestInterceptor | Type<NestInterceptor>)[],
   ...parameters: ParameterDecorator[]
@@ -259,7 +259,7 @@ describe('an invalid option of an interceptor', () => {
       'PhotosController.create: option "options" of WxCloudFileInterceptor must be an object',
     ],
     [
-      'an interceptor that stores answers',
+      'an interceptor that stores replies',
       () => controllerWith([WxCloudReplyInterceptor({ path: '/x' })]),
       'PhotosController.create: option "path" of WxCloudReplyInterceptor must be',
     ],
@@ -353,7 +353,7 @@ describe('a decorator that does not fit its interceptor', () => {
       'stored elsewhere. Use WxCloudFileInterceptor, or',
     ],
     [
-      '@FileId() behind the interceptor for answers',
+      '@FileId() behind the interceptor for replies',
       () => controllerWith([WxCloudReplyInterceptor()], FileId()),
       'the handler has none',
     ],
@@ -593,7 +593,7 @@ describe('@FileId() behind a foreign interceptor', () => {
   });
 });
 
-// Last, as it is known from now on that this process uses an engine.
+// Last, because from now on the process counts as one with an engine.
 describe.each(ADAPTERS)("@FileId() behind Nest's own interceptor on $name", adapter => {
   it('returns nothing for a form without a file, and causes a logged 500 with another engine', async () => {
     const engine = adapter.FileInterceptor('photo', { storage: wxCloudUpload() });

@@ -56,7 +56,7 @@ function controllerFor({ FileInterceptor }: Adapter) {
   return WatchedController;
 }
 
-/** The events of a server-sent stream, as they come; ended by closing the stream. */
+/** The events of a server-sent stream as they arrive; closing the stream ends them. */
 async function watch(url: string, id: string) {
   const controller = new AbortController();
   const response = await fetch(`${url}/progress/${id}`, { signal: controller.signal });

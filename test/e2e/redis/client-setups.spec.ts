@@ -24,7 +24,7 @@ async function lockOf(store: AccessTokenStore): Promise<WxAccessTokenLock> {
   return lock;
 }
 
-/** A store's whole life: lock, set, get, release, lock, and a writer that comes too late. */
+/** The life of a store: lock, set, get, release, lock, and a late writer. */
 async function live({ open }: ClientFlavour, port: number): Promise<readonly unknown[]> {
   const redis = await open(port);
   const store = redisAccessTokenStore(redis.client, { encryptionKey: ENCRYPTION_KEY });

@@ -4,10 +4,10 @@ import { createClient, createClientPool, createCluster, RESP_TYPES } from 'redis
 import { createClient as createClient5, createCluster as createCluster5 } from 'redis-5';
 import type { RedisClient } from '../../../lib/redis/index.js';
 
-/** A client as an application makes it, with what a test does besides. */
+/** A client of an application, with functions for tests. */
 export interface OpenClient {
   readonly client: RedisClient;
-  /** Sends any command past the store. */
+  /** Sends any command, bypassing the store. */
   command(...words: string[]): Promise<unknown>;
   /** Counts its listeners. */
   listeners(): number;
@@ -24,7 +24,7 @@ const HOST = '127.0.0.1';
 
 const ignoreErrors = (): undefined => undefined;
 
-/** The two clients, as their manuals make them. */
+/** The two clients, created as in their manuals. */
 export const CLIENTS: readonly ClientFlavour[] = [
   {
     name: 'node-redis',
@@ -39,7 +39,7 @@ export const CLIENTS: readonly ClientFlavour[] = [
   },
 ];
 
-/** The same clients, set up in other ways; none of which the store may feel. */
+/** The same clients with other settings, which must not affect the store. */
 export const OTHER_SETUPS: readonly ClientFlavour[] = [
   {
     name: 'node-redis 5',

@@ -33,7 +33,7 @@ const overSidecar = (fromAppid = emulator.options.appid): Partial<WxCloudStorage
   auth: { type: 'open-api-service', fromAppid },
 });
 
-/** Everything that a credential is needed for. */
+/** Makes every call that needs a credential. */
 async function roundTrip({ storage }: TestStorage): Promise<void> {
   const { fileId } = await storage.upload('a/b.txt', '你好');
   expect(String(await storage.downloadBuffer(fileId))).toBe('你好');

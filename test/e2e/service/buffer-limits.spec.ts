@@ -6,7 +6,7 @@ import { until } from '../../support/until.js';
 
 afterEach(() => void jest.restoreAllMocks());
 
-/** A storage whose file says that it has so many bytes, and gives some of them. */
+/** A storage whose file claims a size and then sends a part of it. */
 async function startWithFileOf(bytes: number) {
   const headers = { 'content-length': String(bytes), etag: '"0"' };
   return startScriptedStorage({ getObject: { headers, body: 'some', isUnfinished: true } });

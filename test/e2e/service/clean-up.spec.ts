@@ -275,7 +275,7 @@ describe('WxAccessTokenProvider of a closed application', () => {
 describe('an upload aborted while connecting', () => {
   it('ends at once with nothing to delete', async () => {
     const caller = new AbortController();
-    // Takes the connection, and says nothing to the beginning of TLS.
+    // Accepts the connection and never responds to the TLS handshake.
     const silent = createServer(socket => {
       afterThisTest(async () => socket.destroy());
       caller.abort();

@@ -7,10 +7,10 @@ import { pngOfSize } from '../../support/forms.js';
 
 const PNG = pngOfSize(200);
 const OCTETS = 'application/octet-stream';
-/** Each was taken by a check of the first part only, or is no header that can be sent. */
+/** Texts that pass a check of their first part only, or that no header can carry. */
 const BAD_TYPES = ['image/png;,text/html', 'image/\u00e9', 'image/png\r\nx: y', 'image', ''];
 
-/** Words of the client, handed on: of the part, or of the content. */
+/** Text of the client, from the part or from the content. */
 const detectContentType = (head: Uint8Array, file: { readonly mimetype: string }): string =>
   file.mimetype === 'text/plain' ? Buffer.from(head).toString('latin1') : file.mimetype;
 
@@ -53,7 +53,7 @@ function refuseForms(times: number, cosCode = 'AccessDenied'): void {
   application.emulator.faults.add(fault);
 }
 
-/** A form whose part says a type that no browser would send, or whose content is one. */
+/** A form with a part or content that names a type no browser would send. */
 async function post(path: string, type: string, content = 'plain'): Promise<Response> {
   const head = `--b\r\ncontent-disposition: form-data; name="photo"; filename="a"\r\ncontent-type: ${type}\r\n\r\n`;
   const body = Buffer.from(`${head}${content}\r\n--b--\r\n`, 'latin1');

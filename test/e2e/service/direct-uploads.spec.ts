@@ -23,7 +23,7 @@ async function post({ url, fields }: WxCloudUploadForm, file: Uint8Array): Promi
 }
 const GIF = Buffer.from('R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=', 'base64');
 const paths = () => application.emulator.objects.map(({ cloudPath }) => cloudPath);
-/** The same text but for its last character. */
+/** The text with a different last character. */
 const flip = (text: string): string => text.slice(0, -1) + (text.endsWith('A') ? 'B' : 'A');
 const operations = () => application.emulator.journal.map(({ operation }) => operation);
 

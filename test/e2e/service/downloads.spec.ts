@@ -51,24 +51,24 @@ const statuses = (): number[] =>
     .filter(({ operation }) => operation === 'get-object')
     .map(({ status }) => status);
 const cutAfter = (afterBytes: number) => ({ kind: 'reset', at: 'answer', afterBytes }) as const;
-/** The cloud sees that the rest of the file is not wanted. */
+/** Waits until the cloud sees the aborted download. */
 const givenUp = () =>
   until(
     () =>
       application.emulator.journal.some(
         ({ operation, aborted }) => operation === 'get-object' && aborted === true,
       ),
-    'an answer that was given up',
+    'an aborted response',
   );
 
-/** A dispatcher that holds requests for some paths back while it is shut. */
+/** A dispatcher that holds requests for some paths while it is closed. */
 class Gate {
   readonly #agent = new Agent();
   readonly #paths: RegExp;
   readonly #waiting: (() => unknown)[] = [];
   #isShut = false;
   #onWaiting: () => void = () => {};
-  /** Resolves when the first request is held back. */
+  /** Resolves when the first request is held. */
   readonly someoneWaits = new Promise<void>(resolve => (this.#onWaiting = resolve));
 
   constructor(paths: RegExp) {
@@ -103,7 +103,7 @@ describe('downloadStream over a broken connection', () => {
   it('resumes after every tenth and requests no byte twice', async () => {
     fault(cutAfter(TENTH), { times: 9 });
     let readBytes = 0;
-    // By how much each request begins behind what was read before it.
+    // The bytes between the end of one request and the start of the next.
     const ahead: number[] = [];
     const onHeaders = (message: unknown): void => {
       const { headers } = message as { headers: string };
@@ -179,7 +179,7 @@ describe('downloadStream over a broken connection', () => {
     const stored = await storage.upload('large.bin', content);
     emulator.faults.add({ operation: 'get-object', effect: cutAfter(TENTH) });
     const { body } = await storage.download(stored.fileId);
-    // The rest is asked for with another link, which comes only after the change.
+    // The rest is requested with another link, which arrives only after the change.
     gate.shut();
     const reading = buffer(body).catch((error: unknown) => error);
     await gate.someoneWaits;

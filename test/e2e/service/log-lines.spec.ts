@@ -38,7 +38,7 @@ import { encodeForm, headOf, openConnection } from '../http/support/raw-request.
 interface Line {
   readonly level: string;
   readonly text: string;
-  /** The last of what a logger is given with it. */
+  /** The last argument of a logger call. */
   readonly context: unknown;
 }
 
@@ -92,10 +92,10 @@ describe('the lines of the log', () => {
   });
 });
 
-/** Of a file that is there. */
+/** The ID of an existing file. */
 let fileId: string;
 
-/** The errors that interceptors of ours give to those around them. */
+/** The errors that our interceptors pass to outer ones. */
 const passed: unknown[] = [];
 
 @Injectable()
@@ -301,7 +301,7 @@ describe.each(ADAPTERS)('the log on $name', adapter => {
   it.each([
     ['an upload', requestOf('photo')],
     ["an upload behind Nest's own interceptor", requestOf('engine')],
-    ['an answer that is stored', 'GET /albums/7/reply HTTP/1.1\r\nhost: localhost\r\n\r\n'],
+    ['a reply that is stored', 'GET /albums/7/reply HTTP/1.1\r\nhost: localhost\r\n\r\n'],
   ])('has no line for a client that leaves during %s', async (_, bytes) => {
     const { emulator, url } = application;
     emulator.faults.add({ operation: 'post-object', effect: { kind: 'hang', at: 'request' } });

@@ -28,7 +28,7 @@ const withAuth = (
 const tokenCalls = (): number =>
   emulator.journal.filter(({ operation }) => /token/.test(operation)).length;
 
-/** A store that keeps nothing, and the keys that it was asked for. */
+/** A store that keeps nothing and records the requested keys. */
 function recordingStore(): { readonly store: AccessTokenStore; readonly keys: Set<string> } {
   const keys = new Set<string>();
   const store: AccessTokenStore = {
@@ -82,7 +82,7 @@ describe('instances with one AppID, type and secret', () => {
   it('fetch again when the fetching one is closed', async () => {
     const [one, other] = [await start(), await start()];
     emulator.faults.add({ operation: 'stable-token', effect: { kind: 'hang', at: 'request' } });
-    // The emulator tells of a request only once it has ended, which this one does not.
+    // The emulator records a request only once it has ended, and this one does not end.
     const sent = new Promise<void>(resolve => {
       const onHeaders = (): void => {
         unsubscribe('undici:client:sendHeaders', onHeaders);

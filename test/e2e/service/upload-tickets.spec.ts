@@ -46,7 +46,7 @@ const keyless = () => ({
   apiBaseUrl: emulator.sidecarUrl,
 });
 
-/** The lines about tickets that a start logs. */
+/** The log lines about tickets at startup. */
 async function linesOf(options: object): Promise<readonly string[]> {
   const lines: string[] = [];
   const take = (message: unknown): void => void lines.push(String(message));

@@ -30,7 +30,7 @@ const storage = app.get(WxCloudStorageService);
 
 async function call() {
   try {
-    // A call of its own: links and deletions would share calls.
+    // A separate call, as links and deletions would share calls.
     await storage.createUploadForm('a');
     return 'ok';
   } catch (error) {

@@ -28,7 +28,7 @@ const pass = async (ms: number): Promise<void> => {
     await nextTurn();
   }
 };
-/** Lets time pass while it stands still: its timers then fire all at once. */
+/** Lets time pass during a suspension, after which all due timers fire at once. */
 const freeze = (ms: number): void => {
   nowMs += ms;
 };
@@ -74,7 +74,7 @@ describe('IdleTimer', () => {
       freeze(3_600_000);
       await pass(100 - (startMs % 100));
       const countedMs = startMs - (startMs % 100) + 50;
-      // Behind it a whole step is waited for, in which what has come meanwhile is read.
+      // Then a whole step passes, in which pending input is read.
       await pass(Math.max(100, 1_000 - countedMs) - 1);
       expect(onIdle).not.toHaveBeenCalled();
       await pass(1);

@@ -20,7 +20,7 @@ import {
 } from '../support/bodies.js';
 import { afterThisTest } from '../../support/after-test.js';
 
-/** Node's own, which is there behind a flag only. */
+/** Node's garbage collector, which needs a flag. */
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
@@ -280,7 +280,7 @@ describe('a failing spool', () => {
   });
 });
 
-/** Chunks that are given as they are asked for by the test. */
+/** Chunks that the test releases one by one. */
 function pushed(): { push: (chunk?: Buffer) => void; chunks: AsyncIterable<Uint8Array> } {
   const waiting: ((result: IteratorResult<Uint8Array>) => void)[] = [];
   const ready: IteratorResult<Uint8Array>[] = [];

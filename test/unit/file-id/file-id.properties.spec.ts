@@ -22,12 +22,12 @@ const segment = fc
     fc.string({ unit: fc.constantFrom(..."a.%?#& +猫😀~'"), minLength: 1, maxLength: 12 }),
   )
   .filter(text => !/[/\p{Cc}]|^\.\.?$|\$\{filename\}/u.test(text));
-/** Paths that may be. */
+/** Valid paths. */
 const paths = fc
   .array(segment, { minLength: 1, maxLength: 5 })
   .map(segments => segments.join('/'))
   .filter(path => countEncodedBytes(path) <= MAX_ENCODED_PATH_BYTES);
-/** Text of what paths and file IDs are made of. */
+/** Text of the characters of paths and file IDs. */
 const hostile = fc.oneof(
   fc.string({
     unit: fc.constantFrom(

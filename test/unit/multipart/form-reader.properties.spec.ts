@@ -18,7 +18,7 @@ import { checkProperty } from '../../support/properties.js';
 
 const LIMITS = { ...completeLimits(), fieldNameSize: 1_000 };
 
-/** All that is read of a form, in the order of its files, and of its texts. */
+/** The content of a form, in the order of its files and texts. */
 interface Reading {
   readonly texts: readonly (readonly [name: string, text: string])[];
   readonly files: readonly (readonly [name: string, fileName: string, content: string])[];

@@ -31,7 +31,7 @@ const NO_LIMITS: FormLimits = {
   fieldArrayIndexLimit: Infinity,
 };
 
-/** A file, and what is seen of it. */
+/** A file and its events. */
 interface SeenFile extends FormFile {
   content: string;
   isWhole: boolean;
@@ -40,7 +40,7 @@ interface SeenFile extends FormFile {
   readonly fieldsBefore: readonly string[];
 }
 
-/** A reader that takes down all that it tells. */
+/** A reader that records its events. */
 function makeReader(given: Partial<FormReaderParts> = {}) {
   const body = Object.create(null) as FormFields;
   const files: SeenFile[] = [];

@@ -21,7 +21,7 @@ interface SeenPart {
   readonly failures: Error[];
 }
 
-/** A splitter that takes down all that it tells. */
+/** A parser that records its events. */
 function makeSplitter(boundary = BOUNDARY) {
   const parts: SeenPart[] = [];
   const chunks: Buffer[] = [];
@@ -40,7 +40,7 @@ function makeSplitter(boundary = BOUNDARY) {
   return { splitter: new MultipartParser(boundary, openPart), parts, chunks };
 }
 
-/** A part that came whole. */
+/** A complete part. */
 function whole(content: string, head = HEAD): SeenPart {
   return { head, content, ends: 1, failures: [] };
 }
@@ -51,7 +51,7 @@ function formOf(contents: readonly string[], boundary = BOUNDARY): Buffer {
   return Buffer.from(`${parts.join('')}--${boundary}--\r\n`, 'latin1');
 }
 
-/** The parts of a form that comes in the given writes. */
+/** The parts of a form in the given writes. */
 function split(writes: readonly Buffer[], boundary = BOUNDARY): readonly SeenPart[] {
   const { splitter, parts } = makeSplitter(boundary);
   for (const bytes of writes) splitter.write(bytes);
@@ -73,7 +73,7 @@ function inSteps(body: Buffer, bytes: number): readonly Buffer[] {
   );
 }
 
-/** The simple way: all of a form at once, taken apart at its delimiters. */
+/** A simple reference parser that splits a complete form at its delimiters. */
 function reference(body: Buffer, boundary: string): readonly SeenPart[] {
   const [, ...blocks] = `\r\n${body.toString('latin1')}`.split(`\r\n--${boundary}`);
   const end = blocks.findIndex(block => block.startsWith('--'));

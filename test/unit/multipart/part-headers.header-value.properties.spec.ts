@@ -17,7 +17,7 @@ const value = fc.oneof(
 /** Semicolons and spaces, as they stand between parameters. */
 const separator = fc.constantFrom(';', '; ', ' ;\t', ';;', '; ; ');
 const end = fc.constantFrom('', ';', '; ', ' ');
-/** Text of what headers are made of. */
+/** Text of the characters of headers. */
 const nonsense = fc.string({
   unit: fc.constantFrom(...'ab=;"\\ \t\'%*,\0\u000b', 'filename', 'name', "utf-8''", '%41'),
   maxLength: 30,

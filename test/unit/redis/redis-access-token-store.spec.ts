@@ -7,7 +7,7 @@ import { redisAccessTokenStore, type RedisClient } from '../../../lib/redis/inde
 const KEY = 'wx1234567890abcdef:access-token:mark';
 const INVALID = 'WX_CLOUD_OPTIONS_INVALID';
 
-/** A client whose every script gives the same. */
+/** A client with the same result for every script. */
 function clientThatGives(reply: unknown): RedisClient {
   return { isOpen: true, eval: async () => reply };
 }

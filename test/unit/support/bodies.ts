@@ -44,7 +44,7 @@ export interface OpeningContext extends SourceContext {
   readonly mostBytes?: number | undefined;
   /** Ends the reading. */
   readonly signal: AbortSignal;
-  /** Looks at the first bytes; what it throws refuses the body. */
+  /** Checks the first bytes; throwing rejects the body. */
   readonly inspectHead: (head: Uint8Array) => Promise<void>;
 }
 
@@ -66,7 +66,7 @@ export async function openInput(
   }
 }
 
-/** Opens what a caller of the service gives. */
+/** Opens a source of a caller of the service. */
 export function openBody(
   source: WxCloudUploadSource,
   context: OpeningContext,
@@ -83,7 +83,7 @@ export function openComing(
   return openInput({ queue, size: context.size, mostBytes: context.mostBytes }, context);
 }
 
-/** The parts of a context that tests look at. */
+/** The observable parts of a context. */
 export interface BodySetup {
   /** The context for opening a body. */
   readonly context: OpeningContext;
@@ -95,7 +95,7 @@ export interface BodySetup {
   readonly memory: MemoryUse;
   /** Bytes that temporary files take. */
   readonly onDisk: () => number;
-  /** The first bytes that were looked at. */
+  /** The checked first bytes. */
   readonly head: () => Buffer | undefined;
 }
 

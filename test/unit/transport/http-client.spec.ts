@@ -198,7 +198,7 @@ describe('an abort of HttpTransport', () => {
     ['of an exchange', (transport, call) => transport.requestBuffered(call, 10)],
   ])('does not wait for the connection %s', async (_, begin) => {
     const caller = new AbortController();
-    // Takes the connection, and says nothing to the beginning of TLS.
+    // Accepts the connection and never responds to the TLS handshake.
     const port = await listen(createTcpServer(() => caller.abort(reason)));
     const reason = abortedError(operation, 'left');
     const onUnsent = jest.fn();

@@ -4,7 +4,7 @@ import { send, sendJson, type RawResponse } from './raw-http.js';
 type Target = Pick<WxCloudEmulator, 'url' | 'options'>;
 type Json = Record<string, unknown>;
 
-/** The reply of `/tcb/uploadfile`. */
+/** The response of `/tcb/uploadfile`. */
 export interface Link {
   readonly url: string;
   readonly token: string;
@@ -16,7 +16,7 @@ export interface Link {
 /** One part of a form. */
 export type Part = readonly [name: string, value: string | Buffer];
 
-/** Asks for a stable token. */
+/** Requests a stable token. */
 export async function fetchToken({ url, options }: Target, more: Json = {}): Promise<string> {
   const { appid, secret } = options;
   const grant = { grant_type: 'client_credential', appid, secret, ...more };
@@ -34,7 +34,7 @@ export async function callApi(
   return sendJson(`${target.url}${path}?access_token=${token}`, request);
 }
 
-/** Asks for an upload link. */
+/** Requests an upload link. */
 export async function fetchLink(target: Target, path: string): Promise<Link> {
   return (await callApi(target, '/tcb/uploadfile', { path })) as unknown as Link;
 }
@@ -85,7 +85,7 @@ export async function store(
   return link.file_id;
 }
 
-/** Asks for the item of one file. */
+/** Requests the item of one file. */
 export async function fetchDownloadItem(
   target: Target,
   fileid: string,

@@ -17,7 +17,7 @@ export interface RawRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | string;
   readonly signal?: AbortSignal;
-  /** A certificate to be trusted by a request to an https address. */
+  /** A trusted certificate for an https address. */
   readonly ca?: string;
 }
 
@@ -52,13 +52,13 @@ export function outcomeOf(sent: Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Sends JSON and reads the JSON that comes back. */
+/** Sends JSON and reads the JSON response. */
 export async function sendJson(url: string, value: unknown): Promise<Record<string, unknown>> {
   const response = await send(url, { method: 'POST', body: JSON.stringify(value) });
   return JSON.parse(response.text) as Record<string, unknown>;
 }
 
-/** Writes bytes to a connection, ends its sending half, and reads all that comes back. */
+/** Writes bytes to a connection, ends its sending half, and reads the response. */
 export async function sendBytes(url: string, bytes: Buffer | string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port) });

@@ -3,19 +3,19 @@ import { EmulatedCloud } from '../../../../lib/emulator/state/emulated-cloud.js'
 import { resolveEmulatorOptions } from '../../../../lib/emulator/state/emulator-options.js';
 import { MemoryStore } from '../../../../lib/emulator/state/memory-store.js';
 
-/** An emulator whose time stands still until it is moved on. */
+/** An emulator with a clock that the test advances. */
 export interface TimedCloud {
   readonly url: string;
   readonly sidecarUrl: string;
   readonly options: { env: string; appid: string; secret: string; apiBaseUrl: string };
-  /** Lets seconds pass. */
+  /** Advances the clock by seconds. */
   pass(seconds: number): void;
   issueCloudbaseToken(): string;
   expireTokens(): void;
   close(): Promise<void>;
 }
 
-/** Starts one, with its tokens living for the default 7200 seconds. */
+/** Starts one with the default token life of 7200 seconds. */
 export async function startTimedCloud(): Promise<TimedCloud> {
   let nowMs = Date.UTC(2026, 0, 1);
   const options = resolveEmulatorOptions();

@@ -33,7 +33,7 @@ interface BridgedResponse {
   readonly body: string;
 }
 
-/** A way to hand requests to an application without a connection of HTTP/1.1. */
+/** A way to pass requests to an application without an HTTP/1.1 connection. */
 export interface Bridge {
   readonly name: string;
   readonly adapter: Adapter;
@@ -89,7 +89,7 @@ const inject: Bridge['send'] = async (application, { method, path, headers, body
 
 const ignore = (): void => {};
 
-/** A bridge whose request has no socket that tells anything. */
+/** A bridge whose request has no real socket. */
 function withSocket(makeSocket: () => unknown): Bridge['send'] {
   return (application, { method, path, headers, body: content }) => {
     const [listener] = serverOf(application).listeners('request') as RequestListener[];

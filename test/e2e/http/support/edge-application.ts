@@ -21,7 +21,7 @@ class AliveController {
   }
 }
 
-/** An application of which all that a request may leave behind can be seen. */
+/** An application that shows everything that a request may leave behind. */
 export interface EdgeApplication extends Pick<TestApplication, 'app' | 'emulator' | 'url'> {
   readonly onOrphan: jest.Mock<(fileIds: readonly string[]) => void>;
   readonly post: (path: string, parts?: readonly FormPart[]) => Promise<JsonResponse>;
@@ -41,7 +41,7 @@ export interface EdgeApplicationParts extends Pick<TestApplicationParts, 'import
   readonly options?: Partial<WxCloudStorageSecretOptions>;
 }
 
-/** Starts one with a spool folder of its own, and limits that tests reach quickly. */
+/** Starts one with its own spool folder and small limits. */
 export async function startEdgeApplication(parts: EdgeApplicationParts): Promise<EdgeApplication> {
   const spoolDirectory = await mkdtemp(join(tmpdir(), 'wx-cloud-spool-'));
   const onOrphan = jest.fn<(fileIds: readonly string[]) => void>();

@@ -20,7 +20,7 @@ interface EndlessForm {
   readonly contentLength: number | undefined;
 }
 
-/** Sends the form, and goes on whatever comes of it until the connection ends. */
+/** Sends the form endlessly until the connection ends. */
 export type EndlessClient = (form: EndlessForm) => Promise<EndlessResponse>;
 
 const CHUNK = Buffer.alloc(65_536, 'x');
@@ -42,7 +42,7 @@ function asChunk(bytes: Buffer): Buffer {
   ]);
 }
 
-/** A socket that never stops to write, not even when the other side has ended. */
+/** A socket that never stops writing, even after the other side has ended. */
 const onRawSocket: EndlessClient = form => {
   const { hostname, port, pathname, host } = new URL(form.url);
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });

@@ -18,14 +18,14 @@ import { makeForm, PNG } from '../../../support/forms.js';
 import { until } from '../../../support/until.js';
 import type { EdgeApplication } from './edge-application.js';
 
-/** So many requests are under way at most. */
+/** The maximum number of concurrent requests. */
 const MOST_REQUESTS = 4;
 
 /** Few different contents, so that uploads often have the same bytes. */
 const IMAGES = [PNG, Buffer.concat([PNG, Buffer.from('another')])] as const;
 const TEXT = Buffer.from('what no rule allows');
 
-/** An upload through the application: it is stored in its first step, and ends in its second. */
+/** An upload through the application: stored in the first step, ended in the second. */
 interface UploadPlan {
   readonly kind: 'upload';
   /** A path of its own, or one that all of this kind share. */
@@ -44,7 +44,7 @@ interface FormPlan {
   readonly ticket: 'own' | 'none' | 'foreign';
 }
 
-/** Deletes a file that an earlier request was promised. */
+/** Deletes a file that an earlier request has confirmed. */
 interface DeletePlan {
   readonly kind: 'delete';
   readonly which: number;
@@ -90,7 +90,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc
     return fc.record({ plans: fc.constant(plans), order });
   });
 
-/** A handler that has its file and waits for what it is to do. */
+/** A handler that has its file and waits for its instruction. */
 interface WaitingHandler {
   readonly fileId: string;
   finish(isSuccess: boolean): void;
@@ -115,7 +115,7 @@ export class FilesController {
   }
 }
 
-/** The promises that were made, and what has to be in the storage because of them. */
+/** The confirmed files, and the objects that the storage must have. */
 class Model {
   /** By file ID, the content that was stored there last. */
   readonly objects = new Map<string, Buffer>();
@@ -127,7 +127,7 @@ class Model {
 /** The steps of one request, each with what the model then expects. */
 type Steps = readonly (() => Promise<void>)[];
 
-/** The requests of a schedule, run step by step against an application and beside a model of it. */
+/** Runs the requests of a schedule step by step against an application and a model. */
 class Requests {
   readonly #application: EdgeApplication;
   readonly #storage: WxCloudStorageService;
@@ -229,7 +229,7 @@ class Requests {
     return new Set(this.#application.emulator.objects.map(({ fileId }) => fileId));
   }
 
-  /** Compares what is stored and reported with what the model expects. */
+  /** Compares the stored and reported files with the model. */
   async check(): Promise<void> {
     const { emulator, onOrphan } = this.#application;
     const { objects, orphans } = this.model;

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 
-/** The boundary of the forms that are made here. */
+/** The boundary of these forms. */
 const BOUNDARY = 'boundary';
 
 /** One part, as bytes. */
@@ -21,7 +21,7 @@ export function encodeForm(parts: readonly RawPart[]): Buffer {
   return Buffer.concat([...chunks, Buffer.from(`--${BOUNDARY}--\r\n`)]);
 }
 
-/** A request over a socket of its own, of which the test sends what it wants when it wants. */
+/** A request over its own socket, sent by the test step by step. */
 export interface RawRequest {
   readonly socket: Socket;
   /** Everything received until the connection was closed. */
@@ -47,7 +47,7 @@ export function openConnection(url: string): RawRequest {
   const socket = connect(Number(port), hostname);
   let text = '';
   socket.setEncoding('utf8').on('data', (data: string) => (text += data));
-  // A connection that is cut ends as well as one that is closed.
+  // An aborted connection ends like a closed one.
   socket.on('error', () => {});
   return {
     socket,

@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import { CONTROLS, pick, uploadAll, uploadsOf, type PageTools } from '../support/lab-page.js';
 import { makeImage } from '../support/pictures.js';
 
-/** The keyboard, small screens, languages: those of another language than English come last. */
+/** The keyboard, small screens, languages; tests in Chinese come last. */
 export function describeForEverybody({ lab, openPage }: PageTools): void {
   it('reaches every control by the Tab key', async () => {
     const { page } = await openPage(lab.url);

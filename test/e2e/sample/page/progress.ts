@@ -18,7 +18,7 @@ const SECOND_LEG_DONE = `document.querySelector('progress[data-leg=cloud]').valu
 
 const isProgress = (request: Request): boolean => request.url().includes('/api/progress/');
 
-/** The way of an upload, as the page shows it. */
+/** The progress of an upload on the page. */
 export function describeProgress({ lab, openPage }: PageTools): void {
   it('shows both legs of an upload one after the other, before its response', async () => {
     const { page, problems } = await openPage(lab.url);

@@ -73,7 +73,7 @@ interface Tab {
   readonly options: BrowserContextOptions;
 }
 
-/** Functions that are there in the page, for the tests. */
+/** Functions for the tests inside the page. */
 interface PageHelpers {
   isInSight(element: unknown): boolean;
 }
@@ -111,7 +111,7 @@ async function openTab(browser: Browser, options: BrowserContextOptions): Promis
   return page;
 }
 
-/** Takes back what a test has changed about a tab. */
+/** Resets the changes of a test to a tab. */
 async function forget({ page, options }: Tab): Promise<void> {
   page.removeAllListeners();
   await page.unrouteAll({ behavior: 'ignoreErrors' });
@@ -132,7 +132,7 @@ async function openOn(page: Page, url: string): Promise<LabPage> {
   return { page, problems };
 }
 
-/** Opens a lab's page, with the switch on that has files sent straight to the cloud. */
+/** Opens a lab's page with direct uploads switched on. */
 export async function openDirect(
   { lab, openPage }: PageTools,
   options?: BrowserContextOptions,
@@ -183,7 +183,7 @@ export async function slowDown(
   });
 }
 
-/** The cards of files on their way, and of those that did not arrive. */
+/** The cards of pending and failed uploads. */
 export function uploadsOf(page: Page): Locator {
   return page.locator('.card.upload');
 }

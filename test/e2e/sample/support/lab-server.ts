@@ -11,7 +11,7 @@ export interface JsonResponse {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** A form as the lab hands it out. */
+/** A form issued by the lab. */
 export interface HandedOutForm {
   readonly url: string;
   readonly fields: Readonly<Record<string, string>>;
@@ -74,7 +74,7 @@ export class LabServer {
     await this.#emulator?.close();
   }
 
-  /** Asks for JSON. */
+  /** Requests JSON. */
   async get(path: string): Promise<JsonResponse> {
     return readResponse(await fetch(`${this.#url}${path}`));
   }
@@ -84,7 +84,7 @@ export class LabServer {
     return this.postText(path, JSON.stringify(body), signal);
   }
 
-  /** Sends a text as JSON, which it need not be. */
+  /** Sends a text as JSON, valid or not. */
   async postText(path: string, body: string, signal?: AbortSignal): Promise<JsonResponse> {
     const response = await fetch(`${this.#url}${path}`, {
       method: 'POST',
@@ -107,20 +107,20 @@ export class LabServer {
     return readResponse(await fetch(`${this.#url}/api/images`, init));
   }
 
-  /** Asks for a form. */
+  /** Requests a form. */
   async openDirectUpload({ name, mimeType }: PickedFile): Promise<HandedOutForm> {
     const { body } = await this.post('/api/direct-uploads', { name, contentType: mimeType });
     return body as unknown as HandedOutForm;
   }
 
-  /** Asks for a form, and posts a file with it; gives the file ID. */
+  /** Requests a form, posts a file with it, and returns the file ID. */
   async postDirectly(file: PickedFile): Promise<string> {
     const form = await this.openDirectUpload(file);
     await postWith(form, file);
     return form.fileId;
   }
 
-  /** Says that a form was posted. */
+  /** Confirms that a form was posted. */
   async confirm(fileId: unknown): Promise<JsonResponse> {
     return this.post('/api/direct-uploads/confirm', { fileId });
   }

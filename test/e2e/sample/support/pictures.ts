@@ -2,14 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 
-/** A file as a page is handed it. */
+/** A file for a page's input. */
 export interface PickedFile {
   readonly name: string;
   readonly mimeType: string;
   readonly buffer: Buffer;
 }
 
-/** Noise does not compress, so that an upload takes its time. */
+/** Noise, which does not compress, so that an upload takes a while. */
 export async function makeImage(
   format: 'png' | 'jpeg',
   name: string,

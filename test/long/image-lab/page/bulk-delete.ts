@@ -7,7 +7,7 @@ import { readNames, store } from './support/workbench.js';
 
 const FOCUSED = `document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent`;
 
-/** The parts of the gallery that deletion takes. */
+/** The parts of the gallery for deletion. */
 class Selection {
   readonly all: Locator;
   readonly none: Locator;

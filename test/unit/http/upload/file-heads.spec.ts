@@ -99,7 +99,7 @@ describe('FileHeads', () => {
     expect(use.usedBytes).toBe(8_200);
     heads.release();
     expect(use.usedBytes).toBe(0);
-    // Of a file whose type was still being looked for.
+    // Belongs to a file whose type was still being detected.
     expect(heads.keep(PNG).bytes).toHaveLength(0);
     expect(use.usedBytes).toBe(0);
   });

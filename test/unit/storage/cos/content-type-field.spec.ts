@@ -14,7 +14,7 @@ function setUp() {
   return { field, warn, clock };
 }
 
-/** Leaves the field out, as three different uploads have shown that it is refused. */
+/** Reports rejections at three paths, after which the field is left out. */
 function setUpLeftOut() {
   const all = setUp();
   for (const path of ['a', 'b', 'c']) all.field.blame(path);

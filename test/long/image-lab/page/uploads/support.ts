@@ -12,17 +12,17 @@ export { PHONE } from '../../../../e2e/sample/support/lab-page.js';
 /** A window on a desk; what `openPage` does without options. */
 export const DESKTOP: BrowserContextOptions = {};
 
-/** Requests that do not go on before the test says so. */
+/** Requests that the test holds and releases. */
 export interface HeldRequests {
   /** The number that has been held so far. */
   readonly count: number;
   /** Waits until so many have been held. */
   reach(count: number): Promise<void>;
-  /** Lets the one go on that has waited longest. */
+  /** Releases the oldest one. */
   releaseOne(): void;
-  /** Lets all go on, those to come as well. */
+  /** Releases all, including later ones. */
   releaseAll(): void;
-  /** Ends the one that has waited longest, as if the network were gone. */
+  /** Fails the oldest one, as without a network. */
   breakOne(): void;
 }
 
