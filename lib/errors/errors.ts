@@ -260,10 +260,13 @@ export type WxCloudTimeoutPhase = 'connect' | 'headers' | 'idle' | 'total' | 'to
 
 /** The named parts of a {@link RequestTimedOutError}. */
 interface RequestTimedOutParts {
+  /** The part of the call that took too long. */
   readonly phase: WxCloudTimeoutPhase;
+  /** The endpoint that was called. */
   readonly endpoint: string;
   /** Undefined for the dispatcher's own limit, which is not one of this package's `timeouts`. */
   readonly timeoutMs: number | undefined;
+  /** The error of the connection, if there was one. */
   readonly cause?: unknown;
 }
 
