@@ -36,7 +36,7 @@ export class ServerConnections {
    * session.
    */
   readonly #sessions = new Map<ServerHttp2Session, string>();
-  readonly #responses = new Set<AnyResponse>();
+  readonly #responses = new Set<NodeResponse>();
   #timer: NodeJS.Timeout | undefined;
 
   /** Watches a server, which must not listen yet. */
@@ -117,7 +117,7 @@ export class ServerConnections {
     session.once('close', () => this.#sessions.delete(session));
   };
 
-  readonly #onRequest = (_: unknown, response: AnyResponse): void => {
+  readonly #onRequest = (_: unknown, response: NodeResponse): void => {
     this.#responses.add(response);
     response.once('close', () => this.#responses.delete(response));
   };
@@ -127,18 +127,18 @@ function addressOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
 
-type AnyResponse = ServerResponse | Http2ServerResponse;
+type NodeResponse = ServerResponse | Http2ServerResponse;
 
-function isHttp2(response: AnyResponse): response is Http2ServerResponse {
+function isHttp2(response: NodeResponse): response is Http2ServerResponse {
   return 'stream' in response;
 }
 
 /** Returns the connection that carries a response: its socket, or its HTTP/2 session. */
-function channelOf(response: AnyResponse): object {
+function channelOf(response: NodeResponse): object {
   return (isHttp2(response) ? response.stream.session : response.req.socket) ?? response;
 }
 
 /** True when the request or the response is incomplete because of the client. */
-function waitsForClient(response: AnyResponse): boolean {
+function waitsForClient(response: NodeResponse): boolean {
   return response.writableEnded || !response.req.complete;
 }

@@ -126,7 +126,7 @@ function ApiWxCloudRefusals(): MethodDecorator {
 }
 
 /** A file field of a form in a document. */
-interface FormFile {
+interface DescribedFile {
   readonly name: string;
   readonly many: boolean;
   readonly maxCount?: number | undefined;
@@ -135,7 +135,7 @@ interface FormFile {
 }
 
 /** Creates the schema of a form with these files and nothing else. */
-function formSchemaOf(files: readonly FormFile[]): {
+function formSchemaOf(files: readonly DescribedFile[]): {
   readonly type: 'object';
   readonly properties: Record<string, FileSchema>;
   readonly required?: string[];
@@ -152,7 +152,11 @@ function formSchemaOf(files: readonly FormFile[]): {
  * Creates a class for a form that also has the fields of `body`. All fields are in one schema, so
  * that tools need not merge two schemas of an `allOf`.
  */
-function formClassOf(body: Type<unknown>, name: string, files: readonly FormFile[]): Type<unknown> {
+function formClassOf(
+  body: Type<unknown>,
+  name: string,
+  files: readonly DescribedFile[],
+): Type<unknown> {
   class FormSchema extends (body as Type<object>) {}
   Object.defineProperty(FormSchema, 'name', { value: name });
   for (const file of files) {
@@ -162,7 +166,7 @@ function formClassOf(body: Type<unknown>, name: string, files: readonly FormFile
   return FormSchema;
 }
 
-function fileSchemaOf({ many, maxCount, description }: FormFile) {
+function fileSchemaOf({ many, maxCount, description }: DescribedFile) {
   const isCounted = maxCount !== undefined && Number.isFinite(maxCount);
   const list = {
     type: 'array',
@@ -353,7 +357,7 @@ export function ApiWxCloudAnyFiles(options: ApiWxCloudAnyFilesOptions = {}): Met
 }
 
 function documentForm(
-  files: readonly FormFile[],
+  files: readonly DescribedFile[],
   isRequired: boolean,
   body: Type<unknown> | undefined,
 ): MethodDecorator {

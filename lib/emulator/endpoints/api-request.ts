@@ -4,7 +4,7 @@ import type { TokenKind, TokenState } from '../state/token-issuer.js';
 import type { Exchange } from './exchange.js';
 
 /** A JSON object that has not been checked yet. */
-type JsonObject = Readonly<Record<string, unknown>>;
+type JsonInput = Readonly<Record<string, unknown>>;
 
 const MAX_JSON_BYTES = 1_048_576;
 const MAX_BATCH_ITEMS = 50;
@@ -66,7 +66,7 @@ export function assertMethod({ method }: Exchange, expected: 'GET' | 'POST'): vo
  * Reads the JSON object in the body.
  * @throws {@link ApiRefusal} 44002 or 47001
  */
-export async function readJson(exchange: Exchange): Promise<JsonObject> {
+export async function readJson(exchange: Exchange): Promise<JsonInput> {
   const text = await readText(exchange);
   if (text.trim() === '') throw new ApiRefusal(44002, 'empty post data');
   const value = parse(text);
@@ -81,7 +81,7 @@ export async function readJson(exchange: Exchange): Promise<JsonObject> {
 export async function readFileRequest(
   exchange: Exchange,
   cloud: EmulatedCloud,
-): Promise<JsonObject> {
+): Promise<JsonInput> {
   assertMethod(exchange, 'POST');
   assertAuthorized(exchange, cloud);
   const request = await readJson(exchange);
@@ -95,7 +95,7 @@ export async function readFileRequest(
  * Reads a non-empty string.
  * @throws {@link ApiRefusal} 40101 if it is missing, 40097 if it is not a string
  */
-export function readString(from: JsonObject, name: string): string {
+export function readString(from: JsonInput, name: string): string {
   const value = readMember(from, name);
   if (typeof value !== 'string') throw invalid(name);
   if (value === '') throw missing(name);
@@ -107,7 +107,7 @@ export function readString(from: JsonObject, name: string): string {
  * @throws {@link ApiRefusal} 40101 if it is missing, 40097 if it is invalid
  */
 export function readWhole(
-  from: JsonObject,
+  from: JsonInput,
   name: string,
   [min, max]: readonly [number, number],
 ): number {
@@ -122,7 +122,7 @@ export function readWhole(
  * Reads a list of 1 to 50 items.
  * @throws {@link ApiRefusal} 40101 if it is missing, 40097 if it is invalid
  */
-export function readBatch(from: JsonObject, name: string): readonly unknown[] {
+export function readBatch(from: JsonInput, name: string): readonly unknown[] {
   const value = readMember(from, name);
   if (!Array.isArray(value) || value.length === 0) throw invalid(name);
   if (value.length > MAX_BATCH_ITEMS)
@@ -134,7 +134,7 @@ export function readBatch(from: JsonObject, name: string): readonly unknown[] {
  * Reads an object from a list.
  * @throws {@link ApiRefusal} 40097 if it is not an object
  */
-export function readItem(value: unknown, name: string): JsonObject {
+export function readItem(value: unknown, name: string): JsonInput {
   if (!isObject(value)) throw invalid(name);
   return value;
 }
@@ -169,11 +169,11 @@ function parse(text: string): unknown {
   }
 }
 
-function isObject(value: unknown): value is JsonObject {
+function isObject(value: unknown): value is JsonInput {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function readMember(from: JsonObject, name: string): unknown {
+function readMember(from: JsonInput, name: string): unknown {
   const value = from[name];
   if (value === undefined || value === null) throw missing(name);
   return value;

@@ -22,23 +22,23 @@ import type { WxCloudEmulatorOperation } from '../state/operation.js';
 import { CosRefusal } from '../state/refusals.js';
 
 /** Processes a request. Throws an `ApiRefusal` or `CosRefusal` if the request is refused. */
-type Handler = (
+type RouteHandler = (
   exchange: Exchange,
   cloud: EmulatedCloud,
   effect: WxCloudEmulatorFaultEffect | undefined,
 ) => Promise<EmulatedResponse>;
 
 /** The operation that a request asks for, and its handler. */
-export interface Route {
+export interface EmulatedRoute {
   /** The operation. */
   readonly operation: WxCloudEmulatorOperation | 'unknown';
   /** The path of the object in this bucket that the URL names; undefined if it names none. */
   readonly cloudPath?: string | undefined;
   /** The handler. */
-  readonly handle: Handler;
+  readonly handle: RouteHandler;
 }
 
-const API_ROUTES: Readonly<Record<string, Route>> = {
+const API_ROUTES: Readonly<Record<string, EmulatedRoute>> = {
   '/cgi-bin/token': { operation: 'token', handle: respondWithToken },
   '/cgi-bin/stable_token': { operation: 'stable-token', handle: respondWithStableToken },
   '/tcb/uploadfile': { operation: 'upload-link', handle: respondWithUploadLink },
@@ -46,9 +46,9 @@ const API_ROUTES: Readonly<Record<string, Route>> = {
   '/tcb/batchdeletefile': { operation: 'delete-files', handle: respondToDelete },
 };
 
-const UNLISTED: Route = { operation: 'unknown', handle: respondUnlisted };
-const MISNAMED: Route = { operation: 'unknown', handle: refuseHost };
-const FROM_ELSEWHERE: Route = { operation: 'unknown', handle: refuseOrigin };
+const UNLISTED: EmulatedRoute = { operation: 'unknown', handle: respondUnlisted };
+const MISNAMED: EmulatedRoute = { operation: 'unknown', handle: refuseHost };
+const FROM_ELSEWHERE: EmulatedRoute = { operation: 'unknown', handle: refuseOrigin };
 
 /** Matches `/<bucket>/<path>` and `/download/<bucket>/<path>`. */
 const OBJECT_URL = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
@@ -60,7 +60,7 @@ const OBJECT_OPERATIONS: Readonly<Record<string, WxCloudEmulatorOperation>> = {
 };
 
 /** Finds the route of a request. */
-export function findRoute(exchange: Exchange, { options }: EmulatedCloud): Route {
+export function findRoute(exchange: Exchange, { options }: EmulatedCloud): EmulatedRoute {
   const { method, path, via, origin } = exchange;
   if (!isCalledByName(exchange, options)) return MISNAMED;
   const apiRoute = Object.hasOwn(API_ROUTES, path) ? API_ROUTES[path] : undefined;
@@ -78,14 +78,14 @@ export function findRoute(exchange: Exchange, { options }: EmulatedCloud): Route
   if (operation === undefined) return { operation: 'unknown', handle: refuseMethod };
   if (bucket !== options.bucket) return { operation, handle: refuseBucket };
   const cloudPath = decodePath(encoded);
-  const handle: Handler =
+  const handle: RouteHandler =
     operation === 'post-object'
       ? (call, cloud) => respondToPostObject(call, cloud, cloudPath)
       : (call, cloud, effect) => respondWithObject(call, cloud, cloudPath, effect);
   return { operation, cloudPath, handle };
 }
 
-function toSidecarRoute({ operation, handle }: Route = UNLISTED): Route {
+function toSidecarRoute({ operation, handle }: EmulatedRoute = UNLISTED): EmulatedRoute {
   return {
     operation,
     handle: async (exchange, cloud, effect) =>

@@ -13,13 +13,13 @@ import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import type { WxCloudEmulatorFaultEffect } from '../state/fault-effects.js';
 import { OBJECT_OPERATIONS } from '../state/operation.js';
 import { ApiRefusal, CosRefusal } from '../state/refusals.js';
-import { findRoute, type Route } from './routes.js';
+import { findRoute, type EmulatedRoute } from './routes.js';
 
 /** A request on its way through the emulator. */
-interface RoutedRequest {
+interface EmulatedRequest {
   readonly exchange: Exchange;
   readonly cloud: EmulatedCloud;
-  readonly route: Route;
+  readonly route: EmulatedRoute;
   readonly effect: WxCloudEmulatorFaultEffect | undefined;
   /** Adds the request to the journal. Only the first call has an effect. */
   readonly record: (response: EmulatedResponse | undefined, isComplete: boolean) => void;
@@ -41,7 +41,7 @@ const PAGE =
  */
 function replacementFor(
   effect: WxCloudEmulatorFaultEffect | undefined,
-  operation: Route['operation'],
+  operation: EmulatedRoute['operation'],
   resource: string,
 ): EmulatedResponse | undefined {
   if (effect?.kind === 'errcode') {
@@ -89,7 +89,7 @@ export async function serve(exchange: Exchange, cloud: EmulatedCloud): Promise<v
 }
 
 /** Reads and processes the request; returns undefined if there is no response to send. */
-async function prepare(routed: RoutedRequest): Promise<EmulatedResponse | undefined> {
+async function prepare(routed: EmulatedRequest): Promise<EmulatedResponse | undefined> {
   const { exchange, route, effect } = routed;
   if (effect?.kind === 'hang' && effect.at === 'request') {
     await exchange.drain();
@@ -113,7 +113,7 @@ async function carryOut({
   cloud,
   route,
   effect,
-}: RoutedRequest): Promise<EmulatedResponse> {
+}: EmulatedRequest): Promise<EmulatedResponse> {
   try {
     return await route.handle(exchange, cloud, effect);
   } catch (error) {
@@ -125,7 +125,7 @@ async function carryOut({
 
 /** Completes a response with the headers of the sidecar and of CORS. */
 function complete(
-  { exchange, cloud, route, effect }: RoutedRequest,
+  { exchange, cloud, route, effect }: EmulatedRequest,
   response: EmulatedResponse,
 ): EmulatedResponse {
   const { ETag } = response.headers;
@@ -135,7 +135,7 @@ function complete(
   return isObjectOperation(route.operation) ? allowOrigin(exchange, cloud, passed) : passed;
 }
 
-function isObjectOperation(operation: Route['operation']): boolean {
+function isObjectOperation(operation: EmulatedRoute['operation']): boolean {
   return OBJECT_OPERATIONS.some(candidate => candidate === operation);
 }
 
@@ -150,7 +150,7 @@ function toErrorResponse(error: unknown, exchange: Exchange): EmulatedResponse {
 }
 
 async function deliver(
-  { exchange, cloud, effect, record }: RoutedRequest,
+  { exchange, cloud, effect, record }: EmulatedRequest,
   response: EmulatedResponse,
 ): Promise<void> {
   if (effect?.kind === 'hang') return exchange.hang();
@@ -170,9 +170,9 @@ async function deliver(
 function createRecorder(
   exchange: Exchange,
   cloud: EmulatedCloud,
-  route: Route,
+  route: EmulatedRoute,
   effect: WxCloudEmulatorFaultEffect | undefined,
-): RoutedRequest['record'] {
+): EmulatedRequest['record'] {
   const startMs = cloud.clock.now();
   let isRecorded = false;
   return (response, isComplete) => {

@@ -11,7 +11,7 @@ import {
   OPERATIONS,
 } from './operation.js';
 
-type Given = Readonly<Record<string, unknown>>;
+type FaultInput = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
 interface EffectRule {
@@ -127,7 +127,8 @@ function assertFault(fault: unknown): asserts fault is WxCloudEmulatorFault {
 }
 
 function assertEffect(value: unknown): EffectRule {
-  const kind = typeof value === 'object' && value !== null ? (value as Given)['kind'] : undefined;
+  const kind =
+    typeof value === 'object' && value !== null ? (value as FaultInput)['kind'] : undefined;
   if (typeof kind !== 'string' || !Object.hasOwn(RULES, kind)) {
     throw new TypeError(`faults.add: effect.kind must be one of ${Object.keys(RULES).join(', ')}.`);
   }
@@ -138,14 +139,14 @@ function assertEffect(value: unknown): EffectRule {
 }
 
 function assertMember(
-  given: Given,
+  given: FaultInput,
   name: string,
   [check, expected]: readonly [Check, string],
 ): void {
   if (!check(given[name])) throw new TypeError(`faults.add: ${name} must be ${expected}.`);
 }
 
-function readMembers(value: unknown, what: string, known: readonly string[]): Given {
+function readMembers(value: unknown, what: string, known: readonly string[]): FaultInput {
   if (typeof value !== 'object' || value === null) {
     throw new TypeError(`faults.add: the ${what} must be an object.`);
   }
@@ -155,7 +156,7 @@ function readMembers(value: unknown, what: string, known: readonly string[]): Gi
       `faults.add: the ${what} has no member ${unknown}; it has ${known.join(', ')}.`,
     );
   }
-  return value as Given;
+  return value as FaultInput;
 }
 
 /** The faults to inject. */
