@@ -75,7 +75,8 @@ type WxCloudStorageEnvironmentForm = {
 
 const EXTRAS: WxCloudStorageModuleExtras = { isGlobal: false, name: undefined };
 
-export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+/** The base class and the types of the options, extended by the extras. */
+const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<WxCloudStorageOptions>({
     // The module uses a token of its own for each instance instead.
     optionsInjectionToken: Symbol('wx-cloud-storage:given-options'),

@@ -23,9 +23,9 @@ export interface WxAccessTokenLock {
 /**
  * A store through which several processes share an access token, so that only one of them fetches
  * it. Calls that fail or take longer than a second are abandoned: the process then uses the token
- * in its memory, or fetches one.
+ * in its memory, or fetches one. The example is a store for one process, as in tests; for several
+ * ones see `redisAccessTokenStore`.
  * @example
- * A store for one process, as in tests; see `redisAccessTokenStore` for several ones.
  * ```ts
  * import type {
  *   AccessTokenStore,
@@ -173,7 +173,7 @@ export type WxCloudAuth =
   StableTokenAuth | AccessTokenAuth | OpenApiServiceAuth | CloudbaseTokenAuth | CustomAuth;
 
 /** Time limits of remote calls in milliseconds (integers from 1 to 2147483647). */
-export interface TimeoutOptions {
+interface TimeoutOptions {
   /**
    * Limit for opening a connection; with a `dispatcher`, until a request is on one.
    * @defaultValue 10000
@@ -206,7 +206,7 @@ export interface TimeoutOptions {
  * Retries of transient failures: the waits double from `minDelayMs` up to `maxDelayMs`, each with
  * random jitter.
  */
-export interface RetryOptions {
+interface RetryOptions {
   /**
    * Number of attempts; 1 disables retries. From 1 to 10.
    * @defaultValue 3
@@ -225,7 +225,7 @@ export interface RetryOptions {
 }
 
 /** Options of uploads. */
-export interface UploadOptions {
+interface UploadOptions {
   /**
    * Memory for one body of unknown length; the part beyond it goes to a temporary file. Bytes, from
    * 0.
@@ -261,7 +261,7 @@ export interface UploadOptions {
 }
 
 /** Options of temporary links. */
-export interface LinkOptions {
+interface LinkOptions {
   /**
    * Reuses a link for the same file and lifetime, until 5 minutes before it expires (half of its
    * lifetime, if that is shorter). The links of the 10000 most recently requested files are kept;
@@ -292,7 +292,7 @@ export interface HttpDispatcher {
 }
 
 /** The options of one WeChat environment for every way to authenticate. */
-export interface WxCloudStorageCommonOptions {
+interface WxCloudStorageCommonOptions {
   /** The environment ID, as the console shows it, e.g. `prod-8gtest`. */
   readonly env: string;
   /**
