@@ -7,7 +7,7 @@ const QUESTION_WORD = /^(?:what|whether|how|whom|who|which|whose)\b/i;
 
 /** Words that plain English has others for. */
 const BANNED_WORDS =
-  /\b(?:nobody|whom?ever|is\s+none|befalls?|at\s+hand|for\s+whom|of\s+its\s+own\s+doing)\b/gi;
+  /\b(?:nobody|whom?ever|(?<!\bthere\s+)is\s+none|befalls?|at\s+hand|for\s+whom|of\s+its\s+own\s+doing)\b/gi;
 
 const BLOCK_TAGS =
   /@(?:param|typeParam|returns|throws|example|defaultValue|remarks|deprecated|see)\b/g;

@@ -22,16 +22,6 @@ const SOURCE = /\.[cm]?[jt]s$/;
 
 const NOT_OURS = /(?:^|\/)(?:node_modules|dist)\/|^compat\/projects\/|^test\/fixtures\//;
 
-/** Folders with comments that are older than the rules. */
-const EXEMPT = [
-  'lib/body/',
-  'lib/file-id/',
-  'lib/http/application-registry.ts',
-  'lib/multipart/',
-  'lib/storage/',
-  'lib/wx-cloud-storage.',
-];
-
 function sourcesBelow(folder) {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile() && SOURCE.test(entry.name))
@@ -40,10 +30,7 @@ function sourcesBelow(folder) {
     .toSorted();
 }
 
-const paths = FOLDERS.flatMap(sourcesBelow).filter(
-  path => !EXEMPT.some(folder => path.startsWith(folder)),
-);
-const problems = paths.flatMap(path =>
+const problems = FOLDERS.flatMap(sourcesBelow).flatMap(path =>
   problemsOf(path, readFileSync(join(ROOT, path), 'utf8'), path.startsWith('lib/')),
 );
 for (const problem of problems) console.error(problem);

@@ -40,6 +40,7 @@ describe('problemsOf', () => {
     ['tags on lines of their own', '/**\n * Text.\n *\n * @param a text\n * @returns text\n */'],
     ['nothing but a tag', '/** @see upload */'],
     ['tags in code', '/** The decorator `@see`.\n *\n * ```ts\n * a(); // @param\n * ```\n */'],
+    ['the usual phrase', '/** Undefined if there is none. */'],
     ['banned words in code', '/** The class `Nobody`. */'],
     ['a tag in a line comment', '// As @throws says.'],
   ])('accepts %s', (_what, text) => {
