@@ -155,8 +155,8 @@ interface OptionsInvalidErrorParts {
    * @defaultValue `WxCloudStorageModule: option "<option>"`
    */
   readonly subject?: string | undefined;
-  /** Accepted values. */
-  readonly expected: string;
+  /** Accepted values; undefined for an option that does not exist. */
+  readonly expected?: string | undefined;
   /** The remedy. */
   readonly remedy: string;
   /** The error that revealed the problem. */
@@ -191,9 +191,10 @@ export class OptionsInvalidError extends WxCloudStorageError {
   constructor(parts: OptionsInvalidErrorParts) {
     const { option, expected, remedy, cause } = parts;
     const { subject = `WxCloudStorageModule: option "${option}"` } = parts;
+    const problem = expected === undefined ? 'is unknown' : `must be ${expected}`;
     super({
       code: 'WX_CLOUD_OPTIONS_INVALID',
-      message: `${subject} must be ${expected}. ${remedy}`,
+      message: `${subject} ${problem}. ${remedy}`,
       cause,
     });
     this.option = option;

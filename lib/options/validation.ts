@@ -57,7 +57,6 @@ export function readMembers(option: string, value: unknown, known: KnownNames): 
   if (unknown === undefined) return value as Given;
   throw new OptionsInvalidError({
     option: `${prefix}${unknown}`,
-    expected: 'omitted, as there is no such option',
     remedy: adviseAbout(unknown, known),
   });
 }

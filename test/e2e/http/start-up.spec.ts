@@ -226,7 +226,7 @@ describe('an invalid option of an interceptor', () => {
     [
       'an interceptor of a handler',
       () => controllerWith([WxCloudFileInterceptor('photo', fileFilter as object)]),
-      'PhotosController.create: option "fileFilter" of WxCloudFileInterceptor must be omitted, as there is no such option. Use contentTypes',
+      'PhotosController.create: option "fileFilter" of WxCloudFileInterceptor is unknown. Use contentTypes',
     ],
     [
       'an interceptor of a controller',

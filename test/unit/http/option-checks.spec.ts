@@ -172,7 +172,7 @@ describe('assertEngineOptions', () => {
 
   it("is called by wxCloudUpload at once, with the engine's name", () => {
     expect(() => wxCloudUpload({ fileFilter: detect } as object)).toThrow(
-      /^option "fileFilter" of wxCloudUpload\(\) must be omitted/,
+      /^option "fileFilter" of wxCloudUpload\(\) is unknown/,
     );
   });
 });

@@ -466,7 +466,7 @@ describe('resolveOptions: invalid options', () => {
   ])('include an unknown name at every level: %s', (option, options, remedy) => {
     const error = failure(options);
     expect(error).toMatchObject({ option });
-    expect(error.message).toContain(`no such option. ${remedy}`);
+    expect(error.message).toContain(`option "${option}" is unknown. ${remedy}`);
     expect(everythingShownBy(error)).not.toContain(MARK);
   });
 
