@@ -54,21 +54,17 @@ import { uploadToPath } from './storage/upload.js';
 import { WxCloudFile } from './storage/wx-cloud-file.js';
 
 /** An event of a watched upload. */
-export type WxCloudUploadWatchEvent = UploadProgressed | UploadStored;
-
-/** Progress of an upload. */
-interface UploadProgressed extends WxCloudTransferProgress {
-  /** The type of the event. */
-  readonly type: 'progress';
-}
-
-/** The success of an upload; the last event. */
-interface UploadStored {
-  /** The type of the event. */
-  readonly type: 'stored';
-  /** The stored file. */
-  readonly file: WxCloudStoredFile;
-}
+export type WxCloudUploadWatchEvent =
+  | (WxCloudTransferProgress & {
+      /** Progress of the upload. */
+      readonly type: 'progress';
+    })
+  | {
+      /** The success of the upload; the last event. */
+      readonly type: 'stored';
+      /** The stored file. */
+      readonly file: WxCloudStoredFile;
+    };
 
 /**
  * Stores, reads and deletes files of one WeChat environment. Injectable. Every method accepts

@@ -64,12 +64,7 @@ export interface SourceContext {
 }
 
 /** Limits and budgets for reading and keeping one source. */
-interface Reading extends SpoolContext {
-  /** The longest wait for one chunk, in milliseconds. */
-  readonly idleMs: number;
-  /** Ends the reading. */
-  readonly signal: AbortSignal;
-}
+type Reading = SpoolContext & { readonly idleMs: number; readonly signal: AbortSignal };
 
 /**
  * Opens a source and reads no more than its first bytes. The caller disposes of it after use. The

@@ -91,13 +91,6 @@ function shareOf(allBytes: number): number {
   return Math.min(LARGEST_TRANSFER_BYTES, Math.max(LEAST_TRANSFER_BYTES, share));
 }
 
-/** An open file. */
-interface OpenFile {
-  readonly handle: FileHandle;
-  /** Path of a file whose name could not be deleted yet; otherwise undefined. */
-  readonly leftoverPath: string | undefined;
-}
-
 /** A pending read of one part. */
 interface PartRead {
   readonly chunk: Promise<Buffer>;
@@ -115,7 +108,9 @@ interface PartRead {
  * Without memory for that, writes and reads are not buffered.
  */
 export class TemporaryFile {
-  readonly #file: OpenFile;
+  readonly #handle: FileHandle;
+  /** Path of a file whose name could not be deleted yet; otherwise undefined. */
+  readonly #leftoverPath: string | undefined;
   readonly #budget: MemoryBudget;
   readonly #diskBudget: DiskBudget;
   readonly #ownsChunks: boolean;
@@ -130,12 +125,13 @@ export class TemporaryFile {
   #isDisposed = false;
 
   private constructor(
-    file: OpenFile,
+    file: { readonly handle: FileHandle; readonly leftoverPath: string | undefined },
     budget: MemoryBudget,
     diskBudget: DiskBudget,
     ownsChunks: boolean,
   ) {
-    this.#file = file;
+    this.#handle = file.handle;
+    this.#leftoverPath = file.leftoverPath;
     this.#budget = budget;
     this.#diskBudget = diskBudget;
     this.#ownsChunks = ownsChunks;
@@ -249,9 +245,8 @@ export class TemporaryFile {
     await this.#writing.catch(() => {});
     this.#gathered.release();
     this.#readMemory.release();
-    const { handle, leftoverPath } = this.#file;
-    await handle.close().catch(warn);
-    if (leftoverPath !== undefined) await unlink(leftoverPath).catch(warn);
+    await this.#handle.close().catch(warn);
+    if (this.#leftoverPath !== undefined) await unlink(this.#leftoverPath).catch(warn);
     this.#diskBudget.release(this.#size);
   }
 
@@ -279,12 +274,11 @@ export class TemporaryFile {
   /** Handles partial writes. */
   async #writeAll(gathered: ChunkBuffer): Promise<void> {
     const { blocks, size } = gathered;
-    const { handle } = this.#file;
     try {
-      const { bytesWritten } = await handle.writev(blocks);
+      const { bytesWritten } = await this.#handle.writev(blocks);
       if (bytesWritten < size) {
         const rest = Buffer.concat(blocks).subarray(bytesWritten);
-        await handle.appendFile(rest);
+        await this.#handle.appendFile(rest);
       }
     } finally {
       gathered.release();
@@ -304,7 +298,7 @@ export class TemporaryFile {
 
   async #readAt(position: number, bytes: number): Promise<Buffer> {
     const chunk = Buffer.allocUnsafeSlow(bytes);
-    const { bytesRead } = await spooling(this.#file.handle.read(chunk, 0, bytes, position));
+    const { bytesRead } = await spooling(this.#handle.read(chunk, 0, bytes, position));
     return chunk.subarray(0, bytesRead);
   }
 }

@@ -2,14 +2,6 @@ import { quoteText, toFileName, withoutFolders } from '../errors/client-text.js'
 import { limitPassed } from './form-budget.js';
 import { formInvalid, headersMalformed } from './form-errors.js';
 
-/** A header such as `form-data; name="photo"; filename="a.png"`. */
-interface HeaderValue {
-  /** The part before the parameters, in lower case. */
-  readonly value: string;
-  /** The parameters by their names in lower case; the first of a name counts. */
-  readonly parameters: ReadonlyMap<string, string>;
-}
-
 /** Each character matches in one way only, here and below, so that every text takes linear time. */
 const VALUE = /[ \t]*([^;\s"]*)[ \t]*/y;
 /** Some clients write an extra semicolon, between parameters or at the end. */
@@ -44,10 +36,14 @@ const ESCAPE = /%([\da-f]{2})/gi;
 const ESCAPE_IN_NAME = /%(0a|0d|22)/gi;
 
 /**
- * Parses a header; undefined when it is malformed.
+ * Parses a header such as `form-data; name="photo"; filename="a.png"`; undefined when it is
+ * malformed. The value before the parameters and the names of these are in lower case; the first
+ * parameter of a name counts.
  * @see https://www.rfc-editor.org/rfc/rfc2045#section-5.1
  */
-export function parseHeaderValue(text: string): HeaderValue | undefined {
+export function parseHeaderValue(
+  text: string,
+): { readonly value: string; readonly parameters: ReadonlyMap<string, string> } | undefined {
   const { found: value = '', end = 0 } = read(VALUE, text, 0) ?? {};
   const parameters = new Map<string, string>();
   let position = end;
@@ -219,7 +215,7 @@ function readContentType(text: string | undefined): Pick<PartHeaders, 'mimetype'
   return { mimetype, charset: parameters?.get('charset') };
 }
 
-function readFileName(parameters: HeaderValue['parameters']): string | undefined {
+function readFileName(parameters: ReadonlyMap<string, string>): string | undefined {
   const plain = parameters.get('filename');
   const name = decodeExtended(parameters.get('filename*')) ?? (plain && decodeName(plain));
   // Still a file: its bytes must not become text.

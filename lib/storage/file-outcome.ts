@@ -7,15 +7,12 @@ import { type BatchItemStatus, malformed } from '../wechat/endpoints.js';
 export type WxCloudFileOutcome<Result> = FileSuccess<Result> | FileFailure;
 
 /** The success of one file, with its result. */
-type FileSuccess<Result> = FileOk & Result;
-
-/** The success of one file. */
-interface FileOk {
+type FileSuccess<Result> = {
   /** The file ID, as given by the caller. */
   readonly fileId: string;
   /** True for a success. */
   readonly ok: true;
-}
+} & Result;
 
 /** The failure of one file. */
 interface FileFailure {
