@@ -150,7 +150,9 @@ describe.each(['docs/emulator.md', 'docs/emulator.zh-CN.md'])('the table of %s',
   it('lists every misconfiguration with its response', async () => {
     const text = await readFile(page, 'utf8');
     const rows = [
-      ...text.matchAll(/^\| `([a-z-]+)` +\| (?:token|sidecar|边车)[^|]*\| (?:HTTP )?(\d{3,5})\b/gm),
+      ...text.matchAll(
+        /^\| `([a-z-]+)` +\| (?:token|sidecar|令牌|边车)[^|]*\| (?:HTTP )?(\d{3,5})\b/gm,
+      ),
     ];
     const documented = rows.map(([, name, code]) => [name, Number(code)]);
     const responses = SIDECAR_TROUBLES.map(({ name, status, start }) => [

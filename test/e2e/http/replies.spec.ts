@@ -313,7 +313,7 @@ describe.each(ADAPTERS)('WxCloudReplyInterceptor on $name', adapter => {
       operation: 'post-object',
       effect: { kind: 'delay', delayMs: 300 },
     });
-    await getAndLeave(`${application.url}/${path}`, 100);
+    await getAndLeave(`${application.url}/${path}`, () => delay(100));
     await delay(300);
     await expectNothingLeft(application);
   });

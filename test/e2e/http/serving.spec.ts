@@ -4,7 +4,7 @@ import { WxCloudExceptionFilter } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { PNG } from '../../support/forms.js';
-import { getAndLeave } from '../../support/impatient-client.js';
+import { firstBytes, getAndLeave } from '../../support/impatient-client.js';
 import { until } from '../../support/until.js';
 import { ServingController } from './support/serving-controller.js';
 
@@ -229,7 +229,8 @@ describe.each(ADAPTERS)('serve on $name', adapter => {
       operation: 'get-object',
       effect: { kind: 'trickle', bytesPerSecond: 50_000 },
     });
-    await getAndLeave(`${application.url}/serve?${new URLSearchParams({ fileId: largeId })}`, 150);
+    const query = new URLSearchParams({ fileId: largeId });
+    await getAndLeave(`${application.url}/serve?${query}`, firstBytes);
     const reading = () =>
       application.emulator.journal.find(({ operation }) => operation === 'get-object');
     await until(() => reading() !== undefined, 'the end of the response');
