@@ -99,6 +99,15 @@ describe('receiveForm', () => {
     await until(() => request.readableEnded, 'the end');
   });
 
+  it('rejects a form that ends in the middle of a file, and fails the file', async () => {
+    const sink = makeSink();
+    const { request, receiving } = start(() => ({ sink, done: new Promise(() => {}) }));
+    request.push(TEXT + FILE);
+    request.push(null);
+    await expect(receiving).rejects.toMatchObject({ code: 'WX_CLOUD_FORM_INVALID' });
+    expect([sink.fail.mock.calls.length, sink.end.mock.calls.length]).toEqual([1, 0]);
+  });
+
   it('fails when the application closes, and reads no further', async () => {
     const sink = makeSink();
     const { request, operations, receiving } = start(() => ({ sink, done: Promise.resolve() }));
