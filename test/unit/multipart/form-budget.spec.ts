@@ -12,3 +12,20 @@ describe('FormBudget.holdHead', () => {
     expect(memory.release.mock.calls).toEqual([[1_400], [100]]);
   });
 });
+
+describe('FormBudget.takeText', () => {
+  it('reserves two bytes of memory for each byte of text', () => {
+    const memory = { assertRoom: jest.fn(), take: jest.fn(), count: jest.fn(), release: jest.fn() };
+    new FormBudget(completeLimits(), memory).takeText(10);
+    expect(memory.take.mock.calls).toEqual([[20]]);
+  });
+});
+
+describe('FormBudget.takePart', () => {
+  it('accepts headers up to the larger of 2 MiB and textBytes, and not one byte more', () => {
+    const budget = new FormBudget({ ...completeLimits(), textBytes: 10 });
+    budget.takePart(2_097_152);
+    expect(() => budget.takePart(0)).not.toThrow();
+    expect(() => budget.takePart(1)).toThrow(/limits\.textBytes/);
+  });
+});
