@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ConfirmedFiles } from '../../../lib/storage/upload-tickets.js';
 
@@ -66,6 +67,23 @@ describe('ConfirmedFiles', () => {
     expect(events.slice(0, 2)).toEqual(['first begins', 'other begins']);
     expect(events.slice(2)).toContain('first ends');
     expect(events.indexOf('second begins')).toBeGreaterThan(events.indexOf('first ends'));
+  });
+
+  it('has a late caller wait for the one before it, not only for the first', async () => {
+    const files = new ConfirmedFiles();
+    const { signal } = new AbortController();
+    let endSecond = (): void => {};
+    const first = files.inTurn('a', signal, async () => 'first');
+    const second = files.inTurn('a', signal, () => new Promise<void>(end => (endSecond = end)));
+    await first;
+    await nextTurn();
+    const work = jest.fn(async () => 'third');
+    const third = files.inTurn('a', signal, work);
+    await nextTurn();
+    expect(work).not.toHaveBeenCalled();
+    endSecond();
+    await second;
+    await expect(third).resolves.toBe('third');
   });
 
   it('goes on after a failed and after an aborted operation', async () => {
