@@ -26,8 +26,7 @@ import type { StorageContext } from './storage-context.js';
 /**
  * Requests an upload link for one object from WeChat, and checks that it is for this path, and for
  * the environment and bucket of the instance.
- * @see
- * https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
+ * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
  */
 export async function requestUploadLink(
   { api, options, fileIdScope }: StorageContext,
