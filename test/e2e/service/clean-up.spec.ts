@@ -273,7 +273,7 @@ describe('WxAccessTokenProvider of a closed application', () => {
 });
 
 describe('an upload aborted while connecting', () => {
-  it('ends at once with nothing to delete', async () => {
+  it('ends at once with nothing to delete or report', async () => {
     const caller = new AbortController();
     // Accepts the connection and never responds to the TLS handshake.
     const silent = createServer(socket => {
@@ -284,12 +284,14 @@ describe('an upload aborted while connecting', () => {
     afterThisTest(async () => silent.close());
     const { port } = silent.address() as AddressInfo;
     const uploadLink = { body: makeLink(`https://127.0.0.1:${port}/kept.txt`) };
-    const { cloud, storage } = await startScripted({ uploadLink }, { connectMs: 60_000 });
+    const timeouts = { connectMs: 60_000 };
+    const { cloud, storage, onOrphan } = await startScripted({ uploadLink }, timeouts);
 
     await expect(storage.upload('kept.txt', 'x', { signal: caller.signal })).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_ABORTED',
     });
     expect(cloud.requests).toEqual(['POST /cgi-bin/stable_token', 'POST /tcb/uploadfile']);
+    expect(onOrphan).not.toHaveBeenCalled();
   });
 });
 

@@ -199,6 +199,20 @@ describe('downloadStream over a broken connection', () => {
     });
     await other.close();
   });
+
+  it('does not resume an object that no header identifies', async () => {
+    const half = { 'content-length': String(small.byteLength * 2) };
+    const { cloud, storage } = await startScriptedStorage(
+      { getObject: { headers: half, body: small.toString(), isUnfinished: true } },
+      { timeouts: { idleMs: 100 } },
+    );
+
+    await expect(storage.downloadBuffer(FILE_ID)).rejects.toMatchObject({
+      code: 'WX_CLOUD_REQUEST_TIMED_OUT',
+      phase: 'idle',
+    });
+    expect(cloud.requests.filter(request => request === 'GET /get')).toHaveLength(1);
+  });
 });
 
 describe('downloadStream', () => {
