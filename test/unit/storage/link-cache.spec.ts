@@ -58,6 +58,15 @@ describe('LinkCache', () => {
     expect(cache.find('a', 3_600)).toBeUndefined();
     expect(cache.find('b', 3_600)).toBe('https://x/b');
   });
+
+  it('no longer remembers a request that has ended', () => {
+    const ended = cache.beginRequest(['a']);
+    const running = cache.beginRequest(['a']);
+    cache.endRequest(ended);
+    cache.forget('a');
+
+    expect([ended.fileIds.size, running.fileIds.size]).toEqual([1, 0]);
+  });
 });
 
 describe('LinkCache, when it is full', () => {
