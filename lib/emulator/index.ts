@@ -1,5 +1,6 @@
 export { startWxCloudEmulator } from './start-wx-cloud-emulator.js';
 export type { WxCloudEmulatorOptions } from './state/emulator-options.js';
+export type { WxCloudEmulatorCosKeys, WxCloudEmulatorCosOptions } from './state/cos-options.js';
 export type {
   WxCloudEmulatorClientOptions,
   WxCloudEmulatorObject,

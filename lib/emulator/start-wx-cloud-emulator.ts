@@ -76,6 +76,13 @@ export interface WxCloudEmulator {
    * client trusts.
    */
   readonly sidecarTlsUrl: string;
+  /**
+   * The base URL of the bucket, for requests that the caller signs: `<cosEndpoint>/<key>`. It
+   * stands for `https://<bucket>.cos.<region>.myqcloud.com`. Requests to
+   * {@link WxCloudEmulator.url} with that host, or with a signature and the path `/<key>`, reach
+   * the bucket too.
+   */
+  readonly cosEndpoint: string;
   /** Options for `WxCloudStorageModule.forRoot()`; more options can be added to them. */
   readonly options: WxCloudEmulatorClientOptions;
   /** The environment ID. */
@@ -110,11 +117,13 @@ export interface WxCloudEmulator {
   issueCloudbaseToken(): string;
   /** Expires all tokens issued so far: calls with them fail with 42001. */
   expireTokens(): void;
+  /** Expires all temporary keys for the bucket issued so far: 400 `ExpiredToken`. */
+  expireCosKeys(): void;
   /** Expires all upload and download links issued so far. */
   expireLinks(): void;
   /**
-   * Aborts running requests, then deletes all objects, tokens, links, journal entries, faults and
-   * misconfigurations.
+   * Aborts running requests, then deletes all objects, tokens, links, keys, journal entries, faults
+   * and misconfigurations.
    */
   reset(): Promise<void>;
   /**
@@ -188,6 +197,7 @@ function toEmulator(
   let closed: Promise<void> | undefined;
   return Object.freeze({
     ...urls,
+    cosEndpoint: `${url}/${bucket}`,
     options: Object.freeze({ env, appid, secret, apiBaseUrl: url }),
     env,
     bucket,
@@ -206,6 +216,7 @@ function toEmulator(
     openConnections: () => servers.countConnections(),
     issueCloudbaseToken: () => cloud.tokens.issueCloudbase(),
     expireTokens: () => cloud.tokens.expireAll(),
+    expireCosKeys: () => cloud.cosKeys.expireAll(),
     expireLinks: () => {
       cloud.uploadLinks.expireAll();
       cloud.downloadLinks.expireAll();

@@ -1,27 +1,33 @@
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import type { ResolvedEmulatorOptions } from '../state/emulator-options.js';
 import { CosRefusal } from '../state/refusals.js';
+import { bucketOfHost } from './cos/cos-target.js';
 import type { Exchange } from './exchange.js';
 import { type EmulatedResponse, cosHeaders, emptyResponse, textResponse } from './responses.js';
 
-type Rules = Pick<ResolvedEmulatorOptions, 'allowedHosts' | 'corsOrigins'>;
+type Rules = Pick<ResolvedEmulatorOptions, 'allowedHosts' | 'bucket' | 'corsOrigins'>;
 
-const METHODS = 'GET, HEAD, POST';
-const EXPOSED = 'Content-Length, Content-Range, ETag, x-cos-request-id';
+const METHODS = 'GET, HEAD, POST, PUT, DELETE';
+const EXPOSED =
+  'Content-Length, Content-Range, ETag, x-cos-hash-crc64ecma, x-cos-request-id, x-cos-version-id';
 const HOST_HEADER = /^(?<name>\[[^\]]*\]|[^:]*)(?::\d*)?$/;
 
 /**
- * Returns true if the `Host` header names the emulator: a loopback name, a name without a dot, or
- * an allowed host. A web site can point its own name to 127.0.0.1, and its pages would then have
- * the same origin as the emulator. Public names always contain a dot, and browsers always send a
- * host.
+ * Returns true if the `Host` header names the emulator: a loopback name, a name without a dot, a
+ * bucket of the object storage, or an allowed host. A web site can point its own name to
+ * 127.0.0.1, and its pages would then have the same origin as the emulator. Public names always
+ * contain a dot, and browsers always send a host.
  */
-export function isCalledByName(exchange: Exchange, { allowedHosts }: Rules): boolean {
+export function isCalledByName(exchange: Exchange, options: Rules): boolean {
   const host = exchange.header('host');
   if (host === undefined) return true;
   const name = HOST_HEADER.exec(host.toLowerCase())?.groups?.['name'];
   if (name === undefined) return false;
-  return isLoopbackName(name) || /^[\w-]*$/.test(name) || allowedHosts.includes(name);
+  return isLoopbackName(name) || /^[\w-]*$/.test(name) || isAllowed(name, host, options);
+}
+
+function isAllowed(name: string, host: string, options: Rules): boolean {
+  return options.allowedHosts.includes(name) || bucketOfHost(host, options) !== undefined;
 }
 
 /** Returns true if pages of this web site may use the emulator. */

@@ -20,6 +20,8 @@ export class Exchange {
   readonly path: string;
   /** The query; may contain secrets. */
   readonly query: URLSearchParams;
+  /** The query as it was sent. */
+  readonly search: string;
   /** The server that received it. */
   readonly via: Via;
   /** Aborts if the connection ends before the response is complete. */
@@ -44,7 +46,8 @@ export class Exchange {
     this.method = request.method ?? 'GET';
     const [path = '/', ...query] = (request.url ?? '/').split('?');
     this.path = path;
-    this.query = new URLSearchParams(query.join('?'));
+    this.search = query.join('?');
+    this.query = new URLSearchParams(this.search);
     const controller = new AbortController();
     this.signal = controller.signal;
     response.once('close', () => {
@@ -56,6 +59,11 @@ export class Exchange {
   header(name: string): string | undefined {
     const value = this.#request.headers[name];
     return Array.isArray(value) ? value[0] : value;
+  }
+
+  /** The headers of the request by lower-case name. */
+  get headers(): readonly (readonly [name: string, value: string])[] {
+    return Object.entries(this.#request.headers).map(([name, value]) => [name, String(value)]);
   }
 
   /** The web site whose page sent the request; undefined for other clients and the same origin. */

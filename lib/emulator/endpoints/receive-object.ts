@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import type { IncomingObject, StoredObject } from '../state/object-store.js';
 import { CosRefusal } from '../state/refusals.js';
+import { assertDigest } from './content-digest.js';
+import { readObjectHeaders } from './object-headers.js';
 
 /** An event of the form reader, in the order of the form. */
 type FormEvent =
@@ -154,6 +156,7 @@ export class ObjectUploadReceiver {
   readonly #reader: ObjectFormReader;
   readonly #fields = new Map<string, string>();
   readonly #md5 = createHash('md5');
+  #headers: StoredObject['headers'];
   #incoming: IncomingObject | undefined;
   #size = 0;
 
@@ -183,7 +186,7 @@ export class ObjectUploadReceiver {
       throw new CosRefusal('IncorrectNumberOfFilesInPostRequest', WRONG_FILE_COUNT);
     }
     const digest = this.#md5.digest();
-    this.#assertDigest(digest.toString('base64'));
+    assertDigest(this.#fields.get('content-md5'), digest);
     const object = this.#describe(digest.toString('hex'));
     this.#incoming = undefined;
     await incoming.commit(object);
@@ -242,6 +245,11 @@ export class ObjectUploadReceiver {
       if (/^[\t\u0020-\u007e]*$/.test(value)) continue;
       throw new CosRefusal('InvalidArgument', `The field "${name}" is not a valid header value.`);
     }
+    // Headers carry the bytes of the fields.
+    const bytesOf = (value: string): string => Buffer.from(value).toString('latin1');
+    this.#headers = readObjectHeaders(
+      [...this.#fields].map(([name, value]) => [name, bytesOf(value)]),
+    );
   }
 
   #assertField(name: string, cosCode: string): string {
@@ -256,18 +264,8 @@ export class ObjectUploadReceiver {
     await this.#incoming?.write(chunk);
   }
 
-  #assertDigest(actual: string): void {
-    const expected = this.#fields.get('content-md5');
-    if (expected === undefined || expected === actual) return;
-    const isDigest = /^[\w+/]{22}==$/.test(expected);
-    throw new CosRefusal(
-      isDigest ? 'BadDigest' : 'InvalidDigest',
-      'The Content-MD5 you specified does not match what was received.',
-    );
-  }
-
   #describe(etag: string): StoredObject {
-    const { uploadLinks, clock } = this.#cloud;
+    const { metaIds, clock } = this.#cloud;
     const cloudPath = this.#cloudPath;
     return {
       cloudPath,
@@ -275,9 +273,10 @@ export class ObjectUploadReceiver {
       // COS reads this field only, never the type of the file's part.
       contentType: this.#fields.get('content-type') || 'application/octet-stream',
       contentEncoding: this.#fields.get('content-encoding') || undefined,
+      headers: this.#headers,
       etag,
       lastModifiedMs: Math.floor(clock.now()),
-      fileIdAlive: uploadLinks.isMetaFileIdOf(cloudPath, this.#fields.get('x-cos-meta-fileid')),
+      fileIdAlive: metaIds.isOf(cloudPath, this.#fields.get('x-cos-meta-fileid')),
     };
   }
 }

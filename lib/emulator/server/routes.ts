@@ -1,4 +1,11 @@
 import {
+  respondWithCosKeys,
+  respondWithDecodedMetaId,
+  respondWithMetaIds,
+} from '../endpoints/cos-endpoints.js';
+import { findCosRoute } from '../endpoints/cos/cos-routes.js';
+import { findCosTarget, isBucketName } from '../endpoints/cos/cos-target.js';
+import {
   respondToPreflight,
   isAllowedOrigin,
   isCalledByName,
@@ -11,8 +18,8 @@ import {
   respondWithDownloadLinks,
   respondWithUploadLink,
 } from '../endpoints/file-endpoints.js';
-import { respondWithObject, respondToPostObject } from '../endpoints/object-endpoints.js';
-import { type EmulatedResponse, textResponse } from '../endpoints/responses.js';
+import { respondWithObject } from '../endpoints/object-endpoints.js';
+import { type EmulatedResponse, emptyResponse, textResponse } from '../endpoints/responses.js';
 import { respondMisconfigured, respondUnlisted } from '../endpoints/sidecar.js';
 import { respondWithStableToken, respondWithToken } from '../endpoints/token-endpoints.js';
 import { decodePath } from '../state/cloud-paths.js';
@@ -46,46 +53,72 @@ const API_ROUTES: Readonly<Record<string, EmulatedRoute>> = {
   '/tcb/batchdeletefile': { operation: 'delete-files', handle: respondToDelete },
 };
 
+/** The routes of the open API service only. */
+const SIDECAR_ROUTES: Readonly<Record<string, EmulatedRoute>> = {
+  '/_/cos/getauth': { operation: 'cos-keys', handle: respondWithCosKeys },
+  '/_/cos/metaid/encode': { operation: 'encode-metaid', handle: respondWithMetaIds },
+  '/_/cos/metaid/decode': { operation: 'decode-metaid', handle: respondWithDecodedMetaId },
+};
+
 const UNLISTED: EmulatedRoute = { operation: 'unknown', handle: respondUnlisted };
 const MISNAMED: EmulatedRoute = { operation: 'unknown', handle: refuseHost };
 const FROM_ELSEWHERE: EmulatedRoute = { operation: 'unknown', handle: refuseOrigin };
 
-/** Matches `/<bucket>/<path>` and `/download/<bucket>/<path>`. */
-const OBJECT_URL = /^(?<download>\/download)?\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
+/** Matches the path of a download link. */
+const DOWNLOAD_URL = /^\/download\/(?<bucket>[^/]+)\/(?<path>.+)$/s;
 
-const OBJECT_OPERATIONS: Readonly<Record<string, WxCloudEmulatorOperation>> = {
-  'POST upload': 'post-object',
-  'GET download': 'get-object',
-  'HEAD download': 'head-object',
+const DOWNLOADS: Readonly<Record<string, WxCloudEmulatorOperation>> = {
+  GET: 'get-object',
+  HEAD: 'head-object',
 };
 
 /** Finds the route of a request. */
-export function findRoute(exchange: Exchange, { options }: EmulatedCloud): EmulatedRoute {
-  const { method, path, via, origin } = exchange;
+export function findRoute(exchange: Exchange, cloud: EmulatedCloud): EmulatedRoute {
+  const { path, via, origin } = exchange;
+  const { options } = cloud;
   if (!isCalledByName(exchange, options)) return MISNAMED;
-  const apiRoute = Object.hasOwn(API_ROUTES, path) ? API_ROUTES[path] : undefined;
-  const isApi = via === 'sidecar' || apiRoute !== undefined;
-  if (isApi && origin !== undefined && !isAllowedOrigin(origin, options)) return FROM_ELSEWHERE;
-  if (via === 'sidecar') return toSidecarRoute(path.startsWith('/tcb/') ? apiRoute : undefined);
-  if (apiRoute !== undefined) return apiRoute;
-  const { download, bucket, path: encoded } = OBJECT_URL.exec(path)?.groups ?? {};
-  // A bucket's name ends with the number of its account.
-  const isBucket = bucket === options.bucket || /-\d{10}$/.test(bucket ?? '');
-  if (encoded === undefined || !isBucket) return { operation: 'unknown', handle: respondNotFound };
-  if (method === 'OPTIONS') return { operation: 'unknown', handle: respondToPreflight };
-  const operation =
-    OBJECT_OPERATIONS[`${method} ${download === undefined ? 'upload' : 'download'}`];
-  if (operation === undefined) return { operation: 'unknown', handle: refuseMethod };
-  if (bucket !== options.bucket) return { operation, handle: refuseBucket };
-  const cloudPath = decodePath(encoded);
-  const handle: RouteHandler =
-    operation === 'post-object'
-      ? (call, cloud) => respondToPostObject(call, cloud, cloudPath)
-      : (call, cloud, effect) => respondWithObject(call, cloud, cloudPath, effect);
-  return { operation, cloudPath, handle };
+  const isOwnOrigin = origin === undefined || isAllowedOrigin(origin, options);
+  if (via === 'sidecar') return isOwnOrigin ? toSidecarRoute(path) : FROM_ELSEWHERE;
+  const target = findCosTarget(exchange, options);
+  if (target !== undefined) return toObjectRoute(exchange, findCosRoute(exchange, target, cloud));
+  const apiRoute = routeOf(path, API_ROUTES);
+  if (apiRoute !== undefined) return isOwnOrigin ? apiRoute : FROM_ELSEWHERE;
+  return findDownload(exchange, cloud);
 }
 
-function toSidecarRoute({ operation, handle }: EmulatedRoute = UNLISTED): EmulatedRoute {
+function findDownload(exchange: Exchange, { options }: EmulatedCloud): EmulatedRoute {
+  const { bucket, path: encoded } = DOWNLOAD_URL.exec(exchange.path)?.groups ?? {};
+  if (encoded === undefined || !isBucketName(bucket ?? '', options)) {
+    return { operation: 'unknown', handle: respondNotFound };
+  }
+  const operation = DOWNLOADS[exchange.method];
+  if (operation === undefined) {
+    return toObjectRoute(exchange, { operation: 'unknown', handle: refuseMethod });
+  }
+  if (bucket !== options.bucket) return { operation, handle: refuseBucket };
+  const cloudPath = decodePath(encoded);
+  return {
+    operation,
+    cloudPath,
+    handle: (call, cloud, effect) => respondWithObject(call, cloud, cloudPath, effect),
+  };
+}
+
+/** Returns the route of the object storage, or that of a browser's preflight for it. */
+function toObjectRoute({ method }: Exchange, route: EmulatedRoute): EmulatedRoute {
+  return method === 'OPTIONS' ? { operation: 'unknown', handle: respondToPreflight } : route;
+}
+
+function routeOf(
+  path: string,
+  routes: Readonly<Record<string, EmulatedRoute>>,
+): EmulatedRoute | undefined {
+  return Object.hasOwn(routes, path) ? routes[path] : undefined;
+}
+
+function toSidecarRoute(path: string): EmulatedRoute {
+  const fileRoute = path.startsWith('/tcb/') ? routeOf(path, API_ROUTES) : undefined;
+  const { operation, handle } = fileRoute ?? routeOf(path, SIDECAR_ROUTES) ?? UNLISTED;
   return {
     operation,
     handle: async (exchange, cloud, effect) =>
@@ -95,6 +128,8 @@ function toSidecarRoute({ operation, handle }: EmulatedRoute = UNLISTED): Emulat
 
 async function respondNotFound(exchange: Exchange): Promise<EmulatedResponse> {
   await exchange.drain();
+  // The public host does not know the paths of the open API service.
+  if (exchange.path.startsWith('/_/')) return emptyResponse(404);
   return textResponse(404, 'text/plain; charset=utf-8', 'The emulator has no such URL.\n');
 }
 

@@ -1,5 +1,3 @@
-import type { EmulatedCloud } from './emulated-cloud.js';
-
 /**
  * The maximum length of a percent-encoded path.
  * @see https://developers.weixin.qq.com/minigame/dev/wxcloud/guide/storage/naming.html
@@ -35,18 +33,23 @@ export function decodePath(encoded: string): string | undefined {
   }
 }
 
+/** The prefix of all file IDs of an emulator. */
+interface FileIdSource {
+  readonly fileIdPrefix: string;
+}
+
 /** The path in this bucket that a file ID names, or the reason why it names none. */
 type FileIdTarget =
   { readonly cloudPath: string } | { readonly cloudPath?: undefined; readonly errmsg: string };
 
 /** Returns the distinct paths that the file IDs name, frozen; omits IDs of other buckets. */
-export function namedPaths(fileIds: readonly string[], cloud: EmulatedCloud): readonly string[] {
+export function namedPaths(fileIds: readonly string[], cloud: FileIdSource): readonly string[] {
   const paths = fileIds.flatMap(fileId => resolveFileId(fileId, cloud).cloudPath ?? []);
   return Object.freeze([...new Set(paths)]);
 }
 
 /** Resolves a file ID to a path. */
-export function resolveFileId(fileId: string, cloud: EmulatedCloud): FileIdTarget {
+export function resolveFileId(fileId: string, cloud: FileIdSource): FileIdTarget {
   const { fileIdPrefix } = cloud;
   if (fileId.startsWith(fileIdPrefix)) {
     const cloudPath = fileId.slice(fileIdPrefix.length);

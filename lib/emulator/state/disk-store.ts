@@ -30,7 +30,7 @@ interface DiskRecord {
 
 type Unknown<T> = { readonly [K in keyof T]?: unknown };
 
-/** Metadata is smaller: a path has up to 850 bytes, all other members less than 1 KiB. */
+/** Metadata is smaller: a path has up to 850 bytes, and Node.js receives 16 KiB of headers. */
 const MAX_METADATA_BYTES = 65_536;
 const METADATA_FILE = /^[0-9a-f]{64}\.json$/;
 const CONTENT_FILE = /^[0-9a-f-]{36}\.data$/;
@@ -147,15 +147,30 @@ function isStoredObject(value: unknown): value is StoredObject {
     Number.isSafeInteger(object.size) &&
     isHeaderValue(object.contentType) &&
     (object.contentEncoding === undefined || isHeaderValue(object.contentEncoding)) &&
+    (object.headers === undefined || isHeaderRecord(object.headers)) &&
     typeof object.etag === 'string' &&
-    /^[0-9a-f]{32}$/.test(object.etag) &&
+    /^[0-9a-f]{32}(-\d{1,5})?$/.test(object.etag) &&
+    (object.crc64 === undefined || isChecksum(object.crc64)) &&
     isTime(object.lastModifiedMs) &&
     typeof object.fileIdAlive === 'boolean'
   );
 }
 
 function isHeaderValue(value: unknown): boolean {
-  return typeof value === 'string' && /^[\t\u0020-\u007e]+$/.test(value);
+  return typeof value === 'string' && /^[\t\u0020-\u007e\u0080-\u00ff]+$/.test(value);
+}
+
+function isHeaderRecord(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    Object.entries(value ?? {}).every(
+      ([name, text]) => /^[a-z0-9-]+$/.test(name) && isHeaderValue(text),
+    )
+  );
+}
+
+function isChecksum(value: unknown): boolean {
+  return typeof value === 'string' && /^\d{1,20}$/.test(value);
 }
 
 function isTime(value: unknown): boolean {
@@ -208,10 +223,17 @@ export class DiskStore implements ObjectStore {
     const remove = (): Promise<void> => this.#remove(contentFile);
     return {
       write: chunk => file.appendFile(chunk),
-      commit: async object => {
+      commit: async (object, isCreateOnly = false) => {
         try {
           await file.close();
-          await this.#serially(() => this.#put({ object, contentFile }));
+          return await this.#serially(async () => {
+            if (isCreateOnly && this.#objects.has(object.cloudPath)) {
+              await remove();
+              return false;
+            }
+            await this.#put({ object, contentFile });
+            return true;
+          });
         } catch (error) {
           await remove();
           throw error;

@@ -1,6 +1,8 @@
+import { CosKeys } from './cos-keys.js';
 import type { Clock, ResolvedEmulatorOptions } from './emulator-options.js';
 import { FaultList } from './faults.js';
 import { Journal } from './journal.js';
+import { MetaIds } from './meta-ids.js';
 import { MisconfigurationList } from './misconfigurations.js';
 import type { ObjectStore } from './object-store.js';
 import { SignedDownloadLinks, UploadLinks } from './signed-links.js';
@@ -16,6 +18,10 @@ export class EmulatedCloud {
   readonly clock: Clock;
   /** The access tokens. */
   readonly tokens: TokenIssuer;
+  /** The temporary keys for the bucket. */
+  readonly cosKeys: CosKeys;
+  /** The values of `x-cos-meta-fileid`. */
+  readonly metaIds: MetaIds;
   /** The upload links. */
   readonly uploadLinks: UploadLinks;
   /** The download links. */
@@ -35,7 +41,9 @@ export class EmulatedCloud {
     this.store = store;
     this.clock = clock;
     this.tokens = new TokenIssuer(options.tokenTtlSeconds, clock);
-    this.uploadLinks = new UploadLinks(clock);
+    this.cosKeys = new CosKeys(options.cos, clock);
+    this.metaIds = new MetaIds(options.env, options.bucket);
+    this.uploadLinks = new UploadLinks(clock, this.metaIds);
     this.downloadLinks = new SignedDownloadLinks(clock);
     this.journal = new Journal(options.onRequest);
   }
@@ -50,6 +58,7 @@ export class EmulatedCloud {
     this.faults.clear();
     this.misconfigurations.clear();
     this.tokens.clear();
+    this.cosKeys.clear();
     this.uploadLinks.clear();
     this.downloadLinks.clear();
     await this.store.clear();

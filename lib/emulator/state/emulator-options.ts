@@ -1,4 +1,10 @@
+import {
+  type ResolvedCosOptions,
+  resolveCosOptions,
+  type WxCloudEmulatorCosOptions,
+} from './cos-options.js';
 import type { WxCloudEmulatorJournalEntry, RequestListener } from './journal.js';
+import { readChoice, readList, readName, readText, readWhole } from './option-readers.js';
 
 /** A source of time. */
 export interface Clock {
@@ -79,6 +85,11 @@ export interface WxCloudEmulatorOptions {
    */
   readonly downloadLinks?: 'encoded' | 'raw';
   /**
+   * Options for direct requests to the bucket, which the caller signs.
+   * @defaultValue temporary keys of 1800 seconds that permit everything
+   */
+  readonly cos?: WxCloudEmulatorCosOptions;
+  /**
    * Called with the journal entry of each request when it has ended, e.g. for a log. The response
    * waits for it, so it must be fast. An error that it throws becomes a process warning.
    * @defaultValue none
@@ -112,6 +123,8 @@ export interface ResolvedEmulatorOptions {
   readonly allowedHosts: readonly string[];
   /** The form of the paths in download links. */
   readonly downloadLinks: 'encoded' | 'raw';
+  /** The options for direct requests to the bucket. */
+  readonly cos: ResolvedCosOptions;
   /** Called with the entry of each finished request. */
   readonly onRequest: RequestListener | undefined;
 }
@@ -142,6 +155,7 @@ const KNOWN: readonly string[] = [
   'corsOrigins',
   'allowedHosts',
   'downloadLinks',
+  'cos',
   'onRequest',
 ] satisfies readonly (keyof WxCloudEmulatorOptions)[];
 
@@ -177,47 +191,24 @@ export function resolveEmulatorOptions(
       [1, 7_200],
     ),
     latencyMs: readWhole('latencyMs', options.latencyMs ?? DEFAULTS.latencyMs, [0, 600_000]),
-    reuseAppids: readList('reuseAppids', options.reuseAppids ?? DEFAULTS.reuseAppids),
-    corsOrigins: corsOrigins === undefined ? undefined : readList('corsOrigins', corsOrigins),
-    allowedHosts: readList('allowedHosts', options.allowedHosts ?? DEFAULTS.allowedHosts).map(
-      host => host.toLowerCase(),
+    reuseAppids: readList('reuseAppids', options.reuseAppids ?? DEFAULTS.reuseAppids, readText),
+    corsOrigins:
+      corsOrigins === undefined ? undefined : readList('corsOrigins', corsOrigins, readText),
+    allowedHosts: readList(
+      'allowedHosts',
+      options.allowedHosts ?? DEFAULTS.allowedHosts,
+      (option, host) => readText(option, host).toLowerCase(),
     ),
-    downloadLinks: readLinkForm(options.downloadLinks ?? DEFAULTS.downloadLinks),
+    downloadLinks: readChoice('downloadLinks', options.downloadLinks ?? DEFAULTS.downloadLinks, [
+      'encoded',
+      'raw',
+    ]),
+    cos: resolveCosOptions(options.cos),
     onRequest: readListener(options.onRequest),
   };
-}
-
-function readLinkForm(value: unknown): 'encoded' | 'raw' {
-  if (value === 'encoded' || value === 'raw') return value;
-  throw new TypeError("startWxCloudEmulator: downloadLinks must be 'encoded' or 'raw'.");
 }
 
 function readListener(value: unknown): RequestListener | undefined {
   if (value === undefined || typeof value === 'function') return value as RequestListener;
   throw new TypeError('startWxCloudEmulator: onRequest must be a function.');
-}
-
-function readText(option: string, value: unknown): string {
-  if (typeof value === 'string' && value.trim() !== '') return value;
-  throw new TypeError(`startWxCloudEmulator: ${option} must be a non-empty string.`);
-}
-
-function readList(option: string, value: unknown): readonly string[] {
-  if (Array.isArray(value)) {
-    return Object.freeze(value.map((item, index) => readText(`${option}[${index}]`, item)));
-  }
-  throw new TypeError(`startWxCloudEmulator: ${option} must be a list of strings.`);
-}
-
-function readName(option: string, value: unknown): string {
-  if (typeof value === 'string' && /^[A-Za-z0-9][\w-]*$/.test(value)) return value;
-  throw new TypeError(
-    `startWxCloudEmulator: ${option} must consist of letters, digits, "-" and "_", and start with a letter or digit.`,
-  );
-}
-
-function readWhole(option: string, value: unknown, [min, max]: readonly [number, number]): number {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max)
-    return value;
-  throw new TypeError(`startWxCloudEmulator: ${option} must be an integer from ${min} to ${max}.`);
 }

@@ -5,6 +5,7 @@ import type {
 } from './fault-effects.js';
 import {
   BATCH_OPERATIONS,
+  ETAG_OPERATIONS,
   type WxCloudEmulatorOperation,
   JSON_OPERATIONS,
   OBJECT_OPERATIONS,
@@ -89,7 +90,7 @@ const RULES: Readonly<Record<WxCloudEmulatorFaultKind, EffectRule>> = {
     operations: OPERATIONS,
     members: { bytesPerSecond: [value => isCount(value) && value !== 0, 'an integer, 1 or more'] },
   },
-  'wrong-etag': { operations: OBJECT_OPERATIONS, members: {} },
+  'wrong-etag': { operations: ETAG_OPERATIONS, members: {} },
   'ignore-range': { operations: ['get-object'], members: {} },
 };
 

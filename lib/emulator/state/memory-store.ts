@@ -26,10 +26,15 @@ export class MemoryStore implements ObjectStore {
       write: async chunk => {
         chunks.push(chunk);
       },
-      commit: async object => {
+      commit: async (object, isCreateOnly = false) => {
+        if (isCreateOnly && this.#objects.has(object.cloudPath)) {
+          chunks = [];
+          return false;
+        }
         const content = object.size <= MAX_COPIED_BYTES ? [Buffer.concat(chunks)] : chunks;
         this.#objects.set(object.cloudPath, object);
         this.#contents.set(object.cloudPath, content);
+        return true;
       },
       discard: async () => {
         chunks = [];

@@ -11,8 +11,15 @@ export interface StoredObject {
   readonly contentType: string;
   /** The encoding from the form field `Content-Encoding`; undefined for none. */
   readonly contentEncoding?: string | undefined;
+  /**
+   * Further headers of its downloads by lower-case name, e.g. `cache-control` and
+   * `x-cos-meta-fileid`; undefined for none.
+   */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The MD5 of its content in hex, without quotes. */
   readonly etag: string;
+  /** The CRC-64 of its content, as a decimal number; undefined if it was not computed. */
+  readonly crc64?: string | undefined;
   /** The time of the upload in milliseconds since 1970. */
   readonly lastModifiedMs: number;
   /** True if the file ID works: the object was stored with the right `x-cos-meta-fileid`. */
@@ -23,8 +30,12 @@ export interface StoredObject {
 export interface IncomingObject {
   /** Appends a chunk. */
   write(chunk: Buffer): Promise<void>;
-  /** Stores the object at its path and replaces an existing one. */
-  commit(object: StoredObject): Promise<void>;
+  /**
+   * Stores the object at its path and replaces an existing one. With `isCreateOnly`, an existing
+   * one stays.
+   * @returns true if the object was stored; otherwise what has been received is deleted
+   */
+  commit(object: StoredObject, isCreateOnly?: boolean): Promise<boolean>;
   /** Deletes what has been received. */
   discard(): Promise<void>;
 }

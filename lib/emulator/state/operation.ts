@@ -7,7 +7,12 @@ export type WxCloudEmulatorOperation =
   | 'download-links'
   | 'delete-files'
   | 'get-object'
-  | 'head-object';
+  | 'head-object'
+  | 'cos-keys'
+  | 'encode-metaid'
+  | 'decode-metaid'
+  | 'put-object'
+  | 'delete-object';
 
 /** The operations of `api.weixin.qq.com`, which return JSON. */
 export const JSON_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
@@ -16,13 +21,31 @@ export const JSON_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'upload-link',
   'download-links',
   'delete-files',
+  'cos-keys',
+  'encode-metaid',
+  'decode-metaid',
+];
+
+/** The operations of the object storage that the caller signs with keys for the bucket. */
+export const BUCKET_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
+  'get-object',
+  'head-object',
+  'put-object',
+  'delete-object',
 ];
 
 /** The operations of the object storage, which return XML errors. */
 export const OBJECT_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'post-object',
+  ...BUCKET_OPERATIONS,
+];
+
+/** The operations whose response has an `ETag` header. */
+export const ETAG_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
+  'post-object',
   'get-object',
   'head-object',
+  'put-object',
 ];
 
 /** The operations that return a list with one item per file. */

@@ -13,7 +13,7 @@ const STATUSES: Readonly<Record<number, readonly string[]>> = {
   ],
   404: ['NoSuchBucket', 'NoSuchKey', 'NoSuchUpload'],
   405: ['MethodNotAllowed'],
-  409: ['PathConflict'],
+  409: ['FileAlreadyExists', 'PathConflict'],
   411: ['MissingContentLength'],
   412: ['PreconditionFailed'],
   416: ['InvalidRange'],

@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from './emulator-options.js';
+import type { MetaIds } from './meta-ids.js';
 import { CosRefusal } from './refusals.js';
 
 /** The form fields that permit one form upload. */
@@ -37,10 +38,12 @@ export class UploadLinks {
   readonly #records = new Map<string, LinkRecord>();
   readonly #secretKey = randomBytes(20).toString('hex');
   readonly #clock: Clock;
+  readonly #metaIds: MetaIds;
 
   /** Creates a new key, so that links of an earlier start are invalid. */
-  constructor(clock: Clock) {
+  constructor(clock: Clock, metaIds: MetaIds) {
     this.#clock = clock;
+    this.#metaIds = metaIds;
   }
 
   /** Issues a link for one path that is valid for 900 seconds. */
@@ -52,11 +55,10 @@ export class UploadLinks {
     const [oldest] = this.#records.keys();
     if (this.#records.size > MAX_RECORDS && oldest !== undefined) this.#records.delete(oldest);
     const keyTime = `${start};${start + WINDOW_SECONDS}`;
-    const nonce = randomBytes(16).toString('base64url');
     return {
       securityToken,
       signature: this.#sign(path, secretId, keyTime),
-      metaFileId: `${nonce}.${this.#seal(nonce, path)}`,
+      metaFileId: this.#metaIds.encode({ openid: '', path }),
     };
   }
 
@@ -89,14 +91,6 @@ export class UploadLinks {
     }
   }
 
-  /**
-   * Returns true if an `x-cos-meta-fileid` belongs to a path; otherwise the file ID does not work.
-   */
-  isMetaFileIdOf(path: string, metaFileId: string | undefined): boolean {
-    const [nonce = '', seal = ''] = (metaFileId ?? '').split('.');
-    return seal === this.#seal(nonce, path);
-  }
-
   /** Expires all links issued so far. */
   expireAll(): void {
     for (const record of this.#records.values()) record.isExpired = true;
@@ -122,10 +116,6 @@ export class UploadLinks {
       `q-sign-algorithm=sha1&q-ak=${secretId}&q-sign-time=${keyTime}&q-key-time=${keyTime}` +
       `&q-header-list=&q-url-param-list=&q-signature=${signature}`
     );
-  }
-
-  #seal(nonce: string, path: string): string {
-    return createHmac('sha256', this.#secretKey).update(`${nonce}\n${path}`).digest('base64url');
   }
 }
 

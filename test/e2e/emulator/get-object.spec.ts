@@ -180,9 +180,12 @@ describe('other paths of the emulator', () => {
     },
   );
 
-  it('reject PUT and DELETE of an object', async () => {
-    const address = `${emulator.url}/${emulator.bucket}/a`;
-    const responses = await Promise.all(['PUT', 'DELETE'].map(method => send(address, { method })));
+  it('reject PATCH of an object, and PUT of a link', async () => {
+    const path = `/${emulator.bucket}/a`;
+    const responses = await Promise.all([
+      send(`${emulator.url}${path}`, { method: 'PATCH' }),
+      send(`${emulator.url}/download${path}`, { method: 'PUT' }),
+    ]);
     expect(responses.map(({ status }) => status)).toEqual([405, 405]);
     expect(responses.map(response => readCosError(response).code)).toEqual([
       'MethodNotAllowed',
