@@ -225,7 +225,7 @@ function toEmulator(
       await servers.abortRequests();
       await cloud.clear();
     },
-    close: () => (closed ??= servers.close().finally(() => cloud.store.close())),
+    close: () => (closed ??= servers.close().finally(() => cloud.close())),
   });
 }
 

@@ -136,6 +136,7 @@ export class Exchange {
   /** Sends a response. Calls `beforeEnd` before the last byte is written. */
   async send(response: EmulatedResponse, beforeEnd: () => void): Promise<void> {
     this.#writeHead(response);
+    if (response.isEarly === true) this.#response.flushHeaders();
     let last: Buffer | undefined;
     for await (const chunk of this.#chunksOf(response)) {
       if (last !== undefined) await this.#write(last);

@@ -13,6 +13,8 @@ export interface EmulatedResponse {
   readonly errcode?: number;
   /** The `<Code>` in the body. */
   readonly cosCode?: string;
+  /** True if the head is sent at once, and the body waits in place of the response. */
+  readonly isEarly?: true;
   /** True for a response of the sidecar that does not come from the platform; otherwise absent. */
   readonly isUnrelayed?: true;
   /** Releases the resources of the body. Called once, even if the body was not read. */
@@ -102,7 +104,8 @@ export function xmlDocument(root: string, members: Readonly<Record<string, strin
   return `<?xml version='1.0' encoding='utf-8' ?>\n<${root}>\n${lines.join('')}</${root}>\n`;
 }
 
-function escapeXml(text: string): string {
+/** Escapes a text for XML. */
+export function escapeXml(text: string): string {
   return text.replace(/[&<>]/g, character => XML_ENTITIES[character] ?? character);
 }
 

@@ -154,7 +154,8 @@ async function deliver(
   response: EmulatedResponse,
 ): Promise<void> {
   if (effect?.kind === 'hang') return exchange.hang();
-  await exchange.pause(cloud.options.latencyMs + (effect?.kind === 'delay' ? effect.delayMs : 0));
+  const isDelayed = effect?.kind === 'delay' && response.isEarly !== true;
+  await exchange.pause(cloud.options.latencyMs + (isDelayed ? effect.delayMs : 0));
   exchange.signal.throwIfAborted();
   if (effect?.kind === 'trickle') {
     const { bytesPerSecond } = effect;

@@ -1,5 +1,8 @@
 /** CRC-64/XZ (ECMA-182, reflected). */
 const POLYNOMIAL = 0xc96c_5795_d787_0f42n;
+const HIGH_BIT = 1n << 63n;
+/** The polynomial x^8 in reflected order, for one byte. */
+const ONE_BYTE = 1n << 55n;
 const MASK = 0xffff_ffff_ffff_ffffn;
 const BYTE_VALUES = 256;
 
@@ -85,4 +88,26 @@ function xorOf(table: Int32Array, a: number, b: number): number {
     at(table, 256 + ((b >>> 16) & 0xff)) ^
     at(table, b >>> 24)
   );
+}
+
+/** Returns the checksum of two sequences of bytes, the second of which has `byteLength` bytes. */
+export function combineCrc64(first: bigint, second: bigint, byteLength: number): bigint {
+  let shift = HIGH_BIT;
+  let power = ONE_BYTE;
+  for (let left = BigInt(byteLength); left > 0n; left >>= 1n) {
+    if ((left & 1n) === 1n) shift = multiply(shift, power);
+    power = multiply(power, power);
+  }
+  return multiply(shift, first) ^ second;
+}
+
+/** Multiplies two polynomials modulo the one of the checksum. */
+function multiply(one: bigint, other: bigint): bigint {
+  let product = 0n;
+  let factor = other;
+  for (let bit = HIGH_BIT; bit > 0n; bit >>= 1n) {
+    if ((one & bit) !== 0n) product ^= factor;
+    factor = divide(factor);
+  }
+  return product;
 }

@@ -239,6 +239,10 @@ export class DiskStore implements ObjectStore {
           throw error;
         }
       },
+      keep: async () => {
+        await file.close();
+        return { read: () => readFileChunks(join(this.#folder, contentFile)), discard: remove };
+      },
       discard: async () => {
         await file.close();
         await remove();
@@ -364,5 +368,15 @@ async function* readChunks(file: FileHandle, start: number, end: number): AsyncG
     if (bytesRead === 0) throw new Error('An object file of the emulator was truncated.');
     yield buffer.subarray(0, bytesRead);
     at += bytesRead;
+  }
+}
+
+async function* readFileChunks(path: string): AsyncGenerator<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    yield* readChunks(file, 0, size);
+  } finally {
+    await file.close();
   }
 }

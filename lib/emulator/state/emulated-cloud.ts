@@ -4,6 +4,7 @@ import { FaultList } from './faults.js';
 import { Journal } from './journal.js';
 import { MetaIds } from './meta-ids.js';
 import { MisconfigurationList } from './misconfigurations.js';
+import { MultipartUploads } from './multipart-uploads.js';
 import type { ObjectStore } from './object-store.js';
 import { SignedDownloadLinks, UploadLinks } from './signed-links.js';
 import { TokenIssuer } from './token-issuer.js';
@@ -30,6 +31,8 @@ export class EmulatedCloud {
   readonly faults = new FaultList();
   /** The simulated misconfigurations. */
   readonly misconfigurations = new MisconfigurationList();
+  /** The multipart uploads that are neither completed nor aborted. */
+  readonly multipartUploads = new MultipartUploads();
   /** The finished requests. */
   readonly journal: Journal;
   /** The base URL; known as soon as the server listens. */
@@ -61,7 +64,14 @@ export class EmulatedCloud {
     this.cosKeys.clear();
     this.uploadLinks.clear();
     this.downloadLinks.clear();
+    await this.multipartUploads.clear();
     await this.store.clear();
     this.journal.clear();
+  }
+
+  /** Releases the resources. Keeps the objects of a folder. */
+  async close(): Promise<void> {
+    await this.multipartUploads.clear();
+    await this.store.close();
   }
 }

@@ -33,7 +33,7 @@ interface CosErrorEffect {
   /** The code, e.g. `SlowDown`. */
   readonly cosCode: string;
   /**
-   * The HTTP status, from 400 to 599.
+   * The HTTP status, from 400 to 599, or 200, as for errors after the head of a long response.
    * @defaultValue the documented status of the code; 400 for an unknown code
    */
   readonly status?: number;
@@ -72,7 +72,10 @@ interface HangEffect {
   readonly at: 'request' | 'answer';
 }
 
-/** Carries out the operation and responds later. */
+/**
+ * Carries out the operation and responds later. The response to `complete-multipart-upload` begins
+ * at once, and white space precedes its document, as at COS.
+ */
 interface DelayEffect {
   /** The kind of the effect. */
   readonly kind: 'delay';

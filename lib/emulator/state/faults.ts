@@ -61,7 +61,10 @@ const RULES: Readonly<Record<WxCloudEmulatorFaultKind, EffectRule>> = {
         value => typeof value === 'string' && /^\w+$/.test(value),
         'a code such as SlowDown',
       ],
-      status: [optional(isStatusFrom(400)), 'an integer from 400 to 599'],
+      status: [
+        optional(value => value === 200 || isStatusFrom(400)(value)),
+        '200 or an integer from 400 to 599',
+      ],
       message: [optional(isText), 'a string'],
     },
   },

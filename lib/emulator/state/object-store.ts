@@ -26,7 +26,21 @@ export interface StoredObject {
   readonly fileIdAlive: boolean;
 }
 
-/** An object that is being received. Must be ended by one call of `commit` or `discard`. */
+/** The metadata of an object before its content is known. */
+export type ObjectDescription = Pick<
+  StoredObject,
+  'cloudPath' | 'contentType' | 'contentEncoding' | 'headers' | 'fileIdAlive'
+>;
+
+/** The bytes of a part, which belong to no object yet. */
+export interface KeptContent {
+  /** Reads the bytes. */
+  read(): AsyncIterable<Buffer>;
+  /** Deletes the bytes. */
+  discard(): Promise<void>;
+}
+
+/** An object that is being received. Must be ended by one call of `commit`, `keep` or `discard`. */
 export interface IncomingObject {
   /** Appends a chunk. */
   write(chunk: Buffer): Promise<void>;
@@ -36,6 +50,8 @@ export interface IncomingObject {
    * @returns true if the object was stored; otherwise what has been received is deleted
    */
   commit(object: StoredObject, isCreateOnly?: boolean): Promise<boolean>;
+  /** Keeps what has been received, without an object. It does not survive the emulator. */
+  keep(): Promise<KeptContent>;
   /** Deletes what has been received. */
   discard(): Promise<void>;
 }
@@ -64,4 +80,26 @@ export interface ObjectStore {
   clear(): Promise<void>;
   /** Releases resources and keeps the objects. No method may be called afterwards. */
   close(): Promise<void>;
+}
+
+/**
+ * Stores an object whose content is already in the store, in pieces.
+ * @returns false if `isCreateOnly` is set and there is an object at its path
+ */
+export async function storeContents(
+  store: ObjectStore,
+  contents: readonly Pick<KeptContent, 'read'>[],
+  object: StoredObject,
+  isCreateOnly: boolean,
+): Promise<boolean> {
+  const incoming = await store.create();
+  try {
+    for (const content of contents) {
+      for await (const chunk of content.read()) await incoming.write(chunk);
+    }
+  } catch (error) {
+    await incoming.discard();
+    throw error;
+  }
+  return incoming.commit(object, isCreateOnly);
 }

@@ -12,7 +12,12 @@ export type WxCloudEmulatorOperation =
   | 'encode-metaid'
   | 'decode-metaid'
   | 'put-object'
-  | 'delete-object';
+  | 'delete-object'
+  | 'initiate-multipart-upload'
+  | 'upload-part'
+  | 'complete-multipart-upload'
+  | 'abort-multipart-upload'
+  | 'list-parts';
 
 /** The operations of `api.weixin.qq.com`, which return JSON. */
 export const JSON_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
@@ -32,6 +37,11 @@ export const BUCKET_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'head-object',
   'put-object',
   'delete-object',
+  'initiate-multipart-upload',
+  'upload-part',
+  'complete-multipart-upload',
+  'abort-multipart-upload',
+  'list-parts',
 ];
 
 /** The operations of the object storage, which return XML errors. */
@@ -46,6 +56,7 @@ export const ETAG_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'get-object',
   'head-object',
   'put-object',
+  'upload-part',
 ];
 
 /** The operations that return a list with one item per file. */

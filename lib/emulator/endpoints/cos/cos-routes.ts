@@ -8,9 +8,16 @@ import { respondToPostObject } from '../object-endpoints.js';
 import type { EmulatedResponse } from '../responses.js';
 import { assertPermitted, type CosRequest, readParameters } from './cos-request.js';
 import type { CosTarget } from './cos-target.js';
+import { respondWithParts } from './listing.js';
+import {
+  respondToAbort,
+  respondToComplete,
+  respondToInitiate,
+  respondToUploadPart,
+} from './multipart.js';
 import { respondToDeleteObject, respondToPutObject, respondWithStoredObject } from './objects.js';
 
-/** A request that has not been authorized yet, and the operation that it asks for. */
+/** The operation that a request to the object storage asks for, and its handler. */
 interface CosRoute {
   readonly operation: WxCloudEmulatorOperation | 'unknown';
   readonly cloudPath?: string | undefined;
@@ -23,13 +30,26 @@ interface CosRoute {
 
 type CosHandler = (request: CosRequest) => Promise<EmulatedResponse>;
 
-/** The operations on an object by method. */
-const OBJECT_ROUTES: Readonly<Record<string, readonly [WxCloudEmulatorOperation, CosHandler]>> = {
-  PUT: ['put-object', respondToPutObject],
-  GET: ['get-object', respondWithStoredObject],
-  HEAD: ['head-object', respondWithStoredObject],
-  DELETE: ['delete-object', respondToDeleteObject],
-};
+/** An operation, the method, and the parameter that distinguishes it from others of the method. */
+type CosVerb = readonly [
+  operation: WxCloudEmulatorOperation,
+  method: string,
+  handle: CosHandler,
+  parameter?: string,
+];
+
+/** The operations on an object. Those with a parameter come first. */
+const OBJECT_VERBS: readonly CosVerb[] = [
+  ['upload-part', 'PUT', respondToUploadPart, 'partNumber'],
+  ['initiate-multipart-upload', 'POST', respondToInitiate, 'uploads'],
+  ['complete-multipart-upload', 'POST', respondToComplete, 'uploadId'],
+  ['abort-multipart-upload', 'DELETE', respondToAbort, 'uploadId'],
+  ['list-parts', 'GET', respondWithParts, 'uploadId'],
+  ['put-object', 'PUT', respondToPutObject],
+  ['get-object', 'GET', respondWithStoredObject],
+  ['head-object', 'HEAD', respondWithStoredObject],
+  ['delete-object', 'DELETE', respondToDeleteObject],
+];
 
 /** Finds the operation of a request to the object storage. */
 export function findCosRoute(
@@ -37,30 +57,26 @@ export function findCosRoute(
   { bucket, encoded }: CosTarget,
   { options }: EmulatedCloud,
 ): CosRoute {
-  const cloudPath = decodePath(encoded);
   const parameters = readParameters(exchange.search);
-  const isForm = exchange.method === 'POST';
-  const found = isForm ? undefined : OBJECT_ROUTES[exchange.method];
-  if (!isForm && (found === undefined || encoded === '')) {
-    return { operation: 'unknown', cloudPath, handle: refuseMethod };
-  }
-  const [operation, handle] = found ?? (['post-object', undefined] as const);
+  const verbs = encoded === '' ? [] : OBJECT_VERBS;
+  const verb = verbs.find(
+    ([, method, , parameter]) =>
+      method === exchange.method && (parameter === undefined || parameters.has(parameter)),
+  );
+  const isForm = verb === undefined && exchange.method === 'POST';
+  const operation = isForm ? 'post-object' : (verb?.[0] ?? 'unknown');
+  if (operation === 'unknown') return { operation, handle: refuseMethod };
   if (bucket !== options.bucket) return { operation, handle: refuseBucket };
-  if (handle === undefined) {
-    return {
-      operation,
-      cloudPath,
-      handle: (call, cloud) => respondToPostObject(call, cloud, cloudPath),
-    };
-  }
+  const cloudPath = decodePath(encoded);
   return {
     operation,
     cloudPath,
     handle: async (call, cloud, effect) => {
+      if (verb === undefined) return respondToPostObject(call, cloud, cloudPath);
       if (cloudPath === undefined) throw invalidUri();
       const request = { exchange: call, cloud, cloudPath, parameters, effect };
       assertPermitted(request, operation);
-      return handle(request);
+      return verb[2](request);
     },
   };
 }

@@ -1,18 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { EmulatedCloud } from '../../state/emulated-cloud.js';
-import type { StoredObject } from '../../state/object-store.js';
+import type { ObjectDescription } from '../../state/object-store.js';
 import { CosRefusal } from '../../state/refusals.js';
 import { readObjectHeaders } from '../object-headers.js';
 import { readObject } from '../read-object.js';
 import { type EmulatedResponse, cosHeaders, emptyResponse } from '../responses.js';
 import { assertKey, type CosRequest } from './cos-request.js';
 import { receiveContent } from './receive-content.js';
-
-/** The metadata that a request gives to its object. */
-type ObjectDescription = Pick<
-  StoredObject,
-  'cloudPath' | 'contentType' | 'contentEncoding' | 'headers' | 'fileIdAlive'
->;
 
 /** The parameters of a download that replace headers of the object. */
 const RESPONSE_PARAMETERS: readonly string[] = [
@@ -47,7 +41,7 @@ export async function respondToPutObject(request: CosRequest): Promise<EmulatedR
 }
 
 /** Reads the metadata that the headers of a request give to an object. */
-function describeObject({ exchange, cloud, cloudPath }: CosRequest): ObjectDescription {
+export function describeObject({ exchange, cloud, cloudPath }: CosRequest): ObjectDescription {
   const headers = readObjectHeaders(exchange.headers);
   return {
     cloudPath,
@@ -59,7 +53,7 @@ function describeObject({ exchange, cloud, cloudPath }: CosRequest): ObjectDescr
 }
 
 /** Returns true if a request must not replace an object. */
-function forbidsOverwrite({ exchange, cloud }: CosRequest): boolean {
+export function forbidsOverwrite({ exchange, cloud }: CosRequest): boolean {
   return (
     exchange.header('x-cos-forbid-overwrite')?.toLowerCase() === 'true' &&
     !cloud.options.cos.versioning
@@ -67,12 +61,12 @@ function forbidsOverwrite({ exchange, cloud }: CosRequest): boolean {
 }
 
 /** Creates the refusal to replace an object. */
-function alreadyExists(): CosRefusal {
+export function alreadyExists(): CosRefusal {
   return new CosRefusal('FileAlreadyExists', 'The object you specified already exists.');
 }
 
 /** Creates the headers that the uploads to a bucket with versioning return. */
-function versionHeaders({ options }: EmulatedCloud): Readonly<Record<string, string>> {
+export function versionHeaders({ options }: EmulatedCloud): Readonly<Record<string, string>> {
   return options.cos.versioning ? { 'x-cos-version-id': randomBytes(16).toString('hex') } : {};
 }
 
