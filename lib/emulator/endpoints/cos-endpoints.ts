@@ -44,7 +44,7 @@ export async function respondWithMetaIds(
     if (typeof path === 'string' && isMetaIdPath(path)) return path;
     throw invalid('paths');
   });
-  exchange.cloudPaths = Object.freeze([...new Set(checked)].map(path => path.replace(/^\//, '')));
+  exchange.nameObjects(checked.map(path => path.replace(/^\//, '')));
   const values = checked.map(path => cloud.metaIds.encode({ openid, path }));
   return jsonResponse({ ...OK, respdata: { x_cos_meta_field_strs: values } });
 }

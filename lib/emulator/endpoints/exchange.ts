@@ -6,6 +6,9 @@ import type { EmulatedResponse } from './responses.js';
 /** The time for bytes to arrive before a reset, which discards bytes in flight. */
 const RESET_GRACE_MS = 20;
 
+/** The number of objects that an entry of the journal names. */
+const MAX_NAMED_OBJECTS = 50;
+
 /** The number of chunks per second of a slow response. */
 const TRICKLES_PER_SECOND = 20;
 
@@ -59,6 +62,11 @@ export class Exchange {
   header(name: string): string | undefined {
     const value = this.#request.headers[name];
     return Array.isArray(value) ? value[0] : value;
+  }
+
+  /** Notes the first objects that the request names, for the journal. */
+  nameObjects(cloudPaths: readonly string[]): void {
+    this.cloudPaths = Object.freeze([...new Set(cloudPaths)].slice(0, MAX_NAMED_OBJECTS));
   }
 
   /** The headers of the request by lower-case name. */

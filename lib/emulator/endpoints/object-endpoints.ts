@@ -43,7 +43,7 @@ function assertLink(exchange: Exchange, cloud: EmulatedCloud, cloudPath: string)
 }
 
 /**
- * Handles the form upload `POST /<bucket>/<path>`.
+ * Handles the form upload `POST /<bucket>/<path>`, or `POST /<bucket>/` with the path in the form.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
 export async function respondToPostObject(
@@ -56,6 +56,7 @@ export async function respondToPostObject(
   try {
     for await (const chunk of exchange.body()) await receiver.accept(chunk);
     const object = await receiver.complete();
+    exchange.nameObjects([object.cloudPath]);
     return toResponse(object, receiver.successStatus, cloud);
   } catch (error) {
     await receiver.discard();

@@ -152,7 +152,7 @@ function malformed(): CosRefusal {
 /** Receives one form upload: checks the fields before the file, and stores the file as a stream. */
 export class ObjectUploadReceiver {
   readonly #cloud: EmulatedCloud;
-  readonly #cloudPath: string;
+  #cloudPath: string;
   readonly #reader: ObjectFormReader;
   readonly #fields = new Map<string, string>();
   readonly #md5 = createHash('md5');
@@ -160,7 +160,7 @@ export class ObjectUploadReceiver {
   #incoming: IncomingObject | undefined;
   #size = 0;
 
-  /** Creates a receiver for the object that the URL names. */
+  /** Creates a receiver for the object that the URL names; if it names none, the form does. */
   constructor(cloud: EmulatedCloud, cloudPath: string, boundary: string) {
     this.#cloud = cloud;
     this.#cloudPath = cloudPath;
@@ -232,6 +232,7 @@ export class ObjectUploadReceiver {
     const securityToken = this.#assertField('x-cos-security-token', 'InvalidAccessKeyId');
     this.#assertHeaderFields();
     this.#cloud.uploadLinks.verify({ key, signature, securityToken });
+    if (this.#cloudPath === '') this.#cloudPath = key;
     if (key !== this.#cloudPath) {
       throw new CosRefusal('SignatureDoesNotMatch', 'The key and the URL name different objects.');
     }

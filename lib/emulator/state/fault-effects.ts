@@ -105,7 +105,7 @@ interface EmptyEffect {
 
 /**
  * Makes all items of a batch, or one of them, fail while the outer `errcode` is 0. A failed item is
- * not carried out.
+ * not carried out. `delete-objects` returns the `errmsg` as the code of the key.
  */
 interface ItemEffect {
   /** The kind of the effect. */

@@ -17,7 +17,11 @@ export type WxCloudEmulatorOperation =
   | 'upload-part'
   | 'complete-multipart-upload'
   | 'abort-multipart-upload'
-  | 'list-parts';
+  | 'list-parts'
+  | 'list-multipart-uploads'
+  | 'copy-object'
+  | 'list-objects'
+  | 'delete-objects';
 
 /** The operations of `api.weixin.qq.com`, which return JSON. */
 export const JSON_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
@@ -42,6 +46,10 @@ export const BUCKET_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'complete-multipart-upload',
   'abort-multipart-upload',
   'list-parts',
+  'list-multipart-uploads',
+  'copy-object',
+  'list-objects',
+  'delete-objects',
 ];
 
 /** The operations of the object storage, which return XML errors. */
@@ -63,6 +71,7 @@ export const ETAG_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
 export const BATCH_OPERATIONS: readonly WxCloudEmulatorOperation[] = [
   'download-links',
   'delete-files',
+  'delete-objects',
 ];
 
 /** All operations. */

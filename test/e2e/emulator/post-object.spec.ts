@@ -50,6 +50,33 @@ describe('POST of an object', () => {
     expect((await emulator.readObject('photos/a.png')).equals(content)).toBe(true);
   });
 
+  it.each([
+    ['the bucket', () => `${emulator.url}/${emulator.bucket}`],
+    ['the bucket with a slash', () => `${emulator.url}/${emulator.bucket}/`],
+  ])('takes the path from the form at the address of %s', async (_, toUrl) => {
+    expect((await postForm(toUrl(), [...fieldsOf(link), FILE])).status).toBe(204);
+    expect(emulator.objects).toMatchObject([{ cloudPath: 'photos/a.png', fileIdAlive: true }]);
+    expect(emulator.journal.at(-1)).toMatchObject({
+      operation: 'post-object',
+      cloudPaths: ['photos/a.png'],
+    });
+  });
+
+  it('keeps the header fields of the form for downloads', async () => {
+    await postForm(link.url, [
+      ...fieldsOf(link),
+      ['Cache-Control', 'max-age=60'],
+      ['x-cos-meta-name', '猫'],
+      FILE,
+    ]);
+    const item = await fetchDownloadItem(emulator, link.file_id);
+    const { headers } = await send(String(item['download_url']));
+    expect(headers).toMatchObject({
+      'cache-control': 'max-age=60',
+      'x-cos-meta-name': Buffer.from('猫').toString('latin1'),
+    });
+  });
+
   it('uses the type of the Content-Type field, never that of the part', async () => {
     await postForm(link.url, [...fieldsOf(link), ['Content-Type', 'image/webp'], FILE]);
     expect(emulator.objects).toMatchObject([{ contentType: 'image/webp' }]);

@@ -8,7 +8,9 @@ import { respondToPostObject } from '../object-endpoints.js';
 import type { EmulatedResponse } from '../responses.js';
 import { assertPermitted, type CosRequest, readParameters } from './cos-request.js';
 import type { CosTarget } from './cos-target.js';
-import { respondWithParts } from './listing.js';
+import { COPY_SOURCE, respondToCopyObject } from './copy-object.js';
+import { respondToDeleteObjects } from './delete-objects.js';
+import { respondWithObjects, respondWithParts, respondWithUploads } from './listing.js';
 import {
   respondToAbort,
   respondToComplete,
@@ -30,25 +32,50 @@ interface CosRoute {
 
 type CosHandler = (request: CosRequest) => Promise<EmulatedResponse>;
 
-/** An operation, the method, and the parameter that distinguishes it from others of the method. */
+/**
+ * An operation, its method, and the parameter or header that distinguishes it from others of the
+ * method.
+ */
 type CosVerb = readonly [
   operation: WxCloudEmulatorOperation,
   method: string,
   handle: CosHandler,
-  parameter?: string,
+  mark?: string,
 ];
 
-/** The operations on an object. Those with a parameter come first. */
+/** The operations on an object. Those with a mark come first. */
 const OBJECT_VERBS: readonly CosVerb[] = [
   ['upload-part', 'PUT', respondToUploadPart, 'partNumber'],
   ['initiate-multipart-upload', 'POST', respondToInitiate, 'uploads'],
   ['complete-multipart-upload', 'POST', respondToComplete, 'uploadId'],
   ['abort-multipart-upload', 'DELETE', respondToAbort, 'uploadId'],
   ['list-parts', 'GET', respondWithParts, 'uploadId'],
+  ['copy-object', 'PUT', respondToCopyObject, COPY_SOURCE],
   ['put-object', 'PUT', respondToPutObject],
   ['get-object', 'GET', respondWithStoredObject],
   ['head-object', 'HEAD', respondWithStoredObject],
   ['delete-object', 'DELETE', respondToDeleteObject],
+];
+
+/** The operations on the bucket. */
+const BUCKET_VERBS: readonly CosVerb[] = [
+  ['delete-objects', 'POST', respondToDeleteObjects, 'delete'],
+  ['list-multipart-uploads', 'GET', respondWithUploads, 'uploads'],
+  ['list-objects', 'GET', respondWithObjects],
+];
+
+/** Settings of buckets and objects that the emulator does not have. */
+const MISSING: readonly string[] = [
+  'acl',
+  'append',
+  'cors',
+  'lifecycle',
+  'policy',
+  'restore',
+  'select',
+  'tagging',
+  'versioning',
+  'versions',
 ];
 
 /** Finds the operation of a request to the object storage. */
@@ -58,10 +85,14 @@ export function findCosRoute(
   { options }: EmulatedCloud,
 ): CosRoute {
   const parameters = readParameters(exchange.search);
-  const verbs = encoded === '' ? [] : OBJECT_VERBS;
+  if (MISSING.some(name => parameters.has(name))) {
+    return { operation: 'unknown', handle: refuseSetting };
+  }
+  const verbs = encoded === '' ? BUCKET_VERBS : OBJECT_VERBS;
+  const hasMark = (mark: string): boolean =>
+    parameters.has(mark) || exchange.header(mark) !== undefined;
   const verb = verbs.find(
-    ([, method, , parameter]) =>
-      method === exchange.method && (parameter === undefined || parameters.has(parameter)),
+    ([, method, , mark]) => method === exchange.method && (mark === undefined || hasMark(mark)),
   );
   const isForm = verb === undefined && exchange.method === 'POST';
   const operation = isForm ? 'post-object' : (verb?.[0] ?? 'unknown');
@@ -90,6 +121,10 @@ async function refuseMethod(): Promise<EmulatedResponse> {
     'MethodNotAllowed',
     'The specified method is not allowed against this resource.',
   );
+}
+
+async function refuseSetting(): Promise<EmulatedResponse> {
+  throw new CosRefusal('NotImplemented', 'The emulator does not have this setting.');
 }
 
 async function refuseBucket(): Promise<EmulatedResponse> {

@@ -58,7 +58,10 @@ export function findUpload({ cloud, cloudPath, parameters }: CosRequest): Multip
  * @see https://cloud.tencent.com/document/product/436/7750
  */
 export async function respondToUploadPart(request: CosRequest): Promise<EmulatedResponse> {
-  const { cloud, parameters } = request;
+  const { exchange, cloud, parameters } = request;
+  if (exchange.header('x-cos-copy-source') !== undefined) {
+    throw new CosRefusal('NotImplemented', 'The emulator does not copy objects to parts.');
+  }
   const partNumber = Number(parameters.get('partNumber'));
   if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > MAX_PART_NUMBER) {
     throw new CosRefusal('InvalidArgument', 'partNumber must be an integer from 1 to 10000.');
