@@ -54,6 +54,7 @@ export type {
   WxCloudReplyPathFactory,
 } from './http/reply/reply-options.js';
 export type { WxCloudUploadProgressEvent } from './http/upload-progress-hub.js';
+export type { WxCloudTemporaryCosKeys } from './options/cos-options.js';
 export type {
   WxAccessTokenLock,
   AccessTokenStore,

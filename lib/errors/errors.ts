@@ -389,6 +389,11 @@ interface UploadRejectedErrorParts {
   readonly retryable: boolean;
   /** `x-cos-request-id` or the document's `<RequestId>`. */
   readonly requestId: string | undefined;
+  /**
+   * The operation.
+   * @defaultValue POST object
+   */
+  readonly endpoint?: string | undefined;
 }
 
 /**
@@ -426,7 +431,7 @@ export class UploadRejectedError extends WxCloudStorageError {
       retryable: parts.retryable,
       upstreamStatus: parts.upstreamStatus,
       requestId: parts.requestId,
-      endpoint: 'POST object',
+      endpoint: parts.endpoint ?? 'POST object',
     });
     if (parts.cosCode !== undefined) this.cosCode = parts.cosCode;
     this.cloudPath = parts.cloudPath;

@@ -1,3 +1,5 @@
+import type { CosOptions } from './cos-options.js';
+
 /** An access token in a store. */
 export interface WxStoredAccessToken {
   /** The token; a secret. */
@@ -306,6 +308,11 @@ interface WxCloudStorageCommonOptions {
    * @defaultValue learned from the first upload link
    */
   readonly bucket?: string | undefined;
+  /**
+   * Direct access to the bucket: files are sent to it while they arrive, without a link for each.
+   * @defaultValue none: uploads and reads take links
+   */
+  readonly cos?: CosOptions | undefined;
   /** Time limits. */
   readonly timeouts?: TimeoutOptions | undefined;
   /** Retries of transient failures. */

@@ -6,6 +6,7 @@ import { OptionsInvalidError } from '../errors/errors.js';
 import { isFromEnvironment, nameVariable } from './module-options.js';
 import type { WxCloudStorageOptions } from './options.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
+import { commonBucket, readBucket, resolveCos } from './resolve-cos.js';
 import {
   type ResolvedAuth,
   type ResolvedOptions,
@@ -58,6 +59,7 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
   'auth',
   'apiBaseUrl',
   'bucket',
+  'cos',
   'timeouts',
   'retry',
   'upload',
@@ -146,12 +148,14 @@ function resolve(options: WxCloudStorageOptions, freeBytesIn: FreeBytesIn): Reso
   const given = readGroup('options', options ?? {}, KNOWN_OPTIONS);
   const env = resolveEnv(given['env']);
   const auth = resolveAuth(given);
+  const cos = resolveCos(given['cos']);
   return Object.freeze({
     env,
     auth,
     isFromEnvironment: isFromEnvironment(options),
     apiBaseUrl: resolveApiBaseUrl(given['apiBaseUrl'], auth.type),
-    bucket: resolveBucket(given['bucket']),
+    bucket: commonBucket(resolveBucket(given['bucket']), cos),
+    cos,
     timeouts: resolveTimeouts(given['timeouts']),
     retry: resolveRetry(given['retry']),
     upload: resolveUpload(given['upload'], freeBytesIn),
@@ -168,17 +172,7 @@ function resolve(options: WxCloudStorageOptions, freeBytesIn: FreeBytesIn): Reso
 }
 
 function resolveBucket(value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  const remedy = 'Give it as 对象存储 → 存储配置 shows it, or leave it out.';
-  const bucket = readName('bucket', value, remedy);
-  if (/[./:]/.test(bucket)) {
-    throw new OptionsInvalidError({
-      option: 'bucket',
-      expected: 'a bucket name, not an address',
-      remedy,
-    });
-  }
-  return bucket;
+  return value === undefined ? undefined : readBucket('bucket', value, ', or leave it out.');
 }
 
 function resolveTimeouts(value: unknown): ResolvedTimeouts {

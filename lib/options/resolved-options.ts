@@ -73,6 +73,37 @@ export interface ResolvedCustomAuth {
 export type ResolvedAuth =
   ResolvedTokenCallAuth | ResolvedOpenApiAuth | ResolvedTokenFileAuth | ResolvedCustomAuth;
 
+/** Keys that sign requests to COS. */
+export interface SigningKeys {
+  /** Names the key. */
+  readonly secretId: string;
+  /** The key itself, wrapped. */
+  readonly secretKey: Secret;
+  /** The session token of temporary keys, wrapped; undefined for permanent ones. */
+  readonly token: Secret | undefined;
+}
+
+/** The application's own function for keys; its result is checked. */
+export type CosKeysFunction = () => unknown;
+
+/** The source of the keys that sign requests to COS. */
+export type ResolvedCosCredentials =
+  | { readonly type: 'container' }
+  | { readonly type: 'keys'; readonly keys: SigningKeys }
+  | { readonly type: 'function'; readonly getKeys: CosKeysFunction };
+
+/** Direct access to the bucket. */
+export interface ResolvedCos {
+  /** The bucket. */
+  readonly bucket: string;
+  /** The host of the bucket at COS. */
+  readonly host: string;
+  /** Address of the bucket, for requests; it may have a path. */
+  readonly address: string;
+  /** The source of the keys. */
+  readonly credentials: ResolvedCosCredentials;
+}
+
 /** Time limits in milliseconds. */
 export interface ResolvedTimeouts {
   /** Limit for opening a connection. */
@@ -126,6 +157,8 @@ export interface ResolvedOptions {
   readonly apiBaseUrl: string;
   /** The configured bucket. */
   readonly bucket: string | undefined;
+  /** Direct access to the bucket; undefined without it. */
+  readonly cos: ResolvedCos | undefined;
   /** Time limits. */
   readonly timeouts: ResolvedTimeouts;
   /** Retries of transient failures. */

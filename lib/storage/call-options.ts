@@ -140,6 +140,18 @@ export interface UploadObjectCall {
   /** True when only this upload can store at the path, e.g. at a random one. */
   readonly isPathUnique: boolean;
   /**
+   * Properties that only a request to the bucket can store; there is no other way for such a file.
+   * @defaultValue none
+   */
+  readonly properties?:
+    | {
+        /** Further headers of the object, e.g. `cache-control` and `x-cos-forbid-overwrite`. */
+        readonly headers: Readonly<Record<string, string>>;
+        /** The owner that is signed into the file ID; empty for the application itself. */
+        readonly openid: string;
+      }
+    | undefined;
+  /**
    * Receives the progress of the transfer to the storage; each attempt starts from 0.
    * @defaultValue none
    */

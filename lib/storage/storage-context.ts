@@ -11,9 +11,9 @@ import { HttpTransport } from '../transport/http-client.js';
 import { createCredential } from '../wechat/tokens/create-credential.js';
 import { AuthorizedApi, JsonApi, type TokenSource } from '../wechat/wechat-api.js';
 import type { WxCloudStoredFile, UploadObjectCall } from './call-options.js';
+import { type CosAccess, createCosAccess } from './cos-access.js';
 import { ContentTypeField } from './cos/content-type-field.js';
 import { FileDeletions } from './delete.js';
-import type { FileCallsContext } from './file-calls.js';
 import { LinkCache } from './link-cache.js';
 import { DownloadLinks } from './links.js';
 import { ConfirmedFiles, UploadTickets } from './upload-tickets.js';
@@ -85,6 +85,8 @@ export interface StorageContext {
   readonly links: Pick<DownloadLinks, 'get' | 'fetch'>;
   /** Deletes files. */
   readonly deletions: Pick<FileDeletions, 'delete'>;
+  /** Direct access to the bucket; undefined without the option `cos`. */
+  readonly cos: CosAccess | undefined;
   /** Stores objects in place of the storage; undefined for the storage itself. */
   readonly storeObject?: ((call: UploadObjectCall) => Promise<WxCloudStoredFile>) | undefined;
 }
@@ -97,7 +99,7 @@ export function createStorageContext(
   const transport = new HttpTransport(options);
   const api = new JsonApi(transport, options.apiBaseUrl, options.auth.type);
   const credential = createCredential(api, options, logger);
-  const calls: FileCallsContext = {
+  const calls = {
     options,
     api: new AuthorizedApi(api, credential),
     fileIdScope: new FileIdScope(options.env, options.bucket),
@@ -113,6 +115,7 @@ export function createStorageContext(
     contentTypeField: new ContentTypeField(logger),
     links: new DownloadLinks(calls),
     deletions: new FileDeletions(calls),
+    cos: createCosAccess(transport, calls, logger),
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
     diskBudget: new DiskBudget(options.upload.spoolDirectory, options.upload.diskBudgetBytes),
     operations: new OperationRegistry(options.timeouts.totalMs),
@@ -124,9 +127,10 @@ export function createStorageContext(
 
 /** Refuses further calls, waits for clean-up, and closes all connections. */
 export async function closeStorageContext(
-  context: Pick<StorageContext, 'operations' | 'tokens' | 'transport'>,
+  context: Pick<StorageContext, 'operations' | 'tokens' | 'transport' | 'cos'>,
 ): Promise<void> {
   await context.operations.close();
+  context.cos?.close();
   context.tokens?.close?.();
   await context.transport.close();
 }

@@ -19,6 +19,7 @@ import {
   type UploadObjectCall,
 } from './call-options.js';
 import { deleteLeftovers } from './clean-up.js';
+import { CosUpload } from './cos-upload.js';
 import type { PostObjectOutcome } from './cos/post-object-result.js';
 import { postObject } from './cos/post-object.js';
 import type { StorageContext } from './storage-context.js';
@@ -62,16 +63,19 @@ export async function uploadObject(
   call: UploadObjectCall,
 ): Promise<WxCloudStoredFile> {
   if (context.storeObject !== undefined) return context.storeObject(call);
+  const { cos } = context;
+  const direct = cos === undefined ? undefined : new CosUpload(context, cos, call);
   const upload = new ObjectUpload(context, call);
   const { env } = context.options;
   const { size } = call.body;
   try {
     return await publishOutcome<WxCloudStoredFile, WxCloudUploadEvent>(
       uploadChannel,
-      () => upload.run(),
-      () => ({ env, size, tries: upload.tries }),
+      async () => (await direct?.run()) ?? (await upload.run()),
+      () => ({ env, size, tries: (direct?.tries ?? 0) + upload.tries }),
     );
   } catch (error) {
+    await direct?.cleanUp();
     await upload.cleanUp();
     throw error;
   }

@@ -49,7 +49,7 @@ export interface HttpRequest {
    */
   readonly endpoint: string;
   /** The method. */
-  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
   /** The target. */
   readonly target: RequestTarget;
   /** Headers to send. */
@@ -82,6 +82,11 @@ export interface HttpRequestWithBody extends HttpRequest {
    * @defaultValue `api`
    */
   readonly lane?: ConnectionLane;
+  /**
+   * Limit between two chunks of the response in milliseconds.
+   * @defaultValue `timeouts.idleMs`
+   */
+  readonly idleMs?: number;
 }
 
 type HandlerFactory<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;
@@ -237,7 +242,7 @@ export class HttpTransport {
             // undici sends any async iterable; its types name only streams.
             body: (call.body ?? null) as Buffer | Readable | null,
             headersTimeout: timeouts.headersMs,
-            bodyTimeout: timeouts.idleMs,
+            bodyTimeout: call.idleMs ?? timeouts.idleMs,
           },
           handler,
         );

@@ -2,6 +2,7 @@ import { WxCloudStorageError, type WxCloudStorageErrorCode } from '../errors/err
 import { redact } from '../errors/redaction.js';
 import { isRetryable } from '../operations/retry.js';
 import type { ResolvedAuth } from '../options/resolved-options.js';
+import { COS_KEYS_ENDPOINT, CUSTOM_COS_KEYS } from './cos-endpoints.js';
 import { CLASSIC_TOKEN_ENDPOINT, type JsonObject, STABLE_TOKEN_ENDPOINT } from './endpoints.js';
 
 /** Named in errors of the application's own token function, in place of a remote operation. */
@@ -144,6 +145,14 @@ const SIDECAR_KINDS: ReadonlyMap<number, ApiErrorKind> = new Map([
 
 const TOKEN_CALLS: ReadonlySet<string> = new Set([CLASSIC_TOKEN_ENDPOINT, STABLE_TOKEN_ENDPOINT]);
 
+/** Fetches of a credential, which have attempts of their own. */
+const CREDENTIAL_CALLS: ReadonlySet<string> = new Set([
+  ...TOKEN_CALLS,
+  CUSTOM_TOKEN_ENDPOINT,
+  COS_KEYS_ENDPOINT,
+  CUSTOM_COS_KEYS,
+]);
+
 /** `errcode` and `errmsg` of a response that reports an error. */
 interface ApiFailure {
   /** WeChat's number of the error. */
@@ -228,16 +237,17 @@ export function isTokenRejection(error: unknown): boolean {
 }
 
 /**
- * True when an operation may be tried again. A failed token call does not count as transient: it
- * has had its own attempts, which all operations share and which would be multiplied otherwise.
+ * True when an operation may be tried again. A failed fetch of a token or of keys does not count as
+ * transient: it has had its own attempts, which all operations share and which would be multiplied
+ * otherwise.
  */
 export function isTransient(error: unknown): boolean {
-  return isRetryable(error) && !isTokenCallError(error);
+  return isRetryable(error) && !isCredentialCallError(error);
 }
 
-function isTokenCallError(error: unknown): boolean {
+function isCredentialCallError(error: unknown): boolean {
   if (!(error instanceof WxCloudStorageError) || error.endpoint === undefined) return false;
-  return TOKEN_CALLS.has(error.endpoint) || error.endpoint === CUSTOM_TOKEN_ENDPOINT;
+  return CREDENTIAL_CALLS.has(error.endpoint);
 }
 
 /**

@@ -354,7 +354,8 @@ function rangesOf(rows: readonly Row[]): readonly OptionRange[] {
 function judge(option: string, value: number): 'accepted' | 'refused' {
   const [group = '', name = ''] = option.split('.');
   try {
-    const given = { ...GIVEN, [group]: name === '' ? value : { [name]: value } };
+    const required = group === 'cos' ? { bucket: 'given' } : {};
+    const given = { ...GIVEN, [group]: name === '' ? value : { ...required, [name]: value } };
     resolveOptions(given as WxCloudStorageOptions);
     return 'accepted';
   } catch {
@@ -373,9 +374,23 @@ function defaultsByOption(): Readonly<Record<string, string>> {
       : [[name, value] as const],
   );
   const given = leaves.filter(([, value]) => value !== undefined);
-  return Object.fromEntries(
-    given.map(([name, value]) => [name, value === tmpdir() ? 'os.tmpdir()' : String(value)]),
-  );
+  return {
+    ...Object.fromEntries(
+      given.map(([name, value]) => [name, value === tmpdir() ? 'os.tmpdir()' : String(value)]),
+    ),
+    ...defaultsOfCos(),
+  };
+}
+
+/** The defaults of the group `cos`, which has none without its bucket. */
+function defaultsOfCos(): Readonly<Record<string, string>> {
+  const { cos } = resolveOptions({ ...GIVEN, cos: { bucket: '<bucket>' } });
+  const region = /^<bucket>\.cos\.([\w-]+)/.exec(cos?.host ?? '')?.[1] ?? '';
+  return {
+    'cos.region': region,
+    'cos.credentials': `'${cos?.credentials.type}'`,
+    'cos.endpoint': cos?.address.replace(region, '<region>') ?? '',
+  };
 }
 
 /** Every option by its path, groups taken apart, in the order of the types. */
@@ -387,9 +402,11 @@ function optionNames(): readonly string[] {
     upload: 'UploadOptions',
     links: 'LinkOptions',
   };
+  const cos = membersOf('lib/options/cos-options.ts', 'CosOptions').map(name => `cos.${name}`);
   const [env = '', ...others] = membersOf(path, 'WxCloudStorageCommonOptions');
   const names = [env, ...membersOf(path, 'WxCloudStorageSecretOptions'), ...others];
   return names.flatMap(name => {
+    if (name === 'cos') return cos;
     const group = groups[name];
     return group === undefined ? [name] : membersOf(path, group).map(inner => `${name}.${inner}`);
   });

@@ -1,3 +1,12 @@
+import {
+  UploadRejectedError,
+  WxCloudStorageError,
+  type WxCloudStorageErrorCode,
+} from '../../errors/errors.js';
+import { redact } from '../../errors/redaction.js';
+import { isTransientStatus } from '../../operations/retry.js';
+import { parseXml, textOf } from './cos-xml.js';
+
 /**
  * Error codes that are transient, or end with a fresh link, whatever the status.
  * @see https://cloud.tencent.com/document/api/436/7730
@@ -47,6 +56,138 @@ export function decodeCosError(body: string): CosError | undefined {
     message: readElement(body, 'Message') ?? '',
     requestId: readElement(body, 'RequestId'),
   };
+}
+
+/** Reads a body that is an error document as a whole; undefined for any other. */
+export function readCosError(body: string): CosError | undefined {
+  const root = parseXml(body);
+  if (root === undefined) return decodeCosError(body);
+  if (root.name !== 'Error') return undefined;
+  return {
+    code: textOf(root, 'Code') ?? 'Unknown',
+    message: textOf(root, 'Message') ?? '',
+    requestId: textOf(root, 'RequestId'),
+  };
+}
+
+/** Error codes that concern the keys of a request, or its time. */
+const KEY_CODES: ReadonlySet<string> = new Set([
+  'ExpiredToken',
+  'InvalidAccessKeyId',
+  'InvalidSecurityToken',
+  'RequestTimeTooSkewed',
+  'SignatureDoesNotMatch',
+]);
+
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['AccessDenied', 'The keys of cos.credentials lack the right to it: grant it to them.'],
+  ['InvalidAccessKeyId', 'Check cos.credentials.'],
+  ['NoSuchBucket', 'Check cos.bucket and cos.region.'],
+  ['RequestTimeTooSkewed', 'Set this machine to the right time.'],
+  ['SignatureDoesNotMatch', 'Check cos.credentials, and that no proxy changes requests.'],
+]);
+
+const CODE_OF_STATUS: Readonly<Record<number, WxCloudStorageErrorCode>> = {
+  404: 'WX_CLOUD_FILE_NOT_FOUND',
+  416: 'WX_CLOUD_RANGE_UNSATISFIABLE',
+};
+
+/** The named parts of a {@link CosRefusalError}. */
+export interface CosRefusalParts {
+  /** The operation, e.g. `HEAD object`. */
+  readonly endpoint: string;
+  /** The key, or the bucket for a request without one. */
+  readonly key: string;
+  /** The HTTP status. */
+  readonly status: number;
+  /** The error document; undefined without one. */
+  readonly document: CosError | undefined;
+  /** The header `x-cos-request-id`. */
+  readonly requestId: string | undefined;
+  /** Literals to mask. */
+  readonly secrets: readonly string[];
+}
+
+/** A response of COS that does not confirm what was asked for. */
+export class CosRefusalError extends WxCloudStorageError {
+  /**
+   * The `<Code>` of the error document; absent without one, as in every response to HEAD.
+   * @see https://cloud.tencent.com/document/api/436/7730
+   */
+  declare readonly cosCode?: string;
+
+  /** Creates the error from the response. */
+  constructor(parts: CosRefusalParts) {
+    const { endpoint, key, status, document } = parts;
+    const retryable = isTransientRefusal(parts);
+    super({
+      code: codeOf(parts),
+      message: `${endpoint} "${key}" failed: COS returned ${describe(parts)}. ${adviceFor(document?.code, retryable)}`,
+      retryable,
+      endpoint,
+      upstreamStatus: status,
+      requestId: parts.requestId ?? document?.requestId,
+    });
+    if (document !== undefined) this.cosCode = document.code;
+  }
+}
+
+/** Creates the error of a request that should have stored an object. */
+export function toUploadRejection(parts: CosRefusalParts): UploadRejectedError {
+  const { endpoint, key, status, document } = parts;
+  return new UploadRejectedError({
+    endpoint,
+    cloudPath: key,
+    upstreamStatus: status,
+    cosCode: document?.code,
+    response: describe(parts),
+    retryable: isTransientRefusal(parts),
+    requestId: parts.requestId ?? document?.requestId,
+  });
+}
+
+function describe({ status, document, secrets }: CosRefusalParts): string {
+  const reason =
+    document === undefined
+      ? 'without a confirmation'
+      : `${document.code} (${redact(document.message, secrets)})`;
+  return `HTTP ${status} ${reason}`;
+}
+
+function adviceFor(code: string | undefined, retryable: boolean): string {
+  const advice = ADVICE.get(code ?? '');
+  if (advice !== undefined) return advice;
+  return retryable ? 'Try again later.' : 'Quote the request ID to Tencent Cloud support.';
+}
+
+function codeOf({ status, document, endpoint }: CosRefusalParts): WxCloudStorageErrorCode {
+  const code = document?.code ?? '';
+  if (KEY_CODES.has(code)) return 'WX_CLOUD_CREDENTIAL_REFUSED';
+  const isAboutObject = code !== 'NoSuchBucket' && code !== 'NoSuchUpload';
+  const isReading = endpoint === 'GET object' || endpoint === 'HEAD object';
+  const usual = isReading ? 'WX_CLOUD_DOWNLOAD_FAILED' : 'WX_CLOUD_API_FAILED';
+  return (isAboutObject ? CODE_OF_STATUS[status] : undefined) ?? usual;
+}
+
+/** True when the same request may succeed later. A 2xx without a confirmation is not from COS. */
+function isTransientRefusal({ status, document }: CosRefusalParts): boolean {
+  if (document !== undefined && isTransientCosCode(document.code)) return true;
+  return status < 400 || isTransientStatus(status) || isExpired(document);
+}
+
+/** True when COS refuses a signature or a token that was valid before. */
+export function isExpired(document: CosError | undefined): boolean {
+  if (document?.code === 'ExpiredToken') return true;
+  return document?.code === 'AccessDenied' && /expired/i.test(document.message);
+}
+
+/** True when COS says that the keys lack the right to an operation, and not that they are old. */
+export function isAccessDenied(error: unknown): boolean {
+  if (!(error instanceof WxCloudStorageError) || error.upstreamStatus !== 403) return false;
+  const cosCode = 'cosCode' in error ? error.cosCode : undefined;
+  const isDenied = cosCode === undefined || cosCode === 'AccessDenied';
+  // Something in between sends no request ID of COS.
+  return isDenied && !error.retryable && error.requestId !== undefined;
 }
 
 /** True when the same request may succeed later, by the `<Code>` of the error document. */

@@ -38,6 +38,7 @@ const defaults = {
   apiBaseUrl: 'https://api.weixin.qq.com',
   isFromEnvironment: false,
   bucket: undefined,
+  cos: undefined,
   timeouts: {
     connectMs: 10_000,
     headersMs: 30_000,
@@ -375,6 +376,25 @@ describe('resolveOptions: invalid options', () => {
     ['bucket', { bucket: `https://${MARK}` }],
     ['bucket', { bucket: `${MARK}/b` }],
     ['bucket', { bucket: 7 }],
+    ['cos', { cos: MARK }],
+    ['cos.bucket', { cos: {} }],
+    ['cos.bucket', { cos: { bucket: `${MARK}.cos.ap-shanghai.myqcloud.com` } }],
+    ['cos.bucket', { bucket: 'one-1', cos: { bucket: `${MARK}-1` } }],
+    ['cos.region', { cos: { bucket: 'b-1', region: `${MARK}.example` } }],
+    ['cos.region', { cos: { bucket: 'b-1', region: '' } }],
+    ['cos.credentials', { cos: { bucket: 'b-1', credentials: MARK } }],
+    ['cos.credentials', { cos: { bucket: 'b-1', credentials: null } }],
+    ['cos.credentials.secretId', { cos: { bucket: 'b-1', credentials: { secretKey: MARK } } }],
+    ['cos.credentials.secretKey', { cos: { bucket: 'b-1', credentials: { secretId: MARK } } }],
+    [
+      'cos.credentials.token',
+      { cos: { bucket: 'b-1', credentials: { secretId: 'i', secretKey: MARK, token: '' } } },
+    ],
+    ['cos.endpoint', { cos: { bucket: 'b-1', endpoint: `http://${MARK}.example` } }],
+    ['cos.endpoint', { cos: { bucket: 'b-1', endpoint: `https://u:${MARK}@a.example` } }],
+    ['cos.endpoint', { cos: { bucket: 'b-1', endpoint: `https://a.example/?${MARK}` } }],
+    ['cos.endpoint', { cos: { bucket: 'b-1', endpoint: `https://a.example/%zz${MARK}` } }],
+    ['cos.endpoint', { cos: { bucket: 'b-1', endpoint: MARK } }],
     ['timeouts', { timeouts: MARK }],
     ['timeouts', { timeouts: null }],
     ['timeouts', { timeouts: [MARK] }],
@@ -462,6 +482,7 @@ describe('resolveOptions: invalid options', () => {
     ['retry.attempt', { retry: { attempt: MARK } }, 'Use retry.attempts.'],
     ['upload.memoryLimit', { upload: { memoryLimit: MARK } }, 'Known here: memoryLimitBytes, '],
     ['links.maxAge', { links: { maxAge: MARK } }, 'Known here: cache, '],
+    ['cos.regoin', { cos: { regoin: MARK } }, 'Use cos.region.'],
     ['auth.appsecret', withAuth({ appsecret: MARK }), 'Known here: type, '],
   ])('include an unknown name at every level: %s', (option, options, remedy) => {
     const error = failure(options);
@@ -489,6 +510,31 @@ describe('resolveOptions: invalid options', () => {
     expect(failure({ upload: { spoolDirectory } })).toMatchObject({
       option: 'upload.spoolDirectory',
     });
+  });
+});
+
+describe('resolveOptions: cos', () => {
+  it('completes the address of the bucket, and names it for file IDs', () => {
+    const { bucket, cos } = resolve({ cos: { bucket: '7072-prod-1' } });
+    expect(bucket).toBe('7072-prod-1');
+    expect(cos).toEqual({
+      bucket: '7072-prod-1',
+      host: '7072-prod-1.cos.ap-shanghai.myqcloud.com',
+      address: 'https://7072-prod-1.cos.ap-shanghai.myqcloud.com',
+      credentials: { type: 'container' },
+    });
+  });
+
+  it('keeps the path of an endpoint', () => {
+    const { cos } = resolve({ cos: { bucket: 'b-1', endpoint: 'http://127.0.0.1:80/a/b/' } });
+    expect(cos).toMatchObject({ address: 'http://127.0.0.1/a/b/' });
+  });
+
+  it('wraps keys', () => {
+    const credentials = { secretId: 'i', secretKey: MARK, token: MARK };
+    const { cos } = resolve({ cos: { bucket: 'b-1', credentials } });
+    expect(everythingShownBy(cos)).not.toContain(MARK);
+    expect(cos?.credentials).toMatchObject({ type: 'keys', keys: { secretId: 'i' } });
   });
 });
 

@@ -1,0 +1,125 @@
+import { WxCloudStorageError } from '../errors/errors.js';
+import { retry } from '../operations/retry.js';
+import { isTransient } from '../wechat/api-errors.js';
+import { reportProgress, type UploadObjectCall, type WxCloudStoredFile } from './call-options.js';
+import { deleteLeftovers } from './clean-up.js';
+import type { CosAccess } from './cos-access.js';
+import { isAccessDenied } from './cos/cos-error.js';
+import type { StorageContext } from './storage-context.js';
+
+/**
+ * The attempts to upload one object to the bucket in one request, and the object that they may have
+ * left.
+ */
+export class CosUpload {
+  readonly #context: StorageContext;
+  readonly #cos: CosAccess;
+  readonly #call: UploadObjectCall;
+  readonly #fileId: string;
+  readonly #report: ((transferredBytes: number) => void) | undefined;
+  #metaId: string | undefined;
+  #mayExist = false;
+  #isOpened = false;
+  #tries = 0;
+
+  /** Sends nothing yet. */
+  constructor(context: StorageContext, cos: CosAccess, call: UploadObjectCall) {
+    this.#context = context;
+    this.#cos = cos;
+    this.#call = call;
+    this.#fileId = `cloud://${context.options.env}.${context.fileIdScope.bucket}/${call.cloudPath}`;
+    const { onProgress, body } = call;
+    this.#report = onProgress && reportProgress(context.logger, onProgress, body.size);
+  }
+
+  /** Number of attempts to send the object. */
+  get tries(): number {
+    return this.#tries;
+  }
+
+  /**
+   * Uploads the object. Resolves with undefined where the keys lack the right to it, and the object
+   * can be sent as a form instead; this is remembered.
+   */
+  async run(): Promise<WxCloudStoredFile | undefined> {
+    const { options } = this.#context;
+    const { rights } = this.#cos;
+    const { signal, properties } = this.#call;
+    const hasOtherWay = properties === undefined;
+    if (hasOtherWay && rights.isDenied('put')) return undefined;
+    const mayRetry = (error: unknown): boolean => isTransient(error) && this.#canSend();
+    try {
+      return await retry(() => this.#attempt(), options.retry, signal, mayRetry);
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      rights.deny('put');
+      if (!hasOtherWay || !this.#canSend()) throw error;
+      return undefined;
+    }
+  }
+
+  /** Deletes or reports an object that an attempt may have stored. */
+  async cleanUp(): Promise<void> {
+    if (!this.#mayExist) return;
+    const { isPathUnique } = this.#call;
+    await deleteLeftovers(this.#context, [{ fileId: this.#fileId, isPathUnique }]);
+  }
+
+  async #attempt(): Promise<WxCloudStoredFile> {
+    const { cloudPath, contentType, body, properties, signal } = this.#call;
+    signal.throwIfAborted();
+    this.#tries += 1;
+    this.#metaId ??= await this.#cos.metaIds.encode(cloudPath, properties?.openid ?? '', signal);
+    this.#isOpened = true;
+    const outcome = await this.#cos.bucket.putObject({
+      key: cloudPath,
+      headers: {
+        ...properties?.headers,
+        'content-type': contentType,
+        'x-cos-meta-fileid': this.#metaId,
+      },
+      size: body.size,
+      open: () => body.open(signal),
+      isReplayable: body.isReplayable,
+      onBytes: this.#countBytes(),
+      signal,
+    });
+    if (outcome.isStored || outcome.mayExist) {
+      this.#mayExist = true;
+      // Cached links may return the old content.
+      this.#context.linkCache.forget(this.#fileId);
+    }
+    if (!outcome.isStored) throw outcome.error;
+    // The caller may have aborted while the response was pending, and would not know of the object.
+    signal.throwIfAborted();
+    this.#report?.(body.size);
+    const { etag } = outcome;
+    return { fileId: this.#fileId, cloudPath, size: body.size, contentType, etag };
+  }
+
+  /**
+   * Counts the bytes of one attempt. The last ones are reported after the storage has confirmed
+   * them.
+   */
+  #countBytes(): ((count: number) => void) | undefined {
+    const report = this.#report;
+    if (report === undefined) return undefined;
+    let sent = 0;
+    report(0);
+    return count => {
+      sent += count;
+      if (sent < this.#call.body.size) report(sent);
+    };
+  }
+
+  #canSend(): boolean {
+    return this.#call.body.isReplayable || !this.#isOpened;
+  }
+}
+
+/** True when COS has denied the upload, and not WeChat the signature of its file ID. */
+function isDenied(error: unknown): boolean {
+  const isFromCos =
+    error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_UPLOAD_REJECTED';
+  return isFromCos && isAccessDenied(error);
+}
