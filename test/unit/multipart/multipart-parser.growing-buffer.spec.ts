@@ -37,6 +37,14 @@ describe('GrowingBuffer', () => {
     expect(buffer.size).toBe(buffer.bytes.byteLength);
   });
 
+  it('never holds more than twice its bytes', () => {
+    const buffer = new GrowingBuffer();
+    for (let size = 10; size <= 1_000; size += 10) {
+      buffer.add(Buffer.allocUnsafeSlow(10));
+      expect(buffer.bytes.buffer.byteLength).toBeLessThanOrEqual(2 * size);
+    }
+  });
+
   it('does not hold a large buffer for a few waiting bytes', () => {
     const large = Buffer.alloc(65_536, 'x');
     const buffer = new GrowingBuffer();
