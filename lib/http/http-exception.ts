@@ -70,6 +70,7 @@ export const HTTP_RESPONSES: Readonly<
     message: 'The server has too many uploads in progress.',
   },
   WX_CLOUD_FILE_NOT_FOUND: { status: 404, message: 'The file does not exist.' },
+  WX_CLOUD_FILE_EXISTS: { status: 409, message: 'The file exists already.' },
   WX_CLOUD_RANGE_UNSATISFIABLE: {
     status: 416,
     message: 'The file does not have the requested range.',
@@ -79,6 +80,7 @@ export const HTTP_RESPONSES: Readonly<
   WX_CLOUD_CREDENTIAL_UNAVAILABLE: { status: 503, message: UNAVAILABLE },
   WX_CLOUD_QUOTA_EXCEEDED: { status: 503, message: UNAVAILABLE },
   WX_CLOUD_API_FAILED: { status: 502, message: UPSTREAM_FAILED },
+  WX_CLOUD_UNSUPPORTED: { status: 501, message: 'The server is not configured for this.' },
   WX_CLOUD_UPLOAD_REJECTED: { status: 502, message: UPSTREAM_FAILED },
   WX_CLOUD_DOWNLOAD_FAILED: { status: 502, message: UPSTREAM_FAILED },
   WX_CLOUD_RESPONSE_MALFORMED: { status: 502, message: UPSTREAM_FAILED },

@@ -7,6 +7,8 @@ import {
   saysFileIsMissing,
 } from '../wechat/endpoints.js';
 import type { RequestBatcher } from './batching.js';
+import type { CosAccess } from './cos-access.js';
+import { deleteDirectly } from './direct-deletions.js';
 import { type FileCallsContext, batchFiles } from './file-calls.js';
 import { type WxCloudFileOutcome, itemFailure, settleEach } from './file-outcome.js';
 
@@ -16,11 +18,13 @@ export type WxCloudDeleteOutcome = WxCloudFileOutcome<object>;
 /** Deletes files. Concurrent deletions share calls. */
 export class FileDeletions {
   readonly #context: FileCallsContext;
+  readonly #cos: CosAccess | undefined;
   readonly #batcher: RequestBatcher<string, WxCloudDeleteOutcome>;
 
-  /** Sends no request yet. */
-  constructor(context: FileCallsContext) {
+  /** Sends no request yet. `cos` is the direct access to the bucket, where there is one. */
+  constructor(context: FileCallsContext, cos: CosAccess | undefined) {
     this.#context = context;
+    this.#cos = cos;
     this.#batcher = batchFiles(context, {
       keyOf: fileId => fileId,
       fileIdOf: fileId => fileId,
@@ -41,11 +45,25 @@ export class FileDeletions {
       list.forEach(fileId => linkCache.forget(fileId));
     return settleEach(fileIdScope, fileIds, async accepted => {
       forget(accepted);
-      const outcomes = await this.#batcher.ask(accepted, signal);
+      const outcomes = await this.#delete(accepted, signal);
       // Again, as a link may have been returned while the file still existed.
       forget(accepted);
       return outcomes;
     });
+  }
+
+  /** Deletes files at the bucket, and by calls where that is not possible. */
+  async #delete(
+    fileIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly WxCloudDeleteOutcome[]> {
+    if (this.#cos === undefined) return this.#batcher.ask(fileIds, signal);
+    const files = fileIds.map(fileId => this.#context.fileIdScope.parse(fileId));
+    const access = { cos: this.#cos, options: this.#context.options };
+    const direct = await deleteDirectly(access, files, signal);
+    const left = fileIds.filter((_, index) => direct[index] === undefined);
+    const others = (await this.#batcher.ask(left, signal)).values();
+    return direct.flatMap(outcome => outcome ?? others.next().value ?? []);
   }
 
   async #send(

@@ -12,6 +12,7 @@ import {
   type WxCloudDownloadOptions,
   reportProgress,
 } from './call-options.js';
+import type { ObjectProperties } from './object-properties.js';
 import { ObjectBody } from './object-stream.js';
 import {
   assertRange,
@@ -24,7 +25,10 @@ import {
 import type { StorageContext } from './storage-context.js';
 
 /** A download of an object, or of a range of it. */
-export interface WxCloudDownload extends Omit<WxCloudFileStat, 'fileId' | 'cloudPath'> {
+export interface WxCloudDownload extends Omit<
+  WxCloudFileStat,
+  'fileId' | 'cloudPath' | keyof ObjectProperties
+> {
   /**
    * The content. The caller owns it and reads it to its end or destroys it; otherwise its
    * connection stays in use until the time limit of the call. An incomplete transfer ends in an

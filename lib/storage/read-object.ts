@@ -1,5 +1,6 @@
 import { UNKNOWN_CONTENT_TYPE } from '../body/content-type.js';
 import { WxCloudStorageError } from '../errors/errors.js';
+import type { ParsedFileId } from '../file-id/file-id.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { retry } from '../operations/retry.js';
 import type { StreamedResponse } from '../transport/response-handlers.js';
@@ -7,6 +8,8 @@ import { isTransient } from '../wechat/api-errors.js';
 import type { WxCloudByteRange } from './call-options.js';
 import { decodeEtag } from './cos/cos-error.js';
 import { getObject, type GetObjectOutcome, type GetObjectRequest } from './cos/get-object.js';
+import { callBucket, tryBucket } from './direct-access.js';
+import { readProperties } from './object-properties.js';
 import type { StorageContext } from './storage-context.js';
 
 /** Metadata of a file. */
@@ -30,6 +33,15 @@ export interface WxCloudFileStat {
   readonly etag: string;
   /** The time of the upload, to the second; undefined when unknown. */
   readonly lastModified: Date | undefined;
+  /**
+   * The texts that the application stored with the file, by names in lower case. Like the next two,
+   * undefined where the file was read through a link, as without the option `cos`.
+   */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** The header `Cache-Control` stored with the file. */
+  readonly cacheControl?: string | undefined;
+  /** The header `Content-Disposition` stored with the file. */
+  readonly contentDisposition?: string | undefined;
 }
 
 /** An object whose headers have arrived. */
@@ -40,6 +52,8 @@ export interface FetchedObject {
   readonly cloudPath: string;
   /** The response with the body: 200, or 206 for a part. Has to be read to its end or discarded. */
   readonly response: StreamedResponse;
+  /** True when the bucket has responded itself, without a CDN in between. */
+  readonly isDirect: boolean;
 }
 
 /** A part of an object, or all of it, in a response. */
@@ -140,7 +154,7 @@ function readStat(fetched: FetchedObject): WxCloudFileStat {
 
 /** Returns the metadata of an object of known size. */
 function describeObject(
-  { fileId, cloudPath, response }: FetchedObject,
+  { fileId, cloudPath, response, isDirect }: FetchedObject,
   size: number,
 ): WxCloudFileStat {
   const modifiedMs = Date.parse(response.header('last-modified') ?? '');
@@ -152,6 +166,7 @@ function describeObject(
     contentEncoding: readContentEncoding(response),
     etag: decodeEtag(response.header('etag')),
     lastModified: Number.isNaN(modifiedMs) ? undefined : new Date(modifiedMs),
+    ...(isDirect ? readProperties(response) : {}),
   };
 }
 
@@ -192,17 +207,35 @@ export function assertRange(range: WxCloudByteRange | undefined): void {
 type FetchObjectCall = Omit<GetObjectRequest, 'url'>;
 
 /**
- * Requests a link and then the object. A transient failure is repeated with a fresh link. A link
- * that is refused as expired is renewed once.
+ * Requests an object from the bucket, where it is accessible, and else through a link.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID`, `WX_CLOUD_FILE_NOT_FOUND`,
  * `WX_CLOUD_RANGE_UNSATISFIABLE`, `WX_CLOUD_DOWNLOAD_FAILED`, …
  */
 export async function fetchObject(
-  { fileIdScope, links, transport, options }: StorageContext,
+  context: StorageContext,
   call: FetchObjectCall,
 ): Promise<FetchedObject> {
-  const { fileId, cloudPath } = fileIdScope.parse(call.fileId);
-  const { signal } = call;
+  const { fileId, cloudPath } = context.fileIdScope.parse(call.fileId);
+  const { method, headers, signal } = call;
+  const direct = await tryBucket(context, {
+    right: method === 'HEAD' ? 'head' : 'get',
+    send: ({ bucket }) => bucket.getObject({ key: cloudPath, method, headers, signal }),
+    signal,
+  });
+  if (direct !== undefined) return { fileId, cloudPath, response: direct.result, isDirect: true };
+  const response = await fetchByLink(context, { ...call, fileId });
+  return { fileId, cloudPath, response, isDirect: false };
+}
+
+/**
+ * Requests a link and then the object. A transient failure is repeated with a fresh link. A link
+ * that is refused as expired is renewed once.
+ */
+async function fetchByLink(
+  { links, transport, options }: StorageContext,
+  call: FetchObjectCall,
+): Promise<StreamedResponse> {
+  const { fileId, signal } = call;
   let isRenewed = false;
   const readOnce = async (): Promise<GetObjectOutcome> => {
     const link = await links.fetch(fileId, LINK_AGE_SECONDS, signal);
@@ -217,7 +250,31 @@ export async function fetchObject(
     if (!outcome.isFound) throw outcome.error;
     return outcome.response;
   };
-  return { fileId, cloudPath, response: await retry(work, options.retry, signal, isTransient) };
+  return retry(work, options.retry, signal, isTransient);
+}
+
+/**
+ * Reads the metadata of an object at the bucket itself, for something that `needed` names.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_UNSUPPORTED` where the bucket is not accessible
+ */
+export async function statDirectly(
+  context: StorageContext,
+  { fileId, cloudPath }: ParsedFileId,
+  needed: string,
+  signal: AbortSignal,
+): Promise<{
+  readonly stat: WxCloudFileStat;
+  /** All headers of the response. */
+  readonly headers: Pick<StreamedResponse, 'header' | 'headerNames'>;
+}> {
+  const response = await callBucket(context, {
+    needed,
+    right: 'head',
+    send: ({ bucket }) => bucket.getObject({ key: cloudPath, method: 'HEAD', signal }),
+    signal,
+  });
+  response.discard();
+  return { stat: readStat({ fileId, cloudPath, response, isDirect: true }), headers: response };
 }
 
 /** Reads the metadata of an object. */

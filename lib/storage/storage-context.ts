@@ -105,6 +105,7 @@ export function createStorageContext(
     fileIdScope: new FileIdScope(options.env, options.bucket),
     linkCache: new LinkCache(options.links.cache ? MAX_CACHED_LINKS : 0),
   };
+  const cos = createCosAccess(transport, calls, logger);
   const tickets = new UploadTickets(options);
   if (!tickets.areIssued) logger.log(WITHOUT_TICKETS);
   return {
@@ -114,8 +115,8 @@ export function createStorageContext(
     tokens: credential.tokens,
     contentTypeField: new ContentTypeField(logger),
     links: new DownloadLinks(calls),
-    deletions: new FileDeletions(calls),
-    cos: createCosAccess(transport, calls, logger),
+    deletions: new FileDeletions(calls, cos),
+    cos,
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
     diskBudget: new DiskBudget(options.upload.spoolDirectory, options.upload.diskBudgetBytes),
     operations: new OperationRegistry(options.timeouts.totalMs),

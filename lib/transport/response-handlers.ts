@@ -11,6 +11,8 @@ interface ResponseHead {
   readonly status: number;
   /** Returns a header's value; the first one of several. */
   header(name: string): string | undefined;
+  /** Returns the names of all headers, in lower case. */
+  headerNames(): readonly string[];
 }
 
 /** A watcher of one request. */
@@ -89,7 +91,11 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
   ): void {
     if (this.#isOver) return controller.abort(unwanted());
     if (status < 200) return;
-    this.#head = { status, header: name => firstOf(headers[name]) };
+    this.#head = {
+      status,
+      header: name => firstOf(headers[name]),
+      headerNames: () => Object.keys(headers),
+    };
     this.begin(this.#head, controller);
   }
 

@@ -8,6 +8,7 @@ const responseOf = (status: number, text: string): BufferedResponse => ({
   status,
   text,
   header: () => undefined,
+  headerNames: () => [],
 });
 const document = (code: string, message = 'm'): string =>
   `<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
