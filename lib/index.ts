@@ -81,6 +81,12 @@ export type {
   WxCloudCheckOutcome,
   WxCloudStorageCheck,
 } from './storage/self-check.js';
+export type { WxCloudStorageCapabilities } from './storage/capabilities.js';
+export type { WxCloudCopyOptions } from './storage/copy.js';
+export type { WxCloudListEntry, WxCloudListOptions } from './storage/list.js';
+export type { WxCloudFileOwner } from './storage/owner.js';
+export type { WxCloudSweepOptions } from './storage/sweep.js';
+export type { WxCloudUploadUrl, WxCloudUploadUrlOptions } from './storage/upload-url.js';
 export type { WxCloudDownload } from './storage/download.js';
 export type { WxCloudFileStat } from './storage/read-object.js';
 export type { WxCloudConfirmUploadOptions } from './storage/confirm-upload.js';

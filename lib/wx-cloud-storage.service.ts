@@ -8,6 +8,7 @@ import { respondWithFile, toStreamableFile } from './http/serve/serve-file.js';
 import type { WxCloudServedFileOptions, WxCloudServeOptions } from './http/serve/serve-options.js';
 import { registerService, registerServiceClass } from './http/storage-services.js';
 import type { WxCloudCallOptions } from './operations/operation-registry.js';
+import { readCapabilities, type WxCloudStorageCapabilities } from './storage/capabilities.js';
 import type {
   WxCloudDownloadBufferOptions,
   WxCloudDownloadFileOptions,
@@ -31,12 +32,15 @@ import {
   downloadToFile,
   openDownload,
 } from './storage/download.js';
+import { copyFile, moveFile, type WxCloudCopyOptions } from './storage/copy.js';
 import { unwrap } from './storage/file-outcome.js';
+import { listFiles, type WxCloudListEntry, type WxCloudListOptions } from './storage/list.js';
 import {
   addImageRules,
   assertImageRules,
   type WxCloudDownloadUrlOutcome,
 } from './storage/links.js';
+import { ownerOf, type WxCloudFileOwner } from './storage/owner.js';
 import { type WxCloudFileStat, objectExists, statObject } from './storage/read-object.js';
 import {
   type WxCloudCheckOptions,
@@ -50,7 +54,14 @@ import {
   type StorageContext,
   usableContext,
 } from './storage/storage-context.js';
+import { sweepUnfinishedUploads, type WxCloudSweepOptions } from './storage/sweep.js';
+import { uploadWithProperties } from './storage/upload-properties.js';
 import { uploadToPath } from './storage/upload.js';
+import {
+  createUploadUrl,
+  type WxCloudUploadUrl,
+  type WxCloudUploadUrlOptions,
+} from './storage/upload-url.js';
 import { WxCloudFile } from './storage/wx-cloud-file.js';
 
 /** An event of a watched upload. */
@@ -108,7 +119,8 @@ export class WxCloudStorageService {
    * beyond that in a temporary file. A stream is read once, and is destroyed when the upload fails.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`;
    * `WX_CLOUD_BODY_FAILED` when the body cannot be read to its end; `WX_CLOUD_SIZE_MISMATCHED`;
-   * `WX_CLOUD_SPOOL_FAILED`; `WX_CLOUD_UPLOAD_REJECTED`; and the errors of every call to WeChat. If
+   * `WX_CLOUD_SPOOL_FAILED`; `WX_CLOUD_UPLOAD_REJECTED`; `WX_CLOUD_FILE_EXISTS` with `createOnly`;
+   * `WX_CLOUD_UNSUPPORTED` for options that need `cos`; and the errors of every call to WeChat. If
    * it is unclear then whether the storage has the object, it is deleted with `uniquePath`, and
    * otherwise reported to `onOrphan`.
    * @example
@@ -129,15 +141,18 @@ export class WxCloudStorageService {
   ): Promise<WxCloudStoredFile> {
     try {
       return await this.#context.operations.run('uploading', options, signal =>
-        uploadToPath(this.#context, {
-          from: { source: body, size: options.size },
-          cloudPath,
-          contentType: options.contentType,
-          fallbackType: typeOfSource(body),
-          uniquePath: options.uniquePath,
-          onProgress: options.onProgress,
-          signal,
-        }),
+        uploadWithProperties(this.#context, options, properties =>
+          uploadToPath(this.#context, {
+            from: { source: body, size: options.size },
+            cloudPath,
+            contentType: options.contentType,
+            fallbackType: typeOfSource(body),
+            uniquePath: options.uniquePath,
+            properties,
+            onProgress: options.onProgress,
+            signal,
+          }),
+        ),
       );
     } catch (error) {
       abandonSource(body);
@@ -167,15 +182,18 @@ export class WxCloudStorageService {
     options: WxCloudUploadFileOptions = {},
   ): Promise<WxCloudStoredFile> {
     return this.#context.operations.run('uploading', options, signal =>
-      uploadToPath(this.#context, {
-        from: { localPath },
-        cloudPath,
-        contentType: options.contentType,
-        fallbackType: UNKNOWN_CONTENT_TYPE,
-        uniquePath: options.uniquePath,
-        onProgress: options.onProgress,
-        signal,
-      }),
+      uploadWithProperties(this.#context, options, properties =>
+        uploadToPath(this.#context, {
+          from: { localPath },
+          cloudPath,
+          contentType: options.contentType,
+          fallbackType: UNKNOWN_CONTENT_TYPE,
+          uniquePath: options.uniquePath,
+          properties,
+          onProgress: options.onProgress,
+          signal,
+        }),
+      ),
     );
   }
 
@@ -527,6 +545,180 @@ export class WxCloudStorageService {
    */
   async stat(fileId: string, options: WxCloudCallOptions = {}): Promise<WxCloudFileStat> {
     return statObject(this.#context, fileId, options);
+  }
+
+  /**
+   * Lists files in the order of their paths, in pages of up to 1000 that are requested as the
+   * entries are read. Needs the option `cos`. COS shows new files in lists after a moment. The
+   * result can be read once; an error is thrown while it is read.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`; `WX_CLOUD_UNSUPPORTED` without
+   * `cos`, or when its keys may not list the bucket
+   * @see https://cloud.tencent.com/document/product/436/7734
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   *
+   * for await (const entry of storage.list({ prefix: 'photos/', delimiter: '/' })) {
+   *   if (entry.type === 'file') console.log(entry.fileId, entry.size);
+   *   else console.log('folder', entry.cloudPath);
+   * }
+   * ```
+   */
+  list(options: WxCloudListOptions = {}): AsyncIterableIterator<WxCloudListEntry> {
+    return listFiles(this.#context, options);
+  }
+
+  /**
+   * Copies a file of up to 5 GB to a path, without a transfer through the application, and replaces
+   * an existing file there. Type, metadata and owner are kept, and the copy has a file ID of its
+   * own. A copy to its own path repairs a dead file ID. Needs the option `cos`.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` and `WX_CLOUD_PATH_INVALID`
+   * before any call; `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_UNSUPPORTED` without `cos`, or when its
+   * keys may not copy
+   * @see https://cloud.tencent.com/document/product/436/10881
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * const copy = await storage.copy(fileId, 'archive/2026/report.pdf');
+   *
+   * console.log(copy.fileId, copy.size);
+   * ```
+   */
+  async copy(
+    fileId: string,
+    toPath: string,
+    options: WxCloudCopyOptions = {},
+  ): Promise<WxCloudStoredFile> {
+    return copyFile(this.#context, fileId, toPath, options);
+  }
+
+  /**
+   * Copies a file as {@link WxCloudStorageService.copy} does, then deletes the source. If only the
+   * deletion fails, the source is reported to `onOrphan`: the file is at its new path by then. What
+   * is stored at the old path meanwhile is deleted with it. Needs the option `cos`.
+   * @throws {@link WxCloudStorageError} as {@link WxCloudStorageService.copy} does;
+   * `WX_CLOUD_ARGUMENT_INVALID` for the path of the file itself
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   *
+   * const moved = await storage.move(fileId, 'published/cat.png');
+   *
+   * console.log(moved.fileId);
+   * ```
+   */
+  async move(
+    fileId: string,
+    toPath: string,
+    options: WxCloudCopyOptions = {},
+  ): Promise<WxCloudStoredFile> {
+    return moveFile(this.#context, fileId, toPath, options);
+  }
+
+  /**
+   * Returns the user who owns a file, as WeChat has signed it into the file: who uploaded it from a
+   * mini program, or the `openid` that it was stored with. Undefined for a file of the application,
+   * and for one whose signature is missing, unreadable or that of another file. Needs the option
+   * `cos` with the container's own keys.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
+   * `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_UNSUPPORTED`
+   * @see https://developers.weixin.qq.com/miniprogram/dev/wxcloudservice/wxcloudrun/src/development/storage/service/cos-sdk.html
+   * @example
+   * ```ts
+   * import { ForbiddenException } from '@nestjs/common';
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   * declare const fileId: string;
+   * declare const openid: string;
+   *
+   * const owner = await storage.ownerOf(fileId);
+   *
+   * if (owner?.openid !== openid) throw new ForbiddenException();
+   * ```
+   */
+  async ownerOf(
+    fileId: string,
+    options: WxCloudCallOptions = {},
+  ): Promise<WxCloudFileOwner | undefined> {
+    return ownerOf(this.#context, fileId, options);
+  }
+
+  /**
+   * Signs a URL to which a client sends one file with a plain `PUT`, past the application; see
+   * {@link WxCloudUploadUrl}. A path that is empty or ends in a slash is completed with a random
+   * name. The size is not limited: check the file with
+   * {@link WxCloudStorageService.confirmUpload}. Needs the option `cos`.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`;
+   * `WX_CLOUD_UNSUPPORTED` without `cos`
+   * @see https://cloud.tencent.com/document/product/436/14114
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   *
+   * const { url, method, headers, fileId } = await storage.createUploadUrl('photos/', {
+   *   contentType: 'image/png',
+   *   expiresInSeconds: 300,
+   * });
+   *
+   * console.log(method, url, headers, fileId);
+   * ```
+   */
+  async createUploadUrl(
+    cloudPath = '',
+    options: WxCloudUploadUrlOptions = {},
+  ): Promise<WxCloudUploadUrl> {
+    return createUploadUrl(this.#context, cloudPath, options);
+  }
+
+  /**
+   * Removes the parts of multipart uploads that crashed processes have left, which cost money until
+   * then. Resolves with the number of uploads. Call it e.g. once a day. Needs the option `cos`.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`; `WX_CLOUD_UNSUPPORTED` without
+   * `cos`, or when its keys may not list uploads; the first error of an upload that could not be
+   * removed, after all others were
+   * @see https://cloud.tencent.com/document/product/436/7736
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   *
+   * const count = await storage.sweepUnfinishedUploads({ olderThanSeconds: 86_400 });
+   *
+   * console.log(count);
+   * ```
+   */
+  async sweepUnfinishedUploads(options: WxCloudSweepOptions): Promise<number> {
+    return sweepUnfinishedUploads(this.#context, options);
+  }
+
+  /**
+   * The features that need the option `cos`, each with true where it works. The others reject with
+   * `WX_CLOUD_UNSUPPORTED`. Sends no request.
+   * @example
+   * ```ts
+   * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+   *
+   * declare const storage: WxCloudStorageService;
+   *
+   * if (!storage.capabilities.list) console.log('Set the option cos.');
+   * ```
+   */
+  get capabilities(): WxCloudStorageCapabilities {
+    // Tools that make mocks read the members of the prototype too.
+    return readCapabilities(#context in this ? this.#context.cos : undefined);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { UploadBody } from '../body/upload-body.js';
 import type { StorageLogger } from '../diagnostics.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
+import type { ObjectProperties } from './object-properties.js';
 
 /** Options for a temporary link. */
 export interface WxCloudDownloadUrlOptions extends WxCloudCallOptions {
@@ -82,8 +83,30 @@ export interface WxCloudDownloadBufferOptions extends WxCloudDownloadOptions {
   readonly maxBytes?: number | undefined;
 }
 
-/** Options for the upload of a local file. */
-export interface WxCloudUploadFileOptions extends WxCloudCallOptions, ProgressOptions {
+/** The condition and the owner of an upload. Both need the option `cos`. */
+export interface UploadConditions {
+  /**
+   * True stores the file only if its path has none, and rejects with `WX_CLOUD_FILE_EXISTS`
+   * otherwise. Later uploads may replace the file. A bucket that keeps versions ignores the
+   * condition: the upload then rejects with `WX_CLOUD_UNSUPPORTED`. If a response is lost and the
+   * repeated request finds a file, it may come from this upload, and is reported to `onOrphan`.
+   * @defaultValue false
+   */
+  readonly createOnly?: boolean | undefined;
+  /**
+   * The OpenID of the user who owns the file: the user may change it from the mini program, and
+   * `ownerOf` returns it. Needs the keys of the container.
+   * @defaultValue none: a file of the application
+   */
+  readonly openid?: string | undefined;
+}
+
+/**
+ * Options for the upload of a local file. Those that are stored with the file, `createOnly` and
+ * `openid` need the option `cos`.
+ */
+export interface WxCloudUploadFileOptions
+  extends WxCloudCallOptions, ProgressOptions, ObjectProperties, UploadConditions {
   /**
    * The media type of the object.
    * @defaultValue detected from the first bytes, else `application/octet-stream`
@@ -98,9 +121,17 @@ export interface WxCloudUploadFileOptions extends WxCloudCallOptions, ProgressOp
   readonly uniquePath?: boolean | undefined;
 }
 
-/** Options for the upload of a body. */
+/**
+ * Options for the upload of a body. Those that are stored with the file, `createOnly` and `openid`
+ * need the option `cos`.
+ */
 export interface WxCloudUploadBodyOptions
-  extends WxCloudCallOptions, ProgressOptions, Pick<WxCloudUploadFileOptions, 'uniquePath'> {
+  extends
+    WxCloudCallOptions,
+    ProgressOptions,
+    ObjectProperties,
+    UploadConditions,
+    Pick<WxCloudUploadFileOptions, 'uniquePath'> {
   /**
    * The media type of the object.
    * @defaultValue detected from the first bytes, else a Blob's own type, `text/plain` for a string,

@@ -6,6 +6,7 @@ import { deleteLeftovers } from './clean-up.js';
 import type { CosAccess } from './cos-access.js';
 import { isAccessDenied } from './cos/cos-error.js';
 import type { StorageContext } from './storage-context.js';
+import { assertConditionHeld } from './upload-properties.js';
 
 /**
  * The attempts to upload one object to the bucket in one request, and the object that they may have
@@ -90,6 +91,7 @@ export class CosUpload {
       this.#context.linkCache.forget(this.#fileId);
     }
     if (!outcome.isStored) throw outcome.error;
+    assertConditionHeld(this.#cos, properties, outcome.header);
     // The caller may have aborted while the response was pending, and would not know of the object.
     signal.throwIfAborted();
     this.#report?.(body.size);

@@ -212,6 +212,11 @@ interface UploadToPathCall {
    */
   readonly uniquePath?: boolean | undefined;
   /**
+   * Properties that only a request to the bucket can store.
+   * @defaultValue none
+   */
+  readonly properties?: UploadObjectCall['properties'];
+  /**
    * Receives the progress of the transfer to the storage.
    * @defaultValue none
    */
@@ -231,6 +236,7 @@ export async function uploadToPath(
     from,
     cloudPath,
     uniquePath: isPathUnique = false,
+    properties,
     onProgress,
     signal,
     ...type
@@ -245,18 +251,22 @@ export async function uploadToPath(
     const shown = given === undefined ? await detectContentType(source.head) : undefined;
     const contentType = given ?? shown?.contentType ?? fallbackType;
     const body = await source.complete();
-    const call = { cloudPath, contentType, isPathUnique, body, onProgress, signal };
+    const call = { cloudPath, contentType, isPathUnique, properties, body, onProgress, signal };
     return await uploadObject(context, call);
   } finally {
     await source.dispose();
   }
 }
 
-function assertUniquePath(uniquePath: unknown): void {
+/**
+ * Checks the option `uniquePath`.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`
+ */
+export function assertUniquePath(uniquePath: unknown): void {
   if (typeof uniquePath === 'boolean') return;
   throw new WxCloudStorageError({
     code: 'WX_CLOUD_ARGUMENT_INVALID',
-    message: 'upload: uniquePath must be true or false. Leave it out unless your paths are unique.',
+    message: 'uniquePath must be true or false. Leave it out unless your paths are unique.',
   });
 }
 

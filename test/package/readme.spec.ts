@@ -42,6 +42,7 @@ const REFERENCE = [
   'uploads',
   'downloads-and-serving',
   'direct-uploads',
+  'bucket-access',
   'tokens-and-replicas',
   'errors',
   'observability',
@@ -255,7 +256,7 @@ describe('the documentation', () => {
 
   it.each(LANGUAGES)('names all exports and methods of the service in %s', (_, language) => {
     const text = REFERENCE.map(guide => textOf(bothOf(guide)[language])).join('\n');
-    const names = [...Object.keys(publicApi), ...serviceMethods().map(method => `\`${method}(`)];
+    const names = [...Object.keys(publicApi), ...serviceMembers()];
     expect(names.filter(name => !text.includes(name))).toEqual([]);
   });
 
@@ -432,7 +433,10 @@ function errorCodes(): readonly string[] {
   return [...union.matchAll(/'(WX_CLOUD_\w+)'/g)].map(([, code = '']) => code);
 }
 
-function serviceMethods(): readonly string[] {
-  const methods = Object.getOwnPropertyNames(publicApi.WxCloudStorageService.prototype);
-  return methods.filter(name => name !== 'constructor');
+/** The methods and getters of the service, as code in a text. */
+function serviceMembers(): readonly string[] {
+  const members = Object.getOwnPropertyDescriptors(publicApi.WxCloudStorageService.prototype);
+  return Object.entries(members)
+    .filter(([name]) => name !== 'constructor')
+    .map(([name, { get }]) => `\`${name}${get === undefined ? '(' : '`'}`);
 }

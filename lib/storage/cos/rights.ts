@@ -1,8 +1,20 @@
 import { elapsedMs } from '../../operations/deadline.js';
 
-/** Operations that the keys may lack the right to. */
+/**
+ * Operations that the keys may lack the right to; `createOnly` is a condition that a bucket with
+ * versions ignores.
+ */
 export type CosRight =
-  'put' | 'multipart' | 'head' | 'get' | 'delete' | 'deleteMany' | 'list' | 'copy' | 'listUploads';
+  | 'put'
+  | 'createOnly'
+  | 'multipart'
+  | 'head'
+  | 'get'
+  | 'delete'
+  | 'deleteMany'
+  | 'list'
+  | 'copy'
+  | 'listUploads';
 
 /** Time for which a missing right is remembered, in milliseconds. */
 const REMEMBERED_MS = 600_000;

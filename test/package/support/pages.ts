@@ -9,6 +9,7 @@ export const GUIDES = [
   'uploads',
   'downloads-and-serving',
   'direct-uploads',
+  'bucket-access',
   'tokens-and-replicas',
   'errors',
   'testing',

@@ -1,0 +1,104 @@
+import { WxCloudStorageError } from '../errors/errors.js';
+import type { WxCloudCallOptions } from '../operations/operation-registry.js';
+import { retry } from '../operations/retry.js';
+import { isTransient } from '../wechat/api-errors.js';
+import { malformed } from '../wechat/endpoints.js';
+import type { UnfinishedUploadsPage } from './cos/bucket-replies.js';
+import { callBucket, requireCos } from './direct-access.js';
+import type { StorageContext } from './storage-context.js';
+
+/** Options for the removal of unfinished uploads. */
+export interface WxCloudSweepOptions extends WxCloudCallOptions {
+  /**
+   * Minimum age of the uploads to remove, in seconds, from 0. It has to exceed the longest upload
+   * of any running process, e.g. 86400 for a day.
+   */
+  readonly olderThanSeconds: number;
+}
+
+/**
+ * Aborts multipart uploads that crashed processes have left, whose parts cost money until then.
+ * Resolves with their number.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`, `WX_CLOUD_UNSUPPORTED`; the
+ * first error of an upload that could not be aborted, after all others were
+ * @see https://cloud.tencent.com/document/product/436/7736
+ */
+export async function sweepUnfinishedUploads(
+  context: StorageContext,
+  options: WxCloudSweepOptions,
+): Promise<number> {
+  const { olderThanSeconds } = options;
+  if (!Number.isFinite(olderThanSeconds) || olderThanSeconds < 0) {
+    throw new WxCloudStorageError({
+      code: 'WX_CLOUD_ARGUMENT_INVALID',
+      message:
+        'olderThanSeconds must be a number of seconds from 0. Pass more than the longest upload takes, e.g. 86400.',
+    });
+  }
+  requireCos(context, NEEDED);
+  const beforeMs = Date.now() - olderThanSeconds * 1_000;
+  return context.operations.run('sweeping unfinished uploads', options, signal =>
+    sweep(context, beforeMs, signal),
+  );
+}
+
+const NEEDED = 'sweepUnfinishedUploads';
+
+async function sweep(
+  context: StorageContext,
+  beforeMs: number,
+  signal: AbortSignal,
+): Promise<number> {
+  let aborted = 0;
+  let failure: { readonly error: unknown } | undefined;
+  let next: UnfinishedUploadsPage['next'];
+  do {
+    const page = await requestPage(context, next, signal);
+    for (const upload of page.uploads) {
+      if (!(upload.initiated.getTime() <= beforeMs)) continue;
+      try {
+        await abort(context, upload, signal);
+        aborted += 1;
+      } catch (error) {
+        signal.throwIfAborted();
+        failure ??= { error };
+      }
+    }
+    if (page.next !== undefined && isSame(page.next, next)) {
+      throw malformed('GET bucket?uploads', 'the list does not advance');
+    }
+    next = page.next;
+  } while (next !== undefined);
+  if (failure !== undefined) throw failure.error;
+  return aborted;
+}
+
+function requestPage(
+  context: StorageContext,
+  next: UnfinishedUploadsPage['next'],
+  signal: AbortSignal,
+): Promise<UnfinishedUploadsPage> {
+  return callBucket(context, {
+    needed: NEEDED,
+    right: 'listUploads',
+    send: ({ bucket }) => bucket.listMultipartUploads(next ?? {}, signal),
+    signal,
+  });
+}
+
+async function abort(
+  context: StorageContext,
+  { key, uploadId }: UnfinishedUploadsPage['uploads'][number],
+  signal: AbortSignal,
+): Promise<void> {
+  const { bucket } = requireCos(context, NEEDED);
+  const work = () => bucket.abortMultipartUpload(key, uploadId, signal);
+  await retry(work, context.options.retry, signal, isTransient);
+}
+
+function isSame(
+  one: NonNullable<UnfinishedUploadsPage['next']>,
+  other: UnfinishedUploadsPage['next'],
+): boolean {
+  return one.keyMarker === other?.keyMarker && one.uploadIdMarker === other.uploadIdMarker;
+}
