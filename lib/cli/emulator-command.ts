@@ -15,9 +15,10 @@ const USER_INFO = /\/\/[^/]*@/;
 
 /** Formats the lines for a `.env` file, with comments that describe the emulator. */
 export function describeEmulator(
-  { url, options }: Pick<WxCloudEmulator, 'url' | 'options'>,
+  emulator: Pick<WxCloudEmulator, 'url' | 'options' | 'cosEndpoint' | 'sidecarUrl'>,
   dataDir?: string,
 ): readonly string[] {
+  const { url, options, cosEndpoint, sidecarUrl } = emulator;
   const place =
     dataDir === undefined ? 'in memory' : `in ${cleanText(dataDir, MAX_FOLDER_CHARACTERS)}`;
   return [
@@ -26,6 +27,7 @@ export function describeEmulator(
     `WX_APPID=${options.appid}`,
     `WX_SECRET=${options.secret}`,
     `WX_API_BASE_URL=${options.apiBaseUrl}`,
+    `# COS endpoint: ${cosEndpoint}, open API service: ${sidecarUrl}`,
     '# Requests: method, operation, path, status, bytes, ms',
   ];
 }

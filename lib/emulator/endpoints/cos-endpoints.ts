@@ -1,4 +1,5 @@
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
+import type { WxCloudEmulatorFaultEffect } from '../state/fault-effects.js';
 import { isMetaIdPath } from '../state/meta-ids.js';
 import { assertMethod, invalid, readJson, readString } from './api-request.js';
 import type { Exchange } from './exchange.js';
@@ -33,6 +34,7 @@ export async function respondWithCosKeys(
 export async function respondWithMetaIds(
   exchange: Exchange,
   cloud: EmulatedCloud,
+  effect: WxCloudEmulatorFaultEffect | undefined,
 ): Promise<EmulatedResponse> {
   assertMethod(exchange, 'POST');
   const request = await readJson(exchange);
@@ -45,7 +47,8 @@ export async function respondWithMetaIds(
     throw invalid('paths');
   });
   exchange.nameObjects(checked.map(path => path.replace(/^\//, '')));
-  const values = checked.map(path => cloud.metaIds.encode({ openid, path }));
+  const count = effect?.kind === 'short-list' ? effect.count : checked.length;
+  const values = checked.slice(0, count).map(path => cloud.metaIds.encode({ openid, path }));
   return jsonResponse({ ...OK, respdata: { x_cos_meta_field_strs: values } });
 }
 

@@ -3,7 +3,12 @@ import type { EmulatedCloud } from '../state/emulated-cloud.js';
 import type { SidecarMisconfiguration } from '../state/misconfigurations.js';
 import { carriesToken } from './api-request.js';
 import type { Exchange } from './exchange.js';
-import { type EmulatedResponse, apiErrorResponse, emptyResponse } from './responses.js';
+import {
+  type EmulatedResponse,
+  apiErrorResponse,
+  emptyResponse,
+  jsonResponse,
+} from './responses.js';
 
 const unrelayed = (response: EmulatedResponse): EmulatedResponse => ({
   ...response,
@@ -22,6 +27,15 @@ const RESPONSES: Responses<Exclude<SidecarMisconfiguration, CredentialTrouble>> 
   'no-sidecar': () => unrelayed(emptyResponse(404)),
   'path-not-listed': notListed,
   'path-refused': () => apiErrorResponse(85107, 'url not in whitelist'),
+  // The shape that applications have received.
+  'path-refused-by-safe-link': () => ({
+    ...jsonResponse({
+      error_code: 85107,
+      error_type: 'SafeLinkError',
+      error_message: 'URL不在白名单内',
+    }),
+    errcode: 85107,
+  }),
 };
 
 /** Responses to calls for which the sidecar must add a credential. */

@@ -7,6 +7,7 @@ import {
   emptyResponse,
   textResponse,
 } from '../endpoints/responses.js';
+import { describeBucket } from '../endpoints/cos/cos-routes.js';
 import { passSidecar } from '../endpoints/sidecar.js';
 import { decodePath, isCloudPath } from '../state/cloud-paths.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';
@@ -132,7 +133,8 @@ function complete(
   const isDamaged = effect?.kind === 'wrong-etag' && ETag !== undefined;
   const headers = isDamaged ? { ...response.headers, ETag: WRONG_ETAG } : response.headers;
   const passed = passSidecar(exchange, { ...response, headers });
-  return isObjectOperation(route.operation) ? allowOrigin(exchange, cloud, passed) : passed;
+  if (!isObjectOperation(route.operation)) return passed;
+  return allowOrigin(exchange, cloud, describeBucket(cloud, passed));
 }
 
 function isObjectOperation(operation: EmulatedRoute['operation']): boolean {

@@ -52,6 +52,18 @@ export interface WxCloudEmulatorCosOptions {
    * @defaultValue false
    */
   readonly versioning?: boolean;
+  /**
+   * True for a bucket with encryption by KMS: the ETags of signed uploads are not the MD5 of their
+   * content, and successful responses have `x-cos-server-side-encryption: cos/kms`.
+   * @defaultValue false
+   */
+  readonly encrypted?: boolean;
+  /**
+   * The seconds by which the clock of the storage is ahead, from -86400 to 86400. It applies to
+   * the check of signatures and to the header `Date`.
+   * @defaultValue 0
+   */
+  readonly clockSkewSeconds?: number;
 }
 
 /** The resolved options for the bucket. */
@@ -66,6 +78,8 @@ const KNOWN: readonly string[] = [
   'denied',
   'forceDownload',
   'versioning',
+  'encrypted',
+  'clockSkewSeconds',
 ] satisfies readonly (keyof WxCloudEmulatorCosOptions)[];
 
 /**
@@ -90,6 +104,12 @@ export function resolveCosOptions(value: unknown = {}): ResolvedCosOptions {
     ),
     forceDownload: readFlag('cos.forceDownload', given['forceDownload'] ?? false),
     versioning: readFlag('cos.versioning', given['versioning'] ?? false),
+    encrypted: readFlag('cos.encrypted', given['encrypted'] ?? false),
+    clockSkewSeconds: readWhole(
+      'cos.clockSkewSeconds',
+      given['clockSkewSeconds'] ?? 0,
+      [-86_400, 86_400],
+    ),
   };
 }
 

@@ -144,6 +144,14 @@ interface IgnoreRangeEffect {
   readonly kind: 'ignore-range';
 }
 
+/** `encode-metaid` returns fewer values than it was asked for, or none, without an error. */
+interface ShortListEffect {
+  /** The kind of the effect. */
+  readonly kind: 'short-list';
+  /** The number of values that it returns, 0 or more. */
+  readonly count: number;
+}
+
 /** The effect of a fault. */
 export type WxCloudEmulatorFaultEffect =
   | ErrcodeEffect
@@ -157,7 +165,8 @@ export type WxCloudEmulatorFaultEffect =
   | ItemEffect
   | TrickleEffect
   | WrongEtagEffect
-  | IgnoreRangeEffect;
+  | IgnoreRangeEffect
+  | ShortListEffect;
 
 /** The names of the effects. */
 export type WxCloudEmulatorFaultKind = WxCloudEmulatorFaultEffect['kind'];

@@ -95,6 +95,10 @@ const RULES: Readonly<Record<WxCloudEmulatorFaultKind, EffectRule>> = {
   },
   'wrong-etag': { operations: ETAG_OPERATIONS, members: {} },
   'ignore-range': { operations: ['get-object'], members: {} },
+  'short-list': {
+    operations: ['encode-metaid'],
+    members: { count: [isCount, 'an integer, 0 or more'] },
+  },
 };
 
 /** Returns true if an effect applies to an operation. */

@@ -18,6 +18,7 @@ export type TokenMisconfiguration =
 export type SidecarMisconfiguration =
   | 'path-not-listed'
   | 'path-refused'
+  | 'path-refused-by-safe-link'
   | 'no-sidecar'
   | 'sidecar-not-ready'
   | 'secret-missing'
@@ -43,6 +44,7 @@ const NAMES = Object.keys({
   'quota-of-the-minute': true,
   'path-not-listed': true,
   'path-refused': true,
+  'path-refused-by-safe-link': true,
   'no-sidecar': true,
   'sidecar-not-ready': true,
   'secret-missing': true,

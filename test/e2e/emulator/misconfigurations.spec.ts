@@ -100,6 +100,12 @@ const SIDECAR_TROUBLES: readonly SidecarTrouble[] = [
   { ...listed, name: 'path-refused', start: '{"errcode":85107,', effect: 'befalls' },
   {
     ...listed,
+    name: 'path-refused-by-safe-link',
+    start: '{"error_code":85107,"error_type":"SafeLinkError",',
+    effect: 'befalls',
+  },
+  {
+    ...listed,
     name: 'sidecar-not-ready',
     start: '{"errcode":41001,"errmsg":"access_token missing rid: ',
     isRelayed: false,

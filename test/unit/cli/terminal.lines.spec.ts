@@ -55,9 +55,11 @@ describe('cleanText', () => {
 describe('describeEmulator', () => {
   const url = 'http://127.0.0.1:4100';
   const options = { env: 'e-1', appid: 'wx1', secret: 's', apiBaseUrl: url };
+  const sidecarUrl = 'http://127.0.0.1:4101';
+  const emulator = { url, options, sidecarUrl, cosEndpoint: `${url}/b-1300000000` };
 
   it('returns lines of a .env file and comments only', () => {
-    const lines = describeEmulator({ url, options });
+    const lines = describeEmulator(emulator);
     expect(lines.filter(line => !line.startsWith('# '))).toEqual([
       'WX_ENV_ID=e-1',
       'WX_APPID=wx1',
@@ -67,8 +69,14 @@ describe('describeEmulator', () => {
     expect(lines[0]).toContain('objects in memory');
   });
 
+  it('names the endpoint of the bucket and the open API service', () => {
+    expect(describeEmulator(emulator)).toContain(
+      '# COS endpoint: http://127.0.0.1:4100/b-1300000000, open API service: http://127.0.0.1:4101',
+    );
+  });
+
   it('says where objects are kept, on one line', () => {
-    expect(describeEmulator({ url, options }, 'a\nWX_SECRET=b')[0]).toContain('in a?WX_SECRET=b.');
+    expect(describeEmulator(emulator, 'a\nWX_SECRET=b')[0]).toContain('in a?WX_SECRET=b.');
   });
 });
 

@@ -55,7 +55,8 @@ export function assertPermitted(
   if (authorization === undefined) throw accessDenied();
   const token = exchange.header(SECURITY_TOKEN) ?? parameters.get(SECURITY_TOKEN);
   const secretKey = cloud.cosKeys.secretKeyOf(authorization.secretId, token);
-  assertInTime(authorization, cloud.clock.now() / 1_000);
+  const { clockSkewSeconds, denied } = cloud.options.cos;
+  assertInTime(authorization, cloud.clock.now() / 1_000 + clockSkewSeconds);
   // A base URL with a path hides how much of it the client has signed.
   const paths = [decodePath(exchange.path), `/${cloudPath}`];
   const isRight = paths.some(path => {
@@ -69,7 +70,7 @@ export function assertPermitted(
       'The Signature you specified is invalid. Check the key and the signature.',
     );
   }
-  if (cloud.options.cos.denied.includes(operation)) throw accessDenied();
+  if (denied.includes(operation)) throw accessDenied();
 }
 
 function toSignedRequest(

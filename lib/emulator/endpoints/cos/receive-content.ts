@@ -11,7 +11,7 @@ export interface ReceivedContent {
   readonly incoming: IncomingObject;
   /** Their number. */
   readonly size: number;
-  /** Their MD5 in hex. */
+  /** Their MD5 in hex, or another value in a bucket with encryption. */
   readonly etag: string;
   /** Their CRC-64. */
   readonly crc64: bigint;
@@ -46,7 +46,8 @@ export async function receiveContent({ exchange, cloud }: CosRequest): Promise<R
     const digest = md5.digest();
     assertDigest(exchange.header('content-md5'), digest);
     const size = exchange.requestBytes;
-    return { incoming, size, etag: digest.toString('hex'), crc64: crc64.digest() };
+    const etag = cloud.options.cos.encrypted ? createHash('md5').update(digest).digest() : digest;
+    return { incoming, size, etag: etag.toString('hex'), crc64: crc64.digest() };
   } catch (error) {
     await incoming.discard();
     throw error;
