@@ -86,6 +86,13 @@ export async function startLabOn(emulator: WxCloudEmulator): Promise<RunningLab>
     imageSources: [url],
     uploadTargets: [url],
     storageOptions: options,
+    cosOptions: {
+      env: options.env,
+      auth: { type: 'open-api-service' },
+      apiBaseUrl: emulator.sidecarUrl,
+      cos: { bucket: emulator.bucket, endpoint: emulator.cosEndpoint },
+      ticketKey: 'a-ticket-key-for-the-tests-of-the-lab',
+    },
     requestsAbout: (wanted: readonly string[]) =>
       emulator.journal.filter(({ cloudPaths }) => cloudPaths?.some(path => wanted.includes(path))),
     close: () => Promise.resolve(),

@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
 import { CLOUD, type Cloud } from './cloud/cloud.js';
 import { CloudModule } from './cloud/cloud.module.js';
+import { CosImagesModule } from './images/cos-images.module.js';
 import { ImagesModule } from './images/images.module.js';
 
 /** The image lab. */
@@ -19,6 +20,7 @@ export class AppModule {
           useFactory: ({ storageOptions }: Cloud) => storageOptions,
         }),
         ImagesModule,
+        ...(cloud.cosOptions === undefined ? [] : [CosImagesModule.on(cloud.cosOptions)]),
       ],
     };
   }

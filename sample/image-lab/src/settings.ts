@@ -1,5 +1,15 @@
 import { StartError } from './start-error.js';
 
+/** The bucket, and keys for it. */
+export interface CosSettings {
+  /** `WX_COS_BUCKET`. */
+  readonly bucket: string;
+  /** `WX_COS_REGION`; undefined for the usual one. */
+  readonly region: string | undefined;
+  /** `WX_COS_SECRET_ID` and `WX_COS_SECRET_KEY`. */
+  readonly credentials: { readonly secretId: string; readonly secretKey: string };
+}
+
 /** The credentials for WeChat. */
 export interface WechatCredentials {
   /** `WX_APPID`. */
@@ -8,6 +18,8 @@ export interface WechatCredentials {
   readonly secret: string;
   /** `WX_ENV_ID`. */
   readonly env: string;
+  /** The keys of the bucket; undefined if none of their variables is set. */
+  readonly cos?: CosSettings | undefined;
 }
 
 /** The settings from environment variables. */
@@ -25,6 +37,7 @@ export interface Settings {
 const DEFAULT_PORT = '3000';
 const HIGHEST_PORT = 65_535;
 const WECHAT_VARIABLES = ['WX_APPID', 'WX_SECRET', 'WX_ENV_ID'] as const;
+const COS_VARIABLES = ['WX_COS_BUCKET', 'WX_COS_SECRET_ID', 'WX_COS_SECRET_KEY'] as const;
 
 /**
  * Reads the settings. An empty variable counts as not set.
@@ -60,11 +73,34 @@ function readPort(text: string): number {
 
 function readWechat(environment: NodeJS.ProcessEnv): WechatCredentials | undefined {
   const { WX_APPID: appid, WX_SECRET: secret, WX_ENV_ID: env } = environment;
-  if (appid && secret && env) return { appid, secret, env };
-  const missing = WECHAT_VARIABLES.filter(name => !environment[name]);
-  const present = WECHAT_VARIABLES.filter(name => environment[name]);
-  if (present.length === 0) return undefined;
+  if (appid && secret && env) return { appid, secret, env, cos: readCos(environment) };
+  assertNoneOf(environment, WECHAT_VARIABLES, { to: 'use WeChat', orTo: 'use the emulator' });
+  return undefined;
+}
+
+function readCos(environment: NodeJS.ProcessEnv): CosSettings | undefined {
+  const { WX_COS_BUCKET: bucket, WX_COS_REGION: region } = environment;
+  const { WX_COS_SECRET_ID: secretId, WX_COS_SECRET_KEY: secretKey } = environment;
+  if (bucket && secretId && secretKey) {
+    return { bucket, region: region || undefined, credentials: { secretId, secretKey } };
+  }
+  assertNoneOf(environment, COS_VARIABLES, {
+    to: 'send requests to the bucket',
+    orTo: 'use upload links only',
+  });
+  return undefined;
+}
+
+/** Checks that none of these variables is set; some of them are not enough. */
+function assertNoneOf(
+  environment: NodeJS.ProcessEnv,
+  variables: readonly string[],
+  { to, orTo }: { readonly to: string; readonly orTo: string },
+): void {
+  const missing = variables.filter(name => !environment[name]);
+  const present = variables.filter(name => environment[name]);
+  if (present.length === 0) return;
   throw new StartError(
-    `${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing: set ${missing.length > 1 ? 'them' : 'it'} to use WeChat, or unset ${present.join(' and ')} to use the emulator.`,
+    `${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing: set ${missing.length > 1 ? 'them' : 'it'} to ${to}, or unset ${present.join(' and ')} to ${orTo}.`,
   );
 }

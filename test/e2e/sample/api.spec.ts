@@ -146,7 +146,20 @@ describe('the API of the image lab', () => {
       contentTypes: expect.arrayContaining(['image/png', 'image/avif']),
       galleryImages: 60,
       showsRequests: true,
+      takesCos: true,
     });
+  });
+
+  it('stores an image with keys of the bucket, without an upload link for it', async () => {
+    const { status, body } = await lab.uploadWithKeys(await makeImage('png', 'b.png'));
+
+    const shown = await lab.get(requestsAbout(body['fileId']));
+    expect(status).toBe(201);
+    expect(shown.body['requests']).toEqual([
+      expect.objectContaining({ operation: 'encode-metaid', sender: 'application', status: 200 }),
+      expect.objectContaining({ operation: 'put-object', sender: 'application', status: 200 }),
+      ...Array.from({ length: 5 }, () => expect.anything()),
+    ]);
   });
 
   it('lists exactly the requests for storing an image and its thumbnail', async () => {

@@ -21,7 +21,28 @@ describe('the start and end of the image lab', () => {
 
     const mode = (await (await fetch(`${url}/api/mode`)).json()) as object;
 
-    expect(mode).toMatchObject({ mode: 'wechat', env: 'prod-1', showsRequests: false });
+    expect(mode).toMatchObject({
+      mode: 'wechat',
+      env: 'prod-1',
+      showsRequests: false,
+      takesCos: false,
+    });
+    expect(JSON.stringify(mode)).not.toContain('hidden');
+  });
+
+  it('takes keys of the bucket for WeChat, and never shows them', async () => {
+    const { url } = await startSample({
+      WX_APPID: 'wx1',
+      WX_SECRET: 'hidden',
+      WX_ENV_ID: 'prod-1',
+      WX_COS_BUCKET: '7072-prod-1-1300000000',
+      WX_COS_SECRET_ID: 'hidden',
+      WX_COS_SECRET_KEY: 'hidden',
+    });
+
+    const mode = (await (await fetch(`${url}/api/mode`)).json()) as object;
+
+    expect(mode).toMatchObject({ mode: 'wechat', takesCos: true });
     expect(JSON.stringify(mode)).not.toContain('hidden');
   });
 
@@ -38,6 +59,15 @@ describe('the start and end of the image lab', () => {
     {
       variables: { WX_SECRET: 'hidden' },
       line: /^WX_APPID and WX_ENV_ID are missing: (?!.*hidden).+\n$/,
+    },
+    {
+      variables: {
+        WX_APPID: 'wx1',
+        WX_SECRET: 'hidden',
+        WX_ENV_ID: 'prod-1',
+        WX_COS_SECRET_KEY: 'hidden',
+      },
+      line: /^WX_COS_BUCKET and WX_COS_SECRET_ID are missing: (?!.*hidden).+ unset WX_COS_SECRET_KEY .+\n$/,
     },
     {
       variables: { WX_APPID: 'wx1', WX_SECRET: 'hidden', WX_ENV_ID: 'two words' },

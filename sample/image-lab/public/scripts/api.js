@@ -8,6 +8,7 @@ export const lab = {
   fileSizeBytes: 20 * 1024 * 1024,
   galleryImages: 60,
   showsRequests: false,
+  takesCos: false,
 };
 
 const BY_CODE = {

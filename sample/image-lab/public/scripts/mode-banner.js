@@ -8,7 +8,8 @@ const parts = partsOf(banner);
 
 /** Says where images go, and how large they may be. */
 export async function showMode() {
-  const { mode, env, fileSizeBytes } = await readMode();
+  const { mode, env, fileSizeBytes, takesCos } = await readMode();
+  document.getElementById('cos-route').hidden = !takesCos;
   banner.dataset.mode = mode;
   say(parts.title, `mode.${mode}`, { env });
   say(parts.detail, `mode.${mode}Detail`);

@@ -4,7 +4,13 @@ import { formatBytes } from './format.js';
 import { say } from './i18n.js';
 
 /** The operations that carry the bytes of files; the others carry file IDs and links. */
-const OF_THE_STORAGE = new Set(['post-object', 'get-object', 'head-object']);
+const OF_THE_STORAGE = new Set([
+  'post-object',
+  'put-object',
+  'upload-part',
+  'get-object',
+  'head-object',
+]);
 const region = document.getElementById('requests');
 const parts = partsOf(region);
 let wanted;

@@ -4,22 +4,27 @@ import { postForm } from './post-form.js';
 
 /**
  * Sends a file to the application, which stores it. Both legs are reported: the first one by the
- * request itself, the second one by the application, under an ID that is generated here.
+ * request itself, the second one by the application, under an ID that is generated here. With
+ * `usesCos` the application sends it with keys of the bucket, without an upload link.
  */
-export async function sendThroughApplication(file, { signal, report }) {
+export async function sendThroughApplication(file, { signal, report, usesCos }) {
   const id = crypto.randomUUID();
+  let isSent = false;
   const second = await watch(id, {
     signal,
-    onProgress: cloud => report({ cloud, state: 'storing' }),
+    // The application passes bytes on while the browser still sends: both legs run at once.
+    onProgress: cloud => report({ cloud, state: isSent ? 'storing' : 'sending' }),
   });
   const form = new FormData();
   form.set('image', file, file.name);
   try {
-    const answer = await postForm('/api/images', form, {
+    const address = usesCos ? '/api/images/cos' : '/api/images';
+    const answer = await postForm(address, form, {
       headers: { 'X-Upload-Id': id },
       signal,
       onProgress: share => {
-        report({ application: share, state: share < 1 ? 'sending' : 'storing' });
+        isSent = share === 1;
+        report({ application: share, state: isSent ? 'storing' : 'sending' });
       },
     });
     if (answer === undefined && signal.aborted) throw Failure.cancelled();

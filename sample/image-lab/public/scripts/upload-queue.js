@@ -8,10 +8,10 @@ const AT_ONCE = 2;
 const AT_START = { application: 0, cloud: 0, expiresAt: undefined, failure: undefined };
 
 /**
- * Sends files, two at once. An upload is
- * `{ file, isDirect, state, application, cloud, expiresAt, failure, cancel }`: `state` is one of
- * waiting, asking, sending, storing, checking, stored, failed and cancelled; `application` and
- * `cloud` are the shares of the file that have arrived there.
+ * Sends files, two at once. An upload is `{ file, isDirect, usesCos, state, application, cloud,
+ * expiresAt, failure, cancel }`: `state` is one of waiting, asking, sending, storing, checking,
+ * stored, failed and cancelled; `application` and `cloud` are the shares of the file that have
+ * arrived there.
  */
 export class UploadQueue {
   #waiting = [];
@@ -25,11 +25,12 @@ export class UploadQueue {
   }
 
   /**
-   * Takes a file, to be sent through the application or straight to the cloud. One that the lab
+   * Takes a file, to be sent through the application (with an upload link or with keys of the
+   * bucket) or straight to the cloud. One that the lab
    * would refuse is not even sent.
    */
-  add(file, { isDirect }) {
-    void this.retry({ file, isDirect });
+  add(file, { isDirect, usesCos }) {
+    void this.retry({ file, isDirect, usesCos });
   }
 
   /** Tries an upload again that failed or was cancelled. */
@@ -68,7 +69,8 @@ export class UploadQueue {
     const send = upload.isDirect ? sendToCloud : sendThroughApplication;
     const report = changes => this.#change(upload, changes);
     try {
-      const image = await send(upload.file, { signal: controller.signal, report });
+      const { file, usesCos } = upload;
+      const image = await send(file, { signal: controller.signal, report, usesCos });
       this.#change(upload, { state: 'stored' });
       this.#onStored(upload, image);
     } catch (failure) {

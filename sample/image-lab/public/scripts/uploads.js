@@ -22,10 +22,15 @@ export function startUploads(onStored) {
     },
   });
   const direct = document.getElementById('direct');
+  const cos = document.getElementById('cos');
+  direct.addEventListener('change', () => {
+    cos.disabled = direct.checked;
+  });
   const addAll = files => {
     [...cards.keys()].filter(({ state }) => state === 'cancelled').forEach(dismiss);
     startBatch();
-    for (const file of files) queue.add(file, { isDirect: direct.checked });
+    const way = { isDirect: direct.checked, usesCos: cos.checked && !direct.checked };
+    for (const file of files) queue.add(file, way);
     // The file was perhaps dropped where the gallery's top cannot be seen.
     const first = [...cards.values()].at(-files.length);
     first?.element.scrollIntoView({ block: 'nearest' });

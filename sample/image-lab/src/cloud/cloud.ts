@@ -24,6 +24,8 @@ export interface Cloud {
   readonly uploadTargets: readonly string[];
   /** The options of the storage module. */
   readonly storageOptions: WxCloudStorageOptions;
+  /** The same with keys of the bucket, for uploads without links; undefined without such keys. */
+  readonly cosOptions: WxCloudStorageOptions | undefined;
   /**
    * Returns the requests about the objects at these paths, oldest first; always empty for WeChat.
    */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,6 +24,14 @@ export async function openEmulatedCloud(): Promise<Cloud> {
     imageSources: [emulator.url],
     uploadTargets: [emulator.url],
     storageOptions: emulator.options,
+    // As inside a container, whose sidecar has the keys of the bucket.
+    cosOptions: {
+      env: emulator.env,
+      auth: { type: 'open-api-service' },
+      apiBaseUrl: emulator.sidecarUrl,
+      cos: { bucket: emulator.bucket, endpoint: emulator.cosEndpoint },
+      ticketKey: randomUUID(),
+    },
     requestsAbout: wanted =>
       emulator.journal.filter(({ cloudPaths = [] }) =>
         cloudPaths.some(path => wanted.includes(path)),

@@ -2,7 +2,7 @@ import type { WechatCredentials } from '../settings.js';
 import type { Cloud } from './cloud.js';
 
 /** Opens an environment of WeChat Cloud Hosting or WeChat CloudBase. Makes no call. */
-export function openWechatCloud(credentials: WechatCredentials): Cloud {
+export function openWechatCloud({ cos, ...credentials }: WechatCredentials): Cloud {
   const { env } = credentials;
   return {
     mode: 'wechat',
@@ -11,6 +11,7 @@ export function openWechatCloud(credentials: WechatCredentials): Cloud {
     imageSources: ['https://*.tcb.qcloud.la', 'https://*.myqcloud.com'],
     uploadTargets: ['https://cos.ap-shanghai.myqcloud.com', 'https://*.myqcloud.com'],
     storageOptions: credentials,
+    cosOptions: cos && { ...credentials, cos },
     requestsAbout: () => [],
     close: () => Promise.resolve(),
   };

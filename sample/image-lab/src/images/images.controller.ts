@@ -16,6 +16,7 @@ import {
   WxCloudReplyInterceptor,
   type WxCloudFile,
   type WxCloudUploadedFile,
+  type WxCloudUploadInterceptorOptions,
 } from 'nestjs-wx-cloud-storage';
 import { ImagesService, type ImageView, type Removal, type ResultFile } from './images.service.js';
 import {
@@ -30,12 +31,15 @@ import { readDeletion } from './read-deletion.js';
 import { Work, type RequestWork } from './request-work.js';
 import { ResultInterceptor } from './result.interceptor.js';
 
-const upload = WxCloudFileInterceptor('image', {
+/** The options for an uploaded image, on every way to the storage. */
+export const UPLOAD_OPTIONS: WxCloudUploadInterceptorOptions = {
   path: UPLOADED_FOLDER,
   contentTypes: CONTENT_TYPES,
   limits: { fileSize: FILE_SIZE_BYTES },
   progressId: { header: 'x-upload-id' },
-});
+};
+
+const upload = WxCloudFileInterceptor('image', UPLOAD_OPTIONS);
 
 const storeResult = WxCloudReplyInterceptor({ path: PROCESSED_FOLDER });
 

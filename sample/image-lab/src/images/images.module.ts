@@ -20,5 +20,6 @@ import { RequestsController } from './requests.controller.js';
     RequestsController,
   ],
   providers: [Gallery, ImageRequests, ImagesService, DirectUploadsService, PendingUploads],
+  exports: [ImagesService],
 })
 export class ImagesModule {}

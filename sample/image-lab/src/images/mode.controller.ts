@@ -16,6 +16,8 @@ interface Mode {
   readonly galleryImages: number;
   /** True if the requests to the cloud can be shown. */
   readonly showsRequests: boolean;
+  /** True if images can be sent with keys of the bucket, to `/api/images/cos`. */
+  readonly takesCos: boolean;
 }
 
 /** Returns the cloud in use and the limits. */
@@ -25,7 +27,7 @@ export class ModeController {
 
   @Get()
   read(): Mode {
-    const { mode, env } = this.cloud;
+    const { mode, env, cosOptions } = this.cloud;
     return {
       mode,
       env,
@@ -33,6 +35,7 @@ export class ModeController {
       contentTypes: CONTENT_TYPES,
       galleryImages: GALLERY_IMAGES,
       showsRequests: mode === 'emulator',
+      takesCos: cosOptions !== undefined,
     };
   }
 }

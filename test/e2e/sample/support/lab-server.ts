@@ -107,6 +107,13 @@ export class LabServer {
     return readResponse(await fetch(`${this.#url}/api/images`, init));
   }
 
+  /** Uploads a file that the lab stores with keys of the bucket. */
+  async uploadWithKeys(file: PickedFile): Promise<JsonResponse> {
+    const body = new FormData();
+    body.set('image', toBlob(file), file.name);
+    return readResponse(await fetch(`${this.#url}/api/images/cos`, { method: 'POST', body }));
+  }
+
   /** Requests a form. */
   async openDirectUpload({ name, mimeType }: PickedFile): Promise<HandedOutForm> {
     const { body } = await this.post('/api/direct-uploads', { name, contentType: mimeType });

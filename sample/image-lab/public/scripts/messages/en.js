@@ -41,6 +41,9 @@ export const en = {
   'direct.label': 'Straight to the cloud',
   'direct.hint':
     'The browser posts the file to cloud storage itself. The application only hands out the form and checks the result.',
+  'cos.label': 'With keys of the bucket',
+  'cos.hint':
+    'The application signs its requests to the bucket itself, without an upload link for each file.',
   'leg.application': 'Browser → app',
   'leg.applicationProgress': '{name}: from the browser to the application',
   'leg.cloud': 'App → cloud',

@@ -39,6 +39,8 @@ export const zh = {
 
   'direct.label': '直传云存储',
   'direct.hint': '文件由浏览器直接上传到云存储，应用只负责签发上传表单并校验结果。',
+  'cos.label': '用存储桶密钥上传',
+  'cos.hint': '应用直接用存储桶密钥签名上传，无需为每个文件获取上传链接。',
   'leg.application': '浏览器 → 应用',
   'leg.applicationProgress': '{name}：从浏览器上传到应用',
   'leg.cloud': '应用 → 云存储',

@@ -156,6 +156,38 @@ export function describeStrip(tools: PageTools): void {
     expect(ways.filter(way => way.endsWith('from the browser'))).toHaveLength(1);
   });
 
+  it('shows the signed request of an upload with keys of the bucket', async () => {
+    const { page } = await openPage(lab.url);
+
+    await page.getByRole('switch', { name: 'With keys of the bucket' }).check();
+    await pick(page, await makeSmallImage('a.png'));
+    await untilAbout(page, 'a.png');
+
+    const shown = await readStrip(page);
+    expect(shown).toEqual((await readJournal(lab, 'a.png')).map(toShown));
+    expect(shown.slice(0, 2)).toMatchObject([
+      { operation: 'encode-metaid', head: 'POST 200' },
+      { operation: 'put-object', head: 'PUT 200' },
+    ]);
+  });
+
+  it('does not offer keys of the bucket where there are none, nor straight to the cloud', async () => {
+    const { page } = await openPage(lab.url);
+    const keys = page.getByRole('switch', { name: 'With keys of the bucket' });
+    await page.getByRole('switch', { name: 'Straight to the cloud' }).check();
+    expect(await keys.isDisabled()).toBe(true);
+
+    await page.route('**/api/mode', async route => {
+      const response = await route.fetch();
+      const mode = (await response.json()) as object;
+      await route.fulfill({ response, json: { ...mode, takesCos: false } });
+    });
+    await page.reload();
+    await page.getByText('Nothing leaves this machine.').waitFor();
+
+    expect(await keys.count()).toBe(0);
+  });
+
   it('does not mix two uploads at once', async () => {
     const { page } = await openPage(lab.url);
     await pick(page, await makeSmallImage('a.png'), await makeSmallImage('b.png'));
