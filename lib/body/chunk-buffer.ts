@@ -80,6 +80,17 @@ export class ChunkBuffer {
     return Buffer.concat(blocks, Math.min(bytes, this.size));
   }
 
+  /** Returns the bytes of one block from a position on, which is less than the size. */
+  blockFrom(position: number): Buffer | undefined {
+    let start = 0;
+    for (const block of this.blocks) {
+      const end = start + block.byteLength;
+      if (position < end) return block.subarray(position - start);
+      start = end;
+    }
+    return undefined;
+  }
+
   /** Releases all bytes. Can be called again. */
   release(): void {
     this.#blocks = [];

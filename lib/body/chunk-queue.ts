@@ -36,6 +36,7 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
    */
   readonly ready = new Promise<void>(resolve => (this.#resolveReady = resolve));
   #isReady = false;
+  #readyBytes = Infinity;
   #isMoveRequested = false;
   #isPaused = false;
   #hasEnded = false;
@@ -55,6 +56,11 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     this.#budget = budget;
     this.#fieldname = fieldname;
     this.#kept = new ChunkBuffer(budget, true);
+  }
+
+  /** Makes the queue ready as soon as it holds this many bytes, as more are expected. */
+  readyAt(bytes: number): void {
+    this.#readyBytes = bytes;
   }
 
   /** True when its memory is needed elsewhere. */
@@ -89,7 +95,8 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     if (this.#isFull) {
       this.#pauseSource();
       this.#setReady();
-    } else if (!this.#isReady) this.#budget.addMovable(this);
+    } else if (this.#kept.size >= this.#readyBytes) this.#setReady();
+    else if (!this.#isReady) this.#budget.addMovable(this);
   }
 
   /** Ends the queue. */

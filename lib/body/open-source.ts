@@ -38,7 +38,7 @@ export interface QueuedSource extends AsyncIterable<Uint8Array> {
 
 /**
  * Anything that can be opened: content in some form, a queue, or a local file. A stream whose
- * `size` the caller knows is not kept. `mostBytes` is an upper bound on the size of a queue, where
+ * `size` the caller knows is not kept. `mostBytes` is about the maximum size of a queue, where
  * known.
  */
 export type SourceInput =

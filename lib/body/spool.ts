@@ -1,8 +1,15 @@
 import { ChunkBuffer } from './chunk-buffer.js';
 import type { ChunkResult, ChunkReader } from './chunks.js';
+import { SpoolFollower } from './spool-follower.js';
 import type { MemoryBudget, MovableMemory } from './memory-budget.js';
 import { type DiskBudget, TemporaryFile } from './temporary-file.js';
-import { EMPTY_HEAD, HEAD_BYTES, type OpenedSource, type UploadBody } from './upload-body.js';
+import {
+  type ComingContent,
+  EMPTY_HEAD,
+  HEAD_BYTES,
+  type OpenedSource,
+  type UploadBody,
+} from './upload-body.js';
 
 /** Limits and budgets for a body that is kept until its length is known. */
 export interface SpoolContext {
@@ -13,8 +20,8 @@ export interface SpoolContext {
   /** The disk space that all temporary files together may take, and their folder. */
   readonly diskBudget: DiskBudget;
   /**
-   * Upper bound on the size, where known. Nothing is written to disk without room for this many
-   * bytes.
+   * The maximum size, give or take a line end, where known. Nothing is written to disk without room
+   * for this many bytes.
    */
   readonly mostBytes: number | undefined;
   /** True when the source does not touch a chunk again. */
@@ -36,7 +43,7 @@ export async function openSpool(chunks: ChunkReader, context: SpoolContext): Pro
   }
 }
 
-class Spool implements OpenedSource, MovableMemory {
+class Spool implements OpenedSource, ComingContent, MovableMemory {
   readonly #chunks: ChunkReader;
   readonly #context: SpoolContext;
   #kept: ChunkBuffer;
@@ -50,6 +57,10 @@ class Spool implements OpenedSource, MovableMemory {
   #isBusy = false;
   /** The move to disk in progress. A failure is reported by the next call. */
   #moving: Promise<void> | undefined;
+  /** The read in progress, shared by all readers. After a failure it stays: a chunk is missing. */
+  #reading: Promise<Uint8Array | undefined> | undefined;
+  #beginning: Promise<void> | undefined;
+  #isFollowed = false;
 
   constructor(chunks: ChunkReader, context: SpoolContext) {
     this.#chunks = chunks;
@@ -63,6 +74,14 @@ class Spool implements OpenedSource, MovableMemory {
 
   get heldBytes(): number {
     return this.#kept.size + (this.#file?.heldBytes ?? 0);
+  }
+
+  get coming(): ComingContent | undefined {
+    return this.#hasEnded ? undefined : this;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   get #size(): number {
@@ -82,7 +101,7 @@ class Spool implements OpenedSource, MovableMemory {
 
   /** Reads the chunks of the head. The last of them stays in memory until the head was read. */
   async readHead(): Promise<void> {
-    while (this.#size < HEAD_BYTES && (await this.#takeNext()));
+    while (this.#size < HEAD_BYTES && !this.#hasEnded) await this.#takeNext();
     this.#isBusy = true;
     await this.#moving;
     this.#head = (await this.#file?.readHead(HEAD_BYTES)) ?? this.#kept.head(HEAD_BYTES);
@@ -90,11 +109,11 @@ class Spool implements OpenedSource, MovableMemory {
   }
 
   async complete(): Promise<UploadBody> {
+    this.#isFollowed = false;
     this.#head = EMPTY_HEAD;
     if (!this.#hasEnded) {
-      await this.#makeRoom();
-      this.#isBusy = false;
-      while (await this.#takeNext());
+      await this.#begin();
+      while (!this.#hasEnded) await this.#takeNext();
     }
     this.#isBusy = true;
     await this.#moving;
@@ -106,6 +125,30 @@ class Spool implements OpenedSource, MovableMemory {
     return { size, isReplayable: true, open: () => blocks };
   }
 
+  keepOn(): void {
+    this.#keepOn().catch(() => {});
+  }
+
+  follow(): ChunkReader {
+    return new SpoolFollower(
+      {
+        size: () => this.#size,
+        hasEnded: () => this.#hasEnded,
+        begin: () => {
+          this.#isFollowed = true;
+          return this.#begin();
+        },
+        takeNext: () => this.#takeNext(),
+        readKept: position => this.#readKept(position),
+        isOnDisk: () => this.#file !== undefined,
+        end: () => {
+          this.#isFollowed = false;
+        },
+      },
+      this.#context.budget,
+    );
+  }
+
   async dispose(): Promise<void> {
     await this.#chunks.return();
     this.#isBusy = true;
@@ -115,19 +158,67 @@ class Spool implements OpenedSource, MovableMemory {
     await this.#file?.dispose();
   }
 
-  /**
-   * Takes the next chunk; resolves with false at the end. A loop over the chunks would hold the
-   * last one while it waits for the next.
-   */
-  #takeNext(): Promise<boolean> {
-    return this.#chunks.next().then(this.#take);
+  /** Makes room for what was read with the head. */
+  #begin(): Promise<void> {
+    this.#head = EMPTY_HEAD;
+    return (this.#beginning ??= this.#makeFirstRoom());
   }
 
-  readonly #take = ({ done, value }: ChunkResult): boolean | Promise<boolean> => {
-    if (done !== true) return this.#append(value)?.then(() => true) ?? true;
-    this.#hasEnded = true;
-    return false;
+  async #makeFirstRoom(): Promise<void> {
+    await this.#makeRoom();
+    this.#isBusy = false;
+  }
+
+  async #keepOn(): Promise<void> {
+    await this.#begin();
+    while (!this.#isFollowed && !this.#hasEnded) await this.#takeNext();
+  }
+
+  async *#readKept(start: number): AsyncGenerator<Uint8Array, undefined, undefined> {
+    let position = start;
+    while (position < this.#size) {
+      const file = this.#file;
+      if (file !== undefined) {
+        const { size } = file;
+        await file.flush();
+        yield* file.read(position, size);
+        position = size;
+      } else {
+        const block = this.#kept.blockFrom(position);
+        if (block === undefined) return undefined;
+        position += block.byteLength;
+        yield block;
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Takes the next chunk and resolves with it; undefined at the end. A loop over the chunks would
+   * hold the last one while it waits for the next.
+   */
+  #takeNext(): Promise<Uint8Array | undefined> {
+    return (this.#reading ??= this.#chunks.next().then(this.#take));
+  }
+
+  readonly #take = ({
+    done,
+    value,
+  }: ChunkResult): Uint8Array | undefined | Promise<Uint8Array | undefined> => {
+    if (done === true) {
+      this.#hasEnded = true;
+      return this.#endReading(undefined);
+    }
+    const appending = this.#append(value);
+    return appending === undefined
+      ? this.#endReading(value)
+      : appending.then(() => this.#endReading(value));
   };
+
+  #endReading(chunk: Uint8Array | undefined): Uint8Array | undefined {
+    this.#reading = undefined;
+    return chunk;
+  }
 
   /** Appends a chunk. Returns a promise only where the caller has to wait. */
   #append(chunk: Uint8Array): Promise<void> | undefined {

@@ -211,20 +211,20 @@ export class TemporaryFile {
     return this.#readAt(0, Math.min(bytes, this.#size));
   }
 
-  /** Reads the flushed file from the start; can be called again. */
-  async *read(): AsyncGenerator<Uint8Array, void, undefined> {
+  /** Reads the flushed file from `start` to `end`; can be called again. */
+  async *read(start = 0, end = this.#size): AsyncGenerator<Uint8Array, void, undefined> {
     let ahead: PartRead | undefined;
     let part: PartRead | undefined;
     try {
-      for (let position = 0; position < this.#size;) {
-        part = ahead ?? this.#startReading(position);
+      for (let position = start; position < end;) {
+        part = ahead ?? this.#startReading(position, end);
         ahead = undefined;
         const chunk = await part.chunk;
         if (chunk.byteLength === 0) {
           throw spoolFailed(new Error('the temporary file became shorter'));
         }
         position += chunk.byteLength;
-        if (part.isReserved && position < this.#size) ahead = this.#startReading(position);
+        if (part.isReserved && position < end) ahead = this.#startReading(position, end);
         yield chunk;
         this.#readMemory.release(part.heldBytes);
         part = undefined;
@@ -261,7 +261,11 @@ export class TemporaryFile {
 
   /** Writes the gathered bytes once the previous transfer has ended. */
   async #write(): Promise<void> {
-    await this.#writing;
+    // Another call may have started one more transfer during the wait.
+    for (let awaited: unknown; awaited !== this.#writing;) {
+      awaited = this.#writing;
+      await this.#writing;
+    }
     const gathered = this.#gathered;
     if (gathered.size === 0) return;
     this.#gathered = this.#newChunks();
@@ -285,8 +289,8 @@ export class TemporaryFile {
     }
   }
 
-  #startReading(position: number): PartRead {
-    const wanted = Math.min(shareOf(ALL_READS_BYTES), this.#size - position);
+  #startReading(position: number, end: number): PartRead {
+    const wanted = Math.min(shareOf(ALL_READS_BYTES), end - position);
     const isReserved = this.#readMemory.reserve(wanted);
     const heldBytes = isReserved ? wanted : Math.min(wanted, LEAST_READ_BYTES);
     if (!isReserved) this.#readMemory.count(heldBytes);

@@ -23,6 +23,22 @@ export interface UploadBody {
   open(signal: AbortSignal): BodyBytes;
 }
 
+/** Content that is kept while it arrives. */
+export interface ComingContent {
+  /** True when all of it has arrived. */
+  readonly hasEnded: boolean;
+  /**
+   * Keeps content as it arrives, until a follower reads. A failure is reported by the next reader,
+   * and by {@link OpenedSource.complete}.
+   */
+  keepOn(): void;
+  /**
+   * Returns a reader of all content from the start: what is kept, then each chunk as soon as it is
+   * kept. From its first read to its end the reader sets the pace. There is one at a time.
+   */
+  follow(): ChunkReader;
+}
+
 /** A source of which no more than the first bytes were read. */
 export interface OpenedSource {
   /**
@@ -32,6 +48,10 @@ export interface OpenedSource {
   readonly head: Uint8Array;
   /** Reads the rest where the length is unknown. Called once. */
   complete(): Promise<UploadBody>;
+  /**
+   * The content, while it is kept because its length is unknown; undefined when nothing is to come.
+   */
+  readonly coming?: ComingContent | undefined;
   /** Releases the source, its memory and its temporary file. Can be called again. */
   dispose(): Promise<void>;
 }

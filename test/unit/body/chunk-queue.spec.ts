@@ -125,6 +125,18 @@ describe('ChunkQueue', () => {
   });
 });
 
+describe('ChunkQueue: readyAt', () => {
+  it('makes the queue ready with fewer bytes, and does not pause its source for it', async () => {
+    const { queue, source } = makeQueue();
+    queue.readyAt(2);
+    queue.add(A);
+    expect(await isSettled(queue.ready)).toBe(false);
+    queue.add(A);
+    expect(await isSettled(queue.ready)).toBe(true);
+    expect(source.pause).not.toHaveBeenCalled();
+  });
+});
+
 describe('ChunkQueue with a memory budget', () => {
   it.each<[string, (queue: ChunkQueue) => unknown]>([
     ['it is read', queue => Promise.all([queue.next(), queue.next()])],
