@@ -83,6 +83,7 @@ export function throughService(context: StorageContext, service: object): Storag
     ...context,
     storeObject: call =>
       hasOwn(service, 'upload') ? uploadObject(context, call) : upload(through, service, call),
+    isStorageReplaced: () => !hasOwn(service, 'upload'),
     deletions: {
       delete: (fileIds, signal) =>
         hasOwn(service, 'delete', 'deleteMany')

@@ -260,6 +260,13 @@ interface UploadOptions {
    * @defaultValue false
    */
   readonly verifyEtag?: boolean | undefined;
+  /**
+   * Sends the file of a form to the storage while the client still sends it, if the length of the
+   * request shows the size of the file, and asks for other files' links while they arrive. `false`
+   * does both only once a file has arrived completely.
+   * @defaultValue true
+   */
+  readonly sendAhead?: boolean | undefined;
 }
 
 /** Options of temporary links. */

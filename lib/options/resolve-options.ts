@@ -41,6 +41,7 @@ const DEFAULTS = {
   memoryBudgetBytes: 67_108_864,
   diskBudgetBytes: 8_589_934_592,
   verifyEtag: false,
+  sendAhead: true,
   cache: true,
   maxAgeSeconds: 7_200,
   batchWindowMs: 0,
@@ -222,6 +223,7 @@ function resolveUpload(value: unknown, freeBytesIn: FreeBytesIn): ResolvedUpload
     'diskBudgetBytes',
     'spoolDirectory',
     'verifyEtag',
+    'sendAhead',
   ] as const;
   const given = readGroup('upload', value, names);
   const readBytes = (name: 'memoryLimitBytes' | 'memoryBudgetBytes'): number =>
@@ -240,6 +242,7 @@ function resolveUpload(value: unknown, freeBytesIn: FreeBytesIn): ResolvedUpload
       'upload.verifyEtag',
       orDefault(given['verifyEtag'], DEFAULTS.verifyEtag),
     ),
+    sendAhead: readBoolean('upload.sendAhead', orDefault(given['sendAhead'], DEFAULTS.sendAhead)),
   });
 }
 

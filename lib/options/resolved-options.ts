@@ -140,6 +140,8 @@ export interface ResolvedUpload {
   readonly spoolDirectory: string;
   /** True when the ETag of COS is compared with the MD5 of the sent bytes. */
   readonly verifyEtag: boolean;
+  /** True when files of forms are sent while their client still sends them. */
+  readonly sendAhead: boolean;
 }
 
 /**

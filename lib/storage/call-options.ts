@@ -1,6 +1,8 @@
+import type { ComingBody } from '../body/coming-body.js';
 import type { UploadBody } from '../body/upload-body.js';
 import type { StorageLogger } from '../diagnostics.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
+import type { UploadLink } from '../wechat/endpoints.js';
 import type { ObjectProperties } from './object-properties.js';
 
 /** Options for a temporary link. */
@@ -160,6 +162,17 @@ export interface WxCloudStoredFile {
   readonly etag: string;
 }
 
+/** An upload that begins before its content has arrived. */
+interface AheadUpload {
+  /** The content, sent while it arrives. */
+  readonly body: ComingBody;
+  /**
+   * Waits for all of the content, and returns it as it was kept, with the path for it. Can be
+   * called again.
+   */
+  complete(): Promise<Pick<UploadObjectCall, 'body' | 'cloudPath' | 'isPathUnique'>>;
+}
+
 /** One upload. */
 export interface UploadObjectCall {
   /** The path; valid. */
@@ -187,6 +200,16 @@ export interface UploadObjectCall {
    * @defaultValue none
    */
   readonly onProgress?: ProgressOptions['onProgress'];
+  /**
+   * Content that is still arriving. `body` and the path are those that were predicted.
+   * @defaultValue none: `body` is complete
+   */
+  readonly ahead?: AheadUpload | undefined;
+  /**
+   * The link that was asked for before; undefined for another path, or when it is too old.
+   * @defaultValue none
+   */
+  readonly earlyLink?: { linkFor(cloudPath: string): Promise<UploadLink> | undefined } | undefined;
   /** Ends the upload. */
   readonly signal: AbortSignal;
 }

@@ -4,7 +4,8 @@ import { retry } from '../operations/retry.js';
 import { isTransient } from '../wechat/api-errors.js';
 import { toFormFields } from './cos/post-object.js';
 import type { StorageContext } from './storage-context.js';
-import { assertContentType, requestUploadLink } from './upload.js';
+import { requestUploadLink } from './upload-link.js';
+import { assertContentType } from './upload.js';
 
 /** Options for a form of a client. */
 export interface WxCloudUploadFormOptions extends WxCloudCallOptions {

@@ -5,7 +5,8 @@ import { deleteLeftovers, reportOrphans } from './clean-up.js';
 import { downloadToBuffer } from './download.js';
 import { unwrap } from './file-outcome.js';
 import type { StorageContext } from './storage-context.js';
-import { requestUploadLink, uploadToPath } from './upload.js';
+import { requestUploadLink } from './upload-link.js';
+import { uploadToPath } from './upload.js';
 
 /** Options of a self-check. */
 export interface WxCloudCheckOptions extends WxCloudCallOptions {

@@ -16,6 +16,7 @@ import { ContentTypeField } from './cos/content-type-field.js';
 import { FileDeletions } from './delete.js';
 import { LinkCache } from './link-cache.js';
 import { DownloadLinks } from './links.js';
+import { SendAheadSlots } from './send-ahead-slots.js';
 import { ConfirmedFiles, UploadTickets } from './upload-tickets.js';
 
 /** The injection token of the context, within the module. */
@@ -73,6 +74,8 @@ export interface StorageContext {
   readonly budget: MemoryBudget;
   /** Limits the disk space of temporary files, and knows their folder. */
   readonly diskBudget: DiskBudget;
+  /** Limits the uploads that are sent while their client still sends. */
+  readonly sendAheadSlots: SendAheadSlots;
   /** Running operations. */
   readonly operations: OperationRegistry;
   /** Issues and verifies the tickets of forms for clients. */
@@ -89,6 +92,8 @@ export interface StorageContext {
   readonly cos: CosAccess | undefined;
   /** Stores objects in place of the storage; undefined for the storage itself. */
   readonly storeObject?: ((call: UploadObjectCall) => Promise<WxCloudStoredFile>) | undefined;
+  /** True when something in place of the storage stores objects now; undefined for never. */
+  readonly isStorageReplaced?: (() => boolean) | undefined;
 }
 
 /** Creates the context of one instance; opens no connection yet. */
@@ -119,6 +124,7 @@ export function createStorageContext(
     cos,
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
     diskBudget: new DiskBudget(options.upload.spoolDirectory, options.upload.diskBudgetBytes),
+    sendAheadSlots: new SendAheadSlots(options.maxConnections),
     operations: new OperationRegistry(options.timeouts.totalMs),
     tickets,
     confirmed: new ConfirmedFiles(),

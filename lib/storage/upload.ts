@@ -4,14 +4,8 @@ import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagn
 import { WxCloudStorageError } from '../errors/errors.js';
 import { assertCloudPath } from '../file-id/cloud-path.js';
 import { retry } from '../operations/retry.js';
-import { isLoopback } from '../options/validation.js';
 import { isTransient } from '../wechat/api-errors.js';
-import {
-  decodeUploadLink,
-  UPLOAD_LINK_ENDPOINT,
-  type UploadLink,
-  type UploadLinkRequest,
-} from '../wechat/endpoints.js';
+import type { UploadLink } from '../wechat/endpoints.js';
 import {
   type ProgressOptions,
   reportProgress,
@@ -23,33 +17,7 @@ import { CosUpload } from './cos-upload.js';
 import type { PostObjectOutcome } from './cos/post-object-result.js';
 import { postObject } from './cos/post-object.js';
 import type { StorageContext } from './storage-context.js';
-
-/**
- * Requests an upload link for one object from WeChat, and checks that it is for this path, and for
- * the environment and bucket of the instance.
- * @see https://developers.weixin.qq.com/minigame/dev/wxcloudrun/src/development/storage/service/upload.html
- */
-export async function requestUploadLink(
-  { api, options, fileIdScope }: StorageContext,
-  cloudPath: string,
-  signal: AbortSignal,
-): Promise<UploadLink> {
-  const body: UploadLinkRequest = { env: options.env, path: cloudPath };
-  const link = decodeUploadLink(await api.post(UPLOAD_LINK_ENDPOINT, body, signal));
-  assertPrivate(link.address);
-  fileIdScope.learnBucket(link.fileId, cloudPath, UPLOAD_LINK_ENDPOINT);
-  return link;
-}
-
-/** The form contains a signature and a security token, so its transport must be private. */
-function assertPrivate(address: URL): void {
-  if (address.protocol === 'https:' || isLoopback(address)) return;
-  throw new WxCloudStorageError({
-    code: 'WX_CLOUD_RESPONSE_MALFORMED',
-    message: `${UPLOAD_LINK_ENDPOINT}: the link is not https:, so nothing was sent to it. Check any gateway in between.`,
-    endpoint: UPLOAD_LINK_ENDPOINT,
-  });
-}
+import { requestUploadLink } from './upload-link.js';
 
 /**
  * Uploads one object: requests a link, then posts the form. A transient failure is repeated with a
@@ -67,17 +35,18 @@ export async function uploadObject(
   const direct = cos === undefined ? undefined : new CosUpload(context, cos, call);
   const upload = new ObjectUpload(context, call);
   const { env } = context.options;
-  const { size } = call.body;
   try {
     return await publishOutcome<WxCloudStoredFile, WxCloudUploadEvent>(
       uploadChannel,
       async () => (await direct?.run()) ?? (await upload.run()),
-      () => ({ env, size, tries: (direct?.tries ?? 0) + upload.tries }),
+      () => ({ env, size: upload.size, tries: (direct?.tries ?? 0) + upload.tries }),
     );
   } catch (error) {
     await direct?.cleanUp();
     await upload.cleanUp();
     throw error;
+  } finally {
+    call.ahead?.body.close();
   }
 }
 
@@ -87,13 +56,16 @@ interface SentObject {
   readonly fileId: string;
 }
 
-/** The attempts of one upload, and the object that they may have left. */
+/** The attempts of one upload, and the objects that they may have left. */
 class ObjectUpload {
   readonly #context: StorageContext;
-  readonly #call: UploadObjectCall;
+  #call: UploadObjectCall;
   readonly #report: ((transferredBytes: number) => void) | undefined;
-  #leftover: UploadLink | undefined;
+  #earlyLink: UploadObjectCall['earlyLink'];
+  readonly #leftovers = new Map<string, Parameters<typeof deleteLeftovers>[1][number]>();
   #isOpened = false;
+  #isTypeRefused = false;
+  #isBodyLost = false;
   #tries = 0;
 
   /** Number of attempts to send the object. */
@@ -101,11 +73,23 @@ class ObjectUpload {
     return this.#tries;
   }
 
+  /** Number of bytes of the object; the predicted number until the content has arrived. */
+  get size(): number {
+    const { body, ahead } = this.#call;
+    return body.size + (ahead?.body.extraBytes ?? 0);
+  }
+
   constructor(context: StorageContext, call: UploadObjectCall) {
     this.#context = context;
     this.#call = call;
-    const { onProgress, body } = call;
-    this.#report = onProgress && reportProgress(context.logger, onProgress, body.size);
+    this.#earlyLink = call.earlyLink;
+    const { onProgress } = call;
+    // The size may turn out to be another one than predicted.
+    const onBytes =
+      onProgress &&
+      ((progress: { readonly transferredBytes: number }) =>
+        onProgress({ ...progress, totalBytes: this.size }));
+    this.#report = onBytes && reportProgress(context.logger, onBytes, call.body.size);
   }
 
   run(): Promise<WxCloudStoredFile> {
@@ -117,24 +101,79 @@ class ObjectUpload {
     );
   }
 
-  /** Deletes or reports an object that an attempt may have stored. */
+  /** Deletes or reports objects that attempts may have stored. */
   async cleanUp(): Promise<void> {
-    if (this.#leftover === undefined) return;
-    const { fileId } = this.#leftover;
-    const { isPathUnique } = this.#call;
-    await deleteLeftovers(this.#context, [{ fileId, isPathUnique }]);
+    if (this.#leftovers.size > 0)
+      await deleteLeftovers(this.#context, [...this.#leftovers.values()]);
   }
 
   /**
-   * Sends the object once. The repeat of a refused form does not count as an attempt, as the
-   * refusal is not transient.
+   * Sends the object once. What was sent ahead is sent again without being an attempt of its own,
+   * unless the storage has failed.
    */
   async #attempt(): Promise<WxCloudStoredFile> {
+    const { ahead } = this.#call;
+    if (ahead === undefined) return this.#attemptWhole();
+    const stored = ahead.body.canOpen ? await this.#attemptAhead() : undefined;
+    if (stored !== undefined) return stored;
+    await this.#completeBody(ahead);
+    return this.#isTypeRefused ? this.#repeatRefused() : this.#attemptWhole();
+  }
+
+  /** Sends the content while it arrives. Resolves with undefined when it has to be sent whole. */
+  async #attemptAhead(): Promise<WxCloudStoredFile | undefined> {
     const { contentTypeField: field } = this.#context;
+    const { ahead } = this.#call;
+    this.#tries += 1;
+    const link = await this.#requestLink();
+    if (ahead?.body.canOpen !== true) {
+      // All of it has arrived meanwhile, and nothing was sent.
+      this.#tries -= 1;
+      return undefined;
+    }
     const withType = field.decide();
+    const { body } = ahead;
+    const sent = await this.#post(link, withType, body.signal);
+    const { outcome } = sent;
+    if (outcome.isStored) return this.#finish(sent, withType);
+    if (body.isAbandoned) return undefined;
+    this.#earlyLink = undefined;
+    body.close();
+    this.#isTypeRefused = outcome.isFormRefused && withType && !field.isAccepted;
+    // A form without its last line end may be refused for that.
+    const isFormOdd = outcome.isFormRefused && body.extraBytes > 0;
+    if (!this.#isTypeRefused && !isFormOdd) throw outcome.error;
+    return undefined;
+  }
+
+  /** Waits for the rest of the content; from then on all of it is sent. */
+  async #completeBody(ahead: NonNullable<UploadObjectCall['ahead']>): Promise<void> {
+    ahead.body.close();
+    try {
+      const whole = await ahead.complete();
+      this.#call = { ...this.#call, ...whole, ahead: undefined };
+    } catch (error) {
+      this.#isBodyLost = true;
+      throw error;
+    }
+  }
+
+  /**
+   * Sends the whole object once. The repeat of a refused form does not count as an attempt, as the
+   * refusal is not transient.
+   */
+  async #attemptWhole(): Promise<WxCloudStoredFile> {
+    const withType = this.#context.contentTypeField.decide();
     const first = await this.#send(withType);
     const isWorthIt = !first.outcome.isStored && first.outcome.isFormRefused && withType;
     if (!isWorthIt || !this.#canSend()) return this.#finish(first, withType);
+    return this.#repeatRefused();
+  }
+
+  /** Sends the object again after a form with its type was refused. */
+  async #repeatRefused(): Promise<WxCloudStoredFile> {
+    const { contentTypeField: field } = this.#context;
+    this.#isTypeRefused = false;
     // If the storage has accepted the field before, the refusal has another reason: keep the type.
     const repeatsWithType = field.isAccepted;
     const stored = this.#finish(await this.#send(repeatsWithType), repeatsWithType);
@@ -143,10 +182,27 @@ class ObjectUpload {
   }
 
   async #send(withType: boolean): Promise<SentObject> {
-    const { cloudPath, body, signal } = this.#call;
+    const { signal } = this.#call;
     signal.throwIfAborted();
     this.#tries += 1;
-    const link = await requestUploadLink(this.#context, cloudPath, signal);
+    const link = await this.#requestLink();
+    this.#earlyLink = undefined;
+    return this.#post(link, withType, signal);
+  }
+
+  async #requestLink(): Promise<UploadLink> {
+    const { cloudPath, signal } = this.#call;
+    const early = this.#earlyLink?.linkFor(cloudPath);
+    try {
+      return await (early ?? requestUploadLink(this.#context, cloudPath, signal));
+    } catch (error) {
+      this.#earlyLink = undefined;
+      throw error;
+    }
+  }
+
+  async #post(link: UploadLink, withType: boolean, signal: AbortSignal): Promise<SentObject> {
+    const { cloudPath, body, isPathUnique } = this.#call;
     this.#isOpened = true;
     const contentType = withType ? this.#call.contentType : undefined;
     const { transport, budget, options } = this.#context;
@@ -155,7 +211,7 @@ class ObjectUpload {
     const form = { link, cloudPath, contentType, body };
     const outcome = await postObject(transport, { ...form, verifyEtag, budget, onBytes, signal });
     if (outcome.isStored || outcome.mayExist) {
-      this.#leftover = link;
+      this.#leftovers.set(link.fileId, { fileId: link.fileId, isPathUnique });
       // Cached links may return the old content.
       this.#context.linkCache.forget(link.fileId);
     }
@@ -170,10 +226,11 @@ class ObjectUpload {
     if (!outcome.isStored) throw outcome.error;
     this.#call.signal.throwIfAborted();
     if (withType) this.#context.contentTypeField.accept();
-    const { cloudPath, body } = this.#call;
-    this.#report?.(body.size);
+    const { cloudPath } = this.#call;
+    const { size } = this;
+    this.#report?.(size);
     const contentType = withType ? this.#call.contentType : UNKNOWN_CONTENT_TYPE;
-    return { fileId, cloudPath, size: body.size, contentType, etag: outcome.etag };
+    return { fileId, cloudPath, size, contentType, etag: outcome.etag };
   }
 
   /**
@@ -187,12 +244,12 @@ class ObjectUpload {
     report(0);
     return count => {
       sent += count;
-      if (sent < this.#call.body.size) report(sent);
+      if (sent < this.size) report(sent);
     };
   }
 
   #canSend(): boolean {
-    return this.#call.body.isReplayable || !this.#isOpened;
+    return !this.#isBodyLost && (this.#call.body.isReplayable || !this.#isOpened);
   }
 }
 

@@ -9,8 +9,16 @@ interface FormParts {
   readonly fields: Readonly<Record<string, string>>;
   /** Size of the file in bytes. */
   readonly size: number;
-  /** The file; it has to yield exactly `size` bytes. */
+  /** The file; it has to yield exactly `size` bytes, and `extraBytes` of them. */
   readonly file: FileBytes;
+  /**
+   * Called at the end of the file; returns the number of bytes that it has more than `size`, 0 to
+   * 2. The form is then as long as announced, but without the line end after its last boundary,
+   * which is optional.
+   * @defaultValue 0
+   * @see https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
+   */
+  readonly extraBytes?: (() => number) | undefined;
   /**
    * Receives the number of file bytes passed to the connection; not called for a form in one
    * buffer.
@@ -40,7 +48,14 @@ let formCount = 0;
  * form.
  * @see https://cloud.tencent.com/document/api/436/14690
  */
-export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormParts): {
+export function buildForm({
+  fields,
+  size,
+  file,
+  extraBytes = () => 0,
+  onFileBytes,
+  canJoin,
+}: FormParts): {
   readonly headers: { readonly 'content-type': string; readonly 'content-length': string };
   readonly body: Buffer | AsyncIterableIterator<Uint8Array>;
   readonly isSent: () => boolean;
@@ -66,7 +81,8 @@ export function buildForm({ fields, size, file, onFileBytes, canJoin }: FormPart
     const chunks = Buffer.isBuffer(file) ? [file] : file;
     return { headers, body: Buffer.concat([head, ...chunks, tail], length), isSent: () => true };
   }
-  const form = new FormChunks(head, file, tail, onFileBytes);
+  const makeTail = (): Buffer => tail.subarray(0, tail.byteLength - extraBytes());
+  const form = new FormChunks(head, file, makeTail, onFileBytes);
   return { headers, body: form, isSent: () => form.isSent };
 }
 
@@ -76,7 +92,7 @@ type FileIterator = Iterator<Uint8Array> | AsyncIterator<Uint8Array>;
 class FormChunks implements AsyncIterableIterator<Uint8Array> {
   readonly #head: Buffer;
   readonly #content: FileBytes;
-  readonly #tail: Buffer;
+  readonly #makeTail: () => Buffer;
   readonly #onFileBytes: ((count: number) => void) | undefined;
   #file: FileIterator | undefined;
   /** Size of the last chunk. */
@@ -87,12 +103,12 @@ class FormChunks implements AsyncIterableIterator<Uint8Array> {
   constructor(
     head: Buffer,
     content: FileBytes,
-    tail: Buffer,
+    makeTail: () => Buffer,
     onFileBytes: ((count: number) => void) | undefined,
   ) {
     this.#head = head;
     this.#content = content;
-    this.#tail = tail;
+    this.#makeTail = makeTail;
     this.#onFileBytes = onFileBytes;
   }
 
@@ -113,7 +129,7 @@ class FormChunks implements AsyncIterableIterator<Uint8Array> {
     }
     this.#isOver = true;
     this.isSent = true;
-    return { done: false, value: this.#tail };
+    return { done: false, value: this.#makeTail() };
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { NO_CHUNK } from '../../body/chunks.js';
 import { type MemoryBudget, MemoryShare } from '../../body/memory-budget.js';
 import type { BodyBytes, UploadBody } from '../../body/upload-body.js';
 import { neverConnected } from '../../transport/connection-error.js';
@@ -45,8 +46,8 @@ interface PostObjectRequest {
   readonly cloudPath: string;
   /** The media type of the object; undefined omits it. */
   readonly contentType: string | undefined;
-  /** The content. */
-  readonly body: UploadBody;
+  /** The content; `extraBytes` is the number of bytes that it has more than its size, 0 to 2. */
+  readonly body: UploadBody & { readonly extraBytes?: number };
   /** True when the ETag of COS has to be the MD5 of the sent bytes. */
   readonly verifyEtag: boolean;
   /** The memory for a copy of a small form. */
@@ -76,6 +77,7 @@ export async function postObject(
     fields: toFormFields(link, cloudPath, contentType),
     size: body.size,
     file: hashed(body.open(signal), hash),
+    extraBytes: () => body.extraBytes ?? 0,
     onFileBytes: onBytes,
     canJoin: bytes => memory.reserve(bytes),
   });
@@ -117,12 +119,25 @@ function hashed(file: BodyBytes, hash: Hash | undefined): BodyBytes {
   return hashChunks(file, hash);
 }
 
-async function* hashChunks(
+/** A plain iterator, so that an end of the form reaches a file whose next chunk is awaited. */
+function hashChunks(
   chunks: Exclude<BodyBytes, Buffer>,
   hash: Hash,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const chunk of chunks) {
-    hash.update(chunk);
-    yield chunk;
-  }
+): AsyncIterableIterator<Uint8Array> {
+  const iterator: Iterator<Uint8Array> | AsyncIterator<Uint8Array> =
+    Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]();
+  return {
+    next: async () => {
+      const result = await iterator.next();
+      if (result.done !== true) hash.update(result.value);
+      return result;
+    },
+    return: async () => {
+      await iterator.return?.();
+      return NO_CHUNK;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }

@@ -53,6 +53,7 @@ const defaults = {
     diskBudgetBytes: 8_589_934_592,
     spoolDirectory: tmpdir(),
     verifyEtag: false,
+    sendAhead: true,
   },
   links: { cache: true, maxAgeSeconds: 7_200, batchWindowMs: 0 },
   maxConnections: 256,

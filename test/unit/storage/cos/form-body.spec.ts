@@ -42,6 +42,20 @@ function takeApart(form: Buffer, contentType: string): (readonly [string, string
 }
 
 describe('buildForm', () => {
+  it('is as long as announced for a file with two bytes more, without the last line end', async () => {
+    const file = Buffer.alloc(300_002, 'x');
+    const { headers, body } = buildForm({
+      fields,
+      size: 300_000,
+      file: inChunks(file, 65_536),
+      extraBytes: () => 2,
+    });
+    const form = Buffer.concat(await collect(body));
+    const boundary = headers['content-type'].replace('multipart/form-data; boundary=', '');
+    expect(form.byteLength).toBe(Number(headers['content-length']));
+    expect(form.toString('latin1').endsWith(`x\r\n--${boundary}--`)).toBe(true);
+  });
+
   it('makes no copy when there is no memory', async () => {
     const canJoin = jest.fn(() => false);
     const file = [Buffer.from('ab'), Buffer.from('c')];

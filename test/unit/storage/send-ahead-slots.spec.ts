@@ -1,0 +1,25 @@
+import { describe, expect, it } from '@jest/globals';
+import { SendAheadSlots } from '../../../lib/storage/send-ahead-slots.js';
+
+describe('SendAheadSlots', () => {
+  it.each([
+    [1, 0],
+    [2, 1],
+    [3, 1],
+    [8, 4],
+    [256, 128],
+  ])('of %d connections gives %d at once', (maxConnections, expected) => {
+    const slots = new SendAheadSlots(maxConnections);
+    const taken = Array.from({ length: 300 }, () => slots.tryTake());
+    expect(taken.filter(release => release !== undefined)).toHaveLength(expected);
+  });
+
+  it('gives a slot again once it was released', () => {
+    const slots = new SendAheadSlots(2);
+    const release = slots.tryTake();
+    release?.();
+    release?.();
+    expect(slots.tryTake()).toBeDefined();
+    expect(slots.tryTake()).toBeUndefined();
+  });
+});
