@@ -104,24 +104,73 @@ export function assertPathOptions({ path, uniquePath }: CloudPathOptions<never>)
 
 /**
  * Chooses the path of a file, and whether it is unique: a path is when it contains the file's
- * random ID.
+ * random ID, which `facts` may bring.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`
  * @throws any error of the application's function
  */
-export async function chooseCloudPath<Facts extends { readonly extension: string | undefined }>(
+export async function chooseCloudPath<
+  Facts extends { readonly extension: string | undefined; readonly uuid?: string },
+>(
   { path = '', uniquePath = false }: CloudPathOptions<Facts & { readonly uuid: string }>,
   facts: Facts,
   request: WxCloudHttpRequest,
   signal: AbortSignal,
 ): Promise<ChosenPath> {
   const { extension } = facts;
-  const uuid = randomUUID();
+  const { uuid = randomUUID() } = facts;
   if (typeof path === 'string') {
     return { cloudPath: generateCloudPath(path, extension, uuid), isPathUnique: true };
   }
-  const cloudPath = await askApplication(path({ uuid, ...facts }, request), signal);
+  const cloudPath = await askApplication(path({ ...facts, uuid }, request), signal);
   assertCloudPath(cloudPath);
   return { cloudPath, isPathUnique: uniquePath || cloudPath.includes(uuid) };
+}
+
+/** The path of one file, which is chosen again when its size turns out to be another one. */
+export class FilePath<Facts extends { readonly extension: string | undefined }> {
+  readonly #options: CloudPathOptions<Facts & { readonly size: number; readonly uuid: string }>;
+  readonly #facts: Facts & { readonly uuid: string };
+  readonly #request: WxCloudHttpRequest;
+  readonly #signal: AbortSignal;
+  #size: number | undefined;
+  #chosen: ChosenPath | undefined;
+
+  /** `facts` are those about the file but for its size. */
+  constructor(
+    options: CloudPathOptions<Facts & { readonly size: number; readonly uuid: string }>,
+    facts: Facts,
+    request: WxCloudHttpRequest,
+    signal: AbortSignal,
+  ) {
+    this.#options = options;
+    this.#facts = { ...facts, uuid: randomUUID() };
+    this.#request = request;
+    this.#signal = signal;
+  }
+
+  /** True when the path may depend on the size of the file. */
+  get dependsOnSize(): boolean {
+    return typeof this.#options.path === 'function';
+  }
+
+  /** True when no other file can have the path that was chosen last. */
+  get isUnique(): boolean {
+    return this.#chosen?.isPathUnique ?? false;
+  }
+
+  /**
+   * Chooses the path for a size. The application is asked again only for another size.
+   * @throws as {@link chooseCloudPath} does
+   */
+  async choose(size: number): Promise<ChosenPath> {
+    if (this.#chosen !== undefined && (!this.dependsOnSize || size === this.#size)) {
+      return this.#chosen;
+    }
+    const facts = { ...this.#facts, size };
+    this.#chosen = await chooseCloudPath(this.#options, facts, this.#request, this.#signal);
+    this.#size = size;
+    return this.#chosen;
+  }
 }
 
 function assertPrefix(prefix: string): void {

@@ -98,8 +98,12 @@ export class FormReader {
     };
   }
 
-  /** Upper bound on the size of the content that has just begun, in a form of `formBytes` bytes. */
-  mostContentBytes(formBytes: number): number {
+  /**
+   * The size of the content that has just begun if it is the last one of a form of `formBytes`
+   * bytes that ends in a line end: CRLF after the last boundary. Content of a form without that
+   * line end may have two bytes more; there is no other way to have more.
+   */
+  lastContentBytes(formBytes: number): number {
     const endBytes = `\r\n--${this.#parts.boundary}--\r\n`.length;
     return Math.max(0, formBytes - this.#parser.position - endBytes);
   }

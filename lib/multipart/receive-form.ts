@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { IdleTimer } from '../body/idle-timer.js';
-import { OptionsInvalidError, WxCloudStorageError } from '../errors/errors.js';
+import { OptionsInvalidError, RequestTimedOutError } from '../errors/errors.js';
 import type { OperationRegistry } from '../operations/operation-registry.js';
 import { MAX_TIMER_MS } from '../options/validation.js';
 import type { FormMemory } from './form-budget.js';
@@ -147,10 +147,13 @@ export interface ComingForm {
   /** Resumes the client. */
   resume(): void;
   /**
-   * Upper bound on the size of the file that has just begun; undefined when the length of the
+   * The size of the file that has just begun if nothing follows it in the form, and its maximum. In
+   * a form without its last line end, both are two bytes more. Undefined when the length of the
    * request is unknown.
    */
-  mostFileBytes(): number | undefined;
+  likelyFileBytes(): number | undefined;
+  /** Resolves once the form has arrived completely, and never when it fails before. */
+  untilWhole(): Promise<void>;
 }
 
 /** A file that is being stored. */
@@ -172,6 +175,8 @@ interface ReceiveFormParts extends Pick<
   readonly target: { body?: FormFields };
   /** Called when a file begins. An error refuses the form. */
   readonly onFile: (file: FormFile, form: ComingForm) => TakenFile;
+  /** Called with the length of the request, where known. An error refuses it before it is read. */
+  readonly assertLength?: (bytes: number) => void;
   /** The registry in which the form counts as an operation. */
   readonly operations: FormOperations;
   /** Idle limit and total time limit for the client, in milliseconds. */
@@ -195,8 +200,16 @@ export async function receiveForm(
   assertNotEncoded(contentEncoding);
   assertUnread(request);
   const boundary = readBoundary(contentType);
+  const length = readLength(request);
+  if (length !== undefined) parts.assertLength?.(length);
   parts.memory.assertRoom();
   return new FormReceiver(request, boundary, parts).receive();
+}
+
+/** Returns the valid length of a request. Requests of bridges may have any text there. */
+function readLength({ headers }: IncomingMessage): number | undefined {
+  const length = headers['content-length'];
+  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }
 
 class FormReceiver implements ComingForm {
@@ -210,6 +223,8 @@ class FormReceiver implements ComingForm {
   #receivedBytes = 0;
   #isPaused = false;
   #isOver = false;
+  #isWhole = false;
+  readonly #waitingForEnd: (() => void)[] = [];
   #setRead: () => void = () => {};
   #setFailed: (error: unknown) => void = () => {};
 
@@ -247,9 +262,14 @@ class FormReceiver implements ComingForm {
     this.#request.resume();
   }
 
-  mostFileBytes(): number | undefined {
-    const length = this.#request.headers['content-length'];
-    return length === undefined ? undefined : this.#reader.mostContentBytes(Number(length));
+  likelyFileBytes(): number | undefined {
+    const length = readLength(this.#request);
+    return length === undefined ? undefined : this.#reader.lastContentBytes(length);
+  }
+
+  untilWhole(): Promise<void> {
+    if (this.#isWhole) return Promise.resolve();
+    return new Promise(resolve => this.#waitingForEnd.push(resolve));
   }
 
   #start(): void {
@@ -291,6 +311,8 @@ class FormReceiver implements ComingForm {
     try {
       this.#reader.end();
       this.#finish();
+      this.#isWhole = true;
+      for (const goOn of this.#waitingForEnd) goOn();
       this.#setRead();
     } catch (error) {
       this.#fail(error);
@@ -315,8 +337,7 @@ class FormReceiver implements ComingForm {
 
   /** Explains a file that timed out while the form still arrived: it waited for the client. */
   #explain(error: unknown): unknown {
-    const isTimeUp =
-      error instanceof WxCloudStorageError && error.code === 'WX_CLOUD_REQUEST_TIMED_OUT';
+    const isTimeUp = error instanceof RequestTimedOutError && error.phase === 'total';
     if (!isTimeUp || this.#isOver || this.#isPaused) return error;
     return tookTooLong(this.#parts.timeouts.totalMs);
   }

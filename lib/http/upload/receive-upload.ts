@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ChunkQueue } from '../../body/chunk-queue.js';
+import { HEAD_BYTES } from '../../body/upload-body.js';
 import { OptionsInvalidError } from '../../errors/errors.js';
 import type { FormFile } from '../../multipart/form-reader.js';
 import { isMultipart } from '../../multipart/part-headers.js';
@@ -11,6 +12,7 @@ import { rawRequestOf, type WxCloudHttpRequest } from '../application-registry.j
 import { RequestMemory } from '../refused-request.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import { fileHeadsOf } from './file-heads.js';
+import type { PredictionRecord, PredictionRecords } from './prediction-record.js';
 import {
   RequestFiles,
   type FileSelection,
@@ -19,7 +21,12 @@ import {
   type MissingFileClues,
 } from './request-files.js';
 import { storeFormFile } from './store-file.js';
-import type { CompleteUploadLimits, WxCloudUploadEngineOptions } from './upload-options.js';
+import {
+  assertFormLength,
+  type CompleteUploadLimits,
+  type WxCloudUploadEngineOptions,
+} from './upload-options.js';
+import type { SizePrediction } from './upload-source.js';
 
 /** An adapter's request, which receives the files and fields of its form. */
 export type UploadRequest = WxCloudHttpRequest & FileTarget & { body?: FormFields };
@@ -34,7 +41,12 @@ export interface UploadFormParts {
   readonly limits: CompleteUploadLimits;
   /** The files that a form may have. */
   readonly selection: FileSelection;
+  /** The records of the predicted sizes of their files. */
+  readonly predictions: PredictionRecords;
 }
+
+/** Files up to this size are awaited, as they are short. */
+const LEAST_AHEAD_BYTES = 65_536;
 
 /** The instances of Fastify that are prepared. */
 const prepared = new WeakSet<object>();
@@ -77,7 +89,7 @@ function unsupported(): OptionsInvalidError {
 /**
  * Reads the form of a request and stores its files, several at a time where they arrive faster than
  * they are stored. Resolves when everything is read and stored, with clues for a form without a
- * file. Does nothing for a request without a form.
+ * file. Does nothing for a request without a form. `route` is the handler of the request.
  * @throws {@link WxCloudStorageError} the problem of the form or of storing a file, after all other
  * files have ended
  */
@@ -85,12 +97,13 @@ export async function receiveUploadForm(
   request: UploadRequest,
   transaction: UploadTransaction,
   parts: UploadFormParts,
+  route: object,
 ): Promise<MissingFileClues> {
   if (!isMultipart(request.headers['content-type'])) {
     hideMethods(request);
     return {};
   }
-  const clues = await new UploadReceiver(request, transaction, parts).receive();
+  const clues = await new UploadReceiver(request, transaction, parts, route).receive();
   transaction.throwIfOver();
   return clues;
 }
@@ -105,12 +118,22 @@ class UploadReceiver {
    */
   readonly #scope = new AsyncResource('wx-cloud-storage:upload-form');
   readonly #storing: Promise<void>[] = [];
+  readonly #predictions: PredictionRecord;
+  /** False in a form that went on after a file that was predicted to be its last part. */
+  #mayPredict: boolean;
 
-  constructor(request: UploadRequest, transaction: UploadTransaction, parts: UploadFormParts) {
+  constructor(
+    request: UploadRequest,
+    transaction: UploadTransaction,
+    parts: UploadFormParts,
+    route: object,
+  ) {
     this.#request = request;
     this.#transaction = transaction;
     this.#parts = parts;
     this.#files = new RequestFiles(request, parts.selection);
+    this.#predictions = parts.predictions.of(route);
+    this.#mayPredict = this.#predictions.beginForm();
   }
 
   /**
@@ -131,6 +154,7 @@ class UploadReceiver {
         assertTakesFile: name => this.#files.assertTakes(name),
         isFileField: name => maxCounts?.has(name) === true,
         onFile: (file, form) => this.#take(file, form),
+        assertLength: bytes => assertFormLength(bytes, limits),
         operations: context.operations,
         timeouts: context.options.timeouts,
       });
@@ -151,6 +175,7 @@ class UploadReceiver {
     const { fileSize: limitBytes } = limits;
     const chunks = new ChunkQueue(form, limitBytes, budget, file.fieldname);
     const heads = fileHeadsOf(this.#request, this.#transaction, budget);
+    if (this.#isExpectedLong(form)) chunks.readyAt(HEAD_BYTES);
     const storing = this.#scope.runInAsyncScope(storeFormFile, undefined, {
       options,
       context,
@@ -158,13 +183,41 @@ class UploadReceiver {
       transaction: this.#transaction,
       file,
       chunks,
-      mostBytes: leastOf(form.mostFileBytes(), limitBytes),
+      mostBytes: leastOf(form.likelyFileBytes(), limitBytes),
+      prediction: this.#predict(form),
     });
     const done = storing.then(({ stored, head }) =>
       heads.showOn(Object.assign(uploaded, stored), head),
     );
     this.#storing.push(done);
     return { sink: chunks, done };
+  }
+
+  /** True for a file that is not awaited before its type is decided: it is probably long. */
+  #isExpectedLong(form: ComingForm): boolean {
+    const { options, context } = this.#parts;
+    if (!context.options.upload.sendAhead || options.declaredSize !== undefined) return false;
+    return (form.likelyFileBytes() ?? Infinity) > LEAST_AHEAD_BYTES;
+  }
+
+  /** Predicts the size of a file: the rest of the form. */
+  #predict(form: ComingForm): SizePrediction | undefined {
+    const { limits } = this.#parts;
+    const predictions = this.#predictions;
+    const bytes = form.likelyFileBytes();
+    if (!this.#mayPredict || predictions.isPaused || bytes === undefined) return undefined;
+    if (bytes <= LEAST_AHEAD_BYTES || bytes > limits.fileSize) return undefined;
+    let isRecorded = false;
+    return {
+      bytes,
+      untilWhole: () => form.untilWhole(),
+      record: isRight => {
+        if (isRecorded) return;
+        isRecorded = true;
+        if (!isRight) this.#mayPredict = false;
+        predictions.record(isRight);
+      },
+    };
   }
 }
 

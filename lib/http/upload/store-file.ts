@@ -11,13 +11,13 @@ import { TypeRefusedError } from '../../errors/errors.js';
 import { askApplication, untilAborted } from '../../operations/deadline.js';
 import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import type { StorageContext } from '../../storage/storage-context.js';
-import { uploadObject } from '../../storage/upload.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
-import { chooseCloudPath, keptExtension } from '../cloud-path-option.js';
+import { FilePath, keptExtension } from '../cloud-path-option.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import { readDeclaredSize, readProgressId } from './client-values.js';
 import { type FileHead, fileHeadsOf } from './file-heads.js';
 import type { WxCloudIncomingFile, WxCloudUploadEngineOptions } from './upload-options.js';
+import { type SizePrediction, uploadSource } from './upload-source.js';
 import { progressListenerOf } from './upload-progress.js';
 
 /** The form's description of a file, known before its content. */
@@ -39,6 +39,11 @@ interface FormFileCall {
   readonly chunks: ChunkQueue;
   /** The maximum size in bytes, if it is known. */
   readonly mostBytes?: number | undefined;
+  /**
+   * The prediction of its size.
+   * @defaultValue none
+   */
+  readonly prediction?: SizePrediction | undefined;
 }
 
 /** Stores one file of a form, and registers it with the request's transaction. */
@@ -76,22 +81,22 @@ function readSentValues({ options, request, transaction, file, chunks }: FormFil
 }
 
 async function uploadChunks(
-  { options, context, request, transaction, file, chunks, mostBytes }: FormFileCall,
+  call: FormFileCall,
   { size, onProgress }: ReturnType<typeof readSentValues>,
   signal: AbortSignal,
 ) {
+  const { options, context, request, transaction, file, chunks, mostBytes, prediction } = call;
   const { fieldname, originalname, mimetype } = file;
   const claimed: ClaimedFile = { fieldname, originalname, mimetype };
   const source = await openSource({ queue: chunks, size, mostBytes }, context, signal);
   try {
-    const type = await decideType(source.head, options, claimed, signal);
+    const { contentType, extension } = await decideType(source.head, options, claimed, signal);
     const head = fileHeadsOf(request, transaction, context.budget).keep(source.head);
-    const body = await source.complete();
-    const facts = { ...claimed, ...type, size: body.size };
-    const { cloudPath, isPathUnique } = await chooseCloudPath(options, facts, request, signal);
-    const { contentType } = type;
-    const object = { cloudPath, contentType, isPathUnique, body, onProgress, signal };
-    return { stored: await uploadObject(context, object), head, isPathUnique };
+    const facts = { ...claimed, contentType, extension };
+    const path = new FilePath(options, facts, request, signal);
+    const object = { contentType, onProgress, signal };
+    const stored = await uploadSource(context, { source, path, object, prediction });
+    return { stored, head, isPathUnique: path.isUnique };
   } finally {
     await source.dispose();
   }

@@ -1,4 +1,4 @@
-import { OptionsInvalidError } from '../../errors/errors.js';
+import { FileTooLargeError, OptionsInvalidError } from '../../errors/errors.js';
 import type { FormLimits } from '../../multipart/form-budget.js';
 import { readMembers } from '../../options/validation.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
@@ -28,7 +28,11 @@ export interface WxCloudIncomingFile {
    * client's extension if `keepExtension` keeps it; else undefined.
    */
   readonly extension: string | undefined;
-  /** The size in bytes. */
+  /**
+   * The size in bytes. While the file is still arriving, the size that the length of the request
+   * shows. If it turns out to be another one, as a field follows the file, the path is chosen again
+   * with the real size and the same `uuid`.
+   */
   readonly size: number;
 }
 
@@ -255,4 +259,28 @@ function assertLimit(name: string, value: unknown): void {
         ? 'Write a number, e.g. 10 * 1024 * 1024 for 10 MiB.'
         : 'Correct it, or leave it out for the default.',
   });
+}
+
+/** Number of bytes that the headers and boundary of a part may take. */
+const PART_HEAD_BYTES = 16_384;
+
+/**
+ * Checks the length of a request before it is read: no form within the limits can be longer.
+ * @throws {@link FileTooLargeError}
+ */
+export function assertFormLength(bytes: number, limits: CompleteUploadLimits): void {
+  const { files, fileSize, textBytes, fields, parts } = limits;
+  const partCount = Math.min(parts, fields + files);
+  const limitBytes = timesOf(files, fileSize) + textBytes + timesOf(partCount, PART_HEAD_BYTES);
+  if (bytes <= limitBytes) return;
+  throw new FileTooLargeError({
+    subject: 'The form',
+    limitBytes,
+    problem: `has ${bytes} bytes, but no more than ${limitBytes} are possible with limits.files (${files}), limits.fileSize (${fileSize}), limits.textBytes and limits.parts. Send less, or raise the limit.`,
+  });
+}
+
+/** Multiplies limits, of which one may be Infinity and the other 0. */
+function timesOf(count: number, bytes: number): number {
+  return count === 0 || bytes === 0 ? 0 : count * bytes;
 }

@@ -30,6 +30,7 @@ import {
 import { startNamed } from '../startup/routes.js';
 import { beginTransaction, rollBackOnError } from '../upload-transaction.js';
 import { recordInterceptor } from './file-id.decorator.js';
+import { PredictionRecords } from './prediction-record.js';
 import {
   prepareForForms,
   receiveUploadForm,
@@ -83,7 +84,8 @@ function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInter
       endStreamWithResponse(rawRequestOf(request), response);
       try {
         // Stops waiting when the client stalls or the application closes.
-        const reading = receiveUploadForm(request, transaction, this.#prepare());
+        const route = context.getHandler();
+        const reading = receiveUploadForm(request, transaction, this.#prepare(), route);
         const clues = await transaction.untilGivenUp(reading);
         if (options.required !== false) assertHasFile(request, clues);
         recordInterceptor(request, facts);
@@ -138,7 +140,7 @@ function prepareForm(
   const { selection } = facts;
   const { context } = findInstance(host, options.storage, modules);
   const limits = completeLimits(options.limits, sumOf(selection.maxCounts));
-  return { options, context, limits, selection };
+  return { options, context, limits, selection, predictions: new PredictionRecords() };
 }
 
 /**

@@ -20,6 +20,7 @@ import {
   openRequest,
   type RawRequest,
 } from './support/raw-request.js';
+import { isStoring, watchForms } from './support/watched-forms.js';
 
 let handle: () => Promise<void>;
 
@@ -51,7 +52,8 @@ function photosController({ FileInterceptor }: Adapter) {
   return PhotosController;
 }
 
-const FORM = encodeForm([{ field: 'photo', content: pngOfSize(400_000), fileName: 'a.png' }]);
+const BYTES = 400_000;
+const FORM = encodeForm([{ field: 'photo', content: pngOfSize(BYTES), fileName: 'a.png' }]);
 const SMALL_FORM = encodeForm([{ field: 'photo', content: PNG, fileName: 'a.png' }]);
 const ROUTES = [
   ['our interceptor', '/photos'],
@@ -98,7 +100,7 @@ describe.each(ADAPTERS)('an aborted form on $name', adapter => {
       request.leave();
 
       await expectNothingLeft(application);
-      expect(application.emulator.journal).toEqual([]);
+      expect(application.emulator.journal.filter(isStoring)).toEqual([]);
     });
 
     it('leaves nothing while the cloud receives the file', async () => {
@@ -106,9 +108,10 @@ describe.each(ADAPTERS)('an aborted form on $name', adapter => {
         operation: 'post-object',
         effect: { kind: 'delay', delayMs: 300 },
       });
+      const forms = watchForms(application.emulator.url);
       const request = open(path);
-      request.send(FORM.subarray(0, -4));
-      await until(() => application.count('upload-link') > 0, 'the link');
+      request.send(FORM);
+      await until(() => Number(forms[0]?.arrivedBytes()) > BYTES, 'the whole file');
       request.leave();
 
       await until(() => application.count('post-object') > 0, 'the response of the cloud');

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { WxCloudHttpRequest } from '../../../lib/http/application-registry.js';
-import { chooseCloudPath } from '../../../lib/http/cloud-path-option.js';
+import { chooseCloudPath, FilePath } from '../../../lib/http/cloud-path-option.js';
 import type { WxCloudIncomingFile } from '../../../lib/http/upload/upload-options.js';
 import { NEVER } from '../support/server.js';
 
@@ -51,5 +51,31 @@ describe('chooseCloudPath', () => {
     const choosing = chooseCloudPath({ path }, facts, request, caller.signal);
     caller.abort(new Error('ended'));
     await expect(choosing).rejects.toBe(caller.signal.reason);
+  });
+});
+
+describe('FilePath', () => {
+  const { size: _, ...sizeless } = facts;
+
+  it('asks the application once for each size, with the same UUID', async () => {
+    const ask = jest.fn(({ uuid, size }: WxCloudIncomingFile) => `${size}/${uuid}`);
+    const path = new FilePath({ path: ask }, sizeless, request, NEVER);
+    const [first, again, other] = [
+      await path.choose(5),
+      await path.choose(5),
+      await path.choose(6),
+    ];
+    expect(ask.mock.calls.map(([{ size }]) => size)).toEqual([5, 6]);
+    expect(new Set(ask.mock.calls.map(([{ uuid }]) => uuid)).size).toBe(1);
+    expect(again).toBe(first);
+    expect(other.cloudPath).toMatch(/^6\//);
+    expect([path.dependsOnSize, path.isUnique]).toEqual([true, true]);
+  });
+
+  it('keeps a generated path for every size', async () => {
+    const path = new FilePath({ path: 'own/' }, sizeless, request, NEVER);
+    expect(path.isUnique).toBe(false);
+    expect(await path.choose(5)).toBe(await path.choose(6));
+    expect([path.dependsOnSize, path.isUnique]).toEqual([false, true]);
   });
 });

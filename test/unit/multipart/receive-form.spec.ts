@@ -73,7 +73,7 @@ describe('receiveForm', () => {
   ])('derives the maximum size of a file from %s', async (_, headers, mostBytes) => {
     const found: unknown[] = [];
     const onFile: OnFile = (_file, form) => {
-      found.push(form.mostFileBytes());
+      found.push(form.likelyFileBytes());
       return { sink: makeSink(), done: Promise.resolve() };
     };
     const { request, receiving } = start(onFile, headers);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { completeLimits } from '../../../../lib/http/upload/upload-options.js';
+import { assertFormLength, completeLimits } from '../../../../lib/http/upload/upload-options.js';
 
 describe('completeLimits', () => {
   it('has a default for every limit', () => {
@@ -52,6 +52,33 @@ describe('completeLimits', () => {
   it.each(['fileSise', 'constructor', 'toString'])('rejects the unknown limit %p', name => {
     expect(() => completeLimits({ [name]: 1 })).toThrow(
       expect.objectContaining({ option: `limits.${name}` }),
+    );
+  });
+});
+
+describe('assertFormLength', () => {
+  const least = { fileSize: 1_000, files: 2, textBytes: 100, fields: 3 };
+  const MOST_BYTES = 2 * 1_000 + 100 + 5 * 16_384;
+
+  it.each([
+    ['the most that its limits allow', least, MOST_BYTES],
+    ['any length without a limit for files', { ...least, files: Infinity }, 1e15],
+    ['any length without a limit for their size', { ...least, fileSize: Infinity }, 1e15],
+    ['a text in a form without files', { ...least, files: 0, fileSize: Infinity }, 40_000],
+  ])('accepts %s', (_, limits, bytes) => {
+    expect(() => assertFormLength(bytes, completeLimits(limits))).not.toThrow();
+  });
+
+  it.each([
+    ['a byte more', least, MOST_BYTES + 1],
+    ['more parts than allowed', { ...least, parts: 1 }, 2_100 + 16_384 + 1],
+    ['a file where none is allowed', { ...least, files: 0, fileSize: Infinity }, 50_000],
+  ])('refuses %s, and names the limits and the length', (_, limits, bytes) => {
+    expect(() => assertFormLength(bytes, completeLimits(limits))).toThrow(
+      expect.objectContaining({
+        code: 'WX_CLOUD_FILE_TOO_LARGE',
+        message: expect.stringMatching(new RegExp(`${bytes} bytes.*limits\\.fileSize`)),
+      }),
     );
   });
 });

@@ -1,0 +1,292 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  WxCloudFileInterceptor,
+  WxCloudFilesInterceptor,
+  type WxCloudIncomingFile,
+  type WxCloudUploadedFile,
+} from '../../../lib/index.js';
+import { ADAPTERS } from '../../support/adapters.js';
+import { pngOfSize } from '../../support/forms.js';
+import { until } from '../../support/until.js';
+import {
+  expectNothingLeft,
+  startEdgeApplication,
+  type EdgeApplication,
+} from './support/edge-application.js';
+import { encodeForm, openRequest, type RawPart, type RawRequest } from './support/raw-request.js';
+import { watchForms } from './support/watched-forms.js';
+
+const BYTES = 400_000;
+/** Where clients pause: in the middle of the file. */
+const MIDDLE = 250_000;
+const limits = { fileSize: 1_000_000 };
+
+let asked: WxCloudIncomingFile[] = [];
+
+@Controller()
+class PhotosController {
+  @Post('photos')
+  @UseInterceptors(WxCloudFilesInterceptor('photo', 3, { limits, path: 'photos/' }))
+  create() {
+    return { stored: true };
+  }
+
+  @Post('asked')
+  @UseInterceptors(
+    WxCloudFileInterceptor('photo', {
+      limits,
+      path: file => {
+        asked.push(file);
+        return `asked/${file.uuid}`;
+      },
+    }),
+  )
+  asked(@UploadedFile() photo: WxCloudUploadedFile) {
+    return { size: photo.size };
+  }
+
+  @Post('sized')
+  @UseInterceptors(
+    WxCloudFileInterceptor('photo', {
+      limits,
+      path: ({ uuid, size }) => `sized/${size}/${uuid}`,
+    }),
+  )
+  sized(@UploadedFile() photo: WxCloudUploadedFile) {
+    return { cloudPath: photo.cloudPath };
+  }
+
+  @Post('unsteady')
+  @UseInterceptors(WxCloudFilesInterceptor('photo', 3, { limits, path: 'photos/' }))
+  unsteady() {
+    return { stored: true };
+  }
+}
+
+const photo = (content = pngOfSize(BYTES)): RawPart => ({
+  field: 'photo',
+  content,
+  fileName: 'a.png',
+});
+const FORM = encodeForm([photo()]);
+const WITHOUT_LAST_LINE_END = FORM.subarray(0, -2);
+
+describe.each(ADAPTERS)('upload.sendAhead on $name', adapter => {
+  let application: EdgeApplication;
+  beforeAll(async () => {
+    application = await startEdgeApplication({ adapter, controllers: [PhotosController] });
+  });
+  beforeEach(() => {
+    asked = [];
+  });
+  afterEach(() => application.emulator.reset());
+  afterAll(() => application.close());
+
+  const begin = (form: Buffer, path = '/photos', length = form.byteLength): RawRequest => {
+    const request = openRequest(application.url, { path, length });
+    request.send(form.subarray(0, MIDDLE));
+    return request;
+  };
+  /** Counts the links; a token from before the last reset gets none. */
+  const countLinks = (): number =>
+    application.emulator.journal.filter(
+      ({ operation, errcode }) => operation === 'upload-link' && errcode === undefined,
+    ).length;
+  const expectStored = async (content = pngOfSize(BYTES)): Promise<void> => {
+    const { objects } = application.emulator;
+    expect(objects).toHaveLength(1);
+    const stored = await application.emulator.readObject(String(objects[0]?.cloudPath));
+    expect(stored.equals(content)).toBe(true);
+  };
+
+  it.each([
+    ['a form', FORM],
+    ['a form without its last line end', WITHOUT_LAST_LINE_END],
+    ['a form with a text before its file', encodeForm([{ field: 'a', content: 'b' }, photo()])],
+  ])('sends %s while the client sends it', async (_, form) => {
+    const forms = watchForms(application.emulator.url);
+    const request = begin(form);
+    await until(() => Number(forms[0]?.arrivedBytes()) > MIDDLE - 20_000, 'the first bytes');
+    request.send(form.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    await expectStored();
+    expect(countLinks()).toBe(1);
+    expect(application.count('post-object')).toBe(1);
+  });
+
+  it('completes the object only after the form has ended', async () => {
+    const forms = watchForms(application.emulator.url);
+    const request = begin(FORM);
+    await until(() => forms.length > 0, 'the form');
+    request.send(FORM.subarray(MIDDLE, -1));
+    await until(() => Number(forms[0]?.arrivedBytes()) > BYTES - 100, 'nearly all bytes');
+    expect(application.emulator.objects).toEqual([]);
+    request.send(FORM.subarray(-1));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    await expectStored();
+  });
+
+  it.each([
+    ['a field after the file', [photo(), { field: 'text', content: 'behind' }], 1],
+    ['a second file', [photo(), photo(pngOfSize(100))], 2],
+  ] as const)('sends again what was kept: %s', async (_, parts, count) => {
+    const forms = watchForms(application.emulator.url);
+    const form = encodeForm(parts);
+    const request = begin(form, '/unsteady');
+    await until(() => Number(forms[0]?.arrivedBytes()) > 100_000, 'the first bytes');
+    request.send(form.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    expect(application.emulator.objects.map(({ size }) => size)).toContain(BYTES);
+    expect(application.emulator.objects).toHaveLength(count);
+    expect(forms).toHaveLength(count + 1);
+    expect(countLinks()).toBe(count);
+    await until(() => forms[0]?.isCut() === true, 'the end of the first form');
+  });
+
+  it('sends again what was kept when the form has an epilogue', async () => {
+    const forms = watchForms(application.emulator.url);
+    const form = Buffer.concat([FORM, Buffer.alloc(1_000, 'epilogue')]);
+    const request = begin(form);
+    await until(() => forms.length > 0, 'the form');
+    request.send(form.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    await expectStored();
+    expect(forms).toHaveLength(2);
+  });
+
+  it.each([
+    ['in the middle', MIDDLE],
+    ['before the last boundary', FORM.byteLength - 20],
+    ['before the last line end', FORM.byteLength - 2],
+    ['before the last byte', FORM.byteLength - 1],
+  ])('leaves nothing when the client leaves %s', async (_, sentBytes) => {
+    const forms = watchForms(application.emulator.url);
+    const request = begin(FORM);
+    await until(() => forms.length > 0, 'the form');
+    request.send(FORM.subarray(MIDDLE, sentBytes));
+    const sentOn = Math.min(sentBytes, BYTES) - 10_000;
+    await until(() => Number(forms[0]?.arrivedBytes()) > sentOn, 'the bytes');
+    request.leave();
+
+    await until(() => forms[0]?.isCut() === true, 'the end of the form');
+    expect(application.count('delete-files')).toBe(0);
+    await expectNothingLeft(application);
+    expect(application.onOrphan).not.toHaveBeenCalled();
+  });
+
+  it('repeats an upload that fails in the middle, from what was kept', async () => {
+    application.emulator.faults.add({
+      operation: 'post-object',
+      effect: { kind: 'reset', at: 'request', afterBytes: 100_000 },
+    });
+    const request = begin(FORM);
+    await until(() => application.count('post-object') > 0, 'the failure');
+    request.send(FORM.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    await expectStored();
+    expect(countLinks()).toBe(2);
+  });
+
+  it('repeats an upload that the storage refuses for the moment', async () => {
+    application.emulator.faults.add({
+      operation: 'post-object',
+      effect: { kind: 'cos-error', cosCode: 'SlowDown', status: 503 },
+    });
+    const request = begin(FORM);
+    request.send(FORM.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    await expectStored();
+  });
+
+  it('fails before the client has ended when no link is to be had', async () => {
+    application.emulator.faults.add({
+      operation: 'upload-link',
+      effect: { kind: 'errcode', errcode: 48_001, errmsg: 'api unauthorized' },
+    });
+    const request = begin(FORM);
+    await until(() => application.count('upload-link') > 0, 'the link');
+    await until(async () => (await application.countSpoolHandles()) === 0, 'the end of the file');
+    request.send(FORM.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 502 /);
+    expect(application.count('post-object')).toBe(0);
+    await expectNothingLeft(application);
+  });
+
+  it('asks for a path once when the size is as predicted', async () => {
+    const request = begin(FORM, '/asked');
+    await until(() => countLinks() > 0, 'the link');
+    request.send(FORM.subarray(MIDDLE));
+
+    expect(await request.response).toContain(JSON.stringify({ size: BYTES }));
+    expect(asked.map(({ size }) => size)).toEqual([BYTES]);
+  });
+
+  it('asks for a path again when the size is another one, with the same ID', async () => {
+    const form = encodeForm([photo(), { field: 'text', content: 'behind' }]);
+    const request = begin(form, '/asked');
+    await until(() => countLinks() > 0, 'the link');
+    request.send(form.subarray(MIDDLE));
+
+    expect(await request.response).toContain(JSON.stringify({ size: BYTES }));
+    const [first, second] = asked;
+    expect(asked).toHaveLength(2);
+    expect(second).toMatchObject({ size: BYTES, uuid: first?.uuid });
+    expect(first?.size).toBeGreaterThan(BYTES);
+  });
+
+  it('stores at the path for the real size', async () => {
+    const forms = watchForms(application.emulator.url);
+    const request = begin(WITHOUT_LAST_LINE_END, '/sized');
+    await until(() => forms.length > 0, 'the form');
+    request.send(WITHOUT_LAST_LINE_END.subarray(MIDDLE));
+
+    expect(await request.response).toContain(`sized/${BYTES}/`);
+    await expectStored();
+    expect(forms).toHaveLength(2);
+  });
+
+  it('asks for the link of a file of unknown length while it arrives', async () => {
+    const { port } = new URL(application.url);
+    const headers = { 'content-type': 'multipart/form-data; boundary=boundary' };
+    const request = httpRequest({ port, path: '/photos', method: 'POST', headers });
+    request.write(FORM.subarray(0, MIDDLE));
+    await until(() => countLinks() > 0, 'the link');
+    expect(application.count('post-object')).toBe(0);
+    request.end(FORM.subarray(MIDDLE));
+
+    expect(await once(request, 'response')).toMatchObject([{ statusCode: 201 }]);
+    await expectStored();
+    expect(countLinks()).toBe(1);
+  });
+
+  it('refuses a length that no form of the route can have before it is read', async () => {
+    const headers = {
+      'content-type': 'multipart/form-data; boundary=boundary',
+      'content-length': 20_000_000,
+    };
+    const { port } = new URL(application.url);
+    const request = httpRequest({ port, path: '/asked', method: 'POST', headers });
+    request.on('error', () => {});
+    request.flushHeaders();
+
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    expect(response.statusCode).toBe(413);
+    expect(await json(response)).toMatchObject({
+      errorCode: 'WX_CLOUD_FILE_TOO_LARGE',
+      message: expect.stringMatching(/20000000 bytes.*limits\.fileSize \(1000000\)/),
+    });
+    request.destroy();
+    expect(application.emulator.journal).toEqual([]);
+  });
+});
