@@ -1,7 +1,7 @@
 import { StartError } from './start-error.js';
 
 /** The bucket, and keys for it. */
-export interface CosSettings {
+interface CosSettings {
   /** `WX_COS_BUCKET`. */
   readonly bucket: string;
   /** `WX_COS_REGION`; undefined for the usual one. */
