@@ -37,9 +37,12 @@ export interface WxCloudEmulatorObject {
   readonly fileId: string;
   /** The size in bytes. */
   readonly size: number;
-  /** The value of the form field `Content-Type`, or `application/octet-stream` without one. */
+  /** The form field or header `Content-Type`, or `application/octet-stream` without one. */
   readonly contentType: string;
-  /** The MD5 of its content in hex, without quotes. */
+  /**
+   * The ETag without quotes: the MD5 of its content in hex, or `<hex>-<number of parts>` after a
+   * multipart upload.
+   */
   readonly etag: string;
   /**
    * True if the file ID works. False for an object that was stored without the right

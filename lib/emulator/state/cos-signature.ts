@@ -62,8 +62,11 @@ export function signRequest(
   const text = [
     request.method.toLowerCase(),
     request.path,
-    join(parameters.filter(([name]) => parameterNames.includes(name))),
-    join(headers),
+    join(
+      parameters.filter(([name]) => parameterNames.includes(name)),
+      encode,
+    ),
+    join(headers, encodeHeader),
     '',
   ].join('\n');
   const digest = createHash('sha1').update(text).digest('hex');
@@ -71,10 +74,13 @@ export function signRequest(
   return hmac(signKey, `sha1\n${signTime}\n${digest}\n`);
 }
 
-function join(pairs: readonly (readonly [name: string, value: string | undefined])[]): string {
+function join(
+  pairs: readonly (readonly [name: string, value: string | undefined])[],
+  encodeValue: (value: string) => string,
+): string {
   return pairs
     .toSorted(([one], [other]) => (one < other ? -1 : Number(one > other)))
-    .map(([name, value = '']) => `${name}=${encode(value)}`)
+    .map(([name, value = '']) => `${name}=${encodeValue(value)}`)
     .join('&');
 }
 
@@ -88,6 +94,14 @@ function encode(text: string): string {
     /[!'()*]/g,
     character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+}
+
+/** Encodes the bytes of a header, which Node.js returns as characters. */
+function encodeHeader(value: string): string {
+  return value.replaceAll(/[^A-Za-z0-9\-_.~]/g, character => {
+    const byte = character.charCodeAt(0).toString(16).toUpperCase();
+    return `%${byte.padStart(2, '0')}`;
+  });
 }
 
 function hmac(key: string, text: string): string {

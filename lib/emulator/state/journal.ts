@@ -10,8 +10,8 @@ export interface WxCloudEmulatorJournalEntry {
   /** The path as sent: percent-encoded, without the query. */
   readonly path: string;
   /**
-   * The distinct paths of the objects that the request names: the path of an upload link or of a
-   * URL of the object storage, or those of a list of file IDs of this environment. Absent if there
+   * The distinct paths of the objects that the request names, at most 50: the path of an upload
+   * link or of a URL of the object storage, those of a copy, or those of a list. Absent if there
    * are none, or if the body was not read because the request was refused or a fault took effect.
    */
   readonly cloudPaths?: readonly string[];

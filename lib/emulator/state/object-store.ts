@@ -7,16 +7,16 @@ export interface StoredObject {
   readonly cloudPath: string;
   /** The size in bytes. */
   readonly size: number;
-  /** The media type from the form field `Content-Type`. */
+  /** The media type from the form field or header `Content-Type`. */
   readonly contentType: string;
-  /** The encoding from the form field `Content-Encoding`; undefined for none. */
+  /** The encoding from the form field or header `Content-Encoding`; undefined for none. */
   readonly contentEncoding?: string | undefined;
   /**
    * Further headers of its downloads by lower-case name, e.g. `cache-control` and
    * `x-cos-meta-fileid`; undefined for none.
    */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** The MD5 of its content in hex, without quotes. */
+  /** The ETag without quotes: the MD5 of its content in hex, or `<hex>-<number of parts>`. */
   readonly etag: string;
   /** The CRC-64 of its content, as a decimal number; undefined if it was not computed. */
   readonly crc64?: string | undefined;

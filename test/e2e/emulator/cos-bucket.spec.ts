@@ -1,18 +1,19 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
 import { fetchDownloadItem } from './support/cloud-client.js';
-import { type CosCall, callCos, fetchMetaId } from './support/cos-signer.js';
+import { type CosCall, callCos, fetchMetaId, PERMANENT_KEYS } from './support/cos-signer.js';
 import { type RawResponse, readCosError } from './support/raw-http.js';
 
 let emulator: WxCloudEmulator;
-beforeEach(async () => {
-  emulator = await startWxCloudEmulator();
+beforeAll(async () => {
+  emulator = await startWxCloudEmulator({ cos: { keys: [PERMANENT_KEYS] } });
 });
-afterEach(() => emulator.close());
+afterEach(() => emulator.reset());
+afterAll(() => emulator.close());
 
 const call = (method: string, more: CosCall = {}): Promise<RawResponse> =>
-  callCos(emulator, { method, ...more });
+  callCos(emulator, { method, keys: PERMANENT_KEYS, ...more });
 const put = (
   key: string,
   body = 'content',

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import {
   startWxCloudEmulator,
@@ -6,22 +6,31 @@ import {
   type WxCloudEmulatorCosOptions,
   type WxCloudEmulatorFaultEffect,
 } from '../../../lib/emulator/index.js';
-import { type CosCall, callCos } from './support/cos-signer.js';
+import { type CosCall, callCos, PERMANENT_KEYS } from './support/cos-signer.js';
 import { type RawResponse, readCosError, send } from './support/raw-http.js';
 
+const cos = { keys: [PERMANENT_KEYS] };
+let shared: WxCloudEmulator;
 let emulator: WxCloudEmulator;
-const startWith = async (cos: WxCloudEmulatorCosOptions): Promise<void> => {
-  await emulator.close();
-  emulator = await startWxCloudEmulator({ cos });
+/** Uses another emulator for the rest of a test. */
+const startWith = async (options: WxCloudEmulatorCosOptions): Promise<void> => {
+  emulator = await startWxCloudEmulator({ cos: { ...cos, ...options } });
 };
-beforeEach(async () => {
-  emulator = await startWxCloudEmulator();
+beforeAll(async () => {
+  shared = await startWxCloudEmulator({ cos });
 });
-afterEach(() => emulator.close());
+beforeEach(() => {
+  emulator = shared;
+});
+afterEach(async () => {
+  await shared.reset();
+  await [emulator].find(one => one !== shared)?.close();
+});
+afterAll(() => shared.close());
 
 const md5 = (content: string): Buffer => createHash('md5').update(content).digest();
 const call = (method: string, more: CosCall = {}): Promise<RawResponse> =>
-  callCos(emulator, { method, ...more });
+  callCos(emulator, { method, keys: PERMANENT_KEYS, ...more });
 const put = (more: CosCall = {}): Promise<RawResponse> =>
   call('PUT', { key: 'a', body: 'content', headers: { 'content-length': '7' }, ...more });
 const post = (path: string, value: object): Promise<RawResponse> =>
@@ -132,13 +141,16 @@ describe.each(SIGNED)('%s', operation => {
     expect(response.headers['x-cos-request-id']).toMatch(/./);
     expect(emulator.journal.at(-1)).toMatchObject({ cosCode: 'SlowDown' });
   });
+});
 
-  it('can be denied by the option', async () => {
-    const request = await REQUESTS[operation]();
-    await startWith({ denied: [operation as 'put-object'] });
-    const response = await request();
-    expect(response.status).toBe(403);
-    expect(['AccessDenied', undefined]).toContain(readCosError(response).code);
+describe('cos.denied', () => {
+  it('takes the right to each signed operation away', async () => {
+    const requests = await Promise.all(SIGNED.map(operation => REQUESTS[operation]()));
+    await startWith({ denied: SIGNED as readonly 'put-object'[] });
+    const responses = await Promise.all(requests.map(request => request()));
+    expect(responses.map(({ status }) => status)).toEqual(SIGNED.map(() => 403));
+    const codes = new Set(responses.map(response => readCosError(response).code));
+    expect(codes).toEqual(new Set(['AccessDenied', undefined]));
   });
 });
 
@@ -212,8 +224,8 @@ describe('the option cos', () => {
     ['cos.denied[0]', { denied: ['post-object'] }, "must be 'get-object', 'head-object'"],
     ['cos.forceDownload', { forceDownload: 1 }, 'must be true or false'],
     ['cos.clockSkewSeconds', { clockSkewSeconds: 90_000 }, 'must be an integer from -86400'],
-  ])('%s is refused for %j', async (name, cos, message) => {
-    const options = { cos: cos as unknown as WxCloudEmulatorCosOptions };
+  ])('%s is refused for %j', async (name, given, message) => {
+    const options = { cos: given as unknown as WxCloudEmulatorCosOptions };
     await expect(startWxCloudEmulator(options)).rejects.toThrow(
       `startWxCloudEmulator: ${name} ${message}`,
     );

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import {
   startWxCloudEmulator,
@@ -10,7 +10,7 @@ import {
 } from '../../../lib/emulator/index.js';
 import { Crc64 } from '../../../lib/emulator/state/crc64.js';
 import { until } from '../../support/until.js';
-import { type CosCall, callCos, fetchMetaId } from './support/cos-signer.js';
+import { type CosCall, callCos, fetchMetaId, PERMANENT_KEYS } from './support/cos-signer.js';
 import { type RawResponse, readCosError } from './support/raw-http.js';
 
 const KEY = '影片/a b.bin';
@@ -19,21 +19,30 @@ const FIRST = randomBytes(MIB);
 const SECOND = randomBytes(MIB + 3);
 const LAST = randomBytes(7);
 
+const cos = { keys: [PERMANENT_KEYS] };
+let shared: WxCloudEmulator;
 let emulator: WxCloudEmulator;
+/** Uses another emulator for the rest of a test. */
 const startWith = async (options: WxCloudEmulatorOptions): Promise<void> => {
-  await emulator.close();
-  emulator = await startWxCloudEmulator(options);
+  emulator = await startWxCloudEmulator({ cos, ...options });
 };
-beforeEach(async () => {
-  emulator = await startWxCloudEmulator();
+beforeAll(async () => {
+  shared = await startWxCloudEmulator({ cos });
 });
-afterEach(() => emulator.close());
+beforeEach(() => {
+  emulator = shared;
+});
+afterEach(async () => {
+  await shared.reset();
+  await [emulator].find(one => one !== shared)?.close();
+});
+afterAll(() => shared.close());
 
 type Listed = readonly (readonly [partNumber: number, etag: string])[];
 
 const md5 = (content: Buffer): string => createHash('md5').update(content).digest('hex');
 const call = (method: string, more: CosCall): Promise<RawResponse> =>
-  callCos(emulator, { method, key: KEY, ...more });
+  callCos(emulator, { method, key: KEY, keys: PERMANENT_KEYS, ...more });
 const valueOf = ({ text }: RawResponse, name: string): string =>
   new RegExp(`<${name}>(.*?)</${name}>`).exec(text)?.[1] ?? '';
 const codeOf = (response: RawResponse): unknown => [response.status, readCosError(response).code];
@@ -304,7 +313,7 @@ describe('faults of a multipart upload', () => {
   });
 });
 
-describe('the parts of multipart uploads in a folder', () => {
+describe('parts in a folder', () => {
   let dataDir: string;
   const filesOf = async (): Promise<readonly string[]> =>
     (await readdir(join(dataDir, emulator.bucket))).filter(name => name.endsWith('.data'));
@@ -319,10 +328,36 @@ describe('the parts of multipart uploads in a folder', () => {
     expect(await filesOf()).toHaveLength(2);
     await complete(uploadId, listed);
     expect(await filesOf()).toHaveLength(1);
+    await emulator.close();
     await startWith({ dataDir });
     const whole = Buffer.concat([FIRST, LAST]);
     expect((await emulator.readObject(KEY)).equals(whole)).toBe(true);
     expect((await call('HEAD', {})).headers['etag']).toMatch(/-2"$/);
+  });
+
+  it('and the metadata of objects survive a restart', async () => {
+    const headers = {
+      'content-length': '7',
+      'cache-control': 'no-store',
+      'x-cos-meta-colour': 'blue',
+      'x-cos-meta-fileid': await fetchMetaId(emulator, KEY),
+    };
+    const put = await call('PUT', { body: 'content', headers });
+    expect(put.status).toBe(200);
+    await emulator.close();
+    await startWith({ dataDir });
+    const response = await call('HEAD', {});
+    expect(response.headers).toMatchObject({
+      ...headers,
+      etag: `"${md5(Buffer.from('content'))}"`,
+    });
+    expect(emulator.objects).toMatchObject([{ fileIdAlive: true }]);
+    const copied = await call('PUT', {
+      key: 'copy',
+      headers: { 'x-cos-copy-source': `${emulator.bucket}.localhost/${encodeURIComponent(KEY)}` },
+    });
+    expect(copied.status).toBe(200);
+    expect(await emulator.readObject('copy')).toEqual(Buffer.from('content'));
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import {
@@ -14,21 +14,31 @@ import {
   type CosCall,
   fetchCosKeys,
   fetchMetaId,
+  PERMANENT_KEYS,
 } from './support/cos-signer.js';
 import { type RawResponse, readCosError, send } from './support/raw-http.js';
 
-const PAIR = { secretId: 'AKIDfake0permanent0id', secretKey: 'fake0permanent0key' };
+const PAIR = PERMANENT_KEYS;
 const KEY = '照片/a b!.txt';
 
+const cos = { keys: [PERMANENT_KEYS] };
+let shared: WxCloudEmulator;
 let emulator: WxCloudEmulator;
-const startWith = async (cos: WxCloudEmulatorCosOptions): Promise<void> => {
-  await emulator.close();
-  emulator = await startWxCloudEmulator({ cos });
+/** Uses another emulator for the rest of a test. */
+const startWith = async (options: WxCloudEmulatorCosOptions): Promise<void> => {
+  emulator = await startWxCloudEmulator({ cos: { ...cos, ...options } });
 };
-beforeEach(async () => {
-  emulator = await startWxCloudEmulator({ cos: { keys: [PAIR] } });
+beforeAll(async () => {
+  shared = await startWxCloudEmulator({ cos });
 });
-afterEach(() => emulator.close());
+beforeEach(() => {
+  emulator = shared;
+});
+afterEach(async () => {
+  await shared.reset();
+  await [emulator].find(one => one !== shared)?.close();
+});
+afterAll(() => shared.close());
 
 const md5 = (content: Buffer | string): Buffer => createHash('md5').update(content).digest();
 const call = (method: string, more: CosCall = {}): Promise<RawResponse> =>

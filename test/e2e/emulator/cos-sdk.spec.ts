@@ -7,10 +7,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import COS from 'cos-nodejs-sdk-v5';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
 import { fetchDownloadItem } from './support/cloud-client.js';
-import { fetchCosKeys, fetchMetaId } from './support/cos-signer.js';
+import { fetchCosKeys, fetchMetaId, PERMANENT_KEYS } from './support/cos-signer.js';
 import { send } from './support/raw-http.js';
 
-const PAIR = { secretId: 'AKIDfake0permanent0id', secretKey: 'fake0permanent0key' };
+const PAIR = PERMANENT_KEYS;
 const KEY = "照片/a b!'()*~.bin";
 const MIB = 1_048_576;
 

@@ -9,6 +9,12 @@ export interface CosKeys {
   readonly securityToken?: string;
 }
 
+/** Permanent keys for the option `cos.keys`. */
+export const PERMANENT_KEYS = {
+  secretId: 'AKIDfake0permanent0id',
+  secretKey: 'fake0permanent0key',
+};
+
 /** A request to sign. */
 export interface CosCall extends RawRequest {
   /** The object's path, not encoded; the bucket itself by default. */

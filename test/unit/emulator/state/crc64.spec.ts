@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { Crc64 } from '../../../../lib/emulator/state/crc64.js';
+import { combineCrc64, Crc64 } from '../../../../lib/emulator/state/crc64.js';
 
 const crcOf = (...chunks: readonly (Buffer | string)[]): bigint => {
   const crc64 = new Crc64();
@@ -24,5 +24,19 @@ describe('Crc64', () => {
       [],
     );
     expect(crcOf(...chunks)).toBe(crcOf(content));
+  });
+});
+
+describe('combineCrc64', () => {
+  it.each([
+    [0, 0],
+    [5, 0],
+    [0, 5],
+    [1, 1],
+    [1_000, 12_345],
+    [1_048_576, 7],
+  ])('of %i and %i bytes is the checksum of all', (first, second) => {
+    const [one, other] = [randomBytes(first), randomBytes(second)];
+    expect(combineCrc64(crcOf(one), crcOf(other), second)).toBe(crcOf(one, other));
   });
 });
