@@ -11,6 +11,9 @@ import { failure, type WxCloudFileOutcome } from './file-outcome.js';
  */
 const MAX_KEYS = 1_000;
 
+/** Finds characters of paths that a document in XML cannot have. */
+const NOT_XML = /[\ufffe\uffff]/;
+
 /** A file to delete. */
 interface DeletedFile {
   /** The file ID, as given by the caller. */
@@ -33,9 +36,10 @@ export async function deleteDirectly(
 ): Promise<readonly (WxCloudFileOutcome<object> | undefined)[]> {
   const keys = context.cos === undefined ? [] : files.map(({ cloudPath }) => cloudPath);
   const errors = new Map<string, KeyError>();
-  await inBatches(toBatches([...new Set(keys)]), batch =>
-    deleteKeys(context, batch, errors, signal),
-  );
+  const different = [...new Set(keys)];
+  const batches = toBatches(different.filter(key => !NOT_XML.test(key)));
+  const alone = different.filter(key => NOT_XML.test(key)).map(key => [key]);
+  await inBatches([...batches, ...alone], batch => deleteKeys(context, batch, errors, signal));
   return files.map(({ fileId, cloudPath }) => {
     const error = errors.get(cloudPath);
     if (!errors.has(cloudPath) || isAccessDenied(error)) return undefined;

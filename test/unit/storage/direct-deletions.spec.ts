@@ -45,6 +45,15 @@ describe('deleteDirectly', () => {
     expect(bucket.deleteObjects.mock.calls.map(([keys]) => keys)).toEqual([['a', 'b']]);
   });
 
+  it('deletes a file alone whose path no XML can hold', async () => {
+    const bucket = bucketWith();
+    const files = ['a', '\uffff', 'b'].map(fileAt);
+    const outcomes = await deleteDirectly(contextWith(bucket), files, signal);
+    expect(states(outcomes)).toEqual([true, true, true]);
+    expect(bucket.deleteObjects.mock.calls.map(([keys]) => keys)).toEqual([['a', 'b']]);
+    expect(bucket.deleteObject.mock.calls.map(([key]) => key)).toEqual(['\uffff']);
+  });
+
   it('repeats only the keys that fail for now', async () => {
     const bucket = bucketWith();
     const error = refusal(500, 'InternalError');
