@@ -78,12 +78,9 @@ interface BucketCall<T> {
  */
 export async function callBucket<T>(context: DirectContext, call: BucketCall<T>): Promise<T> {
   const cos = requireCos(context, call.needed);
-  const attempt = await tryBucket(context, { ...call, send: () => call.send(cos) });
-  if (attempt !== undefined) return attempt.result;
-  const action = ACTIONS[call.right];
-  throw unsupported(
-    `${call.needed} is not permitted to the keys of the bucket: COS refused ${action}. Allow it to the keys, or set cos.credentials to keys that have it.`,
-  );
+  const attempt = await sendPermitted(cos, context, call);
+  if ('result' in attempt) return attempt.result;
+  throw notPermitted(call.needed, ACTIONS[call.right], attempt.denial);
 }
 
 /**
@@ -91,15 +88,34 @@ export async function callBucket<T>(context: DirectContext, call: BucketCall<T>)
  * or the keys lack the right, which is not tried again for 10 minutes.
  */
 export async function tryBucket<T>(
-  { cos, options }: DirectContext,
-  { right, send, signal }: Omit<BucketCall<T>, 'needed'>,
+  context: DirectContext,
+  call: Omit<BucketCall<T>, 'needed'>,
 ): Promise<{ readonly result: T } | undefined> {
-  if (cos === undefined || cos.rights.isDenied(right)) return undefined;
+  if (context.cos === undefined) return undefined;
+  const attempt = await sendPermitted(context.cos, context, call);
+  return 'result' in attempt ? attempt : undefined;
+}
+
+/** Creates the error of a call that the keys have no right to. */
+export function notPermitted(needed: string, action: string, cause: unknown): WxCloudStorageError {
+  return unsupported(
+    `${needed} is not permitted to the keys of the bucket: COS refused ${action}. Allow it to the keys, or set cos.credentials to keys that have it.`,
+    cause,
+  );
+}
+
+/** Sends a request, or remembers its denial; undefined for one that was remembered. */
+async function sendPermitted<T>(
+  cos: CosAccess,
+  { options }: DirectContext,
+  { right, send, signal }: Omit<BucketCall<T>, 'needed'>,
+): Promise<{ readonly result: T } | { readonly denial: unknown }> {
+  if (cos.rights.isDenied(right)) return { denial: undefined };
   try {
     return { result: await retry(() => send(cos), options.retry, signal, isTransient) };
-  } catch (error) {
-    if (!isAccessDenied(error)) throw error;
+  } catch (denial) {
+    if (!isAccessDenied(denial)) throw denial;
     cos.rights.deny(right);
-    return undefined;
+    return { denial };
   }
 }

@@ -2,7 +2,7 @@ import { UploadRejectedError, WxCloudStorageError } from '../errors/errors.js';
 import type { UploadConditions, UploadObjectCall, WxCloudStoredFile } from './call-options.js';
 import type { CosAccess } from './cos-access.js';
 import { isAccessDenied } from './cos/cos-error.js';
-import { type DirectContext, requireCos, unsupported } from './direct-access.js';
+import { type DirectContext, notPermitted, requireCos, unsupported } from './direct-access.js';
 import { type ObjectProperties, toPropertyHeaders } from './object-properties.js';
 import { assertOwner } from './owner.js';
 
@@ -61,7 +61,7 @@ export async function uploadWithProperties(
     return await upload(properties);
   } catch (error) {
     if (properties === undefined || !(error instanceof UploadRejectedError)) throw error;
-    if (isAccessDenied(error)) throw mayNotPut();
+    if (isAccessDenied(error)) throw mayNotPut(error);
     throw isCreateOnly(properties) && isConflict(error) ? fileExists(error) : error;
   }
 }
@@ -100,10 +100,8 @@ function fileExists({ cloudPath, upstreamStatus, requestId }: UploadRejectedErro
   });
 }
 
-function mayNotPut(): Error {
-  return unsupported(
-    `${NEEDED} is not permitted to the keys of the bucket: COS refused name/cos:PutObject. Allow it to the keys, or set cos.credentials to keys that have it.`,
-  );
+function mayNotPut(cause?: unknown): Error {
+  return notPermitted(NEEDED, 'name/cos:PutObject', cause);
 }
 
 function isVersioned(): Error {
