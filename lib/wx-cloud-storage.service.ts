@@ -485,8 +485,8 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Deletes any number of files, batched up to 50 per call: one outcome per file, in order. An
-   * empty list sends no request.
+   * Deletes any number of files, batched up to 50 per call, or 1000 with the option `cos`: one
+   * outcome per file, in order. An empty list sends no request.
    * @throws {@link WxCloudStorageError} only when the whole call was aborted or timed out
    * @example
    * ```ts
@@ -528,7 +528,8 @@ export class WxCloudStorageService {
   }
 
   /**
-   * Reads size, type and ETag of a file, with a `HEAD` request to its temporary link.
+   * Reads size, type and ETag of a file, with a `HEAD` request to its temporary link, or to the
+   * bucket with the option `cos`, which also returns what was stored with the file.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` before any call;
    * `WX_CLOUD_FILE_NOT_FOUND`
    * @example

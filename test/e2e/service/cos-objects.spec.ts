@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
   startWxCloudEmulator,
@@ -10,6 +11,7 @@ import type {
   WxCloudStorageOptions,
   WxCloudUploadBodyOptions,
 } from '../../../lib/index.js';
+import { callCos, fetchCosKeys } from '../emulator/support/cos-signer.js';
 import { afterThisTest } from '../../support/after-test.js';
 import { startStorage } from '../../support/storage.js';
 
@@ -26,11 +28,15 @@ beforeEach(() => {
 async function startDirect(cos: WxCloudEmulatorOptions['cos'] = {}) {
   emulator = await startWxCloudEmulator({ cos });
   afterThisTest(() => emulator.close());
+  return startService();
+}
+
+async function startService(cos: Partial<NonNullable<WxCloudStorageOptions['cos']>> = {}) {
   const { storage } = await startStorage({
     env: emulator.env,
     auth: { type: 'open-api-service' },
     apiBaseUrl: emulator.sidecarUrl,
-    cos: { bucket: emulator.bucket, endpoint: emulator.cosEndpoint },
+    cos: { bucket: emulator.bucket, endpoint: emulator.cosEndpoint, ...cos },
     onOrphan,
   } as Partial<WxCloudStorageOptions>);
   return storage;
@@ -443,5 +449,56 @@ describe('an upload with properties', () => {
     }
     expect(countOf('put-object', 'post-object')).toEqual([1, 0]);
     await expect(storage.upload('a', 'x')).resolves.toMatchObject({ size: 1 });
+  });
+});
+
+describe('sweepUnfinishedUploads', () => {
+  it('removes what a crashed process has left', async () => {
+    const storage = await startDirect();
+    for (const key of ['a', 'b/\u732b']) {
+      await callCos(emulator, { method: 'POST', key, query: { uploads: '' } });
+    }
+    expect(await storage.sweepUnfinishedUploads({ olderThanSeconds: 3_600 })).toBe(0);
+    expect(await storage.sweepUnfinishedUploads({ olderThanSeconds: 0 })).toBe(2);
+    expect(await storage.sweepUnfinishedUploads({ olderThanSeconds: 0 })).toBe(0);
+  });
+});
+
+describe('errors of the bucket', () => {
+  it('hold no key, token or signed file ID, whatever COS repeats', async () => {
+    await startDirect();
+    const { secretId, secretKey, securityToken: token = '' } = await fetchCosKeys(emulator);
+    const credentials = () => ({
+      secretId,
+      secretKey,
+      token,
+      expiresAt: new Date(Date.now() + 9e5),
+    });
+    const storage = await startService({ credentials });
+    const { fileId } = await storage.upload('a', 'x');
+    const metaId = 'a-signed-file-id';
+    const body = `{"errcode":0,"respdata":{"x_cos_meta_field_strs":["${metaId}"]}}`;
+    emulator.faults.add({
+      operation: 'encode-metaid',
+      effect: { kind: 'status', status: 200, body },
+      times: Infinity,
+    });
+    const check = async (
+      operation: string,
+      sent: readonly string[],
+      call: () => Promise<unknown>,
+    ): Promise<void> => {
+      const message = `refused ${sent.join(' ')}`;
+      const effect = { kind: 'cos-error', cosCode: 'InvalidArgument', message } as const;
+      emulator.faults.add({ operation: operation as never, effect });
+      const error: unknown = await call().catch((reason: unknown) => reason);
+      const shown = inspect(error, { depth: Infinity, showHidden: true }) + JSON.stringify(error);
+      expect(shown).toContain('InvalidArgument');
+      expect([...sent, secretKey].filter(secret => shown.includes(secret))).toEqual([]);
+    };
+    await check('get-object', [token], () => storage.downloadBuffer(fileId));
+    await check('list-objects', [token], () => storage.list().next());
+    await check('put-object', [token, metaId], () => storage.upload('b', 'x', ALL));
+    await check('copy-object', [token, metaId], () => storage.copy(fileId, 'b'));
   });
 });
