@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { DOWNLOAD } from './cases/download.mjs';
 import { FORM_OF_FILES, LINKS } from './cases/latency.mjs';
 import { measureScaling, SCALED, SCALING } from './cases/scaling.mjs';
+import { BOTH_LEGS, BEHIND_CLIENT } from './cases/legs.mjs';
 import { SEARCH } from './cases/search.mjs';
 import { START_UP } from './cases/start-up.mjs';
 import { HARD_UPLOADS, UPLOADS } from './cases/uploads.mjs';
@@ -13,7 +14,17 @@ import { Program } from './support/processes.mjs';
 import { show, summarize } from './support/statistics.mjs';
 import { drawScaling } from './support/svg.mjs';
 
-const CASES = [...UPLOADS, HARD_UPLOADS, SEARCH, FORM_OF_FILES, LINKS, DOWNLOAD, START_UP];
+const CASES = [
+  ...UPLOADS,
+  HARD_UPLOADS,
+  BOTH_LEGS,
+  BEHIND_CLIENT,
+  SEARCH,
+  FORM_OF_FILES,
+  LINKS,
+  DOWNLOAD,
+  START_UP,
+];
 
 const { values } = parseArgs({
   options: {

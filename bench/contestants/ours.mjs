@@ -2,13 +2,14 @@
 import { WxCloudFilesInterceptor, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
 import { answerFor, LIMITS, startNest } from './nest.mjs';
 
-/** Starts the package with additional options of the interceptor. */
-export function startWith(cloud, options) {
+/** Starts the package with additional options of the interceptor, and of the module. */
+export function startWith(cloud, options, moduleOptions = {}) {
   const module = WxCloudStorageModule.forRoot({
     env: 'bench',
     appid: 'wx-bench',
     secret: 'bench',
     apiBaseUrl: cloud,
+    ...moduleOptions,
   });
   const interceptor = WxCloudFilesInterceptor('file', 100, { limits: LIMITS, ...options });
   return startNest({ interceptor, imports: [module], store: answerFor });

@@ -1,11 +1,12 @@
 // The cloud of the benchmark: WeChat's API, COS, the admin API of CloudBase and an S3, as far as
 // uploads and downloads need them. It only counts bytes, so that it is never the bottleneck.
-// Latency can be added.
+// Latency can be added, and a limit on the speed of uploads.
 import { createServer } from 'node:http';
 import { answerQuestions } from '../support/processes.mjs';
 
 const BLOCK = Buffer.alloc(1024 * 1024, 'wx-cloud');
-let latency = { apiMs: 0, objectMs: 0 };
+const FAST = { apiMs: 0, objectMs: 0, objectBytesPerSecond: Infinity };
+let latency = FAST;
 let counts;
 const reset = () => {
   counts = { apiCalls: 0, linkCalls: 0, objects: 0, bytes: 0 };
@@ -32,10 +33,17 @@ async function readJson(request) {
   return text === '' ? {} : JSON.parse(text);
 }
 
-/** Counts a body, and responds at its end. */
+/** Counts a body, read as fast as the case allows, and responds at its end. */
 function count(request, answer) {
+  const startMs = performance.now();
+  let read = 0;
   request.on('data', chunk => {
     counts.bytes += chunk.byteLength;
+    read += chunk.byteLength;
+    const earlyMs = (read / latency.objectBytesPerSecond) * 1_000 - (performance.now() - startMs);
+    if (earlyMs < 1) return;
+    request.pause();
+    setTimeout(() => request.resume(), earlyMs);
   });
   request.once('end', () => later(latency.objectMs, answer));
 }
@@ -136,7 +144,7 @@ server.requestTimeout = 0;
 server.listen(0, '127.0.0.1', () => {
   answerQuestions(`http://127.0.0.1:${server.address().port}`, {
     reset: given => {
-      latency = given ?? { apiMs: 0, objectMs: 0 };
+      latency = { ...FAST, ...given };
       reset();
     },
     counts: () => counts,

@@ -20,6 +20,7 @@ export const OWN = [
   'noop',
   'bare',
   'ours',
+  'ours-kept',
   'ours-declared',
   'undici',
   'one by one',
