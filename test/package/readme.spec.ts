@@ -199,6 +199,12 @@ describe.each(bothOf('emulator'))('%s', path => {
     const members = membersOf('lib/emulator/state/emulator-options.ts', 'WxCloudEmulatorOptions');
     expect(options).toEqual(members);
   });
+
+  it('has every member of its option cos, once, in the order of the type', () => {
+    const options = rowsOf(path, '| `keys`').map(([option]) => plain(option));
+    const members = membersOf('lib/emulator/state/cos-options.ts', 'WxCloudEmulatorCosOptions');
+    expect(options).toEqual(members);
+  });
 });
 
 describe.each(FROM_MULTER)('%s', path => {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import {
@@ -6,6 +7,7 @@ import {
   type WxCloudEmulatorCosOptions,
   type WxCloudEmulatorFaultEffect,
 } from '../../../lib/emulator/index.js';
+import { OPERATIONS as ALL_OPERATIONS } from '../../../lib/emulator/state/operation.js';
 import { type CosCall, callCos, PERMANENT_KEYS } from './support/cos-signer.js';
 import { type RawResponse, readCosError, send } from './support/raw-http.js';
 
@@ -229,5 +231,12 @@ describe('the option cos', () => {
     await expect(startWxCloudEmulator(options)).rejects.toThrow(
       `startWxCloudEmulator: ${name} ${message}`,
     );
+  });
+});
+
+describe.each(['docs/emulator.md', 'docs/emulator.zh-CN.md'])('%s', path => {
+  it('names every operation', async () => {
+    const text = await readFile(new URL(`../../../${path}`, import.meta.url), 'utf8');
+    expect(ALL_OPERATIONS.filter(operation => !text.includes(`\`${operation}\``))).toEqual([]);
   });
 });
