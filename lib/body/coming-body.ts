@@ -81,6 +81,11 @@ export class ComingBody implements UploadBody {
     return !this.#isOver && this.#reader === undefined && !this.#parts.content.hasEnded;
   }
 
+  /** Number of milliseconds for which the client has been waited for; 0 while there are bytes. */
+  get waitedMs(): number {
+    return this.#waitsSinceMs === undefined ? 0 : performance.now() - this.#waitsSinceMs;
+  }
+
   /** Ends the request that sends the body. */
   get signal(): AbortSignal {
     return this.#controller.signal;

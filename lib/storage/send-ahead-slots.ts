@@ -1,9 +1,19 @@
+/** An upload that is sent while its client still sends. */
+interface SentAhead {
+  /** Number of milliseconds for which it has been waiting for its client; 0 while it sends. */
+  readonly waitedMs: number;
+  /** Ends it, so that its connection is free; the file is sent later. */
+  abandon(): void;
+}
+
 /**
  * Limits the uploads of one instance that are sent while their client still sends: to half of its
- * connections, as they take as long as their clients.
+ * connections, as they take as long as their clients. Those that wait for their client make room
+ * for requests that wait for a connection.
  */
 export class SendAheadSlots {
   #free: number;
+  readonly #sent = new Set<SentAhead>();
 
   /** `maxConnections` is the number of connections of the instance. */
   constructor(maxConnections: number) {
@@ -19,5 +29,24 @@ export class SendAheadSlots {
       if (isTaken) this.#free += 1;
       isTaken = false;
     };
+  }
+
+  /** Registers an upload that may be ended. Returns the function that removes it. */
+  add(sent: SentAhead): () => void {
+    this.#sent.add(sent);
+    return () => this.#sent.delete(sent);
+  }
+
+  /** Ends the upload that has waited longest for its client, if one waits. */
+  freeOne(): void {
+    let found: SentAhead | undefined;
+    let longestMs = 0;
+    for (const sent of this.#sent) {
+      const { waitedMs } = sent;
+      if (waitedMs <= longestMs) continue;
+      found = sent;
+      longestMs = waitedMs;
+    }
+    found?.abandon();
   }
 }

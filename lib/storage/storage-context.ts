@@ -101,7 +101,8 @@ export function createStorageContext(
   options: ResolvedOptions,
   logger: StorageLogger,
 ): StorageContext {
-  const transport = new HttpTransport(options);
+  const sendAheadSlots = new SendAheadSlots(options.maxConnections);
+  const transport = new HttpTransport(options, () => sendAheadSlots.freeOne());
   const api = new JsonApi(transport, options.apiBaseUrl, options.auth.type);
   const credential = createCredential(api, options, logger);
   const calls = {
@@ -124,7 +125,7 @@ export function createStorageContext(
     cos,
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
     diskBudget: new DiskBudget(options.upload.spoolDirectory, options.upload.diskBudgetBytes),
-    sendAheadSlots: new SendAheadSlots(options.maxConnections),
+    sendAheadSlots,
     operations: new OperationRegistry(options.timeouts.totalMs),
     tickets,
     confirmed: new ConfirmedFiles(),

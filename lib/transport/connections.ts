@@ -37,15 +37,17 @@ export class ConnectionSlots {
   readonly #max: number;
   readonly #lanes: Readonly<Record<ConnectionLane, Lane>>;
   readonly #all: readonly Lane[];
+  readonly #onWait: () => void;
   #tickets = 0;
 
   /**
    * Creates the slots; `max` is at least 1. With 1 all kinds share it, with 2 uploads and downloads
-   * share one.
+   * share one. `onWait` is called when a request begins to wait.
    */
-  constructor(max: number) {
+  constructor(max: number, onWait = (): void => {}) {
     const share = Math.max(1, Math.floor(max * RESERVED_SHARE));
     this.#max = max;
+    this.#onWait = onWait;
     this.#lanes = {
       api: createLane(max >= 2 ? share : 0),
       upload: createLane(max >= 3 ? share : 0),
@@ -85,6 +87,7 @@ export class ConnectionSlots {
       };
       waiting.add(waiter);
       signal.addEventListener('abort', onAbort, { once: true });
+      this.#onWait();
     });
   }
 

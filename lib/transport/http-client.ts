@@ -102,12 +102,15 @@ export class HttpTransport {
   readonly #watch: ConnectionWatch;
   #ownAgent: Agent | undefined;
 
-  /** Creates a client without connections. A given dispatcher is used as it is and never closed. */
-  constructor(options: TransportOptions) {
+  /**
+   * Creates a client without connections. A given dispatcher is used as it is and never closed.
+   * `onWait` is called when a request begins to wait for a connection.
+   */
+  constructor(options: TransportOptions, onWait?: () => void) {
     this.#options = options;
     // Accepted by shape, so that the application's undici may be another version.
     this.#givenDispatcher = options.dispatcher as unknown as Dispatcher | undefined;
-    this.#slots = new ConnectionSlots(options.maxConnections);
+    this.#slots = new ConnectionSlots(options.maxConnections, onWait);
     this.#watch = new ConnectionWatch(options.timeouts.connectMs);
   }
 

@@ -95,7 +95,13 @@ async function uploadChunks(
     const facts = { ...claimed, contentType, extension };
     const path = new FilePath(options, facts, request, signal);
     const object = { contentType, onProgress, signal };
-    const stored = await uploadSource(context, { source, path, object, prediction });
+    const stored = await uploadSource(context, {
+      source,
+      path,
+      object,
+      // A declared size is not predicted, even where the file is kept for lack of memory.
+      prediction: size === undefined ? prediction : undefined,
+    });
     return { stored, head, isPathUnique: path.isUnique };
   } finally {
     await source.dispose();

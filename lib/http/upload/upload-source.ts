@@ -115,11 +115,13 @@ async function uploadAhead(
   };
   let keeping: ReturnType<typeof keep> | undefined;
   const body = new ComingBody({ content, predictedBytes, confirm, onOver, signal });
+  const remove = context.sendAheadSlots.add(body);
   const earlyLink = askEarly(context, chosen, signal);
   try {
     const ahead = { body, complete: () => (keeping ??= keep()) };
     return await uploadObject(context, { ...object, body, ...chosen, ahead, earlyLink });
   } finally {
+    remove();
     earlyLink.dispose();
   }
 }

@@ -9,13 +9,15 @@ import {
   type WxCloudIncomingFile,
   type WxCloudUploadedFile,
 } from '../../../lib/index.js';
-import { ADAPTERS } from '../../support/adapters.js';
+import { ADAPTERS, EXPRESS } from '../../support/adapters.js';
+import { afterThisTest } from '../../support/after-test.js';
 import { pngOfSize } from '../../support/forms.js';
 import { until } from '../../support/until.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
+  type EdgeApplicationParts,
 } from './support/edge-application.js';
 import { encodeForm, openRequest, type RawPart, type RawRequest } from './support/raw-request.js';
 import { watchForms } from './support/watched-forms.js';
@@ -288,5 +290,92 @@ describe.each(ADAPTERS)('upload.sendAhead on $name', adapter => {
     });
     request.destroy();
     expect(application.emulator.journal).toEqual([]);
+  });
+});
+
+describe('upload.sendAhead', () => {
+  const start = async (options: EdgeApplicationParts['options'] = {}): Promise<EdgeApplication> => {
+    const application = await startEdgeApplication({
+      adapter: EXPRESS,
+      controllers: [PhotosController],
+      options,
+    });
+    afterThisTest(() => application.close());
+    return application;
+  };
+  const begin = ({ url }: EdgeApplication, form: Buffer, path: string): RawRequest => {
+    const request = openRequest(url, { path, length: form.byteLength });
+    request.send(form.subarray(0, MIDDLE));
+    return request;
+  };
+  const WITH_FIELD_BEHIND = encodeForm([photo(), { field: 'text', content: 'behind' }]);
+  beforeEach(() => {
+    asked = [];
+  });
+
+  it('false asks for path and link once the file is complete', async () => {
+    const application = await start({ upload: { sendAhead: false } });
+    const request = begin(application, WITH_FIELD_BEHIND, '/asked');
+    await until(async () => (await application.countSpoolHandles()) > 0, 'a temporary file');
+    expect([asked.length, application.emulator.journal.length]).toEqual([0, 0]);
+    request.send(WITH_FIELD_BEHIND.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    expect(asked.map(({ size }) => size)).toEqual([BYTES]);
+  });
+
+  it('stops for a while on a route whose forms go on after their file', async () => {
+    const application = await start();
+    for (let index = 0; index < 4; index += 1) {
+      const request = begin(application, WITH_FIELD_BEHIND, '/asked');
+      request.send(WITH_FIELD_BEHIND.subarray(MIDDLE));
+      expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    }
+
+    const predicted = WITH_FIELD_BEHIND.byteLength - FORM.byteLength + BYTES;
+    const sizes = [0, 1, 2].flatMap(() => [predicted, BYTES]);
+    expect(asked.map(({ size }) => size)).toEqual([...sizes, BYTES]);
+  });
+
+  it('sends again without the type what a storage refuses with it', async () => {
+    const application = await start();
+    application.emulator.faults.add({
+      operation: 'post-object',
+      effect: { kind: 'cos-error', cosCode: 'AccessDenied', status: 403 },
+    });
+    const request = begin(application, FORM, '/photos');
+    await until(() => application.count('upload-link') > 0, 'the link');
+    request.send(FORM.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    expect(application.emulator.objects).toMatchObject([
+      { size: BYTES, contentType: 'application/octet-stream' },
+    ]);
+  });
+
+  it('gives way to requests that wait for a connection while its client does not go on', async () => {
+    const application = await start({ maxConnections: 3 });
+    const forms = watchForms(application.emulator.url);
+    const held = begin(application, FORM, '/photos');
+    await until(() => Number(forms[0]?.arrivedBytes()) > 100_000, 'the first bytes');
+    expect(await application.post('photos')).toMatchObject({ status: 201 });
+    held.send(FORM.subarray(MIDDLE));
+
+    expect(await held.response).toMatch(/^HTTP\/1\.1 201 /);
+    expect(application.emulator.objects).toHaveLength(2);
+    expect(forms[0]?.isCut()).toBe(true);
+  });
+
+  it('sends no more than half of the connections ahead', async () => {
+    const application = await start({ maxConnections: 5 });
+    const forms = watchForms(application.emulator.url);
+    const held = [0, 1, 2].map(() => begin(application, FORM, '/photos'));
+    await until(() => application.count('upload-link') === 3, 'all links');
+    await until(() => forms.length === 2, 'two forms');
+    for (const request of held) request.send(FORM.subarray(MIDDLE));
+
+    for (const { response } of held) expect(await response).toMatch(/^HTTP\/1\.1 201 /);
+    expect(application.emulator.objects).toHaveLength(3);
+    expect(forms).toHaveLength(3);
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { SendAheadSlots } from '../../../lib/storage/send-ahead-slots.js';
 
 describe('SendAheadSlots', () => {
@@ -21,5 +21,16 @@ describe('SendAheadSlots', () => {
     release?.();
     expect(slots.tryTake()).toBeDefined();
     expect(slots.tryTake()).toBeUndefined();
+  });
+
+  it('ends the upload that has waited longest for its client', () => {
+    const slots = new SendAheadSlots(8);
+    const uploads = [0, 5, 9, 7].map(waitedMs => ({ waitedMs, abandon: jest.fn() }));
+    const removals = uploads.map(upload => slots.add(upload));
+    slots.freeOne();
+    expect(uploads.map(({ abandon }) => abandon.mock.calls.length)).toEqual([0, 0, 1, 0]);
+    for (const remove of removals.slice(1)) remove();
+    slots.freeOne();
+    expect(uploads.map(({ abandon }) => abandon.mock.calls.length)).toEqual([0, 0, 1, 0]);
   });
 });
