@@ -71,7 +71,10 @@ export class EmulatedCloud {
 
   /** Releases the resources. Keeps the objects of a folder. */
   async close(): Promise<void> {
-    await this.multipartUploads.clear();
-    await this.store.close();
+    try {
+      await this.multipartUploads.clear();
+    } finally {
+      await this.store.close();
+    }
   }
 }
