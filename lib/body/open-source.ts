@@ -2,11 +2,12 @@ import { open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { WxCloudStorageError } from '../errors/errors.js';
-import type { ResolvedTimeouts, ResolvedUpload } from '../options/resolved-options.js';
+import type { ResolvedCos, ResolvedTimeouts, ResolvedUpload } from '../options/resolved-options.js';
 import type { ChunkBuffer } from './chunk-buffer.js';
 import { NO_CHUNK, type ChunkReader, readChunks, sourceFailed } from './chunks.js';
 import { readMediaType, UNKNOWN_CONTENT_TYPE } from './content-type.js';
 import type { MemoryBudget } from './memory-budget.js';
+import { openPassing } from './passing-source.js';
 import { openSpool, type SpoolContext } from './spool.js';
 import type { DiskBudget } from './temporary-file.js';
 import {
@@ -54,6 +55,8 @@ export type SourceInput =
 export interface SourceContext {
   /** Memory limit for content of unknown length, and the idle limit of a stream. */
   readonly options: {
+    /** Set where content of unknown length need not be kept before it is sent. */
+    readonly cos?: ResolvedCos | undefined;
     readonly upload: Pick<ResolvedUpload, 'memoryLimitBytes'>;
     readonly timeouts: Pick<ResolvedTimeouts, 'idleMs'>;
   };
@@ -64,7 +67,12 @@ export interface SourceContext {
 }
 
 /** Limits and budgets for reading and keeping one source. */
-type Reading = SpoolContext & { readonly idleMs: number; readonly signal: AbortSignal };
+type Reading = SpoolContext & {
+  /** Opens content of unknown length. */
+  readonly openUnmeasured: typeof openSpool;
+  readonly idleMs: number;
+  readonly signal: AbortSignal;
+};
 
 /**
  * Opens a source and reads no more than its first bytes. The caller disposes of it after use. The
@@ -79,7 +87,8 @@ export async function openSource(
 ): Promise<OpenedSource> {
   const { memoryLimitBytes } = options.upload;
   const { idleMs } = options.timeouts;
-  const limits = { memoryLimitBytes, budget, diskBudget, idleMs, signal };
+  const openUnmeasured = options.cos === undefined ? openSpool : openPassing;
+  const limits = { memoryLimitBytes, budget, diskBudget, openUnmeasured, idleMs, signal };
   if ('localPath' in input) return openFile(input.localPath, idleMs);
   if ('queue' in input) {
     const { queue, size, mostBytes } = input;
@@ -99,7 +108,7 @@ async function openQueue(
   const kept = queue.takeWhole();
   if (kept !== undefined) return openWhole(kept, size, reading);
   const chunks = readChunks(queue, idleMs, signal);
-  if (size === undefined) return openSpool(chunks, reading);
+  if (size === undefined) return reading.openUnmeasured(chunks, reading);
   // Without memory left, it goes to disk while it waits for its turn to be sent.
   if (queue.isMoveRequested && reading.diskBudget.fits(size)) {
     return openSpool(exactly(chunks, size), { ...reading, mostBytes: size });
@@ -153,7 +162,7 @@ async function openGiven(
   assertSize(size);
   if (isAsyncIterable(source)) {
     const chunks = readChunks(source, idleMs, signal);
-    if (size === undefined) return openSpool(chunks, reading);
+    if (size === undefined) return reading.openUnmeasured(chunks, reading);
     return openStream(chunks, size, ownsChunks, budget);
   }
   if (source instanceof Blob) return openBlob(source, size, idleMs);

@@ -52,6 +52,11 @@ export interface OpenedSource {
    * The content, while it is kept because its length is unknown; undefined when nothing is to come.
    */
   readonly coming?: ComingContent | undefined;
+  /**
+   * Returns all chunks, the head included, as they arrive; they do not change afterwards. Called
+   * instead of {@link OpenedSource.complete}. Undefined for a source of known length.
+   */
+  readonly takePassing?: () => ChunkReader;
   /** Releases the source, its memory and its temporary file. Can be called again. */
   dispose(): Promise<void>;
 }
@@ -120,7 +125,7 @@ export async function openStream(
 }
 
 /** Reads the chunks of the head. They are sent soon, so they may exceed the budget. */
-async function readAhead(chunks: ChunkReader, memory: PassingMemory): Promise<Uint8Array[]> {
+export async function readAhead(chunks: ChunkReader, memory: PassingMemory): Promise<Uint8Array[]> {
   const read: Uint8Array[] = [];
   while (memory.heldBytes < HEAD_BYTES) {
     const { done, value } = await chunks.next();
@@ -131,7 +136,8 @@ async function readAhead(chunks: ChunkReader, memory: PassingMemory): Promise<Ui
   return read;
 }
 
-function headOf(read: readonly Uint8Array[]): Uint8Array {
+/** Returns the head from the first chunks. */
+export function headOf(read: readonly Uint8Array[]): Uint8Array {
   const [first] = read;
   const bytes = first !== undefined && read.length === 1 ? first : Buffer.concat(read);
   return bytes.subarray(0, HEAD_BYTES);

@@ -58,4 +58,12 @@ export interface CosOptions {
    * @defaultValue `https://<bucket>.cos.<region>.myqcloud.com`
    */
   readonly endpoint?: string | undefined;
+  /**
+   * Size of a part. A body of unknown length that is larger is uploaded in parts while it arrives;
+   * two parts of it are in memory. While many such bodies arrive, or memory is short, parts are
+   * smaller, 1 MiB at least. One object has 10,000 parts at most. Bytes, from 1048576 (1 MiB) to
+   * 67108864 (64 MiB).
+   * @defaultValue 4194304 (4 MiB)
+   */
+  readonly partBytes?: number | undefined;
 }

@@ -5,9 +5,13 @@ import {
   type ResolvedCosCredentials,
   Secret,
 } from './resolved-options.js';
-import { isLoopback, orDefault, readGroup, readName } from './validation.js';
+import { isLoopback, orDefault, readGroup, readInteger, readName } from './validation.js';
 
 const DEFAULT_REGION = 'ap-shanghai';
+const DEFAULT_PART_BYTES = 4_194_304;
+
+/** COS wants 1 MiB at least; more than 64 MiB would only take memory. */
+const PART_BYTES = { min: 1_048_576, max: 67_108_864, unit: 'bytes' };
 
 /**
  * Checks the option `cos`; undefined without it.
@@ -15,7 +19,7 @@ const DEFAULT_REGION = 'ap-shanghai';
  */
 export function resolveCos(value: unknown): ResolvedCos | undefined {
   if (value === undefined) return undefined;
-  const names = ['bucket', 'region', 'credentials', 'endpoint'];
+  const names = ['bucket', 'region', 'credentials', 'endpoint', 'partBytes'];
   const given = readGroup('cos', value, names);
   const bucket = readBucket('cos.bucket', given['bucket'], '.');
   const region = readRegion(orDefault(given['region'], DEFAULT_REGION));
@@ -26,6 +30,11 @@ export function resolveCos(value: unknown): ResolvedCos | undefined {
     host,
     address: endpoint === undefined ? `https://${host}` : readEndpoint(endpoint),
     credentials: readCredentials(orDefault(given['credentials'], 'container')),
+    partBytes: readInteger(
+      'cos.partBytes',
+      orDefault(given['partBytes'], DEFAULT_PART_BYTES),
+      PART_BYTES,
+    ),
   });
 }
 

@@ -102,6 +102,8 @@ export interface ResolvedCos {
   readonly address: string;
   /** The source of the keys. */
   readonly credentials: ResolvedCosCredentials;
+  /** Size in bytes of a part. */
+  readonly partBytes: number;
 }
 
 /** Time limits in milliseconds. */

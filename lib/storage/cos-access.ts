@@ -5,6 +5,7 @@ import { JsonApi } from '../wechat/wechat-api.js';
 import { BucketRequests } from './cos/bucket-requests.js';
 import { CosBucket } from './cos/cos-bucket.js';
 import { createCosCredentials } from './cos/credentials.js';
+import { PartSizes } from './cos/part-sizes.js';
 import { CosRights } from './cos/rights.js';
 import { ServerClock } from './cos/server-clock.js';
 import type { FileCallsContext } from './file-calls.js';
@@ -21,6 +22,8 @@ export interface CosAccess {
   readonly rights: CosRights;
   /** Signs file IDs. */
   readonly metaIds: MetaIdSigner;
+  /** Divides memory among uploads in parts. */
+  readonly partSizes: PartSizes;
   /** Ends a fetch of keys. */
   close(): void;
 }
@@ -34,7 +37,7 @@ export function createCosAccess(
   calls: FileCallsContext & { readonly options: ResolvedOptions },
   logger: StorageLogger,
 ): CosAccess | undefined {
-  const { cos, auth, apiBaseUrl, timeouts, retry } = calls.options;
+  const { cos, auth, apiBaseUrl, timeouts, retry, upload } = calls.options;
   if (cos === undefined) return undefined;
   // A gateway to WeChat has no sidecar behind it; the emulator plays both.
   const sidecarUrl = apiBaseUrl.startsWith('http:') ? apiBaseUrl : SIDECAR;
@@ -55,6 +58,7 @@ export function createCosAccess(
   return {
     bucket: new CosBucket(requests, cos.host, timeouts.idleMs),
     rights: new CosRights(),
+    partSizes: new PartSizes(cos.partBytes, upload.memoryBudgetBytes),
     metaIds: isInContainer ? new SidecarMetaIds(sidecar, cos.bucket) : linkMetaIds(calls),
     close: () => credentials.close(),
   };

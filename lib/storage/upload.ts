@@ -1,5 +1,6 @@
 import { detectContentType, parseMediaType, UNKNOWN_CONTENT_TYPE } from '../body/content-type.js';
 import { openSource, type SourceInput } from '../body/open-source.js';
+import type { OpenedSource } from '../body/upload-body.js';
 import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { assertCloudPath } from '../file-id/cloud-path.js';
@@ -13,6 +14,7 @@ import {
   type UploadObjectCall,
 } from './call-options.js';
 import { deleteLeftovers } from './clean-up.js';
+import { type StreamUploadCall, uploadStream } from './cos-stream-upload.js';
 import { CosUpload } from './cos-upload.js';
 import type { PostObjectOutcome } from './cos/post-object-result.js';
 import { postObject } from './cos/post-object.js';
@@ -253,6 +255,27 @@ class ObjectUpload {
   }
 }
 
+/**
+ * Uploads a source that was opened: while it arrives, where there is a way for that, and otherwise
+ * after its end.
+ * @throws {@link WxCloudStorageError} as {@link uploadObject} does, and for a source that fails
+ */
+async function uploadSource(
+  context: StorageContext,
+  source: OpenedSource,
+  call: Omit<StreamUploadCall, 'chunks'>,
+): Promise<WxCloudStoredFile> {
+  const { cos } = context;
+  const storeWhole = (whole: UploadObjectCall) => uploadObject(context, whole);
+  const isPassedOn = cos !== undefined && context.storeObject === undefined;
+  const chunks = isPassedOn ? source.takePassing?.() : undefined;
+  if (cos !== undefined && chunks !== undefined) {
+    return uploadStream(context, cos, { ...call, chunks }, storeWhole);
+  }
+  const { untilWanted: _wanted, ...object } = call;
+  return uploadObject(context, { ...object, body: await source.complete() });
+}
+
 /** An upload of a body to a given path. */
 interface UploadToPathCall {
   /** The content. */
@@ -307,9 +330,8 @@ export async function uploadToPath(
   try {
     const shown = given === undefined ? await detectContentType(source.head) : undefined;
     const contentType = given ?? shown?.contentType ?? fallbackType;
-    const body = await source.complete();
-    const call = { cloudPath, contentType, isPathUnique, properties, body, onProgress, signal };
-    return await uploadObject(context, call);
+    const call = { cloudPath, contentType, isPathUnique, properties, onProgress, signal };
+    return await uploadSource(context, source, call);
   } finally {
     await source.dispose();
   }

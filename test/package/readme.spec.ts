@@ -397,6 +397,7 @@ function defaultsOfCos(): Readonly<Record<string, string>> {
     'cos.region': region,
     'cos.credentials': `'${cos?.credentials.type}'`,
     'cos.endpoint': cos?.address.replace(region, '<region>') ?? '',
+    'cos.partBytes': String(cos?.partBytes),
   };
 }
 

@@ -181,10 +181,16 @@ export function isExpired(document: CosError | undefined): boolean {
   return document?.code === 'AccessDenied' && /expired/i.test(document.message);
 }
 
+/** Returns the `<Code>` of COS in an error; undefined for any other error. */
+export function readCosCode(error: unknown): string | undefined {
+  const isRefusal = error instanceof CosRefusalError || error instanceof UploadRejectedError;
+  return isRefusal ? error.cosCode : undefined;
+}
+
 /** True when COS says that the keys lack the right to an operation, and not that they are old. */
 export function isAccessDenied(error: unknown): boolean {
   if (!(error instanceof WxCloudStorageError) || error.upstreamStatus !== 403) return false;
-  const cosCode = 'cosCode' in error ? error.cosCode : undefined;
+  const cosCode = readCosCode(error);
   const isDenied = cosCode === undefined || cosCode === 'AccessDenied';
   // Something in between sends no request ID of COS.
   return isDenied && !error.retryable && error.requestId !== undefined;

@@ -97,7 +97,7 @@ describe('upload with the option cos', () => {
     });
     const sizes = emulator.objects.map(({ cloudPath, size }) => [cloudPath, size]);
     expect(Object.fromEntries(sizes)).toEqual({ empty: 0, large: 3_000_000, stream: 3_000_000 });
-    await expect(emulator.readObject('stream')).resolves.toEqual(large);
+    expect(large.equals(await emulator.readObject('stream'))).toBe(true);
   });
 
   it.each([

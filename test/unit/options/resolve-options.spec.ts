@@ -396,6 +396,7 @@ describe('resolveOptions: invalid options', () => {
     ['cos.endpoint', { cos: { bucket: 'b-1', endpoint: `https://a.example/?${MARK}` } }],
     ['cos.endpoint', { cos: { bucket: 'b-1', endpoint: `https://a.example/%zz${MARK}` } }],
     ['cos.endpoint', { cos: { bucket: 'b-1', endpoint: MARK } }],
+    ...wrongNumbers('cos.partBytes', partBytes => ({ cos: { bucket: 'b-1', partBytes } })),
     ['timeouts', { timeouts: MARK }],
     ['timeouts', { timeouts: null }],
     ['timeouts', { timeouts: [MARK] }],
@@ -523,6 +524,7 @@ describe('resolveOptions: cos', () => {
       host: '7072-prod-1.cos.ap-shanghai.myqcloud.com',
       address: 'https://7072-prod-1.cos.ap-shanghai.myqcloud.com',
       credentials: { type: 'container' },
+      partBytes: 4_194_304,
     });
   });
 

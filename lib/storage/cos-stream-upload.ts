@@ -1,0 +1,199 @@
+import { type BodyPart, BodyParts } from '../body/body-parts.js';
+import { type ChunkReader, NO_CHUNK } from '../body/chunks.js';
+import { openSpool } from '../body/spool.js';
+import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
+import { retry } from '../operations/retry.js';
+import { isTransient } from '../wechat/api-errors.js';
+import { reportProgress, type UploadObjectCall, type WxCloudStoredFile } from './call-options.js';
+import type { CosAccess } from './cos-access.js';
+import { PartsUpload, type PartsOutcome } from './parts-upload.js';
+import type { StorageContext } from './storage-context.js';
+
+/** An upload of a body whose length is unknown. */
+export interface StreamUploadCall extends Omit<UploadObjectCall, 'body'> {
+  /** The content, as it arrives. */
+  readonly chunks: ChunkReader;
+  /**
+   * Resolves when the object may be stored; rejects where it must not be.
+   * @defaultValue at once
+   */
+  readonly untilWanted?: (() => Promise<unknown>) | undefined;
+}
+
+/** Uploads an object whose content is complete. */
+type StoreWhole = (call: UploadObjectCall) => Promise<WxCloudStoredFile>;
+
+/**
+ * Uploads a body while it arrives. What fits into one part is sent as a whole, with `storeWhole`;
+ * anything larger in parts. Where the keys lack the right to parts, the content is kept until its
+ * end, and sent as a whole.
+ * @throws {@link WxCloudStorageError} as the upload of a complete body, and for a body that fails
+ */
+export async function uploadStream(
+  context: StorageContext,
+  cos: CosAccess,
+  call: StreamUploadCall,
+  storeWhole: StoreWhole,
+): Promise<WxCloudStoredFile> {
+  const { budget, diskBudget } = context;
+  const parts = new BodyParts(call.chunks, { budget, diskBudget });
+  const remove = cos.partSizes.add();
+  let first: BodyPart | undefined;
+  try {
+    const part = await parts.next(() => cos.partSizes.sizeOf(1));
+    first = part;
+    if (part.isLast) {
+      await call.untilWanted?.();
+      const { size } = part;
+      return await storeWhole({
+        ...wholeOf(call),
+        body: { size, isReplayable: true, open: part.open },
+      });
+    }
+    const outcome = cos.rights.isDenied('multipart')
+      ? { denied: [part] }
+      : await uploadParts(context, cos, { parts, call, first: part });
+    if ('fileId' in outcome) return outcome;
+    return await keepAndStore(context, call, [outcome.denied, parts.rest], storeWhole);
+  } finally {
+    await parts.return();
+    await first?.dispose();
+    remove();
+  }
+}
+
+function wholeOf({ chunks: _chunks, untilWanted: _wanted, ...call }: StreamUploadCall) {
+  return call;
+}
+
+/** Uploads in parts. Resolves with the unsent parts where the keys lack the right to it. */
+async function uploadParts(
+  context: StorageContext,
+  cos: CosAccess,
+  {
+    parts,
+    call,
+    first,
+  }: {
+    readonly parts: BodyParts;
+    readonly call: StreamUploadCall;
+    readonly first: BodyPart;
+  },
+): Promise<WxCloudStoredFile | Extract<PartsOutcome, { denied: unknown }>> {
+  const { cloudPath, contentType, properties, isPathUnique, untilWanted, signal } = call;
+  const { env, retry: policy } = context.options;
+  const fileId = `cloud://${env}.${context.fileIdScope.bucket}/${cloudPath}`;
+  const sign = (): Promise<string> =>
+    cos.metaIds.encode(cloudPath, properties?.openid ?? '', signal);
+  const metaId = await retry(sign, policy, signal, isTransient);
+  const headers = {
+    ...properties?.headers,
+    'content-type': contentType,
+    'x-cos-meta-fileid': metaId,
+  };
+  const object = { cloudPath, fileId, headers, properties, isPathUnique, untilWanted, signal };
+  const upload = new PartsUpload(context, cos, parts, {
+    ...object,
+    onBytes: countBytes(context, call),
+  });
+  try {
+    const outcome = await publishOutcome<PartsOutcome, WxCloudUploadEvent>(
+      uploadChannel,
+      () => upload.run(first),
+      () => ({ env, size: upload.size, tries: 1 }),
+    );
+    if ('denied' in outcome) {
+      await upload.cleanUp();
+      return outcome;
+    }
+    return { fileId, cloudPath, contentType, size: outcome.size, etag: outcome.etag };
+  } catch (error) {
+    await upload.dispose();
+    await upload.cleanUp();
+    throw error;
+  }
+}
+
+/** Keeps the unsent parts and the rest until the end, and stores them as a whole. */
+async function keepAndStore(
+  { options, budget, diskBudget }: StorageContext,
+  call: StreamUploadCall,
+  [unsent, rest]: readonly [readonly BodyPart[], ChunkReader],
+  storeWhole: StoreWhole,
+): Promise<WxCloudStoredFile> {
+  const { memoryLimitBytes } = options.upload;
+  const spool = await openSpool(new JoinedChunks(unsent, rest), {
+    memoryLimitBytes,
+    budget,
+    diskBudget,
+    mostBytes: undefined,
+    ownsChunks: true,
+  });
+  try {
+    const body = await spool.complete();
+    await call.untilWanted?.();
+    return await storeWhole({ ...wholeOf(call), body });
+  } finally {
+    await spool.dispose();
+  }
+}
+
+/** The chunks of parts, each released after it was read, then the rest. */
+class JoinedChunks implements ChunkReader {
+  readonly #parts: BodyPart[];
+  readonly #rest: ChunkReader;
+  #part: BodyPart | undefined;
+  #chunks: Iterator<Uint8Array> | AsyncIterator<Uint8Array> | undefined;
+
+  constructor(parts: readonly BodyPart[], rest: ChunkReader) {
+    this.#parts = [...parts];
+    this.#rest = rest;
+  }
+
+  async next(): ReturnType<ChunkReader['next']> {
+    for (;;) {
+      const result = await this.#chunks?.next();
+      if (result !== undefined && result.done !== true) return result;
+      await this.#part?.dispose();
+      this.#part = this.#parts.shift();
+      this.#chunks = this.#part && iterate(this.#part);
+      if (this.#part === undefined) return this.#rest.next();
+    }
+  }
+
+  async return(): ReturnType<ChunkReader['return']> {
+    await this.#part?.dispose();
+    await Promise.all(this.#parts.splice(0).map(part => part.dispose()));
+    await this.#rest.return();
+    return NO_CHUNK;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
+function iterate(part: BodyPart): Iterator<Uint8Array> | AsyncIterator<Uint8Array> {
+  const bytes = part.open();
+  if (Buffer.isBuffer(bytes)) return [bytes].values();
+  return Symbol.asyncIterator in bytes ? bytes[Symbol.asyncIterator]() : bytes[Symbol.iterator]();
+}
+
+/** Reports confirmed parts. Their number is not known before, so the total is what is known. */
+function countBytes(
+  { logger }: StorageContext,
+  { onProgress }: StreamUploadCall,
+): ((count: number) => void) | undefined {
+  if (onProgress === undefined) return undefined;
+  let confirmed = 0;
+  const report = reportProgress(
+    logger,
+    ({ transferredBytes }) => onProgress({ transferredBytes, totalBytes: transferredBytes }),
+    0,
+  );
+  report(0);
+  return count => {
+    confirmed += count;
+    report(confirmed);
+  };
+}

@@ -1,0 +1,296 @@
+import type { BodyPart, BodyParts } from '../body/body-parts.js';
+import { FileTooLargeError, WxCloudStorageError } from '../errors/errors.js';
+import { createSharedController, untilAborted } from '../operations/deadline.js';
+import { pauseBeforeRetry, retry } from '../operations/retry.js';
+import { isTransient } from '../wechat/api-errors.js';
+import type { UploadObjectCall } from './call-options.js';
+import { deleteLeftovers } from './clean-up.js';
+import type { CosAccess } from './cos-access.js';
+import { isAccessDenied, readCosCode } from './cos/cos-error.js';
+import { MOST_PARTS } from './cos/part-sizes.js';
+import type { ConfirmedPart, ObjectHeaders, PutObjectOutcome } from './cos/put-object.js';
+import type { StorageContext } from './storage-context.js';
+import { assertConditionHeld } from './upload-properties.js';
+
+/** Parts that are sent at the same time. */
+const PARTS_IN_FLIGHT = 2;
+/** Time limit for aborting an upload that has failed, in milliseconds. */
+const ABORT_MS = 10_000;
+/** Dates of COS have no fractions of a second. */
+const DATE_STEP_MS = 1_000;
+
+/** An object that is uploaded in parts. */
+interface PartsUploadCall {
+  /** The path. */
+  readonly cloudPath: string;
+  /** The file ID that the object will have. */
+  readonly fileId: string;
+  /** The headers of the object, its signed file ID included. */
+  readonly headers: ObjectHeaders;
+  /** Properties of the object; its condition has to hold. */
+  readonly properties: UploadObjectCall['properties'];
+  /** True when only this upload can store at the path. */
+  readonly isPathUnique: boolean;
+  /** Receives the number of confirmed bytes; may be undefined. */
+  readonly onBytes: ((count: number) => void) | undefined;
+  /**
+   * Resolves when the last part may be sent; rejects where the object must not be stored.
+   * @defaultValue at once
+   */
+  readonly untilWanted?: (() => Promise<unknown>) | undefined;
+  /** Ends the upload. */
+  readonly signal: AbortSignal;
+}
+
+/** The outcome of an upload in parts. */
+export type PartsOutcome =
+  | { readonly etag: string; readonly size: number }
+  | {
+      /** The keys lack the right to it. These parts, and what follows them, were not stored. */
+      readonly denied: readonly BodyPart[];
+    };
+
+/** An object that was completed from parts. */
+type CompletedObject = Pick<Extract<PutObjectOutcome, { isStored: true }>, 'etag' | 'header'>;
+
+/** Uploads one object in parts while they arrive, two at a time. */
+export class PartsUpload {
+  readonly #context: StorageContext;
+  readonly #cos: CosAccess;
+  readonly #call: PartsUploadCall;
+  readonly #parts: BodyParts;
+  readonly #stored: ConfirmedPart[] = [];
+  /** Parts that COS has not confirmed. */
+  readonly #held = new Set<BodyPart>();
+  readonly #sending = new Set<Promise<void>>();
+  readonly #controller = createSharedController();
+  #reading: Promise<void> | undefined;
+  #uploadId: string | undefined;
+  #startedAt: Date | undefined;
+  #size = 0;
+  #mayExist = false;
+
+  /** Sends nothing yet. */
+  constructor(context: StorageContext, cos: CosAccess, parts: BodyParts, call: PartsUploadCall) {
+    this.#context = context;
+    this.#cos = cos;
+    this.#parts = parts;
+    this.#call = call;
+  }
+
+  /** Number of bytes that COS has confirmed. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Uploads the object, whose first part has arrived. After a failure, {@link PartsUpload.cleanUp}
+   * removes what was stored.
+   */
+  async run(first: BodyPart): Promise<PartsOutcome> {
+    const { signal } = this.#call;
+    const onAbort = (): void => this.#controller.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#held.add(first);
+    try {
+      signal.throwIfAborted();
+      await this.#start();
+      await this.#sendAll(first);
+      const { etag, header } = await this.#complete();
+      assertConditionHeld(this.#cos, this.#call.properties, header);
+      // The caller would not know of the object.
+      signal.throwIfAborted();
+      this.#uploadId = undefined;
+      return { etag, size: this.#size };
+    } catch (error) {
+      this.#controller.abort(error);
+      await Promise.allSettled(this.#sending);
+      if (!isAccessDenied(error)) throw error;
+      this.#cos.rights.deny('multipart');
+      if (this.#stored.length > 0 || signal.aborted) throw error;
+      await this.#reading;
+      return { denied: [...this.#held] };
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Releases the parts in memory. */
+  async dispose(): Promise<void> {
+    await Promise.all([...this.#held].map(part => part.dispose()));
+    this.#held.clear();
+  }
+
+  /**
+   * Aborts the upload, so that its parts are not kept and billed, and deletes or reports the object
+   * where it may exist. Never rejects.
+   */
+  async cleanUp(): Promise<void> {
+    const { cloudPath, fileId, isPathUnique } = this.#call;
+    const { operations, options, logger } = this.#context;
+    const uploadId = this.#uploadId;
+    if (uploadId === undefined) return;
+    this.#uploadId = undefined;
+    try {
+      await operations.runCleanup('aborting an upload in parts', ABORT_MS, signal =>
+        retry(
+          () => this.#cos.bucket.abortMultipartUpload(cloudPath, uploadId, signal),
+          options.retry,
+          signal,
+          isTransient,
+        ),
+      );
+    } catch (error) {
+      logger.warn(
+        `Parts of a failed upload to "${cloudPath}" remain in the bucket, as the upload could not be aborted: ${textOf(error)}`,
+      );
+    }
+    if (this.#mayExist) await deleteLeftovers(this.#context, [{ fileId, isPathUnique }]);
+  }
+
+  async #start(): Promise<void> {
+    const { cloudPath: key, headers } = this.#call;
+    const { signal } = this.#controller;
+    const work = () => this.#cos.bucket.createMultipartUpload({ key, headers, signal });
+    const started = await retry(work, this.#context.options.retry, signal, isTransient);
+    this.#uploadId = started.uploadId;
+    this.#startedAt = started.startedAt;
+  }
+
+  /**
+   * Sends each part as soon as it is whole, and reads the next one meanwhile. The first part is
+   * alone until it was stored, as its refusal may be about the right to send any.
+   */
+  async #sendAll(first: BodyPart): Promise<void> {
+    let part = first;
+    for (let partNumber = 1; ; partNumber += 1) {
+      if (part.isLast) await this.#call.untilWanted?.();
+      const sending = this.#send(part, partNumber);
+      if (part.isLast) break;
+      part = await this.#readWhile(sending, partNumber + 1);
+      await this.#untilFree();
+    }
+    await Promise.all(this.#sending);
+  }
+
+  /**
+   * Reads the next part; fails as soon as a part cannot be sent. If that is the first one, the
+   * reading goes on, as no byte may be lost.
+   */
+  async #readWhile(sending: Promise<void>, partNumber: number): Promise<BodyPart> {
+    if (partNumber > MOST_PARTS) throw tooManyParts(this.#size);
+    const reading = this.#parts.next(() => this.#cos.partSizes.sizeOf(partNumber));
+    this.#reading = reading.then(part => void this.#held.add(part));
+    this.#reading.catch(() => {});
+    await (partNumber === 2
+      ? Promise.all([this.#reading, sending])
+      : untilAborted(this.#reading, this.#controller.signal));
+    return reading;
+  }
+
+  /** Waits until another part may be read. */
+  async #untilFree(): Promise<void> {
+    while (this.#sending.size >= PARTS_IN_FLIGHT) await Promise.race(this.#sending);
+  }
+
+  #send(part: BodyPart, partNumber: number): Promise<void> {
+    const sending = this.#sendPart(part, partNumber).finally(() => this.#sending.delete(sending));
+    this.#sending.add(sending);
+    // The error also ends the reading of the next part.
+    sending.catch((error: unknown) => this.#controller.abort(error));
+    return sending;
+  }
+
+  async #sendPart(part: BodyPart, partNumber: number): Promise<void> {
+    const { cloudPath: key, onBytes } = this.#call;
+    const { signal } = this.#controller;
+    const uploadId = this.#uploadId ?? '';
+    const { size, md5 } = part;
+    const open = (): ReturnType<BodyPart['open']> => part.open();
+    const work = () =>
+      this.#cos.bucket.uploadPart({ key, uploadId, partNumber, size, md5, open, signal });
+    this.#stored.push(await retry(work, this.#context.options.retry, signal, isTransient));
+    this.#held.delete(part);
+    await part.dispose();
+    this.#size += size;
+    onBytes?.(size);
+  }
+
+  /**
+   * Completes the upload. COS may join the parts although its response is lost, late or an error.
+   * Then the headers of the object tell, or another attempt.
+   */
+  async #complete(): Promise<CompletedObject> {
+    const { retry: policy } = this.#context.options;
+    const { cloudPath: key, fileId } = this.#call;
+    const { signal } = this.#controller;
+    const uploadId = this.#uploadId ?? '';
+    const parts = this.#stored.toSorted((left, right) => left.partNumber - right.partNumber);
+    const headers = conditionsOf(this.#call.headers);
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await this.#cos.bucket.completeMultipartUpload({
+        key,
+        uploadId,
+        parts,
+        headers,
+        signal,
+      });
+      if (outcome.isStored || outcome.mayExist) {
+        this.#mayExist = true;
+        // Cached links may return the old content.
+        this.#context.linkCache.forget(fileId);
+      }
+      const stored = outcome.isStored ? outcome : await this.#findStored(outcome);
+      if (stored !== undefined) return stored;
+      const error = outcome.isStored ? undefined : outcome.error;
+      if (attempt >= policy.attempts || signal.aborted || !isTransient(error)) throw error;
+      await pauseBeforeRetry(policy, attempt, signal);
+    }
+  }
+
+  /** Returns the object if the parts were joined although COS has not said so. */
+  async #findStored(
+    outcome: Extract<PutObjectOutcome, { isStored: false }>,
+  ): Promise<CompletedObject | undefined> {
+    const { signal } = this.#controller;
+    const isGone = readCosCode(outcome.error) === 'NoSuchUpload';
+    if (!this.#mayExist || signal.aborted || !(outcome.mayExist || isGone)) return undefined;
+    const { cloudPath, headers, isPathUnique } = this.#call;
+    try {
+      const head = await this.#cos.bucket.headObject(cloudPath, signal);
+      const isSame =
+        head.size === this.#size &&
+        head.header('x-cos-meta-fileid') === headers['x-cos-meta-fileid'];
+      const isNew = isPathUnique || this.#isSince(head.lastModified);
+      return isSame && isNew ? head : undefined;
+    } catch {
+      // Not stored yet, or not known: the caller tries again or gives up.
+      return undefined;
+    }
+  }
+
+  /** True for an object that was stored after this upload began; COS gives both times. */
+  #isSince(lastModified: Date | undefined): boolean {
+    if (lastModified === undefined || this.#startedAt === undefined) return false;
+    return lastModified.getTime() >= this.#startedAt.getTime() - DATE_STEP_MS;
+  }
+}
+
+/** The conditions among the headers of an object, which completing it has to meet, too. */
+function conditionsOf(headers: ObjectHeaders): ObjectHeaders {
+  const name = 'x-cos-forbid-overwrite';
+  const value = headers[name];
+  return value === undefined ? {} : { [name]: value };
+}
+
+function tooManyParts(size: number): WxCloudStorageError {
+  return new FileTooLargeError({
+    subject: 'The body to upload',
+    limitBytes: size,
+    problem: `has more than ${MOST_PARTS} parts, the most that COS takes, after ${size} bytes; nothing was stored. Raise cos.partBytes.`,
+  });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
