@@ -7,7 +7,7 @@ import {
   emptyResponse,
   textResponse,
 } from '../endpoints/responses.js';
-import { describeBucket } from '../endpoints/cos/cos-routes.js';
+import { describeBucket } from '../endpoints/cos/bucket-headers.js';
 import { passSidecar } from '../endpoints/sidecar.js';
 import { decodePath, isCloudPath } from '../state/cloud-paths.js';
 import type { EmulatedCloud } from '../state/emulated-cloud.js';

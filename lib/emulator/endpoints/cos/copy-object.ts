@@ -4,9 +4,8 @@ import { CosRefusal } from '../../state/refusals.js';
 import type { EmulatedResponse } from '../responses.js';
 import { assertKey, type CosRequest } from './cos-request.js';
 import { bucketOfHost, isBucketName } from './cos-target.js';
-import { toXmlResponse } from './multipart.js';
 import { alreadyExists, describeObject, forbidsOverwrite } from './objects.js';
-import { documentOf, element } from './xml.js';
+import { documentOf, element, toXmlResponse } from './xml.js';
 
 /** The header that names the source. */
 export const COPY_SOURCE = 'x-cos-copy-source';

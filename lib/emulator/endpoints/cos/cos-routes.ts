@@ -130,17 +130,3 @@ async function refuseSetting(): Promise<EmulatedResponse> {
 async function refuseBucket(): Promise<EmulatedResponse> {
   throw new CosRefusal('NoSuchBucket', 'The specified bucket does not exist.');
 }
-
-/** Adds the headers by which clients recognize the clock of the storage, and its encryption. */
-export function describeBucket(
-  { options, clock }: EmulatedCloud,
-  response: EmulatedResponse,
-): EmulatedResponse {
-  const { clockSkewSeconds, encrypted } = options.cos;
-  const headers = { ...response.headers };
-  if (clockSkewSeconds !== 0) {
-    headers['Date'] = new Date(clock.now() + clockSkewSeconds * 1_000).toUTCString();
-  }
-  if (encrypted && response.status < 300) headers['x-cos-server-side-encryption'] = 'cos/kms';
-  return { ...response, headers };
-}

@@ -3,8 +3,15 @@ import { CosRefusal } from '../../state/refusals.js';
 import { assertDigest } from '../content-digest.js';
 import type { EmulatedResponse } from '../responses.js';
 import type { CosRequest } from './cos-request.js';
-import { toXmlResponse } from './multipart.js';
-import { documentOf, element, malformed, parseDocument, readDocument, textOf } from './xml.js';
+import {
+  documentOf,
+  element,
+  malformed,
+  parseDocument,
+  readDocument,
+  textOf,
+  toXmlResponse,
+} from './xml.js';
 
 const MAX_KEYS = 1_000;
 

@@ -2,8 +2,8 @@ import { encodePath } from '../../state/cloud-paths.js';
 import { CosRefusal } from '../../state/refusals.js';
 import type { EmulatedResponse } from '../responses.js';
 import type { CosRequest } from './cos-request.js';
-import { findUpload, toXmlResponse } from './multipart.js';
-import { documentOf, element } from './xml.js';
+import { findUpload } from './multipart.js';
+import { documentOf, element, toXmlResponse } from './xml.js';
 
 /** An entry of a list. */
 interface ListEntry<T> {

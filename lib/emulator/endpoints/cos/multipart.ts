@@ -12,11 +12,20 @@ import {
 import { storeContents } from '../../state/object-store.js';
 import { CosRefusal } from '../../state/refusals.js';
 import { assertDigest } from '../content-digest.js';
-import { type EmulatedResponse, cosHeaders, emptyResponse, textResponse } from '../responses.js';
+import { type EmulatedResponse, cosHeaders, emptyResponse } from '../responses.js';
+import { versionHeaders } from './bucket-headers.js';
 import { assertKey, type CosRequest } from './cos-request.js';
-import { alreadyExists, describeObject, forbidsOverwrite, versionHeaders } from './objects.js';
+import { alreadyExists, describeObject, forbidsOverwrite } from './objects.js';
 import { receiveContent } from './receive-content.js';
-import { documentOf, element, malformed, parseDocument, readDocument, textOf } from './xml.js';
+import {
+  documentOf,
+  element,
+  malformed,
+  parseDocument,
+  readDocument,
+  textOf,
+  toXmlResponse,
+} from './xml.js';
 
 const MAX_PART_NUMBER = 10_000;
 /** The time between two bytes of white space in a response that takes long. */
@@ -40,12 +49,6 @@ export async function respondToInitiate(request: CosRequest): Promise<EmulatedRe
       element('UploadId', uploadId),
     ]),
   );
-}
-
-/** Creates a response with an XML document. */
-export function toXmlResponse(document: string): EmulatedResponse {
-  const response = textResponse(200, 'application/xml', document);
-  return { ...response, headers: { ...response.headers, ...cosHeaders() } };
 }
 
 /** Finds the upload that a request names. */

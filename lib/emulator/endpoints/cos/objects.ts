@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import type { EmulatedCloud } from '../../state/emulated-cloud.js';
 import type { ObjectDescription } from '../../state/object-store.js';
 import { CosRefusal } from '../../state/refusals.js';
 import { readObjectHeaders } from '../object-headers.js';
 import { readObject } from '../read-object.js';
 import { type EmulatedResponse, cosHeaders, emptyResponse } from '../responses.js';
+import { versionHeaders } from './bucket-headers.js';
 import { assertKey, type CosRequest } from './cos-request.js';
 import { receiveContent } from './receive-content.js';
 
@@ -63,11 +62,6 @@ export function forbidsOverwrite({ exchange, cloud }: CosRequest): boolean {
 /** Creates the refusal to replace an object. */
 export function alreadyExists(): CosRefusal {
   return new CosRefusal('FileAlreadyExists', 'The object you specified already exists.');
-}
-
-/** Creates the headers that the uploads to a bucket with versioning return. */
-export function versionHeaders({ options }: EmulatedCloud): Readonly<Record<string, string>> {
-  return options.cos.versioning ? { 'x-cos-version-id': randomBytes(16).toString('hex') } : {};
 }
 
 /**

@@ -1,6 +1,6 @@
 import { CosRefusal } from '../../state/refusals.js';
 import type { Exchange } from '../exchange.js';
-import { escapeXml } from '../responses.js';
+import { cosHeaders, type EmulatedResponse, escapeXml, textResponse } from '../responses.js';
 
 /** An element: its text without that of its children, and its children in order. */
 export interface XmlElement {
@@ -40,7 +40,13 @@ export function documentOf(root: string, content: readonly string[]): string {
   return `<?xml version='1.0' encoding='utf-8' ?>\n${element(root, content)}\n`;
 }
 
-/** Reads the body of a request as text. */
+/** Creates a response with an XML document. */
+export function toXmlResponse(document: string): EmulatedResponse {
+  const response = textResponse(200, 'application/xml', document);
+  return { ...response, headers: { ...response.headers, ...cosHeaders() } };
+}
+
+/** Reads the body of a request with a limit. */
 export async function readDocument(exchange: Exchange): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of exchange.body()) {
