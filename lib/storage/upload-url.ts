@@ -16,7 +16,7 @@ export interface WxCloudUploadUrlOptions extends WxCloudCallOptions {
    */
   readonly contentType?: string | undefined;
   /**
-   * Lifetime of the URL in seconds, from 1 to 7200. It ends earlier with the keys that sign it;
+   * Lifetime of the URL in seconds, from 1 to 86400. It ends earlier with the keys that sign it;
    * `expiresAt` has the time.
    * @defaultValue 900
    */
@@ -47,8 +47,8 @@ export interface WxCloudUploadUrl {
 }
 
 const USUAL_SECONDS = 900;
-/** The longest lifetime of the container's keys. */
-const MOST_SECONDS = 7_200;
+/** A day, as for links; temporary keys end earlier. */
+const MOST_SECONDS = 86_400;
 
 /**
  * Signs a URL for one file. A path that is empty or ends in a slash is completed with a random
