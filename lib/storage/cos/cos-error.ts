@@ -155,9 +155,9 @@ function describe({ status, document, secrets }: CosRefusalParts): string {
 }
 
 function adviceFor(code: string | undefined, retryable: boolean): string {
-  const advice = ADVICE.get(code ?? '');
-  if (advice !== undefined) return advice;
-  return retryable ? 'Try again later.' : 'Quote the request ID to Tencent Cloud support.';
+  // Of the expired, COS says `AccessDenied` too.
+  if (retryable) return 'Try again later.';
+  return ADVICE.get(code ?? '') ?? 'Quote the request ID to Tencent Cloud support.';
 }
 
 function codeOf({ status, document, endpoint }: CosRefusalParts): WxCloudStorageErrorCode {
