@@ -438,6 +438,48 @@ describe('upload without the option cos', () => {
   });
 });
 
+describe('an upload with properties in parts', () => {
+  const MIB = 1_048_576;
+  async function* inChunks(): AsyncGenerator<Uint8Array> {
+    for (let count = 0; count < 5; count += 1) yield randomBytes(MIB / 2);
+  }
+  const options = { ...ALL, createOnly: true, openid: 'o-1' };
+
+  it('keeps them, and refuses an existing file', async () => {
+    await startDirect();
+    const storage = await startService({ partBytes: MIB });
+    const { fileId } = await storage.upload('a', inChunks(), options);
+    expect(countOf('complete-multipart-upload', 'put-object')).toEqual([1, 0]);
+    expect(await storage.stat(fileId)).toMatchObject({
+      size: 2.5 * MIB,
+      metadata: { order: '\u732b 100%' },
+      cacheControl: 'max-age=60',
+    });
+    expect(await storage.ownerOf(fileId)).toEqual({ openid: 'o-1' });
+    await expect(storage.upload('a', inChunks(), options)).rejects.toMatchObject({
+      code: 'WX_CLOUD_FILE_EXISTS',
+    });
+    expect(await storage.sweepUnfinishedUploads({ olderThanSeconds: 0 })).toBe(0);
+    expect(onOrphan).not.toHaveBeenCalled();
+  });
+
+  it('keeps them in one request while the keys lack the right to parts', async () => {
+    await startDirect({ denied: ['initiate-multipart-upload'] });
+    const storage = await startService({ partBytes: MIB });
+    const { fileId } = await storage.upload('a', inChunks(), options);
+    expect(countOf('put-object', 'post-object')).toEqual([1, 0]);
+    expect(await storage.stat(fileId)).toMatchObject({ metadata: { order: '\u732b 100%' } });
+  });
+
+  it('does not support createOnly in a bucket with versions', async () => {
+    await startDirect({ versioning: true });
+    const storage = await startService({ partBytes: MIB });
+    await expect(storage.upload('a', inChunks(), options)).rejects.toMatchObject({
+      code: 'WX_CLOUD_UNSUPPORTED',
+    });
+  });
+});
+
 describe('an upload with properties', () => {
   it('is not sent as a form when the keys may not put objects', async () => {
     const storage = await startDirect({ denied: ['put-object'] });
