@@ -49,7 +49,7 @@ describe.each(ADAPTERS)('the spool folder on $name', ({ name: adapter }) => {
 
   it('causes a 507 without room, leaves nothing, and serves the next upload', async () => {
     expect(await upload(3_000_000)).toEqual(NO_ROOM);
-    expect(emulator.journal).toEqual([]);
+    expect(emulator.objects).toEqual([]);
     expect(await application.countOpenFiles(spoolDirectory)).toBe(0);
     expect(await readdir(spoolDirectory)).toEqual([]);
 
