@@ -175,7 +175,8 @@ class UploadReceiver {
     const { fileSize: limitBytes } = limits;
     const chunks = new ChunkQueue(form, limitBytes, budget, file.fieldname);
     const heads = fileHeadsOf(this.#request, this.#transaction, budget);
-    if (this.#isExpectedLong(form)) chunks.readyAt(HEAD_BYTES);
+    const prediction = this.#predict(form);
+    if (prediction !== undefined || this.#hasUnknownLength(form)) chunks.readyAt(HEAD_BYTES);
     const storing = this.#scope.runInAsyncScope(storeFormFile, undefined, {
       options,
       context,
@@ -184,7 +185,7 @@ class UploadReceiver {
       file,
       chunks,
       mostBytes: leastOf(form.likelyFileBytes(), limitBytes),
-      prediction: this.#predict(form),
+      prediction,
     });
     const done = storing.then(({ stored, head }) =>
       heads.showOn(Object.assign(uploaded, stored), head),
@@ -193,18 +194,18 @@ class UploadReceiver {
     return { sink: chunks, done };
   }
 
-  /** True for a file that is not awaited before its type is decided: it is probably long. */
-  #isExpectedLong(form: ComingForm): boolean {
+  /** True for a file of unknown length, whose link is asked for soon. */
+  #hasUnknownLength(form: ComingForm): boolean {
     const { options, context } = this.#parts;
     if (!context.options.upload.sendAhead || options.declaredSize !== undefined) return false;
-    return (form.likelyFileBytes() ?? Infinity) > LEAST_AHEAD_BYTES;
+    return form.likelyFileBytes() === undefined;
   }
 
   /** Predicts the size of a file: the rest of the form. */
   #predict(form: ComingForm): SizePrediction | undefined {
-    const { limits } = this.#parts;
+    const { limits, context } = this.#parts;
     const predictions = this.#predictions;
-    const bytes = form.likelyFileBytes();
+    const bytes = context.options.upload.sendAhead ? form.likelyFileBytes() : undefined;
     if (!this.#mayPredict || predictions.isPaused || bytes === undefined) return undefined;
     if (bytes <= LEAST_AHEAD_BYTES || bytes > limits.fileSize) return undefined;
     let isRecorded = false;
