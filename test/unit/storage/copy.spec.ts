@@ -117,6 +117,7 @@ describe('copy', () => {
     bucket.copyObject.mockRejectedValue(error);
     await expect(copy(bucket, { uniquePath: true })).rejects.toBe(error);
     expect(bucket.deleteObject.mock.calls.map(([key]) => key)).toEqual(deleted);
+    expect(bucket.getObject).toHaveBeenCalledTimes(1);
   });
 
   it('never deletes a file that was copied onto itself', async () => {
@@ -137,6 +138,14 @@ describe('copy', () => {
     const bucket = bucketWith();
     const call = copyFile(contextWith(bucket), fileId, 'to.png', options);
     await expect(call).rejects.toMatchObject({ code });
+    expect(bucket.getObject).not.toHaveBeenCalled();
+  });
+
+  it.each(['/to.png', '', 'a/../b'])('refuses the path "%s" before any request', async path => {
+    const bucket = bucketWith();
+    await expect(copyFile(contextWith(bucket), idOf('a'), path, {})).rejects.toMatchObject({
+      code: 'WX_CLOUD_PATH_INVALID',
+    });
     expect(bucket.getObject).not.toHaveBeenCalled();
   });
 

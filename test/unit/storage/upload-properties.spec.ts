@@ -50,6 +50,7 @@ describe('uploadWithProperties', () => {
   it.each([
     ['a conflict for now', { createOnly: true }, rejection(409, 'OperationAborted', true)],
     ['a conflict without createOnly', { openid: 'o-1' }, rejection(409, 'FileAlreadyExists')],
+    ['a denial without properties', {}, rejection(403, 'AccessDenied')],
     ['an error of the body', { createOnly: true }, new Error('a body')],
   ])('passes on %s', async (_, options, error) => {
     const upload = store();
