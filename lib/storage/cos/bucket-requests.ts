@@ -203,7 +203,10 @@ export class BucketRequests {
       const signer = await this.#getSigner(request.signal);
       const signed = this.#sign(request, signer);
       const response = await this.#parts.transport.requestStream(signed);
-      if (response.status < 400) return response;
+      if (response.status < 400) {
+        this.#parts.credentials.confirm();
+        return response;
+      }
       const document = readCosError(await response.readText(MAX_ERROR_BYTES));
       if (!this.#renew(response, document, signer) || isRepeat) {
         throw this.refusal(request, { response, secrets: signed.secrets }, document);
@@ -256,6 +259,7 @@ export class BucketRequests {
     document: CosError | undefined,
     { keys, nowMs }: Signer,
   ): boolean {
+    if (status < 400) this.#parts.credentials.confirm();
     const isBare = status === 403 && header('x-cos-request-id') !== undefined;
     if (document === undefined ? !isBare : status !== 403 && status !== 400) return false;
     const { clock, credentials } = this.#parts;

@@ -27,9 +27,13 @@ const RENEWAL_PAUSE_MS = 30_000;
  * corrected by the first request; see {@link ServerClock}.
  */
 const LEAST_LIFE_MS = 30_000;
-/** Number of times that refused keys are replaced within this time, in milliseconds. */
+/**
+ * Number of times that refused keys are replaced within this time, in milliseconds, while no keys
+ * are accepted.
+ */
 const MOST_DROPS = 3;
 const DROPS_PERIOD_MS = 10_000;
+const NO_DROPS: readonly number[] = [];
 
 /** The codes of errors that a response of the sidecar has caused. */
 const RESPONSE_CODES: ReadonlySet<WxCloudStorageErrorCode> = new Set([
@@ -51,6 +55,8 @@ interface FetchedKeys {
 export interface CosCredentials {
   /** Returns valid keys and their end. The signal only ends the wait of this caller. */
   get(signal: AbortSignal): Promise<FetchedKeys>;
+  /** Records that COS has accepted keys. */
+  confirm(): void;
   /** Drops keys that COS has refused. Returns false where no others can be had. */
   drop(keys: SigningKeys): boolean;
   /** Ends a fetch in progress. */
@@ -87,7 +93,7 @@ export function createCosCredentials(parts: CosCredentialsParts): CosCredentials
 
 function fixedKeys(keys: SigningKeys): CosCredentials {
   const fixed = { keys, expiresAtMs: Infinity };
-  return { get: async () => fixed, drop: () => false, close: () => {} };
+  return { get: async () => fixed, confirm: () => {}, drop: () => false, close: () => {} };
 }
 
 /**
@@ -99,7 +105,7 @@ class KeyCache implements CosCredentials {
   readonly #parts: Pick<CosCredentialsParts, 'clock' | 'tokenMs' | 'onRenewalFailed'>;
   readonly #closing = createSharedController();
   #held: (FetchedKeys & { readonly renewAtMs: number }) | undefined;
-  #droppedAtMs: readonly number[] = [];
+  #droppedAtMs = NO_DROPS;
   #fetching: Promise<FetchedKeys> | undefined;
   #nextRenewalAtMs = -Infinity;
 
@@ -119,6 +125,10 @@ class KeyCache implements CosCredentials {
     }
     if (nowMs >= held.renewAtMs && nowMs >= this.#nextRenewalAtMs) this.#renew();
     return held;
+  }
+
+  confirm(): void {
+    this.#droppedAtMs = NO_DROPS;
   }
 
   drop(keys: SigningKeys): boolean {

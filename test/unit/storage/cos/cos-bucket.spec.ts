@@ -66,7 +66,7 @@ async function openBucket(replies: readonly Reply[], drop: () => boolean = () =>
     new BucketRequests({
       transport: openTransport(),
       address: new URL(`${url}/gate way`),
-      credentials: { get, drop, close: () => {} },
+      credentials: { get, confirm: () => {}, drop, close: () => {} },
       clock,
     }),
     SOURCE,

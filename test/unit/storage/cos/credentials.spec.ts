@@ -191,6 +191,17 @@ describe('createCosCredentials', () => {
     await expect(dropHeld()).resolves.toBe(true);
   });
 
+  it('replaces refused keys any number of times while others are accepted in between', async () => {
+    const { time, clock } = startClock();
+    const { source } = open({ type: 'function', getKeys: countingKeys(time) }, { clock });
+    const dropAccepted = async (): Promise<boolean> => {
+      const { keys } = await source.get(NEVER);
+      source.confirm();
+      return source.drop(keys);
+    };
+    for (let round = 0; round < 5; round += 1) await expect(dropAccepted()).resolves.toBe(true);
+  });
+
   it('uses keys for a while that seem to have ended, as the own clock may be wrong', async () => {
     const { time, clock } = startClock();
     const getKeys = jest.fn<CosKeysFunction>(() => ({
