@@ -260,14 +260,14 @@ class ObjectUpload {
  * after its end.
  * @throws {@link WxCloudStorageError} as {@link uploadObject} does, and for a source that fails
  */
-async function uploadSource(
+export async function storeSource(
   context: StorageContext,
   source: OpenedSource,
   call: Omit<StreamUploadCall, 'chunks'>,
 ): Promise<WxCloudStoredFile> {
   const { cos } = context;
   const storeWhole = (whole: UploadObjectCall) => uploadObject(context, whole);
-  const isPassedOn = cos !== undefined && context.storeObject === undefined;
+  const isPassedOn = cos !== undefined && context.isStorageReplaced?.() !== true;
   const chunks = isPassedOn ? source.takePassing?.() : undefined;
   if (cos !== undefined && chunks !== undefined) {
     return uploadStream(context, cos, { ...call, chunks }, storeWhole);
@@ -331,7 +331,7 @@ export async function uploadToPath(
     const shown = given === undefined ? await detectContentType(source.head) : undefined;
     const contentType = given ?? shown?.contentType ?? fallbackType;
     const call = { cloudPath, contentType, isPathUnique, properties, onProgress, signal };
-    return await uploadSource(context, source, call);
+    return await storeSource(context, source, call);
   } finally {
     await source.dispose();
   }

@@ -27,8 +27,10 @@ export interface TestApplicationParts {
   readonly controllers?: readonly Type[];
   readonly imports?: readonly (Type | DynamicModule)[];
   readonly providers?: readonly Type[];
-  /** Over the emulator's own options. */
-  readonly options?: Partial<WxCloudStorageOptions>;
+  /** Over the emulator's own options; as a function, with the emulator's addresses. */
+  readonly options?:
+    | Partial<WxCloudStorageOptions>
+    | ((emulator: WxCloudEmulator) => Partial<WxCloudStorageOptions>);
   /** Options of the emulator. */
   readonly emulator?: WxCloudEmulatorOptions;
   /**
@@ -46,7 +48,8 @@ export const FAST_RETRY = { attempts: 3, minDelayMs: 0, maxDelayMs: 0 } as const
 /** Starts the emulator and an application that uses it. */
 export async function startApplication(parts: TestApplicationParts = {}): Promise<TestApplication> {
   const emulator = await startWxCloudEmulator(parts.emulator);
-  const given = { ...emulator.options, retry: FAST_RETRY, ...parts.options };
+  const more = typeof parts.options === 'function' ? parts.options(emulator) : parts.options;
+  const given = { ...emulator.options, retry: FAST_RETRY, ...more };
   const options = given as WxCloudStorageOptions;
 
   @Module({

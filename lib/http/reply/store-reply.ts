@@ -6,7 +6,7 @@ import { HEAD_BYTES } from '../../body/upload-body.js';
 import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import { unwrap } from '../../storage/file-outcome.js';
 import type { StorageContext } from '../../storage/storage-context.js';
-import { assertContentType, uploadObject } from '../../storage/upload.js';
+import { assertContentType, storeSource, uploadObject } from '../../storage/upload.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import { chooseCloudPath, type ChosenPath } from '../cloud-path-option.js';
 import { RequestMemory } from '../refused-request.js';
@@ -112,13 +112,17 @@ async function uploadReply(
   const source = await openSource({ source: given, size }, context, signal);
   try {
     const detected = await detectContentType(source.head);
-    const body = await source.complete();
+    const dependsOnSize = typeof options.path === 'function';
+    const body = dependsOnSize ? await source.complete() : undefined;
     const contentType = givenType ?? detected?.contentType ?? UNKNOWN_CONTENT_TYPE;
     const extension = extensionOf(fileName) ?? detected?.extension;
-    const facts = { fileName, contentType, extension, size: body.size };
+    const facts = { fileName, contentType, extension, size: body?.size ?? 0 };
     const { cloudPath, isPathUnique } = await chooseCloudPath(options, facts, request, signal);
-    const object = { cloudPath, contentType, isPathUnique, body, signal };
-    return { stored: await uploadObject(context, object), isPathUnique };
+    const object = { cloudPath, contentType, isPathUnique, signal };
+    const stored = await (body === undefined
+      ? storeSource(context, source, object)
+      : uploadObject(context, { ...object, body }));
+    return { stored, isPathUnique };
   } finally {
     await source.dispose();
   }

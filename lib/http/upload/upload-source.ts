@@ -4,7 +4,7 @@ import { untilAborted } from '../../operations/deadline.js';
 import type { UploadObjectCall, WxCloudStoredFile } from '../../storage/call-options.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import { EarlyLink, requestUploadLink } from '../../storage/upload-link.js';
-import { uploadObject } from '../../storage/upload.js';
+import { storeSource, uploadObject } from '../../storage/upload.js';
 import type { ChosenPath } from '../cloud-path-option.js';
 
 /** The size that a file has if nothing follows it in its form. */
@@ -41,14 +41,16 @@ interface SourceUpload {
 type ComingUpload = SourceUpload & { readonly content: ComingContent };
 
 /**
- * Stores a file. One that is still arriving is sent meanwhile, if its size can be predicted;
- * otherwise at least its link is asked for, if its path does not depend on the size.
+ * Stores a file. One that is still arriving is sent meanwhile: in parts with the option `cos`, and
+ * otherwise if its size can be predicted. If not, at least its link is asked for. Both take a path
+ * that does not depend on the size.
  * @throws {@link WxCloudStorageError} as {@link uploadObject} does
  */
 export async function uploadSource(
   context: StorageContext,
   upload: SourceUpload,
 ): Promise<WxCloudStoredFile> {
+  if (isPassedOn(context, upload)) return passOn(context, upload);
   const { coming: content } = upload.source;
   if (content === undefined || !isSentEarly(context)) return uploadWhole(context, upload);
   // The client is not held up by what comes first.
@@ -61,6 +63,24 @@ export async function uploadSource(
   } finally {
     release?.();
   }
+}
+
+/** True when a file can go to the bucket while it arrives. */
+function isPassedOn({ cos }: StorageContext, { path }: SourceUpload): boolean {
+  return cos !== undefined && !path.dependsOnSize;
+}
+
+/**
+ * Sends a file to the bucket while it arrives. A file at the end of its form is stored only after
+ * the form has ended.
+ */
+async function passOn(
+  context: StorageContext,
+  { source, path, object, prediction }: SourceUpload,
+): Promise<WxCloudStoredFile> {
+  const chosen = await path.choose(0);
+  const untilWanted = prediction && (() => untilAborted(prediction.untilWhole(), object.signal));
+  return storeSource(context, source, { ...object, ...chosen, untilWanted });
 }
 
 /** True when files go to the storage by links, which are asked for and used early. */
