@@ -7,7 +7,15 @@ const BYTES = 64 * 1024;
 /** One form with 20 files to a slow cloud, compared with a form with one of them. */
 export const FORM_OF_FILES = {
   name: 'one form of 20 × 64 KiB, API 50 ms, COS 20 ms',
-  contestants: ['ours', 'ours-declared', 'memory', 'node-sdk', 'multer-s3'],
+  contestants: [
+    'ours',
+    'ours-cos',
+    'ours-kept',
+    'ours-declared',
+    'memory',
+    'node-sdk',
+    'multer-s3',
+  ],
   measure: async (contestant, _case, { cloud, load, isSmoke }) => {
     const application = await Program.start('application', { contestant, cloud: cloud.ready });
     const run = { url: application.ready, bytes: BYTES, parallel: 1 };

@@ -2,7 +2,7 @@ import { Program } from '../support/processes.mjs';
 
 const MB = 1_000_000;
 /** The ways of this package, and the usual tutorial. */
-const CONTESTANTS = ['ours', 'ours-kept', 'ours-declared', 'memory'];
+const CONTESTANTS = ['ours', 'ours-cos', 'ours-kept', 'ours-declared', 'memory'];
 
 /** A client and a storage of the same limited speed: the legs take their sum, or the slower one. */
 export const BOTH_LEGS = {

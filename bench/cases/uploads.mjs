@@ -7,6 +7,7 @@ const ALL = [
   'noop',
   'bare',
   'ours',
+  'ours-cos',
   'ours-declared',
   'memory',
   'node-sdk',

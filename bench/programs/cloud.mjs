@@ -72,6 +72,11 @@ const API = {
       })),
     };
   },
+  '/_/cos/metaid/encode': (request, { paths }) => ({
+    errcode: 0,
+    errmsg: 'ok',
+    respdata: { x_cos_meta_field_strs: paths.map(() => 'bench-meta') },
+  }),
   '/admin': (request, { path }) => ({
     requestId: 'bench',
     data: {
@@ -92,7 +97,10 @@ async function answerApi(request, response, path) {
 
 const xml = (root, inner) => `<?xml version="1.0" encoding="UTF-8"?><${root}>${inner}</${root}>`;
 
-/** Responds as S3: one request for small objects; a start, parts and an end for larger ones. */
+/**
+ * Responds as S3 and COS: one request for small objects; a start, parts and an end for larger ones.
+ * As with encryption by keys, the ETag is not the MD5 of the content.
+ */
 function answerS3(request, response, query) {
   const isStart = request.method === 'POST' && query.has('uploads');
   const isEnd = request.method === 'POST' && query.has('uploadId');
@@ -106,6 +114,7 @@ function answerS3(request, response, query) {
     const body = texts.find(([matches]) => matches)?.[1] ?? '';
     response.writeHead(200, {
       etag: '"a"',
+      'x-cos-server-side-encryption': 'cos/kms',
       'content-type': 'application/xml',
       'content-length': Buffer.byteLength(body),
     });

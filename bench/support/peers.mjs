@@ -21,6 +21,7 @@ export const OWN = [
   'bare',
   'ours',
   'ours-kept',
+  'ours-cos',
   'ours-declared',
   'undici',
   'one by one',
