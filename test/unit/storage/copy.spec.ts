@@ -80,6 +80,14 @@ describe('copy', () => {
     expect(bucket.getObject).toHaveBeenCalledTimes(2);
   });
 
+  it('gives up when the source is replaced again and again', async () => {
+    const bucket = bucketWith();
+    const error = refusal(412, 'PreconditionFailed');
+    bucket.copyObject.mockRejectedValue(error);
+    await expect(copy(bucket)).rejects.toBe(error);
+    expect(bucket.copyObject).toHaveBeenCalledTimes(3);
+  });
+
   it('repeats an error document that is transient', async () => {
     const bucket = bucketWith();
     bucket.copyObject.mockRejectedValueOnce(refusal(200, 'InternalError'));
