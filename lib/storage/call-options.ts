@@ -184,6 +184,11 @@ export interface UploadObjectCall {
   /** True when only this upload can store at the path, e.g. at a random one. */
   readonly isPathUnique: boolean;
   /**
+   * The signed file ID for a request to the bucket, where it was asked for before.
+   * @defaultValue none: it is asked for
+   */
+  readonly metaId?: Promise<string> | undefined;
+  /**
    * Properties that only a request to the bucket can store; there is no other way for such a file.
    * @defaultValue none
    */

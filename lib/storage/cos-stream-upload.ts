@@ -2,6 +2,7 @@ import { type BodyPart, BodyParts } from '../body/body-parts.js';
 import { type ChunkReader, NO_CHUNK } from '../body/chunks.js';
 import { openSpool } from '../body/spool.js';
 import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
+import { createSharedController } from '../operations/deadline.js';
 import { retry } from '../operations/retry.js';
 import { isTransient } from '../wechat/api-errors.js';
 import { reportProgress, type UploadObjectCall, type WxCloudStoredFile } from './call-options.js';
@@ -38,28 +39,43 @@ export async function uploadStream(
   const { budget, diskBudget } = context;
   const parts = new BodyParts(call.chunks, { budget, diskBudget });
   const remove = cos.partSizes.add();
+  const ended = createSharedController();
   let first: BodyPart | undefined;
   try {
+    const metaId = signEarly(context, cos, call, ended.signal);
     const part = await parts.next(() => cos.partSizes.sizeOf(1));
     first = part;
     if (part.isLast) {
       await call.untilWanted?.();
-      const { size } = part;
-      return await storeWhole({
-        ...wholeOf(call),
-        body: { size, isReplayable: true, open: part.open },
-      });
+      const body = { size: part.size, isReplayable: true, open: part.open };
+      return await storeWhole({ ...wholeOf(call), metaId, body });
     }
     const outcome = cos.rights.isDenied('multipart')
       ? { denied: [part] }
-      : await uploadParts(context, cos, { parts, call, first: part });
+      : await uploadParts(context, cos, { parts, call: { ...call, metaId }, first: part });
     if ('fileId' in outcome) return outcome;
-    return await keepAndStore(context, call, [outcome.denied, parts.rest], storeWhole);
+    const whole = { ...call, metaId };
+    return await keepAndStore(context, whole, [outcome.denied, parts.rest], storeWhole);
   } finally {
+    ended.abort(new Error('The upload has ended.'));
     await parts.return();
     await first?.dispose();
     remove();
   }
+}
+
+/** Signs the file ID while the content arrives. The upload that takes it gets the error. */
+function signEarly(
+  { options }: StorageContext,
+  cos: CosAccess,
+  { cloudPath, properties, signal: given }: StreamUploadCall,
+  ended: AbortSignal,
+): Promise<string> {
+  const signal = AbortSignal.any([given, ended]);
+  const sign = () => cos.metaIds.encode(cloudPath, properties?.openid ?? '', signal);
+  const metaId = retry(sign, options.retry, signal, isTransient);
+  metaId.catch(() => {});
+  return metaId;
 }
 
 function wholeOf({ chunks: _chunks, untilWanted: _wanted, ...call }: StreamUploadCall) {
@@ -76,21 +92,19 @@ async function uploadParts(
     first,
   }: {
     readonly parts: BodyParts;
-    readonly call: StreamUploadCall;
+    readonly call: StreamUploadCall & { readonly metaId: Promise<string> };
     readonly first: BodyPart;
   },
 ): Promise<WxCloudStoredFile | Extract<PartsOutcome, { denied: unknown }>> {
   const { cloudPath, contentType, properties, isPathUnique, untilWanted, signal } = call;
-  const { env, retry: policy } = context.options;
+  const { env } = context.options;
   const fileId = `cloud://${env}.${context.fileIdScope.bucket}/${cloudPath}`;
-  const sign = (): Promise<string> =>
-    cos.metaIds.encode(cloudPath, properties?.openid ?? '', signal);
-  const metaId = await retry(sign, policy, signal, isTransient);
-  const headers = {
+  const headers = call.metaId.then(metaId => ({
     ...properties?.headers,
     'content-type': contentType,
     'x-cos-meta-fileid': metaId,
-  };
+  }));
+  headers.catch(() => {});
   const object = { cloudPath, fileId, headers, properties, isPathUnique, untilWanted, signal };
   const upload = new PartsUpload(context, cos, parts, {
     ...object,

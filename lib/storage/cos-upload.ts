@@ -70,7 +70,8 @@ export class CosUpload {
     const { cloudPath, contentType, body, properties, signal } = this.#call;
     signal.throwIfAborted();
     this.#tries += 1;
-    this.#metaId ??= await this.#cos.metaIds.encode(cloudPath, properties?.openid ?? '', signal);
+    this.#metaId ??= await (this.#call.metaId ??
+      this.#cos.metaIds.encode(cloudPath, properties?.openid ?? '', signal));
     this.#isOpened = true;
     const outcome = await this.#cos.bucket.putObject({
       key: cloudPath,

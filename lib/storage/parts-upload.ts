@@ -26,7 +26,7 @@ interface PartsUploadCall {
   /** The file ID that the object will have. */
   readonly fileId: string;
   /** The headers of the object, its signed file ID included. */
-  readonly headers: ObjectHeaders;
+  readonly headers: Promise<ObjectHeaders>;
   /** Properties of the object; its condition has to hold. */
   readonly properties: UploadObjectCall['properties'];
   /** True when only this upload can store at the path. */
@@ -64,6 +64,7 @@ export class PartsUpload {
   readonly #held = new Set<BodyPart>();
   readonly #sending = new Set<Promise<void>>();
   readonly #controller = createSharedController();
+  #starting: Promise<void> | undefined;
   #reading: Promise<void> | undefined;
   #uploadId: string | undefined;
   #startedAt: Date | undefined;
@@ -94,7 +95,7 @@ export class PartsUpload {
     this.#held.add(first);
     try {
       signal.throwIfAborted();
-      await this.#start();
+      this.#starting = this.#start();
       await this.#sendAll(first);
       const { etag, header } = await this.#complete();
       assertConditionHeld(this.#cos, this.#call.properties, header);
@@ -104,7 +105,7 @@ export class PartsUpload {
       return { etag, size: this.#size };
     } catch (error) {
       this.#controller.abort(error);
-      await Promise.allSettled(this.#sending);
+      await Promise.allSettled([this.#starting, ...this.#sending]);
       if (!isAccessDenied(error)) throw error;
       this.#cos.rights.deny('multipart');
       if (this.#stored.length > 0 || signal.aborted) throw error;
@@ -149,8 +150,9 @@ export class PartsUpload {
   }
 
   async #start(): Promise<void> {
-    const { cloudPath: key, headers } = this.#call;
     const { signal } = this.#controller;
+    const { cloudPath: key } = this.#call;
+    const headers = await this.#call.headers;
     const work = () => this.#cos.bucket.createMultipartUpload({ key, headers, signal });
     const started = await retry(work, this.#context.options.retry, signal, isTransient);
     this.#uploadId = started.uploadId;
@@ -204,6 +206,8 @@ export class PartsUpload {
   async #sendPart(part: BodyPart, partNumber: number): Promise<void> {
     const { cloudPath: key, onBytes } = this.#call;
     const { signal } = this.#controller;
+    // The next part is read meanwhile.
+    await this.#starting;
     const uploadId = this.#uploadId ?? '';
     const { size, md5 } = part;
     const open = (): ReturnType<BodyPart['open']> => part.open();
@@ -226,7 +230,7 @@ export class PartsUpload {
     const { signal } = this.#controller;
     const uploadId = this.#uploadId ?? '';
     const parts = this.#stored.toSorted((left, right) => left.partNumber - right.partNumber);
-    const headers = conditionsOf(this.#call.headers);
+    const headers = conditionsOf(await this.#call.headers);
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await this.#cos.bucket.completeMultipartUpload({
         key,
@@ -255,8 +259,9 @@ export class PartsUpload {
     const { signal } = this.#controller;
     const isGone = readCosCode(outcome.error) === 'NoSuchUpload';
     if (!this.#mayExist || signal.aborted || !(outcome.mayExist || isGone)) return undefined;
-    const { cloudPath, headers, isPathUnique } = this.#call;
+    const { cloudPath, isPathUnique } = this.#call;
     try {
+      const headers = await this.#call.headers;
       const head = await this.#cos.bucket.headObject(cloudPath, signal);
       const isSame =
         head.size === this.#size &&

@@ -70,6 +70,12 @@ export interface BucketRequest {
    * @defaultValue `timeouts.idleMs`
    */
   readonly idleMs?: number;
+  /**
+   * Time in milliseconds to wait for the response after the caller gave up, for a request without
+   * content whose response names what it has made.
+   * @defaultValue 0
+   */
+  readonly graceMs?: number;
   /** Ends the request. */
   readonly signal: AbortSignal;
 }
@@ -181,7 +187,7 @@ export class BucketRequests {
         const response = await this.#parts.transport.requestBuffered(
           {
             ...signed,
-            ...this.#bodyOf(body, content?.graceMs),
+            ...this.#bodyOf(body, content?.graceMs ?? request.graceMs),
             onUnsent: () => (isUnsent = true),
           },
           maxBytes,
@@ -301,7 +307,7 @@ export class BucketRequests {
   }
 
   #bodyOf(body: RequestBody | undefined, graceMs = 0): Partial<HttpRequestWithBody> {
-    if (body === undefined) return {};
+    if (body === undefined) return { abortDelayMs: () => graceMs };
     return { body: body.bytes, abortDelayMs: () => (body.isSent() ? graceMs : 0) };
   }
 

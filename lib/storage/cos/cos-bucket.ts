@@ -270,6 +270,8 @@ export class CosBucket {
       query: { uploads: '' },
       headers,
       lane: 'upload',
+      // An upload whose ID is lost could not be aborted.
+      graceMs: RESPONSE_GRACE_MS,
       signal,
     } as const;
     const sent = await this.#requests.send(request);

@@ -237,6 +237,26 @@ describe('upload of a stream of unknown length, with the option cos', () => {
     expect(emulator.objects).toEqual([]);
   });
 
+  it('aborts an upload whose ID comes after its caller has gone', async () => {
+    const { storage } = await startDirect();
+    emulator.faults.add({
+      operation: 'initiate-multipart-upload',
+      effect: { kind: 'delay', delayMs: 300 },
+    });
+    const controller = new AbortController();
+    const source = new PassThrough();
+    const upload = storage.upload('a', source, { signal: controller.signal });
+    source.write(LARGE.subarray(0, 2 * MIB));
+    await Promise.all([
+      expect(upload).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' }),
+      until(() => source.readableLength === 0).then(() =>
+        setTimeout(() => controller.abort(), 100),
+      ),
+    ]);
+    expect(countOf('initiate-multipart-upload')).toBe(1);
+    expect(unfinished()).toBe(0);
+  });
+
   it('aborts the upload when the application shuts down', async () => {
     const { storage, close } = await startDirect({ timeouts: { totalMs: 2_000 } });
     const source = new PassThrough();
