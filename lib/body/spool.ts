@@ -59,6 +59,8 @@ class Spool implements OpenedSource, ComingContent, MovableMemory {
   #moving: Promise<void> | undefined;
   /** The read in progress, shared by all readers. After a failure it stays: a chunk is missing. */
   #reading: Promise<Uint8Array | undefined> | undefined;
+  /** The append in progress, or the last one. */
+  #appending: Promise<void> | undefined;
   #beginning: Promise<void> | undefined;
   #isFollowed = false;
 
@@ -152,7 +154,9 @@ class Spool implements OpenedSource, ComingContent, MovableMemory {
   async dispose(): Promise<void> {
     await this.#chunks.return();
     this.#isBusy = true;
-    await this.#moving?.catch(() => {});
+    // Each may be opening the temporary file, and may have no reader that waits for it.
+    for (const each of [this.#beginning, this.#appending, this.#moving])
+      await each?.catch(() => {});
     this.#context.budget.removeMovable(this);
     this.#kept.release();
     await this.#file?.dispose();
@@ -210,6 +214,7 @@ class Spool implements OpenedSource, ComingContent, MovableMemory {
       return this.#endReading(undefined);
     }
     const appending = this.#append(value);
+    this.#appending = appending;
     return appending === undefined
       ? this.#endReading(value)
       : appending.then(() => this.#endReading(value));

@@ -1,8 +1,10 @@
 import { rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it, jest } from '@jest/globals';
 import { MemoryBudget } from '../../../lib/body/memory-budget.js';
+import { openSource } from '../../../lib/body/open-source.js';
 import { until } from '../../support/until.js';
 import {
   type BodySetup,
@@ -24,6 +26,11 @@ import { afterThisTest } from '../../support/after-test.js';
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   (runInNewContext('gc') as () => void)();
+}
+
+/** Resolves once the files that were being opened before it are open. */
+async function settleFiles(): Promise<void> {
+  for (let count = 0; count < 20; count += 1) await stat('/');
 }
 
 const bytes = (size: number, fill = 'x'): Buffer => Buffer.alloc(size, fill);
@@ -85,6 +92,26 @@ describe('spool', () => {
     const expected = Buffer.concat(fills.map(fill => bytes(100_000, fill)));
     expect((await readAll(body)).equals(expected)).toBe(true);
     await body.dispose();
+  });
+
+  it.each([
+    ['is about to be opened', 0],
+    ['is being opened', 1],
+    ['has been opened', 200],
+  ])('leaves nothing when it is disposed while its temporary file %s', async (_, turns) => {
+    const setup = setUpBody();
+    const queue = Object.assign(chunksOf(bytes(5_000), bytes(5_000), bytes(5_000)), {
+      isMoveRequested: false,
+      takeWhole: () => undefined,
+    });
+    const input = { queue, size: undefined, mostBytes: undefined };
+    const source = await openSource(input, setup.context, setup.context.signal);
+    source.coming?.keepOn();
+    for (let turn = 0; turn < turns; turn += 1) await undefined;
+    await source.dispose();
+    expectNothingLeft(setup);
+    await settleFiles();
+    expectNothingLeft(setup);
   });
 
   it('holds its share of the budget until it is disposed', async () => {
