@@ -42,7 +42,10 @@ export interface WxCloudUploadEvent extends TimedEvent {
   readonly env: string;
   /** Size of the object in bytes. */
   readonly size: number;
-  /** Number of attempts to send the object. */
+  /**
+   * Number of attempts to send the object. An attempt that began while the file arrived, and was
+   * given up because the form went on after the file, counts too.
+   */
   readonly tries: number;
 }
 

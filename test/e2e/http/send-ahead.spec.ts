@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+import { Controller, Module, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   WxCloudFileInterceptor,
   WxCloudFilesInterceptor,
   type WxCloudIncomingFile,
   type WxCloudUploadedFile,
+  WxCloudUploadProgress,
 } from '../../../lib/index.js';
 import { ADAPTERS, EXPRESS } from '../../support/adapters.js';
 import { afterThisTest } from '../../support/after-test.js';
@@ -62,12 +63,23 @@ class PhotosController {
     return { cloudPath: photo.cloudPath };
   }
 
+  @Post('followed')
+  @UseInterceptors(
+    WxCloudFileInterceptor('photo', { limits, progressId: { header: 'x-upload-id' } }),
+  )
+  followed() {
+    return { stored: true };
+  }
+
   @Post('unsteady')
   @UseInterceptors(WxCloudFilesInterceptor('photo', 3, { limits, path: 'photos/' }))
   unsteady() {
     return { stored: true };
   }
 }
+
+@Module({ providers: [WxCloudUploadProgress], exports: [WxCloudUploadProgress] })
+class ProgressModule {}
 
 const photo = (content = pngOfSize(BYTES)): RawPart => ({
   field: 'photo',
@@ -298,6 +310,7 @@ describe('upload.sendAhead', () => {
     const application = await startEdgeApplication({
       adapter: EXPRESS,
       controllers: [PhotosController],
+      imports: [ProgressModule],
       options,
     });
     afterThisTest(() => application.close());
@@ -351,6 +364,42 @@ describe('upload.sendAhead', () => {
     expect(application.emulator.objects).toMatchObject([
       { size: BYTES, contentType: 'application/octet-stream' },
     ]);
+  });
+
+  it('sends again what was kept when the storage does not respond', async () => {
+    const application = await start({ timeouts: { headersMs: 1_000, idleMs: 60_000 } });
+    application.emulator.faults.add({
+      operation: 'post-object',
+      effect: { kind: 'hang', at: 'request' },
+    });
+    const forms = watchForms(application.emulator.url);
+    const request = begin(application, FORM, '/photos');
+    await until(() => forms.length > 0, 'the form');
+    request.send(FORM.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    expect(application.emulator.objects).toMatchObject([{ size: BYTES }]);
+    expect(forms).toHaveLength(2);
+  });
+
+  it('reports the bytes that go to the storage while the client sends', async () => {
+    const application = await start();
+    const events: { readonly type: string; readonly transferredBytes?: number }[] = [];
+    const id = 'a-page-follows-this';
+    const progress = application.app.get(WxCloudUploadProgress, { strict: false });
+    progress.watch(id).subscribe(({ data }) => events.push(data));
+    const request = openRequest(application.url, {
+      path: '/followed',
+      length: FORM.byteLength,
+      headers: { 'x-upload-id': id },
+    });
+    request.send(FORM.subarray(0, MIDDLE));
+    await until(() => events.length > 0, 'the progress');
+    request.send(FORM.subarray(MIDDLE));
+
+    expect(await request.response).toMatch(/^HTTP\/1\.1 201 /);
+    await until(() => events.at(-1)?.type === 'end', 'the end');
+    expect(events.at(-2)).toMatchObject({ transferredBytes: BYTES, totalBytes: BYTES });
   });
 
   it('gives way to requests that wait for a connection while its client does not go on', async () => {
