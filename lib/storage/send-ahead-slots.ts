@@ -6,6 +6,9 @@ interface SentAhead {
   abandon(): void;
 }
 
+/** Time without a byte after which a client makes room for other requests, in milliseconds. */
+const IDLE_MS = 250;
+
 /**
  * Limits the uploads of one instance that are sent while their client still sends: to half of its
  * connections, as they take as long as their clients. Those that wait for their client make room
@@ -14,6 +17,7 @@ interface SentAhead {
 export class SendAheadSlots {
   #free: number;
   readonly #sent = new Set<SentAhead>();
+  #timer: NodeJS.Timeout | undefined;
 
   /** `maxConnections` is the number of connections of the instance. */
   constructor(maxConnections: number) {
@@ -34,19 +38,40 @@ export class SendAheadSlots {
   /** Registers an upload that may be ended. Returns the function that removes it. */
   add(sent: SentAhead): () => void {
     this.#sent.add(sent);
-    return () => this.#sent.delete(sent);
+    return () => {
+      this.#sent.delete(sent);
+      if (this.#sent.size === 0) this.#stopTimer();
+    };
   }
 
-  /** Ends the upload that has waited longest for its client, if one waits. */
+  /**
+   * Ends the upload that has waited longest for its client: at once, or as soon as one has waited
+   * for a quarter of a second. Called when a request begins to wait for a connection.
+   */
   freeOne(): void {
+    if (this.#sent.size === 0) return;
+    if (this.#endIdlest()) return this.#stopTimer();
+    this.#timer ??= setTimeout(() => {
+      this.#stopTimer();
+      this.#endIdlest();
+    }, IDLE_MS);
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #endIdlest(): boolean {
     let found: SentAhead | undefined;
-    let longestMs = 0;
+    let longestMs = IDLE_MS;
     for (const sent of this.#sent) {
       const { waitedMs } = sent;
-      if (waitedMs <= longestMs) continue;
+      if (waitedMs < longestMs) continue;
       found = sent;
       longestMs = waitedMs;
     }
     found?.abandon();
+    return found !== undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { afterThisTest } from '../../support/after-test.js';
 import { SendAheadSlots } from '../../../lib/storage/send-ahead-slots.js';
 
 describe('SendAheadSlots', () => {
@@ -25,12 +26,31 @@ describe('SendAheadSlots', () => {
 
   it('ends the upload that has waited longest for its client', () => {
     const slots = new SendAheadSlots(8);
-    const uploads = [0, 5, 9, 7].map(waitedMs => ({ waitedMs, abandon: jest.fn() }));
+    const uploads = [0, 500, 900, 700].map(waitedMs => ({ waitedMs, abandon: jest.fn() }));
     const removals = uploads.map(upload => slots.add(upload));
     slots.freeOne();
     expect(uploads.map(({ abandon }) => abandon.mock.calls.length)).toEqual([0, 0, 1, 0]);
-    for (const remove of removals.slice(1)) remove();
+    for (const remove of removals) remove();
     slots.freeOne();
     expect(uploads.map(({ abandon }) => abandon.mock.calls.length)).toEqual([0, 0, 1, 0]);
+  });
+
+  it('looks again a quarter of a second later, once, while there are uploads', () => {
+    jest.useFakeTimers();
+    afterThisTest(() => jest.useRealTimers());
+    const slots = new SendAheadSlots(8);
+    const upload = { waitedMs: 10, abandon: jest.fn() };
+    const remove = slots.add(upload);
+    slots.freeOne();
+    slots.freeOne();
+    expect([upload.abandon.mock.calls.length, jest.getTimerCount()]).toEqual([0, 1]);
+    upload.waitedMs = 260;
+    jest.advanceTimersByTime(250);
+    expect([upload.abandon.mock.calls.length, jest.getTimerCount()]).toEqual([1, 0]);
+
+    upload.waitedMs = 10;
+    slots.freeOne();
+    remove();
+    expect(jest.getTimerCount()).toBe(0);
   });
 });
