@@ -176,7 +176,7 @@ class UploadReceiver {
     const chunks = new ChunkQueue(form, limitBytes, budget, file.fieldname);
     const heads = fileHeadsOf(this.#request, this.#transaction, budget);
     const prediction = this.#predict(form);
-    if (prediction !== undefined || this.#hasUnknownLength(form)) chunks.readyAt(HEAD_BYTES);
+    if (this.#isReadSoon(form, prediction)) chunks.readyAt(HEAD_BYTES);
     const storing = this.#scope.runInAsyncScope(storeFormFile, undefined, {
       options,
       context,
@@ -194,11 +194,14 @@ class UploadReceiver {
     return { sink: chunks, done };
   }
 
-  /** True for a file of unknown length, whose link is asked for soon. */
-  #hasUnknownLength(form: ComingForm): boolean {
+  /**
+   * True for a file that is sent, or whose link is asked for, while it arrives. One of declared
+   * size is not kept once it is read.
+   */
+  #isReadSoon(form: ComingForm, prediction: SizePrediction | undefined): boolean {
     const { options, context } = this.#parts;
     if (!context.options.upload.sendAhead || options.declaredSize !== undefined) return false;
-    return form.likelyFileBytes() === undefined;
+    return prediction !== undefined || form.likelyFileBytes() === undefined;
   }
 
   /** Predicts the size of a file: the rest of the form. */
