@@ -8,10 +8,10 @@ import {
   startWxCloudEmulator,
   type WxCloudEmulator,
   type WxCloudEmulatorOptions,
-} from '../../../lib/emulator/index.js';
-import type { WxCloudStorageOptions } from '../../../lib/index.js';
-import { startStorage } from '../../support/storage.js';
-import { until } from '../../support/until.js';
+} from '../../lib/emulator/index.js';
+import type { WxCloudStorageOptions } from '../../lib/index.js';
+import { startStorage } from '../support/storage.js';
+import { until } from '../support/until.js';
 
 const MIB = 1_048_576;
 /** Everything but `Date`. */
@@ -284,6 +284,51 @@ describe('upload of a stream of unknown length, with the option cos', () => {
     expect(countOf('head-object')).toBe(1);
     await expect(storedMd5()).resolves.toBe(md5Of(LARGE));
     expect(countOf('abort-multipart-upload')).toBe(0);
+  });
+
+  it('completes again after a 200 that has an error', async () => {
+    const { storage } = await startDirect();
+    emulator.faults.add({
+      operation: 'complete-multipart-upload',
+      effect: { kind: 'cos-error', cosCode: 'InternalError', status: 200 },
+      times: 1,
+    });
+    await storage.upload('a', inChunks(LARGE));
+    expect(countOf('complete-multipart-upload')).toBe(2);
+    await expect(storedMd5()).resolves.toBe(md5Of(LARGE));
+  });
+
+  it('gives up after several of them, and leaves nothing behind', async () => {
+    const { storage } = await startDirect();
+    emulator.faults.add({
+      operation: 'complete-multipart-upload',
+      effect: { kind: 'cos-error', cosCode: 'InternalError', status: 200 },
+      times: 9,
+    });
+    await expect(storage.upload('a', inChunks(LARGE), { uniquePath: true })).rejects.toMatchObject({
+      code: 'WX_CLOUD_UPLOAD_REJECTED',
+      cosCode: 'InternalError',
+    });
+    expect(countOf('abort-multipart-upload')).toBe(1);
+    expect(emulator.objects).toEqual([]);
+  });
+
+  it('ends although the upload cannot be aborted, after a few attempts', async () => {
+    const { storage } = await startDirect();
+    emulator.faults.add({
+      operation: 'upload-part',
+      effect: { kind: 'status', status: 400 },
+      times: 9,
+    });
+    emulator.faults.add({
+      operation: 'abort-multipart-upload',
+      effect: { kind: 'reset', at: 'request' },
+      times: 9,
+    });
+    await expect(storage.upload('a', inChunks(LARGE))).rejects.toMatchObject({
+      code: 'WX_CLOUD_UPLOAD_REJECTED',
+    });
+    expect(countOf('abort-multipart-upload')).toBe(3);
   });
 
   it('does not take an older object of the same size for its own', async () => {
