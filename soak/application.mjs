@@ -8,13 +8,13 @@ import { inspect } from 'node:util';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WxCloudExceptionFilter, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
-import { FilesController } from './application/files.controller.mjs';
+import { FILES_CONTROLLERS } from './application/files.controller.mjs';
 import { inject } from './application/inject.mjs';
 import { listActive, logRequest } from './application/request-log.mjs';
 import { readHandles, readMemory, readTemporary } from './application/state.mjs';
 import { countStreams } from './application/streams.mjs';
-import { UploadController } from './application/upload.controller.mjs';
-import { TIMEOUTS } from './support/limits.mjs';
+import { UPLOAD_CONTROLLERS } from './application/upload.controller.mjs';
+import { PART_BYTES, TIMEOUTS } from './support/limits.mjs';
 import { answerQuestions, readParameters, tell } from './support/processes.mjs';
 
 const ADAPTERS = {
@@ -31,7 +31,7 @@ process.on('warning', report('warning'));
 const { adapter, cloud } = readParameters();
 const spoolDirectory = mkdtempSync(join(tmpdir(), 'wx-cloud-soak-spool-'));
 const options = {
-  ...cloud,
+  ...cloud.options,
   timeouts: TIMEOUTS,
   retry: { attempts: 3, minDelayMs: 10, maxDelayMs: 50 },
   upload: { spoolDirectory, memoryLimitBytes: 262_144, memoryBudgetBytes: 16 * 1024 * 1024 },
@@ -39,13 +39,24 @@ const options = {
     for (const fileId of fileIds) tell({ type: 'orphan', fileId, reportedAtMs: Date.now() });
   },
 };
-/** The same environment with classic tokens and compared ETags. */
+/**
+ * The same environment with classic tokens and compared ETags; keeps files until their end has
+ * arrived.
+ */
 const { appid, secret, ...shared } = options;
 const archive = {
   ...shared,
   name: 'archive',
   auth: { type: 'access-token', appid, secret },
-  upload: { ...options.upload, verifyEtag: true },
+  upload: { ...options.upload, verifyEtag: true, sendAhead: false },
+};
+/** The same environment from inside of a container, with direct access to the bucket. */
+const bucket = {
+  ...shared,
+  name: 'bucket',
+  auth: { type: 'open-api-service' },
+  apiBaseUrl: cloud.sidecarUrl,
+  cos: { bucket: cloud.bucket, endpoint: cloud.cosEndpoint, partBytes: PART_BYTES },
 };
 
 class SoakModule {
@@ -54,8 +65,8 @@ class SoakModule {
   }
 }
 Module({
-  imports: [WxCloudStorageModule.forRoot(options), WxCloudStorageModule.forRoot(archive)],
-  controllers: [UploadController, FilesController],
+  imports: [options, archive, bucket].map(each => WxCloudStorageModule.forRoot(each)),
+  controllers: [...UPLOAD_CONTROLLERS, ...FILES_CONTROLLERS],
 })(SoakModule);
 
 const log =

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import { Exchanges } from './cloud/exchanges.mjs';
+import { listUnfinishedUploads } from './cloud/unfinished-uploads.mjs';
 import { answerQuestions, readParameters } from './support/processes.mjs';
 import { Random } from './support/random.mjs';
 
@@ -32,7 +33,10 @@ const describe = async ({ cloudPath, fileId, fileIdAlive, contentType }) => {
 };
 
 answerQuestions({
-  ready: () => emulator.options,
+  ready: () => {
+    const { options, bucket, cosEndpoint, sidecarUrl } = emulator;
+    return { options, bucket, cosEndpoint, sidecarUrl };
+  },
   setFaultShare: share => {
     exchanges.faultShare = share;
     emulator.faults.clear();
@@ -43,6 +47,7 @@ answerQuestions({
     for (const object of emulator.objects) objects.push(await describe(object));
     return objects;
   },
+  unfinishedUploads: () => listUnfinishedUploads(emulator),
   evidence: () => {
     readJournal();
     return {
@@ -52,6 +57,7 @@ answerQuestions({
       expiries: exchanges.expiries,
       repeats: exchanges.repeats,
       hitFileIds: [...exchanges.hitFileIds],
+      hitUploads: [...exchanges.hitUploads],
       commonFaultsAtMs: exchanges.commonFaultsAtMs,
       secrets: [emulator.options.secret, ...exchanges.secrets],
     };

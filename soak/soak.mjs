@@ -39,8 +39,8 @@ export class Soak {
 
   /** Runs the soak, and resolves with the record for the checks. */
   async run() {
-    await this.#start();
     try {
+      await this.#start();
       const { seconds } = this.#options;
       await this.#firstLight();
       await this.#load(seconds * WARM_UP_PART);
@@ -52,9 +52,9 @@ export class Soak {
       const hasClosed = await this.#close();
       return await this.#record({ end, hasClosed, memory: { afterWarmUp, atEnd } });
     } finally {
-      this.#disconnect();
-      await this.#application.stop();
-      await this.#cloud.stop();
+      if (this.#clients !== undefined) this.#disconnect();
+      await this.#application?.stop();
+      await this.#cloud?.stop();
     }
   }
 
@@ -186,7 +186,9 @@ export class Soak {
     const objects = await this.#cloud.ask('objects');
     const evidence = await this.#cloud.ask('evidence');
     const exitCode = await this.#application.stop();
-    const { injected, tookEffect, hitFileIds, commonFaultsAtMs, secrets, ...figures } = evidence;
+    const unfinishedUploads = await this.#cloud.ask('unfinishedUploads');
+    const { injected, tookEffect, hitFileIds, hitUploads, commonFaultsAtMs, secrets, ...figures } =
+      evidence;
     const { requests, examples, promised, mismatches, kept, shared, orphans, incidents } =
       this.#book;
     const { adapter } = this.#options;
@@ -207,7 +209,8 @@ export class Soak {
       orphans,
       incidents,
       objects,
-      faults: { injected, tookEffect, hitFileIds, commonFaultsAtMs },
+      unfinishedUploads,
+      faults: { injected, tookEffect, hitFileIds, hitUploads, commonFaultsAtMs },
       isIdle: end.isIdle,
       hasClosed,
       openStreams: end.openStreams,

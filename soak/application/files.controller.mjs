@@ -8,46 +8,57 @@ import {
   Query,
   StreamableFile,
 } from '@nestjs/common';
-import { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
+import { getWxCloudStorageToken, WxCloudStorageService } from 'nestjs-wx-cloud-storage';
 import { tell } from '../support/processes.mjs';
+import { WAYS } from '../support/ways.mjs';
 import { decorate, decorateParameters } from './decorate.mjs';
 
 /**
- * Reads and deletes stored files. The runner is told about the start and the success of each
- * deletion.
+ * Creates a controller that reads and deletes stored files. The runner is told about the start and
+ * the success of each deletion.
  */
-export class FilesController {
-  constructor(storage) {
-    this.storage = storage;
+function controllerOf({ path, storage }) {
+  class FilesController {
+    constructor(service) {
+      this.storage = service;
+    }
+
+    async stream(fileId) {
+      const { body, size } = await this.storage.download(fileId);
+      return new StreamableFile(body, { length: size });
+    }
+
+    async buffer(fileId) {
+      return new StreamableFile(await this.storage.downloadBuffer(fileId));
+    }
+
+    async stat(fileId) {
+      return this.storage.stat(fileId);
+    }
+
+    async delete({ fileIds }) {
+      for (const fileId of fileIds) tell({ type: 'deleting', fileId });
+      const outcomes = await this.storage.deleteMany(fileIds);
+      const deleted = outcomes.filter(({ ok }) => ok).map(({ fileId }) => fileId);
+      for (const fileId of deleted) tell({ type: 'deleted', fileId });
+      return { deleted };
+    }
   }
 
-  async stream(fileId) {
-    const { body, size } = await this.storage.download(fileId);
-    return new StreamableFile(body, { length: size });
+  Inject(storage === undefined ? WxCloudStorageService : getWxCloudStorageToken(storage))(
+    FilesController,
+    undefined,
+    0,
+  );
+  for (const route of ['stream', 'buffer', 'stat']) {
+    decorateParameters(FilesController, route, [[Query('fileId')]]);
+    decorate(FilesController, route, [Get(route)]);
   }
-
-  async buffer(fileId) {
-    return new StreamableFile(await this.storage.downloadBuffer(fileId));
-  }
-
-  async stat(fileId) {
-    return this.storage.stat(fileId);
-  }
-
-  async delete({ fileIds }) {
-    for (const fileId of fileIds) tell({ type: 'deleting', fileId });
-    const outcomes = await this.storage.deleteMany(fileIds);
-    const deleted = outcomes.filter(({ ok }) => ok).map(({ fileId }) => fileId);
-    for (const fileId of deleted) tell({ type: 'deleted', fileId });
-    return { deleted };
-  }
+  decorateParameters(FilesController, 'delete', [[Body()]]);
+  decorate(FilesController, 'delete', [Post('delete'), HttpCode(200)]);
+  Controller(`${path}/files`)(FilesController);
+  return FilesController;
 }
 
-Inject(WxCloudStorageService)(FilesController, undefined, 0);
-for (const route of ['stream', 'buffer', 'stat']) {
-  decorateParameters(FilesController, route, [[Query('fileId')]]);
-  decorate(FilesController, route, [Get(route)]);
-}
-decorateParameters(FilesController, 'delete', [[Body()]]);
-decorate(FilesController, 'delete', [Post('delete'), HttpCode(200)]);
-Controller('files')(FilesController);
+/** A controller for each way to the cloud; all see the same files. */
+export const FILES_CONTROLLERS = WAYS.map(controllerOf);

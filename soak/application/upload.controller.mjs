@@ -16,6 +16,7 @@ import {
   WxCloudFilesInterceptor,
 } from 'nestjs-wx-cloud-storage';
 import { LIMIT_BYTES } from '../support/limits.mjs';
+import { WAYS } from '../support/ways.mjs';
 import { decorate, decorateParameters } from './decorate.mjs';
 import { giveOrFail, ImpatientInterceptor } from './failing.mjs';
 import { noteFiles } from './request-log.mjs';
@@ -32,16 +33,21 @@ const REFUSING_PIPE = new ParseFilePipeBuilder()
   .addMaxSizeValidator({ maxSize: 1 })
   .build({ errorHttpStatusCode: 422 });
 
-const ROUTES = {
-  one: [WxCloudFileInterceptor('file', { limits, path: 'one/' }), UploadedFile()],
-  images: [WxCloudFileInterceptor('file', { limits, contentTypes: ['image/*'] }), UploadedFile()],
-  many: [WxCloudFilesInterceptor('file', 4, { limits }), UploadedFiles()],
+/** The routes of one instance: the interceptor, and the decorator that gives its files. */
+const routesOf = storage => ({
+  one: [WxCloudFileInterceptor('file', { storage, limits, path: 'one/' }), UploadedFile()],
+  images: [
+    WxCloudFileInterceptor('file', { storage, limits, contentTypes: ['image/*'] }),
+    UploadedFile(),
+  ],
+  many: [WxCloudFilesInterceptor('file', 4, { storage, limits }), UploadedFiles()],
   album: [
-    WxCloudFilesInterceptor('file', 4, { limits, contentTypes: ['image/*'] }),
+    WxCloudFilesInterceptor('file', 4, { storage, limits, contentTypes: ['image/*'] }),
     UploadedFiles(),
   ],
   fields: [
     WxCloudFileFieldsInterceptor([{ name: 'file' }, { name: 'cover', maxCount: 1 }], {
+      storage,
       limits,
       path: pathOfFile,
     }),
@@ -49,6 +55,7 @@ const ROUTES = {
   ],
   declared: [
     WxCloudAnyFilesInterceptor({
+      storage,
       limits,
       path: ownPath,
       uniquePath: true,
@@ -56,34 +63,41 @@ const ROUTES = {
     }),
     UploadedFiles(),
   ],
-  archive: [WxCloudFileInterceptor('file', { limits, storage: 'archive' }), UploadedFile()],
-  shared: [WxCloudFileInterceptor('file', { limits, path: sharedPath }), UploadedFile()],
-  limited: [WxCloudFileInterceptor('file', { limits: { fileSize: LIMIT_BYTES } }), UploadedFile()],
-  piped: [WxCloudFileInterceptor('file', { limits }), UploadedFile(REFUSING_PIPE)],
-};
+  shared: [WxCloudFileInterceptor('file', { storage, limits, path: sharedPath }), UploadedFile()],
+  limited: [
+    WxCloudFileInterceptor('file', { storage, limits: { fileSize: LIMIT_BYTES } }),
+    UploadedFile(),
+  ],
+  piped: [WxCloudFileInterceptor('file', { storage, limits }), UploadedFile(REFUSING_PIPE)],
+});
 
-/** Uploads through every interceptor, a route for each. */
-export class UploadController {
-  answer(given, request, response) {
-    const files = given.fileId === undefined ? Object.values(given).flat() : [given];
-    noteFiles(request, files);
-    const stored = files.map(({ originalname, fileId, size }) => ({
-      name: originalname,
-      fileId,
-      size,
-    }));
-    return giveOrFail(request, response, { files: stored });
+/** Creates a controller that uploads through every interceptor, a route for each. */
+function controllerOf({ path, storage }) {
+  class UploadController {
+    answer(given, request, response) {
+      const files = given.fileId === undefined ? Object.values(given).flat() : [given];
+      noteFiles(request, files);
+      const stored = files.map(({ originalname, fileId, size }) => ({
+        name: originalname,
+        fileId,
+        size,
+      }));
+      return giveOrFail(request, response, { files: stored });
+    }
   }
+  for (const [route, [interceptor, files]] of Object.entries(routesOf(storage))) {
+    UploadController.prototype[route] = function (...parameters) {
+      return this.answer(...parameters);
+    };
+    decorateParameters(UploadController, route, [[files], [Req()], [Res({ passthrough: true })]]);
+    decorate(UploadController, route, [
+      Post(route),
+      UseInterceptors(ImpatientInterceptor, interceptor),
+    ]);
+  }
+  Controller(path)(UploadController);
+  return UploadController;
 }
 
-for (const [route, [interceptor, files]] of Object.entries(ROUTES)) {
-  UploadController.prototype[route] = function (...parameters) {
-    return this.answer(...parameters);
-  };
-  decorateParameters(UploadController, route, [[files], [Req()], [Res({ passthrough: true })]]);
-  decorate(UploadController, route, [
-    Post(route),
-    UseInterceptors(ImpatientInterceptor, interceptor),
-  ]);
-}
-Controller()(UploadController);
+/** A controller for each way that bytes take to the cloud. */
+export const UPLOAD_CONTROLLERS = WAYS.map(controllerOf);

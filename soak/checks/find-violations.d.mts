@@ -51,12 +51,16 @@ export interface SoakRecord {
     readonly contentType: string;
     readonly isAlive: boolean;
   }[];
+  /** The files whose multipart uploads are neither completed nor aborted. */
+  readonly unfinishedUploads: readonly string[];
   readonly orphans: readonly { readonly fileId: string; readonly reportedAtMs: number }[];
   readonly faults: {
     readonly injected: Readonly<Record<string, number>>;
     readonly tookEffect: Readonly<Record<string, number>>;
     /** The files for which a deletion or a look-up failed because of a fault. */
     readonly hitFileIds: readonly string[];
+    /** The files whose multipart uploads had a fault at their beginning or their end. */
+    readonly hitUploads: readonly string[];
     /** The times of faults in calls that concern every file, or unknown files. */
     readonly commonFaultsAtMs: readonly number[];
   };

@@ -11,6 +11,7 @@ export function findViolations(record) {
     ...findUnexpectedAnswers(record),
     ...findMisplacedFiles(record),
     ...findLeftovers(record),
+    ...findUnfinishedUploads(record),
     ...findGrowth(record),
     ...findSecrets(record),
     ...record.incidents.map(text => `incident in the application: ${text}`),
@@ -68,6 +69,13 @@ function findLeftovers({ isIdle, hasClosed, openStreams, temporary, handles, con
         `open handles "${type}": ${handles.atStart[type] ?? 0} at the start, ${handles.atEnd[type] ?? 0} at the end`,
     ),
   ];
+}
+
+/** Finds multipart uploads that stay in the bucket, and that no fault explains. */
+function findUnfinishedUploads({ unfinishedUploads, faults: { hitUploads } }) {
+  return unfinishedUploads
+    .filter(fileId => !hitUploads.includes(fileId))
+    .map(fileId => `a multipart upload of ${fileId} is neither completed nor aborted`);
 }
 
 /** Finds growth of memory. Checks buffers separately, because they are outside of the heap. */

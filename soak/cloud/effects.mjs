@@ -42,6 +42,8 @@ const BROKEN_OBJECT = [
   { kind: 'cos-error', cosCode: 'SignatureDoesNotMatch' },
   { kind: 'cos-error', cosCode: 'AccessDenied', message: 'Request has expired' },
 ];
+/** Without 403, by which the package would use the bucket no more for ten minutes. */
+const BROKEN_BUCKET = BROKEN_ANYWHERE.filter(({ status }) => status !== 403);
 const BROKEN_UPLOAD = [
   { kind: 'reset', at: 'request', afterBytes: 50_000 },
   { kind: 'reset', at: 'request', afterBytes: 500_000 },
@@ -54,6 +56,21 @@ const GATEWAY_UPLOAD = [
   { kind: 'status', status: 201, body: '{"success":true}' },
   { kind: 'status', status: 200, body: '<!doctype html><title>Sign in</title>' },
 ];
+/** Refusals, and successes that were neither stored nor lost without a trace. */
+const BROKEN_PUT = [
+  ...BROKEN_BUCKET,
+  ...BROKEN_OBJECT,
+  ...BROKEN_UPLOAD,
+  ...GATEWAY_UPLOAD,
+  { kind: 'wrong-etag' },
+];
+const BROKEN_MULTIPART = [
+  ...BROKEN_BUCKET,
+  ...BROKEN_OBJECT,
+  { kind: 'malformed-json' },
+  { kind: 'empty', status: 200 },
+];
+const BROKEN_DELETION = [...BROKEN_BUCKET, ...BROKEN_OBJECT];
 const BROKEN_DOWNLOAD = [
   { kind: 'reset', at: 'answer', afterBytes: 50_000 },
   // An HTML page of a gateway.
@@ -69,8 +86,19 @@ export const EFFECTS = {
   'download-links': [...BROKEN_ANYWHERE, ...BROKEN_API, ...BROKEN_BATCH],
   'delete-files': [...BROKEN_ANYWHERE, ...BROKEN_API, ...BROKEN_BATCH],
   'post-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_UPLOAD, ...GATEWAY_UPLOAD],
-  'get-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_DOWNLOAD],
-  'head-object': [...BROKEN_ANYWHERE, ...BROKEN_OBJECT, ...BROKEN_HEAD],
+  'get-object': [...BROKEN_BUCKET, ...BROKEN_OBJECT, ...BROKEN_DOWNLOAD],
+  'head-object': [...BROKEN_BUCKET, ...BROKEN_OBJECT, ...BROKEN_HEAD],
+  'cos-keys': [...BROKEN_ANYWHERE, ...BROKEN_API],
+  'encode-metaid': [...BROKEN_ANYWHERE, ...BROKEN_API, { kind: 'short-list' }],
+  'put-object': BROKEN_PUT,
+  'initiate-multipart-upload': BROKEN_MULTIPART,
+  'upload-part': BROKEN_PUT,
+  'complete-multipart-upload': BROKEN_MULTIPART,
+  'abort-multipart-upload': BROKEN_DELETION,
+  'list-parts': BROKEN_MULTIPART,
+  'list-multipart-uploads': BROKEN_MULTIPART,
+  'delete-object': BROKEN_DELETION,
+  'delete-objects': BROKEN_MULTIPART,
 };
 
 const API_OPERATIONS = {
@@ -79,11 +107,28 @@ const API_OPERATIONS = {
   '/tcb/uploadfile': 'upload-link',
   '/tcb/batchdownloadfile': 'download-links',
   '/tcb/batchdeletefile': 'delete-files',
+  '/_/cos/getauth': 'cos-keys',
+  '/_/cos/metaid/encode': 'encode-metaid',
 };
-const OBJECT_OPERATIONS = { POST: 'post-object', GET: 'get-object', HEAD: 'head-object' };
+/** The operations by method, and by the parameter that tells them from others of this method. */
+const OBJECT_OPERATIONS = {
+  POST: {
+    uploads: 'initiate-multipart-upload',
+    uploadId: 'complete-multipart-upload',
+    delete: 'delete-objects',
+    '': 'post-object',
+  },
+  PUT: { uploadId: 'upload-part', '': 'put-object' },
+  DELETE: { uploadId: 'abort-multipart-upload', '': 'delete-object' },
+  GET: { uploads: 'list-multipart-uploads', uploadId: 'list-parts', '': 'get-object' },
+  HEAD: { '': 'head-object' },
+};
 
 /** Returns the operation of a request to the emulator. */
 export function operationOf({ method, url }) {
-  const [path] = url.split('?');
-  return API_OPERATIONS[path] ?? OBJECT_OPERATIONS[method];
+  const [path, query = ''] = url.split('?');
+  const parameters = new URLSearchParams(query);
+  const byParameter = Object.entries(OBJECT_OPERATIONS[method]);
+  const found = byParameter.find(([name]) => name === '' || parameters.has(name));
+  return API_OPERATIONS[path] ?? found[1];
 }

@@ -7,6 +7,12 @@ import { readSubject } from './subject.mjs';
 /** The share of faults at which all tokens and links expire at once. */
 const EXPIRY_PART = 0.03;
 const KEEP_ALIVE_MS = 3_000;
+/** The calls without which a multipart upload stays unfinished, or is not known at all. */
+const UPLOAD_OPERATIONS = [
+  'initiate-multipart-upload',
+  'abort-multipart-upload',
+  'complete-multipart-upload',
+];
 
 const count = (counts, name) => {
   counts[name] = (counts[name] ?? 0) + 1;
@@ -24,6 +30,8 @@ export class Exchanges {
   injected = {};
   expiries = {};
   hitFileIds = new Set();
+  /** The file IDs of multipart uploads of which a call failed that begins or ends them. */
+  hitUploads = new Set();
   /**
    * The times of faults in calls that concern every file, or of whose files nothing had arrived.
    */
@@ -52,9 +60,12 @@ export class Exchanges {
    * all open connections at the end of the soak are in use.
    */
   async shortenKeepAlive() {
-    const [response] = await once(get(this.#emulator.url, { agent: false }), 'response');
-    response.destroy();
-    this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
+    const { url, sidecarUrl } = this.#emulator;
+    for (const each of [url, sidecarUrl]) {
+      const [response] = await once(get(each, { agent: false }), 'response');
+      response.destroy();
+      this.#server.keepAliveTimeout = KEEP_ALIVE_MS;
+    }
   }
 
   #begin({ request, response, server }) {
@@ -66,6 +77,7 @@ export class Exchanges {
     const subject = readSubject(request, this.#emulator);
     response.once('close', () => this.#note(operation, subject, effect));
     this.#listenForSecrets(response);
+    this.#readSecrets(request);
   }
 
   #befall(operation) {
@@ -78,7 +90,7 @@ export class Exchanges {
 
   #expire() {
     if (!this.#random.chance(this.faultShare * EXPIRY_PART)) return;
-    const what = this.#random.pick(['expireTokens', 'expireLinks']);
+    const what = this.#random.pick(['expireTokens', 'expireLinks', 'expireCosKeys']);
     this.#emulator[what]();
     count(this.expiries, what);
     this.commonFaultsAtMs.push(Date.now());
@@ -87,8 +99,15 @@ export class Exchanges {
   #note(operation, { paths, fileIds, isKnown }, effect) {
     for (const path of paths) this.#linksByPath.set(path, (this.#linksByPath.get(path) ?? 0) + 1);
     if (effect === undefined) return;
-    for (const fileId of fileIds) this.hitFileIds.add(fileId);
+    const hit = UPLOAD_OPERATIONS.includes(operation) ? this.hitUploads : this.hitFileIds;
+    for (const fileId of fileIds) hit.add(fileId);
     if (!isKnown) this.commonFaultsAtMs.push(Date.now());
+  }
+
+  /** Finds the signature of a request to the bucket. */
+  #readSecrets({ headers: { authorization = '' } }) {
+    const [, signature] = /q-signature=([\da-f]+)/.exec(authorization) ?? [];
+    if (signature !== undefined) this.secrets.add(signature);
   }
 
   #listenForSecrets(response) {
@@ -105,9 +124,10 @@ export class Exchanges {
     if (chunk.byteLength > 65_536 || chunk[0] !== 0x7b) return;
     const text = chunk.toString();
     const members = text.matchAll(
-      /"(?:access_token|token|authorization|cos_file_id)":\s*"([^"]+)"/g,
+      /"(?:access_token|token|authorization|cos_file_id|TmpSecretKey)":\s*"([^"]+)"/gi,
     );
     const signatures = text.matchAll(/(?:[?&]sign|q-signature)=([\da-f]{16,})/g);
-    for (const [, secret] of [...members, ...signatures]) this.secrets.add(secret);
+    const metaIds = text.matchAll(/(?<="x_cos_meta_field_strs":\s*\[[^\]]*)"([^"]+)"/g);
+    for (const [, secret] of [...members, ...signatures, ...metaIds]) this.secrets.add(secret);
   }
 }

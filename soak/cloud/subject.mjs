@@ -8,35 +8,54 @@ import { operationOf } from './effects.mjs';
 export function readSubject(request, emulator) {
   const subject = { paths: [], fileIds: [], isKnown: true };
   const operation = operationOf(request);
-  if (operation === 'head-object') subject.fileIds = [fileIdOf(request, emulator)];
-  else if (BODY_OPERATIONS.includes(operation)) readFromBody(request, subject);
+  if (OBJECT_OPERATIONS.includes(operation)) subject.fileIds = [fileIdOf(request, emulator)];
+  else if (BODY_OPERATIONS.includes(operation)) readFromBody(request, subject, emulator);
   else subject.isKnown = !TOKEN_OPERATIONS.includes(operation);
   return subject;
 }
 
-const TOKEN_OPERATIONS = ['token', 'stable-token'];
-const BODY_OPERATIONS = ['upload-link', 'download-links', 'delete-files'];
+/** The operations whose faults keep any files from being removed. */
+const TOKEN_OPERATIONS = ['token', 'stable-token', 'cos-keys'];
+const BODY_OPERATIONS = ['upload-link', 'download-links', 'delete-files', 'delete-objects'];
+const OBJECT_OPERATIONS = [
+  'head-object',
+  'delete-object',
+  'initiate-multipart-upload',
+  'complete-multipart-upload',
+  'abort-multipart-upload',
+  'list-multipart-uploads',
+  'list-parts',
+];
 
 function fileIdOf({ url }, { env, bucket }) {
-  const path = decodeURIComponent(url.split('?')[0]).replace(`/download/${bucket}/`, '');
-  return `cloud://${env}.${bucket}/${path}`;
+  const path = decodeURIComponent(url.split('?')[0]);
+  const [, , key] = path.split(new RegExp(`^(/download)?/${bucket}/`));
+  return `cloud://${env}.${bucket}/${key}`;
 }
+
+/** The first byte of a list in XML. */
+const LESS_THAN = 0x3c;
 
 /**
  * Observes the data that the parser passes to the request, because only the emulator can read it.
  */
-function readFromBody(request, subject) {
+function readFromBody(request, subject, emulator) {
   subject.isKnown = false;
   const chunks = [];
   const push = request.push;
   request.push = function (chunk, encoding) {
-    if (chunk === null) Object.assign(subject, parseBody(Buffer.concat(chunks)));
+    if (chunk === null) Object.assign(subject, parseBody(Buffer.concat(chunks), emulator));
     else chunks.push(chunk);
     return push.call(this, chunk, encoding);
   };
 }
 
-function parseBody(bytes) {
+function parseBody(bytes, { env, bucket }) {
+  if (bytes[0] === LESS_THAN) {
+    const keys = [...String(bytes).matchAll(/<Key>([^<]*)<\/Key>/g)];
+    const fileIds = keys.map(([, key]) => `cloud://${env}.${bucket}/${key}`);
+    return { paths: [], fileIds, isKnown: true };
+  }
   const { path, fileid_list: deleted = [], file_list: linked = [] } = JSON.parse(bytes);
   const fileIds = [...deleted, ...linked.map(({ fileid }) => fileid)];
   return { paths: path === undefined ? [] : [path], fileIds, isKnown: true };

@@ -1,6 +1,7 @@
 import { makeImage } from './files.mjs';
 import { formType, makeForm } from './forms.mjs';
 import { CLOUD_FAILED, FULL } from './outcomes.mjs';
+import { byAnyWay } from './ways.mjs';
 
 const BOUNDARY = 'soak-twice';
 
@@ -15,7 +16,7 @@ function twice(client, change = () => {}) {
   const isSame = client.random.chance(0.7);
   const second = isSame ? first : makeImage(client.random, client.nextName(), size);
   const plans = [first, second].map(file => ({
-    path: '/shared',
+    path: byAnyWay(client, '/shared'),
     sharedPath: path,
     files: [file],
     headers: { ...formType(BOUNDARY), 'x-soak-path': path },

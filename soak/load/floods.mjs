@@ -2,6 +2,7 @@ import { MOST_FIELDS, MOST_TEXT_BYTES } from '../support/limits.mjs';
 import { makeFile } from './files.mjs';
 import { formType, makeForm } from './forms.mjs';
 import { CLOUD_FAILED, FULL } from './outcomes.mjs';
+import { byAnyWay } from './ways.mjs';
 
 const BOUNDARY = 'soak-flood';
 /** A letter of two bytes in UTF-8 and two in memory, in contrast to one byte for Latin letters. */
@@ -16,7 +17,7 @@ const textsOf = (count, bytes) =>
 
 const flooding = parts => {
   const body = makeForm(parts, BOUNDARY);
-  return () => ({ path: '/many', headers: formType(BOUNDARY), body });
+  return client => ({ path: byAnyWay(client, '/many'), headers: formType(BOUNDARY), body });
 };
 
 const JUST_OVER = Math.ceil(MOST_TEXT_BYTES / FIELD_BYTES);
@@ -29,7 +30,7 @@ const manyFields = flooding(textsOf(MOST_FIELDS + 1, 2));
 function behindFile(client) {
   const file = makeFile(client.random, { name: client.nextName(), size: 50_000 });
   const parts = [{ field: 'file', file }, ...textsOf(JUST_OVER, FIELD_BYTES)];
-  return flooding(parts)();
+  return flooding(parts)(client);
 }
 
 /** Forms with too much text: each is refused, and its files are deleted. */

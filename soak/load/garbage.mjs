@@ -2,10 +2,11 @@ import { makeFile } from './files.mjs';
 import { formType } from './forms.mjs';
 import { CLOUD_FAILED, FULL } from './outcomes.mjs';
 import { bare, many, one } from './uploads.mjs';
+import { byAnyWay } from './ways.mjs';
 
 function randomBytes(client) {
   const { bytes } = makeFile(client.random, { name: '', size: client.random.integer(1, 100_000) });
-  return { path: '/one', headers: formType('soak'), body: bytes };
+  return { path: byAnyWay(client, '/one'), headers: formType('soak'), body: bytes };
 }
 
 function cut(client) {
@@ -26,14 +27,14 @@ function flipped(client) {
   return { ...upload, body };
 }
 
-const notAForm = () => ({
-  path: '/one',
+const notAForm = client => ({
+  path: byAnyWay(client, '/one'),
   headers: { 'content-type': 'application/json' },
   body: Buffer.from('{"file":"none"}'),
 });
 
-const withoutFile = () => ({
-  path: '/many',
+const withoutFile = client => ({
+  path: byAnyWay(client, '/many'),
   headers: formType('soak'),
   body: Buffer.from(
     '--soak\r\nContent-Disposition: form-data; name="note"\r\n\r\nalone\r\n--soak--\r\n',

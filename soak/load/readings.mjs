@@ -1,17 +1,19 @@
 import { CLOUD_FAILED } from './outcomes.mjs';
+import { byAnyWay } from './ways.mjs';
 
-const pathOf = (route, { fileId }) => `/files/${route}?fileId=${encodeURIComponent(fileId)}`;
+const pathOf = (client, route, { fileId }) =>
+  byAnyWay(client, `/files/${route}?fileId=${encodeURIComponent(fileId)}`);
 
 function fetching(client, route) {
   const file = client.random.pick(client.own);
-  return { method: 'GET', path: pathOf(route, file), fetched: file };
+  return { method: 'GET', path: pathOf(client, route, file), fetched: file };
 }
 
 function deleting(client) {
   const files = Array.from({ length: client.random.integer(1, 3) }, () => client.takeOwn());
   const fileIds = files.filter(file => file !== undefined).map(({ fileId }) => fileId);
   return {
-    path: '/files/delete',
+    path: byAnyWay(client, '/files/delete'),
     headers: { 'content-type': 'application/json' },
     body: Buffer.from(JSON.stringify({ fileIds })),
   };

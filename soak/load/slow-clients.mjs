@@ -1,13 +1,14 @@
 import { makeFile, makeImage } from './files.mjs';
 import { formType, makeForm } from './forms.mjs';
 import { CLOUD_FAILED, FULL } from './outcomes.mjs';
+import { byAnyWay } from './ways.mjs';
 
 const BOUNDARY = 'soak-drips';
 /** More bytes than a client can drip before it is disconnected. */
 const LONG = 20_000;
 
-const dripping = (body, afterBytes, rest = {}) => ({
-  path: '/one',
+const dripping = (client, body, afterBytes, rest = {}) => ({
+  path: byAnyWay(client, '/one'),
   headers: formType(BOUNDARY),
   body,
   drip: { afterBytes },
@@ -16,7 +17,7 @@ const dripping = (body, afterBytes, rest = {}) => ({
 
 export function intoText(client) {
   const body = makeForm([{ field: 'note', text: 'x'.repeat(LONG) }], BOUNDARY);
-  return dripping(body, client.random.integer(100, 1_000));
+  return dripping(client, body, client.random.integer(100, 1_000));
 }
 
 const fileOf = (client, size) => makeFile(client.random, { name: client.nextName(), size });
@@ -24,7 +25,7 @@ const fileOf = (client, size) => makeFile(client.random, { name: client.nextName
 export function intoFile(client) {
   const file = fileOf(client, client.random.pick([LONG, 400_000]));
   const body = makeForm([{ field: 'file', file }], BOUNDARY);
-  return dripping(body, body.byteLength - LONG + client.random.integer(1_000, 9_000));
+  return dripping(client, body, body.byteLength - LONG + client.random.integer(1_000, 9_000));
 }
 
 /** Stalls before the first part, or in the head of a part behind a file. */
@@ -32,9 +33,17 @@ export function betweenParts(client) {
   const parts = [{ field: 'file', file: fileOf(client, 500) }];
   const note = { field: 'note', text: '', padding: 'x'.repeat(2_000) };
   if (client.random.chance(0.5))
-    return dripping(makeForm([...parts, note], BOUNDARY), makeForm(parts, BOUNDARY).byteLength);
+    return dripping(
+      client,
+      makeForm([...parts, note], BOUNDARY),
+      makeForm(parts, BOUNDARY).byteLength,
+    );
   const preamble = Buffer.alloc(LONG, 'x');
-  return dripping(Buffer.concat([preamble, Buffer.from('\r\n'), makeForm(parts, BOUNDARY)]), 10);
+  return dripping(
+    client,
+    Buffer.concat([preamble, Buffer.from('\r\n'), makeForm(parts, BOUNDARY)]),
+    10,
+  );
 }
 
 /** Stalls after the end of the form, before the end of the request. */
@@ -42,21 +51,30 @@ function behindForm(client) {
   const files = [fileOf(client, 500)];
   const form = makeForm([{ field: 'file', file: files[0] }], BOUNDARY);
   const body = Buffer.concat([form, Buffer.alloc(LONG, ' ')]);
-  return dripping(body, form.byteLength, { files });
+  return dripping(client, body, form.byteLength, { files });
 }
 
 /** Never sends the rest of a file that is refused by its type. */
 export function silent(client) {
   const file = fileOf(client, 200_000);
   const body = makeForm([{ field: 'file', file }], BOUNDARY);
-  return { ...dripping(body), path: '/images', drip: undefined, stallAfter: 100_000 };
+  return {
+    ...dripping(client, body),
+    path: byAnyWay(client, '/images'),
+    drip: undefined,
+    stallAfter: 100_000,
+  };
 }
 
 /** Stalls within a file. */
 function stalled(client) {
   const file = fileOf(client, 20_000);
   const body = makeForm([{ field: 'file', file }], BOUNDARY);
-  return { ...dripping(body), drip: undefined, stallAfter: client.random.integer(1_000, 19_000) };
+  return {
+    ...dripping(client, body),
+    drip: undefined,
+    stallAfter: client.random.integer(1_000, 19_000),
+  };
 }
 
 /** Clients that stall or nearly do: each must be disconnected and leave nothing behind. */
@@ -78,6 +96,7 @@ export const FROZEN = {
   plan: client => {
     const files = [makeImage(client.random, client.nextName(), client.random.integer(100, 4_000))];
     const body = makeForm([{ field: 'file', file: files[0] }], BOUNDARY);
-    return { path: '/one', headers: formType(BOUNDARY), files, body };
+    const path = byAnyWay(client, '/one');
+    return { path, headers: formType(BOUNDARY), files, body };
   },
 };

@@ -37,11 +37,13 @@ const GOOD: SoakRecord = {
   shared: [TWICE],
   freezes: { count: 1, forms: 4 },
   objects: [STORED, LEFT, SHARED],
+  unfinishedUploads: ['cloud://e.b/excused'],
   orphans: [ORPHAN, TWICE_REPORTED],
   faults: {
     injected: { reset: 2 },
     tookEffect: { reset: 2 },
     hitFileIds: [ORPHAN.fileId],
+    hitUploads: ['cloud://e.b/excused'],
     commonFaultsAtMs: [],
   },
   isIdle: true,
@@ -185,6 +187,11 @@ const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
     'a temporary file without a name is open',
     { temporary: { names: 0, openHandles: 2 } },
     /2 temporary files without a name/,
+  ],
+  [
+    'a multipart upload is left',
+    { unfinishedUploads: ['cloud://e.b/in-parts'] },
+    /in-parts is neither completed nor aborted/,
   ],
   ['a connection is open', { connections: 1 }, /1 connections to the cloud/],
   [
