@@ -1,13 +1,13 @@
 import { Body, Controller, Post, UseInterceptors } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { WxCloudFileInterceptor } from '../../../lib/index.js';
-import { ADAPTERS } from '../../support/adapters.js';
-import { PNG, type FormPart } from '../../support/forms.js';
+import { WxCloudFileInterceptor } from '../../lib/index.js';
+import { ADAPTERS } from '../support/adapters.js';
+import { PNG, type FormPart } from '../support/forms.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
+} from '../e2e/http/support/edge-application.js';
 
 @Controller()
 class NotesController {

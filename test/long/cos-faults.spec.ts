@@ -6,10 +6,10 @@ import {
   type WxCloudEmulator,
   type WxCloudEmulatorCosOptions,
   type WxCloudEmulatorFaultEffect,
-} from '../../../lib/emulator/index.js';
-import { OPERATIONS as ALL_OPERATIONS } from '../../../lib/emulator/state/operation.js';
-import { type CosCall, callCos, PERMANENT_KEYS } from './support/cos-signer.js';
-import { type RawResponse, readCosError, send } from './support/raw-http.js';
+} from '../../lib/emulator/index.js';
+import { OPERATIONS as ALL_OPERATIONS } from '../../lib/emulator/state/operation.js';
+import { type CosCall, callCos, PERMANENT_KEYS } from '../e2e/emulator/support/cos-signer.js';
+import { type RawResponse, readCosError, send } from '../e2e/emulator/support/raw-http.js';
 
 const cos = { keys: [PERMANENT_KEYS] };
 let shared: WxCloudEmulator;

@@ -5,15 +5,15 @@ import {
   startWxCloudEmulator,
   type WxCloudEmulator,
   type WxCloudEmulatorOptions,
-} from '../../../lib/emulator/index.js';
+} from '../../lib/emulator/index.js';
 import type {
   WxCloudListEntry,
   WxCloudStorageOptions,
   WxCloudUploadBodyOptions,
-} from '../../../lib/index.js';
-import { callCos, fetchCosKeys } from '../emulator/support/cos-signer.js';
-import { afterThisTest } from '../../support/after-test.js';
-import { startStorage } from '../../support/storage.js';
+} from '../../lib/index.js';
+import { callCos, fetchCosKeys } from '../e2e/emulator/support/cos-signer.js';
+import { afterThisTest } from '../support/after-test.js';
+import { startStorage } from '../support/storage.js';
 
 const KEYS = { secretId: 'AKIDexample', secretKey: 'example-of-a-secret-key' };
 const ALL = { metadata: { Order: '\u732b 100%' }, cacheControl: 'max-age=60' };

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import COS from 'cos-nodejs-sdk-v5';
-import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
-import { fetchDownloadItem } from './support/cloud-client.js';
-import { fetchCosKeys, fetchMetaId, PERMANENT_KEYS } from './support/cos-signer.js';
-import { send } from './support/raw-http.js';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
+import { fetchDownloadItem } from '../e2e/emulator/support/cloud-client.js';
+import { fetchCosKeys, fetchMetaId, PERMANENT_KEYS } from '../e2e/emulator/support/cos-signer.js';
+import { send } from '../e2e/emulator/support/raw-http.js';
 
 const PAIR = PERMANENT_KEYS;
 const KEY = "照片/a b!'()*~.bin";

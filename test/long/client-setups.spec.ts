@@ -2,12 +2,12 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
-import type { WxAccessTokenLock, AccessTokenStore } from '../../../lib/options/options.js';
-import { redisAccessTokenStore, type RedisClient } from '../../../lib/redis/index.js';
-import { describeWithRedis as describe } from '../../support/describe-with.js';
-import { freePort, type RedisServer, startRedisServer } from '../../support/redis-server.js';
-import { until } from '../../support/until.js';
-import { type ClientFlavour, CLUSTER_CLIENTS, OTHER_SETUPS } from './redis-clients.js';
+import type { WxAccessTokenLock, AccessTokenStore } from '../../lib/options/options.js';
+import { redisAccessTokenStore, type RedisClient } from '../../lib/redis/index.js';
+import { describeWithRedis as describe } from '../support/describe-with.js';
+import { freePort, type RedisServer, startRedisServer } from '../support/redis-server.js';
+import { until } from '../support/until.js';
+import { type ClientFlavour, CLUSTER_CLIENTS, OTHER_SETUPS } from '../e2e/redis/redis-clients.js';
 
 // oxlint-disable jest/no-duplicate-hooks -- the rule takes no `describe` of ours for one
 const KEY = 'wx1234567890abcdef:access-token:mark';

@@ -7,11 +7,16 @@ import {
   startWxCloudEmulator,
   type WxCloudEmulator,
   type WxCloudEmulatorOptions,
-} from '../../../lib/emulator/index.js';
-import { Crc64 } from '../../../lib/emulator/state/crc64.js';
-import { until } from '../../support/until.js';
-import { type CosCall, callCos, fetchMetaId, PERMANENT_KEYS } from './support/cos-signer.js';
-import { type RawResponse, readCosError } from './support/raw-http.js';
+} from '../../lib/emulator/index.js';
+import { Crc64 } from '../../lib/emulator/state/crc64.js';
+import { until } from '../support/until.js';
+import {
+  type CosCall,
+  callCos,
+  fetchMetaId,
+  PERMANENT_KEYS,
+} from '../e2e/emulator/support/cos-signer.js';
+import { type RawResponse, readCosError } from '../e2e/emulator/support/raw-http.js';
 
 const KEY = '影片/a b.bin';
 const MIB = 1_048_576;
