@@ -89,7 +89,7 @@ export const EFFECTS = {
   'get-object': [...BROKEN_BUCKET, ...BROKEN_OBJECT, ...BROKEN_DOWNLOAD],
   'head-object': [...BROKEN_BUCKET, ...BROKEN_OBJECT, ...BROKEN_HEAD],
   'cos-keys': [...BROKEN_ANYWHERE, ...BROKEN_API],
-  'encode-metaid': [...BROKEN_ANYWHERE, ...BROKEN_API, { kind: 'short-list' }],
+  'encode-metaid': [...BROKEN_ANYWHERE, ...BROKEN_API, { kind: 'short-list', count: 0 }],
   'put-object': BROKEN_PUT,
   'initiate-multipart-upload': BROKEN_MULTIPART,
   'upload-part': BROKEN_PUT,
