@@ -6,13 +6,14 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type {
+  WxCloudEmulator,
   WxCloudEmulatorFault,
   WxCloudEmulatorObject,
   WxCloudEmulatorOperation,
   WxCloudEmulatorFaultEffect,
 } from '../../lib/emulator/index.js';
 import { FailureLog } from '../../lib/http/http-exception.js';
-import { WxCloudStorageError } from '../../lib/index.js';
+import { WxCloudStorageError, type WxCloudStorageOptions } from '../../lib/index.js';
 import { FAST_RETRY, startApplication, type TestApplication } from '../support/application.js';
 import { pngOfSize } from '../support/forms.js';
 import { recordSecrets, type SecretRecorder } from '../support/secret-recorder.js';
@@ -25,6 +26,12 @@ const API: readonly WxCloudEmulatorOperation[] = [
   'delete-files',
 ];
 const OBJECTS: readonly WxCloudEmulatorOperation[] = ['post-object', 'get-object', 'head-object'];
+const KEYS: readonly WxCloudEmulatorOperation[] = ['cos-keys', 'encode-metaid'];
+const PUTS: readonly WxCloudEmulatorOperation[] = ['put-object', 'upload-part'];
+const PARTS: readonly WxCloudEmulatorOperation[] = [
+  'initiate-multipart-upload',
+  'complete-multipart-upload',
+];
 const BATCHES: readonly WxCloudEmulatorOperation[] = ['download-links', 'delete-files'];
 
 const EVERYWHERE: readonly WxCloudEmulatorFaultEffect[] = [
@@ -64,23 +71,38 @@ const ON_BATCHES: readonly WxCloudEmulatorFaultEffect[] = [
   { kind: 'item', status: -503002, errmsg: 'no permission' },
 ];
 
-const FAULTS: readonly (readonly [string, WxCloudEmulatorFault])[] = [
+type Case = readonly [string, WxCloudEmulatorFault];
+type Effects = ReturnType<typeof pair>;
+
+const FAULTS = casesOf([
   ...pair([...API, ...OBJECTS], EVERYWHERE),
   ...pair(API, ON_API),
   ...pair(OBJECTS, ON_OBJECTS),
   ...pair(['post-object'], ON_UPLOADS),
   ...pair(['get-object'], ON_DOWNLOADS),
   ...pair(BATCHES, ON_BATCHES),
-].flatMap(([operation, effect]) =>
-  [1, Infinity].map(times => {
-    const { kind, ...rest } = effect;
-    const how = Object.values(rest).join(' ');
-    return [
-      `${operation}: ${kind} ${how}, ${times === 1 ? 'once' : 'for ever'}`,
-      { operation, effect, times },
-    ] as const;
-  }),
-);
+]);
+/** Faults of uploads with direct access to the bucket. */
+const BUCKET_FAULTS = casesOf([
+  ...pair([...KEYS, ...PUTS, ...PARTS], EVERYWHERE),
+  ...pair(KEYS, ON_API),
+  ...pair([...PUTS, ...PARTS], ON_OBJECTS),
+  ...pair(PUTS, [...ON_UPLOADS, { kind: 'wrong-etag' }]),
+  ...pair(['encode-metaid'], [{ kind: 'short-list', count: 0 }]),
+]);
+
+function casesOf(effects: Effects): readonly Case[] {
+  return effects.flatMap(([operation, effect]) =>
+    [1, Infinity].map(times => {
+      const { kind, ...rest } = effect;
+      const how = Object.values(rest).join(' ');
+      return [
+        `${operation}: ${kind} ${how}, ${times === 1 ? 'once' : 'for ever'}`,
+        { operation, effect, times },
+      ] as const;
+    }),
+  );
+}
 
 function pair(
   operations: readonly WxCloudEmulatorOperation[],
@@ -90,6 +112,8 @@ function pair(
 }
 
 const CONTENT = pngOfSize(150_000);
+/** More than one part. */
+const IN_PARTS = pngOfSize(1_200_000);
 const logged: string[] = [];
 const orphans: string[] = [];
 let application: TestApplication;
@@ -106,24 +130,31 @@ afterAll(async () => {
   await rm(spoolDirectory, { recursive: true });
 });
 
-beforeEach(async () => {
+beforeEach(() => {
   logged.length = 0;
   orphans.length = 0;
   timersBefore = countTimers();
   recorder = recordSecrets();
+});
+
+async function startWith(
+  optionsFor: (emulator: WxCloudEmulator) => object = () => ({}),
+): Promise<void> {
   application = await startApplication({
-    options: {
-      dispatcher: recorder.dispatcher,
-      upload: { spoolDirectory, memoryLimitBytes: 50_000 },
-      retry: FAST_RETRY,
-      timeouts: { connectMs: 1_000, headersMs: 60, idleMs: 60, totalMs: 2_000 },
-      onOrphan: fileIds => void orphans.push(...fileIds),
-    },
+    options: emulator =>
+      ({
+        ...optionsFor(emulator),
+        dispatcher: recorder.dispatcher,
+        upload: { spoolDirectory, memoryLimitBytes: 50_000 },
+        retry: FAST_RETRY,
+        timeouts: { connectMs: 1_000, headersMs: 60, idleMs: 60, totalMs: 2_000 },
+        onOrphan: fileIds => void orphans.push(...fileIds),
+      }) as Partial<WxCloudStorageOptions>,
   });
   // After the start, which silences the logger.
   const log = (...parts: unknown[]): void => void logged.push(inspect(parts));
   Logger.overrideLogger({ log, error: log, warn: log, debug: log, verbose: log, fatal: log });
-});
+}
 
 afterEach(async () => {
   await application.close();
@@ -169,6 +200,8 @@ async function expectNothingHeld(): Promise<void> {
 }
 
 describe('the service under every fault', () => {
+  beforeEach(() => startWith());
+
   it.each(FAULTS)('uploads completely or leaves nothing — %s', async (_, fault) => {
     const { emulator, storage } = application;
     emulator.faults.add(fault);
@@ -205,9 +238,57 @@ describe('the service under every fault', () => {
   );
 });
 
-async function* inChunks(): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < CONTENT.byteLength; start += 10_000)
-    yield CONTENT.subarray(start, start + 10_000);
+describe('the service with the option cos under every fault', () => {
+  beforeEach(() => startWith(withBucket));
+
+  it.each(BUCKET_FAULTS)('uploads completely or leaves nothing — %s', async (_, fault) => {
+    const { emulator, storage } = application;
+    emulator.faults.add(fault);
+
+    const results = [
+      await settle(storage.upload('walk/put.png', Readable.from(inChunks()))),
+      await settle(storage.upload('walk/parts.png', Readable.from(inChunks(IN_PARTS)))),
+    ];
+
+    const errors = errorsOf(...results);
+    expect(errors.every(error => error instanceof WxCloudStorageError)).toBe(true);
+    const stored = results.flatMap(storedBy);
+    const present = emulator.objects.map(({ fileId }) => fileId);
+    expect(stored.filter(fileId => !present.includes(fileId))).toEqual([]);
+    expect([...stored, ...orphans]).toEqual(expect.arrayContaining(present));
+    expect(emulator.objects.every(({ fileIdAlive }) => fileIdAlive)).toBe(true);
+    expect(emulator.objects.map(({ size }) => size)).toEqual(present.map(sizeOf));
+    expectNoSecret(errors, results, storage);
+    emulator.faults.clear();
+    const swept = await storage.sweepUnfinishedUploads({ olderThanSeconds: 0 });
+    expect(swept > 0).toBe(isIdLost(fault));
+    await expectNothingHeld();
+  });
+});
+
+const storedBy = (result: Settled<{ readonly fileId: string }>): string[] =>
+  'value' in result ? [result.value.fileId] : [];
+const sizeOf = (fileId: string): number =>
+  (fileId.endsWith('put.png') ? CONTENT : IN_PARTS).byteLength;
+
+/** Returns whether an upload was begun whose ID never arrived; only a sweep can find it. */
+function isIdLost({ operation, effect }: WxCloudEmulatorFault): boolean {
+  return operation === 'initiate-multipart-upload' && 'at' in effect && effect.at === 'answer';
+}
+
+function withBucket({ bucket, cosEndpoint: endpoint, sidecarUrl }: WxCloudEmulator): object {
+  return {
+    appid: undefined,
+    secret: undefined,
+    auth: { type: 'open-api-service' },
+    apiBaseUrl: sidecarUrl,
+    cos: { bucket, endpoint, partBytes: 1_048_576 },
+  };
+}
+
+async function* inChunks(content = CONTENT): AsyncGenerator<Uint8Array> {
+  for (let start = 0; start < content.byteLength; start += 50_000)
+    yield content.subarray(start, start + 50_000);
 }
 
 /** A success has its object; a failure has none, unless it was reported as an orphan. */
