@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ADAPTERS } from '../../support/adapters.js';
-import { startApplication, type TestApplication } from '../../support/application.js';
-import { storeWithField } from '../../support/direct-upload.js';
-import { ServingController } from './support/serving-controller.js';
+import { ADAPTERS } from '../support/adapters.js';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { storeWithField } from '../support/direct-upload.js';
+import { ServingController } from '../e2e/http/support/serving-controller.js';
 
 const PAGE = '<!doctype html><script>document.title = "ran"</script>';
 
