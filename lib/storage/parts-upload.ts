@@ -2,11 +2,12 @@ import type { BodyPart, BodyParts } from '../body/body-parts.js';
 import { FileTooLargeError, WxCloudStorageError } from '../errors/errors.js';
 import { createSharedController, untilAborted } from '../operations/deadline.js';
 import { pauseBeforeRetry, retry } from '../operations/retry.js';
+import { neverConnected } from '../transport/connection-error.js';
 import { isTransient } from '../wechat/api-errors.js';
 import type { UploadObjectCall } from './call-options.js';
 import { deleteLeftovers } from './clean-up.js';
 import type { CosAccess } from './cos-access.js';
-import { isAccessDenied, readCosCode } from './cos/cos-error.js';
+import { CosRefusalError, isAccessDenied, readCosCode } from './cos/cos-error.js';
 import { MOST_PARTS } from './cos/part-sizes.js';
 import type { ConfirmedPart, ObjectHeaders, PutObjectOutcome } from './cos/put-object.js';
 import type { StorageContext } from './storage-context.js';
@@ -68,6 +69,8 @@ export class PartsUpload {
   #reading: Promise<void> | undefined;
   #uploadId: string | undefined;
   #startedAt: Date | undefined;
+  /** True when COS may have begun an upload without its ID having arrived here. */
+  #mayHaveLostId = false;
   #size = 0;
   #mayExist = false;
 
@@ -102,6 +105,7 @@ export class PartsUpload {
       // The caller would not know of the object.
       signal.throwIfAborted();
       this.#uploadId = undefined;
+      await this.#abortLost();
       return { etag, size: this.#size };
     } catch (error) {
       this.#controller.abort(error);
@@ -127,33 +131,65 @@ export class PartsUpload {
    * where it may exist. Never rejects.
    */
   async cleanUp(): Promise<void> {
-    const { cloudPath, fileId, isPathUnique } = this.#call;
-    const { operations, options, logger } = this.#context;
+    const { fileId, isPathUnique } = this.#call;
     const uploadId = this.#uploadId;
-    if (uploadId === undefined) return;
     this.#uploadId = undefined;
-    try {
-      await operations.runCleanup('aborting an upload in parts', ABORT_MS, signal =>
-        retry(
-          () => this.#cos.bucket.abortMultipartUpload(cloudPath, uploadId, signal),
-          options.retry,
-          signal,
-          isTransient,
-        ),
+    if (uploadId !== undefined) await this.#runAbort(signal => this.#abort(uploadId, signal));
+    await this.#abortLost();
+    if (this.#mayExist) await deleteLeftovers(this.#context, [{ fileId, isPathUnique }]);
+  }
+
+  /**
+   * Aborts uploads to the path whose IDs are unknown. At a path that is not unique they may be those
+   * of others, so they are left to `sweepUnfinishedUploads`.
+   */
+  async #abortLost(): Promise<void> {
+    const { cloudPath, isPathUnique } = this.#call;
+    if (!this.#mayHaveLostId || !isPathUnique) return;
+    this.#mayHaveLostId = false;
+    await this.#runAbort(async signal => {
+      const { uploads } = await this.#cos.bucket.listMultipartUploads(
+        { prefix: cloudPath },
+        signal,
       );
+      for (const { key, uploadId } of uploads) {
+        if (key === cloudPath) await this.#abort(uploadId, signal);
+      }
+    });
+  }
+
+  async #runAbort(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const { operations, logger } = this.#context;
+    try {
+      await operations.runCleanup('aborting an upload in parts', ABORT_MS, work);
     } catch (error) {
       logger.warn(
-        `Parts of a failed upload to "${cloudPath}" remain in the bucket, as the upload could not be aborted: ${textOf(error)}`,
+        `Parts of a failed upload to "${this.#call.cloudPath}" remain in the bucket, as the upload could not be aborted: ${textOf(error)}`,
       );
     }
-    if (this.#mayExist) await deleteLeftovers(this.#context, [{ fileId, isPathUnique }]);
+  }
+
+  #abort(uploadId: string, signal: AbortSignal): Promise<void> {
+    const work = () =>
+      this.#cos.bucket.abortMultipartUpload(this.#call.cloudPath, uploadId, signal);
+    return retry(work, this.#context.options.retry, signal, isTransient);
   }
 
   async #start(): Promise<void> {
     const { signal } = this.#controller;
     const { cloudPath: key } = this.#call;
     const headers = await this.#call.headers;
-    const work = () => this.#cos.bucket.createMultipartUpload({ key, headers, signal });
+    const work = async () => {
+      try {
+        return await this.#cos.bucket.createMultipartUpload({ key, headers, signal });
+      } catch (error) {
+        // Only a refusal proves that no upload has begun.
+        if (!(error instanceof CosRefusalError) && !neverConnected(error)) {
+          this.#mayHaveLostId = true;
+        }
+        throw error;
+      }
+    };
     const started = await retry(work, this.#context.options.retry, signal, isTransient);
     this.#uploadId = started.uploadId;
     this.#startedAt = started.startedAt;

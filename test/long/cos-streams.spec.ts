@@ -205,6 +205,35 @@ describe('upload of a stream of unknown length, with the option cos', () => {
   });
 
   it.each([
+    ['stores', 1, 'fulfilled', 1],
+    ['fails', 20, 'rejected', 2],
+  ])('aborts what began unanswered at its own path, and %s', async (_, times, status, aborts) => {
+    const { storage } = await startDirect({ retry: { attempts: 2, minDelayMs: 0, maxDelayMs: 0 } });
+    emulator.faults.add({
+      operation: 'initiate-multipart-upload',
+      effect: { kind: 'reset', at: 'answer' },
+      times,
+    });
+    const [result] = await Promise.allSettled([
+      storage.upload('own', inChunks(LARGE), { uniquePath: true }),
+    ]);
+    expect(result.status).toBe(status);
+    expect(countOf('abort-multipart-upload')).toBe(aborts);
+    expect(await storage.sweepUnfinishedUploads({ olderThanSeconds: 0 })).toBe(0);
+  });
+
+  it('leaves uploads at a path of others to a sweep', async () => {
+    const { storage } = await startDirect();
+    emulator.faults.add({
+      operation: 'initiate-multipart-upload',
+      effect: { kind: 'reset', at: 'answer' },
+    });
+    await storage.upload('shared', inChunks(LARGE));
+    expect(countOf('abort-multipart-upload')).toBe(0);
+    expect(await storage.sweepUnfinishedUploads({ olderThanSeconds: 0 })).toBe(1);
+  });
+
+  it.each([
     ['in the first part', 500_000],
     ['in a later part', 2 * MIB + 500_000],
     ['behind its last byte', LARGE.byteLength],
