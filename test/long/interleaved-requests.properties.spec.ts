@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { asyncProperty } from 'fast-check';
-import { ADAPTERS } from '../../support/adapters.js';
-import { checkProperty } from '../../support/properties.js';
-import { startEdgeApplication, type EdgeApplication } from './support/edge-application.js';
-import { FilesController, runSchedule, schedules } from './support/interleaved-requests.js';
+import { ADAPTERS } from '../support/adapters.js';
+import { checkProperty } from '../support/properties.js';
+import {
+  startEdgeApplication,
+  type EdgeApplication,
+} from '../e2e/http/support/edge-application.js';
+import {
+  FilesController,
+  runSchedule,
+  schedules,
+} from '../e2e/http/support/interleaved-requests.js';
 
 describe.each(ADAPTERS)('interleaved requests on $name', adapter => {
   let application: EdgeApplication;

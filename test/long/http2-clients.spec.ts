@@ -16,16 +16,16 @@ import {
   WxCloudAnyFilesInterceptor,
   wxCloudUpload,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { FASTIFY, FASTIFY_HTTP2 } from '../../support/adapters.js';
-import { pngOfSize } from '../../support/forms.js';
-import { until } from '../../support/until.js';
+} from '../../lib/index.js';
+import { FASTIFY, FASTIFY_HTTP2 } from '../support/adapters.js';
+import { pngOfSize } from '../support/forms.js';
+import { until } from '../support/until.js';
 import {
   startEdgeApplication,
   type EdgeApplication,
   type EdgeApplicationParts,
-} from './support/edge-application.js';
-import { encodeForm } from './support/raw-request.js';
+} from '../e2e/http/support/edge-application.js';
+import { encodeForm } from '../e2e/http/support/raw-request.js';
 
 /** HTTP/2 is missing in the types of Nest's adapter, but its options are Fastify's. */
 const givingUp = new Subject<void>();
