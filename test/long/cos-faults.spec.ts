@@ -236,7 +236,7 @@ describe('the option cos', () => {
 
 describe.each(['docs/emulator.md', 'docs/emulator.zh-CN.md'])('%s', path => {
   it('names every operation', async () => {
-    const text = await readFile(new URL(`../../../${path}`, import.meta.url), 'utf8');
+    const text = await readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
     expect(ALL_OPERATIONS.filter(operation => !text.includes(`\`${operation}\``))).toEqual([]);
   });
 });

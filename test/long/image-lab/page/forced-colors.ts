@@ -78,7 +78,7 @@ export function describeForcedColors(tools: PageTools): void {
   describe.each(SCHEMES)('with a %s theme', scheme => {
     it('tells the switch on from the switch off', async () => {
       const page = await open(scheme);
-      const control = page.getByRole('switch');
+      const control = page.getByRole('switch', { name: 'Straight to the cloud' });
 
       expect(await change(control, () => control.check())).toBeGreaterThan(AT_A_GLANCE);
     });

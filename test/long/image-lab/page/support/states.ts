@@ -53,7 +53,7 @@ export const STATES: Readonly<Record<string, State>> = {
   'uploads under way': { reach: startUploads },
   'an upload straight to the cloud': {
     reach: async page => {
-      await page.getByRole('switch').check();
+      await page.getByRole('switch', { name: 'Straight to the cloud' }).check();
       await slowDown(page, 20_000);
       await pick(page, await makeImage('png', 'direct.png', 1_200));
       await page.getByText(/form valid until/).waitFor();
