@@ -140,8 +140,8 @@ export class PartsUpload {
   }
 
   /**
-   * Aborts uploads to the path whose IDs are unknown. At a path that is not unique they may be those
-   * of others, so they are left to `sweepUnfinishedUploads`.
+   * Aborts uploads to the path whose IDs are unknown. At a path that is not unique they may belong
+   * to others, so `sweepUnfinishedUploads` is left to find them.
    */
   async #abortLost(): Promise<void> {
     const { cloudPath, isPathUnique } = this.#call;
