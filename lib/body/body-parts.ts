@@ -117,6 +117,8 @@ class PartChunks implements ChunkReader {
   }
 
   async next(): Promise<ChunkResult> {
+    // Once a chunk was cut the part has ended, although the size may be larger by now.
+    if (this.carried !== undefined) return NO_CHUNK;
     const missingBytes = this.#sizeOf() - this.#takenBytes;
     if (missingBytes <= 0) return NO_CHUNK;
     const result = await this.#read();

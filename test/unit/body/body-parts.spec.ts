@@ -1,0 +1,57 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from '@jest/globals';
+import { BodyParts } from '../../../lib/body/body-parts.js';
+import { readChunks } from '../../../lib/body/chunks.js';
+import { MemoryBudget } from '../../../lib/body/memory-budget.js';
+import { DiskBudget } from '../../../lib/body/temporary-file.js';
+import type { BodyBytes } from '../../../lib/body/upload-body.js';
+
+const CONTENT = randomBytes(10_000);
+
+async function* inChunks(): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < CONTENT.byteLength; at += 700) yield CONTENT.subarray(at, at + 700);
+}
+
+/** Cuts the content into parts, whose sizes `sizeOf` tells at each question, and joins them. */
+async function cutAndJoin(sizeOf: (question: number) => number): Promise<Buffer[]> {
+  const parts = new BodyParts(readChunks(inChunks(), 1_000, new AbortController().signal), {
+    budget: new MemoryBudget(1_000_000),
+    diskBudget: new DiskBudget(tmpdir(), 1_000_000),
+  });
+  let questions = 0;
+  const found: Buffer[] = [];
+  for (let isLast = false; !isLast;) {
+    const part = await parts.next(() => sizeOf((questions += 1)));
+    const bytes = await join(part.open());
+    expect(part.size).toBe(bytes.byteLength);
+    expect(part.md5).toBe(createHash('md5').update(bytes).digest('hex'));
+    found.push(bytes);
+    isLast = part.isLast;
+    await part.dispose();
+  }
+  await parts.return();
+  return found;
+}
+
+async function join(chunks: BodyBytes): Promise<Buffer> {
+  const found: Uint8Array[] = [];
+  for await (const chunk of chunks as AsyncIterable<Uint8Array>) found.push(chunk);
+  return Buffer.concat(found);
+}
+
+describe('BodyParts', () => {
+  it('cuts a body into parts of the size asked for, and a rest', async () => {
+    const parts = await cutAndJoin(() => 3_000);
+    expect(parts.map(({ byteLength }) => byteLength)).toEqual([3_000, 3_000, 3_000, 1_000]);
+    expect(Buffer.concat(parts)).toEqual(CONTENT);
+  });
+
+  it.each([
+    ['grows', (question: number) => 1_000 + 100 * question],
+    ['shrinks', (question: number) => Math.max(500, 4_000 - 300 * question)],
+    ['changes at each question', (question: number) => (question % 2 === 0 ? 2_500 : 900)],
+  ])('keeps every byte in order while the size %s', async (_, sizeOf) => {
+    expect(Buffer.concat(await cutAndJoin(sizeOf))).toEqual(CONTENT);
+  });
+});
