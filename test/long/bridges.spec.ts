@@ -20,12 +20,15 @@ import {
   type WxCloudServedResponse,
   type WxCloudServedRequest,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import type { Adapter } from '../../support/adapters.js';
-import { PNG } from '../../support/forms.js';
-import { BRIDGES, type BridgedRequest } from './support/bridges.js';
-import { startEdgeApplication, type EdgeApplication } from './support/edge-application.js';
-import { encodeForm } from './support/raw-request.js';
+} from '../../lib/index.js';
+import type { Adapter } from '../support/adapters.js';
+import { PNG } from '../support/forms.js';
+import { BRIDGES, type BridgedRequest } from '../e2e/http/support/bridges.js';
+import {
+  startEdgeApplication,
+  type EdgeApplication,
+} from '../e2e/http/support/edge-application.js';
+import { encodeForm } from '../e2e/http/support/raw-request.js';
 
 function photosController({ FileInterceptor }: Adapter) {
   const ours = WxCloudFileInterceptor('photo');
