@@ -240,6 +240,23 @@ export function reportProgress(
   };
 }
 
+/**
+ * Returns a function that counts the bytes of one attempt and reports them, from 0 on. The last
+ * bytes are for the caller to report, once the storage has confirmed them.
+ */
+export function countAttempt(
+  report: ((transferredBytes: number) => void) | undefined,
+  sizeOf: () => number,
+): ((count: number) => void) | undefined {
+  if (report === undefined) return undefined;
+  let sent = 0;
+  report(0);
+  return count => {
+    sent += count;
+    if (sent < sizeOf()) report(sent);
+  };
+}
+
 function toText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

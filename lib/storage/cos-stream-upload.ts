@@ -7,6 +7,7 @@ import { retry } from '../operations/retry.js';
 import { isTransient } from '../wechat/api-errors.js';
 import { reportProgress, type UploadObjectCall, type WxCloudStoredFile } from './call-options.js';
 import type { CosAccess } from './cos-access.js';
+import { toFileId } from './direct-access.js';
 import { PartsUpload, type PartsOutcome } from './parts-upload.js';
 import type { StorageContext } from './storage-context.js';
 
@@ -98,7 +99,7 @@ async function uploadParts(
 ): Promise<WxCloudStoredFile | Extract<PartsOutcome, { denied: unknown }>> {
   const { cloudPath, contentType, properties, isPathUnique, untilWanted, signal } = call;
   const { env } = context.options;
-  const fileId = `cloud://${env}.${context.fileIdScope.bucket}/${cloudPath}`;
+  const fileId = toFileId(context, cloudPath);
   const headers = call.metaId.then(metaId => ({
     ...properties?.headers,
     'content-type': contentType,

@@ -1,10 +1,16 @@
 import { WxCloudStorageError } from '../errors/errors.js';
 import { retry } from '../operations/retry.js';
 import { isTransient } from '../wechat/api-errors.js';
-import { reportProgress, type UploadObjectCall, type WxCloudStoredFile } from './call-options.js';
+import {
+  countAttempt,
+  reportProgress,
+  type UploadObjectCall,
+  type WxCloudStoredFile,
+} from './call-options.js';
 import { deleteLeftovers } from './clean-up.js';
 import type { CosAccess } from './cos-access.js';
 import { isAccessDenied } from './cos/cos-error.js';
+import { toFileId } from './direct-access.js';
 import type { StorageContext } from './storage-context.js';
 import { assertConditionHeld } from './upload-properties.js';
 
@@ -28,7 +34,7 @@ export class CosUpload {
     this.#context = context;
     this.#cos = cos;
     this.#call = call;
-    this.#fileId = `cloud://${context.options.env}.${context.fileIdScope.bucket}/${call.cloudPath}`;
+    this.#fileId = toFileId(context, call.cloudPath);
     const { onProgress, body } = call;
     this.#report = onProgress && reportProgress(context.logger, onProgress, body.size);
   }
@@ -83,7 +89,7 @@ export class CosUpload {
       size: body.size,
       open: () => body.open(signal),
       isReplayable: body.isReplayable,
-      onBytes: this.#countBytes(),
+      onBytes: countAttempt(this.#report, () => body.size),
       signal,
     });
     if (outcome.isStored || outcome.mayExist) {
@@ -98,21 +104,6 @@ export class CosUpload {
     this.#report?.(body.size);
     const { etag } = outcome;
     return { fileId: this.#fileId, cloudPath, size: body.size, contentType, etag };
-  }
-
-  /**
-   * Counts the bytes of one attempt. The last ones are reported after the storage has confirmed
-   * them.
-   */
-  #countBytes(): ((count: number) => void) | undefined {
-    const report = this.#report;
-    if (report === undefined) return undefined;
-    let sent = 0;
-    report(0);
-    return count => {
-      sent += count;
-      if (sent < this.#call.body.size) report(sent);
-    };
   }
 
   #canSend(): boolean {

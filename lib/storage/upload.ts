@@ -8,6 +8,7 @@ import { retry } from '../operations/retry.js';
 import { isTransient } from '../wechat/api-errors.js';
 import type { UploadLink } from '../wechat/endpoints.js';
 import {
+  countAttempt,
   type ProgressOptions,
   reportProgress,
   type WxCloudStoredFile,
@@ -209,7 +210,7 @@ class ObjectUpload {
     const contentType = withType ? this.#call.contentType : undefined;
     const { transport, budget, options } = this.#context;
     const { verifyEtag } = options.upload;
-    const onBytes = this.#countBytes();
+    const onBytes = countAttempt(this.#report, () => this.size);
     const form = { link, cloudPath, contentType, body };
     const outcome = await postObject(transport, { ...form, verifyEtag, budget, onBytes, signal });
     if (outcome.isStored || outcome.mayExist) {
@@ -233,21 +234,6 @@ class ObjectUpload {
     this.#report?.(size);
     const contentType = withType ? this.#call.contentType : UNKNOWN_CONTENT_TYPE;
     return { fileId, cloudPath, size, contentType, etag: outcome.etag };
-  }
-
-  /**
-   * Counts the bytes of one attempt. The last ones are reported after the storage has confirmed
-   * them.
-   */
-  #countBytes(): ((count: number) => void) | undefined {
-    const report = this.#report;
-    if (report === undefined) return undefined;
-    let sent = 0;
-    report(0);
-    return count => {
-      sent += count;
-      if (sent < this.size) report(sent);
-    };
   }
 
   #canSend(): boolean {
