@@ -65,6 +65,12 @@ export type {
   WxCloudStorageOptionsFactory,
 } from './options/options.js';
 export type {
+  PendingFileStore,
+  WxCloudClaimedFile,
+  WxCloudPendingClaim,
+  WxCloudPendingFile,
+} from './pending/pending-file-store.js';
+export type {
   WxCloudByteRange,
   WxCloudDownloadBufferOptions,
   WxCloudDownloadFileOptions,

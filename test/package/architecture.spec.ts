@@ -40,6 +40,7 @@ const TABLE: ImportTable = {
     folders: ['errors', 'diagnostics.ts', 'options', 'file-id', 'operations', 'transport'],
     packages: [],
   },
+  pending: { folders: [], packages: [] },
   'storage/cos': { folders: BELOW_STORAGE, packages: [] },
   storage: { folders: [...BELOW_STORAGE, 'storage/cos'], packages: [] },
   http: {
@@ -56,7 +57,10 @@ const TABLE: ImportTable = {
     packages: ['@nestjs/*', 'rxjs', 'multer'],
     typesOnly: ['multer'],
   },
-  '.': { folders: [...BELOW_STORAGE, 'storage', 'http'], packages: ['@nestjs/common', 'rxjs'] },
+  '.': {
+    folders: [...BELOW_STORAGE, 'pending', 'storage', 'http'],
+    packages: ['@nestjs/common', 'rxjs'],
+  },
   redis: { folders: ['errors', 'options'], packages: ['@nestjs/common'] },
   swagger: {
     folders: [],
