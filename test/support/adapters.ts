@@ -15,7 +15,11 @@ export interface Adapter {
   /** Nest's own interceptor for it. */
   readonly FileInterceptor: (
     field: string,
-    options: { readonly storage: WxCloudUploadEngine },
+    options: {
+      readonly storage: WxCloudUploadEngine;
+      /** Fastify's own limit is 1 MiB. */
+      readonly limits?: { readonly fileSize: number };
+    },
   ) => Type<NestInterceptor>;
 }
 
