@@ -119,10 +119,10 @@ export class WxCloudStorageService {
    * beyond that in a temporary file. A stream is read once, and is destroyed when the upload fails.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`;
    * `WX_CLOUD_BODY_FAILED` when the body cannot be read to its end; `WX_CLOUD_SIZE_MISMATCHED`;
-   * `WX_CLOUD_SPOOL_FAILED`; `WX_CLOUD_UPLOAD_REJECTED`; `WX_CLOUD_FILE_EXISTS` with `createOnly`;
-   * `WX_CLOUD_UNSUPPORTED` for options that need `cos`; and the errors of every call to WeChat. If
-   * it is unclear then whether the storage has the object, it is deleted with `uniquePath`, and
-   * otherwise reported to `onOrphan`.
+   * `WX_CLOUD_SPOOL_FAILED`; `WX_CLOUD_UPLOAD_REJECTED`; `WX_CLOUD_UPLOAD_INCOMPLETE`;
+   * `WX_CLOUD_FILE_EXISTS` with `createOnly`; `WX_CLOUD_UNSUPPORTED` for options that need `cos`;
+   * and the errors of every call to WeChat. If it is unclear then whether the storage has the
+   * object, it is deleted with `uniquePath`, and otherwise reported to `onOrphan`.
    * @example
    * ```ts
    * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';

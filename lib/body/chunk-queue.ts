@@ -68,6 +68,11 @@ export class ChunkQueue implements ChunkReader, QueuedSource, MovableMemory {
     return this.#isMoveRequested;
   }
 
+  /** Number of bytes that the source has given; undefined before its end. */
+  get countedBytes(): number | undefined {
+    return this.#hasEnded ? this.#seenBytes : undefined;
+  }
+
   /** Number of bytes in memory. */
   get heldBytes(): number {
     return this.#kept.size;

@@ -18,6 +18,12 @@ export interface ChunkReader extends AsyncIterable<Uint8Array> {
   return(): Promise<IteratorReturnResult<undefined>>;
 }
 
+/** Chunks that are counted where they come in. */
+export interface CountedChunks extends ChunkReader {
+  /** Number of bytes that the source has given; undefined before its end. */
+  readonly countedBytes: number | undefined;
+}
+
 /** A pending read. */
 export interface WaitingRead {
   /** Resolves the read. */
@@ -107,7 +113,7 @@ export function readChunks(
   source: AsyncIterable<unknown>,
   idleMs: number,
   signal: AbortSignal,
-): ChunkReader {
+): CountedChunks {
   return new SourceReader(source, idleMs, signal);
 }
 
@@ -115,7 +121,7 @@ export function readChunks(
  * Reads one chunk at a time within the idle limit. One timer and one listener serve the whole
  * source.
  */
-class SourceReader implements ChunkReader {
+class SourceReader implements CountedChunks {
   readonly #source: AsyncIterable<unknown>;
   readonly #idleMs: number;
   readonly #signal: AbortSignal;
@@ -128,6 +134,8 @@ class SourceReader implements ChunkReader {
   /** The rest of a chunk that is split. */
   #rest: Uint8Array | undefined;
   #idle: IdleTimer | undefined;
+  #givenBytes = 0;
+  #hasEnded = false;
   #isOver = false;
   #waiting: WaitingRead | undefined;
 
@@ -135,6 +143,10 @@ class SourceReader implements ChunkReader {
     this.#source = source;
     this.#idleMs = idleMs;
     this.#signal = signal;
+  }
+
+  get countedBytes(): number | undefined {
+    return this.#hasEnded ? this.#givenBytes : undefined;
   }
 
   next(): Promise<ChunkResult> {
@@ -182,7 +194,11 @@ class SourceReader implements ChunkReader {
     if (this.#isOver) return;
     try {
       const { done, value } = asResult(result);
-      if (done !== true) return this.#give(toBytes(value));
+      if (done !== true) {
+        const chunk = toBytes(value);
+        this.#givenBytes += chunk.byteLength;
+        return this.#give(chunk);
+      }
       this.#end(true);
       this.#settle()?.resolve(NO_CHUNK);
     } catch (error) {
@@ -214,6 +230,7 @@ class SourceReader implements ChunkReader {
   #end(hasEnded: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#hasEnded = hasEnded;
     this.#rest = undefined;
     this.#idle?.stop();
     this.#signal.removeEventListener('abort', this.#onAbort);

@@ -66,6 +66,11 @@ export class ComingBody implements UploadBody {
     else parts.signal.addEventListener('abort', this.#onAbort);
   }
 
+  /** See {@link UploadBody.countedBytes}. */
+  get countedBytes(): UploadBody['countedBytes'] {
+    return this.#parts.content.countedBytes;
+  }
+
   /** Number of bytes by which the content turned out to be longer than predicted. */
   get extraBytes(): number {
     return this.#isReleased ? this.#passedBytes + this.#heldBytes - this.size : 0;

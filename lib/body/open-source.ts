@@ -30,6 +30,8 @@ export type WxCloudUploadSource =
 export interface QueuedSource extends AsyncIterable<Uint8Array> {
   /** True when its memory is needed elsewhere. */
   readonly isMoveRequested: boolean;
+  /** Number of bytes that it was given; undefined before its end. */
+  readonly countedBytes: number | undefined;
   /**
    * Takes all chunks when the content is complete, nothing was read, and the budget has room for
    * them; otherwise undefined. The caller releases them.
@@ -92,7 +94,8 @@ export async function openSource(
   if ('localPath' in input) return openFile(input.localPath, idleMs);
   if ('queue' in input) {
     const { queue, size, mostBytes } = input;
-    return openQueue(queue, size, { ...limits, ownsChunks: true, mostBytes });
+    const countedBytes = (): number | undefined => queue.countedBytes;
+    return openQueue(queue, size, { ...limits, ownsChunks: true, mostBytes, countedBytes });
   }
   const { source, size } = input;
   return openGiven(source, size, { ...limits, ownsChunks: false, mostBytes: undefined });
@@ -104,7 +107,7 @@ async function openQueue(
   size: number | undefined,
   reading: Reading,
 ): Promise<OpenedSource> {
-  const { idleMs, signal, ownsChunks, budget } = reading;
+  const { idleMs, signal } = reading;
   const kept = queue.takeWhole();
   if (kept !== undefined) return openWhole(kept, size, reading);
   const chunks = readChunks(queue, idleMs, signal);
@@ -113,7 +116,7 @@ async function openQueue(
   if (queue.isMoveRequested && reading.diskBudget.fits(size)) {
     return openSpool(exactly(chunks, size), { ...reading, mostBytes: size });
   }
-  return openStream(chunks, size, ownsChunks, budget);
+  return openStream(chunks, size, reading);
 }
 
 async function openWhole(
@@ -132,7 +135,8 @@ async function openWhole(
     throw error;
   }
   const { blocks } = kept;
-  const body = replayable(kept.size, () => blocks);
+  const { countedBytes } = reading;
+  const body = { ...replayable(kept.size, () => blocks), countedBytes };
   return new MeasuredSource(kept.head(HEAD_BYTES), body, async () => kept.release());
 }
 
@@ -158,12 +162,13 @@ async function openGiven(
   size: number | undefined,
   reading: Reading,
 ): Promise<OpenedSource> {
-  const { idleMs, signal, ownsChunks, budget } = reading;
+  const { idleMs, signal } = reading;
   assertSize(size);
   if (isAsyncIterable(source)) {
     const chunks = readChunks(source, idleMs, signal);
-    if (size === undefined) return reading.openUnmeasured(chunks, reading);
-    return openStream(chunks, size, ownsChunks, budget);
+    const counted = { ...reading, countedBytes: () => chunks.countedBytes };
+    if (size === undefined) return reading.openUnmeasured(chunks, counted);
+    return openStream(chunks, size, counted);
   }
   if (source instanceof Blob) return openBlob(source, size, idleMs);
   const bytes = typeof source === 'string' ? Buffer.from(source) : source;

@@ -5,6 +5,7 @@ import {
   EMPTY_HEAD,
   headOf,
   type OpenedSource,
+  type PassingContent,
   readAhead,
   type UploadBody,
 } from './upload-body.js';
@@ -46,9 +47,9 @@ class PassingSource implements OpenedSource {
     return this.#head;
   }
 
-  readonly takePassing = (): ChunkReader => {
+  readonly takePassing = (): PassingContent => {
     this.#head = EMPTY_HEAD;
-    return this.#chunks;
+    return { chunks: this.#chunks, countedBytes: this.#context.countedBytes };
   };
 
   async complete(): Promise<UploadBody> {

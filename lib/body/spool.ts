@@ -26,6 +26,8 @@ export interface SpoolContext {
   readonly mostBytes: number | undefined;
   /** True when the source does not touch a chunk again. */
   readonly ownsChunks: boolean;
+  /** See {@link UploadBody.countedBytes}. */
+  readonly countedBytes?: UploadBody['countedBytes'];
 }
 
 /**
@@ -78,6 +80,10 @@ class Spool implements OpenedSource, ComingContent, MovableMemory {
     return this.#kept.size + (this.#file?.heldBytes ?? 0);
   }
 
+  get countedBytes(): UploadBody['countedBytes'] {
+    return this.#context.countedBytes;
+  }
+
   get coming(): ComingContent | undefined {
     return this.#hasEnded ? undefined : this;
   }
@@ -122,9 +128,10 @@ class Spool implements OpenedSource, ComingContent, MovableMemory {
     const file = this.#file;
     if (file !== undefined) await file.flush();
     this.#context.budget.removeMovable(this);
-    if (file !== undefined) return { size: file.size, isReplayable: true, open: () => file.read() };
-    const { blocks, size } = this.#kept;
-    return { size, isReplayable: true, open: () => blocks };
+    const facts = { size: this.#size, isReplayable: true, countedBytes: this.countedBytes };
+    if (file !== undefined) return { ...facts, open: () => file.read() };
+    const { blocks } = this.#kept;
+    return { ...facts, open: () => blocks };
   }
 
   keepOn(): void {

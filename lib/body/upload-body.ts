@@ -19,14 +19,29 @@ export interface UploadBody {
    * True when {@link UploadBody.open} can be called again, so that a failed upload can be repeated.
    */
   readonly isReplayable: boolean;
+  /**
+   * Returns the number of bytes as counted where they come in; undefined before their end.
+   * @defaultValue the content was complete from the start
+   */
+  readonly countedBytes?: (() => number | undefined) | undefined;
   /** Opens all bytes for one read. A body that is not replayable can be opened once. */
   open(signal: AbortSignal): BodyBytes;
+}
+
+/** Content of unknown length on its way to the storage. */
+export interface PassingContent {
+  /** All chunks, the first ones included, as they arrive; they do not change afterwards. */
+  readonly chunks: ChunkReader;
+  /** See {@link UploadBody.countedBytes}. */
+  readonly countedBytes: UploadBody['countedBytes'];
 }
 
 /** Content that is kept while it arrives. */
 export interface ComingContent {
   /** True when all of it has arrived. */
   readonly hasEnded: boolean;
+  /** See {@link UploadBody.countedBytes}. */
+  readonly countedBytes?: UploadBody['countedBytes'];
   /**
    * Keeps content as it arrives, until a follower reads. A failure is reported by the next reader,
    * and by {@link OpenedSource.complete}.
@@ -53,10 +68,10 @@ export interface OpenedSource {
    */
   readonly coming?: ComingContent | undefined;
   /**
-   * Returns all chunks, the head included, as they arrive; they do not change afterwards. Called
-   * instead of {@link OpenedSource.complete}. Undefined for a source of known length.
+   * Returns the content as it arrives. Called instead of {@link OpenedSource.complete}. Undefined
+   * for a source of known length.
    */
-  readonly takePassing?: () => ChunkReader;
+  readonly takePassing?: () => PassingContent;
   /** Releases the source, its memory and its temporary file. Can be called again. */
   dispose(): Promise<void>;
 }
@@ -95,16 +110,24 @@ export class MeasuredSource implements OpenedSource {
   }
 }
 
+/** The facts about a stream of known length. */
+interface StreamContext {
+  /** True when the source does not touch a chunk again; otherwise each one is copied. */
+  readonly ownsChunks: boolean;
+  /** The memory that all uploads together may hold. */
+  readonly budget: MemoryBudget;
+  /** See {@link UploadBody.countedBytes}. */
+  readonly countedBytes?: UploadBody['countedBytes'];
+}
+
 /**
  * Opens a stream of known length, which is not kept and can be sent once. The rest is read while it
- * is sent, and must add up to `size`. Each chunk is copied unless `ownsChunks` says that the source
- * does not touch it again.
+ * is sent, and must add up to `size`.
  */
 export async function openStream(
   source: ChunkReader,
   size: number,
-  ownsChunks: boolean,
-  budget: MemoryBudget,
+  { ownsChunks, budget, countedBytes }: StreamContext,
 ): Promise<OpenedSource> {
   // A connection may still hold a chunk when it requests the next one.
   const chunks = ownsChunks ? source : copyChunks(source);
@@ -116,7 +139,7 @@ export async function openStream(
   try {
     const read = await readAhead(chunks, memory);
     const all = resumeChunks(read, chunks, () => memory.release());
-    const body = { size, isReplayable: false, open: () => exactly(all, size) };
+    const body = { size, isReplayable: false, countedBytes, open: () => exactly(all, size) };
     return new MeasuredSource(headOf(read), body, release);
   } catch (error) {
     await release();
@@ -154,6 +177,23 @@ export function exactly(chunks: ChunkReader, size: number): ChunkReader {
     if (done === true && seen < size) {
       throw mismatched(`${seen} bytes instead of the ${size} declared`);
     }
+  });
+}
+
+/**
+ * Checks that a source was read to its end, and that as many bytes are stored as it has given.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_UPLOAD_INCOMPLETE`
+ */
+export function assertNothingLost(
+  storedBytes: number,
+  countedBytes: UploadBody['countedBytes'],
+): void {
+  const counted = countedBytes === undefined ? storedBytes : countedBytes();
+  if (counted === storedBytes) return;
+  const found = counted === undefined ? 'more were to come' : `${counted} bytes have arrived`;
+  throw new WxCloudStorageError({
+    code: 'WX_CLOUD_UPLOAD_INCOMPLETE',
+    message: `The object to store has ${storedBytes} bytes, but ${found}, so it was not kept. Upload the file again, and report this error to the authors of this package.`,
   });
 }
 

@@ -82,6 +82,7 @@ export const HTTP_RESPONSES: Readonly<
   WX_CLOUD_API_FAILED: { status: 502, message: UPSTREAM_FAILED },
   WX_CLOUD_UNSUPPORTED: { status: 501, message: 'The server is not configured for this.' },
   WX_CLOUD_UPLOAD_REJECTED: { status: 502, message: UPSTREAM_FAILED },
+  WX_CLOUD_UPLOAD_INCOMPLETE: { status: 500, message: 'The server could not store the file.' },
   WX_CLOUD_DOWNLOAD_FAILED: { status: 502, message: UPSTREAM_FAILED },
   WX_CLOUD_RESPONSE_MALFORMED: { status: 502, message: UPSTREAM_FAILED },
   WX_CLOUD_CONNECTION_FAILED: { status: 502, message: UPSTREAM_FAILED },

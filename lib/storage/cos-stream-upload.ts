@@ -1,6 +1,7 @@
 import { type BodyPart, BodyParts } from '../body/body-parts.js';
 import { type ChunkReader, NO_CHUNK } from '../body/chunks.js';
 import { openSpool } from '../body/spool.js';
+import type { PassingContent } from '../body/upload-body.js';
 import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
 import { createSharedController } from '../operations/deadline.js';
 import { retry } from '../operations/retry.js';
@@ -12,9 +13,7 @@ import { PartsUpload, type PartsOutcome } from './parts-upload.js';
 import type { StorageContext } from './storage-context.js';
 
 /** An upload of a body whose length is unknown. */
-export interface StreamUploadCall extends Omit<UploadObjectCall, 'body'> {
-  /** The content, as it arrives. */
-  readonly chunks: ChunkReader;
+export interface StreamUploadCall extends Omit<UploadObjectCall, 'body'>, PassingContent {
   /**
    * Resolves when the object may be stored; rejects where it must not be.
    * @defaultValue at once
@@ -48,7 +47,8 @@ export async function uploadStream(
     first = part;
     if (part.isLast) {
       await call.untilWanted?.();
-      const body = { size: part.size, isReplayable: true, open: part.open };
+      const { size, open } = part;
+      const body = { size, isReplayable: true, countedBytes: call.countedBytes, open };
       return await storeWhole({ ...wholeOf(call), metaId, body });
     }
     const outcome = cos.rights.isDenied('multipart')
@@ -79,7 +79,12 @@ function signEarly(
   return metaId;
 }
 
-function wholeOf({ chunks: _chunks, untilWanted: _wanted, ...call }: StreamUploadCall) {
+function wholeOf({
+  chunks: _chunks,
+  countedBytes: _counted,
+  untilWanted: _wanted,
+  ...call
+}: StreamUploadCall) {
   return call;
 }
 
@@ -109,6 +114,7 @@ async function uploadParts(
   const object = { cloudPath, fileId, headers, properties, isPathUnique, untilWanted, signal };
   const upload = new PartsUpload(context, cos, parts, {
     ...object,
+    countedBytes: call.countedBytes,
     onBytes: countBytes(context, call),
   });
   try {
@@ -143,6 +149,7 @@ async function keepAndStore(
     diskBudget,
     mostBytes: undefined,
     ownsChunks: true,
+    countedBytes: call.countedBytes,
   });
   try {
     const body = await spool.complete();

@@ -1,4 +1,5 @@
 import type { BodyPart, BodyParts } from '../body/body-parts.js';
+import { assertNothingLost, type UploadBody } from '../body/upload-body.js';
 import { FileTooLargeError, WxCloudStorageError } from '../errors/errors.js';
 import { createSharedController, untilAborted } from '../operations/deadline.js';
 import { pauseBeforeRetry, retry } from '../operations/retry.js';
@@ -32,6 +33,8 @@ interface PartsUploadCall {
   readonly properties: UploadObjectCall['properties'];
   /** True when only this upload can store at the path. */
   readonly isPathUnique: boolean;
+  /** See {@link UploadBody.countedBytes}. */
+  readonly countedBytes: UploadBody['countedBytes'];
   /** Receives the number of confirmed bytes; may be undefined. */
   readonly onBytes: ((count: number) => void) | undefined;
   /**
@@ -100,6 +103,7 @@ export class PartsUpload {
       signal.throwIfAborted();
       this.#starting = this.#start();
       await this.#sendAll(first);
+      assertNothingLost(this.#size, this.#call.countedBytes);
       const { etag, header } = await this.#complete();
       assertConditionHeld(this.#cos, this.#call.properties, header);
       // The caller would not know of the object.

@@ -1,6 +1,6 @@
 import { detectContentType, parseMediaType, UNKNOWN_CONTENT_TYPE } from '../body/content-type.js';
 import { openSource, type SourceInput } from '../body/open-source.js';
-import type { OpenedSource } from '../body/upload-body.js';
+import { assertNothingLost, type OpenedSource, type PassingContent } from '../body/upload-body.js';
 import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { assertCloudPath } from '../file-id/cloud-path.js';
@@ -38,10 +38,17 @@ export async function uploadObject(
   const direct = cos === undefined ? undefined : new CosUpload(context, cos, call);
   const upload = new ObjectUpload(context, call);
   const { env } = context.options;
+  const { body, ahead } = call;
+  const store = async (): Promise<WxCloudStoredFile> => {
+    if (ahead === undefined && body.isReplayable) assertNothingLost(body.size, body.countedBytes);
+    const stored = (await direct?.run()) ?? (await upload.run());
+    assertNothingLost(stored.size, body.countedBytes);
+    return stored;
+  };
   try {
     return await publishOutcome<WxCloudStoredFile, WxCloudUploadEvent>(
       uploadChannel,
-      async () => (await direct?.run()) ?? (await upload.run()),
+      store,
       () => ({ env, size: upload.size, tries: (direct?.tries ?? 0) + upload.tries }),
     );
   } catch (error) {
@@ -49,7 +56,7 @@ export async function uploadObject(
     await upload.cleanUp();
     throw error;
   } finally {
-    call.ahead?.body.close();
+    ahead?.body.close();
   }
 }
 
@@ -154,6 +161,7 @@ class ObjectUpload {
     ahead.body.close();
     try {
       const whole = await ahead.complete();
+      assertNothingLost(whole.body.size, whole.body.countedBytes);
       this.#call = { ...this.#call, ...whole, ahead: undefined };
     } catch (error) {
       this.#isBodyLost = true;
@@ -249,14 +257,14 @@ class ObjectUpload {
 export async function storeSource(
   context: StorageContext,
   source: OpenedSource,
-  call: Omit<StreamUploadCall, 'chunks'>,
+  call: Omit<StreamUploadCall, keyof PassingContent>,
 ): Promise<WxCloudStoredFile> {
   const { cos } = context;
   const storeWhole = (whole: UploadObjectCall) => uploadObject(context, whole);
   const isPassedOn = cos !== undefined && context.isStorageReplaced?.() !== true;
-  const chunks = isPassedOn ? source.takePassing?.() : undefined;
-  if (cos !== undefined && chunks !== undefined) {
-    return uploadStream(context, cos, { ...call, chunks }, storeWhole);
+  const passing = isPassedOn ? source.takePassing?.() : undefined;
+  if (cos !== undefined && passing !== undefined) {
+    return uploadStream(context, cos, { ...call, ...passing }, storeWhole);
   }
   const { untilWanted: _wanted, ...object } = call;
   return uploadObject(context, { ...object, body: await source.complete() });

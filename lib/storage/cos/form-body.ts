@@ -79,7 +79,8 @@ export function buildForm({
   };
   if (isInMemory(file) && length <= MAX_JOINED_BYTES && canJoin?.(length) !== false) {
     const chunks = Buffer.isBuffer(file) ? [file] : file;
-    return { headers, body: Buffer.concat([head, ...chunks, tail], length), isSent: () => true };
+    // Without a length, which would pad or cut off a file of another size.
+    return { headers, body: Buffer.concat([head, ...chunks, tail]), isSent: () => true };
   }
   const makeTail = (): Buffer => tail.subarray(0, tail.byteLength - extraBytes());
   const form = new FormChunks(head, file, makeTail, onFileBytes);

@@ -40,6 +40,16 @@ describe('ChunkQueue', () => {
     await expect(waiting).resolves.toEqual(NO_MORE);
   });
 
+  it('counts what its source has given, whatever was read, once it has ended', async () => {
+    const { queue } = makeQueue();
+    queue.add(A);
+    queue.add(LARGE);
+    await queue.next();
+    expect(queue.countedBytes).toBeUndefined();
+    queue.end();
+    expect(queue.countedBytes).toBe(65_538);
+  });
+
   it('pauses its source above 64 KiB of waiting chunks and resumes it below', async () => {
     const { queue, source } = makeQueue();
     queue.add(LARGE);

@@ -28,6 +28,7 @@ function queueOf(
   for (const chunk of isWhole ? chunks : []) if (!kept.tryAppend(chunk)) kept.append(chunk);
   return {
     isMoveRequested,
+    countedBytes: isWhole ? kept.size : undefined,
     takeWhole: () => (isWhole ? kept : undefined),
     async *[Symbol.asyncIterator]() {
       yield* chunks;

@@ -102,6 +102,7 @@ describe('spool', () => {
     const setup = setUpBody();
     const queue = Object.assign(chunksOf(bytes(5_000), bytes(5_000), bytes(5_000)), {
       isMoveRequested: false,
+      countedBytes: undefined,
       takeWhole: () => undefined,
     });
     const input = { queue, size: undefined, mostBytes: undefined };

@@ -40,6 +40,7 @@ const statuses: readonly [WxCloudStorageErrorCode, number, string][] = [
   ['WX_CLOUD_API_FAILED', 502, 'Bad Gateway'],
   ['WX_CLOUD_UNSUPPORTED', 501, 'Not Implemented'],
   ['WX_CLOUD_UPLOAD_REJECTED', 502, 'Bad Gateway'],
+  ['WX_CLOUD_UPLOAD_INCOMPLETE', 500, 'Internal Server Error'],
   ['WX_CLOUD_DOWNLOAD_FAILED', 502, 'Bad Gateway'],
   ['WX_CLOUD_RESPONSE_MALFORMED', 502, 'Bad Gateway'],
   ['WX_CLOUD_CONNECTION_FAILED', 502, 'Bad Gateway'],

@@ -79,7 +79,11 @@ export function openComing(
   chunks: AsyncIterable<Uint8Array>,
   context: OpeningContext,
 ): Promise<OpenedBody> {
-  const queue = Object.assign(chunks, { isMoveRequested: false, takeWhole: () => undefined });
+  const queue = Object.assign(chunks, {
+    isMoveRequested: false,
+    countedBytes: undefined,
+    takeWhole: () => undefined,
+  });
   return openInput({ queue, size: context.size, mostBytes: context.mostBytes }, context);
 }
 

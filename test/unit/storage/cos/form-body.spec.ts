@@ -56,6 +56,12 @@ describe('buildForm', () => {
     expect(form.toString('latin1').endsWith(`x\r\n--${boundary}--`)).toBe(true);
   });
 
+  it.each([4, 6])('does not make up for a small file of %d bytes instead of 5', async size => {
+    const { headers, body } = buildForm({ fields, size: 5, file: Buffer.alloc(size) });
+    const form = Buffer.concat(await collect(body));
+    expect(form.byteLength - Number(headers['content-length'])).toBe(size - 5);
+  });
+
   it('makes no copy when there is no memory', async () => {
     const canJoin = jest.fn(() => false);
     const file = [Buffer.from('ab'), Buffer.from('c')];
