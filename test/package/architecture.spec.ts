@@ -40,7 +40,7 @@ const TABLE: ImportTable = {
     folders: ['errors', 'diagnostics.ts', 'options', 'file-id', 'operations', 'transport'],
     packages: [],
   },
-  pending: { folders: [], packages: [] },
+  pending: { folders: ['errors', 'diagnostics.ts', 'operations'], packages: [] },
   'storage/cos': { folders: BELOW_STORAGE, packages: [] },
   storage: { folders: [...BELOW_STORAGE, 'storage/cos'], packages: [] },
   http: {

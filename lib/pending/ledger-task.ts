@@ -1,0 +1,68 @@
+import type { Lease } from './lease.js';
+import type { WxCloudPendingFile } from './pending-file-store.js';
+
+/** Something that the store has to be told about one file: to add it, or to settle it. */
+export class LedgerTask {
+  /** The file ID. */
+  readonly fileId: string;
+  /** The file to add; undefined to settle it. */
+  readonly file: WxCloudPendingFile | undefined;
+  /** The lease of an upload that is added. */
+  readonly lease: Lease | undefined;
+  /** Resolves after the first attempt, and when the task has become pointless. */
+  readonly attempted: Promise<void>;
+  /** Resolves when the store has answered, and when the task has become pointless. */
+  readonly done: Promise<void>;
+  #attempt: () => void = () => {};
+  #end: () => void = () => {};
+  #answeredAtMs: number | undefined;
+  #isClaimed = false;
+
+  private constructor(fileId: string, file?: WxCloudPendingFile, lease?: Lease) {
+    this.fileId = fileId;
+    this.file = file;
+    this.lease = lease;
+    this.attempted = new Promise(resolve => (this.#attempt = resolve));
+    this.done = new Promise(resolve => (this.#end = resolve));
+  }
+
+  /** Creates the task to add a file. `lease` is that of an upload. */
+  static add(file: WxCloudPendingFile, lease?: Lease): LedgerTask {
+    return new LedgerTask(file.fileId, file, lease);
+  }
+
+  /** Creates the task to settle a file. */
+  static settle(fileId: string): LedgerTask {
+    return new LedgerTask(fileId);
+  }
+
+  /** The time of the answer; undefined without one. */
+  get answeredAtMs(): number | undefined {
+    return this.#answeredAtMs;
+  }
+
+  /** True when the store has answered that a sweep holds the file. */
+  get isClaimed(): boolean {
+    return this.#isClaimed;
+  }
+
+  /** Notes the answer to the call that was sent at `sentAtMs`. */
+  succeed(sentAtMs: number, nowMs: number, isClaimed: boolean): void {
+    this.lease?.answered(sentAtMs, nowMs, isClaimed);
+    this.#answeredAtMs = nowMs;
+    this.#isClaimed = isClaimed;
+    this.end();
+  }
+
+  /** Notes that an attempt has failed. */
+  fail(): void {
+    this.lease?.failed();
+    this.#attempt();
+  }
+
+  /** Ends the waits for a task that is done or pointless. */
+  end(): void {
+    this.#attempt();
+    this.#end();
+  }
+}

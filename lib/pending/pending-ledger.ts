@@ -1,0 +1,224 @@
+import type { StorageLogger } from '../diagnostics.js';
+import { elapsedMs } from '../operations/deadline.js';
+import { Lease } from './lease.js';
+import { LedgerTask } from './ledger-task.js';
+import type {
+  PendingFileStore,
+  WxCloudClaimedFile,
+  WxCloudPendingClaim,
+} from './pending-file-store.js';
+import { CALL_MS, StoreCalls } from './store-calls.js';
+import { TaskQueue } from './task-queue.js';
+
+/** Time after which a sweep may take the file of an upload, in milliseconds. */
+const UPLOAD_DUE_MS = 900_000;
+/** Age from which an upload that goes on is recorded again, in milliseconds. */
+const RENEWAL_AGE_MS = 300_000;
+/** The same for a file that has to be deleted, so that this process can do it first. */
+const ORPHAN_DUE_MS = 60_000;
+/** Interval of the renewals, and time after which an uncertain file is settled once more. */
+const TICK_MS = 60_000;
+/** Most files that are settled once more. */
+const MOST_UNCERTAIN = 100_000;
+
+/** Parts of a ledger. */
+interface PendingLedgerParts {
+  /** The store of the application. */
+  readonly store: PendingFileStore;
+  /** Receives warnings. */
+  readonly logger: Pick<StorageLogger, 'log' | 'warn'>;
+  /**
+   * Clock in milliseconds that runs on while the process is suspended.
+   * @defaultValue {@link elapsedMs}
+   */
+  readonly nowMs?: (() => number) | undefined;
+  /**
+   * Most tasks that wait for a store that is down.
+   * @defaultValue 100000
+   */
+  readonly mostTasks?: number | undefined;
+}
+
+/**
+ * Records the files of this process that no answered request owns yet, so that a sweep finds them
+ * if the process is killed. Nothing rejects, and nothing is held up by the store for longer than a
+ * second: where the store is down, the work goes on, and the store is told later.
+ *
+ * Only files at unique paths are recorded: at any other path a sweep could delete the file of
+ * another upload.
+ */
+export class PendingLedger {
+  readonly #calls: StoreCalls;
+  readonly #queue: TaskQueue;
+  readonly #nowMs: () => number;
+  /** Uploads that have not ended. */
+  readonly #leases = new Map<string, Lease>();
+  /** Files whose record may reach the store after they were settled, with the time of that. */
+  readonly #uncertain = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /** Calls nothing yet. */
+  constructor({ store, logger, nowMs = elapsedMs, mostTasks }: PendingLedgerParts) {
+    this.#nowMs = nowMs;
+    this.#calls = new StoreCalls(store, logger, nowMs);
+    this.#queue = new TaskQueue(
+      this.#calls,
+      nowMs,
+      (task, sentAtMs, isClaimed) => this.#heardLate(task, sentAtMs, isClaimed),
+      mostTasks,
+    );
+  }
+
+  /**
+   * Records a file before it is uploaded, and renews the record until the file is settled,
+   * forgotten, or an orphan.
+   */
+  async record(fileId: string): Promise<void> {
+    const known = this.#leases.get(fileId);
+    const startedAtMs = this.#nowMs();
+    if (known?.isNewerThan(RENEWAL_AGE_MS, startedAtMs) === true) return;
+    const lease = known ?? new Lease(UPLOAD_DUE_MS);
+    this.#uncertain.delete(fileId);
+    this.#leases.set(fileId, lease);
+    this.#startTicking();
+    const { attempted } = this.#add(fileId, lease);
+    if (this.#calls.isDown) return;
+    await untilOver(attempted, CALL_MS - lease.waitedMs);
+    lease.waitedMs += this.#nowMs() - startedAtMs;
+  }
+
+  /** Records a file that a client may store within the next `dueInMs` milliseconds. */
+  async recordForm(fileId: string, dueInMs: number): Promise<void> {
+    const task = this.#queue.put(LedgerTask.add({ fileId, reason: 'form', dueInMs }));
+    if (!this.#calls.isDown) await untilOver(task.attempted, CALL_MS);
+  }
+
+  /**
+   * Settles files, which are then no business of a sweep. Resolves with those that must not be
+   * promised to anybody: a sweep has taken them, or may have.
+   */
+  async settle(fileIds: readonly string[]): Promise<readonly string[]> {
+    const files = fileIds.map(fileId => ({ fileId, ...this.#settle(fileId) }));
+    const waits = files.flatMap(({ task, lease }) =>
+      task !== undefined && (lease?.isRecorded === true || !this.#calls.isDown) ? [task.done] : [],
+    );
+    const waitedMs = Math.max(0, ...files.map(({ lease }) => lease?.waitedMs ?? 0));
+    if (waits.length > 0) await untilOver(Promise.all(waits), CALL_MS - waitedMs);
+    const nowMs = this.#nowMs();
+    return files
+      .filter(
+        ({ lease, task }) =>
+          task?.isClaimed === true || lease?.isLostAt(task?.answeredAtMs ?? nowMs) === true,
+      )
+      .map(({ fileId }) => fileId);
+  }
+
+  /**
+   * Records files that have to be deleted, whether they were settled before or not: before the
+   * deletion, or after it has failed.
+   */
+  async orphan(fileIds: readonly string[]): Promise<void> {
+    const tasks = fileIds.map(fileId => {
+      this.#leases.delete(fileId);
+      this.#uncertain.delete(fileId);
+      const file = { fileId, reason: 'orphan', dueInMs: ORPHAN_DUE_MS } as const;
+      return this.#queue.put(LedgerTask.add(file));
+    });
+    if (this.#calls.isDown) return;
+    await untilOver(Promise.all(tasks.map(({ attempted }) => attempted)), CALL_MS);
+  }
+
+  /** Forgets files that do not exist: they were deleted, or never stored. Waits for nothing. */
+  forget(fileIds: readonly string[]): void {
+    for (const fileId of fileIds) this.#settle(fileId);
+  }
+
+  /**
+   * Claims due files for a sweep.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_CONNECTION_FAILED` when the store fails
+   */
+  claim(claim: WxCloudPendingClaim): Promise<readonly WxCloudClaimedFile[]> {
+    return this.#calls.claim(claim);
+  }
+
+  /** Reports claimed files as done. */
+  done(fileIds: readonly string[], owner: string): Promise<void> {
+    return this.#calls.done(fileIds, owner);
+  }
+
+  /** Tells the store what is left, for a second or two at most, and stops. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopTicking();
+    for (const fileId of this.#uncertain.keys()) this.#queue.put(LedgerTask.settle(fileId));
+    this.#uncertain.clear();
+    await this.#queue.close(CALL_MS);
+  }
+
+  #add(fileId: string, lease: Lease): LedgerTask {
+    const file = { fileId, reason: 'upload', dueInMs: UPLOAD_DUE_MS } as const;
+    return this.#queue.put(LedgerTask.add(file, lease));
+  }
+
+  /** Ends the lease of a file. There is no task for a file that the store cannot know. */
+  #settle(fileId: string): {
+    readonly lease: Lease | undefined;
+    readonly task: LedgerTask | undefined;
+  } {
+    const lease = this.#leases.get(fileId);
+    this.#leases.delete(fileId);
+    lease?.end();
+    if (lease?.isUnsent === true) {
+      this.#queue.drop(fileId);
+      return { lease, task: undefined };
+    }
+    if (lease?.isUncertain === true && this.#uncertain.size < MOST_UNCERTAIN) {
+      this.#uncertain.set(fileId, this.#nowMs());
+      this.#startTicking();
+    }
+    return { lease, task: this.#queue.put(LedgerTask.settle(fileId)) };
+  }
+
+  /** Takes note of an upload whose record reached the store after its time limit. */
+  #heardLate({ fileId, lease }: LedgerTask, sentAtMs: number, isClaimed: boolean): void {
+    // The record of a form or an orphan is wanted, however late.
+    if (lease === undefined) return;
+    if (!lease.isEnded) lease.answered(sentAtMs, this.#nowMs(), isClaimed);
+    else if (!this.#leases.has(fileId)) this.#queue.put(LedgerTask.settle(fileId));
+  }
+
+  #startTicking(): void {
+    if (this.#isClosed) return;
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  #stopTicking(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #tick(): void {
+    const nowMs = this.#nowMs();
+    for (const [fileId, lease] of this.#leases) {
+      const isOld = lease.isRecorded && !lease.isNewerThan(RENEWAL_AGE_MS, nowMs);
+      if (isOld && !lease.isLostAt(nowMs)) this.#add(fileId, lease);
+    }
+    for (const [fileId, settledAtMs] of this.#uncertain) {
+      if (nowMs - settledAtMs < TICK_MS) continue;
+      this.#uncertain.delete(fileId);
+      this.#queue.put(LedgerTask.settle(fileId));
+    }
+    if (this.#leases.size === 0 && this.#uncertain.size === 0) this.#stopTicking();
+  }
+}
+
+/** Waits for work that goes on, no longer than `limitMs`. */
+async function untilOver(work: Promise<unknown>, limitMs: number): Promise<void> {
+  if (limitMs <= 0) return;
+  let timer: NodeJS.Timeout | undefined;
+  const timeIsUp = new Promise(resolve => (timer = setTimeout(resolve, limitMs)));
+  await Promise.race([work, timeIsUp]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,177 @@
+import type { LedgerTask } from './ledger-task.js';
+import type { StoreCalls } from './store-calls.js';
+
+/** Most files in one call. */
+const MOST_FILES = 500;
+/** Most calls at the same time. */
+const MOST_CALLS = 8;
+/** Most tasks that wait for the store. One takes about half a KiB. */
+const MOST_TASKS = 100_000;
+
+/** A call of the store that was begun. */
+interface BegunCall {
+  readonly tasks: readonly LedgerTask[];
+  readonly sentAtMs: number;
+}
+
+/**
+ * Tells the store what waits for it. Tasks that arrive together share a call. The tasks of one file
+ * follow each other, as two calls may arrive in any order; a task that waits is replaced by the
+ * next one for its file. While the store is down, one call at a time tries whether it is back.
+ */
+export class TaskQueue {
+  readonly #calls: StoreCalls;
+  readonly #nowMs: () => number;
+  readonly #onLate: (task: LedgerTask, sentAtMs: number, isClaimed: boolean) => void;
+  readonly #mostTasks: number;
+  /** Tasks by file, each the only one that waits for its file. */
+  readonly #waiting = new Map<string, LedgerTask>();
+  /** Files of calls that have not ended. */
+  readonly #busy = new Set<string>();
+  readonly #running = new Set<Promise<unknown>>();
+  #immediate: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /**
+   * Sends nothing yet. `onLate` is called for files that the store has added after the time limit
+   * of their call, unless the task still waits.
+   */
+  constructor(
+    calls: StoreCalls,
+    nowMs: () => number,
+    onLate: (task: LedgerTask, sentAtMs: number, isClaimed: boolean) => void,
+    mostTasks = MOST_TASKS,
+  ) {
+    this.#calls = calls;
+    this.#nowMs = nowMs;
+    this.#onLate = onLate;
+    this.#mostTasks = mostTasks;
+  }
+
+  /** Adds a task, and returns it or the equal one that waits already. */
+  put(task: LedgerTask): LedgerTask {
+    const { fileId } = task;
+    const earlier = this.#waiting.get(fileId);
+    if (earlier?.file === undefined && earlier !== undefined && task.file === undefined) {
+      return earlier;
+    }
+    earlier?.end();
+    this.#keep(task);
+    this.#plan();
+    return task;
+  }
+
+  /** Removes the task of a file that waits. */
+  drop(fileId: string): void {
+    this.#waiting.get(fileId)?.end();
+    this.#waiting.delete(fileId);
+  }
+
+  /** Sends once what is left, within `limitMs` milliseconds as a rule, and then nothing more. */
+  async close(limitMs: number): Promise<void> {
+    this.#isClosed = true;
+    clearImmediate(this.#immediate);
+    clearTimeout(this.#timer);
+    await Promise.all(this.#running);
+    const endsAtMs = this.#nowMs() + limitMs;
+    for (let isUp = true; isUp && this.#waiting.size > 0; isUp = !this.#calls.isDown) {
+      await this.#run(this.#take());
+      if (this.#nowMs() > endsAtMs) break;
+    }
+    for (const task of this.#waiting.values()) task.end();
+    this.#waiting.clear();
+  }
+
+  #keep(task: LedgerTask): void {
+    if (this.#isClosed) return task.end();
+    this.#waiting.delete(task.fileId);
+    this.#waiting.set(task.fileId, task);
+    const [oldest = task.fileId] = this.#waiting.keys();
+    if (this.#waiting.size > this.#mostTasks) this.drop(oldest);
+  }
+
+  #plan(): void {
+    if (this.#isClosed || this.#immediate !== undefined || this.#waiting.size === 0) return;
+    const { isDown, pauseMs } = this.#calls;
+    if (this.#running.size >= (isDown ? 1 : MOST_CALLS)) return;
+    if (!isDown) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#immediate = setImmediate(() => {
+        this.#immediate = undefined;
+        this.#send();
+      });
+    } else if (this.#timer === undefined) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#send();
+      }, pauseMs).unref();
+    }
+  }
+
+  #send(): void {
+    const most = this.#calls.isDown ? 1 : MOST_CALLS;
+    while (this.#running.size < most) {
+      const tasks = this.#take();
+      if (tasks.length === 0) return;
+      const running = this.#run(tasks).finally(() => {
+        this.#running.delete(running);
+        this.#plan();
+      });
+      this.#running.add(running);
+    }
+  }
+
+  /** Takes waiting tasks of one kind for a call. */
+  #take(): readonly LedgerTask[] {
+    const tasks: LedgerTask[] = [];
+    for (const task of this.#waiting.values()) {
+      const isOther = tasks[0] !== undefined && isAdd(tasks[0]) !== isAdd(task);
+      if (isOther || this.#busy.has(task.fileId)) continue;
+      tasks.push(task);
+      if (tasks.length === MOST_FILES) break;
+    }
+    for (const { fileId } of tasks) {
+      this.#waiting.delete(fileId);
+      this.#busy.add(fileId);
+    }
+    return tasks;
+  }
+
+  async #run(tasks: readonly LedgerTask[]): Promise<void> {
+    const call: BegunCall = { tasks, sentAtMs: this.#nowMs() };
+    for (const { lease } of tasks) lease?.sent(call.sentAtMs);
+    const files = tasks.flatMap(({ file }) => file ?? []);
+    const claimed = await (files.length > 0
+      ? this.#calls.add(files, late => this.#answerLate(call, late))
+      : this.#calls.settle(tasks.map(({ fileId }) => fileId)));
+    const nowMs = this.#nowMs();
+    for (const task of tasks) {
+      this.#busy.delete(task.fileId);
+      if (claimed === undefined) this.#repeat(task);
+      else task.succeed(call.sentAtMs, nowMs, claimed.has(task.fileId));
+    }
+  }
+
+  /** Keeps a task that has failed, unless a newer one waits for its file. */
+  #repeat(task: LedgerTask): void {
+    task.fail();
+    if (this.#waiting.has(task.fileId)) task.end();
+    else this.#keep(task);
+  }
+
+  #answerLate({ tasks, sentAtMs }: BegunCall, claimed: ReadonlySet<string>): void {
+    for (const task of tasks) {
+      const isClaimed = claimed.has(task.fileId);
+      if (this.#waiting.get(task.fileId) === task) {
+        this.#waiting.delete(task.fileId);
+        task.succeed(sentAtMs, this.#nowMs(), isClaimed);
+      } else this.#onLate(task, sentAtMs, isClaimed);
+    }
+  }
+}
+
+function isAdd({ file }: LedgerTask): boolean {
+  return file !== undefined;
+}

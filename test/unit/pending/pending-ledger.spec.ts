@@ -1,0 +1,407 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { WxCloudStorageError } from '../../../lib/errors/errors.js';
+import { PendingLedger } from '../../../lib/pending/pending-ledger.js';
+import { ScriptedPendingStore } from '../../support/scripted-pending-store.js';
+
+const MINUTE_MS = 60_000;
+const A = 'cloud://env.bucket/a';
+const B = 'cloud://env.bucket/b';
+
+/** Answers of the store. */
+const hang = (): Promise<never> => new Promise(() => {});
+const fail = (): Promise<never> => Promise.reject(new Error('password in a text'));
+const works = (): undefined => undefined;
+
+beforeEach(() => {
+  // Immediates and microtasks go on, as the ledger gathers by them.
+  jest.useFakeTimers({
+    doNotFake: [
+      'setImmediate',
+      'clearImmediate',
+      'nextTick',
+      'queueMicrotask',
+      'performance',
+      'hrtime',
+    ],
+  });
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+function makeLedger(answer: ScriptedPendingStore['answer'] = works, mostTasks?: number) {
+  const store = new ScriptedPendingStore();
+  store.answer = answer;
+  const lines: string[] = [];
+  const logger = {
+    log: (text: string) => void lines.push(`log: ${text}`),
+    warn: (text: string) => void lines.push(`warn: ${text}`),
+  };
+  const ledger = new PendingLedger({ store, logger, nowMs: () => Date.now(), mostTasks });
+  return { ledger, store, lines };
+}
+
+/** Lets time pass while promises and immediates go on. */
+async function pass(ms: number): Promise<void> {
+  await turn();
+  await jest.advanceTimersByTimeAsync(ms);
+  await turn();
+}
+
+/** Waits for everything that needs no timer. */
+async function turn(): Promise<void> {
+  for (let round = 0; round < 3; round += 1) await new Promise(setImmediate);
+}
+
+/** Time that passes until something resolves, in milliseconds of the fake clock. */
+async function timeUntil(work: Promise<unknown>): Promise<number> {
+  const startedAtMs = Date.now();
+  const ended = work.then(() => Date.now() - startedAtMs);
+  await pass(MINUTE_MS);
+  return ended;
+}
+
+describe('record', () => {
+  it('adds an upload that is due after 15 minutes', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    expect(store.added).toEqual([{ fileId: A, reason: 'upload', dueInMs: 15 * MINUTE_MS }]);
+  });
+
+  it('gathers concurrent uploads into one call', async () => {
+    const { ledger, store } = makeLedger();
+    const fileIds = Array.from({ length: 300 }, (_, index) => `${A}${index}`);
+    await Promise.all(fileIds.map(fileId => ledger.record(fileId)));
+    expect(store.calls).toEqual([['add', fileIds]]);
+  });
+
+  it('has at most 500 files in a call', async () => {
+    const { ledger, store } = makeLedger();
+    const fileIds = Array.from({ length: 1_200 }, (_, index) => `${A}${index}`);
+    await Promise.all(fileIds.map(fileId => ledger.record(fileId)));
+    expect(store.calls.map(([, ids]) => ids.length)).toEqual([500, 500, 200]);
+  });
+
+  it('does not add a file again that was added a moment ago', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    await ledger.record(A);
+    expect(store.calls).toEqual([['add', [A]]]);
+  });
+
+  it('holds an upload up for a second when the store does not answer', async () => {
+    const { ledger } = makeLedger(hang);
+    await expect(timeUntil(ledger.record(A))).resolves.toBe(1_000);
+  });
+
+  it.each([
+    ['rejects', fail],
+    [
+      'throws',
+      () => {
+        throw new Error('thrown');
+      },
+    ],
+    ['returns something else', () => 1],
+    ['returns a list of something else', async () => [1]],
+  ])('goes on at once when the store %s', async (_, answer) => {
+    const { ledger } = makeLedger(answer);
+    await expect(timeUntil(ledger.record(A))).resolves.toBe(0);
+  });
+
+  it('holds nothing up once the store is known to be down', async () => {
+    const { ledger } = makeLedger(hang);
+    await timeUntil(ledger.record(A));
+    await expect(timeUntil(ledger.record(B))).resolves.toBe(0);
+  });
+
+  it('adds what was missed once the store is back', async () => {
+    const { ledger, store } = makeLedger(fail);
+    await ledger.record(A);
+    await ledger.record(B);
+    store.answer = works;
+    await pass(1_000);
+    expect(store.callsOf('add').at(-1)).toEqual([A, B].toSorted());
+  });
+
+  it('tries a store that is down at growing intervals of 30 seconds at most', async () => {
+    const { ledger, store } = makeLedger();
+    const times: number[] = [];
+    store.answer = () => {
+      times.push(Date.now());
+      return fail();
+    };
+    await ledger.record(A);
+    await pass(3 * MINUTE_MS);
+    const intervals = times.slice(1).map((time, index) => time - Number(times[index]));
+    expect(intervals.slice(0, 8)).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000]);
+    expect(new Set(intervals.slice(8))).toEqual(new Set([30_000]));
+  });
+
+  it('renews a file that is older than 5 minutes, until it is settled', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    await pass(4 * MINUTE_MS);
+    expect(store.callsOf('add')).toHaveLength(1);
+    await pass(2 * MINUTE_MS);
+    expect(store.callsOf('add')).toHaveLength(2);
+    await ledger.settle([A]);
+    await pass(20 * MINUTE_MS);
+    expect(store.callsOf('add')).toHaveLength(2);
+  });
+
+  it('leaves no timer behind', async () => {
+    const { ledger } = makeLedger();
+    await ledger.record(A);
+    await ledger.settle([A]);
+    await pass(2 * MINUTE_MS);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('settle', () => {
+  it('settles a file, which may be promised then', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    await expect(ledger.settle([A])).resolves.toEqual([]);
+    expect(store.callsOf('settle')).toEqual([[A]]);
+  });
+
+  it('settles all files of a request in one call', async () => {
+    const { ledger, store } = makeLedger();
+    await Promise.all([ledger.record(A), ledger.record(B)]);
+    await ledger.settle([A, B]);
+    expect(store.callsOf('settle')).toEqual([[A, B]]);
+  });
+
+  it('settles a file of another process', async () => {
+    const { ledger, store } = makeLedger();
+    await expect(ledger.settle([A])).resolves.toEqual([]);
+    expect(store.calls).toEqual([['settle', [A]]]);
+  });
+
+  it('names files that a sweep holds', async () => {
+    const { ledger, store } = makeLedger();
+    await Promise.all([ledger.record(A), ledger.record(B)]);
+    store.answer = async () => [B];
+    await expect(ledger.settle([A, B])).resolves.toEqual([B]);
+  });
+
+  it('names files that a sweep held when they were renewed', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    store.answer = async () => [A];
+    await pass(6 * MINUTE_MS);
+    store.answer = works;
+    await expect(ledger.settle([A])).resolves.toEqual([A]);
+  });
+
+  it('names files whose time was over when the process was suspended', async () => {
+    const { ledger } = makeLedger();
+    await ledger.record(A);
+    jest.setSystemTime(Date.now() + 15 * MINUTE_MS);
+    await expect(ledger.settle([A])).resolves.toEqual([A]);
+  });
+
+  it('names files that were renewed after their time was over', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    jest.setSystemTime(Date.now() + 20 * MINUTE_MS);
+    await pass(2 * MINUTE_MS);
+    await ledger.record(A);
+    expect(store.callsOf('settle')).toEqual([]);
+    await expect(ledger.settle([A])).resolves.toEqual([A]);
+  });
+
+  it('names files that could not be renewed in time', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    store.answer = fail;
+    await pass(15 * MINUTE_MS);
+    const settling = ledger.settle([A]);
+    await pass(1_000);
+    await expect(settling).resolves.toEqual([A]);
+  });
+
+  it('goes on with a file that the store cannot know', async () => {
+    const { ledger, store } = makeLedger(hang);
+    await timeUntil(ledger.record(B));
+    await ledger.record(A);
+    await expect(timeUntil(ledger.settle([A]))).resolves.toBe(0);
+    store.answer = works;
+    await pass(MINUTE_MS);
+    expect(store.calls.flatMap(([, fileIds]) => fileIds)).not.toContain(A);
+  });
+
+  it('waits for what is left of the second', async () => {
+    const { ledger, store } = makeLedger(
+      () => new Promise(resolve => setTimeout(() => resolve(undefined), 400)),
+    );
+    const recording = ledger.record(A);
+    await pass(400);
+    await recording;
+    store.answer = hang;
+    await expect(timeUntil(ledger.settle([A]))).resolves.toBe(600);
+  });
+
+  it('waits for a store that is back within the second', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    store.answer = fail;
+    const settling = ledger.settle([A]);
+    await pass(100);
+    store.answer = works;
+    await expect(timeUntil(settling)).resolves.toBe(150);
+    expect(store.callsOf('settle')).toEqual([[A], [A]]);
+  });
+
+  it('settles later what could not be settled', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    store.answer = fail;
+    await timeUntil(ledger.settle([A]));
+    store.answer = works;
+    await pass(MINUTE_MS);
+    expect(store.calls.at(-1)).toEqual(['settle', [A]]);
+  });
+
+  it('keeps a bounded number of files for later, the newest ones', async () => {
+    const { ledger, store } = makeLedger(fail, 10);
+    await timeUntil(ledger.settle(['first']));
+    const fileIds = Array.from({ length: 10 }, (_, index) => `${A}${index}`);
+    await timeUntil(ledger.settle(fileIds));
+    store.answer = works;
+    await pass(MINUTE_MS);
+    expect(store.calls.at(-1)?.[1].toSorted()).toEqual(fileIds);
+  });
+
+  it('settles a file again whose record came late', async () => {
+    const { ledger, store } = makeLedger();
+    let comeLate = (): void => {};
+    store.answer = () => {
+      store.answer = fail;
+      return new Promise(resolve => (comeLate = () => resolve(undefined)));
+    };
+    await timeUntil(ledger.record(A));
+    store.answer = works;
+    await ledger.settle([A]);
+    await pass(30_000);
+    const before = store.callsOf('settle').length;
+    comeLate();
+    await pass(500);
+    expect(store.callsOf('settle').slice(before)).toEqual([[A]]);
+  });
+
+  it('settles a file once more whose record may come late', async () => {
+    const { ledger, store } = makeLedger(fail);
+    await ledger.record(A);
+    store.answer = works;
+    await ledger.settle([A]);
+    await pass(1_000);
+    expect(store.callsOf('settle')).toHaveLength(1);
+    await pass(3 * MINUTE_MS);
+    expect(store.callsOf('settle')).toEqual([[A], [A]]);
+  });
+
+  it('never sends a record behind the settlement of the same file', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    await pass(4 * MINUTE_MS);
+    store.answer = () => new Promise(resolve => setTimeout(() => resolve(undefined), 300));
+    // The renewal is under way.
+    await pass(MINUTE_MS);
+    const settling = ledger.settle([A]);
+    await pass(2_000);
+    await expect(settling).resolves.toEqual([]);
+    expect(store.calls.map(([method]) => method)).toEqual(['add', 'add', 'settle']);
+  });
+});
+
+describe('recordForm', () => {
+  it('adds a form with its own time, and does not renew it', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.recordForm(A, 1_800_000);
+    await pass(20 * MINUTE_MS);
+    expect(store.added).toEqual([{ fileId: A, reason: 'form', dueInMs: 1_800_000 }]);
+  });
+});
+
+describe('orphan', () => {
+  it('adds a file that is due after a minute, and waits for the store', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    await ledger.settle([A]);
+    await ledger.orphan([A]);
+    expect(store.added.at(-1)).toEqual({ fileId: A, reason: 'orphan', dueInMs: MINUTE_MS });
+    await pass(20 * MINUTE_MS);
+    expect(store.callsOf('add')).toHaveLength(2);
+  });
+
+  it('holds nothing up for longer than a second', async () => {
+    const { ledger } = makeLedger(hang);
+    await expect(timeUntil(ledger.orphan([A]))).resolves.toBe(1_000);
+  });
+});
+
+describe('forget', () => {
+  it('settles in the background', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    ledger.forget([A, B]);
+    await pass(0);
+    expect(store.callsOf('settle')).toEqual([[A, B]]);
+  });
+});
+
+describe('close', () => {
+  it('tells a store that is back what could not be settled', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    store.answer = fail;
+    await timeUntil(ledger.settle([A]));
+    store.answer = works;
+    await ledger.close();
+    expect(store.calls.at(-1)).toEqual(['settle', [A]]);
+  });
+
+  it('waits for a store that does not answer for two seconds at most, and stops', async () => {
+    const { ledger, store } = makeLedger(hang);
+    void ledger.record(A);
+    void ledger.settle([B]);
+    await pass(0);
+    await expect(timeUntil(ledger.close())).resolves.toBeLessThanOrEqual(2_000);
+    const before = store.calls.length;
+    await pass(30 * MINUTE_MS);
+    expect(store.calls).toHaveLength(before);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('the log', () => {
+  it('has a warning a minute while the store fails, and a line when it works again', async () => {
+    const { ledger, store, lines } = makeLedger(fail);
+    await ledger.record(A);
+    await pass(2.5 * MINUTE_MS);
+    store.answer = works;
+    await pass(MINUTE_MS);
+    expect(lines.map(line => line.slice(0, 60))).toEqual([
+      'warn: The store of the option pending failed. Uploads go on,',
+      'warn: The store of the option pending failed. Uploads go on,',
+      'warn: The store of the option pending failed. Uploads go on,',
+      'log: The store of the option pending works again.',
+    ]);
+  });
+
+  it('has the text of an error of this package, and of no other', async () => {
+    const message = 'The key "pending" has another type. Delete it.';
+    const { ledger, lines } = makeLedger(async () => {
+      throw new WxCloudStorageError({ code: 'WX_CLOUD_ARGUMENT_INVALID', message });
+    });
+    await ledger.record(A);
+    expect(lines.join()).toContain(`failed: ${message}`);
+    const other = makeLedger(fail);
+    await other.ledger.record(A);
+    expect(other.lines.join()).not.toContain('password');
+  });
+});
