@@ -167,10 +167,19 @@ function isPerhapsOfOneFile(error: unknown): boolean {
   );
 }
 
+/** Number of requests under way from which a batcher collects items for longer. */
+const BUSY_CALLS = 2;
+
 /** Options of a batcher. */
 interface RequestBatcherParts<Item, Result> {
   /** Time to collect items, in milliseconds; 0 for one turn of the event loop. */
   readonly windowMs: number;
+  /**
+   * Time to collect items while {@link BUSY_CALLS} requests are under way, in milliseconds; the end
+   * of one ends it. The more is asked for, the more shares a request.
+   * @defaultValue `windowMs`
+   */
+  readonly busyWindowMs?: number;
   /** Items with the same key are requested once. */
   readonly keyOf: (item: Item) => string;
   /** Items of one group never share a request. */
@@ -215,6 +224,9 @@ interface Entry<Item, Result> {
 export class RequestBatcher<Item, Result> {
   readonly #parts: RequestBatcherParts<Item, Result>;
   #gathered = new Map<string, Entry<Item, Result>>();
+  #running = 0;
+  /** The timer of a longer collection. */
+  #busyTimer: NodeJS.Timeout | undefined;
 
   /** Sends no request yet. */
   constructor(parts: RequestBatcherParts<Item, Result>) {
@@ -250,17 +262,28 @@ export class RequestBatcher<Item, Result> {
   }
 
   #schedule(): void {
-    const { windowMs } = this.#parts;
+    const { windowMs, busyWindowMs } = this.#parts;
     const flush = (): void => this.#flush();
-    if (windowMs === 0) setImmediate(flush);
+    if (busyWindowMs !== undefined && this.#running >= BUSY_CALLS) {
+      this.#busyTimer = setTimeout(flush, busyWindowMs);
+    } else if (windowMs === 0) setImmediate(flush);
     else setTimeout(flush, windowMs);
   }
 
   #flush(): void {
+    clearTimeout(this.#busyTimer);
+    this.#busyTimer = undefined;
     const entries = [...this.#gathered.values()];
     this.#gathered = new Map();
     const batches = toBatches(entries, ({ item }) => this.#parts.groupOf(item));
-    void inBatches(batches, batch => this.#request(batch.filter(isAwaited)));
+    void inBatches(batches, batch => this.#run(batch.filter(isAwaited)));
+  }
+
+  async #run(entries: readonly Entry<Item, Result>[]): Promise<void> {
+    this.#running += 1;
+    await this.#request(entries);
+    this.#running -= 1;
+    if (this.#busyTimer !== undefined) this.#flush();
   }
 
   /** Sends one batch. Never rejects; the outcome is in the result of each entry. */

@@ -43,6 +43,9 @@ export function linkMetaIds({ api, options, fileIdScope }: FileCallsContext): Me
   };
 }
 
+/** Time to collect paths while the sidecar is busy, in milliseconds; short beside an upload. */
+const BUSY_WINDOW_MS = 10;
+
 /** An object whose file ID is signed. */
 interface MetaIdSubject {
   readonly cloudPath: string;
@@ -69,6 +72,7 @@ export class SidecarMetaIds implements MetaIdSigner {
     this.#bucket = bucket;
     this.#batcher = new RequestBatcher({
       windowMs: 0,
+      busyWindowMs: BUSY_WINDOW_MS,
       keyOf: ({ openid, cloudPath }) => `${openid} ${cloudPath}`,
       groupOf: ({ cloudPath }) => cloudPath,
       request: (subjects, signal) => this.#request(subjects, signal),

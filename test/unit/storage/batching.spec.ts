@@ -4,10 +4,11 @@ import { RequestBatcher } from '../../../lib/storage/batching.js';
 
 type Request = (items: readonly string[], signal: AbortSignal) => Promise<readonly string[]>;
 
-function gatherer(request: Request, windowMs = 0) {
+function gatherer(request: Request, windowMs = 0, busyWindowMs?: number) {
   const spy = jest.fn(request);
   const keyOf = (item: string): string => item;
-  const gathered = new RequestBatcher({ windowMs, keyOf, groupOf: keyOf, request: spy });
+  const parts = { windowMs, ...(busyWindowMs === undefined ? {} : { busyWindowMs }) };
+  const gathered = new RequestBatcher({ ...parts, keyOf, groupOf: keyOf, request: spy });
   return { gathered, sizes: () => spy.mock.calls.map(([items]) => items.length), spy };
 }
 
@@ -44,6 +45,48 @@ it('RequestBatcher gathers over several turns with a window', async () => {
   await delay(5);
   await Promise.all([first, gathered.ask(['b'], never)]);
   expect(sizes()).toEqual([2]);
+});
+
+describe('RequestBatcher with two requests under way', () => {
+  const LONG_MS = 60_000;
+
+  /** Starts two requests; the returned functions end them. */
+  async function busy(busyWindowMs: number) {
+    const ends: (() => void)[] = [];
+    const { gathered, sizes } = gatherer(
+      items => new Promise(resolve => ends.push(() => resolve(items.map(item => `${item}!`)))),
+      0,
+      busyWindowMs,
+    );
+    const answers = [gathered.ask(['a'], never)];
+    await nextTurn();
+    answers.push(gathered.ask(['b'], never));
+    await nextTurn();
+    answers.push(gathered.ask(['c'], never));
+    await nextTurn();
+    answers.push(gathered.ask(['d'], never));
+    await nextTurn();
+    return { ends, sizes, answers };
+  }
+
+  it('gathers until one of them ends', async () => {
+    const { ends, sizes, answers } = await busy(LONG_MS);
+    expect(sizes()).toEqual([1, 1]);
+    ends[1]?.();
+    await answers[1];
+    await nextTurn();
+    expect(sizes()).toEqual([1, 1, 2]);
+    for (const end of ends) end();
+    expect((await Promise.all(answers)).flat()).toEqual(['a!', 'b!', 'c!', 'd!']);
+  });
+
+  it('gathers no longer than its window when neither ends', async () => {
+    const { ends, sizes, answers } = await busy(5);
+    await delay(30);
+    expect(sizes()).toEqual([1, 1, 2]);
+    for (const end of ends) end();
+    await Promise.all(answers);
+  });
 });
 
 it('RequestBatcher sends nothing for an empty list', async () => {
