@@ -11,14 +11,16 @@ export interface BodyPart {
   readonly md5: string;
   /** True when nothing follows. */
   readonly isLast: boolean;
-  /** Opens the bytes; can be called again. */
+  /** Opens the bytes; can be called again. They change once the part was recycled. */
   open(): BodyBytes;
   /** Releases memory and temporary file. Can be called again. */
   dispose(): Promise<void>;
+  /** As `dispose`, for a part that nothing reads any more, so that its memory is used again. */
+  recycle(): Promise<void>;
 }
 
 /** The budgets for parts. */
-type PartContext = Pick<SpoolContext, 'budget' | 'diskBudget'>;
+type PartContext = Pick<SpoolContext, 'budget' | 'diskBudget' | 'pool'>;
 
 /**
  * Cuts a body of unknown length into parts while it arrives. A part is read when it is asked for,
@@ -70,6 +72,11 @@ export class BodyParts {
         isLast: next.done === true,
         open: () => body.open(NEVER_ABORTED),
         dispose: () => spool.dispose(),
+        recycle: () => {
+          const bytes = body.open(NEVER_ABORTED);
+          if (Array.isArray(bytes)) this.#context.pool?.give(bytes);
+          return spool.dispose();
+        },
       };
     } catch (error) {
       await spool.dispose();

@@ -1,3 +1,4 @@
+import type { BlockPool } from './block-pool.js';
 import { type MemoryBudget, MemoryShare } from './memory-budget.js';
 
 /** Chunks below this size are joined, as each chunk has a cost of its own. */
@@ -12,20 +13,24 @@ const LEAST_BLOCK_BYTES = 64;
  * Bytes in memory, appended chunk by chunk and counted towards the memory budget until they are
  * taken or released. Chunks are copied, as a source may reuse its buffer or cut chunks from a
  * larger one. Small chunks share a block, so a body that arrives byte by byte takes hardly more
- * memory than its bytes. An owned chunk that fills most of its buffer is kept without a copy.
+ * memory than its bytes. An owned chunk that fills most of its buffer is kept without a copy. With
+ * a pool, content that fills its blocks is copied into them, so that the garbage collector has
+ * neither chunks nor blocks of long life to look after.
  */
 export class ChunkBuffer {
   readonly #ownsChunks: boolean;
+  readonly #pool: BlockPool | undefined;
   readonly #share: MemoryShare;
   #blocks: Buffer[] = [];
   /** Number of free bytes in the last block. */
   #freeBytes = 0;
   #isOverdrawn = false;
 
-  /** `ownsChunks` says that the source does not touch a chunk again. */
-  constructor(budget: MemoryBudget, ownsChunks = false) {
+  /** `ownsChunks` says that the source does not touch a chunk again. `pool` has large blocks. */
+  constructor(budget: MemoryBudget, ownsChunks = false, pool?: BlockPool) {
     this.#share = new MemoryShare(budget);
     this.#ownsChunks = ownsChunks;
+    this.#pool = pool;
   }
 
   /** Number of bytes. */
@@ -99,6 +104,9 @@ export class ChunkBuffer {
   }
 
   #put(chunk: Uint8Array): void {
+    // Less than a block may be all that comes, and a block would be mostly free.
+    const pool = this.size > (this.#pool?.blockBytes ?? Infinity) ? this.#pool : undefined;
+    if (pool !== undefined) return this.#putInto(pool, chunk);
     if (this.#ownsChunks && isMostOfItsBuffer(chunk)) {
       this.#closeBlock();
       this.#blocks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
@@ -113,6 +121,17 @@ export class ChunkBuffer {
     this.#blocks.push(block);
     this.#freeBytes = block.byteLength;
     this.#fill(rest);
+  }
+
+  /** Copies a chunk into blocks of the pool. */
+  #putInto(pool: BlockPool, chunk: Uint8Array): void {
+    let rest = this.#fill(chunk);
+    while (rest.byteLength > 0) {
+      const block = pool.take();
+      this.#blocks.push(block);
+      this.#freeBytes = block.byteLength;
+      rest = this.#fill(rest);
+    }
   }
 
   /** Ends the last block, so that the next chunk begins a new one. */

@@ -1,3 +1,4 @@
+import type { BlockPool } from './block-pool.js';
 import { ChunkBuffer } from './chunk-buffer.js';
 import type { ChunkResult, ChunkReader } from './chunks.js';
 import { SpoolFollower } from './spool-follower.js';
@@ -28,6 +29,11 @@ export interface SpoolContext {
   readonly ownsChunks: boolean;
   /** See {@link UploadBody.countedBytes}. */
   readonly countedBytes?: UploadBody['countedBytes'];
+  /**
+   * Blocks for content in memory.
+   * @defaultValue none: it stays in the chunks that bring it
+   */
+  readonly pool?: BlockPool | undefined;
 }
 
 /**
@@ -69,7 +75,7 @@ class Spool implements OpenedSource, ComingContent, MovableMemory {
   constructor(chunks: ChunkReader, context: SpoolContext) {
     this.#chunks = chunks;
     this.#context = context;
-    this.#kept = new ChunkBuffer(context.budget, context.ownsChunks);
+    this.#kept = new ChunkBuffer(context.budget, context.ownsChunks, context.pool);
   }
 
   get head(): Uint8Array {

@@ -37,7 +37,8 @@ export async function uploadStream(
   storeWhole: StoreWhole,
 ): Promise<WxCloudStoredFile> {
   const { budget, diskBudget } = context;
-  const parts = new BodyParts(call.chunks, { budget, diskBudget });
+  const { pool } = cos.partSizes;
+  const parts = new BodyParts(call.chunks, { budget, diskBudget, pool });
   const remove = cos.partSizes.add();
   const ended = createSharedController();
   let first: BodyPart | undefined;

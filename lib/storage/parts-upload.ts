@@ -14,8 +14,6 @@ import type { ConfirmedPart, ObjectHeaders, PutObjectOutcome } from './cos/put-o
 import type { StorageContext } from './storage-context.js';
 import { assertConditionHeld } from './upload-properties.js';
 
-/** Parts that are sent at the same time. */
-const PARTS_IN_FLIGHT = 2;
 /** Time limit for aborting an upload that has failed, in milliseconds. */
 const ABORT_MS = 10_000;
 /** Dates of COS have no fractions of a second. */
@@ -57,7 +55,7 @@ export type PartsOutcome =
 /** An object that was completed from parts. */
 type CompletedObject = Pick<Extract<PutObjectOutcome, { isStored: true }>, 'etag' | 'header'>;
 
-/** Uploads one object in parts while they arrive, two at a time. */
+/** Uploads one object in parts while they arrive, two at a time, or one of many uploads. */
 export class PartsUpload {
   readonly #context: StorageContext;
   readonly #cos: CosAccess;
@@ -232,7 +230,7 @@ export class PartsUpload {
 
   /** Waits until another part may be read. */
   async #untilFree(): Promise<void> {
-    while (this.#sending.size >= PARTS_IN_FLIGHT) await Promise.race(this.#sending);
+    while (this.#sending.size >= this.#cos.partSizes.inFlight) await Promise.race(this.#sending);
   }
 
   #send(part: BodyPart, partNumber: number): Promise<void> {
@@ -255,7 +253,7 @@ export class PartsUpload {
       this.#cos.bucket.uploadPart({ key, uploadId, partNumber, size, md5, open, signal });
     this.#stored.push(await retry(work, this.#context.options.retry, signal, isTransient));
     this.#held.delete(part);
-    await part.dispose();
+    await part.recycle();
     this.#size += size;
     onBytes?.(size);
   }

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from '@jest/globals';
+import { BlockPool } from '../../../lib/body/block-pool.js';
 import { BodyParts } from '../../../lib/body/body-parts.js';
 import { readChunks } from '../../../lib/body/chunks.js';
 import { MemoryBudget } from '../../../lib/body/memory-budget.js';
@@ -55,3 +56,37 @@ describe('BodyParts', () => {
     expect(Buffer.concat(await cutAndJoin(sizeOf))).toEqual(CONTENT);
   });
 });
+
+it('BodyParts uses the memory of a recycled part for the next ones, and for no other', async () => {
+  const pool = new BlockPool();
+  const content = randomBytes(3_000_000);
+  const chunks = Array.from({ length: 60 }, (_, at) =>
+    content.subarray(at * 50_000, (at + 1) * 50_000),
+  );
+  const parts = new BodyParts(readChunks(toAsync(chunks), 1_000, new AbortController().signal), {
+    budget: new MemoryBudget(10_000_000),
+    diskBudget: new DiskBudget(tmpdir(), 1_000_000),
+    pool,
+  });
+  const first = await parts.next(() => 1_000_000);
+  const firstBytes = await join(first.open());
+  const second = await parts.next(() => 1_000_000);
+  const memory = buffersOf(first.open());
+  await first.recycle();
+  const third = await parts.next(() => 1_000_000);
+
+  expect(Buffer.concat([firstBytes, await join(second.open()), await join(third.open())])).toEqual(
+    content,
+  );
+  const reused = [...buffersOf(third.open())].filter(buffer => memory.has(buffer));
+  expect(reused.length).toBeGreaterThan(5);
+  await Promise.all([second.recycle(), third.recycle(), parts.return()]);
+});
+
+async function* toAsync(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks;
+}
+
+function buffersOf(bytes: BodyBytes): ReadonlySet<ArrayBufferLike> {
+  return new Set((bytes as readonly Uint8Array[]).map(({ buffer }) => buffer));
+}

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { BlockPool } from '../../../lib/body/block-pool.js';
 import { ChunkBuffer } from '../../../lib/body/chunk-buffer.js';
 import { MemoryBudget, startMemoryUse } from '../../../lib/body/memory-budget.js';
 
@@ -79,5 +80,26 @@ describe('ChunkBuffer', () => {
     const kept = new ChunkBuffer(makeBudget());
     for (const byte of numbered(5_000)) kept.append(Buffer.of(byte));
     expect(Buffer.from(kept.head(bytes)).equals(numbered(5_000).subarray(0, bytes))).toBe(true);
+  });
+});
+
+describe('ChunkBuffer with a pool', () => {
+  const chunks = Array.from({ length: 9 }, (_, index) => numbered(50_000 + index));
+
+  it('returns the chunks unchanged, most of them in its blocks', () => {
+    const pool = new BlockPool();
+    const kept = new ChunkBuffer(makeBudget(), true, pool);
+    for (const chunk of chunks) kept.tryAppend(chunk);
+
+    expect(Buffer.concat(kept.blocks).equals(Buffer.concat(chunks))).toBe(true);
+    const inBlocks = kept.blocks.filter(({ buffer }) => buffer.byteLength === pool.blockBytes);
+    expect(inBlocks).toHaveLength(3);
+  });
+
+  it('takes no block for content that may be smaller than one', () => {
+    const pool = new BlockPool();
+    const kept = new ChunkBuffer(makeBudget(), true, pool);
+    for (const chunk of chunks.slice(0, 2)) kept.tryAppend(chunk);
+    expect(kept.blocks.map(({ byteLength }) => byteLength)).toEqual([50_000, 50_001]);
   });
 });
