@@ -687,8 +687,8 @@ export class WxCloudStorageService {
    * Removes the parts of multipart uploads that crashed processes have left, which cost money until
    * then. Resolves with the number of uploads. Call it e.g. once a day. Needs the option `cos`.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`; `WX_CLOUD_UNSUPPORTED` without
-   * `cos`, or when its keys may not list uploads; the first error of an upload that could not be
-   * removed, after all others were
+   * `cos`, or when its keys may not list or abort uploads; otherwise the first error of an upload
+   * that could not be removed, after all others were
    * @see https://cloud.tencent.com/document/product/436/7736
    * @example
    * ```ts

@@ -397,6 +397,11 @@ interface UploadRejectedErrorParts {
    * @defaultValue POST object
    */
   readonly endpoint?: string | undefined;
+  /**
+   * The remedy.
+   * @defaultValue that of `cosCode`, for a form
+   */
+  readonly advice?: string | undefined;
 }
 
 /**
@@ -441,7 +446,9 @@ export class UploadRejectedError extends WxCloudStorageError {
   }
 }
 
-function adviceFor({ cosCode, retryable }: UploadRejectedErrorParts): string {
+function adviceFor({ cosCode, retryable, advice }: UploadRejectedErrorParts): string {
   if (retryable) return 'Try again later.';
-  return ADVICE.get(cosCode) ?? 'Quote the request ID to Tencent Cloud support if it persists.';
+  return (
+    advice ?? ADVICE.get(cosCode) ?? 'Quote the request ID to Tencent Cloud support if it persists.'
+  );
 }

@@ -49,6 +49,6 @@ export function readCapabilities(cos: CosAccess | undefined): WxCloudStorageCapa
     openid: stores && hasOwners,
     ownerOf: may('head') && hasOwners,
     createUploadUrl: stores,
-    sweepUnfinishedUploads: may('listUploads'),
+    sweepUnfinishedUploads: may('listUploads', 'abortUpload'),
   };
 }

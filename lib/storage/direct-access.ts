@@ -26,6 +26,7 @@ const ACTIONS = {
   list: 'name/cos:GetBucket',
   copy: 'name/cos:PutObjectCopy',
   listUploads: 'name/cos:ListMultipartUploads',
+  abortUpload: 'name/cos:AbortMultipartUpload',
 } as const;
 
 /**

@@ -166,15 +166,20 @@ export class PartsUpload {
       await operations.runCleanup('aborting an upload in parts', ABORT_MS, work);
     } catch (error) {
       logger.warn(
-        `Parts of a failed upload to "${this.#call.cloudPath}" remain in the bucket, as the upload could not be aborted: ${textOf(error)}`,
+        `Parts of a failed upload to "${this.#call.cloudPath}" remain in the bucket until sweepUnfinishedUploads removes them, as the upload could not be aborted: ${textOf(error)}`,
       );
     }
   }
 
-  #abort(uploadId: string, signal: AbortSignal): Promise<void> {
-    const work = () =>
-      this.#cos.bucket.abortMultipartUpload(this.#call.cloudPath, uploadId, signal);
-    return retry(work, this.#context.options.retry, signal, isTransient);
+  async #abort(uploadId: string, signal: AbortSignal): Promise<void> {
+    const { bucket, rights } = this.#cos;
+    const work = () => bucket.abortMultipartUpload(this.#call.cloudPath, uploadId, signal);
+    try {
+      await retry(work, this.#context.options.retry, signal, isTransient);
+    } catch (error) {
+      if (isAccessDenied(error)) rights.deny('abortUpload');
+      throw error;
+    }
   }
 
   async #start(): Promise<void> {

@@ -1,7 +1,5 @@
 import { WxCloudStorageError } from '../errors/errors.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
-import { retry } from '../operations/retry.js';
-import { isTransient } from '../wechat/api-errors.js';
 import { malformed } from '../wechat/endpoints.js';
 import type { UnfinishedUploadsPage } from './cos/bucket-replies.js';
 import { callBucket, requireCos } from './direct-access.js';
@@ -19,8 +17,9 @@ export interface WxCloudSweepOptions extends WxCloudCallOptions {
 /**
  * Aborts multipart uploads that crashed processes have left, whose parts cost money until then.
  * Resolves with their number.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`, `WX_CLOUD_UNSUPPORTED`; the
- * first error of an upload that could not be aborted, after all others were
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`; `WX_CLOUD_UNSUPPORTED`, also as
+ * soon as an abort is not permitted; otherwise the first error of an upload that could not be
+ * aborted, after all others were
  * @see https://cloud.tencent.com/document/product/436/7736
  */
 export async function sweepUnfinishedUploads(
@@ -61,6 +60,7 @@ async function sweep(
         aborted += 1;
       } catch (error) {
         signal.throwIfAborted();
+        if (context.cos?.rights.isDenied('abortUpload') === true) throw error;
         failure ??= { error };
       }
     }
@@ -91,9 +91,12 @@ async function abort(
   { key, uploadId }: UnfinishedUploadsPage['uploads'][number],
   signal: AbortSignal,
 ): Promise<void> {
-  const { bucket } = requireCos(context, NEEDED);
-  const work = () => bucket.abortMultipartUpload(key, uploadId, signal);
-  await retry(work, context.options.retry, signal, isTransient);
+  await callBucket(context, {
+    needed: NEEDED,
+    right: 'abortUpload',
+    send: ({ bucket }) => bucket.abortMultipartUpload(key, uploadId, signal),
+    signal,
+  });
 }
 
 function isSame(

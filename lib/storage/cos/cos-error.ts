@@ -79,8 +79,22 @@ const KEY_CODES: ReadonlySet<string> = new Set([
   'SignatureDoesNotMatch',
 ]);
 
+/**
+ * Rights of uploads, by their requests, as policies name them.
+ * @see https://cloud.tencent.com/document/product/436/65935
+ */
+const ACTIONS: ReadonlyMap<string, string> = new Map([
+  ['PUT object', 'name/cos:PutObject'],
+  ['POST uploads', 'name/cos:InitiateMultipartUpload'],
+  ['PUT part', 'name/cos:UploadPart'],
+  ['POST complete', 'name/cos:CompleteMultipartUpload'],
+  ['DELETE upload', 'name/cos:AbortMultipartUpload'],
+  ['GET uploads', 'name/cos:ListMultipartUploads'],
+]);
+/** The requests without which no object is uploaded in parts. */
+const PARTS_ENDPOINTS: ReadonlySet<string> = new Set(['POST uploads', 'PUT part', 'POST complete']);
+
 const ADVICE: ReadonlyMap<string, string> = new Map([
-  ['AccessDenied', 'The keys of cos.credentials lack the right to it: grant it to them.'],
   ['InvalidAccessKeyId', 'Check cos.credentials.'],
   ['NoSuchBucket', 'Check cos.bucket and cos.region.'],
   ['RequestTimeTooSkewed', 'Set this machine to the right time.'],
@@ -122,7 +136,7 @@ export class CosRefusalError extends WxCloudStorageError {
     const retryable = isTransientRefusal(parts);
     super({
       code: codeOf(parts),
-      message: `${endpoint} "${key}" failed: COS returned ${describe(parts)}. ${adviceFor(document?.code, retryable)}`,
+      message: `${endpoint} "${key}" failed: COS returned ${describe(parts)}. ${retryable ? 'Try again later.' : (adviceFor(parts) ?? 'Quote the request ID to Tencent Cloud support.')}`,
       retryable,
       endpoint,
       upstreamStatus: status,
@@ -143,6 +157,7 @@ export function toUploadRejection(parts: CosRefusalParts): UploadRejectedError {
     response: describe(parts),
     retryable: isTransientRefusal(parts),
     requestId: parts.requestId ?? document?.requestId,
+    advice: adviceFor(parts),
   });
 }
 
@@ -154,10 +169,15 @@ function describe({ status, document, secrets }: CosRefusalParts): string {
   return `HTTP ${status} ${reason}`;
 }
 
-function adviceFor(code: string | undefined, retryable: boolean): string {
-  // Of the expired, COS says `AccessDenied` too.
-  if (retryable) return 'Try again later.';
-  return ADVICE.get(code ?? '') ?? 'Quote the request ID to Tencent Cloud support.';
+/** Returns what to do about a refusal that stays, where that is known. */
+function adviceFor({ document, endpoint }: CosRefusalParts): string | undefined {
+  const code = document?.code ?? '';
+  if (code !== 'AccessDenied') return ADVICE.get(code);
+  const action = ACTIONS.get(endpoint);
+  const right = action === undefined ? 'the right to it' : `the right ${action}`;
+  const denied = `The keys of cos.credentials lack ${right}: grant it to them.`;
+  if (!PARTS_ENDPOINTS.has(endpoint)) return denied;
+  return `${denied} Until then files are sent in one request: upload this one again.`;
 }
 
 function codeOf({ status, document, endpoint }: CosRefusalParts): WxCloudStorageErrorCode {

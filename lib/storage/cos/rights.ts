@@ -14,7 +14,8 @@ export type CosRight =
   | 'deleteMany'
   | 'list'
   | 'copy'
-  | 'listUploads';
+  | 'listUploads'
+  | 'abortUpload';
 
 /** Time for which a missing right is remembered, in milliseconds. */
 const REMEMBERED_MS = 600_000;

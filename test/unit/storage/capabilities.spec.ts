@@ -27,6 +27,7 @@ describe('capabilities', () => {
     ['copy', ['copy', 'move']],
     ['head', ['copy', 'move', 'ownerOf']],
     ['listUploads', ['sweepUnfinishedUploads']],
+    ['abortUpload', ['sweepUnfinishedUploads']],
     ['get', []],
     ['delete', []],
     ['multipart', []],

@@ -42,6 +42,14 @@ describe('sweepUnfinishedUploads', () => {
     expect(bucket.abortMultipartUpload).toHaveBeenCalledTimes(2);
   });
 
+  it('ends as soon as an abort is not permitted', async () => {
+    const bucket = bucketWith();
+    bucket.abortMultipartUpload.mockRejectedValue(refusal(403, 'AccessDenied'));
+    await expect(sweep(bucket)).rejects.toMatchObject({ code: 'WX_CLOUD_UNSUPPORTED' });
+    expect(bucket.abortMultipartUpload).toHaveBeenCalledTimes(1);
+    expect(bucket.listMultipartUploads).toHaveBeenCalledTimes(1);
+  });
+
   it('repeats what fails for now', async () => {
     const bucket = bucketWith();
     bucket.listMultipartUploads.mockRejectedValueOnce(refusal(503));

@@ -1,9 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { CosRefusalError, isAccessDenied } from '../../../../lib/storage/cos/cos-error.js';
+import {
+  CosRefusalError,
+  isAccessDenied,
+  toUploadRejection,
+} from '../../../../lib/storage/cos/cos-error.js';
+
+const parts = { endpoint: 'GET object', key: 'a', secrets: [], requestId: 'id' };
+const DENIED = { code: 'AccessDenied', message: 'Access Denied.', requestId: 'id' };
 
 function refusal(status: number, code: string | undefined, message = 'm'): CosRefusalError {
   const document = code === undefined ? undefined : { code, message, requestId: 'id' };
-  const parts = { endpoint: 'GET object', key: 'a', secrets: [], requestId: 'id' };
   return new CosRefusalError({ ...parts, status, document });
 }
 
@@ -21,6 +27,28 @@ describe('CosRefusalError', () => {
   ])('says what to do: %s', (error, advice, retryable) => {
     expect(error.message).toMatch(advice);
     expect(error.retryable).toBe(retryable);
+  });
+});
+
+describe('a denied request', () => {
+  it.each([
+    ['DELETE upload', 'the right name/cos:AbortMultipartUpload: grant'],
+    ['GET uploads', 'the right name/cos:ListMultipartUploads: grant'],
+    ['HEAD object', 'the right to it: grant'],
+  ])('%s names the right', (endpoint, text) => {
+    const error = new CosRefusalError({ ...parts, endpoint, status: 403, document: DENIED });
+    expect(error.message).toContain(text);
+  });
+
+  it.each([
+    ['PUT object', 'name/cos:PutObject: grant it to them. ('],
+    ['POST uploads', 'name/cos:InitiateMultipartUpload: grant it to them. Until then'],
+    ['PUT part', 'name/cos:UploadPart: grant it to them. Until then'],
+    ['POST complete', 'name/cos:CompleteMultipartUpload: grant it to them. Until then'],
+  ])('%s of an upload names the right, and the way without it', (endpoint, text) => {
+    const error = toUploadRejection({ ...parts, endpoint, status: 403, document: DENIED });
+    expect(error.message).toContain(text);
+    expect(error.message).not.toContain('environment');
   });
 });
 
