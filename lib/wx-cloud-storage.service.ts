@@ -56,7 +56,7 @@ import {
 } from './storage/storage-context.js';
 import { sweepUnfinishedUploads, type WxCloudSweepOptions } from './storage/sweep.js';
 import { uploadWithProperties } from './storage/upload-properties.js';
-import { uploadToPath } from './storage/upload.js';
+import { uploadForCaller } from './storage/upload.js';
 import {
   createUploadUrl,
   type WxCloudUploadUrl,
@@ -142,7 +142,7 @@ export class WxCloudStorageService {
     try {
       return await this.#context.operations.run('uploading', options, signal =>
         uploadWithProperties(this.#context, options, properties =>
-          uploadToPath(this.#context, {
+          uploadForCaller(this.#context, {
             from: { source: body, size: options.size },
             cloudPath,
             contentType: options.contentType,
@@ -183,7 +183,7 @@ export class WxCloudStorageService {
   ): Promise<WxCloudStoredFile> {
     return this.#context.operations.run('uploading', options, signal =>
       uploadWithProperties(this.#context, options, properties =>
-        uploadToPath(this.#context, {
+        uploadForCaller(this.#context, {
           from: { localPath },
           cloudPath,
           contentType: options.contentType,

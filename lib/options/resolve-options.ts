@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OptionsInvalidError } from '../errors/errors.js';
 import { isFromEnvironment, nameVariable } from './module-options.js';
+import type { PendingFileStore } from '../pending/pending-file-store.js';
 import type { WxCloudStorageOptions } from './options.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
 import { commonBucket, readBucket, resolveCos } from './resolve-cos.js';
@@ -50,10 +51,12 @@ const DEFAULTS = {
 
 const SHORTEST_TICKET_KEY = 32;
 
+const PENDING_METHODS: readonly (keyof PendingFileStore)[] = ['add', 'settle', 'claim', 'done'];
+
 const CONNECTIONS = { min: 1, max: 65_535, unit: 'connections' };
 const BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
 
-const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
+const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions | 'pending')[] = [
   'env',
   'appid',
   'secret',
@@ -68,6 +71,7 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
   'maxConnections',
   'onOrphan',
   'ticketKey',
+  'pending',
   'dispatcher',
 ];
 
@@ -168,6 +172,7 @@ function resolve(options: WxCloudStorageOptions, freeBytesIn: FreeBytesIn): Reso
     ),
     onOrphan: resolveOnOrphan(given['onOrphan']),
     ticketKey: resolveTicketKey(given['ticketKey']),
+    pending: resolvePending(given['pending']),
     dispatcher: resolveDispatcher(given['dispatcher']),
   });
 }
@@ -311,6 +316,19 @@ function resolveTicketKey(value: unknown): Secret | undefined {
     option: 'ticketKey',
     expected: `a string of ${SHORTEST_TICKET_KEY} characters or more`,
     remedy,
+  });
+}
+
+function resolvePending(value: unknown): PendingFileStore | undefined {
+  if (value === undefined) return undefined;
+  const store = value as Readonly<Record<string, unknown>> | null;
+  if (PENDING_METHODS.every(name => typeof store?.[name] === 'function')) {
+    return value as PendingFileStore;
+  }
+  throw new OptionsInvalidError({
+    option: 'pending',
+    expected: `a store with the methods ${PENDING_METHODS.join(', ')}`,
+    remedy: 'Give e.g. redisPendingFileStore(client), or leave it out to record no uploads.',
   });
 }
 

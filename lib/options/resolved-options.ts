@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import type { PendingFileStore } from '../pending/pending-file-store.js';
 import type { AccessTokenStore, WxAccessToken, HttpDispatcher } from './options.js';
 
 const MASK = '[secret]';
@@ -184,6 +185,8 @@ export interface ResolvedOptions {
   readonly onOrphan: ((fileIds: readonly string[]) => void | Promise<void>) | undefined;
   /** The key of upload tickets, wrapped; undefined to derive it from the AppSecret. */
   readonly ticketKey: Secret | undefined;
+  /** The application's store of pending files; undefined without one. */
+  readonly pending: PendingFileStore | undefined;
   /** The application's undici dispatcher. */
   readonly dispatcher: HttpDispatcher | undefined;
 }

@@ -14,7 +14,8 @@ const REPORT_MS = 10_000;
  * Deletes objects that a failed call left behind; never rejects. An object is deleted only if its
  * path is unique. At any other path another upload may have stored a file, before or since, and a
  * comparison cannot tell: equal content proves nothing, and a file may be stored between the
- * comparison and the deletion. Such objects, and objects that cannot be deleted, are reported.
+ * comparison and the deletion. Such objects, and objects that cannot be deleted, are reported. A
+ * sweep finds those at unique paths that cannot be deleted.
  */
 export async function deleteLeftovers(
   context: StorageContext,
@@ -22,7 +23,10 @@ export async function deleteLeftovers(
 ): Promise<void> {
   const idsWhere = (isUnique: boolean): string[] =>
     objects.filter(({ isPathUnique }) => isPathUnique === isUnique).map(({ fileId }) => fileId);
-  const left = await deleteObjects(context, idsWhere(true));
+  const unique = idsWhere(true);
+  const left = await deleteObjects(context, unique);
+  context.pending?.forget(unique.filter(fileId => !left.includes(fileId)));
+  if (left.length > 0) await context.pending?.orphan(left);
   await reportOrphans(context, [...left, ...idsWhere(false)]);
 }
 

@@ -17,6 +17,7 @@ import {
   type ObjectPart,
   readPart,
 } from './read-object.js';
+import { filesLost } from './settle-stored.js';
 import type { StorageContext } from './storage-context.js';
 import { LONGEST_TICKET_MS, type UploadTicket } from './upload-tickets.js';
 
@@ -68,11 +69,12 @@ export async function confirmUpload(
       const object = await readHead(context, fileId, signal);
       const { contentType, refusal } = await judge(object, options);
       if (refusal === undefined) {
+        await settleConfirmed(context, fileId, signal);
         context.confirmed.add(fileId, lastTicketEnd(ticket));
         return { ...object.stat, contentType };
       }
       const isDeletable = ticket !== undefined && !context.confirmed.has(fileId);
-      if (isDeletable && isOfForm(object, ticket)) await deleteRefused(context, fileId);
+      if (isDeletable && isOfForm(object, ticket)) await deleteRefused(context, fileId, ticket);
       throw refusal;
     }),
   );
@@ -177,9 +179,33 @@ function isOfForm({ ageMs }: PostedObject, { storedSinceMs }: UploadTicket): boo
   return storedSinceMs === 0 || ageMs <= Date.now() - storedSinceMs + CLOCK_TOLERANCE_MS;
 }
 
+/**
+ * Settles a file that is about to be confirmed. A sweep may have deleted it since it was read; once
+ * it is settled no sweep will, so a last look tells.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_PENDING_LOST`; `WX_CLOUD_FILE_NOT_FOUND`
+ */
+async function settleConfirmed(
+  context: StorageContext,
+  fileId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if (context.pending === undefined) return;
+  const lost = await context.pending.settle([fileId]);
+  if (lost.length > 0) throw filesLost(lost);
+  const { response } = await fetchObject(context, { fileId, method: 'HEAD', signal });
+  response.discard();
+}
+
 /** Deletes the checked object, and any newer one that the client posted with the same form. */
-async function deleteRefused(context: StorageContext, fileId: string): Promise<void> {
-  await deleteLeftovers(context, [{ fileId, isPathUnique: true }]);
+async function deleteRefused(
+  context: StorageContext,
+  fileId: string,
+  { storedSinceMs }: UploadTicket,
+): Promise<void> {
+  // At a path that is not unique a sweep could later find the file of another form.
+  const isRecordable = storedSinceMs === 0;
+  const allowed = isRecordable ? context : { ...context, pending: undefined };
+  await deleteLeftovers(allowed, [{ fileId, isPathUnique: true }]);
 }
 
 function assertRules({

@@ -12,6 +12,7 @@ import { callBucket, requireCos, toFileId } from './direct-access.js';
 import { FILE_ID_HEADER, METADATA_PREFIX, readDisposition } from './object-properties.js';
 import { assertOwner, readOwner } from './owner.js';
 import { statDirectly, type WxCloudFileStat } from './read-object.js';
+import { settleStored } from './settle-stored.js';
 import type { StorageContext } from './storage-context.js';
 import { assertUniquePath } from './upload.js';
 
@@ -74,8 +75,10 @@ export async function moveFile(
     });
   }
   const stored = await copyFile(context, fileId, toPath, options);
+  // Other files may be stored at the path of the source, so no sweep may find it there later.
+  const unrecorded = { ...context, pending: undefined };
   // The copy cannot be taken back, so the end of the call does not stop the deletion.
-  await deleteLeftovers(context, [{ fileId: source.fileId, isPathUnique: true }]);
+  await deleteLeftovers(unrecorded, [{ fileId: source.fileId, isPathUnique: true }]);
   return stored;
 }
 
@@ -86,6 +89,7 @@ class FileCopy {
   readonly #toPath: string;
   readonly #openid: string | undefined;
   readonly #isPathUnique: boolean;
+  #recorded: string | undefined;
   #mayExist = false;
 
   constructor(
@@ -108,7 +112,7 @@ class FileCopy {
     try {
       for (let round = 1; ; round += 1) {
         const stored = await this.#copy(signal, round === MAX_ROUNDS);
-        if (stored !== undefined) return stored;
+        if (stored !== undefined) return await this.#settle(stored, signal);
       }
     } catch (error) {
       await this.#cleanUp();
@@ -142,6 +146,7 @@ class FileCopy {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<WxCloudStoredFile> {
+    await this.#record();
     const { etag } = await callBucket(this.#context, {
       needed: 'copy',
       right: 'copy',
@@ -160,6 +165,25 @@ class FileCopy {
     const fileId = toFileId(this.#context, this.#toPath);
     this.#context.linkCache.forget(fileId);
     return { fileId, cloudPath: this.#toPath, size, contentType, etag };
+  }
+
+  /** Records the copy, unless it is an existing file that is copied onto itself. */
+  async #record(): Promise<void> {
+    const { pending } = this.#context;
+    const isNew = this.#isPathUnique && this.#toPath !== this.#source.cloudPath;
+    if (pending === undefined || !isNew) return;
+    this.#recorded = toFileId(this.#context, this.#toPath);
+    await pending.record(this.#recorded);
+  }
+
+  /** Settles the copy before the call resolves. */
+  async #settle(stored: WxCloudStoredFile, signal: AbortSignal): Promise<WxCloudStoredFile> {
+    if (this.#recorded === undefined) return stored;
+    this.#recorded = undefined;
+    // It is deleted there, if need be.
+    this.#mayExist = false;
+    await settleStored(this.#context, stored.fileId, signal);
+    return stored;
   }
 
   /** Remembers that the copy may exist, unless COS has clearly refused it. */
@@ -190,6 +214,8 @@ class FileCopy {
 
   /** Deletes or reports the copy of a failed call. A file that was copied onto itself stays. */
   async #cleanUp(): Promise<void> {
+    const recorded = this.#recorded;
+    if (!this.#mayExist && recorded !== undefined) this.#context.pending?.forget([recorded]);
     if (!this.#mayExist || this.#toPath === this.#source.cloudPath) return;
     const fileId = toFileId(this.#context, this.#toPath);
     this.#context.linkCache.forget(fileId);

@@ -25,6 +25,7 @@ export class CosUpload {
   readonly #fileId: string;
   readonly #report: ((transferredBytes: number) => void) | undefined;
   #metaId: string | undefined;
+  #isRecorded = false;
   #mayExist = false;
   #isOpened = false;
   #tries = 0;
@@ -67,8 +68,11 @@ export class CosUpload {
 
   /** Deletes or reports an object that an attempt may have stored. */
   async cleanUp(): Promise<void> {
-    if (!this.#mayExist) return;
     const { isPathUnique } = this.#call;
+    if (!this.#mayExist) {
+      if (this.#isRecorded) this.#context.pending?.forget([this.#fileId]);
+      return;
+    }
     await deleteLeftovers(this.#context, [{ fileId: this.#fileId, isPathUnique }]);
   }
 
@@ -76,8 +80,10 @@ export class CosUpload {
     const { cloudPath, contentType, body, properties, signal } = this.#call;
     signal.throwIfAborted();
     this.#tries += 1;
+    const recording = this.#record();
     this.#metaId ??= await (this.#call.metaId ??
       this.#cos.metaIds.encode(cloudPath, properties?.openid ?? '', signal));
+    await recording;
     this.#isOpened = true;
     const outcome = await this.#cos.bucket.putObject({
       key: cloudPath,
@@ -104,6 +110,13 @@ export class CosUpload {
     this.#report?.(body.size);
     const { etag } = outcome;
     return { fileId: this.#fileId, cloudPath, size: body.size, contentType, etag };
+  }
+
+  async #record(): Promise<void> {
+    const { pending } = this.#context;
+    if (pending === undefined || !this.#call.isPathUnique) return;
+    this.#isRecorded = true;
+    await pending.record(this.#fileId);
   }
 
   #canSend(): boolean {

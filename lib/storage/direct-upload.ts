@@ -5,6 +5,7 @@ import { isTransient } from '../wechat/api-errors.js';
 import { toFormFields } from './cos/post-object.js';
 import type { StorageContext } from './storage-context.js';
 import { requestUploadLink } from './upload-link.js';
+import { TICKET_GRACE_MS } from './upload-tickets.js';
 import { assertContentType } from './upload.js';
 
 /** Options for a form of a client. */
@@ -47,6 +48,8 @@ export interface WxCloudUploadForm {
 
 /** Lifetime of a signature that names none, as in all samples, in milliseconds. */
 const USUAL_WINDOW_MS = 900_000;
+/** Maximum time for which a form is recorded as pending. */
+const LONGEST_RECORD_MS = 604_800_000;
 /** The maximum time of a `Date`. */
 const LAST_TIME_MS = 8.64e15;
 
@@ -69,7 +72,9 @@ export async function createUploadForm(
   const link = await operations.run('creating a form', options, signal =>
     retry(() => requestUploadLink(context, cloudPath, signal), instance.retry, signal, isTransient),
   );
-  const expiresAt = readExpiry(link.signature);
+  const { expiresAt, lifetimeMs } = readExpiry(link.signature);
+  // A sweep may take the file once it can be neither posted nor confirmed.
+  if (isPrefix) await recordForm(context, link.fileId, lifetimeMs);
   const sentType = contentTypeField.isSent ? contentType : undefined;
   return {
     url: link.url,
@@ -82,11 +87,30 @@ export async function createUploadForm(
 }
 
 /**
+ * Records a file that a client may store within the next `lifetimeMs` milliseconds, and that may be
+ * confirmed for some time after that.
+ */
+export async function recordForm(
+  { pending }: Pick<StorageContext, 'pending'>,
+  fileId: string,
+  lifetimeMs: number,
+): Promise<void> {
+  await pending?.recordForm(fileId, Math.min(lifetimeMs + TICKET_GRACE_MS, LONGEST_RECORD_MS));
+}
+
+/**
  * Reads the expiry from `q-sign-time=<start>;<end>`, in seconds.
  * @see https://cloud.tencent.com/document/product/436/7778
  */
-function readExpiry(signature: string): Date {
-  const [, end] = /[?&]?q-sign-time=\d+;(\d+)/.exec(signature) ?? [];
+function readExpiry(signature: string): {
+  readonly expiresAt: Date;
+  /** The whole lifetime, which depends on no clock of this machine. */
+  readonly lifetimeMs: number;
+} {
+  const [, start, end] = /[?&]?q-sign-time=(\d+);(\d+)/.exec(signature) ?? [];
   const endMs = Number(end ?? Number.NaN) * 1_000;
-  return new Date(endMs <= LAST_TIME_MS ? endMs : Date.now() + USUAL_WINDOW_MS);
+  if (!(endMs <= LAST_TIME_MS)) {
+    return { expiresAt: new Date(Date.now() + USUAL_WINDOW_MS), lifetimeMs: USUAL_WINDOW_MS };
+  }
+  return { expiresAt: new Date(endMs), lifetimeMs: Math.max(0, endMs - Number(start) * 1_000) };
 }

@@ -73,6 +73,7 @@ export class PartsUpload {
   /** True when COS may have begun an upload without its ID having arrived here. */
   #mayHaveLostId = false;
   #size = 0;
+  #isRecorded = false;
   #mayExist = false;
 
   /** Sends nothing yet. */
@@ -139,6 +140,7 @@ export class PartsUpload {
     if (uploadId !== undefined) await this.#runAbort(signal => this.#abort(uploadId, signal));
     await this.#abortLost();
     if (this.#mayExist) await deleteLeftovers(this.#context, [{ fileId, isPathUnique }]);
+    else if (this.#isRecorded) this.#context.pending?.forget([fileId]);
   }
 
   /**
@@ -185,7 +187,9 @@ export class PartsUpload {
   async #start(): Promise<void> {
     const { signal } = this.#controller;
     const { cloudPath: key } = this.#call;
+    const recording = this.#record();
     const headers = await this.#call.headers;
+    await recording;
     const work = async () => {
       try {
         return await this.#cos.bucket.createMultipartUpload({ key, headers, signal });
@@ -200,6 +204,14 @@ export class PartsUpload {
     const started = await retry(work, this.#context.options.retry, signal, isTransient);
     this.#uploadId = started.uploadId;
     this.#startedAt = started.startedAt;
+  }
+
+  async #record(): Promise<void> {
+    const { pending } = this.#context;
+    const { fileId, isPathUnique } = this.#call;
+    if (pending === undefined || !isPathUnique) return;
+    this.#isRecorded = true;
+    await pending.record(fileId);
   }
 
   /**

@@ -111,10 +111,13 @@ class SelfCheck {
   }
 
   async #delete(fileId: string): Promise<WxCloudCheckOutcome> {
+    const { deletions, pending } = this.#context;
     const outcome = await this.#settle(async () => {
-      unwrap(await this.#context.deletions.delete([fileId], this.#signal));
+      unwrap(await deletions.delete([fileId], this.#signal));
+      pending?.forget([fileId]);
     });
     if (outcome.error === undefined) return outcome;
+    await pending?.orphan([fileId]);
     await reportOrphans(this.#context, [fileId]);
     return { ...outcome, error: notDeleted(fileId, outcome.error) };
   }

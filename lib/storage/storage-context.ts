@@ -7,6 +7,7 @@ import { FileIdScope, type ParsedFileId, parseFileId } from '../file-id/file-id.
 import { OperationRegistry } from '../operations/operation-registry.js';
 import { resolveOptions } from '../options/resolve-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
+import { PendingLedger } from '../pending/pending-ledger.js';
 import { HttpTransport } from '../transport/http-client.js';
 import { createCredential } from '../wechat/tokens/create-credential.js';
 import { AuthorizedApi, JsonApi, type TokenSource } from '../wechat/wechat-api.js';
@@ -54,6 +55,8 @@ export function usableContext(given: StorageContext | FailedContext): StorageCon
   return given;
 }
 
+type Ledger = Pick<PendingLedger, keyof PendingLedger>;
+
 /** The shared parts of one instance. */
 export interface StorageContext {
   /** Options of the instance. */
@@ -82,6 +85,8 @@ export interface StorageContext {
   readonly tickets: UploadTickets;
   /** Confirmed files, which must not be deleted. */
   readonly confirmed: ConfirmedFiles;
+  /** Records uploads until they are answered; undefined without the option `pending`. */
+  readonly pending: Ledger | undefined;
   /** Receives warnings. */
   readonly logger: StorageLogger;
   /** Gets temporary links. */
@@ -129,15 +134,17 @@ export function createStorageContext(
     operations: new OperationRegistry(options.timeouts.totalMs),
     tickets,
     confirmed: new ConfirmedFiles(),
+    pending: options.pending && new PendingLedger({ store: options.pending, logger }),
     logger,
   };
 }
 
 /** Refuses further calls, waits for clean-up, and closes all connections. */
 export async function closeStorageContext(
-  context: Pick<StorageContext, 'operations' | 'tokens' | 'transport' | 'cos'>,
+  context: Pick<StorageContext, 'operations' | 'pending' | 'tokens' | 'transport' | 'cos'>,
 ): Promise<void> {
   await context.operations.close();
+  await context.pending?.close();
   context.cos?.close();
   context.tokens?.close?.();
   await context.transport.close();

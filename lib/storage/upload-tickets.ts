@@ -18,7 +18,7 @@ export interface UploadTicket {
  * Time for which a ticket outlives its form, in milliseconds, so that the last file posted with it
  * can still be confirmed or deleted.
  */
-const GRACE_MS = 900_000;
+export const TICKET_GRACE_MS = 900_000;
 
 /** Maximum lifetime of a ticket in milliseconds, whatever the lifetime of its form. */
 export const LONGEST_TICKET_MS = 7_200_000;
@@ -57,7 +57,7 @@ export class UploadTickets {
   issue(fileId: string, formExpiresAt: Date, isPathUnique: boolean): string | undefined {
     if (this.#key === undefined) return undefined;
     const now = Date.now();
-    const end = Math.min(formExpiresAt.getTime() + GRACE_MS, now + LONGEST_TICKET_MS);
+    const end = Math.min(formExpiresAt.getTime() + TICKET_GRACE_MS, now + LONGEST_TICKET_MS);
     const facts = Buffer.alloc(FACT_BYTES, VERSION);
     facts.writeUIntBE(end, 1, TIME_BYTES);
     facts.writeUIntBE(isPathUnique ? 0 : now, 1 + TIME_BYTES, TIME_BYTES);

@@ -3,6 +3,7 @@ import { assertCloudPath, generateCloudPath } from '../file-id/cloud-path.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { retry } from '../operations/retry.js';
 import { isTransient } from '../wechat/api-errors.js';
+import { recordForm } from './direct-upload.js';
 import { requireCos, toFileId } from './direct-access.js';
 import { assertOwner } from './owner.js';
 import type { StorageContext } from './storage-context.js';
@@ -70,7 +71,7 @@ export async function createUploadUrl(
   assertCloudPath(cloudPath);
   assertOwner(context, openid);
   const { bucket, metaIds } = requireCos(context, 'createUploadUrl');
-  return context.operations.run('creating an upload URL', options, signal =>
+  const signed = await context.operations.run('creating an upload URL', options, signal =>
     retry(
       async () => {
         const headers = {
@@ -79,13 +80,16 @@ export async function createUploadUrl(
         };
         const call = { method: 'PUT', key: cloudPath, headers, expiresInSeconds, signal } as const;
         const { url, expiresAt } = await bucket.presign(call);
-        return { url, method: 'PUT', headers, fileId: toFileId(context, cloudPath), expiresAt };
+        return { url, method: 'PUT', headers, expiresAt } as const;
       },
       context.options.retry,
       signal,
       isTransient,
     ),
   );
+  const fileId = toFileId(context, cloudPath);
+  if (isPrefix) await recordForm(context, fileId, expiresInSeconds * 1_000);
+  return { ...signed, fileId };
 }
 
 function assertLifetime(seconds: number): void {

@@ -19,6 +19,7 @@ import { type StreamUploadCall, uploadStream } from './cos-stream-upload.js';
 import { CosUpload } from './cos-upload.js';
 import type { PostObjectOutcome } from './cos/post-object-result.js';
 import { postObject } from './cos/post-object.js';
+import { settleStored } from './settle-stored.js';
 import type { StorageContext } from './storage-context.js';
 import { requestUploadLink } from './upload-link.js';
 
@@ -73,6 +74,8 @@ class ObjectUpload {
   readonly #report: ((transferredBytes: number) => void) | undefined;
   #earlyLink: UploadObjectCall['earlyLink'];
   readonly #leftovers = new Map<string, Parameters<typeof deleteLeftovers>[1][number]>();
+  /** Files that the ledger knows. */
+  readonly #recorded = new Set<string>();
   #isOpened = false;
   #isTypeRefused = false;
   #isBodyLost = false;
@@ -102,19 +105,33 @@ class ObjectUpload {
     this.#report = onBytes && reportProgress(context.logger, onBytes, call.body.size);
   }
 
-  run(): Promise<WxCloudStoredFile> {
-    return retry(
+  async run(): Promise<WxCloudStoredFile> {
+    const stored = await retry(
       () => this.#attempt(),
       this.#context.options.retry,
       this.#call.signal,
       error => isTransient(error) && this.#canSend(),
     );
+    this.#recorded.delete(stored.fileId);
+    // The path of a file that was sent ahead may have changed.
+    if (this.#recorded.size > 0) await this.#forgetRecorded();
+    return stored;
   }
 
   /** Deletes or reports objects that attempts may have stored. */
   async cleanUp(): Promise<void> {
     if (this.#leftovers.size > 0)
       await deleteLeftovers(this.#context, [...this.#leftovers.values()]);
+    for (const fileId of this.#leftovers.keys()) this.#recorded.delete(fileId);
+    await this.#forgetRecorded();
+  }
+
+  /** Has the ledger forget the files that were not stored; a sweep finds those that may be. */
+  async #forgetRecorded(): Promise<void> {
+    const { pending } = this.#context;
+    const left = [...this.#recorded].filter(fileId => this.#leftovers.has(fileId));
+    pending?.forget([...this.#recorded].filter(fileId => !this.#leftovers.has(fileId)));
+    if (left.length > 0) await pending?.orphan(left);
   }
 
   /**
@@ -205,11 +222,20 @@ class ObjectUpload {
     const { cloudPath, signal } = this.#call;
     const early = this.#earlyLink?.linkFor(cloudPath);
     try {
-      return await (early ?? requestUploadLink(this.#context, cloudPath, signal));
+      const link = await (early ?? requestUploadLink(this.#context, cloudPath, signal));
+      await this.#record(link.fileId);
+      return link;
     } catch (error) {
       this.#earlyLink = undefined;
       throw error;
     }
+  }
+
+  async #record(fileId: string): Promise<void> {
+    const { pending } = this.#context;
+    if (pending === undefined || !this.#call.isPathUnique) return;
+    this.#recorded.add(fileId);
+    await pending.record(fileId);
   }
 
   async #post(link: UploadLink, withType: boolean, signal: AbortSignal): Promise<SentObject> {
@@ -300,7 +326,7 @@ interface UploadToPathCall {
 }
 
 /**
- * Uploads a body to a given path.
+ * Uploads a body to a given path. At a unique path the file is still recorded as pending.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`, `WX_CLOUD_ARGUMENT_INVALID`, and as
  * {@link openSource} and {@link uploadObject} do
  */
@@ -329,6 +355,19 @@ export async function uploadToPath(
   } finally {
     await source.dispose();
   }
+}
+
+/**
+ * Uploads a body to a given path for a caller who owns the file from then on.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_PENDING_LOST`, and as {@link uploadToPath} does
+ */
+export async function uploadForCaller(
+  context: StorageContext,
+  call: UploadToPathCall,
+): Promise<WxCloudStoredFile> {
+  const stored = await uploadToPath(context, call);
+  if (call.uniquePath === true) await settleStored(context, stored.fileId, call.signal);
+  return stored;
 }
 
 /**

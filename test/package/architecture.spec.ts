@@ -27,7 +27,12 @@ const BELOW_STORAGE = [
 const TABLE: ImportTable = {
   errors: { folders: [], packages: [] },
   'diagnostics.ts': { folders: ['errors'], packages: [] },
-  options: { folders: ['errors'], packages: [] },
+  options: {
+    folders: ['errors'],
+    files: ['pending/pending-file-store.ts'],
+    packages: [],
+    typesOnly: ['pending/pending-file-store.ts'],
+  },
   'file-id': { folders: ['errors'], packages: [] },
   operations: { folders: ['errors', 'options'], packages: [] },
   body: { folders: ['errors', 'options'], packages: ['file-type'] },
@@ -42,7 +47,7 @@ const TABLE: ImportTable = {
   },
   pending: { folders: ['errors', 'diagnostics.ts', 'operations'], packages: [] },
   'storage/cos': { folders: BELOW_STORAGE, packages: [] },
-  storage: { folders: [...BELOW_STORAGE, 'storage/cos'], packages: [] },
+  storage: { folders: [...BELOW_STORAGE, 'pending', 'storage/cos'], packages: [] },
   http: {
     folders: [
       'errors',
