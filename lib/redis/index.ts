@@ -1,3 +1,3 @@
 export { redisAccessTokenStore } from './redis-access-token-store.js';
 export type { RedisAccessTokenStoreOptions } from './redis-access-token-store.js';
-export type { IoRedisClient, NodeRedisClient, RedisClient } from './redis-scripts.js';
+export type { IoRedisClient, NodeRedisClient, RedisClient } from './redis-client.js';

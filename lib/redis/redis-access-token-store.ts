@@ -8,20 +8,18 @@ import type {
   AccessTokenStore,
   WxStoredAccessToken,
 } from '../options/options.js';
-import { orDefault, readGroup, readName } from '../options/validation.js';
+import { readGroup } from '../options/validation.js';
+import { readPrefix, type RedisClient, type RunScript, scriptRunner } from './redis-client.js';
 import {
   decodeReadValue,
   decodeTakenLock,
   decodeWritten,
   READ_TOKEN,
-  type RedisClient,
   RELEASE_LOCK,
-  type RunScript,
-  scriptRunner,
   TAKE_LOCK,
   type TakenLock,
   WRITE_TOKEN,
-} from './redis-scripts.js';
+} from './token-scripts.js';
 import { encryptedTokens, plainTokens, type TokenCipher } from './token-cipher.js';
 
 /** Options of a Redis store. */
@@ -42,23 +40,12 @@ export interface RedisAccessTokenStoreOptions {
 }
 
 const NAME = 'redisAccessTokenStore';
-const DEFAULT_PREFIX = 'wx-cloud-storage:';
 const SHORTEST_ENCRYPTION_KEY = 16;
 /**
  * Fences are kept for 30 days after their locks: longer than any token lives, so that no late
  * writer succeeds.
  */
 const FENCE_MEMORY_MS = 2_592_000_000;
-
-function readPrefix(value: unknown): string {
-  const prefix = readName(`${NAME}.prefix`, value, 'Leave it out for the default.');
-  if (!/[{}]/.test(prefix)) return prefix;
-  throw new OptionsInvalidError({
-    option: `${NAME}.prefix`,
-    expected: 'a string without { and }',
-    remedy: 'The store adds its own, so that all keys of a token are in one slot of a cluster.',
-  });
-}
 
 function readEncryptionKey(value: unknown): string | Uint8Array | undefined {
   if (value === undefined) return undefined;
@@ -116,9 +103,9 @@ export function redisAccessTokenStore(
   client: RedisClient,
   options?: RedisAccessTokenStoreOptions,
 ): AccessTokenStore {
-  const run = scriptRunner(client);
+  const run = scriptRunner(`${NAME}.client`, client);
   const given = readGroup(NAME, options, ['prefix', 'encryptionKey']);
-  const prefix = readPrefix(orDefault(given['prefix'], DEFAULT_PREFIX));
+  const prefix = readPrefix(`${NAME}.prefix`, given['prefix']);
   const encryptionKey = readEncryptionKey(given['encryptionKey']);
   const cipher = encryptionKey === undefined ? plainTokens : encryptedTokens(encryptionKey);
   return new RedisAccessTokenStore(run, prefix, cipher);

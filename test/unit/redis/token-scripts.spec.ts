@@ -4,7 +4,7 @@ import {
   RELEASE_LOCK,
   TAKE_LOCK,
   WRITE_TOKEN,
-} from '../../../lib/redis/redis-scripts.js';
+} from '../../../lib/redis/token-scripts.js';
 
 const SCRIPTS = { READ_TOKEN, WRITE_TOKEN, TAKE_LOCK, RELEASE_LOCK };
 
