@@ -66,7 +66,7 @@ const TABLE: ImportTable = {
     folders: [...BELOW_STORAGE, 'pending', 'storage', 'http'],
     packages: ['@nestjs/common', 'rxjs'],
   },
-  redis: { folders: ['errors', 'options'], packages: ['@nestjs/common'] },
+  redis: { folders: ['errors', 'options', 'pending'], packages: ['@nestjs/common'] },
   swagger: {
     folders: [],
     files: ['index.ts'],

@@ -46,7 +46,7 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
     'toHttpException',
     'wxCloudUpload',
   ],
-  'nestjs-wx-cloud-storage/redis': ['redisAccessTokenStore'],
+  'nestjs-wx-cloud-storage/redis': ['redisAccessTokenStore', 'redisPendingFileStore'],
   'nestjs-wx-cloud-storage/swagger': [
     'ApiWxCloudAnyFiles',
     'ApiWxCloudFile',
