@@ -12,6 +12,7 @@ import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import type { WxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import { redisAccessTokenStore } from 'nestjs-wx-cloud-storage/redis';
 import { ApiWxCloudFile, WxCloudErrorBody } from 'nestjs-wx-cloud-storage/swagger';
+import { pendingFileStoreContract } from 'nestjs-wx-cloud-storage/testing';
 
 @Controller('photos')
 export class PhotosController {
@@ -39,6 +40,7 @@ export function makeModule(emulator: WxCloudEmulator): unknown {
 
 export const start: () => Promise<WxCloudEmulator> = startWxCloudEmulator;
 export const storeOf = redisAccessTokenStore;
+export const casesOf = pendingFileStoreContract;
 export const codeOf = (error: WxCloudStorageError): string => error.code;
 
 // Each fails to compile where a type has become `any`, as one that is not found does.
@@ -48,6 +50,8 @@ export const wrongCode = (error: WxCloudStorageError): number => error.code;
 export const wrongEmulator = async (): Promise<number> => startWxCloudEmulator();
 // @ts-expect-error a store is no number
 export const wrongStore = (client: never): number => redisAccessTokenStore(client);
+// @ts-expect-error a name is no number
+export const wrongName = (store: never): number => pendingFileStoreContract(() => store)[0]?.name;
 // @ts-expect-error a status is no text
 export const wrongStatus = (body: WxCloudErrorBody): string => body.statusCode;
 // @ts-expect-error a size is no text

@@ -72,6 +72,12 @@ const TABLE: ImportTable = {
     files: ['index.ts'],
     packages: ['@nestjs/common', '@nestjs/swagger'],
   },
+  testing: {
+    folders: [],
+    files: ['options/options.ts', 'pending/pending-file-store.ts'],
+    packages: [],
+    typesOnly: ['options/options.ts', 'pending/pending-file-store.ts'],
+  },
   cli: {
     folders: [],
     files: ['index.ts', 'emulator/index.ts'],
