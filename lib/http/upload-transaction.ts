@@ -1,17 +1,15 @@
 import type { ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
-import { Observable } from 'rxjs';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { isReasonToGiveUp } from '../multipart/form-errors.js';
 import type { Deadline } from '../operations/deadline.js';
 import { deleteLeftovers } from '../storage/clean-up.js';
+import { filesLost } from '../storage/settle-stored.js';
 import type { StorageContext } from '../storage/storage-context.js';
 import { originOf, RequestProperty } from './application-registry.js';
+import { onRequestEnd, type RequestEnd } from './request-end.js';
+import { TransactionResponse } from './transaction-response.js';
 
 const transactionProperty = new RequestProperty<UploadTransaction>('uploadTransaction');
-
-/** The end listeners of a connection's requests: with pipelining there may be many. */
-const endingsOf = new WeakMap<Socket, Set<() => void>>();
 
 /** A file that a request has stored. */
 interface StoredFile {
@@ -23,6 +21,12 @@ interface StoredFile {
   readonly isPathUnique: boolean;
 }
 
+/** A stored file, and its state in the ledger of its instance. */
+interface TrackedFile extends StoredFile {
+  /** `lost` files may have been deleted by a sweep; `unlisted` ones are not in the ledger. */
+  state: 'unlisted' | 'listed' | 'settling' | 'settled' | 'lost';
+}
+
 /**
  * The files that one request has stored or is storing. They belong to the request until it
  * succeeds. They are deleted when the request fails in any way, when its client disconnects first,
@@ -30,22 +34,26 @@ interface StoredFile {
  */
 export class UploadTransaction {
   readonly #running = new Set<Deadline>();
-  readonly #files = new Map<string, StoredFile>();
+  readonly #files = new Map<string, TrackedFile>();
+  /** Files that nothing deletes any more. */
+  readonly #kept = new Map<string, Promise<void>>();
   readonly #holds = new Map<StorageContext, () => void>();
   readonly #endListeners: ((isSuccess: boolean) => void)[] = [];
-  #isSettled = false;
+  readonly #response: TransactionResponse | undefined;
+  /** Files that are being settled because they are kept. */
+  readonly #keeping = new Set<Promise<unknown>>();
+  #committing: Promise<void> | undefined;
+  #isCommitted = false;
+  #isEnded = false;
+  #isSuccess = false;
   #isRolledBack = false;
   #fileCount = 0;
   #failure: { readonly error: unknown } | undefined;
   #giveUp: (error: unknown) => void = () => {};
-  readonly #hasResponded: () => boolean;
 
-  /**
-   * `hasResponded` reports a success that was sent before {@link UploadTransaction.settle} is
-   * called for it.
-   */
-  constructor(hasResponded: () => boolean = () => false) {
-    this.#hasResponded = hasResponded;
+  /** `response` reports a success before {@link UploadTransaction.end} is called for it. */
+  constructor(response?: TransactionResponse) {
+    this.#response = response;
   }
 
   /**
@@ -93,19 +101,57 @@ export class UploadTransaction {
    * already ended, calls it at once with false.
    */
   onEnd(listener: (isSuccess: boolean) => void): void {
-    if (this.#isSettled) listener(false);
+    if (this.#isEnded) listener(false);
     else this.#endListeners.push(listener);
   }
 
   /** Registers a stored file. If the request has failed meanwhile, the file is deleted at once. */
-  async track(file: StoredFile): Promise<void> {
+  async track(stored: StoredFile): Promise<void> {
+    const { context, fileId } = stored;
+    // A response that waits for its commit cannot mention this file.
+    if (this.#response?.isAnswerHeld() === true) return deleteLeftovers(context, [stored]);
     const isOver = this.#isOver();
-    this.#files.set(file.fileId, file);
-    const { context } = file;
-    // Keeps the instance from closing before the transaction is settled.
-    if (!this.#isSettled && !this.#holds.has(context))
+    const file: TrackedFile = { ...stored, state: isListed(stored) ? 'listed' : 'unlisted' };
+    this.#files.set(fileId, file);
+    this.#isCommitted = false;
+    // Keeps the instance from closing before the request has ended.
+    if (!this.#isEnded && !this.#holds.has(context))
       this.#holds.set(context, context.operations.hold());
     if (isOver) await this.rollBack();
+    else if (file.state === 'listed') this.#response?.holdUntilCommit(this, context.budget);
+  }
+
+  /** True while a success has to wait for {@link UploadTransaction.commit}. */
+  get isCommitDue(): boolean {
+    if (this.#isEnded || this.#isRolledBack) return false;
+    if (this.#committing !== undefined || this.#keeping.size > 0) return true;
+    return [...this.#files.values()].some(({ state }) => state === 'listed' || state === 'lost');
+  }
+
+  /**
+   * Settles the files in the ledgers of their instances, before the success is sent: from then on a
+   * client that leaves changes nothing. Can be called repeatedly.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_PENDING_LOST` when a file can no longer be
+   * promised, `WX_CLOUD_REQUEST_ABORTED` when the request has failed meanwhile; all are deleted
+   */
+  commit(): Promise<void> {
+    this.#committing ??= this.#settleAll().finally(() => (this.#committing = undefined));
+    return this.#committing;
+  }
+
+  /**
+   * Forbids every deletion of a file, and settles it.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_PENDING_LOST` and `WX_CLOUD_REQUEST_ABORTED` when
+   * the file is deleted
+   */
+  keep(fileId: string): Promise<void> {
+    const known = this.#kept.get(fileId);
+    if (known !== undefined) return known;
+    const keeping = this.#keepFile(fileId);
+    this.#kept.set(fileId, keeping);
+    // Not awaiting it must not end the process: the commit reports a lost file as well.
+    keeping.catch(() => this.#kept.delete(fileId));
+    return keeping;
   }
 
   /** Deletes one file, unless it was deleted before. */
@@ -114,23 +160,18 @@ export class UploadTransaction {
     const file = this.#files.get(fileId);
     if (file === undefined) return;
     this.#files.delete(fileId);
-    await deleteLeftovers(file.context, [file]);
+    await deleteFiles(file.context, [file]);
   }
 
   /**
    * Fails the request: ends uploads in progress and deletes stored files, except those that a
-   * successful response has already confirmed. Can be called repeatedly.
+   * successful response has already confirmed, or confirms when its commit succeeds. Can be called
+   * repeatedly.
    */
   async rollBack(): Promise<void> {
     this.#noticeResponse();
-    this.#isRolledBack = true;
-    for (const { end } of this.#running) end(requestFailed());
-    const byContext = new Map<StorageContext, StoredFile[]>();
-    for (const file of this.#files.values()) {
-      byContext.set(file.context, [...(byContext.get(file.context) ?? []), file]);
-    }
-    this.#files.clear();
-    await Promise.all([...byContext].map(([context, files]) => deleteLeftovers(context, files)));
+    if (this.#response?.isAnswerHeld() === true) await this.#committing?.catch(() => {});
+    else await this.#deleteAll();
   }
 
   /**
@@ -154,22 +195,79 @@ export class UploadTransaction {
   }
 
   /**
-   * Settles the transaction: a successful response keeps the files, any other end deletes them. A
-   * file still in progress cannot be part of the response, so it is aborted either way.
+   * Ends the transaction: a success keeps the files, also one whose client left after the commit;
+   * any other end deletes them. A file still in progress cannot be part of the response, so it is
+   * aborted either way.
    */
-  async settle(isSuccess: boolean): Promise<void> {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
-    for (const listener of this.#endListeners) listener(isSuccess);
-    if (isSuccess) this.#files.clear();
+  async end(end: RequestEnd): Promise<void> {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#isSuccess = end === 'answered' || (end === 'left' && this.#isCommitted);
+    for (const listener of this.#endListeners) listener(this.#isSuccess);
+    if (this.#isSuccess) {
+      const unsettled = this.#listFiles('listed');
+      this.#files.clear();
+      // The response was written past its methods.
+      if (unsettled.length > 0) await settleFiles(unsettled);
+    }
     // After a success there is usually nothing left to end.
-    if (!isSuccess || this.#running.size > 0) await this.rollBack();
+    if (!this.#isSuccess || this.#running.size > 0) await this.#deleteAll();
     for (const release of this.#holds.values()) release();
   }
 
   #isOver(): boolean {
     this.#noticeResponse();
-    return this.#isSettled || this.#isRolledBack;
+    return this.#isEnded || this.#isRolledBack;
+  }
+
+  #listFiles(state: TrackedFile['state']): readonly TrackedFile[] {
+    return [...this.#files.values()].filter(file => file.state === state);
+  }
+
+  async #settleAll(): Promise<void> {
+    for (;;) {
+      await Promise.all(this.#keeping);
+      await settleFiles(this.#listFiles('listed'));
+      if (this.#isOver()) throw requestFailed();
+      const lost = this.#listFiles('lost');
+      if (lost.length > 0) {
+        await this.#deleteAll();
+        throw filesLost(lost.map(({ fileId }) => fileId));
+      }
+      // Files that were stored meanwhile.
+      if (this.#listFiles('listed').length === 0 && this.#keeping.size === 0) break;
+    }
+    this.#isCommitted = true;
+  }
+
+  async #keepFile(fileId: string): Promise<void> {
+    if (this.#files.get(fileId)?.state === 'settling') await this.#committing;
+    this.#noticeResponse();
+    const file = this.#files.get(fileId);
+    if (file === undefined) {
+      if (this.#isSuccess) return;
+      throw cannotKeep(fileId);
+    }
+    if (file.state === 'lost') throw filesLost([fileId]);
+    this.#files.delete(fileId);
+    if (file.state !== 'listed') return;
+    const settling = settleFiles([file]);
+    this.#keeping.add(settling);
+    const isPromised = await settling;
+    this.#keeping.delete(settling);
+    if (isPromised) return;
+    this.#files.set(fileId, file);
+    if (this.#isOver()) await this.#deleteAll();
+    throw filesLost([fileId]);
+  }
+
+  async #deleteAll(): Promise<void> {
+    this.#isRolledBack = true;
+    this.#isCommitted = false;
+    for (const { end } of this.#running) end(requestFailed());
+    const files = [...this.#files.values()];
+    this.#files.clear();
+    await Promise.all(groupByContext(files).map(([context, group]) => deleteFiles(context, group)));
   }
 
   /**
@@ -177,21 +275,21 @@ export class UploadTransaction {
    * emits an event.
    */
   #noticeResponse(): void {
-    if (!this.#isSettled && this.#hasResponded()) void this.settle(true);
+    if (!this.#isEnded && this.#response?.isAnswered() === true) void this.end('answered');
   }
 }
 
 /**
  * Begins the transaction of a request whose response is known, or returns the one already begun.
- * The end of the response settles it.
+ * The end of the response ends it.
  */
 export function beginTransaction(request: object, response: ServerResponse): UploadTransaction {
   const known = transactionProperty.read(request);
   if (known !== undefined) return known;
-  const transaction = new UploadTransaction(() => isResponseSent(response));
+  const transaction = new UploadTransaction(new TransactionResponse(request, response));
   transactionProperty.write(request, transaction);
   // Never rejects: files that cannot be deleted are reported.
-  onRequestEnd(response, isSuccess => void transaction.settle(isSuccess));
+  onRequestEnd(response, end => void transaction.end(end));
   return transaction;
 }
 
@@ -203,118 +301,50 @@ export function transactionOf(request: object): UploadTransaction {
   return transactionProperty.read(request) ?? beginTransaction(request, originOf(request).response);
 }
 
-/**
- * Deletes the request's files when the handler's result fails, before the error is passed on, and
- * when the subscriber unsubscribes before the first value, as an outer interceptor with a timeout
- * does.
- */
-export function rollBackOnError<T>(
-  transaction: UploadTransaction,
-  toError: (error: unknown) => unknown,
-): (source: Observable<T>) => Observable<T> {
-  return source =>
-    new Observable<T>(subscriber => {
-      let isDecided = false;
-      const subscription = source.subscribe({
-        next: value => {
-          isDecided = true;
-          subscriber.next(value);
-        },
-        error: (error: unknown) => {
-          isDecided = true;
-          void transaction.rollBack().then(() => subscriber.error(toError(error)));
-        },
-        complete: () => {
-          isDecided = true;
-          subscriber.complete();
-        },
-      });
-      return () => {
-        subscription.unsubscribe();
-        if (!isDecided) void transaction.rollBack();
-      };
-    });
+/** True for a file that is listed in a ledger, as only files with a path of their own are. */
+function isListed({ context, isPathUnique }: StoredFile): boolean {
+  return context.pending !== undefined && isPathUnique && context.isStorageReplaced?.() !== true;
 }
 
-/** True when a response was written completely, with a status below 400. */
-function isResponseSent(response: ServerResponse): boolean {
-  return response.writableEnded && response.statusCode < 400;
-}
-
-/**
- * Calls back once when a request has ended, with true if it succeeded: the response was written
- * completely, with a status below 400, while it was open. Transmission does not count: `inject()`
- * and serverless bridges do not confirm it, and an application that has responded relies on its
- * files, however much of the response arrives.
- */
-function onRequestEnd(response: ServerResponse, callback: (isSuccess: boolean) => void): void {
-  const connection = connectionOf(response);
-  const end = (isWhole: boolean): void => {
-    response.off('finish', onFinish);
-    response.off('close', onClose);
-    if (connection !== undefined) endingsOf.get(connection)?.delete(onClose);
-    callback(isWhole && response.statusCode < 400);
-  };
-  const onFinish = (): void => end(!isHttp2(response) || response.writableEnded);
-  const onClose = (): void => end(response.writableEnded);
-  if (hasEnded(response) || connection?.destroyed === true) return onClose();
-  // Runs before a bridge's own listener, which may emit 'close'.
-  response.prependListener('finish', onFinish);
-  response.on('close', onClose);
-  if (connection !== undefined) onConnectionClose(connection, onClose);
-}
-
-/**
- * The HTTP/1.1 and HTTP/2 members of a response: HTTP/2 emits `finish` for streams that were reset,
- * too.
- */
-interface AnyResponse {
-  readonly closed?: boolean;
-  readonly destroyed?: boolean;
-  readonly stream?: { readonly destroyed: boolean } | undefined;
-}
-
-function isHttp2(response: ServerResponse): boolean {
-  return (response as AnyResponse).stream !== undefined;
-}
-
-/** True when a response has already ended or closed, and emits no more events. */
-function hasEnded(response: ServerResponse): boolean {
-  const { closed, destroyed, stream }: AnyResponse = response;
-  return response.writableEnded || [closed, destroyed, stream?.destroyed].includes(true);
-}
-
-/**
- * Returns the connection that a response may have to wait for. An HTTP/2 response has a stream of
- * its own, which closes with it. A bridge's stand-in for a connection is ignored: it need not even
- * emit events.
- */
-function connectionOf(response: ServerResponse): Socket | undefined {
-  if (isHttp2(response)) return undefined;
-  const { socket } = (response.req as Partial<ServerResponse['req']> | undefined) ?? {};
-  return socket instanceof Socket ? socket : undefined;
-}
-
-/**
- * Watches the connection, as a response that is queued behind others emits nothing when the
- * connection closes.
- */
-function onConnectionClose(connection: Socket, callback: () => void): void {
-  const known = endingsOf.get(connection);
-  if (known !== undefined) {
-    known.add(callback);
-    return;
+function groupByContext(files: readonly TrackedFile[]): [StorageContext, TrackedFile[]][] {
+  const groups = new Map<StorageContext, TrackedFile[]>();
+  for (const file of files) {
+    const group = groups.get(file.context);
+    if (group === undefined) groups.set(file.context, [file]);
+    else group.push(file);
   }
-  const endings = new Set([callback]);
-  endingsOf.set(connection, endings);
-  connection.once('close', () => {
-    for (const each of endings) each();
+  return [...groups];
+}
+
+/** Settles files in the ledgers of their instances. Resolves with true when none is lost. */
+async function settleFiles(files: readonly TrackedFile[]): Promise<boolean> {
+  const settling = groupByContext(files).map(async ([{ pending }, group]) => {
+    for (const file of group) file.state = 'settling';
+    const lost = await pending?.settle(group.map(({ fileId }) => fileId));
+    for (const file of group) file.state = lost?.includes(file.fileId) ? 'lost' : 'settled';
   });
+  await Promise.all(settling);
+  return files.every(({ state }) => state === 'settled');
+}
+
+/** Deletes the files of an instance, and reports those that remain. */
+async function deleteFiles(context: StorageContext, files: readonly TrackedFile[]): Promise<void> {
+  const settled = files.filter(({ state }) => state !== 'unlisted' && state !== 'listed');
+  // They are listed again in case of a crash before the deletion.
+  if (settled.length > 0) await context.pending?.orphan(settled.map(({ fileId }) => fileId));
+  await deleteLeftovers(context, files);
 }
 
 function requestFailed(): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_REQUEST_ABORTED',
     message: 'The request has ended, so its files are not stored. No action is needed.',
+  });
+}
+
+function cannotKeep(fileId: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_REQUEST_ABORTED',
+    message: `${fileId} cannot be kept: its request has failed or its client has left, and it is deleted. Undo what refers to it.`,
   });
 }

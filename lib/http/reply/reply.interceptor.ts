@@ -21,11 +21,12 @@ import {
   rawResponseOf,
   type WxCloudHttpRequest,
 } from '../application-registry.js';
+import { rollBackOnError } from '../handler-result.js';
 import { logFailure, toHttpException } from '../http-exception.js';
 import { announceRetry } from '../refused-request.js';
 import { assertHost, describeEnhancer, type EnhancerFacts } from '../startup/enhancers.js';
 import { startNamed } from '../startup/routes.js';
-import { beginTransaction, rollBackOnError } from '../upload-transaction.js';
+import { beginTransaction } from '../upload-transaction.js';
 import { readReplyBody } from './reply-body.js';
 import { assertReplyOptions, type WxCloudReplyOptions } from './reply-options.js';
 import { type ReplyContext, storeReply } from './store-reply.js';
@@ -114,7 +115,10 @@ async function replaceBytes(
     return undefined;
   }
   try {
-    return await storeReply(body, reply);
+    const { transaction } = reply;
+    const stored = await storeReply(body, reply);
+    if (transaction.isCommitDue) await transaction.commit();
+    return stored;
   } catch (error) {
     announceRetry(response, error);
     const exception = toReplyException(error);

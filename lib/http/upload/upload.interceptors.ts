@@ -14,6 +14,7 @@ import type { Observable } from 'rxjs';
 import { isReasonToGiveUp } from '../../multipart/form-errors.js';
 import { discardRest } from '../../multipart/receive-form.js';
 import { findInstance, rawRequestOf, rawResponseOf } from '../application-registry.js';
+import { decideByResult } from '../handler-result.js';
 import { toLoggedException } from '../http-exception.js';
 import {
   announceRetry,
@@ -28,7 +29,7 @@ import {
   type UploadFacts,
 } from '../startup/enhancers.js';
 import { startNamed } from '../startup/routes.js';
-import { beginTransaction, rollBackOnError } from '../upload-transaction.js';
+import { beginTransaction } from '../upload-transaction.js';
 import { recordInterceptor } from './file-id.decorator.js';
 import { PredictionRecords } from './prediction-record.js';
 import {
@@ -89,7 +90,7 @@ function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInter
         const clues = await transaction.untilGivenUp(reading);
         if (options.required !== false) assertHasFile(request, clues);
         recordInterceptor(request, facts);
-        return next.handle().pipe(rollBackOnError(transaction, toError));
+        return decideByResult(next.handle(), transaction, toError);
       } catch (error) {
         await transaction.rollBack();
         await endForm(rawRequestOf(request), response, error, this.#form);

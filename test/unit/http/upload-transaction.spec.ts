@@ -2,20 +2,26 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { UploadTransaction } from '../../../lib/http/upload-transaction.js';
 import { OperationRegistry } from '../../../lib/operations/operation-registry.js';
 
+const ENDS = [
+  ['answered', true],
+  ['refused', false],
+  ['left', false],
+] as const;
+
 describe('UploadTransaction.onEnd', () => {
-  it.each([true, false])('calls back at the end of the request: %s', async isSuccess => {
+  it.each(ENDS)('calls back at the end of the request: %s', async (end, isSuccess) => {
     const transaction = new UploadTransaction();
     const listener = jest.fn();
     transaction.onEnd(listener);
     expect(listener).not.toHaveBeenCalled();
-    await transaction.settle(isSuccess);
-    await transaction.settle(!isSuccess);
+    await transaction.end(end);
+    await transaction.end('answered');
     expect(listener.mock.calls).toEqual([[isSuccess]]);
   });
 
   it('calls back at once after the end, as for a file behind an early response', async () => {
     const transaction = new UploadTransaction();
-    await transaction.settle(true);
+    await transaction.end('answered');
     const listener = jest.fn();
     transaction.onEnd(listener);
     expect(listener.mock.calls).toEqual([[false]]);
@@ -31,18 +37,21 @@ describe('UploadTransaction.run', () => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
     });
 
-  it.each([true, false])('starts nothing after the response: %s', async isSuccess => {
-    const transaction = new UploadTransaction();
-    await transaction.settle(isSuccess);
-    const upload = jest.fn(endless);
-    await expect(transaction.run(instance, 'x', upload)).rejects.toMatchObject(OVER);
-    expect(upload).not.toHaveBeenCalled();
-  });
+  it.each(['answered', 'refused', 'left'] as const)(
+    'starts nothing after the end: %s',
+    async end => {
+      const transaction = new UploadTransaction();
+      await transaction.end(end);
+      const upload = jest.fn(endless);
+      await expect(transaction.run(instance, 'x', upload)).rejects.toMatchObject(OVER);
+      expect(upload).not.toHaveBeenCalled();
+    },
+  );
 
   it.each<[string, (transaction: UploadTransaction) => Promise<unknown>]>([
     ['another file fails', transaction => transaction.fail(new Error('x'))],
     ['the request fails', transaction => transaction.rollBack()],
-    ['the response was sent', transaction => transaction.settle(true)],
+    ['the response was sent', transaction => transaction.end('answered')],
   ])('aborts when %s', async (_, act) => {
     const transaction = new UploadTransaction();
     const upload = transaction.run(instance, 'x', endless);

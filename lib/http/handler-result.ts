@@ -1,0 +1,61 @@
+import { concatMap, from, Observable, of } from 'rxjs';
+import type { UploadTransaction } from './upload-transaction.js';
+
+/**
+ * Commits the request's files before the first value of the handler is passed on, where that is
+ * due, and deletes them when its result fails, before the error is passed on.
+ */
+export function decideByResult<T>(
+  result: Observable<T>,
+  transaction: UploadTransaction,
+  toError: (error: unknown) => unknown,
+): Observable<T> {
+  const committed = transaction.isCommitDue ? commitBeforeValue(result, transaction) : result;
+  return committed.pipe(rollBackOnError(transaction, toError));
+}
+
+/** A handler without a value may send its response later, which is then held. */
+function commitBeforeValue<T>(
+  result: Observable<T>,
+  transaction: UploadTransaction,
+): Observable<T> {
+  return result.pipe(
+    concatMap(value => {
+      if (value === undefined || !transaction.isCommitDue) return of(value);
+      return from(transaction.commit().then(() => value));
+    }),
+  );
+}
+
+/**
+ * Deletes the request's files when the handler's result fails, before the error is passed on, and
+ * when the subscriber unsubscribes before the first value, as an outer interceptor with a timeout
+ * does.
+ */
+export function rollBackOnError<T>(
+  transaction: UploadTransaction,
+  toError: (error: unknown) => unknown,
+): (source: Observable<T>) => Observable<T> {
+  return source =>
+    new Observable<T>(subscriber => {
+      let isDecided = false;
+      const subscription = source.subscribe({
+        next: value => {
+          isDecided = true;
+          subscriber.next(value);
+        },
+        error: (error: unknown) => {
+          isDecided = true;
+          void transaction.rollBack().then(() => subscriber.error(toError(error)));
+        },
+        complete: () => {
+          isDecided = true;
+          subscriber.complete();
+        },
+      });
+      return () => {
+        subscription.unsubscribe();
+        if (!isDecided) void transaction.rollBack();
+      };
+    });
+}

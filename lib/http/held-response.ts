@@ -1,0 +1,333 @@
+import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { RequestProperty } from './application-registry.js';
+import type { RequestMemory } from './refused-request.js';
+
+/** Methods that send a part of a response. */
+const SENDING = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
+/** Methods that throw once the head of a response was sent. */
+const HEADING = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
+
+/** Headers of a success that its replacement needs, too: browsers show no response without them. */
+const KEPT_HEADER = /^(?:access-control-.+|vary)$/i;
+
+type SendingMethod = (typeof SENDING)[number];
+type Method = (...given: unknown[]) => unknown;
+type Headers = ReturnType<ServerResponse['getHeaders']>;
+
+/** A call that waits for the commit. */
+interface HeldCall {
+  readonly name: SendingMethod;
+  readonly given: readonly unknown[];
+}
+
+/** The commit that a response waits for. */
+export interface ResponseCommit {
+  /** Counts the bytes that are held back. */
+  readonly memory: RequestMemory;
+  /** True while a success has to wait. */
+  isDue(): boolean;
+  /** Resolves when the success may be sent; rejects when it must not be. */
+  commit(): Promise<void>;
+  /** Makes the commit fail. */
+  abandon(): void;
+  /** Returns the status and the text of the JSON that is sent in place of the success. */
+  describeFailure(error: unknown): { readonly status: number; readonly text: string };
+}
+
+const heldProperty = new RequestProperty<HeldResponse>('heldResponse');
+
+/**
+ * Holds a response back, from its first byte on, while a commit is due and the status is below 400.
+ * When the commit fails, an error is sent instead. Does nothing for a response that is known.
+ */
+export function holdResponse(response: ServerResponse, commit: () => ResponseCommit): void {
+  if (heldProperty.read(response) !== undefined) return;
+  heldProperty.write(response, new HeldResponse(response, commit()));
+}
+
+/** True when a response was written completely. One that is held back was not. */
+export function isWrittenWhole(response: ServerResponse): boolean {
+  return response.writableEnded && heldProperty.read(response)?.isHolding !== true;
+}
+
+/** True when a response that was written completely is held back. */
+export function isHeldWhole(response: ServerResponse): boolean {
+  return response.writableEnded && heldProperty.read(response)?.isHolding === true;
+}
+
+/**
+ * A response whose calls wait, in their order. Meanwhile it shows the state that they would have
+ * caused. Whatever a middleware has replaced before, as for compression, is called after the
+ * commit.
+ */
+class HeldResponse {
+  readonly #response: ServerResponse;
+  readonly #commit: ResponseCommit;
+  readonly #originals: Readonly<Record<SendingMethod, Method>>;
+  /** The headers that were set before the handler ran. */
+  readonly #firstHeaders: Headers;
+  /** Streams that are piped to the response. */
+  readonly #sources = new Set<Readable>();
+  /** Undefined while nothing waits. */
+  #calls: HeldCall[] | undefined;
+  /** Restores what is replaced only while calls wait. */
+  #restore: () => void = () => {};
+  #drainListeners: Method[] = [];
+  #statusCode = 200;
+  #hasChunk = false;
+  #isEnded = false;
+  #isReplaying = false;
+  /** True once the calls were dropped: later ones are ignored. */
+  #isDropped = false;
+  #failure: unknown;
+
+  constructor(response: ServerResponse, commit: ResponseCommit) {
+    this.#response = response;
+    this.#commit = commit;
+    this.#firstHeaders = { ...response.getHeaders() };
+    const { writeHead, flushHeaders, write, end } = response;
+    this.#originals = { writeHead, flushHeaders, write, end } as Record<SendingMethod, Method>;
+    for (const name of SENDING) override(response, name, (...given) => this.#take(name, given));
+    response.on('pipe', (source: Readable) => this.#sources.add(source));
+    response.on('unpipe', (source: Readable) => this.#sources.delete(source));
+  }
+
+  /** True while calls wait. */
+  get isHolding(): boolean {
+    return this.#calls !== undefined;
+  }
+
+  #take(name: SendingMethod, given: readonly unknown[]): unknown {
+    // Node's own methods, and those of middleware, call each other.
+    if (this.#isReplaying) return this.#pass(name, given);
+    if (this.#isDropped) return this.#ignore(name, given);
+    if (this.#calls === undefined && !this.#begin(name, given)) return this.#pass(name, given);
+    return this.#hold(name, given);
+  }
+
+  #pass(name: SendingMethod, given: readonly unknown[]): unknown {
+    return Reflect.apply(this.#originals[name], this.#response, given);
+  }
+
+  /** Begins to hold calls back; returns false where they need not wait. */
+  #begin(name: SendingMethod, [first]: readonly unknown[]): boolean {
+    const { writableEnded, destroyed, statusCode } = this.#response;
+    this.#statusCode = name === 'writeHead' ? Number(first) : statusCode;
+    if (writableEnded || destroyed || this.#statusCode >= 400 || !this.#commit.isDue())
+      return false;
+    this.#calls = [];
+    this.#isEnded = false;
+    this.#hasChunk = false;
+    this.#drainListeners = [];
+    this.#showAsSent();
+    this.#commit.commit().then(
+      () => this.#release(),
+      (error: unknown) => this.#fail(error),
+    );
+    return true;
+  }
+
+  /** Shows what the handler, and the adapter, have to see after their calls. */
+  #showAsSent(): void {
+    const response = this.#response;
+    const restored = HEADING.map(name => override(response, name, () => failHeadersSent(name)));
+    const { on } = response;
+    restored.push(
+      // A middleware may pass a listener on to a stream of its own, as for compression.
+      override(response, 'on', (event, listener) => {
+        if (event === 'drain') this.#drainListeners.push(listener as Method);
+        return Reflect.apply(on, response, [event, listener]) as unknown;
+      }),
+      shadow(response, 'headersSent', () => true),
+      shadow(response, 'writableEnded', () => this.#isEnded),
+    );
+    const onClose = (): void => {
+      this.#drop(closedBefore());
+    };
+    response.once('close', onClose);
+    this.#restore = () => {
+      for (const restore of restored) restore();
+      response.off('close', onClose);
+    };
+  }
+
+  #hold(name: SendingMethod, given: readonly unknown[]): unknown {
+    const calls = this.#calls ?? [];
+    if (name === 'writeHead' && calls.length > 0) failHeadersSent(name);
+    calls.push({ name, given });
+    if (name === 'end') this.#isEnded = true;
+    this.#count(sizeOf(given), name === 'end' || !this.#hasChunk);
+    if (name === 'write') {
+      this.#hasChunk = true;
+      return false;
+    }
+    return name === 'flushHeaders' ? undefined : this.#response;
+  }
+
+  /**
+   * Counts what is held back. Only a handler that does not wait for `drain` has several chunks
+   * here; it fails when there is no memory left for them.
+   */
+  #count(bytes: number, isSingle: boolean): void {
+    const { memory } = this.#commit;
+    try {
+      if (isSingle) memory.count(bytes);
+      else memory.take(bytes);
+    } catch (error) {
+      this.#failure = error;
+      this.#isDropped = true;
+      this.#commit.abandon();
+    }
+  }
+
+  /** Returns the calls, which no longer wait. */
+  #takeCalls(): readonly HeldCall[] {
+    const calls = this.#calls ?? [];
+    this.#calls = undefined;
+    this.#restore();
+    this.#commit.memory.release();
+    return calls;
+  }
+
+  #release(): void {
+    if (this.#calls === undefined) return;
+    if (this.#failure !== undefined) {
+      this.#fail(this.#failure);
+      return;
+    }
+    const calls = this.#takeCalls();
+    const response = this.#response;
+    let mayGoOn: unknown = false;
+    try {
+      this.#replay(() => {
+        // It may have been changed since, which has no effect once a head was sent.
+        if (!response.headersSent) response.statusCode = this.#statusCode;
+        for (const { name, given } of calls) {
+          const result = this.#pass(name, given);
+          if (name === 'write') mayGoOn = result;
+        }
+      });
+    } catch (error) {
+      // The handler would have had it, for its headers or its content.
+      this.#sendFailure(error, calls);
+      return;
+    }
+    if (mayGoOn === true && !response.writableEnded) this.#emitDrain();
+  }
+
+  #replay(send: () => void): void {
+    this.#isReplaying = true;
+    try {
+      send();
+    } finally {
+      this.#isReplaying = false;
+    }
+  }
+
+  #emitDrain(): void {
+    const response = this.#response;
+    if (response.listenerCount('drain') > 0) response.emit('drain');
+    else for (const listener of this.#drainListeners) Reflect.apply(listener, response, []);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#calls === undefined) return;
+    const calls = this.#drop(error);
+    this.#sendFailure(this.#failure ?? error, calls);
+  }
+
+  /** Drops the calls, and ignores later ones. */
+  #drop(error: unknown): readonly HeldCall[] {
+    this.#isDropped = true;
+    const calls = this.#takeCalls();
+    for (const { given } of calls) callBack(given, error);
+    return calls;
+  }
+
+  /** Does nothing, as for a response whose client has left. */
+  #ignore(name: SendingMethod, given: readonly unknown[]): unknown {
+    const { headersSent } = this.#response;
+    if (name === 'writeHead' && headersSent) failHeadersSent(name);
+    // A middleware may send what it was given later.
+    if (name === 'writeHead' && !this.isHolding) return this.#pass(name, given);
+    callBack(given, closedBefore());
+    if (name === 'write') return false;
+    return name === 'flushHeaders' ? undefined : this.#response;
+  }
+
+  /** Sends an error; without one, where a part of the success was sent before. */
+  #sendFailure(error: unknown, calls: readonly HeldCall[]): void {
+    this.#isDropped = true;
+    const response = this.#response;
+    const { status, text } = this.#commit.describeFailure(error);
+    if (response.headersSent || response.destroyed) response.destroy();
+    else {
+      const sources = [...this.#sources];
+      // Nothing else ends a stream whose reader has gone.
+      response.once('finish', () => sources.forEach(source => source.destroy?.()));
+      const headers = { ...this.#firstHeaders, ...keptHeaders(response.getHeaders(), calls) };
+      this.#replay(() => {
+        for (const name of response.getHeaderNames()) response.removeHeader(name);
+        for (const [name, value = ''] of Object.entries(headers)) response.setHeader(name, value);
+        response.statusCode = status;
+        response.setHeader('content-type', 'application/json; charset=utf-8');
+        response.setHeader('content-length', Buffer.byteLength(text));
+        this.#pass('end', [text]);
+      });
+    }
+  }
+}
+
+/** Replaces a method of a response. Returns a function that restores it. */
+function override(response: ServerResponse, name: string, method: Method): () => void {
+  const own = Object.getOwnPropertyDescriptor(response, name);
+  const value = function (this: unknown, ...given: unknown[]): unknown {
+    return method(...given);
+  };
+  Object.defineProperty(response, name, { value, configurable: true, writable: true });
+  return () => {
+    // Somebody may have replaced it since, who calls it.
+    if (Reflect.get(response, name) !== value) return;
+    if (own === undefined) Reflect.deleteProperty(response, name);
+    else Object.defineProperty(response, name, own);
+  };
+}
+
+/** Replaces a property of a response. Returns a function that restores it. */
+function shadow(response: ServerResponse, name: string, get: () => unknown): () => void {
+  Object.defineProperty(response, name, { get, configurable: true });
+  return () => Reflect.deleteProperty(response, name);
+}
+
+function sizeOf([chunk, encoding]: readonly unknown[]): number {
+  if (chunk instanceof Uint8Array) return chunk.byteLength;
+  if (typeof chunk !== 'string') return 0;
+  return Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as 'utf8') : 'utf8');
+}
+
+/** Calls the callback of a call that has no effect. */
+function callBack(given: readonly unknown[], error: unknown): void {
+  const callback = given.findLast(value => typeof value === 'function');
+  if (callback !== undefined) process.nextTick(callback as Method, error);
+}
+
+/** Picks the headers that an error keeps, also those that a held call was given. */
+function keptHeaders(set: Headers, calls: readonly HeldCall[]): Headers {
+  const given = calls.map(call => (call.name === 'writeHead' ? call.given.at(-1) : undefined));
+  const objects = given.filter(value => typeof value === 'object' && !Array.isArray(value));
+  const all = Object.entries(Object.assign({ ...set }, ...objects) as Headers);
+  return Object.fromEntries(all.filter(([name]) => KEPT_HEADER.test(name)));
+}
+
+/** Throws what Node throws. */
+function failHeadersSent(name: string): never {
+  const verb = name === 'writeHead' ? 'write' : name === 'removeHeader' ? 'remove' : 'set';
+  const error = new Error(`Cannot ${verb} headers after they are sent to the client`);
+  throw Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' });
+}
+
+function closedBefore(): Error {
+  const error = new Error('Cannot write to a response that was closed.');
+  return Object.assign(error, { code: 'ERR_STREAM_DESTROYED' });
+}
