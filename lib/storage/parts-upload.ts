@@ -1,6 +1,6 @@
 import type { BodyPart, BodyParts } from '../body/body-parts.js';
 import { assertNothingLost, type UploadBody } from '../body/upload-body.js';
-import { FileTooLargeError, WxCloudStorageError } from '../errors/errors.js';
+import { FileTooLargeError, UploadRejectedError, WxCloudStorageError } from '../errors/errors.js';
 import { createSharedController, untilAborted } from '../operations/deadline.js';
 import { pauseBeforeRetry, retry } from '../operations/retry.js';
 import { neverConnected } from '../transport/connection-error.js';
@@ -8,7 +8,7 @@ import { isTransient } from '../wechat/api-errors.js';
 import type { UploadObjectCall } from './call-options.js';
 import { deleteLeftovers } from './clean-up.js';
 import type { CosAccess } from './cos-access.js';
-import { CosRefusalError, isAccessDenied, readCosCode } from './cos/cos-error.js';
+import { isAccessDenied, readCosCode } from './cos/cos-error.js';
 import { MOST_PARTS } from './cos/part-sizes.js';
 import type { ConfirmedPart, ObjectHeaders, PutObjectOutcome } from './cos/put-object.js';
 import type { StorageContext } from './storage-context.js';
@@ -145,12 +145,15 @@ export class PartsUpload {
 
   /**
    * Aborts uploads to the path whose IDs are unknown. At a path that is not unique they may belong
-   * to others, so `sweepUnfinishedUploads` is left to find them.
+   * to others, so a warning leaves them to `sweepUnfinishedUploads`.
    */
   async #abortLost(): Promise<void> {
     const { cloudPath, isPathUnique } = this.#call;
-    if (!this.#mayHaveLostId || !isPathUnique) return;
+    if (!this.#mayHaveLostId) return;
     this.#mayHaveLostId = false;
+    if (!isPathUnique) {
+      return this.#warn('may remain', 'its ID was lost, and others may upload to the path.');
+    }
     await this.#runAbort(async signal => {
       const { uploads } = await this.#cos.bucket.listMultipartUploads(
         { prefix: cloudPath },
@@ -163,14 +166,19 @@ export class PartsUpload {
   }
 
   async #runAbort(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const { operations, logger } = this.#context;
+    const { operations } = this.#context;
     try {
       await operations.runCleanup('aborting an upload in parts', ABORT_MS, work);
     } catch (error) {
-      logger.warn(
-        `Parts of a failed upload to "${this.#call.cloudPath}" remain in the bucket until sweepUnfinishedUploads removes them, as the upload could not be aborted: ${textOf(error)}`,
-      );
+      this.#warn('remain', `the upload could not be aborted: ${textOf(error)}`);
     }
+  }
+
+  #warn(fate: 'remain' | 'may remain', reason: string): void {
+    const { cloudPath } = this.#call;
+    this.#context.logger.warn(
+      `Parts of a failed upload to "${cloudPath}" ${fate} in the bucket until sweepUnfinishedUploads removes them, as ${reason}`,
+    );
   }
 
   async #abort(uploadId: string, signal: AbortSignal): Promise<void> {
@@ -195,9 +203,7 @@ export class PartsUpload {
         return await this.#cos.bucket.createMultipartUpload({ key, headers, signal });
       } catch (error) {
         // Only a refusal proves that no upload has begun.
-        if (!(error instanceof CosRefusalError) && !neverConnected(error)) {
-          this.#mayHaveLostId = true;
-        }
+        this.#mayHaveLostId ||= !isRefused(error);
         throw error;
       }
     };
@@ -334,6 +340,14 @@ export class PartsUpload {
     if (lastModified === undefined || this.#startedAt === undefined) return false;
     return lastModified.getTime() >= this.#startedAt.getTime() - DATE_STEP_MS;
   }
+}
+
+/** True when a request has clearly had no effect: it was refused, or never sent. */
+function isRefused(error: unknown): boolean {
+  if (!(error instanceof UploadRejectedError)) return neverConnected(error);
+  const { upstreamStatus = 0, cosCode } = error;
+  // A gateway gives up with 5xx, although COS may do what it was asked for.
+  return cosCode !== undefined || (upstreamStatus >= 400 && upstreamStatus < 500);
 }
 
 /** The conditions among the headers of an object, which completing it has to meet, too. */

@@ -9,7 +9,9 @@ import {
   type WxCloudEmulator,
   type WxCloudEmulatorOptions,
 } from '../../lib/emulator/index.js';
+import { Logger } from '@nestjs/common';
 import type { WxCloudStorageOptions } from '../../lib/index.js';
+import { afterThisTest } from '../support/after-test.js';
 import { startStorage } from '../support/storage.js';
 import { until } from '../support/until.js';
 
@@ -222,15 +224,31 @@ describe('upload of a stream of unknown length, with the option cos', () => {
     expect(await storage.sweepUnfinishedUploads({ olderThanSeconds: 0 })).toBe(0);
   });
 
-  it('leaves uploads at a path of others to a sweep', async () => {
+  it('leaves uploads at a path of others to a sweep, and warns of them', async () => {
     const { storage } = await startDirect();
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    afterThisTest(() => warn.mockRestore());
     emulator.faults.add({
       operation: 'initiate-multipart-upload',
       effect: { kind: 'reset', at: 'answer' },
     });
     await storage.upload('shared', inChunks(LARGE));
     expect(countOf('abort-multipart-upload')).toBe(0);
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('"shared" may remain')]]);
     expect(await storage.sweepUnfinishedUploads({ olderThanSeconds: 0 })).toBe(1);
+  });
+
+  it('warns of nothing where COS has refused to begin', async () => {
+    const { storage } = await startDirect();
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockReturnValue();
+    afterThisTest(() => warn.mockRestore());
+    emulator.faults.add({
+      operation: 'initiate-multipart-upload',
+      effect: { kind: 'cos-error', cosCode: 'SlowDown' },
+    });
+    await storage.upload('shared', inChunks(LARGE));
+    expect(warn).not.toHaveBeenCalled();
+    expect(countOf('list-multipart-uploads')).toBe(0);
   });
 
   it.each([
