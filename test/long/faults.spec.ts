@@ -1,209 +1,30 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { inspect } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Logger } from '@nestjs/common';
-import type {
-  WxCloudEmulator,
-  WxCloudEmulatorFault,
-  WxCloudEmulatorObject,
-  WxCloudEmulatorOperation,
-  WxCloudEmulatorFaultEffect,
-} from '../../lib/emulator/index.js';
-import { FailureLog } from '../../lib/http/http-exception.js';
-import { WxCloudStorageError, type WxCloudStorageOptions } from '../../lib/index.js';
-import { FAST_RETRY, startApplication, type TestApplication } from '../support/application.js';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { WxCloudEmulatorFault, WxCloudEmulatorObject } from '../../lib/emulator/index.js';
+import { WxCloudStorageError } from '../../lib/index.js';
+import {
+  errorsOf,
+  settle,
+  startFaultApplication,
+  type FaultApplication,
+  type Settled,
+} from '../support/fault-application.js';
+import { BUCKET_FAULTS, FAULTS } from '../support/faults.js';
 import { pngOfSize } from '../support/forms.js';
-import { recordSecrets, type SecretRecorder } from '../support/secret-recorder.js';
-import { until } from '../support/until.js';
-
-const API: readonly WxCloudEmulatorOperation[] = [
-  'stable-token',
-  'upload-link',
-  'download-links',
-  'delete-files',
-];
-const OBJECTS: readonly WxCloudEmulatorOperation[] = ['post-object', 'get-object', 'head-object'];
-const KEYS: readonly WxCloudEmulatorOperation[] = ['cos-keys', 'encode-metaid'];
-const PUTS: readonly WxCloudEmulatorOperation[] = ['put-object', 'upload-part'];
-const PARTS: readonly WxCloudEmulatorOperation[] = [
-  'initiate-multipart-upload',
-  'complete-multipart-upload',
-];
-const BATCHES: readonly WxCloudEmulatorOperation[] = ['download-links', 'delete-files'];
-
-const EVERYWHERE: readonly WxCloudEmulatorFaultEffect[] = [
-  { kind: 'status', status: 502, body: 'Bad Gateway' },
-  { kind: 'status', status: 404, body: 'not here' },
-  { kind: 'reset', at: 'request' },
-  { kind: 'reset', at: 'answer' },
-  { kind: 'hang', at: 'request' },
-  { kind: 'hang', at: 'answer' },
-  { kind: 'delay', delayMs: 30 },
-  { kind: 'empty' },
-];
-const ON_API: readonly WxCloudEmulatorFaultEffect[] = [
-  { kind: 'errcode', errcode: -1 },
-  { kind: 'errcode', errcode: 40001 },
-  { kind: 'errcode', errcode: 42001 },
-  { kind: 'errcode', errcode: 45009 },
-  { kind: 'errcode', errcode: -501007 },
-  { kind: 'malformed-json' },
-  { kind: 'reset', at: 'answer', afterBytes: 10 },
-];
-const ON_OBJECTS: readonly WxCloudEmulatorFaultEffect[] = [
-  { kind: 'cos-error', cosCode: 'SlowDown' },
-  { kind: 'cos-error', cosCode: 'RequestTimeout' },
-  { kind: 'cos-error', cosCode: 'SignatureDoesNotMatch' },
-  { kind: 'cos-error', cosCode: 'AccessDenied', message: 'Request has expired' },
-];
-const ON_UPLOADS: readonly WxCloudEmulatorFaultEffect[] = [
-  { kind: 'reset', at: 'request', afterBytes: 50_000 },
-  { kind: 'malformed-json' },
-];
-const ON_DOWNLOADS: readonly WxCloudEmulatorFaultEffect[] = [
-  { kind: 'reset', at: 'answer', afterBytes: 50_000 },
-];
-const ON_BATCHES: readonly WxCloudEmulatorFaultEffect[] = [
-  { kind: 'item', status: 1, errmsg: 'STORAGE_FILE_NONEXIST' },
-  { kind: 'item', status: -503002, errmsg: 'no permission' },
-];
-
-type Case = readonly [string, WxCloudEmulatorFault];
-type Effects = ReturnType<typeof pair>;
-
-const FAULTS = casesOf([
-  ...pair([...API, ...OBJECTS], EVERYWHERE),
-  ...pair(API, ON_API),
-  ...pair(OBJECTS, ON_OBJECTS),
-  ...pair(['post-object'], ON_UPLOADS),
-  ...pair(['get-object'], ON_DOWNLOADS),
-  ...pair(BATCHES, ON_BATCHES),
-]);
-/** Faults of uploads with direct access to the bucket. */
-const BUCKET_FAULTS = casesOf([
-  ...pair([...KEYS, ...PUTS, ...PARTS], EVERYWHERE),
-  ...pair(KEYS, ON_API),
-  ...pair([...PUTS, ...PARTS], ON_OBJECTS),
-  ...pair(PUTS, [...ON_UPLOADS, { kind: 'wrong-etag' }]),
-  ...pair(['encode-metaid'], [{ kind: 'short-list', count: 0 }]),
-]);
-
-function casesOf(effects: Effects): readonly Case[] {
-  return effects.flatMap(([operation, effect]) =>
-    [1, Infinity].map(times => {
-      const { kind, ...rest } = effect;
-      const how = Object.values(rest).join(' ');
-      return [
-        `${operation}: ${kind} ${how}, ${times === 1 ? 'once' : 'for ever'}`,
-        { operation, effect, times },
-      ] as const;
-    }),
-  );
-}
-
-function pair(
-  operations: readonly WxCloudEmulatorOperation[],
-  effects: readonly WxCloudEmulatorFaultEffect[],
-): (readonly [WxCloudEmulatorOperation, WxCloudEmulatorFaultEffect])[] {
-  return operations.flatMap(operation => effects.map(effect => [operation, effect] as const));
-}
+import { BUCKET } from '../support/ways.js';
 
 const CONTENT = pngOfSize(150_000);
 /** More than one part. */
 const IN_PARTS = pngOfSize(1_200_000);
-const logged: string[] = [];
-const orphans: string[] = [];
-let application: TestApplication;
-let recorder: SecretRecorder;
-let spoolDirectory: string;
-let timersBefore: number;
-
-beforeAll(async () => {
-  spoolDirectory = await mkdtemp(join(tmpdir(), 'wx-cloud-faults-'));
-});
-
-afterAll(async () => {
-  Logger.overrideLogger(false);
-  await rm(spoolDirectory, { recursive: true });
-});
-
-beforeEach(() => {
-  logged.length = 0;
-  orphans.length = 0;
-  timersBefore = countTimers();
-  recorder = recordSecrets();
-});
-
-async function startWith(
-  optionsFor: (emulator: WxCloudEmulator) => object = () => ({}),
-): Promise<void> {
-  application = await startApplication({
-    options: emulator =>
-      ({
-        ...optionsFor(emulator),
-        dispatcher: recorder.dispatcher,
-        upload: { spoolDirectory, memoryLimitBytes: 50_000 },
-        retry: FAST_RETRY,
-        timeouts: { connectMs: 1_000, headersMs: 60, idleMs: 60, totalMs: 2_000 },
-        onOrphan: fileIds => void orphans.push(...fileIds),
-      }) as Partial<WxCloudStorageOptions>,
-  });
-  // After the start, which silences the logger.
-  const log = (...parts: unknown[]): void => void logged.push(inspect(parts));
-  Logger.overrideLogger({ log, error: log, warn: log, debug: log, verbose: log, fatal: log });
-}
-
-afterEach(async () => {
-  await application.close();
-  await recorder.close();
-});
-
-/** The outcome of a call. */
-type Settled<T> = { readonly value: T } | { readonly error: unknown };
-
-const settle = <T>(call: Promise<T>): Promise<Settled<T>> =>
-  call.then(
-    value => ({ value }),
-    (error: unknown) => ({ error }),
-  );
-
-const errorsOf = (...results: Settled<unknown>[]): unknown[] =>
-  results.flatMap(result => ('error' in result ? [result.error] : []));
-
-function countTimers(): number {
-  return process.getActiveResourcesInfo().filter(name => name === 'Timeout').length;
-}
-
-function expectNoSecret(errors: readonly unknown[], ...shown: unknown[]): void {
-  const log = new FailureLog(new Logger());
-  for (const error of errors) log.write(error as WxCloudStorageError, 502);
-  expect(logged.length).toBeGreaterThanOrEqual(2 * errors.length);
-  const text = [errors, ...shown, ...logged, JSON.stringify([errors, shown])]
-    .map(value => inspect(value, { depth: Infinity, showHidden: true }))
-    .join('\n');
-  const { secret } = application.emulator.options;
-  expect([secret, ...recorder.secrets].filter(value => text.includes(value))).toEqual([]);
-}
-
-async function expectNothingHeld(): Promise<void> {
-  application.emulator.faults.clear();
-  expect(await readdir(spoolDirectory)).toEqual([]);
-  await recorder.close();
-  await until(
-    async () => (await application.emulator.openConnections()) === 0,
-    'no open connection',
-  );
-  await until(() => countTimers() <= timersBefore, 'no timer left');
-}
+let application: FaultApplication;
 
 describe('the service under every fault', () => {
-  beforeEach(() => startWith());
+  beforeEach(async () => {
+    application = await startFaultApplication();
+  });
 
   it.each(FAULTS)('uploads completely or leaves nothing — %s', async (_, fault) => {
-    const { emulator, storage } = application;
+    const { emulator, storage, expectNoSecret, expectNothingHeld } = application;
     emulator.faults.add(fault);
 
     const result = await settle(storage.upload('walk/a.png', Readable.from(inChunks())));
@@ -218,7 +39,7 @@ describe('the service under every fault', () => {
   it.each(FAULTS)(
     'downloads completely or fails, and reports deletions correctly — %s',
     async (_, fault) => {
-      const { emulator, storage } = application;
+      const { emulator, storage, expectNoSecret, expectNothingHeld } = application;
       const { fileId } = await storage.upload('walk/b.png', CONTENT);
       emulator.faults.add(fault);
 
@@ -239,10 +60,12 @@ describe('the service under every fault', () => {
 });
 
 describe('the service with the option cos under every fault', () => {
-  beforeEach(() => startWith(withBucket));
+  beforeEach(async () => {
+    application = await startFaultApplication({ way: BUCKET });
+  });
 
   it.each(BUCKET_FAULTS)('uploads completely or leaves nothing — %s', async (_, fault) => {
-    const { emulator, storage } = application;
+    const { emulator, storage, orphans, ...checks } = application;
     emulator.faults.add(fault);
 
     const results = [
@@ -258,11 +81,11 @@ describe('the service with the option cos under every fault', () => {
     expect([...stored, ...orphans]).toEqual(expect.arrayContaining(present));
     expect(emulator.objects.every(({ fileIdAlive }) => fileIdAlive)).toBe(true);
     expect(emulator.objects.map(({ size }) => size)).toEqual(present.map(sizeOf));
-    expectNoSecret(errors, results, storage);
-    emulator.faults.clear();
+    checks.expectNoSecret(errors, results, storage);
+    await checks.expectNoUnfinishedUpload();
     const swept = await storage.sweepUnfinishedUploads({ olderThanSeconds: 0 });
     expect(swept > 0).toBe(isIdLost(fault));
-    await expectNothingHeld();
+    await checks.expectNothingHeld();
   });
 });
 
@@ -276,16 +99,6 @@ function isIdLost({ operation, effect }: WxCloudEmulatorFault): boolean {
   return operation === 'initiate-multipart-upload' && 'at' in effect && effect.at === 'answer';
 }
 
-function withBucket({ bucket, cosEndpoint: endpoint, sidecarUrl }: WxCloudEmulator): object {
-  return {
-    appid: undefined,
-    secret: undefined,
-    auth: { type: 'open-api-service' },
-    apiBaseUrl: sidecarUrl,
-    cos: { bucket, endpoint, partBytes: 1_048_576 },
-  };
-}
-
 async function* inChunks(content = CONTENT): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < content.byteLength; start += 50_000)
     yield content.subarray(start, start + 50_000);
@@ -293,9 +106,10 @@ async function* inChunks(content = CONTENT): AsyncGenerator<Uint8Array> {
 
 /** A success has its object; a failure has none, unless it was reported as an orphan. */
 function expectedIds(result: Settled<{ readonly fileId: string }>): string[] {
+  const { emulator, orphans } = application;
   return 'value' in result
     ? [result.value.fileId]
-    : application.emulator.objects.map(o => o.fileId).filter(id => orphans.includes(id));
+    : emulator.objects.map(o => o.fileId).filter(id => orphans.includes(id));
 }
 
 function isWhole({ fileIdAlive, size }: WxCloudEmulatorObject): boolean {
