@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { DEFAULT_INSTANCE, namedServiceToken } from './http/storage-services.js';
 import { WxAccessTokenProvider } from './wechat/tokens/wx-access-token-provider.js';
+import { WxCloudPendingFiles } from './wx-cloud-pending-files.js';
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 
 /**
@@ -50,6 +51,32 @@ export function getWxAccessTokenProviderToken(
   return isDefaultInstance(name)
     ? WxAccessTokenProvider
     : Symbol.for(`wx-cloud-storage:token-provider:${name}`);
+}
+
+/**
+ * Returns the injection token of the pending files of an instance: the class itself for the default
+ * instance.
+ * @example
+ * ```ts
+ * import { Test } from '@nestjs/testing';
+ * import { getWxCloudPendingFilesToken } from 'nestjs-wx-cloud-storage';
+ *
+ * const module = await Test.createTestingModule({
+ *   providers: [
+ *     {
+ *       provide: getWxCloudPendingFilesToken('archive'),
+ *       useValue: { sweep: async () => ({ deleted: 0, kept: 0, failed: 0 }) },
+ *     },
+ *   ],
+ * }).compile();
+ *
+ * console.log(module.get(getWxCloudPendingFilesToken('archive')));
+ * ```
+ */
+export function getWxCloudPendingFilesToken(name?: string): symbol | typeof WxCloudPendingFiles {
+  return isDefaultInstance(name)
+    ? WxCloudPendingFiles
+    : Symbol.for(`wx-cloud-storage:pending-files:${name}`);
 }
 
 /**
@@ -121,6 +148,29 @@ export function InjectWxCloudStorage(name?: string): ParameterDecorator & Proper
  */
 export function InjectWxAccessTokenProvider(name?: string): ParameterDecorator & PropertyDecorator {
   return Inject(getWxAccessTokenProviderToken(name));
+}
+
+/**
+ * Injects the pending files of a named instance; without a name those of the default instance.
+ * @example
+ * ```ts
+ * import { Injectable } from '@nestjs/common';
+ * import { InjectWxCloudPendingFiles, WxCloudPendingFiles } from 'nestjs-wx-cloud-storage';
+ *
+ * @Injectable()
+ * export class ArchiveSweeper {
+ *   constructor(
+ *     @InjectWxCloudPendingFiles('archive') private readonly pending: WxCloudPendingFiles,
+ *   ) {}
+ *
+ *   async sweep(findFileIds: (fileIds: readonly string[]) => Promise<string[]>): Promise<void> {
+ *     await this.pending.sweep({ isInUse: findFileIds });
+ *   }
+ * }
+ * ```
+ */
+export function InjectWxCloudPendingFiles(name?: string): ParameterDecorator & PropertyDecorator {
+  return Inject(getWxCloudPendingFilesToken(name));
 }
 
 /** True for the default instance, which has no name. */

@@ -38,6 +38,7 @@ import {
 } from './storage/storage-context.js';
 import {
   getWxAccessTokenProviderToken,
+  getWxCloudPendingFilesToken,
   getWxCloudStorageOptionsToken,
   getWxCloudStorageToken,
   isDefaultInstance,
@@ -46,6 +47,7 @@ import {
   type AccessTokens,
   WxAccessTokenProvider,
 } from './wechat/tokens/wx-access-token-provider.js';
+import { WxCloudPendingFiles } from './wx-cloud-pending-files.js';
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 
 /**
@@ -93,8 +95,8 @@ const resolved = new WeakSet<object>();
 
 /**
  * Provides the storage of a WeChat environment: {@link WxCloudStorageService},
- * {@link WxAccessTokenProvider}, and providers for the interceptors. Invalid options stop the
- * application at start-up with an error that names the option.
+ * {@link WxAccessTokenProvider}, {@link WxCloudPendingFiles}, and providers for the interceptors.
+ * Invalid options stop the application at start-up with an error that names the option.
  * @example
  * ```ts
  * import { Module } from '@nestjs/common';
@@ -220,6 +222,7 @@ function complete(
   assertExtras({ isGlobal, name });
   const service = getWxCloudStorageToken(name);
   const tokenProvider = getWxAccessTokenProviderToken(name);
+  const pendingFiles = getWxCloudPendingFilesToken(name);
   const optionsToken = getWxCloudStorageOptionsToken(name);
   const providers: Provider[] = [
     ...(definition.providers ?? []).map(provider => resolving(provider, optionsToken, makeOptions)),
@@ -239,6 +242,11 @@ function complete(
       useFactory: (context: MadeContext) => new WxAccessTokenProvider(tokensOf(context)),
     },
     {
+      provide: pendingFiles,
+      inject: [STORAGE_CONTEXT],
+      useFactory: (context: MadeContext) => new WxCloudPendingFiles(() => usableContext(context)),
+    },
+    {
       provide: StorageLifecycle,
       inject: [STORAGE_CONTEXT, service],
       useFactory: (context: MadeContext, given: object) => new StorageLifecycle(context, given),
@@ -251,7 +259,7 @@ function complete(
     ...definition,
     global: isGlobal ?? false,
     providers,
-    exports: [service, tokenProvider, WxCloudUploadProgress],
+    exports: [service, tokenProvider, pendingFiles, WxCloudUploadProgress],
   };
 }
 

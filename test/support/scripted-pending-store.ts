@@ -1,6 +1,7 @@
 import type {
   PendingFileStore,
   WxCloudClaimedFile,
+  WxCloudPendingClaim,
   WxCloudPendingFile,
 } from '../../lib/pending/pending-file-store.js';
 
@@ -16,7 +17,9 @@ export class ScriptedPendingStore implements PendingFileStore {
   /** Answers `add` and `settle`; by default at once, that nothing is claimed. */
   answer: (method: 'add' | 'settle') => unknown = () => undefined;
   /** Answers `claim`; by default with nothing. */
-  claimed: () => readonly WxCloudClaimedFile[] = () => [];
+  claimed: (claim: WxCloudPendingClaim) => readonly WxCloudClaimedFile[] = () => [];
+  /** Every claim, in order. */
+  readonly claims: WxCloudPendingClaim[] = [];
 
   /** The calls of one method. */
   callsOf(method: ScriptedCall[0]): readonly (readonly string[])[] {
@@ -34,8 +37,9 @@ export class ScriptedPendingStore implements PendingFileStore {
     return this.answer('settle') as never;
   }
 
-  async claim(): Promise<readonly WxCloudClaimedFile[]> {
-    return this.claimed();
+  async claim(claim: WxCloudPendingClaim): Promise<readonly WxCloudClaimedFile[]> {
+    this.claims.push(claim);
+    return this.claimed(claim);
   }
 
   async done(fileIds: readonly string[]): Promise<void> {
