@@ -3,11 +3,25 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import type { WxAccessTokenLock, AccessTokenStore } from '../../lib/options/options.js';
-import { redisAccessTokenStore, type RedisClient } from '../../lib/redis/index.js';
+import {
+  redisAccessTokenStore,
+  redisPendingFileStore,
+  type RedisClient,
+} from '../../lib/redis/index.js';
 import { describeWithRedis as describe } from '../support/describe-with.js';
-import { freePort, type RedisServer, startRedisServer } from '../support/redis-server.js';
+import {
+  freePort,
+  type RedisServer,
+  startRedisSentinel,
+  startRedisServer,
+} from '../support/redis-server.js';
 import { until } from '../support/until.js';
-import { type ClientFlavour, CLUSTER_CLIENTS, OTHER_SETUPS } from '../e2e/redis/redis-clients.js';
+import {
+  type ClientFlavour,
+  CLUSTER_CLIENTS,
+  OTHER_SETUPS,
+  SENTINEL_CLIENTS,
+} from '../e2e/redis/redis-clients.js';
 
 // oxlint-disable jest/no-duplicate-hooks -- the rule takes no `describe` of ours for one
 const KEY = 'wx1234567890abcdef:access-token:mark';
@@ -49,6 +63,35 @@ const WHOLE_LIFE = [
   { accessToken: TOKEN, expiresInMs: expect.any(Number) },
 ];
 
+const FILE_IDS = ['a', 'b', 'c'].map(name => `cloud://env-a.bucket/${name} 文件.png`);
+const [FILE_A = '', FILE_B = '', FILE_C = ''] = FILE_IDS;
+
+/** The life of pending files: added, settled, claimed, and removed. */
+async function livePending({ open }: ClientFlavour, port: number): Promise<readonly unknown[]> {
+  const redis = await open(port);
+  const store = redisPendingFileStore(redis.client);
+  const toForm = (fileId: string) => ({ fileId, reason: 'form' as const, dueInMs: 0 });
+  const added = await store.add(FILE_IDS.map(toForm));
+  const settled = await store.settle([FILE_A]);
+  const claimed = await store.claim({ owner: 'one', limit: 1, leaseMs: 60_000 });
+  const known = await store.add([FILE_B, FILE_C].map(toForm));
+  await store.done(FILE_IDS, 'one');
+  const left = await store.claim({ env: 'env-a', owner: 'two', limit: 9, leaseMs: 60_000 });
+  await store.done(FILE_IDS, 'two');
+  const last = await store.settle(FILE_IDS);
+  await redis.close();
+  return [added, settled, claimed, known, left, last];
+}
+
+const WHOLE_PENDING_LIFE = [
+  [],
+  [],
+  [{ fileId: FILE_B, reason: 'form' }],
+  [FILE_B],
+  [{ fileId: FILE_C, reason: 'form' }],
+  [],
+];
+
 describe('redisAccessTokenStore', () => {
   let server: RedisServer;
 
@@ -83,7 +126,7 @@ describe('redisAccessTokenStore', () => {
   });
 });
 
-describe('redisAccessTokenStore with other client settings', () => {
+describe('stores with other client settings', () => {
   let server: RedisServer;
 
   beforeAll(async () => {
@@ -92,12 +135,16 @@ describe('redisAccessTokenStore with other client settings', () => {
 
   afterAll(() => server.close());
 
-  it.each(OTHER_SETUPS)('works with $name', async flavour => {
+  it.each(OTHER_SETUPS)('keep tokens with $name', async flavour => {
     await expect(live(flavour, server.port)).resolves.toEqual(WHOLE_LIFE);
+  });
+
+  it.each(OTHER_SETUPS)('keep pending files with $name', async flavour => {
+    await expect(livePending(flavour, server.port)).resolves.toEqual(WHOLE_PENDING_LIFE);
   });
 });
 
-describe('redisAccessTokenStore on a cluster', () => {
+describe('stores on a cluster', () => {
   let server: RedisServer;
 
   beforeAll(async () => {
@@ -112,7 +159,34 @@ describe('redisAccessTokenStore on a cluster', () => {
 
   afterAll(() => server.close());
 
-  it.each(CLUSTER_CLIENTS)('works with $name', async flavour => {
+  it.each(CLUSTER_CLIENTS)('keep tokens with $name', async flavour => {
     await expect(live(flavour, server.port)).resolves.toEqual(WHOLE_LIFE);
+  });
+
+  it.each(CLUSTER_CLIENTS)('keep pending files with $name', async flavour => {
+    await expect(livePending(flavour, server.port)).resolves.toEqual(WHOLE_PENDING_LIFE);
+  });
+});
+
+describe('stores behind a sentinel', () => {
+  let server: RedisServer;
+  let sentinel: RedisServer;
+
+  beforeAll(async () => {
+    server = await startRedisServer();
+    sentinel = await startRedisSentinel(server.port);
+  });
+
+  afterAll(async () => {
+    await sentinel.close();
+    await server.close();
+  });
+
+  it.each(SENTINEL_CLIENTS)('keep tokens with $name', async flavour => {
+    await expect(live(flavour, sentinel.port)).resolves.toEqual(WHOLE_LIFE);
+  });
+
+  it.each(SENTINEL_CLIENTS)('keep pending files with $name', async flavour => {
+    await expect(livePending(flavour, sentinel.port)).resolves.toEqual(WHOLE_PENDING_LIFE);
   });
 });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,13 +28,33 @@ export interface RedisServer {
 }
 
 /** Starts a server that the caller closes. `extra` goes onto its command line. */
-export async function startRedisServer(extra: readonly string[] = []): Promise<RedisServer> {
+export function startRedisServer(extra: readonly string[] = []): Promise<RedisServer> {
+  return startProgram(async (port, folder) => {
+    const options = ['--port', String(port), '--bind', HOST, '--save', '', '--appendonly', 'no'];
+    return [...options, '--dir', folder, ...extra];
+  });
+}
+
+/** Starts a sentinel that the caller closes; it knows the server at `mainPort` as `main`. */
+export function startRedisSentinel(mainPort: number): Promise<RedisServer> {
+  return startProgram(async (port, folder) => {
+    const file = join(folder, 'sentinel.conf');
+    const lines = [`port ${port}`, `bind ${HOST}`, `sentinel monitor main ${HOST} ${mainPort} 1`];
+    await writeFile(file, lines.join('\n'));
+    return [file, '--sentinel'];
+  });
+}
+
+/** Starts the program with the arguments for a port and a folder. */
+async function startProgram(
+  argumentsOf: (port: number, folder: string) => Promise<readonly string[]>,
+): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'redis-server-'));
   const port = await freePort();
   let child: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
-    child = run(port, folder, extra);
+    child = run(await argumentsOf(port, folder));
     await untilReady(child, port);
   };
   const stop = async (): Promise<void> => {
@@ -57,9 +77,8 @@ export async function startRedisServer(extra: readonly string[] = []): Promise<R
   return { port, url: `redis://${HOST}:${port}`, start, stop, restart, pause, resume, close };
 }
 
-function run(port: number, folder: string, extra: readonly string[]): ChildProcess {
-  const options = ['--port', String(port), '--bind', HOST, '--save', '', '--appendonly', 'no'];
-  const child = spawn('redis-server', [...options, '--dir', folder, ...extra], { stdio: 'ignore' });
+function run(words: readonly string[]): ChildProcess {
+  const child = spawn('redis-server', words, { stdio: 'ignore' });
   // Without a listener a missing program would be an uncaught error; `untilReady` reports it.
   child.on('error', () => undefined);
   return child;

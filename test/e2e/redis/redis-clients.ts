@@ -1,7 +1,11 @@
 import { Cluster, Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
-import { createClient, createClientPool, createCluster, RESP_TYPES } from 'redis';
-import { createClient as createClient5, createCluster as createCluster5 } from 'redis-5';
+import { createClient, createClientPool, createCluster, createSentinel, RESP_TYPES } from 'redis';
+import {
+  createClient as createClient5,
+  createCluster as createCluster5,
+  createSentinel as createSentinel5,
+} from 'redis-5';
 import type { RedisClient } from '../../../lib/redis/index.js';
 
 /** A client of an application, with functions for tests. */
@@ -96,6 +100,31 @@ export const CLUSTER_CLIENTS: readonly ClientFlavour[] = [
   { name: 'ioredis 5', open: async port => openIoRedis(new Cluster5([{ host: HOST, port }])) },
 ];
 
+/** Clients that ask a sentinel for the server named `main`. */
+export const SENTINEL_CLIENTS: readonly ClientFlavour[] = [
+  {
+    name: 'node-redis',
+    open: async port => openSentinel(createSentinel(sentinelOf(port))),
+  },
+  {
+    name: 'node-redis 5',
+    open: async port => openSentinel(createSentinel5(sentinelOf(port))),
+  },
+  {
+    name: 'ioredis',
+    open: async port => openIoRedis(new Redis({ sentinels: [{ host: HOST, port }], name: 'main' })),
+  },
+  {
+    name: 'ioredis 5',
+    open: async port =>
+      openIoRedis(new Redis5({ sentinels: [{ host: HOST, port }], name: 'main' })),
+  },
+];
+
+function sentinelOf(port: number) {
+  return { name: 'main', sentinelRootNodes: [{ host: HOST, port }] };
+}
+
 function rootNodes(port: number): {
   readonly rootNodes: { socket: { host: string; port: number } }[];
 } {
@@ -132,6 +161,19 @@ async function openNodeRedisCluster(
   return {
     client,
     command: (...words) => client.sendCommand(words[1], false, words),
+    listeners: () => countListeners(client),
+    close: async () => client.destroy(),
+  };
+}
+
+async function openSentinel(
+  client: NodeRedis & { sendCommand(isReadonly: boolean, words: string[]): Promise<unknown> },
+): Promise<OpenClient> {
+  client.on('error', ignoreErrors);
+  await client.connect();
+  return {
+    client,
+    command: (...words) => client.sendCommand(false, words),
     listeners: () => countListeners(client),
     close: async () => client.destroy(),
   };
