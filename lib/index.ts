@@ -55,6 +55,7 @@ export type {
 } from './http/reply/reply-options.js';
 export type { WxCloudUploadProgressEvent } from './http/upload-progress-hub.js';
 export type { WxCloudTemporaryCosKeys } from './options/cos-options.js';
+export type { ReplicaChannel } from './options/replica-channel.js';
 export type {
   WxAccessTokenLock,
   AccessTokenStore,

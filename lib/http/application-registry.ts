@@ -176,7 +176,7 @@ class InstanceRegistrar
     this.#host = host;
     const own = context instanceof FailedContext ? undefined : context;
     if (host === undefined) return;
-    const { instances } = partsOf(host);
+    const { instances, progress } = partsOf(host);
     if (instances.has(name)) {
       throw new OptionsInvalidError({
         option: 'name',
@@ -186,6 +186,7 @@ class InstanceRegistrar
     }
     assertService(service);
     instances.set(name, toInstance(service, own));
+    if (own?.replicas !== undefined) progress.addReplicas(own.replicas);
   }
 
   /** The adapter exists by now, which it does not yet while a testing module is compiled. */

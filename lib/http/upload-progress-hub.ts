@@ -1,4 +1,5 @@
 import { Observable, Subject } from 'rxjs';
+import type { ReplicaWatch, Replicas, SharedUpload } from '../replicas/replicas.js';
 
 /** The time that a watcher waits for the request. */
 const LONGEST_WAIT_MS = 60_000;
@@ -28,35 +29,51 @@ interface UploadEnded {
   readonly type: 'end';
   /**
    * `stored` when the request succeeded, `failed` when it did not, `unknown` when no request with
-   * this ID came within a minute.
+   * this ID came within a minute, or the replica that receives it was not heard of for a minute.
    */
   readonly outcome: 'stored' | 'failed' | 'unknown';
 }
 
+type Progress = Omit<FileProgressed, 'type'>;
+
 /** The uploads of one ID and their watchers. */
 interface Channel {
   readonly events: Subject<WxCloudUploadProgressEvent>;
+  readonly uploads: Set<RunningUpload>;
   watchers: number;
-  uploads: number;
+  /** Watches on other replicas, while there are watchers here. */
+  elsewhere: readonly ReplicaWatch[];
 }
 
 /** Passes the progress of running uploads to their watchers, by an ID that both sides know. */
 export class UploadProgressHub {
   readonly #channels = new Map<string, Channel>();
+  readonly #replicas = new Set<Replicas>();
 
-  /** Emits the events of an upload from now on; completes with the upload. */
+  /** Has uploads of other replicas watched, too. */
+  addReplicas(replicas: Replicas): void {
+    this.#replicas.add(replicas);
+  }
+
+  /**
+   * Emits the present progress of all files, then the events of an upload from now on; completes
+   * with the upload.
+   */
   watch(id: string): Observable<WxCloudUploadProgressEvent> {
     return new Observable(subscriber => {
       const channel = this.#open(id);
+      for (const { files } of [...channel.uploads, ...channel.elsewhere]) {
+        for (const file of files) subscriber.next({ type: 'progress', ...file });
+      }
       channel.watchers += 1;
       const subscription = channel.events.subscribe(subscriber);
-      const timer = setTimeout(() => {
-        if (channel.uploads > 0) return;
+      if (channel.watchers === 1) channel.elsewhere = this.#watchElsewhere(id, channel);
+      const stopWaiting = whenGivenUp(channel, () => {
         subscriber.next({ type: 'end', outcome: 'unknown' });
         subscriber.complete();
-      }, LONGEST_WAIT_MS);
+      });
       return () => {
-        clearTimeout(timer);
+        stopWaiting();
         subscription.unsubscribe();
         channel.watchers -= 1;
         this.#close(id, channel);
@@ -64,60 +81,115 @@ export class UploadProgressHub {
     });
   }
 
-  /** Begins the upload of a request, which must be ended once. */
-  begin(id: string): RunningUpload {
+  /**
+   * Begins the upload of a request, which must be ended once. `replicas` are told of it; undefined
+   * for none.
+   */
+  begin(id: string, replicas?: Replicas): RunningUpload {
     const channel = this.#open(id);
-    channel.uploads += 1;
-    return new RunningUpload(channel.events, event => {
-      channel.uploads -= 1;
-      channel.events.next(event);
-      // Later watchers wait for another request.
-      if (this.#channels.get(id) === channel) this.#channels.delete(id);
-      channel.events.complete();
+    const upload = new RunningUpload(channel.events, replicas?.shareUpload(id), event => {
+      channel.uploads.delete(upload);
+      this.#end(id, channel, event);
     });
+    channel.uploads.add(upload);
+    return upload;
+  }
+
+  #watchElsewhere(id: string, channel: Channel): readonly ReplicaWatch[] {
+    const sink = {
+      progress: (progress: Progress) => channel.events.next({ type: 'progress', ...progress }),
+      end: (outcome: UploadEnded['outcome']) => this.#end(id, channel, { type: 'end', outcome }),
+    };
+    return [...this.#replicas].map(replicas => replicas.watchUploads(id, sink));
+  }
+
+  #end(id: string, channel: Channel, event: UploadEnded): void {
+    channel.events.next(event);
+    // Later watchers wait for another request.
+    if (this.#channels.get(id) === channel) this.#channels.delete(id);
+    channel.events.complete();
   }
 
   #open(id: string): Channel {
     const known = this.#channels.get(id);
     if (known !== undefined) return known;
-    const channel = { events: new Subject<WxCloudUploadProgressEvent>(), watchers: 0, uploads: 0 };
+    const channel: Channel = {
+      events: new Subject<WxCloudUploadProgressEvent>(),
+      uploads: new Set(),
+      watchers: 0,
+      elsewhere: [],
+    };
     this.#channels.set(id, channel);
     return channel;
   }
 
   #close(id: string, channel: Channel): void {
-    const isIdle = channel.watchers + channel.uploads === 0;
+    if (channel.watchers > 0) return;
+    for (const watch of channel.elsewhere) watch.stop();
+    channel.elsewhere = [];
+    const isIdle = channel.uploads.size === 0;
     if (isIdle && this.#channels.get(id) === channel) this.#channels.delete(id);
   }
+}
+
+/**
+ * Calls back when a watcher has waited long enough: no upload runs here, and nothing was heard of
+ * one elsewhere. Returns a function that ends the wait.
+ */
+function whenGivenUp(channel: Channel, callback: () => void): () => void {
+  const wait = (ms: number): NodeJS.Timeout =>
+    setTimeout(() => {
+      if (channel.uploads.size > 0) return;
+      const heardAtMs = Math.max(...channel.elsewhere.map(watch => watch.heardAtMs), -Infinity);
+      const leftMs = heardAtMs + LONGEST_WAIT_MS - performance.now();
+      if (leftMs > 0) timer = wait(leftMs);
+      else callback();
+    }, ms);
+  let timer = wait(LONGEST_WAIT_MS);
+  return () => clearTimeout(timer);
 }
 
 /** The upload of one request. */
 export class RunningUpload {
   readonly #events: Subject<WxCloudUploadProgressEvent>;
+  readonly #shared: SharedUpload | undefined;
   readonly #onEnd: (event: UploadEnded) => void;
-  readonly #reportedAtMs = new Map<number, number>();
+  readonly #reported = new Map<number, { readonly atMs: number; readonly progress: Progress }>();
   #isEnded = false;
 
-  /** `onEnd` is called once. */
-  constructor(events: Subject<WxCloudUploadProgressEvent>, onEnd: (event: UploadEnded) => void) {
+  /** `onEnd` is called once. `shared` tells other replicas of the upload; undefined for none. */
+  constructor(
+    events: Subject<WxCloudUploadProgressEvent>,
+    shared: SharedUpload | undefined,
+    onEnd: (event: UploadEnded) => void,
+  ) {
     this.#events = events;
+    this.#shared = shared;
     this.#onEnd = onEnd;
   }
 
+  /** The last reported progress of each file. */
+  get files(): readonly Progress[] {
+    return [...this.#reported.values()].map(({ progress }) => progress);
+  }
+
   /** Reports progress: at most ten times a second, and at the end of a file. */
-  report(progress: Omit<FileProgressed, 'type'>): void {
+  report(progress: Progress): void {
     const { index, transferredBytes, totalBytes } = progress;
     const nowMs = performance.now();
-    const isDue = nowMs - (this.#reportedAtMs.get(index) ?? -Infinity) >= LEAST_INTERVAL_MS;
+    const isDue = nowMs - (this.#reported.get(index)?.atMs ?? -Infinity) >= LEAST_INTERVAL_MS;
     if (this.#isEnded || (!isDue && transferredBytes < totalBytes)) return;
-    this.#reportedAtMs.set(index, nowMs);
+    this.#reported.set(index, { atMs: nowMs, progress });
     this.#events.next({ type: 'progress', ...progress });
+    this.#shared?.report(progress);
   }
 
   /** Reports the end of the request. */
   end(isSuccess: boolean): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#onEnd({ type: 'end', outcome: isSuccess ? 'stored' : 'failed' });
+    const outcome = isSuccess ? 'stored' : 'failed';
+    this.#shared?.end(outcome);
+    this.#onEnd({ type: 'end', outcome });
   }
 }

@@ -1,4 +1,5 @@
 import type { CosOptions } from './cos-options.js';
+import type { ReplicaChannel } from './replica-channel.js';
 
 /** An access token in a store. */
 export interface WxStoredAccessToken {
@@ -274,7 +275,8 @@ interface LinkOptions {
   /**
    * Reuses a link for the same file and lifetime, until 5 minutes before it expires (half of its
    * lifetime, if that is shorter). The links of the 10000 most recently requested files are kept;
-   * deleting or replacing a file in this process drops its links at once.
+   * deleting or replacing a file drops its links at once: in this process, and with `replicas` in
+   * all of them.
    * @defaultValue true
    */
   readonly cache?: boolean | undefined;
@@ -353,6 +355,12 @@ interface WxCloudStorageCommonOptions {
    * `cloudbase-token`, `custom`)
    */
   readonly ticketKey?: string | undefined;
+  /**
+   * Connects the replicas of an application: the progress of an upload reaches watchers on all of
+   * them, and a file that one deletes or replaces is dropped from the cached links of all.
+   * @defaultValue none: progress and cached links end at the process
+   */
+  readonly replicas?: ReplicaChannel | undefined;
   /**
    * A dispatcher of undici 7 or 8 for every call: a proxy, a custom CA. The application has to
    * close it.

@@ -6,6 +6,7 @@ import { OptionsInvalidError } from '../errors/errors.js';
 import { isFromEnvironment, nameVariable } from './module-options.js';
 import type { PendingFileStore } from '../pending/pending-file-store.js';
 import type { WxCloudStorageOptions } from './options.js';
+import { readReplicaChannel } from './replica-channel.js';
 import { resolveAuth, resolveEnv } from './resolve-auth.js';
 import { commonBucket, readBucket, resolveCos } from './resolve-cos.js';
 import {
@@ -72,6 +73,7 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions | 'pending')[] = [
   'onOrphan',
   'ticketKey',
   'pending',
+  'replicas',
   'dispatcher',
 ];
 
@@ -173,6 +175,7 @@ function resolve(options: WxCloudStorageOptions, freeBytesIn: FreeBytesIn): Reso
     onOrphan: resolveOnOrphan(given['onOrphan']),
     ticketKey: resolveTicketKey(given['ticketKey']),
     pending: resolvePending(given['pending']),
+    replicas: readReplicaChannel(given['replicas']),
     dispatcher: resolveDispatcher(given['dispatcher']),
   });
 }

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import type { PendingFileStore } from '../pending/pending-file-store.js';
 import type { AccessTokenStore, WxAccessToken, HttpDispatcher } from './options.js';
+import type { ReplicaChannel } from './replica-channel.js';
 
 const MASK = '[secret]';
 
@@ -187,6 +188,8 @@ export interface ResolvedOptions {
   readonly ticketKey: Secret | undefined;
   /** The application's store of pending files; undefined without one. */
   readonly pending: PendingFileStore | undefined;
+  /** The channel between replicas; undefined without one. */
+  readonly replicas: ReplicaChannel | undefined;
   /** The application's undici dispatcher. */
   readonly dispatcher: HttpDispatcher | undefined;
 }

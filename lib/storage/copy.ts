@@ -163,7 +163,7 @@ class FileCopy {
     });
     signal.throwIfAborted();
     const fileId = toFileId(this.#context, this.#toPath);
-    this.#context.linkCache.forget(fileId);
+    this.#context.linkCache.forgetReplaced(fileId, this.#isPathUnique);
     return { fileId, cloudPath: this.#toPath, size, contentType, etag };
   }
 
@@ -218,7 +218,7 @@ class FileCopy {
     if (!this.#mayExist && recorded !== undefined) this.#context.pending?.forget([recorded]);
     if (!this.#mayExist || this.#toPath === this.#source.cloudPath) return;
     const fileId = toFileId(this.#context, this.#toPath);
-    this.#context.linkCache.forget(fileId);
+    this.#context.linkCache.forgetReplaced(fileId, this.#isPathUnique);
     await deleteLeftovers(this.#context, [{ fileId, isPathUnique: this.#isPathUnique }]);
   }
 }

@@ -100,8 +100,7 @@ export class CosUpload {
     });
     if (outcome.isStored || outcome.mayExist) {
       this.#mayExist = true;
-      // Cached links may return the old content.
-      this.#context.linkCache.forget(this.#fileId);
+      this.#context.linkCache.forgetReplaced(this.#fileId, this.#call.isPathUnique);
     }
     if (!outcome.isStored) throw outcome.error;
     assertConditionHeld(this.#cos, properties, outcome.header);

@@ -41,14 +41,15 @@ export class FileDeletions {
     signal: AbortSignal,
   ): Promise<readonly WxCloudDeleteOutcome[]> {
     const { fileIdScope, linkCache } = this.#context;
-    const forget = (list: readonly string[]): void =>
-      list.forEach(fileId => linkCache.forget(fileId));
     return settleEach(fileIdScope, fileIds, async accepted => {
-      forget(accepted);
-      const outcomes = await this.#delete(accepted, signal);
-      // Again, as a link may have been returned while the file still existed.
-      forget(accepted);
-      return outcomes;
+      for (const fileId of accepted) linkCache.forget(fileId);
+      try {
+        return await this.#delete(accepted, signal);
+      } finally {
+        // Again, as a link may have been returned while the file still existed. A call that failed
+        // may have deleted files, too.
+        linkCache.forgetEverywhere(accepted);
+      }
     });
   }
 

@@ -28,6 +28,7 @@ export class LinkCache {
     { readonly url: string; readonly maxAgeSeconds: number; readonly reusableUntilMs: number }
   >();
   readonly #requests = new Set<RememberedRequest>();
+  #announce: (fileIds: readonly string[]) => void = () => {};
 
   /**
    * Caches nothing with 0 entries. `now` is a monotonic clock in milliseconds that does not stop
@@ -84,5 +85,31 @@ export class LinkCache {
   forget(fileId: string): void {
     this.#links.delete(fileId);
     for (const { fileIds } of this.#requests) fileIds.delete(fileId);
+  }
+
+  /** Removes the links of files that have changed, here and on the other replicas. */
+  forgetEverywhere(fileIds: readonly string[]): void {
+    for (const fileId of fileIds) this.forget(fileId);
+    if (fileIds.length > 0) this.#announce(fileIds);
+  }
+
+  /**
+   * Removes the link of a file that was stored, as it may return the old content. At a unique path
+   * there was no file before, so other replicas need not know.
+   */
+  forgetReplaced(fileId: string, isPathUnique: boolean): void {
+    if (isPathUnique) this.forget(fileId);
+    else this.forgetEverywhere([fileId]);
+  }
+
+  /** Removes all links: changes of their files may have gone unnoticed. */
+  clear(): void {
+    this.#links.clear();
+    for (const { fileIds } of this.#requests) fileIds.clear();
+  }
+
+  /** Has the changed files announced to the other replicas. */
+  announceTo(announce: (fileIds: readonly string[]) => void): void {
+    this.#announce = announce;
   }
 }

@@ -302,8 +302,7 @@ export class PartsUpload {
       });
       if (outcome.isStored || outcome.mayExist) {
         this.#mayExist = true;
-        // Cached links may return the old content.
-        this.#context.linkCache.forget(fileId);
+        this.#context.linkCache.forgetReplaced(fileId, this.#call.isPathUnique);
       }
       const stored = outcome.isStored ? outcome : await this.#findStored(outcome);
       if (stored !== undefined) return stored;

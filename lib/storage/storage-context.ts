@@ -8,6 +8,7 @@ import { OperationRegistry } from '../operations/operation-registry.js';
 import { resolveOptions } from '../options/resolve-options.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import { PendingLedger } from '../pending/pending-ledger.js';
+import { Replicas } from '../replicas/replicas.js';
 import { HttpTransport } from '../transport/http-client.js';
 import { createCredential } from '../wechat/tokens/create-credential.js';
 import { AuthorizedApi, JsonApi, type TokenSource } from '../wechat/wechat-api.js';
@@ -93,6 +94,8 @@ export interface StorageContext {
   readonly links: Pick<DownloadLinks, 'get' | 'fetch'>;
   /** Deletes files. */
   readonly deletions: Pick<FileDeletions, 'delete'>;
+  /** The other replicas of the instance; undefined without the option `replicas`. */
+  readonly replicas: Replicas | undefined;
   /** Direct access to the bucket; undefined without the option `cos`. */
   readonly cos: CosAccess | undefined;
   /** Stores objects in place of the storage; undefined for the storage itself. */
@@ -101,7 +104,10 @@ export interface StorageContext {
   readonly isStorageReplaced?: (() => boolean) | undefined;
 }
 
-/** Creates the context of one instance; opens no connection yet. */
+/**
+ * Creates the context of one instance; opens no connection yet, and subscribes to the news of other
+ * replicas.
+ */
 export function createStorageContext(
   options: ResolvedOptions,
   logger: StorageLogger,
@@ -127,6 +133,7 @@ export function createStorageContext(
     contentTypeField: new ContentTypeField(logger),
     links: new DownloadLinks(calls),
     deletions: new FileDeletions(calls, cos),
+    replicas: connectReplicas(options, calls.linkCache, logger),
     cos,
     budget: new MemoryBudget(options.upload.memoryBudgetBytes),
     diskBudget: new DiskBudget(options.upload.spoolDirectory, options.upload.diskBudgetBytes),
@@ -139,12 +146,26 @@ export function createStorageContext(
   };
 }
 
+function connectReplicas(
+  { replicas: channel, env }: ResolvedOptions,
+  linkCache: LinkCache,
+  logger: StorageLogger,
+): Replicas | undefined {
+  if (channel === undefined) return undefined;
+  const replicas = new Replicas(channel, env, linkCache, logger);
+  linkCache.announceTo(fileIds => replicas.announceChanged(fileIds));
+  return replicas;
+}
+
 /** Refuses further calls, waits for clean-up, and closes all connections. */
 export async function closeStorageContext(
-  context: Pick<StorageContext, 'operations' | 'pending' | 'tokens' | 'transport' | 'cos'>,
+  context: Pick<
+    StorageContext,
+    'operations' | 'pending' | 'tokens' | 'transport' | 'cos' | 'replicas'
+  >,
 ): Promise<void> {
   await context.operations.close();
-  await context.pending?.close();
+  await Promise.all([context.pending?.close(), context.replicas?.close()]);
   context.cos?.close();
   context.tokens?.close?.();
   await context.transport.close();

@@ -249,8 +249,7 @@ class ObjectUpload {
     const outcome = await postObject(transport, { ...form, verifyEtag, budget, onBytes, signal });
     if (outcome.isStored || outcome.mayExist) {
       this.#leftovers.set(link.fileId, { fileId: link.fileId, isPathUnique });
-      // Cached links may return the old content.
-      this.#context.linkCache.forget(link.fileId);
+      this.#context.linkCache.forgetReplaced(link.fileId, isPathUnique);
     }
     return { outcome, fileId: link.fileId };
   }

@@ -46,8 +46,9 @@ const TABLE: ImportTable = {
     packages: [],
   },
   pending: { folders: ['errors', 'diagnostics.ts', 'operations'], packages: [] },
+  replicas: { folders: ['errors', 'diagnostics.ts', 'options'], packages: [] },
   'storage/cos': { folders: BELOW_STORAGE, packages: [] },
-  storage: { folders: [...BELOW_STORAGE, 'pending', 'storage/cos'], packages: [] },
+  storage: { folders: [...BELOW_STORAGE, 'pending', 'replicas', 'storage/cos'], packages: [] },
   http: {
     folders: [
       'errors',
@@ -57,6 +58,7 @@ const TABLE: ImportTable = {
       'operations',
       'body',
       'multipart',
+      'replicas',
       'storage',
     ],
     packages: ['@nestjs/*', 'rxjs', 'multer'],

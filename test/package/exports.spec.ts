@@ -46,7 +46,11 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
     'toHttpException',
     'wxCloudUpload',
   ],
-  'nestjs-wx-cloud-storage/redis': ['redisAccessTokenStore', 'redisPendingFileStore'],
+  'nestjs-wx-cloud-storage/redis': [
+    'redisAccessTokenStore',
+    'redisPendingFileStore',
+    'redisReplicaChannel',
+  ],
   'nestjs-wx-cloud-storage/swagger': [
     'ApiWxCloudAnyFiles',
     'ApiWxCloudFile',

@@ -68,15 +68,16 @@ export async function storeFormFile(
 }
 
 /** Reads the values that the client sent along with the form for one of its files. */
-function readSentValues({ options, request, transaction, file, chunks }: FormFileCall) {
+function readSentValues(call: FormFileCall) {
+  const { options, request, transaction, chunks } = call;
   const { declaredSize, progressId } = options;
-  const { fieldname } = file;
+  const { fieldname } = call.file;
   const index = transaction.nextFileIndex();
   const size = declaredSize && readDeclaredSize(declaredSize, request, index);
   if (size !== undefined) chunks.assertMayHave(size);
   const id = progressId && readProgressId(progressId, request);
   if (id === undefined) return { size, onProgress: undefined };
-  const onProgress = progressListenerOf(id, request, transaction, { index, fieldname });
+  const onProgress = progressListenerOf(id, call, { index, fieldname });
   return { size, onProgress };
 }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable, Optional } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { map, type Observable } from 'rxjs';
 import type { WxCloudTransferProgress } from '../../storage/call-options.js';
+import type { StorageContext } from '../../storage/storage-context.js';
 import { findProgressHub, findProgressHubOfRequest } from '../application-registry.js';
 import { toHttpException } from '../http-exception.js';
 import {
@@ -14,26 +15,34 @@ import { isProgressId, progressIdInvalid } from './client-values.js';
 
 const runningUploads = new WeakMap<UploadTransaction, RunningUpload>();
 
+/** The request that brings a file. */
+interface ProgressRequest {
+  /** The adapter's request. */
+  readonly request: object;
+  /** Its files. */
+  readonly transaction: UploadTransaction;
+  /** The instance that stores the file. */
+  readonly context: Pick<StorageContext, 'replicas'>;
+}
+
 /**
  * Creates the listener for the progress of one file of a request, by the ID that the client sent;
  * undefined when the request's application has no instance.
  */
 export function progressListenerOf(
   id: string,
-  request: object,
-  transaction: UploadTransaction,
+  request: ProgressRequest,
   file: { readonly index: number; readonly fieldname: string },
 ): ((progress: WxCloudTransferProgress) => void) | undefined {
-  const upload = runningUploads.get(transaction) ?? begin(id, request, transaction);
+  const upload = runningUploads.get(request.transaction) ?? begin(id, request);
   return upload && (progress => upload.report({ ...file, ...progress }));
 }
 
 function begin(
   id: string,
-  request: object,
-  transaction: UploadTransaction,
+  { request, transaction, context }: ProgressRequest,
 ): RunningUpload | undefined {
-  const upload = findProgressHubOfRequest(request)?.begin(id);
+  const upload = findProgressHubOfRequest(request)?.begin(id, context.replicas);
   if (upload === undefined) return undefined;
   runningUploads.set(transaction, upload);
   transaction.onEnd(isSuccess => upload.end(isSuccess));
@@ -49,8 +58,8 @@ export interface WxCloudUploadProgressMessage {
 /**
  * Lets a page follow its upload on the way from the application to the storage. The page generates
  * an ID, opens an `EventSource` on a route that returns {@link WxCloudUploadProgress.watch}, and
- * sends the ID with the form, in the place that the interceptor's option `progressId` names. Works
- * within one process: behind several replicas both requests must reach the same one.
+ * sends the ID with the form, in the place that the interceptor's option `progressId` names. Both
+ * requests must reach the same process, unless the option `replicas` connects all of them.
  * @example
  * ```ts
  * import { Controller, Module, Param, Post, Sse, UseInterceptors } from '@nestjs/common';
@@ -93,9 +102,10 @@ export class WxCloudUploadProgress {
   }
 
   /**
-   * Returns the events of the upload with this ID, for `@Sse()`: at most ten a second for each
-   * file, and at last one of type `end`. May be called before the upload begins; it then waits up
-   * to a minute for it. The ID has 16 to 64 letters, digits, `-` and `_`. Generate it at random:
+   * Returns the events of the upload with this ID, for `@Sse()`: at most ten a second for each file
+   * (five from another replica), and at last one of type `end`. May be called before the upload
+   * begins; it then waits up to a minute for it. A later call begins with the present progress of
+   * each file. The ID has 16 to 64 letters, digits, `-` and `_`. Generate it at random:
    * any client that knows it can watch.
    * @throws `HttpException` 400 when the ID is invalid
    */

@@ -59,6 +59,7 @@ const defaults = {
   maxConnections: 256,
   onOrphan: undefined,
   ticketKey: undefined,
+  replicas: undefined,
   dispatcher: undefined,
 };
 
@@ -630,6 +631,34 @@ describe('resolveOptions: ticketKey', () => {
   ])('is rejected when it is %s', (_, ticketKey) => {
     const error = failure({ ticketKey });
     expect(error.message).toMatch(/ticketKey/);
+    expect(everythingShownBy(error)).not.toContain(MARK);
+  });
+});
+
+describe('resolveOptions: replicas', () => {
+  const publish = async (): Promise<void> => {};
+  const subscribe = async (): Promise<() => Promise<void>> => async () => {};
+
+  it.each([
+    { publish, subscribe },
+    { publish, subscribe, onReset: () => () => {} },
+  ])('takes the channel as it is: %o', replicas => {
+    expect(resolve({ replicas }).replicas).toBe(replicas);
+  });
+
+  it.each([
+    null,
+    MARK,
+    [],
+    {},
+    { publish },
+    { subscribe },
+    { publish: MARK, subscribe },
+    { publish, subscribe, onReset: MARK },
+  ])('is rejected when it is %o', replicas => {
+    const error = failure({ replicas });
+    expect(error).toMatchObject({ code: 'WX_CLOUD_OPTIONS_INVALID', option: 'replicas' });
+    expect(error.message).toMatch(/redisReplicaChannel/);
     expect(everythingShownBy(error)).not.toContain(MARK);
   });
 });
