@@ -19,6 +19,7 @@ import {
   type RequestHandlerParts,
   type RequestWatcher,
 } from './response-handlers.js';
+import { SentBody } from './sent-body.js';
 
 /**
  * The target of a request. Parsed once, as parsing an address costs as much as sending a short
@@ -170,13 +171,15 @@ export class HttpTransport {
   }
 
   #startBuffered(call: HttpRequestWithBody, maxBytes: number): Promise<BufferedResponse> {
-    const { body, lane = 'api' } = call;
+    const { body: given, lane = 'api' } = call;
+    const body = isIterator(given) ? new SentBody(given, this.#options.timeouts.idleMs) : given;
     const response = this.#start<BufferedResponse>(
-      call,
+      { ...call, body },
       lane,
       parts => new BufferingHandler(parts, maxBytes),
     );
-    return isIterator(body) ? response.finally(() => returnIterator(body)) : response;
+    // undici ends the iterable over HTTP/1.1, but not over HTTP/2.
+    return isIterator(body) ? response.finally(() => void body.return()) : response;
   }
 
   #start<T>(
@@ -235,6 +238,7 @@ export class HttpTransport {
         reject,
         watcher,
       });
+      this.#watchBody(call, handler);
       try {
         dispatcher.dispatch(
           {
@@ -257,6 +261,16 @@ export class HttpTransport {
         handler.onResponseError(undefined, toDispatchError(error));
       }
     });
+  }
+
+  #watchBody(
+    { body, endpoint }: HttpRequestWithBody,
+    handler: Pick<RequestHandler<unknown>, 'giveUp'>,
+  ): void {
+    if (!(body instanceof SentBody)) return;
+    const timeoutMs = this.#options.timeouts.idleMs;
+    body.onStalled = () =>
+      handler.giveUp(new RequestTimedOutError({ phase: 'idle', endpoint, timeoutMs }));
   }
 
   #toError(call: HttpRequestWithBody, error: unknown): Error {
@@ -319,16 +333,10 @@ function afterDrain(work: () => void): void {
   setImmediate(() => setImmediate(work));
 }
 
-function isIterator(body: HttpRequestWithBody['body']): body is AsyncIterableIterator<Uint8Array> {
+function isIterator<T extends AsyncIterableIterator<Uint8Array>>(
+  body: Buffer | T | undefined,
+): body is T {
   return body !== undefined && !Buffer.isBuffer(body);
-}
-
-/**
- * Ends the iterable. undici does so over HTTP/1.1, but not over HTTP/2. Errors no longer belong to
- * the request.
- */
-function returnIterator(body: AsyncIterableIterator<Uint8Array>): void {
-  body.return?.().catch(() => {});
 }
 
 /**

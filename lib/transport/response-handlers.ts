@@ -128,6 +128,11 @@ export abstract class RequestHandler<T> implements Dispatcher.DispatchHandler {
     this.abort(reason);
   }
 
+  /** Ends a request that makes no progress. */
+  giveUp(reason: Error): void {
+    if (!this.#isOver) this.abort(reason);
+  }
+
   /** Handles the head of the response. */
   protected begin(_head: ResponseHead, _controller: Dispatcher.DispatchController): void {}
 
