@@ -205,6 +205,7 @@ interface Subscriptions {
 /** Of node-redis, which knows the listeners of a channel and restores its subscriptions itself. */
 class NodeSubscriptions implements Subscriptions {
   readonly #client: AnyClient;
+  readonly #resetListeners = new Set<() => void>();
 
   constructor(client: AnyClient) {
     this.#client = client;
@@ -218,11 +219,20 @@ class NodeSubscriptions implements Subscriptions {
 
   readonly onReset = (listener: () => void): (() => void) => {
     const own = (): void => listener();
-    // A client is ready only after its subscriptions are restored.
-    for (const event of RESET_EVENTS) this.#client.on(event, own);
+    if (this.#resetListeners.size === 0) this.#listen('on');
+    this.#resetListeners.add(own);
     return () => {
-      for (const event of RESET_EVENTS) this.#client.off(event, own);
+      if (this.#resetListeners.delete(own) && this.#resetListeners.size === 0) this.#listen('off');
     };
+  };
+
+  #listen(method: 'on' | 'off'): void {
+    for (const event of RESET_EVENTS) this.#client[method](event, this.#onConnection);
+  }
+
+  /** A client is ready only after its subscriptions are restored. */
+  readonly #onConnection = (): void => {
+    for (const listener of this.#resetListeners) listener();
   };
 }
 

@@ -12,6 +12,9 @@ const LEAST_INTERVAL_MS = 250;
 const REPEAT_MS = 5_000;
 /** The most files of a request that are told of. */
 const MOST_KNOWN_FILES = 1_000;
+/** The most files, and characters of the names of their fields, that are kept after the end. */
+const MOST_KEPT_FILES = 20;
+const MOST_KEPT_CHARACTERS = 2_000;
 
 /** The parts of a message that an upload decides. */
 type Said = Pick<UploadNews, 'files' | 'outcome' | 'to' | 'turn'>;
@@ -62,6 +65,7 @@ export class AnnouncedUpload {
     this.#outcome = outcome;
     clearTimeout(this.#timer);
     this.#sendAll(this.#takeChanged(), outcome);
+    this.#keepFew();
   }
 
   /** Sends nothing any more. */
@@ -95,6 +99,16 @@ export class AnnouncedUpload {
         for (const index of this.#files.keys()) this.#changed.add(index);
       this.#sendChanged();
     }, atMs - nowMs);
+  }
+
+  /** Ended uploads are remembered for a while: their outcome matters, and not every file. */
+  #keepFew(): void {
+    let [files, characters] = [0, 0];
+    for (const { index, fieldname } of [...this.#files.values()].toReversed()) {
+      files += 1;
+      characters += fieldname.length;
+      if (files > MOST_KEPT_FILES || characters > MOST_KEPT_CHARACTERS) this.#files.delete(index);
+    }
   }
 
   #takeChanged(): readonly FileProgress[] {

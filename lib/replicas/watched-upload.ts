@@ -5,8 +5,9 @@ import type { FileProgress, UploadNews, UploadOutcome } from './replica-messages
 const SILENCE_MS = 10_000;
 /** The most requests that are followed under one progress ID. */
 const MOST_RUNS = 4;
-/** The most files of a request that are followed. */
+/** The most files of a request that are followed, and characters of the names of their fields. */
 const MOST_FILES_OF_RUN = 1_000;
+const MOST_CHARACTERS_OF_RUN = 16_384;
 
 /** Receiver of the progress of uploads on other replicas. */
 export interface UploadSink {
@@ -18,7 +19,10 @@ export interface UploadSink {
 
 /** A request on another replica. */
 interface Run {
+  /** The number of the last message. */
   turn: number;
+  /** Characters of the names of fields. */
+  characters: number;
   readonly files: Map<number, FileProgress>;
 }
 
@@ -71,14 +75,18 @@ export class WatchedUpload {
     if (known !== undefined) return known;
     const [oldest] = this.#runs.keys();
     if (oldest !== undefined && this.#runs.size >= MOST_RUNS) this.#runs.delete(oldest);
-    const run = { turn: 0, files: new Map<number, FileProgress>() };
+    const run = { turn: 0, characters: 0, files: new Map<number, FileProgress>() };
     this.#runs.set(key, run);
     return run;
   }
 
-  #takeFile({ files }: Run, state: FileProgress): void {
+  #takeFile(run: Run, state: FileProgress): void {
+    const { files } = run;
     const known = files.get(state.index);
-    if (known === undefined && files.size >= MOST_FILES_OF_RUN) return;
+    const growth = state.fieldname.length - (known?.fieldname.length ?? 0);
+    const isFull = known === undefined && files.size >= MOST_FILES_OF_RUN;
+    if (isFull || run.characters + growth > MOST_CHARACTERS_OF_RUN) return;
+    run.characters += growth;
     files.set(state.index, state);
     const isSame =
       known?.transferredBytes === state.transferredBytes && known.totalBytes === state.totalBytes;
