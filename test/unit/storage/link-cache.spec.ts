@@ -59,6 +59,26 @@ describe('LinkCache', () => {
     expect(cache.find('b', 3_600)).toBe('https://x/b');
   });
 
+  it('forgets everything, and what was requested before that', () => {
+    keep('a');
+    const note = cache.beginRequest(['b']);
+    cache.clear();
+    cache.keep(note, { fileId: 'b', url: 'https://x/b', maxAgeSeconds: 3_600 });
+    expect(['a', 'b'].map(fileId => cache.find(fileId, 3_600))).toEqual([undefined, undefined]);
+  });
+
+  it('announces changed files, but for those at unique paths', () => {
+    const announced: (readonly string[])[] = [];
+    cache.announceTo(fileIds => announced.push(fileIds));
+    for (const fileId of ['a', 'b']) keep(fileId);
+    cache.forgetReplaced('a', true);
+    cache.forgetReplaced('b', false);
+    cache.forgetEverywhere([]);
+    cache.forgetEverywhere(['c', 'd']);
+    expect(announced).toEqual([['b'], ['c', 'd']]);
+    expect(['a', 'b'].map(fileId => cache.find(fileId, 3_600))).toEqual([undefined, undefined]);
+  });
+
   it('no longer remembers a request that has ended', () => {
     const ended = cache.beginRequest(['a']);
     const running = cache.beginRequest(['a']);
