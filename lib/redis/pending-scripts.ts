@@ -8,7 +8,7 @@ import { numberOf, textOf } from './redis-client.js';
 // Hosted proxies want literal commands and keys that are written `KEYS[n]`, as in token-scripts.ts.
 // A script begins with a read of each key, so that a value of another type fails before any write.
 
-/** Most files in a run of a script, which blocks Redis for some 2 milliseconds then. */
+/** Most files in a run of a script, which blocks Redis for a few milliseconds then. */
 export const MAX_BATCH = 500;
 
 const REASONS = ['upload', 'form', 'orphan'] as const;
