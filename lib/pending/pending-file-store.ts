@@ -18,7 +18,7 @@ export interface WxCloudPendingFile {
 export interface WxCloudPendingClaim {
   /**
    * Only files of this environment.
-   * @defaultValue the files of all environments that the store knows
+   * @defaultValue the files of all environments
    */
   readonly env?: string | undefined;
   /** Name of the claimant, by which the store recognises it in `done`; a new one for each sweep. */

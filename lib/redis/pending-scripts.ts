@@ -1,9 +1,9 @@
 import type { WxCloudClaimedFile } from '../pending/pending-file-store.js';
 import { numberOf, textOf } from './redis-client.js';
 
-// KEYS of all scripts: the pending files, a sorted set of `<reason> <fileId>` by due time or end of
-// lease; the claims, a hash from file ID to owner. A file in the hash is claimed until its time in
-// the set: the claims of a killed process end by themselves.
+// KEYS of the scripts for files: the pending files, a sorted set of `<reason> <fileId>` by due time
+// or end of lease; the claims, a hash from file ID to owner. A claim lasts until the time that the
+// set has for its file: the claims of a killed process end by themselves.
 //
 // Hosted proxies want literal commands and keys that are written `KEYS[n]`, as in token-scripts.ts.
 // A script begins with a read of each key, so that a value of another type fails before any write.
@@ -97,6 +97,15 @@ end
 return removed`;
 
 /**
+ * KEYS: the names of environments, a set. ARGV: an environment. The files of each are in a slot of
+ * their own, so this cannot be a part of `ADD_FILES`.
+ */
+export const REGISTER_ENV = `return redis.call('SADD', KEYS[1], ARGV[1])`;
+
+/** KEYS: the names of environments. Returns them. */
+export const READ_ENVS = `return redis.call('SMEMBERS', KEYS[1])`;
+
+/**
  * Reads a reply that is a list of texts; undefined for any other reply, such as `QUEUED` of a
  * transaction, which is no proof that the script has run.
  */
@@ -106,7 +115,7 @@ export function decodeTexts(reply: unknown): readonly string[] | undefined {
   return texts.length === reply.length ? texts : undefined;
 }
 
-/** Reads the reply of `REMOVE_FILES`: how many were removed; NaN for any other reply. */
+/** Reads a reply that is a number; NaN for any other reply. */
 export function decodeCount(reply: unknown): number {
   return reply === null ? Number.NaN : numberOf(reply);
 }

@@ -13,6 +13,8 @@ import {
   decodeMember,
   decodeTexts,
   MAX_BATCH,
+  READ_ENVS,
+  REGISTER_ENV,
   REMOVE_FILES,
   SETTLE_FILES,
 } from './pending-scripts.js';
@@ -28,6 +30,7 @@ export interface RedisPendingFileStoreOptions {
 }
 
 const NAME = 'redisPendingFileStore';
+const REGISTRATION_INTERVAL_MS = 1_000;
 /** Finds the environment of a file ID. Braces would change the slot of the keys in a cluster. */
 const ENV = /^cloud:\/\/([^./{}\s]+)\.[^./\s]+\/./;
 
@@ -36,14 +39,14 @@ const ENV = /^cloud:\/\/([^./{}\s]+)\.[^./\s]+\/./;
  * 6; client, pool, cluster or sentinel) or `ioredis` (5 or 6; `Redis` or `Cluster`). The client
  * stays the application's: the store neither connects nor closes it, sets no timer and adds no
  * listener. Needs Redis 6 or newer, and the right to run `EVAL` with `TIME`, `ZADD`, `ZCARD`,
- * `ZRANGEBYSCORE`, `ZREM`, `ZSCORE`, `HDEL`, `HGET`, `HLEN` and `HSET`.
+ * `ZRANGEBYSCORE`, `ZREM`, `ZSCORE`, `HDEL`, `HGET`, `HLEN`, `HSET`, `SADD` and `SMEMBERS`.
  *
  * Two keys belong to an environment: `<prefix>{<env>}:pending`, a sorted set whose members are
  * `<reason> <fileId>`, by due time or end of lease in epoch milliseconds of Redis's clock; and
- * `<prefix>{<env>}:pending-claims`, a hash with the owners of claimed files. They have no expiry;
- * set `maxmemory-policy` to `noeviction` or one of `volatile-…`, so that Redis does not evict them.
+ * `<prefix>{<env>}:pending-claims`, a hash with the owners of claimed files. The names of all
+ * environments are in the set `<prefix>pending-environments`. The keys have no expiry; set
+ * `maxmemory-policy` to `noeviction` or one of `volatile-…`, so that Redis does not evict them.
  *
- * A claim without `env` takes files of the environments that this store has met in other calls.
  * Calls fail or wait as the client does. More than 500 files are sent in several steps; when one
  * fails, those before it stay done.
  * @throws `OptionsInvalidError` (`WX_CLOUD_OPTIONS_INVALID`) at once, when the client or an
@@ -70,8 +73,8 @@ export function redisPendingFileStore(
 class RedisPendingFileStore implements PendingFileStore {
   readonly #run: RunScript;
   readonly #prefix: string;
-  /** The environments of all calls up to now. */
-  readonly #envs = new Set<string>();
+  /** When environments were registered last, on this process's monotonic clock. */
+  readonly #registeredAtMs = new Map<string, number>();
 
   constructor(run: RunScript, prefix: string) {
     this.#run = run;
@@ -84,14 +87,39 @@ class RedisPendingFileStore implements PendingFileStore {
       assertNumber('dueInMs', dueInMs);
     }
     const claimed = await this.#inBatches(files, async (env, batch) => {
+      const registered = this.#register(env);
       const values = batch.flatMap(({ reason, fileId, dueInMs }) => [
         reason,
         fileId,
         String(Math.max(0, Math.ceil(dueInMs))),
       ]);
-      return this.#texts(env, ADD_FILES, values);
+      const [texts] = await Promise.all([this.#texts(env, ADD_FILES, values), registered]);
+      return texts;
     });
     return claimed.flat();
+  }
+
+  /**
+   * Makes an environment known to claims that name none, of any process. Repeated, as Redis may
+   * have lost it.
+   */
+  async #register(env: string): Promise<void> {
+    const nowMs = performance.now();
+    const lastMs = this.#registeredAtMs.get(env) ?? -Infinity;
+    if (nowMs - lastMs < REGISTRATION_INTERVAL_MS) return;
+    this.#registeredAtMs.set(env, nowMs);
+    try {
+      const values = [env];
+      const reply = await this.#reply([this.#envsKey], REGISTER_ENV, values);
+      if (!Number.isInteger(decodeCount(reply))) throw noReply();
+    } catch (error) {
+      this.#registeredAtMs.delete(env);
+      throw error;
+    }
+  }
+
+  get #envsKey(): string {
+    return `${this.#prefix}pending-environments`;
   }
 
   async settle(fileIds: readonly string[]): Promise<readonly string[]> {
@@ -112,8 +140,7 @@ class RedisPendingFileStore implements PendingFileStore {
     for (const [name, value] of Object.entries({ limit, leaseMs, overdueMs })) {
       assertNumber(name, value);
     }
-    if (env !== undefined) this.#envs.add(env);
-    const envs = env === undefined ? [...this.#envs] : [env];
+    const envs = env === undefined ? await this.#readEnvs() : [env];
     const times = [leaseMs, overdueMs].map(ms => String(Math.ceil(ms)));
     const claimed: WxCloudClaimedFile[] = [];
     for (const from of envs) {
@@ -128,10 +155,17 @@ class RedisPendingFileStore implements PendingFileStore {
     return claimed;
   }
 
+  async #readEnvs(): Promise<readonly string[]> {
+    const envs = decodeTexts(await this.#reply([this.#envsKey], READ_ENVS, []));
+    if (envs === undefined) throw noReply();
+    return envs;
+  }
+
   async done(fileIds: readonly string[], owner: string): Promise<void> {
     const files = fileIds.map(fileId => ({ fileId }));
     await this.#inBatches(files, async (env, batch) => {
-      const reply = await this.#reply(env, REMOVE_FILES, [owner, ...idsOf(batch)]);
+      const values = [owner, ...idsOf(batch)];
+      const reply = await this.#reply(this.#keysOf(env), REMOVE_FILES, values);
       if (!Number.isInteger(decodeCount(reply))) throw noReply();
     });
   }
@@ -152,7 +186,6 @@ class RedisPendingFileStore implements PendingFileStore {
     }
     const results: R[] = [];
     for (const [env, own] of byEnv) {
-      this.#envs.add(env);
       for (let start = 0; start < own.length; start += MAX_BATCH) {
         results.push(await work(env, own.slice(start, start + MAX_BATCH)));
       }
@@ -161,15 +194,22 @@ class RedisPendingFileStore implements PendingFileStore {
   }
 
   async #texts(env: string, script: string, values: readonly string[]): Promise<readonly string[]> {
-    const texts = decodeTexts(await this.#reply(env, script, values));
+    const texts = decodeTexts(await this.#reply(this.#keysOf(env), script, values));
     if (texts === undefined) throw noReply();
     return texts;
   }
 
-  async #reply(env: string, script: string, values: readonly string[]): Promise<unknown> {
-    // The braces make Redis Cluster keep both keys in one slot, so that a script may use them.
+  /** The braces make Redis Cluster keep both keys in one slot, so that a script may use them. */
+  #keysOf(env: string): readonly string[] {
     const key = `${this.#prefix}{${env}}:pending`;
-    const keys = [key, `${key}-claims`];
+    return [key, `${key}-claims`];
+  }
+
+  async #reply(
+    keys: readonly string[],
+    script: string,
+    values: readonly string[],
+  ): Promise<unknown> {
     try {
       return await this.#run({ script, keys, values });
     } catch (error) {
@@ -202,9 +242,9 @@ function isWrongType(error: unknown): boolean {
   return error instanceof Error && error.message.includes('WRONGTYPE');
 }
 
-function otherType([pending, claims]: readonly string[], cause: unknown): Error {
+function otherType(keys: readonly string[], cause: unknown): Error {
   return new Error(
-    `Redis holds a value of another type under the key ${pending} (a sorted set is expected) or ${claims} (a hash): delete it, or set another prefix in ${NAME}.`,
+    `Redis holds a value of another type under the key ${keys.join(' or ')}. Delete it, or set another prefix in ${NAME}.`,
     { cause },
   );
 }

@@ -130,7 +130,7 @@ const CLAIM_CASES: CaseTable<PendingKit> = {
     assert.deepEqual(await kit.claim('one'), [kit.id('a')]);
     assert.deepEqual(await kit.claim('one', { env: other }), [kit.id('a', other)]);
   },
-  'claims files of all its environments if none is given': async kit => {
+  'claims files of all environments if none is given': async kit => {
     const fileIds = [kit.id('a'), kit.id('a', `${kit.env}-other`)];
     await kit.add(fileIds);
     const claimed = await kit.claim('one', { env: undefined });
@@ -316,6 +316,16 @@ const CASES: CaseTable<PendingKit> = {
 };
 
 const SHARED_CASES: CaseTable<PendingKit> = {
+  'claims what a store of the same name has added, of all environments': async kit => {
+    const second = await kit.openSecond();
+    const fileIds = [kit.id('a'), kit.id('a', `${kit.env}-other`)];
+    await kit.add(fileIds);
+    const claim = { owner: 'one', limit: 10_000, leaseMs: HOUR_MS };
+    const claimed = (await second.claim(claim)).map(({ fileId }) => fileId);
+    await second.done(fileIds, 'one');
+    const own = claimed.filter(fileId => fileIds.includes(fileId));
+    assertSame(own, fileIds, 'the claimed files');
+  },
   'shares files and claims with a store of the same name': async kit => {
     const second = await kit.openSecond();
     await kit.add([kit.id('a'), kit.id('b')]);

@@ -66,7 +66,7 @@ const CLAIM_FAULTS: Faults<PendingFileStore, MemoryPendingFileStore> = {
   'claims files of the given environment only': base => ({
     claim: claim => base.claim({ ...claim, env: undefined }),
   }),
-  'claims files of all its environments if none is given': base => ({
+  'claims files of all environments if none is given': base => ({
     claim: async claim => (claim.env === undefined ? [] : base.claim(claim)),
   }),
   'claims only files that are overdue by overdueMs': base => ({
@@ -297,10 +297,12 @@ describe('pendingFileStoreContract', () => {
     await expect(caseOf(cases, name)).rejects.toMatchObject({ code: 'ERR_ASSERTION' });
   });
 
-  it('fails for stores of one name that share nothing', async () => {
+  it.each([
+    'claims what a store of the same name has added, of all environments',
+    'shares files and claims with a store of the same name',
+  ])('fails for stores of one name that share nothing: %s', async name => {
     const contract = { isShared: true };
     const cases = pendingFileStoreContract(() => new MemoryPendingFileStore(), contract);
-    const name = 'shares files and claims with a store of the same name';
     await expect(caseOf(cases, name)).rejects.toMatchObject({ code: 'ERR_ASSERTION' });
   });
 });

@@ -34,7 +34,8 @@ describe.each(CLIENTS)('on $name', ({ open }) => {
     });
 
     it('leaves no key of a removed file', async () => {
-      await expect(redis.command('KEYS', '*pending*')).resolves.toEqual([]);
+      await expect(redis.command('KEYS', '*pending')).resolves.toEqual([]);
+      await expect(redis.command('KEYS', '*claims')).resolves.toEqual([]);
     });
   });
 

@@ -10,6 +10,7 @@ import { CLIENTS, type OpenClient } from './redis-clients.js';
 const ENV = 'prod-8gtest';
 const FILES_KEY = `wx-cloud-storage:{${ENV}}:pending`;
 const CLAIMS_KEY = `wx-cloud-storage:{${ENV}}:pending-claims`;
+const ENVS_KEY = 'wx-cloud-storage:pending-environments';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
@@ -66,6 +67,8 @@ describe.each(CLIENTS)('redisPendingFileStore on $name', ({ open }) => {
     await other.close();
   });
 
+  const keys = async (): Promise<string[]> => Object(await redis.command('KEYS', '*')).toSorted();
+
   const redisNowMs = async (): Promise<number> => {
     const [seconds] = Object(await redis.command('TIME'));
     return Number(seconds) * 1_000;
@@ -78,7 +81,7 @@ describe.each(CLIENTS)('redisPendingFileStore on $name', ({ open }) => {
     expect(member).toBe(`upload ${idOf('a')}`);
     expect(Math.abs(Number(score) - HOUR_MS - (await redisNowMs()))).toBeLessThan(60_000);
     await expect(redis.command('PTTL', FILES_KEY)).resolves.toBe(-1);
-    await expect(redis.command('KEYS', '*')).resolves.toEqual([FILES_KEY]);
+    await expect(keys()).resolves.toEqual([FILES_KEY, ENVS_KEY].toSorted());
   });
 
   it('keeps the owner of a claimed file in a hash, and the end of its lease in the set', async () => {
@@ -88,7 +91,7 @@ describe.each(CLIENTS)('redisPendingFileStore on $name', ({ open }) => {
     const score = await redis.command('ZSCORE', FILES_KEY, `upload ${idOf('a')}`);
     expect(Math.abs(Number(score) - HOUR_MS - (await redisNowMs()))).toBeLessThan(60_000);
     await store.done([idOf('a')], 'sweep-1');
-    await expect(redis.command('KEYS', '*')).resolves.toEqual([]);
+    await expect(keys()).resolves.toEqual([ENVS_KEY]);
   });
 
   it('gives each of 1,000 files to one of eight concurrent claimants', async () => {
@@ -99,7 +102,7 @@ describe.each(CLIENTS)('redisPendingFileStore on $name', ({ open }) => {
     );
     const claimed = (await Promise.all(claims)).flat();
     expect(claimed.toSorted()).toEqual(idsOf(1_000).toSorted());
-    await expect(redis.command('KEYS', '*')).resolves.toEqual([]);
+    await expect(keys()).resolves.toEqual([ENVS_KEY]);
   });
 
   it.each([
@@ -122,20 +125,28 @@ describe.each(CLIENTS)('redisPendingFileStore on $name', ({ open }) => {
     await expect(store.claim(claimOf('one', { limit: 1_100 }))).resolves.toHaveLength(101);
   });
 
-  it('claims without env what the environments of its own calls have', async () => {
+  it('claims without env the files of all environments, in a process that knows none', async () => {
     await otherStore.add([toUpload(idOf('a')), toUpload(idOf('a', 'env-b'))]);
-    await store.settle([idOf('b', 'env-b')]);
-    const fromOwn = await store.claim(claimOf('one', { env: undefined }));
-    expect(fromOwn.map(({ fileId }) => fileId)).toEqual([idOf('a', 'env-b')]);
-    const fromOther = await otherStore.claim(claimOf('two', { env: undefined, limit: 1 }));
-    expect(fromOther.map(({ fileId }) => fileId)).toEqual([idOf('a')]);
+    const claimed = await store.claim(claimOf('one', { env: undefined }));
+    expect(claimed.map(({ fileId }) => fileId).toSorted()).toEqual([idOf('a', 'env-b'), idOf('a')]);
+    await expect(otherStore.claim(claimOf('two', { env: undefined }))).resolves.toEqual([]);
+  });
+
+  it('makes an environment known again that Redis has lost', async () => {
+    await otherStore.add([toUpload(idOf('a'))]);
+    await redis.command('DEL', ENVS_KEY);
+    await until(async () => {
+      await otherStore.add([toUpload(idOf('a'))]);
+      return (await keys()).includes(ENVS_KEY);
+    });
+    await expect(store.claim(claimOf('one', { env: undefined }))).resolves.toHaveLength(1);
   });
 
   it('keeps files of another prefix apart', async () => {
     const apart = redisPendingFileStore(redis.client, { prefix: 'app:' });
     await apart.add([toUpload(idOf('a'))]);
     await expect(store.claim(claimOf('one'))).resolves.toEqual([]);
-    await expect(redis.command('KEYS', '*')).resolves.toEqual([`app:{${ENV}}:pending`]);
+    await expect(keys()).resolves.toEqual([`app:pending-environments`, `app:{${ENV}}:pending`]);
   });
 
   it('leaves members alone that it has not written, and passes by them', async () => {
@@ -166,7 +177,8 @@ describe.each(CLIENTS)('redisPendingFileStore on $name', ({ open }) => {
       () => store.done([idOf('a')], 'one'),
     ];
     for (const call of calls) await expect(call()).rejects.toThrow(key);
-    await expect(redis.command('KEYS', '*')).resolves.toEqual([key]);
+    await redis.command('DEL', ENVS_KEY);
+    await expect(keys()).resolves.toEqual([key]);
   });
 
   it('continues after Redis restarted and lost everything', async () => {
@@ -192,18 +204,18 @@ describe.each(CLIENTS)('redisPendingFileStore on $name', ({ open }) => {
   });
 
   it('needs no more rights than those of its documentation', async () => {
-    const commands = 'eval time zadd zcard zrangebyscore zrem zscore hdel hget hlen hset'.split(
-      ' ',
-    );
+    const commands =
+      'eval time zadd zcard zrangebyscore zrem zscore hdel hget hlen hset sadd smembers'.split(' ');
     const rights = commands.map(command => `+${command}`);
     const user = ['sweeper', 'reset', 'on', '>pass', '~wx-cloud-storage:*', ...rights];
     await redis.command('ACL', 'SETUSER', ...user);
     await other.command('AUTH', 'sweeper', 'pass');
     await otherStore.add([toUpload(idOf('a')), toUpload(idOf('b'))]);
     await otherStore.settle([idOf('b')]);
-    await expect(otherStore.claim(claimOf('one'))).resolves.toHaveLength(1);
+    const claimed = otherStore.claim(claimOf('one', { env: undefined }));
+    await expect(claimed).resolves.toHaveLength(1);
     await otherStore.done([idOf('a')], 'one');
-    await expect(redis.command('KEYS', '*')).resolves.toEqual([]);
+    await expect(keys()).resolves.toEqual([ENVS_KEY]);
   });
 
   it('leaves the client unchanged: no listener, not closed', async () => {

@@ -4,12 +4,15 @@ import {
   CLAIM_FILES,
   decodeMember,
   decodeTexts,
+  READ_ENVS,
+  REGISTER_ENV,
   REMOVE_FILES,
   SETTLE_FILES,
 } from '../../../lib/redis/pending-scripts.js';
 
-const SCRIPTS = { ADD_FILES, SETTLE_FILES, CLAIM_FILES, REMOVE_FILES };
-const COMMANDS = 'ZADD|ZCARD|ZRANGEBYSCORE|ZREM|ZSCORE|HDEL|HGET|HLEN|HSET';
+const FILE_SCRIPTS = { ADD_FILES, SETTLE_FILES, CLAIM_FILES, REMOVE_FILES };
+const SCRIPTS = { ...FILE_SCRIPTS, REGISTER_ENV, READ_ENVS };
+const COMMANDS = 'ZADD|ZCARD|ZRANGEBYSCORE|ZREM|ZSCORE|HDEL|HGET|HLEN|HSET|SADD|SMEMBERS';
 
 describe.each(Object.entries(SCRIPTS))('the script %s', (_, script) => {
   const calls = [...script.matchAll(/redis\.p?call\(([^)]*)/g)].map(([, words = '']) => words);
@@ -24,7 +27,9 @@ describe.each(Object.entries(SCRIPTS))('the script %s', (_, script) => {
     expect(script).not.toMatch(/=\s*(?:KEYS|redis)\b(?!\.p?call\()/);
     expect(script).not.toMatch(/KEYS(?!\[[12]\])/);
   });
+});
 
+describe.each(Object.entries(FILE_SCRIPTS))('the script %s', (_, script) => {
   it('reads both keys before the first write, so that a wrong type changes nothing', () => {
     const [beforeWrite = ''] = script.split(/redis\.call\('(?:ZADD|ZREM|HSET|HDEL)'/);
     expect(beforeWrite).toMatch(/'ZCARD', KEYS\[1\]/);

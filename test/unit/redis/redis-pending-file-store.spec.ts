@@ -2,15 +2,18 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { inspect } from 'node:util';
 import { createClient } from 'redis';
+import { ADD_FILES, REGISTER_ENV } from '../../../lib/redis/pending-scripts.js';
 import { redisPendingFileStore, type NodeRedisClient } from '../../../lib/redis/index.js';
 
 const INVALID = 'WX_CLOUD_OPTIONS_INVALID';
 const FILE_ID = 'cloud://env-a.bucket/a.png';
 const CLAIM = { env: 'env-a', owner: 'one', limit: 10, leaseMs: 1_000 };
 
-/** A client with the same reply for every script. */
+/** A client with the same reply for every script, except for the one that registers. */
 function clientThatGives(reply: unknown) {
-  const run = jest.fn<NodeRedisClient['eval']>(async () => reply);
+  const run = jest.fn<NodeRedisClient['eval']>(async script =>
+    script === REGISTER_ENV ? 1 : reply,
+  );
   return { isOpen: true, eval: run };
 }
 
@@ -114,8 +117,10 @@ describe('redisPendingFileStore', () => {
     const client = clientThatGives([]);
     const store = redisPendingFileStore(client);
     await store.add([toUpload(FILE_ID, 0.2), toUpload(FILE_ID, -5)]);
-    const [[, options] = []] = client.eval.mock.calls;
-    expect(options?.arguments).toEqual(['upload', FILE_ID, '1', 'upload', FILE_ID, '0']);
+    const added = client.eval.mock.calls.filter(([script]) => script === ADD_FILES);
+    expect(added.map(([, options]) => options?.arguments)).toEqual([
+      ['upload', FILE_ID, '1', 'upload', FILE_ID, '0'],
+    ]);
   });
 
   it.each([
@@ -137,6 +142,27 @@ describe('redisPendingFileStore', () => {
       await expect(store.done([FILE_ID], 'one')).resolves.toBeUndefined();
     },
   );
+
+  it('registers an environment at once, then at most once a second', async () => {
+    const client = clientThatGives([]);
+    const store = redisPendingFileStore(client);
+    await store.add([toUpload(FILE_ID)]);
+    await Promise.all([store.add([toUpload(FILE_ID)]), store.add([toUpload(FILE_ID)])]);
+    const registered = client.eval.mock.calls.filter(([script]) => script === REGISTER_ENV);
+    expect(registered.map(([, options]) => options)).toEqual([
+      { keys: ['wx-cloud-storage:pending-environments'], arguments: ['env-a'] },
+    ]);
+  });
+
+  it('registers an environment anew after a failure, which fails the call', async () => {
+    const client = clientThatGives([]);
+    client.eval.mockImplementationOnce(async () => Promise.reject(new Error('READONLY')));
+    const store = redisPendingFileStore(client);
+    await expect(store.add([toUpload(FILE_ID)])).rejects.toThrow('READONLY');
+    await store.add([toUpload(FILE_ID)]);
+    const registered = client.eval.mock.calls.filter(([script]) => script === REGISTER_ENV);
+    expect(registered).toHaveLength(2);
+  });
 
   it('reads claimed files given as buffers', async () => {
     const client = clientThatGives([Buffer.from(`form ${FILE_ID}`)]);
