@@ -75,6 +75,7 @@ export class PartsUpload {
   #size = 0;
   #isRecorded = false;
   #mayExist = false;
+  #isDisposed = false;
 
   /** Sends nothing yet. */
   constructor(context: StorageContext, cos: CosAccess, parts: BodyParts, call: PartsUploadCall) {
@@ -123,8 +124,9 @@ export class PartsUpload {
     }
   }
 
-  /** Releases the parts in memory. */
+  /** Releases the parts in memory, and the one that is being read once it was. */
   async dispose(): Promise<void> {
+    this.#isDisposed = true;
     await Promise.all([...this.#held].map(part => part.dispose()));
     this.#held.clear();
   }
@@ -243,12 +245,18 @@ export class PartsUpload {
   async #readWhile(sending: Promise<void>, partNumber: number): Promise<BodyPart> {
     if (partNumber > MOST_PARTS) throw tooManyParts(this.#size);
     const reading = this.#parts.next(() => this.#cos.partSizes.sizeOf(partNumber));
-    this.#reading = reading.then(part => void this.#held.add(part));
+    this.#reading = reading.then(part => this.#hold(part));
     this.#reading.catch(() => {});
     await (partNumber === 2
       ? Promise.all([this.#reading, sending])
       : untilAborted(this.#reading, this.#controller.signal));
     return reading;
+  }
+
+  async #hold(part: BodyPart): Promise<void> {
+    this.#held.add(part);
+    // It was not disposed of with the others when the upload failed meanwhile.
+    if (this.#isDisposed) await this.dispose();
   }
 
   /** Waits until another part may be read. */
