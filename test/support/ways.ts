@@ -1,6 +1,6 @@
 import type { WxCloudEmulator, WxCloudEmulatorFault } from '../../lib/emulator/index.js';
 import type { WxCloudStorageOptions } from '../../lib/index.js';
-import { callCos } from '../e2e/emulator/support/cos-signer.js';
+import { callCos, type CosKeys } from '../e2e/emulator/support/cos-signer.js';
 
 /** Size of a part of an upload to the bucket, in bytes: the smallest that is allowed. */
 export const PART_BYTES = 1_048_576;
@@ -73,9 +73,16 @@ export const BUCKET: Way = {
 /** All of them. */
 export const WAYS: readonly Way[] = [SENT_AHEAD, KEPT, BUCKET];
 
-/** Lists the paths of the multipart uploads in the bucket, by a request of its own. */
-export async function listUnfinishedUploads(emulator: WxCloudEmulator): Promise<string[]> {
-  const { status, text } = await callCos(emulator, { query: { uploads: '' } });
+/**
+ * Lists the paths of the multipart uploads in the bucket, by a request of its own: with fresh keys,
+ * unless some are given.
+ */
+export async function listUnfinishedUploads(
+  emulator: WxCloudEmulator,
+  keys?: CosKeys,
+): Promise<string[]> {
+  const given = keys === undefined ? {} : { keys };
+  const { status, text } = await callCos(emulator, { query: { uploads: '' }, ...given });
   if (status !== 200) throw new Error(`The uploads cannot be listed: ${status} ${text}`);
   return [...text.matchAll(/<Upload>\s*<Key>([^<]*)<\/Key>/g)].map(([, key = '']) => key);
 }
