@@ -16,6 +16,7 @@ import { countStreams } from './application/streams.mjs';
 import { UPLOAD_CONTROLLERS } from './application/upload.controller.mjs';
 import { PART_BYTES, TIMEOUTS } from './support/limits.mjs';
 import { answerQuestions, readParameters, tell } from './support/processes.mjs';
+import { keysOf, WITH_RIGHTS } from './support/ways.mjs';
 
 const ADAPTERS = {
   express: async () => new (await import('@nestjs/platform-express')).ExpressAdapter(),
@@ -58,6 +59,12 @@ const bucket = {
   apiBaseUrl: cloud.sidecarUrl,
   cos: { bucket: cloud.bucket, endpoint: cloud.cosEndpoint, partBytes: PART_BYTES },
 };
+/** The same with keys of their own: a right that is found missing is not used for ten minutes. */
+const guests = WITH_RIGHTS.map(name => ({
+  ...bucket,
+  name,
+  cos: { ...bucket.cos, credentials: keysOf(name) },
+}));
 
 class SoakModule {
   onApplicationShutdown() {
@@ -65,7 +72,7 @@ class SoakModule {
   }
 }
 Module({
-  imports: [options, archive, bucket].map(each => WxCloudStorageModule.forRoot(each)),
+  imports: [options, archive, bucket, ...guests].map(each => WxCloudStorageModule.forRoot(each)),
   controllers: [...UPLOAD_CONTROLLERS, ...FILES_CONTROLLERS],
 })(SoakModule);
 

@@ -7,9 +7,10 @@ import { Exchanges } from './cloud/exchanges.mjs';
 import { listUnfinishedUploads } from './cloud/unfinished-uploads.mjs';
 import { answerQuestions, readParameters } from './support/processes.mjs';
 import { Random } from './support/random.mjs';
+import { keysOf, WITH_RIGHTS } from './support/ways.mjs';
 
 const { seed } = readParameters();
-const emulator = await startWxCloudEmulator();
+const emulator = await startWxCloudEmulator({ cos: { keys: WITH_RIGHTS.map(keysOf) } });
 const exchanges = new Exchanges(emulator, new Random(seed));
 await exchanges.shortenKeepAlive();
 
@@ -38,6 +39,7 @@ answerQuestions({
     return { options, bucket, cosEndpoint, sidecarUrl };
   },
   setFaultShare: share => {
+    if (share === 0) exchanges.calm();
     exchanges.faultShare = share;
     emulator.faults.clear();
   },
@@ -55,11 +57,15 @@ answerQuestions({
       injected: exchanges.injected,
       tookEffect,
       expiries: exchanges.expiries,
+      changes: exchanges.changes,
       repeats: exchanges.repeats,
       hitFileIds: [...exchanges.hitFileIds],
-      hitUploads: [...exchanges.hitUploads],
       commonFaultsAtMs: exchanges.commonFaultsAtMs,
-      secrets: [emulator.options.secret, ...exchanges.secrets],
+      secrets: [
+        emulator.options.secret,
+        ...WITH_RIGHTS.map(name => keysOf(name).secretKey),
+        ...exchanges.secrets,
+      ],
     };
   },
 });

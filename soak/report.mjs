@@ -24,7 +24,8 @@ export function describeFigures(record) {
     `  files      ${kept.length} kept (${(kept.length / seconds).toFixed(0)}/s), ${promised.length} of them known to a client; ` +
       `${fates('deleted')} deleted, ${fates('deleting')} perhaps; ${objects.length} in the cloud`,
     `  exchanges  ${sum(figures.operations)}: ${list(figures.operations)}; uploads repeated ${figures.repeats}`,
-    `  faults     ${sum(faults.injected)}: ${list(faults.injected)}; ${list(figures.expiries)}`,
+    `  faults     ${sum(faults.injected)}: ${list(faults.injected)}; ${list(figures.expiries)}; ` +
+      `rights taken away ${figures.changes.taken}, given back ${figures.changes.given}`,
     `  orphans    ${orphans.length} reported, ${left} of them in the cloud; log lines ${figures.logLines}`,
     `  shared     ${shared.length} paths, ${answeredTwice} of them answered twice; ` +
       `frozen ${record.freezes.count} times, with ${record.freezes.forms} forms half received`,

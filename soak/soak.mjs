@@ -187,8 +187,7 @@ export class Soak {
     const evidence = await this.#cloud.ask('evidence');
     const exitCode = await this.#application.stop();
     const unfinishedUploads = await this.#cloud.ask('unfinishedUploads');
-    const { injected, tookEffect, hitFileIds, hitUploads, commonFaultsAtMs, secrets, ...figures } =
-      evidence;
+    const { injected, tookEffect, hitFileIds, commonFaultsAtMs, secrets, ...figures } = evidence;
     const { requests, examples, promised, mismatches, kept, shared, orphans, incidents } =
       this.#book;
     const { adapter } = this.#options;
@@ -210,7 +209,7 @@ export class Soak {
       incidents,
       objects,
       unfinishedUploads,
-      faults: { injected, tookEffect, hitFileIds, hitUploads, commonFaultsAtMs },
+      faults: { injected, tookEffect, hitFileIds, commonFaultsAtMs },
       isIdle: end.isIdle,
       hasClosed,
       openStreams: end.openStreams,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   Body,
   Controller,
@@ -6,12 +7,15 @@ import {
   Inject,
   Post,
   Query,
+  Req,
   StreamableFile,
 } from '@nestjs/common';
 import { getWxCloudStorageToken, WxCloudStorageService } from 'nestjs-wx-cloud-storage';
 import { tell } from '../support/processes.mjs';
 import { WAYS } from '../support/ways.mjs';
+import { pathOf } from '../support/paths.mjs';
 import { decorate, decorateParameters } from './decorate.mjs';
+import { noteFiles } from './request-log.mjs';
 
 /**
  * Creates a controller that reads and deletes stored files. The runner is told about the start and
@@ -36,6 +40,21 @@ function controllerOf({ path, storage }) {
       return this.storage.stat(fileId);
     }
 
+    async list(fileId) {
+      const fileIds = [];
+      for await (const entry of this.storage.list({ prefix: pathOf(fileId) }))
+        fileIds.push(entry.fileId);
+      return { fileIds };
+    }
+
+    /** The copy has the name that the client chose. */
+    async copy({ fileId, name }, request) {
+      const toPath = `copies/${randomUUID()}`;
+      const copy = await this.storage.copy(fileId, toPath, { uniquePath: true });
+      noteFiles(request, [{ ...copy, originalname: name }]);
+      return { files: [{ name, fileId: copy.fileId, size: copy.size }] };
+    }
+
     async delete({ fileIds }) {
       for (const fileId of fileIds) tell({ type: 'deleting', fileId });
       const outcomes = await this.storage.deleteMany(fileIds);
@@ -50,10 +69,12 @@ function controllerOf({ path, storage }) {
     undefined,
     0,
   );
-  for (const route of ['stream', 'buffer', 'stat']) {
+  for (const route of ['stream', 'buffer', 'stat', 'list']) {
     decorateParameters(FilesController, route, [[Query('fileId')]]);
     decorate(FilesController, route, [Get(route)]);
   }
+  decorateParameters(FilesController, 'copy', [[Body()], [Req()]]);
+  decorate(FilesController, 'copy', [Post('copy')]);
   decorateParameters(FilesController, 'delete', [[Body()]]);
   decorate(FilesController, 'delete', [Post('delete'), HttpCode(200)]);
   Controller(`${path}/files`)(FilesController);

@@ -57,11 +57,9 @@ export interface SoakRecord {
   readonly faults: {
     readonly injected: Readonly<Record<string, number>>;
     readonly tookEffect: Readonly<Record<string, number>>;
-    /** The files for which a deletion or a look-up failed because of a fault. */
+    /** The files for which a deletion failed because of a fault. */
     readonly hitFileIds: readonly string[];
-    /** The files whose multipart uploads had a fault at their beginning or their end. */
-    readonly hitUploads: readonly string[];
-    /** The times of faults in calls that concern every file, or unknown files. */
+    /** The times of faults in calls without which no file can be deleted. */
     readonly commonFaultsAtMs: readonly number[];
   };
   readonly isIdle: boolean;

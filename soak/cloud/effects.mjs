@@ -42,7 +42,10 @@ const BROKEN_OBJECT = [
   { kind: 'cos-error', cosCode: 'SignatureDoesNotMatch' },
   { kind: 'cos-error', cosCode: 'AccessDenied', message: 'Request has expired' },
 ];
-/** Without 403, by which the package would use the bucket no more for ten minutes. */
+/**
+ * Without 403, by which the package would use the bucket no more for ten minutes. Rights are taken
+ * away by `rights.mjs`, from instances of which there are several.
+ */
 const BROKEN_BUCKET = BROKEN_ANYWHERE.filter(({ status }) => status !== 403);
 const BROKEN_UPLOAD = [
   { kind: 'reset', at: 'request', afterBytes: 50_000 },
@@ -99,6 +102,8 @@ export const EFFECTS = {
   'list-multipart-uploads': BROKEN_MULTIPART,
   'delete-object': BROKEN_DELETION,
   'delete-objects': BROKEN_MULTIPART,
+  'list-objects': BROKEN_MULTIPART,
+  'copy-object': BROKEN_MULTIPART,
 };
 
 const API_OPERATIONS = {
@@ -110,7 +115,10 @@ const API_OPERATIONS = {
   '/_/cos/getauth': 'cos-keys',
   '/_/cos/metaid/encode': 'encode-metaid',
 };
-/** The operations by method, and by the parameter that tells them from others of this method. */
+/**
+ * The operations by method, and by the parameter or header that tells them from others of this
+ * method.
+ */
 const OBJECT_OPERATIONS = {
   POST: {
     uploads: 'initiate-multipart-upload',
@@ -118,17 +126,24 @@ const OBJECT_OPERATIONS = {
     delete: 'delete-objects',
     '': 'post-object',
   },
-  PUT: { uploadId: 'upload-part', '': 'put-object' },
+  PUT: { uploadId: 'upload-part', 'x-cos-copy-source': 'copy-object', '': 'put-object' },
   DELETE: { uploadId: 'abort-multipart-upload', '': 'delete-object' },
-  GET: { uploads: 'list-multipart-uploads', uploadId: 'list-parts', '': 'get-object' },
+  GET: {
+    uploads: 'list-multipart-uploads',
+    uploadId: 'list-parts',
+    'max-keys': 'list-objects',
+    '': 'get-object',
+  },
   HEAD: { '': 'head-object' },
 };
 
 /** Returns the operation of a request to the emulator. */
-export function operationOf({ method, url }) {
+export function operationOf({ method, url, headers }) {
   const [path, query = ''] = url.split('?');
   const parameters = new URLSearchParams(query);
   const byParameter = Object.entries(OBJECT_OPERATIONS[method]);
-  const found = byParameter.find(([name]) => name === '' || parameters.has(name));
+  const found = byParameter.find(
+    ([name]) => name === '' || parameters.has(name) || name in headers,
+  );
   return API_OPERATIONS[path] ?? found[1];
 }

@@ -2,17 +2,18 @@ import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { get } from 'node:http';
 import { EFFECTS, operationOf } from './effects.mjs';
+import { Rights } from './rights.mjs';
 import { readSubject } from './subject.mjs';
 
 /** The share of faults at which all tokens and links expire at once. */
 const EXPIRY_PART = 0.03;
 const KEEP_ALIVE_MS = 3_000;
-/** The calls without which a multipart upload stays unfinished, or is not known at all. */
-const UPLOAD_OPERATIONS = [
-  'initiate-multipart-upload',
-  'abort-multipart-upload',
-  'complete-multipart-upload',
-];
+/** The calls that delete files. */
+const DELETIONS = ['delete-files', 'delete-object', 'delete-objects'];
+/** The calls without which no file can be deleted. */
+const COMMON = ['token', 'stable-token', 'cos-keys'];
+/** Links expire without an effect on deletions. */
+const NEEDED_FOR_DELETIONS = ['expireTokens', 'expireCosKeys'];
 
 const count = (counts, name) => {
   counts[name] = (counts[name] ?? 0) + 1;
@@ -30,24 +31,36 @@ export class Exchanges {
   injected = {};
   expiries = {};
   hitFileIds = new Set();
-  /** The file IDs of multipart uploads of which a call failed that begins or ends them. */
-  hitUploads = new Set();
   /**
-   * The times of faults in calls that concern every file, or of whose files nothing had arrived.
+   * The times of faults in calls without which no file can be deleted, or in deletions of whose
+   * files nothing had arrived.
    */
   commonFaultsAtMs = [];
   secrets = new Set();
   #server;
   #emulator;
   #random;
+  #rights;
   #linksByPath = new Map();
 
   constructor(emulator, random) {
     this.#emulator = emulator;
     this.#random = random;
+    this.#rights = new Rights(random.fork());
     // Published before the server emits `request`, in the same tick: a fault that is added now
     // applies to this request.
     subscribe('http.server.request.start', message => this.#begin(message));
+  }
+
+  /** The number of rights that were taken away, and given back. */
+  get changes() {
+    return this.#rights.changes;
+  }
+
+  /** Ends all faults. */
+  calm() {
+    this.faultShare = 0;
+    this.#rights.restore();
   }
 
   /** The number of upload links that were requested again for the same path. */
@@ -73,16 +86,21 @@ export class Exchanges {
     const operation = operationOf(request);
     count(this.operations, operation);
     this.#expire();
-    const effect = this.#befall(operation);
+    const effect = this.#befall(operation, request);
     const subject = readSubject(request, this.#emulator);
     response.once('close', () => this.#note(operation, subject, effect));
     this.#listenForSecrets(response);
     this.#readSecrets(request);
   }
 
-  #befall(operation) {
-    if (!this.#random.chance(this.faultShare)) return undefined;
-    const effect = this.#random.pick(EFFECTS[operation]);
+  #befall(operation, request) {
+    if (this.faultShare === 0) return undefined;
+    this.#rights.change();
+    const isBroken = this.#random.chance(this.faultShare);
+    const effect = isBroken
+      ? this.#random.pick(EFFECTS[operation])
+      : this.#rights.refusalOf(operation, request);
+    if (effect === undefined) return undefined;
     this.#emulator.faults.add({ operation, effect });
     count(this.injected, effect.kind);
     return effect;
@@ -93,15 +111,16 @@ export class Exchanges {
     const what = this.#random.pick(['expireTokens', 'expireLinks', 'expireCosKeys']);
     this.#emulator[what]();
     count(this.expiries, what);
-    this.commonFaultsAtMs.push(Date.now());
+    if (NEEDED_FOR_DELETIONS.includes(what)) this.commonFaultsAtMs.push(Date.now());
   }
 
   #note(operation, { paths, fileIds, isKnown }, effect) {
     for (const path of paths) this.#linksByPath.set(path, (this.#linksByPath.get(path) ?? 0) + 1);
     if (effect === undefined) return;
-    const hit = UPLOAD_OPERATIONS.includes(operation) ? this.hitUploads : this.hitFileIds;
-    for (const fileId of fileIds) hit.add(fileId);
-    if (!isKnown) this.commonFaultsAtMs.push(Date.now());
+    const isDeletion = DELETIONS.includes(operation);
+    if (isDeletion) for (const fileId of fileIds) this.hitFileIds.add(fileId);
+    const concernsAll = COMMON.includes(operation) || (isDeletion && !isKnown);
+    if (concernsAll) this.commonFaultsAtMs.push(Date.now());
   }
 
   /** Finds the signature of a request to the bucket. */

@@ -1,31 +1,18 @@
 import { operationOf } from './effects.mjs';
 
 /**
- * Reads the subject of an exchange: the paths of requested links, or the files that are looked up
- * or deleted. It is filled while the request arrives, and empty for aborted requests and token
- * requests.
+ * Reads the subject of an exchange: the paths of requested links, or the files that are deleted. It
+ * is filled while the request arrives, and empty for aborted requests.
  */
 export function readSubject(request, emulator) {
   const subject = { paths: [], fileIds: [], isKnown: true };
   const operation = operationOf(request);
-  if (OBJECT_OPERATIONS.includes(operation)) subject.fileIds = [fileIdOf(request, emulator)];
+  if (operation === 'delete-object') subject.fileIds = [fileIdOf(request, emulator)];
   else if (BODY_OPERATIONS.includes(operation)) readFromBody(request, subject, emulator);
-  else subject.isKnown = !TOKEN_OPERATIONS.includes(operation);
   return subject;
 }
 
-/** The operations whose faults keep any files from being removed. */
-const TOKEN_OPERATIONS = ['token', 'stable-token', 'cos-keys'];
-const BODY_OPERATIONS = ['upload-link', 'download-links', 'delete-files', 'delete-objects'];
-const OBJECT_OPERATIONS = [
-  'head-object',
-  'delete-object',
-  'initiate-multipart-upload',
-  'complete-multipart-upload',
-  'abort-multipart-upload',
-  'list-multipart-uploads',
-  'list-parts',
-];
+const BODY_OPERATIONS = ['upload-link', 'delete-files', 'delete-objects'];
 
 function fileIdOf({ url }, { env, bucket }) {
   const path = decodeURIComponent(url.split('?')[0]);
@@ -56,7 +43,6 @@ function parseBody(bytes, { env, bucket }) {
     const fileIds = keys.map(([, key]) => `cloud://${env}.${bucket}/${key}`);
     return { paths: [], fileIds, isKnown: true };
   }
-  const { path, fileid_list: deleted = [], file_list: linked = [] } = JSON.parse(bytes);
-  const fileIds = [...deleted, ...linked.map(({ fileid }) => fileid)];
+  const { path, fileid_list: fileIds = [] } = JSON.parse(bytes);
   return { paths: path === undefined ? [] : [path], fileIds, isKnown: true };
 }

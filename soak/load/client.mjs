@@ -87,7 +87,7 @@ export class Client {
     return this.own.length < MOST_FILES ? all : readings;
   }
 
-  #take(id, { files, sharedPath, fetched }, answer) {
+  #take(id, { files, sharedPath, fetched, listed }, answer) {
     if (files !== undefined) {
       const stored = JSON.parse(answer).files;
       this.#book.promise(id, stored);
@@ -97,6 +97,8 @@ export class Client {
       for (const { name, fileId } of stored)
         this.own.push({ fileId, sha256: byName.get(name)?.sha256 });
     }
+    if (listed !== undefined && !JSON.parse(answer).fileIds.includes(listed))
+      this.#book.mismatch(id, listed);
     if (fetched !== undefined && hash(answer) !== fetched.sha256)
       this.#book.mismatch(id, fetched.fileId);
   }

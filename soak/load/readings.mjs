@@ -1,5 +1,5 @@
-import { CLOUD_FAILED } from './outcomes.mjs';
-import { byAnyWay } from './ways.mjs';
+import { CLOUD_FAILED, UNSUPPORTED } from './outcomes.mjs';
+import { byAnyBucket, byAnyWay } from './ways.mjs';
 
 const pathOf = (client, route, { fileId }) =>
   byAnyWay(client, `/files/${route}?fileId=${encodeURIComponent(fileId)}`);
@@ -12,11 +12,25 @@ function fetching(client, route) {
 function deleting(client) {
   const files = Array.from({ length: client.random.integer(1, 3) }, () => client.takeOwn());
   const fileIds = files.filter(file => file !== undefined).map(({ fileId }) => fileId);
-  return {
-    path: byAnyWay(client, '/files/delete'),
-    headers: { 'content-type': 'application/json' },
-    body: Buffer.from(JSON.stringify({ fileIds })),
-  };
+  return { path: byAnyWay(client, '/files/delete'), ...json({ fileIds }) };
+}
+
+const json = body => ({
+  headers: { 'content-type': 'application/json' },
+  body: Buffer.from(JSON.stringify(body)),
+});
+
+function copying(client) {
+  const { fileId, sha256 } = client.random.pick(client.own);
+  const name = client.nextName();
+  const path = byAnyBucket(client, '/files/copy');
+  return { path, files: [{ name, sha256 }], ...json({ fileId, name }) };
+}
+
+function listing(client) {
+  const { fileId } = client.random.pick(client.own);
+  const path = byAnyBucket(client, `/files/list?fileId=${encodeURIComponent(fileId)}`);
+  return { method: 'GET', path, listed: fileId };
 }
 
 /** The requests of a client for its stored files. */
@@ -41,6 +55,8 @@ export const READINGS = [
     expected: [200],
     plan: client => ({ ...fetching(client, 'stat'), fetched: undefined }),
   },
+  { name: 'copy', weight: 3, expected: [201, UNSUPPORTED], plan: copying },
+  { name: 'list', weight: 2, expected: [200, UNSUPPORTED], plan: listing },
   { name: 'delete', weight: 12, expected: [200], plan: deleting },
   {
     name: 'leaves while deleting',

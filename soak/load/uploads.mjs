@@ -1,8 +1,8 @@
-import { LIMIT_BYTES } from '../support/limits.mjs';
+import { LIMIT_BYTES, PART_BYTES } from '../support/limits.mjs';
 import { makeFile, makeImage } from './files.mjs';
 import { formType, makeForm } from './forms.mjs';
 import { CLOUD_FAILED, FULL } from './outcomes.mjs';
-import { byAnyWay, byWayOf } from './ways.mjs';
+import { byAnyBucket, byAnyWay, byWayOf } from './ways.mjs';
 
 const boundaryOf = random => `soak-${random.integer(1e9, 9e9)}`;
 const textsOf = random =>
@@ -47,6 +47,12 @@ const many = client => uploadOf(client, { route: '/many', files: filesOf(client,
 const fields = client => uploadOf(client, { route: '/fields', files: filesOf(client, 1, 3) });
 const byWay = (client, name) =>
   uploadOf(client, { path: byWayOf(name, '/one'), files: filesOf(client, 1, 1) });
+/** A file that goes to the bucket in two to four parts. */
+const inParts = client => {
+  const size = client.random.integer(PART_BYTES + 1, 3 * PART_BYTES + 100_000);
+  const file = makeFile(client.random, { name: client.nextName(), size });
+  return uploadOf(client, { path: byAnyBucket(client, '/one'), files: [file] });
+};
 const anyUpload = client => client.random.pick([one, image, many, fields, declared])(client);
 
 function declared(client, addition = 0) {
@@ -55,10 +61,15 @@ function declared(client, addition = 0) {
   return uploadOf(client, { route: '/declared', files, headers: { 'x-soak-sizes': sizes } });
 }
 
+function leavingInMidForm(client, upload) {
+  const afterBytes = client.random.integer(0, upload.body.byteLength - 1);
+  return { ...upload, leave: { afterBytes, withConnection: client.random.chance(0.3) } };
+}
+
 const leaving = (client, leave) => ({ ...anyUpload(client), leave });
 
-function failing(client, how) {
-  const upload = client.random.pick([one, many, fields])(client);
+function failing(client, how, plans = [one, many, fields]) {
+  const upload = client.random.pick(plans)(client);
   return { ...upload, headers: { ...upload.headers, 'x-soak-fail': how } };
 }
 
@@ -96,11 +107,20 @@ export const UPLOADS = [
     name: 'leaves in mid-form',
     weight: 6,
     expected: ['left', 201, 400],
-    plan: client => {
-      const upload = anyUpload(client);
-      const afterBytes = client.random.integer(0, upload.body.byteLength - 1);
-      return { ...upload, leave: { afterBytes, withConnection: client.random.chance(0.3) } };
-    },
+    plan: client => leavingInMidForm(client, anyUpload(client)),
+  },
+  { name: 'in parts', weight: 5, expected: [201], plan: inParts },
+  {
+    name: 'in parts, leaves',
+    weight: 2,
+    expected: ['left', 201, 400],
+    plan: client => leavingInMidForm(client, inParts(client)),
+  },
+  {
+    name: 'in parts, handler refuses',
+    weight: 2,
+    expected: [409],
+    plan: client => failing(client, 'refuses', [inParts]),
   },
   {
     name: 'leaves once all is sent',

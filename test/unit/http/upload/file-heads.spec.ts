@@ -19,7 +19,7 @@ type Uploaded = { fileId: string; buffer: Buffer };
 
 function makeHeads(budgetBytes = 1_000_000) {
   const use = startMemoryUse();
-  return { use, heads: new FileHeads(new MemoryBudget(budgetBytes, use), async () => {}) };
+  return { use, heads: new FileHeads(new MemoryBudget(budgetBytes, use)) };
 }
 
 function makeFile(head: Uint8Array = PNG) {
