@@ -92,6 +92,10 @@ export type { WxCloudStorageCapabilities } from './storage/capabilities.js';
 export type { WxCloudCopyOptions } from './storage/copy.js';
 export type { WxCloudListEntry, WxCloudListOptions } from './storage/list.js';
 export type { WxCloudFileOwner } from './storage/owner.js';
+export type {
+  WxCloudPendingSweepOptions,
+  WxCloudPendingSweepResult,
+} from './storage/pending-sweep.js';
 export type { WxCloudSweepOptions } from './storage/sweep.js';
 export type { WxCloudUploadUrl, WxCloudUploadUrlOptions } from './storage/upload-url.js';
 export type { WxCloudDownload } from './storage/download.js';
@@ -103,13 +107,16 @@ export type { WxCloudFileOutcome } from './storage/file-outcome.js';
 export type { WxCloudUploadForm, WxCloudUploadFormOptions } from './storage/direct-upload.js';
 export type { WxCloudUploadWatchEvent } from './wx-cloud-storage.service.js';
 export { WxCloudFile } from './storage/wx-cloud-file.js';
+export { WxCloudPendingFiles } from './wx-cloud-pending-files.js';
 export type { WxCloudStorageModuleExtras } from './wx-cloud-storage.module.js';
 export { WxCloudStorageModule } from './wx-cloud-storage.module.js';
 export { WxCloudStorageService } from './wx-cloud-storage.service.js';
 export {
   getWxAccessTokenProviderToken,
+  getWxCloudPendingFilesToken,
   getWxCloudStorageOptionsToken,
   getWxCloudStorageToken,
   InjectWxAccessTokenProvider,
+  InjectWxCloudPendingFiles,
   InjectWxCloudStorage,
 } from './tokens.js';

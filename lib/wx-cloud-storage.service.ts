@@ -227,7 +227,7 @@ export class WxCloudStorageService {
    * application; see {@link WxCloudUploadForm}. A path that is empty or ends in a slash is
    * completed with a random name, as files of strangers need: at a known path they would replace
    * each other. Check the file with {@link WxCloudStorageService.confirmUpload} before you use it,
-   * and delete files that are never confirmed.
+   * and delete files that are never confirmed: with the option `pending`, a sweep does.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`; `WX_CLOUD_ARGUMENT_INVALID`
    * @example
    * ```ts

@@ -1,3 +1,4 @@
+import type { PendingFileStore } from '../pending/pending-file-store.js';
 import type { CosOptions } from './cos-options.js';
 import type { ReplicaChannel } from './replica-channel.js';
 
@@ -355,6 +356,13 @@ interface WxCloudStorageCommonOptions {
    * `cloudbase-token`, `custom`)
    */
   readonly ticketKey?: string | undefined;
+  /**
+   * The store in which uploads are recorded until they are answered, so that a sweep of
+   * `WxCloudPendingFiles` finds what a crashed process leaves behind: only files at unique paths. A
+   * store that is down holds an upload up for a second at most.
+   * @defaultValue none: what a crash leaves behind is not found
+   */
+  readonly pending?: PendingFileStore | undefined;
   /**
    * Connects the replicas of an application: the progress of an upload reaches watchers on all of
    * them, and a file that one deletes or replaces is dropped from the cached links of all.

@@ -57,7 +57,7 @@ const PENDING_METHODS: readonly (keyof PendingFileStore)[] = ['add', 'settle', '
 const CONNECTIONS = { min: 1, max: 65_535, unit: 'connections' };
 const BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER, unit: 'bytes' };
 
-const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions | 'pending')[] = [
+const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
   'env',
   'appid',
   'secret',

@@ -44,6 +44,7 @@ const REFERENCE = [
   'direct-uploads',
   'bucket-access',
   'tokens-and-replicas',
+  'pending-files',
   'errors',
   'observability',
 ];

@@ -11,6 +11,27 @@ const NOT_INSTALLED = `declare module '@nestjs/config' {
     getOrThrow<T = any>(propertyPath: string): Exclude<T, undefined>;
   }
 }
+declare module '@nestjs/schedule' {
+  export enum CronExpression {
+    EVERY_10_MINUTES = '0 */10 * * * *',
+  }
+  export function Cron(
+    cronTime: string,
+    options?: { waitForCompletion?: boolean },
+  ): MethodDecorator;
+}
+declare module 'bullmq' {
+  export class Queue {
+    upsertJobScheduler(jobSchedulerId: string, repeat: { every?: number }): Promise<object>;
+  }
+}
+declare module '@nestjs/bullmq' {
+  export function InjectQueue(name?: string): ParameterDecorator;
+  export function Processor(queueName?: string): ClassDecorator;
+  export abstract class WorkerHost {
+    abstract process(job: object, token?: string): Promise<any>;
+  }
+}
 declare module '@cloudbase/node-sdk' {
   interface CloudBase {
     uploadFile(file: { cloudPath: string; fileContent: Buffer }): Promise<{ fileID: string }>;

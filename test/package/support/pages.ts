@@ -11,6 +11,7 @@ export const GUIDES = [
   'direct-uploads',
   'bucket-access',
   'tokens-and-replicas',
+  'pending-files',
   'errors',
   'testing',
   'migrating-from-multer',
