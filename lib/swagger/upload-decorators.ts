@@ -95,17 +95,18 @@ const text = (description: string, example: string): ApiPropertyOptions => ({
   example,
 });
 
-const PROPERTIES: Readonly<Record<keyof WxCloudUploadedFile, ApiPropertyOptions>> = {
-  fieldname: text('The name of the form field.', 'photo'),
-  originalname: text("The client's name for the file, made safe to show.", 'cat.png'),
-  encoding: text("The part's transfer encoding.", '7bit'),
-  mimetype: text('The type that the client claimed.', 'image/png'),
-  size: { type: 'integer', description: 'The number of bytes stored.', example: 68 },
-  fileId: text('The file ID.', 'cloud://env.bucket/photos/cat.png'),
-  cloudPath: text("The object's path.", 'photos/cat.png'),
-  contentType: text('The type it was stored with, detected from the content.', 'image/png'),
-  etag: text('The MD5 of the content.', 'd41d8cd98f00b204e9800998ecf8427e'),
-};
+const PROPERTIES: Readonly<Record<Exclude<keyof WxCloudUploadedFile, 'keep'>, ApiPropertyOptions>> =
+  {
+    fieldname: text('The name of the form field.', 'photo'),
+    originalname: text("The client's name for the file, made safe to show.", 'cat.png'),
+    encoding: text("The part's transfer encoding.", '7bit'),
+    mimetype: text('The type that the client claimed.', 'image/png'),
+    size: { type: 'integer', description: 'The number of bytes stored.', example: 68 },
+    fileId: text('The file ID.', 'cloud://env.bucket/photos/cat.png'),
+    cloudPath: text("The object's path.", 'photos/cat.png'),
+    contentType: text('The type it was stored with, detected from the content.', 'image/png'),
+    etag: text('The MD5 of the content.', 'd41d8cd98f00b204e9800998ecf8427e'),
+  };
 
 /** The schema of a form field for one file. */
 const ONE_FILE = { type: 'string', format: 'binary' } as const;

@@ -31,15 +31,17 @@ export interface FileHead {
  */
 export class FileHeads {
   readonly #memory: RequestMemory;
+  readonly #keepFile: (fileId: string) => Promise<void>;
   readonly #heads: FileHead[] = [];
   readonly #byFileId = new Map<string, FileHead>();
   #keptBytes = 0;
   #isReleased = false;
   #isShownOnRequest = false;
 
-  /** Holds nothing at first. */
-  constructor(budget: MemoryBudget) {
+  /** Holds nothing at first. `keepFile` keeps a file whatever happens to its request. */
+  constructor(budget: MemoryBudget, keepFile: (fileId: string) => Promise<void>) {
     this.#memory = new RequestMemory(budget);
+    this.#keepFile = keepFile;
   }
 
   /**
@@ -67,22 +69,21 @@ export class FileHeads {
   }
 
   /**
-   * Defines a `buffer` on a stored file that shows its type and nothing else. It is not enumerable,
-   * so it does not appear when the file is listed, copied or serialised.
+   * Defines the method `keep` on a stored file, and a `buffer` that shows its type and nothing
+   * else. They are not enumerable, so they do not appear when the file is listed, copied or
+   * serialised.
    */
   showOn(file: { readonly fileId: string }, head: FileHead): void {
-    const define = (attributes: PropertyDescriptor): unknown =>
-      Object.defineProperty(file, 'buffer', {
-        configurable: true,
-        enumerable: false,
-        ...attributes,
-      });
-    define({
-      get: () => guardHead(head.bytes, file.fileId),
+    const { fileId } = file;
+    const define = (name: string, attributes: PropertyDescriptor): unknown =>
+      Object.defineProperty(file, name, { configurable: true, enumerable: false, ...attributes });
+    define('buffer', {
+      get: () => guardHead(head.bytes, fileId),
       set: (value: unknown) => {
-        define({ value, writable: true });
+        define('buffer', { value, writable: true });
       },
     });
+    define('keep', { value: () => this.#keepFile(fileId), writable: true });
   }
 
   /**
@@ -133,7 +134,7 @@ export function fileHeadsOf(
 ): FileHeads {
   const known = headsProperty.read(request);
   if (known !== undefined) return known;
-  const heads = new FileHeads(budget);
+  const heads = new FileHeads(budget, fileId => transaction.keep(fileId));
   headsProperty.write(request, heads);
   transaction.onEnd(() => heads.release());
   return heads;

@@ -50,6 +50,43 @@ export class WxCloudUploadedFile {
   declare readonly contentType: string;
   /** The ETag that COS returned, without quotes: the MD5 of the content. */
   declare readonly etag: string;
+  /**
+   * Keeps the file whatever happens to the request: nothing of this package deletes it from now on,
+   * even if the response fails or the client leaves. Call it once your application has recorded the
+   * file. Resolves at once for a file that is kept already. Copies of the object, as by
+   * `{ ...file }`, do not have it.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_REQUEST_ABORTED` when the request has failed or
+   * its client has left before, `WX_CLOUD_PENDING_LOST` when a sweep of pending files may have
+   * taken the file: it is deleted, so undo what refers to it
+   * @example
+   * ```ts
+   * import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
+   * import { WxCloudFileInterceptor, WxCloudUploadedFile } from 'nestjs-wx-cloud-storage';
+   *
+   * abstract class Photos {
+   *   abstract add(fileId: string): Promise<void>;
+   *   abstract remove(fileId: string): Promise<void>;
+   * }
+   *
+   * @Controller('photos')
+   * export class PhotosController {
+   *   constructor(private readonly photos: Photos) {}
+   *
+   *   @Post()
+   *   @UseInterceptors(WxCloudFileInterceptor('photo'))
+   *   async create(@UploadedFile() photo: WxCloudUploadedFile): Promise<void> {
+   *     await this.photos.add(photo.fileId);
+   *     try {
+   *       await photo.keep();
+   *     } catch (error) {
+   *       await this.photos.remove(photo.fileId);
+   *       throw error;
+   *     }
+   *   }
+   * }
+   * ```
+   */
+  declare readonly keep: () => Promise<void>;
 }
 
 /** The properties that `@UploadedFile()` and `@UploadedFiles()` read, on each adapter. */

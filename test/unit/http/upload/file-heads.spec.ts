@@ -19,7 +19,7 @@ type Uploaded = { fileId: string; buffer: Buffer };
 
 function makeHeads(budgetBytes = 1_000_000) {
   const use = startMemoryUse();
-  return { use, heads: new FileHeads(new MemoryBudget(budgetBytes, use)) };
+  return { use, heads: new FileHeads(new MemoryBudget(budgetBytes, use), async () => {}) };
 }
 
 function makeFile(head: Uint8Array = PNG) {
