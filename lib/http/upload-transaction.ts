@@ -226,7 +226,7 @@ export class UploadTransaction {
 
   async #settleAll(): Promise<void> {
     for (;;) {
-      await Promise.all(this.#keeping);
+      if (this.#keeping.size > 0) await Promise.all(this.#keeping);
       await settleFiles(this.#listFiles('listed'));
       if (this.#isOver()) throw requestFailed();
       const lost = this.#listFiles('lost');

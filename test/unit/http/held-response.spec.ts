@@ -1,0 +1,294 @@
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { PassThrough, Readable } from 'node:stream';
+import { createGzip, gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { MemoryBudget, startMemoryUse } from '../../../lib/body/memory-budget.js';
+import { holdResponse, isHeldWhole, isWrittenWhole } from '../../../lib/http/held-response.js';
+import { RequestMemory } from '../../../lib/http/refused-request.js';
+import { until } from '../../support/until.js';
+
+const CHUNK = 'x'.repeat(64_000);
+
+let server: Server;
+let socket: Socket;
+let received: Buffer;
+let commit: { resolve(): void; reject(error: unknown): void };
+let isDue: boolean;
+let memory: { usedBytes: number };
+const abandon = jest.fn();
+
+/** Holds a response back until the test commits. */
+function hold(response: ServerResponse): void {
+  const committing = new Promise<void>((resolve, reject) => {
+    const settle = (): void => {
+      isDue = false;
+      resolve();
+    };
+    commit = { resolve: settle, reject };
+  });
+  abandon.mockImplementation(() => commit.reject(new Error('abandoned')));
+  holdResponse(response, () => ({
+    memory: new RequestMemory(new MemoryBudget(1_000_000, memory as never)),
+    isDue: () => isDue,
+    commit: () => committing,
+    abandon,
+    describeFailure: error => ({ status: 503, text: (error as Error).message }),
+  }));
+}
+
+/** Sends requests to a server of this listener, one behind the other on one connection. */
+async function send(listener: RequestListener, count = 1): Promise<void> {
+  server = createServer(listener);
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  socket.on('data', data => (received = Buffer.concat([received, data])));
+  socket.on('error', () => {});
+  const paths = Array.from({ length: count }, (_, index) => `/${index}`);
+  const last = count - 1;
+  socket.write(
+    paths
+      .map((path, index) => {
+        const connection = ['keep-alive', 'close'][Number(index === last)];
+        return `GET ${path} HTTP/1.1\r\nhost: x\r\nconnection: ${connection}\r\n\r\n`;
+      })
+      .join(''),
+  );
+}
+
+/** Everything received until the connection was closed. */
+const readAll = async (): Promise<string> => {
+  if (!socket.closed) await new Promise(resolve => socket.once('close', resolve));
+  return received.toString('latin1');
+};
+
+/** Sends content through a stream, as compression does: listeners of 'drain' are its listeners. */
+function compress(response: ServerResponse): void {
+  const gzip = createGzip();
+  const { write, end, on } = response;
+  gzip.on('data', (chunk: Buffer) => Reflect.apply(write, response, [chunk]));
+  gzip.on('end', () => Reflect.apply(end, response, []));
+  Object.assign(response, {
+    write: (chunk: Buffer) => gzip.write(chunk),
+    end: (chunk?: Buffer) => gzip.end(chunk),
+    on: (...given: Parameters<typeof on>) =>
+      given[0] === 'drain' ? gzip.on(...given) : Reflect.apply(on, response, given),
+  });
+}
+
+/** The content of a response in chunks. */
+function dechunk(text: string): string {
+  const parts: string[] = [];
+  let at = text.indexOf('\r\n\r\n') + 4;
+  for (;;) {
+    const end = text.indexOf('\r\n', at);
+    const bytes = Number.parseInt(text.slice(at, end), 16);
+    parts.push(text.slice(end + 2, end + 2 + bytes));
+    at = end + 2 + bytes + 2;
+    if (bytes === 0) return parts.join('');
+  }
+}
+
+beforeEach(() => {
+  received = Buffer.alloc(0);
+  isDue = true;
+  memory = startMemoryUse();
+  abandon.mockReset();
+});
+afterEach(async () => {
+  socket.destroy();
+  server.closeAllConnections();
+  await new Promise(resolve => server.close(resolve));
+});
+
+describe('holdResponse', () => {
+  it('sends what was held, in its order, once the commit succeeds', async () => {
+    const states: boolean[] = [];
+    await send((_, held) => {
+      hold(held);
+      held.writeHead(201, { 'x-own': '1' });
+      held.write('one,');
+      held.end('two');
+      states.push(held.writableEnded, isWrittenWhole(held), isHeldWhole(held));
+      // Without effect, as after a head that was sent.
+      held.statusCode = 500;
+      commit.resolve();
+    });
+    expect(await readAll()).toMatch(/^HTTP\/1.1 201 Created\r\nx-own: 1\r\n[^]*one,[^]*two/);
+    expect(states).toEqual([true, false, true]);
+    expect(memory.usedBytes).toBe(0);
+  });
+
+  it('lets the responses of later requests wait behind', async () => {
+    const answer: RequestListener[] = [
+      (_, held) => {
+        hold(held);
+        held.end('the first answer');
+      },
+      (_, next) => {
+        next.end('the second answer');
+        commit.resolve();
+      },
+    ];
+    await send((request, held) => answer.shift()?.(request, held), 2);
+    expect(await readAll()).toMatch(/the first answer[^]*the second answer/);
+  });
+
+  it('lets hints pass', async () => {
+    await send((_, held) => {
+      hold(held);
+      held.end('content');
+      held.writeEarlyHints({ link: '</style.css>; rel=preload; as=style' }, () => commit.resolve());
+    });
+    expect(await readAll()).toMatch(/^HTTP\/1.1 103 [^]*HTTP\/1.1 200 OK[^]*content/);
+  });
+
+  it('sends trailers', async () => {
+    await send((_, held) => {
+      hold(held);
+      held.writeHead(200, { trailer: 'x-sum' });
+      held.write('content');
+      held.addTrailers({ 'x-sum': '7' });
+      held.end();
+      commit.resolve();
+    });
+    expect(await readAll()).toMatch(/content\r\n0\r\nx-sum: 7\r\n/);
+  });
+
+  it('stops a stream, and lets it go on after the commit', async () => {
+    const chunks = Array.from({ length: 100 }, () => CHUNK);
+    await send((_, held) => {
+      hold(held);
+      const source = Readable.from(chunks).once('pause', () => commit.resolve());
+      source.pipe(held);
+    });
+    expect((await readAll()).length).toBeGreaterThan(100 * CHUNK.length);
+  });
+
+  it('lets a middleware go on that passes content through a stream, as for compression', async () => {
+    await send((_, held) => {
+      compress(held);
+      hold(held);
+      Readable.from(Array.from({ length: 100 }, () => 'a chunk;'))
+        .once('pause', () => commit.resolve())
+        .pipe(held);
+    });
+    const body = Buffer.from(dechunk(await readAll()), 'latin1');
+    expect(gunzipSync(body).toString()).toBe('a chunk;'.repeat(100));
+  });
+
+  it('calls callbacks, and shows when it has ended', async () => {
+    const calls: string[] = [];
+    await send((_, held) => {
+      hold(held);
+      held.on('finish', () => calls.push('finish'));
+      held.write('one', () => calls.push('written'));
+      held.end('two', () => calls.push('ended'));
+      calls.push('held');
+      commit.resolve();
+    });
+    await readAll();
+    expect(calls.toSorted()).toEqual(['ended', 'finish', 'held', 'written']);
+    expect(calls[0]).toBe('held');
+  });
+
+  it.each([
+    ['a status of a failure', (held: ServerResponse) => held.writeHead(422).end('refused')],
+    [
+      'a status that was set before',
+      (held: ServerResponse) => Object.assign(held, { statusCode: 500 }).end('refused'),
+    ],
+  ])('does not hold %s', async (_, respond) => {
+    await send((_request, held) => {
+      hold(held);
+      respond(held);
+    });
+    expect(await readAll()).toContain('refused');
+  });
+
+  it('does not hold a success that has nothing to wait for', async () => {
+    isDue = false;
+    await send((_, held) => {
+      hold(held);
+      held.end('success');
+    });
+    expect(await readAll()).toContain('success');
+  });
+});
+
+describe('a failed commit', () => {
+  it('replaces what was held, keeping what all responses have', async () => {
+    await send((_, held) => {
+      held.setHeader('x-all', 'of a middleware');
+      hold(held);
+      held.setHeader('x-own', 'of the handler');
+      held.setHeader('access-control-allow-origin', '*');
+      held.writeHead(201, { 'x-other': 'of the handler', vary: 'origin' }).end('success');
+      commit.reject(new Error('lost'));
+    });
+    const text = await readAll();
+    expect(text).toMatch(/^HTTP\/1.1 503 Service Unavailable\r\n[^]*\r\n\r\nlost$/);
+    expect(text).toContain('x-all: of a middleware');
+    expect(text).toContain('access-control-allow-origin: *');
+    expect(text).toContain('vary: origin');
+    expect(text).not.toContain('of the handler');
+    expect(memory.usedBytes).toBe(0);
+  });
+
+  it('cuts a response whose beginning was sent before', async () => {
+    isDue = false;
+    await send((_, held) => {
+      hold(held);
+      held.write('a sign of life');
+      isDue = true;
+      held.end('success');
+      commit.reject(new Error('lost'));
+    });
+    expect(await readAll()).not.toContain('success');
+  });
+
+  it('ends the streams of the handler, whose later calls have no effect', async () => {
+    const source = new PassThrough();
+    const errors: unknown[] = [];
+    await send((_, held) => {
+      hold(held);
+      held.on('error', error => errors.push(error));
+      source.pipe(held);
+      held.write('one', error => errors.push((error as Error).message));
+      held.on('finish', () => {
+        held.write('two', error => errors.push((error as { code?: string }).code));
+        held.end('three');
+      });
+      commit.reject(new Error('lost'));
+    });
+    expect(await readAll()).toMatch(/\r\n\r\nlost$/);
+    await until(() => source.destroyed, 'the end of the stream');
+    await until(() => errors.length === 2, 'the errors');
+    expect(errors).toEqual(['lost', 'ERR_STREAM_DESTROYED']);
+  });
+
+  it('is caused by a handler that writes on without waiting', async () => {
+    await send((_, held) => {
+      hold(held);
+      const results = Array.from({ length: 100 }, () => held.write(CHUNK));
+      expect(results).not.toContain(true);
+    });
+    const text = await readAll();
+    expect(text).toMatch(/^HTTP\/1.1 503 /);
+    expect(text).toContain('upload.memoryBudgetBytes');
+    expect(abandon).toHaveBeenCalledTimes(1);
+    expect(memory.usedBytes).toBe(0);
+  });
+
+  it('releases what was held when the client leaves', async () => {
+    await send((_, held) => {
+      hold(held);
+      held.end(CHUNK);
+      socket.destroy();
+    });
+    await until(() => socket.destroyed, 'the response');
+    await until(() => memory.usedBytes === 0, 'the release');
+    commit.resolve();
+    expect(received.byteLength).toBe(0);
+  });
+});
