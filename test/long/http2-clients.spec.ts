@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect as openSocket, type Socket } from 'node:net';
 import {
   Controller,
@@ -26,6 +26,7 @@ import {
   type EdgeApplicationParts,
 } from '../e2e/http/support/edge-application.js';
 import { encodeForm } from '../e2e/http/support/raw-request.js';
+import { watchForms } from '../e2e/http/support/watched-forms.js';
 
 /** HTTP/2 is missing in the types of Nest's adapter, but its options are Fastify's. */
 const givingUp = new Subject<void>();
@@ -202,5 +203,70 @@ describe('the interceptors over HTTP/2', () => {
     }
 
     await expect(application.app.close()).resolves.toBeUndefined();
+  });
+});
+
+describe('upload.sendAhead over HTTP/2', () => {
+  /** Sends the first two thirds of a form whose length is known, and waits until they pass. */
+  const beginAhead = async () => {
+    const forms = watchForms(application.emulator.url);
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/any',
+      'content-type': 'multipart/form-data; boundary=boundary',
+      'content-length': GOOD.byteLength,
+    });
+    stream.on('error', () => {});
+    const response = responseOf(stream);
+    stream.write(GOOD.subarray(0, 100_000));
+    await until(() => Number(forms[0]?.arrivedBytes()) > 80_000, 'the first bytes');
+    return { forms, stream, response };
+  };
+
+  it('sends a file while its client is held, and stores it when the client goes on', async () => {
+    await start({});
+    const { forms, stream, response } = await beginAhead();
+    expect(application.emulator.objects).toEqual([]);
+    stream.end(GOOD.subarray(100_000));
+
+    expect(await response).toMatchObject({ status: 201, text: '{"sizes":[150000]}' });
+    expect(forms).toHaveLength(1);
+    expect(application.emulator.objects).toMatchObject([{ size: 150_000 }]);
+  });
+
+  it('gives way to other streams of the session while a client is held', async () => {
+    await start({ maxConnections: 3 });
+    const { forms, stream, response } = await beginAhead();
+    const other = open('/any');
+    other.end(GOOD);
+
+    expect(await responseOf(other)).toMatchObject({ status: 201 });
+    await until(() => forms[0]?.isCut() === true, 'the end of the first form');
+    stream.end(GOOD.subarray(100_000));
+    expect(await response).toMatchObject({ status: 201, text: '{"sizes":[150000]}' });
+    expect(application.emulator.objects).toHaveLength(2);
+  });
+
+  it('ends a held client after timeouts.idleMs, and leaves nothing', async () => {
+    await start({ timeouts: { idleMs: 500 } });
+    const { forms, response } = await beginAhead();
+
+    expect(await response).toMatchObject({ status: 408, rstCode: 0 });
+    await until(() => forms[0]?.isCut() === true, 'the end of the form');
+    await until(() => openStreams === 0, 'no open stream');
+    await until(() => application.emulator.objects.length === 0, 'an empty storage');
+    await until(async () => (await application.countHeld()) === 0, 'no temporary file');
+  });
+
+  it('leaves nothing of a held client that resets its stream', async () => {
+    await start({});
+    const { forms, stream, response } = await beginAhead();
+    stream.close(constants.NGHTTP2_CANCEL);
+    await response;
+
+    await until(() => forms[0]?.isCut() === true, 'the end of the form');
+    await until(() => openStreams === 0, 'no open stream');
+    await until(async () => (await application.countHeld()) === 0, 'no temporary file');
+    expect(application.emulator.objects).toEqual([]);
   });
 });
