@@ -32,6 +32,7 @@ interface AnyClient extends RedisPublisher {
   unsubscribe(channel: string, listener?: Listener): Promise<unknown>;
   on(event: string, listener: (topic: string, message: string) => void): unknown;
   off(event: string, listener: (topic: string, message: string) => void): unknown;
+  listenerCount?(event: string): number;
   /** ioredis: the state of the connection. */
   readonly status?: unknown;
   /** ioredis: `normal`, `subscriber` or `monitor`. */
@@ -40,7 +41,7 @@ interface AnyClient extends RedisPublisher {
   readonly isOpen?: unknown;
   /** node-redis: true while commands are sent at once. */
   readonly isReady?: unknown;
-  /** node-redis: true while there are subscriptions. */
+  /** node-redis: true while there are subscriptions; clusters and sentinels lack it. */
   readonly isPubSubActive?: unknown;
 }
 
@@ -52,6 +53,8 @@ const DUPLICATE = 'Pass a connected client.duplicate() of its own for the subscr
  * have moved to another node), and of sentinels.
  */
 const RESET_EVENTS = ['ready', 'node-ready', '+node', '-node', 'topology-change'] as const;
+
+const PROBE_TOPIC = 'wx-cloud-storage:probe';
 
 /** States of an ioredis client in which a message would wait for a connection. */
 const LOST = new Set<unknown>(['reconnecting', 'close', 'end']);
@@ -206,9 +209,14 @@ interface Subscriptions {
 class NodeSubscriptions implements Subscriptions {
   readonly #client: AnyClient;
   readonly #resetListeners = new Set<() => void>();
+  readonly #hidesConnections: boolean;
+  #isProbing = false;
 
   constructor(client: AnyClient) {
     this.#client = client;
+    // Without a listener of the application, an error has to end the process as before.
+    const isPlain = typeof client.isPubSubActive === 'boolean';
+    this.#hidesConnections = !isPlain && Number(client.listenerCount?.('error')) > 0;
   }
 
   readonly add = (topic: string, listener: Listener): Promise<unknown> =>
@@ -228,13 +236,34 @@ class NodeSubscriptions implements Subscriptions {
 
   #listen(method: 'on' | 'off'): void {
     for (const event of RESET_EVENTS) this.#client[method](event, this.#onConnection);
+    if (this.#hidesConnections) this.#client[method]('error', this.#onLoss);
   }
 
   /** A client is ready only after its subscriptions are restored. */
   readonly #onConnection = (): void => {
     for (const listener of this.#resetListeners) listener();
   };
+
+  /**
+   * Subscribes to a topic of its own: the response comes once the connection works again, which
+   * sentinels do not tell.
+   */
+  readonly #onLoss = async (): Promise<void> => {
+    if (this.#isProbing) return;
+    this.#isProbing = true;
+    try {
+      await this.#client.subscribe(PROBE_TOPIC, ignore);
+      await this.#client.unsubscribe(PROBE_TOPIC, ignore);
+      this.#onConnection();
+    } catch {
+      // Lost again, which the next event tells, or closed.
+    } finally {
+      this.#isProbing = false;
+    }
+  };
 }
+
+const ignore = (): void => {};
 
 /** One for each client: ioredis does not know which listeners need a subscription. */
 const knownSubscriptions = new WeakMap<AnyClient, IoSubscriptions>();
