@@ -121,6 +121,7 @@ export class WxCloudStorageService {
    * `WX_CLOUD_BODY_FAILED` when the body cannot be read to its end; `WX_CLOUD_SIZE_MISMATCHED`;
    * `WX_CLOUD_SPOOL_FAILED`; `WX_CLOUD_UPLOAD_REJECTED`; `WX_CLOUD_UPLOAD_INCOMPLETE`;
    * `WX_CLOUD_FILE_EXISTS` with `createOnly`; `WX_CLOUD_UNSUPPORTED` for options that need `cos`;
+   * `WX_CLOUD_PENDING_LOST` with `uniquePath`, when a sweep may have taken the file meanwhile;
    * and the errors of every call to WeChat. If it is unclear then whether the storage has the
    * object, it is deleted with `uniquePath`, and otherwise reported to `onOrphan`.
    * @example
@@ -257,7 +258,8 @@ export class WxCloudStorageService {
    * confirm again after that.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` and `WX_CLOUD_TICKET_REFUSED`
    * before any call; `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_FILE_TOO_LARGE` and
-   * `WX_CLOUD_TYPE_REFUSED` for a file that breaks a rule
+   * `WX_CLOUD_TYPE_REFUSED` for a file that breaks a rule; `WX_CLOUD_PENDING_LOST` for one that a
+   * sweep of pending files has taken
    * @example
    * ```ts
    * import type { WxCloudStorageService } from 'nestjs-wx-cloud-storage';
@@ -577,7 +579,7 @@ export class WxCloudStorageService {
    * own. A copy to its own path repairs a dead file ID. Needs the option `cos`.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_ID_INVALID` and `WX_CLOUD_PATH_INVALID`
    * before any call; `WX_CLOUD_FILE_NOT_FOUND`; `WX_CLOUD_UNSUPPORTED` without `cos`, or when its
-   * keys may not copy
+   * keys may not copy; `WX_CLOUD_PENDING_LOST` as for an upload
    * @see https://cloud.tencent.com/document/product/436/10881
    * @example
    * ```ts
