@@ -60,7 +60,9 @@ answerQuestions({
       changes: exchanges.changes,
       repeats: exchanges.repeats,
       hitFileIds: [...exchanges.hitFileIds],
+      askedFileIds: [...exchanges.askedFileIds],
       commonFaultsAtMs: exchanges.commonFaultsAtMs,
+      expiriesAtMs: exchanges.expiriesAtMs,
       secrets: [
         emulator.options.secret,
         ...WITH_RIGHTS.map(name => keysOf(name).secretKey),

@@ -187,7 +187,8 @@ export class Soak {
     const evidence = await this.#cloud.ask('evidence');
     const exitCode = await this.#application.stop();
     const unfinishedUploads = await this.#cloud.ask('unfinishedUploads');
-    const { injected, tookEffect, hitFileIds, commonFaultsAtMs, secrets, ...figures } = evidence;
+    const { injected, tookEffect, secrets, ...rest } = evidence;
+    const { hitFileIds, askedFileIds, commonFaultsAtMs, expiriesAtMs, ...figures } = rest;
     const { requests, examples, promised, mismatches, kept, shared, orphans, incidents } =
       this.#book;
     const { adapter } = this.#options;
@@ -209,7 +210,14 @@ export class Soak {
       incidents,
       objects,
       unfinishedUploads,
-      faults: { injected, tookEffect, hitFileIds, commonFaultsAtMs },
+      faults: {
+        injected,
+        tookEffect,
+        hitFileIds,
+        askedFileIds,
+        commonFaultsAtMs,
+        expiriesAtMs,
+      },
       isIdle: end.isIdle,
       hasClosed,
       openStreams: end.openStreams,

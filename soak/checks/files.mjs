@@ -52,11 +52,12 @@ function checkPromise({ id, fileId }, requests) {
 }
 
 function checkOrphan({ fileId, reportedAtMs }, file, { faults, texts }) {
-  const { hitFileIds, commonFaultsAtMs } = faults;
+  const { hitFileIds, askedFileIds, commonFaultsAtMs, expiriesAtMs } = faults;
   const wasHit = hitFileIds.includes(fileId);
-  const wasHitWithOthers = commonFaultsAtMs.some(
-    atMs => atMs <= reportedAtMs && atMs >= reportedAtMs - LONGEST_CLEANUP_MS,
-  );
+  const isInTime = atMs => atMs <= reportedAtMs && atMs >= reportedAtMs - LONGEST_CLEANUP_MS;
+  // A deletion that has arrived needs no new token or keys, unless its own have expired.
+  const needsNew = !askedFileIds.includes(fileId) || expiriesAtMs.some(isInTime);
+  const wasHitWithOthers = needsNew && commonFaultsAtMs.some(isInTime);
   return [
     ...(file === undefined
       ? []

@@ -59,8 +59,12 @@ export interface SoakRecord {
     readonly tookEffect: Readonly<Record<string, number>>;
     /** The files for which a deletion failed because of a fault. */
     readonly hitFileIds: readonly string[];
-    /** The times of faults in calls without which no file can be deleted. */
+    /** The files of all deletions that have arrived. */
+    readonly askedFileIds: readonly string[];
+    /** The times of faults in calls without which no deletion is sent. */
     readonly commonFaultsAtMs: readonly number[];
+    /** The times at which tokens or keys expired. */
+    readonly expiriesAtMs: readonly number[];
   };
   readonly isIdle: boolean;
   /** True if the application closed although clients held on to it. */

@@ -31,11 +31,15 @@ export class Exchanges {
   injected = {};
   expiries = {};
   hitFileIds = new Set();
+  /** The file IDs of all deletions that have arrived. */
+  askedFileIds = new Set();
   /**
-   * The times of faults in calls without which no file can be deleted, or in deletions of whose
-   * files nothing had arrived.
+   * The times of faults in calls without which no deletion is sent, or in deletions of whose files
+   * nothing had arrived.
    */
   commonFaultsAtMs = [];
+  /** The times at which tokens or keys expired, so that deletions that were sent failed. */
+  expiriesAtMs = [];
   secrets = new Set();
   #server;
   #emulator;
@@ -111,13 +115,14 @@ export class Exchanges {
     const what = this.#random.pick(['expireTokens', 'expireLinks', 'expireCosKeys']);
     this.#emulator[what]();
     count(this.expiries, what);
-    if (NEEDED_FOR_DELETIONS.includes(what)) this.commonFaultsAtMs.push(Date.now());
+    if (NEEDED_FOR_DELETIONS.includes(what)) this.expiriesAtMs.push(Date.now());
   }
 
   #note(operation, { paths, fileIds, isKnown }, effect) {
     for (const path of paths) this.#linksByPath.set(path, (this.#linksByPath.get(path) ?? 0) + 1);
-    if (effect === undefined) return;
     const isDeletion = DELETIONS.includes(operation);
+    if (isDeletion) for (const fileId of fileIds) this.askedFileIds.add(fileId);
+    if (effect === undefined) return;
     if (isDeletion) for (const fileId of fileIds) this.hitFileIds.add(fileId);
     const concernsAll = COMMON.includes(operation) || (isDeletion && !isKnown);
     if (concernsAll) this.commonFaultsAtMs.push(Date.now());

@@ -43,7 +43,9 @@ const GOOD: SoakRecord = {
     injected: { reset: 2 },
     tookEffect: { reset: 2 },
     hitFileIds: [ORPHAN.fileId],
+    askedFileIds: [ORPHAN.fileId],
     commonFaultsAtMs: [],
+    expiriesAtMs: [],
   },
   isIdle: true,
   hasClosed: true,
@@ -65,6 +67,8 @@ const GOOD: SoakRecord = {
   exitCode: 0,
 };
 const { faults, memory } = GOOD;
+/** Faults that have kept the deletion of the orphan from being sent. */
+const NOT_ASKED = { ...faults, hitFileIds: [], askedFileIds: [] };
 /** Another shared path, with which all is well. */
 const ELSEWHERE = { ...SHARED, fileId: 'cloud://e.b/shared/c0-1' };
 const ANSWERED_ELSEWHERE = {
@@ -114,7 +118,12 @@ const DOCTORED: readonly (readonly [string, Partial<SoakRecord>, RegExp])[] = [
   ],
   [
     'an orphan has a fault long before as its excuse',
-    { faults: { ...faults, hitFileIds: [], commonFaultsAtMs: [5_000, 20_001] } },
+    { faults: { ...NOT_ASKED, commonFaultsAtMs: [5_000, 20_001] } },
+    /no fault kept it from being removed/,
+  ],
+  [
+    'an orphan has a fault of a call as its excuse that its deletion no longer needed',
+    { faults: { ...faults, hitFileIds: [], commonFaultsAtMs: [15_000] } },
     /no fault kept it from being removed/,
   ],
   [
@@ -255,8 +264,11 @@ describe('findViolations', () => {
     expect(findViolations(GOOD)).toEqual([]);
   });
 
-  it('excuses an orphan by a fault on a call that concerns every file', () => {
-    const common = { ...faults, hitFileIds: [], commonFaultsAtMs: [15_000] };
+  it.each([
+    ['whose deletion did not arrive', NOT_ASKED],
+    ['whose token had expired', { ...faults, hitFileIds: [], expiriesAtMs: [14_000] }],
+  ])('excuses an orphan %s by a fault of a call that every deletion needs', (_, given) => {
+    const common = { ...given, commonFaultsAtMs: [15_000] };
     expect(findViolations({ ...GOOD, faults: common })).toEqual([]);
   });
 
