@@ -17,6 +17,8 @@ export interface RedisServer {
   start(): Promise<void>;
   /** Stops it in order: it no longer listens before its connections end. Waits until it is gone. */
   stop(): Promise<void>;
+  /** Ends it at once, as a failing machine does. Waits until it is gone. */
+  crash(): Promise<void>;
   /** Stops and starts it on the same port. */
   restart(): Promise<void>;
   /** Keeps its connections open without a response until `resume`. */
@@ -62,6 +64,11 @@ async function startProgram(
     child = undefined;
     if (ending !== undefined) await end(ending);
   };
+  const crash = async (): Promise<void> => {
+    const ending = child;
+    child = undefined;
+    if (ending !== undefined) await end(ending, 'SIGKILL');
+  };
   const restart = async (): Promise<void> => {
     await stop();
     await start();
@@ -74,7 +81,8 @@ async function startProgram(
   };
 
   await start();
-  return { port, url: `redis://${HOST}:${port}`, start, stop, restart, pause, resume, close };
+  const url = `redis://${HOST}:${port}`;
+  return { port, url, start, stop, crash, restart, pause, resume, close };
 }
 
 function run(words: readonly string[]): ChildProcess {
@@ -93,10 +101,10 @@ async function untilReady(child: ChildProcess, port: number): Promise<void> {
   }, 'a response of redis-server');
 }
 
-async function end(child: ChildProcess): Promise<void> {
+async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   if (child.pid === undefined || hasEnded(child)) return;
   const ended = once(child, 'exit');
-  child.kill('SIGTERM');
+  child.kill(signal);
   // One that is paused would not see the signal.
   child.kill('SIGCONT');
   await ended;
