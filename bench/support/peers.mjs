@@ -22,6 +22,7 @@ export const OWN = [
   'ours',
   'ours-kept',
   'ours-cos',
+  'ours-pending',
   'ours-declared',
   'undici',
   'one by one',
