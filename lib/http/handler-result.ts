@@ -1,3 +1,4 @@
+import { StreamableFile } from '@nestjs/common';
 import { concatMap, from, Observable, of } from 'rxjs';
 import type { UploadTransaction } from './upload-transaction.js';
 
@@ -14,17 +15,28 @@ export function decideByResult<T>(
   return committed.pipe(rollBackOnError(transaction, toError));
 }
 
-/** A handler without a value may send its response later, which is then held. */
+/**
+ * A handler without a value may send its response later, which is then held. So is the response of
+ * a stream: it may fail before somebody else listens.
+ */
 function commitBeforeValue<T>(
   result: Observable<T>,
   transaction: UploadTransaction,
 ): Observable<T> {
   return result.pipe(
     concatMap(value => {
-      if (value === undefined || !transaction.isCommitDue) return of(value);
+      if (value === undefined || isStream(value) || !transaction.isCommitDue) return of(value);
       return from(transaction.commit().then(() => value));
     }),
   );
+}
+
+/** True for a value that an adapter sends as a stream. */
+function isStream(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (value instanceof StreamableFile || value instanceof Response) return true;
+  const { pipe, getReader } = value as { readonly pipe?: unknown; readonly getReader?: unknown };
+  return typeof pipe === 'function' || typeof getReader === 'function';
 }
 
 /**
