@@ -51,9 +51,14 @@ export function isWrittenWhole(response: ServerResponse): boolean {
   return response.writableEnded && heldProperty.read(response)?.isHolding !== true;
 }
 
-/** True when a response that was written completely is held back. */
+/**
+ * True when a response that was written completely is held back, or was passed on to a middleware
+ * that has yet to end it, as for compression.
+ */
 export function isHeldWhole(response: ServerResponse): boolean {
-  return response.writableEnded && heldProperty.read(response)?.isHolding === true;
+  const held = heldProperty.read(response);
+  if (held === undefined) return false;
+  return response.writableEnded ? held.isHolding : held.isEndPassed;
 }
 
 /**
@@ -73,11 +78,13 @@ class HeldResponse {
   #calls: HeldCall[] | undefined;
   /** Restores what is replaced only while calls wait. */
   #restore: () => void = () => {};
-  #drainListeners: Method[] = [];
+  /** Listeners of `drain` that a middleware has passed on to a stream of its own. */
+  readonly #drainListeners = new Set<unknown>();
   #statusCode = 200;
   #hasChunk = false;
   #isEnded = false;
   #isReplaying = false;
+  #isEndPassed = false;
   /** True once the calls were dropped: later ones are ignored. */
   #isDropped = false;
   #failure: unknown;
@@ -89,6 +96,7 @@ class HeldResponse {
     const { writeHead, flushHeaders, write, end } = response;
     this.#originals = { writeHead, flushHeaders, write, end } as Record<SendingMethod, Method>;
     for (const name of SENDING) override(response, name, (...given) => this.#take(name, given));
+    this.#noteDrainListeners();
     response.on('pipe', (source: Readable) => this.#sources.add(source));
     response.on('unpipe', (source: Readable) => this.#sources.delete(source));
   }
@@ -98,12 +106,19 @@ class HeldResponse {
     return this.#calls !== undefined;
   }
 
+  /** True once a success was passed on completely. */
+  get isEndPassed(): boolean {
+    return this.#isEndPassed && this.#response.statusCode < 400;
+  }
+
   #take(name: SendingMethod, given: readonly unknown[]): unknown {
     // Node's own methods, and those of middleware, call each other.
     if (this.#isReplaying) return this.#pass(name, given);
     if (this.#isDropped) return this.#ignore(name, given);
-    if (this.#calls === undefined && !this.#begin(name, given)) return this.#pass(name, given);
-    return this.#hold(name, given);
+    if (this.#calls !== undefined || this.#begin(name, given)) return this.#hold(name, given);
+    const result = this.#pass(name, given);
+    if (name === 'end') this.#isEndPassed = true;
+    return result;
   }
 
   #pass(name: SendingMethod, given: readonly unknown[]): unknown {
@@ -119,7 +134,6 @@ class HeldResponse {
     this.#calls = [];
     this.#isEnded = false;
     this.#hasChunk = false;
-    this.#drainListeners = [];
     this.#showAsSent();
     this.#commit.commit().then(
       () => this.#release(),
@@ -128,17 +142,30 @@ class HeldResponse {
     return true;
   }
 
+  /** A stream of a middleware does not know what was held, so its `drain` may never come. */
+  #noteDrainListeners(): void {
+    const response = this.#response;
+    const { on, off, removeListener } = response;
+    override(response, 'on', (...given) => {
+      const result: unknown = Reflect.apply(on, response, given);
+      const [event, listener] = given;
+      const isHidden =
+        event === 'drain' && !response.rawListeners(event).includes(listener as never);
+      if (isHidden) this.#drainListeners.add(listener);
+      return result;
+    });
+    for (const [name, method] of Object.entries({ off, removeListener }))
+      override(response, name, (...given) => {
+        if (given[0] === 'drain') this.#drainListeners.delete(given[1]);
+        return Reflect.apply(method, response, given);
+      });
+  }
+
   /** Shows what the handler, and the adapter, have to see after their calls. */
   #showAsSent(): void {
     const response = this.#response;
     const restored = HEADING.map(name => override(response, name, () => failHeadersSent(name)));
-    const { on } = response;
     restored.push(
-      // A middleware may pass a listener on to a stream of its own, as for compression.
-      override(response, 'on', (event, listener) => {
-        if (event === 'drain') this.#drainListeners.push(listener as Method);
-        return Reflect.apply(on, response, [event, listener]) as unknown;
-      }),
       shadow(response, 'headersSent', () => true),
       shadow(response, 'writableEnded', () => this.#isEnded),
     );
@@ -208,6 +235,7 @@ class HeldResponse {
           if (name === 'write') mayGoOn = result;
         }
       });
+      this.#isEndPassed = calls.some(({ name }) => name === 'end');
     } catch (error) {
       // The handler would have had it, for its headers or its content.
       this.#sendFailure(error, calls);
@@ -227,8 +255,10 @@ class HeldResponse {
 
   #emitDrain(): void {
     const response = this.#response;
-    if (response.listenerCount('drain') > 0) response.emit('drain');
-    else for (const listener of this.#drainListeners) Reflect.apply(listener, response, []);
+    const known: readonly unknown[] = response.rawListeners('drain');
+    const hidden = [...this.#drainListeners].filter(listener => !known.includes(listener));
+    response.emit('drain');
+    for (const listener of hidden) Reflect.apply(listener as Method, response, []);
   }
 
   #fail(error: unknown): void {

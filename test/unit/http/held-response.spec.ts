@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { createGzip, gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MemoryBudget, startMemoryUse } from '../../../lib/body/memory-budget.js';
@@ -74,6 +75,10 @@ function compress(response: ServerResponse): void {
     on: (...given: Parameters<typeof on>) =>
       given[0] === 'drain' ? gzip.on(...given) : Reflect.apply(on, response, given),
   });
+}
+
+async function* iterate(chunks: readonly string[]): AsyncGenerator<string> {
+  yield* chunks;
 }
 
 /** The content of a response in chunks. */
@@ -176,6 +181,71 @@ describe('holdResponse', () => {
     const body = Buffer.from(dechunk(await readAll()), 'latin1');
     expect(gunzipSync(body).toString()).toBe('a chunk;'.repeat(100));
   });
+
+  it('lets a middleware go on that was given a listener before anything was written', async () => {
+    await send((_, held) => {
+      compress(held);
+      hold(held);
+      const { write } = held;
+      const writeAndCommit = (chunk: string): boolean => {
+        const mayGoOn = Reflect.apply(write, held, [chunk]);
+        commit.resolve();
+        return mayGoOn;
+      };
+      Object.assign(held, { write: writeAndCommit });
+      void pipeline(iterate(['one,', 'two,', 'three']), held);
+    });
+    const body = Buffer.from(dechunk(await readAll()), 'latin1');
+    expect(gunzipSync(body).toString()).toBe('one,two,three');
+  });
+
+  it('calls each listener of drain once, and none that was removed', async () => {
+    const calls: string[] = [];
+    await send((_, held) => {
+      compress(held);
+      hold(held);
+      held.addListener('drain', () => calls.push('seen'));
+      const removed = (): unknown => calls.push('removed');
+      held.on('drain', removed);
+      held.off('drain', removed);
+      held.on('drain', () => {
+        calls.push('hidden');
+        held.end();
+      });
+      held.write('a chunk');
+      commit.resolve();
+    });
+    await readAll();
+    expect(calls).toEqual(['seen', 'hidden']);
+  });
+
+  it.each([
+    ['was held', true, 201, true],
+    ['was not held', false, 201, true],
+    ['is a failure', false, 422, false],
+  ])(
+    'knows a response that a middleware ends later, which %s',
+    async (_, wait, status, isWhole) => {
+      const states: boolean[] = [];
+      isDue = wait;
+      await send((_request, held) => {
+        const { end } = held;
+        const endLater = (chunk: string): void =>
+          void setImmediate(() => {
+            states.push(held.writableEnded, isHeldWhole(held));
+            Reflect.apply(end, held, [chunk]);
+            states.push(held.writableEnded, isHeldWhole(held));
+          });
+        Object.assign(held, { end: endLater });
+        hold(held);
+        held.statusCode = status;
+        held.end('content');
+        commit.resolve();
+      });
+      expect(await readAll()).toContain('content');
+      expect(states).toEqual([false, isWhole, true, false]);
+    },
+  );
 
   it('calls callbacks, and shows when it has ended', async () => {
     const calls: string[] = [];
