@@ -38,7 +38,7 @@ interface Exchange {
 }
 
 /** The files that clients and the application know of. */
-export class KillBook {
+class KillBook {
   /** Files that the application has recorded. */
   readonly recorded = new Set<string>();
   /** Files whose answer has arrived. */
