@@ -25,11 +25,6 @@ export class Lease {
     this.#dueInMs = dueInMs;
   }
 
-  /** True until a call for the file was sent: the store cannot know it. */
-  get isUnsent(): boolean {
-    return this.#safeUntilMs === Infinity;
-  }
-
   /** True once the store has confirmed the file. */
   get isRecorded(): boolean {
     return this.#isRecorded;

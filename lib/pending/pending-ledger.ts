@@ -1,5 +1,6 @@
 import type { StorageLogger } from '../diagnostics.js';
 import { elapsedMs } from '../operations/deadline.js';
+import { afterMs } from './after-ms.js';
 import { Lease } from './lease.js';
 import { LedgerTask } from './ledger-task.js';
 import type {
@@ -101,15 +102,19 @@ export class PendingLedger {
   async settle(fileIds: readonly string[]): Promise<readonly string[]> {
     const files = fileIds.map(fileId => ({ fileId, ...this.#settle(fileId) }));
     const waits = files.flatMap(({ task, lease }) =>
-      task !== undefined && (lease?.isRecorded === true || !this.#calls.isDown) ? [task.done] : [],
+      lease?.isRecorded === true || !this.#calls.isDown ? [task.done] : [],
     );
     const waitedMs = Math.max(0, ...files.map(({ lease }) => lease?.waitedMs ?? 0));
-    if (waits.length > 0) await untilOver(Promise.all(waits), CALL_MS - waitedMs);
+    if (waits.length > 0) {
+      const { isDown } = this.#calls;
+      // The store may be back since it failed last, and this answer must not miss that.
+      if (isDown) this.#queue.tryNow();
+      await untilOver(Promise.all(waits), isDown ? CALL_MS - waitedMs : CALL_MS);
+    }
     const nowMs = this.#nowMs();
     return files
       .filter(
-        ({ lease, task }) =>
-          task?.isClaimed === true || lease?.isLostAt(task?.answeredAtMs ?? nowMs) === true,
+        ({ lease, task }) => task.isClaimed || lease?.isLostAt(task.answeredAtMs ?? nowMs) === true,
       )
       .map(({ fileId }) => fileId);
   }
@@ -162,18 +167,14 @@ export class PendingLedger {
     return this.#queue.put(LedgerTask.add(file, lease));
   }
 
-  /** Ends the lease of a file. There is no task for a file that the store cannot know. */
-  #settle(fileId: string): {
-    readonly lease: Lease | undefined;
-    readonly task: LedgerTask | undefined;
-  } {
+  /**
+   * Ends the lease of a file. The store is told even if it was never told of the upload: it may
+   * know the file as an orphan.
+   */
+  #settle(fileId: string): { readonly lease: Lease | undefined; readonly task: LedgerTask } {
     const lease = this.#leases.get(fileId);
     this.#leases.delete(fileId);
     lease?.end();
-    if (lease?.isUnsent === true) {
-      this.#queue.drop(fileId);
-      return { lease, task: undefined };
-    }
     if (lease?.isUncertain === true && this.#uncertain.size < MOST_UNCERTAIN) {
       this.#uncertain.set(fileId, this.#nowMs());
       this.#startTicking();
@@ -217,8 +218,8 @@ export class PendingLedger {
 /** Waits for work that goes on, no longer than `limitMs`. */
 async function untilOver(work: Promise<unknown>, limitMs: number): Promise<void> {
   if (limitMs <= 0) return;
-  let timer: NodeJS.Timeout | undefined;
-  const timeIsUp = new Promise(resolve => (timer = setTimeout(resolve, limitMs)));
+  let cancel = (): void => {};
+  const timeIsUp = new Promise<void>(resolve => (cancel = afterMs(limitMs, resolve)));
   await Promise.race([work, timeIsUp]);
-  clearTimeout(timer);
+  cancel();
 }

@@ -1,5 +1,6 @@
 import type { StorageLogger } from '../diagnostics.js';
 import { messageWithoutLink, WxCloudStorageError } from '../errors/errors.js';
+import { afterMs } from './after-ms.js';
 import type {
   PendingFileStore,
   WxCloudClaimedFile,
@@ -146,19 +147,19 @@ async function withTimeLimit<T>(
   onLate: (result: T) => void = () => {},
 ): Promise<T> {
   let isLate = false;
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = (): void => {};
   const timeIsUp = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    cancel = afterMs(limitMs, () => {
       isLate = true;
       reject(new LateResult(`did not answer within ${limitMs} ms`));
-    }, limitMs);
+    });
   });
   // A store may throw before it returns a promise.
   const calling = (async () => call())();
   try {
     return await Promise.race([calling, timeIsUp]);
   } finally {
-    clearTimeout(timer);
+    cancel();
     if (isLate) void calling.then(onLate, () => {});
   }
 }

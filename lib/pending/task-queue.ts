@@ -24,13 +24,16 @@ export class TaskQueue {
   readonly #nowMs: () => number;
   readonly #onLate: (task: LedgerTask, sentAtMs: number, isClaimed: boolean) => void;
   readonly #mostTasks: number;
-  /** Tasks by file, each the only one that waits for its file. */
-  readonly #waiting = new Map<string, LedgerTask>();
+  /** Tasks that wait, by file: a file is in one of the two at most. */
+  readonly #settles = new Map<string, LedgerTask>();
+  readonly #adds = new Map<string, LedgerTask>();
   /** Files of calls that have not ended. */
   readonly #busy = new Set<string>();
   readonly #running = new Set<Promise<unknown>>();
   #immediate: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** True when the next call does not wait for the end of a pause. */
+  #isUrgent = false;
   #isClosed = false;
 
   /**
@@ -52,7 +55,7 @@ export class TaskQueue {
   /** Adds a task, and returns it or the equal one that waits already. */
   put(task: LedgerTask): LedgerTask {
     const { fileId } = task;
-    const earlier = this.#waiting.get(fileId);
+    const earlier = this.#waitingFor(fileId);
     if (earlier?.file === undefined && earlier !== undefined && task.file === undefined) {
       return earlier;
     }
@@ -62,10 +65,13 @@ export class TaskQueue {
     return task;
   }
 
-  /** Removes the task of a file that waits. */
-  drop(fileId: string): void {
-    this.#waiting.get(fileId)?.end();
-    this.#waiting.delete(fileId);
+  /**
+   * Tries a store that is down without waiting for the end of the pause: after the call that is
+   * under way, if there is one.
+   */
+  tryNow(): void {
+    this.#isUrgent = true;
+    this.#plan();
   }
 
   /** Sends once what is left, within `limitMs` milliseconds as a rule, and then nothing more. */
@@ -75,27 +81,45 @@ export class TaskQueue {
     clearTimeout(this.#timer);
     await Promise.all(this.#running);
     const endsAtMs = this.#nowMs() + limitMs;
-    for (let isUp = true; isUp && this.#waiting.size > 0; isUp = !this.#calls.isDown) {
+    for (let isUp = true; isUp && this.#size > 0; isUp = !this.#calls.isDown) {
       await this.#run(this.#take());
       if (this.#nowMs() > endsAtMs) break;
     }
-    for (const task of this.#waiting.values()) task.end();
-    this.#waiting.clear();
+    for (const tasks of [this.#settles, this.#adds]) {
+      for (const task of tasks.values()) task.end();
+      tasks.clear();
+    }
   }
 
   #keep(task: LedgerTask): void {
     if (this.#isClosed) return task.end();
-    this.#waiting.delete(task.fileId);
-    this.#waiting.set(task.fileId, task);
-    const [oldest = task.fileId] = this.#waiting.keys();
-    if (this.#waiting.size > this.#mostTasks) this.drop(oldest);
+    this.#remove(task.fileId);
+    (isAdd(task) ? this.#adds : this.#settles).set(task.fileId, task);
+    if (this.#size <= this.#mostTasks) return;
+    // A settled file was promised to somebody, so its task is dropped last.
+    const [oldest] = this.#adds.size > 0 ? this.#adds.values() : this.#settles.values();
+    oldest?.end();
+    if (oldest !== undefined) this.#remove(oldest.fileId);
+  }
+
+  get #size(): number {
+    return this.#settles.size + this.#adds.size;
+  }
+
+  #waitingFor(fileId: string): LedgerTask | undefined {
+    return this.#settles.get(fileId) ?? this.#adds.get(fileId);
+  }
+
+  #remove(fileId: string): void {
+    this.#settles.delete(fileId);
+    this.#adds.delete(fileId);
   }
 
   #plan(): void {
-    if (this.#isClosed || this.#immediate !== undefined || this.#waiting.size === 0) return;
+    if (this.#isClosed || this.#immediate !== undefined || this.#size === 0) return;
     const { isDown, pauseMs } = this.#calls;
     if (this.#running.size >= (isDown ? 1 : MOST_CALLS)) return;
-    if (!isDown) {
+    if (!isDown || this.#isUrgent) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
       this.#immediate = setImmediate(() => {
@@ -112,6 +136,7 @@ export class TaskQueue {
 
   #send(): void {
     const most = this.#calls.isDown ? 1 : MOST_CALLS;
+    this.#isUrgent = false;
     while (this.#running.size < most) {
       const tasks = this.#take();
       if (tasks.length === 0) return;
@@ -123,17 +148,21 @@ export class TaskQueue {
     }
   }
 
-  /** Takes waiting tasks of one kind for a call. */
+  /** Takes waiting tasks of one kind for a call: settlements first, as responses wait for them. */
   #take(): readonly LedgerTask[] {
+    const settles = this.#takeFrom(this.#settles);
+    return settles.length > 0 ? settles : this.#takeFrom(this.#adds);
+  }
+
+  #takeFrom(waiting: Map<string, LedgerTask>): readonly LedgerTask[] {
     const tasks: LedgerTask[] = [];
-    for (const task of this.#waiting.values()) {
-      const isOther = tasks[0] !== undefined && isAdd(tasks[0]) !== isAdd(task);
-      if (isOther || this.#busy.has(task.fileId)) continue;
+    for (const task of waiting.values()) {
+      if (this.#busy.has(task.fileId)) continue;
       tasks.push(task);
       if (tasks.length === MOST_FILES) break;
     }
     for (const { fileId } of tasks) {
-      this.#waiting.delete(fileId);
+      waiting.delete(fileId);
       this.#busy.add(fileId);
     }
     return tasks;
@@ -157,15 +186,15 @@ export class TaskQueue {
   /** Keeps a task that has failed, unless a newer one waits for its file. */
   #repeat(task: LedgerTask): void {
     task.fail();
-    if (this.#waiting.has(task.fileId)) task.end();
+    if (this.#waitingFor(task.fileId) !== undefined) task.end();
     else this.#keep(task);
   }
 
   #answerLate({ tasks, sentAtMs }: BegunCall, claimed: ReadonlySet<string>): void {
     for (const task of tasks) {
       const isClaimed = claimed.has(task.fileId);
-      if (this.#waiting.get(task.fileId) === task) {
-        this.#waiting.delete(task.fileId);
+      if (this.#waitingFor(task.fileId) === task) {
+        this.#remove(task.fileId);
         task.succeed(sentAtMs, this.#nowMs(), isClaimed);
       } else this.#onLate(task, sentAtMs, isClaimed);
     }

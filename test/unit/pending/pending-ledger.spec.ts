@@ -224,25 +224,90 @@ describe('settle', () => {
     await expect(settling).resolves.toEqual([A]);
   });
 
-  it('goes on with a file that the store cannot know', async () => {
-    const { ledger, store } = makeLedger(hang);
+  it('goes on with a file whose record was never sent', async () => {
+    const { ledger } = makeLedger(hang);
     await timeUntil(ledger.record(B));
     await ledger.record(A);
     await expect(timeUntil(ledger.settle([A]))).resolves.toBe(0);
-    store.answer = works;
-    await pass(MINUTE_MS);
-    expect(store.calls.flatMap(([, fileIds]) => fileIds)).not.toContain(A);
   });
 
-  it('waits for what is left of the second', async () => {
+  it('settles a file later that the store may know as an orphan', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.orphan([A]);
+    store.answer = fail;
+    await ledger.record(B);
+    await ledger.record(A);
+    await ledger.settle([A]);
+    store.answer = works;
+    await pass(MINUTE_MS);
+    expect(store.calls.filter(([, fileIds]) => fileIds.includes(A))).toEqual([
+      ['add', [A]],
+      ['settle', [A]],
+    ]);
+  });
+
+  it('waits for what is left of the second when the store is down', async () => {
     const { ledger, store } = makeLedger(
       () => new Promise(resolve => setTimeout(() => resolve(undefined), 400)),
     );
     const recording = ledger.record(A);
     await pass(400);
     await recording;
-    store.answer = hang;
+    store.answer = fail;
+    await ledger.record(B);
     await expect(timeUntil(ledger.settle([A]))).resolves.toBe(600);
+  });
+
+  it('waits for a second when the store is up, however long the record has taken', async () => {
+    const { ledger, store } = makeLedger(
+      () => new Promise(resolve => setTimeout(() => resolve(undefined), 1_100)),
+    );
+    await timeUntil(ledger.record(A));
+    store.answer = works;
+    await ledger.record(B);
+    await pass(MINUTE_MS);
+    store.answer = () => new Promise(resolve => setTimeout(() => resolve([A]), 300));
+    const settling = ledger.settle([A]);
+    await pass(300);
+    await expect(settling).resolves.toEqual([A]);
+  });
+
+  it('tries a store at once that was down for long', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    store.answer = fail;
+    await ledger.record(B);
+    await pass(10_000);
+    store.answer = works;
+    await expect(timeUntil(ledger.settle([A]))).resolves.toBe(0);
+    expect(store.callsOf('settle')).toEqual([[A]]);
+  });
+
+  it('tries a store again after the call that was under way', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    store.answer = () => new Promise((_, reject) => setTimeout(reject, 500));
+    void ledger.record(B);
+    await pass(800);
+    // The second try is under way.
+    expect(store.callsOf('add')).toEqual([[A], [B], [B]]);
+    const settling = ledger.settle([A]);
+    store.answer = works;
+    await pass(460);
+    expect(store.callsOf('settle')).toEqual([[A]]);
+    await expect(settling).resolves.toEqual([]);
+  });
+
+  it('hears an answer that came in while the event loop was blocked', async () => {
+    const { ledger, store, lines } = makeLedger();
+    await ledger.record(A);
+    store.answer = () => new Promise(resolve => setTimeout(() => resolve([A]), 1_000));
+    const settling = ledger.settle([A]);
+    await turn();
+    // All timers run at once, that of the answer last.
+    jest.advanceTimersByTime(1_500);
+    await expect(settling).resolves.toEqual([A]);
+    expect(lines).toEqual([]);
   });
 
   it('waits for a store that is back within the second', async () => {
@@ -274,6 +339,20 @@ describe('settle', () => {
     store.answer = works;
     await pass(MINUTE_MS);
     expect(store.calls.at(-1)?.[1].toSorted()).toEqual(fileIds);
+  });
+
+  it('keeps settlements rather than records for later', async () => {
+    const { ledger, store } = makeLedger(fail, 2);
+    await timeUntil(ledger.settle([A]));
+    await ledger.record(B);
+    await ledger.record(`${B}2`);
+    store.answer = works;
+    const before = store.calls.length;
+    await pass(MINUTE_MS);
+    expect(store.calls.slice(before)).toEqual([
+      ['settle', [A]],
+      ['add', [`${B}2`]],
+    ]);
   });
 
   it('settles a file again whose record came late', async () => {
