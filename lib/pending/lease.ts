@@ -16,7 +16,7 @@ export class Lease {
   #isRecorded = false;
   #isUncertain = false;
   #isLost = false;
-  #isEnded = false;
+  #endedAs: 'orphan' | 'settled' | undefined;
   /** Milliseconds for which the upload has waited for the store so far. */
   waitedMs = 0;
 
@@ -35,14 +35,14 @@ export class Lease {
     return this.#isUncertain;
   }
 
-  /** True when the file was settled. */
-  get isEnded(): boolean {
-    return this.#isEnded;
+  /** Outcome of the file; undefined while its record is wanted. */
+  get endedAs(): 'orphan' | 'settled' | undefined {
+    return this.#endedAs;
   }
 
-  /** Notes that the file is settled. */
-  end(): void {
-    this.#isEnded = true;
+  /** Notes that the file is settled or an orphan, or with undefined that it is recorded again. */
+  end(as: 'orphan' | 'settled' | undefined): void {
+    this.#endedAs = as;
   }
 
   /** Notes that a call is sent. Without an answer the first one counts, as it may have arrived. */

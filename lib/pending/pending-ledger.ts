@@ -22,6 +22,12 @@ const TICK_MS = 60_000;
 /** Most files that are settled once more. */
 const MOST_UNCERTAIN = 100_000;
 
+/** A settled file whose record may reach the store late. */
+interface UncertainFile {
+  readonly lease: Lease;
+  readonly settledAtMs: number;
+}
+
 /** Parts of a ledger. */
 interface PendingLedgerParts {
   /** The store of the application. */
@@ -54,8 +60,10 @@ export class PendingLedger {
   readonly #nowMs: () => number;
   /** Uploads that have not ended. */
   readonly #leases = new Map<string, Lease>();
-  /** Files whose record may reach the store after they were settled, with the time of that. */
-  readonly #uncertain = new Map<string, number>();
+  /** Forms that are not known to be recorded, or whose record may reach the store once more. */
+  readonly #forms = new Map<string, Lease>();
+  /** Files whose record may reach the store after they were settled. */
+  readonly #uncertain = new Map<string, UncertainFile>();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -91,7 +99,12 @@ export class PendingLedger {
 
   /** Records a file that a client may store within the next `dueInMs` milliseconds. */
   async recordForm(fileId: string, dueInMs: number): Promise<void> {
-    const task = this.#queue.put(LedgerTask.add({ fileId, reason: 'form', dueInMs }));
+    this.#uncertain.get(fileId)?.lease.end(undefined);
+    this.#uncertain.delete(fileId);
+    const lease = this.#forms.get(fileId) ?? new Lease(dueInMs);
+    if (this.#forms.size < MOST_UNCERTAIN) this.#forms.set(fileId, lease);
+    const task = this.#queue.put(LedgerTask.add({ fileId, reason: 'form', dueInMs }, lease));
+    void this.#watchForm(task, lease);
     if (!this.#calls.isDown) await untilOver(task.attempted, CALL_MS);
   }
 
@@ -125,10 +138,13 @@ export class PendingLedger {
    */
   async orphan(fileIds: readonly string[]): Promise<void> {
     const tasks = fileIds.map(fileId => {
+      const uncertain = this.#uncertain.get(fileId)?.lease;
+      const lease = this.#leases.get(fileId) ?? this.#forms.get(fileId) ?? uncertain;
       this.#leases.delete(fileId);
+      this.#forms.delete(fileId);
       this.#uncertain.delete(fileId);
-      const file = { fileId, reason: 'orphan', dueInMs: ORPHAN_DUE_MS } as const;
-      return this.#queue.put(LedgerTask.add(file));
+      lease?.end('orphan');
+      return this.#addOrphan(fileId);
     });
     if (this.#calls.isDown) return;
     await untilOver(Promise.all(tasks.map(({ attempted }) => attempted)), CALL_MS);
@@ -152,7 +168,10 @@ export class PendingLedger {
     return this.#calls.done(fileIds, owner);
   }
 
-  /** Tells the store what is left, for a second or two at most, and stops. */
+  /**
+   * Tells the store what is left, for a second or two at most, and stops. What is settled later is
+   * told to the store once.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -160,6 +179,18 @@ export class PendingLedger {
     for (const fileId of this.#uncertain.keys()) this.#queue.put(LedgerTask.settle(fileId));
     this.#uncertain.clear();
     await this.#queue.close(CALL_MS);
+  }
+
+  /** Keeps the lease of a form for as long as its record is uncertain. */
+  async #watchForm({ fileId, attempted }: LedgerTask, lease: Lease): Promise<void> {
+    await attempted;
+    if (lease.isUncertain) this.#startTicking();
+    else if (lease.isRecorded) this.#forms.delete(fileId);
+  }
+
+  #addOrphan(fileId: string): LedgerTask {
+    const file = { fileId, reason: 'orphan', dueInMs: ORPHAN_DUE_MS } as const;
+    return this.#queue.put(LedgerTask.add(file));
   }
 
   #add(fileId: string, lease: Lease): LedgerTask {
@@ -173,21 +204,26 @@ export class PendingLedger {
    */
   #settle(fileId: string): { readonly lease: Lease | undefined; readonly task: LedgerTask } {
     const lease = this.#leases.get(fileId);
+    const ended = lease ?? this.#forms.get(fileId);
     this.#leases.delete(fileId);
-    lease?.end();
-    if (lease?.isUncertain === true && this.#uncertain.size < MOST_UNCERTAIN) {
-      this.#uncertain.set(fileId, this.#nowMs());
+    this.#forms.delete(fileId);
+    ended?.end('settled');
+    if (ended?.isUncertain === true && this.#uncertain.size < MOST_UNCERTAIN) {
+      this.#uncertain.set(fileId, { lease: ended, settledAtMs: this.#nowMs() });
       this.#startTicking();
     }
     return { lease, task: this.#queue.put(LedgerTask.settle(fileId)) };
   }
 
-  /** Takes note of an upload whose record reached the store after its time limit. */
+  /** Takes note of a record that reached the store after its time limit. */
   #heardLate({ fileId, lease }: LedgerTask, sentAtMs: number, isClaimed: boolean): void {
-    // The record of a form or an orphan is wanted, however late.
+    // The record of an orphan is wanted, however late.
     if (lease === undefined) return;
-    if (!lease.isEnded) lease.answered(sentAtMs, this.#nowMs(), isClaimed);
-    else if (!this.#leases.has(fileId)) this.#queue.put(LedgerTask.settle(fileId));
+    if (lease.endedAs === undefined) return lease.answered(sentAtMs, this.#nowMs(), isClaimed);
+    const isNewer = this.#leases.has(fileId) || this.#forms.has(fileId) || this.#queue.has(fileId);
+    if (isNewer) return;
+    if (lease.endedAs === 'orphan') this.#addOrphan(fileId);
+    else this.#queue.put(LedgerTask.settle(fileId));
   }
 
   #startTicking(): void {
@@ -206,12 +242,16 @@ export class PendingLedger {
       const isOld = lease.isRecorded && !lease.isNewerThan(RENEWAL_AGE_MS, nowMs);
       if (isOld && !lease.isLostAt(nowMs)) this.#add(fileId, lease);
     }
-    for (const [fileId, settledAtMs] of this.#uncertain) {
+    for (const [fileId, lease] of this.#forms) {
+      if (lease.isLostAt(nowMs)) this.#forms.delete(fileId);
+    }
+    for (const [fileId, { settledAtMs }] of this.#uncertain) {
       if (nowMs - settledAtMs < TICK_MS) continue;
       this.#uncertain.delete(fileId);
       this.#queue.put(LedgerTask.settle(fileId));
     }
-    if (this.#leases.size === 0 && this.#uncertain.size === 0) this.#stopTicking();
+    const size = this.#leases.size + this.#forms.size + this.#uncertain.size;
+    if (size === 0) this.#stopTicking();
   }
 }
 

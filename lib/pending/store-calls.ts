@@ -94,7 +94,8 @@ export class StoreCalls {
     try {
       await withTimeLimit(() => this.#store.done(fileIds, owner), SWEEP_CALL_MS);
     } catch (error) {
-      this.#failed(error);
+      // That says nothing of the calls of uploads.
+      this.#warn(error);
     }
   }
 
@@ -120,10 +121,14 @@ export class StoreCalls {
   }
 
   #failed(error: unknown): void {
-    const now = this.#nowMs();
     // Calls that were under way together count as one failure.
     if (this.pauseMs === 0) this.#failures += 1;
-    this.#failedAtMs = now;
+    this.#failedAtMs = this.#nowMs();
+    this.#warn(error);
+  }
+
+  #warn(error: unknown): void {
+    const now = this.#nowMs();
     if (now - this.#warnedAtMs < WARNING_MS) return;
     this.#warnedAtMs = now;
     this.#logger.warn(

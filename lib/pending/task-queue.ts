@@ -34,7 +34,7 @@ export class TaskQueue {
   #timer: NodeJS.Timeout | undefined;
   /** True when the next call does not wait for the end of a pause. */
   #isUrgent = false;
-  #isClosed = false;
+  #state: 'closed' | 'closing' | 'open' = 'open';
 
   /**
    * Sends nothing yet. `onLate` is called for files that the store has added after the time limit
@@ -50,6 +50,11 @@ export class TaskQueue {
     this.#nowMs = nowMs;
     this.#onLate = onLate;
     this.#mostTasks = mostTasks;
+  }
+
+  /** True when a task waits for a file. */
+  has(fileId: string): boolean {
+    return this.#waitingFor(fileId) !== undefined;
   }
 
   /** Adds a task, and returns it or the equal one that waits already. */
@@ -74,10 +79,14 @@ export class TaskQueue {
     this.#plan();
   }
 
-  /** Sends once what is left, within `limitMs` milliseconds as a rule, and then nothing more. */
+  /**
+   * Sends once what is left, within `limitMs` milliseconds as a rule. Later tasks are sent once, at
+   * once.
+   */
   async close(limitMs: number): Promise<void> {
-    this.#isClosed = true;
+    this.#state = 'closing';
     clearImmediate(this.#immediate);
+    this.#immediate = undefined;
     clearTimeout(this.#timer);
     await Promise.all(this.#running);
     const endsAtMs = this.#nowMs() + limitMs;
@@ -89,10 +98,10 @@ export class TaskQueue {
       for (const task of tasks.values()) task.end();
       tasks.clear();
     }
+    this.#state = 'closed';
   }
 
   #keep(task: LedgerTask): void {
-    if (this.#isClosed) return task.end();
     this.#remove(task.fileId);
     (isAdd(task) ? this.#adds : this.#settles).set(task.fileId, task);
     if (this.#size <= this.#mostTasks) return;
@@ -116,10 +125,10 @@ export class TaskQueue {
   }
 
   #plan(): void {
-    if (this.#isClosed || this.#immediate !== undefined || this.#size === 0) return;
+    if (this.#state === 'closing' || this.#immediate !== undefined || this.#size === 0) return;
     const { isDown, pauseMs } = this.#calls;
     if (this.#running.size >= (isDown ? 1 : MOST_CALLS)) return;
-    if (!isDown || this.#isUrgent) {
+    if (!isDown || this.#isUrgent || this.#state === 'closed') {
       clearTimeout(this.#timer);
       this.#timer = undefined;
       this.#immediate = setImmediate(() => {
@@ -183,10 +192,10 @@ export class TaskQueue {
     }
   }
 
-  /** Keeps a task that has failed, unless a newer one waits for its file. */
+  /** Keeps a task that has failed, unless it is the last try or a newer one waits for its file. */
   #repeat(task: LedgerTask): void {
     task.fail();
-    if (this.#waitingFor(task.fileId) !== undefined) task.end();
+    if (this.#state === 'closed' || this.#waitingFor(task.fileId) !== undefined) task.end();
     else this.#keep(task);
   }
 

@@ -87,21 +87,24 @@ class RedisPendingFileStore implements PendingFileStore {
       assertNumber('dueInMs', dueInMs);
     }
     const claimed = await this.#inBatches(files, async (env, batch) => {
-      const registered = this.#register(env);
+      // Only the first add waits for it: its key may be in a slot of a cluster that is down.
+      const isFirst = !this.#registeredAtMs.has(env);
+      const registering = this.#register(env);
       const values = batch.flatMap(({ reason, fileId, dueInMs }) => [
         reason,
         fileId,
         String(Math.max(0, Math.ceil(dueInMs))),
       ]);
-      const [texts] = await Promise.all([this.#texts(env, ADD_FILES, values), registered]);
+      const adding = this.#texts(env, ADD_FILES, values);
+      const [texts] = await Promise.all([adding, isFirst ? registering : undefined]);
       return texts;
     });
     return claimed.flat();
   }
 
   /**
-   * Makes an environment known to claims that name none, of any process. Repeated, as Redis may
-   * have lost it.
+   * Makes an environment known to claims that name none, of any process. Repeated, as it may have
+   * failed, or Redis may have lost it. Never rejects.
    */
   async #register(env: string): Promise<void> {
     const nowMs = performance.now();
@@ -109,12 +112,9 @@ class RedisPendingFileStore implements PendingFileStore {
     if (nowMs - lastMs < REGISTRATION_INTERVAL_MS) return;
     this.#registeredAtMs.set(env, nowMs);
     try {
-      const values = [env];
-      const reply = await this.#reply([this.#envsKey], REGISTER_ENV, values);
-      if (!Number.isInteger(decodeCount(reply))) throw noReply();
-    } catch (error) {
-      this.#registeredAtMs.delete(env);
-      throw error;
+      await this.#reply([this.#envsKey], REGISTER_ENV, [env]);
+    } catch {
+      // The files are found by their environment all the same; an add one second later tries again.
     }
   }
 

@@ -404,6 +404,33 @@ describe('recordForm', () => {
     await pass(20 * MINUTE_MS);
     expect(store.added).toEqual([{ fileId: A, reason: 'form', dueInMs: 1_800_000 }]);
   });
+
+  it('does not bring back a form that was settled meanwhile', async () => {
+    const { ledger, store } = makeLedger();
+    let comeLate = (): void => {};
+    store.answer = () => {
+      store.answer = fail;
+      return new Promise(resolve => (comeLate = () => resolve(undefined)));
+    };
+    await timeUntil(ledger.recordForm(A, 1_800_000));
+    store.answer = works;
+    await ledger.settle([A]);
+    await pass(30_000);
+    const before = store.callsOf('settle').length;
+    comeLate();
+    await pass(500);
+    expect(store.callsOf('settle').slice(before)).toEqual([[A]]);
+  });
+
+  it('is settled once more when its record may come late', async () => {
+    const { ledger, store } = makeLedger(fail);
+    await ledger.recordForm(A, 1_800_000);
+    store.answer = works;
+    await ledger.settle([A]);
+    await pass(3 * MINUTE_MS);
+    expect(store.callsOf('settle')).toEqual([[A], [A]]);
+    expect(jest.getTimerCount()).toBe(0);
+  });
 });
 
 describe('orphan', () => {
@@ -415,6 +442,24 @@ describe('orphan', () => {
     expect(store.added.at(-1)).toEqual({ fileId: A, reason: 'orphan', dueInMs: MINUTE_MS });
     await pass(20 * MINUTE_MS);
     expect(store.callsOf('add')).toHaveLength(2);
+  });
+
+  it('stays an orphan when the record of the upload comes late', async () => {
+    const { ledger, store } = makeLedger();
+    let comeLate = (): void => {};
+    store.answer = () => {
+      store.answer = works;
+      return new Promise(resolve => (comeLate = () => resolve(undefined)));
+    };
+    await timeUntil(ledger.record(A));
+    await ledger.orphan([A]);
+    await pass(1_000);
+    const before = store.added.length;
+    comeLate();
+    await pass(500);
+    expect(store.added.slice(before)).toEqual([
+      { fileId: A, reason: 'orphan', dueInMs: MINUTE_MS },
+    ]);
   });
 
   it('holds nothing up for longer than a second', async () => {
@@ -444,6 +489,29 @@ describe('close', () => {
     expect(store.calls.at(-1)).toEqual(['settle', [A]]);
   });
 
+  it('repeats a settlement that fails meanwhile', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    store.answer = () => new Promise((_, reject) => setTimeout(reject, 500));
+    void ledger.settle([A]);
+    await turn();
+    store.answer = works;
+    const closing = ledger.close();
+    await pass(500);
+    await closing;
+    expect(store.callsOf('settle')).toEqual([[A], [A]]);
+  });
+
+  it('is followed by settlements that are sent at once', async () => {
+    const { ledger, store } = makeLedger();
+    await ledger.record(A);
+    await ledger.close();
+    store.answer = async () => [A];
+    const settling = ledger.settle([A]);
+    await pass(1_000);
+    await expect(settling).resolves.toEqual([A]);
+  });
+
   it('waits for a store that does not answer for two seconds at most, and stops', async () => {
     const { ledger, store } = makeLedger(hang);
     void ledger.record(A);
@@ -454,6 +522,16 @@ describe('close', () => {
     await pass(30 * MINUTE_MS);
     expect(store.calls).toHaveLength(before);
     expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('done', () => {
+  it('does not count against the store when it fails', async () => {
+    const { ledger, store, lines } = makeLedger(hang);
+    store.done = fail;
+    await ledger.done([A], 'owner');
+    expect(lines).toHaveLength(1);
+    await expect(timeUntil(ledger.record(A))).resolves.toBe(1_000);
   });
 });
 

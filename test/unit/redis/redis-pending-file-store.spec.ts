@@ -154,14 +154,18 @@ describe('redisPendingFileStore', () => {
     ]);
   });
 
-  it('registers an environment anew after a failure, which fails the call', async () => {
-    const client = clientThatGives([]);
+  it('adds files while an environment cannot be registered, and tries that again', async () => {
+    const nowMs = jest.spyOn(performance, 'now').mockReturnValue(10_000);
+    const client = clientThatGives([FILE_ID]);
     client.eval.mockImplementationOnce(async () => Promise.reject(new Error('READONLY')));
     const store = redisPendingFileStore(client);
-    await expect(store.add([toUpload(FILE_ID)])).rejects.toThrow('READONLY');
-    await store.add([toUpload(FILE_ID)]);
+    await expect(store.add([toUpload(FILE_ID)])).resolves.toEqual([FILE_ID]);
+    nowMs.mockReturnValue(11_000);
+    client.eval.mockImplementationOnce(() => new Promise(() => {}));
+    await expect(store.add([toUpload(FILE_ID)])).resolves.toEqual([FILE_ID]);
     const registered = client.eval.mock.calls.filter(([script]) => script === REGISTER_ENV);
     expect(registered).toHaveLength(2);
+    nowMs.mockRestore();
   });
 
   it('reads claimed files given as buffers', async () => {
