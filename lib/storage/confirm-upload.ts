@@ -9,6 +9,7 @@ import { HEAD_BYTES } from '../body/upload-body.js';
 import { FileTooLargeError, TypeRefusedError, WxCloudStorageError } from '../errors/errors.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { deleteLeftovers } from './clean-up.js';
+import { recordForm } from './direct-upload.js';
 import { assertMaxBytes } from './download.js';
 import {
   type WxCloudFileStat,
@@ -69,7 +70,7 @@ export async function confirmUpload(
       const object = await readHead(context, fileId, signal);
       const { contentType, refusal } = await judge(object, options);
       if (refusal === undefined) {
-        await settleConfirmed(context, fileId, signal);
+        await settleConfirmed(context, fileId, ticket, signal);
         context.confirmed.add(fileId, lastTicketEnd(ticket));
         return { ...object.stat, contentType };
       }
@@ -181,31 +182,55 @@ function isOfForm({ ageMs }: PostedObject, { storedSinceMs }: UploadTicket): boo
 
 /**
  * Settles a file that is about to be confirmed. A sweep may have deleted it since it was read; once
- * it is settled no sweep will, so a last look tells.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_PENDING_LOST`; `WX_CLOUD_FILE_NOT_FOUND`
+ * it is settled no sweep will, so a last look tells. A file that is not confirmed after all is
+ * recorded again.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_PENDING_LOST`; `WX_CLOUD_FILE_NOT_FOUND`, and other
+ * errors of reading an object
  */
 async function settleConfirmed(
   context: StorageContext,
   fileId: string,
+  ticket: UploadTicket | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   if (context.pending === undefined) return;
   const lost = await context.pending.settle([fileId]);
   if (lost.length > 0) throw filesLost(lost);
-  const { response } = await fetchObject(context, { fileId, method: 'HEAD', signal });
-  response.discard();
+  try {
+    const { response } = await fetchObject(context, { fileId, method: 'HEAD', signal });
+    response.discard();
+    signal.throwIfAborted();
+  } catch (error) {
+    // A file that was confirmed before has an owner, whom a sweep must not take it from.
+    if (!context.confirmed.has(fileId)) await recordTicket(context, fileId, ticket);
+    throw error;
+  }
 }
 
-/** Deletes the checked object, and any newer one that the client posted with the same form. */
+/**
+ * Records a file until its form can store it no more. Only a ticket tells that, and that the path
+ * is unique: at any other path a sweep could later find the file of another form.
+ */
+async function recordTicket(
+  context: StorageContext,
+  fileId: string,
+  ticket: UploadTicket | undefined,
+): Promise<void> {
+  if (ticket?.storedSinceMs !== 0) return;
+  await recordForm(context, fileId, ticket.expiresAtMs - Date.now());
+}
+
+/**
+ * Deletes the checked object, and any newer one that the client posted with the same form. The file
+ * stays recorded, as the client may post it again until the form expires.
+ */
 async function deleteRefused(
   context: StorageContext,
   fileId: string,
-  { storedSinceMs }: UploadTicket,
+  ticket: UploadTicket,
 ): Promise<void> {
-  // At a path that is not unique a sweep could later find the file of another form.
-  const isRecordable = storedSinceMs === 0;
-  const allowed = isRecordable ? context : { ...context, pending: undefined };
-  await deleteLeftovers(allowed, [{ fileId, isPathUnique: true }]);
+  await recordTicket(context, fileId, ticket);
+  await deleteLeftovers({ ...context, pending: undefined }, [{ fileId, isPathUnique: true }]);
 }
 
 function assertRules({

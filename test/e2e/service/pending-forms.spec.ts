@@ -7,17 +7,17 @@ import type {
 } from '../../../lib/index.js';
 import { ScriptedPendingStore } from '../../support/scripted-pending-store.js';
 import { startStorage } from '../../support/storage.js';
-import { until } from '../../support/until.js';
 
 let emulator: WxCloudEmulator;
 let store: ScriptedPendingStore;
 let storage: WxCloudStorageService;
+let closeStorage: () => Promise<void>;
 
 beforeEach(async () => {
   emulator = await startWxCloudEmulator();
   store = new ScriptedPendingStore();
   const given = { ...emulator.options, pending: store } as Partial<WxCloudStorageOptions>;
-  ({ storage } = await startStorage(given));
+  ({ storage, close: closeStorage } = await startStorage(given));
 });
 afterEach(() => emulator.close());
 
@@ -75,14 +75,58 @@ describe('confirmUpload', () => {
     );
   });
 
-  it('forgets a file that it deletes', async () => {
+  it('records a file again that cannot be read once it is settled', async () => {
+    const form = await storage.createUploadForm();
+    await post(form);
+    const effect = { kind: 'status', status: 503 } as const;
+    emulator.faults.add({ operation: 'head-object', effect, times: Infinity });
+    await expect(storage.confirmUpload(form.fileId, { ticket: form.ticket })).rejects.toMatchObject(
+      { code: 'WX_CLOUD_DOWNLOAD_FAILED' },
+    );
+    expect(store.calls.map(([method]) => method)).toEqual(['add', 'settle', 'add']);
+    expect(store.added.at(-1)).toMatchObject({ fileId: form.fileId, reason: 'form' });
+  });
+
+  it('records a file again whose caller leaves once it is settled', async () => {
+    const form = await storage.createUploadForm();
+    await post(form);
+    const controller = new AbortController();
+    const steps = { add: () => undefined, settle: () => controller.abort() };
+    store.answer = method => steps[method]();
+    const { ticket } = form;
+    await expect(
+      storage.confirmUpload(form.fileId, { ticket, signal: controller.signal }),
+    ).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+    expect(store.calls.map(([method]) => method)).toEqual(['add', 'settle', 'add']);
+    expect(emulator.objects).toHaveLength(1);
+  });
+
+  it('does not record a file again that was confirmed before', async () => {
+    const form = await storage.createUploadForm();
+    await post(form);
+    await storage.confirmUpload(form.fileId, { ticket: form.ticket });
+    const effect = { kind: 'status', status: 503 } as const;
+    emulator.faults.add({ operation: 'head-object', effect, times: Infinity });
+    await expect(storage.confirmUpload(form.fileId, { ticket: form.ticket })).rejects.toMatchObject(
+      { code: 'WX_CLOUD_DOWNLOAD_FAILED' },
+    );
+    expect(store.callsOf('add')).toHaveLength(1);
+  });
+
+  it('keeps a file recorded that it deletes, as its form may store it again', async () => {
     const form = await storage.createUploadForm();
     await post(form);
     await expect(
       storage.confirmUpload(form.fileId, { ticket: form.ticket, maxBytes: 1 }),
     ).rejects.toMatchObject({ code: 'WX_CLOUD_FILE_TOO_LARGE' });
-    await until(() => store.callsOf('settle').length === 1);
     expect(emulator.objects).toEqual([]);
+    await post(form);
+    await closeStorage();
+    expect(store.callsOf('settle')).toEqual([]);
+    expect(store.added.at(-1)).toMatchObject({ fileId: form.fileId, reason: 'form' });
+    // As late as the first time at least, but for the time that has passed.
+    const [firstMs = Infinity, againMs = 0] = store.added.map(({ dueInMs }) => dueInMs);
+    expect(againMs).toBeGreaterThanOrEqual(firstMs - 5_000);
   });
 
   it('leaves a file recorded that it refuses only', async () => {
