@@ -10,23 +10,38 @@ const CLEANUP_MS = 10_000;
 /** Time limit for `onOrphan` of the application, in milliseconds. */
 const REPORT_MS = 10_000;
 
+/** An object that a failed call may have left behind. */
+export interface Leftover {
+  /** The file ID. */
+  readonly fileId: string;
+  /** True when nothing else is ever stored at its path. */
+  readonly isPathUnique: boolean;
+  /**
+   * True when the storage has not said what became of a request for it, and may still carry it out.
+   * @defaultValue false
+   */
+  readonly mayAppear?: boolean | undefined;
+}
+
 /**
  * Deletes objects that a failed call left behind; never rejects. An object is deleted only if its
  * path is unique. At any other path another upload may have stored a file, before or since, and a
  * comparison cannot tell: equal content proves nothing, and a file may be stored between the
  * comparison and the deletion. Such objects, and objects that cannot be deleted, are reported. A
- * sweep finds those at unique paths that cannot be deleted.
+ * sweep finds those at unique paths that cannot be deleted, or that may appear after the deletion.
  */
 export async function deleteLeftovers(
   context: StorageContext,
-  objects: readonly { readonly fileId: string; readonly isPathUnique: boolean }[],
+  objects: readonly Leftover[],
 ): Promise<void> {
   const idsWhere = (isUnique: boolean): string[] =>
     objects.filter(({ isPathUnique }) => isPathUnique === isUnique).map(({ fileId }) => fileId);
   const unique = idsWhere(true);
   const left = await deleteObjects(context, unique);
-  context.pending?.forget(unique.filter(fileId => !left.includes(fileId)));
-  if (left.length > 0) await context.pending?.orphan(left);
+  const late = new Set(objects.filter(({ mayAppear }) => mayAppear).map(({ fileId }) => fileId));
+  const toSweep = unique.filter(fileId => left.includes(fileId) || late.has(fileId));
+  context.pending?.forget(unique.filter(fileId => !toSweep.includes(fileId)));
+  if (toSweep.length > 0) await context.pending?.orphan(toSweep);
   await reportOrphans(context, [...left, ...idsWhere(false)]);
 }
 

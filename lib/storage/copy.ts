@@ -91,6 +91,7 @@ class FileCopy {
   readonly #isPathUnique: boolean;
   #recorded: string | undefined;
   #mayExist = false;
+  #mayAppear = false;
 
   constructor(
     context: StorageContext,
@@ -195,7 +196,9 @@ class FileCopy {
     } catch (error) {
       const status = error instanceof CosRefusalError ? error.upstreamStatus : undefined;
       const isRefused = status !== undefined && status >= 400 && status < 500;
-      this.#mayExist ||= !isRefused && !neverConnected(error);
+      const isUnclear = !isRefused && !neverConnected(error);
+      this.#mayExist ||= isUnclear;
+      this.#mayAppear ||= isUnclear;
       throw error;
     }
   }
@@ -219,7 +222,8 @@ class FileCopy {
     if (!this.#mayExist || this.#toPath === this.#source.cloudPath) return;
     const fileId = toFileId(this.#context, this.#toPath);
     this.#context.linkCache.forgetReplaced(fileId, this.#isPathUnique);
-    await deleteLeftovers(this.#context, [{ fileId, isPathUnique: this.#isPathUnique }]);
+    const leftover = { fileId, isPathUnique: this.#isPathUnique, mayAppear: this.#mayAppear };
+    await deleteLeftovers(this.#context, [leftover]);
   }
 }
 

@@ -7,7 +7,7 @@ import {
   type UploadObjectCall,
   type WxCloudStoredFile,
 } from './call-options.js';
-import { deleteLeftovers } from './clean-up.js';
+import { deleteLeftovers, type Leftover } from './clean-up.js';
 import type { CosAccess } from './cos-access.js';
 import { isAccessDenied } from './cos/cos-error.js';
 import { toFileId } from './direct-access.js';
@@ -27,6 +27,7 @@ export class CosUpload {
   #metaId: string | undefined;
   #isRecorded = false;
   #mayExist = false;
+  #mayAppear = false;
   #isOpened = false;
   #tries = 0;
 
@@ -66,14 +67,26 @@ export class CosUpload {
     }
   }
 
+  /**
+   * Leaves to the caller what was recorded, and what attempts may have stored; the clean-up has
+   * nothing to do then.
+   */
+  handOver(): { readonly recorded: readonly string[]; readonly leftovers: readonly Leftover[] } {
+    const fileId = this.#fileId;
+    const { isPathUnique } = this.#call;
+    const leftover = { fileId, isPathUnique, mayAppear: this.#mayAppear };
+    const leftovers = this.#mayExist ? [leftover] : [];
+    const recorded = this.#isRecorded ? [fileId] : [];
+    this.#mayExist = false;
+    this.#isRecorded = false;
+    return { recorded, leftovers };
+  }
+
   /** Deletes or reports an object that an attempt may have stored. */
   async cleanUp(): Promise<void> {
-    const { isPathUnique } = this.#call;
-    if (!this.#mayExist) {
-      if (this.#isRecorded) this.#context.pending?.forget([this.#fileId]);
-      return;
-    }
-    await deleteLeftovers(this.#context, [{ fileId: this.#fileId, isPathUnique }]);
+    const { recorded, leftovers } = this.handOver();
+    if (leftovers.length > 0) await deleteLeftovers(this.#context, leftovers);
+    else this.#context.pending?.forget(recorded);
   }
 
   async #attempt(): Promise<WxCloudStoredFile> {
@@ -100,6 +113,7 @@ export class CosUpload {
     });
     if (outcome.isStored || outcome.mayExist) {
       this.#mayExist = true;
+      this.#mayAppear ||= !outcome.isStored;
       this.#context.linkCache.forgetReplaced(this.#fileId, this.#call.isPathUnique);
     }
     if (!outcome.isStored) throw outcome.error;

@@ -75,6 +75,7 @@ export class PartsUpload {
   #size = 0;
   #isRecorded = false;
   #mayExist = false;
+  #mayAppear = false;
   #isDisposed = false;
 
   /** Sends nothing yet. */
@@ -137,11 +138,12 @@ export class PartsUpload {
    */
   async cleanUp(): Promise<void> {
     const { fileId, isPathUnique } = this.#call;
+    const mayAppear = this.#mayAppear;
     const uploadId = this.#uploadId;
     this.#uploadId = undefined;
     if (uploadId !== undefined) await this.#runAbort(signal => this.#abort(uploadId, signal));
     await this.#abortLost();
-    if (this.#mayExist) await deleteLeftovers(this.#context, [{ fileId, isPathUnique }]);
+    if (this.#mayExist) await deleteLeftovers(this.#context, [{ fileId, isPathUnique, mayAppear }]);
     else if (this.#isRecorded) this.#context.pending?.forget([fileId]);
   }
 
@@ -310,10 +312,14 @@ export class PartsUpload {
       });
       if (outcome.isStored || outcome.mayExist) {
         this.#mayExist = true;
+        this.#mayAppear = !outcome.isStored;
         this.#context.linkCache.forgetReplaced(fileId, this.#call.isPathUnique);
       }
       const stored = outcome.isStored ? outcome : await this.#findStored(outcome);
-      if (stored !== undefined) return stored;
+      if (stored !== undefined) {
+        this.#mayAppear = false;
+        return stored;
+      }
       const error = outcome.isStored ? undefined : outcome.error;
       if (attempt >= policy.attempts || signal.aborted || !isTransient(error)) throw error;
       await pauseBeforeRetry(policy, attempt, signal);

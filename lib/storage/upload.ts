@@ -14,7 +14,7 @@ import {
   type WxCloudStoredFile,
   type UploadObjectCall,
 } from './call-options.js';
-import { deleteLeftovers } from './clean-up.js';
+import { deleteLeftovers, type Leftover } from './clean-up.js';
 import { type StreamUploadCall, uploadStream } from './cos-stream-upload.js';
 import { CosUpload } from './cos-upload.js';
 import type { PostObjectOutcome } from './cos/post-object-result.js';
@@ -42,7 +42,11 @@ export async function uploadObject(
   const { body, ahead } = call;
   const store = async (): Promise<WxCloudStoredFile> => {
     if (ahead === undefined && body.isReplayable) assertNothingLost(body.size, body.countedBytes);
-    const stored = (await direct?.run()) ?? (await upload.run());
+    let stored = await direct?.run();
+    if (stored === undefined) {
+      if (direct !== undefined) upload.takeOver(direct.handOver());
+      stored = await upload.run();
+    }
     assertNothingLost(stored.size, body.countedBytes);
     return stored;
   };
@@ -73,7 +77,7 @@ class ObjectUpload {
   #call: UploadObjectCall;
   readonly #report: ((transferredBytes: number) => void) | undefined;
   #earlyLink: UploadObjectCall['earlyLink'];
-  readonly #leftovers = new Map<string, Parameters<typeof deleteLeftovers>[1][number]>();
+  readonly #leftovers = new Map<string, Leftover>();
   /** Files that the ledger knows. */
   readonly #recorded = new Set<string>();
   #isOpened = false;
@@ -116,6 +120,12 @@ class ObjectUpload {
     // The path of a file that was sent ahead may have changed.
     if (this.#recorded.size > 0) await this.#forgetRecorded();
     return stored;
+  }
+
+  /** Takes over what attempts on another way have recorded, and may have left. */
+  takeOver({ recorded, leftovers }: ReturnType<CosUpload['handOver']>): void {
+    for (const fileId of recorded) this.#recorded.add(fileId);
+    for (const leftover of leftovers) this.#leftovers.set(leftover.fileId, leftover);
   }
 
   /** Deletes or reports objects that attempts may have stored. */
@@ -248,8 +258,10 @@ class ObjectUpload {
     const form = { link, cloudPath, contentType, body };
     const outcome = await postObject(transport, { ...form, verifyEtag, budget, onBytes, signal });
     if (outcome.isStored || outcome.mayExist) {
-      this.#leftovers.set(link.fileId, { fileId: link.fileId, isPathUnique });
-      this.#context.linkCache.forgetReplaced(link.fileId, isPathUnique);
+      const { fileId } = link;
+      const mayAppear = !outcome.isStored || this.#leftovers.get(fileId)?.mayAppear === true;
+      this.#leftovers.set(fileId, { fileId, isPathUnique, mayAppear });
+      this.#context.linkCache.forgetReplaced(fileId, isPathUnique);
     }
     return { outcome, fileId: link.fileId };
   }

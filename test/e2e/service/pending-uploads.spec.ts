@@ -2,7 +2,11 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom } from 'rxjs';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
-import type { WxCloudStorageOptions, WxCloudStorageService } from '../../../lib/index.js';
+import {
+  WxCloudStorageError,
+  type WxCloudStorageOptions,
+  type WxCloudStorageService,
+} from '../../../lib/index.js';
 import { ScriptedPendingStore } from '../../support/scripted-pending-store.js';
 import { startStorage } from '../../support/storage.js';
 import { until } from '../../support/until.js';
@@ -115,6 +119,34 @@ describe.each(WAYS)('upload over %s', (_, operation, optionsOf) => {
     expect(store.callsOf('settle')).toEqual([[idOf('a.txt')]]);
   });
 
+  it('is an orphan after its deletion where the storage may still store it', async () => {
+    const storage = await start(optionsOf());
+    const effect = { kind: 'reset', at: 'answer' } as const;
+    emulator.faults.add({ operation, effect, times: Infinity });
+    await expect(storage.upload('a.txt', 'content', UNIQUE)).rejects.toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+    });
+    expect(idsAtCloud()).toEqual([]);
+    expect(added()).toEqual([`upload ${idOf('a.txt')} 900000`, `orphan ${idOf('a.txt')} 60000`]);
+    expect(steps.at(-1)).toEqual(['add', 0]);
+    expect(store.callsOf('settle')).toEqual([]);
+  });
+
+  it('is forgotten after its deletion where the storage has answered', async () => {
+    const storage = await start(optionsOf());
+    const controller = new AbortController();
+    const { signal } = controller;
+    const effect = { kind: 'delay', delayMs: 300 } as const;
+    emulator.faults.add({ operation, effect });
+    const uploading = storage.upload('a.txt', 'content', { ...UNIQUE, signal });
+    await until(() => emulator.objects.length === 1);
+    controller.abort();
+    await expect(uploading).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+    await until(() => store.callsOf('settle').length === 1);
+    expect(idsAtCloud()).toEqual([]);
+    expect(added()).toEqual([`upload ${idOf('a.txt')} 900000`]);
+  });
+
   it('goes on without a store that is down', async () => {
     const storage = await start(optionsOf());
     store.answer = () => Promise.reject(new Error('down'));
@@ -164,6 +196,59 @@ describe('a file that cannot be deleted', () => {
   });
 });
 
+describe('an upload in parts', () => {
+  it('is an orphan after its deletion where the storage may still complete it', async () => {
+    const storage = await start(direct());
+    const lost = { kind: 'reset', at: 'answer' } as const;
+    emulator.faults.add({
+      operation: 'complete-multipart-upload',
+      effect: lost,
+      times: Infinity,
+    });
+    const refused = { kind: 'status', status: 503 } as const;
+    emulator.faults.add({ operation: 'head-object', effect: refused, times: Infinity });
+    const chunks = Array.from({ length: 40 }, () => Buffer.alloc(65_536));
+    await expect(storage.upload('a.bin', Readable.from(chunks), UNIQUE)).rejects.toBeInstanceOf(
+      WxCloudStorageError,
+    );
+    expect(idsAtCloud()).toEqual([]);
+    expect(added().at(-1)).toBe(`orphan ${idOf('a.bin')} 60000`);
+    expect(store.callsOf('settle')).toEqual([]);
+  });
+});
+
+describe('an upload that is sent as a form after its PUT was denied', () => {
+  const deny = (): void => {
+    const effect = { kind: 'cos-error', cosCode: 'AccessDenied', status: 403 } as const;
+    emulator.faults.add({ operation: 'put-object', effect, times: Infinity });
+  };
+
+  it('stays recorded until what the form may have stored is deleted', async () => {
+    const storage = await start(direct());
+    deny();
+    const lost = { kind: 'reset', at: 'answer' } as const;
+    emulator.faults.add({ operation: 'post-object', effect: lost, times: Infinity });
+    await expect(storage.upload('a.txt', 'content', UNIQUE)).rejects.toMatchObject({
+      code: 'WX_CLOUD_CONNECTION_FAILED',
+    });
+    expect(idsAtCloud()).toEqual([]);
+    expect(added()).toEqual([`upload ${idOf('a.txt')} 900000`, `orphan ${idOf('a.txt')} 60000`]);
+    expect(store.callsOf('settle')).toEqual([]);
+  });
+
+  it('is forgotten when there is no link for the form', async () => {
+    const storage = await start(direct());
+    deny();
+    const refused = { kind: 'status', status: 500 } as const;
+    emulator.faults.add({ operation: 'upload-link', effect: refused, times: Infinity });
+    await expect(storage.upload('a.txt', 'content', UNIQUE)).rejects.toBeInstanceOf(
+      WxCloudStorageError,
+    );
+    await until(() => store.callsOf('settle').length === 1);
+    expect(store.callsOf('settle')).toEqual([[idOf('a.txt')]]);
+  });
+});
+
 describe('copy and move', () => {
   it('record and settle a copy at a unique path, and nothing of its source', async () => {
     const storage = await start(direct());
@@ -180,6 +265,17 @@ describe('copy and move', () => {
     await storage.copy(fileId, 'b.txt');
     await storage.copy(fileId, 'a.txt', UNIQUE);
     expect(store.calls).toEqual([]);
+  });
+
+  it('leave a copy that may still appear to a sweep, although it was deleted', async () => {
+    const storage = await start(direct());
+    const { fileId } = await storage.upload('a.txt', 'content');
+    const effect = { kind: 'reset', at: 'answer' } as const;
+    emulator.faults.add({ operation: 'copy-object', effect, times: Infinity });
+    await expect(storage.copy(fileId, 'b.txt', UNIQUE)).rejects.toBeInstanceOf(WxCloudStorageError);
+    expect(idsAtCloud()).toEqual([fileId]);
+    expect(added().at(-1)).toBe(`orphan ${idOf('b.txt')} 60000`);
+    expect(store.callsOf('settle')).toEqual([]);
   });
 
   it('refuse and delete a copy that a sweep has taken', async () => {
