@@ -84,8 +84,9 @@ describe('4 processes that are killed 300 times', () => {
     expect(await sweeper.countPending()).toBe(0);
     expect([...book.kills.values()].reduce((sum, count) => sum + count, 0)).toBe(300);
     expect(book.promised.size).toBeGreaterThan(50);
-    console.info(Object.fromEntries(book.kills), book.promised.size);
-  }, 900_000);
+    // At the steps themselves, and not only behind the requests.
+    expect(300 - (book.kills.get('after the request') ?? 0)).toBeGreaterThan(150);
+  }, 1_800_000);
 });
 
 describe('processes whose Redis fails over to a replica that lacks the last writes', () => {
@@ -129,7 +130,7 @@ describe('processes whose Redis fails over to a replica that lacks the last writ
     expect(failed).toBe(0);
     const { orphans, lost } = book.compare(emulator.objects);
     expect({ orphans, lost }).toEqual({ orphans: [], lost: [] });
-  }, 300_000);
+  }, 600_000);
 });
 
 async function promote({ url }: RedisServer): Promise<void> {

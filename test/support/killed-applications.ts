@@ -84,6 +84,7 @@ export class KilledApplications {
   readonly #redisUrl: string;
   readonly #lanes: readonly { readonly random: Random; readonly adapterName: string }[];
   readonly #processes = new Set<KilledProcess>();
+  #isClosed = false;
 
   /** Starts none yet. */
   constructor(parts: {
@@ -114,7 +115,7 @@ export class KilledApplications {
     let left = count;
     await Promise.all(
       this.#lanes.map(async ({ random, adapterName }) => {
-        while (left > 0) {
+        while (left > 0 && !this.#isClosed) {
           left -= 1;
           await this.#killOne(random, adapterName);
         }
@@ -144,6 +145,7 @@ export class KilledApplications {
 
   /** Ends all processes. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#processes].map(process => process.kill()));
   }
 
