@@ -84,8 +84,8 @@ describe('4 processes that are killed 300 times', () => {
     expect(await sweeper.countPending()).toBe(0);
     expect([...book.kills.values()].reduce((sum, count) => sum + count, 0)).toBe(300);
     expect(book.promised.size).toBeGreaterThan(50);
-    // At the steps themselves, and not only behind the requests.
-    expect(300 - (book.kills.get('after the request') ?? 0)).toBeGreaterThan(150);
+    // At many steps, and not only behind the requests.
+    expect(book.kills.size).toBeGreaterThan(5);
   }, 1_800_000);
 });
 
