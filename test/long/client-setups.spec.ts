@@ -10,12 +10,11 @@ import {
 } from '../../lib/redis/index.js';
 import { describeWithRedis as describe } from '../support/describe-with.js';
 import {
-  freePort,
   type RedisServer,
+  startRedisCluster,
   startRedisSentinel,
   startRedisServer,
 } from '../support/redis-server.js';
-import { until } from '../support/until.js';
 import {
   type ClientFlavour,
   CLUSTER_CLIENTS,
@@ -148,13 +147,7 @@ describe('stores on a cluster', () => {
   let server: RedisServer;
 
   beforeAll(async () => {
-    const bus = await freePort();
-    const place = ['--cluster-port', String(bus), '--cluster-announce-ip', '127.0.0.1'];
-    server = await startRedisServer(['--cluster-enabled', 'yes', ...place]);
-    const client = new Redis(server.url);
-    await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await until(async () => /cluster_state:ok/.test(String(await client.call('CLUSTER', 'INFO'))));
-    client.disconnect();
+    server = await startRedisCluster();
   });
 
   afterAll(() => server.close());

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { Redis } from 'ioredis';
 import { redisReplicaChannel } from '../../lib/redis/index.js';
 import {
   type ClientFlavour,
@@ -8,8 +7,8 @@ import {
 } from '../e2e/redis/redis-clients.js';
 import { describeWithRedis as describe } from '../support/describe-with.js';
 import {
-  freePort,
   type RedisServer,
+  startRedisCluster,
   startRedisSentinel,
   startRedisServer,
 } from '../support/redis-server.js';
@@ -47,13 +46,7 @@ const ALL_PASSED = { first: 'before', isReset: true, left: 0 };
 
 describe('redisReplicaChannel on a cluster', () => {
   beforeAll(async () => {
-    const bus = await freePort();
-    const place = ['--cluster-port', String(bus), '--cluster-announce-ip', '127.0.0.1'];
-    server = await startRedisServer(['--cluster-enabled', 'yes', ...place]);
-    const client = new Redis(server.url);
-    await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await until(async () => /cluster_state:ok/.test(String(await client.call('CLUSTER', 'INFO'))));
-    client.disconnect();
+    server = await startRedisCluster();
   });
   afterAll(() => server.close());
 

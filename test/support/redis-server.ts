@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { until } from './until.js';
 
 const HOST = '127.0.0.1';
@@ -90,6 +91,18 @@ function run(words: readonly string[]): ChildProcess {
   // Without a listener a missing program would be an uncaught error; `untilReady` reports it.
   child.on('error', () => undefined);
   return child;
+}
+
+/** Starts a cluster of one server, which has all slots. The caller closes it. */
+export async function startRedisCluster(): Promise<RedisServer> {
+  const bus = await freePort();
+  const place = ['--cluster-port', String(bus), '--cluster-announce-ip', HOST];
+  const server = await startRedisServer(['--cluster-enabled', 'yes', ...place]);
+  const client = new Redis(server.url);
+  await client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await until(async () => /cluster_state:ok/.test(String(await client.call('CLUSTER', 'INFO'))));
+  client.disconnect();
+  return server;
 }
 
 async function untilReady(child: ChildProcess, port: number): Promise<void> {
