@@ -71,7 +71,7 @@ export class Replicas {
   readonly #self = randomBytes(12).toString('base64url');
   readonly #running = new Map<string, Set<AnnouncedUpload>>();
   readonly #ended = new Map<string, EndedUpload>();
-  readonly #watches = new Map<WatchedUpload, () => void>();
+  readonly #watches = new Set<WatchedUpload>();
   #questions: UploadQuestion[] = [];
   #isAsking = false;
 
@@ -131,7 +131,7 @@ export class Replicas {
       if (news !== undefined && this.#watches.has(watch)) watch.take(news);
     };
     const unsubscribe = this.#connection.subscribe(progressTopic(this.#env, id), take, ask);
-    this.#watches.set(watch, ask);
+    this.#watches.add(watch);
     return {
       get files() {
         return watch.files;
@@ -150,7 +150,7 @@ export class Replicas {
   /** Sends what is left, for a second at most, and ends all subscriptions. */
   async close(): Promise<void> {
     await withinLimit(this.#changedFiles.close());
-    for (const watch of this.#watches.keys()) watch.stop();
+    for (const watch of this.#watches) watch.stop();
     this.#watches.clear();
     for (const upload of [...this.#running.values()].flatMap(uploads => [...uploads]))
       upload.stop();
@@ -162,7 +162,7 @@ export class Replicas {
   /** Messages may have been lost. */
   #reset(): void {
     this.#cache.clear();
-    for (const ask of this.#watches.values()) ask();
+    for (const watch of this.#watches) watch.askRepeatedly();
   }
 
   #takeNews(news: ReplicaNews | undefined): void {

@@ -65,6 +65,12 @@ export class WatchedUpload {
     if (outcome !== undefined) this.#sink.end(outcome);
   }
 
+  /** Asks now, and again after each silence, as the question may be lost like the news before. */
+  askRepeatedly(): void {
+    this.#ask();
+    this.#askAfterSilence();
+  }
+
   /** Ends the watch. */
   stop(): void {
     clearTimeout(this.#timer);
