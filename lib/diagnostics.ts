@@ -1,95 +1,202 @@
-import { channel, type Channel } from 'node:diagnostics_channel';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { WxCloudStorageError, type WxCloudStorageErrorCode } from './errors/errors.js';
 
 /** Context of all log lines of this package: the name of its module. */
 export const LOG_CONTEXT = 'WxCloudStorageModule';
 
-/** Members of every event. */
-interface TimedEvent {
-  /** Duration in milliseconds. */
-  readonly durationMs: number;
-  /** Error code; absent after a success. */
+/**
+ * Members of every event. An operation has one event, which all messages about it hold: its outcome
+ * is added until `asyncStart`. No event holds a result, a link, content, a token or an error.
+ */
+interface TracedEvent {
+  /** Duration in milliseconds; absent until the operation has ended. */
+  readonly durationMs?: number;
+  /** Error code; absent until a failure. */
   readonly code?: WxCloudStorageErrorCode | 'unknown';
 }
 
+/** Members of the events of one instance. */
+interface InstanceEvent extends TracedEvent {
+  /** The environment ID of the instance. */
+  readonly env: string;
+}
+
 /**
- * Published to `wx-cloud-storage:request` when the head of an HTTP response has arrived, or the
- * request has failed.
+ * Event of `wx-cloud-storage:request`: an HTTP request to WeChat or COS, until the head of its
+ * response has arrived, or the request has failed.
  */
-export interface WxCloudRequestEvent extends TimedEvent {
+export interface WxCloudRequestEvent extends TracedEvent {
   /** Path of the API, or `POST object` and the like; never a whole address. */
   readonly endpoint: string;
   /** The HTTP method. */
   readonly method: string;
   /** The HTTP status; absent without a response. */
   readonly status?: number;
+  /**
+   * The events of the operations that share the request, in order: several calls for links,
+   * deletions or signed file IDs. The request belongs to the first one. Absent for a single
+   * operation.
+   */
+  readonly callers?: readonly object[];
 }
 
-/** Published to `wx-cloud-storage:token` when the fetch of a token has succeeded or failed. */
-export interface WxCloudTokenEvent extends TimedEvent {
-  /** The environment ID of the instance. */
-  readonly env: string;
+/**
+ * Event of `wx-cloud-storage:token`: a fetch of a token with its repeats. It belongs to the
+ * operation that needed the token first.
+ */
+export interface WxCloudTokenEvent extends InstanceEvent {
   /** The `type` of the instance's `auth`. */
   readonly type: string;
-  /** Lifetime of the token in seconds; absent after a failure. */
+  /** Lifetime of the token in seconds; absent until a success. */
   readonly expiresInSeconds?: number;
 }
 
-/** Published to `wx-cloud-storage:upload` when the upload of an object has succeeded or failed. */
-export interface WxCloudUploadEvent extends TimedEvent {
-  /** The environment ID of the instance. */
-  readonly env: string;
-  /** Size of the object in bytes. */
+/**
+ * Event of `wx-cloud-storage:upload`: the upload of one file with its repeats, the reading of its
+ * content, and the clean-up after a failure.
+ */
+export interface WxCloudUploadEvent extends InstanceEvent {
+  /** Size of the object in bytes; 0 until it is known. */
   readonly size: number;
   /**
-   * Number of attempts to send the object. An attempt that began while the file arrived, and was
-   * given up because the form went on after the file, counts too.
+   * Number of attempts to send the object; 0 until the end. An attempt that began while the file
+   * arrived, and was given up because the form went on after the file, counts too.
    */
   readonly tries: number;
 }
 
-/**
- * Channel of every request to WeChat and COS.
- * @see {@link WxCloudRequestEvent}
- */
-export const requestChannel = channel('wx-cloud-storage:request');
-/**
- * Channel of every fetch of a token.
- * @see {@link WxCloudTokenEvent}
- */
-export const tokenChannel = channel('wx-cloud-storage:token');
-/**
- * Channel of every upload of an object.
- * @see {@link WxCloudUploadEvent}
- */
-export const uploadChannel = channel('wx-cloud-storage:upload');
-
-/** Runs `work` and publishes its outcome to a channel; without subscribers it costs nothing. */
-export function publishOutcome<T, Event extends TimedEvent>(
-  to: Channel,
-  work: () => Promise<T>,
-  describe: (result: T | undefined) => Omit<Event, keyof TimedEvent>,
-): Promise<T> {
-  return to.hasSubscribers ? publishing(to, work, describe) : work();
+/** Event of `wx-cloud-storage:download`: a download until its stream has ended or was destroyed. */
+export interface WxCloudDownloadEvent extends InstanceEvent {
+  /** Number of bytes to read; absent until the head of the response has arrived. */
+  readonly size?: number;
 }
 
-async function publishing<T, Event extends TimedEvent>(
-  to: Channel,
-  work: () => Promise<T>,
-  describe: (result: T | undefined) => Omit<Event, keyof TimedEvent>,
+/** Members of the events of calls for several files. */
+interface FilesEvent extends InstanceEvent {
+  /** Number of files. */
+  readonly files: number;
+  /** Number of files that failed; absent until a result, which a call without any has not. */
+  readonly failed?: number;
+}
+
+/** Event of `wx-cloud-storage:links`: a call for temporary links. Cached ones need no request. */
+export type WxCloudLinksEvent = FilesEvent;
+
+/** Event of `wx-cloud-storage:delete`: a deletion of files, also one that cleans up. */
+export type WxCloudDeleteEvent = FilesEvent;
+
+/** Event of `wx-cloud-storage:form`: the creation of a form or a URL for a client's upload. */
+export type WxCloudFormEvent = InstanceEvent;
+
+/** Event of `wx-cloud-storage:copy`: a copy of a file, also one that moves it. */
+export interface WxCloudCopyEvent extends InstanceEvent {
+  /** Size of the copy in bytes; absent until a success. */
+  readonly size?: number;
+}
+
+/** Event of `wx-cloud-storage:list`: one page of a list. */
+export interface WxCloudListEvent extends InstanceEvent {
+  /** Number of entries of the page; absent until a success. */
+  readonly entries?: number;
+}
+
+/** An event while its operation fills it. */
+export type OpenEvent<Event> = { -readonly [Member in keyof Event]: Event[Member] };
+
+type OperationChannel<Event extends object> = TracingChannel<unknown, Event>;
+
+function createChannel<Event extends object>(name: string): OperationChannel<Event> {
+  return tracingChannel<unknown, Event>(`wx-cloud-storage:${name}`);
+}
+
+/** The channels of all operations. */
+export const channels = {
+  upload: createChannel<WxCloudUploadEvent>('upload'),
+  download: createChannel<WxCloudDownloadEvent>('download'),
+  links: createChannel<WxCloudLinksEvent>('links'),
+  delete: createChannel<WxCloudDeleteEvent>('delete'),
+  form: createChannel<WxCloudFormEvent>('form'),
+  copy: createChannel<WxCloudCopyEvent>('copy'),
+  list: createChannel<WxCloudListEvent>('list'),
+  token: createChannel<WxCloudTokenEvent>('token'),
+  request: createChannel<WxCloudRequestEvent>('request'),
+} as const;
+
+/** The traced operation that runs, and the operations for which a batch runs. */
+interface Running {
+  readonly event: object;
+  readonly callers?: readonly object[];
+}
+
+const running = new AsyncLocalStorage<Running>();
+
+/**
+ * Runs an operation and publishes it to a channel, if anybody subscribes to that; otherwise it just
+ * runs, with undefined. `tracePromise` of Node would add the result and the error to the event.
+ */
+export function trace<Event extends TracedEvent, T>(
+  channel: OperationChannel<Event>,
+  describe: () => NoInfer<Event>,
+  work: (event: OpenEvent<Event> | undefined) => Promise<T>,
 ): Promise<T> {
+  if (!channel.hasSubscribers) return work(undefined);
+  const event: OpenEvent<Event> = describe();
   const startedAtMs = performance.now();
-  const publish = (result: T | undefined, failure: object): void =>
-    to.publish({ ...describe(result), ...failure, durationMs: performance.now() - startedAtMs });
-  try {
-    const result = await work();
-    publish(result, {});
+  return channel.start.runStores(event, () => {
+    const working = running.run({ event }, work, event);
+    const result = conclude(channel, event, working, startedAtMs);
+    channel.end.publish(event);
     return result;
+  });
+}
+
+async function conclude<Event extends TracedEvent, T>(
+  { error: failed, asyncStart, asyncEnd }: OperationChannel<Event>,
+  event: OpenEvent<TracedEvent>,
+  working: Promise<T>,
+  startedAtMs: number,
+): Promise<T> {
+  try {
+    return await working;
   } catch (error) {
-    publish(undefined, { code: error instanceof WxCloudStorageError ? error.code : 'unknown' });
+    event.code = error instanceof WxCloudStorageError ? error.code : 'unknown';
     throw error;
+  } finally {
+    event.durationMs = performance.now() - startedAtMs;
+    if (event.code !== undefined) failed.publish(event);
+    asyncStart.publish(event);
+    asyncEnd.publish(event);
   }
+}
+
+/** The events of the operations that share what runs, if there are several. */
+export function sharingOperations(): readonly object[] | undefined {
+  return running.getStore()?.callers;
+}
+
+/** A traced operation that waits for work that does not run in its own context. */
+export interface WaitingOperation {
+  /** Its event. */
+  readonly event: object;
+  /** Runs work in its context. */
+  readonly run: <T>(work: () => T) => T;
+}
+
+/** Returns the traced operation that runs; undefined for one that is not traced. */
+export function captureOperation(): WaitingOperation | undefined {
+  const event = running.getStore()?.event;
+  return event && { event, run: AsyncLocalStorage.snapshot() };
+}
+
+/** Runs work for all operations that wait for it, in the context of the first one. */
+export function runForAll<T>(operations: readonly WaitingOperation[], work: () => T): T {
+  const [first] = operations;
+  if (first === undefined) return work();
+  const callers = [...new Set(operations.map(({ event }) => event))];
+  if (callers.length === 1) return first.run(work);
+  return first.run(() => running.run({ event: first.event, callers }, work));
 }
 
 /** Receiver of log lines for operators; Nest's `Logger` fits. */

@@ -1,4 +1,14 @@
-export type { WxCloudRequestEvent, WxCloudTokenEvent, WxCloudUploadEvent } from './diagnostics.js';
+export type {
+  WxCloudCopyEvent,
+  WxCloudDeleteEvent,
+  WxCloudDownloadEvent,
+  WxCloudFormEvent,
+  WxCloudLinksEvent,
+  WxCloudListEvent,
+  WxCloudRequestEvent,
+  WxCloudTokenEvent,
+  WxCloudUploadEvent,
+} from './diagnostics.js';
 export type { WxCloudUploadSource } from './body/open-source.js';
 export { WxAccessTokenProvider } from './wechat/tokens/wx-access-token-provider.js';
 export {

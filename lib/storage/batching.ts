@@ -1,4 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers';
+import { captureOperation, runForAll, type WaitingOperation } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { createSharedController, untilAborted } from '../operations/deadline.js';
 import { BATCH_LIMIT } from '../wechat/endpoints.js';
@@ -210,6 +211,8 @@ interface Entry<Item, Result> {
   readonly settle: (result: Result | Promise<Result>) => void;
   /** Number of waiting calls. */
   waiting: number;
+  /** The traced operations among them; undefined without any. */
+  operations: WaitingOperation[] | undefined;
   /**
    * Called when the last call stops waiting, to abort a request without waiting calls; undefined
    * before the request.
@@ -236,7 +239,8 @@ export class RequestBatcher<Item, Result> {
   /** Requests a list of items in shared batches: one result each, in order. */
   async ask(items: readonly Item[], signal: AbortSignal): Promise<readonly Result[]> {
     signal.throwIfAborted();
-    const entries = items.map(item => this.#join(item));
+    const operation = captureOperation();
+    const entries = items.map(item => this.#join(item, operation));
     try {
       const results = Promise.all(entries.map(({ result }) => result));
       return await untilAborted(results, signal);
@@ -245,10 +249,11 @@ export class RequestBatcher<Item, Result> {
     }
   }
 
-  #join(item: Item): Entry<Item, Result> {
+  #join(item: Item, operation: WaitingOperation | undefined): Entry<Item, Result> {
     const key = this.#parts.keyOf(item);
     const entry = this.#gathered.get(key) ?? this.#gather(item, key);
     entry.waiting += 1;
+    if (operation !== undefined) (entry.operations ??= []).push(operation);
     return entry;
   }
 
@@ -256,7 +261,15 @@ export class RequestBatcher<Item, Result> {
     if (this.#gathered.size === 0) this.#schedule();
     let settle: Entry<Item, Result>['settle'] = () => {};
     const result = new Promise<Result>(resolve => (settle = resolve));
-    const entry = { item, key, result, settle, waiting: 0, leave: undefined };
+    const entry = {
+      item,
+      key,
+      result,
+      settle,
+      waiting: 0,
+      operations: undefined,
+      leave: undefined,
+    };
     this.#gathered.set(key, entry);
     return entry;
   }
@@ -281,7 +294,8 @@ export class RequestBatcher<Item, Result> {
 
   async #run(entries: readonly Entry<Item, Result>[]): Promise<void> {
     this.#running += 1;
-    await this.#request(entries);
+    const operations = entries.flatMap(entry => entry.operations ?? []);
+    await runForAll(operations, () => this.#request(entries));
     this.#running -= 1;
     if (this.#busyTimer !== undefined) this.#flush();
   }

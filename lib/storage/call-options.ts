@@ -1,6 +1,6 @@
 import type { ComingBody } from '../body/coming-body.js';
 import type { UploadBody } from '../body/upload-body.js';
-import type { StorageLogger } from '../diagnostics.js';
+import type { OpenEvent, StorageLogger, WxCloudUploadEvent } from '../diagnostics.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import type { UploadLink } from '../wechat/endpoints.js';
 import type { ObjectProperties } from './object-properties.js';
@@ -215,9 +215,17 @@ export interface UploadObjectCall {
    * @defaultValue none
    */
   readonly earlyLink?: { linkFor(cloudPath: string): Promise<UploadLink> | undefined } | undefined;
+  /**
+   * The event of the upload, which receives its outcome.
+   * @defaultValue none: the upload is not traced
+   */
+  readonly event?: UploadEvent | undefined;
   /** Ends the upload. */
   readonly signal: AbortSignal;
 }
+
+/** The event of an upload that runs. */
+export type UploadEvent = OpenEvent<WxCloudUploadEvent>;
 
 /**
  * Returns a function that reports the number of transferred bytes. The first error of the listener

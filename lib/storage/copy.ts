@@ -1,3 +1,4 @@
+import { channels, trace } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { assertCloudPath } from '../file-id/cloud-path.js';
 import type { ParsedFileId } from '../file-id/file-id.js';
@@ -53,7 +54,18 @@ export async function copyFile(
   options: WxCloudCopyOptions,
 ): Promise<WxCloudStoredFile> {
   const copy = new FileCopy(context, context.fileIdScope.parse(fileId), toPath, options);
-  return context.operations.run('copying a file', options, signal => copy.run(signal));
+  const { env } = context.options;
+  return context.operations.run('copying a file', options, signal =>
+    trace(
+      channels.copy,
+      () => ({ env }),
+      async event => {
+        const stored = await copy.run(signal);
+        if (event !== undefined) event.size = stored.size;
+        return stored;
+      },
+    ),
+  );
 }
 
 /**

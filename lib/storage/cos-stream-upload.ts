@@ -2,7 +2,6 @@ import { type BodyPart, BodyParts } from '../body/body-parts.js';
 import { type ChunkReader, NO_CHUNK } from '../body/chunks.js';
 import { openSpool } from '../body/spool.js';
 import type { PassingContent } from '../body/upload-body.js';
-import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
 import { createSharedController } from '../operations/deadline.js';
 import { retry } from '../operations/retry.js';
 import { isTransient } from '../wechat/api-errors.js';
@@ -103,8 +102,7 @@ async function uploadParts(
     readonly first: BodyPart;
   },
 ): Promise<WxCloudStoredFile | Extract<PartsOutcome, { denied: unknown }>> {
-  const { cloudPath, contentType, properties, isPathUnique, untilWanted, signal } = call;
-  const { env } = context.options;
+  const { cloudPath, contentType, properties, isPathUnique, untilWanted, event, signal } = call;
   const fileId = toFileId(context, cloudPath);
   const headers = call.metaId.then(metaId => ({
     ...properties?.headers,
@@ -119,11 +117,7 @@ async function uploadParts(
     onBytes: countBytes(context, call),
   });
   try {
-    const outcome = await publishOutcome<PartsOutcome, WxCloudUploadEvent>(
-      uploadChannel,
-      () => upload.run(first),
-      () => ({ env, size: upload.size, tries: 1 }),
-    );
+    const outcome = await upload.run(first);
     if ('denied' in outcome) {
       await upload.cleanUp();
       return outcome;
@@ -133,6 +127,11 @@ async function uploadParts(
     await upload.dispose();
     await upload.cleanUp();
     throw error;
+  } finally {
+    if (event !== undefined) {
+      event.size = upload.size;
+      event.tries += 1;
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { channels } from '../diagnostics.js';
 import type { WxCloudStorageError } from '../errors/errors.js';
 import {
   type BatchItemStatus,
@@ -9,7 +10,7 @@ import {
 import type { RequestBatcher } from './batching.js';
 import type { CosAccess } from './cos-access.js';
 import { deleteDirectly } from './direct-deletions.js';
-import { type FileCallsContext, batchFiles } from './file-calls.js';
+import { type FileCallsContext, batchFiles, traceFiles } from './file-calls.js';
 import { type WxCloudFileOutcome, itemFailure, settleEach } from './file-outcome.js';
 
 /** The outcome of the deletion of one file. */
@@ -36,7 +37,15 @@ export class FileDeletions {
   /**
    * Deletes files: one outcome per file, in order. A file that does not exist counts as deleted.
    */
-  async delete(
+  delete(
+    fileIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly WxCloudDeleteOutcome[]> {
+    const work = () => this.#deleteAll(fileIds, signal);
+    return traceFiles(channels.delete, this.#context, fileIds, work);
+  }
+
+  async #deleteAll(
     fileIds: readonly string[],
     signal: AbortSignal,
   ): Promise<readonly WxCloudDeleteOutcome[]> {

@@ -1,3 +1,4 @@
+import { channels, trace } from '../diagnostics.js';
 import { assertCloudPath, generateCloudPath } from '../file-id/cloud-path.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { retry } from '../operations/retry.js';
@@ -69,9 +70,12 @@ export async function createUploadForm(
   const cloudPath = isPrefix ? generateCloudPath(path, extension) : path;
   assertCloudPath(cloudPath);
   const { contentTypeField, operations, options: instance, tickets } = context;
-  const link = await operations.run('creating a form', options, signal =>
-    retry(() => requestUploadLink(context, cloudPath, signal), instance.retry, signal, isTransient),
-  );
+  const describe = () => ({ env: instance.env });
+  const link = await operations.run('creating a form', options, signal => {
+    const ask = () => requestUploadLink(context, cloudPath, signal);
+    const work = () => retry(ask, instance.retry, signal, isTransient);
+    return trace(channels.form, describe, work);
+  });
   const { expiresAt, lifetimeMs } = readExpiry(link.signature);
   // A sweep may take the file once it can be neither posted nor confirmed.
   if (isPrefix) await recordForm(context, link.fileId, lifetimeMs);

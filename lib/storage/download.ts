@@ -5,6 +5,7 @@ import { rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { channels, type OpenEvent, trace, type WxCloudDownloadEvent } from '../diagnostics.js';
 import { FileTooLargeError, WxCloudStorageError } from '../errors/errors.js';
 import {
   type WxCloudDownloadBufferOptions,
@@ -46,7 +47,35 @@ export interface WxCloudDownload extends Omit<
 const DEFAULT_MAX_BYTES = 104_857_600;
 
 /** Starts a download; resolves with the response headers. */
-export async function openDownload(
+export function openDownload(
+  context: StorageContext,
+  fileId: string,
+  options: WxCloudDownloadOptions,
+): Promise<WxCloudDownload> {
+  if (!channels.download.hasSubscribers) return startDownload(context, fileId, options);
+  return new Promise((resolve, reject) => {
+    const describe = () => ({ env: context.options.env });
+    const run = async (event: OpenEvent<WxCloudDownloadEvent> | undefined) => {
+      const download = await startDownload(context, fileId, options);
+      if (event !== undefined) event.size = download.size;
+      resolve(download);
+      await untilOver(download.body);
+    };
+    trace(channels.download, describe, run).catch(reject);
+  });
+}
+
+/** Waits until a body was read or destroyed; rejects with its error. */
+function untilOver(body: Readable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    body.once('close', () => {
+      if (body.errored === null) resolve();
+      else reject(body.errored);
+    });
+  });
+}
+
+async function startDownload(
   context: StorageContext,
   fileId: string,
   options: WxCloudDownloadOptions,

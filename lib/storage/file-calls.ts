@@ -1,3 +1,4 @@
+import { type channels, trace } from '../diagnostics.js';
 import { type FileIdScope, readFileIdForm } from '../file-id/file-id.js';
 import { pauseBeforeRetry } from '../operations/retry.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
@@ -17,6 +18,21 @@ export interface FileCallsContext {
   readonly fileIdScope: FileIdScope;
   /** Cached temporary links. */
   readonly linkCache: LinkCache;
+}
+
+/** Runs a call for files and traces it. */
+export function traceFiles<Outcome extends { readonly ok: boolean }>(
+  channel: typeof channels.links,
+  { options }: Pick<FileCallsContext, 'options'>,
+  fileIds: readonly string[],
+  work: () => Promise<readonly Outcome[]>,
+): Promise<readonly Outcome[]> {
+  const describe = () => ({ env: options.env, files: fileIds.length });
+  return trace(channel, describe, async event => {
+    const outcomes = await work();
+    if (event !== undefined) event.failed = outcomes.filter(({ ok }) => !ok).length;
+    return outcomes;
+  });
 }
 
 /**

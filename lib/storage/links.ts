@@ -1,3 +1,4 @@
+import { channels } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { parseFileId } from '../file-id/file-id.js';
 import { MAX_AGE_RANGE } from '../options/resolve-options.js';
@@ -11,7 +12,7 @@ import {
   saysFileIsMissing,
 } from '../wechat/endpoints.js';
 import type { RequestBatcher } from './batching.js';
-import { type FileCallsContext, batchFiles } from './file-calls.js';
+import { type FileCallsContext, batchFiles, traceFiles } from './file-calls.js';
 import { type WxCloudFileOutcome, itemFailure, settleEach, unwrap } from './file-outcome.js';
 import type { LinkCache } from './link-cache.js';
 
@@ -118,7 +119,16 @@ export class DownloadLinks {
    * Gets links: one outcome per file, in order. A cached link may be returned. Foreign and
    * malformed IDs are never sent. Without `givenSeconds` the default of the instance applies.
    */
-  async get(
+  get(
+    fileIds: readonly string[],
+    givenSeconds: number | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly WxCloudDownloadUrlOutcome[]> {
+    const work = () => this.#getAll(fileIds, givenSeconds, signal);
+    return traceFiles(channels.links, this.#context, fileIds, work);
+  }
+
+  async #getAll(
     fileIds: readonly string[],
     givenSeconds: number | undefined,
     signal: AbortSignal,

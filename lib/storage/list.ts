@@ -1,3 +1,4 @@
+import { channels, trace } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { malformed } from '../wechat/endpoints.js';
@@ -86,13 +87,22 @@ function requestPage(
   maxKeys: number,
   marker: string | undefined,
 ): Promise<ObjectPage> {
+  const { env } = context.options;
   return context.operations.run('listing files', options, signal =>
-    callBucket(context, {
-      needed: 'list',
-      right: 'list',
-      send: ({ bucket }) => bucket.listObjects({ prefix, delimiter, marker, maxKeys }, signal),
-      signal,
-    }),
+    trace(
+      channels.list,
+      () => ({ env }),
+      async event => {
+        const page = await callBucket(context, {
+          needed: 'list',
+          right: 'list',
+          send: ({ bucket }) => bucket.listObjects({ prefix, delimiter, marker, maxKeys }, signal),
+          signal,
+        });
+        if (event !== undefined) event.entries = page.objects.length + page.prefixes.length;
+        return page;
+      },
+    ),
   );
 }
 

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { captureOperation } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { createSharedController } from '../operations/deadline.js';
 import { isRetryable, pauseBeforeRetry } from '../operations/retry.js';
@@ -39,6 +40,7 @@ export class ObjectBody extends Readable {
   readonly #controller = createSharedController();
   readonly #hash: Hash | undefined;
   readonly #onAbort: () => void;
+  readonly #operation = captureOperation();
   #fetched: FetchedObject;
   #reached: number;
   #reachedAtResumption: number;
@@ -124,7 +126,8 @@ export class ObjectBody extends Readable {
       const { retry: policy } = this.#parts.context.options;
       const { signal } = this.#controller;
       await pauseBeforeRetry(policy, this.#breaksInARow, signal);
-      const { fetched, skippedBytes } = await this.#fetchRest();
+      const fetchRest = () => this.#fetchRest();
+      const { fetched, skippedBytes } = await (this.#operation?.run(fetchRest) ?? fetchRest());
       if (this.destroyed) fetched.response.discard();
       else this.#attach(fetched, skippedBytes);
     } catch (failure) {

@@ -1,3 +1,4 @@
+import { channels, trace } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { assertCloudPath, generateCloudPath } from '../file-id/cloud-path.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
@@ -71,22 +72,20 @@ export async function createUploadUrl(
   assertCloudPath(cloudPath);
   assertOwner(context, openid);
   const { bucket, metaIds } = requireCos(context, 'createUploadUrl');
-  const signed = await context.operations.run('creating an upload URL', options, signal =>
-    retry(
-      async () => {
-        const headers = {
-          ...(contentType !== undefined && { 'content-type': contentType }),
-          'x-cos-meta-fileid': await metaIds.encode(cloudPath, openid ?? '', signal),
-        };
-        const call = { method: 'PUT', key: cloudPath, headers, expiresInSeconds, signal } as const;
-        const { url, expiresAt } = await bucket.presign(call);
-        return { url, method: 'PUT', headers, expiresAt } as const;
-      },
-      context.options.retry,
-      signal,
-      isTransient,
-    ),
-  );
+  const { env, retry: policy } = context.options;
+  const sign = async (signal: AbortSignal) => {
+    const headers = {
+      ...(contentType !== undefined && { 'content-type': contentType }),
+      'x-cos-meta-fileid': await metaIds.encode(cloudPath, openid ?? '', signal),
+    };
+    const call = { method: 'PUT', key: cloudPath, headers, expiresInSeconds, signal } as const;
+    const { url, expiresAt } = await bucket.presign(call);
+    return { url, method: 'PUT', headers, expiresAt } as const;
+  };
+  const signed = await context.operations.run('creating an upload URL', options, signal => {
+    const work = () => retry(() => sign(signal), policy, signal, isTransient);
+    return trace(channels.form, () => ({ env }), work);
+  });
   const fileId = toFileId(context, cloudPath);
   if (isPrefix) await recordForm(context, fileId, expiresInSeconds * 1_000);
   return { ...signed, fileId };

@@ -1,7 +1,7 @@
 import { detectContentType, parseMediaType, UNKNOWN_CONTENT_TYPE } from '../body/content-type.js';
 import { openSource, type SourceInput } from '../body/open-source.js';
 import { assertNothingLost, type OpenedSource, type PassingContent } from '../body/upload-body.js';
-import { publishOutcome, uploadChannel, type WxCloudUploadEvent } from '../diagnostics.js';
+import { channels, trace } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { assertCloudPath } from '../file-id/cloud-path.js';
 import { retry } from '../operations/retry.js';
@@ -11,6 +11,7 @@ import {
   countAttempt,
   type ProgressOptions,
   reportProgress,
+  type UploadEvent,
   type WxCloudStoredFile,
   type UploadObjectCall,
 } from './call-options.js';
@@ -38,9 +39,8 @@ export async function uploadObject(
   const { cos } = context;
   const direct = cos === undefined ? undefined : new CosUpload(context, cos, call);
   const upload = new ObjectUpload(context, call);
-  const { env } = context.options;
-  const { body, ahead } = call;
-  const store = async (): Promise<WxCloudStoredFile> => {
+  const { body, ahead, event } = call;
+  try {
     if (ahead === undefined && body.isReplayable) assertNothingLost(body.size, body.countedBytes);
     let stored = await direct?.run();
     if (stored === undefined) {
@@ -49,20 +49,29 @@ export async function uploadObject(
     }
     assertNothingLost(stored.size, body.countedBytes);
     return stored;
-  };
-  try {
-    return await publishOutcome<WxCloudStoredFile, WxCloudUploadEvent>(
-      uploadChannel,
-      store,
-      () => ({ env, size: upload.size, tries: (direct?.tries ?? 0) + upload.tries }),
-    );
   } catch (error) {
     await direct?.cleanUp();
     await upload.cleanUp();
     throw error;
   } finally {
     ahead?.body.close();
+    if (event !== undefined) {
+      event.size = upload.size;
+      event.tries += (direct?.tries ?? 0) + upload.tries;
+    }
   }
+}
+
+/**
+ * Runs the upload of one file and traces it, unless something in place of the storage stores it.
+ * `work` passes the event on to the call that stores the object.
+ */
+export function traceUpload<T>(
+  { options, isStorageReplaced }: StorageContext,
+  work: (event: UploadEvent | undefined) => Promise<T>,
+): Promise<T> {
+  if (isStorageReplaced?.() === true) return work(undefined);
+  return trace(channels.upload, () => ({ env: options.env, size: 0, tries: 0 }), work);
 }
 
 interface SentObject {
@@ -362,7 +371,7 @@ export async function uploadToPath(
     const shown = given === undefined ? await detectContentType(source.head) : undefined;
     const contentType = given ?? shown?.contentType ?? fallbackType;
     const call = { cloudPath, contentType, isPathUnique, properties, onProgress, signal };
-    return await storeSource(context, source, call);
+    return await traceUpload(context, event => storeSource(context, source, { ...call, event }));
   } finally {
     await source.dispose();
   }

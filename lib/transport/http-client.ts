@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
-import { publishOutcome, requestChannel, type WxCloudRequestEvent } from '../diagnostics.js';
+import { channels, sharingOperations, trace } from '../diagnostics.js';
 import { RequestTimedOutError } from '../errors/errors.js';
 import type { ResolvedOptions, ResolvedTimeouts } from '../options/resolved-options.js';
 import { toConnectionError, toDispatchError } from './connection-error.js';
@@ -126,12 +126,8 @@ export class HttpTransport {
    * or the signal's reason
    */
   requestStream(call: HttpRequest): Promise<StreamedResponse> {
-    const { endpoint, method } = call;
-    return publishOutcome<StreamedResponse, WxCloudRequestEvent>(
-      requestChannel,
-      () => this.#start(call, 'download', parts => new StreamingHandler(parts, method === 'HEAD')),
-      response => ({ endpoint, method, ...(response && { status: response.status }) }),
-    );
+    if (!channels.request.hasSubscribers) return this.#startStream(call);
+    return traceRequest(call, () => this.#startStream(call));
   }
 
   /**
@@ -140,12 +136,8 @@ export class HttpTransport {
    * @throws {@link WxCloudStorageError} like {@link HttpTransport.requestStream}
    */
   requestBuffered(call: HttpRequestWithBody, maxBytes: number): Promise<BufferedResponse> {
-    const { endpoint, method } = call;
-    return publishOutcome<BufferedResponse, WxCloudRequestEvent>(
-      requestChannel,
-      () => this.#startBuffered(call, maxBytes),
-      response => ({ endpoint, method, ...(response && { status: response.status }) }),
-    );
+    if (!channels.request.hasSubscribers) return this.#startBuffered(call, maxBytes);
+    return traceRequest(call, () => this.#startBuffered(call, maxBytes));
   }
 
   /** Closes idle connections and destroys the others; a given dispatcher stays open. */
@@ -168,6 +160,11 @@ export class HttpTransport {
       connections: maxConnections,
     });
     return this.#ownAgent;
+  }
+
+  #startStream(call: HttpRequest): Promise<StreamedResponse> {
+    const isHead = call.method === 'HEAD';
+    return this.#start(call, 'download', parts => new StreamingHandler(parts, isHead));
   }
 
   #startBuffered(call: HttpRequestWithBody, maxBytes: number): Promise<BufferedResponse> {
@@ -286,6 +283,19 @@ export class HttpTransport {
     if (this.#givenDispatcher === undefined) return new ConnectionHold(release, undefined);
     return new ConnectionHold(() => afterDrain(release), this.#watch.add(target.origin));
   }
+}
+
+function traceRequest<Response extends BufferedResponse | StreamedResponse>(
+  { endpoint, method }: HttpRequest,
+  send: () => Promise<Response>,
+): Promise<Response> {
+  const callers = sharingOperations();
+  const describe = () => ({ endpoint, method, ...(callers && { callers }) });
+  return trace(channels.request, describe, async event => {
+    const response = await send();
+    if (event !== undefined) event.status = response.status;
+    return response;
+  });
 }
 
 /** The connection slot of one request, from its dispatch on. */

@@ -6,7 +6,7 @@ import { HEAD_BYTES } from '../../body/upload-body.js';
 import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import { unwrap } from '../../storage/file-outcome.js';
 import type { StorageContext } from '../../storage/storage-context.js';
-import { assertContentType, storeSource, uploadObject } from '../../storage/upload.js';
+import { assertContentType, storeSource, traceUpload, uploadObject } from '../../storage/upload.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import { chooseCloudPath, type ChosenPath } from '../cloud-path-option.js';
 import { RequestMemory } from '../refused-request.js';
@@ -119,9 +119,11 @@ async function uploadReply(
     const facts = { fileName, contentType, extension, size: body?.size ?? 0 };
     const { cloudPath, isPathUnique } = await chooseCloudPath(options, facts, request, signal);
     const object = { cloudPath, contentType, isPathUnique, signal };
-    const stored = await (body === undefined
-      ? storeSource(context, source, object)
-      : uploadObject(context, { ...object, body }));
+    const stored = await traceUpload(context, event =>
+      body === undefined
+        ? storeSource(context, source, { ...object, event })
+        : uploadObject(context, { ...object, event, body }),
+    );
     return { stored, isPathUnique };
   } finally {
     await source.dispose();

@@ -4,7 +4,7 @@ import { untilAborted } from '../../operations/deadline.js';
 import type { UploadObjectCall, WxCloudStoredFile } from '../../storage/call-options.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import { EarlyLink, requestUploadLink } from '../../storage/upload-link.js';
-import { storeSource, uploadObject } from '../../storage/upload.js';
+import { storeSource, traceUpload, uploadObject } from '../../storage/upload.js';
 import type { ChosenPath } from '../cloud-path-option.js';
 
 /** The size that a file has if nothing follows it in its form. */
@@ -32,7 +32,7 @@ interface SourceUpload {
   /** Its path. */
   readonly path: PathOfFile;
   /** The rest of the call. */
-  readonly object: Pick<UploadObjectCall, 'contentType' | 'onProgress' | 'signal'>;
+  readonly object: Pick<UploadObjectCall, 'contentType' | 'onProgress' | 'event' | 'signal'>;
   /** The prediction of its size, if there is one. */
   readonly prediction: SizePrediction | undefined;
 }
@@ -46,7 +46,17 @@ type ComingUpload = SourceUpload & { readonly content: ComingContent };
  * that does not depend on the size.
  * @throws {@link WxCloudStorageError} as {@link uploadObject} does
  */
-export async function uploadSource(
+export function uploadSource(
+  context: StorageContext,
+  upload: SourceUpload,
+): Promise<WxCloudStoredFile> {
+  const { object } = upload;
+  return traceUpload(context, event =>
+    uploadTraced(context, { ...upload, object: { ...object, event } }),
+  );
+}
+
+async function uploadTraced(
   context: StorageContext,
   upload: SourceUpload,
 ): Promise<WxCloudStoredFile> {

@@ -1,9 +1,4 @@
-import {
-  publishOutcome,
-  type StorageLogger,
-  tokenChannel,
-  type WxCloudTokenEvent,
-} from '../../diagnostics.js';
+import { channels, type StorageLogger, trace } from '../../diagnostics.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
 import { elapsedMs, startDeadline } from '../../operations/deadline.js';
 import { retry } from '../../operations/retry.js';
@@ -99,14 +94,14 @@ async function fetchWithRetries(
   const deadline = startDeadline('fetching an access token', tokenMs, undefined, 'token');
   const { signal } = deadline;
   try {
-    return await publishOutcome<FetchedToken, WxCloudTokenEvent>(
-      tokenChannel,
-      () => retry(() => work(signal), policy, signal),
-      token => ({
-        env,
-        type: auth.type,
-        ...(token && { expiresInSeconds: token.expiresInSeconds }),
-      }),
+    return await trace(
+      channels.token,
+      () => ({ env, type: auth.type }),
+      async event => {
+        const token = await retry(() => work(signal), policy, signal);
+        if (event !== undefined) event.expiresInSeconds = token.expiresInSeconds;
+        return token;
+      },
     );
   } finally {
     deadline.dispose();

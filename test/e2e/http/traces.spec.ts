@@ -1,0 +1,70 @@
+import { Controller, Post, StreamableFile, UploadedFile, UseInterceptors } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  WxCloudFileInterceptor,
+  WxCloudReplyInterceptor,
+  type WxCloudUploadedFile,
+} from '../../../lib/index.js';
+import { ADAPTERS } from '../../support/adapters.js';
+import { startApplication, type TestApplication } from '../../support/application.js';
+import { pngOfSize } from '../../support/forms.js';
+import { TraceRecorder } from '../../support/traces.js';
+
+const BYTES = 400_000;
+
+@Controller()
+class PhotosController {
+  @Post('photos')
+  @UseInterceptors(WxCloudFileInterceptor('photo'))
+  create(@UploadedFile() { size }: WxCloudUploadedFile) {
+    return { size };
+  }
+
+  @Post('reports')
+  @UseInterceptors(WxCloudReplyInterceptor())
+  report() {
+    return new StreamableFile(Buffer.alloc(BYTES));
+  }
+}
+
+describe.each(ADAPTERS)('the diagnostics channels on $name', adapter => {
+  let application: TestApplication;
+  let traces: TraceRecorder;
+
+  beforeEach(async () => {
+    application = await startApplication({ adapter, controllers: [PhotosController] });
+    traces = new TraceRecorder();
+  });
+  afterEach(async () => {
+    traces.stop();
+    await application.close();
+  });
+
+  const expectOneUpload = (): void => {
+    const { env } = application.emulator;
+    const durationMs = expect.any(Number);
+    expect(traces.eventsOf('upload')).toEqual([{ env, size: BYTES, tries: 1, durationMs }]);
+    const paths = traces.operations.map(each => traces.pathOf(each));
+    expect(paths.toSorted()).toEqual([
+      'upload',
+      'upload > /tcb/uploadfile',
+      'upload > POST object',
+      'upload > token',
+      'upload > token > /cgi-bin/stable_token',
+    ]);
+  };
+
+  it('publish one upload for each file of a form, with its link', async () => {
+    const form = new FormData();
+    form.append('photo', new Blob([pngOfSize(BYTES)]), 'a.png');
+    const response = await fetch(`${application.url}/photos`, { method: 'POST', body: form });
+    await expect(response.json()).resolves.toEqual({ size: BYTES });
+    expectOneUpload();
+  });
+
+  it('publish one upload for a stored reply', async () => {
+    const response = await fetch(`${application.url}/reports`, { method: 'POST' });
+    expect(response.status).toBe(201);
+    expectOneUpload();
+  });
+});
