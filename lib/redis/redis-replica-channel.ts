@@ -54,6 +54,9 @@ const DUPLICATE = 'Pass a connected client.duplicate() of its own for the subscr
  */
 const RESET_EVENTS = ['ready', 'node-ready', '+node', '-node', 'topology-change'] as const;
 
+/** Of clusters: a connection was lost. node-redis 5 does not tell when it works again. */
+const LOSS_EVENT = 'node-reconnecting';
+
 const PROBE_TOPIC = 'wx-cloud-storage:probe';
 
 /** States of an ioredis client in which a message would wait for a connection. */
@@ -211,6 +214,7 @@ class NodeSubscriptions implements Subscriptions {
   readonly #resetListeners = new Set<() => void>();
   readonly #hidesConnections: boolean;
   #isProbing = false;
+  #losses = 0;
 
   constructor(client: AnyClient) {
     this.#client = client;
@@ -236,6 +240,7 @@ class NodeSubscriptions implements Subscriptions {
 
   #listen(method: 'on' | 'off'): void {
     for (const event of RESET_EVENTS) this.#client[method](event, this.#onConnection);
+    this.#client[method](LOSS_EVENT, this.#onLoss);
     if (this.#hidesConnections) this.#client[method]('error', this.#onLoss);
   }
 
@@ -245,22 +250,35 @@ class NodeSubscriptions implements Subscriptions {
   };
 
   /**
-   * Subscribes to a topic of its own: the response comes once the connection works again, which
-   * sentinels do not tell.
+   * Finds out when the connection works again, which sentinels and some clusters do not tell.
+   * Another loss meanwhile may have taken the probe, so it is followed by another one.
    */
   readonly #onLoss = async (): Promise<void> => {
+    this.#losses += 1;
     if (this.#isProbing) return;
     this.#isProbing = true;
+    let [probed, isBack] = [0, false];
+    while (probed !== this.#losses) {
+      probed = this.#losses;
+      isBack = await this.#probe();
+    }
+    this.#isProbing = false;
+    if (isBack) this.#onConnection();
+  };
+
+  /**
+   * Subscribes to a topic of its own: the response comes once the connection works. Resolves with
+   * false when it was lost again, which the next event tells, or closed.
+   */
+  async #probe(): Promise<boolean> {
     try {
       await this.#client.subscribe(PROBE_TOPIC, ignore);
       await this.#client.unsubscribe(PROBE_TOPIC, ignore);
-      this.#onConnection();
+      return true;
     } catch {
-      // Lost again, which the next event tells, or closed.
-    } finally {
-      this.#isProbing = false;
+      return false;
     }
-  };
+  }
 }
 
 const ignore = (): void => {};

@@ -28,6 +28,7 @@ async function passMessages({ open }: ClientFlavour, port: number): Promise<obje
   const end = await channel.subscribe('topic', message => heard.push(message));
   await channel.publish('topic', 'before');
   await until(() => heard.length > 0, 'a message');
+  resets = 0;
   await server.restart();
   await until(async () => {
     await channel.publish('topic', 'after').catch(() => {});
