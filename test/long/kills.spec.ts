@@ -7,7 +7,7 @@ import { redisPendingFileStore } from '../../lib/redis/index.js';
 import { afterThisTest } from '../support/after-test.js';
 import { describeWithRedis as describe } from '../support/describe-with.js';
 import { KilledApplications } from '../support/killed-applications.js';
-import { type RedisServer, startRedisServer } from '../support/redis-server.js';
+import { promote, type RedisServer, startRedisServer } from '../support/redis-server.js';
 import { startSwitchedProxy } from '../support/switched-proxy.js';
 import { until } from '../support/until.js';
 
@@ -132,9 +132,3 @@ describe('processes whose Redis fails over to a replica that lacks the last writ
     expect({ orphans, lost }).toEqual({ orphans: [], lost: [] });
   }, 600_000);
 });
-
-async function promote({ url }: RedisServer): Promise<void> {
-  const client = await createClient({ url }).connect();
-  await client.sendCommand(['REPLICAOF', 'NO', 'ONE']);
-  client.destroy();
-}

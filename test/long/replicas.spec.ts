@@ -9,8 +9,9 @@ import { encodeForm, openRequest, type RawRequest } from '../e2e/http/support/ra
 import { afterThisTest } from '../support/after-test.js';
 import { describeWithRedis as describe } from '../support/describe-with.js';
 import { pngOfSize } from '../support/forms.js';
-import { type RedisServer, startRedisServer } from '../support/redis-server.js';
+import { promote, type RedisServer, startRedisServer } from '../support/redis-server.js';
 import { startStorage } from '../support/storage.js';
+import { startSwitchedProxy } from '../support/switched-proxy.js';
 import { until } from '../support/until.js';
 
 const BYTES = 400_000;
@@ -23,8 +24,8 @@ let children: ChildProcess[];
 let first: string;
 let second: string;
 
-async function startReplica(): Promise<string> {
-  const parts = JSON.stringify({ options: emulator.options, redisUrl: redis.url });
+async function startReplica(redisUrl = redis.url): Promise<string> {
+  const parts = JSON.stringify({ options: emulator.options, redisUrl });
   const child = fork('test/support/programs/replica-process.mjs', [parts], { execArgv: [] });
   children.push(child);
   const [message] = (await once(child, 'message')) as [{ url: string }];
@@ -48,10 +49,18 @@ afterEach(async () => {
   await redis.close();
 });
 
-/** Sends the first half of a form to the first replica. */
-function begin(id: string): RawRequest {
+/** Kills the first replica, as a failing machine does. */
+async function killFirst(): Promise<void> {
+  const [child] = children.splice(0, 1) as [ChildProcess];
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
+/** Sends the first half of a form, to the first replica unless told otherwise. */
+function begin(id: string, url = first): RawRequest {
   const head = { path: '/videos', length: FORM.byteLength, headers: { 'x-upload-id': id } };
-  const request = openRequest(first, head);
+  const request = openRequest(url, head);
   request.send(FORM.subarray(0, MIDDLE));
   return request;
 }
@@ -91,6 +100,14 @@ const hasEnded = ({
 }): boolean => events.at(-1)?.type === 'end';
 const ask = async (url: string): Promise<unknown> => Object(await (await fetch(url)).json()).code;
 
+/** Stores a file by an instance that is connected with no replica. */
+async function storeFile() {
+  const { storage } = await startStorage(emulator.options);
+  expect(storage).toBeInstanceOf(WxCloudStorageService);
+  const { fileId } = await storage.upload('a.txt', 'text');
+  return { storage, fileId, query: `fileId=${encodeURIComponent(fileId)}` };
+}
+
 describe('replicas in two processes, connected through Redis', () => {
   it('share the progress of an upload, although Redis is restarted meanwhile', async () => {
     const id = randomUUID();
@@ -118,11 +135,37 @@ describe('replicas in two processes, connected through Redis', () => {
     expect(watched.events.at(-1)).toEqual({ type: 'end', outcome: 'stored' });
   });
 
+  it('end a watch as unknown a minute after the replica of the upload was killed', async () => {
+    const id = randomUUID();
+    const watched = await watch(id);
+    begin(id);
+    await until(() => watched.events.length > 0, 'progress');
+    await killFirst();
+    const late = await watch(id);
+    await until(() => [watched, late].every(hasEnded), 'both ends', 150);
+    expect(watched.events.slice(-2)).toEqual([
+      expect.objectContaining({ type: 'progress', totalBytes: BYTES }),
+      { type: 'end', outcome: 'unknown' },
+    ]);
+    expect(late.events.at(-1)).toEqual({ type: 'end', outcome: 'unknown' });
+  });
+
+  it('go on with a watch when the client of a killed replica sends its file again', async () => {
+    const id = randomUUID();
+    const watched = await watch(id);
+    begin(id);
+    await until(() => watched.events.length > 0, 'progress');
+    await killFirst();
+    expect(await finish(begin(id, await startReplica()))).toBe('201');
+    await until(() => hasEnded(watched), 'the end');
+    expect(watched.events.slice(-2)).toEqual([
+      expect.objectContaining({ transferredBytes: BYTES, totalBytes: BYTES }),
+      { type: 'end', outcome: 'stored' },
+    ]);
+  });
+
   it('drop the links of a file that one of them deletes', async () => {
-    const { storage } = await startStorage(emulator.options);
-    expect(storage).toBeInstanceOf(WxCloudStorageService);
-    const { fileId } = await storage.upload('a.txt', 'text');
-    const query = `fileId=${encodeURIComponent(fileId)}`;
+    const { query } = await storeFile();
     expect(await ask(`${second}/link?${query}`)).toBe('ok');
     expect(await ask(`${first}/remove?${query}`)).toBe('ok');
     await until(
@@ -152,5 +195,35 @@ describe('replicas in two processes, connected through Redis', () => {
     expect(Math.min(...counts)).toBeGreaterThan(0);
     expect(Math.max(...counts)).toBeLessThanOrEqual(5 * (seconds + 1));
     expect(countOf(':news')).toBeLessThanOrEqual(ids.length);
+  });
+});
+
+describe('replicas whose Redis fails over to another server', () => {
+  it('are connected again, and drop all links', async () => {
+    const other = await startRedisServer(['--replicaof', `127.0.0.1 ${redis.port}`]);
+    afterThisTest(() => other.close());
+    const proxy = await startSwitchedProxy(redis.port);
+    afterThisTest(() => proxy.close());
+    const redisUrl = `redis://127.0.0.1:${proxy.port}`;
+    [first, second] = await Promise.all([startReplica(redisUrl), startReplica(redisUrl)]);
+    const { storage, fileId, query } = await storeFile();
+    const ask2 = async (): Promise<unknown> => ask(`${second}/link?${query}`);
+    const id = randomUUID();
+    const watched = await watch(id);
+    const request = begin(id);
+    await until(() => watched.events.length > 0, 'progress');
+    expect(await ask2()).toBe('ok');
+    await storage.delete(fileId);
+    // No replica was told of that.
+    expect(await ask2()).toBe('ok');
+
+    await redis.crash();
+    await promote(other);
+    proxy.switchTo(other.port);
+
+    await until(async () => (await ask2()) === 'WX_CLOUD_FILE_NOT_FOUND', 'an error for the link');
+    expect(await finish(request)).toBe('201');
+    await until(() => hasEnded(watched), 'the end');
+    expect(watched.events.at(-1)).toEqual({ type: 'end', outcome: 'stored' });
   });
 });
