@@ -11,6 +11,12 @@ import { uploadToPath } from './upload.js';
 /** Options of a self-check. */
 export interface WxCloudCheckOptions extends WxCloudCallOptions {
   /**
+   * False to check the credential only, which takes no call while a valid token is held. With
+   * `bucket` the environment is checked in any case.
+   * @defaultValue true
+   */
+  readonly environment?: boolean | undefined;
+  /**
    * True to write, read and delete a tiny object too, below `wx-cloud-storage-check/`.
    * @defaultValue false
    */
@@ -57,7 +63,7 @@ export async function checkStorage(
   options: WxCloudCheckOptions,
 ): Promise<WxCloudStorageCheck> {
   return context.operations.run('checking', options, signal =>
-    new SelfCheck(context, signal).run(options.bucket === true),
+    new SelfCheck(context, signal).run(options),
   );
 }
 
@@ -70,14 +76,18 @@ class SelfCheck {
     this.#signal = signal;
   }
 
-  async run(withBucket: boolean): Promise<WxCloudStorageCheck> {
+  async run(options: WxCloudCheckOptions): Promise<WxCloudStorageCheck> {
+    const withBucket = options.bucket === true;
+    const withEnvironment = withBucket || options.environment !== false;
     const cloudPath = `wx-cloud-storage-check/${randomUUID()}`;
     const { tokens } = this.#context;
     const credential =
       tokens === undefined ? SKIPPED : await this.#settle(() => tokens.get(this.#signal));
-    const environment = await this.#after(credential, () =>
-      requestUploadLink(this.#context, cloudPath, this.#signal),
-    );
+    const environment = withEnvironment
+      ? await this.#after(credential, () =>
+          requestUploadLink(this.#context, cloudPath, this.#signal),
+        )
+      : SKIPPED;
     const isReached = withBucket && environment.status === 'ok';
     const bucket = isReached ? await this.#checkBucket(cloudPath) : NOT_TRIED;
     const outcomes = [credential, environment, ...Object.values(bucket)];

@@ -31,6 +31,19 @@ describe('check', () => {
     ]);
   });
 
+  it('checks the credential only on request, without a call while there is a token', async () => {
+    const { storage, emulator } = application;
+    const expected = { ok: true, credential: 'ok', environment: 'skipped', ...UNTRIED };
+    expect(statusesOf(await storage.check({ environment: false }))).toEqual(expected);
+    expect(statusesOf(await storage.check({ environment: false }))).toEqual(expected);
+    expect(emulator.journal.map(({ operation }) => operation)).toEqual(['stable-token']);
+  });
+
+  it('checks the environment in any case before the bucket', async () => {
+    const result = await application.storage.check({ environment: false, bucket: true });
+    expect(statusesOf(result)).toMatchObject({ ok: true, environment: 'ok', delete: 'ok' });
+  });
+
   it('writes, reads and deletes a tiny object on request', async () => {
     const { storage, emulator } = application;
     const result = await storage.check({ bucket: true });
