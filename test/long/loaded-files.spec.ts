@@ -29,16 +29,29 @@ describe('the built package', () => {
     expect(own.filter(isNoShare)).toEqual([file]);
   });
 
-  it('loads the root entry with that for Swagger, as both share a class', async () => {
-    const loaded = await modulesLoadedBy('nestjs-wx-cloud-storage/swagger');
-    const own = loaded.filter(url => url.startsWith(`${pathToFileURL(builtPackage()).href}/`));
-    expect(own.map(url => url.replace(/^.*\/dist\//, '')).filter(isNoShare)).toEqual([
-      'swagger/index.js',
-      'index.js',
-    ]);
+  it.each(['swagger', 'terminus'])(
+    'loads the root entry with that for %s, as both share classes',
+    async name => {
+      const loaded = await modulesLoadedBy(`nestjs-wx-cloud-storage/${name}`);
+      const own = loaded.filter(url => url.startsWith(`${pathToFileURL(builtPackage()).href}/`));
+      expect(own.map(url => url.replace(/^.*\/dist\//, '')).filter(isNoShare)).toEqual([
+        `${name}/index.js`,
+        'index.js',
+      ]);
+    },
+  );
+
+  it.each([
+    ['swagger', 'terminus'],
+    ['terminus', 'swagger'],
+  ])('loads for %s nothing of %s', async (name, other) => {
+    const loaded = await modulesLoadedBy(`nestjs-wx-cloud-storage/${name}`);
+    const peers = loaded.filter(url => url.includes('/node_modules/@nestjs/'));
+    expect(peers).toContainEqual(expect.stringContaining(`/@nestjs/${name}/`));
+    expect(peers).not.toContainEqual(expect.stringContaining(`/@nestjs/${other}/`));
   });
 
-  it('loads neither an HTTP platform nor the emulator nor Swagger with its root entry', async () => {
+  it('loads no HTTP platform, emulator or optional peer with its root entry', async () => {
     const loaded = await modulesLoadedBy('nestjs-wx-cloud-storage');
     expect(loaded).toContainEqual(expect.stringMatching(/\/dist\/index\.js$/));
     expect(loaded.filter(isOptional)).toEqual([]);
@@ -89,7 +102,7 @@ function isNoShare(path: string): boolean {
 }
 
 function isOptional(url: string): boolean {
-  return /\/node_modules\/(@nestjs\/platform-|@nestjs\/swagger\/|express\/|multer\/|fastify\/)|\/dist\/emulator\//.test(
+  return /\/node_modules\/(@nestjs\/platform-|@nestjs\/(?:swagger|terminus)\/|express\/|multer\/|fastify\/)|\/dist\/emulator\//.test(
     url,
   );
 }

@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -84,6 +92,12 @@ const TYPED_CONFIGURATION = {
   },
 };
 
+/** Prints for each entry that it was loaded, or the error, by module system. */
+const LOAD_EACH = {
+  module: loadEachBy('import'),
+  commonjs: loadEachBy('require'),
+};
+
 let workplace: string;
 
 describe('the tarball in a fresh folder with the declared dependencies and peers', () => {
@@ -121,6 +135,37 @@ describe('the tarball in a fresh folder with the declared dependencies and peers
   });
 
   it.each([
+    ['import', 'module'],
+    ['require()', 'commonjs'],
+  ])('loads by %s without its optional peers, but for what needs them', async (_way, type) => {
+    const folder = mkdtempSync(join(tmpdir(), 'without-peers-'));
+    const modules = join(folder, 'node_modules');
+    mkdirSync(join(modules, '@nestjs'), { recursive: true });
+    for (const name of [
+      '@nestjs/common',
+      '@nestjs/core',
+      'reflect-metadata',
+      'rxjs',
+      'undici',
+      'file-type',
+    ])
+      symlinkSync(join(workplace, 'node_modules', name), join(modules, name));
+    const home = manifestOf(ROOT).name;
+    cpSync(join(workplace, 'node_modules', home), join(modules, home), { recursive: true });
+    const args = [`--input-type=${type}`, '-e', LOAD_EACH[type as keyof typeof LOAD_EACH]];
+    const { stdout } = await runToEnd(process.execPath, args, { cwd: folder });
+    rmSync(folder, { recursive: true });
+    expect(JSON.parse(stdout)).toEqual({
+      '': 'loaded',
+      '/emulator': 'loaded',
+      '/redis': 'loaded',
+      '/testing': 'loaded',
+      '/swagger': expect.stringContaining('@nestjs/swagger'),
+      '/terminus': expect.stringContaining('@nestjs/terminus'),
+    });
+  });
+
+  it.each([
     ['an ES module application', 'module', 'esm.mjs'],
     ['a CommonJS application', 'commonjs', 'commonjs.cjs'],
   ])(
@@ -147,4 +192,20 @@ async function typeErrorsOf(folder: string): Promise<readonly string[]> {
   return output
     .split('\n')
     .filter(line => /^(error |application\.|control\.|\S*nestjs-wx-cloud-storage)/.test(line));
+}
+
+function loadEachBy(load: 'import' | 'require'): string {
+  return `
+    void (async () => {
+      const results = {};
+      for (const entry of ['', '/emulator', '/redis', '/testing', '/swagger', '/terminus']) {
+        try {
+          await ${load}('nestjs-wx-cloud-storage' + entry);
+          results[entry] = 'loaded';
+        } catch (error) {
+          results[entry] = error.message;
+        }
+      }
+      console.log(JSON.stringify(results));
+    })();`;
 }

@@ -74,6 +74,11 @@ const TABLE: ImportTable = {
     files: ['index.ts'],
     packages: ['@nestjs/common', '@nestjs/swagger'],
   },
+  terminus: {
+    folders: [],
+    files: ['index.ts'],
+    packages: ['@nestjs/common', '@nestjs/core', '@nestjs/terminus'],
+  },
   testing: {
     folders: [],
     files: ['options/options.ts', 'pending/pending-file-store.ts'],

@@ -33,6 +33,7 @@ describe.each([
   'emulator/index.ts',
   'redis/index.ts',
   'swagger/index.ts',
+  'terminus/index.ts',
   'testing/index.ts',
 ])('lib/%s', entry => {
   it('has an example for every function, decorator and class', () => {

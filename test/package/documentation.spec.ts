@@ -15,6 +15,7 @@ describe.each([
   'emulator/index.ts',
   'redis/index.ts',
   'swagger/index.ts',
+  'terminus/index.ts',
   'testing/index.ts',
 ])('lib/%s', entry => {
   it('exports something', () => {

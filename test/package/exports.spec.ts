@@ -60,6 +60,7 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
     'ApiWxCloudFileFields',
     'WxCloudErrorBody',
   ],
+  'nestjs-wx-cloud-storage/terminus': ['WxCloudHealthIndicator'],
   'nestjs-wx-cloud-storage/testing': ['accessTokenStoreContract', 'pendingFileStoreContract'],
   'nestjs-wx-cloud-storage/emulator': ['startWxCloudEmulator'],
 };

@@ -1,0 +1,6 @@
+export {
+  WxCloudHealthIndicator,
+  type WxCloudHealthOptions,
+  type WxCloudHealthProblem,
+  type WxCloudHealthResult,
+} from './health-indicator.js';
