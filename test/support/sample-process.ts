@@ -71,14 +71,18 @@ interface Listening extends RunningLab {
   listen(port: number, host: string): Promise<unknown>;
 }
 
+/** Imports a module of the built sample, by its path below `dist`. */
+export async function importSample<Module>(path: string): Promise<Module> {
+  // Not a literal: the sample is built after the type check.
+  return (await import(new URL(path, pathToFileURL(MAIN)).href)) as Module;
+}
+
 /** Starts the built sample within this process, on an emulator whose faults a test decides on. */
 export async function startLabOn(emulator: WxCloudEmulator): Promise<RunningLab> {
   const { options, url } = emulator;
-  // Not a literal: the sample is built after the type check.
-  const module = new URL('./create-application.js', pathToFileURL(MAIN)).href;
-  const { createApplication } = (await import(module)) as {
+  const { createApplication } = await importSample<{
     createApplication(cloud: object, logger: false): Promise<Listening>;
-  };
+  }>('create-application.js');
   const cloud = {
     mode: 'emulator',
     env: options.env,

@@ -24,7 +24,7 @@ describe('the requests of an image', () => {
   it('distinguish the page from the application', async () => {
     const form = await lab.openDirectUpload(await makeImage('png', 'a.png'));
     await postWith(form, await makeImage('png', 'a.png'), { Origin: lab.url });
-    await lab.confirm(form.fileId);
+    await lab.confirm({ ...form, name: 'a.png' });
 
     const requests = await readRequests(form.fileId);
     const senders = requests.map(({ operation, sender }) => `${operation} ${sender}`);
@@ -39,7 +39,7 @@ describe('the requests of an image', () => {
     const image = await makeImage('png', 'a.png', 10);
     const form = await lab.openDirectUpload(image);
     for (let count = 0; count < 50; count += 1) await postWith(form, image);
-    await lab.confirm(form.fileId);
+    await lab.confirm({ ...form, name: 'a.png' });
 
     const requests = await readRequests(form.fileId);
 

@@ -18,7 +18,8 @@ const BY_CODE = {
   IMAGE_PIXELS_EXCEEDED: 'error.pixels',
   GALLERY_FULL: 'error.full',
   IMAGE_UNKNOWN: 'error.unknown',
-  UPLOAD_UNKNOWN: 'error.form',
+  UPLOAD_CONFIRMED: 'error.form',
+  WX_CLOUD_TICKET_REFUSED: 'error.form',
   RESULT_TOO_LARGE: 'error.resultSize',
   OPERATION_INVALID: 'error.options',
   LAB_BUSY: 'error.busy',
@@ -83,13 +84,16 @@ export async function deleteImages(fileIds) {
 }
 
 /** Asks for a form with which a file can be posted straight to the cloud. */
-export async function openDirectUpload({ name, type }, signal) {
-  return call('/api/direct-uploads', { ...json({ name, contentType: type }), signal });
+export async function openDirectUpload({ type }, signal) {
+  return call('/api/direct-uploads', { ...json({ contentType: type }), signal });
 }
 
-/** Has the server check a file that was posted to the cloud, and take it into the gallery. */
-export async function confirmDirectUpload(fileId, signal) {
-  return call('/api/direct-uploads/confirm', { ...json({ fileId }), signal });
+/**
+ * Has the server check a file that was posted to the cloud, and take it into the gallery. `posted`
+ * is `{ fileId, ticket, name }`.
+ */
+export async function confirmDirectUpload(posted, signal) {
+  return call('/api/direct-uploads/confirm', { ...json(posted), signal });
 }
 
 function json(body) {

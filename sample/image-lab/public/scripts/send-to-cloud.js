@@ -4,7 +4,7 @@ import { postForm } from './post-form.js';
 /** Posts a file to the cloud with a form of the application, which then checks the stored file. */
 export async function sendToCloud(file, { signal, report }) {
   report({ state: 'asking' });
-  const { url, fields, fileId, expiresAt } = await openDirectUpload(file, signal);
+  const { url, fields, fileId, ticket, expiresAt } = await openDirectUpload(file, signal);
   report({ state: 'sending', expiresAt: new Date(expiresAt) });
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) form.set(name, value);
@@ -16,5 +16,6 @@ export async function sendToCloud(file, { signal, report }) {
   }
   if (answer.status >= 400) throw new Failure('error.cloud');
   report({ state: 'checking', cloud: 1 });
-  return confirmDirectUpload(fileId, signal);
+  // The ticket proves that the file comes from a form of the application, which keeps no list.
+  return confirmDirectUpload({ fileId, ticket, name: file.name }, signal);
 }

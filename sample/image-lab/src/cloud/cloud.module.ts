@@ -6,6 +6,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { CLOUD, type Cloud } from './cloud.js';
+import { MemoryPendingFileStore } from './memory-pending-file-store.js';
 
 /** Closes the cloud when the application ends. */
 @Injectable()
@@ -17,15 +18,15 @@ class CloudCloser implements OnApplicationShutdown {
   }
 }
 
-/** Makes the cloud available for injection everywhere. */
+/** Makes the cloud, and the list of its pending files, available for injection everywhere. */
 @Module({})
 export class CloudModule {
   static of(cloud: Cloud): DynamicModule {
     return {
       module: CloudModule,
       global: true,
-      providers: [{ provide: CLOUD, useValue: cloud }, CloudCloser],
-      exports: [CLOUD],
+      providers: [{ provide: CLOUD, useValue: cloud }, CloudCloser, MemoryPendingFileStore],
+      exports: [CLOUD, MemoryPendingFileStore],
     };
   }
 }

@@ -12,6 +12,7 @@ import {
   type WxCloudStorageOptions,
   type WxCloudUploadedFile,
 } from 'nestjs-wx-cloud-storage';
+import { MemoryPendingFileStore } from '../cloud/memory-pending-file-store.js';
 import { UPLOAD_OPTIONS } from './images.controller.js';
 import { ImagesModule } from './images.module.js';
 import { ImagesService, type ImageView } from './images.service.js';
@@ -42,7 +43,15 @@ export class CosImagesModule {
   static on(options: WxCloudStorageOptions): DynamicModule {
     return {
       module: CosImagesModule,
-      imports: [WxCloudStorageModule.forRoot({ ...options, name: COS }), ImagesModule],
+      imports: [
+        WxCloudStorageModule.forRootAsync({
+          name: COS,
+          // The same list as that of the other instance, so that one sweep serves both.
+          inject: [MemoryPendingFileStore],
+          useFactory: (pending: MemoryPendingFileStore) => ({ ...options, pending }),
+        }),
+        ImagesModule,
+      ],
       controllers: [CosImagesController],
     };
   }

@@ -47,6 +47,13 @@ export class Gallery {
     return this.#images.get(fileId);
   }
 
+  /** Returns those of the files that belong to an image. */
+  filesInUse(fileIds: readonly string[]): readonly string[] {
+    const used = new Set<string>();
+    for (const { fileId, thumbnailId } of this.#images.values()) used.add(fileId).add(thumbnailId);
+    return fileIds.filter(fileId => used.has(fileId));
+  }
+
   /**
    * Returns an image.
    * @throws {ImageError} `IMAGE_UNKNOWN`

@@ -10,8 +10,8 @@ export type ImageErrorCode =
   | 'LAB_BUSY'
   | 'OPERATION_INVALID'
   | 'RESULT_TOO_LARGE'
-  | 'UPLOAD_INVALID'
-  | 'UPLOAD_UNKNOWN';
+  | 'UPLOAD_CONFIRMED'
+  | 'UPLOAD_INVALID';
 
 const STATUS: Readonly<Record<ImageErrorCode, HttpStatus>> = {
   DELETION_INVALID: HttpStatus.BAD_REQUEST,
@@ -22,8 +22,8 @@ const STATUS: Readonly<Record<ImageErrorCode, HttpStatus>> = {
   LAB_BUSY: HttpStatus.SERVICE_UNAVAILABLE,
   OPERATION_INVALID: HttpStatus.BAD_REQUEST,
   RESULT_TOO_LARGE: HttpStatus.UNPROCESSABLE_ENTITY,
+  UPLOAD_CONFIRMED: HttpStatus.CONFLICT,
   UPLOAD_INVALID: HttpStatus.BAD_REQUEST,
-  UPLOAD_UNKNOWN: HttpStatus.NOT_FOUND,
 };
 
 /**

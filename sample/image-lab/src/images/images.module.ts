@@ -1,12 +1,12 @@
 import { Module } from '@nestjs/common';
 import { DirectUploadsController } from './direct/direct-uploads.controller.js';
 import { DirectUploadsService } from './direct/direct-uploads.service.js';
-import { PendingUploads } from './direct/pending-uploads.js';
 import { Gallery } from './gallery.js';
 import { ImageRequests } from './image-requests.js';
 import { ImagesController } from './images.controller.js';
 import { ImagesService } from './images.service.js';
 import { ModeController } from './mode.controller.js';
+import { PendingSweep } from './pending-sweep.js';
 import { ProgressController } from './progress.controller.js';
 import { RequestsController } from './requests.controller.js';
 
@@ -19,7 +19,7 @@ import { RequestsController } from './requests.controller.js';
     ProgressController,
     RequestsController,
   ],
-  providers: [Gallery, ImageRequests, ImagesService, DirectUploadsService, PendingUploads],
+  providers: [Gallery, ImageRequests, ImagesService, DirectUploadsService, PendingSweep],
   exports: [ImagesService],
 })
 export class ImagesModule {}

@@ -90,12 +90,13 @@ export class ImagesService {
   }
 
   /**
-   * Adds an uploaded file to the gallery.
+   * Adds an uploaded file to the gallery. The file is deleted if the request fails.
    * @throws {ImageError} if it is not a readable image
    */
   async add(file: StoredFile, work: RequestWork): Promise<ImageView> {
-    this.gallery.assertHasRoom();
     const { fileId, size, contentType } = file;
+    this.#deleteOnFailure(fileId, work);
+    this.gallery.assertHasRoom();
     const { thumbnail, ...dimensions } = await this.#slots.run(
       async () => inspectImage(await read(this.storage.file(fileId), work)),
       work.signal,
@@ -131,6 +132,7 @@ export class ImagesService {
     const draft = this.#drafts.get(work);
     if (draft === undefined) throw new Error('There is no result: process() comes first.');
     const { cloudPath, ...stored } = reply;
+    this.#deleteOnFailure(stored.fileId, work);
     const view = await this.#register({ ...draft.image, ...stored }, draft.thumbnail, work);
     return { ...view, cloudPath };
   }
@@ -156,6 +158,14 @@ export class ImagesService {
     const deleted = fileIds.filter(fileId => !kept.has(fileId));
     for (const fileId of deleted) this.gallery.remove(fileId);
     return { deleted, failed };
+  }
+
+  /**
+   * An interceptor keeps the file of a handler that has succeeded, also if the client leaves before
+   * the response: the gallery decides then.
+   */
+  #deleteOnFailure(fileId: string, work: RequestWork): void {
+    work.done(() => this.storage.delete(fileId));
   }
 
   async #make(file: WxCloudFile, operation: Operation, work: RequestWork): Promise<MadeImage> {

@@ -41,8 +41,20 @@ export const IMAGES_AT_ONCE = 2;
 /** The maximum number of requests that wait for a slot, without their images. */
 export const IMAGES_WAITING = 30;
 
-/** The maximum number of forms that are neither expired nor confirmed. */
+/**
+ * The maximum number of open forms. Other pending files, such as those of running uploads, count
+ * too.
+ */
 export const OPEN_FORMS = 200;
+
+/**
+ * The time in milliseconds in which a form may still store a file: it is valid for 15 minutes, and
+ * an upload that has begun goes on.
+ */
+export const FORM_MS = 16 * 60_000;
+
+/** The time between two sweeps of pending files in milliseconds. */
+export const SWEEP_MS = 60_000;
 
 /** The maximum number of concurrently watched uploads. */
 export const WATCHERS = 200;

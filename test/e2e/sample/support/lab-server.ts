@@ -17,6 +17,14 @@ export interface HandedOutForm {
   readonly fields: Readonly<Record<string, string>>;
   readonly fileId: string;
   readonly expiresAt: string;
+  readonly ticket: string;
+}
+
+/** The body of a confirmation. */
+export interface PostedFile {
+  readonly fileId: string;
+  readonly ticket: string;
+  readonly name: string;
 }
 
 /** The image lab within this process, on an emulator of its own: new for each test. */
@@ -115,21 +123,21 @@ export class LabServer {
   }
 
   /** Requests a form. */
-  async openDirectUpload({ name, mimeType }: PickedFile): Promise<HandedOutForm> {
-    const { body } = await this.post('/api/direct-uploads', { name, contentType: mimeType });
+  async openDirectUpload({ mimeType }: PickedFile): Promise<HandedOutForm> {
+    const { body } = await this.post('/api/direct-uploads', { contentType: mimeType });
     return body as unknown as HandedOutForm;
   }
 
-  /** Requests a form, posts a file with it, and returns the file ID. */
-  async postDirectly(file: PickedFile): Promise<string> {
-    const form = await this.openDirectUpload(file);
+  /** Requests a form, posts a file with it, and returns what confirms it. */
+  async postDirectly(file: PickedFile): Promise<PostedFile> {
+    const { fileId, ticket, ...form } = await this.openDirectUpload(file);
     await postWith(form, file);
-    return form.fileId;
+    return { fileId, ticket, name: file.name };
   }
 
   /** Confirms that a form was posted. */
-  async confirm(fileId: unknown): Promise<JsonResponse> {
-    return this.post('/api/direct-uploads/confirm', { fileId });
+  async confirm(body: object): Promise<JsonResponse> {
+    return this.post('/api/direct-uploads/confirm', body);
   }
 
   /** Deletes an image and returns the status. */
@@ -156,7 +164,7 @@ export function useLabServer(): LabServer {
 
 /** Posts a file as the page does. @throws {Error} when the cloud does not take it */
 export async function postWith(
-  { url, fields }: HandedOutForm,
+  { url, fields }: Pick<HandedOutForm, 'fields' | 'url'>,
   file: PickedFile,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {

@@ -154,6 +154,6 @@ export const en = {
   'error.cloud': 'Cloud storage did not answer as it should. Try again in a moment.',
   'error.cloudUnreachable':
     'The browser cannot reach cloud storage. Check the network; with WeChat, also check that this site is among the secure domains of the environment.',
-  'error.form': 'The upload form has expired. Upload the file again.',
+  'error.form': 'The upload form is no longer valid. Upload the file again.',
   'error.other': 'The server answered with an error ({status}).',
 };

@@ -4,7 +4,7 @@ import type { ImageView } from '../images.service.js';
 import { UPLOADED_FOLDER } from '../limits.js';
 import { Work, type RequestWork } from '../request-work.js';
 import { DirectUploadsService } from './direct-uploads.service.js';
-import { readUploadRequest } from './read-upload-request.js';
+import { readFileType, readPostedFile } from './read-upload-request.js';
 
 /** Uploads whose bytes bypass this server: the page posts them directly to the storage. */
 @Controller('api/direct-uploads')
@@ -14,10 +14,10 @@ export class DirectUploadsController {
   /** Creates the form for one file. */
   @Post()
   async open(
-    @Body() body: unknown,
+    @Body('contentType') contentType: unknown,
     @Work() work: RequestWork,
-  ): Promise<Omit<WxCloudUploadForm, 'ticket'>> {
-    return this.uploads.open(readUploadRequest(body), work);
+  ): Promise<WxCloudUploadForm> {
+    return this.uploads.open(readFileType(contentType), work);
   }
 
   /** Checks an upload after its form was posted, and adds it to the gallery. */
@@ -25,8 +25,9 @@ export class DirectUploadsController {
   @HttpCode(200)
   async confirm(
     @Body('fileId', ParseFileIdPipe.with({ prefixes: [UPLOADED_FOLDER] })) fileId: string,
+    @Body() body: unknown,
     @Work() work: RequestWork,
   ): Promise<ImageView> {
-    return this.uploads.confirm(fileId, work);
+    return this.uploads.confirm(readPostedFile(fileId, body), work);
   }
 }

@@ -1,54 +1,77 @@
 import { Injectable } from '@nestjs/common';
 import { WxCloudStorageService, type WxCloudUploadForm } from 'nestjs-wx-cloud-storage';
-import { toDisplayName } from '../display-name.js';
+import { MemoryPendingFileStore } from '../../cloud/memory-pending-file-store.js';
+import { Gallery } from '../gallery.js';
+import { ImageError } from '../image-error.js';
 import { ImagesService, type ImageView } from '../images.service.js';
-import { CONTENT_TYPES, FILE_SIZE_BYTES, UPLOADED_FOLDER } from '../limits.js';
+import { CONTENT_TYPES, FILE_SIZE_BYTES, FORM_MS, OPEN_FORMS, UPLOADED_FOLDER } from '../limits.js';
 import type { RequestWork } from '../request-work.js';
-import { PendingUploads } from './pending-uploads.js';
-import type { UploadRequest } from './read-upload-request.js';
+import type { FileType, PostedFile } from './read-upload-request.js';
 
-/** Creates forms for direct uploads and checks the uploaded files. */
+/**
+ * Creates forms for direct uploads and checks the uploaded files. It keeps no list of forms: a
+ * ticket proves that a form was made here, and the package records the file of each form as
+ * pending until it is confirmed.
+ */
 @Injectable()
 export class DirectUploadsService {
+  readonly #confirming = new Set<string>();
+  #opening = 0;
+
   constructor(
     private readonly storage: WxCloudStorageService,
+    private readonly pending: MemoryPendingFileStore,
     private readonly images: ImagesService,
-    private readonly pending: PendingUploads,
+    private readonly gallery: Gallery,
   ) {}
 
-  /** Creates a form for one file, at a unique path. */
+  /**
+   * Creates a form for one file, at a unique path.
+   * @throws {ImageError} `GALLERY_FULL`, `LAB_BUSY`
+   */
   async open(
-    { name, contentType, extension }: UploadRequest,
+    { contentType, extension }: FileType,
     { signal }: RequestWork,
-  ): Promise<Omit<WxCloudUploadForm, 'ticket'>> {
+  ): Promise<WxCloudUploadForm> {
     this.images.assertHasRoom();
-    const { ticket: _, ...form } = await this.pending.open(toDisplayName(name), () =>
-      this.storage.createUploadForm(UPLOADED_FOLDER, { contentType, extension, signal }),
-    );
-    // The ticket stays on the server: the client does not need it.
-    return form;
+    if (this.pending.size + this.#opening >= OPEN_FORMS) {
+      throw new ImageError('LAB_BUSY', 'Too many uploads are open. Try again in some minutes.');
+    }
+    this.#opening += 1;
+    try {
+      const options = { contentType, extension, signal };
+      return await this.storage.createUploadForm(UPLOADED_FOLDER, options);
+    } finally {
+      this.#opening -= 1;
+    }
   }
 
   /**
    * Adds a file to the gallery, or deletes it if it is refused.
-   * @throws {ImageError} `UPLOAD_UNKNOWN`, and the errors of {@link ImagesService.add}
+   * @throws {ImageError} `UPLOAD_CONFIRMED`, and the errors of {@link ImagesService.add}
    */
-  async confirm(fileId: string, work: RequestWork): Promise<ImageView> {
-    const { name, ticket } = this.pending.take(fileId);
-    try {
-      const { size, contentType } = await this.storage.confirmUpload(fileId, {
-        ticket,
-        maxBytes: FILE_SIZE_BYTES,
-        contentTypes: CONTENT_TYPES,
-        signal: work.signal,
-      });
-      work.done(() => this.storage.delete(fileId));
-      const image = await this.images.add({ fileId, name, size, contentType }, work);
-      this.pending.settle(fileId, 'confirmed');
-      return image;
-    } catch (error) {
-      this.pending.settle(fileId, 'open');
-      throw error;
+  async confirm({ fileId, ticket, name }: PostedFile, work: RequestWork): Promise<ImageView> {
+    this.#startConfirming(fileId, work);
+    const { size, contentType } = await this.storage.confirmUpload(fileId, {
+      ticket,
+      maxBytes: FILE_SIZE_BYTES,
+      contentTypes: CONTENT_TYPES,
+      signal: work.signal,
+    });
+    const [image] = await Promise.all([
+      this.images.add({ fileId, name, size, contentType }, work),
+      // The form can store the file again, also after the image was deleted: a later sweep looks.
+      this.pending.add([{ fileId, reason: 'form', dueInMs: FORM_MS }]),
+    ]);
+    return image;
+  }
+
+  /** Lets one request at a time confirm a file, and none if it is in the gallery. */
+  #startConfirming(fileId: string, work: RequestWork): void {
+    if (this.#confirming.has(fileId) || this.gallery.has(fileId)) {
+      throw new ImageError('UPLOAD_CONFIRMED', 'The upload is confirmed, or is being confirmed.');
     }
+    this.#confirming.add(fileId);
+    work.whenOver(() => this.#confirming.delete(fileId));
   }
 }

@@ -10,10 +10,8 @@ const EXTENSIONS: Readonly<Record<(typeof CONTENT_TYPES)[number], string>> = {
   'image/avif': 'avif',
 };
 
-/** A file that a client wants to upload directly. */
-export interface UploadRequest {
-  /** The display name. */
-  readonly name: string;
+/** The type of a file that a client wants to upload directly. */
+export interface FileType {
   /**
    * The type with which it is stored; undefined if the client names no accepted type. The content
    * is checked later.
@@ -23,15 +21,33 @@ export interface UploadRequest {
   readonly extension: string | undefined;
 }
 
+/** A file that a client has posted with a form. */
+export interface PostedFile {
+  /** The file ID of the form. */
+  readonly fileId: string;
+  /** The ticket of the form. */
+  readonly ticket: string;
+  /** The display name. */
+  readonly name: string;
+}
+
+/** Reads the type that a client names. */
+export function readFileType(contentType: unknown): FileType {
+  const type = CONTENT_TYPES.find(candidate => candidate === contentType);
+  return { contentType: type, extension: type && EXTENSIONS[type] };
+}
+
 /**
- * Reads `{ name, contentType? }`.
+ * Reads `{ ticket, name }`.
  * @throws {ImageError} `UPLOAD_INVALID`
  */
-export function readUploadRequest(body: unknown): UploadRequest {
-  const { name, contentType } = (body ?? {}) as Partial<Record<string, unknown>>;
+export function readPostedFile(fileId: string, body: unknown): PostedFile {
+  const { ticket, name } = (body ?? {}) as Partial<Record<string, unknown>>;
+  if (typeof ticket !== 'string') {
+    throw new ImageError('UPLOAD_INVALID', 'ticket has to be the ticket of the form.');
+  }
   if (typeof name !== 'string' || name === '') {
     throw new ImageError('UPLOAD_INVALID', 'name has to be the name of the file.');
   }
-  const type = CONTENT_TYPES.find(candidate => candidate === contentType);
-  return { name, contentType: type, extension: type && EXTENSIONS[type] };
+  return { fileId, ticket, name };
 }
