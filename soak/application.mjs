@@ -7,9 +7,17 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { WxCloudExceptionFilter, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
+import {
+  getWxCloudStorageToken,
+  WxCloudExceptionFilter,
+  WxCloudPendingFiles,
+  WxCloudStorageModule,
+} from 'nestjs-wx-cloud-storage';
 import { FILES_CONTROLLERS } from './application/files.controller.mjs';
 import { inject } from './application/inject.mjs';
+import { ProgressController } from './application/progress.controller.mjs';
+import { records } from './application/records.mjs';
+import { connectToRedis } from './application/redis.mjs';
 import { listActive, logRequest } from './application/request-log.mjs';
 import { readHandles, readMemory, readTemporary } from './application/state.mjs';
 import { countStreams } from './application/streams.mjs';
@@ -29,8 +37,12 @@ process.on('uncaughtException', report('uncaught exception'));
 process.on('unhandledRejection', report('unhandled rejection'));
 process.on('warning', report('warning'));
 
-const { adapter, cloud } = readParameters();
-const spoolDirectory = mkdtempSync(join(tmpdir(), 'wx-cloud-soak-spool-'));
+/** The time limit of a sweep, which may have hundreds of files. */
+const SWEEP_MS = 30_000;
+
+const { adapter, cloud, replica } = readParameters();
+const spoolDirectory = mkdtempSync(join(replica?.folder ?? tmpdir(), 'wx-cloud-soak-spool-'));
+const redis = replica && (await connectToRedis(replica));
 const options = {
   ...cloud.options,
   timeouts: TIMEOUTS,
@@ -39,6 +51,8 @@ const options = {
   onOrphan: fileIds => {
     for (const fileId of fileIds) tell({ type: 'orphan', fileId, reportedAtMs: Date.now() });
   },
+  pending: redis?.pending,
+  replicas: redis?.replicas,
 };
 /**
  * The same environment with classic tokens and compared ETags; keeps files until their end has
@@ -48,7 +62,7 @@ const { appid, secret, ...shared } = options;
 const archive = {
   ...shared,
   name: 'archive',
-  auth: { type: 'access-token', appid, secret },
+  auth: { type: 'access-token', appid, secret, store: redis?.store },
   upload: { ...options.upload, verifyEtag: true, sendAhead: false },
 };
 /** The same environment from inside of a container, with direct access to the bucket. */
@@ -73,7 +87,7 @@ class SoakModule {
 }
 Module({
   imports: [options, archive, bucket, ...guests].map(each => WxCloudStorageModule.forRoot(each)),
-  controllers: [...UPLOAD_CONTROLLERS, ...FILES_CONTROLLERS],
+  controllers: [...UPLOAD_CONTROLLERS, ...FILES_CONTROLLERS, ProgressController],
 })(SoakModule);
 
 const log =
@@ -90,7 +104,7 @@ const readStreams = countStreams(app.getHttpServer());
 app.getHttpServer().keepAliveTimeout = 60_000;
 
 let closing;
-const close = () => (closing ??= app.close());
+const close = () => (closing ??= app.close().finally(() => redis?.close()));
 
 answerQuestions({
   ready: () => app.getUrl(),
@@ -104,5 +118,15 @@ answerQuestions({
     temporary: readTemporary(spoolDirectory),
   }),
   memory: readMemory,
+  sweep: () =>
+    app.get(WxCloudPendingFiles).sweep({
+      isInUse: fileIds => records.findUsed(fileIds),
+      limit: 10_000,
+      timeoutMs: SWEEP_MS,
+    }),
+  sweepParts: () =>
+    app
+      .get(getWxCloudStorageToken('bucket'))
+      .sweepUnfinishedUploads({ olderThanSeconds: 0, timeoutMs: SWEEP_MS }),
 });
 process.once('disconnect', () => void close());

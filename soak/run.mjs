@@ -1,16 +1,31 @@
 // The soak. README.md describes what it does and how to read its output.
 import { parseArgs } from 'node:util';
-import { findViolations } from './checks/find-violations.mjs';
-import { describeFigures, describeRequests } from './report.mjs';
+import { isInstalled, isSkippingAllowed, PROGRAMS } from '../test/support/programs.mjs';
+import { findReplicaViolations, findViolations } from './checks/find-violations.mjs';
+import { ReplicaSoak } from './replica-soak.mjs';
+import { describeFigures, describeReplicaFigures, describeRequests } from './report.mjs';
 import { Soak } from './soak.mjs';
 
-const ADAPTERS = ['express', 'fastify', 'http2'];
+const IN_ONE_PROCESS = { Soak, describe: describeFigures, find: findViolations };
+/** The soaks by the adapter; that of replicas has several. */
+const SOAKS = {
+  express: IN_ONE_PROCESS,
+  fastify: IN_ONE_PROCESS,
+  http2: IN_ONE_PROCESS,
+  replicas: {
+    Soak: ReplicaSoak,
+    describe: describeReplicaFigures,
+    find: findReplicaViolations,
+    program: PROGRAMS.redis,
+  },
+};
+const ADAPTERS = Object.keys(SOAKS);
 /** The maximum number of violations that are printed; the others are counted. */
 const MOST_PRINTED = 20;
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '60' },
+    seconds: { type: 'string', default: '80' },
     clients: { type: 'string', default: '64' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
     adapter: { type: 'string' },
@@ -58,15 +73,20 @@ const { adapters, seconds, ...options } = readOptions();
 const records = [];
 const broken = [];
 for (const adapter of adapters) {
-  const soak = new Soak({ ...options, adapter, seconds: seconds / adapters.length });
+  const { Soak: AnySoak, describe, program } = SOAKS[adapter];
+  if (program !== undefined && !isInstalled(program) && isSkippingAllowed) {
+    print(`Without ${program.subject}: ${program.install}`);
+    continue;
+  }
+  const soak = new AnySoak({ ...options, adapter, seconds: seconds / adapters.length });
   // A process that is killed, e.g. for lack of memory, leaves no record.
   const record = await soak.run().catch(error => void broken.push({ adapter, error }));
   if (record === undefined) continue;
-  for (const line of describeFigures(record)) print(line);
+  for (const line of describe(record)) print(line);
   records.push(record);
 }
 if (records.length > 0) for (const line of describeRequests(records)) print(line);
-const violations = records.map(findViolations);
+const violations = records.map(record => SOAKS[record.adapter].find(record));
 for (const [index, found] of violations.entries()) printViolations(found, records[index]);
 for (const { adapter, error } of broken)
   printViolations([`the soak could not go on: ${error.stack}`], { adapter, seed: options.seed });

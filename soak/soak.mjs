@@ -4,21 +4,19 @@ import { Http1Channel, Http2Channel } from './load/channels.mjs';
 import { Client } from './load/client.mjs';
 import { Freezer } from './load/freezer.mjs';
 import { HOLDING, holdConnections } from './load/holding.mjs';
-import { expectationsOf, kindsOf } from './load/kinds.mjs';
+import { kindsOf } from './load/kinds.mjs';
+import { runLoad } from './load/run-load.mjs';
+import { recordSoak } from './record.mjs';
+import { LONGEST_IDLE_WAIT_MS, LOOK_MS, untilIdle } from './support/idle.mjs';
 import { ChildProcess } from './support/processes.mjs';
 import { Random } from './support/random.mjs';
 
 /** The part of the time after which memory is measured. */
 const WARM_UP_PART = 0.25;
-const LONGEST_IDLE_WAIT_MS = 30_000;
-const LOOK_MS = 100;
 /** The timeout for closing the application, which must close within 10 seconds. */
 const LONGEST_CLOSE_MS = 40_000;
 /** The heap size, as on a small machine, where the memory held by a single request matters. */
 const HEAP_MIB = 256;
-/** The number of consecutive looks that must be equal. */
-const IDLE_LOOKS = 5;
-
 /** One soak of one adapter: its processes, its clients and its results. */
 export class Soak {
   #options;
@@ -108,13 +106,14 @@ export class Soak {
     this.#handlesAtStart = handles;
   }
 
-  async #load(seconds) {
-    await this.#cloud.ask('setFaultShare', this.#options.faultShare);
-    const endMs = performance.now() + seconds * 1_000;
-    const isOver = () => performance.now() >= endMs || this.#application.isGone;
-    const freezers = this.#options.withFreezes ? [this.#freezer] : [];
-    await Promise.all([...freezers, ...this.#clients].map(one => one.run(isOver)));
-    await this.#cloud.ask('setFaultShare', 0);
+  #load(seconds) {
+    const { faultShare, withFreezes } = this.#options;
+    const freezers = withFreezes ? [this.#freezer] : [];
+    return runLoad(this.#cloud, [...freezers, ...this.#clients], {
+      seconds,
+      faultShare,
+      isBroken: () => this.#application.isGone,
+    });
   }
 
   async #becomeIdle() {
@@ -166,57 +165,23 @@ export class Soak {
     }
   }
 
-  /** Waits until all processes are idle and nothing changes, for half a minute at most. */
-  async #untilIdle(isIdle) {
-    const endMs = performance.now() + LONGEST_IDLE_WAIT_MS;
-    for (let looks = 0, before = ''; ;) {
-      const connections = await this.#cloud.ask('countConnections');
-      const application = await this.#application.ask('state');
-      const looked = JSON.stringify(application);
-      const isQuiet = connections + application.active === 0;
-      looks = isQuiet && isIdle(application) && looked === before ? looks + 1 : 0;
-      before = looked;
-      if (looks === IDLE_LOOKS || performance.now() > endMs)
-        return { isIdle: looks === IDLE_LOOKS, connections, ...application };
-      await delay(LOOK_MS);
-    }
+  /** Waits until all processes are idle and nothing changes. */
+  #untilIdle(isIdle) {
+    const look = async () => ({
+      connections: await this.#cloud.ask('countConnections'),
+      ...(await this.#application.ask('state')),
+    });
+    return untilIdle(look, state => state.connections + state.active === 0 && isIdle(state));
   }
 
   async #record({ end, hasClosed, memory }) {
-    const objects = await this.#cloud.ask('objects');
-    const evidence = await this.#cloud.ask('evidence');
     const exitCode = await this.#application.stop();
-    const unfinishedUploads = await this.#cloud.ask('unfinishedUploads');
-    const { injected, tookEffect, secrets, ...rest } = evidence;
-    const { hitFileIds, askedFileIds, commonFaultsAtMs, expiriesAtMs, ...figures } = rest;
-    const { requests, examples, promised, mismatches, kept, shared, orphans, incidents } =
-      this.#book;
-    const { adapter } = this.#options;
     return {
-      ...this.#options,
-      expected: expectationsOf(adapter),
-      requests,
-      examples,
-      promised,
-      mismatches,
-      kept,
-      shared,
+      ...(await recordSoak(this.#options, this.#book, this.#cloud, [this.#application])),
       freezes: {
         isWanted: this.#options.withFreezes,
         count: this.#freezer.freezes,
         forms: this.#freezer.frozenForms,
-      },
-      orphans,
-      incidents,
-      objects,
-      unfinishedUploads,
-      faults: {
-        injected,
-        tookEffect,
-        hitFileIds,
-        askedFileIds,
-        commonFaultsAtMs,
-        expiriesAtMs,
       },
       isIdle: end.isIdle,
       hasClosed,
@@ -225,11 +190,7 @@ export class Soak {
       temporary: end.temporary,
       handles: { atStart: this.#handlesAtStart, atEnd: end.handles },
       memory,
-      texts: [...this.#book.texts, this.#application.output, this.#application.errorOutput],
-      secrets,
-      errorOutput: this.#application.errorOutput,
       exitCode,
-      figures: { ...figures, logLines: this.#book.logLines, longestMs: this.#book.longestMs },
     };
   }
 }

@@ -13,7 +13,7 @@ import {
 import { getWxCloudStorageToken, WxCloudStorageService } from 'nestjs-wx-cloud-storage';
 import { tell } from '../support/processes.mjs';
 import { WAYS } from '../support/ways.mjs';
-import { pathOf } from '../support/paths.mjs';
+import { pathOf, siblingOf } from '../support/paths.mjs';
 import { decorate, decorateParameters } from './decorate.mjs';
 import { noteFiles } from './request-log.mjs';
 
@@ -47,9 +47,13 @@ function controllerOf({ path, storage }) {
       return { fileIds };
     }
 
-    /** The copy has the name that the client chose. */
+    /**
+     * The copy has the name that the client chose. It is registered before it is made, as a process
+     * that is killed behind that could not do it.
+     */
     async copy({ fileId, name }, request) {
       const toPath = `copies/${randomUUID()}`;
+      noteFiles(request, [{ originalname: name, fileId: siblingOf(fileId, toPath) }]);
       const copy = await this.storage.copy(fileId, toPath, { uniquePath: true });
       noteFiles(request, [{ ...copy, originalname: name }]);
       return { files: [{ name, fileId: copy.fileId, size: copy.size }] };

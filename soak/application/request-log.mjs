@@ -1,4 +1,5 @@
 import { tell } from '../support/processes.mjs';
+import { records } from './records.mjs';
 
 /** The header in which the load generator names its requests. */
 const ID_HEADER = 'x-soak-id';
@@ -12,14 +13,16 @@ export const listActive = () => [...active];
 
 /** Registers the files that a handler has received; the end of the response decides about them. */
 export function noteFiles({ headers }, files) {
-  filesOf.set(
-    headers[ID_HEADER],
-    files.map(({ originalname, fileId, contentType }) => ({
-      name: originalname,
-      fileId,
-      contentType,
-    })),
-  );
+  const id = headers[ID_HEADER];
+  // The client has left, so the request fails.
+  if (!active.has(id)) return;
+  const noted = files.map(({ originalname, fileId, contentType }) => ({
+    name: originalname,
+    fileId,
+    contentType,
+  }));
+  filesOf.set(id, noted);
+  records?.add(id, noted);
 }
 
 /**
@@ -38,7 +41,9 @@ export function logRequest(request, response, next) {
     const files = filesOf.get(id) ?? [];
     filesOf.delete(id);
     const isSuccess = response.writableEnded && response.statusCode < 400;
-    if (isSuccess && files.length > 0) tell({ type: 'kept', id, files });
+    if (files.length === 0) return;
+    if (isSuccess) tell({ type: 'kept', id, files });
+    else records?.withdraw(files);
   };
   response.on('finish', end);
   response.on('close', end);

@@ -28,6 +28,8 @@ const pathOfFile = ({ uuid }) => `fields/${uuid}`;
 /** A path that several requests may share: failed uploads are not deleted there. */
 const sharedPath = (file, { headers }) => headers['x-soak-path'];
 const limits = { fileSize: 8 * 1024 * 1024 };
+/** Without the header nobody watches. */
+const progressId = { header: 'x-soak-progress' };
 
 const REFUSING_PIPE = new ParseFilePipeBuilder()
   .addMaxSizeValidator({ maxSize: 1 })
@@ -40,7 +42,7 @@ const routesOf = storage => ({
     WxCloudFileInterceptor('file', { storage, limits, contentTypes: ['image/*'] }),
     UploadedFile(),
   ],
-  many: [WxCloudFilesInterceptor('file', 4, { storage, limits }), UploadedFiles()],
+  many: [WxCloudFilesInterceptor('file', 4, { storage, limits, progressId }), UploadedFiles()],
   album: [
     WxCloudFilesInterceptor('file', 4, { storage, limits, contentTypes: ['image/*'] }),
     UploadedFiles(),

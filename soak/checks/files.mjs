@@ -9,21 +9,22 @@ const LONGEST_CLEANUP_MS = 11_000;
 
 /** Finds files that are missing, changed or left behind. */
 export function findMisplacedFiles(record) {
-  const { kept, objects, orphans, shared, promised } = record;
+  const { kept, objects, orphans, shared, promised, perhaps } = record;
   const sharedByPath = new Map(shared.map(use => [use.path, use]));
   const isOwn = ({ fileId }) => !sharedByPath.has(pathOf(fileId));
   const keptById = new Map(kept.map(file => [file.fileId, file]));
   const objectsById = new Map(objects.map(object => [object.fileId, object]));
   const requestsWith = fileId =>
     sharedByPath.get(pathOf(fileId))?.answered ?? [keptById.get(fileId)];
-  const reported = new Set(orphans.map(({ fileId }) => fileId));
+  // After a sweep, none may be left of those that were reported.
+  const excused = new Set(perhaps ?? orphans.map(({ fileId }) => fileId));
   return [
     ...kept.flatMap(file => checkKept(file, objectsById.get(file.fileId))),
     ...promised.flatMap(promise => checkPromise(promise, requestsWith(promise.fileId))),
     ...findMixedUpPaths(record),
     ...objects
       .filter(isOwn)
-      .filter(({ fileId }) => !keptById.has(fileId) && !reported.has(fileId))
+      .filter(({ fileId }) => !keptById.has(fileId) && !excused.has(fileId))
       .map(({ fileId }) => `${fileId} is left in the cloud, and nobody was told of it`),
     ...orphans
       .filter(isOwn)
@@ -51,18 +52,20 @@ function checkPromise({ id, fileId }, requests) {
   return [`${fileId} was promised to request ${id}, which the application did not complete`];
 }
 
-function checkOrphan({ fileId, reportedAtMs }, file, { faults, texts }) {
+function checkOrphan({ fileId, reportedAtMs }, file, { faults, texts, perhaps }) {
   const { hitFileIds, askedFileIds, commonFaultsAtMs, expiriesAtMs } = faults;
   const wasHit = hitFileIds.includes(fileId);
   const isInTime = atMs => atMs <= reportedAtMs && atMs >= reportedAtMs - LONGEST_CLEANUP_MS;
   // A deletion that has arrived needs no new token or keys, unless its own have expired.
   const needsNew = !askedFileIds.includes(fileId) || expiriesAtMs.some(isInTime);
   const wasHitWithOthers = needsNew && commonFaultsAtMs.some(isInTime);
+  // Replicas that start keep the machine so busy that a deletion may take too long.
+  const isSwept = perhaps !== undefined;
   return [
     ...(file === undefined
       ? []
       : [`${fileId} of request ${file.id} was kept and reported as an orphan`]),
-    ...(wasHit || wasHitWithOthers
+    ...(wasHit || wasHitWithOthers || isSwept
       ? []
       : [
           `${fileId} was reported as an orphan, but no fault kept it from being removed; ` +

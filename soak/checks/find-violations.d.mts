@@ -1,5 +1,5 @@
-/** The observations of the clients and of the application, and the state at the end of one soak. */
-export interface SoakRecord {
+/** The observations of the clients and of the application, and the cloud at the end of one soak. */
+interface CommonRecord {
   readonly adapter: string;
   readonly faultShare: number;
   /** The number of requests by kind and outcome. */
@@ -34,16 +34,6 @@ export interface SoakRecord {
       readonly contentType: string;
     }[];
   }[];
-  /** The number of freezes, and of forms that were half received. */
-  readonly freezes: {
-    /**
-     * False if the run was meant to have none.
-     * @defaultValue true
-     */
-    readonly isWanted?: boolean;
-    readonly count: number;
-    readonly forms: number;
-  };
   /** The objects in the cloud. */
   readonly objects: readonly {
     readonly fileId: string;
@@ -66,26 +56,61 @@ export interface SoakRecord {
     /** The times at which tokens or keys expired. */
     readonly expiriesAtMs: readonly number[];
   };
-  readonly isIdle: boolean;
-  /** True if the application closed although clients held on to it. */
-  readonly hasClosed: boolean;
-  /** The HTTP/2 streams that were open when all clients had received their responses. */
-  readonly openStreams: number;
-  /** Open connections to the cloud. */
-  readonly connections: number;
-  readonly temporary: { readonly names: number; readonly openHandles: number };
-  readonly handles: {
-    readonly atStart: Readonly<Record<string, number>>;
-    readonly atEnd: Readonly<Record<string, number>>;
-  };
-  readonly memory: { readonly afterWarmUp: MemoryFigures; readonly atEnd: MemoryFigures };
   /** Uncaught errors, unhandled rejections and warnings. */
   readonly incidents: readonly string[];
   /** All texts that were logged or sent in responses. */
   readonly texts: readonly string[];
   readonly secrets: readonly string[];
   readonly errorOutput: string;
+  readonly isIdle: boolean;
+  /** Open connections to the cloud. */
+  readonly connections: number;
+}
+
+/** The record of a soak of an application in one process. */
+export interface SoakRecord extends CommonRecord {
+  /** The number of freezes, and of forms that were half received. */
+  readonly freezes: {
+    /**
+     * False if the run was meant to have none.
+     * @defaultValue true
+     */
+    readonly isWanted?: boolean;
+    readonly count: number;
+    readonly forms: number;
+  };
+  /** True if the application closed although clients held on to it. */
+  readonly hasClosed: boolean;
+  /** The HTTP/2 streams that were open when all clients had received their responses. */
+  readonly openStreams: number;
+  readonly temporary: { readonly names: number; readonly openHandles: number };
+  readonly handles: {
+    readonly atStart: Readonly<Record<string, number>>;
+    readonly atEnd: Readonly<Record<string, number>>;
+  };
+  readonly memory: { readonly afterWarmUp: MemoryFigures; readonly atEnd: MemoryFigures };
   readonly exitCode: number | string;
+}
+
+/** The record of a soak of replicas that were killed. */
+export interface ReplicaSoakRecord extends CommonRecord {
+  /** The number of kills, restarts of Redis, and sweeps. */
+  readonly deeds: { readonly kill: number; readonly restartRedis: number; readonly sweep: number };
+  /** The watches of the progress of uploads. */
+  readonly watches: readonly {
+    readonly id: string;
+    /** The outcome that it told; `cut`; `open` when its client left, `overdue` when too late. */
+    readonly end: string;
+    /** The status of the upload, or how else it ended. */
+    readonly outcome: number | string;
+    /** True if the replica of the watch or of the upload was killed. */
+    readonly isExcused: boolean;
+  }[];
+  /** The files that killed replicas had recorded; nobody knows whether they were kept. */
+  readonly perhaps: readonly string[];
+  /** The number of pending files before the last sweep, and after it. */
+  readonly pending: { readonly atStart: number; readonly left: number };
+  readonly exitCodes: readonly (number | string)[];
 }
 
 /** Memory in bytes, after garbage collection. */
@@ -96,3 +121,6 @@ export interface MemoryFigures {
 
 /** Describes all violations in the record of a soak; returns an empty list if there are none. */
 export function findViolations(record: SoakRecord): string[];
+
+/** The same for a soak of replicas. */
+export function findReplicaViolations(record: ReplicaSoakRecord): string[];

@@ -11,28 +11,54 @@ const MOST_GROWTH = 0.1;
 export function findViolations(record) {
   return [
     ...findIdleness(record),
+    ...findEmptyProof(record),
     ...findUnexpectedAnswers(record),
     ...findMisplacedFiles(record),
     ...findLeftovers(record),
     ...findUnfinishedUploads(record),
     ...findGrowth(record),
     ...findSecrets(record),
-    ...record.incidents.map(text => `incident in the application: ${text}`),
-    ...(record.errorOutput === '' ? [] : [`the application wrote errors: ${record.errorOutput}`]),
-    ...(record.exitCode === 0 ? [] : [`the application ended with ${record.exitCode}`]),
+    ...findIncidents(record, [record.exitCode]),
+  ];
+}
+
+/** The same for a soak of replicas that are killed. */
+export function findReplicaViolations(record) {
+  return [
+    ...findEmptyProof(record),
+    ...findUnexpectedAnswers(record),
+    ...findMisplacedFiles(record),
+    ...findReplicaLeftovers(record),
+    ...findBrokenWatches(record),
+    ...findSecrets(record),
+    ...findIncidents(record, record.exitCodes),
+  ];
+}
+
+function findIncidents({ incidents, errorOutput }, exitCodes) {
+  return [
+    ...incidents.map(text => `incident in the application: ${text}`),
+    ...(errorOutput === '' ? [] : [`the application wrote errors: ${errorOutput}`]),
+    ...exitCodes.filter(code => code !== 0).map(code => `the application ended with ${code}`),
   ];
 }
 
 /** Finds signs of an idle soak, which would prove nothing. */
-function findIdleness({ promised, shared, freezes, faults, faultShare }) {
-  const counted = new Set([...Object.keys(faults.injected), ...Object.keys(faults.tookEffect)]);
-  const lost = [...counted].filter(kind => faults.injected[kind] !== faults.tookEffect[kind]);
+function findIdleness({ shared, freezes }) {
   return [
-    ...(promised.length > 0 ? [] : ['no file was stored at all']),
     ...(shared.some(({ answered }) => answered.length > 0) ? [] : ['no path was stored at twice']),
     ...(freezes.forms > 0 || freezes.isWanted === false
       ? []
       : ['the application was not frozen with a form half received']),
+  ];
+}
+
+/** Finds signs of a soak without files or faults. */
+function findEmptyProof({ promised, faults, faultShare }) {
+  const counted = new Set([...Object.keys(faults.injected), ...Object.keys(faults.tookEffect)]);
+  const lost = [...counted].filter(kind => faults.injected[kind] !== faults.tookEffect[kind]);
+  return [
+    ...(promised.length > 0 ? [] : ['no file was stored at all']),
     ...(faultShare === 0 || counted.size > 0 ? [] : ['no fault was injected at all']),
     ...lost.map(
       kind =>
@@ -84,6 +110,36 @@ function findUnfinishedUploads({ unfinishedUploads, texts }) {
       fileId =>
         `a multipart upload of ${fileId} is neither completed nor aborted, and nobody was told of it`,
     );
+}
+
+/** Finds what is left after the last sweep, and signs of replicas that were left alone. */
+function findReplicaLeftovers({ isIdle, connections, unfinishedUploads, pending, deeds }) {
+  return [
+    ...(isIdle ? [] : ['the replicas did not become idle']),
+    ...(connections === 0 ? [] : [`${connections} connections to the cloud are still open`]),
+    ...(pending.left === 0 ? [] : [`${pending.left} files are still pending after the last sweep`]),
+    ...unfinishedUploads.map(fileId => `the sweep has left parts of ${fileId} in the bucket`),
+    ...(deeds.kill > 0 ? [] : ['no replica was killed']),
+    ...(deeds.restartRedis > 0 ? [] : ['Redis was not restarted']),
+  ];
+}
+
+/**
+ * Finds watches that have not ended in time, or in another way than their upload. One whose replica
+ * was killed, or that of its upload, may end in any way.
+ */
+function findBrokenWatches({ watches }) {
+  const isRight = ({ end, outcome, isExcused }) => {
+    if (end === 'overdue') return false;
+    if (isExcused) return end !== 'stored' || outcome === 201 || outcome === 'killed';
+    return outcome === 201 ? end === 'stored' : ['failed', 'unknown', 'open'].includes(end);
+  };
+  return [
+    ...(watches.some(({ end }) => end === 'stored') ? [] : ['no watch saw a file stored']),
+    ...watches
+      .filter(watch => !isRight(watch))
+      .map(({ id, end, outcome }) => `watch ${id} ended as ${end}, its upload with ${outcome}`),
+  ];
 }
 
 /** Finds growth of memory. Checks buffers separately, because they are outside of the heap. */

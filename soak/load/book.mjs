@@ -13,12 +13,13 @@ export class Book {
   promised = [];
   mismatches = [];
   orphans = [];
-  incidents = [];
   logLines = 0;
   longestMs = 0;
   #texts = new Set();
+  #incidents = [];
   #hashes = new Map();
   #kept = new Map();
+  #fates = new Map();
   #shared = new Map();
 
   /**
@@ -56,10 +57,10 @@ export class Book {
   /** Processes a message of the application. */
   hear(news) {
     if (news.type === 'kept') this.#keep(news);
-    else if (news.type === 'deleting') this.#decide(news.fileId, 'deleting');
-    else if (news.type === 'deleted') this.#decide(news.fileId, 'deleted');
+    else if (news.type === 'deleting') this.#fates.set(news.fileId, 'deleting');
+    else if (news.type === 'deleted') this.#fates.set(news.fileId, 'deleted');
     else if (news.type === 'orphan') this.orphans.push(news);
-    else if (news.type === 'incident') this.incidents.push(news.text);
+    else if (news.type === 'incident') this.#incidents.push(news.text);
     else if (news.type === 'log') {
       this.logLines += 1;
       this.#keepText(news.text);
@@ -71,7 +72,31 @@ export class Book {
    * later fate.
    */
   get kept() {
-    return [...this.#kept.values()];
+    return [...this.#kept.values()].map(file => ({
+      ...file,
+      fate: this.#fates.get(file.fileId) ?? 'kept',
+    }));
+  }
+
+  /** Uncaught errors and the like, and deletions of files that the application never had. */
+  get incidents() {
+    const strays = [...this.#fates].filter(([fileId]) => !this.#kept.has(fileId));
+    return [
+      ...this.#incidents,
+      ...strays.map(([fileId, fate]) => `${fileId} was ${fate} and never kept`),
+    ];
+  }
+
+  /**
+   * Takes over the records of a killed replica, by file ID: those of files that a client was
+   * promised are kept. Returns the others, which may have been kept.
+   */
+  inherit(recorded) {
+    const promised = new Set(this.promised.map(({ fileId }) => fileId));
+    const unknown = [...recorded.values()].filter(({ fileId }) => !this.#kept.has(fileId));
+    for (const file of unknown)
+      if (promised.has(file.fileId)) this.#keep({ id: file.id, files: [file] });
+    return unknown.map(({ fileId }) => fileId).filter(fileId => !promised.has(fileId));
   }
 
   /** The paths that several requests share, with those that were successful. */
@@ -92,14 +117,8 @@ export class Book {
         continue;
       }
       const sha256 = this.#hashes.get(name) ?? `nothing was sent under the name ${name}`;
-      this.#kept.set(fileId, { id, fileId, contentType, sha256, fate: 'kept' });
+      this.#kept.set(fileId, { id, fileId, contentType, sha256 });
     }
-  }
-
-  #decide(fileId, fate) {
-    const file = this.#kept.get(fileId);
-    if (file === undefined) this.incidents.push(`${fileId} was ${fate} before it was kept`);
-    else file.fate = fate;
   }
 
   #keepText(text) {

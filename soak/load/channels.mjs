@@ -46,6 +46,11 @@ export class Http1Channel {
     return sent.reusedSocket ? 'a connection used before' : 'a new connection';
   }
 
+  /** Names the outcome of an exchange whose connection ended before the response. */
+  nameBreak() {
+    return 'cut';
+  }
+
   close() {
     this.#agent.destroy();
   }
@@ -116,6 +121,10 @@ export class Http2Channel {
     return 'a stream';
   }
 
+  nameBreak() {
+    return 'cut';
+  }
+
   close() {
     this.#session?.destroy();
     this.#session = undefined;
@@ -126,5 +135,33 @@ export class Http2Channel {
     // The streams report the error.
     session.on('error', () => {});
     return session;
+  }
+}
+
+/** Spreads requests over the replicas that run, as a load balancer does. All clients share it. */
+export class SpreadChannel extends Http1Channel {
+  #replicas;
+  #random;
+
+  constructor(replicas, random) {
+    super();
+    this.#replicas = replicas;
+    this.#random = random;
+  }
+
+  open(plan) {
+    const replica = this.#replicas.pick(this.#random);
+    const sent = replica.channel.open(plan);
+    sent.replica = replica;
+    plan.watch?.follow(replica);
+    return sent;
+  }
+
+  nameBreak({ replica }) {
+    return replica.isKilled ? 'killed' : 'cut';
+  }
+
+  close() {
+    this.#replicas.disconnect();
   }
 }

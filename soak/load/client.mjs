@@ -10,15 +10,17 @@ export class Client {
   #kinds;
   #channel;
   #inject;
+  #watches;
   #book;
   #name;
   #count = 0;
 
-  constructor({ random, kinds, channel, inject, book, name }) {
+  constructor({ random, kinds, channel, inject, watches, book, name }) {
     this.random = random;
     this.#kinds = kinds;
     this.#channel = channel;
     this.#inject = inject;
+    this.#watches = watches;
     this.#book = book;
     this.#name = name;
   }
@@ -68,10 +70,12 @@ export class Client {
 
   /** Sends a request by its plan. */
   async sendPlan({ id, kind, plan }) {
-    const headers = { ...plan.headers, 'x-soak-id': id };
+    const watch = plan.isWatched === true ? await this.#watches.begin() : undefined;
+    const headers = { ...plan.headers, ...watch?.headers, 'x-soak-id': id };
     this.#book.announce(id, plan);
     const send = plan.isInjected === true ? this.#inject : p => exchange(this.#channel, p);
-    const result = await send({ ...plan, headers });
+    const result = await send({ ...plan, headers, watch });
+    watch?.noteOutcome(result.outcome);
     this.#book.enter({ id, kind: kind.name, ...result });
     if (result.status < 400) this.#take(id, plan, result.answer);
   }

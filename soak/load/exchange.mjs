@@ -17,10 +17,10 @@ const DRIP_MS = 250;
  */
 export async function exchange(channel, plan) {
   const startedAtMs = performance.now();
-  const { method = 'POST', path, headers = {}, body = Buffer.alloc(0) } = plan;
+  const { method = 'POST', headers = {}, body = Buffer.alloc(0) } = plan;
   const sent = channel.open({
+    ...plan,
     method,
-    path,
     headers: { ...headers, 'content-length': body.byteLength },
   });
   const end = endOf(channel, sent, plan);
@@ -52,7 +52,7 @@ function endOf(channel, sent, plan) {
       onEnd: status => settle({ outcome: status, status, answer: Buffer.concat(chunks) }),
       onBreak: error => {
         const reason = `${error?.code ?? error?.message ?? 'no error'} on ${channel.describe(sent)}`;
-        settle({ outcome: sent.hasLeft === true ? 'left' : 'cut', reason });
+        settle({ outcome: sent.hasLeft === true ? 'left' : channel.nameBreak(sent), reason });
       },
     });
   });

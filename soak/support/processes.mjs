@@ -1,4 +1,4 @@
-// The soak's three processes communicate by questions and answers; children can also send messages
+// The soak's processes communicate by questions and answers; children can also send messages
 // unasked.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -66,6 +66,13 @@ export class ChildProcess {
   /** Sends a signal to the process. */
   signal(name) {
     this.#child.kill(name);
+  }
+
+  /** Ends the process at once; resolves when all that it has sent until then was received. */
+  async kill() {
+    const isReceived = this.#child.connected ? once(this.#child, 'disconnect') : undefined;
+    this.#child.kill('SIGKILL');
+    await Promise.all([this.#exit, isReceived]);
   }
 
   /**

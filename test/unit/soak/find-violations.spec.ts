@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { findViolations, type SoakRecord } from '../../../soak/checks/find-violations.mjs';
+import {
+  findReplicaViolations,
+  findViolations,
+  type ReplicaSoakRecord,
+  type SoakRecord,
+} from '../../../soak/checks/find-violations.mjs';
 
 const KEPT = {
   id: 'c0-1',
@@ -287,6 +292,111 @@ describe('findViolations', () => {
     expect(findViolations({ ...GOOD, memory: { ...memory, atEnd } })).toEqual([
       expect.stringMatching(/^heap grew from 1000/),
       expect.stringMatching(/^heap and buffers grew/),
+    ]);
+  });
+});
+
+const PERHAPS = { ...STORED, fileId: 'cloud://e.b/perhaps' };
+const WATCH = { id: 'w1', end: 'stored', outcome: 201, isExcused: false };
+
+/** The record of a soak of replicas in which all went well; what was reported has been swept. */
+const GOOD_REPLICAS: ReplicaSoakRecord = {
+  ...GOOD,
+  adapter: 'replicas',
+  requests: { upload: { 201: 1, killed: 2 } },
+  expected: { upload: [201, 'killed'] },
+  promised: [{ id: KEPT.id, fileId: KEPT.fileId }],
+  shared: [],
+  objects: [STORED, PERHAPS],
+  unfinishedUploads: [],
+  orphans: [ORPHAN],
+  perhaps: [PERHAPS.fileId, 'cloud://e.b/not-stored'],
+  pending: { atStart: 3, left: 0 },
+  deeds: { kill: 2, restartRedis: 1, sweep: 1 },
+  watches: [
+    WATCH,
+    { ...WATCH, end: 'failed', outcome: 409 },
+    { ...WATCH, end: 'open', outcome: 503 },
+    { ...WATCH, end: 'cut', isExcused: true },
+    { ...WATCH, end: 'stored', outcome: 'killed', isExcused: true },
+  ],
+  exitCodes: [0, 0],
+};
+
+const DOCTORED_REPLICAS: readonly (readonly [string, Partial<ReplicaSoakRecord>, RegExp])[] = [
+  ['nothing was stored', { promised: [] }, /no file was stored at all/],
+  [
+    'no replica was killed',
+    { deeds: { ...GOOD_REPLICAS.deeds, kill: 0 } },
+    /no replica was killed/,
+  ],
+  [
+    'Redis went on',
+    { deeds: { ...GOOD_REPLICAS.deeds, restartRedis: 0 } },
+    /Redis was not restarted/,
+  ],
+  ['a promised file is missing', { objects: [PERHAPS] }, /kept and is not in the cloud/],
+  [
+    'an object has no owner',
+    { objects: [STORED, { ...STORED, fileId: 'cloud://e.b/stray' }] },
+    /stray is left in the cloud/,
+  ],
+  [
+    'what was reported is not swept',
+    { objects: [STORED, PERHAPS, LEFT] },
+    /orphan is left in the cloud/,
+  ],
+  ['a file is still pending', { pending: { atStart: 3, left: 1 } }, /1 files are still pending/],
+  [
+    'parts are left',
+    { unfinishedUploads: ['cloud://e.b/excused'] },
+    /has left parts of cloud:\/\/e\.b\/excused/,
+  ],
+  ['a request is cut', { requests: { upload: { cut: 1 } } }, /"upload" ended with cut/],
+  ['work goes on for ever', { isIdle: false }, /the replicas did not become idle/],
+  ['a connection is open', { connections: 1 }, /1 connections to the cloud/],
+  [
+    'no watch saw anything',
+    { watches: [{ ...WATCH, end: 'failed', outcome: 409 }] },
+    /no watch saw a file stored/,
+  ],
+  [
+    'a watch missed its end',
+    { watches: [WATCH, { ...WATCH, end: 'unknown' }] },
+    /watch w1 ended as unknown, its upload with 201/,
+  ],
+  [
+    'a watch goes on for ever',
+    { watches: [WATCH, { ...WATCH, end: 'overdue', isExcused: true }] },
+    /watch w1 ended as overdue/,
+  ],
+  [
+    'a watch was told of a file that was not stored',
+    { watches: [WATCH, { ...WATCH, outcome: 409, isExcused: true }] },
+    /watch w1 ended as stored, its upload with 409/,
+  ],
+  [
+    'a watch was cut by a replica that runs',
+    { watches: [WATCH, { ...WATCH, end: 'cut', outcome: 409 }] },
+    /watch w1 ended as cut/,
+  ],
+  ['a rejection is unhandled', { incidents: ['unhandled rejection: x'] }, /unhandled rejection/],
+  [
+    'a secret is logged',
+    { texts: [...GOOD.texts, 'the token was a-secret-of-the-cloud.'] },
+    /a secret was shown/,
+  ],
+  ['a replica ends by itself', { exitCodes: [0, 1] }, /ended with 1/],
+];
+
+describe('findReplicaViolations', () => {
+  it('finds nothing wrong with a record in which all went well', () => {
+    expect(findReplicaViolations(GOOD_REPLICAS)).toEqual([]);
+  });
+
+  it.each(DOCTORED_REPLICAS)('notices that %s', (_, change, sentence) => {
+    expect(findReplicaViolations({ ...GOOD_REPLICAS, ...change })).toEqual([
+      expect.stringMatching(sentence),
     ]);
   });
 });
