@@ -17,6 +17,9 @@ export class LedgerTask {
   #end: () => void = () => {};
   #answeredAtMs: number | undefined;
   #isClaimed = false;
+  #hasFailed = false;
+  #refusals = 0;
+  #successesAtRefusal = -1;
 
   private constructor(fileId: string, file?: WxCloudPendingFile, lease?: Lease) {
     this.fileId = fileId;
@@ -34,6 +37,21 @@ export class LedgerTask {
   /** Creates the task to settle a file. */
   static settle(fileId: string): LedgerTask {
     return new LedgerTask(fileId);
+  }
+
+  /** True for a file to add, false for one to settle. */
+  get isAdd(): boolean {
+    return this.file !== undefined;
+  }
+
+  /** True when an attempt has failed. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /** Attempts for this file alone that have failed while the store worked for others. */
+  get refusals(): number {
+    return this.#refusals;
   }
 
   /** The time of the answer; undefined without one. */
@@ -54,9 +72,17 @@ export class LedgerTask {
     this.end();
   }
 
-  /** Notes that an attempt has failed. */
-  fail(): void {
+  /**
+   * Notes that an attempt has failed. `successes` says for an attempt with this file alone how
+   * often the store has worked so far.
+   */
+  fail(successes: number | undefined): void {
     this.lease?.failed();
+    this.#hasFailed = true;
+    if (successes !== undefined && successes > this.#successesAtRefusal) {
+      this.#refusals += 1;
+      this.#successesAtRefusal = successes;
+    }
     this.#attempt();
   }
 

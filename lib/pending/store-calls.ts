@@ -17,6 +17,9 @@ const SWEEP_CALL_MS = 10_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
 
+/** Refusals of a file while the store takes others, after which it is given up. */
+export const MOST_REFUSALS = 3;
+
 /** Shortest time between two warnings. */
 const WARNING_MS = 60_000;
 
@@ -33,8 +36,10 @@ export class StoreCalls {
   readonly #logger: Pick<StorageLogger, 'log' | 'warn'>;
   readonly #nowMs: () => number;
   #failures = 0;
+  #successes = 0;
   #failedAtMs = -Infinity;
   #warnedAtMs = -Infinity;
+  #warnedOfRefusalAtMs = -Infinity;
 
   /** Calls nothing yet. `nowMs` is a monotonic clock in milliseconds. */
   constructor(
@@ -50,6 +55,11 @@ export class StoreCalls {
   /** True when the last call has failed. */
   get isDown(): boolean {
     return this.#failures > 0;
+  }
+
+  /** Calls of uploads that have succeeded so far. */
+  get successes(): number {
+    return this.#successes;
   }
 
   /** Milliseconds until the store may be called again; 0 for one that is not down. */
@@ -99,6 +109,16 @@ export class StoreCalls {
     }
   }
 
+  /** Warns that the store does not take a file, once a minute at most. */
+  warnOfRefusal(fileId: string): void {
+    const now = this.#nowMs();
+    if (now - this.#warnedOfRefusalAtMs < WARNING_MS) return;
+    this.#warnedOfRefusalAtMs = now;
+    this.#logger.warn(
+      `The store of the option pending takes other files, but failed ${MOST_REFUSALS} times for ${fileId} alone. That file is not recorded: no sweep finds it if its process is killed. Make sure that the store accepts every file ID.`,
+    );
+  }
+
   async #tryCall(
     call: () => unknown,
     onLate?: (claimed: Claimed) => void,
@@ -117,6 +137,7 @@ export class StoreCalls {
   #succeeded(): void {
     const wasDown = this.isDown;
     this.#failures = 0;
+    this.#successes += 1;
     if (wasDown) this.#logger.log('The store of the option pending works again.');
   }
 

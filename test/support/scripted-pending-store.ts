@@ -15,7 +15,7 @@ export class ScriptedPendingStore implements PendingFileStore {
   /** Every file that was added, in order. */
   readonly added: WxCloudPendingFile[] = [];
   /** Answers `add` and `settle`; by default at once, that nothing is claimed. */
-  answer: (method: 'add' | 'settle') => unknown = () => undefined;
+  answer: (method: 'add' | 'settle', fileIds: readonly string[]) => unknown = () => undefined;
   /** Answers `claim`; by default with nothing. */
   claimed: (claim: WxCloudPendingClaim) => readonly WxCloudClaimedFile[] = () => [];
   /** Every claim, in order. */
@@ -28,13 +28,14 @@ export class ScriptedPendingStore implements PendingFileStore {
 
   add(files: readonly WxCloudPendingFile[]): never {
     this.added.push(...files);
-    this.calls.push(['add', files.map(({ fileId }) => fileId)]);
-    return this.answer('add') as never;
+    const fileIds = files.map(({ fileId }) => fileId);
+    this.calls.push(['add', fileIds]);
+    return this.answer('add', fileIds) as never;
   }
 
   settle(fileIds: readonly string[]): never {
     this.calls.push(['settle', fileIds]);
-    return this.answer('settle') as never;
+    return this.answer('settle', fileIds) as never;
   }
 
   async claim(claim: WxCloudPendingClaim): Promise<readonly WxCloudClaimedFile[]> {

@@ -49,6 +49,11 @@ async function pass(ms: number): Promise<void> {
   await turn();
 }
 
+/** Lets time pass for a chain of calls and pauses. */
+async function passInSteps(ms: number): Promise<void> {
+  for (let step = 0; step < 100; step += 1) await pass(ms / 100);
+}
+
 /** Waits for everything that needs no timer. */
 async function turn(): Promise<void> {
   for (let round = 0; round < 3; round += 1) await new Promise(setImmediate);
@@ -122,7 +127,7 @@ describe('record', () => {
     await ledger.record(B);
     store.answer = works;
     await pass(1_000);
-    expect(store.callsOf('add').at(-1)).toEqual([A, B].toSorted());
+    expect(store.callsOf('add').slice(-2)).toEqual([[B], [A]]);
   });
 
   it('tries a store that is down at growing intervals of 30 seconds at most', async () => {
@@ -337,8 +342,10 @@ describe('settle', () => {
     const fileIds = Array.from({ length: 10 }, (_, index) => `${A}${index}`);
     await timeUntil(ledger.settle(fileIds));
     store.answer = works;
+    const before = store.calls.length;
     await pass(MINUTE_MS);
-    expect(store.calls.at(-1)?.[1].toSorted()).toEqual(fileIds);
+    const told = store.calls.slice(before).flatMap(([, ids]) => ids);
+    expect(told.toSorted()).toEqual(fileIds);
   });
 
   it('keeps settlements rather than records for later', async () => {
@@ -349,9 +356,9 @@ describe('settle', () => {
     store.answer = works;
     const before = store.calls.length;
     await pass(MINUTE_MS);
-    expect(store.calls.slice(before)).toEqual([
-      ['settle', [A]],
+    expect(store.calls.slice(before).toSorted()).toEqual([
       ['add', [`${B}2`]],
+      ['settle', [A]],
     ]);
   });
 
@@ -522,6 +529,90 @@ describe('close', () => {
     await pass(30 * MINUTE_MS);
     expect(store.calls).toHaveLength(before);
     expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a store that refuses one file', () => {
+  const REFUSED = 'cloud://env.bucket/refused';
+  const OTHERS = Array.from({ length: 300 }, (_, index) => `${A}${index}`);
+
+  /** A ledger whose store fails for every call with the file, and what it has taken otherwise. */
+  function makePickyLedger() {
+    const taken: (readonly [method: string, fileId: string])[] = [];
+    const made = makeLedger((method, fileIds) => {
+      const isRefused = fileIds.includes(REFUSED);
+      const accepted = fileIds.filter(() => !isRefused);
+      taken.push(...accepted.map(fileId => [method, fileId] as const));
+      return { true: fail, false: works }[`${isRefused}`]();
+    });
+    return { ...made, taken };
+  }
+
+  it('adds the files that were added together with it', async () => {
+    const { ledger, taken } = makePickyLedger();
+    const files = OTHERS.toSpliced(100, 0, REFUSED);
+    await Promise.all(files.map(fileId => ledger.record(fileId)));
+    await passInSteps(10_000);
+    expect(taken.toSorted()).toEqual(OTHERS.map(fileId => ['add', fileId]).toSorted());
+  });
+
+  it('adds later files in calls of their own', async () => {
+    const { ledger, taken } = makePickyLedger();
+    await ledger.record(REFUSED);
+    await ledger.record(A);
+    await passInSteps(1_000);
+    expect(taken).toEqual([['add', A]]);
+  });
+
+  it('gives the file up after three refusals beside successes, with one warning', async () => {
+    const { ledger, store, lines } = makePickyLedger();
+    await ledger.record(REFUSED);
+    await pass(2 * MINUTE_MS);
+    for (const fileId of OTHERS.slice(0, 5)) {
+      await ledger.record(fileId);
+      await passInSteps(MINUTE_MS);
+    }
+    const refusals = store.callsOf('add').filter(fileIds => fileIds.includes(REFUSED)).length;
+    await ledger.record(B);
+    await passInSteps(2 * MINUTE_MS);
+    expect(store.callsOf('add').filter(fileIds => fileIds.includes(REFUSED))).toHaveLength(
+      refusals,
+    );
+    expect(lines.filter(line => line.includes(`3 times for ${REFUSED} alone`))).toHaveLength(1);
+  });
+
+  it('goes on with the file while no other call shows that the store works', async () => {
+    const { ledger, store } = makePickyLedger();
+    await ledger.record(REFUSED);
+    await pass(10 * MINUTE_MS);
+    store.answer = works;
+    await pass(MINUTE_MS);
+    expect(store.calls.at(-1)).toEqual(['add', [REFUSED]]);
+    const before = store.calls.length;
+    await pass(2 * MINUTE_MS);
+    expect(store.calls).toHaveLength(before);
+  });
+
+  it('settles the files that were settled together with it, and never gives it up', async () => {
+    const { ledger, store, taken } = makePickyLedger();
+    void ledger.settle(OTHERS.toSpliced(100, 0, REFUSED));
+    await passInSteps(10_000);
+    expect(taken.toSorted()).toEqual(OTHERS.map(fileId => ['settle', fileId]).toSorted());
+    for (const fileId of OTHERS.slice(0, 5)) {
+      await ledger.record(fileId);
+      await passInSteps(MINUTE_MS);
+    }
+    store.answer = works;
+    const before = store.calls.length;
+    await pass(MINUTE_MS);
+    expect(store.calls.slice(before)).toContainEqual(['settle', [REFUSED]]);
+  });
+
+  it('tells the store of the others when it closes', async () => {
+    const { ledger, taken } = makePickyLedger();
+    void ledger.settle(OTHERS.toSpliced(100, 0, REFUSED));
+    await ledger.close();
+    expect(taken.toSorted()).toEqual(OTHERS.map(fileId => ['settle', fileId]).toSorted());
   });
 });
 
