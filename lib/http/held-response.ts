@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { RequestProperty } from './application-registry.js';
 import type { RequestMemory } from './refused-request.js';
+import { overrideMethod, overrideProperty, type PassOn } from './response-overrides.js';
 
 /** Methods that send a part of a response. */
 const SENDING = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
@@ -69,18 +70,17 @@ export function isHeldWhole(response: ServerResponse): boolean {
 class HeldResponse {
   readonly #response: ServerResponse;
   readonly #commit: ResponseCommit;
-  readonly #originals: Readonly<Record<SendingMethod, Method>>;
+  readonly #originals: Partial<Record<SendingMethod, PassOn | undefined>> = {};
   /** The headers that were set before the handler ran. */
   readonly #firstHeaders: Headers;
   /** Streams that are piped to the response. */
   readonly #sources = new Set<Readable>();
-  /** Undefined while nothing waits. */
-  #calls: HeldCall[] | undefined;
-  /** Restores what is replaced only while calls wait. */
-  #restore: () => void = () => {};
   /** Listeners of `drain` that a middleware has passed on to a stream of its own. */
   readonly #drainListeners = new Set<unknown>();
+  /** Undefined while nothing waits. */
+  #calls: HeldCall[] | undefined;
   #statusCode = 200;
+  #heldBytes = 0;
   #hasChunk = false;
   #isEnded = false;
   #isReplaying = false;
@@ -93,9 +93,8 @@ class HeldResponse {
     this.#response = response;
     this.#commit = commit;
     this.#firstHeaders = { ...response.getHeaders() };
-    const { writeHead, flushHeaders, write, end } = response;
-    this.#originals = { writeHead, flushHeaders, write, end } as Record<SendingMethod, Method>;
-    for (const name of SENDING) override(response, name, (...given) => this.#take(name, given));
+    this.#overrideMethods();
+    this.#overrideState();
     this.#noteDrainListeners();
     response.on('pipe', (source: Readable) => this.#sources.add(source));
     response.on('unpipe', (source: Readable) => this.#sources.delete(source));
@@ -111,6 +110,51 @@ class HeldResponse {
     return this.#isEndPassed && this.#response.statusCode < 400;
   }
 
+  #overrideMethods(): void {
+    const response = this.#response;
+    for (const name of SENDING)
+      this.#originals[name] = overrideMethod(response, name, given => this.#take(name, given));
+    for (const name of HEADING)
+      overrideMethod(response, name, (given, passOn) =>
+        this.#isHidden ? failHeadersSent(name) : passOn(given),
+      );
+  }
+
+  /** Shows what the handler, and the adapter, have to see after their calls. */
+  #overrideState(): void {
+    const states: Readonly<Record<string, () => unknown>> = {
+      headersSent: () => true,
+      writableEnded: () => this.#isEnded,
+      writableNeedDrain: () => this.#hasChunk && !this.#isEnded,
+      writableLength: () => this.#heldBytes,
+    };
+    for (const [name, show] of Object.entries(states))
+      overrideProperty(this.#response, name, read => (this.#isHidden ? show() : read()));
+  }
+
+  /** True while the real state is hidden. */
+  get #isHidden(): boolean {
+    return this.isHolding && !this.#isReplaying;
+  }
+
+  /** A stream of a middleware does not know what was held, so its `drain` may never come. */
+  #noteDrainListeners(): void {
+    const response = this.#response;
+    overrideMethod(response, 'on', (given, passOn) => {
+      const result = passOn(given);
+      const [event, listener] = given;
+      const isHidden =
+        event === 'drain' && !response.rawListeners(event).includes(listener as never);
+      if (isHidden) this.#drainListeners.add(listener);
+      return result;
+    });
+    for (const name of ['off', 'removeListener'])
+      overrideMethod(response, name, (given, passOn) => {
+        if (given[0] === 'drain') this.#drainListeners.delete(given[1]);
+        return passOn(given);
+      });
+  }
+
   #take(name: SendingMethod, given: readonly unknown[]): unknown {
     // Node's own methods, and those of middleware, call each other.
     if (this.#isReplaying) return this.#pass(name, given);
@@ -122,19 +166,21 @@ class HeldResponse {
   }
 
   #pass(name: SendingMethod, given: readonly unknown[]): unknown {
-    return Reflect.apply(this.#originals[name], this.#response, given);
+    return this.#originals[name]?.(given);
   }
 
   /** Begins to hold calls back; returns false where they need not wait. */
   #begin(name: SendingMethod, [first]: readonly unknown[]): boolean {
-    const { writableEnded, destroyed, statusCode } = this.#response;
-    this.#statusCode = name === 'writeHead' ? Number(first) : statusCode;
-    if (writableEnded || destroyed || this.#statusCode >= 400 || !this.#commit.isDue())
-      return false;
+    const response = this.#response;
+    const { writableEnded, destroyed } = response;
+    const statusCode = name === 'writeHead' ? Number(first) : response.statusCode;
+    if (writableEnded || destroyed) return false;
+    if (statusCode >= 400 || !this.#commit.isDue()) return false;
+    this.#statusCode = statusCode;
     this.#calls = [];
     this.#isEnded = false;
     this.#hasChunk = false;
-    this.#showAsSent();
+    response.once('close', this.#onClose);
     this.#commit.commit().then(
       () => this.#release(),
       (error: unknown) => this.#fail(error),
@@ -142,54 +188,20 @@ class HeldResponse {
     return true;
   }
 
-  /** A stream of a middleware does not know what was held, so its `drain` may never come. */
-  #noteDrainListeners(): void {
-    const response = this.#response;
-    const { on, off, removeListener } = response;
-    override(response, 'on', (...given) => {
-      const result: unknown = Reflect.apply(on, response, given);
-      const [event, listener] = given;
-      const isHidden =
-        event === 'drain' && !response.rawListeners(event).includes(listener as never);
-      if (isHidden) this.#drainListeners.add(listener);
-      return result;
-    });
-    for (const [name, method] of Object.entries({ off, removeListener }))
-      override(response, name, (...given) => {
-        if (given[0] === 'drain') this.#drainListeners.delete(given[1]);
-        return Reflect.apply(method, response, given);
-      });
-  }
-
-  /** Shows what the handler, and the adapter, have to see after their calls. */
-  #showAsSent(): void {
-    const response = this.#response;
-    const restored = HEADING.map(name => override(response, name, () => failHeadersSent(name)));
-    restored.push(
-      shadow(response, 'headersSent', () => true),
-      shadow(response, 'writableEnded', () => this.#isEnded),
-    );
-    const onClose = (): void => {
-      this.#drop(closedBefore());
-    };
-    response.once('close', onClose);
-    this.#restore = () => {
-      for (const restore of restored) restore();
-      response.off('close', onClose);
-    };
-  }
+  readonly #onClose = (): void => void this.#drop(closedBefore());
 
   #hold(name: SendingMethod, given: readonly unknown[]): unknown {
     const calls = this.#calls ?? [];
     if (name === 'writeHead' && calls.length > 0) failHeadersSent(name);
     calls.push({ name, given });
     if (name === 'end') this.#isEnded = true;
-    this.#count(sizeOf(given), name === 'end' || !this.#hasChunk);
+    if (name === 'end' || name === 'write')
+      this.#count(sizeOf(given), name === 'end' || !this.#hasChunk);
     if (name === 'write') {
       this.#hasChunk = true;
       return false;
     }
-    return name === 'flushHeaders' ? undefined : this.#response;
+    return name === 'writeHead' || name === 'end' ? this.#response : undefined;
   }
 
   /**
@@ -198,6 +210,7 @@ class HeldResponse {
    */
   #count(bytes: number, isSingle: boolean): void {
     const { memory } = this.#commit;
+    this.#heldBytes += bytes;
     try {
       if (isSingle) memory.count(bytes);
       else memory.take(bytes);
@@ -212,7 +225,8 @@ class HeldResponse {
   #takeCalls(): readonly HeldCall[] {
     const calls = this.#calls ?? [];
     this.#calls = undefined;
-    this.#restore();
+    this.#heldBytes = 0;
+    this.#response.off('close', this.#onClose);
     this.#commit.memory.release();
     return calls;
   }
@@ -283,51 +297,36 @@ class HeldResponse {
     if (name === 'writeHead' && !this.isHolding) return this.#pass(name, given);
     callBack(given, closedBefore());
     if (name === 'write') return false;
-    return name === 'flushHeaders' ? undefined : this.#response;
+    return name === 'end' ? this.#response : undefined;
   }
 
   /** Sends an error; without one, where a part of the success was sent before. */
   #sendFailure(error: unknown, calls: readonly HeldCall[]): void {
     this.#isDropped = true;
     const response = this.#response;
-    const { status, text } = this.#commit.describeFailure(error);
+    const failure = this.#commit.describeFailure(error);
     if (response.headersSent || response.destroyed) response.destroy();
-    else {
-      const sources = [...this.#sources];
-      // Nothing else ends a stream whose reader has gone.
-      response.once('finish', () => sources.forEach(source => source.destroy?.()));
-      const headers = { ...this.#firstHeaders, ...keptHeaders(response.getHeaders(), calls) };
-      this.#replay(() => {
-        for (const name of response.getHeaderNames()) response.removeHeader(name);
-        for (const [name, value = ''] of Object.entries(headers)) response.setHeader(name, value);
-        response.statusCode = status;
-        response.setHeader('content-type', 'application/json; charset=utf-8');
-        response.setHeader('content-length', Buffer.byteLength(text));
-        this.#pass('end', [text]);
-      });
-    }
+    else this.#replace(failure, calls);
   }
-}
 
-/** Replaces a method of a response. Returns a function that restores it. */
-function override(response: ServerResponse, name: string, method: Method): () => void {
-  const own = Object.getOwnPropertyDescriptor(response, name);
-  const value = function (this: unknown, ...given: unknown[]): unknown {
-    return method(...given);
-  };
-  Object.defineProperty(response, name, { value, configurable: true, writable: true });
-  return () => {
-    // Somebody may have replaced it since, who calls it.
-    if (Reflect.get(response, name) !== value) return;
-    if (own === undefined) Reflect.deleteProperty(response, name);
-    else Object.defineProperty(response, name, own);
-  };
-}
-
-/** Replaces a property of a response. Returns a function that restores it. */
-function shadow(response: ServerResponse, name: string, get: () => unknown): () => void {
-  Object.defineProperty(response, name, { get, configurable: true });
-  return () => Reflect.deleteProperty(response, name);
+  #replace(
+    { status, text }: ReturnType<ResponseCommit['describeFailure']>,
+    calls: readonly HeldCall[],
+  ): void {
+    const response = this.#response;
+    const sources = [...this.#sources];
+    // Nothing else ends a stream whose reader has gone.
+    response.once('finish', () => sources.forEach(source => source.destroy?.()));
+    const headers = { ...this.#firstHeaders, ...keptHeaders(response.getHeaders(), calls) };
+    this.#replay(() => {
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      for (const [name, value = ''] of Object.entries(headers)) response.setHeader(name, value);
+      response.statusCode = status;
+      response.setHeader('content-type', 'application/json; charset=utf-8');
+      response.setHeader('content-length', Buffer.byteLength(text));
+      this.#pass('end', [text]);
+    });
+  }
 }
 
 function sizeOf([chunk, encoding]: readonly unknown[]): number {

@@ -2,11 +2,12 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGzip, gunzipSync } from 'node:zlib';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MemoryBudget, startMemoryUse } from '../../../lib/body/memory-budget.js';
 import { holdResponse, isHeldWhole, isWrittenWhole } from '../../../lib/http/held-response.js';
 import { RequestMemory } from '../../../lib/http/refused-request.js';
+import { compress } from '../../support/compress.js';
 import { until } from '../../support/until.js';
 
 const CHUNK = 'x'.repeat(64_000);
@@ -62,20 +63,6 @@ const readAll = async (): Promise<string> => {
   if (!socket.closed) await new Promise(resolve => socket.once('close', resolve));
   return received.toString('latin1');
 };
-
-/** Sends content through a stream, as compression does: listeners of 'drain' are its listeners. */
-function compress(response: ServerResponse): void {
-  const gzip = createGzip();
-  const { write, end, on } = response;
-  gzip.on('data', (chunk: Buffer) => Reflect.apply(write, response, [chunk]));
-  gzip.on('end', () => Reflect.apply(end, response, []));
-  Object.assign(response, {
-    write: (chunk: Buffer) => gzip.write(chunk),
-    end: (chunk?: Buffer) => gzip.end(chunk),
-    on: (...given: Parameters<typeof on>) =>
-      given[0] === 'drain' ? gzip.on(...given) : Reflect.apply(on, response, given),
-  });
-}
 
 async function* iterate(chunks: readonly string[]): AsyncGenerator<string> {
   yield* chunks;
@@ -137,6 +124,72 @@ describe('holdResponse', () => {
     ];
     await send((request, held) => answer.shift()?.(request, held), 2);
     expect(await readAll()).toMatch(/the first answer[^]*the second answer/);
+  });
+
+  it('shows that a writer has to wait, until it may go on', async () => {
+    const states: unknown[] = [];
+    await send((_, held) => {
+      hold(held);
+      const note = (): unknown => states.push([held.writableNeedDrain, held.writableLength]);
+      held.flushHeaders();
+      note();
+      held.write('one,');
+      note();
+      held.once('drain', () => {
+        note();
+        held.end('two');
+      });
+      commit.resolve();
+    });
+    expect(await readAll()).toMatch(/one,[^]*two/);
+    expect(states.slice(0, 2)).toEqual([
+      [false, 0],
+      [true, 4],
+    ]);
+    expect(states[2]).toEqual([false, expect.any(Number)]);
+  });
+
+  it.each(['success', 'failure'])(
+    'leaves what others put on top meanwhile, before a %s',
+    async outcome => {
+      const seen: unknown[] = [];
+      const settle = { success: () => commit.resolve(), failure: () => commit.reject(new Error()) };
+      await send((_, held) => {
+        hold(held);
+        held.end('content');
+        const { setHeader, removeHeader } = held;
+        Object.assign(held, {
+          setHeader: (...given: unknown[]) => Reflect.apply(setHeader, held, given),
+          removeHeader: (...given: unknown[]) => Reflect.apply(removeHeader, held, given),
+        });
+        const shown = Object.getOwnPropertyDescriptor(held, 'headersSent');
+        const get = (): unknown => shown?.get?.call(held);
+        Object.defineProperty(held, 'headersSent', { get, configurable: true });
+        held.once('close', () => {
+          const left = Object.getOwnPropertyDescriptor(held, 'headersSent');
+          seen.push(left?.get === get, held.headersSent);
+        });
+        settle[outcome as keyof typeof settle]();
+      });
+      expect(await readAll()).toMatch(/^HTTP\/1.1 (?:200|503) /);
+      expect(seen).toEqual([true, true]);
+    },
+  );
+
+  it('keeps the properties that the response of a test harness has', async () => {
+    const seen: unknown[] = [];
+    await send((_, response) => {
+      const value = false;
+      Object.defineProperty(response, 'headersSent', { value, writable: true, configurable: true });
+      isDue = false;
+      hold(response);
+      seen.push(response.headersSent);
+      Object.assign(response, { headersSent: true });
+      seen.push(response.headersSent);
+      response.end();
+    });
+    await readAll();
+    expect(seen).toEqual([false, true]);
   });
 
   it('lets hints pass', async () => {
