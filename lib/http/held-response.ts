@@ -4,8 +4,8 @@ import { RequestProperty } from './application-registry.js';
 import type { RequestMemory } from './refused-request.js';
 import { overrideMethod, overrideProperty, type PassOn } from './response-overrides.js';
 
-/** Methods that send a part of a response. */
-const SENDING = ['writeHead', 'flushHeaders', 'write', 'end'] as const;
+/** Methods that send a part of a response; `flush` is one of middleware, as for compression. */
+const SENDING = ['writeHead', 'flushHeaders', 'write', 'flush', 'end'] as const;
 /** Methods that throw once the head of a response was sent. */
 const HEADING = ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader'] as const;
 
@@ -174,7 +174,7 @@ class HeldResponse {
     const response = this.#response;
     const { writableEnded, destroyed } = response;
     const statusCode = name === 'writeHead' ? Number(first) : response.statusCode;
-    if (writableEnded || destroyed) return false;
+    if (name === 'flush' || writableEnded || destroyed) return false;
     if (statusCode >= 400 || !this.#commit.isDue()) return false;
     this.#statusCode = statusCode;
     this.#calls = [];

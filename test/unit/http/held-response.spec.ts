@@ -149,6 +149,35 @@ describe('holdResponse', () => {
     expect(states[2]).toEqual([false, expect.any(Number)]);
   });
 
+  it('passes a flush on in its place, as of a compression', async () => {
+    const calls: string[] = [];
+    await send((_, held) => {
+      const { write, end } = held;
+      Object.assign(held, {
+        write: (chunk: string) => {
+          calls.push(chunk);
+          return Reflect.apply(write, held, [chunk]);
+        },
+        end: () => {
+          calls.push('end');
+          return Reflect.apply(end, held, []);
+        },
+        flush: () => void calls.push('flush'),
+      });
+      hold(held);
+      const { flush } = held as unknown as { flush(): void };
+      held.write('one');
+      flush();
+      held.write('two');
+      flush();
+      held.end();
+      expect(calls).toEqual([]);
+      commit.resolve();
+    });
+    await readAll();
+    expect(calls).toEqual(['one', 'flush', 'two', 'flush', 'end']);
+  });
+
   it.each(['success', 'failure'])(
     'leaves what others put on top meanwhile, before a %s',
     async outcome => {
