@@ -80,6 +80,7 @@ class HeldResponse {
   /** Undefined while nothing waits. */
   #calls: HeldCall[] | undefined;
   #statusCode = 200;
+  #statusMessage: unknown;
   #heldBytes = 0;
   #hasChunk = false;
   #isEnded = false;
@@ -177,6 +178,8 @@ class HeldResponse {
     if (name === 'flush' || writableEnded || destroyed) return false;
     if (statusCode >= 400 || !this.#commit.isDue()) return false;
     this.#statusCode = statusCode;
+    // Reading it without need makes HTTP/2 emit a warning.
+    this.#statusMessage = Object.getOwnPropertyDescriptor(response, 'statusMessage')?.value;
     this.#calls = [];
     this.#isEnded = false;
     this.#hasChunk = false;
@@ -242,8 +245,8 @@ class HeldResponse {
     let mayGoOn: unknown = false;
     try {
       this.#replay(() => {
-        // It may have been changed since, which has no effect once a head was sent.
-        if (!response.headersSent) response.statusCode = this.#statusCode;
+        // They may have been changed since, which has no effect once a head was sent.
+        if (!response.headersSent) this.#setStatus(this.#statusCode, this.#statusMessage);
         for (const { name, given } of calls) {
           const result = this.#pass(name, given);
           if (name === 'write') mayGoOn = result;
@@ -256,6 +259,14 @@ class HeldResponse {
       return;
     }
     if (mayGoOn === true && !response.writableEnded) this.#emitDrain();
+  }
+
+  #setStatus(code: number, message: unknown): void {
+    const response = this.#response;
+    response.statusCode = code;
+    if (typeof message === 'string') response.statusMessage = message;
+    // Node's own texts are those of a response without one.
+    else Reflect.deleteProperty(response, 'statusMessage');
   }
 
   #replay(send: () => void): void {
@@ -321,7 +332,7 @@ class HeldResponse {
     this.#replay(() => {
       for (const name of response.getHeaderNames()) response.removeHeader(name);
       for (const [name, value = ''] of Object.entries(headers)) response.setHeader(name, value);
-      response.statusCode = status;
+      this.#setStatus(status, undefined);
       response.setHeader('content-type', 'application/json; charset=utf-8');
       response.setHeader('content-length', Buffer.byteLength(text));
       this.#pass('end', [text]);

@@ -103,7 +103,7 @@ describe('holdResponse', () => {
       held.end('two');
       states.push(held.writableEnded, isWrittenWhole(held), isHeldWhole(held));
       // Without effect, as after a head that was sent.
-      held.statusCode = 500;
+      Object.assign(held, { statusCode: 500, statusMessage: 'Too late' });
       commit.resolve();
     });
     expect(await readAll()).toMatch(/^HTTP\/1.1 201 Created\r\nx-own: 1\r\n[^]*one,[^]*two/);
@@ -176,6 +176,17 @@ describe('holdResponse', () => {
     });
     await readAll();
     expect(calls).toEqual(['one', 'flush', 'two', 'flush', 'end']);
+  });
+
+  it('has the reason phrase of its time', async () => {
+    await send((_, held) => {
+      hold(held);
+      held.statusMessage = 'Stored';
+      held.end('success');
+      held.statusMessage = 'Too late';
+      commit.resolve();
+    });
+    expect(await readAll()).toMatch(/^HTTP\/1.1 200 Stored\r\n/);
   });
 
   it.each(['success', 'failure'])(
@@ -397,6 +408,16 @@ describe('a failed commit', () => {
       commit.reject(new Error('lost'));
     });
     expect(await readAll()).not.toContain('success');
+  });
+
+  it('does not have the reason phrase of the success', async () => {
+    await send((_, held) => {
+      hold(held);
+      held.statusMessage = 'Stored';
+      held.end('success');
+      commit.reject(new Error('lost'));
+    });
+    expect(await readAll()).toMatch(/^HTTP\/1.1 503 Service Unavailable\r\n/);
   });
 
   it('ends the streams of the handler, whose later calls have no effect', async () => {
