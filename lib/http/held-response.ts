@@ -30,7 +30,7 @@ export interface ResponseCommit {
   isDue(): boolean;
   /** Resolves when the success may be sent; rejects when it must not be. */
   commit(): Promise<void>;
-  /** Makes the commit fail. */
+  /** Makes the commit fail, or undoes it. */
   abandon(): void;
   /** Returns the status and the text of the JSON that is sent in place of the success. */
   describeFailure(error: unknown): { readonly status: number; readonly text: string };
@@ -184,10 +184,14 @@ class HeldResponse {
     this.#isEnded = false;
     this.#hasChunk = false;
     response.once('close', this.#onClose);
-    this.#commit.commit().then(
-      () => this.#release(),
-      (error: unknown) => this.#fail(error),
-    );
+    this.#commit
+      .commit()
+      .then(
+        () => this.#release(),
+        (error: unknown) => this.#fail(error),
+      )
+      // Listeners of the application may throw as well.
+      .catch((error: unknown) => this.#sendFailure(error, []));
     return true;
   }
 
@@ -315,9 +319,16 @@ class HeldResponse {
   #sendFailure(error: unknown, calls: readonly HeldCall[]): void {
     this.#isDropped = true;
     const response = this.#response;
-    const failure = this.#commit.describeFailure(error);
-    if (response.headersSent || response.destroyed) response.destroy();
-    else this.#replace(failure, calls);
+    try {
+      const failure = this.#commit.describeFailure(error);
+      // A middleware has failed after it had sent the success.
+      if (response.writableEnded) return;
+      if (response.headersSent || response.destroyed) this.#cut();
+      else this.#replace(failure, calls);
+    } catch {
+      // A middleware fails again.
+      this.#cut();
+    }
   }
 
   #replace(
@@ -337,6 +348,19 @@ class HeldResponse {
       response.setHeader('content-length', Buffer.byteLength(text));
       this.#pass('end', [text]);
     });
+  }
+
+  /** Ends a response that cannot be sent. */
+  #cut(): void {
+    const response = this.#response;
+    const { headersSent, socket, writableEnded } = response;
+    if (writableEnded) return;
+    if (!headersSent) this.#commit.abandon();
+    try {
+      response.destroy();
+    } catch {
+      socket?.destroy();
+    }
   }
 }
 

@@ -465,3 +465,66 @@ describe('a failed commit', () => {
     expect(received.byteLength).toBe(0);
   });
 });
+
+describe('a middleware that fails', () => {
+  const fail = (): never => {
+    throw new Error('of a middleware');
+  };
+  const outcomes = [
+    ['a success', (): unknown => setImmediate(() => commit.resolve())],
+    ['a failure', (): unknown => setImmediate(() => commit.reject(new Error('lost')))],
+  ] as const;
+  const methods = ['writeHead', 'end', 'setHeader', 'destroy'] as const;
+  const rows = outcomes.flatMap(([outcome, settle]) =>
+    methods.map(name => [name, outcome, settle] as const),
+  );
+
+  it.each(rows)('does not stop the process, in %s of %s', async (name, _, settle) => {
+    await send((_request, held) => {
+      Object.assign(held, { [name]: fail, end: fail });
+      hold(held);
+      held.write('content');
+      held.end();
+      settle();
+    });
+    expect(await readAll()).not.toMatch(/content\r\n0\r\n/);
+  });
+
+  it('undoes the commit when nothing was sent', async () => {
+    await send((_request, held) => {
+      Object.assign(held, { writeHead: fail, end: fail });
+      hold(held);
+      held.end('content');
+      commit.resolve();
+    });
+    expect(await readAll()).toBe('');
+    expect(abandon).toHaveBeenCalledTimes(1);
+  });
+
+  it('changes nothing once it has sent a success', async () => {
+    await send((_request, held) => {
+      const { end } = held;
+      const endAndFail = (chunk: string): void => {
+        Reflect.apply(end, held, [chunk]);
+        fail();
+      };
+      Object.assign(held, { end: endAndFail });
+      hold(held);
+      held.end('content');
+      commit.resolve();
+    });
+    expect(await readAll()).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*content/);
+    expect(abandon).not.toHaveBeenCalled();
+  });
+
+  it('may be a listener, of which Node would end the process', async () => {
+    await send((_request, held) => {
+      hold(held);
+      held.once('drain', fail);
+      held.write('content');
+      commit.resolve();
+    });
+    await readAll();
+    expect(abandon).not.toHaveBeenCalled();
+  });
+});
