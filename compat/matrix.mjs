@@ -31,7 +31,7 @@ const NESTS = [
     nest: '11.2.10',
     platforms: { express: '11.2.10', fastify: '11.2.8' },
     withoutNestInterceptors: ['fastify'],
-    more: { '@nestjs/swagger': '11.4.7' },
+    more: { '@nestjs/swagger': '11.4.7', '@nestjs/terminus': '11.1.1' },
   },
   {
     nest: '12.1.0',
@@ -41,7 +41,11 @@ const NESTS = [
   {
     nest: '12.5.1',
     platforms: { express: '12.5.1', fastify: '12.5.0' },
-    more: { '@fastify/multipart': '10.1.9', '@nestjs/swagger': '12.0.2' },
+    more: {
+      '@fastify/multipart': '10.1.9',
+      '@nestjs/swagger': '12.0.2',
+      '@nestjs/terminus': '12.1.0',
+    },
   },
 ];
 /** The versions of undici for dispatchers of the application. */

@@ -12,7 +12,7 @@ const wanted = process.features.require_module ? /\.js$/ : /\.cjs$/;
 const found = require.resolve('nestjs-wx-cloud-storage');
 if (!wanted.test(found)) throw new Error(`require() gave ${found}`);
 
-const [, , adapter, withNestInterceptors, withSwagger] = process.argv;
+const [, , adapter, withNestInterceptors, withOptionalPeers] = process.argv;
 const hasNestInterceptors = withNestInterceptors === 'true';
 const adapters = {
   express: () => {
@@ -27,11 +27,13 @@ const adapters = {
     return { createAdapter: () => new FastifyAdapter(), FileInterceptor };
   },
 };
-const documenting =
-  withSwagger === 'true'
+const optionalPeers =
+  withOptionalPeers === 'true'
     ? {
         swagger: require('@nestjs/swagger'),
         wxSwagger: require('nestjs-wx-cloud-storage/swagger'),
+        terminus: require('@nestjs/terminus'),
+        wxTerminus: require('nestjs-wx-cloud-storage/terminus'),
       }
     : {};
-void runChecks({ common, core, storage, emulator, ...documenting, ...adapters[adapter]() });
+void runChecks({ common, core, storage, emulator, ...optionalPeers, ...adapters[adapter]() });

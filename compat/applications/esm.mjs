@@ -5,7 +5,7 @@ import * as storage from 'nestjs-wx-cloud-storage';
 import * as emulator from 'nestjs-wx-cloud-storage/emulator';
 import { runChecks } from './suite/run-checks.cjs';
 
-const [, , adapter, withNestInterceptors, withSwagger] = process.argv;
+const [, , adapter, withNestInterceptors, withOptionalPeers] = process.argv;
 const hasNestInterceptors = withNestInterceptors === 'true';
 const adapters = {
   express: async () => {
@@ -20,12 +20,14 @@ const adapters = {
     return { createAdapter: () => new FastifyAdapter(), FileInterceptor };
   },
 };
-const documenting =
-  withSwagger === 'true'
+const optionalPeers =
+  withOptionalPeers === 'true'
     ? {
         swagger: await import('@nestjs/swagger'),
         wxSwagger: await import('nestjs-wx-cloud-storage/swagger'),
+        terminus: await import('@nestjs/terminus'),
+        wxTerminus: await import('nestjs-wx-cloud-storage/terminus'),
       }
     : {};
 const platform = await adapters[adapter]();
-await runChecks({ common, core, storage, emulator, ...documenting, ...platform });
+await runChecks({ common, core, storage, emulator, ...optionalPeers, ...platform });

@@ -5,6 +5,7 @@ const dispatchers = require('./dispatchers.cjs');
 const documents = require('./documents.cjs');
 const uploads = require('./uploads.cjs');
 const failures = require('./failures.cjs');
+const health = require('./health.cjs');
 const service = require('./service.cjs');
 
 /** Runs all checks one after the other, and writes the results as one line of JSON. */
@@ -17,8 +18,9 @@ exports.runChecks = async modules => {
     ...service.checks,
     ...dispatchers.checks,
     ...bytesOut.checks,
-    // For versions of Nest that are installed with Swagger.
+    // For versions of Nest that are installed with the optional peers.
     ...(modules.swagger && documents.checks),
+    ...(modules.terminus && health.checks),
     // For adapters with Nest's own interceptor.
     ...(modules.FileInterceptor && { ...uploads.engineChecks, ...failures.engineChecks }),
   };

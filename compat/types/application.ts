@@ -12,6 +12,7 @@ import { startWxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import type { WxCloudEmulator } from 'nestjs-wx-cloud-storage/emulator';
 import { redisAccessTokenStore } from 'nestjs-wx-cloud-storage/redis';
 import { ApiWxCloudFile, WxCloudErrorBody } from 'nestjs-wx-cloud-storage/swagger';
+import type { WxCloudHealthResult } from 'nestjs-wx-cloud-storage/terminus';
 import { pendingFileStoreContract } from 'nestjs-wx-cloud-storage/testing';
 
 @Controller('photos')
@@ -56,3 +57,5 @@ export const wrongName = (store: never): number => pendingFileStoreContract(() =
 export const wrongStatus = (body: WxCloudErrorBody): string => body.statusCode;
 // @ts-expect-error a size is no text
 export const wrongSize = (file: WxCloudUploadedFile): string => file.size;
+// @ts-expect-error a status is no number
+export const wrongHealth = (result: WxCloudHealthResult<'a'>): number => result.a.status;
