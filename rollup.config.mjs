@@ -18,7 +18,7 @@ const entries = Object.values(manifest.exports)
   .filter(target => typeof target !== 'string')
   .map(target => target.default.default.replace(/^\.\/dist\/(.+)\.js$/, '$1'));
 /** Entries for an optional peer, which use the root entry as applications do. */
-const INTEGRATIONS = ['swagger', 'terminus'];
+const INTEGRATIONS = ['opentelemetry', 'swagger', 'terminus'];
 const input = Object.fromEntries(
   entries
     .filter(entry => !INTEGRATIONS.includes(dirname(entry)))

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
+import { channel, tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
 import { performance } from 'node:perf_hooks';
 import { WxCloudStorageError, type WxCloudStorageErrorCode } from './errors/errors.js';
 
@@ -137,17 +137,17 @@ const running = new AsyncLocalStorage<Running>();
  * runs, with undefined. `tracePromise` of Node would add the result and the error to the event.
  */
 export function trace<Event extends TracedEvent, T>(
-  channel: OperationChannel<Event>,
+  to: OperationChannel<Event>,
   describe: () => NoInfer<Event>,
   work: (event: OpenEvent<Event> | undefined) => Promise<T>,
 ): Promise<T> {
-  if (!channel.hasSubscribers) return work(undefined);
+  if (!to.hasSubscribers) return work(undefined);
   const event: OpenEvent<Event> = describe();
   const startedAtMs = performance.now();
-  return channel.start.runStores(event, () => {
-    const working = running.run({ event }, work, event);
-    const result = conclude(channel, event, working, startedAtMs);
-    channel.end.publish(event);
+  return to.start.runStores(event, () => {
+    const working = inContextOf(event, () => running.run({ event }, work, event));
+    const result = conclude(to, event, working, startedAtMs);
+    to.end.publish(event);
     return result;
   });
 }
@@ -169,6 +169,38 @@ async function conclude<Event extends TracedEvent, T>(
     asyncStart.publish(event);
     asyncEnd.publish(event);
   }
+}
+
+/**
+ * Where an instrumentation provides the context of work: it replaces `run` of the message, whose
+ * `event` is that of the operation, or undefined for the sending of an HTTP request. A store that
+ * is bound to `start` could not do that, as OpenTelemetry keeps its own to itself.
+ */
+const contextChannel = channel('wx-cloud-storage:context');
+
+/** True when an instrumentation provides contexts. */
+export function isInstrumented(): boolean {
+  return contextChannel.hasSubscribers;
+}
+
+/** Runs work in the context that an instrumentation provides for it. */
+function inContextOf<T>(event: object | undefined, work: () => T): T {
+  if (!isInstrumented()) return work();
+  const message = { event, run: (own: () => T): T => own() };
+  contextChannel.publish(message);
+  return message.run(work);
+}
+
+/** Runs the sending of an HTTP request, which no instrumentation of HTTP clients may trace. */
+export function runUntraced(work: () => void): void {
+  inContextOf(undefined, work);
+}
+
+const pendingChannel = channel('wx-cloud-storage:pending');
+
+/** Publishes a change of the number of uploads that are recorded as pending. */
+export function publishPending(env: string, change: number): void {
+  if (pendingChannel.hasSubscribers) pendingChannel.publish({ env, change });
 }
 
 /** The events of the operations that share what runs, if there are several. */

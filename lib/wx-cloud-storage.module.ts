@@ -1,3 +1,4 @@
+import { hasSubscribers } from 'node:diagnostics_channel';
 import { existsSync } from 'node:fs';
 import { setImmediate } from 'node:timers';
 import {
@@ -12,7 +13,7 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { loadDetector } from './body/content-type.js';
-import { LOG_CONTEXT } from './diagnostics.js';
+import { isInstrumented, LOG_CONTEXT } from './diagnostics.js';
 import { OptionsInvalidError } from './errors/errors.js';
 import { registrarProvider } from './http/application-registry.js';
 import { RouteChecks } from './http/startup/route-checks.js';
@@ -89,6 +90,12 @@ const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIO
 
 type SettledOptions = ResolvedOptions | FailedContext;
 type MadeContext = StorageContext | FailedContext;
+
+/** Channel on which undici publishes requests, with their addresses. */
+const UNDICI_REQUESTS = 'undici:request:create';
+
+const ADDRESSES_SHOWN =
+  "Something in this process watches the HTTP requests of undici, as OpenTelemetry's instrumentation does. The addresses of requests to WeChat hold access tokens, which would then be exported: call instrumentWxCloudStorage() of nestjs-wx-cloud-storage/opentelemetry before the application is created (nestjs-wx-cloud-storage/docs/observability.md).";
 
 /** Options that were already checked. */
 const resolved = new WeakSet<object>();
@@ -194,6 +201,9 @@ class StorageLifecycle
   /** Loads lazily loaded parts, so that the first request need not wait for them. */
   onApplicationBootstrap(): void {
     if (!this.#isUsed) return;
+    if (hasSubscribers(UNDICI_REQUESTS) && !isInstrumented()) {
+      this.#context?.logger.warn(ADDRESSES_SHOWN);
+    }
     // The first request reports errors.
     setImmediate(() => {
       Promise.all([this.#context?.transport.prepare(), loadDetector()]).catch(() => {});

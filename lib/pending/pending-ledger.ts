@@ -40,6 +40,11 @@ interface PendingLedgerParts {
    */
   readonly nowMs?: (() => number) | undefined;
   /**
+   * Called with 1 when an upload is recorded for the first time, and with -1 when it has ended.
+   * @defaultValue none
+   */
+  readonly onChange?: ((change: 1 | -1) => void) | undefined;
+  /**
    * Most tasks that wait for a store that is down.
    * @defaultValue 100000
    */
@@ -58,6 +63,7 @@ export class PendingLedger {
   readonly #calls: StoreCalls;
   readonly #queue: TaskQueue;
   readonly #nowMs: () => number;
+  readonly #onChange: (change: 1 | -1) => void;
   /** Uploads that have not ended. */
   readonly #leases = new Map<string, Lease>();
   /** Forms that are not known to be recorded, or whose record may reach the store once more. */
@@ -68,8 +74,15 @@ export class PendingLedger {
   #isClosed = false;
 
   /** Calls nothing yet. */
-  constructor({ store, logger, nowMs = elapsedMs, mostTasks }: PendingLedgerParts) {
+  constructor({
+    store,
+    logger,
+    nowMs = elapsedMs,
+    onChange = () => {},
+    mostTasks,
+  }: PendingLedgerParts) {
     this.#nowMs = nowMs;
+    this.#onChange = onChange;
     this.#calls = new StoreCalls(store, logger, nowMs);
     this.#queue = new TaskQueue(
       this.#calls,
@@ -90,6 +103,7 @@ export class PendingLedger {
     const lease = known ?? new Lease(UPLOAD_DUE_MS);
     this.#uncertain.delete(fileId);
     this.#leases.set(fileId, lease);
+    if (known === undefined) this.#onChange(1);
     this.#startTicking();
     const { attempted } = this.#add(fileId, lease);
     if (this.#calls.isDown) return;
@@ -140,7 +154,7 @@ export class PendingLedger {
     const tasks = fileIds.map(fileId => {
       const uncertain = this.#uncertain.get(fileId)?.lease;
       const lease = this.#leases.get(fileId) ?? this.#forms.get(fileId) ?? uncertain;
-      this.#leases.delete(fileId);
+      this.#endLease(fileId);
       this.#forms.delete(fileId);
       this.#uncertain.delete(fileId);
       lease?.end('orphan');
@@ -205,7 +219,7 @@ export class PendingLedger {
   #settle(fileId: string): { readonly lease: Lease | undefined; readonly task: LedgerTask } {
     const lease = this.#leases.get(fileId);
     const ended = lease ?? this.#forms.get(fileId);
-    this.#leases.delete(fileId);
+    this.#endLease(fileId);
     this.#forms.delete(fileId);
     ended?.end('settled');
     if (ended?.isUncertain === true && this.#uncertain.size < MOST_UNCERTAIN) {
@@ -213,6 +227,10 @@ export class PendingLedger {
       this.#startTicking();
     }
     return { lease, task: this.#queue.put(LedgerTask.settle(fileId)) };
+  }
+
+  #endLease(fileId: string): void {
+    if (this.#leases.delete(fileId)) this.#onChange(-1);
   }
 
   /** Takes note of a record that reached the store after its time limit. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MemoryBudget } from '../body/memory-budget.js';
 import { DiskBudget } from '../body/temporary-file.js';
-import type { StorageLogger } from '../diagnostics.js';
+import { publishPending, type StorageLogger } from '../diagnostics.js';
 import { OptionsInvalidError } from '../errors/errors.js';
 import { FileIdScope, type ParsedFileId, parseFileId } from '../file-id/file-id.js';
 import { OperationRegistry } from '../operations/operation-registry.js';
@@ -141,9 +141,17 @@ export function createStorageContext(
     operations: new OperationRegistry(options.timeouts.totalMs),
     tickets,
     confirmed: new ConfirmedFiles(),
-    pending: options.pending && new PendingLedger({ store: options.pending, logger }),
+    pending: createLedger(options, logger),
     logger,
   };
+}
+
+function createLedger(
+  { pending: store, env }: ResolvedOptions,
+  logger: StorageLogger,
+): PendingLedger | undefined {
+  if (store === undefined) return undefined;
+  return new PendingLedger({ store, logger, onChange: change => publishPending(env, change) });
 }
 
 function connectReplicas(

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
-import { channels, sharingOperations, trace } from '../diagnostics.js';
+import { channels, isInstrumented, sharingOperations, trace } from '../diagnostics.js';
 import { RequestTimedOutError } from '../errors/errors.js';
 import type { ResolvedOptions, ResolvedTimeouts } from '../options/resolved-options.js';
 import { toConnectionError, toDispatchError } from './connection-error.js';
@@ -20,6 +20,7 @@ import {
   type RequestWatcher,
 } from './response-handlers.js';
 import { SentBody } from './sent-body.js';
+import { dispatchUntraced } from './untraced-dispatch.js';
 
 /**
  * The target of a request. Parsed once, as parsing an address costs as much as sending a short
@@ -237,19 +238,18 @@ export class HttpTransport {
       });
       this.#watchBody(call, handler);
       try {
-        dispatcher.dispatch(
-          {
-            origin: call.target.origin,
-            path: call.target.path,
-            method: call.method,
-            headers: call.headers ?? {},
-            // undici sends any async iterable; its types name only streams.
-            body: (call.body ?? null) as Buffer | Readable | null,
-            headersTimeout: timeouts.headersMs,
-            bodyTimeout: call.idleMs ?? timeouts.idleMs,
-          },
-          handler,
-        );
+        const options = {
+          origin: call.target.origin,
+          path: call.target.path,
+          method: call.method,
+          headers: call.headers ?? {},
+          // undici sends any async iterable; its types name only streams.
+          body: (call.body ?? null) as Buffer | Readable | null,
+          headersTimeout: timeouts.headersMs,
+          bodyTimeout: call.idleMs ?? timeouts.idleMs,
+        };
+        if (isInstrumented()) dispatchUntraced(dispatcher, options, handler);
+        else dispatcher.dispatch(options, handler);
         watcher.dispatched(() => {
           const timeoutMs = timeouts.connectMs;
           handler.abandon(new RequestTimedOutError({ phase: 'connect', endpoint, timeoutMs }));

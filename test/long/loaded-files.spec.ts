@@ -19,6 +19,7 @@ const REGISTER_LOAD_LOGGER = `data:text/javascript,${encodeURIComponent(
 describe('the built package', () => {
   it.each([
     ['nestjs-wx-cloud-storage', 'index.js'],
+    ['nestjs-wx-cloud-storage/opentelemetry', 'opentelemetry/index.js'],
     ['nestjs-wx-cloud-storage/redis', 'redis/index.js'],
     ['nestjs-wx-cloud-storage/emulator', 'emulator/index.js'],
   ])('loads for %s only %s and shared files', async (entry, file) => {
@@ -102,7 +103,7 @@ function isNoShare(path: string): boolean {
 }
 
 function isOptional(url: string): boolean {
-  return /\/node_modules\/(@nestjs\/platform-|@nestjs\/(?:swagger|terminus)\/|express\/|multer\/|fastify\/)|\/dist\/emulator\//.test(
+  return /\/node_modules\/(@nestjs\/platform-|@nestjs\/(?:swagger|terminus)\/|@opentelemetry\/|express\/|multer\/|fastify\/)|\/dist\/emulator\//.test(
     url,
   );
 }

@@ -68,6 +68,7 @@ const TABLE: ImportTable = {
     folders: [...BELOW_STORAGE, 'pending', 'storage', 'http'],
     packages: ['@nestjs/common', 'rxjs'],
   },
+  opentelemetry: { folders: [], packages: ['@opentelemetry/api'] },
   redis: { folders: ['errors', 'options', 'pending'], packages: ['@nestjs/common'] },
   swagger: {
     folders: [],

@@ -31,6 +31,7 @@ describe('the code of all pages and doc comments', () => {
 describe.each([
   'index.ts',
   'emulator/index.ts',
+  'opentelemetry/index.ts',
   'redis/index.ts',
   'swagger/index.ts',
   'terminus/index.ts',

@@ -13,6 +13,7 @@ const lib = new Map(sourcesBelow(join(ROOT, 'lib'), /\.ts$/).map(file => [file.p
 describe.each([
   'index.ts',
   'emulator/index.ts',
+  'opentelemetry/index.ts',
   'redis/index.ts',
   'swagger/index.ts',
   'terminus/index.ts',

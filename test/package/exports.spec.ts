@@ -49,6 +49,7 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
     'toHttpException',
     'wxCloudUpload',
   ],
+  'nestjs-wx-cloud-storage/opentelemetry': ['instrumentWxCloudStorage'],
   'nestjs-wx-cloud-storage/redis': [
     'redisAccessTokenStore',
     'redisPendingFileStore',

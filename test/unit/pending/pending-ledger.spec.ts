@@ -38,8 +38,11 @@ function makeLedger(answer: ScriptedPendingStore['answer'] = works, mostTasks?: 
     log: (text: string) => void lines.push(`log: ${text}`),
     warn: (text: string) => void lines.push(`warn: ${text}`),
   };
-  const ledger = new PendingLedger({ store, logger, nowMs: () => Date.now(), mostTasks });
-  return { ledger, store, lines };
+  const changes: number[] = [];
+  const onChange = (change: number): void => void changes.push(change);
+  const nowMs = (): number => Date.now();
+  const ledger = new PendingLedger({ store, logger, nowMs, onChange, mostTasks });
+  return { ledger, store, lines, changes };
 }
 
 /** Lets time pass while promises and immediates go on. */
@@ -651,5 +654,20 @@ describe('the log', () => {
     const other = makeLedger(fail);
     await other.ledger.record(A);
     expect(other.lines.join()).not.toContain('password');
+  });
+});
+
+describe('onChange of a PendingLedger', () => {
+  it('counts each upload once, whatever becomes of it', async () => {
+    const { ledger, changes } = makeLedger();
+    await ledger.record(A);
+    await ledger.record(A);
+    await ledger.record(B);
+    expect(changes).toEqual([1, 1]);
+    await ledger.settle([A]);
+    await ledger.orphan([B]);
+    ledger.forget([A, B]);
+    await ledger.recordForm(A, MINUTE_MS);
+    expect(changes).toEqual([1, 1, -1, -1]);
   });
 });

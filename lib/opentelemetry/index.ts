@@ -1,0 +1,5 @@
+export {
+  instrumentWxCloudStorage,
+  type WxCloudInstrumentation,
+  type WxCloudInstrumentationOptions,
+} from './instrument.js';

@@ -1,0 +1,86 @@
+import { channel, tracingChannel, type ChannelListener } from 'node:diagnostics_channel';
+import {
+  context,
+  metrics,
+  trace,
+  type MeterProvider,
+  type TracerProvider,
+} from '@opentelemetry/api';
+import { OPERATIONS } from './operations.js';
+import { OperationMetrics } from './operation-metrics.js';
+import { OperationSpans } from './operation-spans.js';
+
+/** Options of the instrumentation. */
+export interface WxCloudInstrumentationOptions {
+  /**
+   * Creates the tracer of the spans.
+   * @defaultValue the global one, also if it is registered later
+   */
+  readonly tracerProvider?: TracerProvider | undefined;
+  /**
+   * Creates the meter of the metrics.
+   * @defaultValue the global one at the time of the call
+   */
+  readonly meterProvider?: MeterProvider | undefined;
+}
+
+/** An instrumentation that runs. */
+export interface WxCloudInstrumentation {
+  /**
+   * Stops it. Spans that have begun are not ended, and raw spans of HTTP clients, whose addresses
+   * hold access tokens, are no longer suppressed. Can be called again.
+   */
+  stop(): void;
+}
+
+/** Name of the tracer and the meter. */
+const SCOPE = 'nestjs-wx-cloud-storage';
+
+/** Where the package asks for the context of work: see `runInContext`. */
+const CONTEXT_CHANNEL = 'wx-cloud-storage:context';
+/** Where it tells of uploads that are recorded as pending. */
+const PENDING_CHANNEL = 'wx-cloud-storage:pending';
+
+/**
+ * Makes spans and metrics of all operations of this process, and suppresses the spans that
+ * instrumentations of HTTP clients would make of its requests: their addresses hold access tokens
+ * and signatures. Call it once, after the SDK of OpenTelemetry was started and before the
+ * application is created.
+ * @returns a handle that stops it
+ * @example
+ * ```ts
+ * import { instrumentWxCloudStorage } from 'nestjs-wx-cloud-storage/opentelemetry';
+ *
+ * const instrumentation = instrumentWxCloudStorage();
+ *
+ * process.once('beforeExit', () => instrumentation.stop());
+ * ```
+ */
+export function instrumentWxCloudStorage({
+  tracerProvider = trace.getTracerProvider(),
+  meterProvider = metrics.getMeterProvider(),
+}: WxCloudInstrumentationOptions = {}): WxCloudInstrumentation {
+  const spans = new OperationSpans(tracerProvider.getTracer(SCOPE));
+  const measures = new OperationMetrics(meterProvider.getMeter(SCOPE));
+  const stops: (() => void)[] = [];
+  const listen = (to: ReturnType<typeof channel>, listener: ChannelListener): void => {
+    to.subscribe(listener);
+    stops.push(() => to.unsubscribe(listener));
+  };
+  for (const operation of OPERATIONS) {
+    const { start, asyncEnd } = tracingChannel(`wx-cloud-storage:${operation}`);
+    listen(start, event => spans.start(operation, event as object));
+    listen(asyncEnd, event => {
+      const within = spans.end(event as object);
+      // Exemplars of the metrics lead to the span.
+      context.with(within, () => measures.record(operation, event as object));
+    });
+  }
+  listen(channel(CONTEXT_CHANNEL), message => spans.provideContext(message as never));
+  listen(channel(PENDING_CHANNEL), message => measures.countPending(message as never));
+  return {
+    stop: () => {
+      for (const stop of stops.splice(0)) stop();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import type { Counter, Histogram, Meter, UpDownCounter } from '@opentelemetry/api';
+import { attributesOf, type Operation, type OperationEvent } from './operations.js';
+
+/** As the conventions for HTTP clients have it, and up to the longest time limits by default. */
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60];
+/** From 1 KiB to 4 GiB. */
+const BYTES = Array.from({ length: 12 }, (_, index) => 1_024 * 4 ** index);
+const TRIES = [1, 2, 3, 5, 8];
+
+/** A change of the number of pending uploads. */
+interface PendingMessage {
+  readonly env: string;
+  readonly change: number;
+}
+
+/** The metrics of operations. */
+export class OperationMetrics {
+  readonly #operations: Histogram;
+  readonly #requests: Histogram;
+  readonly #sizes: Histogram;
+  readonly #tries: Histogram;
+  readonly #tokens: Counter;
+  readonly #pending: UpDownCounter;
+
+  constructor(meter: Meter) {
+    this.#operations = meter.createHistogram('wx_cloud.operation.duration', {
+      description: 'Duration of operations.',
+      unit: 's',
+      advice: { explicitBucketBoundaries: SECONDS },
+    });
+    this.#requests = meter.createHistogram('wx_cloud.request.duration', {
+      description: 'Duration of HTTP requests to WeChat and COS until the head of the response.',
+      unit: 's',
+      advice: { explicitBucketBoundaries: SECONDS },
+    });
+    this.#sizes = meter.createHistogram('wx_cloud.transfer.size', {
+      description: 'Size of uploads and downloads that have succeeded.',
+      unit: 'By',
+      advice: { explicitBucketBoundaries: BYTES },
+    });
+    this.#tries = meter.createHistogram('wx_cloud.upload.tries', {
+      description: 'Number of attempts to send an object.',
+      unit: '{try}',
+      advice: { explicitBucketBoundaries: TRIES },
+    });
+    this.#tokens = meter.createCounter('wx_cloud.token.fetches', {
+      description: 'Number of fetches of access tokens.',
+      unit: '{fetch}',
+    });
+    this.#pending = meter.createUpDownCounter('wx_cloud.pending.files', {
+      description: 'Number of uploads that are recorded and not answered yet.',
+      unit: '{file}',
+    });
+  }
+
+  /** Records an operation that has ended. */
+  record(operation: Operation, event: OperationEvent): void {
+    const { durationMs = 0, size, tries, code } = event;
+    const seconds = durationMs / 1_000;
+    if (operation === 'request') {
+      const about = attributesOf(event, ['endpoint', 'method', 'status', 'code']);
+      return this.#requests.record(seconds, about);
+    }
+    const about = { ...attributesOf(event, ['env']), 'wx_cloud.operation': operation };
+    const outcome = attributesOf(event, ['code']);
+    this.#operations.record(seconds, { ...about, ...outcome });
+    const isTransfer = operation === 'upload' || operation === 'download';
+    if (isTransfer && code === undefined) this.#sizes.record(size ?? 0, about);
+    if (tries !== undefined) this.#tries.record(tries, { ...attributesOf(event, ['env', 'code']) });
+    if (operation === 'token') this.#tokens.add(1, attributesOf(event, ['env', 'type', 'code']));
+  }
+
+  /** Counts uploads that were recorded, or settled. */
+  countPending({ env, change }: PendingMessage): void {
+    this.#pending.add(change, attributesOf({ env }));
+  }
+}

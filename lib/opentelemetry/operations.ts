@@ -1,0 +1,79 @@
+/** The names of the channels, which are those of the operations. */
+export const OPERATIONS = [
+  'upload',
+  'download',
+  'links',
+  'delete',
+  'form',
+  'copy',
+  'list',
+  'token',
+  'request',
+] as const;
+
+/** An operation of the package. */
+export type Operation = (typeof OPERATIONS)[number];
+
+/** The members of all events; each operation has some of them. */
+export interface OperationEvent {
+  /** The environment ID. */
+  readonly env?: string;
+  /** Duration in milliseconds. */
+  readonly durationMs?: number;
+  /** Error code. */
+  readonly code?: string;
+  /** Size of the content in bytes. */
+  readonly size?: number;
+  /** Number of attempts. */
+  readonly tries?: number;
+  /** Number of files. */
+  readonly files?: number;
+  /** Number of files that failed. */
+  readonly failed?: number;
+  /** Number of entries. */
+  readonly entries?: number;
+  /** The `type` of `auth`. */
+  readonly type?: string;
+  /** Lifetime of a token in seconds. */
+  readonly expiresInSeconds?: number;
+  /** The called operation of WeChat or COS. */
+  readonly endpoint?: string;
+  /** The HTTP method. */
+  readonly method?: string;
+  /** The HTTP status. */
+  readonly status?: number;
+  /** The events of all operations that share a request. */
+  readonly callers?: readonly object[];
+}
+
+/** The attributes of the members of events; nothing else of an event is exported. */
+const ATTRIBUTES = {
+  env: 'wx_cloud.env',
+  code: 'error.type',
+  size: 'wx_cloud.size',
+  tries: 'wx_cloud.tries',
+  files: 'wx_cloud.files',
+  failed: 'wx_cloud.files.failed',
+  entries: 'wx_cloud.entries',
+  type: 'wx_cloud.auth.type',
+  expiresInSeconds: 'wx_cloud.token.lifetime',
+  endpoint: 'wx_cloud.endpoint',
+  method: 'http.request.method',
+  status: 'http.response.status_code',
+} as const satisfies Partial<Record<keyof OperationEvent, string>>;
+
+type Exported = keyof typeof ATTRIBUTES;
+const ALL = Object.keys(ATTRIBUTES) as readonly Exported[];
+
+/** Returns the attributes of those members that an event has. */
+export function attributesOf(
+  event: OperationEvent,
+  members: readonly Exported[] = ALL,
+): Record<string, string | number> {
+  const attributes: Record<string, string | number> = {};
+  for (const member of members) {
+    const value = event[member];
+    if (value !== undefined) attributes[ATTRIBUTES[member]] = value;
+  }
+  return attributes;
+}

@@ -1,0 +1,253 @@
+import { finished } from 'node:stream/promises';
+import { type INestApplication, Logger } from '@nestjs/common';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Agent, fetch as undiciFetch } from 'undici';
+import type { WxCloudStorageOptions, WxCloudStorageService } from '../../../lib/index.js';
+import {
+  instrumentWxCloudStorage,
+  type WxCloudInstrumentation,
+} from '../../../lib/opentelemetry/index.js';
+import { afterThisTest } from '../../support/after-test.js';
+import { startApplication, type TestApplication } from '../../support/application.js';
+import { MemoryPendingFileStore } from '../../support/memory-pending-file-store.js';
+import { Telemetry } from '../../support/telemetry.js';
+
+let telemetry: Telemetry;
+let instrumentation: WxCloudInstrumentation;
+
+beforeEach(() => {
+  telemetry = new Telemetry();
+  instrumentation = instrumentWxCloudStorage(telemetry);
+});
+afterEach(async () => {
+  instrumentation.stop();
+  await telemetry.stop();
+});
+
+async function start(options: Partial<WxCloudStorageOptions> = {}): Promise<TestApplication> {
+  const application = await startApplication({ options });
+  afterThisTest(() => application.close());
+  telemetry.reset();
+  return application;
+}
+
+const tracer = () => telemetry.tracerProvider.getTracer('application');
+const paths = (): string[] => telemetry.spans.map(span => telemetry.pathOf(span)).toSorted();
+const spanOf = (name: string) => telemetry.spans.find(span => span.name === name);
+
+describe('the spans', () => {
+  it('nest below the span of the application', async () => {
+    const { storage, emulator } = await start();
+    await tracer().startActiveSpan('handler', async span => {
+      await storage.upload('a.bin', Buffer.alloc(1_000));
+      span.end();
+    });
+    expect(paths()).toEqual([
+      'handler',
+      'handler > wx-cloud-storage upload',
+      'handler > wx-cloud-storage upload > POST /tcb/uploadfile',
+      'handler > wx-cloud-storage upload > POST object',
+      'handler > wx-cloud-storage upload > wx-cloud-storage token',
+      'handler > wx-cloud-storage upload > wx-cloud-storage token > POST /cgi-bin/stable_token',
+    ]);
+    expect(spanOf('wx-cloud-storage upload')).toMatchObject({
+      kind: SpanKind.INTERNAL,
+      attributes: { 'wx_cloud.env': emulator.env, 'wx_cloud.size': 1_000, 'wx_cloud.tries': 1 },
+      status: { code: SpanStatusCode.UNSET },
+    });
+    expect(spanOf('POST object')).toMatchObject({
+      kind: SpanKind.CLIENT,
+      attributes: {
+        'wx_cloud.endpoint': 'POST object',
+        'http.request.method': 'POST',
+        'http.response.status_code': 204,
+      },
+    });
+  });
+
+  it('tell of failures by the code', async () => {
+    const { storage, emulator } = await start();
+    emulator.faults.add({
+      operation: 'post-object',
+      effect: { kind: 'cos-error', cosCode: 'SlowDown' },
+      times: Infinity,
+    });
+    await expect(storage.upload('a', 'b')).rejects.toMatchObject({ retryable: true });
+    expect(spanOf('wx-cloud-storage upload')).toMatchObject({
+      attributes: { 'error.type': 'WX_CLOUD_UPLOAD_REJECTED', 'wx_cloud.tries': 3 },
+      status: { code: SpanStatusCode.ERROR },
+      events: [],
+    });
+  });
+
+  it('link a shared request to the other operations', async () => {
+    const { storage } = await start();
+    const ids = (await Promise.all(['1', '2', '3'].map(path => storage.upload(path, path)))).map(
+      ({ fileId }) => fileId,
+    );
+    telemetry.reset();
+    await Promise.all(ids.map(fileId => storage.getDownloadUrl(fileId)));
+    const links = telemetry.spans.filter(({ name }) => name === 'wx-cloud-storage links');
+    const request = spanOf('POST /tcb/batchdownloadfile');
+    const [owner, ...others] = links.map(span => span.spanContext().spanId);
+    expect(request?.parentSpanContext?.spanId).toBe(owner);
+    expect(request?.links.map(link => link.context.spanId)).toEqual(others);
+  });
+
+  it('are no longer made after the end, but for raw ones', async () => {
+    const { storage } = await start();
+    instrumentation.stop();
+    instrumentation.stop();
+    await storage.upload('a', 'b');
+    expect(telemetry.spans.length).toBeGreaterThan(0);
+    expect(telemetry.rawAddresses).toHaveLength(telemetry.spans.length);
+    expect(telemetry.rawAddresses.join()).toContain('access_token=');
+  });
+});
+
+describe('the raw spans of HTTP clients', () => {
+  async function expectUploadsSuppressed(storage: WxCloudStorageService): Promise<void> {
+    const names = Array.from({ length: 30 }, (_, index) => `${index}`);
+    await Promise.all(names.map(name => storage.upload(name, name)));
+    expect(telemetry.rawAddresses).toEqual([]);
+    expect(telemetry.spans.filter(({ name }) => name === 'POST object')).toHaveLength(30);
+  }
+
+  it('are suppressed for requests that wait for a connection', async () => {
+    const { storage } = await start({ maxConnections: 3 });
+    await expectUploadsSuppressed(storage);
+  });
+
+  it('are suppressed for requests that wait in a pool of the application', async () => {
+    const dispatcher = new Agent({ connections: 1 });
+    afterThisTest(() => dispatcher.destroy());
+    const { storage } = await start({ dispatcher } as Partial<WxCloudStorageOptions>);
+    await expectUploadsSuppressed(storage);
+  });
+
+  it('stay for other requests of the application', async () => {
+    const { storage, emulator } = await start();
+    const ask = () => undiciFetch(emulator.url);
+    await Promise.all([storage.upload('a', 'b'), ask()]);
+    await ask();
+    expect(telemetry.rawAddresses).toEqual([`${emulator.url}/`, `${emulator.url}/`]);
+  });
+
+  it('stay within a body that is uploaded', async () => {
+    const { storage, emulator } = await start();
+    async function* body() {
+      yield Buffer.alloc(100_000);
+      await undiciFetch(emulator.url);
+      yield Buffer.alloc(100_000);
+    }
+    await storage.upload('a', body(), { size: 200_000 });
+    expect(telemetry.rawSpans.map(span => telemetry.pathOf(span))).toEqual([
+      'wx-cloud-storage upload > POST object > GET',
+    ]);
+  });
+
+  it('stay where a download is read', async () => {
+    const { storage, emulator } = await start();
+    const { fileId } = await storage.upload('a', Buffer.alloc(300_000));
+    const { body } = await storage.download(fileId);
+    const asked: Promise<unknown>[] = [];
+    body.on('data', () => asked.push(undiciFetch(emulator.url)));
+    await finished(body);
+    await Promise.all(asked);
+    expect(asked.length).toBeGreaterThan(2);
+    expect(telemetry.rawSpans).toHaveLength(asked.length);
+  });
+});
+
+describe('the metrics', () => {
+  it('tell of durations, bytes, attempts, tokens and pending files', async () => {
+    const pending = new MemoryPendingFileStore();
+    const { storage, emulator } = await start({ pending });
+    const { fileId } = await storage.upload('a', Buffer.alloc(1_000), { uniquePath: true });
+    await storage.downloadBuffer(fileId);
+    const metrics = await telemetry.collectMetrics();
+    const env = { 'wx_cloud.env': emulator.env };
+    const pointsOf = (name: string) =>
+      metrics
+        .filter(({ descriptor }) => descriptor.name === name)
+        .flatMap(({ dataPoints }) => dataPoints as { attributes: object; value: unknown }[]);
+    const sum = (operation: string) => ({
+      attributes: { ...env, 'wx_cloud.operation': operation },
+      value: expect.objectContaining({ count: 1, sum: 1_000 }),
+    });
+    expect(pointsOf('wx_cloud.transfer.size')).toMatchObject([sum('upload'), sum('download')]);
+    expect(pointsOf('wx_cloud.operation.duration')).toMatchObject(
+      ['token', 'upload', 'download'].map(operation => ({
+        attributes: { ...env, 'wx_cloud.operation': operation },
+        value: { count: 1 },
+      })),
+    );
+    expect(pointsOf('wx_cloud.upload.tries')).toMatchObject([
+      { attributes: env, value: { count: 1, sum: 1 } },
+    ]);
+    expect(pointsOf('wx_cloud.token.fetches')).toMatchObject([
+      { attributes: { ...env, 'wx_cloud.auth.type': 'stable-token' }, value: 1 },
+    ]);
+    expect(pointsOf('wx_cloud.pending.files')).toMatchObject([{ attributes: env, value: 0 }]);
+    expect(pointsOf('wx_cloud.request.duration').map(({ attributes }) => attributes)).toEqual([
+      {
+        'wx_cloud.endpoint': '/cgi-bin/stable_token',
+        'http.request.method': 'POST',
+        'http.response.status_code': 200,
+      },
+      {
+        'wx_cloud.endpoint': '/tcb/uploadfile',
+        'http.request.method': 'POST',
+        'http.response.status_code': 200,
+      },
+      {
+        'wx_cloud.endpoint': 'POST object',
+        'http.request.method': 'POST',
+        'http.response.status_code': 204,
+      },
+      {
+        'wx_cloud.endpoint': '/tcb/batchdownloadfile',
+        'http.request.method': 'POST',
+        'http.response.status_code': 200,
+      },
+      {
+        'wx_cloud.endpoint': 'GET object',
+        'http.request.method': 'GET',
+        'http.response.status_code': 200,
+      },
+    ]);
+  });
+});
+
+describe('the start of the module', () => {
+  afterAll(() => Logger.overrideLogger(false));
+
+  async function warningsOfStart(): Promise<readonly string[]> {
+    const warnings: string[] = [];
+    const ignore = (): void => {};
+    const logger = {
+      warn: (line: string): void => void warnings.push(line),
+      log: ignore,
+      error: ignore,
+      debug: ignore,
+    };
+    const configure = (app: INestApplication): void => app.useLogger(logger);
+    const { storage, close } = await startApplication({ configure });
+    afterThisTest(close);
+    await storage.upload('a', 'b');
+    return warnings.filter(line => line.includes('instrumentWxCloudStorage()'));
+  }
+
+  it('warns of an instrumentation of undici without that of this package', async () => {
+    instrumentation.stop();
+    await expect(warningsOfStart()).resolves.toHaveLength(1);
+  });
+
+  it('does not warn with that of this package, or without any', async () => {
+    await expect(warningsOfStart()).resolves.toEqual([]);
+    instrumentation.stop();
+    await telemetry.stop();
+    await expect(warningsOfStart()).resolves.toEqual([]);
+  });
+});
