@@ -9,6 +9,7 @@ import { Client } from './load/client.mjs';
 import { Disturber } from './load/disturber.mjs';
 import { kindsOf } from './load/kinds.mjs';
 import { runLoad } from './load/run-load.mjs';
+import { WATCHED } from './load/watched.mjs';
 import { Watches } from './load/watches.mjs';
 import { recordSoak } from './record.mjs';
 import { untilIdle } from './support/idle.mjs';
@@ -61,6 +62,7 @@ export class ReplicaSoak {
   async run() {
     try {
       await this.#start();
+      await this.#firstLight();
       const { seconds, faultShare } = this.#options;
       await runLoad(this.#cloud, [this.#disturber, ...this.#clients], {
         seconds,
@@ -122,6 +124,13 @@ export class ReplicaSoak {
           name: `c${index}`,
         }),
     );
+  }
+
+  /** Watches a few uploads without faults, so that some ends are certain. */
+  async #firstLight() {
+    const [kind] = WATCHED;
+    const some = this.#clients.slice(0, this.#replicas.running.length);
+    await Promise.all(some.map(client => client.send(kind)));
   }
 
   #becomeIdle() {

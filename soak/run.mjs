@@ -75,7 +75,7 @@ const broken = [];
 for (const adapter of adapters) {
   const { Soak: AnySoak, describe, program } = SOAKS[adapter];
   if (program !== undefined && !isInstalled(program) && isSkippingAllowed) {
-    print(`Without ${program.subject}: ${program.install}`);
+    print(`Skipped: the soak of ${adapter}. To run it too: ${program.install}`);
     continue;
   }
   const soak = new AnySoak({ ...options, adapter, seconds: seconds / adapters.length });
