@@ -57,6 +57,49 @@ export function describeTouch({ lab, openPage }: PageTools): void {
     expect(small).toEqual([]);
   });
 
+  it.each([320, 390])(
+    'has both switches in sight on a screen of %i pixels, with the hint of one that is on',
+    async width => {
+      const { page } = await openPage(lab.url, PHONE);
+      await page.setViewportSize({ width, height: 740 });
+      const switches = page.locator('.switch');
+      const [direct, cos] = [page.locator('#direct-hint'), page.locator('#cos-hint')];
+
+      for (const language of ['English', '中文']) {
+        await page.getByRole('button', { name: language }).click();
+        const areSeen = await Promise.all((await switches.all()).map(isInSight));
+        expect(areSeen).toEqual([true, true]);
+        expect([await direct.isVisible(), await cos.isVisible()]).toEqual([false, false]);
+
+        await switches.last().tap();
+        expect([await direct.isVisible(), await cos.isVisible()]).toEqual([false, true]);
+        expect(await isInSight(cos)).toBe(true);
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+        await switches.last().tap();
+
+        await switches.first().tap();
+        expect([await direct.isVisible(), await cos.isVisible()]).toEqual([true, false]);
+        expect(await switches.last().isVisible()).toBe(false);
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+        await switches.first().tap();
+      }
+    },
+  );
+
+  it.each([320, 390])('sends with keys of the bucket on a screen of %i pixels', async width => {
+    const { page } = await openPage(lab.url, PHONE);
+    await page.setViewportSize({ width, height: 740 });
+
+    await page.getByText('With keys of the bucket').tap();
+    await pick(page, await makeSmallImage('a.png'));
+    await cardNamed(page, 'a.png').waitFor();
+
+    const sent = lab.emulator.journal.filter(({ operation }) => operation === 'put-object');
+    expect(sent.flatMap(({ cloudPaths }) => cloudPaths)).toEqual([
+      expect.stringMatching(/^images\//),
+    ]);
+  });
+
   it('still speaks of dropping where there is a mouse', async () => {
     const { page } = await openPage(lab.url);
 
