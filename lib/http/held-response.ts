@@ -70,9 +70,11 @@ export function isHeldWhole(response: ServerResponse): boolean {
 class HeldResponse {
   readonly #response: ServerResponse;
   readonly #commit: ResponseCommit;
-  readonly #originals: Partial<Record<SendingMethod, PassOn | undefined>> = {};
+  readonly #originals: Partial<Record<SendingMethod | 'destroy', PassOn | undefined>> = {};
   /** The headers that were set before the handler ran. */
   readonly #firstHeaders: Headers;
+  /** Those who listen for errors, but for the handler and what writes its response. */
+  readonly #firstErrorListeners: ReadonlySet<unknown>;
   /** Streams that are piped to the response. */
   readonly #sources = new Set<Readable>();
   /** Listeners of `drain` that a middleware has passed on to a stream of its own. */
@@ -88,12 +90,15 @@ class HeldResponse {
   #isEndPassed = false;
   /** True once the calls were dropped: later ones are ignored. */
   #isDropped = false;
+  /** True until an error was sent in place of the calls. */
+  #isFailing = false;
   #failure: unknown;
 
   constructor(response: ServerResponse, commit: ResponseCommit) {
     this.#response = response;
     this.#commit = commit;
     this.#firstHeaders = { ...response.getHeaders() };
+    this.#firstErrorListeners = new Set(response.rawListeners('error'));
     this.#overrideMethods();
     this.#overrideState();
     this.#noteDrainListeners();
@@ -119,6 +124,10 @@ class HeldResponse {
       overrideMethod(response, name, (given, passOn) =>
         this.#isHidden ? failHeadersSent(name) : passOn(given),
       );
+    // Writers that end with the failure destroy the response, which is not sent yet.
+    this.#originals.destroy = overrideMethod(response, 'destroy', (given, passOn) =>
+      this.#isFailing ? response : passOn(given),
+    );
   }
 
   /** Shows what the handler, and the adapter, have to see after their calls. */
@@ -166,7 +175,7 @@ class HeldResponse {
     return result;
   }
 
-  #pass(name: SendingMethod, given: readonly unknown[]): unknown {
+  #pass(name: SendingMethod | 'destroy', given: readonly unknown[]): unknown {
     return this.#originals[name]?.(given);
   }
 
@@ -323,6 +332,7 @@ class HeldResponse {
       const failure = this.#commit.describeFailure(error);
       // A middleware has failed after it had sent the success.
       if (response.writableEnded) return;
+      this.#endWritersAfter(error);
       if (response.headersSent || response.destroyed) this.#cut();
       else this.#replace(failure, calls);
     } catch {
@@ -336,9 +346,6 @@ class HeldResponse {
     calls: readonly HeldCall[],
   ): void {
     const response = this.#response;
-    const sources = [...this.#sources];
-    // Nothing else ends a stream whose reader has gone.
-    response.once('finish', () => sources.forEach(source => source.destroy?.()));
     const headers = { ...this.#firstHeaders, ...keptHeaders(response.getHeaders(), calls) };
     this.#replay(() => {
       for (const name of response.getHeaderNames()) response.removeHeader(name);
@@ -346,21 +353,43 @@ class HeldResponse {
       this.#setStatus(status, undefined);
       response.setHeader('content-type', 'application/json; charset=utf-8');
       response.setHeader('content-length', Buffer.byteLength(text));
+      // A handler that works until its client leaves has no other sign.
+      response.shouldKeepAlive = false;
       this.#pass('end', [text]);
     });
   }
 
   /** Ends a response that cannot be sent. */
   #cut(): void {
-    const response = this.#response;
-    const { headersSent, socket, writableEnded } = response;
+    const { headersSent, socket, writableEnded } = this.#response;
     if (writableEnded) return;
     if (!headersSent) this.#commit.abandon();
     try {
-      response.destroy();
+      this.#pass('destroy', []);
     } catch {
       socket?.destroy();
     }
+  }
+
+  /**
+   * Ends what writes to the response, once the error was sent: it would take that for the end of
+   * its own, or wait for ever.
+   */
+  #endWritersAfter(error: unknown): void {
+    const response = this.#response;
+    this.#isFailing = true;
+    const endWriters = (): void => {
+      if (!this.#isFailing) return;
+      for (const source of this.#sources) {
+        source.unpipe?.(response);
+        source.destroy?.();
+      }
+      for (const listener of response.rawListeners('error'))
+        if (!this.#firstErrorListeners.has(listener)) Reflect.apply(listener, response, [error]);
+      this.#isFailing = false;
+    };
+    // Before those who wait for the end of the response.
+    for (const event of ['finish', 'close']) response.prependOnceListener(event, endWriters);
   }
 }
 

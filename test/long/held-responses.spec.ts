@@ -11,7 +11,16 @@ import {
 } from '../e2e/http/support/held-responses.js';
 import { CHUNKS, seen } from '../e2e/http/support/responding-controllers.js';
 
-const SUCCESSES = ['returned', 'replied', 'file', 'sent', 'written', 'piped', 'flushed'];
+const SUCCESSES = [
+  'returned',
+  'replied',
+  'file',
+  'sent',
+  'written',
+  'piped',
+  'generated',
+  'flushed',
+];
 /** Each behind our interceptor, and behind Nest's own. */
 const ROUTES = ['ours', 'engine'].flatMap(prefix => SUCCESSES.map(name => `${prefix}/${name}`));
 
@@ -31,16 +40,19 @@ describe.each(ADAPTERS)('a success on $name', adapter => {
     expect(seen).toEqual(['ERR_HTTP_HEADERS_SENT', 'ERR_HTTP_HEADERS_SENT', true, false, true]);
   });
 
-  it.each(['engine/piped', 'engine/file'])('is sent whole after waiting: %s', async path => {
-    const request = fetch(`${held.application.url}/${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'multipart/form-data; boundary=boundary' },
-      body: new Uint8Array(FORM),
-    });
-    await held.ledger.asked;
-    held.ledger.answer();
-    expect(await (await request).text()).toBe(CHUNKS.join(''));
-  });
+  it.each(['engine/piped', 'engine/file', 'engine/generated'])(
+    'is sent whole after waiting: %s',
+    async path => {
+      const request = fetch(`${held.application.url}/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'multipart/form-data; boundary=boundary' },
+        body: new Uint8Array(FORM),
+      });
+      await held.ledger.asked;
+      held.ledger.answer();
+      expect(await (await request).text()).toBe(CHUNKS.join(''));
+    },
+  );
 });
 
 const OTHERS = BRIDGES.filter(({ name }) => ['inject() of Fastify', 'HTTP/2'].includes(name));
@@ -60,6 +72,7 @@ describe.each(OTHERS)('through $name', ({ adapter, send }) => {
     ['ours/returned', '{"stored":true}'],
     ['engine/sent', '{"stored":true}'],
     ['engine/piped', CHUNKS.join('')],
+    ['engine/generated', CHUNKS.join('')],
     ['engine/file', CHUNKS.join('')],
   ])('a success is sent once its files are settled: %s', async (path, body) => {
     const response = post(path);
@@ -69,7 +82,7 @@ describe.each(OTHERS)('through $name', ({ adapter, send }) => {
     expect(held.application.emulator.objects).toHaveLength(1);
   });
 
-  it.each(['ours/returned', 'engine/sent', 'engine/piped', 'engine/file'])(
+  it.each(['ours/returned', 'engine/sent', 'engine/piped', 'engine/file', 'engine/generated'])(
     'a success becomes a 503 when its files are lost: %s',
     async path => {
       const response = post(path);

@@ -23,6 +23,15 @@ describe.each(ADAPTERS)('a success on $name', adapter => {
     expect(held.application.emulator.objects).toHaveLength(1);
   });
 
+  it.each(['ours', 'engine'])('ends its handler when its files are lost: %s', async prefix => {
+    const request = open(`${prefix}/generated`);
+    await held.ledger.asked;
+    held.ledger.answer(true);
+
+    expect(await request.response).toMatch(/^HTTP\/1.1 503 /);
+    await until(() => seen.length > 0, 'the end of the handler', 10);
+  });
+
   it.each(['ours/writes-and-throws', 'engine/bad-header'])('becomes a 500: %s', async path => {
     const request = open(path);
     await held.ledger.asked;

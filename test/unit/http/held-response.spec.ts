@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -63,6 +64,18 @@ const readAll = async (): Promise<string> => {
   if (!socket.closed) await new Promise(resolve => socket.once('close', resolve));
   return received.toString('latin1');
 };
+
+async function* forever(): AsyncGenerator<string> {
+  for (;;) yield 'a chunk;';
+}
+
+/** Writes as the documentation of Node shows it. */
+async function writeAll(chunks: AsyncIterable<string>, response: ServerResponse): Promise<void> {
+  for await (const chunk of chunks) {
+    response.write(chunk);
+    while (response.writableNeedDrain) await once(response, 'drain');
+  }
+}
 
 async function* iterate(chunks: readonly string[]): AsyncGenerator<string> {
   yield* chunks;
@@ -420,6 +433,52 @@ describe('a failed commit', () => {
     expect(await readAll()).toMatch(/^HTTP\/1.1 503 Service Unavailable\r\n/);
   });
 
+  it('closes the connection, as a handler may work until then', async () => {
+    await send((_, held) => {
+      hold(held);
+      held.end('success');
+      commit.reject(new Error('lost'));
+    }, 2);
+    const text = await readAll();
+    expect(text).toMatch(/\r\nconnection: close\r\n/i);
+    expect(text.match(/ 503 /g)).toHaveLength(1);
+  });
+
+  it.each<[string, (held: ServerResponse) => Promise<unknown>]>([
+    ['a generator', held => pipeline(forever(), held)],
+    ['a stream', held => pipeline(Readable.from(forever()), held)],
+    [
+      'a stream of the web',
+      held => Readable.toWeb(Readable.from(forever())).pipeTo(Writable.toWeb(held)),
+    ],
+    ['a loop', held => writeAll(forever(), held)],
+  ])('ends %s, with the reason', async (_, write) => {
+    let writing: Promise<unknown> = Promise.resolve();
+    let isOver = false;
+    const over = (): unknown => (isOver = true);
+    await send((_request, held) => {
+      hold(held);
+      writing = write(held).finally(over);
+      writing.catch(() => {});
+      setImmediate(() => commit.reject(new Error('lost')));
+    });
+    expect(await readAll()).toMatch(/^HTTP\/1.1 503 [^]*\r\n\r\nlost$/);
+    await until(() => isOver, 'the end of the writer', 5);
+    await expect(writing).rejects.toThrow('lost');
+  });
+
+  it('tells no listener from before the handler', async () => {
+    const errors: unknown[] = [];
+    await send((_, held) => {
+      held.on('error', error => errors.push(error));
+      hold(held);
+      held.end('success');
+      commit.reject(new Error('lost'));
+    });
+    expect(await readAll()).toMatch(/\r\n\r\nlost$/);
+    expect(errors).toEqual([]);
+  });
+
   it('ends the streams of the handler, whose later calls have no effect', async () => {
     const source = new PassThrough();
     const errors: unknown[] = [];
@@ -436,8 +495,8 @@ describe('a failed commit', () => {
     });
     expect(await readAll()).toMatch(/\r\n\r\nlost$/);
     await until(() => source.destroyed, 'the end of the stream');
-    await until(() => errors.length === 2, 'the errors');
-    expect(errors).toEqual(['lost', 'ERR_STREAM_DESTROYED']);
+    await until(() => errors.length === 3, 'the errors');
+    expect(errors).toEqual(['lost', new Error('lost'), 'ERR_STREAM_DESTROYED']);
   });
 
   it('is caused by a handler that writes on without waiting', async () => {

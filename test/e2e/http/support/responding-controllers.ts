@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import {
   Controller,
   Injectable,
@@ -39,6 +40,10 @@ const codeOf = (call: () => unknown): unknown => {
     return (error as { code?: unknown }).code;
   }
 };
+
+async function* generate(): AsyncGenerator<string> {
+  yield* CHUNKS;
+}
 
 @Injectable()
 class FailingAfterwards implements NestInterceptor {
@@ -96,6 +101,11 @@ export function respondingControllers({ FileInterceptor }: Adapter): readonly Ty
       @Post('piped')
       piped(@Res() reply: Reply) {
         Readable.from(CHUNKS).pipe(rawOf(reply));
+      }
+
+      @Post('generated')
+      async generated(@Res() reply: Reply) {
+        await pipeline(generate(), rawOf(reply)).finally(() => seen.push('the end'));
       }
 
       @Post('flushed')
