@@ -123,8 +123,11 @@ export class UploadTransaction {
 
   /** True while a success has to wait for {@link UploadTransaction.commit}. */
   get isCommitDue(): boolean {
-    if (this.#isEnded || this.#isRolledBack) return false;
-    if (this.#committing !== undefined || this.#keeping.size > 0) return true;
+    if (this.#isEnded) return false;
+    // Also while lost files are deleted: no success is sent meanwhile.
+    if (this.#committing !== undefined) return true;
+    if (this.#isRolledBack) return false;
+    if (this.#keeping.size > 0) return true;
     return [...this.#files.values()].some(({ state }) => state === 'listed' || state === 'lost');
   }
 

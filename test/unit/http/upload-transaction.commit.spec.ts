@@ -86,6 +86,18 @@ describe('UploadTransaction.commit', () => {
     expect(transaction.isCommitDue).toBe(false);
   });
 
+  it('stays due until lost files are deleted, so that nothing is sent meanwhile', async () => {
+    const { context, steps } = makeInstance('', ['a']);
+    const due: boolean[] = [];
+    const transaction = await makeTransaction(context, 'a');
+    const orphan = async (): Promise<void> => void due.push(transaction.isCommitDue);
+    Object.assign(context.pending as object, { orphan });
+    await expect(transaction.commit()).rejects.toMatchObject(LOST);
+    expect(due).toEqual([true]);
+    expect(transaction.isCommitDue).toBe(false);
+    expect(steps).toEqual(['settle a', 'delete a', 'forget a']);
+  });
+
   it.each(['left', 'refused'] as const)(
     'rejects when the request ends meanwhile: %s',
     async end => {

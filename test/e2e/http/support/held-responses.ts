@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import type { Type } from '@nestjs/common';
 import type { Adapter } from '../../../support/adapters.js';
 import { PNG } from '../../../support/forms.js';
 import { until } from '../../../support/until.js';
@@ -14,9 +15,11 @@ export const FORM = encodeForm([{ field: 'photo', content: PNG, fileName: 'a.png
 export const held = {} as { application: EdgeApplication; ledger: RecordedLedger };
 
 /** Starts the application of a group of tests; each of them has a ledger of its own. */
-export function useApplication(adapter: Adapter): void {
+export function useApplication(
+  adapter: Adapter,
+  controllers: readonly Type[] = respondingControllers(adapter),
+): void {
   beforeAll(async () => {
-    const controllers = respondingControllers(adapter);
     held.application = await startEdgeApplication({ adapter, controllers });
   });
   beforeEach(() => {
