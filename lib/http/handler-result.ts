@@ -4,15 +4,17 @@ import type { UploadTransaction } from './upload-transaction.js';
 
 /**
  * Commits the request's files before the first value of the handler is passed on, where that is
- * due, and deletes them when its result fails, before the error is passed on.
+ * due, and deletes them when its result fails, before the error is passed on. `isEventStream` is
+ * true for the events of `@Sse()`.
  */
 export function decideByResult<T>(
   result: Observable<T>,
   transaction: UploadTransaction,
   toError: (error: unknown) => unknown,
+  isEventStream = false,
 ): Observable<T> {
   const committed = transaction.isCommitDue ? commitBeforeValue(result, transaction) : result;
-  return committed.pipe(rollBackOnError(transaction, toError));
+  return committed.pipe(rollBackOnError(transaction, toError, isEventStream));
 }
 
 /**
@@ -47,7 +49,13 @@ function isStream(value: unknown): boolean {
 export function rollBackOnError<T>(
   transaction: UploadTransaction,
   toError: (error: unknown) => unknown,
+  isEventStream = false,
 ): (source: Observable<T>) => Observable<T> {
+  // Nest has sent the head before the handler has run, and sends the error as an event.
+  const fail = (): Promise<void> =>
+    isEventStream ? transaction.rollBack() : transaction.failHandler();
+  const leave = (): Promise<void> =>
+    isEventStream ? transaction.rollBack() : transaction.rollBackUnlessBegun();
   return source =>
     new Observable<T>(subscriber => {
       let isDecided = false;
@@ -58,7 +66,7 @@ export function rollBackOnError<T>(
         },
         error: (error: unknown) => {
           isDecided = true;
-          void transaction.rollBack().then(() => subscriber.error(toError(error)));
+          void fail().then(() => subscriber.error(toError(error)));
         },
         complete: () => {
           isDecided = true;
@@ -67,7 +75,7 @@ export function rollBackOnError<T>(
       });
       return () => {
         subscription.unsubscribe();
-        if (!isDecided) void transaction.rollBack();
+        if (!isDecided) void leave();
       };
     });
 }

@@ -24,8 +24,8 @@ interface HeldCall {
 
 /** The commit that a response waits for. */
 export interface ResponseCommit {
-  /** Counts the bytes that are held back. */
-  readonly memory: RequestMemory;
+  /** Counts the bytes that are held back; undefined where nothing is counted. */
+  readonly memory: RequestMemory | undefined;
   /** True while a success has to wait. */
   isDue(): boolean;
   /** Resolves when the success may be sent; rejects when it must not be. */
@@ -42,9 +42,9 @@ const heldProperty = new RequestProperty<HeldResponse>('heldResponse');
  * Holds a response back, from its first byte on, while a commit is due and the status is below 400.
  * When the commit fails, an error is sent instead. Does nothing for a response that is known.
  */
-export function holdResponse(response: ServerResponse, commit: () => ResponseCommit): void {
+export function holdResponse(response: ServerResponse, commit: ResponseCommit): void {
   if (heldProperty.read(response) !== undefined) return;
-  heldProperty.write(response, new HeldResponse(response, commit()));
+  heldProperty.write(response, new HeldResponse(response, commit));
 }
 
 /** True when a response was written completely. One that is held back was not. */
@@ -60,6 +60,12 @@ export function isHeldWhole(response: ServerResponse): boolean {
   const held = heldProperty.read(response);
   if (held === undefined) return false;
   return response.writableEnded ? held.isHolding : held.isEndPassed;
+}
+
+/** True when the head of a success was sent. That of one that is held back was not. */
+export function isSuccessBegun(response: ServerResponse): boolean {
+  if (heldProperty.read(response)?.isHolding === true) return false;
+  return response.headersSent && response.statusCode < 400;
 }
 
 /**
@@ -228,8 +234,8 @@ class HeldResponse {
     const { memory } = this.#commit;
     this.#heldBytes += bytes;
     try {
-      if (isSingle) memory.count(bytes);
-      else memory.take(bytes);
+      if (isSingle) memory?.count(bytes);
+      else memory?.take(bytes);
     } catch (error) {
       this.#failure = error;
       this.#isDropped = true;
@@ -243,7 +249,7 @@ class HeldResponse {
     this.#calls = undefined;
     this.#heldBytes = 0;
     this.#response.off('close', this.#onClose);
-    this.#commit.memory.release();
+    this.#commit.memory?.release();
     return calls;
   }
 

@@ -3,7 +3,7 @@ import { HttpException, InternalServerErrorException, Logger } from '@nestjs/com
 import type { MemoryBudget } from '../body/memory-budget.js';
 import { LOG_CONTEXT } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
-import { holdResponse, isHeldWhole, type ResponseCommit } from './held-response.js';
+import { holdResponse, isHeldWhole, isSuccessBegun, type ResponseCommit } from './held-response.js';
 import { toLoggedException } from './http-exception.js';
 import { RequestMemory } from './refused-request.js';
 import { isAnswered } from './request-end.js';
@@ -22,6 +22,7 @@ export interface Committable {
 export class TransactionResponse {
   readonly #request: object;
   readonly #response: ServerResponse;
+  #memory: RequestMemory | undefined;
 
   /** `request` is the adapter's request, for the log. */
   constructor(request: object, response: ServerResponse) {
@@ -34,23 +35,33 @@ export class TransactionResponse {
     return isAnswered(this.#response);
   }
 
-  /** True for a success that was written completely and is held back. */
+  /** True for a success that was written completely, and is held back or has yet to be ended. */
   isAnswerHeld(): boolean {
     return isHeldWhole(this.#response);
   }
 
-  /**
-   * Holds a success back from now on until the transaction is committed. What is held back counts
-   * as memory of uploads.
-   */
-  holdUntilCommit(transaction: Committable, budget: MemoryBudget): void {
-    holdResponse(this.#response, (): ResponseCommit => ({
-      memory: new RequestMemory(budget),
+  /** True for a success whose head was sent. */
+  isAnswerBegun(): boolean {
+    return isSuccessBegun(this.#response);
+  }
+
+  /** Holds a success back, from now on, whenever the transaction has to be committed before it. */
+  holdUntilCommit(transaction: Committable): void {
+    const memoryOf = (): RequestMemory | undefined => this.#memory;
+    holdResponse(this.#response, {
+      get memory() {
+        return memoryOf();
+      },
       isDue: () => transaction.isCommitDue,
       commit: () => transaction.commit(),
       abandon: () => void transaction.rollBack(),
       describeFailure: error => describeFailure(error, this.#request),
-    }));
+    });
+  }
+
+  /** Counts what is held back as memory of uploads. */
+  countIn(budget: MemoryBudget): void {
+    this.#memory ??= new RequestMemory(budget);
   }
 }
 
@@ -61,7 +72,10 @@ function describeFailure(
 ): ReturnType<ResponseCommit['describeFailure']> {
   if (!(error instanceof WxCloudStorageError)) {
     const stack = error instanceof Error ? error.stack : String(error);
-    new Logger(LOG_CONTEXT).error('A response could not be sent, so its files are deleted.', stack);
+    new Logger(LOG_CONTEXT).error(
+      'Sending a response that waited for its files has failed.',
+      stack,
+    );
   }
   const found = toLoggedException(error, request);
   // Others are the result of a failure that the handler has reported otherwise.

@@ -47,13 +47,19 @@ export class UploadTransaction {
   #isEnded = false;
   #isSuccess = false;
   #isRolledBack = false;
+  /** True while the files are deleted because the handler has failed. */
+  #isFailing = false;
   #fileCount = 0;
   #failure: { readonly error: unknown } | undefined;
   #giveUp: (error: unknown) => void = () => {};
 
-  /** `response` reports a success before {@link UploadTransaction.end} is called for it. */
+  /**
+   * `response` reports a success before {@link UploadTransaction.end} is called for it, and holds
+   * it back until the commit.
+   */
   constructor(response?: TransactionResponse) {
     this.#response = response;
+    response?.holdUntilCommit(this);
   }
 
   /**
@@ -118,14 +124,14 @@ export class UploadTransaction {
     if (!this.#isEnded && !this.#holds.has(context))
       this.#holds.set(context, context.operations.hold());
     if (isOver) await this.rollBack();
-    else if (file.state === 'listed') this.#response?.holdUntilCommit(this, context.budget);
+    else if (file.state === 'listed') this.#response?.countIn(context.budget);
   }
 
   /** True while a success has to wait for {@link UploadTransaction.commit}. */
   get isCommitDue(): boolean {
     if (this.#isEnded) return false;
-    // Also while lost files are deleted: no success is sent meanwhile.
-    if (this.#committing !== undefined) return true;
+    // Also while files are deleted: no success is sent meanwhile.
+    if (this.#isFailing || this.#committing !== undefined) return true;
     if (this.#isRolledBack) return false;
     if (this.#keeping.size > 0) return true;
     return [...this.#files.values()].some(({ state }) => state === 'listed' || state === 'lost');
@@ -178,6 +184,25 @@ export class UploadTransaction {
   }
 
   /**
+   * Fails the request because its handler has failed, or because its result is no longer awaited.
+   * The end of a success that has begun decides instead: what the client was told stays.
+   */
+  async rollBackUnlessBegun(): Promise<void> {
+    if (!this.#isAnswerBegun()) await this.rollBack();
+  }
+
+  /**
+   * Fails the request because its handler has failed. A success that the handler goes on to send
+   * before this has resolved is replaced by an error.
+   */
+  async failHandler(): Promise<void> {
+    if (this.#isAnswerBegun()) return;
+    this.#isFailing = true;
+    await this.rollBack();
+    this.#isFailing = false;
+  }
+
+  /**
    * Fails the request because of one file. Resolves with the first failure, which the parser is to
    * report: uploads that end because of it fail only afterwards.
    */
@@ -216,6 +241,10 @@ export class UploadTransaction {
     // After a success there is usually nothing left to end.
     if (!this.#isSuccess || this.#running.size > 0) await this.#deleteAll();
     for (const release of this.#holds.values()) release();
+  }
+
+  #isAnswerBegun(): boolean {
+    return this.#response?.isAnswerBegun() === true;
   }
 
   #isOver(): boolean {

@@ -51,6 +51,9 @@ import {
   type WxCloudUploadInterceptorOptions,
 } from './upload-options.js';
 
+/** Nest's metadata key of `@Sse()`, whose constant is not part of its public API. */
+const EVENT_STREAM = '__sse__';
+
 /**
  * Creates an interceptor that reads the form and stores its files, and deletes them unless the
  * request succeeds.
@@ -90,7 +93,8 @@ function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInter
         const clues = await transaction.untilGivenUp(reading);
         if (options.required !== false) assertHasFile(request, clues);
         recordInterceptor(request, facts);
-        return decideByResult(next.handle(), transaction, toError);
+        const isEventStream = Reflect.getMetadata(EVENT_STREAM, route) === true;
+        return decideByResult(next.handle(), transaction, toError, isEventStream);
       } catch (error) {
         await transaction.rollBack();
         await endForm(rawRequestOf(request), response, error, this.#form);

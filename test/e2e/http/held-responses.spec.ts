@@ -62,13 +62,3 @@ describe.each(ADAPTERS)('a failure on $name', adapter => {
     expect(held.ledger.events.toSorted()).toEqual(['first byte', 'orphaned', 'settled']);
   });
 });
-
-describe.each(ADAPTERS)('without a ledger, on $name', adapter => {
-  useApplication(adapter);
-
-  it.each(['ours', 'engine'])('no response is changed: %s', async prefix => {
-    held.ledger.remove();
-    await open(`${prefix}/patched`).response;
-    expect(seen).toEqual([[]]);
-  });
-});

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { StreamableFile } from '@nestjs/common';
 import { describe, expect, it, jest } from '@jest/globals';
-import { of } from 'rxjs';
+import { NEVER, of, throwError, type Observable } from 'rxjs';
 import { decideByResult } from '../../../lib/http/handler-result.js';
 import type { UploadTransaction } from '../../../lib/http/upload-transaction.js';
 
@@ -40,5 +40,39 @@ describe('decideByResult', () => {
     const { passed, commit } = pass(value);
     expect(passed).toEqual([]);
     expect(commit).toHaveBeenCalledTimes(1);
+  });
+});
+
+/** Names the methods that a failed or forgotten result calls. */
+function failuresOf(result: Observable<unknown>, isEventStream: boolean): readonly string[] {
+  const calls: string[] = [];
+  const note = (name: string) => async () => void calls.push(name);
+  const transaction = {
+    isCommitDue: false,
+    rollBack: note('rollBack'),
+    failHandler: note('failHandler'),
+    rollBackUnlessBegun: note('rollBackUnlessBegun'),
+  };
+  const decided = decideByResult(
+    result,
+    transaction as never as UploadTransaction,
+    error => error,
+    isEventStream,
+  );
+  decided.subscribe({ error: () => {} }).unsubscribe();
+  return calls;
+}
+
+const FAILED = throwError(() => new Error('of the handler'));
+
+describe('the failure of a result', () => {
+  it('leaves a success that has begun to its end', () => {
+    expect(failuresOf(FAILED, false)).toEqual(['failHandler']);
+    expect(failuresOf(NEVER, false)).toEqual(['rollBackUnlessBegun']);
+  });
+
+  it('decides for events, whose head was sent before the handler ran', () => {
+    expect(failuresOf(FAILED, true)).toEqual(['rollBack']);
+    expect(failuresOf(NEVER, true)).toEqual(['rollBack']);
   });
 });

@@ -31,13 +31,13 @@ function hold(response: ServerResponse): void {
     commit = { resolve: settle, reject };
   });
   abandon.mockImplementation(() => commit.reject(new Error('abandoned')));
-  holdResponse(response, () => ({
+  holdResponse(response, {
     memory: new RequestMemory(new MemoryBudget(1_000_000, memory as never)),
     isDue: () => isDue,
     commit: () => committing,
     abandon,
     describeFailure: error => ({ status: 503, text: (error as Error).message }),
-  }));
+  });
 }
 
 /** Sends requests to a server of this listener, one behind the other on one connection. */
