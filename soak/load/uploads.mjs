@@ -74,7 +74,8 @@ function failing(client, how, plans = [one, many, fields]) {
 }
 
 /**
- * On Express, Nest destroys a request with an early response, so its connection cannot be reused.
+ * On Express, Nest destroys a request with an early response, so its connection cannot be reused. A
+ * client that still sends then, on a busy machine, may lose the response: `cut`.
  */
 function impatient(client) {
   const upload = failing(client, 'outer timeout');
@@ -148,7 +149,7 @@ export const UPLOADS = [
   {
     name: 'outer timeout',
     weight: 2,
-    expected: [201, 408],
+    expected: [201, 408, 'cut'],
     plan: impatient,
   },
   {
