@@ -115,10 +115,8 @@ async function replaceBytes(
     return undefined;
   }
   try {
-    const { transaction } = reply;
-    const stored = await storeReply(body, reply);
-    if (transaction.isCommitDue) await transaction.commit();
-    return stored;
+    // The response waits for the commit: until then the interceptors around may fail.
+    return await storeReply(body, reply);
   } catch (error) {
     announceRetry(response, error);
     const exception = toReplyException(error);
