@@ -1,6 +1,9 @@
 import type { Lease } from './lease.js';
 import type { WxCloudPendingFile } from './pending-file-store.js';
 
+/** Failures for one file alone, with successes for others in between, that show a refusal. */
+const MOST_REFUSALS = 3;
+
 /** Something that the store has to be told about one file: to add it, or to settle it. */
 export class LedgerTask {
   /** The file ID. */
@@ -49,9 +52,9 @@ export class LedgerTask {
     return this.#hasFailed;
   }
 
-  /** Attempts for this file alone that have failed while the store worked for others. */
-  get refusals(): number {
-    return this.#refusals;
+  /** True when the store has failed for this file alone again and again, and worked for others. */
+  get isRefused(): boolean {
+    return this.#refusals >= MOST_REFUSALS;
   }
 
   /** The time of the answer; undefined without one. */
@@ -73,8 +76,8 @@ export class LedgerTask {
   }
 
   /**
-   * Notes that an attempt has failed. `successes` says for an attempt with this file alone how
-   * often the store has worked so far.
+   * Notes that an attempt has failed. `successes` says for an attempt with this file alone how many
+   * calls of the same kind have succeeded so far.
    */
   fail(successes: number | undefined): void {
     this.lease?.failed();

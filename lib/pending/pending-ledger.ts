@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { StorageLogger } from '../diagnostics.js';
 import { elapsedMs } from '../operations/deadline.js';
 import { afterMs } from './after-ms.js';
@@ -70,6 +71,8 @@ export class PendingLedger {
   readonly #forms = new Map<string, Lease>();
   /** Files whose record may reach the store after they were settled. */
   readonly #uncertain = new Map<string, UncertainFile>();
+  /** The interval must not keep the request alive that has started it. */
+  readonly #detached = AsyncLocalStorage.snapshot();
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -246,7 +249,7 @@ export class PendingLedger {
 
   #startTicking(): void {
     if (this.#isClosed) return;
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS).unref();
+    this.#timer ??= this.#detached(() => setInterval(() => this.#tick(), TICK_MS).unref());
   }
 
   #stopTicking(): void {

@@ -17,9 +17,6 @@ const SWEEP_CALL_MS = 10_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
 
-/** Refusals of a file while the store takes others, after which it is given up. */
-export const MOST_REFUSALS = 3;
-
 /** Shortest time between two warnings. */
 const WARNING_MS = 60_000;
 
@@ -36,9 +33,11 @@ export class StoreCalls {
   readonly #logger: Pick<StorageLogger, 'log' | 'warn'>;
   readonly #nowMs: () => number;
   #failures = 0;
-  #successes = 0;
+  readonly #successes = { add: 0, settle: 0 };
   #failedAtMs = -Infinity;
   #warnedAtMs = -Infinity;
+  /** True when a warning was logged since the store worked last. */
+  #isReported = false;
   #warnedOfRefusalAtMs = -Infinity;
 
   /** Calls nothing yet. `nowMs` is a monotonic clock in milliseconds. */
@@ -57,9 +56,12 @@ export class StoreCalls {
     return this.#failures > 0;
   }
 
-  /** Calls of uploads that have succeeded so far. */
-  get successes(): number {
-    return this.#successes;
+  /**
+   * Calls that have succeeded so far, of one kind: a store that is full settles files, but adds
+   * none.
+   */
+  successesOf(isAdd: boolean): number {
+    return isAdd ? this.#successes.add : this.#successes.settle;
   }
 
   /** Milliseconds until the store may be called again; 0 for one that is not down. */
@@ -70,19 +72,21 @@ export class StoreCalls {
   }
 
   /**
-   * Adds files. Resolves with those that a sweep holds; with undefined after a failure. `onLate` is
-   * called if the store answers all the same, later.
+   * Adds files. Resolves with those that a sweep holds; with undefined after a failure, which does
+   * not count against the store where the file is known to be refused. `onLate` is called if the
+   * store answers all the same, later.
    */
   add(
     files: readonly WxCloudPendingFile[],
+    isRefused: boolean,
     onLate: (claimed: Claimed) => void,
   ): Promise<Claimed | undefined> {
-    return this.#tryCall(() => this.#store.add(files), onLate);
+    return this.#tryCall('add', isRefused, () => this.#store.add(files), onLate);
   }
 
-  /** Settles files. Resolves with those that a sweep holds; with undefined after a failure. */
-  settle(fileIds: readonly string[]): Promise<Claimed | undefined> {
-    return this.#tryCall(() => this.#store.settle(fileIds));
+  /** Settles files, in the same way. */
+  settle(fileIds: readonly string[], isRefused: boolean): Promise<Claimed | undefined> {
+    return this.#tryCall('settle', isRefused, () => this.#store.settle(fileIds));
   }
 
   /**
@@ -109,52 +113,57 @@ export class StoreCalls {
     }
   }
 
-  /** Warns that the store does not take a file, once a minute at most. */
-  warnOfRefusal(fileId: string): void {
+  /** Warns that the store refuses a file, one of `count`, once a minute at most. */
+  warnOfRefusal(fileId: string, count: number): void {
     const now = this.#nowMs();
     if (now - this.#warnedOfRefusalAtMs < WARNING_MS) return;
     this.#warnedOfRefusalAtMs = now;
     this.#logger.warn(
-      `The store of the option pending takes other files, but failed ${MOST_REFUSALS} times for ${fileId} alone. That file is not recorded: no sweep finds it if its process is killed. Make sure that the store accepts every file ID.`,
+      `The store of the option pending works, but fails for ${fileId} alone${count > 1 ? `, and for ${count - 1} other files alone` : ''}. It is told again once a minute. Make sure that the store accepts every file ID.`,
     );
   }
 
   async #tryCall(
+    kind: 'add' | 'settle',
+    isRefused: boolean,
     call: () => unknown,
     onLate?: (claimed: Claimed) => void,
   ): Promise<Claimed | undefined> {
     const ask = async (): Promise<Claimed> => readClaimed(await call());
     try {
       const claimed = await withTimeLimit(ask, CALL_MS, onLate);
+      this.#successes[kind] += 1;
       this.#succeeded();
       return claimed;
     } catch (error) {
-      this.#failed(error);
+      if (!isRefused) this.#failed(error);
       return undefined;
     }
   }
 
   #succeeded(): void {
-    const wasDown = this.isDown;
     this.#failures = 0;
-    this.#successes += 1;
-    if (wasDown) this.#logger.log('The store of the option pending works again.');
+    const wasReported = this.#isReported;
+    this.#isReported = false;
+    if (wasReported) this.#logger.log('The store of the option pending works again.');
   }
 
   #failed(error: unknown): void {
     // Calls that were under way together count as one failure.
     if (this.pauseMs === 0) this.#failures += 1;
     this.#failedAtMs = this.#nowMs();
-    this.#warn(error);
+    this.#isReported = this.#warn(error) || this.#isReported;
   }
 
-  #warn(error: unknown): void {
+  /** Warns of a failure, once a minute at most. Returns false where that was left out. */
+  #warn(error: unknown): boolean {
     const now = this.#nowMs();
-    if (now - this.#warnedAtMs < WARNING_MS) return;
+    if (now - this.#warnedAtMs < WARNING_MS) return false;
     this.#warnedAtMs = now;
     this.#logger.warn(
       `The store of the option pending ${describe(error)}. Uploads go on, but what a process leaves behind that is killed meanwhile is not swept. Make sure that the store works.`,
     );
+    return true;
   }
 }
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WxCloudStorageError } from '../../../lib/errors/errors.js';
 import { PendingLedger } from '../../../lib/pending/pending-ledger.js';
@@ -512,6 +513,17 @@ describe('close', () => {
     expect(store.callsOf('settle')).toEqual([[A], [A]]);
   });
 
+  it('has few calls after a store was down for long', async () => {
+    const { ledger, store } = makeLedger(fail);
+    void ledger.settle(Array.from({ length: 5_000 }, (_, index) => `${A}${index}`));
+    await passInSteps(20 * MINUTE_MS);
+    store.answer = works;
+    const before = store.calls.length;
+    await ledger.close();
+    expect(store.calls.slice(before).flatMap(([, ids]) => ids)).toHaveLength(5_000);
+    expect(store.calls.length - before).toBeLessThan(25);
+  });
+
   it('is followed by settlements that are sent at once', async () => {
     const { ledger, store } = makeLedger();
     await ledger.record(A);
@@ -567,21 +579,49 @@ describe('a store that refuses one file', () => {
     expect(taken).toEqual([['add', A]]);
   });
 
-  it('gives the file up after three refusals beside successes, with one warning', async () => {
+  it('tries the file once a minute after three refusals beside successes', async () => {
     const { ledger, store, lines } = makePickyLedger();
     await ledger.record(REFUSED);
-    await pass(2 * MINUTE_MS);
     for (const fileId of OTHERS.slice(0, 5)) {
       await ledger.record(fileId);
       await passInSteps(MINUTE_MS);
     }
-    const refusals = store.callsOf('add').filter(fileIds => fileIds.includes(REFUSED)).length;
-    await ledger.record(B);
-    await passInSteps(2 * MINUTE_MS);
-    expect(store.callsOf('add').filter(fileIds => fileIds.includes(REFUSED))).toHaveLength(
-      refusals,
-    );
-    expect(lines.filter(line => line.includes(`3 times for ${REFUSED} alone`))).toHaveLength(1);
+    const before = store.calls.length;
+    await passInSteps(5 * MINUTE_MS);
+    const tries = store.calls.slice(before).filter(([, fileIds]) => fileIds.includes(REFUSED));
+    expect(tries).toHaveLength(5);
+    const warnings = lines.filter(line => line.includes(`fails for ${REFUSED} alone`));
+    expect(warnings.length).toBeLessThanOrEqual(10);
+    store.answer = works;
+    await passInSteps(MINUTE_MS);
+    expect(store.calls).toContainEqual(['add', [REFUSED]]);
+  });
+
+  it('waits for the store with later uploads', async () => {
+    const { ledger, store } = makePickyLedger();
+    void ledger.settle([REFUSED]);
+    for (const fileId of OTHERS.slice(0, 5)) {
+      await ledger.record(fileId);
+      await ledger.settle([fileId]);
+      await passInSteps(MINUTE_MS);
+    }
+    store.answer = (_, fileIds) => ({ true: fail, false: hang })[`${fileIds.includes(REFUSED)}`]();
+    await expect(timeUntil(ledger.record(B))).resolves.toBe(1_000);
+  });
+
+  it('is told of by a warning and a line a minute at most', async () => {
+    const { ledger, lines } = makePickyLedger();
+    void ledger.settle([REFUSED]);
+    for (const fileId of OTHERS) {
+      void ledger.record(fileId);
+      void ledger.settle([fileId]);
+      await pass(100);
+    }
+    expect(lines.map(line => line.slice(0, 48))).toEqual([
+      'warn: The store of the option pending failed. Up',
+      'log: The store of the option pending works again',
+      'warn: The store of the option pending works, but',
+    ]);
   });
 
   it('goes on with the file while no other call shows that the store works', async () => {
@@ -616,6 +656,39 @@ describe('a store that refuses one file', () => {
     void ledger.settle(OTHERS.toSpliced(100, 0, REFUSED));
     await ledger.close();
     expect(taken.toSorted()).toEqual(OTHERS.map(fileId => ['settle', fileId]).toSorted());
+  });
+});
+
+describe('a store that is full', () => {
+  it('is told of all files once it has room, though it settled others meanwhile', async () => {
+    const { ledger, store } = makeLedger(method => ({ add: fail, settle: works })[method]());
+    const fileIds = Array.from({ length: 20 }, (_, index) => `${A}${index}`);
+    for (const fileId of fileIds) {
+      await ledger.record(fileId);
+      await ledger.settle([B]);
+      await passInSteps(10_000);
+    }
+    store.answer = works;
+    const before = store.calls.length;
+    await passInSteps(2 * MINUTE_MS);
+    const added = store.calls.slice(before).filter(([method]) => method === 'add');
+    expect(added.flatMap(([, ids]) => ids).toSorted()).toEqual(fileIds.toSorted());
+  });
+});
+
+describe('the calls of the store', () => {
+  it('run in no async context of an upload', async () => {
+    const request = new AsyncLocalStorage<string>();
+    const contexts: unknown[] = [];
+    const { ledger } = makeLedger(() => {
+      contexts.push(request.getStore());
+      return undefined;
+    });
+    await request.run('first', () => ledger.record(A));
+    await request.run('second', () => ledger.settle([B]));
+    await passInSteps(10 * MINUTE_MS);
+    expect(contexts.length).toBeGreaterThan(3);
+    expect(new Set(contexts)).toEqual(new Set([undefined]));
   });
 });
 
