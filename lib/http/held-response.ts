@@ -94,6 +94,7 @@ class HeldResponse {
   #isEnded = false;
   #isReplaying = false;
   #isEndPassed = false;
+  #isStateOverridden = false;
   /** True once the calls were dropped: later ones are ignored. */
   #isDropped = false;
   /** True until an error was sent in place of the calls. */
@@ -105,8 +106,8 @@ class HeldResponse {
     this.#commit = commit;
     this.#firstHeaders = { ...response.getHeaders() };
     this.#firstErrorListeners = new Set(response.rawListeners('error'));
-    this.#overrideMethods();
-    this.#overrideState();
+    for (const name of SENDING)
+      this.#originals[name] = overrideMethod(response, name, given => this.#take(name, given));
     this.#noteDrainListeners();
     response.on('pipe', (source: Readable) => this.#sources.add(source));
     response.on('unpipe', (source: Readable) => this.#sources.delete(source));
@@ -122,10 +123,9 @@ class HeldResponse {
     return this.#isEndPassed && this.#response.statusCode < 400;
   }
 
-  #overrideMethods(): void {
+  /** Done when it is needed, as nearly no response is held without a ledger of pending files. */
+  #overrideState(): void {
     const response = this.#response;
-    for (const name of SENDING)
-      this.#originals[name] = overrideMethod(response, name, given => this.#take(name, given));
     for (const name of HEADING)
       overrideMethod(response, name, (given, passOn) =>
         this.#isHidden ? failHeadersSent(name) : passOn(given),
@@ -134,10 +134,7 @@ class HeldResponse {
     this.#originals.destroy = overrideMethod(response, 'destroy', (given, passOn) =>
       this.#isFailing ? response : passOn(given),
     );
-  }
-
-  /** Shows what the handler, and the adapter, have to see after their calls. */
-  #overrideState(): void {
+    // The state that the handler, and the adapter, have to see after their calls.
     const states: Readonly<Record<string, () => unknown>> = {
       headersSent: () => true,
       writableEnded: () => this.#isEnded,
@@ -145,7 +142,7 @@ class HeldResponse {
       writableLength: () => this.#heldBytes,
     };
     for (const [name, show] of Object.entries(states))
-      overrideProperty(this.#response, name, read => (this.#isHidden ? show() : read()));
+      overrideProperty(response, name, read => (this.#isHidden ? show() : read()));
   }
 
   /** True while the real state is hidden. */
@@ -195,6 +192,8 @@ class HeldResponse {
     this.#statusCode = statusCode;
     // Reading it without need makes HTTP/2 emit a warning.
     this.#statusMessage = Object.getOwnPropertyDescriptor(response, 'statusMessage')?.value;
+    if (!this.#isStateOverridden) this.#overrideState();
+    this.#isStateOverridden = true;
     this.#calls = [];
     this.#isEnded = false;
     this.#hasChunk = false;

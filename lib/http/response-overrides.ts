@@ -15,8 +15,8 @@ export function overrideMethod(
   const original: unknown = Reflect.get(response, name);
   if (typeof original !== 'function') return undefined;
   const passOn: PassOn = given => Reflect.apply(original, response, given);
-  const value = (...given: unknown[]): unknown => call(given, passOn);
-  Object.defineProperty(response, name, { value, configurable: true, writable: true });
+  // Definitions of properties slow every response down.
+  Object.assign(response, { [name]: (...given: unknown[]): unknown => call(given, passOn) });
   return passOn;
 }
 

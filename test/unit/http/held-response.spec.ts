@@ -234,15 +234,18 @@ describe('holdResponse', () => {
     await send((_, response) => {
       const value = false;
       Object.defineProperty(response, 'headersSent', { value, writable: true, configurable: true });
-      isDue = false;
       hold(response);
-      seen.push(response.headersSent);
-      Object.assign(response, { headersSent: true });
-      seen.push(response.headersSent);
       response.end();
+      seen.push(response.headersSent);
+      response.once('finish', () => {
+        seen.push(response.headersSent);
+        Object.assign(response, { headersSent: true });
+        seen.push(response.headersSent);
+      });
+      commit.resolve();
     });
     await readAll();
-    expect(seen).toEqual([false, true]);
+    expect(seen).toEqual([true, false, true]);
   });
 
   it('lets hints pass', async () => {
