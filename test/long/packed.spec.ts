@@ -162,6 +162,7 @@ describe('the tarball in a fresh folder with the declared dependencies and peers
       '/testing': 'loaded',
       '/swagger': expect.stringContaining('@nestjs/swagger'),
       '/terminus': expect.stringContaining('@nestjs/terminus'),
+      '/opentelemetry': expect.stringContaining('@opentelemetry/api'),
     });
   });
 
@@ -198,7 +199,15 @@ function loadEachBy(load: 'import' | 'require'): string {
   return `
     void (async () => {
       const results = {};
-      for (const entry of ['', '/emulator', '/redis', '/testing', '/swagger', '/terminus']) {
+      for (const entry of [
+        '',
+        '/emulator',
+        '/redis',
+        '/testing',
+        '/swagger',
+        '/terminus',
+        '/opentelemetry',
+      ]) {
         try {
           await ${load}('nestjs-wx-cloud-storage' + entry);
           results[entry] = 'loaded';
