@@ -163,9 +163,9 @@ export class ReplicaSoak {
   async #record({ watches, end, pending }) {
     const { all } = this.#replicas;
     const exitCodes = await this.#replicas.stop();
-    const perhaps = all
-      .filter(({ isKilled }) => isKilled)
-      .flatMap(({ name }) => this.#book.inherit(readRecords(this.#recordsFolder, name)));
+    const perhaps = all.flatMap(({ name }) =>
+      this.#book.inherit(readRecords(this.#recordsFolder, name)),
+    );
     const processes = all.map(({ child }) => child);
     return {
       ...(await recordSoak(this.#options, this.#book, this.#cloud, processes)),

@@ -43,7 +43,8 @@ export function logRequest(request, response, next) {
     const isSuccess = response.writableEnded && response.statusCode < 400;
     if (files.length === 0) return;
     if (isSuccess) tell({ type: 'kept', id, files });
-    else records?.withdraw(files);
+    // Behind a client that left while its response was held, the files may be kept or not.
+    else if (response.writableEnded) records?.withdraw(files);
   };
   response.on('finish', end);
   response.on('close', end);

@@ -106,7 +106,7 @@ export interface ReplicaSoakRecord extends CommonRecord {
     /** True if the replica of the watch or of the upload was killed. */
     readonly isExcused: boolean;
   }[];
-  /** The files that killed replicas had recorded; nobody knows whether they were kept. */
+  /** Recorded files that were kept or not: their replica was killed, or their client left. */
   readonly perhaps: readonly string[];
   /** The number of pending files before the last sweep, and after it. */
   readonly pending: { readonly atStart: number; readonly left: number };

@@ -88,8 +88,8 @@ export class Book {
   }
 
   /**
-   * Takes over the records of a killed replica, by file ID: those of files that a client was
-   * promised are kept. Returns the others, which may have been kept.
+   * Takes over the records of a replica, by file ID: those of files that a client was promised are
+   * kept. Returns the others, which may have been kept: the replica was killed, or a client left.
    */
   inherit(recorded) {
     const promised = new Set(this.promised.map(({ fileId }) => fileId));
