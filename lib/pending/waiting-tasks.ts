@@ -6,7 +6,7 @@ const MOST_FILES = 500;
 const MOST_REFUSED = 1_000;
 
 /** Tasks that may share a call, by file. */
-type Lane = Map<string, LedgerTask>;
+type TasksByFile = Map<string, LedgerTask>;
 
 /**
  * Tasks that wait for a call, one for a file at most.
@@ -17,14 +17,14 @@ type Lane = Map<string, LedgerTask>;
  */
 export class WaitingTasks {
   readonly #most: number;
-  readonly #settles: Lane = new Map();
-  readonly #adds: Lane = new Map();
-  readonly #failedSettles: Lane = new Map();
-  readonly #failedAdds: Lane = new Map();
-  readonly #awake: Lane = new Map();
-  readonly #resting: Lane = new Map();
+  readonly #settles: TasksByFile = new Map();
+  readonly #adds: TasksByFile = new Map();
+  readonly #failedSettles: TasksByFile = new Map();
+  readonly #failedAdds: TasksByFile = new Map();
+  readonly #awake: TasksByFile = new Map();
+  readonly #resting: TasksByFile = new Map();
   /** All of them, those first whose oldest task is dropped first: promised files come last. */
-  readonly #lanes: readonly Lane[] = [
+  readonly #lanes: readonly TasksByFile[] = [
     this.#awake,
     this.#resting,
     this.#failedAdds,
@@ -106,7 +106,7 @@ export class WaitingTasks {
     }
   }
 
-  #laneOf({ isAdd, hasFailed, isRefused }: LedgerTask): Lane {
+  #laneOf({ isAdd, hasFailed, isRefused }: LedgerTask): TasksByFile {
     if (isRefused) return this.#resting;
     if (hasFailed) return isAdd ? this.#failedAdds : this.#failedSettles;
     return isAdd ? this.#adds : this.#settles;
@@ -124,7 +124,7 @@ export class WaitingTasks {
     return tasks;
   }
 
-  #takeFrom(lane: Lane, most = MOST_FILES): readonly LedgerTask[] {
+  #takeFrom(lane: TasksByFile, most = MOST_FILES): readonly LedgerTask[] {
     const tasks: LedgerTask[] = [];
     for (const task of lane.values()) {
       if (this.#busy.has(task.fileId)) continue;
@@ -138,7 +138,7 @@ export class WaitingTasks {
     return tasks;
   }
 
-  #dropOldestOf(lanes: readonly Lane[]): void {
+  #dropOldestOf(lanes: readonly TasksByFile[]): void {
     const [oldest] = lanes.find(lane => lane.size > 0)?.values() ?? [];
     oldest?.end();
     if (oldest !== undefined) this.delete(oldest.fileId);
