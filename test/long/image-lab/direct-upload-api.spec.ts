@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { until } from '../../support/until.js';
 import { postWith, useLabServer } from '../../e2e/sample/support/lab-server.js';
@@ -85,6 +86,25 @@ describe('a direct upload', () => {
     expect(responses.map(({ status }) => status).toSorted()).toEqual([200, 409]);
     expect(await lab.listImages()).toEqual([posted.fileId]);
     expect(lab.emulator.objects).toHaveLength(2);
+  });
+
+  it('is not confirmed while the end of an interrupted confirmation deletes it', async () => {
+    const posted = await lab.postDirectly(await makeImage('png', 'a.png'));
+    const { faults } = lab.emulator;
+    faults.add({ operation: 'post-object', effect: { kind: 'hang', at: 'answer' }, times: 1 });
+    faults.add({ operation: 'delete-files', effect: { kind: 'delay', delayMs: 500 } });
+    const client = new AbortController();
+    const call = lab.post('/api/direct-uploads/confirm', posted, client.signal);
+    await until(() => lab.emulator.objects.length === 2, 'the thumbnail');
+    client.abort();
+    await expect(call).rejects.toThrow('aborted');
+    await setTimeout(100);
+
+    const { status, body } = await lab.confirm(posted);
+
+    expect([status, body['errorCode']]).toEqual([409, 'UPLOAD_CONFIRMED']);
+    await until(() => lab.emulator.objects.length === 0, 'the removal of both files');
+    expect(await lab.listImages()).toEqual([]);
   });
 
   it('can be confirmed once its form is posted, not before', async () => {

@@ -183,6 +183,7 @@ export class ImagesService {
     const path = `thumbnails/${randomUUID()}.${extension}`;
     const { fileId: thumbnailId } = await this.storage.upload(path, bytes, {
       contentType,
+      uniquePath: true,
       signal: work.signal,
     });
     work.done(() => this.storage.delete(thumbnailId));

@@ -72,6 +72,11 @@ export class DirectUploadsService {
       throw new ImageError('UPLOAD_CONFIRMED', 'The upload is confirmed, or is being confirmed.');
     }
     this.#confirming.add(fileId);
-    work.whenOver(() => this.#confirming.delete(fileId));
+    const release = (): unknown => this.#confirming.delete(fileId);
+    // The first step is undone last: nobody may confirm a file that is being deleted.
+    work.done(release);
+    work.whenOver(() => {
+      if (!work.signal.aborted) release();
+    });
   }
 }
