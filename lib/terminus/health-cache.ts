@@ -42,7 +42,10 @@ export class HealthCache {
   }
 
   async #run(check: () => Promise<WxCloudStorageError | undefined>): Promise<Outcome> {
-    const error = await check();
+    const found = await check();
+    // A wait for the next allowed try says less than the failure that the wait follows.
+    const isTimeout = found?.code === 'WX_CLOUD_REQUEST_TIMED_OUT';
+    const error = isTimeout ? (this.#last?.error ?? found) : found;
     this.#report(error);
     this.#last = { error, atMs: Date.now() };
     return this.#last;

@@ -198,8 +198,9 @@ async function findProblem(
     return credential.error;
   }
   if (bucket && storage.capabilities.list && (await canList(storage, signal))) return undefined;
-  const { environment } = await storage.check({ signal });
-  return environment.error;
+  const second = await storage.check({ signal });
+  // The token may have been refused since the first look; then the environment was not checked.
+  return second.credential.error ?? second.environment.error;
 }
 
 /** Lists one file; false where the keys may not list, which proves nothing about other rights. */
