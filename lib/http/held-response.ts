@@ -276,7 +276,8 @@ class HeldResponse {
       this.#sendFailure(error, calls);
       return;
     }
-    if (mayGoOn === true && !response.writableEnded) this.#emitDrain();
+    // A middleware in between may return nothing; only false says that Node emits it later.
+    if (mayGoOn !== false && !response.writableEnded) this.#emitDrain();
   }
 
   #setStatus(code: number, message: unknown): void {
@@ -386,15 +387,29 @@ class HeldResponse {
     const endWriters = (): void => {
       if (!this.#isFailing) return;
       for (const source of this.#sources) {
-        source.unpipe?.(response);
-        source.destroy?.();
+        quietly(() => {
+          source.unpipe?.(response);
+          source.destroy?.();
+        });
       }
       for (const listener of response.rawListeners('error'))
-        if (!this.#firstErrorListeners.has(listener)) Reflect.apply(listener, response, [error]);
+        if (!this.#firstErrorListeners.has(listener))
+          quietly(() => {
+            Reflect.apply(listener, response, [error]);
+          });
       this.#isFailing = false;
     };
     // Before those who wait for the end of the response.
     for (const event of ['finish', 'close']) response.prependOnceListener(event, endWriters);
+  }
+}
+
+/** Runs code of the application that may throw when the response is over, and is not awaited. */
+function quietly(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // A stream of the old kind emits the error again, which has no listener any more.
   }
 }
 

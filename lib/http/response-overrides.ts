@@ -33,9 +33,12 @@ export function overrideProperty(
   const read = (): unknown => Reflect.get(holder(), name, response);
   Object.defineProperty(response, name, {
     get: () => show(read),
-    // The responses of some test harnesses have it as a plain property.
+    // The responses of some test harnesses have it as a plain property, or have a setter. Nothing
+    // is written to the prototype, which all responses share.
     set: (value: unknown) => {
-      Reflect.set(holder(), name, value);
+      if (replaced !== undefined && own !== undefined && 'value' in own) {
+        Reflect.set(replaced, name, value);
+      } else Reflect.set(holder(), name, value, response);
     },
     configurable: true,
   });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer, type RequestListener, type Server, ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
-import { PassThrough, Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, Stream, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
@@ -248,6 +248,29 @@ describe('holdResponse', () => {
     expect(seen).toEqual([true, false, true]);
   });
 
+  it('changes nothing that other responses have as well', async () => {
+    const inherited = {
+      set writableNeedDrain(value: unknown) {
+        Reflect.set(this, 'seen', value);
+      },
+    };
+    const prototypes = [inherited, {}].map(base =>
+      Object.setPrototypeOf(base, ServerResponse.prototype),
+    );
+    await send((_, response) => {
+      hold(response);
+      response.end();
+      for (const prototype of prototypes) {
+        Object.setPrototypeOf(response, prototype as object);
+        Reflect.set(response, 'writableNeedDrain', true);
+        Reflect.set(response, 'headersSent', true);
+      }
+      commit.resolve();
+    });
+    await readAll();
+    expect(prototypes.map(Object.keys)).toEqual([['writableNeedDrain'], []]);
+  });
+
   it('lets hints pass', async () => {
     await send((_, held) => {
       hold(held);
@@ -289,6 +312,18 @@ describe('holdResponse', () => {
     });
     const body = Buffer.from(dechunk(await readAll()), 'latin1');
     expect(gunzipSync(body).toString()).toBe('a chunk;'.repeat(100));
+  });
+
+  it('lets a stream go on behind a middleware whose write returns nothing', async () => {
+    await send((_, held) => {
+      const { write } = held;
+      Object.assign(held, { write: (chunk: string) => void Reflect.apply(write, held, [chunk]) });
+      hold(held);
+      Readable.from(['a', 'b', 'c'])
+        .once('pause', () => commit.resolve())
+        .pipe(held);
+    });
+    expect(dechunk(await readAll())).toBe('abc');
   });
 
   it('lets a middleware go on that was given a listener before anything was written', async () => {
@@ -468,6 +503,44 @@ describe('a failed commit', () => {
     expect(await readAll()).toMatch(/^HTTP\/1.1 503 [^]*\r\n\r\nlost$/);
     await until(() => isOver, 'the end of the writer', 5);
     await expect(writing).rejects.toThrow('lost');
+  });
+
+  it.each<[string, (held: ServerResponse) => void]>([
+    [
+      'a stream of the old kind',
+      held => {
+        const source = Object.assign(new Stream(), { readable: true, pause() {}, resume() {} });
+        source.pipe(held);
+        source.emit('data', 'success');
+      },
+    ],
+    [
+      'a listener that throws',
+      held => {
+        held.on('error', error => {
+          throw error;
+        });
+        held.write('success');
+      },
+    ],
+    [
+      'a stream that cannot be destroyed',
+      held => {
+        const source = new PassThrough();
+        source.destroy = () => {
+          throw new Error('cannot');
+        };
+        source.pipe(held);
+        source.write('success');
+      },
+    ],
+  ])('survives %s', async (_, write) => {
+    await send((_request, held) => {
+      hold(held);
+      write(held);
+      setImmediate(() => commit.reject(new Error('lost')));
+    });
+    expect(await readAll()).toMatch(/^HTTP\/1.1 503 [^]*\r\n\r\nlost$/);
   });
 
   it('tells no listener from before the handler', async () => {
