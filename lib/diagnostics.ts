@@ -191,9 +191,9 @@ function inContextOf<T>(event: object | undefined, work: () => T): T {
   return message.run(work);
 }
 
-/** Runs the sending of an HTTP request, which no instrumentation of HTTP clients may trace. */
-export function runUntraced(work: () => void): void {
-  inContextOf(undefined, work);
+/** Runs a call with an access token in its arguments, which no instrumentation may trace. */
+export function runUntraced<T>(work: () => T): T {
+  return inContextOf(undefined, work);
 }
 
 const pendingChannel = channel('wx-cloud-storage:pending');

@@ -1,6 +1,7 @@
 import { channel, tracingChannel, type ChannelListener } from 'node:diagnostics_channel';
 import {
   context,
+  diag,
   metrics,
   trace,
   type MeterProvider,
@@ -63,7 +64,15 @@ export function instrumentWxCloudStorage({
   const spans = new OperationSpans(tracerProvider.getTracer(SCOPE));
   const measures = new OperationMetrics(meterProvider.getMeter(SCOPE));
   const stops: (() => void)[] = [];
-  const listen = (to: ReturnType<typeof channel>, listener: ChannelListener): void => {
+  const listen = (to: ReturnType<typeof channel>, handle: ChannelListener): void => {
+    const listener: ChannelListener = (message, name) => {
+      try {
+        handle(message, name);
+      } catch (error) {
+        // A channel would end the process, because e.g. a sampler of the application throws.
+        diag.error('nestjs-wx-cloud-storage: a span or a metric is lost.', error);
+      }
+    };
     to.subscribe(listener);
     stops.push(() => to.unsubscribe(listener));
   };

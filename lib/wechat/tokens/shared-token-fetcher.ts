@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { runUntraced } from '../../diagnostics.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
 import type {
   WxAccessTokenLock,
@@ -167,7 +168,9 @@ export class SharedTokenFetcher {
       expiresInMs: expiresInSeconds * 1000 - ageMs,
     };
     try {
-      return (await withTimeLimit(store.set(key, token, lock))) !== false;
+      // Instrumentations of Redis show all arguments of a script.
+      const setting = runUntraced(() => store.set(key, token, lock));
+      return (await withTimeLimit(setting)) !== false;
     } catch (error) {
       warn(
         `The store for access tokens ${String((error as Error).message)}; a new token was not shared.`,

@@ -1,9 +1,15 @@
 import { finished } from 'node:stream/promises';
+import { setTimeout } from 'node:timers/promises';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Agent, fetch as undiciFetch } from 'undici';
-import type { WxCloudStorageOptions, WxCloudStorageService } from '../../../lib/index.js';
+import type {
+  AccessTokenStore,
+  WxCloudStorageOptions,
+  WxCloudStorageService,
+} from '../../../lib/index.js';
 import {
   instrumentWxCloudStorage,
   type WxCloudInstrumentation,
@@ -104,6 +110,44 @@ describe('the spans', () => {
     expect(telemetry.rawAddresses).toHaveLength(telemetry.spans.length);
     expect(telemetry.rawAddresses.join()).toContain('access_token=');
   });
+});
+
+it('a store is told of a token in a context without spans', async () => {
+  const recorded: boolean[] = [];
+  const store: AccessTokenStore = {
+    get: async () => undefined,
+    lock: async () => ({ fence: 1, release: async () => {} }),
+    set: async () => {
+      const span = tracer().startSpan('redis-EVAL');
+      recorded.push(span.isRecording());
+      return true;
+    },
+  };
+  const { storage, close } = await startApplication({
+    options: ({ options: { appid, secret } }) => ({
+      appid: undefined,
+      secret: undefined,
+      auth: { type: 'stable-token', appid, secret, store },
+    }),
+  });
+  afterThisTest(close);
+  await storage.upload('a', 'b');
+  expect(recorded).toEqual([false]);
+});
+
+it('a sampler that throws costs a span, not the process', async () => {
+  const throws = new BasicTracerProvider({
+    sampler: {
+      shouldSample: () => {
+        throw new Error('a bug of the application');
+      },
+    },
+  });
+  const throwing = instrumentWxCloudStorage({ tracerProvider: throws });
+  afterThisTest(() => throwing.stop());
+  const { storage } = await start();
+  await expect(storage.upload('a', 'b')).resolves.toMatchObject({ size: 1 });
+  await setTimeout(10);
 });
 
 describe('the raw spans of HTTP clients', () => {
