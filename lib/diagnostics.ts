@@ -69,7 +69,10 @@ export interface WxCloudUploadEvent extends InstanceEvent {
 
 /** Event of `wx-cloud-storage:download`: a download until its stream has ended or was destroyed. */
 export interface WxCloudDownloadEvent extends InstanceEvent {
-  /** Number of bytes to read; absent until the head of the response has arrived. */
+  /**
+   * Number of bytes to read; absent until the head of the response has arrived, and after a reader
+   * has left before the end.
+   */
   readonly size?: number;
 }
 

@@ -41,12 +41,17 @@ const SCOPE = 'nestjs-wx-cloud-storage';
 const CONTEXT_CHANNEL = 'wx-cloud-storage:context';
 /** Where it tells of uploads that are recorded as pending. */
 const PENDING_CHANNEL = 'wx-cloud-storage:pending';
+/** Where the instrumentation that runs is kept, as this package may be loaded twice. */
+const RUNNING = Symbol.for('nestjs-wx-cloud-storage:instrumentation');
+
+/** The instrumentation that runs in this process. */
+const shared = globalThis as { [RUNNING]?: WxCloudInstrumentation | undefined };
 
 /**
  * Makes spans and metrics of all operations of this process, and suppresses the spans that
  * instrumentations of HTTP clients would make of its requests: their addresses hold access tokens
  * and signatures. Call it once, after the SDK of OpenTelemetry was started and before the
- * application is created.
+ * application is created; while one runs, another call returns that one.
  * @returns a handle that stops it
  * @example
  * ```ts
@@ -61,6 +66,13 @@ export function instrumentWxCloudStorage({
   tracerProvider = trace.getTracerProvider(),
   meterProvider = metrics.getMeterProvider(),
 }: WxCloudInstrumentationOptions = {}): WxCloudInstrumentation {
+  const running = shared[RUNNING];
+  if (running !== undefined) {
+    diag.warn(
+      'nestjs-wx-cloud-storage is instrumented already; the first instrumentation goes on.',
+    );
+    return running;
+  }
   const spans = new OperationSpans(tracerProvider.getTracer(SCOPE));
   const measures = new OperationMetrics(meterProvider.getMeter(SCOPE));
   const stops: (() => void)[] = [];
@@ -87,9 +99,14 @@ export function instrumentWxCloudStorage({
   }
   listen(channel(CONTEXT_CHANNEL), message => spans.provideContext(message as never));
   listen(channel(PENDING_CHANNEL), message => measures.countPending(message as never));
-  return {
+  const instrumentation: WxCloudInstrumentation = {
     stop: () => {
-      for (const stop of stops.splice(0)) stop();
+      if (shared[RUNNING] !== instrumentation) return;
+      shared[RUNNING] = undefined;
+      for (const stop of stops) stop();
+      measures.stop();
     },
   };
+  shared[RUNNING] = instrumentation;
+  return instrumentation;
 }

@@ -21,6 +21,8 @@ export class OperationMetrics {
   readonly #tries: Histogram;
   readonly #tokens: Counter;
   readonly #pending: UpDownCounter;
+  /** Uploads that were counted and not settled yet, by environment. */
+  readonly #counted = new Map<string, number>();
 
   constructor(meter: Meter) {
     this.#operations = meter.createHistogram('wx_cloud.operation.duration', {
@@ -65,13 +67,22 @@ export class OperationMetrics {
     const outcome = attributesOf(event, ['code']);
     this.#operations.record(seconds, { ...about, ...outcome });
     const isTransfer = operation === 'upload' || operation === 'download';
-    if (isTransfer && code === undefined) this.#sizes.record(size ?? 0, about);
+    if (isTransfer && code === undefined && size !== undefined) this.#sizes.record(size, about);
     if (tries !== undefined) this.#tries.record(tries, { ...attributesOf(event, ['env', 'code']) });
     if (operation === 'token') this.#tokens.add(1, attributesOf(event, ['env', 'type', 'code']));
   }
 
-  /** Counts uploads that were recorded, or settled. */
+  /** Counts uploads that were recorded, or settled. Those from before its start do not count. */
   countPending({ env, change }: PendingMessage): void {
-    this.#pending.add(change, attributesOf({ env }));
+    const before = this.#counted.get(env) ?? 0;
+    const after = Math.max(0, before + change);
+    this.#counted.set(env, after);
+    this.#pending.add(after - before, attributesOf({ env }));
+  }
+
+  /** Takes back what would be counted for ever, as its end is not heard of. */
+  stop(): void {
+    for (const [env, count] of this.#counted) this.#pending.add(-count, attributesOf({ env }));
+    this.#counted.clear();
   }
 }

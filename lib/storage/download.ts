@@ -59,18 +59,22 @@ export function openDownload(
       const download = await startDownload(context, fileId, options);
       if (event !== undefined) event.size = download.size;
       resolve(download);
-      await untilOver(download.body);
+      const isWhole = await untilOver(download.body);
+      if (event !== undefined && !isWhole) delete event.size;
     };
     trace(channels.download, describe, run).catch(reject);
   });
 }
 
-/** Waits until a body was read or destroyed; rejects with its error. */
-function untilOver(body: Readable): Promise<void> {
+/**
+ * Waits until a body was read or destroyed. Resolves with false when its reader has left it before
+ * the end, which is no failure of the storage; rejects with an error of the storage.
+ */
+function untilOver(body: Readable): Promise<boolean> {
   return new Promise((resolve, reject) => {
     body.once('close', () => {
-      if (body.errored === null) resolve();
-      else reject(body.errored);
+      if (body.errored instanceof WxCloudStorageError) reject(body.errored);
+      else resolve(body.readableEnded);
     });
   });
 }

@@ -1,4 +1,5 @@
-import { finished } from 'node:stream/promises';
+import { PassThrough, type Readable } from 'node:stream';
+import { finished, pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
@@ -18,6 +19,7 @@ import { afterThisTest } from '../../support/after-test.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { MemoryPendingFileStore } from '../../support/memory-pending-file-store.js';
 import { Telemetry } from '../../support/telemetry.js';
+import { until } from '../../support/until.js';
 
 let telemetry: Telemetry;
 let instrumentation: WxCloudInstrumentation;
@@ -143,6 +145,7 @@ it('a sampler that throws costs a span, not the process', async () => {
       },
     },
   });
+  instrumentation.stop();
   const throwing = instrumentWxCloudStorage({ tracerProvider: throws });
   afterThisTest(() => throwing.stop());
   const { storage } = await start();
@@ -262,7 +265,67 @@ describe('the metrics', () => {
       },
     ]);
   });
+
+  it.each<[string, (body: Readable) => unknown]>([
+    ['destroys it', body => body.destroy()],
+    ['passes it on to a client that leaves', body => body.pipe(new PassThrough()).destroy()],
+    ['ends its response', body => pipeline(body, endedResponse()).catch(() => {})],
+  ])('have no size and no failure of a download whose reader %s', async (_, leave) => {
+    const { storage } = await start();
+    const { fileId } = await storage.upload('a', Buffer.alloc(3_000_000));
+    const { body } = await storage.download(fileId);
+    await leave(body);
+    body.destroy();
+    await until(() => body.closed, 'the end of the download');
+    await setTimeout(10);
+    const metrics = await telemetry.collectMetrics();
+    const ofDownloads = metrics.flatMap(({ descriptor, dataPoints }) =>
+      dataPoints
+        .map(({ attributes }) => attributes)
+        .filter(attributes => attributes['wx_cloud.operation'] === 'download')
+        .map(attributes => [descriptor.name, attributes['error.type']]),
+    );
+    expect(ofDownloads).toEqual([['wx_cloud.operation.duration', undefined]]);
+  });
+
+  it('count no pending upload for ever that they stop to hear of', async () => {
+    const { storage, emulator } = await start({ pending: new MemoryPendingFileStore() });
+    emulator.faults.add({ operation: 'post-object', effect: { kind: 'hang', at: 'request' } });
+    const client = new AbortController();
+    const uploading = storage.upload('a', 'b', { uniquePath: true, signal: client.signal });
+    await until(async () => (await pendingFiles()) === 1, 'the pending upload');
+    instrumentation.stop();
+    await expect(pendingFiles()).resolves.toBe(0);
+    client.abort();
+    await expect(uploading).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+    await expect(pendingFiles()).resolves.toBe(0);
+  });
+
+  it('are counted once, however often the instrumentation is started', async () => {
+    expect(instrumentWxCloudStorage()).toBe(instrumentation);
+    instrumentation.stop();
+    const next = instrumentWxCloudStorage(telemetry);
+    afterThisTest(() => next.stop());
+    expect(next).not.toBe(instrumentation);
+    const { storage } = await start();
+    await storage.upload('a', 'b');
+    expect(telemetry.spans.filter(({ name }) => name === 'POST object')).toHaveLength(1);
+  });
 });
+
+/** A stream of a client that has left. */
+function endedResponse(): PassThrough {
+  const response = new PassThrough();
+  setImmediate(() => response.destroy());
+  return response;
+}
+
+/** The number of pending uploads, as the metrics tell it. */
+async function pendingFiles(): Promise<unknown> {
+  const metrics = await telemetry.collectMetrics();
+  return metrics.find(({ descriptor }) => descriptor.name === 'wx_cloud.pending.files')
+    ?.dataPoints[0]?.value;
+}
 
 describe('the start of the module', () => {
   afterAll(() => Logger.overrideLogger(false));
