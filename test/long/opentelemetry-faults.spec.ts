@@ -2,19 +2,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { WxCloudEmulator } from '../../lib/emulator/index.js';
 import type { WxCloudStorageOptions } from '../../lib/index.js';
-import {
-  instrumentWxCloudStorage,
-  type WxCloudInstrumentation,
-} from '../../lib/opentelemetry/index.js';
 import { afterThisTest } from '../support/after-test.js';
 import { startApplication } from '../support/application.js';
 import { settle } from '../support/fault-application.js';
 import { BUCKET_FAULTS, FAULTS, type FaultCase } from '../support/faults.js';
 import { recordSecrets } from '../support/secret-recorder.js';
-import { Telemetry } from '../support/telemetry.js';
+import { useTelemetry } from '../support/telemetry.js';
 import { BUCKET } from '../support/ways.js';
 
 /** The options for an emulator; secrets that come from elsewhere are given to `tell`. */
@@ -25,17 +21,7 @@ type Options = (
 
 const TIMEOUTS = { connectMs: 1_000, headersMs: 30, idleMs: 30, totalMs: 2_000 };
 
-let telemetry: Telemetry;
-let instrumentation: WxCloudInstrumentation;
-
-beforeEach(() => {
-  telemetry = new Telemetry();
-  instrumentation = instrumentWxCloudStorage(telemetry);
-});
-afterEach(async () => {
-  instrumentation.stop();
-  await telemetry.stop();
-});
+const observed = useTelemetry();
 
 const withAuth = (auth: WxCloudStorageOptions['auth']): Partial<WxCloudStorageOptions> =>
   ({ appid: undefined, secret: undefined, auth }) as Partial<WxCloudStorageOptions>;
@@ -117,19 +103,19 @@ describe.each(CREDENTIALS)('telemetry with %s', (_, optionsOf, faults) => {
       await settle(storage.delete(fileId));
       emulator.faults.clear();
     }
-    const spans = telemetry.spans.map(({ name, attributes, events, status, links }) => ({
+    const spans = observed.telemetry.spans.map(({ name, attributes, events, status, links }) => ({
       name,
       attributes,
       events,
       status,
       links,
     }));
-    const shown = [spans, await telemetry.collectMetrics()]
+    const shown = [spans, await observed.telemetry.collectMetrics()]
       .map(value => inspect(value, { depth: Infinity, maxArrayLength: Infinity }))
       .join('\n');
     const secrets = [emulator.options.secret, ...recorder.secrets, ...given];
     expect(secrets.length).toBeGreaterThan(1);
-    expect(telemetry.spans.length).toBeGreaterThan(faults.length);
+    expect(observed.telemetry.spans.length).toBeGreaterThan(faults.length);
     expect(secrets.filter(secret => shown.includes(secret))).toEqual([]);
   });
 });
@@ -140,7 +126,7 @@ describe('500 uploads at a time', () => {
     afterThisTest(close);
     const paths = Array.from({ length: 500 }, (_, index) => `${index}.txt`);
     await Promise.all(paths.map(path => storage.upload(path, path)));
-    const { spans, rawAddresses } = telemetry;
+    const { spans, rawAddresses } = observed.telemetry;
     expect(rawAddresses).toEqual([]);
     expect(spans.filter(({ name }) => name === 'POST object')).toHaveLength(500);
   });

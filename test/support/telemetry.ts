@@ -1,3 +1,4 @@
+import { afterEach, beforeEach } from '@jest/globals';
 import { context } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
@@ -15,9 +16,13 @@ import {
   SimpleSpanProcessor,
   type ReadableSpan,
 } from '@opentelemetry/sdk-trace-base';
+import {
+  instrumentWxCloudStorage,
+  type WxCloudInstrumentation,
+} from '../../lib/opentelemetry/index.js';
 
 /** The SDK of OpenTelemetry, with instrumentations of HTTP clients that record all they see. */
-export class Telemetry {
+class Telemetry {
   readonly tracerProvider: BasicTracerProvider;
   readonly meterProvider: MeterProvider;
   readonly #spans = new InMemorySpanExporter();
@@ -87,4 +92,24 @@ export class Telemetry {
     await this.meterProvider.shutdown();
     context.disable();
   }
+}
+
+/** The SDK of a test, and the instrumentation of this package on it. */
+interface InstrumentedTest {
+  readonly telemetry: Telemetry;
+  readonly instrumentation: WxCloudInstrumentation;
+}
+
+/** Starts both before each test of a file, and stops them after it. */
+export function useTelemetry(): InstrumentedTest {
+  const started = {} as { -readonly [part in keyof InstrumentedTest]: InstrumentedTest[part] };
+  beforeEach(() => {
+    started.telemetry = new Telemetry();
+    started.instrumentation = instrumentWxCloudStorage(started.telemetry);
+  });
+  afterEach(async () => {
+    started.instrumentation.stop();
+    await started.telemetry.stop();
+  });
+  return started;
 }

@@ -1,20 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel, type TracingChannel } from 'node:diagnostics_channel';
+import { OPERATIONS } from '../../lib/opentelemetry/operations.js';
 
-const NAMES = [
-  'upload',
-  'download',
-  'links',
-  'delete',
-  'form',
-  'copy',
-  'list',
-  'token',
-  'request',
-] as const;
 const STAGES = ['start', 'end', 'error', 'asyncStart', 'asyncEnd'] as const;
 
-type Name = (typeof NAMES)[number];
+type Name = (typeof OPERATIONS)[number];
 type Stage = (typeof STAGES)[number];
 
 /** An operation that was traced. */
@@ -35,7 +25,7 @@ export class TraceRecorder {
   readonly #stops: (() => void)[] = [];
 
   constructor() {
-    for (const name of NAMES) this.#listen(name, tracingChannel(`wx-cloud-storage:${name}`));
+    for (const name of OPERATIONS) this.#listen(name, tracingChannel(`wx-cloud-storage:${name}`));
   }
 
   of(name: Name): readonly TracedOperation[] {

@@ -4,45 +4,33 @@ import { setTimeout } from 'node:timers/promises';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type {
   AccessTokenStore,
   WxCloudStorageOptions,
   WxCloudStorageService,
 } from '../../../lib/index.js';
-import {
-  instrumentWxCloudStorage,
-  type WxCloudInstrumentation,
-} from '../../../lib/opentelemetry/index.js';
+import { instrumentWxCloudStorage } from '../../../lib/opentelemetry/index.js';
 import { afterThisTest } from '../../support/after-test.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { MemoryPendingFileStore } from '../../support/memory-pending-file-store.js';
-import { Telemetry } from '../../support/telemetry.js';
+import { useTelemetry } from '../../support/telemetry.js';
 import { until } from '../../support/until.js';
 
-let telemetry: Telemetry;
-let instrumentation: WxCloudInstrumentation;
-
-beforeEach(() => {
-  telemetry = new Telemetry();
-  instrumentation = instrumentWxCloudStorage(telemetry);
-});
-afterEach(async () => {
-  instrumentation.stop();
-  await telemetry.stop();
-});
+const observed = useTelemetry();
 
 async function start(options: Partial<WxCloudStorageOptions> = {}): Promise<TestApplication> {
   const application = await startApplication({ options });
   afterThisTest(() => application.close());
-  telemetry.reset();
+  observed.telemetry.reset();
   return application;
 }
 
-const tracer = () => telemetry.tracerProvider.getTracer('application');
-const paths = (): string[] => telemetry.spans.map(span => telemetry.pathOf(span)).toSorted();
-const spanOf = (name: string) => telemetry.spans.find(span => span.name === name);
+const tracer = () => observed.telemetry.tracerProvider.getTracer('application');
+const paths = (): string[] =>
+  observed.telemetry.spans.map(span => observed.telemetry.pathOf(span)).toSorted();
+const spanOf = (name: string) => observed.telemetry.spans.find(span => span.name === name);
 
 describe('the spans', () => {
   it('nest below the span of the application', async () => {
@@ -94,9 +82,9 @@ describe('the spans', () => {
     const ids = (await Promise.all(['1', '2', '3'].map(path => storage.upload(path, path)))).map(
       ({ fileId }) => fileId,
     );
-    telemetry.reset();
+    observed.telemetry.reset();
     await Promise.all(ids.map(fileId => storage.getDownloadUrl(fileId)));
-    const links = telemetry.spans.filter(({ name }) => name === 'wx-cloud-storage links');
+    const links = observed.telemetry.spans.filter(({ name }) => name === 'wx-cloud-storage links');
     const request = spanOf('POST /tcb/batchdownloadfile');
     const [owner, ...others] = links.map(span => span.spanContext().spanId);
     expect(request?.parentSpanContext?.spanId).toBe(owner);
@@ -105,12 +93,12 @@ describe('the spans', () => {
 
   it('are no longer made after the end, but for raw ones', async () => {
     const { storage } = await start();
-    instrumentation.stop();
-    instrumentation.stop();
+    observed.instrumentation.stop();
+    observed.instrumentation.stop();
     await storage.upload('a', 'b');
-    expect(telemetry.spans.length).toBeGreaterThan(0);
-    expect(telemetry.rawAddresses).toHaveLength(telemetry.spans.length);
-    expect(telemetry.rawAddresses.join()).toContain('access_token=');
+    expect(observed.telemetry.spans.length).toBeGreaterThan(0);
+    expect(observed.telemetry.rawAddresses).toHaveLength(observed.telemetry.spans.length);
+    expect(observed.telemetry.rawAddresses.join()).toContain('access_token=');
   });
 });
 
@@ -145,7 +133,7 @@ it('a sampler that throws costs a span, not the process', async () => {
       },
     },
   });
-  instrumentation.stop();
+  observed.instrumentation.stop();
   const throwing = instrumentWxCloudStorage({ tracerProvider: throws });
   afterThisTest(() => throwing.stop());
   const { storage } = await start();
@@ -157,8 +145,8 @@ describe('the raw spans of HTTP clients', () => {
   async function expectUploadsSuppressed(storage: WxCloudStorageService): Promise<void> {
     const names = Array.from({ length: 30 }, (_, index) => `${index}`);
     await Promise.all(names.map(name => storage.upload(name, name)));
-    expect(telemetry.rawAddresses).toEqual([]);
-    expect(telemetry.spans.filter(({ name }) => name === 'POST object')).toHaveLength(30);
+    expect(observed.telemetry.rawAddresses).toEqual([]);
+    expect(observed.telemetry.spans.filter(({ name }) => name === 'POST object')).toHaveLength(30);
   }
 
   it('are suppressed for requests that wait for a connection', async () => {
@@ -178,7 +166,7 @@ describe('the raw spans of HTTP clients', () => {
     const ask = () => undiciFetch(emulator.url);
     await Promise.all([storage.upload('a', 'b'), ask()]);
     await ask();
-    expect(telemetry.rawAddresses).toEqual([`${emulator.url}/`, `${emulator.url}/`]);
+    expect(observed.telemetry.rawAddresses).toEqual([`${emulator.url}/`, `${emulator.url}/`]);
   });
 
   it('stay within a body that is uploaded', async () => {
@@ -189,7 +177,7 @@ describe('the raw spans of HTTP clients', () => {
       yield Buffer.alloc(100_000);
     }
     await storage.upload('a', body(), { size: 200_000 });
-    expect(telemetry.rawSpans.map(span => telemetry.pathOf(span))).toEqual([
+    expect(observed.telemetry.rawSpans.map(span => observed.telemetry.pathOf(span))).toEqual([
       'wx-cloud-storage upload > POST object > GET',
     ]);
   });
@@ -203,7 +191,7 @@ describe('the raw spans of HTTP clients', () => {
     await finished(body);
     await Promise.all(asked);
     expect(asked.length).toBeGreaterThan(2);
-    expect(telemetry.rawSpans).toHaveLength(asked.length);
+    expect(observed.telemetry.rawSpans).toHaveLength(asked.length);
   });
 });
 
@@ -213,7 +201,7 @@ describe('the metrics', () => {
     const { storage, emulator } = await start({ pending });
     const { fileId } = await storage.upload('a', Buffer.alloc(1_000), { uniquePath: true });
     await storage.downloadBuffer(fileId);
-    const metrics = await telemetry.collectMetrics();
+    const metrics = await observed.telemetry.collectMetrics();
     const env = { 'wx_cloud.env': emulator.env };
     const pointsOf = (name: string) =>
       metrics
@@ -278,7 +266,7 @@ describe('the metrics', () => {
     body.destroy();
     await until(() => body.closed, 'the end of the download');
     await setTimeout(10);
-    const metrics = await telemetry.collectMetrics();
+    const metrics = await observed.telemetry.collectMetrics();
     const ofDownloads = metrics.flatMap(({ descriptor, dataPoints }) =>
       dataPoints
         .map(({ attributes }) => attributes)
@@ -294,22 +282,22 @@ describe('the metrics', () => {
     const client = new AbortController();
     const uploading = storage.upload('a', 'b', { uniquePath: true, signal: client.signal });
     await until(async () => (await pendingFiles()) === 1, 'the pending upload');
-    instrumentation.stop();
+    observed.instrumentation.stop();
     await expect(pendingFiles()).resolves.toBe(0);
     client.abort();
     await expect(uploading).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
     await expect(pendingFiles()).resolves.toBe(0);
   });
 
-  it('are counted once, however often the instrumentation is started', async () => {
-    expect(instrumentWxCloudStorage()).toBe(instrumentation);
-    instrumentation.stop();
-    const next = instrumentWxCloudStorage(telemetry);
+  it('are counted once, however often the instrumentation is observed', async () => {
+    expect(instrumentWxCloudStorage()).toBe(observed.instrumentation);
+    observed.instrumentation.stop();
+    const next = instrumentWxCloudStorage(observed.telemetry);
     afterThisTest(() => next.stop());
-    expect(next).not.toBe(instrumentation);
+    expect(next).not.toBe(observed.instrumentation);
     const { storage } = await start();
     await storage.upload('a', 'b');
-    expect(telemetry.spans.filter(({ name }) => name === 'POST object')).toHaveLength(1);
+    expect(observed.telemetry.spans.filter(({ name }) => name === 'POST object')).toHaveLength(1);
   });
 });
 
@@ -322,7 +310,7 @@ function endedResponse(): PassThrough {
 
 /** The number of pending uploads, as the metrics tell it. */
 async function pendingFiles(): Promise<unknown> {
-  const metrics = await telemetry.collectMetrics();
+  const metrics = await observed.telemetry.collectMetrics();
   return metrics.find(({ descriptor }) => descriptor.name === 'wx_cloud.pending.files')
     ?.dataPoints[0]?.value;
 }
@@ -347,14 +335,14 @@ describe('the start of the module', () => {
   }
 
   it('warns of an instrumentation of undici without that of this package', async () => {
-    instrumentation.stop();
+    observed.instrumentation.stop();
     await expect(warningsOfStart()).resolves.toHaveLength(1);
   });
 
   it('does not warn with that of this package, or without any', async () => {
     await expect(warningsOfStart()).resolves.toEqual([]);
-    instrumentation.stop();
-    await telemetry.stop();
+    observed.instrumentation.stop();
+    await observed.telemetry.stop();
     await expect(warningsOfStart()).resolves.toEqual([]);
   });
 });
