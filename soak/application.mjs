@@ -16,6 +16,7 @@ import {
 import { FILES_CONTROLLERS } from './application/files.controller.mjs';
 import { inject } from './application/inject.mjs';
 import { ProgressController } from './application/progress.controller.mjs';
+import { isRecorded, watchStore } from './application/recording.mjs';
 import { records } from './application/records.mjs';
 import { connectToRedis } from './application/redis.mjs';
 import { listActive, logRequest } from './application/request-log.mjs';
@@ -51,7 +52,7 @@ const options = {
   onOrphan: fileIds => {
     for (const fileId of fileIds) tell({ type: 'orphan', fileId, reportedAtMs: Date.now() });
   },
-  pending: redis?.pending,
+  pending: redis && watchStore(redis.pending),
   replicas: redis?.replicas,
 };
 /**
@@ -62,6 +63,7 @@ const { appid, secret, ...shared } = options;
 const archive = {
   ...shared,
   name: 'archive',
+  pending: redis && watchStore(redis.pending),
   auth: { type: 'access-token', appid, secret, store: redis?.store },
   upload: { ...options.upload, verifyEtag: true, sendAhead: false },
 };
@@ -69,6 +71,7 @@ const archive = {
 const bucket = {
   ...shared,
   name: 'bucket',
+  pending: redis && watchStore(redis.pending),
   auth: { type: 'open-api-service' },
   apiBaseUrl: cloud.sidecarUrl,
   cos: { bucket: cloud.bucket, endpoint: cloud.cosEndpoint, partBytes: PART_BYTES },
@@ -77,6 +80,7 @@ const bucket = {
 const guests = WITH_RIGHTS.map(name => ({
   ...bucket,
   name,
+  pending: redis && watchStore(redis.pending),
   cos: { ...bucket.cos, credentials: keysOf(name) },
 }));
 
@@ -118,6 +122,7 @@ answerQuestions({
     temporary: readTemporary(spoolDirectory),
   }),
   memory: readMemory,
+  isRecorded,
   sweep: () =>
     app.get(WxCloudPendingFiles).sweep({
       isInUse: fileIds => records.findUsed(fileIds),

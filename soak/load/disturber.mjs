@@ -3,11 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 const BETWEEN_MS = [500, 2_000];
 /** The time for which Redis is away, at least that which it takes to start. */
 const AWAY_MS = [0, 1_500];
-/**
- * The time after a restart without a kill. What happened without Redis, replicas write down when it
- * is back, with pauses between their attempts.
- */
-const CATCHING_UP_MS = 4_000;
 /** The deeds of each round. */
 const ROUND = ['kill', 'kill', 'restartRedis', 'sweep'];
 
@@ -49,7 +44,6 @@ export class Disturber {
     await this.#redis[this.#random.pick(['stop', 'crash'])]();
     await delay(this.#random.integer(...AWAY_MS));
     await this.#redis.start();
-    await delay(CATCHING_UP_MS);
   }
 
   /** Sweeps what a request that runs cannot have recorded. */

@@ -55,8 +55,10 @@ export class Replicas {
     return random.pick(this.running);
   }
 
-  /** Kills a running one. */
+  /** Kills a running one, once it has recorded what it does. */
   async kill(replica) {
+    if (!(await replica.child.ask('isRecorded')))
+      throw new Error(`${replica.name} has recorded nothing for too long`);
     this.running.splice(this.running.indexOf(replica), 1);
     await replica.kill();
   }
