@@ -1,3 +1,4 @@
+import { setImmediate as afterSockets, setTimeout as pause } from 'node:timers/promises';
 import { OptionsInvalidError } from '../errors/errors.js';
 import { toSafeCause } from '../errors/redaction.js';
 import type { ReplicaChannel } from '../options/replica-channel.js';
@@ -58,6 +59,13 @@ const RESET_EVENTS = ['ready', 'node-ready', '+node', '-node', 'topology-change'
 const LOSS_EVENT = 'node-reconnecting';
 
 const PROBE_TOPIC = 'wx-cloud-storage:probe';
+
+/**
+ * The time for all connections of a cluster to notice a loss. A command that node-redis 5 writes to
+ * a connection that has just been lost gets the response of another one, and all later commands of
+ * this connection do so as well.
+ */
+const PROBE_PAUSE_MS = 100;
 
 /** States of an ioredis client in which a message would wait for a connection. */
 const LOST = new Set<unknown>(['reconnecting', 'close', 'end']);
@@ -259,6 +267,9 @@ class NodeSubscriptions implements Subscriptions {
     this.#isProbing = true;
     let [probed, isBack] = [0, false];
     while (probed !== this.#losses) {
+      await pause(PROBE_PAUSE_MS);
+      // After the timers of a process that was busy, and so after its sockets were read.
+      await afterSockets();
       probed = this.#losses;
       isBack = await this.#probe();
     }

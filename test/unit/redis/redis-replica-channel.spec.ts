@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { ReplicaChannel } from '../../../lib/options/replica-channel.js';
 import { redisReplicaChannel } from '../../../lib/redis/index.js';
+import { until } from '../../support/until.js';
 
 interface Pending {
   resolve(): void;
@@ -38,8 +39,9 @@ beforeEach(() => {
   stop = channel.onReset?.(onReset);
 });
 
-/** Ends the subscription that waits. */
+/** Waits for a subscription, and ends it. */
 async function settle(end: (pending: Pending) => void): Promise<void> {
+  await until(() => cluster.pending.length > 0, 'a subscription');
   cluster.pending.splice(0).forEach(end);
   await nextTurn();
 }
@@ -47,14 +49,23 @@ async function settle(end: (pending: Pending) => void): Promise<void> {
 describe('redisReplicaChannel on a cluster that only tells of lost connections', () => {
   it('reports a reset as soon as a subscription is in effect again', async () => {
     cluster.emit('node-reconnecting');
-    await nextTurn();
+    await until(() => cluster.pending.length > 0, 'a subscription');
     expect(onReset).not.toHaveBeenCalled();
+    await settle(({ resolve }) => resolve());
+    expect(onReset).toHaveBeenCalledTimes(1);
+  });
+
+  it('sends nothing before all connections can have noticed the loss', async () => {
+    cluster.emit('node-reconnecting');
+    await nextTurn();
+    expect(cluster.pending).toEqual([]);
     await settle(({ resolve }) => resolve());
     expect(onReset).toHaveBeenCalledTimes(1);
   });
 
   it('waits on when the connection is lost again meanwhile', async () => {
     cluster.emit('node-reconnecting');
+    await until(() => cluster.pending.length > 0, 'a subscription');
     cluster.emit('node-reconnecting');
     await settle(({ reject }) => reject(new Error('lost')));
     expect(onReset).not.toHaveBeenCalled();
