@@ -1,7 +1,7 @@
-import { setImmediate as afterSockets, setTimeout as pause } from 'node:timers/promises';
 import { OptionsInvalidError } from '../errors/errors.js';
 import { toSafeCause } from '../errors/redaction.js';
 import type { ReplicaChannel } from '../options/replica-channel.js';
+import { afterMs } from '../pending/after-ms.js';
 
 /** The required part of a client that publishes; of `redis` (5.11 or 6) or `ioredis` (5 or 6). */
 export interface RedisPublisher {
@@ -267,9 +267,7 @@ class NodeSubscriptions implements Subscriptions {
     this.#isProbing = true;
     let [probed, isBack] = [0, false];
     while (probed !== this.#losses) {
-      await pause(PROBE_PAUSE_MS);
-      // After the timers of a process that was busy, and so after its sockets were read.
-      await afterSockets();
+      await new Promise<void>(resolve => afterMs(PROBE_PAUSE_MS, resolve));
       probed = this.#losses;
       isBack = await this.#probe();
     }
