@@ -506,9 +506,13 @@ export class WxCloudStorageService {
     fileIds: readonly string[],
     options: WxCloudCallOptions = {},
   ): Promise<readonly WxCloudDeleteOutcome[]> {
-    return this.#context.operations.run('deleting', options, signal =>
-      this.#context.deletions.delete(fileIds, signal),
-    );
+    const { operations, deletions, pending } = this.#context;
+    return operations.run('deleting', options, async signal => {
+      const outcomes = await deletions.delete(fileIds, signal);
+      const deleted = outcomes.filter(({ ok }) => ok).map(({ fileId }) => fileId);
+      await pending?.noteDeleted(deleted);
+      return outcomes;
+    });
   }
 
   /**

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { StorageLogger } from '../diagnostics.js';
 import { elapsedMs } from '../operations/deadline.js';
 import { afterMs } from './after-ms.js';
+import { LateFiles } from './late-files.js';
 import { Lease } from './lease.js';
 import { LedgerTask } from './ledger-task.js';
 import type {
@@ -71,6 +72,7 @@ export class PendingLedger {
   readonly #forms = new Map<string, Lease>();
   /** Files whose record may reach the store after they were settled. */
   readonly #uncertain = new Map<string, UncertainFile>();
+  readonly #late = new LateFiles();
   /** The interval must not keep the request alive that has started it. */
   readonly #detached = AsyncLocalStorage.snapshot();
   #timer: NodeJS.Timeout | undefined;
@@ -167,9 +169,28 @@ export class PendingLedger {
     await untilOver(Promise.all(tasks.map(({ attempted }) => attempted)), CALL_MS);
   }
 
-  /** Forgets files that do not exist: they were deleted, or never stored. Waits for nothing. */
-  forget(fileIds: readonly string[]): void {
-    for (const fileId of fileIds) this.#settle(fileId);
+  /** Notes that a request which has failed may still store a file: its outcome is unknown. */
+  expectLate(fileId: string): void {
+    this.#late.add(fileId, this.#nowMs());
+  }
+
+  /**
+   * Forgets files of failed calls that do not exist: they were deleted, or never stored. Those that
+   * may still appear are left to a sweep instead. Waits only for their records.
+   */
+  async forget(fileIds: readonly string[]): Promise<void> {
+    const late = this.#late.take(fileIds, this.#nowMs());
+    for (const fileId of fileIds) if (!late.includes(fileId)) this.#settle(fileId);
+    if (late.length > 0) await this.orphan(late);
+  }
+
+  /**
+   * Leaves those of the files that the application has deleted to a sweep that may appear again.
+   * The others need no record.
+   */
+  async noteDeleted(fileIds: readonly string[]): Promise<void> {
+    const late = this.#late.take(fileIds, this.#nowMs());
+    if (late.length > 0) await this.orphan(late);
   }
 
   /**

@@ -16,11 +16,6 @@ export interface Leftover {
   readonly fileId: string;
   /** True when nothing else is ever stored at its path. */
   readonly isPathUnique: boolean;
-  /**
-   * True when the storage has not said what became of a request for it, and may still carry it out.
-   * @defaultValue false
-   */
-  readonly mayAppear?: boolean | undefined;
 }
 
 /**
@@ -38,10 +33,10 @@ export async function deleteLeftovers(
     objects.filter(({ isPathUnique }) => isPathUnique === isUnique).map(({ fileId }) => fileId);
   const unique = idsWhere(true);
   const left = await deleteObjects(context, unique);
-  const late = new Set(objects.filter(({ mayAppear }) => mayAppear).map(({ fileId }) => fileId));
-  const toSweep = unique.filter(fileId => left.includes(fileId) || late.has(fileId));
-  context.pending?.forget(unique.filter(fileId => !toSweep.includes(fileId)));
-  if (toSweep.length > 0) await context.pending?.orphan(toSweep);
+  await Promise.all([
+    context.pending?.forget(unique.filter(fileId => !left.includes(fileId))),
+    left.length > 0 && context.pending?.orphan(left),
+  ]);
   await reportOrphans(context, [...left, ...idsWhere(false)]);
 }
 

@@ -91,6 +91,7 @@ export async function moveFile(
   const unrecorded = { ...context, pending: undefined };
   // The copy cannot be taken back, so the end of the call does not stop the deletion.
   await deleteLeftovers(unrecorded, [{ fileId: source.fileId, isPathUnique: true }]);
+  await context.pending?.noteDeleted([source.fileId]);
   return stored;
 }
 
@@ -103,7 +104,6 @@ class FileCopy {
   readonly #isPathUnique: boolean;
   #recorded: string | undefined;
   #mayExist = false;
-  #mayAppear = false;
 
   constructor(
     context: StorageContext,
@@ -210,7 +210,9 @@ class FileCopy {
       const isRefused = status !== undefined && status >= 400 && status < 500;
       const isUnclear = !isRefused && !neverConnected(error);
       this.#mayExist ||= isUnclear;
-      this.#mayAppear ||= isUnclear;
+      if (isUnclear && this.#recorded !== undefined) {
+        this.#context.pending?.expectLate(this.#recorded);
+      }
       throw error;
     }
   }
@@ -230,12 +232,11 @@ class FileCopy {
   /** Deletes or reports the copy of a failed call. A file that was copied onto itself stays. */
   async #cleanUp(): Promise<void> {
     const recorded = this.#recorded;
-    if (!this.#mayExist && recorded !== undefined) this.#context.pending?.forget([recorded]);
+    if (!this.#mayExist && recorded !== undefined) await this.#context.pending?.forget([recorded]);
     if (!this.#mayExist || this.#toPath === this.#source.cloudPath) return;
     const fileId = toFileId(this.#context, this.#toPath);
     this.#context.linkCache.forgetReplaced(fileId, this.#isPathUnique);
-    const leftover = { fileId, isPathUnique: this.#isPathUnique, mayAppear: this.#mayAppear };
-    await deleteLeftovers(this.#context, [leftover]);
+    await deleteLeftovers(this.#context, [{ fileId, isPathUnique: this.#isPathUnique }]);
   }
 }
 

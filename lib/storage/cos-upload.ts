@@ -27,7 +27,6 @@ export class CosUpload {
   #metaId: string | undefined;
   #isRecorded = false;
   #mayExist = false;
-  #mayAppear = false;
   #isOpened = false;
   #tries = 0;
 
@@ -74,8 +73,7 @@ export class CosUpload {
   handOver(): { readonly recorded: readonly string[]; readonly leftovers: readonly Leftover[] } {
     const fileId = this.#fileId;
     const { isPathUnique } = this.#call;
-    const leftover = { fileId, isPathUnique, mayAppear: this.#mayAppear };
-    const leftovers = this.#mayExist ? [leftover] : [];
+    const leftovers = this.#mayExist ? [{ fileId, isPathUnique }] : [];
     const recorded = this.#isRecorded ? [fileId] : [];
     this.#mayExist = false;
     this.#isRecorded = false;
@@ -86,7 +84,7 @@ export class CosUpload {
   async cleanUp(): Promise<void> {
     const { recorded, leftovers } = this.handOver();
     if (leftovers.length > 0) await deleteLeftovers(this.#context, leftovers);
-    else this.#context.pending?.forget(recorded);
+    else await this.#context.pending?.forget(recorded);
   }
 
   async #attempt(): Promise<WxCloudStoredFile> {
@@ -113,7 +111,7 @@ export class CosUpload {
     });
     if (outcome.isStored || outcome.mayExist) {
       this.#mayExist = true;
-      this.#mayAppear ||= !outcome.isStored;
+      if (!outcome.isStored && this.#isRecorded) this.#context.pending?.expectLate(this.#fileId);
       this.#context.linkCache.forgetReplaced(this.#fileId, this.#call.isPathUnique);
     }
     if (!outcome.isStored) throw outcome.error;

@@ -75,7 +75,6 @@ export class PartsUpload {
   #size = 0;
   #isRecorded = false;
   #mayExist = false;
-  #mayAppear = false;
   #isDisposed = false;
 
   /** Sends nothing yet. */
@@ -138,13 +137,12 @@ export class PartsUpload {
    */
   async cleanUp(): Promise<void> {
     const { fileId, isPathUnique } = this.#call;
-    const mayAppear = this.#mayAppear;
     const uploadId = this.#uploadId;
     this.#uploadId = undefined;
     if (uploadId !== undefined) await this.#runAbort(signal => this.#abort(uploadId, signal));
     await this.#abortLost();
-    if (this.#mayExist) await deleteLeftovers(this.#context, [{ fileId, isPathUnique, mayAppear }]);
-    else if (this.#isRecorded) this.#context.pending?.forget([fileId]);
+    if (this.#mayExist) await deleteLeftovers(this.#context, [{ fileId, isPathUnique }]);
+    else if (this.#isRecorded) await this.#context.pending?.forget([fileId]);
   }
 
   /**
@@ -312,14 +310,11 @@ export class PartsUpload {
       });
       if (outcome.isStored || outcome.mayExist) {
         this.#mayExist = true;
-        this.#mayAppear = !outcome.isStored;
         this.#context.linkCache.forgetReplaced(fileId, this.#call.isPathUnique);
       }
       const stored = outcome.isStored ? outcome : await this.#findStored(outcome);
-      if (stored !== undefined) {
-        this.#mayAppear = false;
-        return stored;
-      }
+      if (stored !== undefined) return stored;
+      if (this.#isRecorded && this.#mayExist) this.#context.pending?.expectLate(fileId);
       const error = outcome.isStored ? undefined : outcome.error;
       if (attempt >= policy.attempts || signal.aborted || !isTransient(error)) throw error;
       await pauseBeforeRetry(policy, attempt, signal);

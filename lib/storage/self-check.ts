@@ -124,7 +124,7 @@ class SelfCheck {
     const { deletions, pending } = this.#context;
     const outcome = await this.#settle(async () => {
       unwrap(await deletions.delete([fileId], this.#signal));
-      pending?.forget([fileId]);
+      await pending?.forget([fileId]);
     });
     if (outcome.error === undefined) return outcome;
     await pending?.orphan([fileId]);

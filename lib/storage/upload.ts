@@ -149,8 +149,10 @@ class ObjectUpload {
   async #forgetRecorded(): Promise<void> {
     const { pending } = this.#context;
     const left = [...this.#recorded].filter(fileId => this.#leftovers.has(fileId));
-    pending?.forget([...this.#recorded].filter(fileId => !this.#leftovers.has(fileId)));
-    if (left.length > 0) await pending?.orphan(left);
+    await Promise.all([
+      pending?.forget([...this.#recorded].filter(fileId => !this.#leftovers.has(fileId))),
+      left.length > 0 && pending?.orphan(left),
+    ]);
   }
 
   /**
@@ -268,8 +270,8 @@ class ObjectUpload {
     const outcome = await postObject(transport, { ...form, verifyEtag, budget, onBytes, signal });
     if (outcome.isStored || outcome.mayExist) {
       const { fileId } = link;
-      const mayAppear = !outcome.isStored || this.#leftovers.get(fileId)?.mayAppear === true;
-      this.#leftovers.set(fileId, { fileId, isPathUnique, mayAppear });
+      this.#leftovers.set(fileId, { fileId, isPathUnique });
+      if (!outcome.isStored && isPathUnique) this.#context.pending?.expectLate(fileId);
       this.#context.linkCache.forgetReplaced(fileId, isPathUnique);
     }
     return { outcome, fileId: link.fileId };

@@ -105,6 +105,16 @@ describe.each(ADAPTERS)('the option pending on $name', adapter => {
     expect(store.added.map(({ reason }) => reason)).toEqual(['upload']);
   });
 
+  it('leaves a file that a lost attempt may store again to a sweep', async () => {
+    await start();
+    const effect = { kind: 'reset', at: 'answer' } as const;
+    application.emulator.faults.add({ operation: 'post-object', effect });
+    expect(await application.post('throws')).toMatchObject({ status: 500 });
+    expect(application.emulator.objects).toEqual([]);
+    expect(store.added.map(({ reason }) => reason)).toEqual(['upload', 'orphan']);
+    expect(store.callsOf('settle')).toEqual([]);
+  });
+
   it('keeps a file that was settled by keep()', async () => {
     await start();
     expect(await application.post('keeps')).toMatchObject({ status: 500 });

@@ -147,6 +147,28 @@ describe.each(WAYS)('upload over %s', (_, operation, optionsOf) => {
     expect(added()).toEqual([`upload ${idOf('a.txt')} 900000`]);
   });
 
+  it.each([
+    ['delete', (storage: WxCloudStorageService, fileId: string) => storage.delete(fileId)],
+    [
+      'deleteMany',
+      (storage: WxCloudStorageService, fileId: string) => storage.deleteMany([fileId]),
+    ],
+  ])('is left to a sweep by %s where a lost attempt may still store it', async (_name, remove) => {
+    const storage = await start(optionsOf());
+    emulator.faults.add({ operation, effect: { kind: 'reset', at: 'answer' } });
+    const { fileId } = await storage.upload('a.txt', 'content', UNIQUE);
+    await remove(storage, fileId);
+    expect(store.callsOf('settle')).toEqual([[fileId]]);
+    expect(added()).toEqual([`upload ${fileId} 900000`, `orphan ${fileId} 60000`]);
+  });
+
+  it('is left to no sweep by delete after clear attempts', async () => {
+    const storage = await start(optionsOf());
+    const { fileId } = await storage.upload('a.txt', 'content', UNIQUE);
+    await storage.delete(fileId);
+    expect(added()).toEqual([`upload ${fileId} 900000`]);
+  });
+
   it('goes on without a store that is down', async () => {
     const storage = await start(optionsOf());
     store.answer = () => Promise.reject(new Error('down'));
@@ -276,6 +298,14 @@ describe('copy and move', () => {
     expect(idsAtCloud()).toEqual([fileId]);
     expect(added().at(-1)).toBe(`orphan ${idOf('b.txt')} 60000`);
     expect(store.callsOf('settle')).toEqual([]);
+  });
+
+  it('leave a source that may still appear to a sweep', async () => {
+    const storage = await start(direct());
+    emulator.faults.add({ operation: 'put-object', effect: { kind: 'reset', at: 'answer' } });
+    const { fileId } = await storage.upload('a.txt', 'content', UNIQUE);
+    await storage.move(fileId, 'b.txt', UNIQUE);
+    expect(added().at(-1)).toBe(`orphan ${fileId} 60000`);
   });
 
   it('refuse and delete a copy that a sweep has taken', async () => {

@@ -483,9 +483,51 @@ describe('forget', () => {
   it('settles in the background', async () => {
     const { ledger, store } = makeLedger();
     await ledger.record(A);
-    ledger.forget([A, B]);
+    void ledger.forget([A, B]);
     await pass(0);
     expect(store.callsOf('settle')).toEqual([[A, B]]);
+  });
+});
+
+describe('a file that a late request may store', () => {
+  async function expectLate(): Promise<ReturnType<typeof makeLedger>> {
+    const made = makeLedger();
+    await made.ledger.record(A);
+    made.ledger.expectLate(A);
+    return made;
+  }
+
+  it('is left to a sweep once it is forgotten, and only that one', async () => {
+    const { ledger, store } = await expectLate();
+    await ledger.forget([A, B]);
+    await pass(0);
+    expect(store.callsOf('add').at(-1)).toEqual([A]);
+    expect(store.callsOf('settle')).toEqual([[B]]);
+  });
+
+  it('is left to a sweep once the application has deleted it', async () => {
+    const { ledger, store } = await expectLate();
+    await ledger.settle([A]);
+    await ledger.noteDeleted([A, B]);
+    expect(store.calls.slice(1)).toEqual([
+      ['settle', [A]],
+      ['add', [A]],
+    ]);
+  });
+
+  it('is recorded once', async () => {
+    const { ledger, store } = await expectLate();
+    await ledger.noteDeleted([A]);
+    await ledger.noteDeleted([A]);
+    expect(store.callsOf('add')).toHaveLength(2);
+  });
+
+  it('is none any more after ten minutes', async () => {
+    const { ledger, store } = await expectLate();
+    await ledger.settle([A]);
+    await pass(600_000);
+    await ledger.noteDeleted([A]);
+    expect(store.callsOf('add')).toHaveLength(1);
   });
 });
 
@@ -739,7 +781,7 @@ describe('onChange of a PendingLedger', () => {
     expect(changes).toEqual([1, 1]);
     await ledger.settle([A]);
     await ledger.orphan([B]);
-    ledger.forget([A, B]);
+    void ledger.forget([A, B]);
     await ledger.recordForm(A, MINUTE_MS);
     expect(changes).toEqual([1, 1, -1, -1]);
   });
