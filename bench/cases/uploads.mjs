@@ -14,6 +14,8 @@ const ALL = [
   'node-sdk-file',
   'multer-s3',
 ];
+/** Beside all others where files are small. */
+const SMALL = ['ours-pending', 'ours-traced', 'ours-spans'];
 
 /** Uploads of one size and concurrency, `count` of them per round. */
 export const UPLOADS = [
@@ -23,8 +25,8 @@ export const UPLOADS = [
   { name: '4 KiB, 32 at a time', bytes: 4 * KIB, parallel: 32, count: 6_000, warmUp: 3_000 },
 ].map(one => ({
   ...one,
-  // A record is a cost of each upload, whatever its size.
-  contestants: one.bytes < MB ? [...ALL, 'ours-pending'] : ALL,
+  // Records, spans and metrics are a cost of each upload, whatever its size.
+  contestants: one.bytes < MB ? [...ALL, ...SMALL] : ALL,
   measure: measureUploads,
 }));
 

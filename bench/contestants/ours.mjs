@@ -2,8 +2,11 @@
 import { WxCloudFilesInterceptor, WxCloudStorageModule } from 'nestjs-wx-cloud-storage';
 import { answerFor, LIMITS, startNest } from './nest.mjs';
 
-/** Starts the package with additional options of the interceptor, and of the module. */
-export function startWith(cloud, options, moduleOptions = {}) {
+/**
+ * Starts the package with additional options of the interceptor and of the module, and another
+ * handler.
+ */
+export function startWith(cloud, options, moduleOptions = {}, store = answerFor) {
   const module = WxCloudStorageModule.forRoot({
     env: 'bench',
     appid: 'wx-bench',
@@ -12,7 +15,7 @@ export function startWith(cloud, options, moduleOptions = {}) {
     ...moduleOptions,
   });
   const interceptor = WxCloudFilesInterceptor('file', 100, { limits: LIMITS, ...options });
-  return startNest({ interceptor, imports: [module], store: answerFor });
+  return startNest({ interceptor, imports: [module], store });
 }
 
 /** Starts the contestant. */

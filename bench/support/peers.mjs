@@ -24,6 +24,8 @@ export const OWN = [
   'ours-cos',
   'ours-pending',
   'ours-declared',
+  'ours-traced',
+  'ours-spans',
   'undici',
   'one by one',
   'lib/multipart',
