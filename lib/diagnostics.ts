@@ -70,10 +70,12 @@ export interface WxCloudUploadEvent extends InstanceEvent {
 /** Event of `wx-cloud-storage:download`: a download until its stream has ended or was destroyed. */
 export interface WxCloudDownloadEvent extends InstanceEvent {
   /**
-   * Number of bytes to read; absent until the head of the response has arrived, and after a reader
-   * has left before the end.
+   * Number of bytes to read; absent until the head of the response has arrived. After a reader has
+   * left before the end, the number of bytes that had arrived.
    */
   readonly size?: number;
+  /** True when the reader has left before the end, which is no failure; absent otherwise. */
+  readonly wasLeft?: true;
 }
 
 /** Members of the events of calls for several files. */
@@ -201,9 +203,12 @@ export function runUntraced<T>(work: () => T): T {
 
 const pendingChannel = channel('wx-cloud-storage:pending');
 
-/** Publishes a change of the number of uploads that are recorded as pending. */
-export function publishPending(env: string, change: number): void {
-  if (pendingChannel.hasSubscribers) pendingChannel.publish({ env, change });
+/**
+ * Publishes that an upload was recorded as pending, or has ended. `upload` is the same object both
+ * times.
+ */
+export function publishPending(env: string, upload: object, isPending: boolean): void {
+  if (pendingChannel.hasSubscribers) pendingChannel.publish({ env, upload, isPending });
 }
 
 /** The events of the operations that share what runs, if there are several. */

@@ -7,10 +7,12 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
 const BYTES = Array.from({ length: 12 }, (_, index) => 1_024 * 4 ** index);
 const TRIES = [1, 2, 3, 5, 8];
 
-/** A change of the number of pending uploads. */
+/** An upload that was recorded as pending, or has ended. */
 interface PendingMessage {
   readonly env: string;
-  readonly change: number;
+  /** Stands for the upload. */
+  readonly upload: object;
+  readonly isPending: boolean;
 }
 
 /** The metrics of operations. */
@@ -21,8 +23,8 @@ export class OperationMetrics {
   readonly #tries: Histogram;
   readonly #tokens: Counter;
   readonly #pending: UpDownCounter;
-  /** Uploads that were counted and not settled yet, by environment. */
-  readonly #counted = new Map<string, number>();
+  /** The environments of uploads that are counted, and have not ended yet. */
+  readonly #counted = new Map<object, string>();
 
   constructor(meter: Meter) {
     this.#operations = meter.createHistogram('wx_cloud.operation.duration', {
@@ -36,7 +38,7 @@ export class OperationMetrics {
       advice: { explicitBucketBoundaries: SECONDS },
     });
     this.#sizes = meter.createHistogram('wx_cloud.transfer.size', {
-      description: 'Size of uploads and downloads that have succeeded.',
+      description: 'Bytes of uploads and downloads that have not failed.',
       unit: 'By',
       advice: { explicitBucketBoundaries: BYTES },
     });
@@ -63,7 +65,7 @@ export class OperationMetrics {
       const about = attributesOf(event, ['endpoint', 'method', 'status', 'code']);
       return this.#requests.record(seconds, about);
     }
-    const about = { ...attributesOf(event, ['env']), 'wx_cloud.operation': operation };
+    const about = { ...attributesOf(event, ['env', 'wasLeft']), 'wx_cloud.operation': operation };
     const outcome = attributesOf(event, ['code']);
     this.#operations.record(seconds, { ...about, ...outcome });
     const isTransfer = operation === 'upload' || operation === 'download';
@@ -72,17 +74,19 @@ export class OperationMetrics {
     if (operation === 'token') this.#tokens.add(1, attributesOf(event, ['env', 'type', 'code']));
   }
 
-  /** Counts uploads that were recorded, or settled. Those from before its start do not count. */
-  countPending({ env, change }: PendingMessage): void {
-    const before = this.#counted.get(env) ?? 0;
-    const after = Math.max(0, before + change);
-    this.#counted.set(env, after);
-    this.#pending.add(after - before, attributesOf({ env }));
+  /** Counts an upload while it is pending. One from before the start does not count. */
+  countPending({ env, upload, isPending }: PendingMessage): void {
+    if (isPending) {
+      this.#counted.set(upload, env);
+      this.#pending.add(1, attributesOf({ env }));
+    } else if (this.#counted.delete(upload)) {
+      this.#pending.add(-1, attributesOf({ env }));
+    }
   }
 
   /** Takes back what would be counted for ever, as its end is not heard of. */
   stop(): void {
-    for (const [env, count] of this.#counted) this.#pending.add(-count, attributesOf({ env }));
+    for (const env of this.#counted.values()) this.#pending.add(-1, attributesOf({ env }));
     this.#counted.clear();
   }
 }

@@ -1,3 +1,5 @@
+import type { Attributes } from '@opentelemetry/api';
+
 /** The names of the channels, which are those of the operations. */
 export const OPERATIONS = [
   'upload',
@@ -24,6 +26,8 @@ export interface OperationEvent {
   readonly code?: string;
   /** Size of the content in bytes. */
   readonly size?: number;
+  /** True for a download whose reader has left before the end. */
+  readonly wasLeft?: true;
   /** Number of attempts. */
   readonly tries?: number;
   /** Number of files. */
@@ -51,6 +55,7 @@ const ATTRIBUTES = {
   env: 'wx_cloud.env',
   code: 'error.type',
   size: 'wx_cloud.size',
+  wasLeft: 'wx_cloud.download.left',
   tries: 'wx_cloud.tries',
   files: 'wx_cloud.files',
   failed: 'wx_cloud.files.failed',
@@ -69,8 +74,8 @@ const ALL = Object.keys(ATTRIBUTES) as readonly Exported[];
 export function attributesOf(
   event: OperationEvent,
   members: readonly Exported[] = ALL,
-): Record<string, string | number> {
-  const attributes: Record<string, string | number> = {};
+): Attributes {
+  const attributes: Attributes = {};
   for (const member of members) {
     const value = event[member];
     if (value !== undefined) attributes[ATTRIBUTES[member]] = value;

@@ -42,10 +42,11 @@ interface PendingLedgerParts {
    */
   readonly nowMs?: (() => number) | undefined;
   /**
-   * Called with 1 when an upload is recorded for the first time, and with -1 when it has ended.
+   * Called with an object for an upload when it is recorded for the first time, and again when it
+   * has ended.
    * @defaultValue none
    */
-  readonly onChange?: ((change: 1 | -1) => void) | undefined;
+  readonly onChange?: ((upload: object, isPending: boolean) => void) | undefined;
   /**
    * Most tasks that wait for a store that is down.
    * @defaultValue 100000
@@ -65,7 +66,7 @@ export class PendingLedger {
   readonly #calls: StoreCalls;
   readonly #queue: TaskQueue;
   readonly #nowMs: () => number;
-  readonly #onChange: (change: 1 | -1) => void;
+  readonly #onChange: (upload: object, isPending: boolean) => void;
   /** Uploads that have not ended. */
   readonly #leases = new Map<string, Lease>();
   /** Forms that are not known to be recorded, or whose record may reach the store once more. */
@@ -108,7 +109,7 @@ export class PendingLedger {
     const lease = known ?? new Lease(UPLOAD_DUE_MS);
     this.#uncertain.delete(fileId);
     this.#leases.set(fileId, lease);
-    if (known === undefined) this.#onChange(1);
+    if (known === undefined) this.#onChange(lease, true);
     this.#startTicking();
     const { attempted } = this.#add(fileId, lease);
     if (this.#calls.isDown) return;
@@ -254,7 +255,10 @@ export class PendingLedger {
   }
 
   #endLease(fileId: string): void {
-    if (this.#leases.delete(fileId)) this.#onChange(-1);
+    const lease = this.#leases.get(fileId);
+    if (lease === undefined) return;
+    this.#leases.delete(fileId);
+    this.#onChange(lease, false);
   }
 
   /** Takes note of a record that reached the store after its time limit. */

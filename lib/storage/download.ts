@@ -46,6 +46,11 @@ export interface WxCloudDownload extends Omit<
 
 const DEFAULT_MAX_BYTES = 104_857_600;
 
+/** A download whose body tells how much of it has arrived. */
+interface OpenedDownload extends WxCloudDownload {
+  readonly body: ObjectBody;
+}
+
 /** Starts a download; resolves with the response headers. */
 export function openDownload(
   context: StorageContext,
@@ -60,7 +65,9 @@ export function openDownload(
       if (event !== undefined) event.size = download.size;
       resolve(download);
       const isWhole = await untilOver(download.body);
-      if (event !== undefined && !isWhole) delete event.size;
+      if (event === undefined || isWhole) return;
+      event.size = download.body.arrivedBytes;
+      event.wasLeft = true;
     };
     trace(channels.download, describe, run).catch(reject);
   });
@@ -83,7 +90,7 @@ async function startDownload(
   context: StorageContext,
   fileId: string,
   options: WxCloudDownloadOptions,
-): Promise<WxCloudDownload> {
+): Promise<OpenedDownload> {
   const { range, verifyEtag = false, onProgress } = options;
   assertRange(range);
   const headers = toRangeHeader(range);
@@ -109,7 +116,7 @@ async function startDownload(
   }
 }
 
-function describeDownload({ stat, start, end }: ObjectPart, body: Readable): WxCloudDownload {
+function describeDownload({ stat, start, end }: ObjectPart, body: ObjectBody): OpenedDownload {
   const { contentType, contentEncoding, etag, lastModified, size: totalSize } = stat;
   const described = { contentType, contentEncoding, etag, lastModified, totalSize };
   return { body, size: end - start, start, ...described };

@@ -64,6 +64,11 @@ export class ObjectBody extends Readable {
     this.#attach(fetched, part.skippedBytes);
   }
 
+  /** Number of bytes that have arrived, including those that wait for the reader. */
+  get arrivedBytes(): number {
+    return this.#reached - this.#parts.part.start;
+  }
+
   /** Called by Node. */
   override _read(): void {
     this.off('error', ignore);
@@ -104,7 +109,7 @@ export class ObjectBody extends Readable {
     this.#reached += chunk.byteLength;
     this.#hash?.update(chunk);
     this.#isWanted = this.push(chunk);
-    this.#parts.onProgress(this.#reached - this.#parts.part.start);
+    this.#parts.onProgress(this.arrivedBytes);
   }
 
   #isComplete(): boolean {

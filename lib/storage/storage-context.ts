@@ -151,7 +151,9 @@ function createLedger(
   logger: StorageLogger,
 ): PendingLedger | undefined {
   if (store === undefined) return undefined;
-  return new PendingLedger({ store, logger, onChange: change => publishPending(env, change) });
+  const onChange = (upload: object, isPending: boolean): void =>
+    publishPending(env, upload, isPending);
+  return new PendingLedger({ store, logger, onChange });
 }
 
 function connectReplicas(

@@ -2,7 +2,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
 import { type INestApplication, Logger } from '@nestjs/common';
-import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { BasicTracerProvider } from '@opentelemetry/sdk-trace-base';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { Agent, fetch as undiciFetch } from 'undici';
@@ -201,31 +201,31 @@ describe('the metrics', () => {
     const { storage, emulator } = await start({ pending });
     const { fileId } = await storage.upload('a', Buffer.alloc(1_000), { uniquePath: true });
     await storage.downloadBuffer(fileId);
-    const metrics = await observed.telemetry.collectMetrics();
     const env = { 'wx_cloud.env': emulator.env };
-    const pointsOf = (name: string) =>
-      metrics
-        .filter(({ descriptor }) => descriptor.name === name)
-        .flatMap(({ dataPoints }) => dataPoints as { attributes: object; value: unknown }[]);
     const sum = (operation: string) => ({
       attributes: { ...env, 'wx_cloud.operation': operation },
       value: expect.objectContaining({ count: 1, sum: 1_000 }),
     });
-    expect(pointsOf('wx_cloud.transfer.size')).toMatchObject([sum('upload'), sum('download')]);
-    expect(pointsOf('wx_cloud.operation.duration')).toMatchObject(
+    expect(await pointsOf('wx_cloud.transfer.size')).toMatchObject([
+      sum('upload'),
+      sum('download'),
+    ]);
+    expect(await pointsOf('wx_cloud.operation.duration')).toMatchObject(
       ['token', 'upload', 'download'].map(operation => ({
         attributes: { ...env, 'wx_cloud.operation': operation },
         value: { count: 1 },
       })),
     );
-    expect(pointsOf('wx_cloud.upload.tries')).toMatchObject([
+    expect(await pointsOf('wx_cloud.upload.tries')).toMatchObject([
       { attributes: env, value: { count: 1, sum: 1 } },
     ]);
-    expect(pointsOf('wx_cloud.token.fetches')).toMatchObject([
+    expect(await pointsOf('wx_cloud.token.fetches')).toMatchObject([
       { attributes: { ...env, 'wx_cloud.auth.type': 'stable-token' }, value: 1 },
     ]);
-    expect(pointsOf('wx_cloud.pending.files')).toMatchObject([{ attributes: env, value: 0 }]);
-    expect(pointsOf('wx_cloud.request.duration').map(({ attributes }) => attributes)).toEqual([
+    expect(await pointsOf('wx_cloud.pending.files')).toMatchObject([{ attributes: env, value: 0 }]);
+    expect(
+      (await pointsOf('wx_cloud.request.duration')).map(({ attributes }) => attributes),
+    ).toEqual([
       {
         'wx_cloud.endpoint': '/cgi-bin/stable_token',
         'http.request.method': 'POST',
@@ -258,22 +258,31 @@ describe('the metrics', () => {
     ['destroys it', body => body.destroy()],
     ['passes it on to a client that leaves', body => body.pipe(new PassThrough()).destroy()],
     ['ends its response', body => pipeline(body, endedResponse()).catch(() => {})],
-  ])('have no size and no failure of a download whose reader %s', async (_, leave) => {
-    const { storage } = await start();
+  ])('count the bytes that came of a download whose reader %s', async (_, leave) => {
+    const { storage, emulator } = await start();
     const { fileId } = await storage.upload('a', Buffer.alloc(3_000_000));
-    const { body } = await storage.download(fileId);
+    let arrivedBytes = 0;
+    const { body } = await storage.download(fileId, {
+      onProgress: ({ transferredBytes }) => (arrivedBytes = transferredBytes),
+    });
     await leave(body);
     body.destroy();
-    await until(() => body.closed, 'the end of the download');
-    await setTimeout(10);
-    const metrics = await observed.telemetry.collectMetrics();
-    const ofDownloads = metrics.flatMap(({ descriptor, dataPoints }) =>
-      dataPoints
-        .map(({ attributes }) => attributes)
-        .filter(attributes => attributes['wx_cloud.operation'] === 'download')
-        .map(attributes => [descriptor.name, attributes['error.type']]),
+    await until(() => spanOf('wx-cloud-storage download') !== undefined, 'the end of the download');
+    expect(arrivedBytes).toBeLessThan(3_000_000);
+    const left = { 'wx_cloud.env': emulator.env, 'wx_cloud.download.left': true };
+    const attributes = { ...left, 'wx_cloud.operation': 'download' };
+    const points = (await pointsOf('wx_cloud.operation.duration', 'wx_cloud.transfer.size')).filter(
+      point => point.attributes['wx_cloud.operation'] === 'download',
     );
-    expect(ofDownloads).toEqual([['wx_cloud.operation.duration', undefined]]);
+    expect(points).toMatchObject([
+      { attributes, value: { count: 1 } },
+      { attributes, value: { count: 1, sum: arrivedBytes } },
+    ]);
+    expect(points.map(point => point.attributes)).toEqual([attributes, attributes]);
+    expect(spanOf('wx-cloud-storage download')).toMatchObject({
+      attributes: { ...left, 'wx_cloud.size': arrivedBytes },
+      status: { code: SpanStatusCode.UNSET },
+    });
   });
 
   it('count no pending upload for ever that they stop to hear of', async () => {
@@ -286,6 +295,33 @@ describe('the metrics', () => {
     await expect(pendingFiles()).resolves.toBe(0);
     client.abort();
     await expect(uploading).rejects.toMatchObject({ code: 'WX_CLOUD_REQUEST_ABORTED' });
+    await expect(pendingFiles()).resolves.toBe(0);
+  });
+
+  it('count no end of a pending upload that began before them', async () => {
+    const { storage, emulator } = await start({ pending: new MemoryPendingFileStore() });
+    emulator.faults.add({
+      operation: 'post-object',
+      effect: { kind: 'hang', at: 'request' },
+      times: 2,
+    });
+    const client = new AbortController();
+    const upload = (path: string, signal: AbortSignal) =>
+      storage.upload(path, 'b', { uniquePath: true, signal });
+    const aborted = { code: 'WX_CLOUD_REQUEST_ABORTED' };
+    const before = upload('before', client.signal);
+    await until(async () => (await pendingFiles()) === 1, 'the pending upload');
+    observed.instrumentation.stop();
+    const next = instrumentWxCloudStorage(observed.telemetry);
+    afterThisTest(() => next.stop());
+    const laterClient = new AbortController();
+    const after = upload('after', laterClient.signal);
+    await until(async () => (await pendingFiles()) === 1, 'the other pending upload');
+    client.abort();
+    await expect(before).rejects.toMatchObject(aborted);
+    await expect(pendingFiles()).resolves.toBe(1);
+    laterClient.abort();
+    await expect(after).rejects.toMatchObject(aborted);
     await expect(pendingFiles()).resolves.toBe(0);
   });
 
@@ -308,11 +344,18 @@ function endedResponse(): PassThrough {
   return response;
 }
 
+/** The points of metrics. */
+async function pointsOf(...names: readonly string[]) {
+  const metrics = await observed.telemetry.collectMetrics();
+  return metrics
+    .filter(({ descriptor }) => names.includes(descriptor.name))
+    .flatMap(({ dataPoints }) => dataPoints as { attributes: Attributes; value: unknown }[]);
+}
+
 /** The number of pending uploads, as the metrics tell it. */
 async function pendingFiles(): Promise<unknown> {
-  const metrics = await observed.telemetry.collectMetrics();
-  return metrics.find(({ descriptor }) => descriptor.name === 'wx_cloud.pending.files')
-    ?.dataPoints[0]?.value;
+  const [point] = await pointsOf('wx_cloud.pending.files');
+  return point?.value;
 }
 
 describe('the start of the module', () => {

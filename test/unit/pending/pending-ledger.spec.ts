@@ -39,8 +39,8 @@ function makeLedger(answer: ScriptedPendingStore['answer'] = works, mostTasks?: 
     log: (text: string) => void lines.push(`log: ${text}`),
     warn: (text: string) => void lines.push(`warn: ${text}`),
   };
-  const changes: number[] = [];
-  const onChange = (change: number): void => void changes.push(change);
+  const changes: (readonly [upload: object, isPending: boolean])[] = [];
+  const onChange = (...change: (typeof changes)[number]): void => void changes.push(change);
   const nowMs = (): number => Date.now();
   const ledger = new PendingLedger({ store, logger, nowMs, onChange, mostTasks });
   return { ledger, store, lines, changes };
@@ -773,16 +773,20 @@ describe('the log', () => {
 });
 
 describe('onChange of a PendingLedger', () => {
-  it('counts each upload once, whatever becomes of it', async () => {
+  it('is told of each upload once, whatever becomes of it', async () => {
     const { ledger, changes } = makeLedger();
     await ledger.record(A);
     await ledger.record(A);
     await ledger.record(B);
-    expect(changes).toEqual([1, 1]);
+    expect(changes.map(([, isPending]) => isPending)).toEqual([true, true]);
+    const [[a], [b]] = changes as [[object, boolean], [object, boolean]];
+    expect(a).not.toBe(b);
     await ledger.settle([A]);
     await ledger.orphan([B]);
     void ledger.forget([A, B]);
     await ledger.recordForm(A, MINUTE_MS);
-    expect(changes).toEqual([1, 1, -1, -1]);
+    expect(changes.slice(2).map(([, isPending]) => isPending)).toEqual([false, false]);
+    expect(changes[2]?.[0]).toBe(a);
+    expect(changes[3]?.[0]).toBe(b);
   });
 });
