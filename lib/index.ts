@@ -70,6 +70,7 @@ export type {
   WxAccessTokenLock,
   AccessTokenStore,
   WxAccessToken,
+  WxAccessTokenRequest,
   WxStoredAccessToken,
   WxCloudAuth,
   WxCloudStorageOptions,

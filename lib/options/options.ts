@@ -158,6 +158,17 @@ export interface WxAccessToken {
   readonly expiresInSeconds: number;
 }
 
+/** Argument of the function of `auth: { type: 'custom' }`. */
+export interface WxAccessTokenRequest {
+  /** The AppID of `auth`; empty without one. */
+  readonly appid: string;
+  /**
+   * The token that WeChat refused last, which must not be returned again; undefined when it has
+   * refused none. A secret.
+   */
+  readonly rejected: string | undefined;
+}
+
 /**
  * Authenticates with a token that the application provides: from a central token server, or a
  * platform's `authorizer_access_token`.
@@ -166,10 +177,21 @@ interface CustomAuth {
   /** Selects the function. */
   readonly type: 'custom';
   /**
-   * Returns a token. Called once for any number of callers, again before the token expires, and
-   * after WeChat has refused the token: it should then return another one.
+   * The AppID that the token belongs to. Instances of the process with the same AppID, the same
+   * function and the same `apiBaseUrl` share one token.
+   * @defaultValue none: the instance keeps a token of its own
    */
-  readonly getToken: () => WxAccessToken | Promise<WxAccessToken>;
+  readonly appid?: string | undefined;
+  /**
+   * Returns a token with its lifetime, or a string, whose lifetime counts as 60 seconds. Called
+   * once for any number of callers, again before the token expires, and after WeChat has refused
+   * the token: it should then return another one. A token is printable ASCII without spaces, of
+   * 4096 characters at most. What the function throws becomes the cause of
+   * `WX_CLOUD_CREDENTIAL_UNAVAILABLE`, without its fields and with credentials masked.
+   */
+  readonly getToken: (
+    request: WxAccessTokenRequest,
+  ) => WxAccessToken | string | Promise<WxAccessToken | string>;
 }
 
 /** The ways to authenticate. */

@@ -26,7 +26,7 @@ const AUTH_READERS: Readonly<
   },
   'open-api-service': { members: ['fromAppid'], read: readOpenApi },
   'cloudbase-token': { members: ['file'], read: readTokenFile },
-  custom: { members: ['getToken'], read: readCustom },
+  custom: { members: ['appid', 'getToken'], read: readCustom },
 };
 
 /**
@@ -130,6 +130,18 @@ function isAppSecret(text: string): boolean {
   return /^[\da-f]{32}$/i.test(text);
 }
 
+/** Reads an optional AppID. A secret in its place would be sent and logged as no secret. */
+function readAppid(option: string, value: unknown, remedy: string): string | undefined {
+  if (value === undefined) return undefined;
+  const appid = readName(option, value, remedy);
+  if (!isAppSecret(appid)) return appid;
+  throw new OptionsInvalidError({
+    option,
+    expected: 'an AppID, but looks like an AppSecret',
+    remedy: 'An AppID is "wx" and 16 hexadecimal digits.',
+  });
+}
+
 function readStore(option: string, value: unknown): AccessTokenStore | undefined {
   if (value === undefined) return undefined;
   const store = (value ?? {}) as Readonly<Record<string, unknown>>;
@@ -146,7 +158,7 @@ function readOpenApi({ fromAppid }: Given): ResolvedAuth {
   const remedy = 'Give the calling AppID if several share one environment; otherwise leave it out.';
   return {
     type: 'open-api-service',
-    fromAppid: fromAppid === undefined ? undefined : readName('auth.fromAppid', fromAppid, remedy),
+    fromAppid: readAppid('auth.fromAppid', fromAppid, remedy),
   };
 }
 
@@ -158,10 +170,12 @@ function readTokenFile({ file }: Given): ResolvedAuth {
   };
 }
 
-function readCustom({ getToken }: Given): ResolvedAuth {
+function readCustom({ appid, getToken }: Given): ResolvedAuth {
   const expected = 'a function that returns { accessToken, expiresInSeconds } or a promise of it';
+  const remedy = 'Give the AppID that the token belongs to, or leave it out.';
   return {
     type: 'custom',
+    appid: readAppid('auth.appid', appid, remedy),
     getToken: readFunction('auth.getToken', getToken, expected),
   };
 }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { PendingFileStore } from '../pending/pending-file-store.js';
-import type { AccessTokenStore, WxAccessToken, HttpDispatcher } from './options.js';
+import type { AccessTokenStore, HttpDispatcher, WxAccessTokenRequest } from './options.js';
 import type { ReplicaChannel } from './replica-channel.js';
 
 const MASK = '[secret]';
@@ -67,8 +67,10 @@ interface ResolvedTokenFileAuth {
 export interface ResolvedCustomAuth {
   /** Selects it. */
   readonly type: 'custom';
-  /** Returns a token with its lifetime. */
-  readonly getToken: () => WxAccessToken | Promise<WxAccessToken>;
+  /** The AppID that the token belongs to; undefined for a token of the instance alone. */
+  readonly appid: string | undefined;
+  /** Returns a token; its result is checked. */
+  readonly getToken: (request: WxAccessTokenRequest) => unknown;
 }
 
 /** The resolved way to authenticate. */

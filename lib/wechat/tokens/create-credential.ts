@@ -2,7 +2,11 @@ import { channels, type StorageLogger, trace } from '../../diagnostics.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
 import { elapsedMs, startDeadline } from '../../operations/deadline.js';
 import { retry } from '../../operations/retry.js';
-import type { ResolvedOptions, ResolvedTokenCallAuth } from '../../options/resolved-options.js';
+import type {
+  ResolvedCustomAuth,
+  ResolvedOptions,
+  ResolvedTokenCallAuth,
+} from '../../options/resolved-options.js';
 import {
   type Credential,
   type FetchedToken,
@@ -30,10 +34,13 @@ export function createCredential(
       return openApiCredential(auth.fromAppid);
     case 'cloudbase-token':
       return tokenCredential(new CloudbaseTokenFile(auth.file), 'cloudbase_access_token');
-    case 'custom':
-      return tokenCredential(
-        createCache((_, signal) => getCustomToken(auth, signal), options, logger),
-      );
+    case 'custom': {
+      const owner = customTokenOwner(auth);
+      const membership =
+        owner === undefined ? undefined : joinCell(`${apiBaseUrl} ${owner}`, elapsedMs);
+      const fetchToken: Fetch = (unwanted, signal) => getCustomToken(auth, unwanted, signal);
+      return tokenCredential(createCache(fetchToken, options, logger, membership));
+    }
     default: {
       // Tokens of another API address, such as the emulator's, are different tokens.
       const membership = joinCell(`${apiBaseUrl} ${tokenOwner(auth)}`, elapsedMs);
@@ -43,11 +50,25 @@ export function createCredential(
   }
 }
 
+const functionNumbers = new WeakMap<ResolvedCustomAuth['getToken'], number>();
+let functionsSeen = 0;
+
+/**
+ * Names the owner of a custom token: the AppID as one function knows it, as another function may
+ * act for another tenant. Undefined without an AppID: the token then belongs to the instance.
+ */
+function customTokenOwner({ appid, getToken }: ResolvedCustomAuth): string | undefined {
+  if (appid === undefined) return undefined;
+  const known = functionNumbers.get(getToken) ?? (functionsSeen += 1);
+  functionNumbers.set(getToken, known);
+  return `${appid}:custom:${known}`;
+}
+
 function createCache(
   fetchToken: Fetch,
   options: ResolvedOptions,
   logger: CredentialLogger,
-  membership?: CellMembership,
+  membership: CellMembership | undefined,
 ): AccessTokenCache {
   return new AccessTokenCache({
     ...(membership && { membership }),

@@ -1,4 +1,5 @@
 import { WxCloudStorageError } from '../../errors/errors.js';
+import { toSafeCause } from '../../errors/redaction.js';
 import { untilAborted } from '../../operations/deadline.js';
 import type { ResolvedCustomAuth, ResolvedTokenCallAuth } from '../../options/resolved-options.js';
 import { CUSTOM_TOKEN_ENDPOINT } from '../api-errors.js';
@@ -16,6 +17,11 @@ import type { FetchedToken, JsonApi } from '../wechat-api.js';
 const TIMES_A_DAY = 20;
 const INTERVAL_MS = 30_000;
 const DAY_MS = 86_400_000;
+
+/** Lifetime of a custom token that was given without one. */
+const UNTOLD_LIFETIME_SECONDS = 60;
+/** WeChat's longest tokens have about 512 characters. */
+const TOKEN_PATTERN = /^[\u0021-\u007e]{1,4096}$/;
 
 /**
  * Budget for forced new stable tokens of this process: 20 times in 24 hours, 30 seconds apart, as
@@ -122,24 +128,33 @@ export class TokenFetcher {
  * something else
  */
 export async function getCustomToken(
-  { getToken }: ResolvedCustomAuth,
+  auth: ResolvedCustomAuth,
+  unwanted: TokensToReplace,
   signal: AbortSignal,
 ): Promise<AccessToken> {
-  const result: unknown = await untilAborted(callOnce(getToken), signal);
-  const { accessToken, expiresInSeconds } = (result ?? {}) as Partial<AccessToken>;
-  const isToken = typeof accessToken === 'string' && accessToken !== '';
+  const result: unknown = await untilAborted(callOnce(auth, unwanted), signal);
+  const given =
+    typeof result === 'string'
+      ? { accessToken: result, expiresInSeconds: UNTOLD_LIFETIME_SECONDS }
+      : ((result ?? {}) as Partial<AccessToken>);
+  const { accessToken, expiresInSeconds } = given;
+  const isToken = typeof accessToken === 'string' && TOKEN_PATTERN.test(accessToken);
   const isLifetime = typeof expiresInSeconds === 'number' && Number.isFinite(expiresInSeconds);
   if (isToken && isLifetime && expiresInSeconds > 0) return { accessToken, expiresInSeconds };
   throw unavailable(
-    'it returned no { accessToken, expiresInSeconds } with a token and its lifetime',
+    'it returned no { accessToken, expiresInSeconds } with a token of printable ASCII and its lifetime',
   );
 }
 
-async function callOnce(getToken: ResolvedCustomAuth['getToken']): Promise<unknown> {
+/** Errors of the function may carry whole requests, with the credentials of a token server. */
+async function callOnce(
+  { appid, getToken }: ResolvedCustomAuth,
+  { rejected, held }: TokensToReplace,
+): Promise<unknown> {
   try {
-    return await getToken();
+    return await getToken({ appid: appid ?? '', rejected });
   } catch (error) {
-    throw unavailable('it failed', error);
+    throw unavailable('it failed', toSafeCause(error, [rejected ?? '', held ?? '']));
   }
 }
 

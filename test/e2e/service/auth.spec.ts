@@ -8,7 +8,11 @@ import {
   type WxCloudEmulatorMisconfiguration,
   type WxCloudEmulator,
 } from '../../../lib/emulator/index.js';
-import type { WxCloudStorageOptions } from '../../../lib/index.js';
+import type {
+  WxAccessToken,
+  WxAccessTokenRequest,
+  WxCloudStorageOptions,
+} from '../../../lib/index.js';
 import { startStorage, type TestStorage } from '../../support/storage.js';
 
 let folder: string;
@@ -177,6 +181,50 @@ describe("auth 'custom'", () => {
     emulator.expireTokens();
     await roundTrip(started);
     expect(getToken).toHaveBeenCalledTimes(2);
+  });
+
+  describe('with an appid', () => {
+    const APPID = 'wx1111111111111111';
+    const custom = (
+      getToken: (request: WxAccessTokenRequest) => Promise<WxAccessToken | string>,
+      appid = APPID,
+    ): Partial<WxCloudStorageOptions> => ({ auth: { type: 'custom', appid, getToken } });
+
+    const tokenOfAppid = jest.fn(async () => 'token-of-an-appid-again');
+
+    it('asks once for all instances of one AppID and function', async () => {
+      const getToken = jest.fn(centralToken);
+      const [one, other] = [await start(custom(getToken)), await start(custom(getToken))];
+      await Promise.all([one.tokens.getAccessToken(), other.tokens.getAccessToken()]);
+      expect(getToken).toHaveBeenCalledTimes(1);
+    });
+
+    it.each<[string, () => Partial<WxCloudStorageOptions>, string]>([
+      ['AppIDs', () => custom(tokenOfAppid, 'wx2'), 'token-of-an-appid-again'],
+      ['functions', () => custom(async () => 'token-of-another'), 'token-of-another'],
+      [
+        'addresses',
+        () => ({ ...custom(tokenOfAppid), apiBaseUrl: 'http://localhost:1' }),
+        'token-of-an-appid-again',
+      ],
+    ])('shares no token between different %s', async (_, options, token) => {
+      tokenOfAppid.mockResolvedValueOnce('token-of-an-appid');
+      const { tokens } = await start(custom(tokenOfAppid));
+      expect(await tokens.getAccessToken()).toBe('token-of-an-appid');
+      const other = await start(options());
+      expect(await other.tokens.getAccessToken()).toBe(token);
+    });
+
+    it('tells the function which token was refused, and uses the other one', async () => {
+      const getToken = jest
+        .fn(centralToken as (request: WxAccessTokenRequest) => Promise<WxAccessToken | string>)
+        .mockResolvedValueOnce('a-withdrawn-token');
+      await roundTrip(await start(custom(getToken)));
+      expect(getToken.mock.calls).toEqual([
+        [{ appid: APPID, rejected: undefined }],
+        [{ appid: APPID, rejected: 'a-withdrawn-token' }],
+      ]);
+    });
   });
 
   it('calls a failing function again, as often as retry allows', async () => {

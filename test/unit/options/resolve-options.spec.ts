@@ -344,6 +344,10 @@ describe('resolveOptions: invalid options', () => {
     ['auth.appid', withoutSecret({ type: 'cloudbase-token', appid: MARK })],
     ['auth.getToken', withoutSecret({ type: 'custom' })],
     ['auth.getToken', withoutSecret({ type: 'custom', getToken: MARK })],
+    ['auth.appid', withoutSecret({ type: 'custom', getToken: () => MARK, appid: 7 })],
+    ['auth.appid', withoutSecret({ type: 'custom', getToken: () => MARK, appid: `${MARK} ` })],
+    ['auth.appid', withoutSecret({ type: 'custom', getToken: () => MARK, appid: SECRET })],
+    ['auth.fromAppid', withoutSecret({ type: 'open-api-service', fromAppid: SECRET })],
     ['auth.fromAppid', withAuth({ fromAppid: MARK })],
     ['auth.store', withAuth({ store: MARK })],
     ['auth.store', withAuth({ store: null })],
@@ -562,6 +566,10 @@ describe('resolveOptions: auth', () => {
     [
       { type: 'custom', getToken },
       { type: 'custom', getToken },
+    ],
+    [
+      { type: 'custom', appid: 'wx1', getToken },
+      { type: 'custom', appid: 'wx1', getToken },
     ],
   ])('may be %j', (auth, expected) => {
     expect(resolve(withoutSecret(auth)).auth).toEqual(expected);

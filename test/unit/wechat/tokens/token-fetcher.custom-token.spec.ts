@@ -1,11 +1,16 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { ResolvedCustomAuth } from '../../../../lib/options/resolved-options.js';
 import { getCustomToken } from '../../../../lib/wechat/tokens/token-fetcher.js';
 import { everythingShownBy, failureOf } from '../../support/failures.js';
 import { NEVER } from '../../support/server.js';
 
-const get = (getToken: () => unknown, signal = NEVER): ReturnType<typeof getCustomToken> =>
-  getCustomToken({ type: 'custom', getToken: getToken as ResolvedCustomAuth['getToken'] }, signal);
+const UNWANTED = { rejected: 'a-refused-token', held: undefined };
+
+const get = (
+  getToken: ResolvedCustomAuth['getToken'],
+  signal = NEVER,
+): ReturnType<typeof getCustomToken> =>
+  getCustomToken({ type: 'custom', appid: 'wx1', getToken }, UNWANTED, signal);
 
 const GOOD = { accessToken: 't', expiresInSeconds: 60 };
 
@@ -21,8 +26,14 @@ describe('getCustomToken', () => {
   it.each([
     [undefined],
     [null],
-    ['a-secret-token'],
+    [''],
+    ['a-secret-token\n'],
+    ['a-secret-token of two words'],
+    ['a-secret-token-ü'],
+    [`a-secret-token${'x'.repeat(4_083)}`],
+    [['a-secret-token']],
     [{}],
+    [{ ...GOOD, accessToken: 'a-secret-token\0' }],
     [{ ...GOOD, accessToken: '' }],
     [{ ...GOOD, accessToken: 7 }],
     [{ accessToken: 'a-secret-token' }],
@@ -50,6 +61,29 @@ describe('getCustomToken', () => {
       retryable: true,
       cause: { message: 'server down' },
     });
+  });
+
+  it('counts a string without a lifetime for a minute', async () => {
+    await expect(get(async () => 'a-token')).resolves.toEqual({
+      accessToken: 'a-token',
+      expiresInSeconds: 60,
+    });
+  });
+
+  it('tells the function the AppID and the token that WeChat refused', async () => {
+    const getToken = jest.fn<ResolvedCustomAuth['getToken']>(() => 'another-token');
+    await get(getToken);
+    expect(getToken).toHaveBeenCalledWith({ appid: 'wx1', rejected: 'a-refused-token' });
+  });
+
+  it('passes on no request and no token in an error of the function', async () => {
+    const failure = Object.assign(
+      new Error('GET /token?component_access_token=a-secret-token: a-refused-token is known'),
+      { config: { headers: { authorization: 'a-secret-token' } } },
+    );
+    const error = await failureOf(get(() => Promise.reject(failure)));
+    expect(error).toMatchObject({ cause: { message: expect.stringContaining('is known') } });
+    expect(everythingShownBy(error)).not.toMatch(/a-secret-token|a-refused-token/);
   });
 
   it('times out a function that never returns', async () => {
