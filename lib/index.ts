@@ -121,6 +121,8 @@ export { WxCloudFile } from './storage/wx-cloud-file.js';
 export { WxCloudPendingFiles } from './wx-cloud-pending-files.js';
 export type { WxCloudStorageModuleExtras } from './wx-cloud-storage.module.js';
 export { WxCloudStorageModule } from './wx-cloud-storage.module.js';
+export { WxCloudStorageRegistry } from './wx-cloud-storage-registry.js';
+export type { WxCloudOpenSettings } from './opened-instances.js';
 export { WxCloudStorageService } from './wx-cloud-storage.service.js';
 export {
   getWxAccessTokenProviderToken,

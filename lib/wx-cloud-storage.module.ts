@@ -49,6 +49,7 @@ import {
   WxAccessTokenProvider,
 } from './wechat/tokens/wx-access-token-provider.js';
 import { WxCloudPendingFiles } from './wx-cloud-pending-files.js';
+import { registryProviders, WxCloudStorageRegistry } from './wx-cloud-storage-registry.js';
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 
 /**
@@ -102,7 +103,8 @@ const resolved = new WeakSet<object>();
 
 /**
  * Provides the storage of a WeChat environment: {@link WxCloudStorageService},
- * {@link WxAccessTokenProvider}, {@link WxCloudPendingFiles}, and providers for the interceptors.
+ * {@link WxAccessTokenProvider}, {@link WxCloudPendingFiles}, {@link WxCloudStorageRegistry}, and
+ * providers for the interceptors.
  * Invalid options stop the application at start-up with an error that names the option.
  * @example
  * ```ts
@@ -261,6 +263,7 @@ function complete(
       inject: [STORAGE_CONTEXT, service],
       useFactory: (context: MadeContext, given: object) => new StorageLifecycle(context, given),
     },
+    ...registryProviders,
     WxCloudUploadProgress,
     RouteChecks,
     registrarProvider(STORAGE_CONTEXT, service, name),
@@ -269,7 +272,7 @@ function complete(
     ...definition,
     global: isGlobal ?? false,
     providers,
-    exports: [service, tokenProvider, pendingFiles, WxCloudUploadProgress],
+    exports: [service, tokenProvider, pendingFiles, WxCloudUploadProgress, WxCloudStorageRegistry],
   };
 }
 

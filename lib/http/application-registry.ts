@@ -84,6 +84,18 @@ export interface Instance {
   readonly context: StorageContext;
   /** The source that its file handles use. */
   readonly files: WxCloudFileSource;
+  /** Its service; a fake in a test. */
+  readonly service: object;
+}
+
+/** The instances of an application, for one that opens and closes some at run time. */
+export interface InstanceList {
+  /** Returns the instance with a name; undefined without one. */
+  find(name: string): Instance | undefined;
+  /** Adds an instance under a name that no other one has. */
+  add(name: string, service: object, context: StorageContext): void;
+  /** Removes an instance that was added. */
+  remove(name: string): void;
 }
 
 /** The state of one application. */
@@ -94,6 +106,8 @@ interface ApplicationParts {
   readonly bare: Map<string, Instance>;
   /** Publishes the progress of uploads. */
   readonly progress: UploadProgressHub;
+  /** Objects of which an application has one, by injection token. */
+  readonly singletons: Map<symbol, object>;
   /** The connections of the server; undefined without a server. */
   connections?: ServerConnections;
 }
@@ -294,7 +308,7 @@ function wrappersOf(
  */
 function toInstance(service: object, ofModule?: StorageContext): Instance {
   const context = contextOf(service) ?? contextForFake(ofModule);
-  return { context: throughService(context, service), files: fileSourceOf(service) };
+  return { context: throughService(context, service), files: fileSourceOf(service), service };
 }
 
 function contextForFake(ofModule: StorageContext | undefined): StorageContext {
@@ -330,9 +344,45 @@ function partsOf(host: HttpAdapterHost): ApplicationParts {
     instances: new Map(),
     bare: new Map(),
     progress: new UploadProgressHub(),
+    singletons: new Map(),
   };
   byHost.set(host, parts);
   return parts;
+}
+
+/**
+ * Creates the provider of an object that an application has once, however many modules provide it.
+ */
+export function singletonProvider<T extends object>(
+  token: symbol,
+  create: (instances: InstanceList) => T,
+): FactoryProvider<T> {
+  return {
+    provide: token,
+    inject: [{ token: HttpAdapterHost, optional: true }],
+    useFactory: (host: HttpAdapterHost = new HttpAdapterHost()) => {
+      const parts = partsOf(host);
+      const known = parts.singletons.get(token) as T | undefined;
+      const made = known ?? create(listOf(parts));
+      parts.singletons.set(token, made);
+      return made;
+    },
+  };
+}
+
+function listOf({ instances, progress }: ApplicationParts): InstanceList {
+  return {
+    find: name => instances.get(name),
+    add: (name, service, context) => {
+      instances.set(name, toInstance(service, context));
+      if (context.replicas !== undefined) progress.addReplicas(context.replicas);
+    },
+    remove: name => {
+      const replicas = instances.get(name)?.context.replicas;
+      instances.delete(name);
+      if (replicas !== undefined) progress.removeReplicas(replicas);
+    },
+  };
 }
 
 function partsOfRequest(request: object): ApplicationParts | undefined {

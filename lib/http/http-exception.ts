@@ -71,6 +71,7 @@ export const HTTP_RESPONSES: Readonly<
   },
   WX_CLOUD_FILE_NOT_FOUND: { status: 404, message: 'The file does not exist.' },
   WX_CLOUD_FILE_EXISTS: { status: 409, message: 'The file exists already.' },
+  WX_CLOUD_INSTANCE_NOT_FOUND: { status: 404, message: 'The storage does not exist.' },
   WX_CLOUD_PENDING_LOST: { status: 503, message: 'The upload took too long. Send it again.' },
   WX_CLOUD_RANGE_UNSATISFIABLE: {
     status: 416,

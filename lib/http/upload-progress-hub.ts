@@ -55,6 +55,11 @@ export class UploadProgressHub {
     this.#replicas.add(replicas);
   }
 
+  /** Stops {@link UploadProgressHub.addReplicas} for later watchers. */
+  removeReplicas(replicas: Replicas): void {
+    this.#replicas.delete(replicas);
+  }
+
   /**
    * Emits the present progress of all files, then the events of an upload from now on; completes
    * with the upload.

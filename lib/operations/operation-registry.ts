@@ -67,6 +67,7 @@ export interface WxCloudCallOptions {
  */
 export class OperationRegistry {
   readonly #totalMs: number;
+  readonly #nowMs: () => number;
   readonly #running = new PendingSet<Deadline>();
   readonly #cleanups = new PendingSet<Deadline>();
   readonly #held = new PendingSet<object>();
@@ -74,10 +75,31 @@ export class OperationRegistry {
   #endTimer: NodeJS.Timeout | undefined;
   /** The error of operations after the shutdown. */
   #closed: WxCloudStorageError | undefined;
+  #closedError = applicationCloses;
+  #lastUsedMs: number;
 
-  /** Creates a registry. `totalMs` limits operations whose callers set no limit. */
-  constructor(totalMs: number) {
+  /**
+   * Creates a registry. `totalMs` limits operations whose callers set no limit; `nowMs` is a
+   * monotonic clock.
+   */
+  constructor(totalMs: number, nowMs = (): number => performance.now()) {
     this.#totalMs = totalMs;
+    this.#nowMs = nowMs;
+    this.#lastUsedMs = nowMs();
+  }
+
+  /**
+   * Time in milliseconds since the last operation, clean-up or held file has ended, or since
+   * {@link OperationRegistry.touch}; 0 while there is one.
+   */
+  get idleMs(): number {
+    const isIdle = [this.#running, this.#cleanups, this.#held].every(({ size }) => size === 0);
+    return isIdle ? this.#nowMs() - this.#lastUsedMs : 0;
+  }
+
+  /** Counts as a use. */
+  touch(): void {
+    this.#lastUsedMs = this.#nowMs();
   }
 
   /**
@@ -93,6 +115,7 @@ export class OperationRegistry {
     const dispose = (): void => {
       deadline.dispose();
       this.#running.delete(deadline);
+      this.touch();
     };
     return { signal: deadline.signal, end: deadline.end, dispose };
   }
@@ -104,7 +127,10 @@ export class OperationRegistry {
   hold(): () => void {
     const held = {};
     this.#held.add(held);
-    return () => this.#held.delete(held);
+    return () => {
+      this.#held.delete(held);
+      this.touch();
+    };
   }
 
   /**
@@ -138,15 +164,17 @@ export class OperationRegistry {
     } finally {
       deadline.dispose();
       this.#cleanups.delete(deadline);
+      this.touch();
     }
   }
 
   /**
    * Starts the shutdown: operations that still run after `graceMs` are ended then, whatever else
-   * the shutdown waits for.
+   * the shutdown waits for. `closedError` makes the error of those and of all further operations.
    */
-  startClosing(graceMs = SHUTDOWN_GRACE_MS): void {
+  startClosing(graceMs = SHUTDOWN_GRACE_MS, closedError = applicationCloses): void {
     if (this.#endsAtMs !== undefined) return;
+    this.#closedError = closedError;
     this.#endsAtMs = performance.now() + graceMs;
     this.#endTimer = setTimeout(() => this.#end(), graceMs).unref();
   }
@@ -176,7 +204,7 @@ export class OperationRegistry {
   }
 
   #end(): void {
-    this.#closed ??= closed();
+    this.#closed ??= this.#closedError();
     for (const { end } of this.#running) end(this.#closed);
   }
 }
@@ -210,7 +238,7 @@ function assertSignal(signal: AbortSignal | undefined): void {
   });
 }
 
-function closed(): WxCloudStorageError {
+function applicationCloses(): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_STORAGE_CLOSED',
     message:

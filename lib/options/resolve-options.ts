@@ -1,8 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { closeSync, openSync, statfsSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { OptionsInvalidError } from '../errors/errors.js';
+import { type Disk, SYSTEM_DISK } from './disk.js';
 import { isFromEnvironment, nameVariable } from './module-options.js';
 import type { PendingFileStore } from '../pending/pending-file-store.js';
 import type { WxCloudStorageOptions } from './options.js';
@@ -81,11 +79,6 @@ const KNOWN_OPTIONS: readonly (keyof WxCloudStorageOptions)[] = [
 export const MAX_AGE_RANGE = { min: 1, max: 86_400, unit: 'seconds' } as const;
 
 /**
- * Returns the number of free bytes on a folder's disk; undefined where the system does not tell.
- */
-type FreeBytesIn = (directory: string) => number | undefined;
-
-/**
  * Checks the address of WeChat's API.
  * @throws {@link OptionsInvalidError}
  */
@@ -135,23 +128,23 @@ function assertSafe(url: URL, remedy: string): void {
 }
 
 /**
- * Checks the user's options and completes them: the only place with defaults. By default,
- * `freeBytesIn` asks the system.
+ * Checks the user's options and completes them: the only place with defaults. By default, `disk`
+ * asks the system.
  * @throws {@link OptionsInvalidError} naming the first missing, wrong or unknown option, or the
  * variable it was read from; never its value
  */
 export function resolveOptions(
   options: WxCloudStorageOptions,
-  freeBytesIn: FreeBytesIn = freeDiskBytes,
+  disk: Disk = SYSTEM_DISK,
 ): ResolvedOptions {
   try {
-    return resolve(options, freeBytesIn);
+    return resolve(options, disk);
   } catch (error) {
     throw isFromEnvironment(options) ? nameVariable(error) : error;
   }
 }
 
-function resolve(options: WxCloudStorageOptions, freeBytesIn: FreeBytesIn): ResolvedOptions {
+function resolve(options: WxCloudStorageOptions, disk: Disk): ResolvedOptions {
   const given = readGroup('options', options ?? {}, KNOWN_OPTIONS);
   const env = resolveEnv(given['env']);
   const auth = resolveAuth(given);
@@ -165,7 +158,7 @@ function resolve(options: WxCloudStorageOptions, freeBytesIn: FreeBytesIn): Reso
     cos,
     timeouts: resolveTimeouts(given['timeouts']),
     retry: resolveRetry(given['retry']),
-    upload: resolveUpload(given['upload'], freeBytesIn),
+    upload: resolveUpload(given['upload'], disk),
     links: resolveLinks(given['links']),
     maxConnections: readInteger(
       'maxConnections',
@@ -224,7 +217,7 @@ function resolveRetry(value: unknown): ResolvedRetry {
   return Object.freeze({ attempts, minDelayMs, maxDelayMs });
 }
 
-function resolveUpload(value: unknown, freeBytesIn: FreeBytesIn): ResolvedUpload {
+function resolveUpload(value: unknown, disk: Disk): ResolvedUpload {
   const names = [
     'memoryLimitBytes',
     'memoryBudgetBytes',
@@ -236,10 +229,10 @@ function resolveUpload(value: unknown, freeBytesIn: FreeBytesIn): ResolvedUpload
   const given = readGroup('upload', value, names);
   const readBytes = (name: 'memoryLimitBytes' | 'memoryBudgetBytes'): number =>
     readInteger(`upload.${name}`, orDefault(given[name], DEFAULTS[name]), BYTES);
-  const spoolDirectory = resolveSpoolDirectory(orDefault(given['spoolDirectory'], tmpdir()));
+  const spoolDirectory = resolveSpoolDirectory(orDefault(given['spoolDirectory'], tmpdir()), disk);
   const diskBudgetBytes = orDefault(
     given['diskBudgetBytes'],
-    defaultDiskBudget(freeBytesIn(spoolDirectory)),
+    defaultDiskBudget(disk.freeBytesIn(spoolDirectory)),
   );
   return Object.freeze({
     memoryLimitBytes: readBytes('memoryLimitBytes'),
@@ -254,38 +247,17 @@ function resolveUpload(value: unknown, freeBytesIn: FreeBytesIn): ResolvedUpload
   });
 }
 
-function freeDiskBytes(directory: string): number | undefined {
-  try {
-    const { bavail, bsize } = statfsSync(directory);
-    return bavail * bsize;
-  } catch {
-    return undefined;
-  }
-}
-
 function defaultDiskBudget(freeBytes = Infinity): number {
   return Math.min(DEFAULTS.diskBudgetBytes, Math.floor(freeBytes / 2));
 }
 
-function resolveSpoolDirectory(value: unknown): string {
-  if (typeof value === 'string' && value !== '' && isWritableFolder(value)) return value;
+function resolveSpoolDirectory(value: unknown, disk: Disk): string {
+  if (typeof value === 'string' && value !== '' && disk.isWritable(value)) return value;
   throw new OptionsInvalidError({
     option: 'upload.spoolDirectory',
     expected: 'an existing folder that this process may write to',
     remedy: 'Create it, or leave it out for the system folder for temporary files.',
   });
-}
-
-/** Creates a file to find out, as permissions do not reveal a read-only or full file system. */
-function isWritableFolder(path: string): boolean {
-  const file = join(path, `wx-cloud-storage-${randomUUID()}.tmp`);
-  try {
-    closeSync(openSync(file, 'wx', 0o600));
-    unlinkSync(file);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function resolveLinks(value: unknown): ResolvedOptions['links'] {

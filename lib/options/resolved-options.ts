@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { PendingFileStore } from '../pending/pending-file-store.js';
 import type { AccessTokenStore, HttpDispatcher, WxAccessTokenRequest } from './options.js';
@@ -17,6 +18,12 @@ export class Secret {
   /** Returns the credential; call it only where a request is built. */
   reveal(): string {
     return this.#value;
+  }
+
+  /** Compares two credentials in a time that does not depend on them. */
+  equals(other: Secret): boolean {
+    const digest = (value: string): Buffer => createHash('sha256').update(value).digest();
+    return timingSafeEqual(digest(this.#value), digest(other.#value));
   }
 
   /** Always `[secret]`. */

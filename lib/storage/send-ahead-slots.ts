@@ -16,30 +16,40 @@ const IDLE_MS = 250;
  */
 export class SendAheadSlots {
   #free: number;
+  readonly #all: SendAheadSlots | undefined;
   readonly #sent = new Set<SentAhead>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** `maxConnections` is the number of connections of the instance. */
-  constructor(maxConnections: number) {
+  /**
+   * `maxConnections` is the number of connections of the instance; `all` are the slots of all
+   * instances that share connections.
+   */
+  constructor(maxConnections: number, all?: SendAheadSlots) {
     this.#free = Math.floor(maxConnections / 2);
+    this.#all = all;
   }
 
   /** Takes a slot. Returns the function that releases it, or undefined when none is free. */
   tryTake(): (() => void) | undefined {
     if (this.#free === 0) return undefined;
+    const ofAll = this.#all?.tryTake();
+    if (this.#all !== undefined && ofAll === undefined) return undefined;
     this.#free -= 1;
     let isTaken = true;
     return () => {
       if (isTaken) this.#free += 1;
       isTaken = false;
+      ofAll?.();
     };
   }
 
   /** Registers an upload that may be ended. Returns the function that removes it. */
   add(sent: SentAhead): () => void {
     this.#sent.add(sent);
+    const removeFromAll = this.#all?.add(sent);
     return () => {
       this.#sent.delete(sent);
+      removeFromAll?.();
       if (this.#sent.size === 0) this.#stopTimer();
     };
   }

@@ -10,6 +10,7 @@ import type { ResolvedOptions } from '../options/resolved-options.js';
 import { PendingLedger } from '../pending/pending-ledger.js';
 import { Replicas } from '../replicas/replicas.js';
 import { HttpTransport } from '../transport/http-client.js';
+import { SharedConnections } from '../transport/shared-connections.js';
 import { createCredential } from '../wechat/tokens/create-credential.js';
 import { AuthorizedApi, JsonApi, type TokenSource } from '../wechat/wechat-api.js';
 import type { WxCloudStoredFile, UploadObjectCall } from './call-options.js';
@@ -26,6 +27,8 @@ export const STORAGE_CONTEXT = Symbol('wx-cloud-storage:context');
 
 /** Maximum number of cached links; one takes about half a KiB. */
 const MAX_CACHED_LINKS = 10_000;
+/** The same for each of any number of instances that are opened at run time. */
+const MAX_CACHED_LINKS_OF_OPENED = 1_000;
 
 const WITHOUT_TICKETS =
   'Without ticketKey and AppSecret, createUploadForm returns no tickets, and confirmUpload deletes nothing: files that it refuses remain. Set ticketKey for tickets.';
@@ -104,23 +107,45 @@ export interface StorageContext {
   readonly isStorageReplaced?: (() => boolean) | undefined;
 }
 
+/** Resources that the instances of an application share if they are opened at run time. */
+export interface SharedResources {
+  /** Their connections. */
+  readonly connections: SharedConnections;
+  /** Their uploads that are sent while the client still sends. */
+  readonly sendAheadSlots: SendAheadSlots;
+  /** Confirmed files, which an instance that is opened again must still know. */
+  readonly confirmed: ConfirmedFiles;
+}
+
+/** Creates shared resources for this many connections; opens none yet. */
+export function createSharedResources(maxConnections: number): SharedResources {
+  const sendAheadSlots = new SendAheadSlots(maxConnections);
+  return {
+    connections: new SharedConnections(maxConnections, () => sendAheadSlots.freeOne()),
+    sendAheadSlots,
+    confirmed: new ConfirmedFiles(),
+  };
+}
+
 /**
  * Creates the context of one instance; opens no connection yet, and subscribes to the news of other
- * replicas.
+ * replicas. `shared` is given for an instance that is opened at run time.
  */
 export function createStorageContext(
   options: ResolvedOptions,
   logger: StorageLogger,
+  shared?: SharedResources,
 ): StorageContext {
-  const sendAheadSlots = new SendAheadSlots(options.maxConnections);
-  const transport = new HttpTransport(options, () => sendAheadSlots.freeOne());
+  const sendAheadSlots = new SendAheadSlots(options.maxConnections, shared?.sendAheadSlots);
+  const freeOne = (): void => sendAheadSlots.freeOne();
+  const transport = new HttpTransport(options, freeOne, shared?.connections);
   const api = new JsonApi(transport, options.apiBaseUrl, options.auth.type);
   const credential = createCredential(api, options, logger);
   const calls = {
     options,
     api: new AuthorizedApi(api, credential),
     fileIdScope: new FileIdScope(options.env, options.bucket),
-    linkCache: new LinkCache(options.links.cache ? MAX_CACHED_LINKS : 0),
+    linkCache: createLinkCache(options, shared),
   };
   const cos = createCosAccess(transport, calls, logger);
   const tickets = new UploadTickets(options);
@@ -140,10 +165,15 @@ export function createStorageContext(
     sendAheadSlots,
     operations: new OperationRegistry(options.timeouts.totalMs),
     tickets,
-    confirmed: new ConfirmedFiles(),
+    confirmed: shared?.confirmed ?? new ConfirmedFiles(),
     pending: createLedger(options, logger),
     logger,
   };
+}
+
+function createLinkCache({ links }: ResolvedOptions, shared?: SharedResources): LinkCache {
+  const mostLinks = shared === undefined ? MAX_CACHED_LINKS : MAX_CACHED_LINKS_OF_OPENED;
+  return new LinkCache(links.cache ? mostLinks : 0);
 }
 
 function createLedger(

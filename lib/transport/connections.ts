@@ -125,6 +125,47 @@ export class ConnectionSlots {
   }
 }
 
+/**
+ * Assigns the connections of one of several instances that share connections: each request takes
+ * one of its instance and one of all, in this order. So an instance never keeps more requests
+ * waiting for the shared connections than it may have itself.
+ */
+export class SharedSlots implements Pick<ConnectionSlots, 'tryTake' | 'take' | 'release'> {
+  readonly #own: ConnectionSlots;
+  readonly #all: ConnectionSlots;
+
+  /** `own` belongs to the instance, `all` to all instances. */
+  constructor(own: ConnectionSlots, all: ConnectionSlots) {
+    this.#own = own;
+    this.#all = all;
+  }
+
+  /** Takes a connection as {@link ConnectionSlots.tryTake} does. */
+  tryTake(name: ConnectionLane): boolean {
+    if (!this.#own.tryTake(name)) return false;
+    if (this.#all.tryTake(name)) return true;
+    this.#own.release(name);
+    return false;
+  }
+
+  /** Takes a connection as {@link ConnectionSlots.take} does. */
+  async take(name: ConnectionLane, signal: AbortSignal): Promise<void> {
+    await this.#own.take(name, signal);
+    try {
+      await this.#all.take(name, signal);
+    } catch (reason) {
+      this.#own.release(name);
+      throw reason;
+    }
+  }
+
+  /** Releases a connection as {@link ConnectionSlots.release} does. */
+  release(name: ConnectionLane): void {
+    this.#all.release(name);
+    this.#own.release(name);
+  }
+}
+
 function createLane(reserved: number): Lane {
   return { reserved, taken: 0, waiting: new Set() };
 }

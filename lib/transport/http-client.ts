@@ -8,6 +8,7 @@ import {
   type ConnectionLane,
   ConnectionSlots,
   ConnectionWatch,
+  SharedSlots,
   type WatchedRequest,
 } from './connections.js';
 import {
@@ -20,6 +21,7 @@ import {
   type RequestWatcher,
 } from './response-handlers.js';
 import { SentBody } from './sent-body.js';
+import { createAgent, type SharedConnections } from './shared-connections.js';
 import { dispatchUntraced } from './untraced-dispatch.js';
 
 /**
@@ -100,19 +102,23 @@ type HandlerFactory<T> = (parts: RequestHandlerParts<T>) => RequestHandler<T>;
 export class HttpTransport {
   readonly #options: TransportOptions;
   readonly #givenDispatcher: Dispatcher | undefined;
-  readonly #slots: ConnectionSlots;
+  readonly #slots: Pick<ConnectionSlots, 'tryTake' | 'take' | 'release'>;
+  readonly #shared: SharedConnections | undefined;
   readonly #watch: ConnectionWatch;
   #ownAgent: Agent | undefined;
 
   /**
    * Creates a client without connections. A given dispatcher is used as it is and never closed.
-   * `onWait` is called when a request begins to wait for a connection.
+   * `onWait` is called when a request begins to wait for a connection of the instance. Without a
+   * dispatcher, the connections are those of `shared`, if it is given.
    */
-  constructor(options: TransportOptions, onWait?: () => void) {
+  constructor(options: TransportOptions, onWait?: () => void, shared?: SharedConnections) {
     this.#options = options;
+    this.#shared = options.dispatcher === undefined ? shared : undefined;
     // Accepted by shape, so that the application's undici may be another version.
     this.#givenDispatcher = options.dispatcher as unknown as Dispatcher | undefined;
-    this.#slots = new ConnectionSlots(options.maxConnections, onWait);
+    const slots = new ConnectionSlots(options.maxConnections, onWait);
+    this.#slots = this.#shared ? new SharedSlots(slots, this.#shared.slots) : slots;
     this.#watch = new ConnectionWatch(options.timeouts.connectMs);
   }
 
@@ -141,9 +147,12 @@ export class HttpTransport {
     return traceRequest(call, () => this.#startBuffered(call, maxBytes));
   }
 
-  /** Closes idle connections and destroys the others; a given dispatcher stays open. */
+  /**
+   * Closes idle connections and destroys the others; a given dispatcher and shared connections stay
+   * open.
+   */
   async close(): Promise<void> {
-    await this.#ownAgent?.destroy();
+    if (this.#shared === undefined) await this.#ownAgent?.destroy();
   }
 
   get #dispatcher(): Dispatcher | undefined {
@@ -154,12 +163,9 @@ export class HttpTransport {
     if (this.#dispatcher !== undefined) return this.#dispatcher;
     const { Agent: AgentType } = await loadUndici();
     const { timeouts, maxConnections } = this.#options;
-    this.#ownAgent ??= new AgentType({
-      connect: { timeout: timeouts.connectMs },
-      // The limit is per host. Without it, undici would open another connection beside one that is
-      // about to become free.
-      connections: maxConnections,
-    });
+    this.#ownAgent ??=
+      this.#shared?.agentFor(AgentType, timeouts.connectMs) ??
+      createAgent(AgentType, timeouts.connectMs, maxConnections);
     return this.#ownAgent;
   }
 

@@ -7,6 +7,7 @@ import { REPLACED_UPLOAD_OPTIONS } from '../../lib/http/option-checks.js';
 import { completeLimits } from '../../lib/http/upload/upload-options.js';
 import * as publicApi from '../../lib/index.js';
 import type { WxCloudStorageOptions } from '../../lib/options/options.js';
+import { SYSTEM_DISK } from '../../lib/options/disk.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import { filesBelow, manifestOf, ROOT } from './support/files.js';
 import { anchorsOf, linksOf, type PageLink } from './support/page-links.js';
@@ -374,7 +375,14 @@ function judge(option: string, value: number): 'accepted' | 'refused' {
 /** The defaults that `resolveOptions` adds, as text, by the path of the option. */
 function defaultsByOption(): Readonly<Record<string, string>> {
   // With unlimited free disk space, as the space of this machine is not a default.
-  const { env: _env, auth: _auth, ...others } = resolveOptions(GIVEN, () => Infinity);
+  const {
+    env: _env,
+    auth: _auth,
+    ...others
+  } = resolveOptions(GIVEN, {
+    ...SYSTEM_DISK,
+    freeBytesIn: () => Infinity,
+  });
   const { isFromEnvironment: _from, ...resolved } = others;
   const leaves = Object.entries(resolved).flatMap(([name, value]) =>
     typeof value === 'object'

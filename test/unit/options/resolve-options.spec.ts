@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { describeOptions, readEnvironment } from '../../../lib/options/module-options.js';
 import type { WxCloudAuth, WxCloudStorageOptions } from '../../../lib/options/options.js';
+import { SYSTEM_DISK } from '../../../lib/options/disk.js';
 import { resolveOptions } from '../../../lib/options/resolve-options.js';
 import {
   type ResolvedAuth,
@@ -19,7 +20,10 @@ const MARK = 'Rec0gn1sable-Va1ue';
 const given = { env: 'prod-8gtest', appid: 'wx0123456789abcdef', secret: `secret-${MARK}` };
 
 function resolve(options: object): ReturnType<typeof resolveOptions> {
-  return resolveOptions({ ...given, ...options } as WxCloudStorageOptions, () => Infinity);
+  return resolveOptions({ ...given, ...options } as WxCloudStorageOptions, {
+    ...SYSTEM_DISK,
+    freeBytesIn: () => Infinity,
+  });
 }
 
 function failure(options: object): Error {
@@ -206,10 +210,16 @@ describe('resolveOptions: defaults', () => {
     ['8 GiB where the system does not say', undefined, 8_589_934_592],
   ])('limit temporary files to %s', (_, freeBytes, expected) => {
     const asked: string[] = [];
-    const { upload } = resolveOptions({ ...given, upload: { spoolDirectory: folder } }, path => {
-      asked.push(path);
-      return freeBytes;
-    });
+    const { upload } = resolveOptions(
+      { ...given, upload: { spoolDirectory: folder } },
+      {
+        ...SYSTEM_DISK,
+        freeBytesIn: path => {
+          asked.push(path);
+          return freeBytes;
+        },
+      },
+    );
     expect([upload.diskBudgetBytes, asked]).toEqual([expected, [folder]]);
   });
 

@@ -1,0 +1,239 @@
+import { Logger } from '@nestjs/common';
+import { LOG_CONTEXT, type StorageLogger } from './diagnostics.js';
+import { quoteText } from './errors/client-text.js';
+import { OptionsInvalidError, WxCloudStorageError } from './errors/errors.js';
+import type { InstanceList } from './http/application-registry.js';
+import { rememberDisk } from './options/disk.js';
+import { describeOptions } from './options/module-options.js';
+import type { WxCloudStorageOptions } from './options/options.js';
+import { findDifference } from './options/options-difference.js';
+import { resolveOptions } from './options/resolve-options.js';
+import type { ResolvedOptions } from './options/resolved-options.js';
+import { MAX_TIMER_MS, orDefault, readInteger, readMembers } from './options/validation.js';
+import {
+  closeStorageContext,
+  createSharedResources,
+  createStorageContext,
+  type StorageContext,
+} from './storage/storage-context.js';
+import { WxCloudStorageService } from './wx-cloud-storage.service.js';
+
+/** Connections of all opened instances together. */
+const MAX_SHARED_CONNECTIONS = 1_024;
+
+const DEFAULT_IDLE_SECONDS = 900;
+const IDLE_SECONDS = { min: 1, max: Math.floor(MAX_TIMER_MS / 1_000), unit: 'seconds' };
+
+/** Names stand in log lines, and often come from requests. */
+const NAME = /^[\p{L}\p{N}._:@/-]{1,128}$/u;
+
+/** Settings of `WxCloudStorageRegistry.open` besides the options. */
+export interface WxCloudOpenSettings {
+  /**
+   * Time without a call after which the instance is closed, in seconds. A running call, a download
+   * that is not read to its end, a form that still arrives, and a response that is held until its
+   * files are stored count as calls. From 1 to 2147483.
+   * @defaultValue 900 (15 minutes)
+   */
+  readonly idleSeconds?: number | undefined;
+}
+
+/** An opened instance. */
+interface OpenedInstance {
+  readonly name: string;
+  readonly options: ResolvedOptions;
+  readonly idleMs: number;
+  readonly context: StorageContext;
+  readonly service: WxCloudStorageService;
+  /** Closes the instance once it is idle. */
+  timer: NodeJS.Timeout | undefined;
+  /** Resolves once the instance is closed; undefined before its end. */
+  closing: Promise<void> | undefined;
+}
+
+/** Opens and closes the instances that an application needs at run time. */
+export class OpenedInstances {
+  readonly #list: InstanceList;
+  readonly #opened = new Map<string, OpenedInstance>();
+  readonly #shared = createSharedResources(MAX_SHARED_CONNECTIONS);
+  readonly #disk = rememberDisk();
+  readonly #logger = new Logger(LOG_CONTEXT);
+  #ending: Promise<void> | undefined;
+  #isEnding = false;
+
+  /** Opens none yet. `list` has the instances of the application. */
+  constructor(list: InstanceList) {
+    this.#list = list;
+  }
+
+  /**
+   * Returns the service of an instance.
+   * @throws {@link WxCloudStorageError} `WX_CLOUD_INSTANCE_NOT_FOUND`
+   */
+  get(name: string): WxCloudStorageService {
+    const instance = this.#list.find(name);
+    if (instance === undefined) throw notFound(name);
+    // An instance that was asked for is about to be used.
+    instance.context.operations.touch();
+    return instance.service as WxCloudStorageService;
+  }
+
+  /** Opens an instance, or returns the open one. */
+  async open(
+    name: string,
+    options: WxCloudStorageOptions,
+    settings: WxCloudOpenSettings,
+  ): Promise<WxCloudStorageService> {
+    assertName(name);
+    const resolved = resolveOptions(options, this.#disk);
+    const idleMs = readIdleMs(settings);
+    for (;;) {
+      if (this.#isEnding) throw applicationCloses(name);
+      const known = this.#opened.get(name);
+      if (known === undefined) return this.#create(name, resolved, idleMs);
+      if (known.closing === undefined) {
+        assertSame(known, resolved, idleMs);
+        known.context.operations.touch();
+        return known.service;
+      }
+      // Two instances of one environment would not know of each other's changed files.
+      await known.closing;
+    }
+  }
+
+  /** Closes an opened instance; does nothing without one. */
+  async close(name: string): Promise<void> {
+    const known = this.#opened.get(name);
+    if (known !== undefined) return this.#close(known);
+    if (this.#list.find(name) === undefined) return;
+    throw new WxCloudStorageError({
+      code: 'WX_CLOUD_ARGUMENT_INVALID',
+      message: `The instance ${quoteText(name)} was not opened by WxCloudStorageRegistry: an instance of the module closes with the application. Close only what you have opened.`,
+    });
+  }
+
+  /** Opens no more instances; those that are open end within the grace time of the shutdown. */
+  startEnding(): void {
+    this.#isEnding = true;
+    for (const { context } of this.#opened.values()) context.operations.startClosing();
+  }
+
+  /** Closes all instances, and their connections. */
+  end(): Promise<void> {
+    this.startEnding();
+    this.#ending ??= Promise.all([...this.#opened.values()].map(each => this.#close(each))).then(
+      () => this.#shared.connections.close(),
+    );
+    return this.#ending;
+  }
+
+  #create(name: string, options: ResolvedOptions, idleMs: number): WxCloudStorageService {
+    if (this.#list.find(name) !== undefined) {
+      throw new OptionsInvalidError({
+        option: 'name',
+        subject: 'WxCloudStorageRegistry: the name of an instance',
+        expected: `unique; the module has an instance ${quoteText(name)}`,
+        remedy: 'Use get() for that instance, or open one with another name.',
+      });
+    }
+    const logger = loggerOf(name, this.#logger);
+    logger.debug(`Opened: ${describeOptions(options, name)}`);
+    const context = createStorageContext(options, logger, this.#shared);
+    const service = new WxCloudStorageService(context);
+    const made = { name, options, idleMs, context, service, timer: undefined, closing: undefined };
+    this.#opened.set(name, made);
+    this.#list.add(name, service, context);
+    this.#watchIdle(made);
+    return service;
+  }
+
+  #watchIdle(opened: OpenedInstance): void {
+    const leftMs = opened.idleMs - opened.context.operations.idleMs;
+    if (leftMs <= 0) return void this.#close(opened);
+    opened.timer = setTimeout(() => this.#watchIdle(opened), Math.ceil(leftMs)).unref();
+  }
+
+  #close(opened: OpenedInstance): Promise<void> {
+    opened.closing ??= this.#closeOnce(opened);
+    return opened.closing;
+  }
+
+  async #closeOnce({ name, context, timer }: OpenedInstance): Promise<void> {
+    clearTimeout(timer);
+    this.#list.remove(name);
+    const { operations, logger } = context;
+    operations.startClosing(undefined, () => instanceCloses(name));
+    try {
+      await operations.drain();
+      await closeStorageContext(context);
+      logger.debug('Closed.');
+    } catch {
+      // Its errors may contain a password.
+      logger.warn('A store or channel of the instance failed while it was closed.');
+    } finally {
+      this.#opened.delete(name);
+    }
+  }
+}
+
+function assertName(name: unknown): void {
+  if (typeof name === 'string' && NAME.test(name)) return;
+  throw new OptionsInvalidError({
+    option: 'name',
+    subject: 'WxCloudStorageRegistry: the name of an instance',
+    expected: 'a string of 1 to 128 letters, digits and . _ : @ / -',
+    remedy: 'Use e.g. the ID of the tenant.',
+  });
+}
+
+function readIdleMs(settings: unknown): number {
+  const names = ['idleSeconds'];
+  const { idleSeconds } = readMembers('settings', settings, { prefix: 'settings.', names });
+  const seconds = orDefault(idleSeconds, DEFAULT_IDLE_SECONDS);
+  return readInteger('settings.idleSeconds', seconds, IDLE_SECONDS) * 1_000;
+}
+
+function assertSame(known: OpenedInstance, options: ResolvedOptions, idleMs: number): void {
+  const isSameTime = known.idleMs === idleMs;
+  const option = isSameTime ? findDifference(known.options, options) : 'settings.idleSeconds';
+  if (option === undefined) return;
+  throw new OptionsInvalidError({
+    option,
+    subject: `WxCloudStorageRegistry: option "${option}" of the instance ${quoteText(known.name)}`,
+    expected: 'the same as when it was opened (functions and stores: the same object)',
+    remedy: 'Close the instance first, or open one with another name.',
+  });
+}
+
+/** Names the instance in each line, and leaves no line at the start of each of hundreds. */
+function loggerOf(name: string, logger: Logger): StorageLogger {
+  const inNameOf = (message: string): string => `instance=${name}: ${message}`;
+  return {
+    log: message => logger.debug(inNameOf(message)),
+    debug: message => logger.debug(inNameOf(message)),
+    warn: message => logger.warn(inNameOf(message)),
+    error: message => logger.error(inNameOf(message)),
+  };
+}
+
+function notFound(name: unknown): WxCloudStorageError {
+  const quoted = typeof name === 'string' ? ` ${quoteText(name)}` : '';
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_INSTANCE_NOT_FOUND',
+    message: `There is no instance${quoted} in this application. Open it with WxCloudStorageRegistry.open(), again if it was idle, or import WxCloudStorageModule with that name.`,
+  });
+}
+
+function instanceCloses(name: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_STORAGE_CLOSED',
+    message: `The instance "${name}" was closed, as it was idle or by close(). Open it again with WxCloudStorageRegistry.open(), and use the service that it returns.`,
+  });
+}
+
+function applicationCloses(name: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_STORAGE_CLOSED',
+    message: `The application is shutting down, so the instance "${name}" is not opened. Open it earlier.`,
+  });
+}

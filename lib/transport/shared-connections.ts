@@ -1,0 +1,46 @@
+import type { Agent } from 'undici';
+import { ConnectionSlots } from './connections.js';
+
+/** The class, which is loaded with the first request. */
+type AgentType = typeof Agent;
+
+/** Creates an agent that opens this many connections at most to each host. */
+export function createAgent(type: AgentType, connectMs: number, maxConnections: number): Agent {
+  return new type({
+    connect: { timeout: connectMs },
+    // Without the limit, undici would open another connection beside one that is about to become
+    // free.
+    connections: maxConnections,
+  });
+}
+
+/** The connections that any number of instances share. */
+export class SharedConnections {
+  /** Limits the requests of all instances together. */
+  readonly slots: ConnectionSlots;
+  readonly #maxConnections: number;
+  /** Agents by the time limit for connecting, which undici sets for an agent. */
+  readonly #agents = new Map<number, Agent>();
+
+  /**
+   * Creates none yet. `onWait` is called when a request begins to wait for a connection that other
+   * instances have.
+   */
+  constructor(maxConnections: number, onWait: () => void) {
+    this.#maxConnections = maxConnections;
+    this.slots = new ConnectionSlots(maxConnections, onWait);
+  }
+
+  /** Returns the agent of all instances with this time limit for connecting. */
+  agentFor(type: AgentType, connectMs: number): Agent {
+    const known = this.#agents.get(connectMs);
+    const agent = known ?? createAgent(type, connectMs, this.#maxConnections);
+    if (known === undefined) this.#agents.set(connectMs, agent);
+    return agent;
+  }
+
+  /** Closes all connections. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#agents.values()].map(agent => agent.destroy()));
+  }
+}
