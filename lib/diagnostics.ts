@@ -250,3 +250,28 @@ export interface StorageLogger {
   /** Logs details for tracing. */
   debug(message: string): void;
 }
+
+/** Shortest time between two warnings of one kind, in milliseconds. */
+const QUIET_MS = 60_000;
+
+/** Warnings that clients or an outage could repeat without end: one a minute of a kind. */
+export class RareWarnings {
+  readonly #logger: Pick<StorageLogger, 'warn'>;
+  readonly #nowMs: () => number;
+  readonly #warnedAtMs = new Map<string, number>();
+
+  /** Writes nothing yet. `nowMs` is a monotonic clock in milliseconds. */
+  constructor(logger: Pick<StorageLogger, 'warn'>, nowMs = (): number => performance.now()) {
+    this.#logger = logger;
+    this.#nowMs = nowMs;
+  }
+
+  /** Writes a warning. Returns false where one of its kind was written within the last minute. */
+  warn(kind: string, message: string): boolean {
+    const nowMs = this.#nowMs();
+    if (nowMs - (this.#warnedAtMs.get(kind) ?? -Infinity) < QUIET_MS) return false;
+    this.#warnedAtMs.set(kind, nowMs);
+    this.#logger.warn(message);
+    return true;
+  }
+}

@@ -1,4 +1,4 @@
-import type { StorageLogger } from '../diagnostics.js';
+import { RareWarnings, type StorageLogger } from '../diagnostics.js';
 import { messageWithoutLink, WxCloudStorageError } from '../errors/errors.js';
 import { afterMs } from './after-ms.js';
 import type {
@@ -17,9 +17,6 @@ const SWEEP_CALL_MS = 10_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
 
-/** Shortest time between two warnings. */
-const WARNING_MS = 60_000;
-
 /** The files of a call that a sweep holds at present. */
 type Claimed = ReadonlySet<string>;
 
@@ -30,15 +27,14 @@ type Claimed = ReadonlySet<string>;
  */
 export class StoreCalls {
   readonly #store: PendingFileStore;
-  readonly #logger: Pick<StorageLogger, 'log' | 'warn'>;
+  readonly #logger: Pick<StorageLogger, 'log'>;
+  readonly #warnings: RareWarnings;
   readonly #nowMs: () => number;
   #failures = 0;
   readonly #successes = { add: 0, settle: 0 };
   #failedAtMs = -Infinity;
-  #warnedAtMs = -Infinity;
   /** True when a warning was logged since the store worked last. */
   #isReported = false;
-  #warnedOfRefusalAtMs = -Infinity;
 
   /** Calls nothing yet. `nowMs` is a monotonic clock in milliseconds. */
   constructor(
@@ -48,6 +44,7 @@ export class StoreCalls {
   ) {
     this.#store = store;
     this.#logger = logger;
+    this.#warnings = new RareWarnings(logger, nowMs);
     this.#nowMs = nowMs;
   }
 
@@ -115,10 +112,8 @@ export class StoreCalls {
 
   /** Warns that the store refuses a file, one of `count`, once a minute at most. */
   warnOfRefusal(fileId: string, count: number): void {
-    const now = this.#nowMs();
-    if (now - this.#warnedOfRefusalAtMs < WARNING_MS) return;
-    this.#warnedOfRefusalAtMs = now;
-    this.#logger.warn(
+    this.#warnings.warn(
+      'refusal',
       `The store of the option pending works, but fails for ${fileId} alone${count > 1 ? `, and for ${count - 1} other files alone` : ''}. It is told again once a minute. Make sure that the store accepts every file ID.`,
     );
   }
@@ -157,13 +152,10 @@ export class StoreCalls {
 
   /** Warns of a failure, once a minute at most. Returns false where that was left out. */
   #warn(error: unknown): boolean {
-    const now = this.#nowMs();
-    if (now - this.#warnedAtMs < WARNING_MS) return false;
-    this.#warnedAtMs = now;
-    this.#logger.warn(
+    return this.#warnings.warn(
+      'failure',
       `The store of the option pending ${describe(error)}. Uploads go on, but what a process leaves behind that is killed meanwhile is not swept. Make sure that the store works.`,
     );
-    return true;
   }
 }
 

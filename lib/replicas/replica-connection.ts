@@ -1,4 +1,4 @@
-import type { StorageLogger } from '../diagnostics.js';
+import { RareWarnings, type StorageLogger } from '../diagnostics.js';
 import { toSafeCause } from '../errors/redaction.js';
 import type { ReplicaChannel } from '../options/replica-channel.js';
 
@@ -9,8 +9,6 @@ const LONGEST_WAIT_MS = 30_000;
 /** The first pause before a failed subscription is repeated; each further one is twice as long. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
-/** The time without a further warning. */
-const QUIET_MS = 60_000;
 
 /** Returns the pause before an attempt after a number of failed ones, in milliseconds. */
 export function pauseAfter(failures: number): number {
@@ -29,17 +27,16 @@ export function later(callback: () => void, ms: number): NodeJS.Timeout {
  */
 export class ReplicaConnection {
   readonly #channel: ReplicaChannel;
-  readonly #logger: Pick<StorageLogger, 'warn'>;
+  readonly #warnings: RareWarnings;
   readonly #waiting = new Set<{ readonly sentAtMs: number }>();
   readonly #subscriptions = new Set<KeptSubscription>();
-  #warnedAtMs = -Infinity;
   #stopListening: (() => void) | undefined;
   #isClosed = false;
 
   /** Sends nothing yet. `onReset` is called when messages may have been lost. */
   constructor(channel: ReplicaChannel, logger: Pick<StorageLogger, 'warn'>, onReset: () => void) {
     this.#channel = channel;
-    this.#logger = logger;
+    this.#warnings = new RareWarnings(logger, () => performance.now());
     try {
       this.#stopListening = channel.onReset?.(() => {
         if (!this.#isClosed) onReset();
@@ -114,11 +111,10 @@ export class ReplicaConnection {
   }
 
   #warn(problem: string, error: unknown): void {
-    const nowMs = performance.now();
-    if (this.#isClosed || nowMs - this.#warnedAtMs < QUIET_MS) return;
-    this.#warnedAtMs = nowMs;
+    if (this.#isClosed) return;
     const reason = toSafeCause(error).message;
-    this.#logger.warn(
+    this.#warnings.warn(
+      'failure',
       `The channel between replicas ${problem}: ${reason}. Meanwhile other replicas may not see the progress of uploads, and may return links of deleted files. Check the option replicas and its server.`,
     );
   }

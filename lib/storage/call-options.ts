@@ -1,6 +1,7 @@
 import type { ComingBody } from '../body/coming-body.js';
 import type { UploadBody } from '../body/upload-body.js';
-import type { OpenEvent, StorageLogger, WxCloudUploadEvent } from '../diagnostics.js';
+import type { OpenEvent, RareWarnings, WxCloudUploadEvent } from '../diagnostics.js';
+import { toSafeCause } from '../errors/redaction.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import type { UploadLink } from '../wechat/endpoints.js';
 import type { ObjectProperties } from './object-properties.js';
@@ -228,22 +229,23 @@ export interface UploadObjectCall {
 export type UploadEvent = OpenEvent<WxCloudUploadEvent>;
 
 /**
- * Returns a function that reports the number of transferred bytes. The first error of the listener
- * is logged.
+ * Returns a function that reports the number of transferred bytes. Errors of the listener are
+ * logged, once a minute for all transfers.
  */
 export function reportProgress(
-  logger: StorageLogger,
+  warnings: RareWarnings,
   onProgress: ProgressOptions['onProgress'],
   totalBytes: number,
 ): (transferredBytes: number) => void {
   if (onProgress === undefined) return () => {};
-  let hasFailed = false;
   return transferredBytes => {
     try {
       onProgress({ transferredBytes, totalBytes });
     } catch (error) {
-      if (!hasFailed) logger.warn(`onProgress failed: ${toText(error)}`);
-      hasFailed = true;
+      warnings.warn(
+        'onProgress',
+        `onProgress failed: ${toSafeCause(error).message}. The transfer goes on. Make sure that the function works.`,
+      );
     }
   };
 }
@@ -263,8 +265,4 @@ export function countAttempt(
     sent += count;
     if (sent < sizeOf()) report(sent);
   };
-}
-
-function toText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { toSafeCause } from '../errors/redaction.js';
 import { untilAborted } from '../operations/deadline.js';
 import type { StorageContext } from './storage-context.js';
 
@@ -61,10 +62,15 @@ async function deleteObjects(
 
 /**
  * Reports objects that a failed call may have left behind: one warning with their file IDs, and
- * `onOrphan` of the application. An error of that function is logged.
+ * `onOrphan` of the application. An error of that function is logged, once a minute.
  */
 export async function reportOrphans(
-  { options, logger, operations }: Pick<StorageContext, 'options' | 'logger' | 'operations'>,
+  {
+    options,
+    logger,
+    warnings,
+    operations,
+  }: Pick<StorageContext, 'options' | 'logger' | 'warnings' | 'operations'>,
   fileIds: readonly string[],
 ): Promise<void> {
   if (fileIds.length === 0) return;
@@ -79,6 +85,9 @@ export async function reportOrphans(
       untilAborted(Promise.resolve(onOrphan(fileIds)), signal),
     );
   } catch (error) {
-    logger.warn(`onOrphan failed: ${error instanceof Error ? error.message : String(error)}`);
+    warnings.warn(
+      'onOrphan',
+      `onOrphan failed: ${toSafeCause(error).message}. The warning before has the file IDs. Make sure that the function works.`,
+    );
   }
 }

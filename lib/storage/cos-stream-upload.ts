@@ -203,13 +203,13 @@ function iterate(part: BodyPart): Iterator<Uint8Array> | AsyncIterator<Uint8Arra
 
 /** Reports confirmed parts. Their number is not known before, so the total is what is known. */
 function countBytes(
-  { logger }: StorageContext,
+  { warnings }: StorageContext,
   { onProgress }: StreamUploadCall,
 ): ((count: number) => void) | undefined {
   if (onProgress === undefined) return undefined;
   let confirmed = 0;
   const report = reportProgress(
-    logger,
+    warnings,
     ({ transferredBytes }) => onProgress({ transferredBytes, totalBytes: transferredBytes }),
     0,
   );

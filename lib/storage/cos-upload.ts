@@ -37,7 +37,7 @@ export class CosUpload {
     this.#call = call;
     this.#fileId = toFileId(context, call.cloudPath);
     const { onProgress, body } = call;
-    this.#report = onProgress && reportProgress(context.logger, onProgress, body.size);
+    this.#report = onProgress && reportProgress(context.warnings, onProgress, body.size);
   }
 
   /** Number of attempts to send the object. */

@@ -105,7 +105,7 @@ async function startDownload(
       fetched.response.discard();
       throw noMd5(fileId);
     }
-    const report = reportProgress(context.logger, onProgress, part.end - part.start);
+    const report = reportProgress(context.warnings, onProgress, part.end - part.start);
     const parts = { context, fetched, part, verifyEtag, onProgress: report, signal };
     const body = new ObjectBody(parts);
     body.once('close', () => deadline.dispose());

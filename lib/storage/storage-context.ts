@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MemoryBudget } from '../body/memory-budget.js';
 import { DiskBudget } from '../body/temporary-file.js';
-import { publishPending, type StorageLogger } from '../diagnostics.js';
+import { publishPending, RareWarnings, type StorageLogger } from '../diagnostics.js';
 import { OptionsInvalidError } from '../errors/errors.js';
 import { FileIdScope, type ParsedFileId, parseFileId } from '../file-id/file-id.js';
 import { OperationRegistry } from '../operations/operation-registry.js';
@@ -93,6 +93,8 @@ export interface StorageContext {
   readonly pending: Ledger | undefined;
   /** Receives warnings. */
   readonly logger: StorageLogger;
+  /** Warnings of failing functions of the application. */
+  readonly warnings: RareWarnings;
   /** Gets temporary links. */
   readonly links: Pick<DownloadLinks, 'get' | 'fetch'>;
   /** Deletes files. */
@@ -168,6 +170,7 @@ export function createStorageContext(
     confirmed: shared?.confirmed ?? new ConfirmedFiles(),
     pending: createLedger(options, logger),
     logger,
+    warnings: new RareWarnings(logger),
   };
 }
 

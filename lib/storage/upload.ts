@@ -115,7 +115,7 @@ class ObjectUpload {
       onProgress &&
       ((progress: { readonly transferredBytes: number }) =>
         onProgress({ ...progress, totalBytes: this.size }));
-    this.#report = onBytes && reportProgress(context.logger, onBytes, call.body.size);
+    this.#report = onBytes && reportProgress(context.warnings, onBytes, call.body.size);
   }
 
   async run(): Promise<WxCloudStoredFile> {

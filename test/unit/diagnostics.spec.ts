@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { captureOperation, channels, trace } from '../../lib/diagnostics.js';
+import { captureOperation, channels, RareWarnings, trace } from '../../lib/diagnostics.js';
 
 describe('trace', () => {
   const describeEvent = jest.fn(() => ({ env: 'e' }));
@@ -27,5 +27,20 @@ describe('trace', () => {
       { env: 'e', code: 'unknown', durationMs: expect.any(Number) },
       'tracing:wx-cloud-storage:form:asyncEnd',
     );
+  });
+});
+
+describe('RareWarnings', () => {
+  it('writes one line a minute of a kind, and says whether it did', () => {
+    const warn = jest.fn();
+    let nowMs = 0;
+    const warnings = new RareWarnings({ warn }, () => nowMs);
+    expect(warnings.warn('a', 'first a')).toBe(true);
+    expect(warnings.warn('b', 'first b')).toBe(true);
+    nowMs = 59_999;
+    expect(warnings.warn('a', 'second a')).toBe(false);
+    nowMs = 60_000;
+    expect(warnings.warn('a', 'third a')).toBe(true);
+    expect(warn.mock.calls).toEqual([['first a'], ['first b'], ['third a']]);
   });
 });
