@@ -14,7 +14,7 @@ import {
   WxCloudStorageError,
   type WxCloudStorageErrorCode,
 } from '../errors/errors.js';
-import { innerError, isError, redact } from '../errors/redaction.js';
+import { innerError, isError, redact, toSafeCause } from '../errors/redaction.js';
 import { elapsedMs } from '../operations/deadline.js';
 import { rawRequestOf, RequestProperty } from './application-registry.js';
 
@@ -119,7 +119,7 @@ export class FailureLog {
 
   /** Writes one error line, and the stack at debug level. */
   write(error: WxCloudStorageError, status: number, request?: object): void {
-    const note = this.#count(`${error.code} ${(request && routeOf(request)) ?? ''}`);
+    const note = this.#count(error.code, request);
     if (note === undefined) return;
     const place = request === undefined ? '' : `${describeRequest(request)}: `;
     const message = toLine(error.message, MAX_MESSAGE);
@@ -129,8 +129,19 @@ export class FailureLog {
     this.#logger.debug?.(describeStacks(error));
   }
 
+  /** Writes one error line about an error that is not of this package, with its stack. */
+  writeUnsent(error: unknown, request: object): void {
+    const note = this.#count('unsent', request);
+    if (note === undefined) return;
+    this.#logger.error(
+      `${describeRequest(request)}: 500: a response that waited for its files could not be sent. See the stack for the middleware or interceptor that fails.${note}`,
+      describeStacks(toSafeCause(error)),
+    );
+  }
+
   /** Returns the end of the line; undefined when no line is to be written. */
-  #count(key: string): string | undefined {
+  #count(kind: string, request: object | undefined): string | undefined {
+    const key = `${kind} ${(request && routeOf(request)) ?? ''}`;
     const nowMs = this.#nowMs();
     const known = this.#windows.get(key);
     if (known === undefined || nowMs - known.startMs >= WINDOW_MS) {
@@ -160,6 +171,13 @@ export function logFailure(error: unknown, response: unknown, request?: object):
     loggedProperty.write(raw, true);
   }
   failures.write(error, response.getStatus(), request);
+}
+
+/**
+ * Logs the failure of a response that waited for its files, where the error is not of this package.
+ */
+export function logUnsent(error: unknown, request: object): void {
+  failures.writeUnsent(error, request);
 }
 
 /** Converts an error like {@link toHttpException}, and logs it if it is a 5xx. */

@@ -1,10 +1,9 @@
 import type { ServerResponse } from 'node:http';
-import { HttpException, InternalServerErrorException, Logger } from '@nestjs/common';
+import { HttpException, InternalServerErrorException } from '@nestjs/common';
 import type { MemoryBudget } from '../body/memory-budget.js';
-import { LOG_CONTEXT } from '../diagnostics.js';
 import { WxCloudStorageError } from '../errors/errors.js';
 import { holdResponse, isHeldWhole, isSuccessBegun, type ResponseCommit } from './held-response.js';
-import { toLoggedException } from './http-exception.js';
+import { logUnsent, toLoggedException } from './http-exception.js';
 import { RequestMemory } from './refused-request.js';
 import { isAnswered } from './request-end.js';
 
@@ -70,13 +69,7 @@ function describeFailure(
   error: unknown,
   request: object,
 ): ReturnType<ResponseCommit['describeFailure']> {
-  if (!(error instanceof WxCloudStorageError)) {
-    const stack = error instanceof Error ? error.stack : String(error);
-    new Logger(LOG_CONTEXT).error(
-      'Sending a response that waited for its files has failed.',
-      stack,
-    );
-  }
+  if (!(error instanceof WxCloudStorageError)) logUnsent(error, request);
   const found = toLoggedException(error, request);
   // Others are the result of a failure that the handler has reported otherwise.
   const isServerError = found instanceof HttpException && found.getStatus() >= 500;

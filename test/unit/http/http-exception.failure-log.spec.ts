@@ -22,7 +22,7 @@ const LINE =
   '[errcode=40125 upstreamStatus=200 requestId=rid-1]';
 
 const errors: string[] = [];
-const stacks: string[] = [];
+const stacks: unknown[] = [];
 let nowMs: number;
 let log: FailureLog;
 beforeEach(() => {
@@ -30,7 +30,10 @@ beforeEach(() => {
   stacks.length = 0;
   nowMs = 0;
   const logger = {
-    error: (line: string) => void errors.push(line),
+    error: (line: string, ...rest: unknown[]) => {
+      errors.push(line);
+      stacks.push(...rest);
+    },
     debug: (stack: string) => void stacks.push(stack),
   };
   log = new FailureLog(logger, () => nowMs);
@@ -165,5 +168,23 @@ describe('FailureLog', () => {
       log.write(REFUSED, 502, express(undefined, `/${index}`));
     }
     expect(errors).toHaveLength(40);
+  });
+});
+
+describe('FailureLog.writeUnsent', () => {
+  const UNSENT = 'POST /photos: 500: a response that waited for its files could not be sent.';
+  const foreign = new Error('Invalid URL: https://example.com/?access_token=hiddenValue');
+
+  it('writes the route, and the stack without secrets', () => {
+    log.writeUnsent(foreign, express('/photos', '/photos?access_token=hiddenValue'));
+    expect(errors).toEqual([expect.stringContaining(UNSENT)]);
+    expect(stacks).toEqual([expect.stringMatching(/^Error: Invalid URL(.|\n)* at /)]);
+    expect([...errors, ...stacks].join()).not.toContain('hiddenValue');
+  });
+
+  it.each([foreign, 'a text', undefined])('writes ten lines a minute for a route: %s', error => {
+    for (let index = 0; index < 100; index += 1) log.writeUnsent(error, express('/photos'));
+    expect(errors).toHaveLength(10);
+    expect(errors[9]).toMatch(/ \(further lines in this minute are left out\)$/);
   });
 });
