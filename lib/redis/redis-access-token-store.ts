@@ -40,6 +40,8 @@ export interface RedisAccessTokenStoreOptions {
 }
 
 const NAME = 'redisAccessTokenStore';
+/** The context of all log lines of this package. */
+const LOG_CONTEXT = 'WxCloudStorageModule';
 const SHORTEST_ENCRYPTION_KEY = 16;
 /**
  * Fences are kept for 30 days after their locks: longer than any token lives, so that no late
@@ -121,7 +123,7 @@ class RedisAccessTokenStore implements AccessTokenStore {
     WxAccessTokenLock,
     { readonly redisTimeUs: number; readonly atMs: number }
   >();
-  readonly #logger = new Logger(redisAccessTokenStore.name);
+  readonly #logger = new Logger(LOG_CONTEXT);
   #hasWarned = false;
 
   constructor(run: RunScript, prefix: string, cipher: TokenCipher) {

@@ -1,4 +1,5 @@
 import type { StorageLogger } from '../diagnostics.js';
+import { WxCloudStorageError } from '../errors/errors.js';
 import type { ResolvedOptions } from '../options/resolved-options.js';
 import type { HttpTransport } from '../transport/http-client.js';
 import { JsonApi } from '../wechat/wechat-api.js';
@@ -50,7 +51,9 @@ export function createCosAccess(
     tokenMs: timeouts.tokenMs,
     retry,
     onRenewalFailed: error =>
-      logger.warn(`Renewing the keys of cos.credentials failed: ${textOf(error)}`),
+      logger.warn(
+        `The keys of cos.credentials could not be renewed; the current ones stay in use until they expire. ${describe(error)}`,
+      ),
   });
   const address = new URL(cos.address);
   const requests = new BucketRequests({ transport, address, credentials, clock });
@@ -64,6 +67,6 @@ export function createCosAccess(
   };
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function describe(error: unknown): string {
+  return error instanceof WxCloudStorageError ? error.message : 'Check cos.credentials.';
 }

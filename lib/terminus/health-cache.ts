@@ -26,7 +26,7 @@ export class HealthCache {
 
   /** Creates a cache without a result. `name` is that of the instance. */
   constructor(name: string | undefined) {
-    this.#subject = name === undefined ? 'Health check' : `Health check of "${name}"`;
+    this.#subject = name === undefined ? '' : ` of "${name}"`;
   }
 
   /** Returns the problem that the last check has found, or that a new one finds. */
@@ -54,8 +54,8 @@ export class HealthCache {
   #report(error: WxCloudStorageError | undefined): void {
     const known = this.#last?.error?.code;
     if (error?.code === known) return;
-    if (error === undefined) this.#logger.log(`${this.#subject}: up again.`);
-    else this.#logger.warn(`${this.#subject}: down, ${error.code}: ${error.message}`);
+    if (error === undefined) this.#logger.log(`Health check${this.#subject}: up again.`);
+    else this.#logger.warn(`Health check${this.#subject}: down, ${error.code}: ${error.message}`);
   }
 }
 

@@ -57,7 +57,7 @@ export class ContentTypeField {
     this.#paths.clear();
     if (this.#omittedUntilMs === undefined) return;
     this.#omittedUntilMs = undefined;
-    this.#logger.warn('The storage accepts uploads with a content type again.');
+    this.#logger.log('The storage accepts uploads with a content type again.');
   }
 
   /**

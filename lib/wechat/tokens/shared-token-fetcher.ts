@@ -87,7 +87,7 @@ export class SharedTokenFetcher {
       if (!(error instanceof StoreFailure)) throw error;
       this.#storeBackAtMs = this.#parts.nowMs() + STORE_PAUSE_MS;
       this.#parts.warn(
-        `The store for access tokens ${error.message}; continuing without it for ${STORE_PAUSE_MS / 1000} s.`,
+        `The store for access tokens ${error.message}. This process does without it for ${STORE_PAUSE_MS / 1000} s, and fetches a token for itself. Make sure that the store works.`,
       );
       return this.#fetchAlone(unwanted, signal);
     }
@@ -173,7 +173,7 @@ export class SharedTokenFetcher {
       return (await withTimeLimit(setting)) !== false;
     } catch (error) {
       warn(
-        `The store for access tokens ${String((error as Error).message)}; a new token was not shared.`,
+        `The store for access tokens ${String((error as Error).message)}, so a new token was not shared, and other processes fetch their own. Make sure that the store works.`,
       );
       return true;
     }

@@ -276,7 +276,9 @@ describe.each(CLIENTS)('redisAccessTokenStore on $name', ({ open }) => {
     await own.set(KEY, tokenFor(HOUR_MS), await lockOf(own));
     await expect(own.get(KEY)).resolves.toMatchObject({ accessToken: TOKEN });
     const lines = warn.mock.calls.flat().map(String);
+    const [writer] = warn.mock.contexts;
     warn.mockRestore();
+    expect(writer).toMatchObject({ context: 'WxCloudStorageModule' });
     expect(lines).toEqual([expect.stringContaining('encryptionKey')]);
     expect(lines.join()).not.toContain(TOKEN);
   });

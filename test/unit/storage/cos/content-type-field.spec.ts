@@ -9,9 +9,10 @@ function setUp() {
   const warn = jest.fn<(message: string) => void>();
   const clock = { nowMs: 1_000 };
   const quiet = (): void => {};
-  const logger = { warn, log: quiet, debug: quiet, error: quiet };
+  const log = jest.fn<(message: string) => void>();
+  const logger = { warn, log, debug: quiet, error: quiet };
   const field = new ContentTypeField(logger, () => clock.nowMs);
-  return { field, warn, clock };
+  return { field, warn, log, clock };
 }
 
 /** Reports rejections at three paths, after which the field is left out. */
@@ -66,13 +67,14 @@ describe('ContentTypeField', () => {
   });
 
   it('is sent again by all once a trial was accepted', () => {
-    const { field, warn, clock } = setUpLeftOut();
+    const { field, warn, log, clock } = setUpLeftOut();
     clock.nowMs += TEN_MINUTES_MS;
     field.decide();
     field.accept();
     for (const path of ['a', 'b', 'c']) field.blame(path);
     expect([field.decide(), field.decide(), field.isSent]).toEqual([true, true, true]);
-    expect(warn).toHaveBeenCalledTimes(2);
+    expect(warn).toHaveBeenCalledTimes(1);
+    expect(log.mock.calls).toEqual([['The storage accepts uploads with a content type again.']]);
   });
 
   it('is never left out longer than ten minutes, whatever happens', async () => {
