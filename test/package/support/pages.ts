@@ -16,6 +16,7 @@ export const GUIDES = [
   'testing',
   'migrating-from-multer',
   'observability',
+  'operations',
   'emulator',
   'deployment',
   'flows',
