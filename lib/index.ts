@@ -57,6 +57,7 @@ export type {
   WxCloudUploadLimits,
 } from './http/upload/upload-options.js';
 export type { WxCloudHttpRequest } from './http/application-registry.js';
+export type { WxCloudStorageChooser, WxCloudStorageOption } from './http/storage-option.js';
 export type {
   WxCloudOutgoingFile,
   WxCloudReply,

@@ -24,6 +24,7 @@ import {
   contextOf,
   DEFAULT_INSTANCE,
   fileSourceOf,
+  nameOfService,
   serviceTokenOf,
   throughService,
 } from './storage-services.js';
@@ -98,12 +99,22 @@ export interface InstanceList {
   remove(name: string): void;
 }
 
+/** The instances of one application, for a choice at the time of a request. */
+export interface ApplicationInstances {
+  /** Those of the modules, and those that were opened later, by name. */
+  readonly known: ReadonlyMap<string, Instance>;
+  /** Services that are provided without the module, by name. */
+  readonly bare: ReadonlyMap<string, Instance>;
+}
+
 /** The state of one application. */
 interface ApplicationParts {
   /** Instances by name. */
   readonly instances: Map<string, Instance>;
   /** Services that are provided without the module, as tests do. */
   readonly bare: Map<string, Instance>;
+  /** True once all services without the module are in `bare`. */
+  hasAllBare: boolean;
   /** Publishes the progress of uploads. */
   readonly progress: UploadProgressHub;
   /** Objects of which an application has one, by injection token. */
@@ -123,6 +134,8 @@ const byHost = new WeakMap<object, ApplicationParts>();
  * nothing else.
  */
 const byApplication = new WeakMap<object, ApplicationParts>();
+/** Services that no application has by name. */
+const elsewhere = new WeakMap<object, Instance>();
 
 /**
  * Prepares an adapter, before it starts, so that {@link originOf} works for its requests. Express'
@@ -324,6 +337,44 @@ export function findInstanceOfRequest(request: object, name = DEFAULT_INSTANCE):
   return partsOfRequest(request)?.instances.get(name) ?? fail(name);
 }
 
+/** Returns the instances in the application of a host. */
+export function instancesOfHost(
+  host: HttpAdapterHost,
+  modules?: ModulesContainer,
+): ApplicationInstances {
+  const parts = partsOf(host);
+  const { instances: known, bare } = parts;
+  if (!parts.hasAllBare && modules !== undefined) {
+    // Only once: a search for each name that clients send would take long.
+    parts.hasAllBare = true;
+    const names = [...modules.values()].flatMap(({ providers }) =>
+      [...providers.keys()].flatMap(token => nameOfService(token) ?? []),
+    );
+    for (const name of names) if (!known.has(name)) findBare(bare, name, modules);
+  }
+  return { known, bare };
+}
+
+/** Returns the instances in the application that received a request. */
+export function instancesOfRequest(request: object): ApplicationInstances {
+  const parts = partsOfRequest(request);
+  return { known: parts?.instances ?? new Map(), bare: parts?.bare ?? new Map() };
+}
+
+/** Returns any instance of an application; undefined when it has none. */
+export function anyInstance({ known, bare }: ApplicationInstances): Instance | undefined {
+  return [...known.values(), ...bare.values()][0];
+}
+
+/** Wraps a service that is not the one of an instance here; undefined for any other object. */
+export function instanceOf(service: object): Instance | undefined {
+  const known = elsewhere.get(service);
+  if (known !== undefined || contextOf(service) === undefined) return known;
+  const instance = toInstance(service);
+  elsewhere.set(service, instance);
+  return instance;
+}
+
 /** Returns the progress hub of an application. */
 export function findProgressHub(host: HttpAdapterHost): UploadProgressHub {
   return partsOf(host).progress;
@@ -343,6 +394,7 @@ function partsOf(host: HttpAdapterHost): ApplicationParts {
   const parts: ApplicationParts = {
     instances: new Map(),
     bare: new Map(),
+    hasAllBare: false,
     progress: new UploadProgressHub(),
     singletons: new Map(),
   };

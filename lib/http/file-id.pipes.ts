@@ -8,25 +8,35 @@ import {
   type PipeTransform,
   type Type,
 } from '@nestjs/common';
-import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { OptionsInvalidError, WxCloudStorageError } from '../errors/errors.js';
 import { findPathProblem } from '../file-id/cloud-path.js';
 import type { ParsedFileId } from '../file-id/file-id.js';
 import { readMembers } from '../options/validation.js';
 import { WxCloudFile } from '../storage/wx-cloud-file.js';
-import { findInstance, type Instance } from './application-registry.js';
+import { findInstance, type Instance, instancesOfHost } from './application-registry.js';
 import { toLoggedException } from './http-exception.js';
-import { assertBoolean, assertStorageName, REPLACED_PIPE_OPTIONS } from './option-checks.js';
+import { assertBoolean, REPLACED_PIPE_OPTIONS } from './option-checks.js';
+import { currentContext, provideContexts } from './request-context.js';
 import { assertHost, describeEnhancer, factsOf } from './startup/enhancers.js';
 import { startNamed } from './startup/routes.js';
+import {
+  assertStorageOption,
+  chooseForHandler,
+  readStorageOption,
+  subjectOf,
+  type WxCloudStorageChooser,
+  type WxCloudStorageOption,
+} from './storage-option.js';
 
 /** Options of the pipes for file IDs. */
 export interface WxCloudFileIdOptions {
   /**
-   * The name of the instance whose environment and bucket the file IDs must belong to.
+   * The instance whose environment and bucket the file IDs must belong to: its name, or a function
+   * of the request. With a function, the pipe is for HTTP requests only.
    * @defaultValue the default instance
    */
-  readonly storage?: string | undefined;
+  readonly storage?: WxCloudStorageOption | undefined;
   /**
    * The folders that the file IDs may be in, e.g. `['photos/']`; a missing slash at the end is
    * added.
@@ -72,7 +82,7 @@ function takesMany(
 export function assertFileIdOptions(options: unknown): void {
   const names = { names: PIPE_OPTIONS, replacements: REPLACED_PIPE_OPTIONS };
   const { storage, prefixes, optional, many } = readMembers('options', options, names);
-  assertStorageName(storage);
+  assertStorageOption(storage);
   assertPrefixes(prefixes);
   assertBoolean('optional', optional);
   assertBoolean('many', many);
@@ -145,8 +155,13 @@ function describePipe<T extends object>(pipe: T, name: string, options: unknown)
   return describeEnhancer(pipe, { name, assertOptions: () => assertFileIdOptions(options) });
 }
 
+/** The result of a pipe; undefined for a missing value that is optional. */
+type Converted<T> = T | T[] | undefined;
+
 /** The base of the pipes for file IDs, which differ in what they convert a file ID to. */
-abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefined>, OnModuleInit {
+abstract class FileIdPipe<T>
+  implements PipeTransform<unknown, Converted<T> | Promise<Converted<T>>>, OnModuleInit
+{
   readonly #host: HttpAdapterHost;
   readonly #modules: ModulesContainer | undefined;
 
@@ -159,10 +174,13 @@ abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefin
   constructor(
     @Inject(HttpAdapterHost) host: HttpAdapterHost,
     @Optional() @Inject(ModulesContainer) modules?: ModulesContainer,
+    @Optional() @Inject(ApplicationConfig) config?: ApplicationConfig,
   ) {
-    assertHost(host, factsOf(this)?.name ?? this.constructor.name);
+    assertHost(host, this.#name);
     this.#host = host;
     this.#modules = modules;
+    const { choose } = readStorageOption(this.options);
+    if (choose !== undefined && config !== undefined) provideContexts(config);
   }
 
   /**
@@ -175,11 +193,35 @@ abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefin
     startNamed(this.#modules, facts);
   }
 
-  /** Called by Nest. */
-  transform(value: unknown, metadata?: Partial<ArgumentMetadata>): T | T[] | undefined {
-    const { storage, prefixes, optional = false } = this.options;
-    if (optional && value === undefined) return undefined;
-    const instance = findInstance(this.#host, storage, this.#modules);
+  /** Called by Nest. Returns a promise only where the option `storage` is a function. */
+  transform(
+    value: unknown,
+    metadata?: Partial<ArgumentMetadata>,
+  ): Converted<T> | Promise<Converted<T>> {
+    if (this.options.optional === true && value === undefined) return undefined;
+    const { name, choose } = readStorageOption(this.options);
+    if (choose !== undefined) {
+      return this.#choose(choose).then(instance => this.#read(value, metadata, instance));
+    }
+    return this.#read(value, metadata, findInstance(this.#host, name, this.#modules));
+  }
+
+  /**
+   * Converts a file ID that passed the check to the handler's value.
+   * @internal
+   */
+  protected abstract convert(fileId: ParsedFileId, instance: Instance): T;
+
+  get #name(): string {
+    return factsOf(this)?.name ?? this.constructor.name;
+  }
+
+  #read(
+    value: unknown,
+    metadata: Partial<ArgumentMetadata> | undefined,
+    instance: Instance,
+  ): Converted<T> {
+    const { prefixes } = this.options;
     const read = (item: unknown): T =>
       this.convert(checkFileId(item, instance, prefixes), instance);
     try {
@@ -189,11 +231,25 @@ abstract class FileIdPipe<T> implements PipeTransform<unknown, T | T[] | undefin
     }
   }
 
-  /**
-   * Converts a file ID that passed the check to the handler's value.
-   * @internal
-   */
-  protected abstract convert(fileId: ParsedFileId, instance: Instance): T;
+  async #choose(choose: WxCloudStorageChooser): Promise<Instance> {
+    const context = currentContext();
+    const instances = instancesOfHost(this.#host, this.#modules);
+    try {
+      if (context === undefined) throw withoutRequest(this.#name);
+      return await chooseForHandler(choose, context, { name: this.#name, instances });
+    } catch (error) {
+      throw toLoggedException(error, context?.switchToHttp().getRequest<object>()) as Error;
+    }
+  }
+}
+
+function withoutRequest(name: string): OptionsInvalidError {
+  return new OptionsInvalidError({
+    option: 'storage',
+    subject: subjectOf(name),
+    expected: 'a name where there is no HTTP request, or where Nest does not create the pipe',
+    remedy: 'Name the instance.',
+  });
 }
 
 /**

@@ -115,22 +115,6 @@ export function assertBoolean(option: string, value: unknown): void {
   if (value !== undefined) readBoolean(option, value);
 }
 
-/**
- * Checks the name of an instance; its existence is checked later.
- * @throws {@link OptionsInvalidError}
- */
-export function assertStorageName(value: unknown): void {
-  if (value === undefined || (typeof value === 'string' && value !== '')) return;
-  const isEngine = typeof value === 'object' || typeof value === 'function';
-  throw new OptionsInvalidError({
-    option: 'storage',
-    expected: 'the name of an instance',
-    remedy: isEngine
-      ? "A storage engine belongs to Nest's own interceptors. Leave it out for the default instance."
-      : 'Leave it out for the default instance.',
-  });
-}
-
 function byName(advice: Advice): ReadonlyMap<string, string> {
   return new Map(
     Object.entries(advice).flatMap(([sentence, names]) =>

@@ -3,7 +3,9 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import { Socket } from 'node:net';
 import { type MemoryBudget, MemoryShare } from '../body/memory-budget.js';
 import { WxCloudStorageError } from '../errors/errors.js';
-import { isOver, type RefusedRequest } from '../multipart/receive-form.js';
+import { isReasonToGiveUp } from '../multipart/form-errors.js';
+import { discardRest, isOver, type RefusedRequest } from '../multipart/receive-form.js';
+import type { OperationRegistry } from '../operations/operation-registry.js';
 
 /** A short time: what holds the memory is soon uploaded, or ends when its client does. */
 const RETRY_AFTER_SECONDS = 2;
@@ -60,10 +62,27 @@ export function announceRetry(response: ServerResponse, error: unknown): void {
 }
 
 /**
+ * Ends a refused request: reads the rest of its form, where that is useful, and closes its
+ * connection. Without `operations` the rest is not read.
+ */
+export async function endRefused(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+  operations: Pick<OperationRegistry, 'start'> | undefined,
+): Promise<void> {
+  announceRetry(response, error);
+  if (operations !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(request, error)) {
+    await discardRest(request, operations);
+  }
+  closeAfterResponse(request, response);
+}
+
+/**
  * True when a form was refused for lack of capacity before any of it was read: then none of it is
  * read later either.
  */
-export function isRefusedUnread({ readableDidRead }: IncomingMessage, error: unknown): boolean {
+function isRefusedUnread({ readableDidRead }: IncomingMessage, error: unknown): boolean {
   return isCapacityExceeded(error) && !readableDidRead;
 }
 

@@ -14,6 +14,8 @@ import type { WxCloudFileSource } from '../storage/wx-cloud-file.js';
 
 /** The name of the instance that was given none. */
 export const DEFAULT_INSTANCE = 'default';
+/** The beginning of the keys of the injection tokens of named instances. */
+const SERVICE_KEY = 'wx-cloud-storage:service:';
 
 /** The methods of a service that this package calls. */
 type CalledMethod = 'upload' | keyof WxCloudFileSource;
@@ -70,7 +72,14 @@ export function serviceTokenOf(name: string): symbol | Type<WxCloudFileSource> |
 
 /** Returns the injection token of a named instance's service. */
 export function namedServiceToken(name: string): symbol {
-  return Symbol.for(`wx-cloud-storage:service:${name}`);
+  return Symbol.for(`${SERVICE_KEY}${name}`);
+}
+
+/** Returns the name of the instance whose service has an injection token; undefined for others. */
+export function nameOfService(token: unknown): string | undefined {
+  if (serviceClass !== undefined && token === serviceClass) return DEFAULT_INSTANCE;
+  const key = typeof token === 'symbol' ? Symbol.keyFor(token) : undefined;
+  return key?.startsWith(SERVICE_KEY) === true ? key.slice(SERVICE_KEY.length) : undefined;
 }
 
 /**

@@ -120,11 +120,15 @@ export class UploadTransaction {
     const file: TrackedFile = { ...stored, state: isListed(stored) ? 'listed' : 'unlisted' };
     this.#files.set(fileId, file);
     this.#isCommitted = false;
-    // Keeps the instance from closing before the request has ended.
-    if (!this.#isEnded && !this.#holds.has(context))
-      this.#holds.set(context, context.operations.hold());
+    this.hold(context);
     if (isOver) await this.rollBack();
     else if (file.state === 'listed') this.#response?.countIn(context.budget);
+  }
+
+  /** Keeps an instance from closing before the request has ended. */
+  hold(context: StorageContext): void {
+    if (this.#isEnded || this.#holds.has(context)) return;
+    this.#holds.set(context, context.operations.hold());
   }
 
   /** True while a success has to wait for {@link UploadTransaction.commit}. */

@@ -4,7 +4,8 @@ import { readMembers } from '../../options/validation.js';
 import type { WxCloudDownloadUrlOptions } from '../../storage/call-options.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import { assertPathOptions } from '../cloud-path-option.js';
-import { assertStorageName, REPLACED_REPLY_OPTIONS } from '../option-checks.js';
+import { REPLACED_REPLY_OPTIONS } from '../option-checks.js';
+import { assertStorageOption, type WxCloudStorageOption } from '../storage-option.js';
 
 /** The facts about a response when its path is chosen. */
 export interface WxCloudOutgoingFile {
@@ -62,10 +63,11 @@ export interface WxCloudReplyOptions {
    */
   readonly url?: boolean | Pick<WxCloudDownloadUrlOptions, 'maxAgeSeconds'> | undefined;
   /**
-   * The name of the instance that stores the files.
+   * The instance that stores the files: its name, or a function of the request, which is asked
+   * before the handler runs.
    * @defaultValue the default instance
    */
-  readonly storage?: string | undefined;
+  readonly storage?: WxCloudStorageOption | undefined;
 }
 
 /** The response that replaces a handler's bytes. */
@@ -100,7 +102,7 @@ export function assertReplyOptions(options: unknown): void {
   assertPathOptions(given as WxCloudReplyOptions);
   assertWhenOverBytes(given['whenOverBytes']);
   assertUrl(given['url']);
-  assertStorageName(given['storage']);
+  assertStorageOption(given['storage']);
 }
 
 function assertWhenOverBytes(value: unknown): void {

@@ -14,18 +14,13 @@ import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { concatMap, type Observable, takeLast } from 'rxjs';
 import { abandonSource } from '../../body/chunks.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
-import {
-  findInstance,
-  type Instance,
-  rawRequestOf,
-  rawResponseOf,
-  type WxCloudHttpRequest,
-} from '../application-registry.js';
+import { rawRequestOf, rawResponseOf, type WxCloudHttpRequest } from '../application-registry.js';
 import { rollBackOnError } from '../handler-result.js';
-import { logFailure, toHttpException } from '../http-exception.js';
-import { announceRetry } from '../refused-request.js';
+import { logFailure, toHttpException, toLoggedException } from '../http-exception.js';
+import { announceRetry, endRefused } from '../refused-request.js';
 import { assertHost, describeEnhancer, type EnhancerFacts } from '../startup/enhancers.js';
 import { startNamed } from '../startup/routes.js';
+import { StorageFinder } from '../storage-finder.js';
 import { beginTransaction } from '../upload-transaction.js';
 import { readReplyBody } from './reply-body.js';
 import { assertReplyOptions, type WxCloudReplyOptions } from './reply-options.js';
@@ -58,6 +53,7 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
   class ReplyInterceptor implements NestInterceptor, OnModuleInit {
     readonly #host: HttpAdapterHost;
     readonly #modules: ModulesContainer | undefined;
+    readonly #storage: StorageFinder;
 
     constructor(
       @Inject(HttpAdapterHost) host: HttpAdapterHost,
@@ -66,37 +62,36 @@ export function WxCloudReplyInterceptor(options: WxCloudReplyOptions = {}): Type
       assertHost(host, facts.name);
       this.#host = host;
       this.#modules = modules;
+      this.#storage = new StorageFinder(name, options, { host, modules });
     }
 
     /** Runs at startup, so that an invalid option does not wait for the first request. */
     onModuleInit(): void {
-      const start = (): unknown => this.#host.httpAdapter !== undefined && this.#find();
-      startNamed(this.#modules, facts, start);
+      startNamed(this.#modules, facts, () => {
+        if (this.#host.httpAdapter !== undefined) this.#storage.assertExists();
+      });
     }
 
-    intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
       // Results of message handlers are not HTTP responses with a size limit.
       if (context.getType() !== 'http') return next.handle();
       const http = context.switchToHttp();
       const request = http.getRequest<WxCloudHttpRequest>();
       const response = rawResponseOf(http.getResponse<ServerResponse>());
       const transaction = beginTransaction(request, response);
-      const reply: ReplyContext = {
-        context: this.#find().context,
-        options,
-        request,
-        transaction,
-      };
+      const finding = this.#storage.find(context, transaction);
+      const instance = await finding.catch(async (error: unknown) => {
+        const operations = this.#storage.any?.context.operations;
+        await endRefused(rawRequestOf(request), response, error, operations);
+        throw toLoggedException(error, request);
+      });
+      const reply: ReplyContext = { context: instance.context, options, request, transaction };
       return next.handle().pipe(
         // Nest sends only the last value, so the others are not worth storing.
         takeLast(1),
         concatMap(value => replaceBytes(value, reply, response)),
         rollBackOnError(transaction, error => error),
       );
-    }
-
-    #find(): Instance {
-      return findInstance(this.#host, options.storage, this.#modules);
     }
   }
   return mixin(describeEnhancer(ReplyInterceptor, facts));

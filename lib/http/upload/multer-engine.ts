@@ -18,7 +18,9 @@ import { MAX_TIMER_MS } from '../../options/validation.js';
 import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import {
+  anyInstance,
   findInstanceOfRequest,
+  instancesOfRequest,
   originOf,
   rawRequestOf,
   RequestProperty,
@@ -32,6 +34,7 @@ import {
   endBody,
 } from '../refused-request.js';
 import { namingSubject, recordEngine } from '../startup/enhancers.js';
+import { chooseInstance, readStorageOption, subjectOf } from '../storage-option.js';
 import { transactionOf } from '../upload-transaction.js';
 import { fileHeadsOf } from './file-heads.js';
 import { storeFormFile } from './store-file.js';
@@ -284,7 +287,7 @@ async function storeOrDrain(
 ): Promise<StoredUpload> {
   let bounded: EngineRequest | undefined;
   try {
-    const { context } = findInstanceOfRequest(request, options.storage);
+    const context = await findContext(options, request, file);
     bounded = boundEngineRequest(request, context);
     bounded.begin();
     return await storeFile(options, context, request, file);
@@ -292,13 +295,36 @@ async function storeOrDrain(
     // Parsers continue only after each file was read to its end; destroying the stream would block
     // them.
     drain(file.stream);
-    bounded?.refuse(error);
+    (bounded ?? boundByAny(request))?.refuse(error);
     const failure = await transactionOf(request).fail(error);
     announceRetry(originOf(request).response, failure);
     throw toLoggedException(failure, request);
   } finally {
     bounded?.finish();
   }
+}
+
+/** Finds the instance that stores the file, and keeps it until the request has ended. */
+async function findContext(
+  options: WxCloudUploadEngineOptions,
+  request: WxCloudHttpRequest,
+  { stream }: EngineFile,
+): Promise<StorageContext> {
+  const { name, choose } = readStorageOption(options);
+  if (choose === undefined) return findInstanceOfRequest(request, name).context;
+  // The client may leave before anything else listens.
+  stream.on('error', () => {});
+  const instances = instancesOfRequest(request);
+  const subject = subjectOf('wxCloudUpload()');
+  const { context } = await chooseInstance(choose, { request, instances, subject });
+  transactionOf(request).hold(context);
+  return context;
+}
+
+/** Bounds a request for which there is no instance, with the time limits of any other. */
+function boundByAny(request: WxCloudHttpRequest): EngineRequest | undefined {
+  const instance = anyInstance(instancesOfRequest(request));
+  return instance && boundEngineRequest(request, instance.context);
 }
 
 async function storeFile(

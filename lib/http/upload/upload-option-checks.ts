@@ -2,12 +2,8 @@ import { quoteText } from '../../errors/client-text.js';
 import { OptionsInvalidError } from '../../errors/errors.js';
 import { type Given, readMembers } from '../../options/validation.js';
 import { assertKeepExtension, assertPathOptions } from '../cloud-path-option.js';
-import {
-  assertBoolean,
-  assertContentTypes,
-  assertStorageName,
-  REPLACED_UPLOAD_OPTIONS,
-} from '../option-checks.js';
+import { assertBoolean, assertContentTypes, REPLACED_UPLOAD_OPTIONS } from '../option-checks.js';
+import { assertStorageOption } from '../storage-option.js';
 import { assertDeclaredSize, assertProgressIdOption } from './client-values.js';
 import {
   completeLimits,
@@ -72,7 +68,7 @@ function assertFileOptions(given: Given): void {
   assertKeepExtension(options.keepExtension);
   assertDeclaredSize(options.declaredSize);
   assertProgressIdOption(options.progressId);
-  assertStorageName(options.storage);
+  assertStorageOption(options.storage);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { FormLimits } from '../../multipart/form-budget.js';
 import { readMembers } from '../../options/validation.js';
 import type { WxCloudHttpRequest } from '../application-registry.js';
 import { REPLACED_LIMITS } from '../option-checks.js';
+import type { WxCloudStorageOption } from '../storage-option.js';
 
 /** The facts about a file when its path is chosen, before any of it is stored. */
 export interface WxCloudIncomingFile {
@@ -177,10 +178,10 @@ export interface WxCloudUploadEngineOptions {
    */
   readonly progressId?: WxCloudHeaderOrField | undefined;
   /**
-   * The name of the instance that stores the files.
+   * The instance that stores the files: its name, or a function of the request.
    * @defaultValue the default instance
    */
-  readonly storage?: string | undefined;
+  readonly storage?: WxCloudStorageOption | undefined;
 }
 
 /** Options of an upload interceptor; for multer's options see `docs/migrating-from-multer.md`. */

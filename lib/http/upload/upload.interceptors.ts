@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import {
   type CallHandler,
   type ExecutionContext,
@@ -11,17 +11,10 @@ import {
 } from '@nestjs/common';
 import { type AbstractHttpAdapter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { Observable } from 'rxjs';
-import { isReasonToGiveUp } from '../../multipart/form-errors.js';
-import { discardRest } from '../../multipart/receive-form.js';
-import { findInstance, rawRequestOf, rawResponseOf } from '../application-registry.js';
+import { rawRequestOf, rawResponseOf } from '../application-registry.js';
 import { decideByResult } from '../handler-result.js';
 import { toLoggedException } from '../http-exception.js';
-import {
-  announceRetry,
-  closeAfterResponse,
-  endStreamWithResponse,
-  isRefusedUnread,
-} from '../refused-request.js';
+import { endRefused, endStreamWithResponse } from '../refused-request.js';
 import {
   describeEnhancer,
   namingSubject,
@@ -29,7 +22,8 @@ import {
   type UploadFacts,
 } from '../startup/enhancers.js';
 import { startNamed } from '../startup/routes.js';
-import { beginTransaction } from '../upload-transaction.js';
+import { type FinderHome, StorageFinder } from '../storage-finder.js';
+import { beginTransaction, type UploadTransaction } from '../upload-transaction.js';
 import { recordInterceptor } from './file-id.decorator.js';
 import { PredictionRecords } from './prediction-record.js';
 import {
@@ -51,6 +45,46 @@ import {
   type WxCloudUploadInterceptorOptions,
 } from './upload-options.js';
 
+/** All that is known of a route's forms before a request. */
+type FormSettings = Omit<UploadFormParts, 'context'>;
+
+/** The forms of the routes of an interceptor. */
+class RouteForms {
+  readonly #facts: UploadFacts;
+  readonly #options: WxCloudUploadInterceptorOptions;
+  /** Finds the instance that stores their files. */
+  readonly storage: StorageFinder;
+  #settings: FormSettings | undefined;
+
+  constructor(facts: UploadFacts, options: WxCloudUploadInterceptorOptions, home: FinderHome) {
+    this.#facts = facts;
+    this.#options = options;
+    this.storage = new StorageFinder(facts.name, options, home);
+  }
+
+  /**
+   * Checks everything that does not depend on a request.
+   * @throws {@link OptionsInvalidError}
+   */
+  prepare(): FormSettings {
+    if (this.#settings !== undefined) return this.#settings;
+    const { name, selection, assertOptions } = this.#facts;
+    // Nest does not initialise an interceptor that the application created itself.
+    namingSubject(name, assertOptions);
+    this.storage.assertExists();
+    const limits = completeLimits(this.#options.limits, sumOf(selection.maxCounts));
+    const predictions = new PredictionRecords();
+    return (this.#settings = { options: this.#options, limits, selection, predictions });
+  }
+
+  /** Returns the settings for the form of a request, with its instance. */
+  async find(context: ExecutionContext, transaction: UploadTransaction): Promise<UploadFormParts> {
+    const settings = this.prepare();
+    const instance = await this.storage.find(context, transaction);
+    return { ...settings, context: instance.context };
+  }
+}
+
 /** Nest's metadata key of `@Sse()`, whose constant is not part of its public API. */
 const EVENT_STREAM = '__sse__';
 
@@ -60,22 +94,20 @@ const EVENT_STREAM = '__sse__';
  */
 function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInterceptorOptions) {
   class WxCloudUploadInterceptor implements NestInterceptor, OnModuleInit {
-    readonly #host: HttpAdapterHost;
-    readonly #modules: ModulesContainer | undefined;
-    #form: UploadFormParts | undefined;
+    readonly #forms: RouteForms;
 
     constructor(
       @Inject(HttpAdapterHost) host: HttpAdapterHost,
       @Optional() @Inject(ModulesContainer) modules?: ModulesContainer,
     ) {
-      this.#host = host;
-      this.#modules = modules;
+      this.#forms = new RouteForms(facts, options, { host, modules });
       recordInstance(host, facts);
     }
 
     /** Runs at startup, so that an invalid option does not wait for the first request. */
     onModuleInit(): void {
-      startNamed(this.#modules, facts, () => prepareAdapter(this.#host) && this.#prepare());
+      const { host, modules } = this.#forms.storage.home;
+      startNamed(modules, facts, () => prepareAdapter(host) && this.#forms.prepare());
     }
 
     async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
@@ -86,41 +118,30 @@ function createUploadInterceptor(facts: UploadFacts, options: WxCloudUploadInter
       const transaction = beginTransaction(request, response);
       const toError = (error: unknown): unknown => toLoggedException(error, request);
       endStreamWithResponse(rawRequestOf(request), response);
+      let form: UploadFormParts | undefined;
       try {
+        form = await this.#forms.find(context, transaction);
         // Stops waiting when the client stalls or the application closes.
         const route = context.getHandler();
-        const reading = receiveUploadForm(request, transaction, this.#prepare(), route);
+        const reading = receiveUploadForm(request, transaction, form, route);
         const clues = await transaction.untilGivenUp(reading);
         if (options.required !== false) assertHasFile(request, clues);
         recordInterceptor(request, facts);
-        const isEventStream = Reflect.getMetadata(EVENT_STREAM, route) === true;
-        return decideByResult(next.handle(), transaction, toError, isEventStream);
+        return decideByResult(next.handle(), transaction, toError, isEventStream(route));
       } catch (error) {
         await transaction.rollBack();
-        await endForm(rawRequestOf(request), response, error, this.#form);
+        const operations = (form ?? this.#forms.storage.any)?.context.operations;
+        await endRefused(rawRequestOf(request), response, error, operations);
         throw toError(error);
       }
-    }
-
-    #prepare(): UploadFormParts {
-      return (this.#form ??= prepareForm(this.#host, facts, options, this.#modules));
     }
   }
   return mixin<NestInterceptor>(describeEnhancer(WxCloudUploadInterceptor, facts));
 }
 
-/** Reads the rest of a refused form, where that is useful, and closes its connection. */
-async function endForm(
-  request: IncomingMessage,
-  response: ServerResponse,
-  error: unknown,
-  form: UploadFormParts | undefined,
-): Promise<void> {
-  announceRetry(response, error);
-  if (form !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(request, error)) {
-    await discardRest(request, form.context.operations);
-  }
-  closeAfterResponse(request, response);
+/** True for a handler of `@Sse()`. */
+function isEventStream(handler: object): boolean {
+  return Reflect.getMetadata(EVENT_STREAM, handler) === true;
 }
 
 /**
@@ -132,20 +153,6 @@ function prepareAdapter(host: HttpAdapterHost): boolean {
   const adapter: AbstractHttpAdapter | null | undefined = host.httpAdapter;
   if (adapter) prepareForForms(adapter);
   return adapter !== undefined;
-}
-
-function prepareForm(
-  host: HttpAdapterHost,
-  facts: UploadFacts,
-  options: WxCloudUploadInterceptorOptions,
-  modules: ModulesContainer | undefined,
-): UploadFormParts {
-  // Nest does not initialise an interceptor that the application created itself.
-  namingSubject(facts.name, () => facts.assertOptions());
-  const { selection } = facts;
-  const { context } = findInstance(host, options.storage, modules);
-  const limits = completeLimits(options.limits, sumOf(selection.maxCounts));
-  return { options, context, limits, selection, predictions: new PredictionRecords() };
 }
 
 /**

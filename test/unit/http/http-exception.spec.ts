@@ -32,6 +32,7 @@ const statuses: readonly [WxCloudStorageErrorCode, number, string][] = [
   ['WX_CLOUD_CAPACITY_EXCEEDED', 503, 'Service Unavailable'],
   ['WX_CLOUD_FILE_NOT_FOUND', 404, 'Not Found'],
   ['WX_CLOUD_FILE_EXISTS', 409, 'Conflict'],
+  ['WX_CLOUD_INSTANCE_NOT_FOUND', 404, 'Not Found'],
   ['WX_CLOUD_PENDING_LOST', 503, 'Service Unavailable'],
   ['WX_CLOUD_RANGE_UNSATISFIABLE', 416, 'Requested Range Not Satisfiable'],
   ['WX_CLOUD_TOKEN_REJECTED', 502, 'Bad Gateway'],
