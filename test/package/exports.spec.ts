@@ -39,6 +39,7 @@ const RUNTIME_EXPORTS: Readonly<Record<string, readonly string[]>> = {
     'WxCloudReplyInterceptor',
     'WxCloudStorageError',
     'WxCloudStorageModule',
+    'WxCloudStorageRegistry',
     'WxCloudStorageService',
     'WxCloudUploadProgress',
     'WxCloudUploadedFile',

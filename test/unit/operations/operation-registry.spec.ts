@@ -254,3 +254,59 @@ describe('OperationRegistry.runCleanup', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 });
+
+describe('OperationRegistry.idleMs', () => {
+  let nowMs = 0;
+  const create = (): OperationRegistry => {
+    nowMs = 1_000;
+    return new OperationRegistry(60_000, () => nowMs);
+  };
+  const idleAfter = (operations: OperationRegistry, ms: number): number => {
+    nowMs += ms;
+    return operations.idleMs;
+  };
+
+  it('counts from the creation and from each touch', () => {
+    const operations = create();
+    expect(idleAfter(operations, 500)).toBe(500);
+    operations.touch();
+    expect(idleAfter(operations, 200)).toBe(200);
+  });
+
+  it.each<[string, (operations: OperationRegistry) => () => void]>([
+    ['an operation', operations => operations.start('x', {}).dispose],
+    ['a held file', operations => operations.hold()],
+  ])('is 0 during %s, and counts from its end', (_, begin) => {
+    const operations = create();
+    const end = begin(operations);
+    expect(idleAfter(operations, 5_000)).toBe(0);
+    end();
+    expect(idleAfter(operations, 300)).toBe(300);
+  });
+
+  it.each<[string, (operations: OperationRegistry, work: () => Promise<void>) => Promise<void>]>([
+    ['a call', (operations, work) => operations.run('x', {}, work)],
+    ['a clean-up', (operations, work) => operations.runCleanup('x', 60_000, work)],
+  ])('is 0 during %s, and counts from its end', async (_, begin) => {
+    const operations = create();
+    let end = (): void => {};
+    const running = begin(operations, () => new Promise(resolve => (end = resolve)));
+    expect(idleAfter(operations, 5_000)).toBe(0);
+    end();
+    await running;
+    expect(idleAfter(operations, 300)).toBe(300);
+  });
+});
+
+describe('OperationRegistry.startClosing', () => {
+  it('gives running and later operations the error of its caller', async () => {
+    const operations = new OperationRegistry(60_000);
+    const reason = new WxCloudStorageError({ code: 'WX_CLOUD_STORAGE_CLOSED', message: 'idle' });
+    const running = failureOf(operations.run('x', {}, untilEnded()));
+    operations.startClosing(0, () => reason);
+    operations.startClosing();
+    await operations.close();
+    expect(await running).toBe(reason);
+    expect(await failureOf(operations.run('x', {}, async () => {}))).toBe(reason);
+  });
+});

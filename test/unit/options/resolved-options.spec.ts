@@ -11,6 +11,11 @@ describe('Secret', () => {
     expect(secret.reveal()).toBe(VALUE);
   });
 
+  it('equals another one of the same value only', () => {
+    expect(secret.equals(new Secret(VALUE))).toBe(true);
+    expect(secret.equals(new Secret(`${VALUE}!`))).toBe(false);
+  });
+
   it.each([
     ['a template', `${String(secret)}`],
     ['a concatenation', ''.concat(secret as unknown as string)],

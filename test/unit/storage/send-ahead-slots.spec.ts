@@ -53,4 +53,31 @@ describe('SendAheadSlots', () => {
     remove();
     expect(jest.getTimerCount()).toBe(0);
   });
+
+  it('counts for all instances that share connections', () => {
+    const all = new SendAheadSlots(6);
+    const [one, other] = [new SendAheadSlots(4, all), new SendAheadSlots(4, all)];
+    const releases = [one.tryTake(), one.tryTake(), one.tryTake()];
+    expect(releases.map(release => release !== undefined)).toEqual([true, true, false]);
+    expect([other.tryTake(), other.tryTake()].map(release => release !== undefined)).toEqual([
+      true,
+      false,
+    ]);
+    releases[0]?.();
+    releases[0]?.();
+    expect([other.tryTake(), one.tryTake()].map(release => release !== undefined)).toEqual([
+      true,
+      false,
+    ]);
+  });
+
+  it('ends the upload of any instance when a request waits for a connection of all', () => {
+    const all = new SendAheadSlots(8);
+    const upload = { waitedMs: 500, abandon: jest.fn() };
+    const remove = new SendAheadSlots(8, all).add(upload);
+    all.freeOne();
+    remove();
+    all.freeOne();
+    expect(upload.abandon).toHaveBeenCalledTimes(1);
+  });
 });

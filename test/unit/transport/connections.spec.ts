@@ -1,6 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { type ConnectionLane, ConnectionSlots } from '../../../lib/transport/connections.js';
+import {
+  type ConnectionLane,
+  ConnectionSlots,
+  SharedSlots,
+} from '../../../lib/transport/connections.js';
 import { NEVER } from '../support/server.js';
 
 const LANES = ['api', 'upload', 'download'] as const;
@@ -8,7 +12,7 @@ const LANES = ['api', 'upload', 'download'] as const;
 /** Lets everything go on that waits for a promise. */
 const settle = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 
-function takeAll(slots: ConnectionSlots, lane: ConnectionLane): number {
+function takeAll(slots: Pick<ConnectionSlots, 'tryTake'>, lane: ConnectionLane): number {
   let count = 0;
   while (slots.tryTake(lane)) count += 1;
   return count;
@@ -123,5 +127,51 @@ describe('ConnectionSlots', () => {
         expect(takeAll(slots, 'api')).toBe(takeAll(fresh, 'api'));
       }),
     );
+  });
+});
+
+describe('SharedSlots', () => {
+  it('gives an instance no more than it may have, and all together no more than there are', () => {
+    const all = new ConnectionSlots(16);
+    const one = new SharedSlots(new ConnectionSlots(8), all);
+    const other = new SharedSlots(new ConnectionSlots(16), all);
+    expect(takeAll(one, 'upload')).toBe(6);
+    expect(takeAll(other, 'upload')).toBe(6);
+    expect(takeAll(other, 'api') + takeAll(other, 'download')).toBe(4);
+  });
+
+  it('serves an instance after one that keeps as many waiting as it may have', async () => {
+    const all = new ConnectionSlots(4);
+    const [busy, quiet] = [2, 2].map(max => new SharedSlots(new ConnectionSlots(max), all));
+    takeAll(new SharedSlots(new ConnectionSlots(4), all), 'upload');
+    const served: string[] = [];
+    const take = (name: string, slots?: SharedSlots): void =>
+      void slots?.take('upload', NEVER).then(() => served.push(name));
+    for (let count = 0; count < 5; count += 1) take('busy', busy);
+    await settle();
+    take('quiet', quiet);
+    await settle();
+    // One of five waits for all connections: the others wait for one of their own instance.
+    for (const expected of [['busy'], ['busy', 'quiet']]) {
+      all.release('upload');
+      await settle();
+      expect(served).toEqual(expected);
+    }
+  });
+
+  it('gives back its own connection when its caller leaves while it waits for another', async () => {
+    const all = new ConnectionSlots(1);
+    const slots = new SharedSlots(new ConnectionSlots(1), all);
+    all.tryTake('upload');
+    const caller = new AbortController();
+    const reason = new Error('left');
+    const taking = slots.take('upload', caller.signal);
+    await settle();
+    caller.abort(reason);
+    await expect(taking).rejects.toBe(reason);
+    all.release('upload');
+    expect(takeAll(slots, 'upload')).toBe(1);
+    slots.release('upload');
+    expect(takeAll(slots, 'upload')).toBe(1);
   });
 });
