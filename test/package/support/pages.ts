@@ -11,6 +11,7 @@ export const GUIDES = [
   'direct-uploads',
   'bucket-access',
   'tokens-and-replicas',
+  'tenants',
   'pending-files',
   'errors',
   'testing',
