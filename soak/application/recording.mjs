@@ -4,8 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 const LONGEST_CALL_MS = 500;
 /** Time in which a ledger tells a store that is back what it has missed. */
 const CATCHING_UP_MS = 500;
-/** Longest wait: a ledger tries a store that is down every 30 seconds at least. */
-const LONGEST_WAIT_MS = 40_000;
+/** Time after which a ledger without calls has nothing to tell; it tries again every 30 seconds. */
+const SILENT_MS = 31_000;
+const LONGEST_WAIT_MS = 60_000;
 const POLL_MS = 20;
 
 /** A store of pending files that knows if what its process has uploaded is recorded in it. */
@@ -14,6 +15,7 @@ class WatchedStore {
   #startedAtMs = new Map();
   #isWorking = true;
   #worksSinceMs = -Infinity;
+  #calledAtMs = -Infinity;
 
   constructor(store) {
     this.#store = store;
@@ -23,7 +25,8 @@ class WatchedStore {
   get isCaughtUp() {
     const nowMs = performance.now();
     const isSlow = [...this.#startedAtMs.values()].some(at => nowMs - at > LONGEST_CALL_MS);
-    return this.#isWorking && !isSlow && nowMs - this.#worksSinceMs > CATCHING_UP_MS;
+    const hasSettled = this.#isWorking && nowMs - this.#worksSinceMs > CATCHING_UP_MS;
+    return !isSlow && (hasSettled || nowMs - this.#calledAtMs > SILENT_MS);
   }
 
   add(files) {
@@ -46,6 +49,7 @@ class WatchedStore {
     const id = Symbol('call');
     const startedAtMs = performance.now();
     this.#startedAtMs.set(id, startedAtMs);
+    this.#calledAtMs = startedAtMs;
     let hasWorked = false;
     try {
       const answer = await call();
