@@ -100,6 +100,51 @@ exports.checks = {
       });
     }
   },
+  'a function of the request chooses the storage of pipes, uploads and replies': async modules => {
+    const { ParseFileIdPipe, WxCloudFileInterceptor, WxCloudReplyInterceptor } = modules.storage;
+    let asked = 0;
+    const storage = ({ headers }) => {
+      asked += 1;
+      return headers['x-tenant'];
+    };
+    const controllers = [
+      controllerOf(modules, {
+        interceptors: [
+          WxCloudFileInterceptor('photo', { storage, required: false }),
+          WxCloudReplyInterceptor({ storage }),
+        ],
+        parameters: [modules.common.Query('id', ParseFileIdPipe.with({ storage }))],
+        handle: fileId => ({ fileId }),
+      }),
+    ];
+    await withApplication(modules, { controllers }, async ({ cloud, url }) => {
+      const fileId = `cloud://${cloud.env}.${cloud.bucket}/a`;
+      const address = `${url}?id=${encodeURIComponent(fileId)}`;
+      const post = async tenant => {
+        const form = new FormData();
+        form.append('photo', new Blob([PNG]), 'a.png');
+        const headers = { 'x-tenant': tenant };
+        const response = await fetch(address, { method: 'POST', body: form, headers });
+        return [response.status, await response.json()];
+      };
+      assert.deepEqual(await post('default'), [201, { fileId }]);
+      assert.equal(asked, 1);
+      assert.equal(cloud.objects.length, 1);
+      const [status, { errorCode }] = await post('other');
+      assert.deepEqual([status, errorCode], [404, 'WX_CLOUD_INSTANCE_NOT_FOUND']);
+    });
+    const parameters = [modules.common.Body('id', ParseFileIdPipe.with({ storage }))];
+    const alone = [controllerOf(modules, { interceptors: [], parameters, handle: id => ({ id }) })];
+    await withApplication(modules, { controllers: alone }, async ({ cloud, url }) => {
+      const id = `cloud://${cloud.env}.${cloud.bucket}/a`;
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-tenant': 'default' },
+        body: JSON.stringify({ id }),
+      });
+      assert.deepEqual([response.status, await response.json()], [201, { id }]);
+    });
+  },
   'a served file comes whole, in parts, and not again when it is known': modules =>
     withServing(modules, async get => {
       const whole = await get();

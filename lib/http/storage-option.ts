@@ -132,26 +132,32 @@ export function chooseInstance(
 
 async function ask(choose: WxCloudStorageChooser, place: ChoicePlace): Promise<Instance> {
   const chosen: unknown = await choose(place.request);
-  const { known, bare } = place.instances;
-  if (typeof chosen === 'string') {
-    return known.get(chosen) ?? bare.get(chosen) ?? failNotFound(chosen);
+  const found = find(chosen, place.instances);
+  if (found !== undefined) {
+    // Otherwise an idle instance might be closed before the request uses it.
+    found.context.operations.touch();
+    return found;
   }
-  if (typeof chosen !== 'object' || chosen === null) return failUnusable(chosen, place.subject);
-  const all = [...known.values(), ...bare.values()];
-  const found = all.find(({ service }) => service === chosen) ?? instanceOf(chosen);
-  return found ?? failUnusable(chosen, place.subject);
+  throw typeof chosen === 'string' ? notFound(chosen) : unusable(chosen, place.subject);
 }
 
-function failNotFound(name: string): never {
-  throw new WxCloudStorageError({
+function find(chosen: unknown, { known, bare }: ApplicationInstances): Instance | undefined {
+  if (typeof chosen === 'string') return known.get(chosen) ?? bare.get(chosen);
+  if (typeof chosen !== 'object' || chosen === null) return undefined;
+  const all = [...known.values(), ...bare.values()];
+  return all.find(({ service }) => service === chosen) ?? instanceOf(chosen);
+}
+
+function notFound(name: string): WxCloudStorageError {
+  return new WxCloudStorageError({
     code: 'WX_CLOUD_INSTANCE_NOT_FOUND',
     message: `There is no instance ${quoteText(name)}. Open it first, or correct the name.`,
   });
 }
 
 /** The result itself is not named, as it may hold anything. */
-function failUnusable(chosen: unknown, subject: string): never {
-  throw new OptionsInvalidError({
+function unusable(chosen: unknown, subject: string): OptionsInvalidError {
+  return new OptionsInvalidError({
     option: 'storage',
     subject,
     expected: `a function that returns the name of an instance or a WxCloudStorageService; it returned ${chosen === null ? 'null' : typeof chosen}`,

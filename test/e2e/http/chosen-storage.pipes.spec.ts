@@ -10,7 +10,7 @@ import {
   Scope,
   UseInterceptors,
 } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
+import { HttpAdapterHost, REQUEST } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
@@ -182,6 +182,27 @@ describe.each(ADAPTERS)('a pipe for file IDs of the storage of a request, on $na
       ),
     ]);
   });
+});
+
+describe('a pipe with a function', () => {
+  beforeEach(() => void ofTenant.mockClear());
+
+  it.each([ParseFileIdPipe, WxCloudFilePipe])(
+    'needs an HTTP request, unlike one with a name: %p',
+    async pipe => {
+      const log = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {});
+      afterThisTest(() => log.mockRestore());
+      const made = new (pipe.with(options))(new HttpAdapterHost());
+      await expect(made.transform('cloud://env.bucket/a')).rejects.toMatchObject({
+        status: 500,
+        response: { errorCode: 'WX_CLOUD_OPTIONS_INVALID' },
+      });
+      expect(log.mock.calls.flat()).toEqual([
+        expect.stringContaining(`option "storage" of ${pipe.name}.with must be a name where`),
+      ]);
+      expect(ofTenant).not.toHaveBeenCalled();
+    },
+  );
 });
 
 @Controller()

@@ -12,6 +12,8 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { lastValueFrom, map, toArray } from 'rxjs';
+import { startWxCloudEmulator } from '../../../lib/emulator/index.js';
 import { rawRequestOf } from '../../../lib/http/application-registry.js';
 import {
   FileId,
@@ -19,6 +21,8 @@ import {
   WxCloudFileInterceptor,
   WxCloudFilesInterceptor,
   WxCloudReplyInterceptor,
+  WxCloudStorageRegistry,
+  WxCloudUploadProgress,
   wxCloudUpload,
   type WxCloudReply,
   type WxCloudUploadedFile,
@@ -51,6 +55,14 @@ function tenantsController({ FileInterceptor }: Adapter) {
     @UseInterceptors(WxCloudFilesInterceptor('photo', 9, { storage: ofTenant }))
     many(@FileIds() fileIds: readonly string[]) {
       return { fileIds };
+    }
+
+    @Post('watched')
+    @UseInterceptors(
+      WxCloudFileInterceptor('photo', { storage: ofTenant, progressId: { field: 'id' } }),
+    )
+    watched(@FileId() fileId: string) {
+      return { fileId };
     }
 
     @Post('failing')
@@ -201,7 +213,7 @@ describe.each(ADAPTERS)('a storage that the request chooses, on $name', adapter 
       afterThisTest(() => log.mockRestore());
       const before = countObjects();
       const response = await application.post(path, choice, [
-        { field: 'photo', file: pngOfSize(3_000_000) },
+        { field: 'photo', file: pngOfSize(300_000) },
       ]);
       expect(response.status).toBe(status);
       const text = await response.text();
@@ -242,6 +254,57 @@ describe.each(ADAPTERS)('a storage that the request chooses, on $name', adapter 
     });
     request.send(form.subarray(0, sentBytes));
     expect(await request.response).toMatch(/^HTTP\/1\.1 404 .*WX_CLOUD_INSTANCE_NOT_FOUND/s);
+  });
+
+  it('shows the progress of each tenant by its own ID', async () => {
+    const progress = application.app.get(WxCloudUploadProgress, { strict: false });
+    const ids = ['progress-of-red-0', 'progress-of-blue'] as const;
+    const watching = ids.map(id =>
+      lastValueFrom(
+        progress.watch(id).pipe(
+          map(({ data }) => data),
+          toArray(),
+        ),
+      ),
+    );
+    const sizes = [100_000, 200_000] as const;
+    await Promise.all(
+      (['red', 'blue'] as const).map((tenant, index) =>
+        application.post('watched', tenant, [
+          { field: 'id', text: String(ids[index]) },
+          { field: 'photo', file: pngOfSize(Number(sizes[index])) },
+        ]),
+      ),
+    );
+    const events = await Promise.all(watching);
+    expect(events.map(list => list.at(-1))).toEqual([
+      { type: 'end', outcome: 'stored' },
+      { type: 'end', outcome: 'stored' },
+    ]);
+    expect(events.map(list => list.at(-2))).toMatchObject(
+      sizes.map(totalBytes => ({ type: 'progress', totalBytes })),
+    );
+    const totals = events.map(list =>
+      list.slice(0, -1).map(event => (event as { totalBytes?: number }).totalBytes),
+    );
+    expect(totals.map(list => new Set(list))).toEqual(sizes.map(size => new Set([size])));
+  });
+
+  it('finds an instance that was opened meanwhile, until it is closed', async () => {
+    const registry = application.app.get(WxCloudStorageRegistry, { strict: false });
+    const green = await startWxCloudEmulator({ env: 'green-env' });
+    afterThisTest(() => green.close());
+    addChoice('green', () => 'green');
+    addChoice('opening', () => registry.open('green', { ...green.options }));
+    const statusOf = async (tenant: string) => (await application.post('one', tenant)).status;
+    expect(await statusOf('green')).toBe(404);
+    expect(await statusOf('opening')).toBe(201);
+    expect(await statusOf('green')).toBe(201);
+    expect(green.objects).toHaveLength(2);
+    await registry.close('green');
+    expect(await statusOf('green')).toBe(404);
+    expect(await statusOf('opening')).toBe(201);
+    await registry.close('green');
   });
 
   it('stores nothing for a client that leaves before the choice', async () => {

@@ -274,6 +274,20 @@ describe('an invalid option of an interceptor', () => {
       'PhotosController.create: option "many" of WxCloudFilePipe.with must be',
     ],
     [
+      'another option, where a function chooses the instance',
+      () =>
+        controllerWith([
+          WxCloudFileInterceptor('photo', { storage: () => 'x', limits: { files: -1 } }),
+        ]),
+      'PhotosController.create: option "limits.files" of WxCloudFileInterceptor must be',
+    ],
+    [
+      'a class in place of a function that chooses the instance',
+      () =>
+        controllerWith([WxCloudFileInterceptor('photo', { storage: OtherInterceptor as never })]),
+      'PhotosController.create: option "storage" of WxCloudFileInterceptor must be the name',
+    ],
+    [
       'an instance that is missing',
       () => controllerWith([WxCloudFileInterceptor('photo', { storage: 'archive' })]),
       'PhotosController.create: option "storage" of WxCloudFileInterceptor must be',

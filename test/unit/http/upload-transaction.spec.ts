@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { UploadTransaction } from '../../../lib/http/upload-transaction.js';
 import { OperationRegistry } from '../../../lib/operations/operation-registry.js';
+import type { StorageContext } from '../../../lib/storage/storage-context.js';
 
 const ENDS = [
   ['answered', true],
@@ -29,6 +30,27 @@ describe('UploadTransaction.onEnd', () => {
 });
 
 const OVER = { code: 'WX_CLOUD_REQUEST_ABORTED' };
+
+describe('UploadTransaction.hold', () => {
+  it.each(ENDS)(
+    'keeps an instance in use until the end of the request: %s',
+    async (end, _isSuccess) => {
+      let nowMs = 0;
+      const operations = new OperationRegistry(5_000, () => nowMs);
+      const context = { operations } as StorageContext;
+      const transaction = new UploadTransaction();
+      transaction.hold(context);
+      transaction.hold(context);
+      nowMs = 60_000;
+      expect(operations.idleMs).toBe(0);
+      await transaction.end(end);
+      nowMs = 120_000;
+      expect(operations.idleMs).toBeGreaterThan(0);
+      transaction.hold(context);
+      expect(operations.idleMs).toBeGreaterThan(0);
+    },
+  );
+});
 
 describe('UploadTransaction.run', () => {
   const instance = { operations: new OperationRegistry(5_000) };

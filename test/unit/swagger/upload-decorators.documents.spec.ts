@@ -16,6 +16,40 @@ describe('the decorators for OpenAPI documents', () => {
     expect(await makeDocument(modules)).toEqual(expected);
   });
 
+  it('generate the same document where the request chooses the storage', async () => {
+    const documentOf = async (chosen: storage.WxCloudStorageOption): Promise<unknown> => {
+      @common.Controller('photos')
+      class PhotosController {
+        @common.Post()
+        @wxSwagger.ApiWxCloudFile('photo')
+        @common.UseInterceptors(
+          storage.WxCloudFileInterceptor('photo', { storage: chosen }),
+          storage.WxCloudReplyInterceptor({ storage: chosen }),
+        )
+        create(
+          @common.Body('old', storage.ParseFileIdPipe.with({ storage: chosen })) old: string,
+          @common.Query('id', storage.WxCloudFilePipe.with({ storage: chosen })) _file: unknown,
+        ) {
+          return old;
+        }
+      }
+      const { WxCloudStorageModule } = storage;
+      const options = { name: 'red', env: 'red-env', appid: 'wx0e0e0e0e0e0e0e0e', secret: 's' };
+      @common.Module({
+        imports: [WxCloudStorageModule.forRoot({ ...options })],
+        controllers: [PhotosController],
+      })
+      class PhotosModule {}
+      const app = await core.NestFactory.create(PhotosModule, { logger: false });
+      const document = swagger.SwaggerModule.createDocument(app, {} as never);
+      await app.close();
+      return document;
+    };
+    const named = await documentOf('red');
+    expect(await documentOf(() => 'red')).toEqual(named);
+    expect(named).toMatchObject({ paths: { '/photos': { post: { requestBody: {} } } } });
+  });
+
   it.each(REFUSALS)('name the codes with the status $status', ({ status, codes }) => {
     expect(codes.map(code => HTTP_RESPONSES[code].status)).toEqual(codes.map(() => status));
   });
