@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageWithoutLink, WxCloudStorageError } from '../../errors/errors.js';
 import { elapsedMs, untilAborted } from '../../operations/deadline.js';
+import { CUSTOM_TOKEN_ENDPOINT } from '../api-errors.js';
 import type { FetchedToken, TokenSource } from '../wechat-api.js';
 import { FailureBackoff } from './failure-backoff.js';
 import type { TokensToReplace } from './token-fetcher.js';
@@ -228,13 +229,14 @@ export class AccessTokenCache implements TokenSource {
 
   /**
    * Waits for the fetch of another instance, which may fail or end with that instance; then this
-   * instance fetches itself. Refusals by WeChat itself would be repeated, so they are final.
+   * instance fetches itself. Refusals by WeChat itself, and failures of a function that both
+   * instances have, would be repeated, so they are final.
    */
   async #getFromOther({ token }: RunningFetch, signal?: AbortSignal): Promise<string> {
     try {
       return await untilAborted(token, signal);
     } catch (error) {
-      if (error instanceof WxCloudStorageError && error.errcode !== undefined) throw error;
+      if (wouldBeRepeated(error)) throw error;
     }
     return this.get(signal);
   }
@@ -288,6 +290,11 @@ export class AccessTokenCache implements TokenSource {
     this.#cell.held = { accessToken, fetchedAtMs, renewAtMs, expiresAtMs };
     return accessToken;
   }
+}
+
+function wouldBeRepeated(error: unknown): boolean {
+  if (!(error instanceof WxCloudStorageError)) return false;
+  return error.errcode !== undefined || error.endpoint === CUSTOM_TOKEN_ENDPOINT;
 }
 
 /**

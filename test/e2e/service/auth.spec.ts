@@ -199,6 +199,16 @@ describe("auth 'custom'", () => {
       expect(getToken).toHaveBeenCalledTimes(1);
     });
 
+    it('asks a failing function once for all instances that wait', async () => {
+      const getToken = jest.fn(() => Promise.reject<string>(new Error('central server down')));
+      const once = { ...custom(getToken), retry: { attempts: 1 } };
+      const all = await Promise.all([start(once), start(once), start(once)]);
+      const outcomes = await Promise.allSettled(all.map(({ tokens }) => tokens.getAccessToken()));
+      const reason: unknown = expect.objectContaining({ code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE' });
+      expect(outcomes).toEqual(all.map(() => ({ status: 'rejected', reason })));
+      expect(getToken).toHaveBeenCalledTimes(1);
+    });
+
     it.each<[string, () => Partial<WxCloudStorageOptions>, string]>([
       ['AppIDs', () => custom(tokenOfAppid, 'wx2'), 'token-of-an-appid-again'],
       ['functions', () => custom(async () => 'token-of-another'), 'token-of-another'],
