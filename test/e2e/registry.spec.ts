@@ -1,7 +1,9 @@
 import { PassThrough } from 'node:stream';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger, Module } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
+import * as fc from 'fast-check';
 import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
 import {
   WxCloudStorageModule,
@@ -51,6 +53,14 @@ function startUpload(storage: WxCloudStorageService) {
   };
 }
 
+const expectClosed: unknown = expect.objectContaining(CLOSED);
+
+/** The timers that were started for about a minute. */
+const timersOf = ({ mock }: jest.SpiedFunction<typeof setTimeout>): NodeJS.Timeout[] =>
+  mock.results
+    .filter((_, index) => Math.ceil(Number(mock.calls[index]?.[1]) / 1_000) === 60)
+    .map(({ value }) => value as NodeJS.Timeout);
+
 const isOpen = (name: string): boolean => {
   try {
     registry.get(name);
@@ -65,6 +75,14 @@ describe('WxCloudStorageRegistry', () => {
     const found = app.get(WxCloudStorageRegistry, { strict: false, each: true });
     expect(found).toHaveLength(2);
     expect(new Set(found).size).toBe(1);
+  });
+});
+
+describe('WxCloudStorageRegistry: an inspection', () => {
+  it('shows no secret', async () => {
+    await registry.open('tenant-7', options);
+    const shown = inspect(registry, { depth: Infinity, showHidden: true, customInspect: false });
+    expect(shown).not.toContain(emulator.options.secret);
   });
 });
 
@@ -161,6 +179,50 @@ describe('WxCloudStorageRegistry.open', () => {
   );
 });
 
+/** Time between two acts of one caller. */
+const PAUSES = {
+  open: async () => {},
+  close: async () => {},
+  call: async () => {},
+  wait: () => new Promise(resolve => setTimeout(resolve, 1)),
+};
+
+describe('WxCloudStorageRegistry.open and close in any order', () => {
+  const step = fc.record({
+    act: fc.constantFrom('open', 'call', 'close', 'wait'),
+    name: fc.constantFrom('one', 'two'),
+  });
+
+  it('never fail but for calls on what is closed, and leave the last state', async () => {
+    const acts = {
+      open: (name: string) => registry.open(name, options),
+      close: (name: string) => registry.close(name),
+      call: async (name: string) => (await registry.open(name, options)).upload(`${name}.txt`, 'x'),
+      wait: async () => {},
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 12 }), async steps => {
+        const running: Promise<unknown>[] = [];
+        for (const { act, name } of steps) {
+          running.push(acts[act](name));
+          await PAUSES[act]();
+        }
+        const failures = (await Promise.allSettled(running)).filter(
+          ({ status }) => status === 'rejected',
+        );
+        expect(failures).toEqual(
+          failures.map(() => ({ status: 'rejected', reason: expectClosed })),
+        );
+        const [one] = await Promise.all([registry.open('one', options), registry.close('two')]);
+        expect(registry.get('one')).toBe(one);
+        expect(isOpen('two')).toBe(false);
+        await expect(one.upload('one.txt', 'x')).resolves.toBeDefined();
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
 describe('WxCloudStorageRegistry.close', () => {
   it('waits for running operations, and finds the instance no more', async () => {
     const upload = startUpload(await registry.open('tenant-7', options));
@@ -205,6 +267,13 @@ describe('WxCloudStorageRegistry.close', () => {
 });
 
 describe('settings.idleSeconds', () => {
+  it('keeps no process alive', async () => {
+    const timers = jest.spyOn(globalThis, 'setTimeout');
+    afterThisTest(() => timers.mockRestore());
+    await registry.open('tenant-7', options, { idleSeconds: 60 });
+    expect(timersOf(timers).map(timer => timer.hasRef())).toEqual([false]);
+  });
+
   it('closes an instance that is not used, and none with an open download', async () => {
     const log = jest.spyOn(Logger.prototype, 'debug').mockImplementation(() => {});
     afterThisTest(() => log.mockRestore());
