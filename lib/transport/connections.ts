@@ -68,9 +68,11 @@ export class ConnectionSlots {
 
   /**
    * Waits for a connection and takes it. It has to be released.
-   * @throws the reason of the signal, when it is aborted first
+   * @throws the reason of the signal, when it is aborted, also before the call
    */
   take(name: ConnectionLane, signal: AbortSignal): Promise<void> {
+    // It would never hear of it while it waits.
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
     if (this.tryTake(name)) return Promise.resolve();
     const { waiting } = this.#lanes[name];
     return new Promise((resolve, reject) => {

@@ -159,6 +159,21 @@ describe('SharedSlots', () => {
     }
   });
 
+  it('keeps no caller waiting who leaves just as it is served', async () => {
+    const all = new ConnectionSlots(1);
+    const own = new ConnectionSlots(1);
+    const slots = new SharedSlots(own, all);
+    own.tryTake('upload');
+    all.tryTake('upload');
+    const caller = new AbortController();
+    const reason = new Error('left');
+    const taking = slots.take('upload', caller.signal);
+    own.release('upload');
+    caller.abort(reason);
+    await expect(taking).rejects.toBe(reason);
+    expect(takeAll(own, 'upload')).toBe(1);
+  });
+
   it('gives back its own connection when its caller leaves while it waits for another', async () => {
     const all = new ConnectionSlots(1);
     const slots = new SharedSlots(new ConnectionSlots(1), all);
