@@ -164,7 +164,8 @@ export class OpenedInstances {
     const { operations, logger } = context;
     operations.startClosing(undefined, () => instanceCloses(name));
     try {
-      await operations.drain();
+      // During a shutdown, no handler runs any more, or its time is up.
+      await operations.drain({ waitsForHeld: !this.#isEnding });
       await closeStorageContext(context);
       logger.debug('Closed.');
     } catch {

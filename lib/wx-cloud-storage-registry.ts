@@ -100,9 +100,9 @@ export class WxCloudStorageRegistry {
   }
 
   /**
-   * Closes an opened instance: its running operations get 9 seconds, are then aborted, and their
-   * clean-up is waited for. Requests find it no more from the start. Does nothing for a name
-   * without an instance.
+   * Closes an opened instance: its running operations, and handlers of requests that have stored
+   * files, get 9 seconds; then operations are aborted, and their clean-up is waited for. Other
+   * requests find it no more from the start. Does nothing for a name without an instance.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` for an instance of the module,
    * which is closed with the application
    * @example

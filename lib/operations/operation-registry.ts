@@ -181,16 +181,17 @@ export class OperationRegistry {
 
   /**
    * Waits until nothing runs, no longer than the grace time; then ends the remaining operations and
-   * waits for their clean-up.
+   * waits for their clean-up. With `waitsForHeld`, the grace time is also for requests that hold
+   * files, as their handlers may make further calls.
    */
-  async drain(): Promise<void> {
+  async drain({ waitsForHeld = false } = {}): Promise<void> {
     this.startClosing();
     const graceMs = Math.max(0, (this.#endsAtMs ?? 0) - performance.now());
-    const all = [this.#running, this.#cleanups];
-    await untilEmpty(all, graceMs);
-    if (all.every(({ size }) => size === 0)) return;
+    const running = [this.#running, this.#cleanups];
+    await untilEmpty(waitsForHeld ? [...running, this.#held] : running, graceMs);
+    if (running.every(({ size }) => size === 0)) return;
     this.#end();
-    await untilEmpty(all, LONGEST_CLEANUP_MS);
+    await untilEmpty(running, LONGEST_CLEANUP_MS);
   }
 
   /**

@@ -228,6 +228,34 @@ describe('OperationRegistry.shutDown', () => {
     expect(events).toEqual(['cleaned', 'stopped']);
   });
 
+  it('waits for held files if it is told to, and accepts calls meanwhile', async () => {
+    fakeTimers();
+    const operations = new OperationRegistry(1_000);
+    const release = operations.hold();
+    operations.startClosing(500);
+    await operations.drain();
+    const onDrained = jest.fn();
+    const drained = operations.drain({ waitsForHeld: true }).then(onDrained);
+    jest.advanceTimersByTime(499);
+    await expect(operations.run('x', {}, async () => 'done')).resolves.toBe('done');
+    await settle();
+    expect(onDrained).not.toHaveBeenCalled();
+    release();
+    await drained;
+    await operations.close();
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('waits for held files no longer than the grace period', async () => {
+    fakeTimers();
+    const operations = new OperationRegistry(1_000);
+    operations.hold();
+    operations.startClosing(500);
+    const drained = operations.drain({ waitsForHeld: true });
+    jest.advanceTimersByTime(500);
+    await expect(drained).resolves.toBeUndefined();
+  });
+
   it('ignores failing work', async () => {
     const operations = new OperationRegistry(1_000);
     const failure = failureOf(operations.run('x', {}, () => Promise.reject(new Error('x'))));
