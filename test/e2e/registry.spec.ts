@@ -254,6 +254,22 @@ describe('WxCloudStorageRegistry.close', () => {
     await expect(again.upload('a.txt', 'x')).resolves.toMatchObject({ cloudPath: 'a.txt' });
   });
 
+  it('forgets no confirmed file, which a ticket must not delete later', async () => {
+    const storage = await registry.open('tenant-7', options);
+    const { url, fields, fileId, ticket } = await storage.createUploadForm('a.txt');
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    form.append('file', new Blob(['content']));
+    await fetch(url, { method: 'POST', body: form });
+    await storage.confirmUpload(fileId, { ticket, maxBytes: 7 });
+    await registry.close('tenant-7');
+    const again = await registry.open('tenant-7', options);
+    await expect(again.confirmUpload(fileId, { ticket, maxBytes: 1 })).rejects.toMatchObject({
+      code: 'WX_CLOUD_FILE_TOO_LARGE',
+    });
+    expect(emulator.objects).toMatchObject([{ fileId }]);
+  });
+
   it('is done once by any number of callers, and does nothing without an instance', async () => {
     await registry.open('tenant-7', options);
     await Promise.all([registry.close('tenant-7'), registry.close('tenant-7')]);

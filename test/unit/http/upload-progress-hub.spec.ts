@@ -51,6 +51,12 @@ describe('UploadProgressHub', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
+  it('asks replicas of an instance that was closed no more', () => {
+    hub.removeReplicas(others as unknown as Replicas);
+    watch();
+    expect(others.watches).toEqual([]);
+  });
+
   it('passes on progress and end of another replica', () => {
     watch();
     others.sink?.progress(at(5));
