@@ -56,7 +56,7 @@ export type {
   WxCloudUploadInterceptorOptions,
   WxCloudUploadLimits,
 } from './http/upload/upload-options.js';
-export type { WxCloudHttpRequest } from './http/application-registry.js';
+export type { WxCloudHttpRequest } from './http/request-origin.js';
 export type { WxCloudStorageChooser, WxCloudStorageOption } from './http/storage-option.js';
 export type {
   WxCloudOutgoingFile,

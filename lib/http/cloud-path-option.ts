@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { OptionsInvalidError } from '../errors/errors.js';
 import { assertCloudPath, findPathProblem, generateCloudPath } from '../file-id/cloud-path.js';
 import { askApplication } from '../operations/deadline.js';
-import type { WxCloudHttpRequest } from './application-registry.js';
+import type { WxCloudHttpRequest } from './request-origin.js';
 
 /** Extensions of texts and data that no browser runs or shows as a page. */
 const HARMLESS = words(

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import { RequestProperty } from './application-registry.js';
+import { RequestProperty } from './request-origin.js';
 import type { RequestMemory } from './refused-request.js';
 import { overrideMethod, overrideProperty, type PassOn } from './response-overrides.js';
 

@@ -16,7 +16,7 @@ import {
 } from '../errors/errors.js';
 import { innerError, isError, redact, toSafeCause } from '../errors/redaction.js';
 import { elapsedMs } from '../operations/deadline.js';
-import { rawRequestOf, RequestProperty } from './application-registry.js';
+import { rawRequestOf, RequestProperty } from './request-origin.js';
 
 /**
  * The maximum number of log lines for one code and route in a window; clients control how often a

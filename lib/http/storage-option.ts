@@ -2,14 +2,8 @@ import type { ExecutionContext } from '@nestjs/common';
 import { quoteText } from '../errors/client-text.js';
 import { OptionsInvalidError, WxCloudStorageError } from '../errors/errors.js';
 import type { WxCloudFileSource } from '../storage/wx-cloud-file.js';
-import {
-  type ApplicationInstances,
-  type Instance,
-  instanceOf,
-  rawRequestOf,
-  RequestProperty,
-  type WxCloudHttpRequest,
-} from './application-registry.js';
+import { type ApplicationInstances, type Instance, instanceOf } from './application-registry.js';
+import { rawRequestOf, RequestProperty, type WxCloudHttpRequest } from './request-origin.js';
 
 /**
  * Chooses the instance of a request: returns its name, or its `WxCloudStorageService`. It is called

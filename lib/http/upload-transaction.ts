@@ -5,7 +5,7 @@ import type { Deadline } from '../operations/deadline.js';
 import { deleteLeftovers } from '../storage/clean-up.js';
 import { filesLost } from '../storage/settle-stored.js';
 import type { StorageContext } from '../storage/storage-context.js';
-import { originOf, RequestProperty } from './application-registry.js';
+import { originOf, RequestProperty } from './request-origin.js';
 import { onRequestEnd, type RequestEnd } from './request-end.js';
 import { TransactionResponse } from './transaction-response.js';
 

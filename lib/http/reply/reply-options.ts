@@ -2,7 +2,7 @@ import { OptionsInvalidError } from '../../errors/errors.js';
 import { MAX_AGE_RANGE } from '../../options/resolve-options.js';
 import { readMembers } from '../../options/validation.js';
 import type { WxCloudDownloadUrlOptions } from '../../storage/call-options.js';
-import type { WxCloudHttpRequest } from '../application-registry.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 import { assertPathOptions } from '../cloud-path-option.js';
 import { REPLACED_REPLY_OPTIONS } from '../option-checks.js';
 import { assertStorageOption, type WxCloudStorageOption } from '../storage-option.js';

@@ -14,7 +14,7 @@ import { HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { concatMap, type Observable, takeLast } from 'rxjs';
 import { abandonSource } from '../../body/chunks.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
-import { rawRequestOf, rawResponseOf, type WxCloudHttpRequest } from '../application-registry.js';
+import { rawRequestOf, rawResponseOf, type WxCloudHttpRequest } from '../request-origin.js';
 import { rollBackOnError } from '../handler-result.js';
 import { logFailure, toHttpException, toLoggedException } from '../http-exception.js';
 import { announceRetry, endRefused } from '../refused-request.js';

@@ -7,7 +7,7 @@ import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import { unwrap } from '../../storage/file-outcome.js';
 import type { StorageContext } from '../../storage/storage-context.js';
 import { assertContentType, storeSource, traceUpload, uploadObject } from '../../storage/upload.js';
-import type { WxCloudHttpRequest } from '../application-registry.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 import { chooseCloudPath, type ChosenPath } from '../cloud-path-option.js';
 import { RequestMemory } from '../refused-request.js';
 import { formatDisposition } from '../serve/content-headers.js';

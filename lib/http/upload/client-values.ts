@@ -1,7 +1,7 @@
 import { quoteText } from '../../errors/client-text.js';
 import { OptionsInvalidError, WxCloudStorageError } from '../../errors/errors.js';
 import { formInvalid } from '../../multipart/form-errors.js';
-import type { WxCloudHttpRequest } from '../application-registry.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 import type { WxCloudHeaderOrField } from './upload-options.js';
 
 /** True when an option names exactly one place. */

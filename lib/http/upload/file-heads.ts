@@ -1,6 +1,6 @@
 import type { MemoryBudget } from '../../body/memory-budget.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
-import { RequestProperty } from '../application-registry.js';
+import { RequestProperty } from '../request-origin.js';
 import { RequestMemory } from '../refused-request.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import type { FileTarget } from './request-files.js';

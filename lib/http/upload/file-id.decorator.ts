@@ -1,6 +1,6 @@
 import { createParamDecorator, type ExecutionContext, type Type } from '@nestjs/common';
 import { isMultipart } from '../../multipart/part-headers.js';
-import { rawRequestOf, RequestProperty } from '../application-registry.js';
+import { rawRequestOf, RequestProperty } from '../request-origin.js';
 import { toLoggedException } from '../http-exception.js';
 import { countEngines, type UploadFacts } from '../startup/enhancers.js';
 import {

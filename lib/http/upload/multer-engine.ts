@@ -17,15 +17,13 @@ import type { Deadline } from '../../operations/deadline.js';
 import { MAX_TIMER_MS } from '../../options/validation.js';
 import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import type { StorageContext } from '../../storage/storage-context.js';
+import { anyInstance, findInstanceOfRequest, instancesOfRequest } from '../application-registry.js';
 import {
-  anyInstance,
-  findInstanceOfRequest,
-  instancesOfRequest,
   originOf,
   rawRequestOf,
   RequestProperty,
   type WxCloudHttpRequest,
-} from '../application-registry.js';
+} from '../request-origin.js';
 import { toLoggedException } from '../http-exception.js';
 import {
   announceRetry,

@@ -8,7 +8,7 @@ import { isMultipart } from '../../multipart/part-headers.js';
 import { type ComingForm, receiveForm, type TakenFile } from '../../multipart/receive-form.js';
 import type { FormFields } from '../../multipart/text-fields.js';
 import type { StorageContext } from '../../storage/storage-context.js';
-import { rawRequestOf, type WxCloudHttpRequest } from '../application-registry.js';
+import { rawRequestOf, type WxCloudHttpRequest } from '../request-origin.js';
 import { RequestMemory } from '../refused-request.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import { fileHeadsOf } from './file-heads.js';

@@ -3,7 +3,7 @@ import { WxCloudStorageError } from '../../errors/errors.js';
 import { formInvalid, NAME_REMEDY } from '../../multipart/form-errors.js';
 import type { FormClues } from '../../multipart/form-reader.js';
 import { notAForm } from '../../multipart/part-headers.js';
-import type { WxCloudHttpRequest } from '../application-registry.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 
 /**
  * A stored file: multer's shape, and its place in the storage. Its `buffer`, which is not declared

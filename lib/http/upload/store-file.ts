@@ -11,7 +11,7 @@ import { TypeRefusedError } from '../../errors/errors.js';
 import { askApplication, untilAborted } from '../../operations/deadline.js';
 import type { WxCloudStoredFile } from '../../storage/call-options.js';
 import type { StorageContext } from '../../storage/storage-context.js';
-import type { WxCloudHttpRequest } from '../application-registry.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 import { FilePath, keptExtension } from '../cloud-path-option.js';
 import type { UploadTransaction } from '../upload-transaction.js';
 import { readDeclaredSize, readProgressId } from './client-values.js';

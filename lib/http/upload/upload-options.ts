@@ -1,7 +1,7 @@
 import { FileTooLargeError, OptionsInvalidError } from '../../errors/errors.js';
 import type { FormLimits } from '../../multipart/form-budget.js';
 import { readMembers } from '../../options/validation.js';
-import type { WxCloudHttpRequest } from '../application-registry.js';
+import type { WxCloudHttpRequest } from '../request-origin.js';
 import { REPLACED_LIMITS } from '../option-checks.js';
 import type { WxCloudStorageOption } from '../storage-option.js';
 

@@ -11,7 +11,7 @@ import {
 } from '@nestjs/common';
 import { type AbstractHttpAdapter, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { Observable } from 'rxjs';
-import { rawRequestOf, rawResponseOf } from '../application-registry.js';
+import { rawRequestOf, rawResponseOf } from '../request-origin.js';
 import { decideByResult } from '../handler-result.js';
 import { toLoggedException } from '../http-exception.js';
 import { endRefused, endStreamWithResponse } from '../refused-request.js';

@@ -14,7 +14,7 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { lastValueFrom, map, toArray } from 'rxjs';
 import { startWxCloudEmulator } from '../../../lib/emulator/index.js';
-import { rawRequestOf } from '../../../lib/http/application-registry.js';
+import { rawRequestOf } from '../../../lib/http/request-origin.js';
 import {
   FileId,
   FileIds,

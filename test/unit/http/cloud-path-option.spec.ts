@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { WxCloudHttpRequest } from '../../../lib/http/application-registry.js';
+import type { WxCloudHttpRequest } from '../../../lib/http/request-origin.js';
 import { chooseCloudPath, FilePath } from '../../../lib/http/cloud-path-option.js';
 import type { WxCloudIncomingFile } from '../../../lib/http/upload/upload-options.js';
 import { NEVER } from '../support/server.js';

@@ -1,9 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type {
-  ApplicationInstances,
-  Instance,
-  WxCloudHttpRequest,
-} from '../../../lib/http/application-registry.js';
+import type { ApplicationInstances, Instance } from '../../../lib/http/application-registry.js';
+import type { WxCloudHttpRequest } from '../../../lib/http/request-origin.js';
 import { registerService } from '../../../lib/http/storage-services.js';
 import {
   chooseInstance,

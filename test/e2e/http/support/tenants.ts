@@ -1,6 +1,6 @@
 import { ForbiddenException } from '@nestjs/common';
 import { jest } from '@jest/globals';
-import { rawRequestOf } from '../../../../lib/http/application-registry.js';
+import { rawRequestOf } from '../../../../lib/http/request-origin.js';
 import {
   getWxCloudStorageToken,
   WxCloudStorageModule,
