@@ -3,6 +3,7 @@ import {
   WxCloudStorageError,
   type WxCloudStorageErrorCode,
 } from '../../errors/errors.js';
+import { toSafeCause } from '../../errors/redaction.js';
 import { createSharedController, startDeadline, untilAborted } from '../../operations/deadline.js';
 import { retry } from '../../operations/retry.js';
 import {
@@ -249,11 +250,12 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
+/** Errors of the function may carry whole requests, with the credentials of a key server. */
 async function callOnce(getKeys: CosKeysFunction): Promise<unknown> {
   try {
     return await getKeys();
   } catch (error) {
-    throw unavailable('it failed', error);
+    throw unavailable('it failed', toSafeCause(error));
   }
 }
 

@@ -3,6 +3,7 @@ import { type CosKeysFunction, Secret } from '../../../../lib/options/resolved-o
 import { createCosCredentials } from '../../../../lib/storage/cos/credentials.js';
 import { ServerClock } from '../../../../lib/storage/cos/server-clock.js';
 import { JsonApi } from '../../../../lib/wechat/wechat-api.js';
+import { everythingShownBy, failureOf } from '../../support/failures.js';
 import { NEVER, openTransport, serveResponse } from '../../support/server.js';
 
 const START_MS = Date.UTC(2026, 0, 1);
@@ -148,6 +149,16 @@ describe('createCosCredentials', () => {
       code: 'WX_CLOUD_CREDENTIAL_UNAVAILABLE',
     });
     expect((await source.get(NEVER)).keys.secretId).toBe('id-1');
+  });
+
+  it('shows no field of an error of the function, which may have the whole request', async () => {
+    const config = { headers: { authorization: 'Hid-den_Va1ue' } };
+    const failure = Object.assign(new Error('503 of https://u:Hid-den_Va1ue@keys'), { config });
+    const getKeys = (): Promise<never> => Promise.reject(failure);
+    const { source } = open({ type: 'function', getKeys }, startClock());
+    const error = await failureOf(source.get(NEVER));
+    expect(everythingShownBy(error)).not.toContain('Hid-den_Va1ue');
+    expect(error.cause).toMatchObject({ message: '503 of https://[redacted]@keys' });
   });
 
   it('ends a fetch that takes too long', async () => {
