@@ -2,22 +2,38 @@ import { isNativeError } from 'node:util/types';
 
 const MASK = '[redacted]';
 
-/** Names of credentials of WeChat and COS in query strings, forms, headers or JSON. */
-const SECRET_NAMES =
-  'access_token|cloudbase_access_token|component_access_token|authorizer_access_token|appsecret|secret|' +
-  'authorization|signature|q-signature|q-ak|x-cos-security-token|x-cos-meta-fileid|cos_file_id|token|sign';
-
-const ASSIGNMENT = new RegExp(`(?<![\\w-])(${SECRET_NAMES})=([^&\\s"'<>]+)`, 'gi');
 /**
- * Matches members in JSON (also within a JSON text) and in inspected objects. A truncated value
- * ends with the text.
+ * Names of credentials in query strings, forms, headers or JSON. Those of the first line may have
+ * any beginning: `component_access_token`, `clientSecret`, `x-cos-security-token`. The search for
+ * them starts at these words, not at the beginning of the name, so that its time is linear.
+ */
+const SECRET_NAMES =
+  '(?:token|secret|password|passwd|signature|authorization|verify_?ticket|secret[_-]?(?:key|id)|' +
+  '(?<![\\w-])(?:sign|q-ak|session_key|x-cos-meta-fileid|cos_file_id))';
+
+/** The equals sign may be encoded, in an address within an address. */
+const ASSIGNMENT = new RegExp(`(${SECRET_NAMES}(?:=|%3D))([^&\\s"'<>]+)`, 'gi');
+/**
+ * Matches members in JSON (also within a JSON text), in inspected objects and attributes. A
+ * truncated value ends with the text.
  */
 const MEMBER = new RegExp(
-  `(?<![\\w-])((?:${SECRET_NAMES})\\\\*["']?\\s*:\\s*\\\\*)(["'])(?:\\\\[^]|(?!\\2)[^\\\\])*(?:\\2|\\\\?$)`,
+  `(${SECRET_NAMES}\\\\*["']?\\s*[:=]\\s*\\\\*)(["'\`])(?:\\\\[^]|(?!\\2)[^\\\\])*(?:\\2|\\\\?$)`,
   'gi',
 );
 const HEADER =
-  /(?<![\w-])((?:authorization|x-cos-security-token|x-cos-meta-fileid)\s*:[^\S\r\n]*)(?!\\*["'])[^\s][^\r\n]*/gi;
+  /((?:authorization|(?<![\w-])x-[\w-]*token|x-cos-meta-fileid)\s*:[^\S\r\n]*)(?!\\*["'])[^\s][^\r\n]*/gi;
+/** The user and password of an address, whose slashes a JSON text may escape. */
+const USER_INFO = /(:(?:\\?\/){2})[!$-&(-.0-;=@-[\]-~]+@/g;
+/** Credentials of the scheme Basic, or two words. */
+const BASIC = /(?<![\w-])(basic\s+)([\w+/-]{4,}={0,2})/gi;
+/** A user name and a colon. */
+const USER_AND_COLON = /^[^\p{Cc}\ufffd:]*:/u;
+/** A token after Bearer; an ordinary word has neither digits, inner capitals nor such a length. */
+const BEARER =
+  /(?<![\w-])([Bb]earer\s+)(?=[\w.~+/-]*(?:\d|[a-z][A-Z]|[.~+/_]\w)|[\w-]{20})[\w.~+/-]{8,}=*/g;
+/** The form of WeChat's verify tickets and refresh tokens, wherever they stand. */
+const MARKED = /(ticket|refreshtoken)@@@[\w~.+/=-]+/gi;
 
 /** Shorter values are not masked literally, as that would mask ordinary words. */
 const SHORTEST_LITERAL = 6;
@@ -26,9 +42,9 @@ const SHORTEST_LITERAL = 6;
 const DEEPEST_CAUSE = 4;
 
 /**
- * Masks credentials in a text: `name=value` pairs and JSON members with a credential's name, and
- * every literal in `secrets` (those shorter than 6 characters are left, as they would mask ordinary
- * words).
+ * Masks credentials in a text: `name=value` pairs and JSON members with a credential's name, the
+ * user and password of addresses, values after `Basic` and `Bearer`, and every literal in `secrets`
+ * (those shorter than 6 characters are left, as they would mask ordinary words).
  */
 export function redact(text: string, secrets: readonly string[] = []): string {
   let result = text;
@@ -38,7 +54,16 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   return result
     .replace(MEMBER, `$1$2${MASK}$2`)
     .replace(HEADER, `$1${MASK}`)
-    .replace(ASSIGNMENT, `$1=${MASK}`);
+    .replace(ASSIGNMENT, `$1${MASK}`)
+    .replace(USER_INFO, `$1${MASK}@`)
+    .replace(BEARER, `$1${MASK}`)
+    .replace(BASIC, maskBasic)
+    .replace(MARKED, `$1@@@${MASK}`);
+}
+
+function maskBasic(match: string, scheme: string, value: string): string {
+  const isCredential = USER_AND_COLON.test(Buffer.from(value, 'base64').toString('utf8'));
+  return isCredential ? `${scheme}${MASK}` : match;
 }
 
 /**
@@ -48,15 +73,27 @@ export function redact(text: string, secrets: readonly string[] = []): string {
  */
 export function toSafeCause(error: unknown, secrets: readonly string[] = [], depth = 0): Error {
   if (!isError(error)) return new Error(redact(describeThrown(error), secrets));
-  const safe = new Error(redact(error.message, secrets));
-  safe.name = error.name;
-  if (error.stack !== undefined) safe.stack = redact(error.stack, secrets);
-  if ('code' in error && typeof error.code === 'string') Object.assign(safe, { code: error.code });
+  const read = (field: string): string | undefined => {
+    const text = readText(error, field);
+    return text === undefined ? undefined : redact(text, secrets);
+  };
+  const safe = new Error(read('message'));
+  safe.name = read('name') ?? 'Error';
+  safe.stack = redact(stackOf(error), secrets);
+  const code = read('code');
+  if (code !== undefined) Object.assign(safe, { code });
   const inner = innerError(error);
   if (inner !== undefined && depth < DEEPEST_CAUSE) {
     safe.cause = toSafeCause(inner, secrets, depth + 1);
   }
   return safe;
+}
+
+/** Returns the stack of a foreign error, or its name and message. */
+export function stackOf(error: Error): string {
+  const describe = (): string =>
+    `${readText(error, 'name') ?? 'Error'}: ${readText(error, 'message') ?? ''}`;
+  return readText(error, 'stack') ?? describe();
 }
 
 /** Recognises errors of other realms too, such as Node's own within Jest. */
@@ -66,7 +103,23 @@ export function isError(value: unknown): value is Error {
 
 /** Returns the first error of an `AggregateError`, else the cause. */
 export function innerError(error: Error): unknown {
-  return 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : error.cause;
+  const errors = readField(error, 'errors');
+  return Array.isArray(errors) ? errors[0] : readField(error, 'cause');
+}
+
+/** The fields of a foreign error may have any type, whatever its class says. */
+function readText(error: Error, field: string): string | undefined {
+  const value = readField(error, field);
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Reads a field that may be a getter, which may throw. */
+function readField(error: Error, field: string): unknown {
+  try {
+    return (error as unknown as Record<string, unknown>)[field];
+  } catch {
+    return undefined;
+  }
 }
 
 /**

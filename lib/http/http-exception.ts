@@ -14,7 +14,7 @@ import {
   WxCloudStorageError,
   type WxCloudStorageErrorCode,
 } from '../errors/errors.js';
-import { innerError, isError, redact, toSafeCause } from '../errors/redaction.js';
+import { innerError, isError, redact, stackOf, toSafeCause } from '../errors/redaction.js';
 import { elapsedMs } from '../operations/deadline.js';
 import { rawRequestOf, RequestProperty } from './request-origin.js';
 
@@ -231,7 +231,7 @@ function describeStacks(error: Error): string {
   const stacks: string[] = [];
   let next: unknown = error;
   while (isError(next) && stacks.length <= DEEPEST_CAUSE) {
-    stacks.push(next.stack ?? `${next.name}: ${next.message}`);
+    stacks.push(stackOf(next));
     next = innerError(next);
   }
   const text = redact(stacks.join('\nCaused by: ')).slice(0, MAX_STACK);

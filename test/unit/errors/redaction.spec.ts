@@ -25,6 +25,29 @@ describe('redact', () => {
     ['a security token header', `x-cos-security-token: ${HIDDEN}\r\nhost: a`],
     ['an authorization header', `Authorization: Bearer ${HIDDEN}`],
     ['an inspected object', `{ access_token: '${HIDDEN}' }`],
+    ['an inspected value with both quotes', `{ accessToken: \`'"${HIDDEN}\` }`],
+    ['the secret of a platform', `?component_appid=wx1&component_appsecret=${HIDDEN}`],
+    ['an app secret with an underscore', `app_secret=${HIDDEN}`],
+    ['a client secret', `grant_type=client_credentials&client_secret=${HIDDEN}`],
+    ['a client secret in JSON', `{"clientSecret":"${HIDDEN}"}`],
+    ['a verify ticket', `{"component_verify_ticket":"${HIDDEN}"}`],
+    ['a verify ticket in XML', `<ComponentVerifyTicket>ticket@@@${HIDDEN}<`],
+    ['a refresh token', `refresh_token=${HIDDEN}`],
+    ['the refresh token of an authoriser', `{"authorizer_refresh_token": "${HIDDEN}"}`],
+    ['a refresh token without its name', `refreshtoken@@@${HIDDEN} was refused`],
+    ['keys of COS', `{ TmpSecretId: '${HIDDEN}', TmpSecretKey: '${HIDDEN}' }`],
+    ['a password', `password=${HIDDEN}`],
+    ['an attribute', `<token value="1" token="${HIDDEN}">`],
+    ['an address within an address', `?to=https%3A%2F%2Fa.b%3Faccess_token%3D${HIDDEN}`],
+    ['the password of an address', `redis://:${HIDDEN}@redis:6379/0`],
+    ['the user and password of an address', `http://${HIDDEN}:${HIDDEN}@proxy.internal:3128/`],
+    ['a user that is a token', `https://${HIDDEN}@git.internal/a`],
+    ['a password with an @', `https://user:a@${HIDDEN}@host/`],
+    ['an address in JSON of PHP', `"http:\\/\\/u:${HIDDEN}@host"`],
+    ['the header of a proxy', `Proxy-Authorization: Custom ${HIDDEN}`],
+    ['a bearer token', `sent with Bearer ${HIDDEN}, refused`],
+    ['a bearer token with the name of its scheme in small letters', `bearer ${HIDDEN}`],
+    ['a JSON web token', `Bearer eyJhbGciOi.${HIDDEN}.abc==`],
   ])('masks %s', (_, text) => {
     expect(redact(text)).not.toContain(HIDDEN);
   });
@@ -35,12 +58,67 @@ describe('redact', () => {
     ['a file ID', 'cloud://prod-1.7072-prod-1-13/photos/标志.png'],
     ['an ordinary parameter', '/x?appid=wx0123456789abcdef&t=1700000000'],
     ['an empty text', ''],
+    ['words', 'Basic usage. Basic authentication of a bearer token, Bearer realm="a"'],
+    ['words with inner capitals', 'basic JavaScript, basic HTTP/1.1, Basic TypeScript'],
+    ['an address with an @ in its path', 'https://cdn.internal:8080/logo@2x.png?by=a@b.c#d@e'],
+    ['a file ID with an @', 'cloud://prod-1.7072-prod-1-13/photos/a:b@2x.png'],
+    ['an e-mail after an address', '请访问https://a.internal，或联系me@b.internal'],
+    ['names that only contain those of credentials', 'tokens=3 secretary=a signed=1 tokenMs: "5"'],
+    [
+      'remedies',
+      'cos.credentials: { secretId, secretKey, token?, expiresAt: Date }; see the token.',
+    ],
+    ['the kind of authentication', "auth=stable-token api=api.weixin.qq.com type: 'access-token'"],
   ])('leaves %s unchanged', (_, text) => {
     expect(redact(text)).toBe(text);
   });
 
   it('keeps the text around a masked value', () => {
     expect(redact(`/x?a=1&access_token=${HIDDEN}&b=2`)).toBe('/x?a=1&access_token=[redacted]&b=2');
+  });
+
+  it.each(['dXNlcjpwYXNz', 'Omh1bnRlcjI=', 'c3BhcmVzOm1hbnktbW9yZQ=='])(
+    'masks credentials of the scheme Basic: %s',
+    value => {
+      expect(redact(`Basic ${value} was refused`)).toBe('Basic [redacted] was refused');
+    },
+  );
+
+  it('keeps the address around user and password', () => {
+    expect(redact(`GET https://u:${HIDDEN}@host:81/a@2x?b=1`)).toBe(
+      'GET https://[redacted]@host:81/a@2x?b=1',
+    );
+  });
+
+  it('changes nothing that it has masked', () => {
+    const once = redact(
+      `https://u:${HIDDEN}@host/?secret=${HIDDEN} "token":"${HIDDEN}" ticket@@@1`,
+    );
+    expect(redact(once)).toBe(once);
+  });
+
+  it.each([
+    'token',
+    'token ',
+    'token\\',
+    'a_token"',
+    'token:"',
+    "token='",
+    'x-',
+    'x-a-token ',
+    'basic ',
+    'Basic aaaaaa',
+    'Bearer aaa-',
+    '://a',
+    'https://a:b',
+    'ticket@@',
+    '-',
+    'a',
+    ' ',
+    '\\',
+  ])('reads 100,000 characters of %j', part => {
+    const text = part.repeat(Math.ceil(100_000 / part.length));
+    expect(redact(`${text}\n?secret=${HIDDEN}`)).not.toContain(HIDDEN);
   });
 
   it('masks every occurrence of a literal', () => {
@@ -118,6 +196,36 @@ describe('toSafeCause', () => {
     const safe = toSafeCause(thrown);
     expect(safe).toBeInstanceOf(Error);
     expect(everythingShownBy(safe)).not.toContain(HIDDEN);
+  });
+
+  it.each<[string, () => unknown, object]>([
+    ['a message', () => ({ message: ['a', 'b'] }), { name: 'Error', message: '' }],
+    ['a stack', () => ({ stack: { frames: [HIDDEN] } }), { message: 'x', stack: 'Error: x' }],
+    ['a stack of null', () => ({ stack: null }), { message: 'x', stack: 'Error: x' }],
+    ['a name', () => ({ name: 7 }), { name: 'Error', message: 'x' }],
+    ['a code', () => ({ code: 500 }), { name: 'Error', message: 'x' }],
+  ])('copies an error with %s that is no text', (_, fields, copy) => {
+    const error = Object.assign(new Error('x'), fields());
+    expect(toSafeCause(error)).toMatchObject(copy);
+    expect(everythingShownBy(toSafeCause(error))).not.toContain(HIDDEN);
+  });
+
+  it.each(['message', 'stack', 'name', 'code', 'cause', 'errors'])(
+    'copies an error whose %s throws',
+    field => {
+      const get = (): never => {
+        throw new TypeError('not now');
+      };
+      const error = Object.defineProperty(new Error('x'), field, { get });
+      expect(toSafeCause(error)).toBeInstanceOf(Error);
+    },
+  );
+
+  it('masks the name and the code', () => {
+    const fields = { name: `E?secret=${HIDDEN}`, code: `secret=${HIDDEN}` };
+    expect(everythingShownBy(toSafeCause(Object.assign(new Error('x'), fields)))).not.toContain(
+      HIDDEN,
+    );
   });
 
   it('shows no secret when it is the cause of an error of this package', () => {

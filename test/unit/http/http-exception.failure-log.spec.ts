@@ -125,6 +125,12 @@ describe('FailureLog', () => {
     expect(stacks.join('')).not.toContain('of an application');
   });
 
+  it('writes the message of a cause whose stack is no text', () => {
+    const cause = Object.assign(new Error('odd'), { stack: Object.create(null) as unknown });
+    log.write(new WxCloudStorageError({ code: 'WX_CLOUD_API_FAILED', message: 'a', cause }), 502);
+    expect(stacks.join('')).toContain('Caused by: Error: odd');
+  });
+
   it('stops at a cycle of causes', () => {
     const cause = new Error('why', {});
     cause.cause = cause;
