@@ -16,14 +16,14 @@ import {
   WxCloudFileInterceptor,
   wxCloudUpload,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { ADAPTERS, type Adapter } from '../../support/adapters.js';
-import { PNG, pngOfSize } from '../../support/forms.js';
+} from '../../lib/index.js';
+import { ADAPTERS, type Adapter } from '../support/adapters.js';
+import { PNG, pngOfSize } from '../support/forms.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
+} from '../e2e/http/support/edge-application.js';
 
 type NodeRequest = NodeJS.ReadableStream & NodeJS.EventEmitter;
 

@@ -21,14 +21,14 @@ import {
   WxCloudFilesInterceptor,
   wxCloudUpload,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { ADAPTERS, EXPRESS, type Adapter } from '../../support/adapters.js';
-import { PNG, pngOfSize, type FormPart } from '../../support/forms.js';
+} from '../../lib/index.js';
+import { ADAPTERS, EXPRESS, type Adapter } from '../support/adapters.js';
+import { PNG, pngOfSize, type FormPart } from '../support/forms.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
+} from '../e2e/http/support/edge-application.js';
 
 const LARGE = 300_000;
 

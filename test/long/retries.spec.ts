@@ -1,16 +1,16 @@
 import { Controller, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { WxCloudEmulatorFaultEffect } from '../../../lib/emulator/index.js';
-import { WxCloudFileInterceptor, type WxCloudUploadedFile } from '../../../lib/index.js';
-import { ADAPTERS } from '../../support/adapters.js';
-import { pngOfSize } from '../../support/forms.js';
+import type { WxCloudEmulatorFaultEffect } from '../../lib/emulator/index.js';
+import { WxCloudFileInterceptor, type WxCloudUploadedFile } from '../../lib/index.js';
+import { ADAPTERS } from '../support/adapters.js';
+import { pngOfSize } from '../support/forms.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
-import { encodeForm, openRequest } from './support/raw-request.js';
-import { isStoring } from './support/watched-forms.js';
+} from '../e2e/http/support/edge-application.js';
+import { encodeForm, openRequest } from '../e2e/http/support/raw-request.js';
+import { isStoring } from '../e2e/http/support/watched-forms.js';
 
 @Controller()
 class PhotosController {

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { Controller, Post, Query, UseInterceptors } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { WxCloudReplyInterceptor, type WxCloudDownloadUrlOutcome } from '../../../lib/index.js';
-import { EXPRESS, FASTIFY } from '../../support/adapters.js';
-import { startApplication, type TestApplication } from '../../support/application.js';
-import { PNG } from '../../support/forms.js';
-import { ServingController } from './support/serving-controller.js';
+import { WxCloudReplyInterceptor, type WxCloudDownloadUrlOutcome } from '../../lib/index.js';
+import { EXPRESS, FASTIFY } from '../support/adapters.js';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { PNG } from '../support/forms.js';
+import { ServingController } from '../e2e/http/support/serving-controller.js';
 
 /** Pairs that are equal if a raw path is read as encoded, and names that end a URL's path. */
 const PATHS = [

@@ -10,22 +10,27 @@ import {
 } from '@nestjs/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Readable } from 'node:stream';
-import { PROCESS_USE } from '../../../lib/body/memory-budget.js';
+import { PROCESS_USE } from '../../lib/body/memory-budget.js';
 import {
   WxCloudFileInterceptor,
   WxCloudReplyInterceptor,
   wxCloudUpload,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { ADAPTERS, type Adapter } from '../../support/adapters.js';
-import { pngOfSize } from '../../support/forms.js';
-import { until } from '../../support/until.js';
+} from '../../lib/index.js';
+import { ADAPTERS, type Adapter } from '../support/adapters.js';
+import { pngOfSize } from '../support/forms.js';
+import { until } from '../support/until.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
-import { encodeForm, openRequest, type RawPart, type RawRequest } from './support/raw-request.js';
+} from '../e2e/http/support/edge-application.js';
+import {
+  encodeForm,
+  openRequest,
+  type RawPart,
+  type RawRequest,
+} from '../e2e/http/support/raw-request.js';
 
 const BUDGET_BYTES = 524_288;
 const DISK_BYTES = 4_194_304;

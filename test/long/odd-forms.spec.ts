@@ -7,15 +7,15 @@ import {
   wxCloudUpload,
   type WxCloudIncomingFile,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { ADAPTERS, EXPRESS } from '../../support/adapters.js';
-import { PNG } from '../../support/forms.js';
+} from '../../lib/index.js';
+import { ADAPTERS, EXPRESS } from '../support/adapters.js';
+import { PNG } from '../support/forms.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
-import { openConnection } from './support/raw-request.js';
+} from '../e2e/http/support/edge-application.js';
+import { openConnection } from '../e2e/http/support/raw-request.js';
 
 @Controller()
 class PhotosController {

@@ -16,16 +16,16 @@ import {
   wxCloudUpload,
   type WxCloudIncomingFile,
   type WxCloudUploadEngineOptions,
-} from '../../../lib/index.js';
-import { ADAPTERS, type Adapter } from '../../support/adapters.js';
-import { PNG } from '../../support/forms.js';
-import { until } from '../../support/until.js';
+} from '../../lib/index.js';
+import { ADAPTERS, type Adapter } from '../support/adapters.js';
+import { PNG } from '../support/forms.js';
+import { until } from '../support/until.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
-import { encodeForm, openRequest } from './support/raw-request.js';
+} from '../e2e/http/support/edge-application.js';
+import { encodeForm, openRequest } from '../e2e/http/support/raw-request.js';
 
 /** Resolved by a test; handlers with the field `waits` wait for it. */
 let finish: () => void;

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type {
   WxCloudEmulatorOperation,
   WxCloudEmulatorFaultEffect,
-} from '../../../lib/emulator/index.js';
-import { startApplication, type TestApplication } from '../../support/application.js';
+} from '../../lib/emulator/index.js';
+import { startApplication, type TestApplication } from '../support/application.js';
 
 let application: TestApplication;
 let fileId: string;

@@ -6,21 +6,21 @@ import {
   WxCloudAnyFilesInterceptor,
   wxCloudUpload,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { ADAPTERS } from '../../support/adapters.js';
-import { startApplication, type TestApplication } from '../../support/application.js';
-import { until } from '../../support/until.js';
+} from '../../lib/index.js';
+import { ADAPTERS } from '../support/adapters.js';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { until } from '../support/until.js';
 import {
   encodeParts,
   fileHead,
   textHead,
   type HostileForm,
   type Part,
-} from '../../support/hostile-forms/hostile-form.js';
-import { Random } from '../../support/hostile-forms/random.js';
-import { sendForm } from '../../support/hostile-forms/send-form.js';
-import { wellFormed } from '../../support/hostile-forms/well-formed.js';
-import { encodeForm, openRequest } from './support/raw-request.js';
+} from '../support/hostile-forms/hostile-form.js';
+import { Random } from '../support/hostile-forms/random.js';
+import { sendForm } from '../support/hostile-forms/send-form.js';
+import { wellFormed } from '../support/hostile-forms/well-formed.js';
+import { encodeForm, openRequest } from '../e2e/http/support/raw-request.js';
 
 /** Our default limits, by multer's names. */
 const LIMITS = {
