@@ -140,17 +140,23 @@ const running = new AsyncLocalStorage<Running>();
 /**
  * Runs an operation and publishes it to a channel, if anybody subscribes to that; otherwise it just
  * runs, with undefined. `tracePromise` of Node would add the result and the error to the event.
+ * `mayShare` is false for operations that share no request with others: a store that is used costs
+ * all promises of the process.
  */
 export function trace<Event extends TracedEvent, T>(
   to: OperationChannel<Event>,
   describe: () => NoInfer<Event>,
   work: (event: OpenEvent<Event> | undefined) => Promise<T>,
+  mayShare = true,
 ): Promise<T> {
   if (!to.hasSubscribers) return work(undefined);
   const event: OpenEvent<Event> = describe();
   const startedAtMs = performance.now();
   return to.start.runStores(event, () => {
-    const working = inContextOf(event, () => running.run({ event }, work, event));
+    // Within a request for several operations, e.g. a token is only for that request.
+    const isKept = mayShare || sharingOperations() !== undefined;
+    const run = () => (isKept ? running.run({ event }, work, event) : work(event));
+    const working = inContextOf(event, run);
     const result = conclude(to, event, working, startedAtMs);
     to.end.publish(event);
     return result;

@@ -1,12 +1,5 @@
 import { channel, tracingChannel, type ChannelListener } from 'node:diagnostics_channel';
-import {
-  context,
-  diag,
-  metrics,
-  trace,
-  type MeterProvider,
-  type TracerProvider,
-} from '@opentelemetry/api';
+import { diag, metrics, trace, type MeterProvider, type TracerProvider } from '@opentelemetry/api';
 import { OPERATIONS } from './operations.js';
 import { OperationMetrics } from './operation-metrics.js';
 import { OperationSpans } from './operation-spans.js';
@@ -91,11 +84,9 @@ export function instrumentWxCloudStorage({
   for (const operation of OPERATIONS) {
     const { start, asyncEnd } = tracingChannel(`wx-cloud-storage:${operation}`);
     listen(start, event => spans.start(operation, event as object));
-    listen(asyncEnd, event => {
-      const within = spans.end(event as object);
-      // Exemplars of the metrics lead to the span.
-      context.with(within, () => measures.record(operation, event as object));
-    });
+    listen(asyncEnd, event =>
+      measures.record(operation, event as object, spans.end(event as object)),
+    );
   }
   listen(channel(CONTEXT_CHANNEL), message => spans.provideContext(message as never));
   listen(channel(PENDING_CHANNEL), message => measures.countPending(message as never));

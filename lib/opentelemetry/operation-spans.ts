@@ -9,7 +9,13 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import { attributesOf, type Operation, type OperationEvent } from './operations.js';
+import {
+  AT_END,
+  AT_START,
+  attributesOf,
+  type Operation,
+  type OperationEvent,
+} from './operations.js';
 
 /**
  * The key with which `suppressTracing` of `@opentelemetry/core` keeps tracers from recording. Keys
@@ -34,7 +40,8 @@ interface RunningSpan {
 /** The spans of operations, by their events. */
 export class OperationSpans {
   readonly #tracer: Tracer;
-  readonly #spans = new WeakMap<object, RunningSpan>();
+  /** Until they end. A `WeakMap` would cost the garbage collector more than all the rest. */
+  readonly #spans = new Map<object, RunningSpan>();
 
   constructor(tracer: Tracer) {
     this.#tracer = tracer;
@@ -48,7 +55,7 @@ export class OperationSpans {
       isRequest ? nameOf(event) : `wx-cloud-storage ${operation}`,
       {
         kind: isRequest ? SpanKind.CLIENT : SpanKind.INTERNAL,
-        attributes: attributesOf(event),
+        attributes: attributesOf(event, AT_START),
         links: this.#linksOf(event),
       },
       parent,
@@ -61,8 +68,9 @@ export class OperationSpans {
     const running = this.#spans.get(event);
     // It began before the instrumentation.
     if (running === undefined) return context.active();
+    this.#spans.delete(event);
     const { span, within } = running;
-    span.setAttributes(attributesOf(event));
+    span.setAttributes(attributesOf(event, AT_END));
     if (event.code !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end();
     return within;

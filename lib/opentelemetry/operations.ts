@@ -68,13 +68,23 @@ const ATTRIBUTES = {
 } as const satisfies Partial<Record<keyof OperationEvent, string>>;
 
 type Exported = keyof typeof ATTRIBUTES;
-const ALL = Object.keys(ATTRIBUTES) as readonly Exported[];
+
+/** The members that an event has from the start on. */
+export const AT_START = ['env', 'files', 'type', 'endpoint', 'method'] as const;
+/** The members that an event gets until the end. */
+export const AT_END = [
+  'code',
+  'size',
+  'wasLeft',
+  'tries',
+  'failed',
+  'entries',
+  'expiresInSeconds',
+  'status',
+] as const satisfies readonly Exclude<Exported, (typeof AT_START)[number]>[];
 
 /** Returns the attributes of those members that an event has. */
-export function attributesOf(
-  event: OperationEvent,
-  members: readonly Exported[] = ALL,
-): Attributes {
+export function attributesOf(event: OperationEvent, members: readonly Exported[]): Attributes {
   const attributes: Attributes = {};
   for (const member of members) {
     const value = event[member];

@@ -67,11 +67,13 @@ export async function uploadObject(
  * `work` passes the event on to the call that stores the object.
  */
 export function traceUpload<T>(
-  { options, isStorageReplaced }: StorageContext,
+  { options, cos, isStorageReplaced }: StorageContext,
   work: (event: UploadEvent | undefined) => Promise<T>,
 ): Promise<T> {
   if (isStorageReplaced?.() === true) return work(undefined);
-  return trace(channels.upload, () => ({ env: options.env, size: 0, tries: 0 }), work);
+  const describe = () => ({ env: options.env, size: 0, tries: 0 });
+  // Only file IDs for a bucket are signed for several uploads at once.
+  return trace(channels.upload, describe, work, cos !== undefined);
 }
 
 interface SentObject {

@@ -1,6 +1,13 @@
 import type { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
-import { channels, isInstrumented, sharingOperations, trace } from '../diagnostics.js';
+import {
+  channels,
+  isInstrumented,
+  type OpenEvent,
+  sharingOperations,
+  trace,
+  type WxCloudRequestEvent,
+} from '../diagnostics.js';
 import { RequestTimedOutError } from '../errors/errors.js';
 import type { ResolvedOptions, ResolvedTimeouts } from '../options/resolved-options.js';
 import { toConnectionError, toDispatchError } from './connection-error.js';
@@ -297,11 +304,12 @@ function traceRequest<Response extends BufferedResponse | StreamedResponse>(
 ): Promise<Response> {
   const callers = sharingOperations();
   const describe = () => ({ endpoint, method, ...(callers && { callers }) });
-  return trace(channels.request, describe, async event => {
+  const work = async (event: OpenEvent<WxCloudRequestEvent> | undefined): Promise<Response> => {
     const response = await send();
     if (event !== undefined) event.status = response.status;
     return response;
-  });
+  };
+  return trace(channels.request, describe, work, false);
 }
 
 /** The connection slot of one request, from its dispatch on. */

@@ -1,28 +1,32 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Dispatcher } from 'undici';
 import { runUntraced } from '../diagnostics.js';
-import type { RequestHandler } from './response-handlers.js';
-
-type ResponseEvents = Pick<RequestHandler<unknown>, ResponseEvent>;
-type ResponseEvent =
-  'onRequestStart' | 'onResponseStart' | 'onResponseData' | 'onResponseEnd' | 'onResponseError';
+import { type RequestHandler, StreamingHandler } from './response-handlers.js';
 
 type Resume = ReturnType<typeof AsyncLocalStorage.snapshot>;
 
 /**
  * Dispatches a request in a context where instrumentations of HTTP clients make no span of it: its
- * address would show a token. All that comes of it, and the reading of its body, runs in the
- * context of the caller, where the application makes spans of its own.
+ * address would show a token. A response that is read, and the reading of the request's body, run
+ * in the context of the caller, where the application makes spans of its own.
  */
 export function dispatchUntraced(
   dispatcher: Dispatcher,
   options: Dispatcher.DispatchOptions,
-  handler: ResponseEvents,
+  handler: RequestHandler<never>,
 ): void {
+  const { body } = options;
+  const isBodyRead = isIterator(body);
+  // A whole response is only awaited, and what awaits it has a context of its own.
+  const isResponseRead = handler instanceof StreamingHandler;
+  if (!isBodyRead && !isResponseRead) {
+    return runUntraced(() => void dispatcher.dispatch(options, handler));
+  }
   const resume = AsyncLocalStorage.snapshot();
-  const body = isIterator(options.body) ? resumeBody(options.body, resume) : options.body;
-  const sent = { ...options, body } as Dispatcher.DispatchOptions;
-  runUntraced(() => void dispatcher.dispatch(sent, resumeHandler(handler, resume)));
+  const sent = isBodyRead ? { ...options, body: resumeBody(body, resume) } : options;
+  const heard = isResponseRead ? resumeHandler(handler, resume) : handler;
+  // undici sends any async iterable; its types name only streams.
+  runUntraced(() => void dispatcher.dispatch(sent as Dispatcher.DispatchOptions, heard));
 }
 
 function isIterator(body: unknown): body is AsyncIterableIterator<Uint8Array> {
@@ -45,7 +49,7 @@ function resumeBody(
   };
 }
 
-function resumeHandler(handler: ResponseEvents, resume: Resume): Dispatcher.DispatchHandler {
+function resumeHandler(handler: StreamingHandler, resume: Resume): Dispatcher.DispatchHandler {
   return {
     onRequestStart: controller => resume(() => handler.onRequestStart(controller)),
     onResponseStart: (controller, status, headers) =>

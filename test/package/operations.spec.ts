@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { HTTP_RESPONSES } from '../../lib/http/http-exception.js';
 import { completeLimits } from '../../lib/http/upload/upload-options.js';
 import { OperationMetrics } from '../../lib/opentelemetry/operation-metrics.js';
@@ -84,7 +85,7 @@ function observeMetrics() {
     createCounter: creates('_total'),
     createUpDownCounter: creates(''),
   } as never);
-  for (const operation of OPERATIONS) metrics.record(operation, EVENT);
+  for (const operation of OPERATIONS) metrics.record(operation, EVENT, ROOT_CONTEXT);
   metrics.countPending({ env: '', upload: {}, isPending: true });
   return { instruments, attributes: [...attributes] };
 }

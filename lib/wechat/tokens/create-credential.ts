@@ -123,6 +123,7 @@ async function fetchWithRetries(
         if (event !== undefined) event.expiresInSeconds = token.expiresInSeconds;
         return token;
       },
+      false,
     );
   } finally {
     deadline.dispose();

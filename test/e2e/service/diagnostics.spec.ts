@@ -177,6 +177,20 @@ describe('the diagnostics channels', () => {
     expect(callers.map(each => traces.eventsOf('links').indexOf(each))).toEqual([0, 1, 2]);
   });
 
+  it('link a token to no callers of the batch that needed it', async () => {
+    const { storage, emulator } = application;
+    const files = await Promise.all(['1', '2'].map(path => storage.upload(path, path)));
+    emulator.expireTokens();
+    traces.operations.length = 0;
+    await Promise.all(files.map(({ fileId }) => storage.getDownloadUrl(fileId)));
+    const requests = traces.eventsOf('request') as { endpoint: string; callers?: object[] }[];
+    expect(requests.map(({ endpoint, callers }) => [endpoint, callers?.length])).toEqual([
+      ['/tcb/batchdownloadfile', 2],
+      ['/cgi-bin/stable_token', undefined],
+      ['/tcb/batchdownloadfile', 2],
+    ]);
+  });
+
   it('publish each deletion of a failed upload within it', async () => {
     const { storage, emulator } = application;
     emulator.faults.add({
