@@ -51,8 +51,7 @@ export class StorageFinder {
   /**
    * Finds the instance for a request. One that a function chooses does not close before the request
    * has ended.
-   * @throws {@link WxCloudStorageError} as {@link chooseForHandler} does, and
-   * `WX_CLOUD_REQUEST_ABORTED` when the client has left before the choice
+   * @throws as {@link chooseForHandler} does
    */
   async find(context: ExecutionContext, transaction: UploadTransaction): Promise<Instance> {
     const { host, modules } = this.home;
@@ -61,7 +60,6 @@ export class StorageFinder {
     const instances = instancesOfHost(host, modules);
     const instance = await chooseForHandler(choose, context, { name: this.#owner, instances });
     transaction.hold(instance.context);
-    transaction.throwIfOver();
     return instance;
   }
 
