@@ -40,11 +40,18 @@ describe('RequestBatcher with callers of one turn', () => {
 });
 
 it('RequestBatcher gathers over several turns with a window', async () => {
-  const { gathered, sizes } = gatherer(response, 50);
-  const first = gathered.ask(['a'], never);
-  await delay(5);
-  await Promise.all([first, gathered.ask(['b'], never)]);
-  expect(sizes()).toEqual([2]);
+  jest.useFakeTimers();
+  try {
+    const { gathered, sizes } = gatherer(response, 50);
+    const first = gathered.ask(['a'], never);
+    await jest.advanceTimersByTimeAsync(49);
+    const second = gathered.ask(['b'], never);
+    await jest.advanceTimersByTimeAsync(1);
+    await Promise.all([first, second]);
+    expect(sizes()).toEqual([2]);
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 describe('RequestBatcher with two requests under way', () => {

@@ -123,11 +123,15 @@ describe.each(ways)('HttpTransport.%s on a dispatcher', (_name, read) => {
 
   it('ends at once when it is aborted while its dispatcher pauses', async () => {
     const controller = fakeController();
-    const dispatcher = fakeDispatcher(handler => handler.onRequestStart?.(controller, {}));
+    let isStarted = false;
+    const dispatcher = fakeDispatcher(handler => {
+      handler.onRequestStart?.(controller, {});
+      isStarted = true;
+    });
     const caller = new AbortController();
     const transport = new HttpTransport({ timeouts, dispatcher, maxConnections });
     const reading = failureOf(read(transport, 'http://x', caller.signal));
-    await delay(10);
+    await until(() => isStarted);
     const reason = abortedError('GET x', 'left');
     caller.abort(reason);
     expect(await reading).toBe(reason);
@@ -137,7 +141,7 @@ describe.each(ways)('HttpTransport.%s on a dispatcher', (_name, read) => {
 
   it('aborts a request that its dispatcher starts after the abort', async () => {
     const [first, second] = [fakeController(), fakeController()];
-    let later = (): void => {};
+    let later: (() => void) | undefined;
     const dispatcher = fakeDispatcher(handler => {
       handler.onRequestStart?.(first, {});
       later = () => {
@@ -149,10 +153,10 @@ describe.each(ways)('HttpTransport.%s on a dispatcher', (_name, read) => {
     const reading = failureOf(
       read(new HttpTransport({ timeouts, dispatcher, maxConnections }), 'http://x', caller.signal),
     );
-    await delay(10);
+    await until(() => later !== undefined);
     caller.abort(abortedError('GET x', 'left'));
     await reading;
-    later();
+    later?.();
     expect(second.abort).toHaveBeenCalledTimes(2);
     expect(second.pause).not.toHaveBeenCalled();
   });
