@@ -7,6 +7,7 @@ import type { WxCloudEmulator } from '../../lib/emulator/index.js';
 import type { WxCloudStorageOptions } from '../../lib/index.js';
 import { afterThisTest } from '../support/after-test.js';
 import { startApplication } from '../support/application.js';
+import { askForToken } from '../support/ask-for-token.js';
 import { settle } from '../support/fault-application.js';
 import { BUCKET_FAULTS, FAULTS, type FaultCase } from '../support/faults.js';
 import { recordSecrets } from '../support/secret-recorder.js';
@@ -68,16 +69,6 @@ const CREDENTIALS: readonly (readonly [string, Options, readonly FaultCase[]])[]
   ],
   ['keys of the bucket', emulator => BUCKET.options(emulator), BUCKET_FAULTS],
 ];
-
-/** Asks for a token as a central server of the application does. */
-async function askForToken({ options }: WxCloudEmulator): Promise<string> {
-  const { appid, secret, apiBaseUrl } = options;
-  const response = await fetch(`${apiBaseUrl}/cgi-bin/stable_token`, {
-    method: 'POST',
-    body: JSON.stringify({ grant_type: 'client_credential', appid, secret }),
-  });
-  return ((await response.json()) as { access_token: string }).access_token;
-}
 
 describe.each(CREDENTIALS)('telemetry with %s', (_, optionsOf, faults) => {
   it('shows no secret under any fault', async () => {
