@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import { LOG_CONTEXT, type StorageLogger } from './diagnostics.js';
 import { quoteText } from './errors/client-text.js';
@@ -58,6 +59,8 @@ export class OpenedInstances {
   readonly #shared = createSharedResources(MAX_SHARED_CONNECTIONS);
   readonly #disk = rememberDisk();
   readonly #logger = new Logger(LOG_CONTEXT);
+  /** Runs what lives as long as an instance, which would else keep the store of its request. */
+  readonly #outsideOfRequests = AsyncLocalStorage.snapshot();
   #ending: Promise<void> | undefined;
   #isEnding = false;
 
@@ -138,13 +141,15 @@ export class OpenedInstances {
     }
     const logger = loggerOf(name, this.#logger);
     logger.debug(`Opened: ${describeOptions(options, name)}`);
-    const context = createStorageContext(options, logger, this.#shared);
-    const service = new WxCloudStorageService(context);
-    const made = { name, options, idleMs, context, service, timer: undefined, closing: undefined };
-    this.#opened.set(name, made);
-    this.#list.add(name, service, context);
-    this.#watchIdle(made);
-    return service;
+    return this.#outsideOfRequests(() => {
+      const context = createStorageContext(options, logger, this.#shared);
+      const service = new WxCloudStorageService(context);
+      const made = { name, options, idleMs, context, service, timer: undefined, closing: undefined };
+      this.#opened.set(name, made);
+      this.#list.add(name, service, context);
+      this.#watchIdle(made);
+      return service;
+    });
   }
 
   #watchIdle(opened: OpenedInstance): void {

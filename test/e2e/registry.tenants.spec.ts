@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -92,6 +93,15 @@ const expectedOf = ({ env, bucket }: Tenant) => {
   };
 };
 
+async function untilCollected(objects: readonly WeakRef<object>[]): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  await until(() => {
+    collect();
+    return objects.every(object => object.deref() === undefined);
+  }, 'the end of all objects');
+}
+
 describe(`${COUNT} opened instances`, () => {
   it.each([
     ['AppSecrets', optionsOf, () => cloud.tokenCalls],
@@ -131,15 +141,25 @@ describe(`${COUNT} opened instances`, () => {
       );
     const services = await used();
     await Promise.all(tenants.map(({ env }) => registry.close(`tenant:${env}`)));
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
-    await until(() => {
-      collect();
-      return services.every(service => service.deref() === undefined);
-    }, 'the end of all services');
+    await untilCollected(services);
     await app.close();
     await until(async () => (await cloud.countConnections()) === 0);
     expect(services.map(service => service.deref())).toEqual(tenants.map(() => undefined));
+  });
+});
+
+describe('an open instance', () => {
+  it('keeps nothing of the request that opened it', async () => {
+    const requests = new AsyncLocalStorage<object>();
+    const stores = await Promise.all(
+      tenants.slice(0, 20).map(async tenant => {
+        const request = { tenant };
+        await requests.run(request, () => open(tenant));
+        return new WeakRef<object>(request);
+      }),
+    );
+    await untilCollected(stores);
+    expect(registry.get('tenant:prod-0')).toBeDefined();
   });
 });
 
