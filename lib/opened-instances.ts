@@ -8,7 +8,7 @@ import { rememberDisk } from './options/disk.js';
 import { describeOptions } from './options/module-options.js';
 import type { WxCloudStorageOptions } from './options/options.js';
 import { findDifference } from './options/options-difference.js';
-import { resolveOptions } from './options/resolve-options.js';
+import { CONNECTIONS_OF_OPENED, resolveOptions } from './options/resolve-options.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
 import { MAX_TIMER_MS, orDefault, readInteger, readMembers } from './options/validation.js';
 import {
@@ -88,7 +88,7 @@ export class OpenedInstances {
     settings: WxCloudOpenSettings,
   ): Promise<WxCloudStorageService> {
     assertName(name);
-    const resolved = resolveOptions(options, this.#disk);
+    const resolved = resolveOptions(options, this.#disk, CONNECTIONS_OF_OPENED);
     const idleMs = readIdleMs(settings);
     for (;;) {
       if (this.#isEnding) throw applicationCloses(name);

@@ -359,7 +359,7 @@ interface WxCloudStorageCommonOptions {
    * uploads and for downloads, so that none of them waits behind the others. Connections that are
    * kept for the next request (4 seconds) only count per host. From 1 to 65535; below 3 the kinds
    * wait for each other.
-   * @defaultValue 256
+   * @defaultValue 256; 64 for an instance that `WxCloudStorageRegistry` opens
    */
   readonly maxConnections?: number | undefined;
   /**

@@ -48,6 +48,9 @@ const DEFAULTS = {
   maxConnections: 256,
 } as const;
 
+/** The default of `maxConnections` for one of many instances, which share 1024 connections. */
+export const CONNECTIONS_OF_OPENED = 64;
+
 const SHORTEST_TICKET_KEY = 32;
 
 const PENDING_METHODS: readonly (keyof PendingFileStore)[] = ['add', 'settle', 'claim', 'done'];
@@ -129,22 +132,27 @@ function assertSafe(url: URL, remedy: string): void {
 
 /**
  * Checks the user's options and completes them: the only place with defaults. By default, `disk`
- * asks the system.
+ * asks the system. `maxConnections` is the default of that option.
  * @throws {@link OptionsInvalidError} naming the first missing, wrong or unknown option, or the
  * variable it was read from; never its value
  */
 export function resolveOptions(
   options: WxCloudStorageOptions,
   disk: Disk = SYSTEM_DISK,
+  maxConnections: number = DEFAULTS.maxConnections,
 ): ResolvedOptions {
   try {
-    return resolve(options, disk);
+    return resolve(options, disk, maxConnections);
   } catch (error) {
     throw isFromEnvironment(options) ? nameVariable(error) : error;
   }
 }
 
-function resolve(options: WxCloudStorageOptions, disk: Disk): ResolvedOptions {
+function resolve(
+  options: WxCloudStorageOptions,
+  disk: Disk,
+  maxConnections: number,
+): ResolvedOptions {
   const given = readGroup('options', options ?? {}, KNOWN_OPTIONS);
   const env = resolveEnv(given['env']);
   const auth = resolveAuth(given);
@@ -162,7 +170,7 @@ function resolve(options: WxCloudStorageOptions, disk: Disk): ResolvedOptions {
     links: resolveLinks(given['links']),
     maxConnections: readInteger(
       'maxConnections',
-      orDefault(given['maxConnections'], DEFAULTS.maxConnections),
+      orDefault(given['maxConnections'], maxConnections),
       CONNECTIONS,
     ),
     onOrphan: resolveOnOrphan(given['onOrphan']),

@@ -124,6 +124,7 @@ describe('WxCloudStorageRegistry.open', () => {
     ]);
     expect(other).toBe(one);
     expect(await registry.open('tenant-7', options, { idleSeconds: 900 })).toBe(one);
+    expect(await registry.open('tenant-7', { ...options, maxConnections: 64 })).toBe(one);
   });
 
   it.each<[string, object, object]>([
