@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import { LOG_CONTEXT, type StorageLogger } from './diagnostics.js';
 import { quoteText } from './errors/client-text.js';
-import { OptionsInvalidError, WxCloudStorageError } from './errors/errors.js';
+import { OptionsInvalidError, withSubject, WxCloudStorageError } from './errors/errors.js';
 import type { InstanceList } from './http/application-registry.js';
 import { rememberDisk } from './options/disk.js';
 import { describeOptions } from './options/module-options.js';
@@ -24,6 +24,8 @@ const MAX_SHARED_CONNECTIONS = 1_024;
 
 const DEFAULT_IDLE_SECONDS = 900;
 const IDLE_SECONDS = { min: 1, max: Math.floor(MAX_TIMER_MS / 1_000), unit: 'seconds' };
+
+const OTHER_TIME = { option: 'settings.idleSeconds', isOtherObject: false };
 
 /** Names stand in log lines, and often come from requests. */
 const NAME = /^[\p{L}\p{N}._:@/-]{1,128}$/u;
@@ -88,8 +90,10 @@ export class OpenedInstances {
     settings: WxCloudOpenSettings,
   ): Promise<WxCloudStorageService> {
     assertName(name);
-    const resolved = resolveOptions(options, this.#disk, CONNECTIONS_OF_OPENED);
-    const idleMs = readIdleMs(settings);
+    const { resolved, idleMs } = inNameOf(name, () => ({
+      resolved: resolveOptions(options, this.#disk, CONNECTIONS_OF_OPENED),
+      idleMs: readIdleMs(settings),
+    }));
     for (;;) {
       if (this.#isEnding) throw applicationCloses(name);
       const known = this.#opened.get(name);
@@ -144,7 +148,15 @@ export class OpenedInstances {
     return this.#outsideOfRequests(() => {
       const context = createStorageContext(options, logger, this.#shared);
       const service = new WxCloudStorageService(context);
-      const made = { name, options, idleMs, context, service, timer: undefined, closing: undefined };
+      const made = {
+        name,
+        options,
+        idleMs,
+        context,
+        service,
+        timer: undefined,
+        closing: undefined,
+      };
       this.#opened.set(name, made);
       this.#list.add(name, service, context);
       this.#watchIdle(made);
@@ -201,24 +213,43 @@ function readIdleMs(settings: unknown): number {
 
 function assertSame(known: OpenedInstance, options: ResolvedOptions, idleMs: number): void {
   const isSameTime = known.idleMs === idleMs;
-  const option = isSameTime ? findDifference(known.options, options) : 'settings.idleSeconds';
-  if (option === undefined) return;
+  const found = isSameTime ? findDifference(known.options, options) : OTHER_TIME;
+  if (found === undefined) return;
+  const { option, isOtherObject } = found;
   throw new OptionsInvalidError({
     option,
-    subject: `WxCloudStorageRegistry: option "${option}" of the instance ${quoteText(known.name)}`,
-    expected: 'the same as when it was opened (functions and stores: the same object)',
-    remedy: 'Close the instance first, or open one with another name.',
+    subject: subjectFor(option, known.name),
+    expected: isOtherObject
+      ? 'the same object as when it was opened'
+      : 'the same as when it was opened',
+    remedy: isOtherObject
+      ? 'Create it once, outside of the request, and give the same one each time.'
+      : 'Close the instance first, or open one with another name.',
   });
+}
+
+/** Names the instance in the errors of its options. */
+function inNameOf<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof OptionsInvalidError)) throw error;
+    throw withSubject(error, subjectFor(error.option, name));
+  }
+}
+
+function subjectFor(option: string, name: string): string {
+  return `WxCloudStorageRegistry: option "${option}" of the instance ${quoteText(name)}`;
 }
 
 /** Names the instance in each line, and leaves no line at the start of each of hundreds. */
 function loggerOf(name: string, logger: Logger): StorageLogger {
-  const inNameOf = (message: string): string => `instance=${name}: ${message}`;
+  const lineOf = (message: string): string => `instance=${name}: ${message}`;
   return {
-    log: message => logger.debug(inNameOf(message)),
-    debug: message => logger.debug(inNameOf(message)),
-    warn: message => logger.warn(inNameOf(message)),
-    error: message => logger.error(inNameOf(message)),
+    log: message => logger.debug(lineOf(message)),
+    debug: message => logger.debug(lineOf(message)),
+    warn: message => logger.warn(lineOf(message)),
+    error: message => logger.error(lineOf(message)),
   };
 }
 

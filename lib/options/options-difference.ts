@@ -8,26 +8,45 @@ const GIVEN_OBJECTS: ReadonlySet<string> = new Set([
   'dispatcher',
 ]);
 
-/**
- * Returns the path of the first option that differs, e.g. `auth.secret`; undefined for equal
- * options. Functions are the same only if they are one function: another one may have a closure
- * over other values.
- */
-export function findDifference(one: ResolvedOptions, other: ResolvedOptions): string | undefined {
-  const path = differenceOf(one, other, '');
-  // Resolved to parts that users do not know.
-  return path?.startsWith('cos.') === true ? 'cos' : path;
+/** An option that two instances have differently. */
+export interface OptionsDifference {
+  /** Path of the option, e.g. `auth.secret`. */
+  readonly option: string;
+  /** True for two functions, stores or other objects of the application, equal as they may look. */
+  readonly isOtherObject: boolean;
 }
 
-function differenceOf(one: unknown, other: unknown, path: string): string | undefined {
+/**
+ * Returns the first option that differs; undefined for equal options. Functions are the same only
+ * if they are one function: another one may have a closure over other values.
+ */
+export function findDifference(
+  one: ResolvedOptions,
+  other: ResolvedOptions,
+): OptionsDifference | undefined {
+  const found = differenceOf(one, other, '');
+  // Resolved to parts that users do not know.
+  return found?.option.startsWith('cos.') === true ? { ...found, option: 'cos' } : found;
+}
+
+function differenceOf(one: unknown, other: unknown, path: string): OptionsDifference | undefined {
   if (Object.is(one, other)) return undefined;
-  if (one instanceof Secret && other instanceof Secret) return one.equals(other) ? undefined : path;
-  if (!isGroup(one, path) || !isGroup(other, path)) return path;
+  const isSame = one instanceof Secret && other instanceof Secret && one.equals(other);
+  if (isSame) return undefined;
+  if (!isGroup(one, path) || !isGroup(other, path)) {
+    return { option: path, isOtherObject: isGiven(one, path) && isGiven(other, path) };
+  }
   for (const name of new Set([...Object.keys(one), ...Object.keys(other)])) {
     const found = differenceOf(one[name], other[name], path === '' ? name : `${path}.${name}`);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** True for a function, or an object that the application has made. */
+function isGiven(value: unknown, path: string): boolean {
+  const isObject = typeof value === 'object' && value !== null;
+  return typeof value === 'function' || (isObject && GIVEN_OBJECTS.has(path));
 }
 
 function isGroup(value: unknown, path: string): value is Readonly<Record<string, unknown>> {

@@ -152,8 +152,24 @@ describe('WxCloudStorageRegistry.open', () => {
       .catch((error: unknown) => error);
     const opening = registry.open('tenant-7', wrong);
     await expect(opening).rejects.toMatchObject({ option: 'timeouts.totalMs' });
-    await expect(opening).rejects.toThrow((known as Error).message);
+    const message = (known as Error).message.replace(
+      'WxCloudStorageModule: option "timeouts.totalMs"',
+      'WxCloudStorageRegistry: option "timeouts.totalMs" of the instance "tenant-7"',
+    );
+    await expect(opening).rejects.toThrow(message);
     expect(isOpen('tenant-7')).toBe(false);
+  });
+
+  it('says to create a function once', async () => {
+    const withFunction = (): WxCloudStorageOptions => ({
+      ...options,
+      onOrphan: () => {},
+    });
+    await registry.open('tenant-7', withFunction());
+    await expect(registry.open('tenant-7', withFunction())).rejects.toMatchObject({
+      option: 'onOrphan',
+      message: expect.stringContaining('Create it once, outside of the request'),
+    });
   });
 
   it.each<[unknown]>([[''], ['a b'], ['a\n'], ['x'.repeat(129)], [7], [undefined], ['a"b']])(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WxCloudStorageOptions } from '../../../lib/index.js';
 import { rememberDisk } from '../../../lib/options/disk.js';
-import { findDifference } from '../../../lib/options/options-difference.js';
+import { findDifference, type OptionsDifference } from '../../../lib/options/options-difference.js';
 import { resolveOptions } from '../../../lib/options/resolve-options.js';
 import { MemoryAccessTokenStore } from '../../support/memory-access-token-store.js';
 
@@ -11,13 +11,14 @@ const GIVEN = { env: 'prod-8gtest', appid: 'wx1', secret: 'a-secret' };
 const CUSTOM = { env: 'prod-8gtest', auth: { type: 'custom', appid: 'wx1', getToken } };
 const KEYS = { secretId: 'an-id', secretKey: 'a-key' };
 const COS = { ...GIVEN, cos: { bucket: 'b-1', region: 'ap-beijing', credentials: KEYS } };
+const withKeys = (credentials: () => object) => ({ ...COS, cos: { ...COS.cos, credentials } });
 const STORE = new MemoryAccessTokenStore();
 const withStore = (store = STORE) => ({
   env: 'prod-8gtest',
   auth: { type: 'stable-token', appid: 'wx1', secret: 'a-secret', store },
 });
 
-const difference = (one: object, other: object): string | undefined =>
+const difference = (one: object, other: object): OptionsDifference | undefined =>
   findDifference(
     resolveOptions(one as WxCloudStorageOptions, disk),
     resolveOptions(other as WxCloudStorageOptions, disk),
@@ -54,7 +55,18 @@ describe('findDifference', () => {
     ['dispatcher', { ...GIVEN, dispatcher: { dispatch() {} } }, GIVEN],
     ['cos', COS, { ...COS, cos: { ...COS.cos, credentials: { ...KEYS, secretKey: 'b-key' } } }],
   ])('names %s', (option, one, other) => {
-    expect(difference(one, other)).toBe(option);
-    expect(difference(other, one)).toBe(option);
+    expect(difference(one, other)).toMatchObject({ option });
+    expect(difference(other, one)).toMatchObject({ option });
+  });
+
+  it.each<[boolean, string, object, object]>([
+    [true, 'two functions', CUSTOM, { ...CUSTOM, auth: { ...CUSTOM.auth, getToken: () => '' } }],
+    [true, 'two stores', withStore(), withStore(new MemoryAccessTokenStore())],
+    [true, 'two functions for keys', withKeys(() => KEYS), withKeys(() => KEYS)],
+    [false, 'a store and none', withStore(), GIVEN],
+    [false, 'a function and keys', withKeys(() => KEYS), COS],
+    [false, 'two secrets', GIVEN, { ...GIVEN, secret: 'b-secret' }],
+  ])('says %s if objects are others: %s', (isOtherObject, _, one, other) => {
+    expect(difference(one, other)).toMatchObject({ isOtherObject });
   });
 });
