@@ -7,10 +7,16 @@ import type { InstanceList } from './http/application-registry.js';
 import { rememberDisk } from './options/disk.js';
 import { describeOptions } from './options/module-options.js';
 import type { WxCloudStorageOptions } from './options/options.js';
-import { findDifference } from './options/options-difference.js';
+import { findDifference, type OptionsDifference } from './options/options-difference.js';
 import { CONNECTIONS_OF_OPENED, resolveOptions } from './options/resolve-options.js';
 import type { ResolvedOptions } from './options/resolved-options.js';
-import { MAX_TIMER_MS, orDefault, readInteger, readMembers } from './options/validation.js';
+import {
+  MAX_TIMER_MS,
+  orDefault,
+  readBoolean,
+  readInteger,
+  readMembers,
+} from './options/validation.js';
 import {
   closeStorageContext,
   createSharedResources,
@@ -25,7 +31,7 @@ const MAX_SHARED_CONNECTIONS = 1_024;
 const DEFAULT_IDLE_SECONDS = 900;
 const IDLE_SECONDS = { min: 1, max: Math.floor(MAX_TIMER_MS / 1_000), unit: 'seconds' };
 
-const OTHER_TIME = { option: 'settings.idleSeconds', isOtherObject: false };
+const OTHER_TIME: OptionsDifference = { option: 'settings.idleSeconds', isOtherObject: false };
 
 /** Names stand in log lines, and often come from requests. */
 const NAME = /^[\p{L}\p{N}._:@/-]{1,128}$/u;
@@ -39,13 +45,25 @@ export interface WxCloudOpenSettings {
    * @defaultValue 900 (15 minutes)
    */
   readonly idleSeconds?: number | undefined;
+  /**
+   * True to close an open instance of this name that has other options or settings, and to open
+   * one with these in its place. From the call on, the name belongs to these: `open` with others is
+   * refused, also where it waits already. For the place that changes a tenant's secret, not for
+   * each request: a request that has read the former options would replace the new ones.
+   * @defaultValue false
+   */
+  readonly replace?: boolean | undefined;
+}
+
+/** What an instance is opened with. */
+interface Opening {
+  readonly options: ResolvedOptions;
+  readonly idleMs: number;
 }
 
 /** An opened instance. */
-interface OpenedInstance {
+interface OpenedInstance extends Opening {
   readonly name: string;
-  readonly options: ResolvedOptions;
-  readonly idleMs: number;
   readonly context: StorageContext;
   readonly service: WxCloudStorageService;
   /** Closes the instance once it is idle. */
@@ -58,6 +76,8 @@ interface OpenedInstance {
 export class OpenedInstances {
   readonly #list: InstanceList;
   readonly #opened = new Map<string, OpenedInstance>();
+  /** What replaces an instance that is being closed, by name. */
+  readonly #successors = new Map<string, Opening>();
   readonly #shared = createSharedResources(MAX_SHARED_CONNECTIONS);
   readonly #disk = rememberDisk();
   readonly #logger = new Logger(LOG_CONTEXT);
@@ -90,16 +110,19 @@ export class OpenedInstances {
     settings: WxCloudOpenSettings,
   ): Promise<WxCloudStorageService> {
     assertName(name);
-    const { resolved, idleMs } = inNameOf(name, () => ({
-      resolved: resolveOptions(options, this.#disk, CONNECTIONS_OF_OPENED),
-      idleMs: readIdleMs(settings),
+    const { isReplacing, ...opening } = inNameOf(name, () => ({
+      options: resolveOptions(options, this.#disk, CONNECTIONS_OF_OPENED),
+      ...readSettings(settings),
     }));
+    if (isReplacing) this.#replace(name, opening);
     for (;;) {
       if (this.#isEnding) throw applicationCloses(name);
       const known = this.#opened.get(name);
-      if (known === undefined) return this.#create(name, resolved, idleMs);
-      if (known.closing === undefined) {
-        assertSame(known, resolved, idleMs);
+      const isOpen = known !== undefined && known.closing === undefined;
+      const owner = isOpen ? known : this.#successors.get(name);
+      if (owner !== undefined) assertSame(name, owner, opening);
+      if (known === undefined) return this.#create(name, opening);
+      if (isOpen) {
         known.context.operations.touch();
         return known.service;
       }
@@ -134,7 +157,17 @@ export class OpenedInstances {
     return this.#ending;
   }
 
-  #create(name: string, options: ResolvedOptions, idleMs: number): WxCloudStorageService {
+  /** Closes an instance that was opened with something else, and reserves its name. */
+  #replace(name: string, opening: Opening): void {
+    const known = this.#opened.get(name);
+    if (known === undefined || this.#isEnding) return;
+    if (known.closing === undefined && differenceOf(known, opening) === undefined) return;
+    this.#successors.set(name, opening);
+    void this.#close(known);
+  }
+
+  #create(name: string, { options, idleMs }: Opening): WxCloudStorageService {
+    this.#successors.delete(name);
     if (this.#list.find(name) !== undefined) {
       throw new OptionsInvalidError({
         option: 'name',
@@ -204,27 +237,36 @@ function assertName(name: unknown): void {
   });
 }
 
-function readIdleMs(settings: unknown): number {
-  const names = ['idleSeconds'];
-  const { idleSeconds } = readMembers('settings', settings, { prefix: 'settings.', names });
-  const seconds = orDefault(idleSeconds, DEFAULT_IDLE_SECONDS);
-  return readInteger('settings.idleSeconds', seconds, IDLE_SECONDS) * 1_000;
+function readSettings(settings: unknown): {
+  readonly idleMs: number;
+  readonly isReplacing: boolean;
+} {
+  const names = ['idleSeconds', 'replace'];
+  const given = readMembers('settings', settings, { prefix: 'settings.', names });
+  const seconds = orDefault(given['idleSeconds'], DEFAULT_IDLE_SECONDS);
+  return {
+    idleMs: readInteger('settings.idleSeconds', seconds, IDLE_SECONDS) * 1_000,
+    isReplacing: readBoolean('settings.replace', orDefault(given['replace'], false)),
+  };
 }
 
-function assertSame(known: OpenedInstance, options: ResolvedOptions, idleMs: number): void {
-  const isSameTime = known.idleMs === idleMs;
-  const found = isSameTime ? findDifference(known.options, options) : OTHER_TIME;
+function differenceOf(one: Opening, other: Opening): OptionsDifference | undefined {
+  return one.idleMs === other.idleMs ? findDifference(one.options, other.options) : OTHER_TIME;
+}
+
+function assertSame(name: string, owner: Opening, opening: Opening): void {
+  const found = differenceOf(owner, opening);
   if (found === undefined) return;
   const { option, isOtherObject } = found;
   throw new OptionsInvalidError({
     option,
-    subject: subjectFor(option, known.name),
+    subject: subjectFor(option, name),
     expected: isOtherObject
       ? 'the same object as when it was opened'
       : 'the same as when it was opened',
     remedy: isOtherObject
       ? 'Create it once, outside of the request, and give the same one each time.'
-      : 'Close the instance first, or open one with another name.',
+      : 'If it has changed, open the instance once with { replace: true }; or use another name.',
   });
 }
 

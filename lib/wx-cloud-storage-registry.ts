@@ -64,13 +64,13 @@ export class WxCloudStorageRegistry {
    * Opens an instance, or returns the open one of this name and these options. Makes no call to
    * WeChat. Call it for each request: an idle instance is closed, and calls of its service then
    * reject with `WX_CLOUD_STORAGE_CLOSED`. While an instance of the name is being closed, the new
-   * one waits for its end.
+   * one waits for its end, 24 seconds at most.
    * @param name - 1 to 128 letters, digits and `. _ : @ / -`
    * @param options - as for `forRoot`; functions and stores are the same only if they are the same
    * object
    * @param settings - as for the first call of this name
    * @throws {@link OptionsInvalidError} for wrong options, for a name of an instance of the module,
-   * and for other options than those of the open instance; {@link WxCloudStorageError}
+   * and for other options than those of the open instance, without `replace`; {@link WxCloudStorageError}
    * `WX_CLOUD_STORAGE_CLOSED` once the application shuts down
    * @example
    * ```ts

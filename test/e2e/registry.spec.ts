@@ -187,13 +187,17 @@ describe('WxCloudStorageRegistry.open', () => {
     });
   });
 
-  it.each([{ idleSeconds: 0 }, { idleSeconds: 0.5 }, { idleSeconds: 2_147_484 }, { idle: 1 }, 7])(
-    'rejects the settings %j',
-    async settings => {
-      const opening = registry.open('tenant-7', options, settings as object);
-      await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_OPTIONS_INVALID' });
-    },
-  );
+  it.each([
+    { idleSeconds: 0 },
+    { idleSeconds: 0.5 },
+    { idleSeconds: 2_147_484 },
+    { idle: 1 },
+    { replace: 1 },
+    7,
+  ])('rejects the settings %j', async settings => {
+    const opening = registry.open('tenant-7', options, settings as object);
+    await expect(opening).rejects.toMatchObject({ code: 'WX_CLOUD_OPTIONS_INVALID' });
+  });
 });
 
 /** Time between two acts of one caller. */
@@ -296,6 +300,74 @@ describe('WxCloudStorageRegistry.close', () => {
   it.each(['default', 'archive'])('refuses %s, which the module has', async name => {
     await expect(registry.close(name)).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
     await expect(registry.get(name).upload('a.txt', 'x')).resolves.toBeDefined();
+  });
+});
+
+describe('settings.replace', () => {
+  const REFUSED = { code: 'WX_CLOUD_OPTIONS_INVALID' };
+  const REPLACE = { replace: true };
+  /** As after a change of the secret. */
+  const renewed = (totalMs = 60_000): WxCloudStorageOptions => ({
+    ...options,
+    timeouts: { totalMs },
+  });
+  const open = (name: string, given: WxCloudStorageOptions, settings = {}) =>
+    registry.open(name, given, settings);
+
+  it('keeps the name for the new options from the call on', async () => {
+    const former = await open('tenant-7', options);
+    const upload = startUpload(former);
+    const closing = registry.close('tenant-7');
+    const waiting = open('tenant-7', options);
+    const opening = open('tenant-7', renewed(), REPLACE);
+    const late = open('tenant-7', options);
+    const same = open('tenant-7', renewed());
+    await expect(late).rejects.toMatchObject({ ...REFUSED, option: 'timeouts.totalMs' });
+    upload.finish();
+    await expect(upload.stored).resolves.toBeDefined();
+    await closing;
+    await expect(waiting).rejects.toMatchObject(REFUSED);
+    const service = await opening;
+    expect(await same).toBe(service);
+    expect(registry.get('tenant-7')).toBe(service);
+    await expect(former.upload('a.txt', 'x')).rejects.toMatchObject(CLOSED);
+    await expect(open('tenant-7', options)).rejects.toMatchObject({
+      ...REFUSED,
+      message: expect.stringContaining('{ replace: true }'),
+    });
+  });
+
+  it('closes an instance that is open, whose operations end', async () => {
+    const upload = startUpload(await open('tenant-7', options));
+    const opening = open('tenant-7', renewed(), REPLACE);
+    expect(isOpen('tenant-7')).toBe(false);
+    upload.finish();
+    await expect(upload.stored).resolves.toBeDefined();
+    await expect((await opening).upload('a.txt', 'x')).resolves.toBeDefined();
+  });
+
+  it('keeps an instance with the same options, and opens one where there is none', async () => {
+    const service = await open('tenant-7', options, REPLACE);
+    expect(await open('tenant-7', options, REPLACE)).toBe(service);
+    expect(await open('tenant-7', options, { idleSeconds: 60, ...REPLACE })).not.toBe(service);
+  });
+
+  it('serves the last of several', async () => {
+    await open('tenant-7', options);
+    const [first, last] = [renewed(1_000), renewed(2_000)].map(each =>
+      open('tenant-7', each, REPLACE),
+    );
+    await expect(first).rejects.toMatchObject(REFUSED);
+    expect(registry.get('tenant-7')).toBe(await last);
+    await registry.close('tenant-7');
+    // The name is free again.
+    await expect(open('tenant-7', options)).resolves.toBeDefined();
+  });
+
+  it('replaces no instance of the module', async () => {
+    const opening = open('archive', renewed(), REPLACE);
+    await expect(opening).rejects.toMatchObject({ ...REFUSED, option: 'name' });
+    await expect(registry.get('archive').upload('a.txt', 'x')).resolves.toBeDefined();
   });
 });
 
