@@ -25,6 +25,11 @@ import {
 } from './storage/storage-context.js';
 import { WxCloudStorageService } from './wx-cloud-storage.service.js';
 
+/** Open instances: names may come from clients. */
+const MAX_OPEN = 4_096;
+/** An instance that was used later may have been opened for a request that is about to use it. */
+const LEAST_IDLE_MS = 1_000;
+
 /** Connections of all opened instances together. */
 const MAX_SHARED_CONNECTIONS = 1_024;
 
@@ -55,7 +60,7 @@ export interface WxCloudOpenSettings {
   readonly replace?: boolean | undefined;
 }
 
-/** What an instance is opened with. */
+/** The options and settings of an instance. */
 interface Opening {
   readonly options: ResolvedOptions;
   readonly idleMs: number;
@@ -76,19 +81,21 @@ interface OpenedInstance extends Opening {
 export class OpenedInstances {
   readonly #list: InstanceList;
   readonly #opened = new Map<string, OpenedInstance>();
-  /** What replaces an instance that is being closed, by name. */
+  /** Successors of instances that are being closed, by name. */
   readonly #successors = new Map<string, Opening>();
   readonly #shared = createSharedResources(MAX_SHARED_CONNECTIONS);
   readonly #disk = rememberDisk();
   readonly #logger = new Logger(LOG_CONTEXT);
   /** Runs what lives as long as an instance, which would else keep the store of its request. */
   readonly #outsideOfRequests = AsyncLocalStorage.snapshot();
+  readonly #maxOpen: number;
   #ending: Promise<void> | undefined;
   #isEnding = false;
 
-  /** Opens none yet. `list` has the instances of the application. */
-  constructor(list: InstanceList) {
+  /** Opens none yet, and `maxOpen` at most. `list` has the instances of the application. */
+  constructor(list: InstanceList, maxOpen = MAX_OPEN) {
     this.#list = list;
+    this.#maxOpen = maxOpen;
   }
 
   /**
@@ -176,6 +183,7 @@ export class OpenedInstances {
         remedy: 'Use get() for that instance, or open one with another name.',
       });
     }
+    this.#makeRoom(name);
     const logger = loggerOf(name, this.#logger);
     logger.debug(`Opened: ${describeOptions(options, name)}`);
     return this.#outsideOfRequests(() => {
@@ -195,6 +203,17 @@ export class OpenedInstances {
       this.#watchIdle(made);
       return service;
     });
+  }
+
+  /** Closes the instance that was not used for longest, where one more would be too many. */
+  #makeRoom(name: string): void {
+    if (this.#opened.size < this.#maxOpen) return;
+    const open = [...this.#opened.values()].filter(({ closing }) => closing === undefined);
+    if (open.length < this.#maxOpen) return;
+    const idleMsOf = ({ context }: OpenedInstance): number => context.operations.idleMs;
+    const idlest = open.reduce((one, other) => (idleMsOf(other) > idleMsOf(one) ? other : one));
+    if (idleMsOf(idlest) < LEAST_IDLE_MS) throw tooManyOpen(name, this.#maxOpen);
+    void this.#close(idlest);
   }
 
   #watchIdle(opened: OpenedInstance): void {
@@ -300,6 +319,14 @@ function notFound(name: unknown): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_INSTANCE_NOT_FOUND',
     message: `There is no instance${quoted} in this application. Open it with WxCloudStorageRegistry.open(), again if it was idle, or import WxCloudStorageModule with that name.`,
+  });
+}
+
+function tooManyOpen(name: string, maxOpen: number): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_CAPACITY_EXCEEDED',
+    message: `The instance "${name}" is not opened: ${maxOpen} are open, all in use. Open only instances of known tenants, or spread the tenants over several processes.`,
+    retryable: true,
   });
 }
 

@@ -8,7 +8,8 @@ import type { WxCloudStorageService } from './wx-cloud-storage.service.js';
  * Opens instances of the storage while the application runs, e.g. one for each tenant of a
  * platform, and finds them by name. Injectable; an application has one, in whatever number of
  * modules. Opened instances share their connections, at most 1024; the memory and disk budgets of
- * uploads are those of the process; all instances are closed when the application shuts down.
+ * uploads are those of the process; all instances are closed when the application shuts down. At
+ * most 4096 are open: one more closes the one that was not used for longest.
  * @example
  * ```ts
  * import { Injectable } from '@nestjs/common';
@@ -70,8 +71,9 @@ export class WxCloudStorageRegistry {
    * object
    * @param settings - as for the first call of this name
    * @throws {@link OptionsInvalidError} for wrong options, for a name of an instance of the module,
-   * and for other options than those of the open instance, without `replace`; {@link WxCloudStorageError}
-   * `WX_CLOUD_STORAGE_CLOSED` once the application shuts down
+   * and for other options than those of the open instance, without `replace`;
+   * {@link WxCloudStorageError} `WX_CLOUD_STORAGE_CLOSED` once the application shuts down;
+   * `WX_CLOUD_CAPACITY_EXCEEDED` when 4096 are open, none of them idle for a second
    * @example
    * ```ts
    * import type { WxCloudStorageRegistry } from 'nestjs-wx-cloud-storage';
