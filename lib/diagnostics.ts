@@ -260,14 +260,31 @@ export interface StorageLogger {
 /** Shortest time between two warnings of one kind, in milliseconds. */
 const QUIET_MS = 60_000;
 
+/** Times of the warnings about an object that several instances use, such as a store. */
+const sharedTimes = new WeakMap<object, Map<string, number>>();
+
+function timesOf(subject: object): Map<string, number> {
+  const times = sharedTimes.get(subject) ?? new Map<string, number>();
+  sharedTimes.set(subject, times);
+  return times;
+}
+
 /** Warnings that clients or an outage could repeat without end: one a minute of a kind. */
 export class RareWarnings {
   readonly #logger: Pick<StorageLogger, 'warn'>;
   readonly #nowMs: () => number;
-  readonly #warnedAtMs = new Map<string, number>();
+  readonly #warnedAtMs: Map<string, number>;
 
-  /** Writes nothing yet. `nowMs` is a monotonic clock in milliseconds. */
-  constructor(logger: Pick<StorageLogger, 'warn'>, nowMs = (): number => performance.now()) {
+  /**
+   * Writes nothing yet. `nowMs` is a monotonic clock in milliseconds. The warnings about one
+   * `subject` are counted together, as hundreds of instances may share it.
+   */
+  constructor(
+    logger: Pick<StorageLogger, 'warn'>,
+    nowMs = (): number => performance.now(),
+    subject: object = {},
+  ) {
+    this.#warnedAtMs = timesOf(subject);
     this.#logger = logger;
     this.#nowMs = nowMs;
   }

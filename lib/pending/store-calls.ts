@@ -17,6 +17,9 @@ const SWEEP_CALL_MS = 10_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
 
+/** Stores of which a warning was logged since they worked last, by whatever instance. */
+const reported = new WeakSet<PendingFileStore>();
+
 /** The files of a call that a sweep holds at present. */
 type Claimed = ReadonlySet<string>;
 
@@ -33,8 +36,6 @@ export class StoreCalls {
   #failures = 0;
   readonly #successes = { add: 0, settle: 0 };
   #failedAtMs = -Infinity;
-  /** True when a warning was logged since the store worked last. */
-  #isReported = false;
 
   /** Calls nothing yet. `nowMs` is a monotonic clock in milliseconds. */
   constructor(
@@ -44,7 +45,7 @@ export class StoreCalls {
   ) {
     this.#store = store;
     this.#logger = logger;
-    this.#warnings = new RareWarnings(logger, nowMs);
+    this.#warnings = new RareWarnings(logger, nowMs, store);
     this.#nowMs = nowMs;
   }
 
@@ -113,7 +114,7 @@ export class StoreCalls {
   /** Warns that the store refuses a file, one of `count`, once a minute at most. */
   warnOfRefusal(fileId: string, count: number): void {
     this.#warnings.warn(
-      'refusal',
+      'refused pending file',
       `The store of the option pending works, but fails for ${fileId} alone${count > 1 ? `, and for ${count - 1} other files alone` : ''}. It is told again once a minute. Make sure that the store accepts every file ID.`,
     );
   }
@@ -138,22 +139,21 @@ export class StoreCalls {
 
   #succeeded(): void {
     this.#failures = 0;
-    const wasReported = this.#isReported;
-    this.#isReported = false;
-    if (wasReported) this.#logger.log('The store of the option pending works again.');
+    if (reported.delete(this.#store))
+      this.#logger.log('The store of the option pending works again.');
   }
 
   #failed(error: unknown): void {
     // Calls that were under way together count as one failure.
     if (this.pauseMs === 0) this.#failures += 1;
     this.#failedAtMs = this.#nowMs();
-    this.#isReported = this.#warn(error) || this.#isReported;
+    if (this.#warn(error)) reported.add(this.#store);
   }
 
-  /** Warns of a failure, once a minute at most. Returns false where that was left out. */
+  /** Warns of a failure, once a minute for all instances. Returns false where that was left out. */
   #warn(error: unknown): boolean {
     return this.#warnings.warn(
-      'failure',
+      'pending store',
       `The store of the option pending ${describe(error)}. Uploads go on, but what a process leaves behind that is killed meanwhile is not swept. Make sure that the store works.`,
     );
   }

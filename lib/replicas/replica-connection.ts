@@ -23,7 +23,7 @@ export function later(callback: () => void, ms: number): NodeJS.Timeout {
 /**
  * The channel of the application, with what it may lack: no method throws or rejects, a failed
  * subscription is repeated, the messages that wait are bounded, and failures are logged once a
- * minute.
+ * minute for all instances that have it.
  */
 export class ReplicaConnection {
   readonly #channel: ReplicaChannel;
@@ -36,7 +36,7 @@ export class ReplicaConnection {
   /** Sends nothing yet. `onReset` is called when messages may have been lost. */
   constructor(channel: ReplicaChannel, logger: Pick<StorageLogger, 'warn'>, onReset: () => void) {
     this.#channel = channel;
-    this.#warnings = new RareWarnings(logger, () => performance.now());
+    this.#warnings = new RareWarnings(logger, () => performance.now(), channel);
     try {
       this.#stopListening = channel.onReset?.(() => {
         if (!this.#isClosed) onReset();
@@ -114,7 +114,7 @@ export class ReplicaConnection {
     if (this.#isClosed) return;
     const reason = toSafeCause(error).message;
     this.#warnings.warn(
-      'failure',
+      'channel',
       `The channel between replicas ${problem}: ${reason}. Meanwhile other replicas may not see the progress of uploads, and may return links of deleted files. Check the option replicas and its server.`,
     );
   }

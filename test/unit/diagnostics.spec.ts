@@ -43,4 +43,13 @@ describe('RareWarnings', () => {
     expect(warnings.warn('a', 'third a')).toBe(true);
     expect(warn.mock.calls).toEqual([['first a'], ['first b'], ['third a']]);
   });
+
+  it('writes one line for all instances that use an object', () => {
+    const warn = jest.fn();
+    const [store, other] = [{}, {}];
+    for (const subject of [store, store, other, undefined, undefined]) {
+      new RareWarnings({ warn }, () => 0, subject).warn('a', 'text');
+    }
+    expect(warn).toHaveBeenCalledTimes(4);
+  });
 });

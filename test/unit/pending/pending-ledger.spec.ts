@@ -31,8 +31,11 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-function makeLedger(answer: ScriptedPendingStore['answer'] = works, mostTasks?: number) {
-  const store = new ScriptedPendingStore();
+function makeLedger(
+  answer: ScriptedPendingStore['answer'] = works,
+  mostTasks?: number,
+  store = new ScriptedPendingStore(),
+) {
   store.answer = answer;
   const lines: string[] = [];
   const logger = {
@@ -756,6 +759,19 @@ describe('the log', () => {
       'warn: The store of the option pending failed. Uploads go on,',
       'warn: The store of the option pending failed. Uploads go on,',
       'log: The store of the option pending works again.',
+    ]);
+  });
+
+  it('has one warning and one line for all instances that use the store', async () => {
+    const { store, ledger, lines } = makeLedger(fail);
+    const others = Array.from({ length: 9 }, () => makeLedger(fail, undefined, store));
+    const all = [{ ledger, lines }, ...others];
+    for (const each of all) await each.ledger.record(A);
+    store.answer = works;
+    await pass(MINUTE_MS);
+    expect(all.flatMap(each => each.lines).map(line => line.slice(0, 60))).toEqual([
+      'warn: The store of the option pending failed. Uploads go on,',
+      expect.stringContaining('log: The store of the option pending works again.'),
     ]);
   });
 

@@ -52,6 +52,12 @@ describe('ReplicaConnection.publish', () => {
     expect(warnings.join()).not.toContain('hiddenValue');
   });
 
+  it('warns once for all instances that have the channel', async () => {
+    channel.failure = new Error('down');
+    for (let count = 0; count < 20; count += 1) await connect().publish('topic', 'text');
+    expect(warnings).toHaveLength(1);
+  });
+
   it('drops messages while too many wait, for as long as they may', async () => {
     const publish = jest.fn(() => new Promise<void>(ignore));
     const connection = connect({ publish, subscribe: ignore });
