@@ -142,7 +142,7 @@ export function createStorageContext(
   const freeOne = (): void => sendAheadSlots.freeOne();
   const transport = new HttpTransport(options, freeOne, shared?.connections);
   const api = new JsonApi(transport, options.apiBaseUrl, options.auth.type);
-  const credential = createCredential(api, options, logger);
+  const credential = createCredential(api, options, logger, shared !== undefined);
   const calls = {
     options,
     api: new AuthorizedApi(api, credential),

@@ -33,8 +33,6 @@ const WITHOUT_TEXT = [
   'opened-instances.ts debug',
   'opened-instances.ts warn',
   'opened-instances.ts error',
-  // The store for tokens, whose texts are in shared-token-fetcher.ts.
-  'wechat/tokens/create-credential.ts warn',
   // The options at the start.
   'wx-cloud-storage.module.ts log',
 ];

@@ -4,10 +4,8 @@ import { elapsedMs, untilAborted } from '../../operations/deadline.js';
 import { CUSTOM_TOKEN_ENDPOINT } from '../api-errors.js';
 import type { FetchedToken, TokenSource } from '../wechat-api.js';
 import { FailureBackoff } from './failure-backoff.js';
+import { type CellMembership, FAILURE_WAITS, type RunningFetch, TokenCell } from './token-cell.js';
 import type { TokensToReplace } from './token-fetcher.js';
-
-/** Waits between new tokens that are all refused: 1 second, then 2, 4 and so on up to 60. */
-const REFUSAL_WAITS = { free: 3, firstWaitMs: 1_000, longestWaitMs: 60_000 };
 
 /**
  * Time before its expiry at which a token is renewed. WeChat accepts the old token beside the new
@@ -24,96 +22,8 @@ const RENEWAL_PAUSE_MS = 30_000;
 /** A token refused at this age or younger counts as useless. */
 const USELESS_AGE_MS = 600_000;
 
-/** Waits between failed fetches: 1 second, then 2, 4 and so on up to 60. */
-const FAILURE_WAITS = { free: 1, firstWaitMs: 1_000, longestWaitMs: 60_000 };
-
 /** The longest wait for a fetch; longer waits would only pile up requests. */
 const MAX_WAIT_MS = 4_000;
-
-/** A token with the times of its renewal and expiry. */
-interface HeldToken {
-  /** The token; a secret. */
-  readonly accessToken: string;
-  /** Start of its lifetime. */
-  readonly fetchedAtMs: number;
-  /** Earliest time of its renewal in the background. */
-  readonly renewAtMs: number;
-  /** End of its lifetime. */
-  readonly expiresAtMs: number;
-}
-
-/** A fetch in progress. */
-interface RunningFetch {
-  /** The cache that fetches, with the settings of its instance. */
-  readonly by: object;
-  /** Resolves with the token. */
-  readonly token: Promise<string>;
-}
-
-/** The token that all instances of one AppID, type and secret share in this process. */
-class TokenCell {
-  /** The token in use. */
-  held: HeldToken | undefined;
-  /** The token that WeChat refused last. */
-  rejected: string | undefined;
-  /** The fetch that all callers wait for. */
-  fetching: RunningFetch | undefined;
-  /** Earliest time of the next renewal. */
-  nextRenewalAtMs = -Infinity;
-  /** Spaces out fetches while every new token is refused. */
-  readonly refusals: FailureBackoff;
-
-  /** Creates an empty cell. */
-  constructor(nowMs: () => number) {
-    this.refusals = new FailureBackoff(nowMs, REFUSAL_WAITS);
-  }
-}
-
-interface SharedCell {
-  readonly cell: WeakRef<TokenCell>;
-  /** Number of instances that are not closed. */
-  members: number;
-}
-
-/**
- * Cells by owner. The references are weak, so that an instance that is never closed can be
- * collected.
- */
-const cells = new Map<string, SharedCell>();
-const collected = new FinalizationRegistry<string>(owner => {
-  if (cells.get(owner)?.cell.deref() === undefined) cells.delete(owner);
-});
-
-/** Membership in a shared cell. */
-export interface CellMembership {
-  /** The cell; all current members share it. */
-  readonly cell: TokenCell;
-  /** Leaves the cell; after the last member has left, the cell is forgotten. */
-  leave(): void;
-}
-
-/** Joins the cell of an owner, and creates it if necessary. All members of a cell use one clock. */
-export function joinCell(owner: string, nowMs: () => number): CellMembership {
-  const known = cells.get(owner);
-  const cell = known?.cell.deref() ?? new TokenCell(nowMs);
-  const shared =
-    known?.cell.deref() === undefined ? { cell: new WeakRef(cell), members: 0 } : known;
-  if (shared !== known) {
-    cells.set(owner, shared);
-    collected.register(cell, owner);
-  }
-  shared.members += 1;
-  let isMember = true;
-  return {
-    cell,
-    leave: () => {
-      if (!isMember) return;
-      isMember = false;
-      shared.members -= 1;
-      if (shared.members === 0 && cells.get(owner) === shared) cells.delete(owner);
-    },
-  };
-}
 
 /** Dependencies and settings of an {@link AccessTokenCache}. */
 interface AccessTokenCacheParts {
@@ -159,10 +69,10 @@ export class AccessTokenCache implements TokenSource {
   readonly #random: () => number;
   readonly #patienceMs: number;
   readonly #onRenewalFailed: AccessTokenCacheParts['onRenewalFailed'];
-  readonly #failures: FailureBackoff;
+  /** Failures that other instances may not have, such as those of this one's connections. */
+  readonly #ownFailures: FailureBackoff;
   readonly #cell: TokenCell;
   readonly #leaveCell: (() => void) | undefined;
-  #lastFailure: unknown;
 
   /** Creates a cache that has fetched nothing yet. */
   constructor(parts: AccessTokenCacheParts) {
@@ -172,7 +82,7 @@ export class AccessTokenCache implements TokenSource {
     this.#nowMs = nowMs ?? elapsedMs;
     this.#random = random ?? Math.random;
     this.#patienceMs = patienceMs ?? MAX_WAIT_MS;
-    this.#failures = new FailureBackoff(this.#nowMs, FAILURE_WAITS);
+    this.#ownFailures = new FailureBackoff(this.#nowMs, FAILURE_WAITS);
     this.#cell = membership?.cell ?? new TokenCell(this.#nowMs);
     this.#leaveCell = membership?.leave;
   }
@@ -218,9 +128,8 @@ export class AccessTokenCache implements TokenSource {
     if (running !== undefined && running.by !== this) return this.#getFromOther(running, signal);
     const waitMs = running === undefined ? this.#waitMs() : 0;
     if (waitMs > this.#patienceMs) {
-      throw this.#failures.waitMs > 0
-        ? stillFailing(this.#lastFailure, waitMs)
-        : stillRefused(waitMs);
+      const failing = this.#failures.find(each => each.waitMs > 0);
+      throw failing === undefined ? stillRefused(waitMs) : stillFailing(failing.last, waitMs);
     }
     if (waitMs === 0) return untilAborted(this.#fetchOnce(), signal);
     await delay(waitMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
@@ -242,7 +151,12 @@ export class AccessTokenCache implements TokenSource {
   }
 
   #waitMs(): number {
-    return Math.max(this.#failures.waitMs, this.#cell.refusals.waitMs);
+    const waits = [this.#cell.refusals, ...this.#failures].map(({ waitMs }) => waitMs);
+    return Math.max(...waits);
+  }
+
+  get #failures(): readonly FailureBackoff[] {
+    return [this.#ownFailures, this.#cell.failures];
   }
 
   /**
@@ -272,11 +186,11 @@ export class AccessTokenCache implements TokenSource {
     try {
       const { held, rejected } = this.#cell;
       const token = await this.#fetchToken({ rejected, held: held?.accessToken });
-      this.#failures.succeeded();
+      for (const failures of this.#failures) failures.succeeded();
       return this.#hold(token);
     } catch (error) {
-      this.#failures.failed();
-      this.#lastFailure = error;
+      const failures = wouldBeRepeated(error) ? this.#cell.failures : this.#ownFailures;
+      failures.failed(error);
       throw error;
     }
   }
@@ -292,6 +206,7 @@ export class AccessTokenCache implements TokenSource {
   }
 }
 
+/** True for failures that every instance with the same credentials would have. */
 function wouldBeRepeated(error: unknown): boolean {
   if (!(error instanceof WxCloudStorageError)) return false;
   return error.errcode !== undefined || error.endpoint === CUSTOM_TOKEN_ENDPOINT;

@@ -1,4 +1,4 @@
-import { channels, type StorageLogger, trace } from '../../diagnostics.js';
+import { channels, RareWarnings, type StorageLogger, trace } from '../../diagnostics.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
 import { elapsedMs, startDeadline } from '../../operations/deadline.js';
 import { retry } from '../../operations/retry.js';
@@ -14,19 +14,24 @@ import {
   openApiCredential,
   tokenCredential,
 } from '../wechat-api.js';
-import { AccessTokenCache, type CellMembership, joinCell } from './access-token-cache.js';
+import { AccessTokenCache } from './access-token-cache.js';
 import { CloudbaseTokenFile } from './cloudbase-token-file.js';
 import { SharedTokenFetcher, tokenOwner } from './shared-token-fetcher.js';
+import { type CellMembership, joinCell, type TokenCell } from './token-cell.js';
 import { getCustomToken, TokenFetcher, type TokensToReplace } from './token-fetcher.js';
 
 type Fetch = (unwanted: TokensToReplace, signal: AbortSignal) => Promise<FetchedToken>;
 type CredentialLogger = Pick<StorageLogger, 'warn' | 'debug'>;
 
-/** Creates the credential that `auth` describes, without a fetch or a read. */
+/**
+ * Creates the credential that `auth` describes, without a fetch or a read. `mayReturn` is true for
+ * an instance that is opened at run time, whose token is kept for a while after its end.
+ */
 export function createCredential(
   api: JsonApi,
   options: ResolvedOptions,
   logger: CredentialLogger,
+  mayReturn: boolean,
 ): Credential {
   const { auth, apiBaseUrl } = options;
   switch (auth.type) {
@@ -37,14 +42,16 @@ export function createCredential(
     case 'custom': {
       const owner = customTokenOwner(auth);
       const membership =
-        owner === undefined ? undefined : joinCell(`${apiBaseUrl} ${owner}`, elapsedMs);
+        owner === undefined ? undefined : joinCell(`${apiBaseUrl} ${owner}`, elapsedMs, mayReturn);
       const fetchToken: Fetch = (unwanted, signal) => getCustomToken(auth, unwanted, signal);
       return tokenCredential(createCache(fetchToken, options, logger, membership));
     }
     default: {
+      const key = tokenOwner(auth);
       // Tokens of another API address, such as the emulator's, are different tokens.
-      const membership = joinCell(`${apiBaseUrl} ${tokenOwner(auth)}`, elapsedMs);
-      const fetchToken = createFetch(api, auth, logger);
+      const membership = joinCell(`${apiBaseUrl} ${key}`, elapsedMs, mayReturn);
+      const { cell } = membership;
+      const fetchToken = createFetch({ api, auth, logger, key, cell });
       return tokenCredential(createCache(fetchToken, options, logger, membership));
     }
   }
@@ -88,18 +95,28 @@ function describe(error: unknown): string {
   return error instanceof WxCloudStorageError ? error.message : 'Check auth.';
 }
 
+/** Dependencies of the fetch of a token. */
+interface FetchParts {
+  readonly api: JsonApi;
+  readonly auth: ResolvedTokenCallAuth;
+  readonly logger: CredentialLogger;
+  /** The key of the token in a store. */
+  readonly key: string;
+  /** The pauses and the budget of all instances that share the token. */
+  readonly cell: TokenCell;
+}
+
 /**
  * Creates the fetch of a token. With a store, one of the processes that share it fetches for all.
  */
-function createFetch(api: JsonApi, auth: ResolvedTokenCallAuth, logger: CredentialLogger): Fetch {
+function createFetch({ api, auth, logger, key, cell }: FetchParts): Fetch {
   const nowMs = elapsedMs;
-  const fetcher = new TokenFetcher(api, auth, nowMs);
+  const fetcher = new TokenFetcher(api, auth, nowMs, cell.forced);
   const fetchToken: Fetch = (unwanted, signal) => fetcher.fetch(unwanted, signal);
   const { store } = auth;
   if (store === undefined) return fetchToken;
-  const warn = (message: string): void => logger.warn(message);
-  const key = tokenOwner(auth);
-  const shared = new SharedTokenFetcher({ store, key, fetchToken, nowMs, warn });
+  const warnings = new RareWarnings(logger, nowMs, store);
+  const shared = new SharedTokenFetcher({ store, key, cell, fetchToken, nowMs, warnings });
   return (unwanted, signal) => shared.fetch(unwanted, signal);
 }
 

@@ -17,6 +17,7 @@ export class FailureBackoff {
   readonly #waits: BackoffWaits;
   #failures = 0;
   #nextAtMs = -Infinity;
+  #last: unknown;
 
   /** Creates a backoff without failures. `nowMs` is a monotonic clock. */
   constructor(nowMs: () => number, waits: BackoffWaits) {
@@ -29,8 +30,14 @@ export class FailureBackoff {
     return Math.max(0, this.#nextAtMs - this.#nowMs());
   }
 
+  /** The error of the last failure since a success, if it had one. */
+  get last(): unknown {
+    return this.#last;
+  }
+
   /** Records a fetch that failed or returned a useless token. */
-  failed(): void {
+  failed(error?: unknown): void {
+    this.#last = error;
     const { free, firstWaitMs, longestWaitMs } = this.#waits;
     this.#failures += 1;
     const doublings = this.#failures - free - 1;
@@ -42,5 +49,6 @@ export class FailureBackoff {
   succeeded(): void {
     this.#failures = 0;
     this.#nextAtMs = -Infinity;
+    this.#last = undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runUntraced } from '../../diagnostics.js';
+import { type RareWarnings, runUntraced } from '../../diagnostics.js';
 import { WxCloudStorageError } from '../../errors/errors.js';
 import type {
   WxAccessTokenLock,
@@ -9,7 +9,7 @@ import type {
 } from '../../options/options.js';
 import type { ResolvedTokenCallAuth } from '../../options/resolved-options.js';
 import type { FetchedToken } from '../wechat-api.js';
-import { FailureBackoff } from './failure-backoff.js';
+import type { TokenCell } from './token-cell.js';
 import type { TokensToReplace } from './token-fetcher.js';
 
 const SECRET_MARK_LABEL = 'nestjs-wx-cloud-storage secret mark, 1';
@@ -29,12 +29,6 @@ const LOCK_MS = 15_000;
 const POLL_MS = 100;
 /** Tokens with a shorter remaining lifetime are not taken over. */
 const MIN_LIFETIME_MS = 10_000;
-/**
- * Waits between fetches without the store: processes invalidate each other's classic tokens then,
- * which would use up the quota.
- */
-const FETCH_ALONE_WAITS = { free: 3, firstWaitMs: 30_000, longestWaitMs: 300_000 };
-
 /**
  * Returns the key under which a token is kept and shared: tokens belong to the AppID, in any
  * environment. The key ends with a mark of the AppSecret, so that a wrong secret does not get the
@@ -58,8 +52,10 @@ interface SharedTokenFetcherParts {
   readonly fetchToken: (unwanted: TokensToReplace, signal: AbortSignal) => Promise<FetchedToken>;
   /** Monotonic clock in milliseconds. */
   readonly nowMs: () => number;
-  /** Called once for every pause of a failed store. */
-  readonly warn: (message: string) => void;
+  /** Warns of a failed store, once for all instances that use it. */
+  readonly warnings: RareWarnings;
+  /** The pauses of all instances that share the token. */
+  readonly cell: Pick<TokenCell, 'alone' | 'storeBackAtMs'>;
 }
 
 /**
@@ -69,24 +65,23 @@ interface SharedTokenFetcherParts {
  */
 export class SharedTokenFetcher {
   readonly #parts: SharedTokenFetcherParts;
-  readonly #alone: FailureBackoff;
-  #storeBackAtMs = -Infinity;
 
   /** Creates a fetcher that has fetched nothing yet. */
   constructor(parts: SharedTokenFetcherParts) {
     this.#parts = parts;
-    this.#alone = new FailureBackoff(parts.nowMs, FETCH_ALONE_WAITS);
   }
 
   /** Returns a token other than the unwanted ones. The signal ends everything. */
   async fetch(unwanted: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
-    if (this.#parts.nowMs() < this.#storeBackAtMs) return this.#fetchAlone(unwanted, signal);
+    const { cell, nowMs, warnings } = this.#parts;
+    if (nowMs() < cell.storeBackAtMs) return this.#fetchAlone(unwanted, signal);
     try {
       return await this.#fetchShared(unwanted, signal);
     } catch (error) {
       if (!(error instanceof StoreFailure)) throw error;
-      this.#storeBackAtMs = this.#parts.nowMs() + STORE_PAUSE_MS;
-      this.#parts.warn(
+      cell.storeBackAtMs = nowMs() + STORE_PAUSE_MS;
+      warnings.warn(
+        'token store',
         `The store for access tokens ${error.message}. This process does without it for ${STORE_PAUSE_MS / 1000} s, and fetches a token for itself. Make sure that the store works.`,
       );
       return this.#fetchAlone(unwanted, signal);
@@ -134,10 +129,10 @@ export class SharedTokenFetcher {
   }
 
   async #take(unwanted: TokensToReplace): Promise<FetchedToken | undefined> {
-    const { store, key, nowMs } = this.#parts;
+    const { store, key, cell, nowMs } = this.#parts;
     const sinceMs = nowMs();
     const shared = await withTimeLimit(store.get(key));
-    this.#alone.succeeded();
+    cell.alone.succeeded();
     return isUsable(shared, unwanted)
       ? { accessToken: shared.accessToken, expiresInSeconds: shared.expiresInMs / 1000, sinceMs }
       : undefined;
@@ -161,7 +156,7 @@ export class SharedTokenFetcher {
     { accessToken, expiresInSeconds, sinceMs }: FetchedToken,
     lock: WxAccessTokenLock,
   ): Promise<boolean> {
-    const { store, key, warn, nowMs } = this.#parts;
+    const { store, key, warnings, nowMs } = this.#parts;
     const ageMs = sinceMs === undefined ? 0 : nowMs() - sinceMs;
     const token: WxStoredAccessToken = {
       accessToken,
@@ -172,7 +167,8 @@ export class SharedTokenFetcher {
       const setting = runUntraced(() => store.set(key, token, lock));
       return (await withTimeLimit(setting)) !== false;
     } catch (error) {
-      warn(
+      warnings.warn(
+        'token not shared',
         `The store for access tokens ${String((error as Error).message)}, so a new token was not shared, and other processes fetch their own. Make sure that the store works.`,
       );
       return true;
@@ -180,10 +176,11 @@ export class SharedTokenFetcher {
   }
 
   async #fetchAlone(unwanted: TokensToReplace, signal: AbortSignal): Promise<FetchedToken> {
-    const { waitMs } = this.#alone;
+    const { alone } = this.#parts.cell;
+    const { waitMs } = alone;
     if (waitMs > 0) throw storeUnavailable(waitMs);
     const token = await this.#parts.fetchToken(unwanted, signal);
-    this.#alone.failed();
+    alone.failed();
     return token;
   }
 }

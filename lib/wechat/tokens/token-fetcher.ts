@@ -24,8 +24,8 @@ const UNTOLD_LIFETIME_SECONDS = 60;
 const TOKEN_PATTERN = /^[\u0021-\u007e]{1,4096}$/;
 
 /**
- * Budget for forced new stable tokens of this process: 20 times in 24 hours, 30 seconds apart, as
- * WeChat allows.
+ * Budget for forced new stable tokens of an AppID in this process: 20 times in 24 hours, 30 seconds
+ * apart, as WeChat allows.
  */
 export class ForcedRefreshBudget {
   readonly #nowMs: () => number;
@@ -93,12 +93,20 @@ export class TokenFetcher {
   readonly #nowMs: () => number;
   readonly #forced: ForcedRefreshBudget;
 
-  /** Creates a fetcher that has fetched nothing yet. `nowMs` is a monotonic clock. */
-  constructor(api: JsonApi, auth: ResolvedTokenCallAuth, nowMs: () => number) {
+  /**
+   * Creates a fetcher that has fetched nothing yet. `nowMs` is a monotonic clock, `forced` the
+   * budget of all instances with the AppID.
+   */
+  constructor(
+    api: JsonApi,
+    auth: ResolvedTokenCallAuth,
+    nowMs: () => number,
+    forced: ForcedRefreshBudget,
+  ) {
     this.#api = api;
     this.#auth = auth;
     this.#nowMs = nowMs;
-    this.#forced = new ForcedRefreshBudget(nowMs);
+    this.#forced = forced;
   }
 
   /**

@@ -3,6 +3,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { WxCloudStorageError } from '../../../../lib/errors/errors.js';
 import type { AccessToken } from '../../../../lib/wechat/endpoints.js';
 import { AccessTokenCache } from '../../../../lib/wechat/tokens/access-token-cache.js';
+import { TokenCell } from '../../../../lib/wechat/tokens/token-cell.js';
 import type { TokensToReplace } from '../../../../lib/wechat/tokens/token-fetcher.js';
 
 interface Setup {
@@ -266,6 +267,36 @@ describe('AccessTokenCache', () => {
     at(1);
     await expect(cache.get()).rejects.toBe(refused);
     expect(fetchToken).toHaveBeenCalledTimes(3);
+  });
+
+  it('remembers failures that every instance would have for one that is opened again', async () => {
+    const clock = (): number => 0;
+    const cell = new TokenCell(clock);
+    const refused = new WxCloudStorageError({
+      code: 'WX_CLOUD_CREDENTIAL_REFUSED',
+      message: 'refused',
+      errcode: 40125,
+    });
+    const fetchToken = jest.fn(() => Promise.reject<AccessToken>(refused));
+    const membership = { cell, leave: () => {} };
+    const openAgain = () =>
+      new AccessTokenCache({ fetchToken, nowMs: clock, patienceMs: 0, membership });
+    for (let round = 0; round < 30; round += 1) {
+      await expect(openAgain().get()).rejects.toMatchObject({ errcode: 40125 });
+    }
+    expect(fetchToken).toHaveBeenCalledTimes(2);
+  });
+
+  it('lets no other instance wait for failures of its own connections', async () => {
+    const clock = (): number => 0;
+    const membership = { cell: new TokenCell(clock), leave: () => {} };
+    const broken = jest.fn(() => Promise.reject<AccessToken>(failed));
+    const works = jest.fn(async () => ({ accessToken: 't', expiresInSeconds: 60 }));
+    const parts = { nowMs: clock, patienceMs: 0, membership };
+    const one = new AccessTokenCache({ ...parts, fetchToken: broken });
+    for (let round = 0; round < 5; round += 1) await expect(one.get()).rejects.toThrow('busy');
+    await expect(new AccessTokenCache({ ...parts, fetchToken: works }).get()).resolves.toBe('t');
+    expect(broken).toHaveBeenCalledTimes(2);
   });
 
   it('lets callers wait for a short pause rather than fail', async () => {

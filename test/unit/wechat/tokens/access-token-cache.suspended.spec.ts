@@ -7,7 +7,7 @@ import { Secret } from '../../../../lib/options/resolved-options.js';
 import { LinkCache } from '../../../../lib/storage/link-cache.js';
 import { AccessTokenCache } from '../../../../lib/wechat/tokens/access-token-cache.js';
 import { CloudbaseTokenFile } from '../../../../lib/wechat/tokens/cloudbase-token-file.js';
-import { TokenFetcher } from '../../../../lib/wechat/tokens/token-fetcher.js';
+import { ForcedRefreshBudget, TokenFetcher } from '../../../../lib/wechat/tokens/token-fetcher.js';
 import { JsonApi } from '../../../../lib/wechat/wechat-api.js';
 import { afterThisTest } from '../../../support/after-test.js';
 import { NEVER, openTransport, serveResponse } from '../../support/server.js';
@@ -48,7 +48,7 @@ describe('after a suspension in which the monotonic clock stood still', () => {
       secret: new Secret('s'),
       store: undefined,
     } as const;
-    const fetcher = new TokenFetcher(api, auth, elapsedMs);
+    const fetcher = new TokenFetcher(api, auth, elapsedMs, new ForcedRefreshBudget(elapsedMs));
     const fetchToken = async () => {
       const token = await fetcher.fetch({ rejected: undefined, held: undefined }, NEVER);
       suspend(HOURS_MS);

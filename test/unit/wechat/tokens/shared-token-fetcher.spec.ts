@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { RareWarnings } from '../../../../lib/diagnostics.js';
 import type { AccessTokenStore, WxStoredAccessToken } from '../../../../lib/options/options.js';
 import type { AccessToken } from '../../../../lib/wechat/endpoints.js';
 import { SharedTokenFetcher } from '../../../../lib/wechat/tokens/shared-token-fetcher.js';
+import { TokenCell } from '../../../../lib/wechat/tokens/token-cell.js';
 import type { TokensToReplace } from '../../../../lib/wechat/tokens/token-fetcher.js';
 import { until } from '../../../support/until.js';
 import { NEVER } from '../../support/server.js';
@@ -54,13 +56,16 @@ beforeEach(() => {
   });
 });
 
-const makeFetcher = (): SharedTokenFetcher =>
+const clock = (): number => nowMs;
+const logger = { warn: (message: string) => void warnings.push(message) };
+const makeFetcher = (cell = new TokenCell(clock)): SharedTokenFetcher =>
   new SharedTokenFetcher({
     store,
     key: KEY,
+    cell,
     fetchToken,
-    nowMs: () => nowMs,
-    warn: message => void warnings.push(message),
+    nowMs: clock,
+    warnings: new RareWarnings(logger, clock, store),
   });
 const fetchOne = async (unwanted = NONE, fetcher = makeFetcher()): Promise<string> =>
   (await fetcher.fetch(unwanted, NEVER)).accessToken;
@@ -241,6 +246,28 @@ describe('SharedTokenFetcher with a failing store', () => {
     nowMs += 5_000;
     await fetchOne(NONE, fetcher);
     expect(count).toBeLessThan(300);
+  });
+
+  it('fetches as rarely for an instance that is opened again and again', async () => {
+    store.get.mockImplementation(failing);
+    const cell = new TokenCell(clock);
+    const errors: unknown[] = [];
+    for (let round = 0; round < 30; round += 1) {
+      await fetchOne(NONE, makeFetcher(cell)).catch((error: unknown) => void errors.push(error));
+    }
+    expect(count).toBe(4);
+    expect(errors).toHaveLength(26);
+    expect(store.get).toHaveBeenCalledTimes(1);
+  });
+
+  it('tells of it once a minute', async () => {
+    store.get.mockImplementation(failing);
+    const fetcher = makeFetcher();
+    for (const second of [0, 5, 59, 60, 65]) {
+      nowMs = second * 1_000;
+      await fetchOne(NONE, fetcher).catch(() => {});
+    }
+    expect(warnings).toHaveLength(2);
   });
 
   it('does not count a failure of WeChat as one of the store', async () => {

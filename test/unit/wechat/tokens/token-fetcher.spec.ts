@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type ResolvedTokenCallAuth, Secret } from '../../../../lib/options/resolved-options.js';
-import { TokenFetcher } from '../../../../lib/wechat/tokens/token-fetcher.js';
+import { ForcedRefreshBudget, TokenFetcher } from '../../../../lib/wechat/tokens/token-fetcher.js';
 import { JsonApi } from '../../../../lib/wechat/wechat-api.js';
 import { NEVER, openTransport, readRequest, serve } from '../../support/server.js';
 
@@ -24,7 +24,8 @@ async function setUp(type: ResolvedTokenCallAuth['type']): Promise<Setup> {
   });
   const auth = { type, appid: 'wx1', secret: new Secret('s'), store: undefined };
   const api = new JsonApi(openTransport(), url);
-  const fetcher = new TokenFetcher(api, auth, () => nowMs);
+  const clock = (): number => nowMs;
+  const fetcher = new TokenFetcher(api, auth, clock, new ForcedRefreshBudget(clock));
   return { fetcher, calls, pass: ms => void (nowMs += ms) };
 }
 
