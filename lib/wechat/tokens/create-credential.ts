@@ -47,7 +47,7 @@ export function createCredential(
       return tokenCredential(createCache(fetchToken, options, logger, membership));
     }
     default: {
-      const key = tokenOwner(auth);
+      const key = tokenOwner(auth, apiBaseUrl);
       // Tokens of another API address, such as the emulator's, are different tokens.
       const membership = joinCell(`${apiBaseUrl} ${key}`, elapsedMs, mayReturn);
       const { cell } = membership;

@@ -29,14 +29,23 @@ const LOCK_MS = 15_000;
 const POLL_MS = 100;
 /** Tokens with a shorter remaining lifetime are not taken over. */
 const MIN_LIFETIME_MS = 10_000;
+/** WeChat's API has several hosts, with the same tokens. */
+const WECHAT_HOST = /^[\w-]+\.weixin\.qq\.com$/;
+
 /**
  * Returns the key under which a token is kept and shared: tokens belong to the AppID, in any
  * environment. The key ends with a mark of the AppSecret, so that a wrong secret does not get the
- * token of the right one. The mark is an HMAC with the secret as its key.
+ * token of the right one. The mark is an HMAC with the secret as its key. It also distinguishes
+ * WeChat's API from a gateway or emulator in its place, whose tokens are different ones.
  */
-export function tokenOwner({ appid, type, secret }: ResolvedTokenCallAuth): string {
+export function tokenOwner(
+  { appid, type, secret }: ResolvedTokenCallAuth,
+  apiBaseUrl: string,
+): string {
+  const isWechat = WECHAT_HOST.test(new URL(apiBaseUrl).hostname);
+  const elsewhere = isWechat ? [] : [apiBaseUrl];
   const mark = createHmac('sha256', secret.reveal())
-    .update(JSON.stringify([SECRET_MARK_LABEL, appid, type]))
+    .update(JSON.stringify([SECRET_MARK_LABEL, appid, type, ...elsewhere]))
     .digest('base64url')
     .slice(0, SECRET_MARK_CHARACTERS);
   return `${appid}:${type}:${mark}`;

@@ -3,6 +3,7 @@ import type { AccessTokenStore, WxCloudStorageOptions } from '../../../../lib/in
 import { resolveOptions } from '../../../../lib/options/resolve-options.js';
 import { createCredential } from '../../../../lib/wechat/tokens/create-credential.js';
 import { JsonApi, type TokenSource } from '../../../../lib/wechat/wechat-api.js';
+import { MemoryAccessTokenStore } from '../../../support/memory-access-token-store.js';
 import { openTransport, readRequest, serve } from '../../support/server.js';
 
 /** An API whose stable token changes when a new one is forced. */
@@ -73,6 +74,15 @@ describe('createCredential for an instance that is closed and opened again', () 
 });
 
 describe('createCredential with a store', () => {
+  it('takes no token that a store has for another API address', async () => {
+    const [wechat, gateway] = [await serveTokens('wechat'), await serveTokens('gateway')];
+    const store = new MemoryAccessTokenStore();
+    await expect(open(wechat.url, { store }).get()).resolves.toBe('wechat-1');
+    await expect(open(gateway.url, { store }).get()).resolves.toBe('gateway-1');
+    await expect(open(`${gateway.url}/other`, { store }).get()).resolves.toBe('gateway-1');
+    expect(gateway.calls).toHaveLength(2);
+  });
+
   it('tells of an outage once for all instances that use the store', async () => {
     const { url } = await serveTokens('a');
     const fail = (): Promise<never> => Promise.reject(new Error('down'));

@@ -1,8 +1,12 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { RareWarnings } from '../../../../lib/diagnostics.js';
+import { type ResolvedTokenCallAuth, Secret } from '../../../../lib/options/resolved-options.js';
 import type { AccessTokenStore, WxStoredAccessToken } from '../../../../lib/options/options.js';
 import type { AccessToken } from '../../../../lib/wechat/endpoints.js';
-import { SharedTokenFetcher } from '../../../../lib/wechat/tokens/shared-token-fetcher.js';
+import {
+  SharedTokenFetcher,
+  tokenOwner,
+} from '../../../../lib/wechat/tokens/shared-token-fetcher.js';
 import { TokenCell } from '../../../../lib/wechat/tokens/token-cell.js';
 import type { TokensToReplace } from '../../../../lib/wechat/tokens/token-fetcher.js';
 import { until } from '../../../support/until.js';
@@ -275,5 +279,34 @@ describe('SharedTokenFetcher with a failing store', () => {
     await expect(fetchOne()).rejects.toThrow('WeChat is down');
     expect(fetchToken).toHaveBeenCalledTimes(1);
     expect(warnings).toEqual([]);
+  });
+});
+
+describe('tokenOwner', () => {
+  const auth: ResolvedTokenCallAuth = {
+    type: 'access-token',
+    appid: 'wx1',
+    secret: new Secret('s'),
+    store: undefined,
+  };
+
+  it.each(['https://api.weixin.qq.com', 'https://api2.weixin.qq.com'])(
+    'is the same for all addresses of WeChat: %s',
+    url => {
+      expect(tokenOwner(auth, url)).toBe('wx1:access-token:plBESoAYiv85fOSMSCe7-y');
+    },
+  );
+
+  it('is another one for each other address', () => {
+    const urls = [
+      'https://api.weixin.qq.com',
+      'https://api.weixin.qq.com.internal',
+      'https://gateway.internal',
+      'https://gateway.internal/wechat',
+      'http://127.0.0.1:9100',
+    ];
+    const owners = urls.map(url => tokenOwner(auth, url));
+    expect(new Set(owners).size).toBe(urls.length);
+    expect(owners.every(owner => /^wx1:access-token:[\w-]{22}$/.test(owner))).toBe(true);
   });
 });
