@@ -111,7 +111,7 @@ function describeProxyRefusal(status: number): Failure {
   const problem = `no connection, as the proxy responded with HTTP ${status}. `;
   if (status === 407) {
     return {
-      problem: `${problem}Give the dispatcher the user and password that the proxy requires, as in new ProxyAgent({ uri, token: 'Basic …' }).`,
+      problem: `${problem}Give the dispatcher the user and password that the proxy requires: the option token of new ProxyAgent(), such as 'Basic …'.`,
       retryable: false,
     };
   }

@@ -126,7 +126,7 @@ describe.each([
   });
 
   it.each([
-    [407, false, 'token'],
+    [407, false, "the option token of new ProxyAgent(), such as 'Basic …'."],
     [403, false, 'allows this host'],
     [503, true, 'try again'],
   ])('reports a CONNECT response of %d', async (status, retryable, advice) => {
