@@ -1,9 +1,16 @@
+import type { ServerResponse } from 'node:http';
 import type { ExecutionContext } from '@nestjs/common';
 import { quoteText } from '../errors/client-text.js';
 import { OptionsInvalidError, WxCloudStorageError } from '../errors/errors.js';
 import type { WxCloudFileSource } from '../storage/wx-cloud-file.js';
 import { type ApplicationInstances, type Instance, instanceOf } from './application-registry.js';
-import { rawRequestOf, RequestProperty, type WxCloudHttpRequest } from './request-origin.js';
+import { onRequestEnd } from './request-end.js';
+import {
+  rawRequestOf,
+  rawResponseOf,
+  RequestProperty,
+  type WxCloudHttpRequest,
+} from './request-origin.js';
 
 /**
  * Chooses the instance of a request: returns its name, or its `WxCloudStorageService`. It is called
@@ -46,6 +53,8 @@ export type WxCloudStorageOption = string | WxCloudStorageChooser;
 interface ChoicePlace {
   /** The request. */
   readonly request: WxCloudHttpRequest;
+  /** Its response, where it is known: the instance does not close before it has ended. */
+  readonly response?: ServerResponse | undefined;
   /** The instances of its application. */
   readonly instances: ApplicationInstances;
   /** The option and its owner, for messages. */
@@ -95,9 +104,12 @@ export function chooseForHandler(
   context: ExecutionContext,
   { name, instances }: { readonly name: string; readonly instances: ApplicationInstances },
 ): Promise<Instance> {
-  const request = context.switchToHttp().getRequest<WxCloudHttpRequest>();
+  const http = context.switchToHttp();
+  const request = http.getRequest<WxCloudHttpRequest>();
+  const response = rawResponseOf(http.getResponse<ServerResponse>());
   const handler = `${context.getClass().name}.${context.getHandler().name}`;
-  return chooseInstance(choose, { request, instances, subject: `${handler}: ${subjectOf(name)}` });
+  const subject = `${handler}: ${subjectOf(name)}`;
+  return chooseInstance(choose, { request, response, instances, subject });
 }
 
 /** Names the option and its owner, for messages. */
@@ -128,8 +140,10 @@ async function ask(choose: WxCloudStorageChooser, place: ChoicePlace): Promise<I
   const chosen: unknown = await choose(place.request);
   const found = find(chosen, place.instances);
   if (found !== undefined) {
-    // Otherwise an idle instance might be closed before the request uses it.
-    found.context.operations.touch();
+    // Otherwise an idle instance might be closed before the request uses it, or between its calls.
+    const { operations } = found.context;
+    operations.touch();
+    if (place.response !== undefined) onRequestEnd(place.response, operations.hold());
     return found;
   }
   throw typeof chosen === 'string' ? notFound(chosen) : unusable(chosen, place.subject);

@@ -20,13 +20,17 @@ import {
   type WxCloudFile,
   WxCloudFileInterceptor,
   WxCloudFilePipe,
+  WxCloudStorageRegistry,
 } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { afterThisTest } from '../../support/after-test.js';
 import { PNG } from '../../support/forms.js';
-import { ofTenant, startTenants, type TenantsApplication } from './support/tenants.js';
+import { until } from '../../support/until.js';
+import { addChoice, ofTenant, startTenants, type TenantsApplication } from './support/tenants.js';
 
 const options = { storage: ofTenant };
+/** Work for which the handler of `slow` waits. */
+let meanwhile = async (): Promise<void> => {};
 /** The number of controllers that were created. */
 const created = jest.fn();
 
@@ -44,6 +48,12 @@ class PipesController {
   @Get('content')
   async content(@Query('fileId', WxCloudFilePipe.with(options)) file: WxCloudFile) {
     return { url: await file.url(), content: (await file.buffer()).toString() };
+  }
+
+  @Get('slow')
+  async slow(@Query('fileId', WxCloudFilePipe.with(options)) file: WxCloudFile) {
+    await meanwhile();
+    return { size: (await file.stat()).size };
   }
 
   @Get('two')
@@ -147,6 +157,25 @@ describe.each(ADAPTERS)('a pipe for file IDs of the storage of a request, on $na
       old: fileIds.blue,
     });
     expect(ofTenant).toHaveBeenCalledTimes(2);
+  });
+
+  it('keeps an opened instance from being closed before the request has ended', async () => {
+    const log = jest.spyOn(Logger.prototype, 'debug').mockImplementation(() => {});
+    afterThisTest(() => log.mockRestore());
+    const whenClosed = (name: string): Promise<void> =>
+      until(() => log.mock.calls.some(([line]) => line === `instance=${name}: Closed.`));
+    const registry = application.app.get(WxCloudStorageRegistry, { strict: false });
+    const open = (name: string) =>
+      registry.open(name, application.clouds.red.options, { idleSeconds: 1 });
+    await open('opened');
+    addChoice('opened', () => 'opened');
+    meanwhile = async () => {
+      // Begins to be idle later than the instance of this request.
+      await open('later');
+      await whenClosed('later');
+    };
+    expect(await ask('slow', 'opened', fileIds.red)).toEqual({ status: 200, body: { size: 3 } });
+    await whenClosed('opened');
   });
 
   it('stays a singleton, and so does the controller', async () => {
