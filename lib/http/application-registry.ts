@@ -24,6 +24,7 @@ import {
   contextOf,
   DEFAULT_INSTANCE,
   fileSourceOf,
+  isServiceLike,
   nameOfService,
   serviceTokenOf,
   throughService,
@@ -269,10 +270,13 @@ export function anyInstance({ known, bare }: ApplicationInstances): Instance | u
   return [...known.values(), ...bare.values()][0];
 }
 
-/** Wraps a service that is not the one of an instance here; undefined for any other object. */
+/**
+ * Wraps a service that is not the one of an instance here, or a fake of a test; undefined for any
+ * other object.
+ */
 export function instanceOf(service: object): Instance | undefined {
   const known = elsewhere.get(service);
-  if (known !== undefined || contextOf(service) === undefined) return known;
+  if (known !== undefined || !isServiceLike(service)) return known;
   const instance = toInstance(service);
   elsewhere.set(service, instance);
   return instance;

@@ -65,6 +65,13 @@ function hasOwn(
   return names.every(name => Reflect.get(service, name) === classMethods.get(name));
 }
 
+/** True for a service, or for a fake: an object with a method of it. */
+export function isServiceLike(value: object): boolean {
+  if (contexts.has(value)) return true;
+  const names = Object.keys(SIGNATURES);
+  return names.some(name => typeof Reflect.get(value, name) === 'function');
+}
+
 /** Returns the injection token of an instance's service. */
 export function serviceTokenOf(name: string): symbol | Type<WxCloudFileSource> | undefined {
   return name === DEFAULT_INSTANCE ? serviceClass : namedServiceToken(name);

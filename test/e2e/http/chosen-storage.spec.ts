@@ -150,6 +150,14 @@ describe.each(ADAPTERS)('a storage that the request chooses, on $name', adapter 
     expect(application.emulator.objects).toEqual([]);
   });
 
+  it('stores through a fake that the function returns', async () => {
+    const fileId = 'cloud://any-env.any-bucket/faked.png';
+    addChoice('fake', () => fakeService);
+    const fakeService = { upload: async () => ({ fileId }) };
+    const response = await application.post('one', 'fake');
+    expect(await response.json()).toEqual({ fileId });
+  });
+
   it('never mixes tenants whose requests run at the same time', async () => {
     let choose: (name: string) => void = () => {};
     const chosen = new Promise<string>(resolve => (choose = resolve));

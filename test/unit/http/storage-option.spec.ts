@@ -52,6 +52,13 @@ describe('chooseInstance', () => {
     expect(second).toBe(first);
   });
 
+  it('takes a fake with a method of the service, as the same instance each time', async () => {
+    const fakeService = { upload: async () => ({ fileId: 'cloud://env.bucket/a' }) };
+    const [first, second] = [await choose(() => fakeService), await choose(() => fakeService)];
+    expect(first.service).toBe(fakeService);
+    expect(second).toBe(first);
+  });
+
   it('asks a function once for a request, also while it is being asked, and each one for itself', async () => {
     const request = { headers: {} };
     const chooser = jest.fn(async (_request: object) => Promise.resolve('red'));
@@ -107,7 +114,7 @@ describe('chooseInstance', () => {
     [null, 'null'],
     [7, 'number'],
     [true, 'boolean'],
-    [{ upload: () => {} }, 'object'],
+    [{ upload: 'no method', name: 'red' }, 'object'],
     [['red'], 'object'],
     [() => 'red', 'function'],
   ])('rejects another result, without naming it: %j', async (result, type) => {
