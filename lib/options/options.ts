@@ -357,8 +357,8 @@ interface WxCloudStorageCommonOptions {
    * The most requests of the instance on a connection at the same time; further requests wait,
    * within their `timeouts.totalMs`. An eighth each is reserved for calls of WeChat's API, for
    * uploads and for downloads, so that none of them waits behind the others. Connections that are
-   * kept for the next request (4 seconds) only count per host. From 1 to 65535; below 3 the kinds
-   * wait for each other.
+   * kept for the next request (4 seconds, or as long as their host allows) only count per host.
+   * From 1 to 65535; below 3 the kinds wait for each other.
    * @defaultValue 256; 64 for an instance that `WxCloudStorageRegistry` opens
    */
   readonly maxConnections?: number | undefined;

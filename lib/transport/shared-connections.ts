@@ -4,9 +4,24 @@ import { ConnectionSlots } from './connections.js';
 /** The class, which is loaded with the first request. */
 type AgentType = typeof Agent;
 
-/** Creates an agent that opens this many connections at most to each host. */
-export function createAgent(type: AgentType, connectMs: number, maxConnections: number): Agent {
+/**
+ * The longest time that an idle shared connection is kept, in milliseconds: hundreds of hosts may
+ * tell undici to keep theirs for up to 10 minutes, and only connections in use are counted.
+ */
+const SHARED_IDLE_MS = 4_000;
+
+/**
+ * Creates an agent that opens this many connections at most to each host. By default, a host
+ * decides how long an idle connection is kept.
+ */
+export function createAgent(
+  type: AgentType,
+  connectMs: number,
+  maxConnections: number,
+  longestIdle: Pick<Agent.Options, 'keepAliveMaxTimeout'> = {},
+): Agent {
   return new type({
+    ...longestIdle,
     connect: { timeout: connectMs },
     // Without the limit, undici would open another connection beside one that is about to become
     // free.
@@ -34,8 +49,10 @@ export class SharedConnections {
   /** Returns the agent of all instances with this time limit for connecting. */
   agentFor(type: AgentType, connectMs: number): Agent {
     const known = this.#agents.get(connectMs);
-    const agent = known ?? createAgent(type, connectMs, this.#maxConnections);
-    if (known === undefined) this.#agents.set(connectMs, agent);
+    if (known !== undefined) return known;
+    const longestIdle = { keepAliveMaxTimeout: SHARED_IDLE_MS };
+    const agent = createAgent(type, connectMs, this.#maxConnections, longestIdle);
+    this.#agents.set(connectMs, agent);
     return agent;
   }
 
