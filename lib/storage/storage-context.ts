@@ -30,6 +30,10 @@ const MAX_CACHED_LINKS = 10_000;
 /** The same for each of any number of instances that are opened at run time. */
 const MAX_CACHED_LINKS_OF_OPENED = 1_000;
 
+/** Confirmed files of all instances that are opened at run time, and of each of them. */
+const MAX_CONFIRMED_OF_ALL = 200_000;
+const MAX_CONFIRMED_OF_OPENED = 20_000;
+
 const WITHOUT_TICKETS =
   'Without ticketKey and AppSecret, createUploadForm returns no tickets, and confirmUpload deletes nothing: files that it refuses remain. Set ticketKey for tickets.';
 
@@ -125,7 +129,7 @@ export function createSharedResources(maxConnections: number): SharedResources {
   return {
     connections: new SharedConnections(maxConnections, () => sendAheadSlots.freeOne()),
     sendAheadSlots,
-    confirmed: new ConfirmedFiles(),
+    confirmed: new ConfirmedFiles(MAX_CONFIRMED_OF_ALL, MAX_CONFIRMED_OF_OPENED),
   };
 }
 

@@ -33,9 +33,11 @@ const FACT_BYTES = 1 + 2 * TIME_BYTES;
 const TICKET_BYTES = FACT_BYTES + MAC_BYTES;
 const TICKET_TEXT = new RegExp(`^[\\w-]{${(TICKET_BYTES / 3) * 4}}$`);
 
-/** Maximum number of remembered files; one takes about 100 bytes. */
+/** Maximum number of remembered files; one takes about 110 bytes. */
 const MAX_FILES = 100_000;
 const DIGEST_BYTES = 16;
+/** Buckets with the same digest would only share their space. */
+const BUCKET_BYTES = 8;
 
 /** Issues and verifies proofs that this application made the form for a file ID. */
 export class UploadTickets {
@@ -96,42 +98,57 @@ function refused(): WxCloudStorageError {
   });
 }
 
+/** The confirmed files of a bucket. */
+interface ConfirmedOfBucket {
+  /** Number of remembered files. */
+  files: number;
+  /** The time until which every file counts as confirmed. */
+  allUntilMs: number;
+}
+
 /**
  * Remembers confirmed files as long as a ticket may still permit their deletion, and serialises the
- * confirmations of one file. When full, it treats every further file as confirmed for that time:
- * bad files may then remain, but no good file is deleted.
+ * confirmations of one file. When full, it treats every file of a bucket with a further one as
+ * confirmed for that time: bad files may then remain, but no good file is deleted.
  */
 export class ConfirmedFiles {
   readonly #maxFiles: number;
-  /** Expiry of each file, by a digest of its file ID. */
+  readonly #maxOfBucket: number;
+  /** Expiry of each file, by digests of its bucket and its file ID. */
   readonly #untilMs = new Map<string, number>();
+  /** Buckets by a digest. */
+  readonly #buckets = new Map<string, ConfirmedOfBucket>();
   readonly #turns = new Map<string, Promise<void>>();
   /** The earliest expiry of all files. */
   #earliestMs = Infinity;
-  /** The time until which every file counts as confirmed. */
-  #allUntilMs = 0;
 
-  /** Starts empty. */
-  constructor(maxFiles = MAX_FILES) {
+  /** Starts empty. `maxOfBucket` keeps one of several buckets from taking all the space. */
+  constructor(maxFiles = MAX_FILES, maxOfBucket = maxFiles) {
     this.#maxFiles = maxFiles;
+    this.#maxOfBucket = maxOfBucket;
   }
 
   /** Remembers a file until a time, in milliseconds since 1970. */
   add(fileId: string, untilMs: number): void {
-    const digest = digestOf(fileId);
-    const known = this.#untilMs.get(digest);
-    if (known === undefined && !this.#hasRoom()) {
-      this.#allUntilMs = Math.max(this.#allUntilMs, untilMs);
+    const key = keyOf(fileId);
+    const known = this.#untilMs.get(key);
+    const hasRoom = known !== undefined || this.#hasRoom(bucketOf(key));
+    const bucket = this.#openBucket(bucketOf(key));
+    if (!hasRoom) {
+      bucket.allUntilMs = Math.max(bucket.allUntilMs, untilMs);
       return;
     }
-    this.#untilMs.set(digest, Math.max(known ?? 0, untilMs));
+    if (known === undefined) bucket.files += 1;
+    this.#untilMs.set(key, Math.max(known ?? 0, untilMs));
     this.#earliestMs = Math.min(this.#earliestMs, untilMs);
   }
 
   /** True when a file was confirmed, or may have been. */
   has(fileId: string): boolean {
     const now = Date.now();
-    return now < this.#allUntilMs || now < (this.#untilMs.get(digestOf(fileId)) ?? 0);
+    const key = keyOf(fileId);
+    const { allUntilMs = 0 } = this.#buckets.get(bucketOf(key)) ?? {};
+    return now < allUntilMs || now < (this.#untilMs.get(key) ?? 0);
   }
 
   /** Runs work on a file after all earlier work on it; stops waiting when the signal is aborted. */
@@ -155,22 +172,46 @@ export class ConfirmedFiles {
     if (this.#turns.get(fileId) === turn) this.#turns.delete(fileId);
   }
 
-  #hasRoom(): boolean {
+  #hasRoom(bucket: string): boolean {
+    const isFull = (): boolean =>
+      this.#untilMs.size >= this.#maxFiles ||
+      (this.#buckets.get(bucket)?.files ?? 0) >= this.#maxOfBucket;
     const now = Date.now();
-    if (this.#untilMs.size >= this.#maxFiles && now >= this.#earliestMs) this.#forgetOld(now);
-    return this.#untilMs.size < this.#maxFiles;
+    if (isFull() && now >= this.#earliestMs) this.#forgetOld(now);
+    return !isFull();
   }
 
   #forgetOld(now: number): void {
     this.#earliestMs = Infinity;
-    for (const [digest, untilMs] of this.#untilMs) {
-      if (untilMs <= now) this.#untilMs.delete(digest);
-      else this.#earliestMs = Math.min(this.#earliestMs, untilMs);
+    for (const [key, untilMs] of this.#untilMs) {
+      if (untilMs > now) this.#earliestMs = Math.min(this.#earliestMs, untilMs);
+      else {
+        this.#untilMs.delete(key);
+        this.#openBucket(bucketOf(key)).files -= 1;
+      }
     }
+    for (const [name, { files, allUntilMs }] of this.#buckets) {
+      if (files === 0 && allUntilMs <= now) this.#buckets.delete(name);
+    }
+  }
+
+  #openBucket(name: string): ConfirmedOfBucket {
+    const bucket = this.#buckets.get(name) ?? { files: 0, allUntilMs: 0 };
+    this.#buckets.set(name, bucket);
+    return bucket;
   }
 }
 
-/** Shortens a file ID, which may have up to 1 KiB, for the map. */
-function digestOf(fileId: string): string {
-  return createHash('sha256').update(fileId).digest().toString('latin1', 0, DIGEST_BYTES);
+/** Shortens a file ID, which may have up to 1 KiB, for the map; its bucket comes first. */
+function keyOf(fileId: string): string {
+  const bucket = fileId.slice(0, fileId.indexOf('/', 'cloud://'.length));
+  return `${digestOf(bucket, BUCKET_BYTES)}${digestOf(fileId, DIGEST_BYTES)}`;
+}
+
+function bucketOf(key: string): string {
+  return key.slice(0, BUCKET_BYTES);
+}
+
+function digestOf(text: string, length: number): string {
+  return createHash('sha256').update(text).digest().toString('latin1', 0, length);
 }

@@ -8,6 +8,7 @@ const MINUTE_MS = 60_000;
 let clock: jest.SpiedFunction<typeof Date.now>;
 const setMinute = (minute: number): void =>
   void clock.mockReturnValue(START_MS + minute * MINUTE_MS);
+const idOf = (name: string, bucket = 'bucket'): string => `cloud://env.${bucket}/${name}`;
 const until = (minute: number): number => START_MS + minute * MINUTE_MS;
 
 beforeEach(() => {
@@ -21,12 +22,12 @@ afterEach(() => {
 describe('ConfirmedFiles', () => {
   it('remembers a file until the later of its times', () => {
     const files = new ConfirmedFiles();
-    files.add('a', until(30));
-    files.add('a', until(20));
+    files.add(idOf('a'), until(30));
+    files.add(idOf('a'), until(20));
     setMinute(29);
-    expect([files.has('a'), files.has('b')]).toEqual([true, false]);
+    expect([files.has(idOf('a')), files.has(idOf('b'))]).toEqual([true, false]);
     setMinute(30);
-    expect(files.has('a')).toBe(false);
+    expect(files.has(idOf('a'))).toBe(false);
   });
 
   it('treats every file as confirmed while it is full', () => {
@@ -36,21 +37,62 @@ describe('ConfirmedFiles', () => {
       ['b', 20],
       ['c', 40],
     ] as const)
-      files.add(name, until(minute));
-    expect(['a', 'b', 'c', 'd'].map(name => files.has(name))).toEqual([true, true, true, true]);
+      files.add(idOf(name), until(minute));
+    expect(['a', 'b', 'c', 'd'].map(name => files.has(idOf(name)))).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
     setMinute(39);
-    expect(files.has('d')).toBe(true);
+    expect(files.has(idOf('d'))).toBe(true);
     setMinute(40);
-    expect(['a', 'b', 'c', 'd'].map(name => files.has(name))).toEqual([false, false, false, false]);
+    expect(['a', 'b', 'c', 'd'].map(name => files.has(idOf(name)))).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('has room again once entries expire', () => {
     const files = new ConfirmedFiles(2);
-    files.add('a', until(10));
-    files.add('b', until(20));
+    files.add(idOf('a'), until(10));
+    files.add(idOf('b'), until(20));
     setMinute(10);
-    files.add('c', until(30));
-    expect(['a', 'b', 'c', 'd'].map(name => files.has(name))).toEqual([false, true, true, false]);
+    files.add(idOf('c'), until(30));
+    expect(['a', 'b', 'c', 'd'].map(name => files.has(idOf(name)))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it('treats no file of other buckets as confirmed while one is full', () => {
+    const files = new ConfirmedFiles(4, 2);
+    for (const name of ['a', 'b', 'c', 'c']) files.add(idOf(name), until(40));
+    files.add(idOf('a', 'other'), until(40));
+    const named = (bucket: string): boolean[] =>
+      ['a', 'd'].map(name => files.has(idOf(name, bucket)));
+    expect(named('bucket')).toEqual([true, true]);
+    expect(named('other')).toEqual([true, false]);
+    setMinute(40);
+    files.add(idOf('a'), until(50));
+    files.add(idOf('b'), until(50));
+    expect(named('bucket')).toEqual([true, false]);
+  });
+
+  it('has the space of all buckets together', () => {
+    const files = new ConfirmedFiles(4, 2);
+    for (const bucket of ['one', 'two', 'three']) {
+      for (const name of ['a', 'b']) files.add(idOf(name, bucket), until(40));
+    }
+    const guesses = ['one', 'two', 'three', 'four'].map(bucket => files.has(idOf('c', bucket)));
+    expect(guesses).toEqual([false, false, true, false]);
+    setMinute(40);
+    files.add(idOf('a', 'four'), until(50));
+    expect(files.has(idOf('b', 'four'))).toBe(false);
   });
 
   it('serialises the operations on one file, not on two', async () => {
