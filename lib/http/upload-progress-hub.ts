@@ -42,7 +42,7 @@ interface Channel {
   readonly uploads: Set<RunningUpload>;
   watchers: number;
   /** Watches on other replicas, while there are watchers here. */
-  elsewhere: readonly ReplicaWatch[];
+  elsewhere: ReplicaWatch[];
 }
 
 /** Passes the progress of running uploads to their watchers, by an ID that both sides know. */
@@ -50,9 +50,12 @@ export class UploadProgressHub {
   readonly #channels = new Map<string, Channel>();
   readonly #replicas = new Set<Replicas>();
 
-  /** Has uploads of other replicas watched, too. */
+  /** Has uploads of other replicas watched, too, from now on also for those who watch already. */
   addReplicas(replicas: Replicas): void {
     this.#replicas.add(replicas);
+    for (const [id, channel] of this.#channels) {
+      if (channel.watchers > 0) channel.elsewhere.push(this.#watchOn(replicas, id, channel));
+    }
   }
 
   /** Stops {@link UploadProgressHub.addReplicas} for later watchers. */
@@ -72,7 +75,9 @@ export class UploadProgressHub {
       }
       channel.watchers += 1;
       const subscription = channel.events.subscribe(subscriber);
-      if (channel.watchers === 1) channel.elsewhere = this.#watchElsewhere(id, channel);
+      if (channel.watchers === 1) {
+        channel.elsewhere = [...this.#replicas].map(each => this.#watchOn(each, id, channel));
+      }
       const stopWaiting = whenGivenUp(channel, () => {
         subscriber.next({ type: 'end', outcome: 'unknown' });
         subscriber.complete();
@@ -100,12 +105,12 @@ export class UploadProgressHub {
     return upload;
   }
 
-  #watchElsewhere(id: string, channel: Channel): readonly ReplicaWatch[] {
+  #watchOn(replicas: Replicas, id: string, channel: Channel): ReplicaWatch {
     const sink = {
       progress: (progress: Progress) => channel.events.next({ type: 'progress', ...progress }),
       end: (outcome: UploadEnded['outcome']) => this.#end(id, channel, { type: 'end', outcome }),
     };
-    return [...this.#replicas].map(replicas => replicas.watchUploads(id, sink));
+    return replicas.watchUploads(id, sink);
   }
 
   #end(id: string, channel: Channel, event: UploadEnded): void {

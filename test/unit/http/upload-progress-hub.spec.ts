@@ -57,6 +57,20 @@ describe('UploadProgressHub', () => {
     expect(others.watches).toEqual([]);
   });
 
+  it('watches on instances that are opened later, too', () => {
+    const [later, last] = [new OtherReplicas(), new OtherReplicas()];
+    const subscription = watch();
+    hub.begin('an-id-without-watchers');
+    hub.addReplicas(later as unknown as Replicas);
+    expect([others, later].map(({ watches }) => watches.length)).toEqual([1, 1]);
+    later.sink?.progress(at(5));
+    expect(events).toEqual([{ type: 'progress', ...at(5) }]);
+    subscription.unsubscribe();
+    expect(later.watches[0]?.isStopped).toBe(true);
+    hub.addReplicas(last as unknown as Replicas);
+    expect(last.watches).toEqual([]);
+  });
+
   it('passes on progress and end of another replica', () => {
     watch();
     others.sink?.progress(at(5));
