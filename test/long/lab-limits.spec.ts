@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { until } from '../support/until.js';
-import { useLabServer } from '../e2e/sample/support/lab-server.js';
-import { makeImage } from '../e2e/sample/support/pictures.js';
+import { useLabServer } from '../support/image-lab/lab-server.js';
+import { makeImage } from '../support/image-lab/pictures.js';
 
 const lab = useLabServer();
 

@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 const require = createRequire(createRequire(import.meta.url).resolve('jest'));
 const { default: Sequencer } = require('@jest/test-sequencer');
 
-/** The longest suites, by their folders: pages in a browser, then applications that wait. */
-const ORDER = ['/test/e2e/sample/', '/test/package/', '/test/e2e/http/', '/test/e2e/'];
+/** The longest suites, by their folders: the built package, then applications that wait. */
+const ORDER = ['/test/package/', '/test/e2e/http/', '/test/e2e/'];
 
 /**
  * Starts the longest suites first, so that no core is idle while another works at the last one.

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { until } from '../../support/until.js';
-import { postWith, useLabServer } from '../../e2e/sample/support/lab-server.js';
-import { makeImage, makeLargeImage, type PickedFile } from '../../e2e/sample/support/pictures.js';
+import { postWith, useLabServer } from '../../support/image-lab/lab-server.js';
+import { makeImage, makeLargeImage, type PickedFile } from '../../support/image-lab/pictures.js';
 
 const lab = useLabServer();
 

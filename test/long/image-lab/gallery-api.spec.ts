@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { postWith, useLabServer } from '../../e2e/sample/support/lab-server.js';
-import { fetchDimensions, makeImage } from '../../e2e/sample/support/pictures.js';
+import { postWith, useLabServer } from '../../support/image-lab/lab-server.js';
+import { fetchDimensions, makeImage } from '../../support/image-lab/pictures.js';
 
 const lab = useLabServer();
 let fileId: unknown;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { useLabServer } from '../../e2e/sample/support/lab-server.js';
-import { makeImage } from '../../e2e/sample/support/pictures.js';
+import { useLabServer } from '../../support/image-lab/lab-server.js';
+import { makeImage } from '../../support/image-lab/pictures.js';
 
 const lab = useLabServer();
 let fileId: unknown;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { send } from '../../e2e/emulator/support/raw-http.js';
-import { useLabServer } from '../../e2e/sample/support/lab-server.js';
-import { makeImage } from '../../e2e/sample/support/pictures.js';
+import { useLabServer } from '../../support/image-lab/lab-server.js';
+import { makeImage } from '../../support/image-lab/pictures.js';
 
 const lab = useLabServer();
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { useLabServer, type LabServer } from '../../e2e/sample/support/lab-server.js';
-import { makeImage } from '../../e2e/sample/support/pictures.js';
+import { useLabServer, type LabServer } from '../../support/image-lab/lab-server.js';
+import { makeImage } from '../../support/image-lab/pictures.js';
 
 const lab = useLabServer();
 

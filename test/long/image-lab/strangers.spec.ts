@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { cleanUpSamples, startSample } from '../../support/sample-process.js';
 import { send } from '../../e2e/emulator/support/raw-http.js';
-import { useLabServer } from '../../e2e/sample/support/lab-server.js';
+import { useLabServer } from '../../support/image-lab/lab-server.js';
 
 const lab = useLabServer();
 const portOf = (url: string): string => new URL(url).port;

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Logger } from '@nestjs/common';
 import { importSample } from '../../support/sample-process.js';
 import { until } from '../../support/until.js';
-import { postWith, useLabServer } from '../../e2e/sample/support/lab-server.js';
-import { makeImage } from '../../e2e/sample/support/pictures.js';
+import { postWith, useLabServer } from '../../support/image-lab/lab-server.js';
+import { makeImage } from '../../support/image-lab/pictures.js';
 
 // Before the lab starts, as its sweeps start with it.
 beforeEach(() => {

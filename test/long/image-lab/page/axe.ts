@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
-import type { PageTools } from '../../../e2e/sample/support/lab-page.js';
+import type { PageTools } from '../../../support/image-lab/lab-page.js';
 import { runAxe } from './support/axe.js';
 import { DESKTOP, openOn, PHONE } from './support/screens.js';
 import { reachState, STATES } from './support/states.js';

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import type { Locator, Page } from 'playwright-core';
-import type { PageTools } from '../../../e2e/sample/support/lab-page.js';
-import { makeImage } from '../../../e2e/sample/support/pictures.js';
+import type { PageTools } from '../../../support/image-lab/lab-page.js';
+import { makeImage } from '../../../support/image-lab/pictures.js';
 import { DESKTOP, isInSight, openOn, SCREENS, watchPosts, type Screen } from './support/screens.js';
 import { readNames, store } from './support/workbench.js';
 

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import type { CDPSession, Locator } from 'playwright-core';
-import type { PageTools } from '../../../e2e/sample/support/lab-page.js';
+import type { PageTools } from '../../../support/image-lab/lab-page.js';
 import {
   DESKTOP,
   isInSight,

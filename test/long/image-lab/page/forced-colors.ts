@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Locator, Page } from 'playwright-core';
-import { pick, untilTrue, type PageTools } from '../../../e2e/sample/support/lab-page.js';
-import { makeImage } from '../../../e2e/sample/support/pictures.js';
+import { pick, untilTrue, type PageTools } from '../../../support/image-lab/lab-page.js';
+import { makeImage } from '../../../support/image-lab/pictures.js';
 import { countChanged, DESKTOP, lookAt, openOn, type Sight } from './support/screens.js';
 import { reachState, startUploads, STATES, type State } from './support/states.js';
 import { store, Workbench } from './support/workbench.js';

@@ -6,8 +6,8 @@ import {
   slowDown,
   untilTrue,
   type PageTools,
-} from '../../../e2e/sample/support/lab-page.js';
-import { makeImage } from '../../../e2e/sample/support/pictures.js';
+} from '../../../support/image-lab/lab-page.js';
+import { makeImage } from '../../../support/image-lab/pictures.js';
 import { Keys } from './support/keys.js';
 import { DESKTOP, openOn, type Screen } from './support/screens.js';
 import { TEXT_FILE } from './support/states.js';

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import type { PageTools } from '../../../e2e/sample/support/lab-page.js';
+import type { PageTools } from '../../../support/image-lab/lab-page.js';
 import {
   DESKTOP,
   hasFocus,

@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
-import { pick, untilTrue, type PageTools } from '../../../e2e/sample/support/lab-page.js';
-import { makeImage, type PickedFile } from '../../../e2e/sample/support/pictures.js';
+import { pick, untilTrue, type PageTools } from '../../../support/image-lab/lab-page.js';
+import { makeImage, type PickedFile } from '../../../support/image-lab/pictures.js';
 import { hasFocus, isInSight, lookAt, openOn, PHONE, type PageNode } from './support/screens.js';
 import { store, Workbench } from './support/workbench.js';
 

@@ -1,10 +1,10 @@
 import { describeWithChromium as describe } from '../../../support/describe-with.js';
-import { describeDirectUploads } from '../../../e2e/sample/page/direct-upload.js';
-import { describeForEverybody } from '../../../e2e/sample/page/everybody.js';
-import { describeGallery } from '../../../e2e/sample/page/gallery.js';
-import { describeProgress } from '../../../e2e/sample/page/progress.js';
-import { useLabPages } from '../../../e2e/sample/support/lab-page.js';
-import { useLabServer } from '../../../e2e/sample/support/lab-server.js';
+import { describeDirectUploads } from './direct-upload.js';
+import { describeForEverybody } from './everybody.js';
+import { describeGallery } from './gallery.js';
+import { describeProgress } from './progress.js';
+import { useLabPages } from '../../../support/image-lab/lab-page.js';
+import { useLabServer } from '../../../support/image-lab/lab-server.js';
 
 // In one suite, as each browser and each tab costs seconds of processor time.
 describe('the page of the image lab', () => {

@@ -1,5 +1,5 @@
-import { useLabPages } from '../../../e2e/sample/support/lab-page.js';
-import { useLabServer } from '../../../e2e/sample/support/lab-server.js';
+import { useLabPages } from '../../../support/image-lab/lab-page.js';
+import { useLabServer } from '../../../support/image-lab/lab-server.js';
 import { describeWithChromium as describe } from '../../../support/describe-with.js';
 import { describeCards, describeCardsInSight } from './uploads/cards.js';
 import { describeDirectUploads } from './uploads/direct-upload.js';

@@ -1,6 +1,6 @@
 import { describeWithChromium as describe } from '../../../support/describe-with.js';
-import { useLabPages } from '../../../e2e/sample/support/lab-page.js';
-import { useLabServer } from '../../../e2e/sample/support/lab-server.js';
+import { useLabPages } from '../../../support/image-lab/lab-page.js';
+import { useLabServer } from '../../../support/image-lab/lab-server.js';
 import { describeBulkDelete } from './bulk-delete.js';
 import { describeCode } from './code.js';
 import { describeCompare } from './compare.js';

@@ -1,7 +1,7 @@
 import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import sharp from 'sharp';
-import type { LabPage, PageTools } from '../../../../e2e/sample/support/lab-page.js';
-import type { PickedFile } from '../../../../e2e/sample/support/pictures.js';
+import type { LabPage, PageTools } from '../../../../support/image-lab/lab-page.js';
+import type { PickedFile } from '../../../../support/image-lab/pictures.js';
 
 /** Members of an element for functions that run in the page, whose types are not here. */
 export interface PageNode {

@@ -4,8 +4,8 @@ import {
   slowDown,
   untilTrue,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
-import { makeImage, type PickedFile } from '../../../../e2e/sample/support/pictures.js';
+} from '../../../../support/image-lab/lab-page.js';
+import { makeImage, type PickedFile } from '../../../../support/image-lab/pictures.js';
 import { store, Workbench } from './workbench.js';
 
 /** A state of the page: what the lab holds when it is opened, and what is done then. */

@@ -1,7 +1,7 @@
 import type { Locator, Page } from 'playwright-core';
-import { untilTrue } from '../../../../e2e/sample/support/lab-page.js';
-import type { LabServer } from '../../../../e2e/sample/support/lab-server.js';
-import { makeImage, type PickedFile } from '../../../../e2e/sample/support/pictures.js';
+import { untilTrue } from '../../../../support/image-lab/lab-page.js';
+import type { LabServer } from '../../../../support/image-lab/lab-server.js';
+import { makeImage, type PickedFile } from '../../../../support/image-lab/pictures.js';
 import { lookAt } from './screens.js';
 
 /** The operations as the English page names them. */

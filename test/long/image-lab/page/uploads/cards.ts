@@ -9,8 +9,8 @@ import {
   slowDown,
   uploadsOf,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
-import { makeImage, writeLargeImage } from '../../../../e2e/sample/support/pictures.js';
+} from '../../../../support/image-lab/lab-page.js';
+import { makeImage, writeLargeImage } from '../../../../support/image-lab/pictures.js';
 import { until } from '../../../../support/until.js';
 import {
   drop,

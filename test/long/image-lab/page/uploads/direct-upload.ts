@@ -8,8 +8,8 @@ import {
   untilTrue,
   uploadsOf,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
-import { makeImage } from '../../../../e2e/sample/support/pictures.js';
+} from '../../../../support/image-lab/lab-page.js';
+import { makeImage } from '../../../../support/image-lab/pictures.js';
 
 /** Uploads from the browser to the cloud, and what can go wrong with them. */
 export function describeDirectUploads(tools: PageTools): void {

@@ -8,8 +8,8 @@ import {
   pick,
   uploadsOf,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
-import { writeLargeImage } from '../../../../e2e/sample/support/pictures.js';
+} from '../../../../support/image-lab/lab-page.js';
+import { writeLargeImage } from '../../../../support/image-lab/pictures.js';
 import { until } from '../../../../support/until.js';
 import {
   hold,

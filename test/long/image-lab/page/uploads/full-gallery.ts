@@ -7,7 +7,7 @@ import {
   pick,
   uploadsOf,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
+} from '../../../../support/image-lab/lab-page.js';
 import { makeSmallImage, readCardNames, store } from './support.js';
 
 const FULL = 'The gallery is full. Delete an image first.';

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
-import { linkOf, uploadAll, type PageTools } from '../../../../e2e/sample/support/lab-page.js';
-import { fetchPixels, makeImage } from '../../../../e2e/sample/support/pictures.js';
+import { linkOf, uploadAll, type PageTools } from '../../../../support/image-lab/lab-page.js';
+import { fetchPixels, makeImage } from '../../../../support/image-lab/pictures.js';
 
 /** Images that are made of an upload. */
 export function describeOperations({ lab, openPage }: PageTools): void {

@@ -11,8 +11,8 @@ import {
   pick,
   uploadsOf,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
-import type { PickedFile } from '../../../../e2e/sample/support/pictures.js';
+} from '../../../../support/image-lab/lab-page.js';
+import type { PickedFile } from '../../../../support/image-lab/pictures.js';
 import { drop, makeSmallImage, readCardNames, useFolder, watchRequests } from './support.js';
 
 const NO_IMAGE = 'Not an image this lab takes: only PNG, JPEG, WebP, GIF and AVIF';

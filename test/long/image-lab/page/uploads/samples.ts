@@ -10,9 +10,9 @@ import {
   pick,
   uploadsOf,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
-import type { LabServer } from '../../../../e2e/sample/support/lab-server.js';
-import { fetchPixels } from '../../../../e2e/sample/support/pictures.js';
+} from '../../../../support/image-lab/lab-page.js';
+import type { LabServer } from '../../../../support/image-lab/lab-server.js';
+import { fetchPixels } from '../../../../support/image-lab/pictures.js';
 import { hold, makeDamagedImage, readCardNames, reload, store, watchRequests } from './support.js';
 
 const DRAWINGS = new URL('../../../../../sample/image-lab/public/samples/', import.meta.url);

@@ -7,8 +7,8 @@ import {
   untilTrue,
   uploadsOf,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
-import { makeImage } from '../../../../e2e/sample/support/pictures.js';
+} from '../../../../support/image-lab/lab-page.js';
+import { makeImage } from '../../../../support/image-lab/pictures.js';
 import { hold, makeSmallImage, store } from './support.js';
 
 /** A bad mobile network, in bytes a second and milliseconds. */

@@ -9,9 +9,9 @@ import {
   pick,
   requestsOf,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
-import type { LabServer } from '../../../../e2e/sample/support/lab-server.js';
-import { makeImage } from '../../../../e2e/sample/support/pictures.js';
+} from '../../../../support/image-lab/lab-page.js';
+import type { LabServer } from '../../../../support/image-lab/lab-server.js';
+import { makeImage } from '../../../../support/image-lab/pictures.js';
 import { until } from '../../../../support/until.js';
 import { makeSmallImage, store, watchRequests } from './support.js';
 

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach } from '@jest/globals';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { until } from '../../../../support/until.js';
-import type { LabServer } from '../../../../e2e/sample/support/lab-server.js';
-import { makeImage, type PickedFile } from '../../../../e2e/sample/support/pictures.js';
+import type { LabServer } from '../../../../support/image-lab/lab-server.js';
+import { makeImage, type PickedFile } from '../../../../support/image-lab/pictures.js';
 
-export { PHONE } from '../../../../e2e/sample/support/lab-page.js';
+export { PHONE } from '../../../../support/image-lab/lab-page.js';
 
 /** A window on a desk; what `openPage` does without options. */
 export const DESKTOP: BrowserContextOptions = {};

@@ -7,7 +7,7 @@ import {
   PHONE,
   pick,
   type PageTools,
-} from '../../../../e2e/sample/support/lab-page.js';
+} from '../../../../support/image-lab/lab-page.js';
 import { makeDamagedImage, makeSmallImage } from './support.js';
 
 /** Controls below the 24 pixels that WCAG asks for; an input is as large as its label. */

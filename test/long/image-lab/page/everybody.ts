@@ -1,6 +1,12 @@
 import { expect, it } from '@jest/globals';
-import { CONTROLS, pick, uploadAll, uploadsOf, type PageTools } from '../support/lab-page.js';
-import { makeImage } from '../support/pictures.js';
+import {
+  CONTROLS,
+  pick,
+  uploadAll,
+  uploadsOf,
+  type PageTools,
+} from '../../../support/image-lab/lab-page.js';
+import { makeImage } from '../../../support/image-lab/pictures.js';
 
 /** The keyboard, small screens, languages; tests in Chinese come last. */
 export function describeForEverybody({ lab, openPage }: PageTools): void {

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll } from '@jest/globals';
 import type { Browser, BrowserContextOptions, CDPSession, Locator, Page } from 'playwright-core';
-import { launchBrowser } from '../../../support/browser.js';
-import { until } from '../../../support/until.js';
+import { launchBrowser } from '../browser.js';
+import { until } from '../until.js';
 import type { LabServer } from './lab-server.js';
 import type { PickedFile } from './pictures.js';
 

@@ -17,22 +17,22 @@ import {
   WxCloudFileInterceptor,
   wxCloudUpload,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { ADAPTERS, FASTIFY, type Adapter } from '../../support/adapters.js';
-import { PNG, pngOfSize, postForm } from '../../support/forms.js';
-import { until } from '../../support/until.js';
+} from '../../lib/index.js';
+import { ADAPTERS, FASTIFY, type Adapter } from '../support/adapters.js';
+import { PNG, pngOfSize, postForm } from '../support/forms.js';
+import { until } from '../support/until.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
+} from '../e2e/http/support/edge-application.js';
 import {
   encodeForm,
   headOf,
   openConnection,
   openRequest,
   type RawRequest,
-} from './support/raw-request.js';
+} from '../e2e/http/support/raw-request.js';
 
 @Controller()
 class UploadsController {

@@ -3,13 +3,16 @@ import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { Controller, Post, Res, UseInterceptors, type INestApplication } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { WxCloudFileInterceptor, wxCloudUpload } from '../../../lib/index.js';
-import { ADAPTERS, EXPRESS, type Adapter } from '../../support/adapters.js';
-import { compress } from '../../support/compress.js';
-import { BRIDGES, type Bridge } from './support/bridges.js';
-import { startEdgeApplication, type EdgeApplication } from './support/edge-application.js';
-import { FORM } from './support/held-responses.js';
-import { rawOf, type Reply } from './support/responding-controllers.js';
+import { WxCloudFileInterceptor, wxCloudUpload } from '../../lib/index.js';
+import { ADAPTERS, EXPRESS, type Adapter } from '../support/adapters.js';
+import { compress } from '../support/compress.js';
+import { BRIDGES, type Bridge } from '../e2e/http/support/bridges.js';
+import {
+  startEdgeApplication,
+  type EdgeApplication,
+} from '../e2e/http/support/edge-application.js';
+import { FORM } from '../e2e/http/support/held-responses.js';
+import { rawOf, type Reply } from '../e2e/http/support/responding-controllers.js';
 
 /** Handlers that throw after they have begun to respond. */
 function failingControllers({ FileInterceptor }: Adapter) {

@@ -8,8 +8,8 @@ import {
   untilTrue,
   uploadsOf,
   type PageTools,
-} from '../support/lab-page.js';
-import { makeImage } from '../support/pictures.js';
+} from '../../../support/image-lab/lab-page.js';
+import { makeImage } from '../../../support/image-lab/pictures.js';
 
 const LEGS_AT_ONCE = `seenProgress.some(
   ({ leg, value }, at) =>

@@ -4,23 +4,23 @@ import {
   WxCloudFileInterceptor,
   wxCloudUpload,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { ADAPTERS, type Adapter } from '../../support/adapters.js';
-import { PNG, pngOfSize } from '../../support/forms.js';
-import { until } from '../../support/until.js';
+} from '../../lib/index.js';
+import { ADAPTERS, type Adapter } from '../support/adapters.js';
+import { PNG, pngOfSize } from '../support/forms.js';
+import { until } from '../support/until.js';
 import {
   expectNothingLeft,
   startEdgeApplication,
   type EdgeApplication,
-} from './support/edge-application.js';
+} from '../e2e/http/support/edge-application.js';
 import {
   encodeForm,
   headOf,
   openConnection,
   openRequest,
   type RawRequest,
-} from './support/raw-request.js';
-import { isStoring, watchForms } from './support/watched-forms.js';
+} from '../e2e/http/support/raw-request.js';
+import { isStoring, watchForms } from '../e2e/http/support/watched-forms.js';
 
 let handle: () => Promise<void>;
 

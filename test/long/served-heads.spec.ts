@@ -5,11 +5,11 @@ import {
   WxCloudStorageService,
   type WxCloudServedResponse,
   type WxCloudServedRequest,
-} from '../../../lib/index.js';
-import { ADAPTERS } from '../../support/adapters.js';
-import { startApplication, type TestApplication } from '../../support/application.js';
-import { until } from '../../support/until.js';
-import { ServingController } from './support/serving-controller.js';
+} from '../../lib/index.js';
+import { ADAPTERS } from '../support/adapters.js';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { until } from '../support/until.js';
+import { ServingController } from '../e2e/http/support/serving-controller.js';
 
 interface HeaderSetter {
   header(name: string, value: string): unknown;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach } from '@jest/globals';
-import { startWxCloudEmulator, type WxCloudEmulator } from '../../../../lib/emulator/index.js';
-import { startLabOn, type RunningLab } from '../../../support/sample-process.js';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
+import { startLabOn, type RunningLab } from '../sample-process.js';
 import type { PickedFile } from './pictures.js';
 
 /** Status and JSON body of a response. */

@@ -2,10 +2,10 @@ import { buffer } from 'node:stream/consumers';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { request as send } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ADAPTERS } from '../../support/adapters.js';
-import { startApplication, type TestApplication } from '../../support/application.js';
-import { storeWithField } from '../../support/direct-upload.js';
-import { ServingController } from './support/serving-controller.js';
+import { ADAPTERS } from '../support/adapters.js';
+import { startApplication, type TestApplication } from '../support/application.js';
+import { storeWithField } from '../support/direct-upload.js';
+import { ServingController } from '../e2e/http/support/serving-controller.js';
 
 const TEXT = 'The same line again.\n'.repeat(500);
 const ENCODED = [

@@ -17,8 +17,13 @@ import {
   uploadAll,
   uploadsOf,
   type PageTools,
-} from '../support/lab-page.js';
-import { colorfulness, fetchPixels, makeImage, writeLargeImage } from '../support/pictures.js';
+} from '../../../support/image-lab/lab-page.js';
+import {
+  colorfulness,
+  fetchPixels,
+  makeImage,
+  writeLargeImage,
+} from '../../../support/image-lab/pictures.js';
 
 /** The main uses of the page. */
 export function describeGallery({ lab, openPage }: PageTools): void {

@@ -1,8 +1,8 @@
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { cleanUpSamples, startSample } from '../../support/sample-process.js';
 import { until } from '../../support/until.js';
-import { useLabServer } from './support/lab-server.js';
-import { makeImage } from './support/pictures.js';
+import { useLabServer } from '../../support/image-lab/lab-server.js';
+import { makeImage } from '../../support/image-lab/pictures.js';
 
 const lab = useLabServer();
 let fileId: unknown;

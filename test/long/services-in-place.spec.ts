@@ -17,7 +17,7 @@ import { BaseExceptionFilter } from '@nestjs/core';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Readable } from 'node:stream';
-import { startWxCloudEmulator, type WxCloudEmulator } from '../../../lib/emulator/index.js';
+import { startWxCloudEmulator, type WxCloudEmulator } from '../../lib/emulator/index.js';
 import {
   FileId,
   FileIds,
@@ -36,11 +36,11 @@ import {
   type WxCloudUploadBodyOptions,
   type WxCloudFile,
   type WxCloudUploadedFile,
-} from '../../../lib/index.js';
-import { ADAPTERS, EXPRESS, type Adapter } from '../../support/adapters.js';
-import { PNG, pngOfSize, postForm, type FormPart } from '../../support/forms.js';
-import { until } from '../../support/until.js';
-import { encodeForm, openRequest } from './support/raw-request.js';
+} from '../../lib/index.js';
+import { ADAPTERS, EXPRESS, type Adapter } from '../support/adapters.js';
+import { PNG, pngOfSize, postForm, type FormPart } from '../support/forms.js';
+import { until } from '../support/until.js';
+import { encodeForm, openRequest } from '../e2e/http/support/raw-request.js';
 
 const FILE_ID = 'cloud://test-env.bucket/photos/a.png';
 /** An address without a listener, so that a call of the real service fails. */

@@ -9,8 +9,8 @@ import {
   untilTrue,
   uploadsOf,
   type PageTools,
-} from '../support/lab-page.js';
-import { makeImage } from '../support/pictures.js';
+} from '../../../support/image-lab/lab-page.js';
+import { makeImage } from '../../../support/image-lab/pictures.js';
 
 /** Uploads from the browser to the cloud. */
 export function describeDirectUploads(tools: PageTools): void {
