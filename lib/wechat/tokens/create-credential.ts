@@ -48,8 +48,7 @@ export function createCredential(
     }
     default: {
       const key = tokenOwner(auth, apiBaseUrl);
-      // Tokens of another API address, such as the emulator's, are different tokens.
-      const membership = joinCell(`${apiBaseUrl} ${key}`, elapsedMs, mayReturn);
+      const membership = joinCell(key, elapsedMs, mayReturn);
       const { cell } = membership;
       const fetchToken = createFetch({ api, auth, logger, key, cell });
       return tokenCredential(createCache(fetchToken, options, logger, membership));

@@ -29,20 +29,21 @@ const LOCK_MS = 15_000;
 const POLL_MS = 100;
 /** Tokens with a shorter remaining lifetime are not taken over. */
 const MIN_LIFETIME_MS = 10_000;
-/** WeChat's API has several hosts, with the same tokens. */
-const WECHAT_HOST = /^[\w-]+\.weixin\.qq\.com$/;
+/** WeChat's API has several hosts (`api2`, `sh.api`), with the same tokens. */
+const WECHAT_HOSTS = '.weixin.qq.com';
 
 /**
- * Returns the key under which a token is kept and shared: tokens belong to the AppID, in any
- * environment. The key ends with a mark of the AppSecret, so that a wrong secret does not get the
- * token of the right one. The mark is an HMAC with the secret as its key. It also distinguishes
- * WeChat's API from a gateway or emulator in its place, whose tokens are different ones.
+ * Returns the key under which a token is kept and shared, in this process and in a store: tokens
+ * belong to the AppID, in any environment. The key ends with a mark of the AppSecret, so that a
+ * wrong secret does not get the token of the right one. The mark is an HMAC with the secret as its
+ * key. It also distinguishes WeChat's API from a gateway or emulator in its place, whose tokens are
+ * different ones.
  */
 export function tokenOwner(
   { appid, type, secret }: ResolvedTokenCallAuth,
   apiBaseUrl: string,
 ): string {
-  const isWechat = WECHAT_HOST.test(new URL(apiBaseUrl).hostname);
+  const isWechat = new URL(apiBaseUrl).hostname.endsWith(WECHAT_HOSTS);
   const elsewhere = isWechat ? [] : [apiBaseUrl];
   const mark = createHmac('sha256', secret.reveal())
     .update(JSON.stringify([SECRET_MARK_LABEL, appid, type, ...elsewhere]))

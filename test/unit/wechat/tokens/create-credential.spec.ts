@@ -26,10 +26,11 @@ function open(
   url: string,
   auth: { readonly appid?: string; readonly store?: AccessTokenStore } = {},
   mayReturn = true,
+  apiBaseUrl = url,
 ): TokenSource {
   const options = resolveOptions({
     env: 'prod-1',
-    apiBaseUrl: url,
+    apiBaseUrl,
     retry: { attempts: 1 },
     auth: { type: 'stable-token', appid: 'wx1', secret: 'secret', ...auth },
   } as WxCloudStorageOptions);
@@ -70,6 +71,28 @@ describe('createCredential for an instance that is closed and opened again', () 
       tokens.close?.();
     }
     expect(calls.filter(Boolean)).toHaveLength(1);
+  });
+});
+
+describe('createCredential for several instances of one AppID', () => {
+  it("shares the token and the forced one between WeChat's own addresses", async () => {
+    const { url, calls } = await serveTokens('wechat');
+    const auth = { appid: 'wx-at-several-hosts' };
+    const hosts = ['api', 'api2', 'sh.api'];
+    const instances = hosts.map(host => open(url, auth, true, `https://${host}.weixin.qq.com`));
+    await Promise.all(instances.map(tokens => tokens.get()));
+    for (const tokens of instances) {
+      tokens.invalidate('wechat-1');
+      await expect(tokens.get()).resolves.toBe('wechat-2');
+    }
+    // The second call gave the refused token again.
+    expect(calls).toEqual([false, false, true]);
+  });
+
+  it('shares no token with another address', async () => {
+    const [a, b] = [await serveTokens('a'), await serveTokens('b')];
+    await expect(open(a.url).get()).resolves.toBe('a-1');
+    await expect(open(b.url).get()).resolves.toBe('b-1');
   });
 });
 

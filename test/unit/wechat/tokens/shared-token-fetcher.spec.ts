@@ -290,12 +290,15 @@ describe('tokenOwner', () => {
     store: undefined,
   };
 
-  it.each(['https://api.weixin.qq.com', 'https://api2.weixin.qq.com'])(
-    'is the same for all addresses of WeChat: %s',
-    url => {
-      expect(tokenOwner(auth, url)).toBe('wx1:access-token:plBESoAYiv85fOSMSCe7-y');
-    },
-  );
+  it.each([
+    'https://api.weixin.qq.com',
+    'https://api2.weixin.qq.com',
+    'https://sh.api.weixin.qq.com',
+    'https://SZ.api.weixin.qq.com',
+    'https://hk.api.weixin.qq.com/',
+  ])('is the same for all addresses of WeChat: %s', url => {
+    expect(tokenOwner(auth, url)).toBe('wx1:access-token:plBESoAYiv85fOSMSCe7-y');
+  });
 
   it('is another one for each other address', () => {
     const urls = [
