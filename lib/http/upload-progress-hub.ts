@@ -42,7 +42,7 @@ interface Channel {
   readonly uploads: Set<RunningUpload>;
   watchers: number;
   /** Watches on other replicas, while there are watchers here. */
-  elsewhere: ReplicaWatch[];
+  readonly elsewhere: Map<Replicas, ReplicaWatch>;
 }
 
 /** Passes the progress of running uploads to their watchers, by an ID that both sides know. */
@@ -54,13 +54,17 @@ export class UploadProgressHub {
   addReplicas(replicas: Replicas): void {
     this.#replicas.add(replicas);
     for (const [id, channel] of this.#channels) {
-      if (channel.watchers > 0) channel.elsewhere.push(this.#watchOn(replicas, id, channel));
+      if (channel.watchers > 0) this.#watchOn(replicas, id, channel);
     }
   }
 
-  /** Stops {@link UploadProgressHub.addReplicas} for later watchers. */
+  /** Ends what {@link UploadProgressHub.addReplicas} began, also for those who watch. */
   removeReplicas(replicas: Replicas): void {
     this.#replicas.delete(replicas);
+    for (const { elsewhere } of this.#channels.values()) {
+      elsewhere.get(replicas)?.stop();
+      elsewhere.delete(replicas);
+    }
   }
 
   /**
@@ -70,13 +74,13 @@ export class UploadProgressHub {
   watch(id: string): Observable<WxCloudUploadProgressEvent> {
     return new Observable(subscriber => {
       const channel = this.#open(id);
-      for (const { files } of [...channel.uploads, ...channel.elsewhere]) {
+      for (const { files } of [...channel.uploads, ...channel.elsewhere.values()]) {
         for (const file of files) subscriber.next({ type: 'progress', ...file });
       }
       channel.watchers += 1;
       const subscription = channel.events.subscribe(subscriber);
       if (channel.watchers === 1) {
-        channel.elsewhere = [...this.#replicas].map(each => this.#watchOn(each, id, channel));
+        for (const replicas of this.#replicas) this.#watchOn(replicas, id, channel);
       }
       const stopWaiting = whenGivenUp(channel, () => {
         subscriber.next({ type: 'end', outcome: 'unknown' });
@@ -105,12 +109,12 @@ export class UploadProgressHub {
     return upload;
   }
 
-  #watchOn(replicas: Replicas, id: string, channel: Channel): ReplicaWatch {
+  #watchOn(replicas: Replicas, id: string, channel: Channel): void {
     const sink = {
       progress: (progress: Progress) => channel.events.next({ type: 'progress', ...progress }),
       end: (outcome: UploadEnded['outcome']) => this.#end(id, channel, { type: 'end', outcome }),
     };
-    return replicas.watchUploads(id, sink);
+    channel.elsewhere.set(replicas, replicas.watchUploads(id, sink));
   }
 
   #end(id: string, channel: Channel, event: UploadEnded): void {
@@ -127,7 +131,7 @@ export class UploadProgressHub {
       events: new Subject<WxCloudUploadProgressEvent>(),
       uploads: new Set(),
       watchers: 0,
-      elsewhere: [],
+      elsewhere: new Map(),
     };
     this.#channels.set(id, channel);
     return channel;
@@ -135,8 +139,8 @@ export class UploadProgressHub {
 
   #close(id: string, channel: Channel): void {
     if (channel.watchers > 0) return;
-    for (const watch of channel.elsewhere) watch.stop();
-    channel.elsewhere = [];
+    for (const watch of channel.elsewhere.values()) watch.stop();
+    channel.elsewhere.clear();
     const isIdle = channel.uploads.size === 0;
     if (isIdle && this.#channels.get(id) === channel) this.#channels.delete(id);
   }
@@ -150,7 +154,8 @@ function whenGivenUp(channel: Channel, callback: () => void): () => void {
   const wait = (ms: number): NodeJS.Timeout =>
     setTimeout(() => {
       if (channel.uploads.size > 0) return;
-      const heardAtMs = Math.max(...channel.elsewhere.map(watch => watch.heardAtMs), -Infinity);
+      const heard = [...channel.elsewhere.values()].map(watch => watch.heardAtMs);
+      const heardAtMs = Math.max(...heard, -Infinity);
       const leftMs = heardAtMs + LONGEST_WAIT_MS - performance.now();
       if (leftMs > 0) timer = wait(leftMs);
       else callback();

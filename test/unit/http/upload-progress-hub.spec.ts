@@ -14,14 +14,14 @@ type Sink = Parameters<Replicas['watchUploads']>[1];
 
 /** Stands for the other replicas. */
 class OtherReplicas {
-  readonly watches: { heardAtMs: number; files: readonly object[]; isStopped: boolean }[] = [];
+  readonly watches: { heardAtMs: number; files: readonly object[]; stops: number }[] = [];
   sink: Sink | undefined;
 
   watchUploads(_id: string, sink: Sink): ReplicaWatch {
-    const watch = { heardAtMs: -Infinity, files: [], isStopped: false };
+    const watch = { heardAtMs: -Infinity, files: [], stops: 0 };
     this.watches.push(watch);
     this.sink = sink;
-    return Object.assign(watch, { stop: () => void (watch.isStopped = true) });
+    return Object.assign(watch, { stop: () => void (watch.stops += 1) });
   }
 }
 
@@ -45,9 +45,9 @@ describe('UploadProgressHub', () => {
     const subscriptions = [watch(), watch()];
     expect(others.watches).toHaveLength(1);
     subscriptions[0]?.unsubscribe();
-    expect(others.watches[0]?.isStopped).toBe(false);
+    expect(others.watches[0]?.stops).toBe(0);
     subscriptions[1]?.unsubscribe();
-    expect(others.watches[0]?.isStopped).toBe(true);
+    expect(others.watches[0]?.stops).toBe(1);
     expect(jest.getTimerCount()).toBe(0);
   });
 
@@ -55,6 +55,22 @@ describe('UploadProgressHub', () => {
     hub.removeReplicas(others as unknown as Replicas);
     watch();
     expect(others.watches).toEqual([]);
+  });
+
+  it('ends its watches on an instance that is closed, however often', () => {
+    const subscription = watch();
+    Object.assign(Object(others.watches[0]), { files: [at(5)] });
+    for (let cycle = 0; cycle < 1_000; cycle += 1) {
+      hub.removeReplicas(others as unknown as Replicas);
+      expect(others.watches[cycle]?.stops).toBe(1);
+      hub.addReplicas(others as unknown as Replicas);
+    }
+    // Of the first watch, nothing is left.
+    watch().unsubscribe();
+    expect(events).toEqual([]);
+    subscription.unsubscribe();
+    expect(others.watches).toHaveLength(1_001);
+    expect(others.watches.every(({ stops }) => stops === 1)).toBe(true);
   });
 
   it('watches on instances that are opened later, too', () => {
@@ -66,7 +82,7 @@ describe('UploadProgressHub', () => {
     later.sink?.progress(at(5));
     expect(events).toEqual([{ type: 'progress', ...at(5) }]);
     subscription.unsubscribe();
-    expect(later.watches[0]?.isStopped).toBe(true);
+    expect(later.watches[0]?.stops).toBe(1);
     hub.addReplicas(last as unknown as Replicas);
     expect(last.watches).toEqual([]);
   });
@@ -79,7 +95,7 @@ describe('UploadProgressHub', () => {
       { type: 'progress', ...at(5) },
       { type: 'end', outcome: 'stored' },
     ]);
-    expect(others.watches[0]?.isStopped).toBe(true);
+    expect(others.watches[0]?.stops).toBe(1);
     expect(jest.getTimerCount()).toBe(0);
   });
 
@@ -110,7 +126,7 @@ describe('UploadProgressHub', () => {
     expect(events).toEqual([]);
     jest.advanceTimersByTime(1);
     expect(events).toEqual([{ type: 'end', outcome: 'unknown' }]);
-    expect(others.watches[0]?.isStopped).toBe(true);
+    expect(others.watches[0]?.stops).toBe(1);
   });
 
   it('tells the replicas of the instance that stores the files', () => {
