@@ -142,7 +142,9 @@ export function createStorageContext(
   logger: StorageLogger,
   shared?: SharedResources,
 ): StorageContext {
-  const sendAheadSlots = new SendAheadSlots(options.maxConnections, shared?.sendAheadSlots);
+  // With a dispatcher of its own, an instance uses none of the shared connections.
+  const ofAll = options.dispatcher === undefined ? shared?.sendAheadSlots : undefined;
+  const sendAheadSlots = new SendAheadSlots(options.maxConnections, ofAll);
   const freeOne = (): void => sendAheadSlots.freeOne();
   const transport = new HttpTransport(options, freeOne, shared?.connections);
   const api = new JsonApi(transport, options.apiBaseUrl, options.auth.type);
