@@ -1,5 +1,5 @@
 /** Time for which a request whose outcome is unknown may still be carried out, in milliseconds. */
-const LATE_MS = 600_000;
+export const LATE_MS = 600_000;
 /** Most files that are remembered; the oldest ones are forgotten first. */
 const MOST_FILES = 10_000;
 

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { StorageLogger } from '../diagnostics.js';
 import { elapsedMs } from '../operations/deadline.js';
 import { afterMs } from './after-ms.js';
-import { LateFiles } from './late-files.js';
+import { LATE_MS, LateFiles } from './late-files.js';
 import { Lease } from './lease.js';
 import { LedgerTask } from './ledger-task.js';
 import type {
@@ -98,6 +98,12 @@ export class PendingLedger {
     );
   }
 
+  /** True while the store has to be told something, now or later. */
+  get isBusy(): boolean {
+    const waiting = this.#leases.size + this.#forms.size + this.#uncertain.size;
+    return waiting > 0 || !this.#queue.isEmpty;
+  }
+
   /**
    * Records a file before it is uploaded, and renews the record until the file is settled,
    * forgotten, or an orphan.
@@ -156,7 +162,11 @@ export class PendingLedger {
    * Records files that have to be deleted, whether they were settled before or not: before the
    * deletion, or after it has failed.
    */
-  async orphan(fileIds: readonly string[]): Promise<void> {
+  orphan(fileIds: readonly string[]): Promise<void> {
+    return this.#recordOrphans(fileIds, ORPHAN_DUE_MS);
+  }
+
+  async #recordOrphans(fileIds: readonly string[], dueInMs: number): Promise<void> {
     const tasks = fileIds.map(fileId => {
       const uncertain = this.#uncertain.get(fileId)?.lease;
       const lease = this.#leases.get(fileId) ?? this.#forms.get(fileId) ?? uncertain;
@@ -164,7 +174,7 @@ export class PendingLedger {
       this.#forms.delete(fileId);
       this.#uncertain.delete(fileId);
       lease?.end('orphan');
-      return this.#addOrphan(fileId);
+      return this.#addOrphan(fileId, dueInMs);
     });
     if (this.#calls.isDown) return;
     await untilOver(Promise.all(tasks.map(({ attempted }) => attempted)), CALL_MS);
@@ -182,7 +192,7 @@ export class PendingLedger {
   async forget(fileIds: readonly string[]): Promise<void> {
     const late = this.#late.take(fileIds, this.#nowMs());
     for (const fileId of fileIds) if (!late.includes(fileId)) this.#settle(fileId);
-    if (late.length > 0) await this.orphan(late);
+    if (late.length > 0) await this.#recordOrphans(late, LATE_MS);
   }
 
   /**
@@ -191,7 +201,7 @@ export class PendingLedger {
    */
   async noteDeleted(fileIds: readonly string[]): Promise<void> {
     const late = this.#late.take(fileIds, this.#nowMs());
-    if (late.length > 0) await this.orphan(late);
+    if (late.length > 0) await this.#recordOrphans(late, LATE_MS);
   }
 
   /**
@@ -227,8 +237,8 @@ export class PendingLedger {
     else if (lease.isRecorded) this.#forms.delete(fileId);
   }
 
-  #addOrphan(fileId: string): LedgerTask {
-    const file = { fileId, reason: 'orphan', dueInMs: ORPHAN_DUE_MS } as const;
+  #addOrphan(fileId: string, dueInMs = ORPHAN_DUE_MS): LedgerTask {
+    const file = { fileId, reason: 'orphan', dueInMs } as const;
     return this.#queue.put(LedgerTask.add(file));
   }
 

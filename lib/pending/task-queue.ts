@@ -57,6 +57,11 @@ export class TaskQueue {
     this.#waiting = new WaitingTasks(mostTasks);
   }
 
+  /** True when the store knows everything, but for the files that it refuses. */
+  get isEmpty(): boolean {
+    return this.#waiting.size <= 0 && this.#running.size === 0;
+  }
+
   /** True when a task waits for a file. */
   has(fileId: string): boolean {
     return this.#waiting.get(fileId) !== undefined;

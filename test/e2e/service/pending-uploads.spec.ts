@@ -127,7 +127,7 @@ describe.each(WAYS)('upload over %s', (_, operation, optionsOf) => {
       code: 'WX_CLOUD_CONNECTION_FAILED',
     });
     expect(idsAtCloud()).toEqual([]);
-    expect(added()).toEqual([`upload ${idOf('a.txt')} 900000`, `orphan ${idOf('a.txt')} 60000`]);
+    expect(added()).toEqual([`upload ${idOf('a.txt')} 900000`, `orphan ${idOf('a.txt')} 600000`]);
     expect(steps.at(-1)).toEqual(['add', 0]);
     expect(store.callsOf('settle')).toEqual([]);
   });
@@ -159,7 +159,7 @@ describe.each(WAYS)('upload over %s', (_, operation, optionsOf) => {
     const { fileId } = await storage.upload('a.txt', 'content', UNIQUE);
     await remove(storage, fileId);
     expect(store.callsOf('settle')).toEqual([[fileId]]);
-    expect(added()).toEqual([`upload ${fileId} 900000`, `orphan ${fileId} 60000`]);
+    expect(added()).toEqual([`upload ${fileId} 900000`, `orphan ${fileId} 600000`]);
   });
 
   it('is left to no sweep by delete after clear attempts', async () => {
@@ -234,7 +234,7 @@ describe('an upload in parts', () => {
       WxCloudStorageError,
     );
     expect(idsAtCloud()).toEqual([]);
-    expect(added().at(-1)).toBe(`orphan ${idOf('a.bin')} 60000`);
+    expect(added().at(-1)).toBe(`orphan ${idOf('a.bin')} 600000`);
     expect(store.callsOf('settle')).toEqual([]);
   });
 });
@@ -254,7 +254,7 @@ describe('an upload that is sent as a form after its PUT was denied', () => {
       code: 'WX_CLOUD_CONNECTION_FAILED',
     });
     expect(idsAtCloud()).toEqual([]);
-    expect(added()).toEqual([`upload ${idOf('a.txt')} 900000`, `orphan ${idOf('a.txt')} 60000`]);
+    expect(added()).toEqual([`upload ${idOf('a.txt')} 900000`, `orphan ${idOf('a.txt')} 600000`]);
     expect(store.callsOf('settle')).toEqual([]);
   });
 
@@ -296,7 +296,7 @@ describe('copy and move', () => {
     emulator.faults.add({ operation: 'copy-object', effect, times: Infinity });
     await expect(storage.copy(fileId, 'b.txt', UNIQUE)).rejects.toBeInstanceOf(WxCloudStorageError);
     expect(idsAtCloud()).toEqual([fileId]);
-    expect(added().at(-1)).toBe(`orphan ${idOf('b.txt')} 60000`);
+    expect(added().at(-1)).toBe(`orphan ${idOf('b.txt')} 600000`);
     expect(store.callsOf('settle')).toEqual([]);
   });
 
@@ -305,7 +305,7 @@ describe('copy and move', () => {
     emulator.faults.add({ operation: 'put-object', effect: { kind: 'reset', at: 'answer' } });
     const { fileId } = await storage.upload('a.txt', 'content', UNIQUE);
     await storage.move(fileId, 'b.txt', UNIQUE);
-    expect(added().at(-1)).toBe(`orphan ${fileId} 60000`);
+    expect(added().at(-1)).toBe(`orphan ${fileId} 600000`);
   });
 
   it('refuse and delete a copy that a sweep has taken', async () => {
