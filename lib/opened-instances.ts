@@ -4,6 +4,7 @@ import { LOG_CONTEXT, type StorageLogger } from './diagnostics.js';
 import { quoteText } from './errors/client-text.js';
 import { OptionsInvalidError, withSubject, WxCloudStorageError } from './errors/errors.js';
 import type { InstanceList } from './http/application-registry.js';
+import { instanceIsClosing } from './http/storage-option.js';
 import { rememberDisk } from './options/disk.js';
 import { describeOptions } from './options/module-options.js';
 import type { WxCloudStorageOptions } from './options/options.js';
@@ -104,7 +105,9 @@ export class OpenedInstances {
    */
   get(name: string): WxCloudStorageService {
     const instance = this.#list.find(name);
-    if (instance === undefined) throw notFound(name);
+    if (instance === undefined) {
+      throw this.#opened.has(name) ? instanceIsClosing(name) : notFound(name);
+    }
     // An instance that was asked for is about to be used.
     instance.context.operations.touch();
     return instance.service as WxCloudStorageService;
@@ -142,6 +145,7 @@ export class OpenedInstances {
   async close(name: string): Promise<void> {
     const known = this.#opened.get(name);
     if (known !== undefined) return this.#close(known);
+    this.#successors.delete(name);
     if (this.#list.find(name) === undefined) return;
     throw new WxCloudStorageError({
       code: 'WX_CLOUD_ARGUMENT_INVALID',
@@ -174,7 +178,6 @@ export class OpenedInstances {
   }
 
   #create(name: string, { options, idleMs }: Opening): WxCloudStorageService {
-    this.#successors.delete(name);
     if (this.#list.find(name) !== undefined) {
       throw new OptionsInvalidError({
         option: 'name',
@@ -198,6 +201,7 @@ export class OpenedInstances {
         timer: undefined,
         closing: undefined,
       };
+      this.#successors.delete(name);
       this.#opened.set(name, made);
       this.#list.add(name, service, context);
       this.#watchIdle(made);
@@ -210,14 +214,13 @@ export class OpenedInstances {
     if (this.#opened.size < this.#maxOpen) return;
     const open = [...this.#opened.values()].filter(({ closing }) => closing === undefined);
     if (open.length < this.#maxOpen) return;
-    const idleMsOf = ({ context }: OpenedInstance): number => context.operations.idleMs;
     const idlest = open.reduce((one, other) => (idleMsOf(other) > idleMsOf(one) ? other : one));
     if (idleMsOf(idlest) < LEAST_IDLE_MS) throw tooManyOpen(name, this.#maxOpen);
     void this.#close(idlest);
   }
 
   #watchIdle(opened: OpenedInstance): void {
-    const leftMs = opened.idleMs - opened.context.operations.idleMs;
+    const leftMs = opened.idleMs - idleMsOf(opened);
     if (leftMs <= 0) return void this.#close(opened);
     opened.timer = setTimeout(() => this.#watchIdle(opened), Math.ceil(leftMs)).unref();
   }
@@ -229,7 +232,7 @@ export class OpenedInstances {
 
   async #closeOnce({ name, context, timer }: OpenedInstance): Promise<void> {
     clearTimeout(timer);
-    this.#list.remove(name);
+    this.#list.hide(name);
     const { operations, logger } = context;
     operations.startClosing(undefined, () => instanceCloses(name));
     try {
@@ -241,9 +244,15 @@ export class OpenedInstances {
       // Its errors may contain a password.
       logger.warn('A store or channel of the instance failed while it was closed.');
     } finally {
+      this.#list.remove(name);
       this.#opened.delete(name);
     }
   }
+}
+
+/** Time without a use. What the ledger could not tell a store that is down would be lost. */
+function idleMsOf({ context: { operations, pending } }: OpenedInstance): number {
+  return pending?.isBusy === true ? 0 : operations.idleMs;
 }
 
 function assertName(name: unknown): void {

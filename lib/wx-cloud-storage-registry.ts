@@ -45,7 +45,7 @@ export class WxCloudStorageRegistry {
    * Returns the service of an instance: an opened one, or one of the module, whose default instance
    * is named `default`. Those of the module are there once their modules are initialised.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_INSTANCE_NOT_FOUND` when there is none, or none
-   * any more: an idle instance was closed
+   * any more: an idle instance was closed; `WX_CLOUD_STORAGE_CLOSED` while it is being closed
    * @example
    * ```ts
    * import type { WxCloudStorageRegistry } from 'nestjs-wx-cloud-storage';
@@ -103,8 +103,8 @@ export class WxCloudStorageRegistry {
 
   /**
    * Closes an opened instance: its running operations, and handlers of requests that have stored
-   * files, get 9 seconds; then operations are aborted, and their clean-up is waited for. Other
-   * requests find it no more from the start. Does nothing for a name without an instance.
+   * files, get 9 seconds; then operations are aborted, and their clean-up is waited for. No
+   * other request gets it from the start. Does nothing for a name without an instance.
    * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID` for an instance of the module,
    * which is closed with the application
    * @example

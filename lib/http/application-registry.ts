@@ -50,7 +50,9 @@ export interface InstanceList {
   find(name: string): Instance | undefined;
   /** Adds an instance under a name that no other one has. */
   add(name: string, service: object, context: StorageContext): void;
-  /** Removes an instance that was added. */
+  /** Hides an instance that was added from requests, as it is being closed. */
+  hide(name: string): void;
+  /** Removes an instance that was added, and is closed. */
   remove(name: string): void;
 }
 
@@ -60,6 +62,8 @@ export interface ApplicationInstances {
   readonly known: ReadonlyMap<string, Instance>;
   /** Services that are provided without the module, by name. */
   readonly bare: ReadonlyMap<string, Instance>;
+  /** The names of instances that are being closed. */
+  readonly closing: ReadonlySet<string>;
 }
 
 /** The state of one application. */
@@ -68,6 +72,8 @@ interface ApplicationParts {
   readonly instances: Map<string, Instance>;
   /** Services that are provided without the module, as tests do. */
   readonly bare: Map<string, Instance>;
+  /** The names of instances that are being closed. */
+  readonly closing: Set<string>;
   /** True once all services without the module are in `bare`. */
   hasAllBare: boolean;
   /** Publishes the progress of uploads. */
@@ -256,13 +262,20 @@ export function instancesOfHost(
     );
     for (const name of names) if (!known.has(name)) findBare(bare, name, modules);
   }
-  return { known, bare };
+  return listed(parts);
+}
+
+/** The instances of a request whose application does not import the module. */
+const NONE: ApplicationInstances = { known: new Map(), bare: new Map(), closing: new Set() };
+
+function listed({ instances: known, bare, closing }: ApplicationParts): ApplicationInstances {
+  return { known, bare, closing };
 }
 
 /** Returns the instances in the application that received a request. */
 export function instancesOfRequest(request: object): ApplicationInstances {
   const parts = partsOfRequest(request);
-  return { known: parts?.instances ?? new Map(), bare: parts?.bare ?? new Map() };
+  return parts === undefined ? NONE : listed(parts);
 }
 
 /** Returns any instance of an application; undefined when it has none. */
@@ -301,6 +314,7 @@ function partsOf(host: HttpAdapterHost): ApplicationParts {
   const parts: ApplicationParts = {
     instances: new Map(),
     bare: new Map(),
+    closing: new Set(),
     hasAllBare: false,
     progress: new UploadProgressHub(),
     singletons: new Map(),
@@ -329,18 +343,20 @@ export function singletonProvider<T extends object>(
   };
 }
 
-function listOf({ instances, progress }: ApplicationParts): InstanceList {
+function listOf({ instances, closing, progress }: ApplicationParts): InstanceList {
   return {
     find: name => instances.get(name),
     add: (name, service, context) => {
       instances.set(name, toInstance(service, context));
       if (context.replicas !== undefined) progress.addReplicas(context.replicas);
     },
-    remove: name => {
+    hide: name => {
       const replicas = instances.get(name)?.context.replicas;
       instances.delete(name);
+      closing.add(name);
       if (replicas !== undefined) progress.removeReplicas(replicas);
     },
+    remove: name => void closing.delete(name),
   };
 }
 

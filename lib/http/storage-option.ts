@@ -146,7 +146,8 @@ async function ask(choose: WxCloudStorageChooser, place: ChoicePlace): Promise<I
     if (place.response !== undefined) onRequestEnd(place.response, operations.hold());
     return found;
   }
-  throw typeof chosen === 'string' ? notFound(chosen) : unusable(chosen, place.subject);
+  if (typeof chosen !== 'string') throw unusable(chosen, place.subject);
+  throw place.instances.closing.has(chosen) ? instanceIsClosing(chosen) : notFound(chosen);
 }
 
 function find(chosen: unknown, { known, bare }: ApplicationInstances): Instance | undefined {
@@ -154,6 +155,15 @@ function find(chosen: unknown, { known, bare }: ApplicationInstances): Instance 
   if (typeof chosen !== 'object' || chosen === null) return undefined;
   const all = [...known.values(), ...bare.values()];
   return all.find(({ service }) => service === chosen) ?? instanceOf(chosen);
+}
+
+/** Creates the error for an instance that is being closed, and perhaps replaced. */
+export function instanceIsClosing(name: string): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_STORAGE_CLOSED',
+    message: `The instance ${quoteText(name)} is being closed. Open it again with WxCloudStorageRegistry.open(), which waits for its end.`,
+    retryable: true,
+  });
 }
 
 function notFound(name: string): WxCloudStorageError {

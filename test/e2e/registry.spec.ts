@@ -341,6 +341,8 @@ describe('settings.replace', () => {
     const upload = startUpload(await open('tenant-7', options));
     const opening = open('tenant-7', renewed(), REPLACE);
     expect(isOpen('tenant-7')).toBe(false);
+    const closing: unknown = expect.objectContaining({ ...CLOSED, retryable: true });
+    expect(() => registry.get('tenant-7')).toThrow(closing as Error);
     upload.finish();
     await expect(upload.stored).resolves.toBeDefined();
     await expect((await opening).upload('a.txt', 'x')).resolves.toBeDefined();

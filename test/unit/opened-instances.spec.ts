@@ -4,6 +4,7 @@ import { Logger } from '@nestjs/common';
 import type { InstanceList } from '../../lib/http/application-registry.js';
 import { OpenedInstances } from '../../lib/opened-instances.js';
 import type { StorageContext } from '../../lib/storage/storage-context.js';
+import { ScriptedPendingStore } from '../support/scripted-pending-store.js';
 import type { WxCloudStorageService } from '../../lib/wx-cloud-storage.service.js';
 
 /** The instances of an application without any of the module. */
@@ -18,9 +19,11 @@ class Instances implements InstanceList {
     this.contexts.set(name, context);
   }
 
-  remove(name: string): void {
+  hide(name: string): void {
     this.contexts.delete(name);
   }
+
+  remove(): void {}
 
   get names(): readonly string[] {
     return [...this.contexts.keys()];
@@ -32,8 +35,9 @@ let list: Instances;
 let opened: OpenedInstances;
 
 const setSecond = (second: number): void => void clock.mockReturnValue(second * 1_000);
-const open = (name: string): Promise<WxCloudStorageService> =>
-  opened.open(name, { env: 'prod-8gtest', appid: 'wx1', secret: 'a-secret' }, {});
+const OPTIONS = { env: 'prod-8gtest', appid: 'wx1', secret: 'a-secret' };
+const open = (name: string, more: object = {}, settings = {}): Promise<WxCloudStorageService> =>
+  opened.open(name, { ...OPTIONS, ...more }, settings);
 
 beforeEach(() => {
   Logger.overrideLogger(false);
@@ -76,6 +80,49 @@ describe('OpenedInstances.open, with as many as may be open', () => {
     release?.();
     download?.dispose();
     expect(list.names).toEqual(['one', 'two', 'four']);
+  });
+
+  it('closes none whose store of pending files has to be told something', async () => {
+    await opened.close('one');
+    const store = new ScriptedPendingStore();
+    store.answer = () => Promise.reject(new Error('down'));
+    await open('one', { pending: store });
+    const ledger = list.contexts.get('one')?.pending;
+    const fileId = 'cloud://prod-8gtest.bucket/a';
+    await ledger?.record(fileId);
+    await ledger?.settle([fileId]);
+    setSecond(3);
+    await open('two');
+    await open('three');
+    setSecond(60);
+    await open('four');
+    expect(list.names).toEqual(['three', 'one', 'four']);
+  });
+
+  it('keeps a name for its new options, also when there is no room for them at first', async () => {
+    const release = list.contexts.get('one')?.operations.hold();
+    setSecond(60);
+    const replacing = open('one', { secret: 'another' }, { replace: true });
+    await open('four');
+    for (const { operations } of list.contexts.values()) operations.touch();
+    release?.();
+    await expect(replacing).rejects.toMatchObject({ code: 'WX_CLOUD_CAPACITY_EXCEEDED' });
+    await expect(open('one')).rejects.toMatchObject({ code: 'WX_CLOUD_OPTIONS_INVALID' });
+    setSecond(120);
+    await expect(open('one', { secret: 'another' })).resolves.toBeDefined();
+  });
+
+  it('frees a name that is kept when it is closed', async () => {
+    const release = list.contexts.get('one')?.operations.hold();
+    setSecond(60);
+    const replacing = open('one', { secret: 'another' }, { replace: true });
+    await open('four');
+    for (const { operations } of list.contexts.values()) operations.touch();
+    release?.();
+    await expect(replacing).rejects.toMatchObject({ code: 'WX_CLOUD_CAPACITY_EXCEEDED' });
+    await opened.close('one');
+    setSecond(120);
+    await expect(open('one')).resolves.toBeDefined();
   });
 
   it('rejects when all are in use, or may be about to be', async () => {

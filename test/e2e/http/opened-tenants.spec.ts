@@ -157,7 +157,7 @@ describe.each(ADAPTERS)('opened instances on $name', adapter => {
     await until(() => cloud.tokenCalls.includes('wx-1'));
     let isClosed = false;
     const closing = registry.close('tenant-1').then(() => (isClosed = true));
-    expect(await post('open', 1)).toMatchObject({ status: 404 });
+    expect(await post('open', 1)).toMatchObject({ status: 503 });
     expect(isClosed).toBe(false);
     request.send(form.subarray(100_000));
     expect(await request.response).toMatch(/^HTTP\/1.1 201/);

@@ -23,6 +23,7 @@ const instances: ApplicationInstances = {
     ['blue', blue],
   ]),
   bare: new Map([['fake', fake]]),
+  closing: new Set(['old']),
 };
 const subject = 'option "storage" of X';
 
@@ -108,6 +109,13 @@ describe('chooseInstance', () => {
       });
     },
   );
+
+  it('rejects the name of an instance that is being closed with an error to try again', async () => {
+    await expect(choose(() => 'old')).rejects.toMatchObject({
+      code: 'WX_CLOUD_STORAGE_CLOSED',
+      retryable: true,
+    });
+  });
 
   it.each<[unknown, string]>([
     [undefined, 'undefined'],
