@@ -21,10 +21,32 @@ const MEMBER = new RegExp(
   `(${SECRET_NAMES}\\\\*["']?\\s*[:=]\\s*\\\\*)(["'\`])(?:\\\\[^]|(?!\\2)[^\\\\])*(?:\\2|\\\\?$)`,
   'gi',
 );
+/** An object with a text in it, as the value of a member. */
+const OBJECT_MEMBER = new RegExp(
+  `(${SECRET_NAMES}\\\\*["'\`]?\\s*[:=]\\s*)\\{[^{}"'\`]*["'\`][^{}]*(?:\\}|$)`,
+  'gi',
+);
+/** A member in JSON that is encoded in an address, where the colon may stay as it is. */
+const ENCODED_MEMBER = new RegExp(
+  `(${SECRET_NAMES}(?:%5C)*%22(?::|%3A)(?:%20|\\+)*(?:%5C)*%22)(?:(?!%22)[^&\\s"'<>])+`,
+  'gi',
+);
+/** A value without quotes; one with a digit and of such a length is hardly a word. */
+const UNQUOTED = new RegExp(
+  `(${SECRET_NAMES}\\s*[:：][^\\S\\r\\n]*)(?=[\\w.~+/=-]*\\d)[\\w.~+/=-]{8,}`,
+  'gi',
+);
 const HEADER =
   /((?:authorization|(?<![\w-])x-[\w-]*token|x-cos-meta-fileid)\s*:[^\S\r\n]*)(?!\\*["'])[^\s][^\r\n]*/gi;
 /** The user and password of an address, whose slashes a JSON text may escape. */
 const USER_INFO = /(:(?:\\?\/){2})[!$-&(-.0-;=@-[\]-~]+@/g;
+/**
+ * The user and a password that has characters which must be encoded: `/`, `?`, `#`, letters of any
+ * language. A number before one of these signs is taken for the port of a host. No `://` is part of
+ * a match, so that its time is linear.
+ */
+const ODD_PASSWORD =
+  /(:(?:\\?\/){2})(?:[!$-&(-.0-9;=A-Z^-~]|[^\p{ASCII}\p{P}\p{Z}\p{C}])*:(?!\d{1,5}[/?#])(?:(?!:(?:\\?\/){2})(?:[!#-&(-;=?-[\]-~]|\\\/|[^\p{ASCII}\p{P}\p{Z}\p{C}]))+@/gu;
 /** Credentials of the scheme Basic, or two words. */
 const BASIC = /(?<![\w-])(basic\s+)([\w+/-]{4,}={0,2})/gi;
 /** A user name and a colon. */
@@ -42,9 +64,10 @@ const SHORTEST_LITERAL = 6;
 const DEEPEST_CAUSE = 4;
 
 /**
- * Masks credentials in a text: `name=value` pairs and JSON members with a credential's name, the
- * user and password of addresses, values after `Basic` and `Bearer`, and every literal in `secrets`
- * (those shorter than 6 characters are left, as they would mask ordinary words).
+ * Masks credentials in a text: `name=value` and `name: value` pairs and JSON members with a
+ * credential's name, the user and password of addresses, values after `Basic` and `Bearer`, and
+ * every literal in `secrets` (those shorter than 6 characters are left, as they would mask ordinary
+ * words).
  */
 export function redact(text: string, secrets: readonly string[] = []): string {
   let result = text;
@@ -53,9 +76,13 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   }
   return result
     .replace(MEMBER, `$1$2${MASK}$2`)
+    .replace(OBJECT_MEMBER, `$1${MASK}`)
+    .replace(ENCODED_MEMBER, `$1${MASK}`)
     .replace(HEADER, `$1${MASK}`)
+    .replace(UNQUOTED, `$1${MASK}`)
     .replace(ASSIGNMENT, `$1${MASK}`)
     .replace(USER_INFO, `$1${MASK}@`)
+    .replace(ODD_PASSWORD, `$1${MASK}@`)
     .replace(BEARER, `$1${MASK}`)
     .replace(BASIC, maskBasic)
     .replace(MARKED, `$1@@@${MASK}`);

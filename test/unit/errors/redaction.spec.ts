@@ -48,6 +48,21 @@ describe('redact', () => {
     ['a bearer token', `sent with Bearer ${HIDDEN}, refused`],
     ['a bearer token with the name of its scheme in small letters', `bearer ${HIDDEN}`],
     ['a JSON web token', `Bearer eyJhbGciOi.${HIDDEN}.abc==`],
+    ['a value without quotes', `access_token: ${HIDDEN}`],
+    ['a value without quotes at the end of a line', `AppSecret:${HIDDEN}\nappid: wx1`],
+    ['a value after a colon of Chinese', `access_token：${HIDDEN}，已失效`],
+    ['a password with a slash', `redis://user:pa/${HIDDEN}@host:6379`],
+    ['a password with a question mark', `redis://:pa?${HIDDEN}@host:6379`],
+    ['a password with a hash', `redis://u:p#${HIDDEN}@h`],
+    ['a password in Cyrillic', `redis://user:пароль${HIDDEN}@host`],
+    ['a user and a password in Chinese', `redis://用户:密码${HIDDEN}@host`],
+    ['a password with an escaped slash', `"redis:\\/\\/u:pa\\/${HIDDEN}@host"`],
+    ['JSON in an address', `?q=%7B%22access_token%22%3A%22${HIDDEN}%22%7D`],
+    ['JSON in an address with a plain colon', `?q={%22access_token%22:%20%22${HIDDEN}%22}`],
+    ['JSON in JSON in an address', `%5C%22secret%5C%22%3A%5C%22${HIDDEN}%5C%22`],
+    ['an object', `{"access_token":{"type":"a","value":"${HIDDEN}"}}`],
+    ['an inspected object in an object', `{ token: { value: '${HIDDEN}' } }`],
+    ['an object that is cut off', `{"access_token":{"value":"${HIDDEN}`],
   ])('masks %s', (_, text) => {
     expect(redact(text)).not.toContain(HIDDEN);
   });
@@ -67,6 +82,16 @@ describe('redact', () => {
     [
       'remedies',
       'cos.credentials: { secretId, secretKey, token?, expiresAt: Date }; see the token.',
+    ],
+    ['a code after a name', 'access_token: 40001, invalid credential, access_token: missing'],
+    ['a word after a name', 'access_token: refreshed. Secret: unchanged-since-the-start'],
+    ['a stack after a name', 'no access token:\n    at file1234:12:3'],
+    ['types', 'token: { accessToken: string; expiresInSeconds: number }; secret: () => {}'],
+    ['a port before an @', 'https://registry.internal:4873/@scope/a?b=c@d https://[::1]:80/@a'],
+    ['a port without a path', '请访问https://a.internal:8080，或联系me@b.internal'],
+    [
+      'an SSH address',
+      'git@github.internal:a/b.git#c@d, file:///C:/node_modules/undici@7.1.0/a.js',
     ],
     ['the kind of authentication', "auth=stable-token api=api.weixin.qq.com type: 'access-token'"],
   ])('leaves %s unchanged', (_, text) => {
@@ -90,9 +115,16 @@ describe('redact', () => {
     );
   });
 
+  it('keeps the address around a password that is not encoded', () => {
+    expect(redact('connect redis://user:pa/ss@host:6379/0 failed')).toBe(
+      'connect redis://[redacted]@host:6379/0 failed',
+    );
+  });
+
   it('changes nothing that it has masked', () => {
     const once = redact(
-      `https://u:${HIDDEN}@host/?secret=${HIDDEN} "token":"${HIDDEN}" ticket@@@1`,
+      `https://u:${HIDDEN}@host/?secret=${HIDDEN} "token":"${HIDDEN}" ticket@@@1 ` +
+        `redis://u:a/${HIDDEN}@host token: ${HIDDEN} {"token":{"a":"${HIDDEN}"}} token%22:%22a%22`,
     );
     expect(redact(once)).toBe(once);
   });
@@ -111,6 +143,20 @@ describe('redact', () => {
     'Bearer aaa-',
     '://a',
     'https://a:b',
+    'a://b:c/d',
+    '://:',
+    ':\\/\\/a:b\\/',
+    'https://a:б',
+    'token:',
+    'token: a',
+    'token:a=',
+    'token:{',
+    'token:{"',
+    "token:{a:'b',",
+    'token%22:',
+    'token%22:%22',
+    'token%22:%5C',
+    'token%22:+',
     'ticket@@',
     '-',
     'a',
