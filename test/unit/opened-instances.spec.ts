@@ -99,7 +99,8 @@ describe('OpenedInstances.open, with as many as may be open', () => {
     expect(list.names).toEqual(['three', 'one', 'four']);
   });
 
-  it('keeps a name for its new options, also when there is no room for them at first', async () => {
+  /** Replaces the first one; another takes its place before its successor is opened. */
+  async function replaceWithoutRoom(): Promise<void> {
     const release = list.contexts.get('one')?.operations.hold();
     setSecond(60);
     const replacing = open('one', { secret: 'another' }, { replace: true });
@@ -107,19 +108,17 @@ describe('OpenedInstances.open, with as many as may be open', () => {
     for (const { operations } of list.contexts.values()) operations.touch();
     release?.();
     await expect(replacing).rejects.toMatchObject({ code: 'WX_CLOUD_CAPACITY_EXCEEDED' });
+  }
+
+  it('keeps a name for its new options, also when there is no room for them at first', async () => {
+    await replaceWithoutRoom();
     await expect(open('one')).rejects.toMatchObject({ code: 'WX_CLOUD_OPTIONS_INVALID' });
     setSecond(120);
     await expect(open('one', { secret: 'another' })).resolves.toBeDefined();
   });
 
   it('frees a name that is kept when it is closed', async () => {
-    const release = list.contexts.get('one')?.operations.hold();
-    setSecond(60);
-    const replacing = open('one', { secret: 'another' }, { replace: true });
-    await open('four');
-    for (const { operations } of list.contexts.values()) operations.touch();
-    release?.();
-    await expect(replacing).rejects.toMatchObject({ code: 'WX_CLOUD_CAPACITY_EXCEEDED' });
+    await replaceWithoutRoom();
     await opened.close('one');
     setSecond(120);
     await expect(open('one')).resolves.toBeDefined();
