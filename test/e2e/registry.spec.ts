@@ -117,6 +117,21 @@ describe('WxCloudStorageRegistry.open', () => {
     expect(String(await storage.downloadBuffer(fileId))).toBe('hello');
   });
 
+  it('names the AppID of each tenant of an environment that several share', async () => {
+    const cloud = await startWxCloudEmulator({ reuseAppids: ['wx1111111111111111'] });
+    afterThisTest(() => cloud.close());
+    const { env, sidecarUrl: apiBaseUrl } = cloud;
+    const openFor = (fromAppid: string): Promise<WxCloudStorageService> =>
+      registry.open(fromAppid, { env, apiBaseUrl, auth: { type: 'open-api-service', fromAppid } });
+    const known = await openFor('wx1111111111111111');
+    const stranger = await openFor('wx2222222222222222');
+    const uploads = [known.upload('a.txt', 'x'), stranger.upload('b.txt', 'x')];
+    const [stored, refused] = await Promise.allSettled(uploads);
+    expect(stored?.status).toBe('fulfilled');
+    expect(refused).toMatchObject({ reason: { code: 'WX_CLOUD_CREDENTIAL_REFUSED' } });
+    expect(cloud.objects.map(({ cloudPath }) => cloudPath)).toEqual(['a.txt']);
+  });
+
   it('returns the open instance for the same options', async () => {
     const [one, other] = await Promise.all([
       registry.open('tenant-7', options),
