@@ -87,7 +87,7 @@ describe('redact', () => {
     ['a word after a name', 'access_token: refreshed. Secret: unchanged-since-the-start'],
     ['a stack after a name', 'no access token:\n    at file1234:12:3'],
     ['types', 'token: { accessToken: string; expiresInSeconds: number }; secret: () => {}'],
-    ['a port before an @', 'https://registry.internal:4873/@scope/a?b=c@d https://[::1]:80/@a'],
+    ['a port before an @', 'https://files.internal:8443/@team/a?b=c@d https://[::1]:80/@a'],
     ['a port without a path', '请访问https://a.internal:8080，或联系me@b.internal'],
     [
       'an SSH address',
