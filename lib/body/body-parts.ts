@@ -96,7 +96,10 @@ export class BodyParts {
       this.#carried = undefined;
       return { done: false, value: carried };
     }
-    const result = await this.#chunks.next();
+    // An empty chunk at the end would become a part of its own.
+    let result = await this.#chunks.next();
+    while (result.done !== true && result.value.byteLength === 0)
+      result = await this.#chunks.next();
     if (result.done === true) this.#hasEnded = true;
     return result;
   }

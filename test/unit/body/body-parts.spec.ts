@@ -57,6 +57,19 @@ describe('BodyParts', () => {
   });
 });
 
+it('BodyParts makes no part of empty chunks at the end', async () => {
+  async function* withEmptyChunks(): AsyncGenerator<Uint8Array> {
+    yield* [CONTENT, Buffer.alloc(0), Buffer.alloc(0)];
+  }
+  const chunks = readChunks(withEmptyChunks(), 1_000, new AbortController().signal);
+  const budget = new MemoryBudget(1_000_000);
+  const parts = new BodyParts(chunks, { budget, diskBudget: new DiskBudget(tmpdir(), 1_000_000) });
+  const part = await parts.next(() => CONTENT.byteLength);
+  expect(part).toMatchObject({ size: CONTENT.byteLength, isLast: true });
+  await part.dispose();
+  await parts.return();
+});
+
 it('BodyParts uses the memory of a recycled part for the next ones, and for no other', async () => {
   const pool = new BlockPool();
   const content = randomBytes(3_000_000);
