@@ -146,7 +146,7 @@ interface BucketRequestsParts {
 export class BucketRequests {
   readonly #parts: BucketRequestsParts;
   readonly #origin: string;
-  /** The path of the address, decoded; empty, or with a leading slash only. */
+  /** The path of the address as given, without a trailing slash; empty for none. */
   readonly #prefix: string;
   readonly #host: string;
 
@@ -156,7 +156,7 @@ export class BucketRequests {
     const { origin, pathname, host } = parts.address;
     this.#origin = origin;
     this.#host = host;
-    this.#prefix = decodeURI(pathname).replace(/\/+$/, '');
+    this.#prefix = pathname.replace(/\/+$/, '');
   }
 
   /** Sends a request and returns its response, whatever its status. */
@@ -311,13 +311,13 @@ export class BucketRequests {
     return { body: body.bytes, abortDelayMs: () => (body.isSent() ? graceMs : 0) };
   }
 
-  /** The path is signed as it is sent, with that of the address. */
+  /** The path is signed with that of the address, and decoded, as COS does it. */
   #toSign(
     { method, key }: Pick<BucketRequest, 'method' | 'key'>,
     query: Readonly<Record<string, string>>,
     headers: Readonly<Record<string, string>> = {},
   ): RequestToSign {
-    const path = `${this.#prefix}/${key}`;
+    const path = `${decodeURIComponent(this.#prefix)}/${key}`;
     return { method, path, query, headers: { ...headers, host: this.#host } };
   }
 
@@ -325,7 +325,7 @@ export class BucketRequests {
     const search = Object.entries(query)
       .map(([name, value]) => (value === '' ? name : `${name}=${encodeForCos(value)}`))
       .join('&');
-    const path = encodeKey(`${this.#prefix}/${key}`);
+    const path = `${this.#prefix}/${encodeKey(key)}`;
     return { origin: this.#origin, path: search === '' ? path : `${path}?${search}` };
   }
 }
