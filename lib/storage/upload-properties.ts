@@ -33,7 +33,7 @@ function toUploadProperties(
   assertOwner(context, openid);
   if (Object.keys(headers).length === 0 && openid === '') return undefined;
   const { rights } = requireCos(context, NEEDED);
-  if (rights.isDenied('put')) throw mayNotPut();
+  if (rights.isDenied('put')) throw mayNotPut(NEEDED);
   if (createOnly && rights.isDenied('createOnly')) throw isVersioned();
   return { headers, openid };
 }
@@ -61,7 +61,7 @@ export async function uploadWithProperties(
     return await upload(properties);
   } catch (error) {
     if (properties === undefined || !(error instanceof UploadRejectedError)) throw error;
-    if (isAccessDenied(error)) throw mayNotPut(error);
+    if (isAccessDenied(error)) throw mayNotPut(NEEDED, error);
     throw isCreateOnly(properties) && isConflict(error) ? fileExists(error) : error;
   }
 }
@@ -100,8 +100,9 @@ function fileExists({ cloudPath, upstreamStatus, requestId }: UploadRejectedErro
   });
 }
 
-function mayNotPut(cause?: unknown): Error {
-  return notPermitted(NEEDED, 'name/cos:PutObject', cause);
+/** Creates the error of what the keys may not store, with `needed` as the subject of a sentence. */
+export function mayNotPut(needed: string, cause?: unknown): Error {
+  return notPermitted(needed, 'name/cos:PutObject', cause);
 }
 
 function isVersioned(): Error {

@@ -8,6 +8,7 @@ import { recordForm } from './direct-upload.js';
 import { requireCos, toFileId } from './direct-access.js';
 import { assertOwner } from './owner.js';
 import type { StorageContext } from './storage-context.js';
+import { mayNotPut } from './upload-properties.js';
 import { assertContentType } from './upload.js';
 
 /** Options for a URL that a client uploads to. */
@@ -71,7 +72,8 @@ export async function createUploadUrl(
   const cloudPath = isPrefix ? generateCloudPath(path, undefined) : path;
   assertCloudPath(cloudPath);
   assertOwner(context, openid);
-  const { bucket, metaIds } = requireCos(context, 'createUploadUrl');
+  const { bucket, metaIds, rights } = requireCos(context, 'createUploadUrl');
+  if (rights.isDenied('put')) throw mayNotPut('createUploadUrl');
   const { env, retry: policy } = context.options;
   const sign = async (signal: AbortSignal) => {
     const headers = {

@@ -67,4 +67,15 @@ describe('createUploadUrl', () => {
       code: 'WX_CLOUD_UNSUPPORTED',
     });
   });
+
+  it('is not supported while the keys may not store objects', async () => {
+    const bucket = bucketWith();
+    const context = contextWith(bucket);
+    context.cos.rights.deny('put');
+    await expect(createUploadUrl(context, 'a', {})).rejects.toMatchObject({
+      code: 'WX_CLOUD_UNSUPPORTED',
+      message: expect.stringContaining('name/cos:PutObject'),
+    });
+    expect(bucket.presign).not.toHaveBeenCalled();
+  });
 });
