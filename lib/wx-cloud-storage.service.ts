@@ -55,7 +55,7 @@ import {
   usableContext,
 } from './storage/storage-context.js';
 import { sweepUnfinishedUploads, type WxCloudSweepOptions } from './storage/sweep.js';
-import { uploadWithProperties } from './storage/upload-properties.js';
+import { toUploadProperties } from './storage/upload-properties.js';
 import { uploadForCaller } from './storage/upload.js';
 import {
   createUploadUrl,
@@ -142,18 +142,16 @@ export class WxCloudStorageService {
   ): Promise<WxCloudStoredFile> {
     try {
       return await this.#context.operations.run('uploading', options, signal =>
-        uploadWithProperties(this.#context, options, properties =>
-          uploadForCaller(this.#context, {
-            from: { source: body, size: options.size },
-            cloudPath,
-            contentType: options.contentType,
-            fallbackType: typeOfSource(body),
-            uniquePath: options.uniquePath,
-            properties,
-            onProgress: options.onProgress,
-            signal,
-          }),
-        ),
+        uploadForCaller(this.#context, {
+          from: { source: body, size: options.size },
+          cloudPath,
+          contentType: options.contentType,
+          fallbackType: typeOfSource(body),
+          uniquePath: options.uniquePath,
+          properties: toUploadProperties(this.#context, options),
+          onProgress: options.onProgress,
+          signal,
+        }),
       );
     } catch (error) {
       abandonSource(body);
@@ -183,18 +181,16 @@ export class WxCloudStorageService {
     options: WxCloudUploadFileOptions = {},
   ): Promise<WxCloudStoredFile> {
     return this.#context.operations.run('uploading', options, signal =>
-      uploadWithProperties(this.#context, options, properties =>
-        uploadForCaller(this.#context, {
-          from: { localPath },
-          cloudPath,
-          contentType: options.contentType,
-          fallbackType: UNKNOWN_CONTENT_TYPE,
-          uniquePath: options.uniquePath,
-          properties,
-          onProgress: options.onProgress,
-          signal,
-        }),
-      ),
+      uploadForCaller(this.#context, {
+        from: { localPath },
+        cloudPath,
+        contentType: options.contentType,
+        fallbackType: UNKNOWN_CONTENT_TYPE,
+        uniquePath: options.uniquePath,
+        properties: toUploadProperties(this.#context, options),
+        onProgress: options.onProgress,
+        signal,
+      }),
     );
   }
 

@@ -157,8 +157,10 @@ export async function downloadToBuffer(
       filled += chunk.byteLength;
     }
     return bytes;
-  } finally {
-    body.destroy();
+  } catch (error) {
+    // With the error, as this is a failure, and no reader who left.
+    body.destroy(error as Error);
+    throw error;
   }
 }
 
@@ -201,8 +203,11 @@ export async function downloadToFile(
     const { body } = await openDownload(context, fileId, { signal, verifyEtag, onProgress });
     // Not named after the target, whose name may already have the maximum length.
     const partPath = join(dirname(localPath), `.${randomUUID()}.part`);
+    const file = createWriteStream(partPath, { flags: 'wx' });
+    // Before the pipeline destroys the body, as if its reader had left.
+    file.once('error', error => void body.destroy(toFileError(error)));
     try {
-      await pipeline(body, createWriteStream(partPath, { flags: 'wx' }));
+      await pipeline(body, file);
       await rename(partPath, localPath);
     } catch (error) {
       await rm(partPath, { force: true });

@@ -1,5 +1,5 @@
 import { UploadRejectedError, WxCloudStorageError } from '../errors/errors.js';
-import type { UploadConditions, UploadObjectCall, WxCloudStoredFile } from './call-options.js';
+import type { UploadConditions, UploadObjectCall } from './call-options.js';
 import type { CosAccess } from './cos-access.js';
 import { isAccessDenied } from './cos/cos-error.js';
 import { type DirectContext, notPermitted, requireCos, unsupported } from './direct-access.js';
@@ -21,7 +21,7 @@ type DirectUploadOptions = ObjectProperties & UploadConditions;
  * @throws {@link WxCloudStorageError} `WX_CLOUD_ARGUMENT_INVALID`; `WX_CLOUD_UNSUPPORTED` where the
  * bucket is not accessible
  */
-function toUploadProperties(
+export function toUploadProperties(
   context: DirectContext,
   { createOnly = false, openid = '', ...properties }: DirectUploadOptions,
 ): UploadObjectCall['properties'] {
@@ -47,18 +47,16 @@ function assertCreateOnly(createOnly: unknown): void {
 }
 
 /**
- * Uploads with the properties of the options, and explains the refusal of a condition.
- * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_EXISTS`, `WX_CLOUD_UNSUPPORTED`, and as
- * {@link toUploadProperties} and `upload` do
+ * Waits for an upload with properties, and explains its refusal for one of them.
+ * @throws {@link WxCloudStorageError} `WX_CLOUD_FILE_EXISTS`, `WX_CLOUD_UNSUPPORTED`, and as the
+ * upload does
  */
-export async function uploadWithProperties(
-  context: DirectContext,
-  options: DirectUploadOptions,
-  upload: (properties: UploadObjectCall['properties']) => Promise<WxCloudStoredFile>,
-): Promise<WxCloudStoredFile> {
-  const properties = toUploadProperties(context, options);
+export async function explainRefusal<T>(
+  properties: UploadObjectCall['properties'],
+  uploading: Promise<T>,
+): Promise<T> {
   try {
-    return await upload(properties);
+    return await uploading;
   } catch (error) {
     if (properties === undefined || !(error instanceof UploadRejectedError)) throw error;
     if (isAccessDenied(error)) throw mayNotPut(NEEDED, error);

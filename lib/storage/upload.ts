@@ -23,6 +23,7 @@ import { postObject } from './cos/post-object.js';
 import { settleStored } from './settle-stored.js';
 import type { StorageContext } from './storage-context.js';
 import { requestUploadLink } from './upload-link.js';
+import { explainRefusal } from './upload-properties.js';
 
 /**
  * Uploads one object: requests a link, then posts the form. A transient failure is repeated with a
@@ -352,7 +353,7 @@ interface UploadToPathCall {
 /**
  * Uploads a body to a given path. At a unique path the file is still recorded as pending.
  * @throws {@link WxCloudStorageError} `WX_CLOUD_PATH_INVALID`, `WX_CLOUD_ARGUMENT_INVALID`, and as
- * {@link openSource} and {@link uploadObject} do
+ * {@link openSource}, {@link uploadObject} and {@link explainRefusal} do
  */
 export async function uploadToPath(
   context: StorageContext,
@@ -370,15 +371,18 @@ export async function uploadToPath(
   assertCloudPath(cloudPath);
   assertContentType(given);
   assertUniquePath(isPathUnique);
-  const source = await openSource(from, context, signal);
-  try {
-    const shown = given === undefined ? await detectContentType(source.head) : undefined;
-    const contentType = given ?? shown?.contentType ?? fallbackType;
-    const call = { cloudPath, contentType, isPathUnique, properties, onProgress, signal };
-    return await traceUpload(context, event => storeSource(context, source, { ...call, event }));
-  } finally {
-    await source.dispose();
-  }
+  // The reading of the source and the advice in errors belong to the upload, and so to its event.
+  return traceUpload(context, async event => {
+    const source = await openSource(from, context, signal);
+    try {
+      const shown = given === undefined ? await detectContentType(source.head) : undefined;
+      const contentType = given ?? shown?.contentType ?? fallbackType;
+      const call = { cloudPath, contentType, isPathUnique, properties, onProgress, signal, event };
+      return await explainRefusal(properties, storeSource(context, source, call));
+    } finally {
+      await source.dispose();
+    }
+  });
 }
 
 /**

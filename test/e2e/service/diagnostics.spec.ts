@@ -97,6 +97,15 @@ describe('the diagnostics channels', () => {
     expect(traces.eventsOf('upload')).toMatchObject([{ size: 0, tries: 0, code }]);
   });
 
+  it('publish an upload whose content fails at its beginning', async () => {
+    const code = 'WX_CLOUD_BODY_FAILED';
+    const absent = application.storage.uploadFile('/no/such/file', 'a');
+    await expect(absent).rejects.toMatchObject({ code });
+    expect(traces.of('upload')).toMatchObject([
+      { event: { size: 0, tries: 0, code }, stages: FAILURE },
+    ]);
+  });
+
   it('publish a download until its stream has ended', async () => {
     const { storage, emulator } = application;
     const { fileId } = await storage.upload('a.txt', 'hello');
@@ -135,6 +144,20 @@ describe('the diagnostics channels', () => {
     expect(traces.of('download')).toMatchObject([
       { stages: SUCCESS },
       { stages: FAILURE, event: { code: 'WX_CLOUD_FILE_NOT_FOUND' } },
+    ]);
+  });
+
+  it('publish downloads that this package gives up as failed', async () => {
+    const { storage } = application;
+    const { fileId } = await storage.upload('a.bin', Buffer.alloc(300_000));
+    const tooLarge = { code: 'WX_CLOUD_FILE_TOO_LARGE' };
+    const unwritable = { code: 'WX_CLOUD_SPOOL_FAILED' };
+    await expect(storage.downloadBuffer(fileId, { maxBytes: 9 })).rejects.toMatchObject(tooLarge);
+    await expect(storage.downloadToFile(fileId, '/no/such/file')).rejects.toMatchObject(unwritable);
+    await until(() => traces.of('download').every(({ stages }) => stages.includes('asyncEnd')));
+    expect(traces.of('download')).toMatchObject([
+      { event: tooLarge, stages: FAILURE },
+      { event: unwritable, stages: FAILURE },
     ]);
   });
 
@@ -254,6 +277,18 @@ describe('the diagnostics channels with the option cos', () => {
       { env, size: bytes.byteLength, tries: 1, durationMs },
     ]);
     expect(new Set(paths())).toContain('upload > PUT part');
+  });
+
+  it('publish the code of an upload that may only create a file', async () => {
+    const { storage } = application;
+    const code = 'WX_CLOUD_FILE_EXISTS';
+    await storage.upload('a.txt', '1');
+    const second = storage.upload('a.txt', '2', { createOnly: true });
+    await expect(second).rejects.toMatchObject({ code });
+    expect(traces.of('upload')).toMatchObject([
+      { stages: SUCCESS },
+      { event: { size: 1, tries: 1, code }, stages: FAILURE },
+    ]);
   });
 
   it('link signed file IDs to all uploads that asked for them', async () => {

@@ -1,33 +1,47 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { UploadRejectedError } from '../../../lib/errors/errors.js';
 import type { UploadObjectCall } from '../../../lib/storage/call-options.js';
 import {
   assertConditionHeld,
-  uploadWithProperties,
+  explainRefusal,
+  toUploadProperties,
 } from '../../../lib/storage/upload-properties.js';
 import { contextWith } from '../../support/fake-bucket.js';
 
 type Properties = UploadObjectCall['properties'];
-
-const STORED = { fileId: 'f', cloudPath: 'a', size: 1, contentType: 't', etag: 'e' };
-const store = () => jest.fn(async (_properties: Properties) => STORED);
 
 function rejection(upstreamStatus: number, cosCode?: string, retryable = false) {
   const parts = { cloudPath: 'a', response: 'r', requestId: 'id' };
   return new UploadRejectedError({ ...parts, upstreamStatus, cosCode, retryable });
 }
 
-describe('uploadWithProperties', () => {
+describe('toUploadProperties', () => {
   it.each<[object, Properties]>([
     [{}, undefined],
     [{ metadata: {}, createOnly: false, openid: '' }, undefined],
     [{ metadata: { a: 'b' } }, { headers: { 'x-cos-meta-a': 'b' }, openid: '' }],
     [{ createOnly: true }, { headers: { 'x-cos-forbid-overwrite': 'true' }, openid: '' }],
     [{ openid: 'o-1' }, { headers: {}, openid: 'o-1' }],
-  ])('passes on %j', async (options, properties) => {
-    const upload = store();
-    expect(await uploadWithProperties(contextWith({}), options, upload)).toBe(STORED);
-    expect(upload.mock.calls).toEqual([[properties]]);
+  ])('reads %j', (options, properties) => {
+    expect(toUploadProperties(contextWith({}), options)).toEqual(properties);
+  });
+
+  it.each([{ createOnly: 1 }, { openid: 1 }, { metadata: { fileid: 'x' } }])(
+    'refuses %j',
+    options => {
+      expect(() => toUploadProperties(contextWith({}), options as never)).toThrow(
+        expect.objectContaining({ code: 'WX_CLOUD_ARGUMENT_INVALID' }),
+      );
+    },
+  );
+});
+
+describe('explainRefusal', () => {
+  const createOnly = { headers: { 'x-cos-forbid-overwrite': 'true' }, openid: '' };
+  const owned = { headers: {}, openid: 'o-1' };
+
+  it('passes on a stored file', async () => {
+    await expect(explainRefusal(createOnly, Promise.resolve('stored'))).resolves.toBe('stored');
   });
 
   it.each<[number, string | undefined]>([
@@ -36,9 +50,7 @@ describe('uploadWithProperties', () => {
     [409, undefined],
     [412, 'FileAlreadyExists'],
   ])('explains the refusal of createOnly: %d %s', async (status, code) => {
-    const upload = store();
-    upload.mockRejectedValue(rejection(status, code));
-    const call = uploadWithProperties(contextWith({}), { createOnly: true }, upload);
+    const call = explainRefusal(createOnly, Promise.reject(rejection(status, code)));
     await expect(call).rejects.toMatchObject({
       code: 'WX_CLOUD_FILE_EXISTS',
       upstreamStatus: status,
@@ -47,50 +59,34 @@ describe('uploadWithProperties', () => {
     });
   });
 
-  it.each([
-    ['a conflict for now', { createOnly: true }, rejection(409, 'OperationAborted', true)],
-    ['a conflict without createOnly', { openid: 'o-1' }, rejection(409, 'FileAlreadyExists')],
-    ['a denial without properties', {}, rejection(403, 'AccessDenied')],
-    ['an error of the body', { createOnly: true }, new Error('a body')],
-  ])('passes on %s', async (_, options, error) => {
-    const upload = store();
-    upload.mockRejectedValue(error);
-    await expect(uploadWithProperties(contextWith({}), options, upload)).rejects.toBe(error);
+  it.each<[string, Properties, Error]>([
+    ['a conflict for now', createOnly, rejection(409, 'OperationAborted', true)],
+    ['a conflict without createOnly', owned, rejection(409, 'FileAlreadyExists')],
+    ['a denial without properties', undefined, rejection(403, 'AccessDenied')],
+    ['an error of the body', createOnly, new Error('a body')],
+  ])('passes on %s', async (_, properties, error) => {
+    await expect(explainRefusal(properties, Promise.reject(error))).rejects.toBe(error);
   });
 
-  it('is not supported when the keys may not put objects', async () => {
+  it('says what is not supported when the keys may not put objects', async () => {
     const error = rejection(403, 'AccessDenied');
-    const upload = store();
-    upload.mockRejectedValue(error);
-    const call = uploadWithProperties(contextWith({}), { openid: 'o-1' }, upload);
+    const call = explainRefusal(owned, Promise.reject(error));
     await expect(call).rejects.toMatchObject({ code: 'WX_CLOUD_UNSUPPORTED', cause: error });
   });
-
-  it.each([{ createOnly: 1 }, { openid: 1 }, { metadata: { fileid: 'x' } }])(
-    'refuses %j before it uploads',
-    async options => {
-      const upload = store();
-      const call = uploadWithProperties(contextWith({}), options as never, upload);
-      await expect(call).rejects.toMatchObject({ code: 'WX_CLOUD_ARGUMENT_INVALID' });
-      expect(upload).not.toHaveBeenCalled();
-    },
-  );
 });
 
 describe('assertConditionHeld', () => {
   const createOnly = { headers: { 'x-cos-forbid-overwrite': 'true' }, openid: '' };
   const versioned = (name: string): string | undefined => ({ 'x-cos-version-id': 'v1' })[name];
 
-  it('rejects createOnly in a bucket with versions, and the next upload before it is sent', async () => {
+  it('rejects createOnly in a bucket with versions, and the next upload before it is sent', () => {
     const context = contextWith({});
     expect(() => assertConditionHeld(context.cos, createOnly, versioned)).toThrow(
       expect.objectContaining({ code: 'WX_CLOUD_UNSUPPORTED' }),
     );
-    const upload = store();
-    await expect(uploadWithProperties(context, { createOnly: true }, upload)).rejects.toMatchObject(
-      { code: 'WX_CLOUD_UNSUPPORTED' },
+    expect(() => toUploadProperties(context, { createOnly: true })).toThrow(
+      expect.objectContaining({ code: 'WX_CLOUD_UNSUPPORTED' }),
     );
-    expect(upload).not.toHaveBeenCalled();
   });
 
   it.each([
