@@ -109,25 +109,25 @@ async function uploadReply(
   { context, options, request }: ReplyContext,
   signal: AbortSignal,
 ): Promise<{ readonly stored: WxCloudStoredFile } & Pick<ChosenPath, 'isPathUnique'>> {
-  const source = await openSource({ source: given, size }, context, signal);
-  try {
-    const detected = await detectContentType(source.head);
-    const dependsOnSize = typeof options.path === 'function';
-    const body = dependsOnSize ? await source.complete() : undefined;
-    const contentType = givenType ?? detected?.contentType ?? UNKNOWN_CONTENT_TYPE;
-    const extension = extensionOf(fileName) ?? detected?.extension;
-    const facts = { fileName, contentType, extension, size: body?.size ?? 0 };
-    const { cloudPath, isPathUnique } = await chooseCloudPath(options, facts, request, signal);
-    const object = { cloudPath, contentType, isPathUnique, signal };
-    const stored = await traceUpload(context, event =>
-      body === undefined
-        ? storeSource(context, source, { ...object, event })
-        : uploadObject(context, { ...object, event, body }),
-    );
-    return { stored, isPathUnique };
-  } finally {
-    await source.dispose();
-  }
+  return traceUpload(context, async event => {
+    const source = await openSource({ source: given, size }, context, signal);
+    try {
+      const detected = await detectContentType(source.head);
+      const dependsOnSize = typeof options.path === 'function';
+      const body = dependsOnSize ? await source.complete() : undefined;
+      const contentType = givenType ?? detected?.contentType ?? UNKNOWN_CONTENT_TYPE;
+      const extension = extensionOf(fileName) ?? detected?.extension;
+      const facts = { fileName, contentType, extension, size: body?.size ?? 0 };
+      const { cloudPath, isPathUnique } = await chooseCloudPath(options, facts, request, signal);
+      const object = { cloudPath, contentType, isPathUnique, signal, event };
+      const stored = await (body === undefined
+        ? storeSource(context, source, object)
+        : uploadObject(context, { ...object, body }));
+      return { stored, isPathUnique };
+    } finally {
+      await source.dispose();
+    }
+  });
 }
 
 async function makeLink(

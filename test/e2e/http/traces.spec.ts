@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { Controller, Post, StreamableFile, UploadedFile, UseInterceptors } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
@@ -24,6 +25,12 @@ class PhotosController {
   @UseInterceptors(WxCloudReplyInterceptor())
   report() {
     return new StreamableFile(Buffer.alloc(BYTES));
+  }
+
+  @Post('broken')
+  @UseInterceptors(WxCloudReplyInterceptor())
+  broken() {
+    return new StreamableFile(createReadStream('/no/such/file'));
   }
 }
 
@@ -66,5 +73,13 @@ describe.each(ADAPTERS)('the diagnostics channels on $name', adapter => {
     const response = await fetch(`${application.url}/reports`, { method: 'POST' });
     expect(response.status).toBe(201);
     expectOneUpload();
+  });
+
+  it('publish the upload of a reply that fails at its beginning', async () => {
+    const response = await fetch(`${application.url}/broken`, { method: 'POST' });
+    expect(response.status).toBe(500);
+    expect(traces.eventsOf('upload')).toMatchObject([
+      { size: 0, tries: 0, code: 'WX_CLOUD_BODY_FAILED' },
+    ]);
   });
 });
