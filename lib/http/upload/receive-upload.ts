@@ -19,6 +19,7 @@ import {
   type FileTarget,
   hideMethods,
   type MissingFileClues,
+  mostFilesOf,
 } from './request-files.js';
 import { storeFormFile } from './store-file.js';
 import {
@@ -154,7 +155,7 @@ class UploadReceiver {
         assertTakesFile: name => this.#files.assertTakes(name),
         isFileField: name => maxCounts?.has(name) === true,
         onFile: (file, form) => this.#take(file, form),
-        assertLength: bytes => assertFormLength(bytes, limits),
+        assertLength: bytes => assertFormLength(bytes, limits, mostFilesOf(selection)),
         operations: context.operations,
         timeouts: context.options.timeouts,
       });

@@ -103,6 +103,15 @@ export interface FileSelection {
   readonly shape: 'one' | 'list' | 'by-field';
 }
 
+/**
+ * Returns the number of files that the fields take together; undefined when a field has no limit.
+ */
+export function mostFilesOf({ maxCounts }: FileSelection): number | undefined {
+  if (maxCounts === undefined) return undefined;
+  const sum = [...maxCounts.values()].reduce((all, count) => all + count, 0);
+  return Number.isFinite(sum) ? sum : undefined;
+}
+
 /** The maximum number of fields in a message. */
 const MOST_NAMES = 10;
 /** The maximum number of text fields in a message. */

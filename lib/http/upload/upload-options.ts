@@ -266,11 +266,17 @@ function assertLimit(name: string, value: unknown): void {
 const PART_HEAD_BYTES = 16_384;
 
 /**
- * Checks the length of a request before it is read: no form within the limits can be longer.
+ * Checks the length of a request before it is read: no form within the limits can be longer, with
+ * up to `mostFiles` files.
  * @throws {@link FileTooLargeError}
  */
-export function assertFormLength(bytes: number, limits: CompleteUploadLimits): void {
-  const { files, fileSize, textBytes, fields, parts } = limits;
+export function assertFormLength(
+  bytes: number,
+  limits: CompleteUploadLimits,
+  mostFiles = Infinity,
+): void {
+  const { fileSize, textBytes, fields, parts } = limits;
+  const files = Math.min(limits.files, mostFiles);
   const partCount = Math.min(parts, fields + files);
   const limitBytes = timesOf(files, fileSize) + textBytes + timesOf(partCount, PART_HEAD_BYTES);
   if (bytes <= limitBytes) return;

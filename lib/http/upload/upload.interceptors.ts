@@ -32,7 +32,7 @@ import {
   type UploadFormParts,
   type UploadRequest,
 } from './receive-upload.js';
-import { assertHasFile, type FileSelection } from './request-files.js';
+import { assertHasFile, mostFilesOf } from './request-files.js';
 import {
   assertField,
   assertFields,
@@ -72,7 +72,7 @@ class RouteForms {
     // Nest does not initialise an interceptor that the application created itself.
     namingSubject(name, assertOptions);
     this.storage.assertExists();
-    const limits = completeLimits(this.#options.limits, sumOf(selection.maxCounts));
+    const limits = completeLimits(this.#options.limits, mostFilesOf(selection));
     const predictions = new PredictionRecords();
     return (this.#settings = { options: this.#options, limits, selection, predictions });
   }
@@ -153,15 +153,6 @@ function prepareAdapter(host: HttpAdapterHost): boolean {
   const adapter: AbstractHttpAdapter | null | undefined = host.httpAdapter;
   if (adapter) prepareForForms(adapter);
   return adapter !== undefined;
-}
-
-/**
- * Returns the number of files that the fields take together; undefined when a field has no limit.
- */
-function sumOf(maxCounts: FileSelection['maxCounts']): number | undefined {
-  if (maxCounts === undefined) return undefined;
-  const sum = [...maxCounts.values()].reduce((all, count) => all + count, 0);
-  return Number.isFinite(sum) ? sum : undefined;
 }
 
 /**
