@@ -63,7 +63,8 @@ export function announceRetry(response: ServerResponse, error: unknown): void {
 
 /**
  * Ends a refused request: reads the rest of its form, where that is useful, and closes its
- * connection. Without `operations` the rest is not read.
+ * connection if more is to come. Without `operations` the rest is not read. Resolves when the
+ * response may be sent: at once for a form of known length that was refused before it was read.
  */
 export async function endRefused(
   request: IncomingMessage,
@@ -73,9 +74,28 @@ export async function endRefused(
 ): Promise<void> {
   announceRetry(response, error);
   if (operations !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(request, error)) {
-    await discardRest(request, operations);
+    const isUnread = !request.readableDidRead && request.headers['content-length'] !== undefined;
+    const discarding = discardRest(request, operations);
+    if (isUnread && request.readableFlowing === true) {
+      void discarding.then(() => closeBehindResponse(request, response));
+      return;
+    }
+    await discarding;
   }
   closeAfterResponse(request, response);
+}
+
+/** Closes the connection of a request that goes on after its response, which may have been sent. */
+function closeBehindResponse(request: IncomingMessage, response: ServerResponse): void {
+  closeAfterResponse(request, response);
+  const { socket } = request;
+  if (isOver(request) || !response.headersSent || !(socket instanceof Socket)) return;
+  const close = (): void => {
+    lingerAtEnd(socket);
+    socket.destroySoon();
+  };
+  if (response.writableFinished) close();
+  else response.once('finish', close);
 }
 
 /**

@@ -13,7 +13,7 @@ import {
   type EdgeApplication,
 } from '../e2e/http/support/edge-application.js';
 import { ENDLESS_CLIENTS } from '../e2e/http/support/endless-clients.js';
-import { encodeForm } from '../e2e/http/support/raw-request.js';
+import { encodeForm, openRequest } from '../e2e/http/support/raw-request.js';
 
 function uploadsController({ FileInterceptor }: Adapter) {
   @Controller()
@@ -120,6 +120,14 @@ describe.each(ADAPTERS)('an endless rejected form on $name', adapter => {
       status,
     }));
     expect(responses).toEqual(expected);
+    await expectNothingLeft(application);
+  });
+
+  it('loses its connection when its rest does not come behind the response', async () => {
+    const head = { path: '/any', length: 10_000_000, connection: 'keep-alive' } as const;
+    const { response } = openRequest(application.url, head);
+
+    expect(await response).toMatch(/^HTTP\/1\.1 413 /);
     await expectNothingLeft(application);
   });
 });

@@ -20,7 +20,13 @@ import {
   type EdgeApplication,
   type EdgeApplicationParts,
 } from './support/edge-application.js';
-import { encodeForm, openRequest, type RawPart, type RawRequest } from './support/raw-request.js';
+import {
+  encodeForm,
+  headOf,
+  openRequest,
+  type RawPart,
+  type RawRequest,
+} from './support/raw-request.js';
 import { watchForms } from './support/watched-forms.js';
 
 const BYTES = 400_000;
@@ -35,6 +41,12 @@ class PhotosController {
   @Post('photos')
   @UseInterceptors(WxCloudFilesInterceptor('photo', 3, { limits, path: 'photos/' }))
   create() {
+    return { stored: true };
+  }
+
+  @Post('few')
+  @UseInterceptors(WxCloudFilesInterceptor('photo', 3, { limits: { ...limits, files: 20 } }))
+  few() {
     return { stored: true };
   }
 
@@ -284,13 +296,17 @@ describe.each(ADAPTERS)('upload.sendAhead on $name', adapter => {
     expect(countLinks()).toBe(1);
   });
 
-  it('refuses a length that no form of the route can have before it is read', async () => {
+  it.each([
+    ['too long to be discarded', '/asked', 20_000_000],
+    ['that is discarded', '/asked', 12_000_000],
+    ['that only more files than its field takes could have', '/few', 12_000_000],
+  ])('refuses a form %s before it is read', async (_, path, length) => {
     const headers = {
       'content-type': 'multipart/form-data; boundary=boundary',
-      'content-length': 20_000_000,
+      'content-length': length,
     };
     const { port } = new URL(application.url);
-    const request = httpRequest({ port, path: '/asked', method: 'POST', headers });
+    const request = httpRequest({ port, path, method: 'POST', headers });
     request.on('error', () => {});
     request.flushHeaders();
 
@@ -298,10 +314,26 @@ describe.each(ADAPTERS)('upload.sendAhead on $name', adapter => {
     expect(response.statusCode).toBe(413);
     expect(await json(response)).toMatchObject({
       errorCode: 'WX_CLOUD_FILE_TOO_LARGE',
-      message: expect.stringMatching(/20000000 bytes.*limits\.fileSize \(1000000\)/),
+      message: expect.stringMatching(
+        new RegExp(`${length} bytes.*limits\\.fileSize \\(1000000\\)`),
+      ),
     });
     request.destroy();
     expect(application.emulator.journal).toEqual([]);
+  });
+
+  it('takes the next request behind a form that was refused before it was read', async () => {
+    const length = 8_000_000;
+    const request = openRequest(application.url, {
+      path: '/asked',
+      length,
+      connection: 'keep-alive',
+    });
+    await once(request.socket, 'data');
+    request.send(Buffer.alloc(length), headOf({ path: '/photos', length: FORM.byteLength }), FORM);
+
+    const statuses = (await request.response).match(/HTTP\/1\.1 \d+/g);
+    expect(statuses).toEqual(['HTTP/1.1 413', 'HTTP/1.1 201']);
   });
 });
 
