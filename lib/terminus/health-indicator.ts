@@ -15,6 +15,14 @@ const DEFAULT_TIMEOUT_MS = 3_000;
 /** The maximum delay of a Node timer. */
 const MAX_TIMER_MS = 2_147_483_647;
 
+/** The names of the options. */
+const NAMES: readonly string[] = [
+  'storage',
+  'bucket',
+  'cacheSeconds',
+  'timeoutMs',
+] satisfies (keyof WxCloudHealthOptions)[];
+
 /** Texts of WeChat and COS, which messages quote in parentheses; codes of the system stay. */
 const QUOTED_TEXT = / \((?![A-Z_\d]+\)\. ).*\)(?=\. )/s;
 
@@ -141,8 +149,10 @@ export class WxCloudHealthIndicator {
     key: Key,
     options: WxCloudHealthOptions = {},
   ): Promise<WxCloudHealthResult<Key>> {
+    assertNames(options);
     const { storage: name, bucket = false } = options;
     const { cacheSeconds = DEFAULT_CACHE_SECONDS, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    assertBucket(bucket);
     assertTimes(cacheSeconds, timeoutMs);
     const storage = this.#find(name);
     const error = await this.#cacheOf(JSON.stringify([name, bucket, timeoutMs]), name).get(
@@ -193,11 +203,15 @@ async function findProblem(
   bucket: boolean,
   signal: AbortSignal,
 ): Promise<WxCloudStorageError | undefined> {
+  // A test may have replaced the service with a fake.
+  const { check, capabilities } = storage as Partial<WxCloudStorageService>;
+  if (typeof check !== 'function') throw cannotCheck();
   const { credential } = await storage.check({ environment: false, signal });
   if (credential.status === 'failed' || (credential.status === 'ok' && !bucket)) {
     return credential.error;
   }
-  if (bucket && storage.capabilities.list && (await canList(storage, signal))) return undefined;
+  const mayList = bucket && capabilities?.list === true;
+  if (mayList && (await canList(storage, signal))) return undefined;
   const second = await storage.check({ signal });
   // The token may have been refused since the first look; then the environment was not checked.
   return second.credential.error ?? second.environment.error;
@@ -238,6 +252,27 @@ function tookTooLong(timeoutMs: number): WxCloudStorageError {
   });
 }
 
+function cannotCheck(): WxCloudStorageError {
+  return new WxCloudStorageError({
+    code: 'WX_CLOUD_ARGUMENT_INVALID',
+    message:
+      "The service that replaces WxCloudStorageService has no method check(). Add one that resolves with { credential: { status: 'ok' }, environment: { status: 'ok' } }, or override WxCloudHealthIndicator.",
+  });
+}
+
+function assertNames(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid('options', 'an object', `Its members are: ${NAMES.join(', ')}.`);
+  }
+  const unknown = Object.keys(options).find(name => !NAMES.includes(name));
+  if (unknown !== undefined) throw invalid(unknown, undefined, `Known here: ${NAMES.join(', ')}.`);
+}
+
+function assertBucket(bucket: unknown): void {
+  if (typeof bucket === 'boolean') return;
+  throw invalid('bucket', 'true or false', 'Leave it out for false.');
+}
+
 function assertTimes(cacheSeconds: unknown, timeoutMs: unknown): void {
   if (typeof cacheSeconds !== 'number' || !(cacheSeconds >= 0)) {
     throw invalid('cacheSeconds', 'a number of seconds from 0', 'Leave it out for 60.');
@@ -251,9 +286,10 @@ function assertTimes(cacheSeconds: unknown, timeoutMs: unknown): void {
   );
 }
 
+/** Creates the error for an option; for an unknown one, nothing is expected. */
 function invalid(
   option: string,
-  expected: string,
+  expected: string | undefined,
   remedy: string,
   cause?: unknown,
 ): OptionsInvalidError {

@@ -137,12 +137,24 @@ describe('isHealthy', () => {
     ['timeoutMs', 0],
     ['timeoutMs', 1.5],
     ['timeoutMs', 2_147_483_648],
+    ['bucket', 'false'],
+    ['bucket', null],
+    ['cacheMs', 5_000],
   ])('rejects the option %s with %p', async (option, value) => {
     const { isHealthy } = await start();
     const options = { [option]: value } as WxCloudHealthOptions;
     await expect(isHealthy('a', options)).rejects.toMatchObject({
       code: 'WX_CLOUD_OPTIONS_INVALID',
       option,
+    });
+  });
+
+  it('rejects options that are no object', async () => {
+    const { app } = await start();
+    const indicator = app.get(WxCloudHealthIndicator, { strict: false });
+    await expect(indicator.isHealthy('a', null as never)).rejects.toMatchObject({
+      code: 'WX_CLOUD_OPTIONS_INVALID',
+      option: 'options',
     });
   });
 

@@ -20,7 +20,10 @@ const FAILED = {
 
 /** Checks through a service whose answers are given, without a cache. */
 function checkWith(check: Check) {
-  const storage = { check, capabilities: { list: false } };
+  return checkThrough({ check, capabilities: { list: false } });
+}
+
+function checkThrough(storage: object) {
   const modules = { get: () => storage } as unknown as ModuleRef;
   const health = {
     check: (key: string) => ({
@@ -65,5 +68,22 @@ describe('a health check', () => {
     const result = await isHealthy();
 
     expect(result).toMatchObject({ status: 'down', code: 'WX_CLOUD_CREDENTIAL_REFUSED' });
+  });
+
+  it('says which method a fake of the service lacks', async () => {
+    const result = await checkThrough({ upload: () => {} })();
+
+    expect(result).toMatchObject({
+      status: 'down',
+      code: 'WX_CLOUD_ARGUMENT_INVALID',
+      message: expect.stringContaining('check()'),
+    });
+  });
+
+  it('works through a fake with that method alone', async () => {
+    const ok = { status: 'ok' };
+    const check = async () => ({ credential: ok, environment: ok });
+
+    await expect(checkThrough({ check })()).resolves.toEqual({ status: 'up' });
   });
 });
