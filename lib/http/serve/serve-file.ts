@@ -67,12 +67,17 @@ export async function respondWithFile(
   assertServedFileOptions(options);
   const disconnected = new AbortController();
   const raw = rawOf(options.response);
-  const onClose = (): void => disconnected.abort(new Error('The client has disconnected.'));
-  raw.once('close', onClose);
   const given = options.signal === undefined ? [] : [options.signal];
   const signal = AbortSignal.any([disconnected.signal, ...given]);
+  const response = new FileResponse(files, fileId, { ...options, signal });
+  const onClose = (): void => {
+    // First, as a reader who leaves is no failure, unlike an aborted download.
+    response.leave();
+    disconnected.abort(new Error('The client has disconnected.'));
+  };
+  raw.once('close', onClose);
   try {
-    await new FileResponse(files, fileId, { ...options, signal }).send();
+    await response.send();
   } catch (error) {
     // Errors after the client has disconnected are dropped, except failures of the storage.
     const hasFailed = error instanceof WxCloudStorageError && !isAborted(error);
@@ -91,6 +96,8 @@ class FileResponse {
   readonly #files: WxCloudFileSource;
   readonly #fileId: string;
   readonly #options: WxCloudServeOptions;
+  /** The content; undefined before its download has started. */
+  #body: Readable | undefined;
 
   constructor(files: WxCloudFileSource, fileId: string, options: WxCloudServeOptions) {
     this.#files = files;
@@ -106,6 +113,11 @@ class FileResponse {
     if (needsState || (range !== undefined && 'lastBytes' in range))
       return this.#sendByState(range);
     return this.#sendBytes(range);
+  }
+
+  /** Ends the download that has started. */
+  leave(): void {
+    this.#body?.destroy();
   }
 
   async #redirect(
@@ -142,6 +154,7 @@ class FileResponse {
       return this.#refuseRange(await this.#files.stat(this.#fileId, this.#call()));
     }
     const { body, size, start, totalSize } = download;
+    this.#body = body;
     if (range !== undefined && size === 0) {
       body.destroy();
       return this.#refuseRange({ size: totalSize });

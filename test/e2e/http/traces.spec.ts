@@ -1,20 +1,54 @@
+import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { Controller, Post, StreamableFile, UploadedFile, UseInterceptors } from '@nestjs/common';
+import { get, type IncomingMessage } from 'node:http';
+import {
+  Controller,
+  Get,
+  Post,
+  Query,
+  Req,
+  Res,
+  StreamableFile,
+  UploadedFile,
+  UseInterceptors,
+} from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   WxCloudFileInterceptor,
   WxCloudReplyInterceptor,
+  WxCloudStorageService,
+  type WxCloudServedRequest,
+  type WxCloudServedResponse,
   type WxCloudUploadedFile,
 } from '../../../lib/index.js';
 import { ADAPTERS } from '../../support/adapters.js';
 import { startApplication, type TestApplication } from '../../support/application.js';
 import { pngOfSize } from '../../support/forms.js';
 import { TraceRecorder } from '../../support/traces.js';
+import { until } from '../../support/until.js';
 
 const BYTES = 400_000;
+/** More than the sockets of a client and a server hold. */
+const LARGE_BYTES = 30_000_000;
 
 @Controller()
 class PhotosController {
+  constructor(private readonly storage: WxCloudStorageService) {}
+
+  @Get('served')
+  serve(
+    @Query('fileId') fileId: string,
+    @Req() request: WxCloudServedRequest,
+    @Res() response: WxCloudServedResponse,
+  ) {
+    return this.storage.serve(fileId, { request, response });
+  }
+
+  @Get('returned')
+  return(@Query('fileId') fileId: string) {
+    return this.storage.serve(fileId);
+  }
+
   @Post('photos')
   @UseInterceptors(WxCloudFileInterceptor('photo'))
   create(@UploadedFile() { size }: WxCloudUploadedFile) {
@@ -81,5 +115,18 @@ describe.each(ADAPTERS)('the diagnostics channels on $name', adapter => {
     expect(traces.eventsOf('upload')).toMatchObject([
       { size: 0, tries: 0, code: 'WX_CLOUD_BODY_FAILED' },
     ]);
+  });
+
+  it.each(['served', 'returned'])('publish a %s file that its client leaves', async path => {
+    const { storage, url } = application;
+    const { fileId } = await storage.upload('a.bin', Buffer.alloc(LARGE_BYTES));
+    const request = get(`${url}/${path}?fileId=${encodeURIComponent(fileId)}`);
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.destroy();
+    await until(() => traces.of('download')[0]?.stages.includes('asyncEnd') === true);
+    const [download] = traces.of('download');
+    expect(download?.event).toMatchObject({ wasLeft: true });
+    expect(download?.event).not.toHaveProperty('code');
+    expect(download?.event['size']).toBeLessThan(LARGE_BYTES);
   });
 });
