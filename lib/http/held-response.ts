@@ -39,12 +39,17 @@ export interface ResponseCommit {
 const heldProperty = new RequestProperty<HeldResponse>('heldResponse');
 
 /**
- * Holds a response back, from its first byte on, while a commit is due and the status is below 400.
- * When the commit fails, an error is sent instead. Does nothing for a response that is known.
+ * Prepares to hold a response back while a commit is due and the status is below 400. When the
+ * commit fails, an error is sent instead. Does nothing for a response that is known.
  */
 export function holdResponse(response: ServerResponse, commit: ResponseCommit): void {
   if (heldProperty.read(response) !== undefined) return;
   heldProperty.write(response, new HeldResponse(response, commit));
+}
+
+/** Has to be called before a commit can be due: from then on, each call to the response asks. */
+export function watchResponse(response: ServerResponse): void {
+  heldProperty.read(response)?.watch();
 }
 
 /** True when a response was written completely. One that is held back was not. */
@@ -80,7 +85,7 @@ class HeldResponse {
   /** The headers that were set before the handler ran. */
   readonly #firstHeaders: Headers;
   /** Those who listen for errors, but for the handler and what writes its response. */
-  readonly #firstErrorListeners: ReadonlySet<unknown>;
+  readonly #firstErrorListeners: readonly unknown[];
   /** Streams that are piped to the response. */
   readonly #sources = new Set<Readable>();
   /** Listeners of `drain` that a middleware has passed on to a stream of its own. */
@@ -94,6 +99,7 @@ class HeldResponse {
   #isEnded = false;
   #isReplaying = false;
   #isEndPassed = false;
+  #isWatched = false;
   #isStateOverridden = false;
   /** True once the calls were dropped: later ones are ignored. */
   #isDropped = false;
@@ -104,13 +110,23 @@ class HeldResponse {
   constructor(response: ServerResponse, commit: ResponseCommit) {
     this.#response = response;
     this.#commit = commit;
-    this.#firstHeaders = { ...response.getHeaders() };
-    this.#firstErrorListeners = new Set(response.rawListeners('error'));
-    for (const name of SENDING)
-      this.#originals[name] = overrideMethod(response, name, given => this.#take(name, given));
-    this.#noteDrainListeners();
+    this.#firstHeaders = response.getHeaders();
+    this.#firstErrorListeners = response.rawListeners('error');
     response.on('pipe', (source: Readable) => this.#sources.add(source));
     response.on('unpipe', (source: Readable) => this.#sources.delete(source));
+    // A middleware may send later what it was given, so it has to be known.
+    if (SENDING.some(name => Object.hasOwn(response, name))) this.watch();
+  }
+
+  /** Most responses never wait, and overridden methods cost 3 % of a small upload's CPU time. */
+  watch(): void {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    for (const name of SENDING)
+      this.#originals[name] = overrideMethod(this.#response, name, given =>
+        this.#take(name, given),
+      );
+    this.#noteDrainListeners();
   }
 
   /** True while calls wait. */
@@ -393,7 +409,7 @@ class HeldResponse {
         });
       }
       for (const listener of response.rawListeners('error'))
-        if (!this.#firstErrorListeners.has(listener))
+        if (!this.#firstErrorListeners.includes(listener))
           quietly(() => {
             Reflect.apply(listener, response, [error]);
           });

@@ -2,7 +2,13 @@ import type { ServerResponse } from 'node:http';
 import { HttpException, InternalServerErrorException } from '@nestjs/common';
 import type { MemoryBudget } from '../body/memory-budget.js';
 import { WxCloudStorageError } from '../errors/errors.js';
-import { holdResponse, isHeldWhole, isSuccessBegun, type ResponseCommit } from './held-response.js';
+import {
+  holdResponse,
+  isHeldWhole,
+  isSuccessBegun,
+  type ResponseCommit,
+  watchResponse,
+} from './held-response.js';
 import { logUnsent, toLoggedException } from './http-exception.js';
 import { RequestMemory } from './refused-request.js';
 import { isAnswered } from './request-end.js';
@@ -17,10 +23,11 @@ export interface Committable {
   rollBack(): Promise<void>;
 }
 
-/** The response to a request that has files. */
-export class TransactionResponse {
+/** The response to a request that has files, and the commit that it waits for. */
+export class TransactionResponse implements ResponseCommit {
   readonly #request: object;
   readonly #response: ServerResponse;
+  #transaction: Committable | undefined;
   #memory: RequestMemory | undefined;
 
   /** `request` is the adapter's request, for the log. */
@@ -44,23 +51,40 @@ export class TransactionResponse {
     return isSuccessBegun(this.#response);
   }
 
-  /** Holds a success back, from now on, whenever the transaction has to be committed before it. */
+  /** Holds a success back whenever the transaction has to be committed before it. */
   holdUntilCommit(transaction: Committable): void {
-    const memoryOf = (): RequestMemory | undefined => this.#memory;
-    holdResponse(this.#response, {
-      get memory() {
-        return memoryOf();
-      },
-      isDue: () => transaction.isCommitDue,
-      commit: () => transaction.commit(),
-      abandon: () => void transaction.rollBack(),
-      describeFailure: error => describeFailure(error, this.#request),
-    });
+    this.#transaction = transaction;
+    holdResponse(this.#response, this);
+  }
+
+  /** Has to be called before the transaction can wait for a commit. */
+  watch(): void {
+    watchResponse(this.#response);
   }
 
   /** Counts what is held back as memory of uploads. */
   countIn(budget: MemoryBudget): void {
     this.#memory ??= new RequestMemory(budget);
+  }
+
+  get memory(): RequestMemory | undefined {
+    return this.#memory;
+  }
+
+  isDue(): boolean {
+    return this.#transaction?.isCommitDue === true;
+  }
+
+  async commit(): Promise<void> {
+    await this.#transaction?.commit();
+  }
+
+  abandon(): void {
+    void this.#transaction?.rollBack();
+  }
+
+  describeFailure(error: unknown): ReturnType<ResponseCommit['describeFailure']> {
+    return describeFailure(error, this.#request);
   }
 }
 

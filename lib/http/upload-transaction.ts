@@ -118,6 +118,7 @@ export class UploadTransaction {
     if (this.#response?.isAnswerHeld() === true) return deleteLeftovers(context, [stored]);
     const isOver = this.#isOver();
     const file: TrackedFile = { ...stored, state: isListed(stored) ? 'listed' : 'unlisted' };
+    if (file.state === 'listed') this.#response?.watch();
     this.#files.set(fileId, file);
     this.#isCommitted = false;
     this.hold(context);
@@ -201,6 +202,7 @@ export class UploadTransaction {
    */
   async failHandler(): Promise<void> {
     if (this.#isAnswerBegun()) return;
+    this.#response?.watch();
     this.#isFailing = true;
     await this.rollBack();
     this.#isFailing = false;

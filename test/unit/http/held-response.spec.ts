@@ -6,7 +6,12 @@ import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { MemoryBudget, startMemoryUse } from '../../../lib/body/memory-budget.js';
-import { holdResponse, isHeldWhole, isWrittenWhole } from '../../../lib/http/held-response.js';
+import {
+  holdResponse,
+  isHeldWhole,
+  isWrittenWhole,
+  watchResponse,
+} from '../../../lib/http/held-response.js';
 import { RequestMemory } from '../../../lib/http/refused-request.js';
 import { compress } from '../../support/compress.js';
 import { until } from '../../support/until.js';
@@ -38,6 +43,7 @@ function hold(response: ServerResponse): void {
     abandon,
     describeFailure: error => ({ status: 503, text: (error as Error).message }),
   });
+  watchResponse(response);
 }
 
 /** Sends requests to a server of this listener, one behind the other on one connection. */
