@@ -198,6 +198,9 @@ describe('cos.clockSkewSeconds', () => {
     const difference = (Date.parse(String(response.headers['date'])) - Date.now()) / 1_000;
     expect(Math.abs(difference - skew)).toBeLessThan(10);
     expect((await put({ skew })).status).toBe(200);
+    const head = await call('HEAD', { key: 'a', skew });
+    const changed = (Date.parse(String(head.headers['last-modified'])) - Date.now()) / 1_000;
+    expect(Math.abs(changed - skew)).toBeLessThan(10);
   });
 });
 

@@ -60,7 +60,7 @@ export interface WxCloudEmulatorCosOptions {
   readonly encrypted?: boolean;
   /**
    * The seconds by which the clock of the storage is ahead, from -86400 to 86400. It applies to
-   * the check of signatures and to the header `Date`.
+   * the check of signatures, to the header `Date`, and to the times of what signed requests store.
    * @defaultValue 0
    */
   readonly clockSkewSeconds?: number;

@@ -7,16 +7,16 @@ export function versionHeaders({ options }: EmulatedCloud): Readonly<Record<stri
   return options.cos.versioning ? { 'x-cos-version-id': randomBytes(16).toString('hex') } : {};
 }
 
+/** Returns the time by the clock of the storage, in milliseconds since 1970. */
+export function bucketNowMs({ options, clock }: EmulatedCloud): number {
+  return Math.floor(clock.now()) + options.cos.clockSkewSeconds * 1_000;
+}
+
 /** Adds the headers by which clients recognize the clock of the storage, and its encryption. */
-export function describeBucket(
-  { options, clock }: EmulatedCloud,
-  response: EmulatedResponse,
-): EmulatedResponse {
-  const { clockSkewSeconds, encrypted } = options.cos;
+export function describeBucket(cloud: EmulatedCloud, response: EmulatedResponse): EmulatedResponse {
+  const { clockSkewSeconds, encrypted } = cloud.options.cos;
   const headers = { ...response.headers };
-  if (clockSkewSeconds !== 0) {
-    headers['Date'] = new Date(clock.now() + clockSkewSeconds * 1_000).toUTCString();
-  }
+  if (clockSkewSeconds !== 0) headers['Date'] = new Date(bucketNowMs(cloud)).toUTCString();
   if (encrypted && response.status < 300) headers['x-cos-server-side-encryption'] = 'cos/kms';
   return { ...response, headers };
 }

@@ -2,6 +2,7 @@ import { decodePath } from '../../state/cloud-paths.js';
 import { type StoredObject, storeContents } from '../../state/object-store.js';
 import { CosRefusal } from '../../state/refusals.js';
 import type { EmulatedResponse } from '../responses.js';
+import { bucketNowMs } from './bucket-headers.js';
 import { assertKey, type CosRequest } from './cos-request.js';
 import { bucketOfHost, isBucketName } from './cos-target.js';
 import { alreadyExists, describeObject, forbidsOverwrite } from './objects.js';
@@ -38,7 +39,7 @@ export async function respondToCopyObject(request: CosRequest): Promise<Emulated
       ? describeObject(request)
       : describeCopy(request, content.object);
     const { size, etag, crc64 } = content.object;
-    const lastModifiedMs = Math.floor(cloud.clock.now());
+    const lastModifiedMs = bucketNowMs(cloud);
     const object = { ...description, size, etag, crc64, lastModifiedMs };
     const whole = { read: () => content.read(0, size) };
     if (!(await storeContents(cloud.store, [whole], object, forbidsOverwrite(request)))) {

@@ -10,6 +10,7 @@ import type { WxCloudEmulatorFaultEffect } from '../../state/fault-effects.js';
 import type { WxCloudEmulatorOperation } from '../../state/operation.js';
 import { CosRefusal } from '../../state/refusals.js';
 import type { Exchange } from '../exchange.js';
+import { bucketNowMs } from './bucket-headers.js';
 
 /** A request to the bucket that is authorized. */
 export interface CosRequest {
@@ -55,8 +56,8 @@ export function assertPermitted(
   if (authorization === undefined) throw accessDenied();
   const token = exchange.header(SECURITY_TOKEN) ?? parameters.get(SECURITY_TOKEN);
   const secretKey = cloud.cosKeys.secretKeyOf(authorization.secretId, token);
-  const { clockSkewSeconds, denied } = cloud.options.cos;
-  assertInTime(authorization, cloud.clock.now() / 1_000 + clockSkewSeconds);
+  const { denied } = cloud.options.cos;
+  assertInTime(authorization, bucketNowMs(cloud) / 1_000);
   // A base URL with a path hides how much of it the client has signed.
   const paths = [decodePath(exchange.path), `/${cloudPath}`];
   const isRight = paths.some(path => {

@@ -13,7 +13,7 @@ import { storeContents } from '../../state/object-store.js';
 import { CosRefusal } from '../../state/refusals.js';
 import { assertDigest } from '../content-digest.js';
 import { type EmulatedResponse, cosHeaders, emptyResponse } from '../responses.js';
-import { versionHeaders } from './bucket-headers.js';
+import { bucketNowMs, versionHeaders } from './bucket-headers.js';
 import { assertKey, type CosRequest } from './cos-request.js';
 import { alreadyExists, describeObject, forbidsOverwrite } from './objects.js';
 import { receiveContent } from './receive-content.js';
@@ -41,7 +41,7 @@ export async function respondToInitiate(request: CosRequest): Promise<EmulatedRe
   await exchange.drain();
   assertKey(cloudPath);
   const description = describeObject(request);
-  const { uploadId } = cloud.multipartUploads.initiate(description, cloud.clock.now());
+  const { uploadId } = cloud.multipartUploads.initiate(description, bucketNowMs(cloud));
   return toXmlResponse(
     documentOf('InitiateMultipartUploadResult', [
       element('Bucket', cloud.options.bucket),
@@ -72,7 +72,7 @@ export async function respondToUploadPart(request: CosRequest): Promise<Emulated
   const upload = findUpload(request);
   const { incoming, size, etag, crc64 } = await receiveContent(request);
   const content = await incoming.keep();
-  const storedMs = Math.floor(cloud.clock.now());
+  const storedMs = bucketNowMs(cloud);
   const part = { content, size, etag, crc64, storedMs };
   await cloud.multipartUploads.addPart(upload, partNumber, part);
   return emptyResponse(200, {
@@ -129,9 +129,9 @@ async function compose(
   upload: MultipartUpload,
   parts: readonly StoredPart[],
 ): Promise<string> {
-  const { multipartUploads, store, clock } = request.cloud;
+  const { multipartUploads, store } = request.cloud;
   const whole = describeWhole(parts);
-  const object = { ...upload.description, ...whole, lastModifiedMs: Math.floor(clock.now()) };
+  const object = { ...upload.description, ...whole, lastModifiedMs: bucketNowMs(request.cloud) };
   multipartUploads.take(upload);
   try {
     const contents = parts.map(({ content }) => content);

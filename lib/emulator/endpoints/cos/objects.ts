@@ -3,7 +3,7 @@ import { CosRefusal } from '../../state/refusals.js';
 import { readObjectHeaders } from '../object-headers.js';
 import { readObject } from '../read-object.js';
 import { type EmulatedResponse, cosHeaders, emptyResponse } from '../responses.js';
-import { versionHeaders } from './bucket-headers.js';
+import { bucketNowMs, versionHeaders } from './bucket-headers.js';
 import { assertKey, type CosRequest } from './cos-request.js';
 import { receiveContent } from './receive-content.js';
 
@@ -28,7 +28,7 @@ export async function respondToPutObject(request: CosRequest): Promise<EmulatedR
   const isCreateOnly = forbidsOverwrite(request);
   if (isCreateOnly && cloud.store.objects.has(cloudPath)) throw alreadyExists();
   const { incoming, size, etag, crc64 } = await receiveContent(request);
-  const lastModifiedMs = Math.floor(cloud.clock.now());
+  const lastModifiedMs = bucketNowMs(cloud);
   const object = { ...description, size, etag, crc64: String(crc64), lastModifiedMs };
   if (!(await incoming.commit(object, isCreateOnly))) throw alreadyExists();
   return emptyResponse(200, {
