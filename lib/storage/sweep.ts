@@ -2,6 +2,7 @@ import { WxCloudStorageError } from '../errors/errors.js';
 import type { WxCloudCallOptions } from '../operations/operation-registry.js';
 import { malformed } from '../wechat/endpoints.js';
 import type { UnfinishedUploadsPage } from './cos/bucket-replies.js';
+import type { CosAccess } from './cos-access.js';
 import { callBucket, requireCos } from './direct-access.js';
 import type { StorageContext } from './storage-context.js';
 
@@ -35,9 +36,8 @@ export async function sweepUnfinishedUploads(
     });
   }
   requireCos(context, NEEDED);
-  const beforeMs = Date.now() - olderThanSeconds * 1_000;
   return context.operations.run('sweeping unfinished uploads', options, signal =>
-    sweep(context, beforeMs, signal),
+    sweep(context, olderThanSeconds * 1_000, signal),
   );
 }
 
@@ -45,14 +45,17 @@ const NEEDED = 'sweepUnfinishedUploads';
 
 async function sweep(
   context: StorageContext,
-  beforeMs: number,
+  olderThanMs: number,
   signal: AbortSignal,
 ): Promise<number> {
   let aborted = 0;
+  let beforeMs: number | undefined;
   let failure: { readonly error: unknown } | undefined;
   let next: UnfinishedUploadsPage['next'];
   do {
     const page = await requestPage(context, next, signal);
+    // By the clock that gave the uploads their times: that of this machine may be wrong.
+    beforeMs ??= endOfSecond(page.listedAt ?? new Date()) - olderThanMs;
     for (const upload of page.uploads) {
       if (!(upload.initiated.getTime() <= beforeMs)) continue;
       try {
@@ -77,7 +80,7 @@ function requestPage(
   context: StorageContext,
   next: UnfinishedUploadsPage['next'],
   signal: AbortSignal,
-): Promise<UnfinishedUploadsPage> {
+): ReturnType<CosAccess['bucket']['listMultipartUploads']> {
   return callBucket(context, {
     needed: NEEDED,
     right: 'listUploads',
@@ -97,6 +100,11 @@ async function abort(
     send: ({ bucket }) => bucket.abortMultipartUpload(key, uploadId, signal),
     signal,
   });
+}
+
+/** Returns the end of the second of a date: a date in a header has no fractions. */
+function endOfSecond(date: Date): number {
+  return Math.floor(date.getTime() / 1_000) * 1_000 + 999;
 }
 
 function isSame(

@@ -103,11 +103,10 @@ export class CosBucket {
     if (status >= 300) throw this.#requests.refusal(request, sent, undefined);
     const isObject = status === 200 && isStrongEtag(header('etag')) && Number.isSafeInteger(size);
     if (!isObject) throw notFromCos(request, status);
-    const lastModified = new Date(header('last-modified') ?? Number.NaN);
     return {
       size,
       etag: decodeEtag(header('etag')),
-      lastModified: Number.isNaN(lastModified.getTime()) ? undefined : lastModified,
+      lastModified: readDate(header('last-modified')),
       contentType: header('content-type'),
       header,
     };
@@ -214,7 +213,7 @@ export class CosBucket {
       'max-keys': String(maxKeys),
       'encoding-type': 'url',
     };
-    return this.#list('GET bucket', query, decodeObjectPage, signal);
+    return this.#list('GET bucket', query, ({ text }) => decodeObjectPage(text), signal);
   }
 
   /**
@@ -281,8 +280,7 @@ export class CosBucket {
     if (uploadId === undefined) {
       throw toUploadRejection(this.#requests.refusalParts(request, sent, document));
     }
-    const startedAt = new Date(response.header('date') ?? Number.NaN);
-    return { uploadId, startedAt: Number.isNaN(startedAt.getTime()) ? undefined : startedAt };
+    return { uploadId, startedAt: readDate(response.header('date')) };
   }
 
   /**
@@ -364,7 +362,12 @@ export class CosBucket {
       readonly uploadIdMarker?: string | undefined;
     },
     signal: AbortSignal,
-  ): Promise<UnfinishedUploadsPage> {
+  ): Promise<
+    UnfinishedUploadsPage & {
+      /** The time of the list, by the clock of COS; undefined when missing. */
+      readonly listedAt: Date | undefined;
+    }
+  > {
     const query = {
       uploads: '',
       prefix: page.prefix || undefined,
@@ -372,7 +375,11 @@ export class CosBucket {
       'upload-id-marker': page.uploadIdMarker,
       'encoding-type': 'url',
     };
-    return this.#list('GET uploads', query, decodeUnfinishedUploads, signal);
+    const decode = ({ text, header }: BufferedResponse) => {
+      const list = decodeUnfinishedUploads(text);
+      return list && { ...list, listedAt: readDate(header('date')) };
+    };
+    return this.#list('GET uploads', query, decode, signal);
   }
 
   /**
@@ -394,13 +401,13 @@ export class CosBucket {
   async #list<Page>(
     endpoint: string,
     query: Readonly<Record<string, string | undefined>>,
-    decode: (text: string) => Page | undefined,
+    decode: (response: BufferedResponse) => Page | undefined,
     signal: AbortSignal,
   ): Promise<Page> {
     const request = { endpoint, method: 'GET', key: '', query, lane: 'api', signal } as const;
     const sent = await this.#requests.send(request, undefined, MAX_LIST_BYTES);
     const response = this.#expectOk(request, sent);
-    const page = decode(response.text);
+    const page = decode(response);
     if (page === undefined) throw notFromCos(request, response.status);
     return page;
   }
@@ -422,6 +429,12 @@ export class CosBucket {
     if (response.status === 200 && document === undefined) return response;
     throw this.#requests.refusal(request, sent, document);
   }
+}
+
+/** Reads the date of a header; undefined without one. */
+function readDate(value: string | undefined): Date | undefined {
+  const date = new Date(value ?? Number.NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 function xmlHeaders(xml: string): ObjectHeaders {

@@ -34,6 +34,24 @@ describe('sweepUnfinishedUploads', () => {
     expect(abortedBy(bucket)).toEqual(['key-of-old old', 'key-of-older older']);
   });
 
+  it.each([
+    ['ahead', 5 * HOUR_MS, 0],
+    ['behind', -5 * HOUR_MS, 3],
+  ])(
+    'reckons by the clock of the storage where that of this machine is %s',
+    async (_, ms, count) => {
+      const bucket = bucketWith();
+      const list = bucket.listMultipartUploads.getMockImplementation() as ReturnType<
+        typeof bucketWith
+      >['listMultipartUploads'];
+      bucket.listMultipartUploads.mockImplementation(async page => ({
+        ...(await list(page)),
+        listedAt: new Date(Date.now() - ms),
+      }));
+      expect(await sweep(bucket)).toBe(count);
+    },
+  );
+
   it('goes on after an upload that cannot be aborted, and rejects at the end', async () => {
     const bucket = bucketWith();
     const error = refusal(400, 'InvalidRequest');

@@ -398,3 +398,14 @@ describe('presign', () => {
     );
   });
 });
+
+it('listMultipartUploads tells the time of the list by the clock of COS', async () => {
+  const body = '<ListMultipartUploadsResult></ListMultipartUploadsResult>';
+  const date = 'Wed, 21 Oct 2026 07:28:00 GMT';
+  const { bucket } = await openBucket([{ headers: { date }, body }]);
+  await expect(bucket.listMultipartUploads({}, NEVER)).resolves.toEqual({
+    uploads: [],
+    next: undefined,
+    listedAt: new Date(date),
+  });
+});
