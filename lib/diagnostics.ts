@@ -13,7 +13,7 @@ export const LOG_CONTEXT = 'WxCloudStorageModule';
 interface TracedEvent {
   /** Duration in milliseconds; absent until the operation has ended. */
   readonly durationMs?: number;
-  /** Error code; absent until a failure. */
+  /** Error code, `unknown` for an error of the function `path`; absent until a failure. */
   readonly code?: WxCloudStorageErrorCode | 'unknown';
 }
 

@@ -165,6 +165,10 @@ describe.each(PAGES)('the alerts of %s', path => {
     expect(codesIn(excluded).toSorted()).toEqual(ofClients.map(([code]) => code).toSorted());
   });
 
+  it('leave out the errors of functions of the application, which may refuse a request', () => {
+    expect(rules).toMatch(/error_type!~"\|unknown\|/);
+  });
+
   it('name codes that there are', () => {
     const codes = codesIn(textOf(path));
     expect(codes.length).toBeGreaterThan(20);
