@@ -77,25 +77,41 @@ export async function endRefused(
     const isUnread = !request.readableDidRead && request.headers['content-length'] !== undefined;
     const discarding = discardRest(request, operations);
     if (isUnread && request.readableFlowing === true) {
-      void discarding.then(() => closeBehindResponse(request, response));
-      return;
+      return closeBehindResponse(request, response, discarding);
     }
     await discarding;
   }
   closeAfterResponse(request, response);
 }
 
-/** Closes the connection of a request that goes on after its response, which may have been sent. */
-function closeBehindResponse(request: IncomingMessage, response: ServerResponse): void {
-  closeAfterResponse(request, response);
+/**
+ * Lets a response be sent while the rest of its request is discarded. A connection that ends with
+ * the response is closed after that, as unread bytes would make the kernel reset it; so is one
+ * whose request goes on even then.
+ */
+function closeBehindResponse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  discarding: Promise<void>,
+): void {
   const { socket } = request;
-  if (isOver(request) || !response.headersSent || !(socket instanceof Socket)) return;
-  const close = (): void => {
-    lingerAtEnd(socket);
-    socket.destroySoon();
+  if (!(socket instanceof Socket)) return;
+  let isEnded = false;
+  socket.destroySoon = () => {
+    isEnded = true;
+    socket.end();
   };
-  if (response.writableFinished) close();
-  else response.once('finish', close);
+  const endConnection = (): void => {
+    delete (socket as Partial<Socket>).destroySoon;
+    const isUnfinished = !isOver(request);
+    if (isUnfinished) {
+      closeAfterResponse(request, response);
+      lingerAtEnd(socket);
+    }
+    if (isEnded || (isUnfinished && response.writableFinished)) socket.destroySoon();
+    else if (isUnfinished) response.once('finish', () => socket.destroySoon());
+  };
+  void discarding.then(endConnection);
 }
 
 /**

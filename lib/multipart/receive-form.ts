@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { IdleTimer } from '../body/idle-timer.js';
 import { OptionsInvalidError, RequestTimedOutError } from '../errors/errors.js';
 import type { OperationRegistry } from '../operations/operation-registry.js';
@@ -71,6 +72,7 @@ export type RefusedRequest = Pick<
   | 'pause'
   | 'read'
   | 'resume'
+  | 'socket'
 >;
 
 /** The operations of an instance; they end when the application closes. */
@@ -114,6 +116,7 @@ async function discardUpTo(
 }
 
 function discard(request: RefusedRequest, signal: AbortSignal): Promise<void> {
+  const { socket } = request;
   return new Promise(resolve => {
     let leftBytes = MAX_DISCARDED_BYTES;
     const onData = (bytes: Uint8Array): void => {
@@ -123,6 +126,7 @@ function discard(request: RefusedRequest, signal: AbortSignal): Promise<void> {
     const end = (): void => {
       request.off('data', onData);
       for (const event of ['end', 'close', 'error']) request.off(event, end);
+      if (socket instanceof Socket) socket.off('close', end);
       signal.removeEventListener('abort', end);
       if (!isOver(request)) request.pause();
       resolve();
@@ -130,6 +134,8 @@ function discard(request: RefusedRequest, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return end();
     signal.addEventListener('abort', end);
     for (const event of ['end', 'close', 'error']) request.once(event, end);
+    // Behind its response a request is not told of the end of its connection.
+    if (socket instanceof Socket) socket.once('close', end);
     request.on('data', onData);
     request.resume();
   });

@@ -335,6 +335,19 @@ describe.each(ADAPTERS)('upload.sendAhead on $name', adapter => {
     const statuses = (await request.response).match(/HTTP\/1\.1 \d+/g);
     expect(statuses).toEqual(['HTTP/1.1 413', 'HTTP/1.1 201']);
   });
+
+  it('reads such a form to its end before a connection closes that ends with it', async () => {
+    const length = 8_000_000;
+    const request = openRequest(application.url, { path: '/asked', length });
+    const errors: Error[] = [];
+    request.socket.on('error', error => errors.push(error));
+    await once(request.socket, 'data');
+    request.send(Buffer.alloc(length));
+
+    expect(await request.response).toContain('HTTP/1.1 413');
+    expect(errors).toEqual([]);
+    expect(request.socket.bytesWritten).toBeGreaterThan(length);
+  });
 });
 
 describe('upload.sendAhead', () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { discardRest } from '../../../lib/multipart/receive-form.js';
@@ -70,6 +71,16 @@ describe('discardRest', () => {
     await jest.advanceTimersByTimeAsync(1_000);
     await discarding;
     expect(request.isPaused()).toBe(true);
+  });
+
+  it('ends with the connection, of which a request is not told behind its response', async () => {
+    const socket = new Socket();
+    const discarding = discardRest(requestWith({ socket }), operations);
+    expect(await isDone(discarding)).toBe(false);
+    socket.destroy();
+    await discarding;
+    expect(jest.getTimerCount()).toBe(0);
+    expect(socket.listenerCount('close')).toBe(0);
   });
 
   it('ends when the application closes', async () => {
