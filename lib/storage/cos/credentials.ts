@@ -85,11 +85,12 @@ export function createCosCredentials(parts: CosCredentialsParts): CosCredentials
   const { credentials, sidecar, retry: policy } = parts;
   if (credentials.type === 'keys') return fixedKeys(credentials.keys);
   if (credentials.type === 'function') {
-    return new KeyCache(signal => getCustomKeys(credentials.getKeys, signal), parts);
+    const getKeys = (signal: AbortSignal) => getCustomKeys(credentials.getKeys, signal);
+    return new KeyCache(CUSTOM_COS_KEYS, getKeys, parts);
   }
   const fetchKeys = (signal: AbortSignal): Promise<FetchedKeys> =>
     retry(() => fetchContainerKeys(sidecar, signal), policy, signal);
-  return new KeyCache(fetchKeys, parts);
+  return new KeyCache(COS_KEYS_ENDPOINT, fetchKeys, parts);
 }
 
 function fixedKeys(keys: SigningKeys): CosCredentials {
@@ -102,6 +103,8 @@ function fixedKeys(keys: SigningKeys): CosCredentials {
  * they end. A failed fetch is not remembered.
  */
 class KeyCache implements CosCredentials {
+  /** Names the source of the keys in errors. */
+  readonly #endpoint: string;
   readonly #fetchKeys: (signal: AbortSignal) => Promise<FetchedKeys>;
   readonly #parts: Pick<CosCredentialsParts, 'clock' | 'tokenMs' | 'onRenewalFailed'>;
   readonly #closing = createSharedController();
@@ -111,9 +114,11 @@ class KeyCache implements CosCredentials {
   #nextRenewalAtMs = -Infinity;
 
   constructor(
+    endpoint: string,
     fetchKeys: (signal: AbortSignal) => Promise<FetchedKeys>,
     parts: Pick<CosCredentialsParts, 'clock' | 'tokenMs' | 'onRenewalFailed'>,
   ) {
+    this.#endpoint = endpoint;
     this.#fetchKeys = fetchKeys;
     this.#parts = parts;
   }
@@ -146,7 +151,7 @@ class KeyCache implements CosCredentials {
   }
 
   close(): void {
-    this.#closing.abort(closed());
+    this.#closing.abort(closed(this.#endpoint));
   }
 
   #renew(): void {
@@ -165,7 +170,7 @@ class KeyCache implements CosCredentials {
   async #fetch(): Promise<FetchedKeys> {
     const { tokenMs } = this.#parts;
     const { signal, dispose } = startDeadline(
-      COS_KEYS_ENDPOINT,
+      this.#endpoint,
       tokenMs,
       this.#closing.signal,
       'token',
@@ -188,11 +193,11 @@ class KeyCache implements CosCredentials {
   }
 }
 
-function closed(): WxCloudStorageError {
+function closed(endpoint: string): WxCloudStorageError {
   return new WxCloudStorageError({
     code: 'WX_CLOUD_STORAGE_CLOSED',
-    message: `${COS_KEYS_ENDPOINT}: the application is shutting down. Make the call earlier.`,
-    endpoint: COS_KEYS_ENDPOINT,
+    message: `${endpoint}: the application is shutting down. Make the call earlier.`,
+    endpoint,
   });
 }
 

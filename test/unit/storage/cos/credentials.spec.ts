@@ -161,13 +161,14 @@ describe('createCosCredentials', () => {
     expect(error.cause).toMatchObject({ message: '503 of https://[redacted]@keys' });
   });
 
-  it('ends a fetch that takes too long', async () => {
+  it('ends a call of the function that takes too long, and names it', async () => {
     const { clock } = startClock();
     const getKeys = (): Promise<never> => new Promise(() => {});
     const { source } = open({ type: 'function', getKeys }, { clock, tokenMs: 20 });
     await expect(source.get(NEVER)).rejects.toMatchObject({
       code: 'WX_CLOUD_REQUEST_TIMED_OUT',
       phase: 'token',
+      endpoint: 'cos.credentials',
     });
   });
 
@@ -177,7 +178,10 @@ describe('createCosCredentials', () => {
     const { source } = open({ type: 'function', getKeys }, { clock });
     const pending = source.get(NEVER);
     source.close();
-    await expect(pending).rejects.toMatchObject({ code: 'WX_CLOUD_STORAGE_CLOSED' });
+    await expect(pending).rejects.toMatchObject({
+      code: 'WX_CLOUD_STORAGE_CLOSED',
+      endpoint: 'cos.credentials',
+    });
   });
 
   it('drops refused keys once for all that hold them', async () => {
