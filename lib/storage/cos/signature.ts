@@ -31,6 +31,12 @@ export const TOKEN_HEADER = 'x-cos-security-token';
 const SIGNED_HEADERS =
   /^(?:date|host|range|cache-control|content-(?:disposition|encoding|length|md5|type)|if-(?:match|none-match|modified-since|unmodified-since)|x-cos-(?!security-token$).+)$/;
 
+/**
+ * Finds values that are the same in every encoding. Those of other writers, which copies keep, may
+ * have any bytes, and it is not documented how COS reads them in a signature.
+ */
+const IS_ASCII = /^[\u0020-\u007e]*$/;
+
 /** The latest signing key of each key, which lives as long as its time. */
 const signKeys = new WeakMap<SigningKeys, { readonly keyTime: string; readonly signKey: string }>();
 
@@ -68,7 +74,9 @@ function toAuthorization(
   const query = sortForSigning(request.query);
   const headers = sortForSigning(
     Object.fromEntries(
-      Object.entries(request.headers).filter(([name]) => SIGNED_HEADERS.test(name)),
+      Object.entries(request.headers).filter(
+        ([name, value]) => SIGNED_HEADERS.test(name) && IS_ASCII.test(value),
+      ),
     ),
   );
   const text = `${request.method.toLowerCase()}\n${request.path}\n${join(query)}\n${join(headers)}\n`;
