@@ -39,7 +39,8 @@ const { values } = parseArgs({
 const isSmoke = values.smoke;
 const rounds = Number(values.rounds ?? (isSmoke ? 1 : 3));
 const execArgv = values.profile ? ['--cpu-prof', `--cpu-prof-dir=${values.profile}`] : [];
-const isChosen = name => values.case?.some(part => name.includes(part)) ?? true;
+// From the start of a word: "4 KiB" does not mean "64 KiB".
+const isChosen = name => values.case?.some(part => ` ${name}`.includes(` ${part}`)) ?? true;
 const cases = CASES.filter(({ name }) => isChosen(name));
 const contestantsOf = ({ contestants }) =>
   contestants.filter(name => values.contestant?.includes(name) ?? true);
