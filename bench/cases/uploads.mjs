@@ -15,7 +15,7 @@ const ALL = [
   'multer-s3',
 ];
 /** Beside all others where files are small. */
-const SMALL = ['ours-pending', 'ours-traced', 'ours-spans'];
+const SMALL = ['ours-pending', 'ours-traced', 'ours-spans', 'ours-stock', 'ours-stock-traced'];
 
 /** Uploads of one size and concurrency, `count` of them per round. */
 export const UPLOADS = [

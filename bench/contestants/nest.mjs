@@ -3,9 +3,9 @@ import { NestFactory } from '@nestjs/core';
 
 /**
  * Starts a Nest application on Express with one route for files. `store` returns the response for
- * the files and their request.
+ * the files and their request, and each request passes the `middleware` first.
  */
-export async function startNest({ interceptor, imports = [], store }) {
+export async function startNest({ interceptor, imports = [], store, middleware = [] }) {
   class BenchController {
     create(files, request) {
       return store(files, request);
@@ -20,6 +20,7 @@ export async function startNest({ interceptor, imports = [], store }) {
   class BenchModule {}
   Module({ imports, controllers: [BenchController] })(BenchModule);
   const app = await NestFactory.create(BenchModule, { logger: ['error', 'warn'] });
+  for (const each of middleware) app.use(each);
   await app.listen(0, '127.0.0.1');
   return { url: await app.getUrl(), close: () => app.close() };
 }

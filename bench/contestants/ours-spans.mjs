@@ -36,7 +36,7 @@ export async function start(cloud) {
     return answerFor(files);
   };
 
-  const { url, close } = await startWith(cloud, {}, {}, store);
+  const { url, close } = await startWith(cloud, {}, {}, { store });
   return {
     url,
     close: async () => {

@@ -3,10 +3,15 @@ import { WxCloudFilesInterceptor, WxCloudStorageModule } from 'nestjs-wx-cloud-s
 import { answerFor, LIMITS, startNest } from './nest.mjs';
 
 /**
- * Starts the package with additional options of the interceptor and of the module, and another
- * handler.
+ * Starts the package with additional options of the interceptor and of the module, another handler,
+ * and middleware.
  */
-export function startWith(cloud, options, moduleOptions = {}, store = answerFor) {
+export function startWith(
+  cloud,
+  options,
+  moduleOptions = {},
+  { store = answerFor, middleware } = {},
+) {
   const module = WxCloudStorageModule.forRoot({
     env: 'bench',
     appid: 'wx-bench',
@@ -15,7 +20,7 @@ export function startWith(cloud, options, moduleOptions = {}, store = answerFor)
     ...moduleOptions,
   });
   const interceptor = WxCloudFilesInterceptor('file', 100, { limits: LIMITS, ...options });
-  return startNest({ interceptor, imports: [module], store });
+  return startNest({ interceptor, imports: [module], store, middleware });
 }
 
 /** Starts the contestant. */

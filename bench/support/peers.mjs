@@ -26,6 +26,8 @@ export const OWN = [
   'ours-declared',
   'ours-traced',
   'ours-spans',
+  'ours-stock',
+  'ours-stock-traced',
   'undici',
   'one by one',
   'lib/multipart',
