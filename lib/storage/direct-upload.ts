@@ -78,7 +78,7 @@ export async function createUploadForm(
   });
   const { expiresAt, lifetimeMs } = readExpiry(link.signature);
   // A sweep may take the file once it can be neither posted nor confirmed.
-  if (isPrefix) await recordForm(context, link.fileId, lifetimeMs);
+  if (isPrefix) await recordForm(context, link.fileId, lifetimeMs + TICKET_GRACE_MS);
   const sentType = contentTypeField.isSent ? contentType : undefined;
   return {
     url: link.url,
@@ -90,16 +90,13 @@ export async function createUploadForm(
   };
 }
 
-/**
- * Records a file that a client may store within the next `lifetimeMs` milliseconds, and that may be
- * confirmed for some time after that.
- */
+/** Records a file that a client may store or confirm within the next `dueInMs` milliseconds. */
 export async function recordForm(
   { pending }: Pick<StorageContext, 'pending'>,
   fileId: string,
-  lifetimeMs: number,
+  dueInMs: number,
 ): Promise<void> {
-  await pending?.recordForm(fileId, Math.min(lifetimeMs + TICKET_GRACE_MS, LONGEST_RECORD_MS));
+  await pending?.recordForm(fileId, Math.min(dueInMs, LONGEST_RECORD_MS));
 }
 
 /**

@@ -9,6 +9,7 @@ import { requireCos, toFileId } from './direct-access.js';
 import { assertOwner } from './owner.js';
 import type { StorageContext } from './storage-context.js';
 import { mayNotPut } from './upload-properties.js';
+import { TICKET_GRACE_MS } from './upload-tickets.js';
 import { assertContentType } from './upload.js';
 
 /** Options for a URL that a client uploads to. */
@@ -89,7 +90,7 @@ export async function createUploadUrl(
     return trace(channels.form, () => ({ env }), work);
   });
   const fileId = toFileId(context, cloudPath);
-  if (isPrefix) await recordForm(context, fileId, expiresInSeconds * 1_000);
+  if (isPrefix) await recordForm(context, fileId, expiresInSeconds * 1_000 + TICKET_GRACE_MS);
   return { ...signed, fileId };
 }
 
