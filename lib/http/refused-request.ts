@@ -76,7 +76,9 @@ export async function endRefused(
   if (operations !== undefined && !isReasonToGiveUp(error) && !isRefusedUnread(request, error)) {
     const isUnread = !request.readableDidRead && request.headers['content-length'] !== undefined;
     const discarding = discardRest(request, operations);
-    if (isUnread && request.readableFlowing === true) {
+    // Over HTTP/2 nothing is discarded, and the connection has other requests.
+    const isOwn = request.httpVersionMajor === 1;
+    if (isOwn && isUnread && request.readableFlowing === true) {
       return closeBehindResponse(request, response, discarding);
     }
     await discarding;

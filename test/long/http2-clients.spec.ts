@@ -8,6 +8,7 @@ import {
   UploadedFiles,
   UseInterceptors,
   type CallHandler,
+  type ExecutionContext,
   type NestInterceptor,
 } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -41,8 +42,22 @@ class Impatient implements NestInterceptor {
   }
 }
 
+/** Something in front that lets a request flow before anyone reads it. */
+class Resuming implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler) {
+    context.switchToHttp().getRequest<{ raw: NodeJS.ReadableStream }>().raw.resume();
+    return next.handle();
+  }
+}
+
 @Controller()
 class UploadsController {
+  @Post('resumed')
+  @UseInterceptors(Resuming, WxCloudAnyFilesInterceptor({ limits: { files: 1, fileSize: 1_000 } }))
+  resumed() {
+    return 'unreachable';
+  }
+
   @Post('impatient')
   @UseInterceptors(Impatient, WxCloudAnyFilesInterceptor())
   impatient() {
@@ -128,6 +143,23 @@ describe('the interceptors over HTTP/2', () => {
     stream.end(GOOD);
 
     expect(await responseOf(stream)).toMatchObject({ status: 201, text: '{"sizes":[150000]}' });
+  });
+
+  it('refuse a form that flows already, and leave its connection alone', async () => {
+    await start({});
+    const refused = session.request({
+      ':method': 'POST',
+      ':path': '/resumed',
+      'content-type': 'multipart/form-data; boundary=boundary',
+      'content-length': 12_000_000,
+    });
+    refused.on('error', () => {});
+    expect(await responseOf(refused)).toMatchObject({ status: 413, rstCode: 0 });
+    await until(() => openStreams === 0, 'the end of the stream');
+
+    const stream = open('/any');
+    stream.end(GOOD);
+    expect(await responseOf(stream)).toMatchObject({ status: 201 });
   });
 
   it('respond to stalled forms with 408 and leave no stream open', async () => {
