@@ -105,6 +105,8 @@ function closeBehindResponse(
   };
   const endConnection = (): void => {
     delete (socket as Partial<Socket>).destroySoon;
+    // The timer of its end would keep the process running.
+    if (socket.destroyed) return;
     const isUnfinished = !isOver(request);
     if (isUnfinished) {
       closeAfterResponse(request, response);

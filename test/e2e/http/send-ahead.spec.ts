@@ -1,8 +1,19 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { Server, Socket } from 'node:net';
 import { json } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { Controller, Module, Post, UploadedFile, UseInterceptors } from '@nestjs/common';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  jest,
+} from '@jest/globals';
 import {
   WxCloudFileInterceptor,
   WxCloudFilesInterceptor,
@@ -347,6 +358,24 @@ describe.each(ADAPTERS)('upload.sendAhead on $name', adapter => {
     expect(await request.response).toContain('HTTP/1.1 413');
     expect(errors).toEqual([]);
     expect(request.socket.bytesWritten).toBeGreaterThan(length);
+  });
+
+  it('leaves a connection alone that such a client has cut', async () => {
+    const server = application.app.getHttpServer() as Server;
+    const accepted = once(server, 'connection') as Promise<[Socket]>;
+    const request = openRequest(application.url, {
+      path: '/asked',
+      length: 8_000_000,
+      connection: 'keep-alive',
+    });
+    const [socket] = await accepted;
+    const ending = jest.spyOn(socket, 'end');
+    await once(request.socket, 'data');
+    request.leave();
+    await until(() => socket.closed, 'the end of the connection');
+
+    await setImmediate();
+    expect(ending).not.toHaveBeenCalled();
   });
 });
 
