@@ -280,10 +280,12 @@ export function assertFormLength(
   const partCount = Math.min(parts, fields + files);
   const limitBytes = timesOf(files, fileSize) + textBytes + timesOf(partCount, PART_HEAD_BYTES);
   if (bytes <= limitBytes) return;
+  const isByFields = files < limits.files;
+  const count = `${isByFields ? 'the files that its fields take' : 'limits.files'} (${files})`;
   throw new FileTooLargeError({
     subject: 'The form',
     limitBytes,
-    problem: `has ${bytes} bytes, but no more than ${limitBytes} are possible with limits.files (${files}), limits.fileSize (${fileSize}), limits.textBytes and limits.parts. Send less, or raise the limit.`,
+    problem: `has ${bytes} bytes, but no more than ${limitBytes} are possible with ${count}, limits.fileSize (${fileSize}), limits.textBytes and limits.parts. Send less, or raise the limit.`,
   });
 }
 
