@@ -182,7 +182,9 @@ class FileResponse {
     try {
       return takeOver(this.#options.response, status, headers);
     } catch (error) {
-      body.destroy();
+      // With the error, as this is a failure, and no reader who left. It has no listener yet.
+      body.once('error', () => {});
+      body.destroy(error as Error);
       throw error;
     }
   }

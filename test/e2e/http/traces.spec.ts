@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { get, type IncomingMessage } from 'node:http';
+import { get, IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import {
   Controller,
   Get,
@@ -115,6 +116,18 @@ describe.each(ADAPTERS)('the diagnostics channels on $name', adapter => {
     expect(traces.eventsOf('upload')).toMatchObject([
       { size: 0, tries: 0, code: 'WX_CLOUD_BODY_FAILED' },
     ]);
+  });
+
+  it('publish a served file whose response was sent before as failed', async () => {
+    const { storage } = application;
+    const { fileId } = await storage.upload('a.bin', Buffer.alloc(BYTES));
+    const response = new ServerResponse(new IncomingMessage(new Socket()));
+    response.flushHeaders();
+    const serving = storage.serve(fileId, { request: { method: 'GET', headers: {} }, response });
+    const code = 'WX_CLOUD_ARGUMENT_INVALID';
+    await expect(serving).rejects.toMatchObject({ code });
+    await until(() => traces.of('download')[0]?.stages.includes('asyncEnd') === true);
+    expect(traces.eventsOf('download')).toMatchObject([{ code }]);
   });
 
   it.each(['served', 'returned'])('publish a %s file that its client leaves', async path => {
