@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   Body,
   CanActivate,
@@ -16,7 +17,7 @@ import {
   ValidationPipe,
 } from '@nestjs/common';
 import { IsInt } from 'class-validator';
-import { concat, map, NEVER, of, race, throwError, timeout, timer, type Observable } from 'rxjs';
+import { concat, debounceTime, map, NEVER, Observable, of, race, take, throwError } from 'rxjs';
 import {
   WxCloudFileInterceptor,
   WxCloudFilesInterceptor,
@@ -29,10 +30,26 @@ interface Next {
   handle(): Observable<unknown>;
 }
 
+/**
+ * Emits once no request to the cloud has begun for half a second. Time alone could pass before the
+ * upload has begun, on a slow machine.
+ */
+const pauseOfRequests = new Observable<void>(subscriber => {
+  const channel = 'tracing:wx-cloud-storage:request:start';
+  const onStart = (): void => subscriber.next();
+  subscribe(channel, onStart);
+  return () => unsubscribe(channel, onStart);
+}).pipe(debounceTime(500), take(1));
+
 @Injectable()
 class TimeoutInterceptor implements NestInterceptor {
   intercept(_: unknown, next: Next) {
-    return next.handle().pipe(timeout(500));
+    const timeout = pauseOfRequests.pipe(
+      map(() => {
+        throw new Error('the handler takes too long');
+      }),
+    );
+    return race(next.handle(), timeout);
   }
 }
 
@@ -51,7 +68,7 @@ class FailingAfterwards implements NestInterceptor {
 @Injectable()
 class AnsweringEarly implements NestInterceptor {
   intercept(_: unknown, next: Next) {
-    return race(next.handle(), timer(500).pipe(map(() => ({ early: true }))));
+    return race(next.handle(), pauseOfRequests.pipe(map(() => ({ early: true }))));
   }
 }
 
